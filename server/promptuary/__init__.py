@@ -1,0 +1,22 @@
+"""Promptuary: a self-hosted prompt registry and evaluation service.
+
+`from promptuary import Promptuary` is the client that applications use; it is imported on first use, so that the server's
+start does not pay for it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promptuary.client import AsyncPromptuary, Prompt, Promptuary
+
+__all__ = ["AsyncPromptuary", "Prompt", "Promptuary", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client when one of its names is first asked for."""
+    if name in {"AsyncPromptuary", "Prompt", "Promptuary"}:
+        from promptuary import client
+
+        return getattr(client, name)
+    raise AttributeError(f"module 'promptuary' has no attribute {name!r}")

@@ -1,0 +1,122 @@
+"""The gate in front of every route: authenticate, check the declared scope, open the unit of work, commit before the answer.
+
+A route declares its one scope with `allow(Scope.…)`; assembling the app fails for a route that declares none.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from promptuary.access import store
+from promptuary.access.caller import Caller, Unit
+from promptuary.access.role import Scope
+from promptuary.access.service import authenticate, local_caller
+from promptuary.access.store import Answer
+from promptuary.base.errors import InvalidRequest, NotAuthenticated
+from promptuary.prompt.name import Name
+
+LOCAL = "promptuary.local"
+BODY = "promptuary.body"
+SCOPE_MARK = "declared_scope"
+_KEY_LIMIT = 200
+
+PathName = Annotated[Name, Path()]
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+Cursor = Annotated[str | None, Query(max_length=1000)]
+
+
+class Replayed(Exception):
+    """Leaves the route at once with the answer that was kept under the idempotency key."""
+
+    def __init__(self, answer: Answer) -> None:
+        """Keep the answer."""
+        super().__init__("replayed")
+        self.answer = answer
+
+
+def caller_of(request: Request) -> Caller:
+    """Find who asks, from the key in the Authorization header, or from the process itself (the local command line).
+
+    Raises:
+        NotAuthenticated: with the remedy.
+    """
+    state = request.app.state
+    project = request.scope.get(LOCAL)
+    if project is not None:
+        with state.database.write() as session:
+            return local_caller(session, state.clock(), project)
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise NotAuthenticated("send an API key in the header `Authorization: Bearer pmt_…`")
+    with state.database.read() as session:
+        return authenticate(session, key.strip(), state.clock())
+
+
+def allow(scope: Scope, *, reads: bool = False) -> Any:
+    """Declare the scope of a route, and give it its unit of work.
+
+    A GET reads. Everything else writes, in one transaction that is committed before the answer leaves; `reads=True` is for
+    a POST that changes nothing.
+    """
+
+    def unit(request: Request) -> Iterator[Unit]:
+        caller = caller_of(request)
+        caller.require(scope)
+        state = request.app.state
+        if reads or request.method in ("GET", "HEAD"):
+            with state.database.read() as session:
+                yield Unit(session, caller, state.clock, state.settings)
+            return
+        with state.database.write() as session:
+            unit = Unit(session, caller, state.clock, state.settings)
+            _replay(request, unit)
+            yield unit
+
+    setattr(unit, SCOPE_MARK, scope)
+    return Depends(unit, scope="function")
+
+
+def _replay(request: Request, unit: Unit) -> None:
+    """Answer a retry at once, or remember that this write's answer is to be kept."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return
+    if not 0 < len(key) <= _KEY_LIMIT:
+        raise InvalidRequest(f"the header Idempotency-Key must have 1 to {_KEY_LIMIT} characters")
+    body = request.scope.get(BODY, b"")
+    request_digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
+    known = store.answer(unit.session, unit.caller.project, key)
+    if known is None:
+        request.state.keep_answer = lambda status, text: store.add_answer(
+            unit.session, unit.caller.project, key, Answer(request_digest, status, text), unit.clock()
+        )
+    elif known.request_digest != request_digest:
+        raise InvalidRequest("this Idempotency-Key was used for another request; take a new one")
+    else:
+        raise Replayed(known)
+
+
+class Route(APIRoute):
+    """A route that keeps a write's answer under its idempotency key, in the write's own transaction."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler; it runs inside the unit of work, before the commit."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except Replayed as replayed:
+                return Response(replayed.answer.body, replayed.answer.status, media_type="application/json")
+            keep = getattr(request.state, "keep_answer", None)
+            if keep is not None and response.status_code < 300:
+                await run_in_threadpool(keep, response.status_code, bytes(response.body).decode())
+            return response
+
+        return handler

@@ -1,0 +1,55 @@
+"""Roles and the scopes they give. A route names one scope; a key has one role; nothing is allowed that is not listed here."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """One thing that a key may be allowed to do."""
+
+    PROMPT_READ = "prompt:read"
+    PROMPT_WRITE = "prompt:write"
+    PROMPT_RENDER = "prompt:render"
+    LABEL_MOVE = "label:move"
+    CONTEXT_READ = "context:read"
+    CONTEXT_WRITE = "context:write"
+    RUN_READ = "run:read"
+    RUN_WRITE = "run:write"
+    REVIEW_READ = "review:read"
+    REVIEW_MANAGE = "review:manage"
+    REVIEW_DECIDE = "review:decide"
+    KEY_MANAGE = "key:manage"
+    AUDIT_READ = "audit:read"
+    PROJECT_MANAGE = "project:manage"
+
+
+class Role(StrEnum):
+    """What a key is for."""
+
+    READER = "reader"
+    """An application: looks prompts up and renders them."""
+    REVIEWER = "reviewer"
+    """A domain expert: claims items and decides."""
+    CI = "ci"
+    """A pipeline: registers versions and runs suites; approves nothing."""
+    AUTHOR = "author"
+    """Writes prompts, context and suites, moves labels, opens queues."""
+    ADMIN = "admin"
+    """Everything inside the project, keys and audit included."""
+    OPERATOR = "operator"
+    """Everything, and projects themselves."""
+
+
+_READER = frozenset({Scope.PROMPT_READ, Scope.PROMPT_RENDER, Scope.CONTEXT_READ})
+_REVIEWER = frozenset({Scope.PROMPT_READ, Scope.RUN_READ, Scope.REVIEW_READ, Scope.REVIEW_DECIDE})
+_CI = _READER | {Scope.PROMPT_WRITE, Scope.CONTEXT_WRITE, Scope.RUN_READ, Scope.RUN_WRITE}
+_AUTHOR = _CI | _REVIEWER | {Scope.LABEL_MOVE, Scope.REVIEW_MANAGE}
+_ADMIN = _AUTHOR | {Scope.KEY_MANAGE, Scope.AUDIT_READ}
+
+SCOPES: dict[Role, frozenset[Scope]] = {
+    Role.READER: _READER,
+    Role.REVIEWER: _REVIEWER,
+    Role.CI: _CI,
+    Role.AUTHOR: _AUTHOR,
+    Role.ADMIN: _ADMIN,
+    Role.OPERATOR: _ADMIN | {Scope.PROJECT_MANAGE},
+}

@@ -1,0 +1,80 @@
+"""Projects, keys and the audit chain over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+
+from promptuary.access import audit, store
+from promptuary.access.caller import Unit
+from promptuary.access.gate import Cursor, Limit, Route, allow
+from promptuary.access.role import SCOPES, Role, Scope
+from promptuary.access.schemas import (
+    EntryOut,
+    KeyMade,
+    KeyOut,
+    NewKey,
+    NewProject,
+    ProjectOut,
+    Self,
+    VerificationOut,
+)
+from promptuary.access.service import Access
+from promptuary.base.paging import Page, decode, page
+from promptuary.base.wire import PageOf
+
+router = APIRouter(tags=["access"], route_class=Route)
+
+
+@router.post("/projects", status_code=201)
+def create_project(body: NewProject, unit: Annotated[Unit, allow(Scope.PROJECT_MANAGE)]) -> ProjectOut:
+    """Make a project; needs an operator's key."""
+    return ProjectOut.model_validate(Access(unit).create_project(body.name))
+
+
+@router.get("/projects")
+def list_projects(
+    unit: Annotated[Unit, allow(Scope.PROJECT_MANAGE)], limit: Limit = 50, cursor: Cursor = None
+) -> PageOf[ProjectOut]:
+    """List the projects by name; needs an operator's key."""
+    return PageOf[ProjectOut].model_validate(Access(unit).projects(min(limit, unit.settings.page_limit), cursor))
+
+
+@router.get("/self")
+def read_self(unit: Annotated[Unit, allow(Scope.PROMPT_READ)]) -> Self:
+    """Tell who the key belongs to and what it may do."""
+    caller = unit.caller
+    return Self(project=caller.project_name, actor=caller.actor, role=caller.role, scopes=sorted(SCOPES[Role(caller.role)]))
+
+
+@router.post("/keys", status_code=201)
+def create_key(body: NewKey, unit: Annotated[Unit, allow(Scope.KEY_MANAGE)]) -> KeyMade:
+    """Make a key. Its text is in this answer and nowhere else."""
+    key, text = Access(unit).create_key(body.name, Role(body.role), body.days, body.project)
+    return KeyMade(**KeyOut.model_validate(key).model_dump(), key=str(text))
+
+
+@router.get("/keys")
+def list_keys(unit: Annotated[Unit, allow(Scope.KEY_MANAGE)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[KeyOut]:
+    """List the project's keys, revoked ones too."""
+    return PageOf[KeyOut].model_validate(Access(unit).keys(min(limit, unit.settings.page_limit), cursor))
+
+
+@router.delete("/keys/{id}", status_code=204)
+def revoke_key(id: str, unit: Annotated[Unit, allow(Scope.KEY_MANAGE)]) -> None:  # noqa: A002 - the word of the API
+    """End a key now."""
+    Access(unit).revoke_key(id)
+
+
+@router.get("/audit")
+def list_audit(unit: Annotated[Unit, allow(Scope.AUDIT_READ)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[EntryOut]:
+    """List the audit chain in its order."""
+    limit = min(limit, unit.settings.page_limit)
+    rows = store.entries(unit.session, unit.caller.project, decode(cursor, int), limit + 1)
+    found: Page[store.Entry] = page(rows, limit, lambda entry: entry.sequence)
+    return PageOf[EntryOut].model_validate(found)
+
+
+@router.get("/audit/verify")
+def verify_audit(unit: Annotated[Unit, allow(Scope.AUDIT_READ)]) -> VerificationOut:
+    """Recompute the whole chain."""
+    return VerificationOut.model_validate(audit.verify(unit.session, unit.caller.project))

@@ -1,0 +1,194 @@
+"""Queries of the access part: a session in, domain values out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select, update
+
+from promptuary.access.role import Role
+from promptuary.access.tables import AuditRow, IdempotencyRow, KeyRow, ProjectRow
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's name and number."""
+
+    id: int
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is known of a key; not the key."""
+
+    id: str
+    project: int
+    name: str
+    role: Role
+    hash: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    def live(self, now: datetime) -> bool:
+        """Tell whether the key is neither revoked nor past its end."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the audit chain."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    previous: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a write, kept for its retries."""
+
+    request_digest: str
+    status: int
+    body: str
+
+
+def project_named(session: Session, name: str) -> Project | None:
+    """Find a project by its name."""
+    row = session.exec(select(ProjectRow).where(ProjectRow.name == name)).one_or_none()
+    return _project(row) if row else None
+
+
+def project_by_id(session: Session, project: int) -> Project | None:
+    """Find a project by its number."""
+    row = session.get(ProjectRow, project)
+    return _project(row) if row else None
+
+
+def projects(session: Session, after: str | None, limit: int) -> list[Project]:
+    """List projects by name, at most `limit`."""
+    query = select(ProjectRow).order_by(ProjectRow.name).limit(limit)
+    if after is not None:
+        query = query.where(ProjectRow.name > after)
+    return [_project(row) for row in session.exec(query)]
+
+
+def add_project(session: Session, name: str, at: datetime) -> Project:
+    """Add a project."""
+    row = ProjectRow(name=name, created_at=at)
+    session.add(row)
+    session.flush()
+    return _project(row)
+
+
+def _project(row: ProjectRow) -> Project:
+    assert row.id is not None
+    return Project(row.id, row.name, row.created_at)
+
+
+def next_revision(session: Session, project: int) -> int:
+    """Count the project's registry revision up and give it; holds the project's row until the transaction ends."""
+    counted = update(ProjectRow).where(col(ProjectRow.id) == project).values(revision=ProjectRow.revision + 1)
+    return int(session.execute(counted.returning(col(ProjectRow.revision))).scalar_one())
+
+
+def key_by_id(session: Session, key: str) -> Key | None:
+    """Find a key by its id, in whatever project."""
+    row = session.get(KeyRow, key)
+    return _key(row) if row else None
+
+
+def keys(session: Session, project: int, after: str | None, limit: int) -> list[Key]:
+    """List a project's keys by id, revoked ones too."""
+    query = select(KeyRow).where(KeyRow.project_id == project).order_by(KeyRow.id).limit(limit)
+    if after is not None:
+        query = query.where(KeyRow.id > after)
+    return [_key(row) for row in session.exec(query)]
+
+
+def add_key(session: Session, key: Key) -> None:
+    """Store a new key."""
+    session.add(
+        KeyRow(
+            id=key.id,
+            project_id=key.project,
+            name=key.name,
+            role=key.role,
+            hash=key.hash,
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+        )
+    )
+
+
+def revoke_key(session: Session, key: str, at: datetime) -> None:
+    """Mark a key revoked."""
+    session.exec(update(KeyRow).where(col(KeyRow.id) == key).values(revoked_at=at))
+
+
+def _key(row: KeyRow) -> Key:
+    return Key(row.id, row.project_id, row.name, Role(row.role), row.hash, row.created_at, row.expires_at, row.revoked_at)
+
+
+def next_audit_sequence(session: Session, project: int) -> int:
+    """Count the chain up and give the new row's number; holds the project's row, so the chain has one end."""
+    counted = update(ProjectRow).where(col(ProjectRow.id) == project).values(audit_sequence=ProjectRow.audit_sequence + 1)
+    return int(session.execute(counted.returning(col(ProjectRow.audit_sequence))).scalar_one())
+
+
+def audit_digest(session: Session, project: int, sequence: int) -> str | None:
+    """Give the digest of one row of the chain."""
+    query = select(AuditRow.digest).where(AuditRow.project_id == project, AuditRow.sequence == sequence)
+    return session.exec(query).one_or_none()
+
+
+def add_entry(session: Session, project: int, entry: Entry) -> None:
+    """Add a row to the chain, at once, so that its failure fails the write it belongs to."""
+    session.add(AuditRow(project_id=project, **vars(entry)))
+    session.flush()
+
+
+def entries(session: Session, project: int, after: int | None, limit: int) -> list[Entry]:
+    """List the chain in its order."""
+    query = select(AuditRow).where(AuditRow.project_id == project).order_by(col(AuditRow.sequence)).limit(limit)
+    if after is not None:
+        query = query.where(AuditRow.sequence > after)
+    return [_entry(row) for row in session.exec(query)]
+
+
+def walk_entries(session: Session, project: int) -> Iterator[Entry]:
+    """Go through the whole chain in batches."""
+    last = 0
+    while batch := entries(session, project, last, 1000):
+        yield from batch
+        last = batch[-1].sequence
+        session.expunge_all()
+
+
+def audit_sequence(session: Session, project: int) -> int:
+    """Give the number of rows that the chain should have."""
+    return session.exec(select(ProjectRow.audit_sequence).where(ProjectRow.id == project)).one()
+
+
+def _entry(row: AuditRow) -> Entry:
+    return Entry(row.sequence, row.at, row.actor, row.action, row.subject, row.detail, row.previous, row.digest)
+
+
+def answer(session: Session, project: int, key: str) -> Answer | None:
+    """Find the answer that a write under this idempotency key got."""
+    row = session.get(IdempotencyRow, (project, key))
+    return Answer(row.request_digest, row.status, row.body) if row else None
+
+
+def add_answer(session: Session, project: int, key: str, given: Answer, at: datetime) -> None:
+    """Keep an answer; a second writer under the same key fails here and gets the first one's answer on its retry."""
+    session.add(IdempotencyRow(project_id=project, key=key, created_at=at, **vars(given)))
+    session.flush()

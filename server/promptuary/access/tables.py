@@ -1,0 +1,67 @@
+"""The access part's tables; private to this folder."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, UniqueConstraint
+from sqlmodel import Column, Field, SQLModel
+
+from promptuary.base.database import Moment
+
+
+class ProjectRow(SQLModel, table=True):
+    """A project, with the counters that order its changes."""
+
+    __tablename__ = "project"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    revision: int = 0
+    audit_sequence: int = 0
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class KeyRow(SQLModel, table=True):
+    """An API key; the secret itself is nowhere."""
+
+    __tablename__ = "api_key"
+
+    id: str = Field(primary_key=True)
+    project_id: int = Field(foreign_key="project.id", index=True)
+    name: str
+    role: str
+    hash: str
+    created_at: datetime = Field(sa_type=Moment)
+    expires_at: datetime | None = Field(default=None, sa_type=Moment)
+    revoked_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class AuditRow(SQLModel, table=True):
+    """One change, chained to the one before it by digest; never updated, never deleted."""
+
+    __tablename__ = "audit"
+    __table_args__ = (UniqueConstraint("project_id", "sequence"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    sequence: int
+    at: datetime = Field(sa_type=Moment)
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    previous: str
+    digest: str
+
+
+class IdempotencyRow(SQLModel, table=True):
+    """A write that was done under an `Idempotency-Key`, and the answer that a retry gets."""
+
+    __tablename__ = "idempotency"
+
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    key: str = Field(primary_key=True)
+    request_digest: str
+    status: int
+    body: str
+    created_at: datetime = Field(sa_type=Moment)

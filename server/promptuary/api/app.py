@@ -1,0 +1,83 @@
+"""The composition root: read top to bottom, it says what the service is made of."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+import promptuary
+from promptuary.access.gate import SCOPE_MARK
+from promptuary.access.routes import router as access_routes
+from promptuary.api.edge import App, Edge
+from promptuary.api.problems import install
+from promptuary.base.clock import Clock, wall_clock
+from promptuary.base.database import Database
+from promptuary.base.errors import Unavailable
+from promptuary.base.settings import Settings
+from promptuary.migrations.upgrade import HEAD, current, upgrade
+from promptuary.registry.routes import router as registry_routes
+
+ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes)
+
+
+def create_app(settings: Settings, *, database: Database | None = None, clock: Clock = wall_clock) -> App:
+    """Assemble the service on a database of today's schema; nothing heavy is imported until a request needs it.
+
+    Args:
+        settings: from `read_settings`.
+        database: one that is open already; by default the settings' one, which the app then closes.
+        clock: gives the present moment.
+    """
+    opened = database or Database(settings.sql_url)
+    upgrade(opened)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if database is None:
+            opened.dispose()
+
+    app = FastAPI(
+        title="Promptuary",
+        version=promptuary.__version__,
+        description="A self-hosted prompt registry and evaluation service.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.database = opened
+    app.state.clock = clock
+    install(app)
+    for router in ROUTERS:
+        check_scopes(router)
+        app.include_router(router, prefix="/v1")
+    app.include_router(_health)
+    return Edge(app, settings)
+
+
+def check_scopes(router: APIRouter) -> None:
+    """Refuse to start with a route that declares no scope: it would be open to all."""
+    for route in router.routes:
+        dependant = getattr(route, "dependant", None)
+        calls = [inner.call for inner in dependant.dependencies] if dependant else []
+        if sum(hasattr(call, SCOPE_MARK) for call in calls) != 1:
+            raise RuntimeError(f"the route {getattr(route, 'path', route)} does not declare one scope with allow(…)")
+
+
+_health = APIRouter(tags=["health"])
+
+
+@_health.get("/healthz")
+def alive() -> dict[str, str]:
+    """Tell that the process answers."""
+    return {"status": "ok"}
+
+
+@_health.get("/readyz")
+def ready(request: Request) -> Response:
+    """Tell that lookups can be answered: the database is there and of this release."""
+    if current(request.app.state.database) != HEAD:
+        raise Unavailable("the database's schema is not of this release; run `promptuary init`")
+    return Response('{"status":"ready"}', media_type="application/json")

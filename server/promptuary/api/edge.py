@@ -1,0 +1,134 @@
+"""The app's outermost layer, plain ASGI: Host allow-list, body limit, strict JSON, request id, access log, security headers.
+
+What passes here reaches FastAPI with a body that has been read whole and is JSON of one meaning only.
+"""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+from starlette.responses import Response
+
+from promptuary.access.gate import BODY
+from promptuary.api.problems import problem_of
+from promptuary.base.errors import (
+    BodyTooLarge,
+    Fault,
+    InvalidRequest,
+    MalformedBody,
+    NotAuthenticated,
+    PromptuaryError,
+    UnsupportedBody,
+)
+from promptuary.base.settings import Settings
+from promptuary.base.wire import loads
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+_SECURITY = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
+_QUIET = ("/healthz", "/readyz", "/metrics")
+
+
+class Edge:
+    """Wraps the app; see the module's docstring."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        """Keep the app and the limits."""
+        self.app = app
+        self.hosts = settings.hosts
+        self.body_limit = settings.body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check a request, hand it on, and log how it went."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        started, status = time.perf_counter(), 500
+
+        async def out(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *_SECURITY, (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request=request_id):
+            try:
+                body = await self._checked(scope, receive)
+            except PromptuaryError as error:
+                response: Response = problem_of(error)
+                await response(scope, receive, out)
+            else:
+                await self.app(scope, receive if body is None else _replay(body, receive), out)
+            if scope["path"] not in _QUIET:
+                elapsed = round((time.perf_counter() - started) * 1000, 1)
+                log.info("request", method=scope["method"], path=scope["path"], status=status, milliseconds=elapsed)
+
+    async def _checked(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Check host, path, query and body; give the body where there is one."""
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        _check_host(headers.get(b"host", b"").decode("latin-1"), self.hosts)
+        path = scope.get("raw_path") or scope["path"].encode()
+        if b"%2f" in path.lower() or b"%00" in path or b"/../" in path + b"/" or "\x00" in scope["path"]:
+            raise MalformedBody("the path has a `%2F`, a NUL or `..`; names have none of these")
+        if b"pmt_" in scope.get("query_string", b""):
+            raise NotAuthenticated(
+                "a key in the query string is not taken, and is now in logs: revoke it, and send keys in a header"
+            )
+        if scope["method"] not in _WITH_BODY:
+            return None
+        body = await self._read(headers, receive)
+        scope[BODY] = body
+        if not body:
+            return body
+        media = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+        if media != "application/json" or headers.get(b"content-encoding"):
+            raise UnsupportedBody("send the body as plain `Content-Type: application/json`")
+        if not isinstance(loads(body), dict):
+            raise InvalidRequest("the request cannot be used", [Fault("", "the body must be a JSON object")])
+        return body
+
+    async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """Read the body whole, in however many chunks; stop at the limit."""
+        too_large = BodyTooLarge(f"the body is over the limit of {self.body_limit} bytes; send less at a time")
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.body_limit:
+            raise too_large
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise MalformedBody("the client went away before the body was whole")
+            body += message.get("body", b"")
+            if len(body) > self.body_limit:
+                raise too_large
+            if not message.get("more_body"):
+                return bytes(body)
+
+
+def _check_host(host: str, allowed: frozenset[str]) -> None:
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name.lower() not in allowed:
+        raise MalformedBody("the Host header names a host that this server does not answer for; see PROMPTUARY_ALLOWED_HOSTS")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give the body again to whoever reads it, then what the server says."""
+    given = False
+
+    async def again() -> MutableMapping[str, Any]:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

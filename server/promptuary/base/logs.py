@@ -1,0 +1,55 @@
+"""Structured logs on standard error: a line of JSON an event, or readable lines on a terminal. No secret gets in."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_KEY = re.compile(r"\bpmt_[A-Za-z0-9]+_[A-Za-z0-9]+")
+_SECRET_NAMES = ("authorization", "key", "password", "secret", "token", "api_key")
+
+
+def redacted(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank what is named like a secret, and every API key in any text."""
+    for name, value in entry.items():
+        if name.lower() in _SECRET_NAMES:
+            entry[name] = "[redacted]"
+        elif isinstance(value, str) and "pmt_" in value:
+            entry[name] = _KEY.sub("pmt_[redacted]", value)
+    return entry
+
+
+def configure(level: str) -> None:
+    """Set the process's logging up, the standard library's too; called once by each command that runs something."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redacted,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("httpx", "httpcore", "urllib3", "alembic", "chromadb", "mlflow", "sentence_transformers"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,96 @@
+"""What must reach Chroma or MLflow, written in the transaction of what caused it, and delivered later: at least once, in order.
+
+A relay takes due messages of its topic, hands each to a handler, and marks it done or puts it off with a growing wait. The
+handler must be idempotent: a crash between the delivery and the mark delivers again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import JSON, Index, func
+from sqlmodel import Column, Field, Session, SQLModel, col, select, update
+
+from promptuary.base.clock import Clock
+from promptuary.base.database import Database, Moment
+
+FIRST_WAIT = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(minutes=5)
+log = structlog.get_logger(__name__)
+
+
+class OutboxRow(SQLModel, table=True):
+    """One message on its way to a projection."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_due", "topic", "done_at", "due_at", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    topic: str
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    attempts: int = 0
+    error: str | None = None
+    created_at: datetime = Field(sa_type=Moment)
+    due_at: datetime = Field(sa_type=Moment)
+    done_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a relay did in one round."""
+
+    delivered: int
+    failed: int
+    error: str | None = None
+
+
+def put(session: Session, topic: str, payload: dict[str, Any], at: datetime) -> None:
+    """Add a message to the transaction of the session."""
+    session.add(OutboxRow(topic=topic, payload=payload, created_at=at, due_at=at))
+
+
+def waiting(session: Session, topic: str) -> int:
+    """Count the messages of a topic that are not delivered yet."""
+    query = select(func.count()).select_from(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
+    return session.exec(query).one()
+
+
+def relay(
+    database: Database, clock: Clock, topic: str, handler: Callable[[dict[str, Any]], None], limit: int = 100
+) -> Delivery:
+    """Deliver what is due, oldest first, outside of any transaction; one failure ends the round, for order is kept.
+
+    Args:
+        database: where the messages are.
+        clock: gives the present moment.
+        topic: which messages.
+        handler: takes a payload; may be called again with one that it has seen.
+        limit: the most messages in this round.
+    """
+    with database.read() as session:
+        pending = select(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
+        rows = session.exec(pending.order_by(col(OutboxRow.id)).limit(limit)).all()
+    delivered = 0
+    for row in rows:
+        if row.due_at > clock():
+            break
+        try:
+            handler(row.payload)
+        except Exception as error:
+            wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), LONGEST_WAIT)
+            reason = f"{type(error).__name__}: {error}"[:500]
+            _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)
+            log.warning(
+                "outbox delivery failed", topic=topic, attempts=row.attempts + 1, wait=wait.total_seconds(), error=reason
+            )
+            return Delivery(delivered, 1, reason)
+        _mark(database, row, done_at=clock(), error=None)
+        delivered += 1
+    return Delivery(delivered, 0)
+
+
+def _mark(database: Database, row: OutboxRow, **values: Any) -> None:
+    with database.write() as session:
+        session.exec(update(OutboxRow).where(col(OutboxRow.id) == row.id).values(**values))

@@ -1,0 +1,79 @@
+"""Every setting, read once from `PROMPTUARY_…` variables; nothing else reads the environment."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from promptuary.base.errors import Invalid
+from promptuary.prompt.errors import Fault
+from promptuary.prompt.faults import faults_of
+
+
+class InvalidSettings(Invalid):
+    """A `PROMPTUARY_…` variable has a value that is not taken."""
+
+    code = "invalid_settings"
+
+
+def _default_data_dir() -> Path:
+    return Path.home() / ".local" / "share" / "promptuary"
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Every field is the variable `PROMPTUARY_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    database_url: SecretStr | None = None
+    chroma_url: str | None = None
+    mlflow_tracking_uri: str | None = None
+    embedding_model: str = "all-MiniLM-L6-v2"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8400
+    ui_port: Annotated[int, Field(ge=0, le=65535)] = 8401
+    mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 8402
+    allowed_hosts: str = ""
+    log_level: str = "INFO"
+    body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    page_limit: Annotated[int, Field(ge=1, le=10_000)] = 200
+    claim_seconds: Annotated[int, Field(ge=5, le=86_400)] = 300
+    lease_seconds: Annotated[int, Field(ge=5, le=3600)] = 60
+    model_threads: Annotated[int, Field(ge=1, le=256)] = 2
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
+    case_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
+
+    @cached_property
+    def sql_url(self) -> str:
+        """The database's URL: the one that is set, else a SQLite file in the data directory."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'promptuary.db'}"
+
+    @cached_property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking URI: the one that is set, else a SQLite file in the data directory."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.data_dir / 'mlflow.db'}"
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The Host names that requests may carry: loopback's, the bound address, and those that are set."""
+        named = (name.strip() for name in self.allowed_hosts.split(","))
+        return frozenset({"127.0.0.1", "localhost", "[::1]", self.host, *filter(None, named)})
+
+
+def read_settings(**given: object) -> Settings:
+    """Read the settings from the environment, with what is given taking precedence.
+
+    Raises:
+        InvalidSettings: naming every variable that is wrong.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = [Fault(f"PROMPTUARY_{fault.path.upper()}", fault.message) for fault in faults_of(error)]
+        raise InvalidSettings("the settings cannot be used", faults) from None

@@ -1,0 +1,56 @@
+"""The context's tables; private to this folder. The vectors are here too: Chroma can be made again from them at any time."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, LargeBinary, Text, UniqueConstraint
+from sqlmodel import Column, Field, SQLModel
+
+from promptuary.base.database import Moment
+
+
+class CollectionRow(SQLModel, table=True):
+    """A collection, and how its documents are cut and embedded; neither changes while it holds documents."""
+
+    __tablename__ = "collection"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    name: str
+    description: str = ""
+    embedding_model: str
+    dimensions: int
+    chunk_size: int
+    chunk_overlap: int
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class DocumentRow(SQLModel, table=True):
+    """A document, under the key that its owner gave it."""
+
+    __tablename__ = "document"
+    __table_args__ = (UniqueConstraint("collection_id", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    collection_id: int = Field(foreign_key="collection.id")
+    key: str
+    title: str = ""
+    digest: str
+    extra: dict[str, Any] = Field(sa_column=Column("metadata", JSON, nullable=False))
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class ChunkRow(SQLModel, table=True):
+    """A piece of a document and its vector: little-endian float32, of unit length."""
+
+    __tablename__ = "chunk"
+    __table_args__ = (UniqueConstraint("document_id", "ordinal"),)
+
+    id: str = Field(primary_key=True)
+    collection_id: int = Field(foreign_key="collection.id", index=True)
+    document_id: int = Field(foreign_key="document.id")
+    ordinal: int
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    digest: str
+    vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

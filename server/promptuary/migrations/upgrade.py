@@ -1,0 +1,51 @@
+"""Bring a database to the schema of this release, in one transaction, one process at a time."""
+
+from pathlib import Path
+
+from sqlalchemy import inspect, text
+
+from promptuary.base.database import Database
+from promptuary.base.errors import PromptuaryError
+
+HEAD = "0001"
+_POSTGRES_LOCK = 0x70726F6D
+
+
+class UnknownSchema(PromptuaryError):
+    """The database was made by a newer release than this one."""
+
+    code = "unknown_schema"
+
+
+def current(database: Database) -> str | None:
+    """Give the schema's revision; None for an empty database."""
+    with database.read() as session:
+        connection = session.connection()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def upgrade(database: Database) -> None:
+    """Do what is missing; nothing, and without importing Alembic, where the schema is today's.
+
+    Raises:
+        UnknownSchema: when the database is ahead of this release.
+    """
+    if current(database) == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    with database.write() as session:
+        connection = session.connection()
+        if database.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRES_LOCK})
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise UnknownSchema(f"the database is not of this release ({error}); install the release that made it") from error

@@ -1,0 +1,118 @@
+"""What a version holds and its digest covers. Values are frozen: a change makes a new value, and a new version."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, field_validator, model_validator
+
+from promptuary.prompt.name import Name
+from promptuary.prompt.variable import Variable
+
+Format = Literal["mustache", "f-string", "jinja2"]
+Role = Literal["system", "user", "assistant", "tool"]
+TEMPLATE_LIMIT = 256 * 1024
+VARIABLES_LIMIT = 200
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+
+
+class Part(BaseModel):
+    """The common ground of the content's parts: frozen, strict, no field that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Message(Part):
+    """One chat message, its content a template."""
+
+    role: Role
+    content: Annotated[str, Field(max_length=TEMPLATE_LIMIT)]
+
+
+class Placeholder(Part):
+    """A place in a chat where a list of messages is put: history, or examples from the context."""
+
+    role: Literal["placeholder"]
+    name: Annotated[str, Field(pattern=IDENTIFIER)]
+
+
+class ModelConfig(Part):
+    """The model that a prompt was written for, in LangChain's `provider:model` form, and its settings."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: int | None = None
+    stop: Annotated[list[str], Field(max_length=16)] | None = None
+
+    @field_validator("temperature", "top_p", mode="before")
+    @classmethod
+    def _whole_numbers(cls, value: Any) -> Any:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class ContextBinding(Part):
+    """Which passages a render retrieves, and where it puts them.
+
+    `into` names a variable (its text, or a section over the passages) or a placeholder, whose `turns` every passage becomes.
+    """
+
+    collection: Name
+    query: Annotated[str, Field(min_length=1, max_length=TEMPLATE_LIMIT)]
+    k: Annotated[int, Field(ge=1, le=100)] = 4
+    into: Annotated[str, Field(pattern=IDENTIFIER)]
+    min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+    turns: Annotated[list[Message], Field(min_length=1, max_length=8)] | None = None
+
+
+def _kind_of_message(value: Any) -> str:
+    role = value.get("role") if isinstance(value, dict) else getattr(value, "role", None)
+    return "<placeholder>" if role == "placeholder" else "<message>"
+
+
+Messages = Annotated[
+    list[
+        Annotated[
+            Annotated[Message, Tag("<message>")] | Annotated[Placeholder, Tag("<placeholder>")],
+            Discriminator(_kind_of_message),
+        ]
+    ],
+    Field(min_length=1, max_length=1000),
+]
+Template = Annotated[
+    Annotated[str, Field(max_length=TEMPLATE_LIMIT), Tag("<text>")] | Annotated[Messages, Tag("<chat>")],
+    Discriminator(lambda value: "<text>" if isinstance(value, str) else "<chat>"),
+]
+
+
+class Content(Part):
+    """A version's whole content, as it is digested, stored, sent and rendered."""
+
+    type: Literal["text", "chat"]
+    template: Template
+    format: Format = "mustache"
+    variables: Annotated[dict[str, Variable], Field(max_length=VARIABLES_LIMIT)] = Field(default_factory=dict)
+    model: ModelConfig | None = None
+    response_format: dict[str, JsonValue] | None = None
+    tools: list[dict[str, JsonValue]] | None = None
+    partials: dict[str, str] = Field(default_factory=dict)
+    context: ContextBinding | None = None
+
+    @model_validator(mode="after")
+    def _type_fits_template(self) -> Self:
+        if (self.type == "text") != isinstance(self.template, str):
+            raise ValueError("a text prompt has one string as its template, a chat prompt a list of messages")
+        if sum(len(text) for text in self.texts()) > TEMPLATE_LIMIT:
+            raise ValueError(f"the template is over the limit of {TEMPLATE_LIMIT} characters")
+        return self
+
+    def texts(self) -> list[str]:
+        """Every template source of the prompt itself, in order: the text, or the messages' contents."""
+        if isinstance(self.template, str):
+            return [self.template]
+        return [message.content for message in self.template if isinstance(message, Message)]
+
+    def placeholders(self) -> list[str]:
+        """The names of the places where lists of messages go, in order."""
+        if isinstance(self.template, str):
+            return []
+        return [message.name for message in self.template if isinstance(message, Placeholder)]

@@ -1,0 +1,34 @@
+"""A version's name by content: equal content has an equal digest, on every machine and in every language."""
+
+import hashlib
+from typing import Any
+
+import rfc8785
+
+from promptuary.prompt.content import Content
+
+
+def canonical(value: Any) -> bytes:
+    """Give the RFC 8785 canonical JSON of a JSON value: keys sorted, one form a number, UTF-8."""
+    return rfc8785.dumps(value)
+
+
+def digest(value: Any) -> str:
+    """Give `sha256:` and the hex digest of the canonical JSON of a JSON value."""
+    return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+
+
+def content_json(content: Content) -> dict[str, Any]:
+    """Give the JSON that is digested and stored: all nine parts by name; inside them what was not said is left out."""
+    body = content.model_dump(mode="json", exclude_none=True)
+    return {part: body.get(part) for part in Content.model_fields}
+
+
+def content_digest(content: Content) -> str:
+    """Give the digest of the whole content."""
+    return digest(content_json(content))
+
+
+def content_from_json(body: dict[str, Any]) -> Content:
+    """Read stored or received content back; what is null was not said."""
+    return Content.model_validate({part: value for part, value in body.items() if value is not None})

@@ -1,0 +1,102 @@
+"""YAML and JSON texts read safely: no tags, no aliases, no key twice, no NUL; and every value's line is known."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from promptuary.prompt.errors import Fault, Invalid
+
+DEPTH_LIMIT = 64
+
+
+class InvalidFile(Invalid):
+    """A file cannot be read as what it should be; the faults name lines and fields."""
+
+    code = "invalid_file"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed text and the line in which each value begins, by dotted path."""
+
+    value: Any
+    lines: dict[str, int]
+
+    def located(self, fault: Fault) -> Fault:
+        """Give the fault the line of its path, or of the nearest path above it that is in the text."""
+        path = fault.path
+        while path and path not in self.lines:
+            path = path.rpartition(".")[0]
+        return Fault(fault.path, fault.message, self.lines.get(path, 1))
+
+
+class _Reader(yaml.SafeLoader):
+    """PyYAML's safe loader, which also takes no alias, so that a few lines cannot grow into gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not taken", problem_mark=self.get_mark())
+        return super().compose_node(parent, index)
+
+
+def read(text: str, source: str) -> Document:
+    """Parse YAML (and so JSON) into plain values.
+
+    Raises:
+        InvalidFile: naming the source, the line and what is wrong.
+    """
+    lines: dict[str, int] = {}
+    try:
+        if "\x00" in text:
+            raise _fault("a NUL character", 1 + text[: text.index("\x00")].count("\n"))
+        loader = _Reader(text)
+        try:
+            node = loader.get_single_node()
+            value = None if node is None else _value(loader, node, "", lines, 0)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        fault = Fault("", str(error.problem or error.context or "cannot be read"), mark.line + 1 if mark else None)
+        raise InvalidFile(f"{source} is not valid YAML", [fault]) from None
+    except yaml.YAMLError as error:
+        raise InvalidFile(f"{source} is not valid YAML", [Fault("", str(error).splitlines()[0])]) from None
+    except InvalidFile as error:
+        raise InvalidFile(f"{source} is not taken", error.faults) from None
+    except RecursionError:
+        raise InvalidFile(f"{source} is not taken", [Fault("", f"nested more than {DEPTH_LIMIT} deep")]) from None
+    return Document(value, lines)
+
+
+def _fault(message: str, line: int, path: str = "") -> InvalidFile:
+    return InvalidFile("not taken", [Fault(path, message, line)])
+
+
+def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
+    line = node.start_mark.line + 1
+    if depth > DEPTH_LIMIT:
+        raise _fault(f"nested more than {DEPTH_LIMIT} deep", line, path)
+    lines.setdefault(path, line)
+    if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+            if key is None or key_node.tag == "tag:yaml.org,2002:merge":
+                raise _fault("a key must be plain text", key_node.start_mark.line + 1, path)
+            if key in result:
+                raise _fault(f"the key '{key}' is given twice", key_node.start_mark.line + 1, path)
+            result[key] = _value(loader, value_node, f"{path}.{key}" if path else key, lines, depth + 1)
+        return result
+    if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
+        return [
+            _value(loader, item, f"{path}.{number}" if path else str(number), lines, depth + 1)
+            for number, item in enumerate(node.value)
+        ]
+    if isinstance(node, yaml.ScalarNode) and node.tag.startswith("tag:yaml.org,2002:"):
+        kind = node.tag.rpartition(":")[2]
+        if kind in ("str", "int", "float", "bool", "null"):
+            return loader.construct_object(node)
+        if kind == "timestamp" and not node.style:
+            return node.value
+    raise _fault(f"the tag {node.tag} is not taken", line, path)

@@ -1,0 +1,199 @@
+"""A content parsed: every template a tree, every variable known, ready to render. Built once per version and kept."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptuary.prompt import fstring, mustache
+from promptuary.prompt.content import Content, Format, Message, Placeholder
+from promptuary.prompt.errors import Fault, InvalidPrompt, InvalidVariables
+from promptuary.prompt.mustache import Node
+from promptuary.prompt.variable import Variable, checked
+
+OUTPUT_LIMIT = 1024 * 1024
+_PARSERS: dict[Format, Callable[[str, str], tuple[Node, ...]]] = {"mustache": mustache.parse, "f-string": fstring.parse}
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document that a query found: its text, how near it is (cosine, -1 to 1), and where it comes from."""
+
+    text: str
+    score: float
+    collection: str
+    document: str
+    chunk: int
+    digest: str
+    metadata: Mapping[str, Any]
+
+    def as_value(self) -> dict[str, Any]:
+        """Give the passage as a template's section sees it."""
+        return {"text": self.text, "score": self.score, "document": self.document, "metadata": dict(self.metadata)}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What goes to a model: `text` for a text prompt, else `messages` of `{"role", "content"}`; and the passages in it."""
+
+    text: str | None
+    messages: tuple[Mapping[str, str], ...] | None
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One chat message, its template parsed."""
+
+    role: str
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A content whose templates are parsed and whose variables, said or only used, are known."""
+
+    content: Content
+    parts: tuple[Turn | Placeholder, ...]
+    query: tuple[Node, ...]
+    turns: tuple[Turn, ...]
+    variables: Mapping[str, Variable]
+
+    def query_text(self, values: Mapping[str, Any]) -> str:
+        """Render the query of the context binding from the same values that the prompt takes."""
+        return mustache.render(self.query, checked(self.variables, values), limit=OUTPUT_LIMIT)
+
+    def render(self, values: Mapping[str, Any], passages: Sequence[Passage] = (), *, limit: int = OUTPUT_LIMIT) -> Rendered:
+        """Render with checked values and the passages that were retrieved, the best first.
+
+        Raises:
+            InvalidVariables: for missing, unknown or wrongly typed values.
+            RenderTooLarge: for more than `limit` characters in all.
+        """
+        full = checked(self.variables, values)
+        if self.content.context:
+            full[self.content.context.into] = self._context_value(passages)
+        messages: list[Mapping[str, str]] = []
+        for part in self.parts:
+            if isinstance(part, Placeholder):
+                messages += self._placed(part.name, full, passages, limit)
+            else:
+                text = mustache.render(part.nodes, full, limit=limit)
+                limit -= len(text)
+                messages.append({"role": part.role, "content": text})
+        if self.content.type == "text":
+            return Rendered(text=messages[0]["content"], messages=None, passages=tuple(passages))
+        return Rendered(text=None, messages=tuple(messages), passages=tuple(passages))
+
+    def _context_value(self, passages: Sequence[Passage]) -> Any:
+        """Give a list where the template opens a section over it, else the texts in one."""
+        binding = self.content.context
+        if binding and any(
+            binding.into in mustache.names(part.nodes).sections for part in self.parts if isinstance(part, Turn)
+        ):
+            return [passage.as_value() for passage in passages]
+        return "\n\n".join(passage.text for passage in passages)
+
+    def _placed(self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], limit: int) -> list[Mapping[str, str]]:
+        binding = self.content.context
+        if binding and binding.into == name:
+            return [
+                {"role": turn.role, "content": mustache.render(turn.nodes, {**values, **passage.as_value()}, limit=limit)}
+                for passage in reversed(passages)
+                for turn in self.turns
+            ]
+        return [_message(name, number, item) for number, item in enumerate(values.get(name) or [])]
+
+
+def _message(name: str, number: int, item: Any) -> Mapping[str, str]:
+    match item:
+        case {"role": "system" | "user" | "assistant" | "tool" as role, "content": str(content), **rest} if not rest:
+            return {"role": role, "content": content}
+    raise InvalidVariables(
+        "the variables do not fit the prompt", [Fault(f"{name}.{number}", "must be a message: {role, content}")]
+    )
+
+
+def prepare(content: Content) -> Prepared:
+    """Parse a content and check that its parts fit each other.
+
+    Raises:
+        InvalidPrompt: with every fault: a template that does not parse, a partial or format that is not taken, a variable
+            declared and never used, a context that fills nothing.
+    """
+    parse = _PARSERS.get(content.format)
+    if parse is None:
+        raise InvalidPrompt(
+            "the prompt cannot be used", [Fault("format", f"{content.format} is off; use mustache or f-string")]
+        )
+    faults: list[Fault] = []
+
+    def parsed(source: str, path: str, how: Callable[[str, str], tuple[Node, ...]] = parse) -> tuple[Node, ...]:
+        try:
+            return how(source, path)
+        except InvalidPrompt as error:
+            faults.extend(error.faults)
+            return ()
+
+    if isinstance(content.template, str):
+        parts: tuple[Turn | Placeholder, ...] = (Turn("user", parsed(content.template, "template")),)
+    else:
+        parts = tuple(
+            Turn(part.role, parsed(part.content, f"template.{number}.content")) if isinstance(part, Message) else part
+            for number, part in enumerate(content.template)
+        )
+    binding = content.context
+    query = parsed(binding.query, "context.query", mustache.parse) if binding else ()
+    turns = tuple(
+        Turn(turn.role, parsed(turn.content, f"context.turns.{number}.content", mustache.parse))
+        for number, turn in enumerate((binding and binding.turns) or ())
+    )
+    used = _used(content, parts, query, faults)
+    variables = {name: variable for name, variable in content.variables.items() if name in used.everywhere}
+    faults += [
+        Fault(f"variables.{name}", "is declared, but the prompt never uses it")
+        for name in content.variables
+        if name not in variables
+    ]
+    for name in used.required:
+        variables.setdefault(name, Variable(type="array" if name in content.placeholders() else None))
+    for name in used.optional:
+        variables.setdefault(name, Variable(required=False))
+    if binding:
+        variables.pop(binding.into, None)
+    if faults:
+        raise InvalidPrompt("the prompt cannot be used", faults)
+    return Prepared(content, parts, query, turns, variables)
+
+
+@dataclass(frozen=True)
+class _Used:
+    required: list[str]
+    optional: list[str]
+    everywhere: set[str]
+
+
+def _used(content: Content, parts: Sequence[Turn | Placeholder], query: Sequence[Node], faults: list[Fault]) -> _Used:
+    """Collect the names that templates, placeholders and the query use; note what does not fit."""
+    names = mustache.names([*(node for part in parts if isinstance(part, Turn) for node in part.nodes), *query])
+    placeholders = content.placeholders()
+    faults += [
+        Fault("template", f"{{{{> {name}}}}}: no partial of that name is given with the prompt")
+        for name in sorted(names.partials - content.partials.keys())
+    ]
+    binding = content.context
+    if binding:
+        filled = names.values | names.sections | set(placeholders)
+        if binding.into not in filled:
+            faults.append(Fault("context.into", f"nothing in the template is named '{binding.into}'"))
+        if binding.into in placeholders and not binding.turns:
+            faults.append(Fault("context.turns", f"'{binding.into}' is a placeholder: say which messages a passage becomes"))
+        if binding.into in content.variables:
+            faults.append(Fault(f"variables.{binding.into}", "is filled by the context and cannot be a variable too"))
+    for name in placeholders:
+        if name in content.variables and content.variables[name].type not in (None, "array"):
+            faults.append(Fault(f"variables.{name}", "is a placeholder, so its type is array"))
+    return _Used(
+        required=[*sorted(names.values), *(name for name in placeholders if name not in names.values)],
+        optional=sorted(names.sections),
+        everywhere=set(names.values | names.sections | names.inner | set(placeholders)),
+    )

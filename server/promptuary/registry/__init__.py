@@ -1,0 +1,1 @@
+"""Prompts, their versions, and the labels that point at them."""

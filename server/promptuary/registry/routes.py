@@ -1,0 +1,139 @@
+"""The registry over HTTP."""
+
+import hashlib
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from promptuary.access.caller import Unit
+from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
+from promptuary.access.role import Scope
+from promptuary.base.errors import PreconditionFailed
+from promptuary.base.wire import PageOf
+from promptuary.registry.schemas import (
+    LabelOut,
+    LookupOut,
+    MoveLabel,
+    MoveOut,
+    NewVersion,
+    PromptOut,
+    RollBack,
+    VersionOut,
+)
+from promptuary.registry.service import Registry
+from promptuary.registry.store import Label
+
+router = APIRouter(tags=["registry"], route_class=Route)
+NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+NumberPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Text = Annotated[str | None, Query(max_length=200)]
+
+
+@router.post("/prompts/{name}/versions", status_code=201, responses={200: {"model": VersionOut}})
+def register(
+    name: PathName, body: NewVersion, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)]
+) -> VersionOut:
+    """Register a version: 201 for a new one, 200 when the newest version has the same content."""
+    registered = Registry(unit).register(
+        name, body.content(), message=body.message, tags=tuple(body.tags), labels=tuple(body.labels)
+    )
+    response.status_code = 201 if registered.created else 200
+    return VersionOut.of(registered.version)
+
+
+@router.get("/prompts/{name}", response_model=LookupOut, responses={304: {"description": "unchanged"}})
+def look_up(
+    name: PathName,
+    request: Request,
+    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    label: Text = None,
+    version: NumberQuery = None,
+) -> Response:
+    """Look one version up, by label (`production` by default) or by number."""
+    found = LookupOut.found(Registry(unit).lookup(name, label=label, version=version))
+    body = found.model_dump_json().encode()
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if tag in re.findall(r'"[^"]*"', request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+@router.get("/prompts")
+def list_prompts(
+    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    search: Text = None,
+    label: Text = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[PromptOut]:
+    """List prompts by name."""
+    found = Registry(unit).prompts(min(limit, unit.settings.page_limit), cursor, search, label)
+    return PageOf[PromptOut].model_validate(found)
+
+
+@router.get("/prompts/{name}/versions")
+def list_versions(
+    name: PathName, unit: Annotated[Unit, allow(Scope.PROMPT_READ)], limit: Limit = 50, cursor: Cursor = None
+) -> PageOf[VersionOut]:
+    """List a prompt's versions, the newest first."""
+    found = Registry(unit).versions(name, min(limit, unit.settings.page_limit), cursor)
+    return PageOf[VersionOut](items=[VersionOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/prompts/{name}/versions/{number}")
+def read_version(name: PathName, number: NumberPath, unit: Annotated[Unit, allow(Scope.PROMPT_READ)]) -> VersionOut:
+    """Give one version."""
+    return VersionOut.of(Registry(unit).version(name, number))
+
+
+@router.put("/prompts/{name}/labels/{label}")
+def move_label(
+    name: PathName,
+    label: PathName,
+    body: MoveLabel,
+    response: Response,
+    unit: Annotated[Unit, allow(Scope.LABEL_MOVE)],
+    if_match: Annotated[str | None, Header()] = None,
+) -> LabelOut:
+    """Point a label at a version; with `If-Match`, only if it has not moved since."""
+    moved = Registry(unit).move_label(name, label, body.version, body.reason, _revision(if_match))
+    return _answer(moved, response)
+
+
+@router.post("/prompts/{name}/labels/{label}/rollback")
+def roll_back(
+    name: PathName, label: PathName, body: RollBack, response: Response, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)]
+) -> LabelOut:
+    """Point a label at the version it pointed at before."""
+    return _answer(Registry(unit).roll_back(name, label, body.reason), response)
+
+
+@router.get("/prompts/{name}/labels/{label}/history")
+def label_history(
+    name: PathName,
+    label: PathName,
+    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[MoveOut]:
+    """List a label's moves, the newest first."""
+    found = Registry(unit).history(name, label, min(limit, unit.settings.page_limit), cursor)
+    return PageOf[MoveOut].model_validate(found)
+
+
+def _answer(label: Label, response: Response) -> LabelOut:
+    response.headers["ETag"] = f'"{label.revision}"'
+    return LabelOut.model_validate(label)
+
+
+def _revision(if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    match = re.fullmatch(r'\s*"(\d{1,15})"\s*', if_match)
+    if match is None:
+        raise PreconditionFailed("the If-Match header is none that a label's ETag gave; read the label's history again")
+    return int(match.group(1))

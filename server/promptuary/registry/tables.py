@@ -1,0 +1,69 @@
+"""The registry's tables; private to this folder. Versions and label moves are append-only: triggers refuse the rest."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Text, UniqueConstraint
+from sqlmodel import Column, Field, SQLModel
+
+from promptuary.base.database import Moment
+
+
+class PromptRow(SQLModel, table=True):
+    """A prompt's name, and the number its next version takes."""
+
+    __tablename__ = "prompt"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    name: str
+    newest: int = 0
+    revision: int = 0
+    created_at: datetime = Field(sa_type=Moment)
+    archived_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class VersionRow(SQLModel, table=True):
+    """A version: its content as canonical JSON, whose SHA-256 is the digest."""
+
+    __tablename__ = "version"
+    __table_args__ = (UniqueConstraint("prompt_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    prompt_id: int = Field(foreign_key="prompt.id")
+    number: int
+    digest: str = Field(index=True)
+    content: str = Field(sa_column=Column(Text, nullable=False))
+    message: str = ""
+    tags: list[Any] = Field(sa_column=Column(JSON, nullable=False))
+    author: str
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class LabelRow(SQLModel, table=True):
+    """Where a label points now."""
+
+    __tablename__ = "label"
+
+    prompt_id: int = Field(foreign_key="prompt.id", primary_key=True)
+    name: str = Field(primary_key=True)
+    version: int
+    revision: int
+    moved_at: datetime = Field(sa_type=Moment)
+
+
+class LabelMoveRow(SQLModel, table=True):
+    """One move of a label; the ledger from which `label` could be made again."""
+
+    __tablename__ = "label_move"
+
+    id: int | None = Field(default=None, primary_key=True)
+    prompt_id: int = Field(foreign_key="prompt.id", index=True)
+    label: str
+    version: int
+    previous: int | None
+    actor: str
+    reason: str
+    revision: int
+    at: datetime = Field(sa_type=Moment)

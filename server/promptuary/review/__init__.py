@@ -1,0 +1,1 @@
+"""Reviews: queues of items, claims that lease one item to one person, and decisions, each made once."""

@@ -1,0 +1,70 @@
+"""The review's tables; private to this folder."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, Text, UniqueConstraint
+from sqlmodel import Column, Field, SQLModel
+
+from promptuary.base.database import Moment
+
+
+class QueueRow(SQLModel, table=True):
+    """A queue: what is asked of the reviewers, and how many of them decide an item (`slots`)."""
+
+    __tablename__ = "queue"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    name: str
+    instructions: str = ""
+    decisions: list[Any] = Field(sa_column=Column(JSON, nullable=False))
+    slots: int = 1
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class ItemRow(SQLModel, table=True):
+    """Something to decide on; `source` tells where it comes from and is in the queue once."""
+
+    __tablename__ = "review_item"
+    __table_args__ = (UniqueConstraint("queue_id", "source"), Index("ix_review_item_next", "queue_id", "decided", "place"))
+
+    id: str = Field(primary_key=True)
+    queue_id: int = Field(foreign_key="queue.id")
+    source: str
+    place: int
+    probability: float = 1.0
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    decided: int = 0
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class ClaimRow(SQLModel, table=True):
+    """One item leased to one reviewer; `nonce` is what a page must have shown to decide it."""
+
+    __tablename__ = "claim"
+    __table_args__ = (Index("ix_claim_live", "item_id", "state", "lease_until"),)
+
+    id: str = Field(primary_key=True)
+    item_id: str = Field(foreign_key="review_item.id")
+    reviewer: str
+    nonce: str
+    state: str
+    lease_until: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class DecisionRow(SQLModel, table=True):
+    """What one reviewer decided on one item; once per claim, and once per reviewer."""
+
+    __tablename__ = "decision"
+    __table_args__ = (UniqueConstraint("item_id", "reviewer"), UniqueConstraint("claim_id"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    item_id: str = Field(foreign_key="review_item.id")
+    claim_id: str = Field(foreign_key="claim.id")
+    reviewer: str
+    decision: str
+    comment: str = Field(default="", sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_type=Moment)
