@@ -82,6 +82,18 @@ def allow(scope: Scope, *, reads: bool = False) -> Any:
     return Depends(unit, scope="function")
 
 
+def admit(scope: Scope) -> Any:
+    """Declare the scope of a route that opens its own short units of work, because it waits for a model in between."""
+
+    def caller(request: Request) -> Caller:
+        found = caller_of(request)
+        found.require(scope)
+        return found
+
+    setattr(caller, SCOPE_MARK, scope)
+    return Depends(caller)
+
+
 def _replay(request: Request, unit: Unit) -> None:
     """Answer a retry at once, or remember that this write's answer is to be kept."""
     key = request.headers.get("idempotency-key")
@@ -90,6 +102,7 @@ def _replay(request: Request, unit: Unit) -> None:
     if not 0 < len(key) <= _KEY_LIMIT:
         raise InvalidRequest(f"the header Idempotency-Key must have 1 to {_KEY_LIMIT} characters")
     body = request.scope.get(BODY, b"")
+    store.hold(unit.session, unit.caller.project)  # two requests under one key: the second waits for the first's answer
     request_digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
     known = store.answer(unit.session, unit.caller.project, key)
     if known is None:

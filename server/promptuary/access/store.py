@@ -94,6 +94,11 @@ def _project(row: ProjectRow) -> Project:
     return Project(row.id, row.name, row.created_at)
 
 
+def hold(session: Session, project: int) -> None:
+    """Let no other writer that counts in this project go on until the transaction ends; SQLite has one writer anyway."""
+    session.exec(select(ProjectRow.id).where(ProjectRow.id == project).with_for_update())
+
+
 def next_revision(session: Session, project: int) -> int:
     """Count the project's registry revision up and give it; holds the project's row until the transaction ends."""
     counted = update(ProjectRow).where(col(ProjectRow.id) == project).values(revision=ProjectRow.revision + 1)

@@ -10,34 +10,50 @@ from starlette.responses import Response
 import promptuary
 from promptuary.access.gate import SCOPE_MARK
 from promptuary.access.routes import router as access_routes
-from promptuary.api.edge import App, Edge
+from promptuary.api.edge import Edge
 from promptuary.api.problems import install
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
 from promptuary.base.errors import Unavailable
 from promptuary.base.settings import Settings
+from promptuary.context.retrieval import Retrieval
+from promptuary.context.routes import router as context_routes
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
+from promptuary.review.routes import router as review_routes
 
-ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes)
+ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes, context_routes, review_routes)
 
 
-def create_app(settings: Settings, *, database: Database | None = None, clock: Clock = wall_clock) -> App:
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    clock: Clock = wall_clock,
+    retrieval: Retrieval | None = None,
+) -> Edge:
     """Assemble the service on a database of today's schema; nothing heavy is imported until a request needs it.
 
     Args:
         settings: from `read_settings`.
         database: one that is open already; by default the settings' one, which the app then closes.
         clock: gives the present moment.
+        retrieval: the process's embedder and index; by default one that makes both at their first use.
     """
     opened = database or Database(settings.sql_url)
     upgrade(opened)
 
+    held = retrieval or Retrieval(opened, clock, settings)
+
+    def close() -> None:
+        held.close()
+        if database is None:
+            opened.dispose()
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        if database is None:
-            opened.dispose()
+        close()
 
     app = FastAPI(
         title="Promptuary",
@@ -49,12 +65,13 @@ def create_app(settings: Settings, *, database: Database | None = None, clock: C
     app.state.settings = settings
     app.state.database = opened
     app.state.clock = clock
+    app.state.retrieval = held
     install(app)
     for router in ROUTERS:
         check_scopes(router)
         app.include_router(router, prefix="/v1")
     app.include_router(_health)
-    return Edge(app, settings)
+    return Edge(app, settings, close)
 
 
 def check_scopes(router: APIRouter) -> None:

@@ -39,9 +39,10 @@ _QUIET = ("/healthz", "/readyz", "/metrics")
 class Edge:
     """Wraps the app; see the module's docstring."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
-        """Keep the app and the limits."""
+    def __init__(self, app: App, settings: Settings, close: Callable[[], None]) -> None:
+        """Keep the app, the limits, and what ends it where no server runs its lifespan."""
         self.app = app
+        self.close = close
         self.hosts = settings.hosts
         self.body_limit = settings.body_limit
 
@@ -77,8 +78,10 @@ class Edge:
         headers = {name.lower(): value for name, value in scope["headers"]}
         _check_host(headers.get(b"host", b"").decode("latin-1"), self.hosts)
         path = scope.get("raw_path") or scope["path"].encode()
-        if b"%2f" in path.lower() or b"%00" in path or b"/../" in path + b"/" or "\x00" in scope["path"]:
+        if b"%2f" in path.lower() or "/../" in scope["path"] + "/" or "\x00" in scope["path"]:
             raise MalformedBody("the path has a `%2F`, a NUL or `..`; names have none of these")
+        if b"%00" in scope.get("query_string", b""):
+            raise MalformedBody("the query string has a NUL, which no value has")
         if b"pmt_" in scope.get("query_string", b""):
             raise NotAuthenticated(
                 "a key in the query string is not taken, and is now in logs: revoke it, and send keys in a header"

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session
 
-from promptuary.base.errors import Busy, Fault, StorageFull, Unavailable
+from promptuary.base.errors import Busy, Conflict, Fault, StorageFull, Unavailable
 from promptuary.base.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
@@ -132,7 +132,7 @@ def _sqlite(url: str, file: str | None) -> Engine:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what the driver raises for a lock, a full disk or a lost server into errors that say what to do."""
+    """Turn what the driver raises for a lock, a race, a full disk or a lost server into errors that say what to do."""
     try:
         yield
     except DBAPIError as error:
@@ -141,6 +141,8 @@ def _translated() -> Iterator[None]:
             raise Busy("the database is held by other writers; try again") from error
         if "disk is full" in words or "no space left" in words:
             raise StorageFull("the database's disk is full; free some space, then try again", retry_after=30) from error
+        if isinstance(error, IntegrityError) and "unique constraint" in words:
+            raise Conflict("another writer has just made the same thing; read it, then decide") from error
         if isinstance(error, OperationalError) or error.connection_invalidated:
             raise Unavailable("the database does not answer; see that it runs and that the disk is there") from error
         raise

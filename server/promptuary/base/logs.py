@@ -22,6 +22,11 @@ def redacted(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> Mut
     return entry
 
 
+def blanked(_logger: Any, _method: str, line: Any) -> str:
+    """Blank every API key in a finished line, however deep in a value it stood."""
+    return _KEY.sub("pmt_[redacted]", str(line))
+
+
 def configure(level: str) -> None:
     """Set the process's logging up, the standard library's too; called once by each command that runs something."""
     shared: list[Any] = [
@@ -45,6 +50,7 @@ def configure(level: str) -> None:
                 structlog.processors.format_exc_info,
                 redacted,
                 renderer,
+                blanked,
             ],
         )
     )

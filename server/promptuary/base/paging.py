@@ -36,11 +36,18 @@ def decode(cursor: str | None, kind: type[Key]) -> Key | None:
         return None
     try:
         value = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         value = None
-    if type(value) is not kind:
+    if type(value) is not kind or not _storable(value):
         raise MalformedBody("the cursor is none that this server gave; start again without one")
     return value
+
+
+def _storable(value: str | int) -> bool:
+    """Tell whether a database could compare the value with a name or a number of a row."""
+    if isinstance(value, int):
+        return 0 <= value < 2**31
+    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value)
 
 
 def page(rows: Sequence[T], limit: int, key: Callable[[T], str | int]) -> Page[T]:

@@ -18,6 +18,7 @@ class CollectionRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id")
     name: str
+    uid: str = Field(unique=True)
     description: str = ""
     embedding_model: str
     dimensions: int

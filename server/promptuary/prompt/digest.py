@@ -6,6 +6,7 @@ from typing import Any
 import rfc8785
 
 from promptuary.prompt.content import Content
+from promptuary.prompt.errors import Fault
 
 
 def canonical(value: Any) -> bytes:
@@ -27,6 +28,19 @@ def content_json(content: Content) -> dict[str, Any]:
 def content_digest(content: Content) -> str:
     """Give the digest of the whole content."""
     return digest(content_json(content))
+
+
+def unwritable(content: Content) -> list[Fault]:
+    """List the parts that have no canonical form: an integer beyond 2^53 − 1, NaN, a lone surrogate."""
+    faults = []
+    for part, value in content_json(content).items():
+        try:
+            canonical(value)
+        except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+            faults.append(
+                Fault(part, "has a number beyond ±(2^53 − 1), or a text that is not Unicode: it has no one form in JSON")
+            )
+    return faults
 
 
 def content_from_json(body: dict[str, Any]) -> Content:

@@ -1,5 +1,6 @@
 """YAML and JSON texts read safely: no tags, no aliases, no key twice, no NUL; and every value's line is known."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from promptuary.prompt.errors import Fault, Invalid
 
 DEPTH_LIMIT = 64
+_INTEGER_LIMIT = 2**63
 
 
 class InvalidFile(Invalid):
@@ -64,6 +66,8 @@ def read(text: str, source: str) -> Document:
         raise InvalidFile(f"{source} is not valid YAML", [Fault("", str(error).splitlines()[0])]) from None
     except InvalidFile as error:
         raise InvalidFile(f"{source} is not taken", error.faults) from None
+    except ValueError as error:  # PyYAML lets `chr` refuse an escape like "\\U00110000"
+        raise InvalidFile(f"{source} is not valid YAML", [Fault("", str(error))]) from None
     except RecursionError:
         raise InvalidFile(f"{source} is not taken", [Fault("", f"nested more than {DEPTH_LIMIT} deep")]) from None
     return Document(value, lines)
@@ -84,6 +88,8 @@ def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], d
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
             if key is None or key_node.tag == "tag:yaml.org,2002:merge":
                 raise _fault("a key must be plain text", key_node.start_mark.line + 1, path)
+            if flaw := _flaw(key):
+                raise _fault(f"a key {flaw}", key_node.start_mark.line + 1, path)
             if key in result:
                 raise _fault(f"the key '{key}' is given twice", key_node.start_mark.line + 1, path)
             result[key] = _value(loader, value_node, f"{path}.{key}" if path else key, lines, depth + 1)
@@ -96,7 +102,29 @@ def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], d
     if isinstance(node, yaml.ScalarNode) and node.tag.startswith("tag:yaml.org,2002:"):
         kind = node.tag.rpartition(":")[2]
         if kind in ("str", "int", "float", "bool", "null"):
-            return loader.construct_object(node)
+            return _scalar(loader, node, path)
         if kind == "timestamp" and not node.style:
             return node.value
     raise _fault(f"the tag {node.tag} is not taken", line, path)
+
+
+def _scalar(loader: _Reader, node: yaml.ScalarNode, path: str) -> Any:
+    """Read one plain value; what JSON cannot say is refused here, where its line is known."""
+    line = node.start_mark.line + 1
+    try:
+        value = loader.construct_object(node)
+    except (ValueError, KeyError):
+        raise _fault("is not a value of its kind, or has too many digits", line, path) from None
+    if flaw := _flaw(value):
+        raise _fault(flaw, line, path)
+    return value
+
+
+def _flaw(value: Any) -> str | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "is a number that JSON does not have"
+    if isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
+        return "is an integer beyond 64 bits"
+    if isinstance(value, str) and any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value):
+        return "has a NUL character or a lone surrogate, which is no text"
+    return None

@@ -132,9 +132,12 @@ def find_prompts(root: Path) -> list[PromptFile]:
         raise InvalidFile(f"{root} is not a folder")
     prompts: list[PromptFile] = []
     broken: list[InvalidFile] = []
+    named: dict[str, Path] = {}
     for path in sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES and path.is_file()):
         try:
             prompts.append(read_prompt(path, name_of(path, root)))
+            if (first := named.setdefault(prompts[-1].name, path)) != path:
+                raise InvalidFile(f"{path} and {first} are both the prompt '{prompts[-1].name}'; keep one of the two")
         except InvalidFile as error:
             broken.append(error)
     if len(broken) == 1:

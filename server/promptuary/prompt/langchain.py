@@ -43,11 +43,11 @@ def _f_string(nodes: tuple[Node, ...], path: str) -> str:
     for node in nodes:
         if isinstance(node, Literal):
             out.append(node.text.replace("{", "{{").replace("}", "}}"))
-        elif isinstance(node, Tag) and "." not in node.name:
+        elif isinstance(node, Tag) and node.name.isidentifier():  # LangChain would read an index or a format in other names
             out.append("{" + node.name + "}")
         else:
             raise InvalidPrompt(
                 "LangChain's f-string form cannot say this prompt",
-                [Fault(path, f"'{node.name}' is a section, a partial or a dotted name; render it with Promptuary instead")],
+                [Fault(path, f"'{node.name}' is a section, a partial or no plain name; render it with Promptuary instead")],
             )
     return "".join(out)

@@ -158,18 +158,32 @@ class Names:
     inner: frozenset[str]
     partials: frozenset[str]
 
+    @property
+    def everywhere(self) -> frozenset[str]:
+        """The names of values, wherever they stand."""
+        return self.values | self.sections | self.inner
 
-def names(nodes: Sequence[Node]) -> Names:
-    """List what a template asks for. `inner` are names inside sections: an item may give them, or the outer values."""
+
+def names(nodes: Sequence[Node], trees: Mapping[str, Sequence[Node]] | None = None) -> Names:
+    """List what a template asks for. `inner` are names inside sections: an item may give them, or the outer values.
+
+    Args:
+        nodes: from `parse`.
+        trees: the parsed partials by name, whose names are the template's too.
+    """
     values: set[str] = set()
     sections: set[str] = set()
     inner: set[str] = set()
     partials: set[str] = set()
+    walked: set[tuple[str, bool]] = set()
 
     def walk(nodes: Sequence[Node], inside: bool) -> None:
         for node in nodes:
             if isinstance(node, Partial):
                 partials.add(node.name)
+                if trees and (node.name, inside) not in walked:
+                    walked.add((node.name, inside))
+                    walk(trees.get(node.name, ()), inside)
             elif isinstance(node, Tag | Section) and node.name != ".":
                 first = node.name.partition(".")[0]
                 (inner if inside else sections if isinstance(node, Section) else values).add(first)
@@ -186,25 +200,28 @@ def render(nodes: Sequence[Node], values: Mapping[str, Any], *, limit: int, part
     Args:
         nodes: from `parse`.
         values: JSON values by name; they are data, a tag inside one is not read.
-        limit: the most characters of output.
+        limit: the most characters of output; each turn of a section and each partial counts as one more.
         partials: template sources by name; one that is missing is empty.
 
     Raises:
         RenderTooLarge: when the output passes the limit.
     """
-    return _Renderer(limit, partials or {}).render(nodes, [values])
+    return Renderer(limit, partials).render(nodes, values)
 
 
-class _Renderer:
-    def __init__(self, limit: int, partials: Mapping[str, str]) -> None:
+class Renderer:
+    """Renders several templates under one limit. What gives no output counts too, so that no loop runs for nothing."""
+
+    def __init__(self, limit: int, partials: Mapping[str, str] | None = None) -> None:
         self.limit = limit
-        self.partials = partials
+        self.partials = partials or {}
         self.size = 0
         self.depth = 0
 
-    def render(self, nodes: Sequence[Node], stack: list[Any]) -> str:
+    def render(self, nodes: Sequence[Node], values: Mapping[str, Any]) -> str:
+        """Render one template; raises RenderTooLarge when all of them together pass the limit."""
         out: list[str] = []
-        self._into(out, nodes, stack)
+        self._into(out, nodes, [values])
         return "".join(out)
 
     def _into(self, out: list[str], nodes: Sequence[Node], stack: list[Any]) -> None:
@@ -225,6 +242,7 @@ class _Renderer:
                 self._into(out, node.body, stack)
         elif isinstance(value, list | tuple):
             for item in value:
+                self._count(1)
                 self._into(out, node.body, [*stack, item])
         elif not empty:
             self._into(out, node.body, [*stack, value])
@@ -236,14 +254,18 @@ class _Renderer:
         self.depth += 1
         if self.depth > DEPTH_LIMIT:
             raise RenderTooLarge(f"partials are nested more than {DEPTH_LIMIT} deep")
+        self._count(1)
         self._into(out, parse(source, node.name), stack)
         self.depth -= 1
 
     def _put(self, out: list[str], text: str) -> None:
-        self.size += len(text)
+        self._count(len(text))
+        out.append(text)
+
+    def _count(self, size: int) -> None:
+        self.size += size
         if self.size > self.limit:
             raise RenderTooLarge(f"the rendered prompt is over the limit of {self.limit} characters; shorten the values")
-        out.append(text)
 
 
 def _lookup(name: str, stack: list[Any]) -> Any:

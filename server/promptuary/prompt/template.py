@@ -6,6 +6,7 @@ from typing import Any
 
 from promptuary.prompt import fstring, mustache
 from promptuary.prompt.content import Content, Format, Message, Placeholder
+from promptuary.prompt.digest import unwritable
 from promptuary.prompt.errors import Fault, InvalidPrompt, InvalidVariables
 from promptuary.prompt.mustache import Node
 from promptuary.prompt.variable import Variable, checked
@@ -56,6 +57,7 @@ class Prepared:
     parts: tuple[Turn | Placeholder, ...]
     query: tuple[Node, ...]
     turns: tuple[Turn, ...]
+    trees: Mapping[str, tuple[Node, ...]]
     variables: Mapping[str, Variable]
 
     def query_text(self, values: Mapping[str, Any]) -> str:
@@ -70,16 +72,15 @@ class Prepared:
             RenderTooLarge: for more than `limit` characters in all.
         """
         full = checked(self.variables, values)
+        renderer = mustache.Renderer(limit, self.content.partials)
         if self.content.context:
             full[self.content.context.into] = self._context_value(passages)
         messages: list[Mapping[str, str]] = []
         for part in self.parts:
             if isinstance(part, Placeholder):
-                messages += self._placed(part.name, full, passages, limit)
+                messages += self._placed(part.name, full, passages, renderer)
             else:
-                text = mustache.render(part.nodes, full, limit=limit)
-                limit -= len(text)
-                messages.append({"role": part.role, "content": text})
+                messages.append({"role": part.role, "content": renderer.render(part.nodes, full)})
         if self.content.type == "text":
             return Rendered(text=messages[0]["content"], messages=None, passages=tuple(passages))
         return Rendered(text=None, messages=tuple(messages), passages=tuple(passages))
@@ -88,26 +89,29 @@ class Prepared:
         """Give a list where the template opens a section over it, else the texts in one."""
         binding = self.content.context
         if binding and any(
-            binding.into in mustache.names(part.nodes).sections for part in self.parts if isinstance(part, Turn)
+            binding.into in mustache.names(part.nodes, self.trees).sections for part in self.parts if isinstance(part, Turn)
         ):
             return [passage.as_value() for passage in passages]
         return "\n\n".join(passage.text for passage in passages)
 
-    def _placed(self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], limit: int) -> list[Mapping[str, str]]:
+    def _placed(
+        self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], renderer: mustache.Renderer
+    ) -> list[Mapping[str, str]]:
         binding = self.content.context
         if binding and binding.into == name:
             return [
-                {"role": turn.role, "content": mustache.render(turn.nodes, {**values, **passage.as_value()}, limit=limit)}
+                {"role": turn.role, "content": renderer.render(turn.nodes, {**values, **passage.as_value()})}
                 for passage in reversed(passages)
                 for turn in self.turns
             ]
-        return [_message(name, number, item) for number, item in enumerate(values.get(name) or [])]
+        given = values.get(name) or []
+        return [_message(name, number, item, renderer) for number, item in enumerate(given)]
 
 
-def _message(name: str, number: int, item: Any) -> Mapping[str, str]:
+def _message(name: str, number: int, item: Any, renderer: mustache.Renderer) -> Mapping[str, str]:
     match item:
         case {"role": "system" | "user" | "assistant" | "tool" as role, "content": str(content), **rest} if not rest:
-            return {"role": role, "content": content}
+            return {"role": role, "content": renderer.render([mustache.Literal(content)], {})}
     raise InvalidVariables(
         "the variables do not fit the prompt", [Fault(f"{name}.{number}", "must be a message: {role, content}")]
     )
@@ -147,7 +151,9 @@ def prepare(content: Content) -> Prepared:
         Turn(turn.role, parsed(turn.content, f"context.turns.{number}.content", mustache.parse))
         for number, turn in enumerate((binding and binding.turns) or ())
     )
-    used = _used(content, parts, query, faults)
+    trees = {name: parsed(source, f"partials.{name}", mustache.parse) for name, source in content.partials.items()}
+    faults += unwritable(content)
+    used = _used(content, parts, query, turns, trees, faults)
     variables = {name: variable for name, variable in content.variables.items() if name in used.everywhere}
     faults += [
         Fault(f"variables.{name}", "is declared, but the prompt never uses it")
@@ -162,7 +168,7 @@ def prepare(content: Content) -> Prepared:
         variables.pop(binding.into, None)
     if faults:
         raise InvalidPrompt("the prompt cannot be used", faults)
-    return Prepared(content, parts, query, turns, variables)
+    return Prepared(content, parts, query, turns, trees, variables)
 
 
 @dataclass(frozen=True)
@@ -172,13 +178,21 @@ class _Used:
     everywhere: set[str]
 
 
-def _used(content: Content, parts: Sequence[Turn | Placeholder], query: Sequence[Node], faults: list[Fault]) -> _Used:
+def _used(
+    content: Content,
+    parts: Sequence[Turn | Placeholder],
+    query: Sequence[Node],
+    turns: Sequence[Turn],
+    trees: Mapping[str, Sequence[Node]],
+    faults: list[Fault],
+) -> _Used:
     """Collect the names that templates, placeholders and the query use; note what does not fit."""
-    names = mustache.names([*(node for part in parts if isinstance(part, Turn) for node in part.nodes), *query])
+    names = mustache.names([*(node for part in parts if isinstance(part, Turn) for node in part.nodes), *query], trees)
+    of_turns = mustache.names([node for turn in turns for node in turn.nodes], trees)
     placeholders = content.placeholders()
     faults += [
         Fault("template", f"{{{{> {name}}}}}: no partial of that name is given with the prompt")
-        for name in sorted(names.partials - content.partials.keys())
+        for name in sorted((names.partials | of_turns.partials) - content.partials.keys())
     ]
     binding = content.context
     if binding:
@@ -195,5 +209,5 @@ def _used(content: Content, parts: Sequence[Turn | Placeholder], query: Sequence
     return _Used(
         required=[*sorted(names.values), *(name for name in placeholders if name not in names.values)],
         optional=sorted(names.sections),
-        everywhere=set(names.values | names.sections | names.inner | set(placeholders)),
+        everywhere={*placeholders, *names.everywhere, *of_turns.everywhere},
     )

@@ -1,11 +1,11 @@
 """Typed variables: a small, closed part of JSON Schema, checked before anything is rendered."""
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 import jsonschema
-import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from promptuary.prompt.errors import Fault, InvalidVariables
@@ -45,17 +45,15 @@ class Variable(BaseModel):
 
 
 @lru_cache(maxsize=4096)
-def _validator(canonical_schema: bytes) -> jsonschema.Draft202012Validator:
-    import json
-
-    return jsonschema.Draft202012Validator(json.loads(canonical_schema))
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(schema))
 
 
 def _fault(variable: Variable, value: Any) -> str | None:
     """Say in words what is wrong with the value, without repeating the value: it may be sensitive."""
-    error = next(iter(_validator(rfc8785.dumps(variable.json_schema())).iter_errors(value)), None)
+    error = next(iter(_validator(json.dumps(variable.json_schema(), sort_keys=True)).iter_errors(value)), None)
     if error is None:
-        return None
+        return None if _is_json(value) else "must be a JSON value"
     limit = error.validator_value
     words = {
         "type": f"must be of type {limit}",
@@ -68,6 +66,14 @@ def _fault(variable: Variable, value: Any) -> str | None:
         "maximum": f"must be at most {limit}",
     }
     return words.get(str(error.validator), "does not fit its schema")
+
+
+def _is_json(value: Any) -> bool:
+    """Tell whether a value that an application gives can be written as JSON, as a template writes it."""
+    try:
+        return isinstance(value, str) or bool(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def checked(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,10 +67,11 @@ class Registry:
             text = canonical(content_json(content)).decode()
             number = store.add_version(session, prompt, digest, text, message, tags, caller.actor, now)
             audit.record(self.unit, "version.created", name, {"version": number, "digest": digest, "message": message})
-        for label in labels:
-            if prompt.labels.get(label) != number:
-                self._move(prompt, label, number, message or "registered with this label", revision)
-        store.touch(session, prompt.id, revision)
+        moving = [label for label in dict.fromkeys(labels) if prompt.labels.get(label) != number]
+        for label in moving:
+            self._move(prompt, label, number, message or "registered with this label", revision)
+        if created or moving:
+            store.touch(session, prompt.id, revision)
         return Registered(self.version(name, number), created)
 
     def lookup(self, name: str, *, label: str | None = None, version: int | None = None) -> Found:
@@ -144,13 +145,16 @@ class Registry:
             NotFound: for an unknown prompt or label.
             Conflict: when the label has never pointed anywhere else.
         """
+        revision = next_revision(self.unit.session, self.unit.caller.project)
         prompt = self._prompt(name, lock=True)
         last = store.moves(self.unit.session, prompt, label, None, 1)
         if not last:
             raise NotFound(f"the prompt '{name}' has no label '{label}'")
         if last[0].previous is None:
             raise Conflict(f"the label '{label}' of '{name}' has never pointed anywhere else")
-        return self.move_label(name, label, last[0].previous, reason)
+        moved = self._move(prompt, label, last[0].previous, reason, revision)
+        store.touch(self.unit.session, prompt.id, revision)
+        return moved
 
     def history(self, name: str, label: str, limit: int, cursor: str | None) -> Page[Move]:
         """List a label's moves, the newest first."""

@@ -20,7 +20,7 @@ def cluster_bootstrap(
 ) -> Interval:
     """The studentised bootstrap over whole clusters: for few, skewed clusters, where ± t · error is too symmetric.
 
-    Draws C clusters with replacement, and takes the quantiles of (mean* − mean)/error* as Student's t is taken. A draw without
+    Draws C clusters with replacement, and takes the quantiles of (mean* - mean)/error* as Student's t is taken. A draw without
     spread counts as an infinite deviation, so that scarce data widen the interval up to `bounds` and never narrow it.
     Source: Cameron, Gelbach and Miller, Review of Economics and Statistics 90 (2008), pairs cluster bootstrap-t; Efron and
     Tibshirani, An Introduction to the Bootstrap (1993), chapter 12.

@@ -7,6 +7,7 @@ import numpy as np
 from promptuary.statistics import quantile
 from promptuary.statistics.interval import Interval, effective_quantile, effective_size, rare
 from promptuary.statistics.sample import (
+    ROUNDING,
     UNIT,
     Floats,
     NoSpreadError,
@@ -24,7 +25,7 @@ STEPS = 80
 def tango(gains: float, losses: float, pairs: float, quantile: float) -> tuple[float, float]:
     """Both bounds of Tango's score interval for the difference of two paired proportions, inside [-1, 1].
 
-    All differences Δ that the score test does not reject: (b − c − nΔ)² ≤ z² · n(2q + Δ(1 − Δ)), where q is the share of losses
+    All differences Δ that the score test does not reject: (b - c - nΔ)² ≤ z² · n(2q + Δ(1 - Δ)), where q is the share of losses
     most likely under Δ. At Δ = 0 it is McNemar's test; with no discordant pair it is ± z²/(n + z²), not zero width.
     Source: Tango, Statistics in Medicine 17 (1998) 891-908; recommended for small samples by Fagerland, Lydersen and Laake,
     Statistics in Medicine 33 (2014) 2850-2875.
@@ -64,18 +65,18 @@ def difference(
     level: float = 0.95,
     bounds: Range = UNIT,
 ) -> Interval:
-    """The interval of mean(candidate − baseline) over the same cases in the same order; never of zero width.
+    """The interval of mean(candidate - baseline) over the same cases in the same order; never of zero width.
 
     Which method is used, named in the answer:
 
     - `tango`: both sides are 0 or 1 throughout and no two cases share a cluster.
     - `paired-clt`, and with clusters `paired-cluster-robust`: mean ± t · error of the per-case differences, with the factor
-      C/(C−1) and t on C−1 degrees of freedom, clipped to ± the width of `bounds` where all scores lie inside.
-    - `tango-effective`: all scores lie inside `bounds`, and the normal approximation fails: the differences have no spread, there
-      is one cluster, or most clusters differ nowhere and fewer than 10 do. Tango's interval is taken with the summed gains
-      and losses as counts, on an effective number of pairs (at least C, and C where the error is zero) as in `mean_interval`,
-      and with t on C−1 degrees of freedom. Cases that win or lose outright vary most of all with the same summed gains and
-      losses.
+      C/(C-1) and t on C-1 degrees of freedom, clipped to ± the width of `bounds` where all scores lie inside.
+    - `tango-effective`: all scores lie inside `bounds`, and the normal approximation fails: the differences have no spread,
+      there is one cluster, or most clusters differ nowhere and fewer than 10 do. Tango's interval is taken with the summed
+      gains and losses as counts, on an effective number of pairs (at least C, and C where the error is zero) as in
+      `mean_interval`, and with t on C-1 degrees of freedom. Cases that win or lose outright vary most of all with the same
+      summed gains and losses.
 
     Args:
         candidate: one finite score a case; average repeats first.
@@ -91,7 +92,9 @@ def difference(
     level = quantile.checked_level(level)
     low, high = checked_range(bounds)
     ours, theirs = _pairs(candidate, baseline)
-    sample = Sample.of((ours - theirs).tolist(), clusters, "difference")
+    changes = ours - theirs
+    changes[np.abs(changes) <= ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))] = 0.0
+    sample = Sample.of(changes.tolist(), clusters, "difference")
     groups = sample.count if sample.clustered else None
 
     def answer(bottom: float, top: float, method: str) -> Interval:
@@ -148,8 +151,8 @@ def mcnemar_exact(candidate: Sequence[float], baseline: Sequence[float]) -> floa
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values for being several, in their order; compare each with α to keep the chance of any false alarm at α.
 
-    Source: Holm, Scandinavian J. of Statistics 6 (1979): the i-th smallest of m is multiplied by m − i + 1, made monotone, and held
-    at 1.
+    The i-th smallest of m is multiplied by m - i + 1, made monotone, and held at 1.
+    Source: Holm, Scandinavian J. of Statistics 6 (1979).
 
     Raises:
         ValueError: on a p-value outside [0, 1].

@@ -56,7 +56,7 @@ class Sample:
 
     Attributes:
         values: one finite number a case, shape (n,).
-        codes: the cluster of each case, 0 … count − 1, shape (n,).
+        codes: the cluster of each case, 0 … count - 1, shape (n,).
         count: the number of clusters, C; n where no clusters were given.
         clustered: whether clusters were given at all.
     """
@@ -103,14 +103,14 @@ class Sample:
 
     def sums(self, values: Floats) -> Floats:
         """Sum per-case `values`, shape (n,), within each cluster; shape (C,)."""
-        return np.bincount(self.codes, weights=values, minlength=self.count)
+        return np.bincount(self.codes, weights=values, minlength=self.count).astype(np.float64)
 
     def touched(self, off: NDArray[np.bool_]) -> int:
         """Count the clusters in which at least one case is `off`."""
         return int(np.count_nonzero(self.sums(off.astype(np.float64))))
 
     def error(self) -> float:
-        """The standard error of the mean: √(C/(C−1) · Σ_c (Σ_{i∈c} (x_i − x̄))²) / n; exactly 0 without spread.
+        """The standard error of the mean: √(C/(C-1) · Σ_c (Σ_{i∈c} (x_i - x̄))²) / n; exactly 0 without spread.
 
         With clusters of one case it is s/√n. Source: Cameron and Miller, A Practitioner's Guide to Cluster-Robust
         Inference, J. Human Resources 50 (2015), section II, for a regression on the constant alone.
@@ -123,7 +123,7 @@ class Sample:
         residuals = self.sums(self.values - self.mean)
         variance = self.count / (self.count - 1) * float(residuals @ residuals) / self.n**2
         error = math.sqrt(variance)
-        return 0.0 if error <= ROUNDING * max(1.0, float(np.abs(self.values).max())) else error
+        return 0.0 if error <= ROUNDING * float(np.abs(self.values).max()) else error
 
 
 def mean(values: Floats) -> float:

@@ -20,13 +20,13 @@ _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INF
 
 
 def not_worse(interval: Interval, margin: float) -> Verdict:
-    """Judge candidate − baseline for non-inferiority: *pass* only where a loss of `margin` or more is excluded.
+    """Judge candidate - baseline for non-inferiority: *pass* only where a loss of `margin` or more is excluded.
 
-    Pass where the lower bound is above −margin, regression where the upper bound is below it, else inconclusive. A candidate
-    that is truly worse by the margin passes with probability (1 − level)/2: 2.5 % for a 95 % interval.
+    Pass where the lower bound is above -margin, regression where the upper bound is below it, else inconclusive. A candidate
+    that is truly worse by the margin passes with probability (1 - level)/2: 2.5 % for a 95 % interval.
 
     Args:
-        interval: of the paired difference, candidate − baseline.
+        interval: of the paired difference, candidate - baseline.
         margin: the loss that would still be borne, ≥ 0, in the unit of the scores.
 
     Raises:

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("uid", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
         sa.Column("embedding_model", sa.String(), nullable=False),
         sa.Column("dimensions", sa.Integer(), nullable=False),
@@ -88,6 +89,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("project_id", "name"),
+        sa.UniqueConstraint("uid"),
     )
     op.create_table(
         "dataset",

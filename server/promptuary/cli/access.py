@@ -1,0 +1,63 @@
+"""`promptuary key create | list | revoke` and `promptuary audit verify`: who may do what, and who did."""
+
+from typing import Annotated
+
+import typer
+
+from promptuary.cli.connection import connect
+from promptuary.cli.output import AsJson, Project, as_json, line, table
+
+key_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
+
+
+@key_app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What people know the key by.")],
+    role: Annotated[str, typer.Option("--role", help="reader, reviewer, ci, author, admin or operator.")],
+    days: Annotated[int | None, typer.Option("--days", help="After how many days it ends.")] = None,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Make a key. It is shown this once; only a hash of it is kept."""
+    with connect(project) as api:
+        made = api.post("/keys", {"name": name, "role": role, "days": days})
+    if json:
+        as_json(made)
+    else:
+        line(made["key"])
+
+
+@key_app.command("list")
+def list_keys(project: Project = None, json: AsJson = False) -> None:
+    """List the project's keys."""
+    with connect(project) as api:
+        keys = list(api.items("/keys"))
+    if json:
+        as_json(keys)
+        return
+    rows = [(key["id"], key["name"], key["role"], key["created_at"], key["expires_at"], key["revoked_at"]) for key in keys]
+    table(["id", "name", "role", "created", "expires", "revoked"], rows)
+
+
+@key_app.command("revoke")
+def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")], project: Project = None) -> None:
+    """End a key now."""
+    with connect(project) as api:
+        api.delete(f"/keys/{key}")
+    line(f"key {key} is revoked")
+
+
+@audit_app.command("verify")
+def verify(project: Project = None, json: AsJson = False) -> None:
+    """Recompute the whole chain; exit 1 where it is broken."""
+    with connect(project) as api:
+        found = api.get("/audit/verify")
+    if json:
+        as_json(found)
+    elif found["broken_at"] is None:
+        line(f"the audit chain is whole: {found['rows']} rows")
+    else:
+        line(f"the audit chain is broken at row {found['broken_at']}: {found['reason']}")
+    if found["broken_at"] is not None:
+        raise typer.Exit(1)

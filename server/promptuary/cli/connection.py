@@ -1,0 +1,191 @@
+"""Where a command's requests go: to the server at `PROMPTUARY_URL`, or to the same service in this process.
+
+The local service works on the data directory with the operator's rights, which whoever has that directory has anyway. Both
+ways take the same routes, so the same rules and the same errors hold.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
+
+if TYPE_CHECKING:
+    from promptuary.api.edge import App, Edge
+
+TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+LOCAL_URL = "http://127.0.0.1"
+
+
+class NotInstalled(PromptuaryError):
+    """A command needs a part that this installation does not have."""
+
+    code = "not_installed"
+
+
+class Refused(Invalid):
+    """The service refused a request; its own sentence says why."""
+
+    code = "refused"
+
+
+class Unreachable(PromptuaryError):
+    """The service does not answer, or is not able to."""
+
+    code = "unreachable"
+
+
+class Api:
+    """Calls the routes under `/v1`; every answer that is no success is raised."""
+
+    def __init__(self, client: httpx.Client, *, local: bool) -> None:
+        """Keep the client; `local` tells whether the service is in this process."""
+        self._client = client
+        self.local = local
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET a path; what is None is left out of the query."""
+        return self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """POST a body; what is None is left out of it."""
+        return self._call("POST", path, json={key: value for key, value in body.items() if value is not None})
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """PUT a body; what is None is left out of it."""
+        return self._call("PUT", path, json={key: value for key, value in body.items() if value is not None})
+
+    def delete(self, path: str) -> Any:
+        """DELETE a path."""
+        return self._call("DELETE", path)
+
+    def items(self, path: str, **query: Any) -> Iterator[Any]:
+        """GET a list, page after page."""
+        cursor = None
+        while True:
+            page = self.get(path, limit=200, cursor=cursor, **query)
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def found(self, path: str, **query: Any) -> Any | None:
+        """GET a path that may not be there."""
+        try:
+            return self.get(path, **query)
+        except Refused as error:
+            if error.code == "not_found":
+                return None
+            raise
+
+    def _call(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            response = self._client.request(method, f"/v1{path}", **more)
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                f"{self._client.base_url} does not answer ({type(error).__name__}); start it, or unset PROMPTUARY_URL"
+            ) from error
+        if response.status_code == 204:
+            return None
+        try:
+            body = response.json()
+        except json.JSONDecodeError:
+            raise Unreachable(
+                f"{self._client.base_url} answered {response.status_code} and no JSON; is it Promptuary?"
+            ) from None
+        if response.is_success:
+            return body
+        raise _error(response.status_code, body)
+
+
+def _error(status: int, problem: Any) -> PromptuaryError:
+    if not isinstance(problem, dict) or "detail" not in problem:
+        return Unreachable(f"the server answered {status} in a form that is not Promptuary's")
+    if status >= 500:
+        return Unreachable(problem["detail"])
+    refused = Refused(problem["detail"], [Fault(fault["path"], fault["message"]) for fault in problem.get("errors", [])])
+    refused.code = problem.get("code", refused.code)
+    return refused
+
+
+class _InProcess(httpx.BaseTransport):
+    """Runs each request through the app in this process, on an event loop of its own."""
+
+    def __init__(self, app: "App") -> None:
+        self._runner = asyncio.Runner()
+        self._transport = httpx.ASGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        async def send() -> httpx.Response:
+            response = await self._transport.handle_async_request(request)
+            await response.aread()
+            return httpx.Response(response.status_code, headers=response.headers, content=response.content)
+
+        return self._runner.run(send())
+
+    def close(self) -> None:
+        self._runner.close()
+
+
+@contextmanager
+def connect(project: str | None = None) -> Iterator[Api]:
+    """Give the service to talk to.
+
+    Args:
+        project: with the local service, the project to work in; a server's key has its own.
+
+    Raises:
+        NotInstalled: when there is no `PROMPTUARY_URL`, and the server's parts are not installed.
+    """
+    url = os.environ.get("PROMPTUARY_URL")
+    if url:
+        key = os.environ.get("PROMPTUARY_API_KEY", "")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT) as client:
+            yield Api(client, local=False)
+        return
+    with (
+        local_app() as app,
+        httpx.Client(base_url=LOCAL_URL, transport=_InProcess(_trusted(app, project)), timeout=None) as client,
+    ):
+        yield Api(client, local=True)
+
+
+@contextmanager
+def local_app() -> Iterator["Edge"]:
+    """Assemble the service in this process, on the data directory.
+
+    Raises:
+        NotInstalled: when the server's parts are not installed.
+    """
+    try:
+        from promptuary.api.app import create_app
+        from promptuary.base.logs import configure
+        from promptuary.base.settings import read_settings
+    except ModuleNotFoundError as error:
+        raise NotInstalled(
+            f"there is no PROMPTUARY_URL, and the server is not installed ({error.name}): "
+            "set the first, or install promptuary[server]"
+        ) from None
+    settings = read_settings()
+    configure("WARNING")
+    app = create_app(settings)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def _trusted(app: "App", project: str | None) -> "App":
+    from promptuary.access.gate import LOCAL
+    from promptuary.access.service import DEFAULT_PROJECT
+
+    async def trusted(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, LOCAL: project or DEFAULT_PROJECT}, receive, send)
+
+    return trusted

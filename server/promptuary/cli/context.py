@@ -1,0 +1,156 @@
+"""`promptuary context add | query | list | reindex`: documents in, passages out."""
+
+import json as json_text
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from promptuary.cli.connection import Api, connect
+from promptuary.cli.output import AsJson, Project, as_json, line, table
+from promptuary.prompt.document import InvalidFile
+from promptuary.prompt.errors import Fault
+from promptuary.prompt.file import read_text
+
+app = typer.Typer(help="Collections of documents that prompts retrieve from.", no_args_is_help=True)
+Collection = Annotated[str, typer.Argument(help="The collection's name.")]
+TEXTS = (".md", ".txt")
+_BATCH_BYTES = 400_000
+_BATCH = 200
+
+
+@app.command("add")
+def add(
+    collection: Collection,
+    paths: Annotated[list[Path], typer.Argument(help="Texts (.md, .txt), documents (.jsonl), or folders of them.")],
+    chunk_size: Annotated[int | None, typer.Option("--chunk-size", help="Characters of a chunk, for a new collection.")] = None,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Take documents in: cut, embedded, indexed. A new collection is made; what has not changed is left alone."""
+    documents = [document for path in paths for document in read_documents(path)]
+    with connect(project) as api:
+        total = take_in(api, collection, documents, chunk_size)
+    if json:
+        as_json(total)
+    else:
+        documents_told = f"{total['added']} documents added, {total['unchanged']} unchanged"
+        line(f"{collection}: {documents_told}, {total['chunks']} passages indexed")
+
+
+def take_in(api: Api, collection: str, documents: list[dict[str, Any]], chunk_size: int | None = None) -> dict[str, int]:
+    """Send documents in batches that fit the body limit; gives what came of them in all."""
+    where = f"/collections/{quote(collection, safe='')}"
+    api.put(where, {"chunk_size": chunk_size})
+    total = {"added": 0, "unchanged": 0, "chunks": 0}
+    for batch in _batches(documents):
+        added = api.post(f"{where}/documents", {"documents": batch})
+        total = {name: total[name] + added[name] for name in total}
+    return total
+
+
+def _batches(documents: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for document in documents:
+        own = len(document["text"].encode())
+        if batch and (size + own > _BATCH_BYTES or len(batch) == _BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(document)
+        size += own
+    if batch:
+        yield batch
+
+
+def read_documents(path: Path) -> list[dict[str, Any]]:
+    """Read the documents of a file or a folder: a text is one document, a line of `.jsonl` is one.
+
+    Raises:
+        InvalidFile: for a path with none, or naming file, line and field.
+    """
+    return list(_read(path))
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in (*TEXTS, ".jsonl"))
+        if not files:
+            raise InvalidFile(f"{path} holds no document (.md, .txt, .jsonl)")
+        for file in files:
+            yield from _file(file, str(file.relative_to(path).with_suffix("")))
+    else:
+        yield from _file(path, path.stem)
+
+
+def _file(path: Path, key: str) -> Iterator[dict[str, Any]]:
+    if path.suffix in TEXTS:
+        text = read_text(path)
+        if not text.strip():
+            raise InvalidFile(f"{path} is blank")
+        title = text.strip().splitlines()[0].lstrip("# ").strip()[:500]
+        yield {"id": key.replace("\\", "/"), "text": text, "title": title}
+        return
+    if path.suffix != ".jsonl":
+        raise InvalidFile(f"{path} is neither .md, .txt nor .jsonl")
+    for number, text in enumerate(read_text(path, 64 * 1024 * 1024).splitlines(), 1):
+        if text.strip():
+            yield _document(text, path, number)
+
+
+def _document(text: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        value = json_text.loads(text)
+    except ValueError as error:
+        raise InvalidFile(f"{path} cannot be read", [Fault("", f"not JSON: {error}", number)]) from None
+    if not isinstance(value, dict):
+        raise InvalidFile(f"{path} cannot be read", [Fault("", "must be an object with `id` and `text`", number)])
+    faults = [
+        Fault(field, "is required, as a string", number) for field in ("id", "text") if not isinstance(value.get(field), str)
+    ]
+    faults += [Fault(field, "is not a known field", number) for field in value.keys() - {"id", "text", "title", "metadata"}]
+    if faults:
+        raise InvalidFile(f"{path} cannot be read", faults)
+    return value
+
+
+@app.command("query")
+def query(
+    collection: Collection,
+    text: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("-k", help="The most passages.")] = 4,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Find the passages that are nearest to a text."""
+    with connect(project) as api:
+        found = api.post(f"/collections/{quote(collection, safe='')}/query", {"query": text, "k": k})
+    if json:
+        as_json(found)
+        return
+    rows = [(f"{one['score']:.3f}", one["document"], one["chunk"], one["text"].replace("\n", " ")) for one in found["passages"]]
+    table(["score", "document", "chunk", "text"], rows)
+
+
+@app.command("list")
+def list_collections(project: Project = None, json: AsJson = False) -> None:
+    """List the collections and how much they hold."""
+    with connect(project) as api:
+        held = [api.get(f"/collections/{one['name']}") for one in api.items("/collections")]
+    if json:
+        as_json(held)
+        return
+    table(["collection", "documents", "passages"], [(one["name"], one["documents"], one["chunks"]) for one in held])
+
+
+@app.command("reindex")
+def reindex(collection: Collection, project: Project = None, json: AsJson = False) -> None:
+    """Make a collection's index in Chroma anew from SQL."""
+    with connect(project) as api:
+        made = api.post(f"/collections/{quote(collection, safe='')}/reindex", {})
+    if json:
+        as_json(made)
+    else:
+        line(f"{collection}: {made['chunks']} passages in the index")

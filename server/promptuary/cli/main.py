@@ -1,0 +1,71 @@
+"""The command `promptuary`: its subcommands put together, and every error turned into one line and an exit code."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+import promptuary
+from promptuary.cli import access, context, registry, service, sync
+from promptuary.cli.output import INFRASTRUCTURE, USAGE, report
+from promptuary.prompt.errors import PromptuaryError
+
+app = typer.Typer(
+    name="promptuary",
+    help="A prompt registry and evaluation service. Talks to PROMPTUARY_URL where set, else works on PROMPTUARY_DATA_DIR.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_RUN: tuple[Callable[..., None], ...] = (service.init, service.up, service.serve, service.worker, service.ui, service.doctor)
+_REGISTRY: tuple[Callable[..., None], ...] = (registry.push, registry.get, registry.render, registry.prompts)
+for command in _RUN:
+    app.command(rich_help_panel="Run")(command)
+for command in _REGISTRY:
+    app.command(rich_help_panel="Registry")(command)
+app.add_typer(sync.app, name="sync", rich_help_panel="Registry")
+app.add_typer(registry.label_app, name="label", rich_help_panel="Registry")
+app.add_typer(context.app, name="context", rich_help_panel="Context")
+app.add_typer(access.key_app, name="key", rich_help_panel="Access")
+app.add_typer(access.audit_app, name="audit", rich_help_panel="Access")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"promptuary {promptuary.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Stand for the options of the command itself."""
+
+
+def main() -> None:
+    """Run a command; exits 64 for bad usage or a bad file, 3 where something that is needed does not answer."""
+    try:
+        code = app(standalone_mode=False)
+    except PromptuaryError as error:
+        code = report(error)
+    except typer.Abort:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        typer.echo(f"promptuary: {error.strerror}: {error.filename or ''}".rstrip(": "), err=True)
+        code = INFRASTRUCTURE
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        typer.echo(f"promptuary: {error.format_message()}", err=True)
+        code = USAGE
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

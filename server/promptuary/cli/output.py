@@ -1,0 +1,53 @@
+"""What commands print: tables on a terminal and plain lines elsewhere, JSON with `--json`, errors in one line."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from promptuary.prompt.errors import PromptuaryError
+
+USAGE = 64
+INFRASTRUCTURE = 3
+_INFRASTRUCTURE_CODES = ("unreachable", "unavailable", "busy", "storage_full")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Project = Annotated[str | None, typer.Option("--project", help="The project, when working on the data directory.")]
+
+
+def line(text: str = "") -> None:
+    """Print a line."""
+    typer.echo(text)
+
+
+def as_json(value: Any) -> None:
+    """Print a value as JSON."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+    """Print a table: drawn on a terminal, tab-separated lines elsewhere."""
+    shown = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in [list(columns), *shown]:
+            line("\t".join(row))
+        return
+    drawn = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for row in shown:
+        drawn.add_row(*row)
+    Console().print(drawn)
+
+
+def exit_code(error: PromptuaryError) -> int:
+    """Give 3 where something that is needed does not answer, 64 where the call or a file is wrong."""
+    return INFRASTRUCTURE if error.code in _INFRASTRUCTURE_CODES else USAGE
+
+
+def report(error: PromptuaryError) -> int:
+    """Print an error in one line on standard error; give the exit code."""
+    typer.echo(f"promptuary: {str(error).replace(chr(10), ' ')}", err=True)
+    return exit_code(error)

@@ -1,0 +1,156 @@
+"""Several programs run as one: started together, waited for until each answers, stopped together.
+
+Only processes that were started here are ever stopped, by their pid. What each prints goes to a log file of its own.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from promptuary.prompt.errors import PromptuaryError
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+
+
+class NotStarted(PromptuaryError):
+    """A program ended, or did not answer in time; its log says why."""
+
+    code = "unavailable"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to run: its command, what is added to its environment, and the URL that answers once it is ready."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready_at: str | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A program that was started, and where its output goes."""
+
+    program: Program
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        """Raise NotStarted when it has ended."""
+        code = self.process.poll()
+        if code is not None:
+            last = self.log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
+            raise NotStarted(f"{self.program.name} ended with {code}; its last line: {last[0][:300]} (whole log: {self.log})")
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Wait until its URL answers, whatever it answers."""
+        deadline = time.monotonic() + seconds
+        while self.program.ready_at is not None:
+            self.check()
+            try:
+                httpx.get(self.program.ready_at, timeout=2.0)
+            except httpx.HTTPError:
+                if time.monotonic() > deadline:
+                    raise NotStarted(f"{self.program.name} does not answer after {seconds:.0f} s (log: {self.log})") from None
+                time.sleep(0.1)
+            else:
+                return
+
+
+@contextmanager
+def running(programs: Sequence[Program], logs: Path) -> Iterator[list[Running]]:
+    """Start the programs, wait until all are ready, and stop them at the end, in the reverse order."""
+    logs.mkdir(parents=True, exist_ok=True)
+    started: list[Running] = []
+    try:
+        for program in programs:
+            started.append(_start(program, logs / f"{program.name}.log"))
+        for one in started:
+            one.wait_until_ready(START_SECONDS)
+        yield started
+    finally:
+        _stop(started)
+
+
+def _start(program: Program, log: Path) -> Running:
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            program.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **program.environment},
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the others in order
+        )
+    return Running(program, process, log)
+
+
+def _stop(started: Sequence[Running]) -> None:
+    for one in reversed(started):
+        if one.process.poll() is None:
+            one.process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for one in started:
+        try:
+            one.process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            one.process.kill()
+            one.process.wait()
+
+
+def wait(started: Sequence[Running]) -> None:
+    """Wait for Ctrl-C or SIGTERM; a program that ends by itself before is an error."""
+    with stopped_by_signal() as stopped:
+        while not stopped():
+            for one in started:
+                one.check()
+            time.sleep(0.3)
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether SIGINT or SIGTERM has come."""
+    came = False
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def free_port() -> int:
+    """Give a loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def check_port(name: str, host: str, port: int, setting: str) -> None:
+    """Refuse to start on a port that somebody else has.
+
+    Raises:
+        NotStarted: naming the setting to change.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise NotStarted(f"{name} cannot have {host}:{port} ({error.strerror}); set {setting} to another port") from None

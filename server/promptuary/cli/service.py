@@ -1,0 +1,232 @@
+"""`promptuary init | serve | worker | ui | up | doctor`: run the service and see how it is."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from promptuary.cli.connection import NotInstalled, connect
+from promptuary.cli.output import AsJson, as_json, line, table
+from promptuary.cli.processes import NotStarted, Program, check_port, free_port, running, stopped_by_signal, wait
+
+if TYPE_CHECKING:
+    from promptuary.base.settings import Settings
+
+Host = Annotated[str | None, typer.Option("--host", help="The address to listen on; loopback by default.")]
+Port = Annotated[int | None, typer.Option("--port", help="The port; 8400 by default.")]
+
+
+def settings(**given: Any) -> "Settings":
+    """Read the settings, where the server is installed.
+
+    Raises:
+        NotInstalled: where it is not.
+    """
+    try:
+        from promptuary.base.settings import read_settings
+    except ModuleNotFoundError as error:
+        raise NotInstalled(f"the server is not installed ({error.name}); install promptuary[server]") from None
+    return read_settings(**given)
+
+
+def init() -> None:
+    """Make the data directory and its database, and the first key: an operator's, shown this once."""
+    data = settings().data_dir
+    with connect() as api:
+        held = [key for key in api.items("/keys") if key["role"] == "operator" and key["revoked_at"] is None]
+        line(f"data directory: {data}")
+        if held:
+            line(f"there is an operator's key already: {held[0]['id']} ({held[0]['name']})")
+            return
+        made = api.post("/keys", {"name": "operator", "role": "operator"})
+    line(f"operator's key, shown this once: {made['key']}")
+
+
+def serve(host: Host = None, port: Port = None) -> None:
+    """Run the API."""
+    chosen = settings(host=host, port=port)
+    import uvicorn
+
+    from promptuary.api.app import create_app
+    from promptuary.base.logs import configure
+
+    configure(chosen.log_level)
+    check_port("the API", chosen.host, chosen.port, "PROMPTUARY_PORT")
+    app: Any = create_app(chosen)
+    uvicorn.run(
+        app,
+        host=chosen.host,
+        port=chosen.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def worker() -> None:
+    """Run the worker: evaluation runs, and what waits for Chroma and MLflow."""
+    chosen = settings()
+    from promptuary.base.logs import configure
+    from promptuary.worker.assembly import build
+
+    configure(chosen.log_level)
+    with build(chosen) as assembled, stopped_by_signal() as stopped:
+        assembled.run(stopped)
+
+
+def ui(host: Host = None, port: Port = None) -> None:
+    """Run the Streamlit app, on the API at PROMPTUARY_URL."""
+    chosen = settings(host=host, ui_port=port)
+    command = ui_command(chosen.host, chosen.ui_port)
+    check_port("the UI", chosen.host, chosen.ui_port, "PROMPTUARY_UI_PORT")
+    os.execvp(command[0], command)
+
+
+def ui_command(host: str, port: int) -> list[str]:
+    """Give the command that runs the UI.
+
+    Raises:
+        NotInstalled: without Streamlit.
+    """
+    try:
+        from promptuary_ui.launch import command
+    except ModuleNotFoundError as error:
+        raise NotInstalled(f"the UI is not installed ({error.name}); install promptuary[ui]") from None
+    return [str(word) for word in command(host, port)]
+
+
+def up() -> None:
+    """Run all of it: API, worker, UI, Chroma and MLflow's UI; Ctrl-C stops them together."""
+    with everything(settings()) as started:
+        wait(started)
+
+
+@contextmanager
+def everything(chosen: "Settings") -> Iterator[list[Any]]:
+    """Start every part on the data directory and say where each is; stop them at the end."""
+    from promptuary.base.database import Database
+    from promptuary.context.index import Ownership
+    from promptuary.migrations.upgrade import upgrade
+
+    chosen.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(chosen.sql_url)
+    upgrade(database)
+    database.dispose()
+    for name, port, setting in (
+        ("the API", chosen.port, "PROMPTUARY_PORT"),
+        ("the UI", chosen.ui_port, "PROMPTUARY_UI_PORT"),
+        ("MLflow", chosen.mlflow_port, "PROMPTUARY_MLFLOW_PORT"),
+    ):
+        check_port(name, chosen.host, port, setting)
+    ownership = Ownership(chosen.data_dir / "chroma")
+    if not chosen.chroma_url and not ownership.take():
+        raise NotStarted(f"another process uses {ownership.folder}; stop it first")
+    programs = _programs(chosen, None if chosen.chroma_url else free_port())
+    try:
+        with running(programs, chosen.data_dir / "logs") as started:
+            chroma = next((one.program.ready_at for one in started if one.program.name == "chroma"), None)
+            if chroma:
+                ownership.serve_at(chroma.removesuffix("/api/v2/heartbeat"))
+            line(f"API    http://{chosen.host}:{chosen.port}   (documentation at /docs)")
+            line(f"UI     http://{chosen.host}:{chosen.ui_port}")
+            line(f"MLflow http://{chosen.host}:{chosen.mlflow_port}")
+            line(f"data   {chosen.data_dir}   (logs in logs/)")
+            yield started
+    finally:
+        ownership.give_back()
+
+
+def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
+    me = [sys.executable, "-m", "promptuary.cli.main"]
+    api_url = f"http://{chosen.host}:{chosen.port}"
+    shared = {"PROMPTUARY_DATA_DIR": str(chosen.data_dir), "PROMPTUARY_HOST": chosen.host}
+    programs = []
+    if chroma_port is not None:
+        chroma_url = f"http://127.0.0.1:{chroma_port}"
+        shared["PROMPTUARY_CHROMA_URL"] = chroma_url
+        data = str(chosen.data_dir / "chroma" / "data")
+        serve_chroma = "from chromadb.cli.cli import app; app()"
+        programs.append(
+            Program(
+                "chroma",
+                [sys.executable, "-c", serve_chroma, "run", "--path", data, "--host", "127.0.0.1", "--port", str(chroma_port)],
+                {"ANONYMIZED_TELEMETRY": "false"},
+                f"{chroma_url}/api/v2/heartbeat",
+            )
+        )
+    programs += [
+        Program("api", [*me, "serve", "--port", str(chosen.port)], shared, f"{api_url}/readyz"),
+        Program("worker", [*me, "worker"], shared),
+        Program(
+            "ui",
+            ui_command(chosen.host, chosen.ui_port),
+            {**shared, "PROMPTUARY_URL": api_url},
+            f"http://{chosen.host}:{chosen.ui_port}/_stcore/health",
+        ),
+    ]
+    if not chosen.mlflow_tracking_uri:
+        programs.append(
+            Program(
+                "mlflow",
+                [
+                    *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+                    *("--host", chosen.host, "--port", str(chosen.mlflow_port)),
+                    *("--backend-store-uri", chosen.tracking_uri),
+                    *("--artifacts-destination", str(chosen.data_dir / "mlartifacts")),
+                ],
+                {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
+                f"http://{chosen.host}:{chosen.mlflow_port}/health",
+            )
+        )
+    return programs
+
+
+def doctor(json: AsJson = False) -> None:
+    """Check this installation; exit 1 where something is amiss."""
+    checks = list(_checks())
+    if json:
+        as_json([{"check": name, "ok": ok, "found": found} for name, ok, found in checks])
+    else:
+        table(["", "check", "found"], [("ok" if ok else "!!", name, found) for name, ok, found in checks])
+    if not all(ok for _, ok, _ in checks):
+        raise typer.Exit(1)
+
+
+def _checks() -> Iterator[tuple[str, bool, str]]:
+    chosen = settings()
+    from promptuary.base.database import Database, sqlite_module
+    from promptuary.migrations.upgrade import HEAD, current, upgrade
+
+    yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
+    version = sqlite_module().sqlite_version
+    safe = tuple(map(int, version.split("."))) >= (3, 51, 3)
+    yield "sqlite", safe, version + ("" if safe else ": older than 3.51.3, which mends a WAL corruption; install pysqlite3")
+    database = Database(chosen.sql_url)
+    try:
+        upgrade(database)
+        yield "database", current(database) == HEAD, f"{database.dialect}, schema {current(database)}"
+    finally:
+        database.dispose()
+    chosen.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private = not chosen.data_dir.stat().st_mode & 0o007
+    yield "data directory", private, str(chosen.data_dir) + ("" if private else ": others may read it; chmod 700")
+    free = shutil.disk_usage(chosen.data_dir).free // 2**20
+    yield "disk", free > 1024, f"{free} MiB free"
+    yield from _models()
+
+
+def _models() -> Iterator[tuple[str, bool, str]]:
+    from promptuary.base.errors import PromptuaryError
+    from promptuary.context.embedding import find_weights
+    from promptuary.evaluation.local_server import find_model
+
+    for name, find in (("embedding model", find_weights), ("local chat model", find_model)):
+        try:
+            yield name, True, f"{find().name}, the published weights"
+        except PromptuaryError as error:
+            yield name, False, error.message

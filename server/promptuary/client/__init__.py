@@ -1,0 +1,34 @@
+"""What applications import: prompts looked up with a deadline, kept in memory and on disk, and there when the server is not."""
+
+from promptuary.client.aio import AsyncPromptuary
+from promptuary.client.errors import (
+    InvalidBundle,
+    InvalidSettings,
+    KeyRefused,
+    NeedsContext,
+    PromptNotFound,
+    PromptUnavailable,
+    Reason,
+    Refused,
+    RequestRefused,
+)
+from promptuary.client.prompt import Prompt, Source
+from promptuary.client.rendering import Rendering
+from promptuary.client.sync import Promptuary
+
+__all__ = [
+    "AsyncPromptuary",
+    "InvalidBundle",
+    "InvalidSettings",
+    "KeyRefused",
+    "NeedsContext",
+    "Prompt",
+    "PromptNotFound",
+    "PromptUnavailable",
+    "Promptuary",
+    "Reason",
+    "Refused",
+    "Rendering",
+    "RequestRefused",
+    "Source",
+]

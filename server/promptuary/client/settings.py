@@ -1,0 +1,76 @@
+"""What a client works with, checked once; the client's one reader of the environment."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from promptuary.client.bundle import read_bundle
+from promptuary.client.core import Core, Policy
+from promptuary.client.disk import Disk
+from promptuary.client.errors import InvalidSettings
+from promptuary.client.wire import Endpoint
+
+log = logging.getLogger("promptuary.client")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an application gives to `Promptuary` and `AsyncPromptuary`; see there."""
+
+    url: str | None
+    api_key: str | None
+    ttl: float
+    deadline: float
+    bundle: str | Path | None
+    cache_dir: str | Path | None
+    disk: bool
+    breaker_failures: int
+    breaker_cool_down: float
+
+
+@dataclass(frozen=True)
+class Fittings:
+    """The parts that a shell drives: where the server is, the decisions, and the disk, which may be off."""
+
+    endpoint: Endpoint
+    core: Core
+    disk: Disk | None
+
+    def __str__(self) -> str:
+        """Give the server for a repr; the key is left out."""
+        parts = urlsplit(self.endpoint.url)
+        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def fittings(options: Options, clock: Callable[[], float], environment: Mapping[str, str] | None = None) -> Fittings:
+    """Put the parts together.
+
+    Raises:
+        InvalidSettings: for a URL, a key or a number that cannot be one.
+        InvalidBundle: for a bundle that is missing or has another shape.
+    """
+    environment = os.environ if environment is None else environment
+    endpoint = Endpoint.of(
+        options.url or environment.get("PROMPTUARY_URL"), options.api_key or environment.get("PROMPTUARY_API_KEY")
+    )
+    if not (
+        options.ttl >= 0 and 0 < options.deadline <= 600 and options.breaker_failures >= 1 and options.breaker_cool_down >= 0
+    ):
+        raise InvalidSettings("ttl and breaker_cool_down are at least 0 s, deadline over 0 s, breaker_failures at least 1")
+    bundle = None if options.bundle is None else read_bundle(Path(options.bundle), log.warning)
+    policy = Policy(options.ttl, options.deadline, options.breaker_failures, options.breaker_cool_down)
+    disk = None
+    if options.disk and (root := _cache_root(options.cache_dir or environment.get("PROMPTUARY_CACHE_DIR"))):
+        disk = Disk(root, endpoint.mark, log.warning)
+    return Fittings(endpoint, Core(policy, bundle, clock, log.warning), disk)
+
+
+def _cache_root(given: str | Path | None) -> Path | None:
+    try:
+        return Path(given).expanduser() if given else Path.home() / ".cache" / "promptuary"
+    except RuntimeError:
+        log.warning("copies for a restart are not kept: this user has no home folder; see PROMPTUARY_CACHE_DIR")
+        return None

@@ -1,0 +1,318 @@
+"""The client for threads. Requests run in threads of their own, so that a caller's deadline holds whatever the network does."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from promptuary.client import fork
+from promptuary.client.core import Ask, Entry, Fallback, Refresh, Settled, Steps
+from promptuary.client.errors import Reason
+from promptuary.client.prompt import Prompt
+from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
+from promptuary.client.settings import Options, fittings
+from promptuary.client.wire import (
+    BODY_LIMIT,
+    LATE,
+    OVERSIZE,
+    Answer,
+    Endpoint,
+    Failure,
+    Outcome,
+    Received,
+    Selector,
+    Unchanged,
+    read_lookup,
+)
+
+BACKGROUND_LIMIT = 16
+"""How many requests may be under way before a refresh waits for the next `get` instead."""
+ABANDONED_AFTER = 10
+"""After how many deadlines a request that does not end is given up for lost."""
+
+
+class _Flight:
+    """One lookup under way, for everyone who asks the same."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.landed = threading.Event()
+        self.settled: Settled | None = None
+        self.counted = False
+
+
+class _Call:
+    """One request for one caller."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.answer: Answer | Failure = LATE
+
+
+class Promptuary:
+    """Looks prompts up, and goes on doing so when the server does not. Safe to share between threads, and across a fork.
+
+    Args:
+        url: the server; else `PROMPTUARY_URL`, else http://127.0.0.1:8400.
+        api_key: the key; else `PROMPTUARY_API_KEY`.
+        ttl: seconds for which an answer is served from memory; after them it still is, while one request renews it.
+        deadline: seconds that a `get` takes at most, connecting and reading included.
+        bundle: a JSON file of versions for a start without the server (see `promptuary.client.bundle`).
+        cache_dir: where last known goods are kept for a restart; else `PROMPTUARY_CACHE_DIR`, else ~/.cache/promptuary.
+        disk: False keeps nothing on disk.
+        breaker_failures: after so many failures in a row the server is left alone …
+        breaker_cool_down: … for so many seconds.
+        transport: an httpx transport, for tests and proxies.
+
+    Raises:
+        InvalidSettings: for a URL, a key or a number that cannot be one.
+        InvalidBundle: for a bundle that is missing or has another shape.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        ttl: float = 60.0,
+        deadline: float = 1.0,
+        bundle: str | Path | None = None,
+        cache_dir: str | Path | None = None,
+        disk: bool = True,
+        breaker_failures: int = 3,
+        breaker_cool_down: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._clock = time.monotonic
+        options = Options(url, api_key, ttl, deadline, bundle, cache_dir, disk, breaker_failures, breaker_cool_down)
+        self._fittings = fittings(options, self._clock)
+        self._core = self._fittings.core
+        self._transport = transport
+        self._http: httpx.Client | None = None
+        self._inherited: list[httpx.Client] = []
+        self._flights: dict[Selector, _Flight] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        fork.remember(self)
+
+    def get(
+        self,
+        name: str,
+        *,
+        label: str | None = None,
+        version: int | None = None,
+        targeting_key: str | None = None,
+        fallback: Fallback = None,
+    ) -> Prompt:
+        """Look a prompt up, by label (`production` by default) or by version.
+
+        Args:
+            name: the prompt's name.
+            label: a label, or `latest`.
+            version: a version's number, instead of a label.
+            targeting_key: whom the prompt is for; the same key stays in the same arm of a split label.
+            fallback: a mustache text, or a list of messages, for when nothing else has the prompt.
+
+        Raises:
+            PromptNotFound, KeyRefused, RequestRefused: when the server said no, and there is no fallback.
+            PromptUnavailable: when the server does not answer, and nothing else has the prompt.
+            Invalid: for a name, label, version or fallback that cannot be one.
+        """
+        prompt = self._core.fresh(name, label, version, targeting_key)
+        return prompt if prompt is not None else self._walk(self._core.lookup(name, label, version, targeting_key, fallback))
+
+    def render(
+        self,
+        name: str,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        version: int | None = None,
+        query: str | None = None,
+        deadline: float = RENDER_DEADLINE,
+    ) -> Rendering:
+        """Have the server render a prompt, with the passages that its context retrieves. Nothing is cached or repeated.
+
+        Args:
+            name: the prompt's name.
+            variables: the values to fill in.
+            label: a label; `production` when there is no version either.
+            version: a version's number, instead of a label.
+            query: what to search the collection for, instead of the prompt's own query.
+            deadline: seconds that it takes at most.
+
+        Raises:
+            PromptNotFound, KeyRefused, RequestRefused, InvalidVariables: when the server said no.
+            PromptUnavailable: when it does not answer.
+        """
+        body = rendering_body(name, variables, label, version, query)
+        call = _Call()
+
+        def ask() -> None:
+            call.answer = self._request("POST", self._fittings.endpoint.rendering(name), deadline, json=body)
+            call.ended.set()
+
+        failure = self._start(ask)
+        if failure is None:
+            call.ended.wait(deadline)
+        return read_rendering(name, failure or call.answer)
+
+    def close(self) -> None:
+        """Close the connections, after what is under way has ended or the deadline has passed. Memory still answers."""
+        self._closed = True
+        until = self._clock() + self._core.policy.deadline
+        for flight in list(self._flights.values()):
+            flight.landed.wait(max(0.0, until - self._clock()))
+        with self._lock:
+            http, self._http = self._http, None
+        if http is not None:
+            http.close()
+
+    def __enter__(self) -> Self:
+        """Give the client itself."""
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Name the server; the key is left out."""
+        return f"<Promptuary at {self._fittings}>"
+
+    def after_fork(self) -> None:
+        """Let go of the parent's connections, locks and threads, in the child."""
+        self._core.after_fork()
+        self._lock = threading.Lock()
+        self._flights = {}
+        if self._http is not None:
+            # Kept and not closed: closing would say good-bye on a connection that the parent still uses.
+            self._inherited.append(self._http)
+            self._http = None
+
+    def _walk(self, steps: Steps) -> Prompt:
+        """Do what the core says, step by step."""
+        reply: Any = None
+        try:
+            while True:
+                step = steps.send(reply)
+                reply = None
+                if isinstance(step, Ask):
+                    reply = self._ask(step)
+                elif isinstance(step, Refresh):
+                    if len(self._flights) < BACKGROUND_LIMIT:
+                        self._fly(step.selector, step.entry)
+                elif self._fittings.disk is not None:
+                    reply = self._fittings.disk.read(step.selector)
+        except StopIteration as end:
+            prompt: Prompt = end.value
+            return prompt
+
+    def _ask(self, step: Ask) -> Settled:
+        flight = self._fly(step.selector, None)
+        if not isinstance(flight, _Flight):
+            return flight
+        if not flight.counted:
+            flight.landed.wait(step.seconds)
+        if flight.settled is not None:
+            return flight.settled
+        return self._core.overdue() if self._count(flight) else LATE
+
+    def _fly(self, selector: Selector, entry: Entry | None) -> _Flight | Settled:
+        """Join the lookup that is under way, or start one; or give what there is instead."""
+        key = selector if entry is None else entry.selector
+        now = self._clock()
+        with self._lock:
+            if self._closed:
+                return Failure(Reason.CLOSED, "the client is closed")
+            flight = self._flights.get(key)
+            if flight is not None and now - flight.started < ABANDONED_AFTER * self._core.policy.deadline:
+                return flight
+            held = self._core.entry(selector)
+            if held is not None and held is not entry:
+                return held
+            failure = self._core.refusal()
+            if failure is not None:
+                return failure
+            flight = self._flights[key] = _Flight(now)
+        failure = self._start(lambda: self._land(flight, key, selector, entry))
+        if failure is not None:
+            self._settle(flight, key, selector, entry, failure)
+        return flight
+
+    def _land(self, flight: _Flight, key: Selector, selector: Selector, entry: Entry | None) -> None:
+        """Look up, in a thread of its own."""
+        endpoint: Endpoint = self._fittings.endpoint
+        url, query = endpoint.lookup(selector)
+        seconds = self._core.policy.deadline
+        answer = self._request("GET", url, seconds, params=query, etag=entry.etag if entry else None)
+        outcome = answer if isinstance(answer, Failure) else read_lookup(answer, selector)
+        self._settle(flight, key, selector, entry, outcome)
+
+    def _settle(self, flight: _Flight, key: Selector, selector: Selector, entry: Entry | None, outcome: Outcome) -> None:
+        """Take in what came, keep it for a restart, and let everyone go on who waits for it."""
+        counted = isinstance(outcome, Failure) and not self._count(flight)
+        try:
+            flight.settled = self._core.settle(selector, entry, outcome, counted=counted)
+            disk = self._fittings.disk
+            if disk is not None and isinstance(outcome, Received):
+                disk.write(selector, outcome)
+            elif disk is not None and isinstance(outcome, Unchanged):
+                disk.confirm(selector)
+        finally:
+            with self._lock:
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+            flight.landed.set()
+
+    def _count(self, flight: _Flight) -> bool:
+        """Tell whether a flight's failure is still to be counted; it is, once."""
+        with self._lock:
+            counted, flight.counted = flight.counted, True
+        return not counted
+
+    def _start(self, work: Callable[[], None]) -> Failure | None:
+        """Start a thread that does not keep the process alive; say so when there can be no more of them."""
+        try:
+            threading.Thread(target=work, name="promptuary-client", daemon=True).start()
+        except RuntimeError:
+            return Failure(Reason.CONNECTION, "no thread can be started for the request")
+        return None
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        seconds: float,
+        *,
+        params: Mapping[str, str] | None = None,
+        etag: str | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> Answer | Failure:
+        """Make one request. `seconds` bounds every wait in it and the body as a whole; nothing is raised."""
+        until = self._clock() + seconds
+        headers = self._fittings.endpoint.headers(etag)
+        try:
+            with self._connected().stream(method, url, params=params, json=json, headers=headers, timeout=seconds) as answer:
+                body = bytearray()
+                for chunk in answer.iter_bytes():
+                    body += chunk
+                    if len(body) > BODY_LIMIT:
+                        return OVERSIZE
+                    if self._clock() > until:
+                        return LATE
+                return Answer(answer.status_code, dict(answer.headers), bytes(body))
+        except httpx.TimeoutException:
+            return LATE
+        except Exception as error:  # whatever it is, the caller has other tiers; its text may hold what no log should
+            return Failure(Reason.CONNECTION, f"the server cannot be reached ({type(error).__name__})")
+
+    def _connected(self) -> httpx.Client:
+        with self._lock:
+            if self._http is None:
+                self._http = httpx.Client(transport=self._transport)
+            return self._http

@@ -1,0 +1,135 @@
+"""A version as it was received, believed only after its digest was computed again from its content."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from pydantic import ValidationError
+
+from promptuary.client.compiled import Compiled, compiled
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_digest, content_from_json, digest
+from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.template import Prepared, prepare
+
+
+class Unusable(Exception):
+    """A body is not the version that was asked for; the message says in what. Never leaves the client."""
+
+
+@dataclass(frozen=True, weakref_slot=True, slots=True)
+class Parsed:
+    """A content, parsed once for all selectors that lead to it.
+
+    `fault` stands where this release cannot render the content (its format is off here, say); its parts can still be read.
+    """
+
+    content: Content
+    prepared: Prepared | None
+    fault: InvalidPrompt | None
+    compiled: Compiled | None
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version, and how it was found. `number` is None for a fallback, which no registry numbered."""
+
+    name: str
+    number: int | None
+    digest: str
+    label: str | None
+    labels: tuple[str, ...]
+    variant: str | None
+    parsed: Parsed
+
+
+_parsed: WeakValueDictionary[str, Parsed] = WeakValueDictionary()
+
+
+def _parse(digest_: str, content: Callable[[], Content]) -> Parsed:
+    known = _parsed.get(digest_)
+    if known is not None:
+        return known
+    made = content()
+    try:
+        prepared = prepare(made)
+    except InvalidPrompt as error:
+        parsed = Parsed(made, None, error, None)
+    else:
+        parsed = Parsed(made, prepared, None, compiled(prepared))
+    _parsed[digest_] = parsed
+    return parsed
+
+
+def read_version(body: Mapping[str, Any], name: str, number: int | None = None) -> Version:
+    """Read a lookup's body.
+
+    Args:
+        body: as the server answers it.
+        name: the prompt that was asked for.
+        number: the version that was asked for; None where it was asked for by label.
+
+    Raises:
+        Unusable: when it is another version, not whole, or not what its digest says.
+    """
+    found, claimed = body.get("version"), body.get("digest")
+    if body.get("name") != name or type(found) is not int or (number is not None and found != number):
+        raise Unusable("it is not the version that was asked for")
+    try:
+        parts = {part: body[part] for part in Content.model_fields}
+        if digest(parts) != claimed:
+            raise Unusable("the content is not what its digest says")
+        parsed = _parse(str(claimed), lambda: content_from_json(parts))
+    except KeyError as error:
+        raise Unusable(f"its content has no {error}") from None
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise Unusable(f"its content cannot be read ({type(error).__name__})") from None
+    labels = body.get("labels")
+    return Version(
+        name,
+        found,
+        str(claimed),
+        _text(body.get("label")),
+        tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
+        _text(body.get("variant")),
+        parsed,
+    )
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        Unusable: for anything else.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Unusable("it is not JSON") from None
+    if not isinstance(value, dict):
+        raise Unusable("it is not a JSON object")
+    return value
+
+
+def fallback_version(name: str, template: str | list[dict[str, Any]]) -> Version:
+    """Make a version of what an application gives as its fallback: a mustache text, or a list of messages.
+
+    Raises:
+        InvalidPrompt: when it does not parse.
+    """
+    kind = "text" if isinstance(template, str) else "chat"
+    try:
+        content = Content.model_validate({"type": kind, "template": template})
+    except ValidationError:
+        raise InvalidPrompt(f"the fallback of '{name}' is neither a text nor a list of messages {{role, content}}") from None
+    made = content_digest(content)
+    parsed = _parse(made, lambda: content)
+    if parsed.fault is not None:
+        raise InvalidPrompt(f"the fallback of '{name}' cannot be used", parsed.fault.faults)
+    return Version(name, None, made, None, (), None, parsed)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

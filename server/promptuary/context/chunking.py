@@ -1,0 +1,18 @@
+"""Documents cut into chunks that an embedding can hold, at paragraphs and sentences where possible (LangChain's splitters)."""
+
+from promptuary.base.errors import Unavailable
+
+SEPARATORS = ["\n\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
+
+
+def split(text: str, size: int, overlap: int) -> list[str]:
+    """Cut a text into chunks of at most `size` characters, neighbours sharing up to `overlap`; blank ones are left out."""
+    try:
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
+    except ImportError:
+        raise Unavailable("the text splitters are not installed; install promptuary[context]", retry_after=60) from None
+
+    splitter = RecursiveCharacterTextSplitter(
+        chunk_size=size, chunk_overlap=overlap, separators=SEPARATORS, keep_separator="end", strip_whitespace=True
+    )
+    return [chunk for chunk in splitter.split_text(text) if chunk.strip()]

@@ -1,0 +1,124 @@
+"""Collections, documents, queries and rendering over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from promptuary.access.caller import Caller, Unit
+from promptuary.access.gate import Cursor, Limit, PathName, Route, admit, allow
+from promptuary.access.role import Scope
+from promptuary.base.wire import PageOf
+from promptuary.context.intake import Intake, NewDocument
+from promptuary.context.rendering import Renderer
+from promptuary.context.schemas import (
+    AddedOut,
+    CollectionOut,
+    DocumentOut,
+    HeldOut,
+    NewDocuments,
+    PassageOut,
+    Passages,
+    PutCollection,
+    Query,
+    Render,
+    RenderedOut,
+)
+from promptuary.context.service import Context
+from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.template import prepare
+from promptuary.registry.service import Registry
+
+router = APIRouter(tags=["context"], route_class=Route)
+
+
+@router.put("/collections/{name}")
+def put_collection(name: PathName, body: PutCollection, unit: Annotated[Unit, allow(Scope.CONTEXT_WRITE)]) -> HeldOut:
+    """Make a collection, or change its description."""
+    return HeldOut.of(Context(unit).put_collection(name, body.description, body.chunk_size, body.chunk_overlap))
+
+
+@router.get("/collections")
+def list_collections(
+    unit: Annotated[Unit, allow(Scope.CONTEXT_READ)], limit: Limit = 50, cursor: Cursor = None
+) -> PageOf[CollectionOut]:
+    """List the project's collections by name."""
+    found = Context(unit).collections(min(limit, unit.settings.page_limit), cursor)
+    return PageOf[CollectionOut].model_validate(found)
+
+
+@router.get("/collections/{name}")
+def read_collection(name: PathName, unit: Annotated[Unit, allow(Scope.CONTEXT_READ)]) -> HeldOut:
+    """Give a collection and how much it holds."""
+    return HeldOut.of(Context(unit).collection(name))
+
+
+@router.get("/collections/{name}/documents")
+def list_documents(
+    name: PathName, unit: Annotated[Unit, allow(Scope.CONTEXT_READ)], limit: Limit = 50, cursor: Cursor = None
+) -> PageOf[DocumentOut]:
+    """List a collection's documents by key."""
+    found = Context(unit).documents(name, min(limit, unit.settings.page_limit), cursor)
+    shown = [
+        DocumentOut(
+            id=document.key,
+            title=document.title,
+            digest=document.digest,
+            metadata=dict(document.metadata),
+            created_at=document.created_at,
+        )
+        for document in found.items
+    ]
+    return PageOf[DocumentOut](items=shown, next_cursor=found.next_cursor)
+
+
+@router.post("/collections/{name}/documents", status_code=201)
+def add_documents(
+    name: PathName, body: NewDocuments, request: Request, caller: Annotated[Caller, admit(Scope.CONTEXT_WRITE)]
+) -> AddedOut:
+    """Take documents in: cut, embedded, stored. The same document again changes nothing."""
+    state = request.app.state
+    documents = [NewDocument(new.id, new.text, new.title, new.metadata) for new in body.documents]
+    intake = Intake(state.database, state.clock, state.settings, state.retrieval)
+    return AddedOut.model_validate(intake.add(caller, name, documents))
+
+
+@router.delete("/collections/{name}/documents/{id:path}", status_code=204)
+def delete_document(name: PathName, id: str, unit: Annotated[Unit, allow(Scope.CONTEXT_WRITE)]) -> None:  # noqa: A002
+    """Take a document out of a collection."""
+    Context(unit).delete_document(name, id)
+
+
+@router.post("/collections/{name}/query")
+def query(name: PathName, body: Query, request: Request, caller: Annotated[Caller, admit(Scope.CONTEXT_READ)]) -> Passages:
+    """Find the passages nearest to a text."""
+    found = request.app.state.retrieval.query(caller.project, name, body.query, body.k, body.min_score, body.where)
+    return Passages(passages=[PassageOut.model_validate(passage) for passage in found])
+
+
+@router.post("/collections/{name}/reindex")
+def reindex(name: PathName, request: Request, caller: Annotated[Caller, admit(Scope.CONTEXT_WRITE)]) -> dict[str, int]:
+    """Make the collection's index anew from SQL."""
+    return {"chunks": request.app.state.retrieval.reindex(caller.project, name)}
+
+
+@router.post("/prompts/{name}/render")
+def render(
+    name: PathName, body: Render, request: Request, caller: Annotated[Caller, admit(Scope.PROMPT_RENDER)]
+) -> RenderedOut:
+    """Render a version with the given variables and the passages that its context asks for."""
+    state = request.app.state
+    with state.database.read() as session:
+        unit = Unit(session, caller, state.clock, state.settings)
+        version = Registry(unit).lookup(name, label=body.label, version=body.version).version
+    prepared = prepare(content_from_json(version.content))
+    rendered = Renderer(state.retrieval, state.settings).render(caller.project, prepared, body.variables, body.query)
+    return RenderedOut(
+        name=name,
+        version=version.number,
+        digest=version.digest,
+        text=rendered.text,
+        messages=[dict(message) for message in rendered.messages] if rendered.messages is not None else None,
+        model=version.content["model"],
+        **RenderedOut.passages_out(rendered.passages),
+    )

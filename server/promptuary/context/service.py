@@ -1,0 +1,110 @@
+"""The rules of collections and of the documents in them, except for what waits on a model (`promptuary.context.intake`)."""
+
+import secrets
+from dataclasses import dataclass
+
+from promptuary.access import audit
+from promptuary.access.caller import Unit
+from promptuary.base import outbox
+from promptuary.base.errors import Conflict, NotFound
+from promptuary.base.paging import Page, decode, page
+from promptuary.context import store
+from promptuary.context.embedding import MiniLM
+from promptuary.context.retrieval import TOPIC
+from promptuary.context.store import Collection, Document
+
+CHUNK_SIZE = 600
+CHUNK_OVERLAP = 60
+
+
+@dataclass(frozen=True)
+class Held:
+    """A collection and how much it holds."""
+
+    collection: Collection
+    documents: int
+    chunks: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """Collections and documents, on behalf of a caller."""
+
+    unit: Unit
+
+    def put_collection(
+        self, name: str, description: str | None = None, chunk_size: int | None = None, chunk_overlap: int | None = None
+    ) -> Held:
+        """Make a collection, or change its description.
+
+        Args:
+            name: its name.
+            description: what it holds; None leaves it.
+            chunk_size: the most characters of a chunk; None for the default, or what it has.
+            chunk_overlap: the characters that neighbours share; None likewise.
+
+        Raises:
+            Conflict: when it exists and would have to be cut anew.
+        """
+        found = store.collection(self.unit.session, self.unit.caller.project, name)
+        if found is None:
+            new = Collection(
+                id=0,
+                name=name,
+                uid=f"promptuary-{secrets.token_hex(8)}",
+                description=description or "",
+                embedding_model=self.unit.settings.embedding_model,
+                dimensions=MiniLM.dimensions,
+                chunk_size=chunk_size or CHUNK_SIZE,
+                chunk_overlap=CHUNK_OVERLAP if chunk_overlap is None else chunk_overlap,
+                created_at=self.unit.clock(),
+            )
+            made = store.add_collection(self.unit.session, self.unit.caller.project, new)
+            audit.record(self.unit, "collection.created", name, {"chunk_size": made.chunk_size})
+            return Held(made, 0, 0)
+        wanted = (chunk_size or found.chunk_size, found.chunk_overlap if chunk_overlap is None else chunk_overlap)
+        if wanted != (found.chunk_size, found.chunk_overlap):
+            raise Conflict(f"the collection '{name}' is cut into chunks of {found.chunk_size} already; make another one")
+        if description is not None and description != found.description:
+            store.describe(self.unit.session, found.id, description)
+            audit.record(self.unit, "collection.described", name)
+        return self.collection(name)
+
+    def collection(self, name: str) -> Held:
+        """Give a collection and how much it holds.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        found = self._collection(name)
+        return Held(found, *store.counts(self.unit.session, found.id))
+
+    def collections(self, limit: int, cursor: str | None) -> Page[Collection]:
+        """List the project's collections by name."""
+        rows = store.collections(self.unit.session, self.unit.caller.project, decode(cursor, str), limit + 1)
+        return page(rows, limit, lambda collection: collection.name)
+
+    def documents(self, name: str, limit: int, cursor: str | None) -> Page[Document]:
+        """List a collection's documents by key."""
+        rows = store.documents(self.unit.session, self._collection(name).id, decode(cursor, str), limit + 1)
+        return page(rows, limit, lambda document: document.key)
+
+    def delete_document(self, name: str, key: str) -> None:
+        """Take a document out of a collection; its chunks leave the index by way of the outbox.
+
+        Raises:
+            NotFound: when there is no such collection or document.
+        """
+        collection = self._collection(name)
+        document = store.document(self.unit.session, collection.id, key)
+        if document is None:
+            raise NotFound(f"the collection '{name}' has no document '{key}'")
+        gone = store.remove_document(self.unit.session, document.id)
+        outbox.put(self.unit.session, TOPIC, {"collection": collection.id, "chunks": gone}, self.unit.clock())
+        audit.record(self.unit, "document.deleted", name, {"document": key})
+
+    def _collection(self, name: str) -> Collection:
+        found = store.collection(self.unit.session, self.unit.caller.project, name)
+        if found is None:
+            raise NotFound(f"there is no collection '{name}'")
+        return found

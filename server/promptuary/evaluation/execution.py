@@ -1,0 +1,231 @@
+"""Doing a leased run from its first open item to its verdict; the worker and the command line both do it so.
+
+The lease is held by a thread of its own, so that a scorer that keeps the processor busy does not lose it. Results are written
+in batches, each under the lease's fence; whoever has lost the lease writes nothing more.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from promptuary.access import audit
+from promptuary.base import outbox
+from promptuary.base.clock import Clock
+from promptuary.base.database import Database
+from promptuary.base.errors import NotFound, Unavailable
+from promptuary.base.settings import Settings
+from promptuary.evaluation import store
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.plan import Plan, Result, Variant, work
+from promptuary.evaluation.runner import Chats, Renders, Runner
+from promptuary.evaluation.scorers.registry import ScorerParts, build
+from promptuary.evaluation.store import Run, RunState
+from promptuary.evaluation.suite import Suite
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.template import prepare
+from promptuary.registry import store as registry_store
+
+TOPIC = "mlflow"
+ACTOR = "worker"
+LEASES_LIMIT = 50
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: results there are, results there will be, and how many of them are errors."""
+
+    done: int
+    total: int
+    failed: int
+
+
+class LeaseLost(Exception):
+    """The run was cancelled, or another worker has it by now; leaves the execution at once."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What it takes to do runs: one a process.
+
+    Attributes:
+        database: where runs and results are.
+        clock: gives the present moment.
+        settings: concurrency, timeouts and the length of a lease.
+        renderer: renders prompts with their context.
+        models: gives chat models.
+        scorer_parts: what scorers are built from.
+    """
+
+    database: Database
+    clock: Clock
+    settings: Settings
+    renderer: Renders
+    models: Chats
+    scorer_parts: ScorerParts
+
+    def lease(self, worker: str) -> Run | None:
+        """Take the oldest run that is due; one that was taken up time and again without an end is failed instead."""
+        with self.database.write() as session:
+            found = store.lease(session, worker, self.clock(), self._until())
+            if found is None or found.fence <= LEASES_LIMIT:
+                return found
+            reason = f"taken up {LEASES_LIMIT} times without coming to its end; see the workers' logs"
+            store.finish(session, found, RunState.FAILED, self.clock(), error=reason)
+            audit.write(session, found.project, ACTOR, "run.failed", found.id, {"error": reason}, self.clock())
+            return None
+
+    def execute(
+        self, run: Run, on_progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
+    ) -> Run:
+        """Do what is left of a run whose lease is held here, and give the run as it is then.
+
+        A run that cannot be done at all ends as failed, with the reason. Where the database does not answer, or the process
+        is told to stop, the lease is given back and the run goes on elsewhere.
+
+        Args:
+            run: as `lease` or `Evaluations.hold` gave it.
+            on_progress: told after every batch, in this thread.
+            stop: ends the work early when it is set, half a second later at most.
+
+        Raises:
+            Unavailable: when the database does not answer.
+        """
+        bound = log.bind(run=run.id, suite=run.suite, fence=run.fence)
+        try:
+            with self._held(run) as lost:
+                asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event()))
+        except LeaseLost:
+            bound.info("run left to others")
+        except Unavailable:
+            self._give_back(run)
+            raise
+        except Exception as error:
+            bound.exception("run failed")
+            self._fail(run, error)
+        except BaseException:
+            self._give_back(run)
+            raise
+        with self.database.read() as session:
+            found = store.run(session, run.id)
+        assert found is not None
+        bound.info("run done", state=found.state, verdict=found.verdict, done=found.done, total=found.total)
+        return found
+
+    async def _do(
+        self, run: Run, on_progress: Callable[[Progress], None], lost: threading.Event, stop: threading.Event
+    ) -> None:
+        suite = Suite.model_validate(run.plan.suite)
+        with self.database.read() as session:
+            cases = store.cases(session, run.plan.dataset.id)
+            done = store.ordinals(session, run.id)
+            failed = store.unanswered(session, run.id)
+            contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
+        runner = Runner(
+            project=run.project,
+            renderer=self.renderer,
+            models=self.models,
+            scorers=[build(spec, self.scorer_parts) for spec in suite.scorers],
+            prepared={name: prepare(content) for name, content in contents.items()},
+            concurrency=run.plan.concurrency,
+            timeout=self.settings.case_timeout,
+            clock=self.clock,
+        )
+        count = len(done)
+        on_progress(Progress(count, run.total, failed))
+        async with aclosing(runner.run(work(run.plan, cases, done))) as batches:
+            async for batch in batches:
+                if batch:
+                    await asyncio.to_thread(self._write, run, batch)
+                    count += len(batch)
+                    failed += sum(result.error is not None for result in batch)
+                    on_progress(Progress(count, run.total, failed))
+                if lost.is_set():
+                    raise LeaseLost
+                if stop.is_set() and count < run.total:
+                    self._give_back(run)
+                    raise LeaseLost
+        self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers])
+
+    def _write(self, run: Run, batch: list[Result]) -> None:
+        with self.database.write() as session:
+            if not store.add_results(session, run, batch, self._until()):
+                raise LeaseLost
+
+    def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: list[str]) -> None:
+        from promptuary.evaluation.summary import summarise
+
+        with self.database.read() as session:
+            results = store.results(session, run.id)
+        summary = summarise(run.plan, suite, {case.id: case.cluster for case in cases}, results, scorers)
+        now = self.clock()
+        with self.database.write() as session:
+            verdict = summary["verdict"]
+            if not store.finish(session, run, RunState.FINISHED, now, verdict=verdict, summary=summary):
+                raise LeaseLost
+            detail = {"suite": run.suite, "suite_digest": run.plan.suite_digest, "verdict": verdict, "results": len(results)}
+            audit.write(session, run.project, ACTOR, "run.finished", run.id, detail, now)
+            outbox.put(session, TOPIC, {"run": run.id}, now)
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"[:1000]
+        with self.database.write() as session:
+            if store.finish(session, run, RunState.FAILED, self.clock(), error=reason):
+                audit.write(session, run.project, ACTOR, "run.failed", run.id, {"error": reason}, self.clock())
+
+    def _give_back(self, run: Run) -> None:
+        """Let another go on at once; where even that fails, the lease ends by itself."""
+        try:
+            with self.database.write() as session:
+                store.release(session, run)
+        except Unavailable as error:
+            log.warning("lease not given back", run=run.id, error=str(error))
+
+    @contextmanager
+    def _held(self, run: Run) -> Iterator[threading.Event]:
+        """Hold the lease while the block runs; the event is set once it is lost."""
+        lost, ended = threading.Event(), threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(self.settings.lease_seconds / 3):
+                try:
+                    with self.database.write() as session:
+                        if not store.heartbeat(session, run, self._until()):
+                            lost.set()
+                            return
+                except Unavailable as error:
+                    log.warning("heartbeat failed", run=run.id, error=str(error))
+
+        thread = threading.Thread(target=beat, name=f"lease-{run.id}", daemon=True)
+        thread.start()
+        try:
+            yield lost
+        finally:
+            ended.set()
+            thread.join()
+
+    def _until(self) -> Any:
+        return self.clock() + timedelta(seconds=self.settings.lease_seconds)
+
+
+def _content(session: Any, run: Run, variant: Variant) -> Content:
+    """Give a variant's content: from the plan where it is registered nowhere, else the version's.
+
+    Raises:
+        NotFound: when the registry no longer has it.
+    """
+    body = variant.content
+    if body is None and variant.version is not None:
+        prompt = registry_store.prompt(session, run.project, variant.prompt)
+        found = registry_store.version(session, prompt, variant.version) if prompt else None
+        body = found.content if found and found.digest == variant.digest else None
+    if body is None:
+        raise NotFound(f"the version {variant.version} of '{variant.prompt}', which the run is about, is not there")
+    return content_from_json(body)

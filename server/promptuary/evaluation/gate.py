@@ -1,0 +1,140 @@
+"""A gate's demands, judged: by intervals, several at once, and with a sentence for each. Pure.
+
+Every check must pass for the gate to pass, so a pass is claimed at the plain level. A regression is claimed by any one check,
+so among several they are claimed by Holm's step-down, which holds the chance of any false alarm at the level's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from promptuary.evaluation.comparison import LEVEL, Clusters, Scores, difference_of, mean_of
+from promptuary.evaluation.plan import Plan, Variant, VariantRole
+from promptuary.evaluation.suite import GateSpec, Suite
+from promptuary.statistics.interval import Interval
+from promptuary.statistics.verdict import Verdict, at_least, not_worse
+
+
+@dataclass(frozen=True)
+class Check:
+    """One demand of the gate on one model, with all it takes to judge it at a level.
+
+    `interval_at` is None where there is nothing to judge; then `settled` says how it ends.
+    """
+
+    gate: GateSpec
+    model: str
+    candidate: str
+    baseline: str | None
+    interval_at: Callable[[float], Interval] | None
+    settled: tuple[Verdict, str] | None = None
+
+    def judged(self, level: float) -> Verdict:
+        """Judge at a confidence level."""
+        assert self.interval_at is not None
+        interval = self.interval_at(level)
+        if self.gate.at_least is not None:
+            return at_least(interval, self.gate.at_least)
+        return not_worse(interval, self.gate.by or 0.0)
+
+
+def checks(plan: Plan, suite: Suite, clusters: Clusters, scores: Mapping[tuple[str, str], Scores]) -> list[Check]:
+    """Give every demand of the suite's gate on every candidate; `scores` is by variant and metric."""
+    return [
+        _floor(gate, candidate, scores[candidate.name, gate.metric], clusters)
+        if gate.at_least is not None
+        else _against(gate, candidate, plan, scores, clusters)
+        for gate in suite.gate
+        for candidate in plan.variants
+        if candidate.role is VariantRole.CANDIDATE
+    ]
+
+
+def _floor(gate: GateSpec, candidate: Variant, scores: Scores, clusters: Clusters) -> Check:
+    if not scores.means:
+        return _unscored(gate, candidate, None)
+    return Check(gate, candidate.model, candidate.name, None, lambda level: mean_of(scores, clusters, level))
+
+
+def _against(
+    gate: GateSpec,
+    candidate: Variant,
+    plan: Plan,
+    scores: Mapping[tuple[str, str], Scores],
+    clusters: Clusters,
+) -> Check:
+    label = gate.not_worse_than or ""
+    baseline = next((one for one in plan.variants if label in one.references and one.model == candidate.model), None)
+    if label in plan.missing or baseline is None:
+        reason = f"no version carries the label '{label}', so there is nothing that {candidate.name} could be compared with"
+        return Check(gate, candidate.model, candidate.name, None, None, (Verdict.INCONCLUSIVE, reason))
+    if baseline == candidate:
+        reason = f"'{label}' has the same content as {candidate.name}, which is not worse than itself"
+        return Check(gate, candidate.model, candidate.name, baseline.name, None, (Verdict.PASS, reason))
+    ours, theirs = scores[candidate.name, gate.metric], scores[baseline.name, gate.metric]
+    shared = [case for case in ours.means if case in theirs.means]
+    if not shared:
+        return _unscored(gate, candidate, baseline)
+    return Check(
+        gate,
+        candidate.model,
+        candidate.name,
+        baseline.name,
+        lambda level: difference_of(shared, ours, theirs, clusters, level),
+    )
+
+
+def _unscored(gate: GateSpec, candidate: Variant, baseline: Variant | None) -> Check:
+    reason = f"no case has a score for '{gate.metric}'" + (" on both sides" if baseline else "")
+    name = baseline.name if baseline else None
+    return Check(gate, candidate.model, candidate.name, name, None, (Verdict.INFRASTRUCTURE, reason))
+
+
+def judge(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    """Judge all checks together; gives one JSON object each, with interval, verdict and sentence."""
+    open_checks = [place for place, check in enumerate(checks) if check.interval_at is not None]
+    shown: set[int] = set()
+    while len(shown) < len(open_checks):
+        level = 1 - (1 - LEVEL) / (len(open_checks) - len(shown))
+        found = {place for place in open_checks if place not in shown and checks[place].judged(level) is Verdict.REGRESSION}
+        if not found:
+            break
+        shown |= found
+    return [_gate(check, place in shown) for place, check in enumerate(checks)]
+
+
+def _gate(check: Check, regression: bool) -> dict[str, Any]:
+    gate = check.gate
+    floor = gate.at_least is not None
+    bound = gate.at_least if gate.at_least is not None else -(gate.by or 0.0)
+    answer = {
+        "metric": gate.metric,
+        "kind": "at_least" if floor else "not_worse_than",
+        "bound": bound,
+        "label": gate.not_worse_than,
+        "model": check.model,
+        "candidate": check.candidate,
+        "baseline": check.baseline,
+    }
+    if check.interval_at is None:
+        assert check.settled is not None
+        verdict, why = check.settled
+        return answer | {"interval": None, "verdict": verdict.value, "sentence": why}
+    interval, verdict, against = check.interval_at(LEVEL), check.judged(LEVEL), _number(bound)
+    if verdict is Verdict.PASS:
+        why = f"the lower bound {'reaches' if floor else 'stays above'} {against}"
+    elif verdict is Verdict.INCONCLUSIVE:
+        why = f"the interval holds {against}; more cases or repeats would narrow it"
+    elif regression:
+        why = f"the upper bound is below {against}"
+    else:
+        verdict = Verdict.INCONCLUSIVE
+        why = f"the upper bound is below {against}, but not by enough for one of several checks"
+    what = f"{gate.metric} of {check.candidate}" + ("" if floor else f" minus {check.baseline}")
+    figures = f"{_number(interval.estimate)}, {LEVEL:.0%} interval {_number(interval.low)} to {_number(interval.high)}"
+    sentence = f"{what} is {figures} over {interval.n} cases; {why}"
+    return answer | {"interval": asdict(interval), "verdict": verdict.value, "sentence": sentence}
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")

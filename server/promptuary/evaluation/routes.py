@@ -1,0 +1,139 @@
+"""Evaluations over HTTP."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from promptuary.access.caller import Unit
+from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
+from promptuary.access.role import Scope
+from promptuary.base.errors import Fault, InvalidRequest
+from promptuary.base.wire import PageOf
+from promptuary.evaluation.schemas import (
+    ComparisonOut,
+    DatasetOut,
+    DatasetPageOut,
+    NewDatasetVersion,
+    NewRun,
+    ResultOut,
+    RunOut,
+    SuiteOut,
+    WholeRunOut,
+)
+from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.store import RunState
+from promptuary.evaluation.suite import Suite
+from promptuary.prompt.name import Name
+
+router = APIRouter(tags=["evaluation"], route_class=Route)
+NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+RunId = Annotated[str, Path(pattern=r"^run_[0-9a-f]{1,60}$")]
+Text = Annotated[str | None, Query(max_length=400)]
+
+
+@router.post("/datasets/{dataset}/versions", status_code=201, responses={200: {"model": DatasetOut}})
+def put_dataset_version(
+    dataset: PathName, body: NewDatasetVersion, response: Response, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]
+) -> DatasetOut:
+    """Store a dataset's next version: 201 for a new one, 200 when the newest version has the same cases."""
+    put = Evaluations(unit).put_dataset_version(dataset, [item.case() for item in body.cases])
+    response.status_code = 201 if put.created else 200
+    return DatasetOut.of(put.version)
+
+
+@router.get("/datasets")
+def list_datasets(unit: Annotated[Unit, allow(Scope.RUN_READ)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[DatasetOut]:
+    """List datasets by name, each by its newest version."""
+    found = Evaluations(unit).datasets(min(limit, unit.settings.page_limit), cursor)
+    return PageOf[DatasetOut](items=[DatasetOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/datasets/{dataset}")
+def read_dataset(
+    dataset: PathName,
+    unit: Annotated[Unit, allow(Scope.RUN_READ)],
+    version: NumberQuery = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> DatasetPageOut:
+    """Give a version of a dataset, the newest by default, with a page of its cases."""
+    evaluations = Evaluations(unit)
+    found = evaluations.dataset(dataset, version)
+    return DatasetPageOut.paged(found, evaluations.cases(found, min(limit, unit.settings.page_limit), cursor))
+
+
+@router.put("/suites/{suite}")
+def put_suite(suite: PathName, body: Suite, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]) -> SuiteOut:
+    """Write a suite, over the one of that name; runs keep the definition that they ran."""
+    if body.name != suite:
+        raise InvalidRequest("the suite cannot be used", [Fault("name", f"is not '{suite}', the name in the path")])
+    return SuiteOut.model_validate(Evaluations(unit).put_suite(body))
+
+
+@router.get("/suites")
+def list_suites(unit: Annotated[Unit, allow(Scope.RUN_READ)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[SuiteOut]:
+    """List suites by name."""
+    return PageOf[SuiteOut].model_validate(Evaluations(unit).suites(min(limit, unit.settings.page_limit), cursor))
+
+
+@router.get("/suites/{suite}")
+def read_suite(suite: PathName, unit: Annotated[Unit, allow(Scope.RUN_READ)]) -> SuiteOut:
+    """Give a suite as it stands now."""
+    return SuiteOut.model_validate(Evaluations(unit).suite(suite))
+
+
+@router.post("/runs", status_code=202)
+def submit_run(body: NewRun, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]) -> WholeRunOut:
+    """Queue a run; a worker does it. What it is to do is decided now and told in `plan`."""
+    changes: dict[str, Any] = body.model_dump(exclude={"suite"})
+    return WholeRunOut.whole(Evaluations(unit).submit(body.suite, **changes))
+
+
+@router.get("/runs")
+def list_runs(
+    unit: Annotated[Unit, allow(Scope.RUN_READ)],
+    suite: Annotated[Name | None, Query()] = None,
+    state: RunState | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[RunOut]:
+    """List runs, the newest first."""
+    found = Evaluations(unit).runs(min(limit, unit.settings.page_limit), cursor, suite, state)
+    return PageOf[RunOut](items=[RunOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/runs/{run}")
+def read_run(run: RunId, unit: Annotated[Unit, allow(Scope.RUN_READ)]) -> WholeRunOut:
+    """Give a run with its plan and, once it has finished, its summary."""
+    return WholeRunOut.whole(Evaluations(unit).run(run))
+
+
+@router.get("/runs/{run}/results")
+def list_results(
+    run: RunId,
+    unit: Annotated[Unit, allow(Scope.RUN_READ)],
+    variant: Text = None,
+    passed: bool | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[ResultOut]:
+    """List a run's results in the file's order, each with its case; also while it is being done."""
+    found = Evaluations(unit).results(run, min(limit, unit.settings.page_limit), cursor, variant, passed)
+    return PageOf[ResultOut](items=[ResultOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+
+
+@router.post("/runs/{run}/cancel")
+def cancel_run(run: RunId, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]) -> RunOut:
+    """Stop a run; the results that it has are kept. 409 when it is over."""
+    return RunOut.of(Evaluations(unit).cancel(run))
+
+
+@router.get("/runs/{run}/compare")
+def compare_runs(
+    run: RunId,
+    unit: Annotated[Unit, allow(Scope.RUN_READ)],
+    baseline: Annotated[str, Query(pattern=r"^run_[0-9a-f]{1,60}$")],
+) -> ComparisonOut:
+    """Compare a finished run with another, paired by the cases' ids."""
+    return ComparisonOut.model_validate(Evaluations(unit).compare(run, baseline))

@@ -1,0 +1,154 @@
+"""What the routes of evaluations take and answer."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from promptuary.base.paging import Page
+from promptuary.base.wire import Received, Sent
+from promptuary.evaluation.case import Case, CaseIn, case_json
+from promptuary.evaluation.plan import plan_json
+from promptuary.evaluation.service import Shown
+from promptuary.evaluation.store import DatasetVersion, Run
+from promptuary.prompt.name import Name
+
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class NewDatasetVersion(Received):
+    """The cases of a dataset's next version, in their order."""
+
+    cases: Annotated[list[CaseIn], Field(min_length=1, max_length=100_000)]
+
+
+class DatasetOut(Sent):
+    """A version of a dataset, without its cases."""
+
+    name: str
+    version: int
+    digest: str
+    cases: int
+    author: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, dataset: DatasetVersion, **more: Any) -> Self:
+        """Make it from the domain's value."""
+        return cls(version=dataset.number, **{name: value for name, value in vars(dataset).items() if name != "number"}, **more)
+
+
+class DatasetPageOut(DatasetOut):
+    """A version of a dataset with a page of its cases."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+    @classmethod
+    def paged(cls, dataset: DatasetVersion, cases: Page[Case]) -> Self:
+        """Make it from the domain's values."""
+        return cls.of(dataset, items=[case_json(case) for case in cases.items], next_cursor=cases.next_cursor)
+
+
+class SuiteOut(Sent):
+    """A suite as it stands now."""
+
+    name: str
+    digest: str
+    definition: dict[str, Any]
+    updated_at: datetime
+
+
+class NewRun(Received):
+    """What to run: a suite, and what differs from what the suite says."""
+
+    suite: Name
+    label: Name | None = None
+    version: Number | None = None
+    baseline: Number | Name | None = None
+    models: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=50)] | None = (
+        None
+    )
+    repeats: Annotated[int, Field(ge=1, le=100)] | None = None
+    dataset_version: Number | None = None
+
+
+class RunOut(Sent):
+    """Where a run stands. `verdict` is pass, regression, inconclusive or infrastructure, once it has finished."""
+
+    id: str
+    suite: str
+    state: str
+    verdict: str | None
+    total: int
+    done: int
+    prompt: str
+    variants: list[dict[str, Any]]
+    actor: str
+    worker: str | None
+    error: str | None
+    tracking_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: Run, **more: Any) -> Self:
+        """Make it from the domain's value."""
+        known = {name: getattr(run, name) for name in RunOut.model_fields if name not in ("prompt", "variants")}
+        return cls(**known, prompt=run.plan.suite["prompt"], variants=_plan(run)["variants"], **more)
+
+
+class WholeRunOut(RunOut):
+    """A run with its plan and its summary."""
+
+    plan: dict[str, Any]
+    summary: dict[str, Any] | None
+
+    @classmethod
+    def whole(cls, run: Run) -> Self:
+        """Make it from the domain's value."""
+        return cls.of(run, plan=_plan(run), summary=run.summary)
+
+
+class ResultOut(Sent):
+    """What one case came to under one variant in one repeat. `metrics` has each scorer's score, `detail` its reason."""
+
+    ordinal: int
+    case: str
+    variant: str
+    repeat: int
+    passed: bool | None = Field(serialization_alias="pass")
+    score: float | None
+    metrics: dict[str, float | None]
+    output: str | None
+    error: str | None
+    vars: dict[str, Any]
+    expected: Any
+    tags: list[str]
+    detail: dict[str, Any]
+    at: datetime
+
+    @classmethod
+    def of(cls, shown: Shown) -> Self:
+        """Make it from the domain's value."""
+        case = shown.case
+        return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags))
+
+
+class ComparisonOut(Sent):
+    """A run's candidates against another run's; each comparison has the interval of candidate − baseline on one metric."""
+
+    run: str
+    baseline: str
+    same_dataset: bool
+    cases: int
+    comparisons: list[dict[str, Any]]
+
+
+def _plan(run: Run) -> dict[str, Any]:
+    """The plan without contents, which are the registry's or the caller's own."""
+    body = plan_json(run.plan)
+    for variant in body["variants"]:
+        variant.pop("content")
+    return body

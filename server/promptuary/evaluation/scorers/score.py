@@ -1,0 +1,91 @@
+"""What a scorer sees and what it answers. A scorer that fails answers too: with an error, which is neither pass nor fail."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from promptuary.evaluation.case import Case
+from promptuary.prompt.errors import PromptuaryError
+from promptuary.prompt.template import Passage
+
+_WORDS_LIMIT = 500
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One output with all that led to it: the case, the messages that the model saw, the time it took, the passages in it."""
+
+    case: Case
+    output: str
+    messages: tuple[Mapping[str, str], ...] = ()
+    latency_ms: float = 0.0
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Score:
+    """A scorer's answer: a verdict and a finite score in [0, 1], or an error and neither of the two."""
+
+    name: str
+    passed: bool | None
+    score: float | None
+    reason: str
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.error is None:
+            if self.passed is None or self.score is None or not (math.isfinite(self.score) and 0 <= self.score <= 1):
+                raise ValueError(f"scorer '{self.name}' gave no verdict with a score in [0, 1]")
+        elif self.passed is not None or self.score is not None:
+            raise ValueError(f"scorer '{self.name}' gave an error and a verdict")
+
+    @classmethod
+    def failed(cls, name: str, error: str) -> "Score":
+        """Give the score of a scorer that could not tell."""
+        return cls(name, passed=None, score=None, reason="", error=error[:_WORDS_LIMIT])
+
+    @classmethod
+    def binary(cls, name: str, holds: bool, reason: str, *, inverse: bool = False) -> "Score":
+        """Give 1 and a pass for what holds, 0 and a fail for what does not; `inverse` turns both."""
+        passed = holds != inverse
+        return cls(name, passed=passed, score=float(passed), reason=reason[:_WORDS_LIMIT])
+
+
+@dataclass(frozen=True)
+class Question:
+    """What every scorer of this folder is: a metric's name, its weight, and whether `not-` turns its verdict."""
+
+    name: str
+    weight: float
+    inverse: bool
+
+    def answer(self, holds: bool, reason: str) -> Score:
+        """Give the score of a plain yes or no."""
+        return Score.binary(self.name, holds, reason, inverse=self.inverse)
+
+
+class Scorer(Protocol):
+    """A question about an output. `weight` is its share in the case's score; 0 never fails a case."""
+
+    @property
+    def name(self) -> str:
+        """The metric's name, unique in a suite."""
+
+    @property
+    def weight(self) -> float:
+        """The share in the case's score, 0 or more."""
+
+    async def score(self, sample: Sample) -> Score:
+        """Answer for one output; raise when there is no answer."""
+
+
+async def scored(scorer: Scorer, sample: Sample) -> Score:
+    """Ask a scorer, and turn whatever it raises into an error score; only a cancellation passes through."""
+    try:
+        return await scorer.score(sample)
+    except Exception as error:
+        words = next(iter(str(error).strip().splitlines()), "")
+        if isinstance(error, PromptuaryError):
+            return Score.failed(scorer.name, words)
+        return Score.failed(scorer.name, f"{type(error).__name__}: {words}" if words else type(error).__name__)

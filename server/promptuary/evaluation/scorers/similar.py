@@ -1,0 +1,33 @@
+"""The scorer that compares meanings, by the cosine of two embeddings."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptuary.evaluation.scorers.score import Question, Sample, Score
+from promptuary.evaluation.scorers.value import Value
+
+_ROUNDING = 1e-6  # embeddings are 32-bit: equal texts may come out a little below 1
+
+
+@dataclass(frozen=True)
+class Similar(Question):
+    """The output is at least as near as `threshold` (cosine) to the text, or to any one of several.
+
+    The score is the cosine to the nearest text, 0 for a negative one; with `not-` it is one minus that.
+    """
+
+    value: Value
+    threshold: float
+    embed: Callable[[Sequence[str]], Any]
+
+    async def score(self, sample: Sample) -> Score:
+        """Embed output and texts in one call, in a thread."""
+        texts = self.value.texts(sample.case, commas=False)
+        rows = await asyncio.to_thread(self.embed, [sample.output, *texts])
+        nearest = float(max(rows[1:] @ rows[0]))
+        holds = nearest >= self.threshold - _ROUNDING
+        near = min(1.0, max(0.0, nearest))
+        reason = f"similarity {nearest:.3f}, threshold {self.threshold:g}"
+        return Score(self.name, holds != self.inverse, 1 - near if self.inverse else near, reason)

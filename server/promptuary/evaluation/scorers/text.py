@@ -1,0 +1,107 @@
+"""Scorers that compare an output with a text, exactly as it is: nothing is trimmed or folded that the type does not name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from promptuary.evaluation.scorers import pattern
+from promptuary.evaluation.scorers.json_output import parsed
+from promptuary.evaluation.scorers.score import Question, Sample, Score
+from promptuary.evaluation.scorers.value import Value, text_of
+from promptuary.prompt.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Equals(Question):
+    """The output is the value: as text, or, for objects and lists, as JSON with the same members in any order of keys."""
+
+    value: Value
+
+    async def score(self, sample: Sample) -> Score:
+        """Compare text first, then JSON where the value is an object or a list, or a text of one."""
+        value = self.value.of(sample.case)
+        holds = text_of(value) == sample.output
+        if not holds:
+            wanted = parsed(value) if isinstance(value, str) else (value,)
+            given = parsed(sample.output)
+            holds = bool(wanted and given and isinstance(wanted[0], dict | list) and same(wanted[0], given[0]))
+        return self.answer(holds, f"the output {'equals' if holds else 'does not equal'} {_shown(text_of(value))}")
+
+
+@dataclass(frozen=True)
+class Contains(Question):
+    """The output has the text, or any or all of several, somewhere in it; `fold` leaves case aside."""
+
+    value: Value
+    quantity: Literal["one", "any", "all"]
+    fold: bool
+
+    async def score(self, sample: Sample) -> Score:
+        """Look for each of the texts."""
+        many = self.quantity != "one"
+        texts = self.value.texts(sample.case, commas=True) if many else [self.value.text(sample.case)]
+        if "" in texts and not many:
+            raise Invalid(f"the value is empty for case '{sample.case.id}'")
+        output = sample.output.lower() if self.fold else sample.output
+        missing = [text for text in texts if (text.lower() if self.fold else text) not in output]
+        if self.quantity == "any":
+            return self.answer(len(missing) < len(texts), f"contains {len(texts) - len(missing)} of {_shown(*texts)}")
+        return self.answer(not missing, f"does not contain {_shown(*missing)}" if missing else f"contains {_shown(*texts)}")
+
+
+@dataclass(frozen=True)
+class StartsWith(Question):
+    """The output begins with the text."""
+
+    value: Value
+
+    async def score(self, sample: Sample) -> Score:
+        """Compare the beginning."""
+        text = self.value.text(sample.case)
+        if not text:
+            raise Invalid(f"the value is empty for case '{sample.case.id}'")
+        holds = sample.output.startswith(text)
+        return self.answer(holds, f"{'starts' if holds else 'does not start'} with {_shown(text)}")
+
+
+@dataclass(frozen=True)
+class Regex(Question):
+    """The pattern matches somewhere in the output. `compiled` is the pattern where no template is in it."""
+
+    value: Value
+    compiled: Any
+
+    @classmethod
+    def of(cls, name: str, weight: float, inverse: bool, value: Value) -> "Regex":
+        """Compile a pattern that is the same for all cases, once.
+
+        Raises:
+            Invalid: for a pattern that RE2 does not take.
+        """
+        return cls(name, weight, inverse, value, pattern.compiled(value.parsed) if value.constant else None)
+
+    async def score(self, sample: Sample) -> Score:
+        """Search the output."""
+        compiled = self.compiled or pattern.compiled(self.value.text(sample.case))
+        holds = pattern.found(compiled, sample.output)
+        return self.answer(holds, f"{'matches' if holds else 'does not match'} {_shown(compiled.pattern)}")
+
+
+def same(left: Any, right: Any) -> bool:
+    """Tell whether two JSON values are equal; true is not 1, and 1 is 1.0."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def _shown(*texts: str, limit: int = 120) -> str:
+    """Quote texts for a reason, each cut to a length that a table bears."""
+
+    def quoted(texts: Sequence[str]) -> str:
+        return ", ".join(f"'{text[:limit]}…'" if len(text) > limit else f"'{text}'" for text in texts)
+
+    return quoted(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")

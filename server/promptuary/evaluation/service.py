@@ -1,0 +1,366 @@
+"""The rules of evaluations: what a dataset and a suite may be, what a run is to do, and who may stop it."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from promptuary.access import audit
+from promptuary.access.caller import Unit
+from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound
+from promptuary.base.paging import Page, decode, page
+from promptuary.evaluation import store
+from promptuary.evaluation.case import Case, cases_digest
+from promptuary.evaluation.plan import Cases, Plan, Result, Variant, VariantRole
+from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
+from promptuary.evaluation.suite import Suite, suite_digest, suite_json
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_digest, content_json
+from promptuary.prompt.faults import faults_of
+from promptuary.prompt.name import is_name
+from promptuary.prompt.template import prepare
+from promptuary.registry.service import Registry
+from promptuary.registry.store import Version
+
+RESULTS_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True)
+class Put:
+    """The dataset version that holds the cases, and whether this call made it."""
+
+    version: DatasetVersion
+    created: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A result with its case, for whoever has to judge it."""
+
+    result: Result
+    case: Case
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """Datasets, suites and runs, on behalf of a caller."""
+
+    unit: Unit
+
+    def put_dataset_version(self, name: str, cases: Sequence[Case]) -> Put:
+        """Store cases as the dataset's next version, unless its newest version has the same.
+
+        Raises:
+            InvalidRequest: for no case, two cases of one run_id, or a dataset's name that is none.
+        """
+        _check_cases(name, cases)
+        digest = cases_digest(list(cases))
+        session, caller = self.unit.session, self.unit.caller
+        newest = store.dataset_version(session, caller.project, name)
+        if newest is not None and newest.digest == digest:
+            return Put(newest, created=False)
+        added = store.add_dataset_version(session, caller.project, name, digest, cases, caller.actor, self.unit.clock())
+        audit.record(self.unit, "dataset.versioned", name, {"version": added.number, "digest": digest, "cases": added.cases})
+        return Put(added, created=True)
+
+    def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
+        """Give a version of a dataset; without a number the newest.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        found = store.dataset_version(self.unit.session, self.unit.caller.project, name, version)
+        if found is None:
+            raise NotFound(f"there is no dataset '{name}'" + (f" with a version {version}" if version is not None else ""))
+        return found
+
+    def datasets(self, limit: int, cursor: str | None) -> Page[DatasetVersion]:
+        """List datasets by name, each by its newest version."""
+        rows = store.datasets(self.unit.session, self.unit.caller.project, decode(cursor, str), limit + 1)
+        return page(rows, limit, lambda dataset: dataset.name)
+
+    def cases(self, dataset: DatasetVersion, limit: int, cursor: str | None) -> Page[Case]:
+        """List a dataset version's cases in their order."""
+        first = (decode(cursor, int) or 0) if cursor else 0
+        rows = store.cases(self.unit.session, dataset.id, first, limit + 1)
+        place = {case.id: first + number for number, case in enumerate(rows)}
+        return page(rows, limit, lambda case: place[case.id] + 1)
+
+    def put_suite(self, suite: Suite) -> StoredSuite:
+        """Write a suite, over the one of its name; runs keep the definition that they ran.
+
+        Raises:
+            InvalidRequest: when its dataset is no name: files are for the command line, which stores them first.
+        """
+        if not is_name(suite.dataset):
+            raise InvalidRequest(
+                "the suite cannot be used", [Fault("dataset", "must be the name of a stored dataset: a-z 0-9 _ . -")]
+            )
+        body, digest = suite_json(suite), suite_digest(suite)
+        session, project = self.unit.session, self.unit.caller.project
+        known = store.suite(session, project, suite.name)
+        if known is not None and known.digest == digest:
+            return known
+        written = store.put_suite(session, project, suite.name, body, digest, self.unit.clock())
+        audit.record(self.unit, "suite.written", suite.name, {"digest": digest})
+        return written
+
+    def suite(self, name: str) -> StoredSuite:
+        """Give a suite.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        found = store.suite(self.unit.session, self.unit.caller.project, name)
+        if found is None:
+            raise NotFound(f"there is no suite '{name}'")
+        return found
+
+    def suites(self, limit: int, cursor: str | None) -> Page[StoredSuite]:
+        """List suites by name."""
+        rows = store.suites(self.unit.session, self.unit.caller.project, decode(cursor, str), limit + 1)
+        return page(rows, limit, lambda suite: suite.name)
+
+    def submit(
+        self,
+        suite: str,
+        *,
+        label: str | None = None,
+        version: int | None = None,
+        content: Content | None = None,
+        baseline: int | str | None = None,
+        models: Sequence[str] | None = None,
+        repeats: int | None = None,
+        dataset_version: int | None = None,
+    ) -> Run:
+        """Queue a run, with all that it is to do decided now: labels that move later change nothing in it.
+
+        Args:
+            suite: its name.
+            label: of the candidate; by default the suite's.
+            version: of the candidate, instead of a label.
+            content: the candidate itself, registered nowhere, instead of either.
+            baseline: a version or a label to compare with, beside those that the gate names.
+            models: instead of the suite's.
+            repeats: instead of the suite's.
+            dataset_version: by default the newest.
+
+        Raises:
+            NotFound: for an unknown suite, dataset, prompt, label or version. A label that only the gate names may be
+                missing: then that demand of the gate is inconclusive.
+            InvalidRequest: for more than one candidate, models or repeats that are not taken, or too many results.
+            InvalidPrompt: for a content whose parts do not fit each other.
+        """
+        chosen = _chosen(self.suite(suite), models, repeats)
+        dataset = self.dataset(chosen.dataset, dataset_version)
+        candidate = self._candidate(chosen, label, version, content)
+        variants, missing = self._variants(chosen, candidate, baseline)
+        plan = Plan(
+            suite=suite_json(chosen),
+            suite_digest=suite_digest(chosen),
+            dataset=Cases(dataset.id, dataset.name, dataset.number, dataset.digest, dataset.cases),
+            variants=tuple(_named(variant, model, chosen.models) for variant in variants for model in chosen.models),
+            repeats=chosen.repeats,
+            concurrency=chosen.concurrency or self.unit.settings.concurrency,
+            missing=missing,
+        )
+        if plan.total > RESULTS_LIMIT:
+            raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
+        caller, now = self.unit.caller, self.unit.clock()
+        run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
+        run = store.add_run(self.unit.session, run_id, caller.project, plan, caller.actor, now)
+        digests = {variant.name: variant.digest for variant in plan.variants}
+        detail = {"suite": suite, "suite_digest": plan.suite_digest, "dataset_digest": dataset.digest, "variants": digests}
+        audit.record(self.unit, "run.submitted", run_id, detail)
+        return run
+
+    def hold(self, run_id: str, worker: str) -> Run:
+        """Take the lease of this very run, to do it in this process; a run that nobody works on any more is resumed so.
+
+        Raises:
+            NotFound: when there is no such run.
+            Conflict: when it is over, or another holds it.
+        """
+        run, now = self.run(run_id), self.unit.clock()
+        held = store.lease(self.unit.session, worker, now, now + timedelta(seconds=self.unit.settings.lease_seconds), run_id)
+        if held is None:
+            raise Conflict(
+                f"the run '{run_id}' is {run.state} already"
+                if run.state.over
+                else f"the run '{run_id}' is being done by {run.worker}; wait for it, or until its lease ends"
+            )
+        return held
+
+    def run(self, run_id: str) -> Run:
+        """Give a run.
+
+        Raises:
+            NotFound: when the project has no such run.
+        """
+        found = store.run(self.unit.session, run_id, self.unit.caller.project)
+        if found is None:
+            raise NotFound(f"there is no run '{run_id}'")
+        return found
+
+    def runs(self, limit: int, cursor: str | None, suite: str | None = None, state: RunState | None = None) -> Page[Run]:
+        """List runs, the newest first."""
+        before = decode(cursor, str)
+        rows = store.runs(self.unit.session, self.unit.caller.project, suite, state, before, limit + 1)
+        return page(rows, limit, lambda run: run.id)
+
+    def results(
+        self, run_id: str, limit: int, cursor: str | None, variant: str | None = None, passed: bool | None = None
+    ) -> Page[Shown]:
+        """List a run's results in the file's order, each with its case; all, one variant's, or by verdict.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        run, session = self.run(run_id), self.unit.session
+        rows = store.results(session, run_id, decode(cursor, int), limit + 1, variant=variant, passed=passed)
+        found = page(rows, limit, lambda result: result.ordinal)
+        places = [result.ordinal // run.plan.per_case for result in found.items]
+        first = places[0] if places else 0
+        cases = store.cases(session, run.plan.dataset.id, first, places[-1] - first + 1) if places else []
+        shown = [Shown(result, cases[place - first]) for result, place in zip(found.items, places, strict=True)]
+        return Page(shown, found.next_cursor)
+
+    def cancel(self, run_id: str) -> Run:
+        """Stop a run; the results that it has are kept.
+
+        Raises:
+            NotFound: when there is no such run.
+            Conflict: when it is over.
+        """
+        run = self.run(run_id)
+        now = self.unit.clock()
+        if not store.cancel(self.unit.session, run_id, now):
+            raise Conflict(f"the run '{run_id}' is {run.state} already")
+        audit.record(self.unit, "run.cancelled", run_id, {"done": run.done, "total": run.total})
+        return replace(run, state=RunState.CANCELLED, finished_at=now, lease_until=None)
+
+    def compare(self, run_id: str, baseline: str) -> dict[str, Any]:
+        """Compare a run's candidates with another run's, model by model, paired by the cases' ids.
+
+        Gives the run, the baseline, whether both have the same dataset, how many cases they share, and one entry a model
+        and metric with the interval of the difference.
+
+        Raises:
+            NotFound: when either run is unknown.
+            Conflict: when either has not finished, or they share no model or no case.
+        """
+        from promptuary.evaluation.comparison import comparison, scores_of
+
+        ours, theirs = self._finished(run_id), self._finished(baseline)
+        sides = {run.id: store.results(self.unit.session, run.id) for run in (ours, theirs)}
+        pairs = [
+            (ours_one, theirs_one)
+            for ours_one in _candidates(ours)
+            for theirs_one in _candidates(theirs)
+            if ours_one.model == theirs_one.model
+        ]
+        shared = {result.case for result in sides[run_id]} & {result.case for result in sides[baseline]}
+        if not pairs or not shared:
+            raise Conflict(f"the runs '{run_id}' and '{baseline}' share no {'case' if pairs else 'model'} to be compared on")
+        clusters = {case.id: case.cluster for case in store.cases(self.unit.session, ours.plan.dataset.id)}
+        known = (theirs.summary or {}).get("metrics", [])
+        metrics = [metric for metric in (ours.summary or {}).get("metrics", []) if metric in known]
+        found = [
+            comparison(
+                one,
+                replace(other, name=f"{other.name} of {baseline}") if other.name == one.name else other,
+                metric,
+                scores_of([result for result in sides[run_id] if result.variant == one.name], metric),
+                scores_of([result for result in sides[baseline] if result.variant == other.name], metric),
+                clusters,
+            )
+            for one, other in pairs
+            for metric in metrics
+        ]
+        return {
+            "run": run_id,
+            "baseline": baseline,
+            "same_dataset": ours.plan.dataset.digest == theirs.plan.dataset.digest,
+            "cases": len(shared),
+            "comparisons": found,
+        }
+
+    def _finished(self, run_id: str) -> Run:
+        run = self.run(run_id)
+        if run.state is not RunState.FINISHED:
+            raise Conflict(f"the run '{run_id}' is {run.state}; only finished runs can be compared")
+        return run
+
+    def _candidate(self, suite: Suite, label: str | None, version: int | None, content: Content | None) -> Variant:
+        if sum(one is not None for one in (label, version, content)) > 1:
+            raise InvalidRequest("give a label, a version or a content as the candidate, not several of them")
+        if content is not None:
+            prepare(content)
+            digest, body = content_digest(content), content_json(content)
+            return Variant(f"draft-{digest[7:15]}", VariantRole.CANDIDATE, "", suite.prompt, None, digest, body)
+        reference: int | str = version if version is not None else label or suite.label
+        return self._variant(suite.prompt, reference, VariantRole.CANDIDATE)
+
+    def _variants(self, suite: Suite, candidate: Variant, baseline: int | str | None) -> tuple[list[Variant], tuple[str, ...]]:
+        """Find the baselines; one that has the candidate's content, or another's, is not run twice."""
+        variants, missing = [candidate], []
+        wanted = [baseline] if baseline is not None else []
+        gated = [gate.not_worse_than for gate in suite.gate if gate.not_worse_than is not None]
+        for reference in dict.fromkeys([*wanted, *gated]):
+            try:
+                found = self._variant(suite.prompt, reference, VariantRole.BASELINE)
+            except NotFound:
+                if reference == baseline:
+                    raise
+                missing.append(str(reference))
+                continue
+            same = next((place for place, one in enumerate(variants) if one.digest == found.digest), None)
+            if same is None:
+                variants.append(found)
+            else:
+                references = tuple(dict.fromkeys([*variants[same].references, *found.references]))
+                variants[same] = replace(variants[same], references=references)
+        return variants, tuple(missing)
+
+    def _variant(self, prompt: str, reference: int | str, role: VariantRole) -> Variant:
+        registry = Registry(self.unit)
+        if isinstance(reference, int):
+            found: Version = registry.lookup(prompt, version=reference).version
+            reference = f"version {reference}"
+        else:
+            found = registry.lookup(prompt, label=reference).version
+        return Variant(f"v{found.number}", role, "", prompt, found.number, found.digest, content=None, references=(reference,))
+
+
+def _candidates(run: Run) -> list[Variant]:
+    return [variant for variant in run.plan.variants if variant.role is VariantRole.CANDIDATE]
+
+
+def _named(variant: Variant, model: str, models: Sequence[str]) -> Variant:
+    """Give a variant its model, and its model's name where there are several."""
+    return replace(variant, model=model, name=f"{variant.name}·{model}" if len(models) > 1 else variant.name)
+
+
+def _chosen(stored: StoredSuite, models: Sequence[str] | None, repeats: int | None) -> Suite:
+    """Give the suite with what the run changes in it, checked like any suite."""
+    changes = {"models": list(models) if models is not None else None, "repeats": repeats}
+    try:
+        return Suite.model_validate(stored.definition | {name: value for name, value in changes.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidRequest("the run cannot be done", faults_of(error)) from None
+
+
+def _check_cases(name: str, cases: Sequence[Case]) -> None:
+    faults = [] if is_name(name) else [Fault("name", "must be 1 to 128 of a-z 0-9 _ . -")]
+    if not cases:
+        faults.append(Fault("cases", "must have at least one case"))
+    seen: set[str] = set()
+    for number, case in enumerate(cases):
+        if case.id in seen:
+            faults.append(Fault(f"cases.{number}.id", f"'{case.id}' is the id of an earlier case"))
+        seen.add(case.id)
+    if faults:
+        raise InvalidRequest("the dataset cannot be used", faults)

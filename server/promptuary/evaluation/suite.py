@@ -1,0 +1,143 @@
+"""A suite: which prompt is tried on which cases by which models, how outputs are scored, and what the scores must reach."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, model_validator
+
+from promptuary.base.wire import Received
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.dataset_file import read_cases
+from promptuary.evaluation.models import name_fault
+from promptuary.evaluation.scorers.spec import Found, ScorerSpec, with_faults
+from promptuary.prompt.digest import digest
+from promptuary.prompt.document import InvalidFile
+from promptuary.prompt.errors import Fault
+from promptuary.prompt.faults import faults_of
+from promptuary.prompt.file import read_document
+from promptuary.prompt.name import Name
+
+__all__ = ["GateSpec", "ScorerSpec", "Suite", "SuiteFile", "read_suite", "suite_digest", "suite_json"]
+
+
+def _model(name: str) -> str:
+    if words := name_fault(name):
+        raise ValueError(words)
+    return name
+
+
+ModelName = Annotated[str, Field(max_length=200), AfterValidator(_model)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class GateSpec(Received):
+    """One demand on a metric: a floor for its lower confidence bound, or a loss against a baseline that must be excluded."""
+
+    metric: str
+    at_least: Share | None = None
+    not_worse_than: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    by: Share | None = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_demand(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return with_faults(value, handler, _gate_faults(value) if isinstance(value, dict) else ())
+
+
+class Suite(Received):
+    """A suite as its file or a request says it, checked whole: all faults are told at once, each in its place."""
+
+    name: Name
+    prompt: Name
+    label: Name = "latest"
+    dataset: Annotated[str, Field(min_length=1, max_length=1000)]
+    models: Annotated[list[ModelName], Field(min_length=1, max_length=50)]
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    scorers: Annotated[list[ScorerSpec], Field(min_length=1, max_length=100)]
+    gate: Annotated[list[GateSpec], Field(max_length=100)] = Field(default_factory=list)
+    max_unrunnable: Share = 0.05
+    concurrency: Annotated[int, Field(ge=1, le=1024)] | None = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _parts_fit(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return with_faults(value, handler, _suite_faults(value) if isinstance(value, dict) else ())
+
+
+@dataclass(frozen=True)
+class SuiteFile:
+    """A suite as its file says it, with the cases of its dataset."""
+
+    suite: Suite
+    cases: tuple[Case, ...]
+    path: Path
+
+
+def suite_json(suite: Suite) -> dict[str, Any]:
+    """Give the JSON that is stored and digested: every field by name, the defaults too."""
+    return suite.model_dump(mode="json")
+
+
+def suite_digest(suite: Suite) -> str:
+    """Give the digest of all that the suite says; its dataset has a digest of its own."""
+    return digest(suite_json(suite))
+
+
+def read_suite(path: Path) -> SuiteFile:
+    """Read a suite file and its dataset, whose path is relative to it.
+
+    Raises:
+        InvalidFile: naming the file, and line and field of every fault; a faulty dataset is named by its own path.
+    """
+    document = read_document(path)
+    body = document.value
+    if not isinstance(body, dict):
+        raise InvalidFile(f"{path} is not a suite file", [Fault("", "must be a mapping that has `name`, `prompt` …", 1)])
+    faults: list[Fault] = []
+    suite, cases = None, []
+    try:
+        suite = Suite.model_validate(body)
+    except ValidationError as error:
+        faults += faults_of(error)
+    dataset = body.get("dataset")
+    if isinstance(dataset, str) and dataset:
+        try:
+            cases = read_cases(path.parent / dataset)
+        except InvalidFile as error:
+            if not faults:
+                raise
+            faults.append(Fault("dataset", str(error)))
+    if faults or suite is None:
+        raise InvalidFile(f"{path} cannot be used", [document.located(fault) for fault in faults])
+    return SuiteFile(suite, tuple(cases), path)
+
+
+def _gate_faults(gate: dict[str, Any]) -> Iterator[Found]:
+    floor, baseline, margin = (gate.get(key) is not None for key in ("at_least", "not_worse_than", "by"))
+    if floor == baseline:
+        yield (), "takes one demand: at_least, or not_worse_than with by"
+    if baseline and not margin:
+        yield ("by",), "is required with not_worse_than: the loss that is borne, as in 0.02"
+    if margin and not baseline:
+        yield ("by",), "goes with not_worse_than only"
+
+
+def _suite_faults(suite: dict[str, Any]) -> Iterator[Found]:
+    scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
+    names: list[Any] = []
+    for number, scorer in enumerate(scorers if isinstance(scorers, list) else ()):
+        fields = scorer if isinstance(scorer, dict) else scorer.model_dump() if isinstance(scorer, ScorerSpec) else {}
+        name = fields.get("name") or fields.get("type")
+        if isinstance(name, str) and name in names:
+            yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
+        names.append(name)
+    for number, gate in enumerate(gates if isinstance(gates, list) else ()):
+        metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
+        if isinstance(metric, str) and metric not in names:
+            known = ", ".join(str(name) for name in names if name) or "none"
+            yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}"
+    for number, model in enumerate(models if isinstance(models, list) else ()):
+        if model in models[:number]:
+            yield ("models", number), f"'{model}' is given twice"

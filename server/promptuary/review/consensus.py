@@ -1,0 +1,66 @@
+"""How far a queue's reviewers agree, from every decision in it."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from promptuary.access.caller import Unit
+from promptuary.review import store
+from promptuary.review.service import Reviews
+
+SEED = 1
+RESAMPLES = 399
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """An agreement beyond chance with its 95 % interval, or the reason why there is none."""
+
+    coefficient: str
+    value: float | None
+    reason: str | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """What the reviewers agree on; `percent` is the share of agreeing pairs, in 0 … 100.
+
+    `disagreements` are the sources on which at least two reviewers decided differently, in the order of the queue.
+    """
+
+    items: int
+    reviewers: int
+    percent: float | None
+    coefficients: tuple[Coefficient, ...]
+    disagreements: tuple[str, ...]
+
+
+def agreement(unit: Unit, name: str) -> Consensus:
+    """Compare the reviewers: percent agreement, Krippendorff's alpha and Gwet's AC1, which holds where one label is rare.
+
+    Raises:
+        NotFound: when there is no such queue.
+    """
+    from promptuary.statistics.agreement import Metric, agreement_interval, gwet_ac1, krippendorff_alpha
+
+    queue = Reviews(unit).queue(name).queue
+    given = store.ballots(unit.session, queue)
+    reviewers = sorted({reviewer for ballots in given.values() for reviewer in ballots})
+    shared = {source: ballots for source, ballots in given.items() if len(ballots) >= 2}
+    ratings = [[ballots.get(reviewer) for ballots in shared.values()] for reviewer in reviewers]
+    labels = [choice.value for choice in queue.choices]
+    coefficients = []
+    percent = None
+    if ratings:
+        for measure in (
+            partial(krippendorff_alpha, metric=Metric.NOMINAL, categories=labels),
+            partial(gwet_ac1, categories=labels),
+        ):
+            found = measure(ratings)
+            interval = agreement_interval(measure, ratings, seed=SEED, resamples=RESAMPLES)
+            low, high = (interval.low, interval.high) if interval else (None, None)
+            coefficients.append(Coefficient(found.coefficient, found.value, found.reason, low, high))
+            percent = None if found.observed is None else 100 * found.observed
+    split = tuple(source for source, ballots in shared.items() if len(set(ballots.values())) > 1)
+    return Consensus(len(shared), len(reviewers), percent, tuple(coefficients), split)

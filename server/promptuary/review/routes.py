@@ -1,0 +1,106 @@
+"""Review queues over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from promptuary.access.caller import Unit
+from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
+from promptuary.access.role import Scope
+from promptuary.base.wire import PageOf
+from promptuary.review.consensus import agreement
+from promptuary.review.schemas import (
+    AddedOut,
+    AgreementOut,
+    ClaimOut,
+    DecisionOut,
+    ExportedDecision,
+    HeartbeatOut,
+    NewItems,
+    NewQueue,
+    QueueOut,
+    Submission,
+)
+from promptuary.review.service import Reviews
+
+router = APIRouter(tags=["review"], route_class=Route)
+
+
+@router.get("/queues")
+def list_queues(unit: Annotated[Unit, allow(Scope.REVIEW_READ)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[QueueOut]:
+    """List queues by name."""
+    found = Reviews(unit).queues(min(limit, unit.settings.page_limit), cursor)
+    return PageOf[QueueOut](items=[QueueOut.of(state) for state in found.items], next_cursor=found.next_cursor)
+
+
+@router.put("/queues/{name}")
+def put_queue(name: PathName, body: NewQueue, unit: Annotated[Unit, allow(Scope.REVIEW_MANAGE)]) -> QueueOut:
+    """Make a queue, or change what it asks."""
+    return QueueOut.of(Reviews(unit).put_queue(name, body.instructions, body.choices(), body.slots))
+
+
+@router.get("/queues/{name}")
+def read_queue(name: PathName, unit: Annotated[Unit, allow(Scope.REVIEW_READ)]) -> QueueOut:
+    """Give a queue with its counts."""
+    return QueueOut.of(Reviews(unit).queue(name))
+
+
+@router.post("/queues/{name}/items")
+def add_items(name: PathName, body: NewItems, unit: Annotated[Unit, allow(Scope.REVIEW_MANAGE)]) -> AddedOut:
+    """Put items into a queue; a source that is in it already is left as it is."""
+    return AddedOut.model_validate(Reviews(unit).add_items(name, body.new()))
+
+
+@router.post("/queues/{name}/claims", status_code=201, response_model=ClaimOut, responses={200: {"model": ClaimOut}, 204: {}})
+def claim(name: PathName, response: Response, unit: Annotated[Unit, allow(Scope.REVIEW_DECIDE)]) -> ClaimOut | Response:
+    """Lease the next item: 201 for a new claim, 200 for the one already held, 204 when there is nothing to have now."""
+    taken = Reviews(unit).claim(name)
+    if taken is None:
+        return Response(status_code=204)
+    response.status_code = 201 if taken.created else 200
+    return ClaimOut.of(taken.claim)
+
+
+@router.get("/queues/{name}/export")
+def export(
+    name: PathName, unit: Annotated[Unit, allow(Scope.REVIEW_MANAGE)], limit: Limit = 50, cursor: Cursor = None
+) -> PageOf[ExportedDecision]:
+    """List a queue's decisions in the order in which they were made, each with what it was about."""
+    found = Reviews(unit).decisions(name, min(limit, unit.settings.page_limit), cursor)
+    return PageOf[ExportedDecision].model_validate(found)
+
+
+@router.get("/queues/{name}/agreement")
+def read_agreement(name: PathName, unit: Annotated[Unit, allow(Scope.REVIEW_MANAGE)]) -> AgreementOut:
+    """Tell how far the reviewers agree, and on which items they do not."""
+    return AgreementOut.model_validate(agreement(unit, name))
+
+
+@router.get("/claims/{id}")
+def read_claim(id: str, unit: Annotated[Unit, allow(Scope.REVIEW_DECIDE)]) -> ClaimOut:  # noqa: A002 - the word of the API
+    """Give one's own claim, as long as it is live."""
+    return ClaimOut.of(Reviews(unit).held(id))
+
+
+@router.post("/claims/{id}/submit")
+def submit(id: str, body: Submission, unit: Annotated[Unit, allow(Scope.REVIEW_DECIDE)]) -> DecisionOut:  # noqa: A002
+    """Decide the claimed item; 409 without a live lease, or when the nonce is not the claim's."""
+    return DecisionOut.model_validate(Reviews(unit).submit(id, body.nonce, body.decision, body.comment))
+
+
+@router.post("/claims/{id}/skip", status_code=204)
+def skip(id: str, unit: Annotated[Unit, allow(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
+    """Leave the item to others; it comes back when nothing else is left."""
+    Reviews(unit).skip(id)
+
+
+@router.post("/claims/{id}/release", status_code=204)
+def release(id: str, unit: Annotated[Unit, allow(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
+    """Give the item back as if it had never been taken."""
+    Reviews(unit).release(id)
+
+
+@router.post("/claims/{id}/heartbeat")
+def heartbeat(id: str, unit: Annotated[Unit, allow(Scope.REVIEW_DECIDE)]) -> HeartbeatOut:  # noqa: A002
+    """Let the lease run anew from now."""
+    return HeartbeatOut.model_validate(Reviews(unit).heartbeat(id))

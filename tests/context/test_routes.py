@@ -1,0 +1,108 @@
+"""Collections, documents, queries and rendering over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from context.words import WordEmbedder
+from promptuary.api.app import create_app
+from promptuary.context.exact import ExactIndex
+from promptuary.context.retrieval import Retrieval
+
+CHAT = {
+    "type": "chat",
+    "template": [
+        {"role": "system", "content": "{{#passages}}{{document}}: {{text}}{{/passages}}"},
+        {"role": "user", "content": "{{question}}"},
+    ],
+    "context": {"collection": "policies", "query": "{{question}}", "k": 1, "into": "passages"},
+    "labels": ["production"],
+}
+
+
+@pytest.fixture
+def app(sqlite: Any, settings: Any, clock: Any) -> Any:
+    retrieval = Retrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=ExactIndex(sqlite))
+    return create_app(settings, database=sqlite, clock=clock, retrieval=retrieval)
+
+
+@pytest.fixture
+def stocked(local: Any) -> Any:
+    local.put("/v1/collections/policies", json={"description": "what we promise"})
+    documents = [
+        {"id": "card", "text": "A new card comes in five days.", "metadata": {"kind": "a"}},
+        {"id": "fees/abroad", "text": "Abroad it costs two percent."},
+    ]
+    assert local.post("/v1/collections/policies/documents", json={"documents": documents}).status_code == 201
+    return local
+
+
+def test_a_collection_tells_what_it_holds(stocked: Any) -> None:
+    held = stocked.get("/v1/collections/policies").json()
+    assert (held["documents"], held["chunks"], held["description"]) == (2, 2, "what we promise")
+    assert [one["name"] for one in stocked.get("/v1/collections").json()["items"]] == ["policies"]
+    first = stocked.get("/v1/collections/policies/documents?limit=1").json()
+    second = stocked.get(f"/v1/collections/policies/documents?limit=1&cursor={first['next_cursor']}").json()
+    assert [first["items"][0]["id"], second["items"][0]["id"]] == ["card", "fees/abroad"]
+    assert second["next_cursor"] is None
+
+
+def test_a_query_gives_passages(stocked: Any) -> None:
+    answer = stocked.post("/v1/collections/policies/query", json={"query": "when comes the card", "k": 1}).json()
+    assert answer["passages"][0]["document"] == "card"
+
+
+def test_a_document_whose_id_has_a_slash_can_be_deleted(stocked: Any) -> None:
+    assert stocked.delete("/v1/collections/policies/documents/fees/abroad").status_code == 204
+    assert stocked.delete("/v1/collections/policies/documents/fees/abroad").status_code == 404
+    assert stocked.get("/v1/collections/policies").json()["documents"] == 1
+
+
+def test_a_collection_is_not_cut_anew(stocked: Any) -> None:
+    assert stocked.put("/v1/collections/policies", json={"chunk_size": 100}).json()["code"] == "conflict"
+    assert stocked.put("/v1/collections/policies", json={"description": "else"}).json()["description"] == "else"
+
+
+def test_rendering_retrieves_and_gives_a_manifest(stocked: Any) -> None:
+    assert stocked.post("/v1/prompts/support.answer/versions", json=CHAT).status_code == 201
+    answer = stocked.post("/v1/prompts/support.answer/render", json={"variables": {"question": "when comes a new card"}}).json()
+    assert answer["messages"][0]["content"] == "card: A new card comes in five days."
+    assert [(one["document"], one["chunk"]) for one in answer["manifest"]] == [("card", 0)]
+    other = {"variables": {"question": "x"}, "query": "abroad it costs"}
+    assert stocked.post("/v1/prompts/support.answer/render", json=other).json()["manifest"][0]["document"] == "fees/abroad"
+
+
+def test_rendering_names_the_variable_that_is_wrong(stocked: Any) -> None:
+    stocked.post("/v1/prompts/support.answer/versions", json=CHAT)
+    answer = stocked.post("/v1/prompts/support.answer/render", json={"variables": {"passages": "mine"}})
+    assert answer.status_code == 422
+    assert {fault["path"] for fault in answer.json()["errors"]} == {"passages", "question"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "says"),
+    [
+        ("policies/documents", {"documents": []}, 422, "documents"),
+        ("policies/documents", {"documents": [{"id": "a", "text": " "}]}, 422, "documents.0.text"),
+        ("policies/documents", {"documents": [{"id": "a", "text": "x"}, {"id": "a", "text": "y"}]}, 422, "documents.1.id"),
+        ("nowhere/documents", {"documents": [{"id": "a", "text": "x"}]}, 404, "nowhere"),
+        ("nowhere/query", {"query": "x"}, 404, "nowhere"),
+        ("policies/query", {"query": "x", "k": 0}, 422, "k"),
+        ("policies/query", {"query": "x", "k": 101}, 422, "k"),
+        ("policies/query", {"query": ""}, 422, "query"),
+    ],
+)
+def test_bad_requests_are_named_and_leave_nothing(
+    stocked: Any, path: str, body: dict[str, Any], status: int, says: str
+) -> None:
+    answer = stocked.post(f"/v1/collections/{path}", json=body)
+    assert answer.status_code == status
+    assert says in answer.text
+    assert stocked.get("/v1/collections/policies").json()["documents"] == 2
+
+
+def test_readers_query_but_do_not_write(api: Any, bearer: Any, stocked: Any) -> None:
+    headers = bearer("reader")
+    assert api.post("/v1/collections/policies/query", json={"query": "card"}, headers=headers).status_code == 200
+    refused = api.post("/v1/collections/policies/documents", json={"documents": [{"id": "a", "text": "x"}]}, headers=headers)
+    assert refused.status_code == 403

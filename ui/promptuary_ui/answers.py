@@ -1,0 +1,214 @@
+"""What the API answers, as far as the pages show it. A field that is new in the API is passed over."""
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class Answer(BaseModel):
+    """The base of all: frozen, and open to fields that this UI does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Page(Answer, Generic[T]):
+    """Some items of a list, and the cursor of the next ones."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class Who(Answer):
+    """Who a key belongs to, and what it may do."""
+
+    project: str
+    actor: str
+    role: str
+    scopes: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The key's name as people know it."""
+        return self.actor.removeprefix("key:")
+
+
+class Choice(Answer):
+    """A decision that a queue offers, and the key that presses its button."""
+
+    value: str
+    label: str
+    shortcut: str | None = None
+
+
+class Counts(Answer):
+    """How far a queue is; `mine` and `left` are this reviewer's."""
+
+    items: int
+    decided: int
+    open: int
+    claimed: int
+    mine: int
+    left: int
+
+
+class Queue(Answer):
+    """A queue."""
+
+    name: str
+    instructions: str
+    decisions: list[Choice]
+    slots: int
+    counts: Counts
+
+
+class Item(Answer):
+    """What there is to decide on."""
+
+    id: str
+    source: str
+    payload: dict[str, Any]
+
+
+class Claim(Answer):
+    """An item leased to this reviewer."""
+
+    id: str
+    queue: str
+    nonce: str
+    lease_until: datetime
+    item: Item
+
+
+class Prompt(Answer):
+    """A prompt in a list."""
+
+    name: str
+    newest: int
+    labels: dict[str, int]
+
+
+class Version(Answer):
+    """A version of a prompt."""
+
+    name: str
+    version: int
+    digest: str
+    type: str
+    template: str | list[dict[str, Any]]
+    format: str
+    variables: dict[str, Any]
+    model: dict[str, Any] | None = None
+    response_format: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    labels: list[str]
+    message: str
+    tags: list[str]
+    author: str
+    created_at: datetime
+
+
+class Move(Answer):
+    """A move of a label."""
+
+    label: str
+    version: int
+    previous: int | None
+    actor: str
+    reason: str
+    at: datetime
+
+
+class Interval(Answer):
+    """An estimate with its bounds; `level` is their confidence."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    n: int
+
+
+class Figures(Answer):
+    """One variant's mean on one metric, and how many results it stands on."""
+
+    interval: Interval | None = None
+    scored: int = 0
+    unscored: int = 0
+
+
+class Variant(Answer):
+    """A content under a model, with its figures by metric."""
+
+    name: str
+    model: str
+    prompt: str
+    version: int | None = None
+    results: int = 0
+    errors: int = 0
+    metrics: dict[str, Figures]
+
+
+class Comparison(Answer):
+    """The paired difference of two variants on one metric."""
+
+    candidate: str
+    baseline: str
+    metric: str
+    interval: Interval | None = None
+    cases: int = 0
+    better: list[str] = Field(default_factory=list)
+    worse: list[str] = Field(default_factory=list)
+
+
+class Gate(Answer):
+    """One demand of the gate, with its sentence."""
+
+    metric: str
+    verdict: str
+    sentence: str
+
+
+class Summary(Answer):
+    """What a finished run says."""
+
+    metrics: list[str]
+    cases: int
+    results: int
+    errors: int
+    unrunnable: int = 0
+    variants: list[Variant]
+    comparisons: list[Comparison] = Field(default_factory=list)
+    gates: list[Gate] = Field(default_factory=list)
+
+
+class Run(Answer):
+    """A run; without a summary until it is finished."""
+
+    id: str
+    suite: str
+    state: str
+    verdict: str | None = None
+    error: str | None = None
+    total: int
+    done: int
+    actor: str = ""
+    tracking_id: str | None = None
+    created_at: datetime
+    finished_at: datetime | None = None
+    summary: Summary | None = None
+
+
+class Result(Answer):
+    """What one case came to under one variant."""
+
+    case: str
+    variant: str
+    repeat: int = 0
+    passed: bool | None = Field(default=None, validation_alias=AliasChoices("pass", "passed"))
+    score: float | None = None
+    metrics: dict[str, float | None] = Field(default_factory=dict)
+    output: str | None = None
+    error: str | None = None

@@ -1,0 +1,152 @@
+"""The REST API as typed calls. The connection is shared by all sessions; the key belongs to one call."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from promptuary_ui.answers import Claim, Move, Page, Prompt, Queue, Result, Run, Version, Who
+
+T = TypeVar("T", bound=BaseModel)
+TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+PAGE = 200
+
+
+class ApiError(Exception):
+    """A call that did not succeed. `status` is 0 when there was no answer that could be read; `sentence` is for people."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        """Keep both."""
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+    @property
+    def unauthenticated(self) -> bool:
+        """Whether the key is no longer taken."""
+        return self.status == 401
+
+    @property
+    def gone(self) -> bool:
+        """Whether the claim is no longer this reviewer's."""
+        return self.status in (404, 409)
+
+
+def connect(url: str) -> httpx.Client:
+    """Open the shared connection pool; it carries no key. A redirect is never followed, for the key would go with it."""
+    return httpx.Client(base_url=url, timeout=TIMEOUT, headers={"User-Agent": "promptuary-ui"})
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API on behalf of one key. Every method raises ApiError with the server's own sentence."""
+
+    http: httpx.Client
+    key: str = field(repr=False)
+
+    def whoami(self) -> Who:
+        """Tell who the key belongs to."""
+        return self._read(Who, "GET", "/v1/self")
+
+    def queues(self) -> list[Queue]:
+        """List every queue by name."""
+        return list(self._all(Queue, "/v1/queues"))
+
+    def queue(self, name: str) -> Queue:
+        """Give a queue with its counts."""
+        return self._read(Queue, "GET", f"/v1/queues/{_part(name)}")
+
+    def claim(self, queue: str) -> Claim | None:
+        """Take the next item, or the one that is held; None when there is nothing to have now."""
+        answer = self._call("POST", f"/v1/queues/{_part(queue)}/claims")
+        return None if answer.status_code == 204 else _parsed(Claim, answer)
+
+    def submit(self, claim: str, nonce: str, decision: str, comment: str) -> None:
+        """Decide a claimed item."""
+        body = {"nonce": nonce, "decision": decision, "comment": comment}
+        self._call("POST", f"/v1/claims/{_part(claim)}/submit", json=body)
+
+    def skip(self, claim: str) -> None:
+        """Leave an item to others for now."""
+        self._call("POST", f"/v1/claims/{_part(claim)}/skip")
+
+    def release(self, claim: str) -> None:
+        """Give an item back."""
+        self._call("POST", f"/v1/claims/{_part(claim)}/release")
+
+    def heartbeat(self, claim: str) -> None:
+        """Hold an item longer."""
+        self._call("POST", f"/v1/claims/{_part(claim)}/heartbeat")
+
+    def runs(self, limit: int = 50) -> list[Run]:
+        """List the newest runs, the newest first."""
+        return self._read(Page[Run], "GET", "/v1/runs", params={"limit": limit}).items
+
+    def run(self, run: str) -> Run:
+        """Give a run, with its summary when it is finished."""
+        return self._read(Run, "GET", f"/v1/runs/{_part(run)}")
+
+    def results(self, run: str) -> list[Result]:
+        """List every result of a run in the file's order."""
+        return list(self._all(Result, f"/v1/runs/{_part(run)}/results"))
+
+    def prompts(self, search: str = "") -> list[Prompt]:
+        """List prompts by name: all, or those whose name holds `search`."""
+        return list(self._all(Prompt, "/v1/prompts", {"search": search} if search else {}))
+
+    def versions(self, name: str) -> list[Version]:
+        """List a prompt's versions, the newest first."""
+        return list(self._all(Version, f"/v1/prompts/{_part(name)}/versions"))
+
+    def history(self, name: str, label: str) -> list[Move]:
+        """List a label's moves, the newest first."""
+        return list(self._all(Move, f"/v1/prompts/{_part(name)}/labels/{_part(label)}/history"))
+
+    def _all(self, kind: type[T], path: str, params: dict[str, str] | None = None) -> Iterator[T]:
+        cursor = None
+        while True:
+            given = {"limit": str(PAGE), **(params or {}), **({"cursor": cursor} if cursor else {})}
+            page = self._read(Page[kind], "GET", path, params=given)  # type: ignore[valid-type]  # made at run time
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _read(self, kind: type[T], method: str, path: str, **more: Any) -> T:
+        return _parsed(kind, self._call(method, path, **more))
+
+    def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            answer = self.http.request(method, path, headers={"Authorization": f"Bearer {self.key}"}, **more)
+        except (httpx.HTTPError, UnicodeEncodeError) as error:
+            if isinstance(error, UnicodeEncodeError):
+                raise ApiError(401, "the key has characters that no key has; copy it again") from None
+            where = self.http.base_url
+            raise ApiError(0, f"the API at {where} does not answer; see that `promptuary serve` runs there") from error
+        if not answer.is_success:
+            raise ApiError(answer.status_code, _sentence(answer))
+        return answer
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _parsed(kind: type[T], answer: httpx.Response) -> T:
+    try:
+        return kind.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise ApiError(0, "the API's answer is not of this release; see that both are of the same version") from error
+
+
+def _sentence(answer: httpx.Response) -> str:
+    """Give the problem's detail and its faults, or the status where the answer is no problem+json."""
+    try:
+        problem = answer.json()
+        faults = [f"{fault['path']} {fault['message']}".strip() for fault in problem.get("errors", ())]
+        return "; ".join([str(problem["detail"]), *faults])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"the API answered with the status {answer.status_code}"

@@ -1,0 +1,40 @@
+"""Sign in: a person pastes their API key, which stays in this session and goes nowhere but to the API."""
+
+import streamlit as st
+
+from promptuary_ui import session
+from promptuary_ui.client import ApiError
+from promptuary_ui.parts.guard import sentence
+from promptuary_ui.parts.text import plain
+
+_FIELD = "sign_in.key"
+
+
+def show() -> None:
+    """Ask for the key, and go on with the page that was asked for once it is taken."""
+    _, middle, _ = st.columns([1, 1.4, 1])
+    with middle:
+        st.space("large")
+        st.title("Promptuary", anchor=False)
+        st.write("Sign in to review outputs, read evaluation runs and look prompts up.")
+        note = session.taken_note()
+        if note:
+            st.info(plain(note), icon=":material/info:")
+        with st.form("sign_in"):
+            key = st.text_input("API key", type="password", key=_FIELD, placeholder="pmt_…", autocomplete="current-password")
+            sent = st.form_submit_button("Sign in", type="primary", width="stretch")
+        st.caption("An administrator makes keys with `promptuary key create NAME --role reviewer`.")
+        if sent:
+            _try(key.strip())
+
+
+def _try(key: str) -> None:
+    if not key:
+        st.error("Paste your API key first.", icon=":material/error:")
+        return
+    try:
+        session.sign_in(key)
+    except ApiError as error:
+        st.error(plain(sentence(error)), icon=":material/error:")
+        return
+    st.rerun()

@@ -1,0 +1,31 @@
+"""Text of others, shown as text: what a model or a person wrote never becomes Markdown, HTML or a request for an image."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def plain(text: str) -> str:
+    """Escape a text for a place that takes Markdown, as a button's label or a message box; line breaks become spaces."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def as_text(value: Any) -> str:
+    """Give a value as people read it: a text as it is, anything else as indented JSON."""
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def block(value: Any, *, height: int | None = None) -> None:
+    """Show a value in a box of its own, with a button that copies it."""
+    text = as_text(value)
+    st.code(text if text else "(empty)", language=None, wrap_lines=True, height=height or "content")
+
+
+def when(moment: datetime) -> str:
+    """Give a moment in UTC, to the minute."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,52 @@
+"""What one browser session knows: its key, who that is, and nothing of any other session."""
+
+from typing import cast
+
+import httpx
+import streamlit as st
+
+from promptuary_ui.answers import Who
+from promptuary_ui.client import Api, connect
+from promptuary_ui.settings import api_url
+
+KEY, WHO, NOTE = "promptuary.key", "promptuary.who", "promptuary.note"
+
+
+@st.cache_resource(show_spinner=False)
+def _connection(url: str) -> httpx.Client:
+    return connect(url)
+
+
+def api(key: str | None = None) -> Api:
+    """Give the API on behalf of this session's key, or of one that is being tried."""
+    return Api(_connection(api_url()), key if key is not None else st.session_state[KEY])
+
+
+def who() -> Who | None:
+    """Give who is signed in; None for nobody."""
+    return cast("Who | None", st.session_state.get(WHO))
+
+
+def sign_in(key: str) -> None:
+    """Keep a key for this session, if the API takes it.
+
+    Raises:
+        ApiError: when it does not.
+    """
+    found = api(key).whoami()
+    st.session_state[KEY], st.session_state[WHO] = key, found
+
+
+def sign_out() -> None:
+    """Forget everything that this session knows."""
+    st.session_state.clear()
+
+
+def note(text: str) -> None:
+    """Say something once, on the next page that is drawn."""
+    st.session_state[NOTE] = text
+
+
+def taken_note() -> str | None:
+    """Give what is to be said, once."""
+    return cast("str | None", st.session_state.pop(NOTE, None))
