@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from context.words import WordEmbedder
+from promptuary.context.exact import ExactIndex
 from promptuary.context.index import Index, connect, embedded
 from promptuary.context.retrieval import Retrieval
 
@@ -42,15 +43,16 @@ def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["embedded", "server", "exact"])
-def index(request: pytest.FixtureRequest, tmp_path: Path, sqlite: Any) -> Index:
+def index(request: pytest.FixtureRequest, tmp_path: Path, sqlite: Any) -> Iterator[Index]:
     """Each of the three indexes in turn."""
-    from promptuary.context.exact import ExactIndex
-
     if request.param == "embedded":
-        return embedded(tmp_path / "chroma")
-    if request.param == "server":
-        return connect(request.getfixturevalue("chroma_server"))
-    return ExactIndex(sqlite)
+        opened: Index = embedded(tmp_path / "chroma")
+    elif request.param == "server":
+        opened = connect(request.getfixturevalue("chroma_server"))
+    else:
+        opened = ExactIndex(sqlite)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -111,6 +111,7 @@ def test_an_unreachable_chroma_is_named_and_nothing_is_lost(
     clock.move(minutes=10)
     back = Retrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=connect(chroma_server))
     assert found(back, CARD) == ["card"]
+    back.close()
 
 
 def test_a_chroma_url_that_is_none_is_refused() -> None:
@@ -137,6 +138,8 @@ def test_other_processes_reach_the_owner_where_it_serves(settings: Any, sqlite: 
     ownership = Ownership(settings.data_dir / "chroma")
     assert ownership.take()
     ownership.serve_at(chroma_server)
-    assert isinstance(Retrieval(sqlite, clock, settings).index, ChromaIndex)
+    reached = Retrieval(sqlite, clock, settings)
+    assert isinstance(reached.index, ChromaIndex)
+    reached.close()
     ownership.give_back()
     assert Ownership(settings.data_dir / "chroma").address() is None

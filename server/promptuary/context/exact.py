@@ -24,7 +24,10 @@ class ExactIndex:
         """Do nothing: the vectors have left SQL already."""
 
     def drop(self, collection: str) -> None:
-        """Do nothing."""
+        """Do nothing: the chunks leave SQL with their collection."""
+
+    def close(self) -> None:
+        """Do nothing: the database is its owner's."""
 
     def query(self, collection: str, vector: Sequence[float], k: int, where: Mapping[str, Scalar]) -> list[Hit]:
         """Compare with every vector, batch by batch, and keep the k nearest."""

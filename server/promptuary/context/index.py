@@ -21,6 +21,7 @@ T = TypeVar("T")
 Scalar = str | int | float | bool
 log = structlog.get_logger(__name__)
 BATCH = 1000
+TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class Index(Protocol):
 
     def drop(self, collection: str) -> None:
         """Forget a collection."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
         ...
 
 
@@ -113,6 +118,13 @@ class ChromaIndex:
         self._call(collection, lambda _opened: self._client.delete_collection(collection))
         self._collections.pop(collection, None)
 
+    def close(self) -> None:
+        """Close the client."""
+        sessions = _sessions(self._client)
+        self._client.close()
+        for session in sessions:
+            session.close()
+
     def _call(self, collection: str, work: Callable[[Any], T]) -> T:
         """Do the work on a collection, made where it is missing; once more where it was made anew behind our back."""
         from chromadb.errors import NotFoundError
@@ -150,7 +162,15 @@ def connect(url: str) -> ChromaIndex:
         client = chromadb.HttpClient(parts.hostname, port, ssl=parts.scheme == "https", settings=settings)
     except Exception as error:
         raise Unavailable(f"Chroma does not answer at {url}; start it, or correct PROMPTUARY_CHROMA_URL", 5) from error
+    for session in _sessions(client):
+        session.timeout = TIMEOUT_SECONDS
     return ChromaIndex(client, url)
+
+
+def _sessions(client: Any) -> list[Any]:
+    """Give the HTTP sessions that Chroma's client keeps: it sets them no time limit, and its `close` leaves them open."""
+    servers = [getattr(one, "_server", None) for one in (client, getattr(client, "_admin_client", None))]
+    return [server._session for server in servers if hasattr(server, "_session")]
 
 
 class Ownership:

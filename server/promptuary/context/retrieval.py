@@ -144,7 +144,11 @@ class Retrieval:
         return self.index.count(found.uid)
 
     def close(self) -> None:
-        """Give the ownership of the embedded Chroma back."""
+        """Close the index, and give the ownership of the embedded Chroma back."""
+        with self._lock:
+            if self._index is not None:
+                self._index.close()
+                self._index = None
         self._ownership.give_back()
 
 
