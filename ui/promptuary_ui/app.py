@@ -1,30 +1,54 @@
-"""The app's entry: who is signed in decides which pages there are. Run by `promptuary ui`, or by `streamlit run` on this file."""
+"""The app's entry, which `promptuary_ui.launch` hands to Streamlit: who is signed in decides which pages there are."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from promptuary_ui import session
+from promptuary_ui.answers import Who
 from promptuary_ui.pages import prompts, review, runs, sign_in
 from promptuary_ui.parts.guard import guarded
 from promptuary_ui.parts.text import plain
 
-PAGES = {
-    "review:decide": st.Page(review.show, title="Review", icon=":material/rate_review:", url_path="review", default=True),
-    "run:read": st.Page(runs.show, title="Runs", icon=":material/science:", url_path="runs"),
-    "prompt:read": st.Page(prompts.show, title="Prompts", icon=":material/description:", url_path="prompts"),
-}
+HERE = Path(__file__).parent
+
+
+def pages(scopes: Collection[str]) -> dict[str, Any]:
+    """Give every page by the scope that it needs. All of them are always there, so that no address is unknown."""
+
+    def page(scope: str, show: Any, title: str, icon: str, *, default: bool = False) -> Any:
+        seen = "visible" if scope in scopes else "hidden"
+        return st.Page(show, title=title, icon=icon, url_path=title.lower(), default=default, visibility=seen)
+
+    return {
+        "review:decide": page("review:decide", review.show, "Review", ":material/rate_review:", default=True),
+        "run:read": page("run:read", runs.show, "Runs", ":material/science:"),
+        "prompt:read": page("prompt:read", prompts.show, "Prompts", ":material/description:"),
+    }
 
 
 def main() -> None:
     """Draw the page that the address names, or the sign-in in its place, so that the address stays."""
-    st.set_page_config(page_title="Promptuary", page_icon=":material/rate_review:", layout="wide")
+    st.set_page_config(page_title="Promptuary", page_icon=str(HERE / "mark.svg"), layout="wide")
+    st.html(HERE / "style.css")
     who = session.who()
     if who is None:
-        st.navigation(list(PAGES.values()), position="hidden")
+        st.navigation(list(pages(()).values()), position="hidden")
         sign_in.show()
-        return
-    allowed = [page for scope, page in PAGES.items() if scope in who.scopes]
-    hidden = [page for page in PAGES.values() if page not in allowed]
-    chosen = st.navigation(allowed or hidden)
+    else:
+        signed_in(who)
+
+
+def signed_in(who: Who) -> None:
+    """Draw the page, with who is signed in beside it; a page that the key does not open leads to one that it does."""
+    known = pages(who.scopes)
+    chosen = st.navigation(list(known.values()))
+    allowed = [page for scope, page in known.items() if scope in who.scopes]
+    if allowed and chosen not in allowed:
+        st.switch_page(allowed[0])
+    st.logo(HERE / "wordmark.svg", size="large", icon_image=HERE / "mark.svg")
     with st.sidebar:
         st.caption(f"Signed in as **{plain(who.name)}**  \n{plain(who.role)} in the project {plain(who.project)}")
         st.button("Sign out", on_click=session.sign_out, icon=":material/logout:", type="tertiary")

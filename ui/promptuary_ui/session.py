@@ -1,5 +1,6 @@
 """What one browser session knows: its key, who that is, and nothing of any other session."""
 
+from functools import lru_cache
 from typing import cast
 
 import httpx
@@ -12,7 +13,7 @@ from promptuary_ui.settings import api_url
 KEY, WHO, NOTE = "promptuary.key", "promptuary.who", "promptuary.note"
 
 
-@st.cache_resource(show_spinner=False)
+@lru_cache(maxsize=4)
 def _connection(url: str) -> httpx.Client:
     return connect(url)
 

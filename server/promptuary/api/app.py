@@ -11,6 +11,7 @@ import promptuary
 from promptuary.access.gate import SCOPE_MARK
 from promptuary.access.routes import router as access_routes
 from promptuary.api.edge import Edge
+from promptuary.api.parts import Parts
 from promptuary.api.problems import install
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -18,11 +19,12 @@ from promptuary.base.errors import Unavailable
 from promptuary.base.settings import Settings
 from promptuary.context.retrieval import Retrieval
 from promptuary.context.routes import router as context_routes
+from promptuary.evaluation.routes import router as evaluation_routes
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import router as review_routes
 
-ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes, context_routes, review_routes)
+ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes, context_routes, evaluation_routes, review_routes)
 
 
 def create_app(
@@ -71,7 +73,7 @@ def create_app(
         check_scopes(router)
         app.include_router(router, prefix="/v1")
     app.include_router(_health)
-    return Edge(app, settings, close)
+    return Edge(app, Parts(settings, opened, clock, held), close)
 
 
 def check_scopes(router: APIRouter) -> None:

@@ -12,6 +12,7 @@ import structlog
 from starlette.responses import Response
 
 from promptuary.access.gate import BODY
+from promptuary.api.parts import Parts
 from promptuary.api.problems import problem_of
 from promptuary.base.errors import (
     BodyTooLarge,
@@ -22,7 +23,6 @@ from promptuary.base.errors import (
     PromptuaryError,
     UnsupportedBody,
 )
-from promptuary.base.settings import Settings
 from promptuary.base.wire import loads
 
 Scope = MutableMapping[str, Any]
@@ -39,9 +39,11 @@ _QUIET = ("/healthz", "/readyz", "/metrics")
 class Edge:
     """Wraps the app; see the module's docstring."""
 
-    def __init__(self, app: App, settings: Settings, close: Callable[[], None]) -> None:
-        """Keep the app, the limits, and what ends it where no server runs its lifespan."""
+    def __init__(self, app: App, parts: Parts, close: Callable[[], None]) -> None:
+        """Keep the app, its parts, and what ends it where no server runs its lifespan."""
+        settings = parts.settings
         self.app = app
+        self.parts = parts
         self.close = close
         self.hosts = settings.hosts
         self.body_limit = settings.body_limit

@@ -21,6 +21,12 @@ from promptuary.base.errors import Busy, Conflict, Fault, StorageFull, Unavailab
 from promptuary.base.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
+_FLAWS = (
+    "no such table",
+    "no such column",
+    "already exists",
+    "syntax error",
+)  # of a statement; SQLite gives them the class of a lost database
 
 
 class Moment(TypeDecorator[datetime]):
@@ -143,6 +149,7 @@ def _translated() -> Iterator[None]:
             raise StorageFull("the database's disk is full; free some space, then try again", retry_after=30) from error
         if isinstance(error, IntegrityError) and "unique constraint" in words:
             raise Conflict("another writer has just made the same thing; read it, then decide") from error
-        if isinstance(error, OperationalError) or error.connection_invalidated:
+        ours = any(flaw in words for flaw in _FLAWS)
+        if (isinstance(error, OperationalError) and not ours) or error.connection_invalidated:
             raise Unavailable("the database does not answer; see that it runs and that the disk is there") from error
         raise

@@ -17,9 +17,11 @@ from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
 
 if TYPE_CHECKING:
     from promptuary.api.edge import App, Edge
+    from promptuary.api.parts import Parts
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 LOCAL_URL = "http://127.0.0.1"
+LOCAL_BODY_LIMIT = 2**30
 
 
 class NotInstalled(PromptuaryError):
@@ -41,12 +43,12 @@ class Unreachable(PromptuaryError):
 
 
 class Api:
-    """Calls the routes under `/v1`; every answer that is no success is raised."""
+    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process."""
 
-    def __init__(self, client: httpx.Client, *, local: bool) -> None:
-        """Keep the client; `local` tells whether the service is in this process."""
+    def __init__(self, client: httpx.Client, parts: "Parts | None" = None) -> None:
+        """Keep the client, and the parts of a service in this process."""
         self._client = client
-        self.local = local
+        self.parts = parts
 
     def get(self, path: str, **query: Any) -> Any:
         """GET a path; what is None is left out of the query."""
@@ -147,13 +149,13 @@ def connect(project: str | None = None) -> Iterator[Api]:
         key = os.environ.get("PROMPTUARY_API_KEY", "")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT) as client:
-            yield Api(client, local=False)
+            yield Api(client)
         return
     with (
         local_app() as app,
         httpx.Client(base_url=LOCAL_URL, transport=_InProcess(_trusted(app, project)), timeout=None) as client,
     ):
-        yield Api(client, local=True)
+        yield Api(client, app.parts)
 
 
 @contextmanager
@@ -172,9 +174,8 @@ def local_app() -> Iterator["Edge"]:
             f"there is no PROMPTUARY_URL, and the server is not installed ({error.name}): "
             "set the first, or install promptuary[server]"
         ) from None
-    settings = read_settings()
     configure("WARNING")
-    app = create_app(settings)
+    app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT))
     try:
         yield app
     finally:

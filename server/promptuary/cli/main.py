@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import promptuary
-from promptuary.cli import access, context, registry, service, sync
+from promptuary.cli import access, context, demo, evaluation, registry, review, service, sync
 from promptuary.cli.output import INFRASTRUCTURE, USAGE, report
 from promptuary.prompt.errors import PromptuaryError
 
@@ -19,7 +19,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_RUN: tuple[Callable[..., None], ...] = (service.init, service.up, service.serve, service.worker, service.ui, service.doctor)
+_RUN: tuple[Callable[..., None], ...] = (
+    service.init,
+    service.up,
+    service.serve,
+    service.worker,
+    service.ui,
+    demo.demo,
+    service.doctor,
+)
 _REGISTRY: tuple[Callable[..., None], ...] = (registry.push, registry.get, registry.render, registry.prompts)
 for command in _RUN:
     app.command(rich_help_panel="Run")(command)
@@ -28,6 +36,8 @@ for command in _REGISTRY:
 app.add_typer(sync.app, name="sync", rich_help_panel="Registry")
 app.add_typer(registry.label_app, name="label", rich_help_panel="Registry")
 app.add_typer(context.app, name="context", rich_help_panel="Context")
+app.add_typer(evaluation.app, name="eval", rich_help_panel="Evaluation and review")
+app.add_typer(review.app, name="review", rich_help_panel="Evaluation and review")
 app.add_typer(access.key_app, name="key", rich_help_panel="Access")
 app.add_typer(access.audit_app, name="audit", rich_help_panel="Access")
 

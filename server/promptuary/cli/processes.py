@@ -7,8 +7,9 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,24 +113,22 @@ def _stop(started: Sequence[Running]) -> None:
 def wait(started: Sequence[Running]) -> None:
     """Wait for Ctrl-C or SIGTERM; a program that ends by itself before is an error."""
     with stopped_by_signal() as stopped:
-        while not stopped():
+        while not stopped.wait(0.3):
             for one in started:
                 one.check()
-            time.sleep(0.3)
 
 
 @contextmanager
-def stopped_by_signal() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether SIGINT or SIGTERM has come."""
-    came = False
+def stopped_by_signal() -> Iterator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set."""
+    stopped = threading.Event()
 
     def note(_number: int, _frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
+        stopped.set()
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: came
+        yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """`promptuary init | serve | worker | ui | up | doctor`: run the service and see how it is."""
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ import typer
 from promptuary.cli.connection import NotInstalled, connect
 from promptuary.cli.output import AsJson, as_json, line, table
 from promptuary.cli.processes import NotStarted, Program, check_port, free_port, running, stopped_by_signal, wait
+from promptuary.prompt.errors import PromptuaryError
 
 if TYPE_CHECKING:
     from promptuary.base.settings import Settings
@@ -82,22 +84,24 @@ def worker() -> None:
 def ui(host: Host = None, port: Port = None) -> None:
     """Run the Streamlit app, on the API at PROMPTUARY_URL."""
     chosen = settings(host=host, ui_port=port)
-    command = ui_command(chosen.host, chosen.ui_port)
+    url = os.environ.get("PROMPTUARY_URL") or f"http://{chosen.host}:{chosen.port}"
+    program = ui_program(chosen.host, chosen.ui_port, url)
     check_port("the UI", chosen.host, chosen.ui_port, "PROMPTUARY_UI_PORT")
-    os.execvp(command[0], command)
+    os.execvpe(program.command[0], list(program.command), {**os.environ, **program.environment})
 
 
-def ui_command(host: str, port: int) -> list[str]:
-    """Give the command that runs the UI.
+def ui_program(host: str, port: int, url: str) -> Program:
+    """Give the program that is the UI, on the API at `url`.
 
     Raises:
         NotInstalled: without Streamlit.
     """
-    try:
-        from promptuary_ui.launch import command
-    except ModuleNotFoundError as error:
-        raise NotInstalled(f"the UI is not installed ({error.name}); install promptuary[ui]") from None
-    return [str(word) for word in command(host, port)]
+    if importlib.util.find_spec("streamlit") is None:
+        raise NotInstalled("the UI is not installed; install promptuary[ui]")
+    from promptuary_ui.launch import command
+
+    words, environment = command(host, port, url)
+    return Program("ui", words, environment, f"http://{host}:{port}/_stcore/health")
 
 
 def up() -> None:
@@ -162,12 +166,7 @@ def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
     programs += [
         Program("api", [*me, "serve", "--port", str(chosen.port)], shared, f"{api_url}/readyz"),
         Program("worker", [*me, "worker"], shared),
-        Program(
-            "ui",
-            ui_command(chosen.host, chosen.ui_port),
-            {**shared, "PROMPTUARY_URL": api_url},
-            f"http://{chosen.host}:{chosen.ui_port}/_stcore/health",
-        ),
+        ui_program(chosen.host, chosen.ui_port, api_url),
     ]
     if not chosen.mlflow_tracking_uri:
         programs.append(
@@ -221,12 +220,20 @@ def _checks() -> Iterator[tuple[str, bool, str]]:
 
 
 def _models() -> Iterator[tuple[str, bool, str]]:
-    from promptuary.base.errors import PromptuaryError
     from promptuary.context.embedding import find_weights
-    from promptuary.evaluation.local_server import find_model
+    from promptuary.evaluation.local_server import LOCAL_MODELS, local_fault, verify, weights
 
-    for name, find in (("embedding model", find_weights), ("local chat model", find_model)):
+    try:
+        yield "embedding model", True, f"{find_weights().name}, the published weights"
+    except PromptuaryError as error:
+        yield "embedding model", False, error.message
+    for name, model in LOCAL_MODELS.items():
+        path, fault = weights(model), local_fault(name)
+        if path is None or fault:
+            yield f"local:{name}", False, fault or "the weights are not installed"
+            continue
         try:
-            yield name, True, f"{find().name}, the published weights"
+            verify(path, model.sha256)
+            yield f"local:{name}", True, f"{path.name}, the published weights"
         except PromptuaryError as error:
-            yield name, False, error.message
+            yield f"local:{name}", False, error.message

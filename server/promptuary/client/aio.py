@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from promptuary.client import fork
+from promptuary.client.connection import AsyncConnection, tls_for
 from promptuary.client.core import SERVER_SHARE, Ask, Entry, Fallback, Refresh, Settled, Steps
-from promptuary.client.errors import Reason
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.settings import Options, fittings
-from promptuary.client.wire import BODY_LIMIT, LATE, OVERSIZE, Answer, Failure, Received, Selector, Unchanged, read_lookup
+from promptuary.client.wire import CLOSED, LATE, Failure, Received, Selector, Unchanged, read_lookup
 
 BACKGROUND_LIMIT = 16
 """How many requests may be under way before a refresh waits for the next `get` instead."""
@@ -26,8 +26,9 @@ BACKGROUND_LIMIT = 16
 class _Loop:
     """What belongs to one event loop: connections, and the lookups under way in it."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
-        self.http = httpx.AsyncClient(transport=transport)
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.closed = False
         self.flights: dict[Selector, asyncio.Task[Settled]] = {}
 
 
@@ -52,11 +53,11 @@ class AsyncPromptuary:
         options = Options(url, api_key, ttl, deadline, bundle, cache_dir, disk, breaker_failures, breaker_cool_down)
         self._fittings = fittings(options, self._clock)
         self._core = self._fittings.core
+        self._tls = tls_for(self._fittings.endpoint)
         self._transport = transport
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
         self._inherited: list[_Loop] = []
         self._lock = threading.Lock()
-        self._closed = False
         fork.remember(self)
 
     async def get(
@@ -86,21 +87,19 @@ class AsyncPromptuary:
     ) -> Rendering:
         """Have the server render a prompt, with the passages that its context retrieves; see `Promptuary.render`."""
         body = rendering_body(name, variables, label, version, query)
-        answer = await self._request("POST", self._fittings.endpoint.rendering(name), deadline, json=body)
+        loop, url = self._loop(), self._fittings.endpoint.rendering(name)
+        answer = CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, json=body)
         return read_rendering(name, answer)
 
     async def close(self) -> None:
-        """Close this loop's connections, after what is under way has ended or the deadline has passed. Memory still answers."""
-        self._closed = True
-        with self._lock:
-            loop = self._loops.pop(asyncio.get_running_loop(), None)
-        if loop is None:
-            return
+        """Close for the running loop, after what is under way has ended or the deadline has passed. Memory still answers."""
+        loop = self._loop()
+        loop.closed = True
         if loop.flights:
             _, late = await asyncio.wait(loop.flights.values(), timeout=self._core.policy.deadline)
             for flight in late:
                 flight.cancel()
-        await loop.http.aclose()
+        await loop.connection.close()
 
     async def __aenter__(self) -> Self:
         """Give the client itself."""
@@ -152,9 +151,10 @@ class AsyncPromptuary:
     def _fly(self, selector: Selector, entry: Entry | None) -> asyncio.Task[Settled] | Settled:
         """Join the lookup that is under way in this loop, or start one; or give what there is instead."""
         key = selector if entry is None else entry.selector
-        if self._closed:
-            return Failure(Reason.CLOSED, "the client is closed")
-        flights = self._loop().flights
+        loop = self._loop()
+        if loop.closed:
+            return CLOSED
+        flights = loop.flights
         if key in flights:
             return flights[key]
         held = self._core.entry(selector)
@@ -172,7 +172,7 @@ class AsyncPromptuary:
         """Look up, take in what comes, and keep it for a restart."""
         url, query = self._fittings.endpoint.lookup(selector)
         seconds = self._core.policy.deadline * SERVER_SHARE
-        answer = await self._request("GET", url, seconds, params=query, etag=entry.etag if entry else None)
+        answer = await self._loop().connection.request("GET", url, seconds, params=query, etag=entry.etag if entry else None)
         outcome = answer if isinstance(answer, Failure) else read_lookup(answer, selector)
         settled = self._core.settle(selector, entry, outcome)
         disk = self._fittings.disk
@@ -182,39 +182,10 @@ class AsyncPromptuary:
             await asyncio.to_thread(disk.confirm, selector)
         return settled
 
-    async def _request(
-        self,
-        method: str,
-        url: str,
-        seconds: float,
-        *,
-        params: Mapping[str, str] | None = None,
-        etag: str | None = None,
-        json: Mapping[str, Any] | None = None,
-    ) -> Answer | Failure:
-        """Make one request within `seconds`; nothing is raised but a cancellation."""
-        headers = self._fittings.endpoint.headers(etag)
-        http = self._loop().http
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                http.stream(method, url, params=params, json=json, headers=headers, timeout=seconds) as answer,
-            ):
-                body = bytearray()
-                async for chunk in answer.aiter_bytes():
-                    body += chunk
-                    if len(body) > BODY_LIMIT:
-                        return OVERSIZE
-                return Answer(answer.status_code, dict(answer.headers), bytes(body))
-        except (httpx.TimeoutException, TimeoutError):
-            return LATE
-        except Exception as error:  # whatever it is, the caller has other tiers; its text may hold what no log should
-            return Failure(Reason.CONNECTION, f"the server cannot be reached ({type(error).__name__})")
-
     def _loop(self) -> _Loop:
         running = asyncio.get_running_loop()
         with self._lock:
             loop = self._loops.get(running)
             if loop is None:
-                loop = self._loops[running] = _Loop(self._transport)
+                loop = self._loops[running] = _Loop(AsyncConnection(self._fittings.endpoint, self._tls, self._transport))
             return loop

@@ -142,15 +142,14 @@ class Core:
         if isinstance(settled, Entry):
             prompt = settled.prompt
             return prompt.seen_as(Source.SERVER) if prompt.source is Source.MEMORY else prompt
-        if isinstance(settled, Failure):
-            found = self._last.get(selector.untargeted())
-            if found is None:
-                stored: Stored | None = yield ReadDisk(selector)
-                found = self._without_server(selector, stored)
-            if found is not None:
-                self._tell_once(selector, f"{settled.detail}; going on with what came from {found.prompt.source}")
-                return found.prompt
         why = settled.detail if isinstance(settled, Failure) else settled.error.message
+        found = self._last.get(selector.untargeted())
+        if found is None and isinstance(settled, Failure):
+            stored: Stored | None = yield ReadDisk(selector)
+            found = self._without_server(selector, stored)
+        if found is not None:
+            self._tell_once(selector, f"{why}; going on with what came from {found.prompt.source}")
+            return found.prompt
         if spare is not None:
             self._tell_once(selector, f"{why}; going on with the fallback")
             return Prompt(spare, Source.FALLBACK, None, self.policy.ttl, self._clock)
@@ -194,8 +193,8 @@ class Core:
                     self._breaker.failed(now, outcome.retry_after)
             else:
                 self._breaker.succeeded()
-                if self._told:
-                    self._told = {told for told in self._told if told[0] != selector}
+                if self._told and not isinstance(outcome, Refusal):
+                    self._told = {told for told in self._told if told[0] != selector.untargeted()}
         if isinstance(outcome, Received):
             return self._hold(selector, outcome.version, outcome.etag, Source.MEMORY, now)
         if isinstance(outcome, Unchanged):
@@ -238,10 +237,11 @@ class Core:
                 self._entries[entry.selector] = replace(entry, retry_at=until)
 
     def _tell_once(self, selector: Selector, message: str) -> None:
+        told = (selector.untargeted(), message)
         with self._lock:
-            new = (selector, message) not in self._told and len(self._told) < self.policy.entries
+            new = told not in self._told and len(self._told) < self.policy.entries
             if new:
-                self._told.add((selector, message))
+                self._told.add(told)
         if new:
             self._tell(f"{selector}: {message}")
 

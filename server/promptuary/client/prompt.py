@@ -183,7 +183,7 @@ def _is_passage(item: Any) -> bool:
 
 def _passage(item: str | Mapping[str, Any]) -> Passage:
     """Read a passage as the server sends it; what a plain text does not say is left empty."""
-    said = {"text": item} if isinstance(item, str) else item
+    said: Mapping[str, Any] = {"text": item} if isinstance(item, str) else item
     return Passage(
         text=said["text"],
         score=said.get("score", 0.0),

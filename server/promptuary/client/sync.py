@@ -10,24 +10,13 @@ from typing import Any, Self
 import httpx
 
 from promptuary.client import fork
-from promptuary.client.core import Ask, Entry, Fallback, Refresh, Settled, Steps
+from promptuary.client.connection import Connection, tls_for
+from promptuary.client.core import SERVER_SHARE, Ask, Entry, Fallback, Refresh, Settled, Steps
 from promptuary.client.errors import Reason
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.settings import Options, fittings
-from promptuary.client.wire import (
-    BODY_LIMIT,
-    LATE,
-    OVERSIZE,
-    Answer,
-    Endpoint,
-    Failure,
-    Outcome,
-    Received,
-    Selector,
-    Unchanged,
-    read_lookup,
-)
+from promptuary.client.wire import CLOSED, LATE, Answer, Failure, Outcome, Received, Selector, Unchanged, read_lookup
 
 BACKGROUND_LIMIT = 16
 """How many requests may be under way before a refresh waits for the next `get` instead."""
@@ -66,7 +55,7 @@ class Promptuary:
         disk: False keeps nothing on disk.
         breaker_failures: after so many failures in a row the server is left alone …
         breaker_cool_down: … for so many seconds.
-        transport: an httpx transport, for tests and proxies.
+        transport: an httpx transport, for tests and proxies. A fork shares it; without one, each process makes its own.
 
     Raises:
         InvalidSettings: for a URL, a key or a number that cannot be one.
@@ -91,9 +80,7 @@ class Promptuary:
         options = Options(url, api_key, ttl, deadline, bundle, cache_dir, disk, breaker_failures, breaker_cool_down)
         self._fittings = fittings(options, self._clock)
         self._core = self._fittings.core
-        self._transport = transport
-        self._http: httpx.Client | None = None
-        self._inherited: list[httpx.Client] = []
+        self._connection = Connection(self._fittings.endpoint, tls_for(self._fittings.endpoint), transport, self._clock)
         self._flights: dict[Selector, _Flight] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -153,10 +140,10 @@ class Promptuary:
         call = _Call()
 
         def ask() -> None:
-            call.answer = self._request("POST", self._fittings.endpoint.rendering(name), deadline, json=body)
+            call.answer = self._connection.request("POST", self._fittings.endpoint.rendering(name), deadline, json=body)
             call.ended.set()
 
-        failure = self._start(ask)
+        failure = CLOSED if self._closed else self._start(ask)
         if failure is None:
             call.ended.wait(deadline)
         return read_rendering(name, failure or call.answer)
@@ -167,10 +154,7 @@ class Promptuary:
         until = self._clock() + self._core.policy.deadline
         for flight in list(self._flights.values()):
             flight.landed.wait(max(0.0, until - self._clock()))
-        with self._lock:
-            http, self._http = self._http, None
-        if http is not None:
-            http.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         """Give the client itself."""
@@ -189,10 +173,7 @@ class Promptuary:
         self._core.after_fork()
         self._lock = threading.Lock()
         self._flights = {}
-        if self._http is not None:
-            # Kept and not closed: closing would say good-bye on a connection that the parent still uses.
-            self._inherited.append(self._http)
-            self._http = None
+        self._connection.after_fork()
 
     def _walk(self, steps: Steps) -> Prompt:
         """Do what the core says, step by step."""
@@ -228,7 +209,7 @@ class Promptuary:
         now = self._clock()
         with self._lock:
             if self._closed:
-                return Failure(Reason.CLOSED, "the client is closed")
+                return CLOSED
             flight = self._flights.get(key)
             if flight is not None and now - flight.started < ABANDONED_AFTER * self._core.policy.deadline:
                 return flight
@@ -246,10 +227,9 @@ class Promptuary:
 
     def _land(self, flight: _Flight, key: Selector, selector: Selector, entry: Entry | None) -> None:
         """Look up, in a thread of its own."""
-        endpoint: Endpoint = self._fittings.endpoint
-        url, query = endpoint.lookup(selector)
-        seconds = self._core.policy.deadline
-        answer = self._request("GET", url, seconds, params=query, etag=entry.etag if entry else None)
+        url, query = self._fittings.endpoint.lookup(selector)
+        seconds = self._core.policy.deadline * SERVER_SHARE
+        answer = self._connection.request("GET", url, seconds, params=query, etag=entry.etag if entry else None)
         outcome = answer if isinstance(answer, Failure) else read_lookup(answer, selector)
         self._settle(flight, key, selector, entry, outcome)
 
@@ -282,37 +262,3 @@ class Promptuary:
         except RuntimeError:
             return Failure(Reason.CONNECTION, "no thread can be started for the request")
         return None
-
-    def _request(
-        self,
-        method: str,
-        url: str,
-        seconds: float,
-        *,
-        params: Mapping[str, str] | None = None,
-        etag: str | None = None,
-        json: Mapping[str, Any] | None = None,
-    ) -> Answer | Failure:
-        """Make one request. `seconds` bounds every wait in it and the body as a whole; nothing is raised."""
-        until = self._clock() + seconds
-        headers = self._fittings.endpoint.headers(etag)
-        try:
-            with self._connected().stream(method, url, params=params, json=json, headers=headers, timeout=seconds) as answer:
-                body = bytearray()
-                for chunk in answer.iter_bytes():
-                    body += chunk
-                    if len(body) > BODY_LIMIT:
-                        return OVERSIZE
-                    if self._clock() > until:
-                        return LATE
-                return Answer(answer.status_code, dict(answer.headers), bytes(body))
-        except httpx.TimeoutException:
-            return LATE
-        except Exception as error:  # whatever it is, the caller has other tiers; its text may hold what no log should
-            return Failure(Reason.CONNECTION, f"the server cannot be reached ({type(error).__name__})")
-
-    def _connected(self) -> httpx.Client:
-        with self._lock:
-            if self._http is None:
-                self._http = httpx.Client(transport=self._transport)
-            return self._http

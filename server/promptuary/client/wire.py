@@ -74,6 +74,7 @@ class Failure:
 
 
 LATE = Failure(Reason.TIMEOUT, "the server did not answer within the deadline")
+CLOSED = Failure(Reason.CLOSED, "the client is closed")
 OVERSIZE = Failure(Reason.UNUSABLE, "the server's answer is over 8 MiB")
 Outcome = Received | Unchanged | Refusal | Failure
 

@@ -169,7 +169,7 @@ def connect(url: str) -> ChromaIndex:
 
 def _sessions(client: Any) -> list[Any]:
     """Give the HTTP sessions that Chroma's client keeps: it sets them no time limit, and its `close` leaves them open."""
-    servers = [getattr(one, "_server", None) for one in (client, getattr(client, "_admin_client", None))]
+    servers: list[Any] = [getattr(one, "_server", None) for one in (client, getattr(client, "_admin_client", None))]
     return [server._session for server in servers if hasattr(server, "_session")]
 
 

@@ -6,7 +6,7 @@ in batches, each under the lease's fence; whoever has lost the lease writes noth
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +22,7 @@ from promptuary.base.errors import NotFound, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import Plan, Result, Variant, work
+from promptuary.evaluation.plan import Result, Variant, work
 from promptuary.evaluation.runner import Chats, Renders, Runner
 from promptuary.evaluation.scorers.registry import ScorerParts, build
 from promptuary.evaluation.store import Run, RunState

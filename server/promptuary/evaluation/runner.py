@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -83,7 +83,7 @@ class Runner:
     _chats: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
-    async def run(self, items: Iterable[Item]) -> AsyncIterator[list[Result]]:
+    async def run(self, items: Iterable[Item]) -> AsyncGenerator[list[Result], None]:
         """Do the items, and give their results in batches as they come, not in order.
 
         A batch comes at least every half second, empty where nothing was done, so that the caller can look up and stop;

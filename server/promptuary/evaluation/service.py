@@ -6,24 +6,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from promptuary.access import audit
 from promptuary.access.caller import Unit
 from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound
 from promptuary.base.paging import Page, decode, page
 from promptuary.evaluation import store
 from promptuary.evaluation.case import Case, cases_digest
-from promptuary.evaluation.plan import Cases, Plan, Result, Variant, VariantRole
+from promptuary.evaluation.plan import Result, Variant, VariantRole
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
+from promptuary.evaluation.submission import candidate_of, chosen_suite, plan_of
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest, content_json
-from promptuary.prompt.faults import faults_of
 from promptuary.prompt.name import is_name
-from promptuary.prompt.template import prepare
 from promptuary.registry.service import Registry
-from promptuary.registry.store import Version
 
 RESULTS_LIMIT = 1_000_000
 
@@ -154,19 +149,11 @@ class Evaluations:
             InvalidRequest: for more than one candidate, models or repeats that are not taken, or too many results.
             InvalidPrompt: for a content whose parts do not fit each other.
         """
-        chosen = _chosen(self.suite(suite), models, repeats)
+        chosen = chosen_suite(self.suite(suite), models, repeats)
         dataset = self.dataset(chosen.dataset, dataset_version)
-        candidate = self._candidate(chosen, label, version, content)
-        variants, missing = self._variants(chosen, candidate, baseline)
-        plan = Plan(
-            suite=suite_json(chosen),
-            suite_digest=suite_digest(chosen),
-            dataset=Cases(dataset.id, dataset.name, dataset.number, dataset.digest, dataset.cases),
-            variants=tuple(_named(variant, model, chosen.models) for variant in variants for model in chosen.models),
-            repeats=chosen.repeats,
-            concurrency=chosen.concurrency or self.unit.settings.concurrency,
-            missing=missing,
-        )
+        registry = Registry(self.unit)
+        candidate = candidate_of(registry, chosen, label, version, content)
+        plan = plan_of(registry, chosen, dataset, candidate, baseline, self.unit.settings.concurrency)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
         caller, now = self.unit.caller, self.unit.clock()
@@ -294,63 +281,9 @@ class Evaluations:
             raise Conflict(f"the run '{run_id}' is {run.state}; only finished runs can be compared")
         return run
 
-    def _candidate(self, suite: Suite, label: str | None, version: int | None, content: Content | None) -> Variant:
-        if sum(one is not None for one in (label, version, content)) > 1:
-            raise InvalidRequest("give a label, a version or a content as the candidate, not several of them")
-        if content is not None:
-            prepare(content)
-            digest, body = content_digest(content), content_json(content)
-            return Variant(f"draft-{digest[7:15]}", VariantRole.CANDIDATE, "", suite.prompt, None, digest, body)
-        reference: int | str = version if version is not None else label or suite.label
-        return self._variant(suite.prompt, reference, VariantRole.CANDIDATE)
-
-    def _variants(self, suite: Suite, candidate: Variant, baseline: int | str | None) -> tuple[list[Variant], tuple[str, ...]]:
-        """Find the baselines; one that has the candidate's content, or another's, is not run twice."""
-        variants, missing = [candidate], []
-        wanted = [baseline] if baseline is not None else []
-        gated = [gate.not_worse_than for gate in suite.gate if gate.not_worse_than is not None]
-        for reference in dict.fromkeys([*wanted, *gated]):
-            try:
-                found = self._variant(suite.prompt, reference, VariantRole.BASELINE)
-            except NotFound:
-                if reference == baseline:
-                    raise
-                missing.append(str(reference))
-                continue
-            same = next((place for place, one in enumerate(variants) if one.digest == found.digest), None)
-            if same is None:
-                variants.append(found)
-            else:
-                references = tuple(dict.fromkeys([*variants[same].references, *found.references]))
-                variants[same] = replace(variants[same], references=references)
-        return variants, tuple(missing)
-
-    def _variant(self, prompt: str, reference: int | str, role: VariantRole) -> Variant:
-        registry = Registry(self.unit)
-        if isinstance(reference, int):
-            found: Version = registry.lookup(prompt, version=reference).version
-            reference = f"version {reference}"
-        else:
-            found = registry.lookup(prompt, label=reference).version
-        return Variant(f"v{found.number}", role, "", prompt, found.number, found.digest, content=None, references=(reference,))
-
 
 def _candidates(run: Run) -> list[Variant]:
     return [variant for variant in run.plan.variants if variant.role is VariantRole.CANDIDATE]
-
-
-def _named(variant: Variant, model: str, models: Sequence[str]) -> Variant:
-    """Give a variant its model, and its model's name where there are several."""
-    return replace(variant, model=model, name=f"{variant.name}·{model}" if len(models) > 1 else variant.name)
-
-
-def _chosen(stored: StoredSuite, models: Sequence[str] | None, repeats: int | None) -> Suite:
-    """Give the suite with what the run changes in it, checked like any suite."""
-    changes = {"models": list(models) if models is not None else None, "repeats": repeats}
-    try:
-        return Suite.model_validate(stored.definition | {name: value for name, value in changes.items() if value is not None})
-    except ValidationError as error:
-        raise InvalidRequest("the run cannot be done", faults_of(error)) from None
 
 
 def _check_cases(name: str, cases: Sequence[Case]) -> None:

@@ -138,6 +138,8 @@ def _suite_faults(suite: dict[str, Any]) -> Iterator[Found]:
         if isinstance(metric, str) and metric not in names:
             known = ", ".join(str(name) for name in names if name) or "none"
             yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}"
+    seen: list[Any] = []
     for number, model in enumerate(models if isinstance(models, list) else ()):
-        if model in models[:number]:
+        if model in seen:
             yield ("models", number), f"'{model}' is given twice"
+        seen.append(model)

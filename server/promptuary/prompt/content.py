@@ -101,7 +101,7 @@ class Content(Part):
     def _type_fits_template(self) -> Self:
         if (self.type == "text") != isinstance(self.template, str):
             raise ValueError("a text prompt has one string as its template, a chat prompt a list of messages")
-        if sum(len(text) for text in self.texts()) > TEMPLATE_LIMIT:
+        if sum(len(text) for text in (*self.texts(), *self.partials.values())) > TEMPLATE_LIMIT:
             raise ValueError(f"the template is over the limit of {TEMPLATE_LIMIT} characters")
         return self
 

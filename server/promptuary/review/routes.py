@@ -9,6 +9,7 @@ from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
 from promptuary.access.role import Scope
 from promptuary.base.wire import PageOf
 from promptuary.review.consensus import agreement
+from promptuary.review.run_items import Only, run_items
 from promptuary.review.schemas import (
     AddedOut,
     AgreementOut,
@@ -47,8 +48,9 @@ def read_queue(name: PathName, unit: Annotated[Unit, allow(Scope.REVIEW_READ)]) 
 
 @router.post("/queues/{name}/items")
 def add_items(name: PathName, body: NewItems, unit: Annotated[Unit, allow(Scope.REVIEW_MANAGE)]) -> AddedOut:
-    """Put items into a queue; a source that is in it already is left as it is."""
-    return AddedOut.model_validate(Reviews(unit).add_items(name, body.new()))
+    """Put items into a queue, given ones or a run's results; a source that is in it already is left as it is."""
+    items = body.new() if body.run is None else run_items(unit, body.run, Only(body.only or Only.FAILED), body.variant)
+    return AddedOut.model_validate(Reviews(unit).add_items(name, items))
 
 
 @router.post("/queues/{name}/claims", status_code=201, response_model=ClaimOut, responses={200: {"model": ClaimOut}, 204: {}})

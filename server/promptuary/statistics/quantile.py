@@ -1,6 +1,6 @@
 """The only place that asks scipy for quantiles: everything here is `scipy.special`, which loads in a third of `scipy.stats`."""
 
-from scipy.special import bdtr, ndtr, ndtri, stdtrit  # type: ignore[import-untyped, unused-ignore]
+from scipy.special import bdtr, ndtri, stdtrit  # type: ignore[import-untyped, unused-ignore]
 
 
 def checked_level(level: float) -> float:
@@ -18,11 +18,6 @@ def normal(level: float) -> float:
 def normal_tail(probability: float) -> float:
     """The z that a standard normal exceeds with `probability`, which lies in (0, 1): 1.645 for 0.05."""
     return float(-ndtri(probability))
-
-
-def normal_share(z: float) -> float:
-    """The share of a standard normal below `z`."""
-    return float(ndtr(z))
 
 
 def student(level: float, freedom: int) -> float:

@@ -1,5 +1,7 @@
 """Sign in: a person pastes their API key, which stays in this session and goes nowhere but to the API."""
 
+import uuid
+
 import streamlit as st
 
 from promptuary_ui import session
@@ -7,7 +9,7 @@ from promptuary_ui.client import ApiError
 from promptuary_ui.parts.guard import sentence
 from promptuary_ui.parts.text import plain
 
-_FIELD = "sign_in.key"
+_FIELD = "sign_in.field"
 
 
 def show() -> None:
@@ -16,12 +18,13 @@ def show() -> None:
     with middle:
         st.space("large")
         st.title("Promptuary", anchor=False)
-        st.write("Sign in to review outputs, read evaluation runs and look prompts up.")
+        st.write("Review outputs, read evaluation runs, look prompts up.")
         note = session.taken_note()
         if note:
             st.info(plain(note), icon=":material/info:")
         with st.form("sign_in"):
-            key = st.text_input("API key", type="password", key=_FIELD, placeholder="pmt_…", autocomplete="current-password")
+            field = st.session_state.setdefault(_FIELD, f"key-{uuid.uuid4().hex}")  # new after each sign-out, so it is empty
+            key = st.text_input("API key", type="password", key=field, placeholder="pmt_…", autocomplete="current-password")
             sent = st.form_submit_button("Sign in", type="primary", width="stretch")
         st.caption("An administrator makes keys with `promptuary key create NAME --role reviewer`.")
         if sent:

@@ -11,7 +11,7 @@ from promptuary.evaluation.scorers.schema import fault_of
 from promptuary.evaluation.scorers.score import Question, Sample, Score
 from promptuary.prompt.document import InvalidFile, read
 
-OBJECT_LIMIT = 100_000
+LENIENT_LIMIT = 20_000
 
 
 @dataclass(frozen=True)
@@ -54,40 +54,47 @@ def parsed(text: str) -> tuple[Any] | None:
 
 
 def objects(text: str) -> Iterator[dict[str, Any]]:
-    """Give the outermost objects in a text. What is nearly JSON counts, as models write it: bare keys, a lost last brace."""
+    """Give the outermost objects in a text, from left to right.
+
+    What is nearly JSON counts, as models write it (bare keys, last braces lost), as long as such parts have 20,000
+    characters in all; beyond that only strict JSON is found, so that no output takes long.
+    """
     ends = _ends(text)
+    left = LENIENT_LIMIT
     at = text.find("{")
     while at >= 0:
-        found, end = _object(text, at, ends[at])
+        end, missing = ends[at]
+        found = None
+        try:
+            found, end = _STRICT.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            left -= end - at
+            found = _lenient(text[at:end] + "}" * missing) if left >= 0 else None
         if found is not None:
             yield found
-        at = text.find("{", end)
+        at = text.find("{", at + 1 if found is None else end)
 
 
-def _object(text: str, at: int, end: int) -> tuple[dict[str, Any] | None, int]:
-    """Read the object that opens at `at`, strictly, then leniently up to where its braces close; and say where to go on."""
+def _lenient(part: str) -> dict[str, Any] | None:
+    """Read a part in braces as YAML, of which JSON is the strict half."""
     try:
-        found, end = _STRICT.raw_decode(text, at)
-    except (ValueError, RecursionError):
-        part = text[at : abs(end)] + ("}" if end < 0 else "")
-        try:
-            found = read(part, "the output").value if len(part) <= OBJECT_LIMIT else None
-        except InvalidFile:
-            found = None
-        return (found, abs(end)) if isinstance(found, dict) else (None, at + 1)
-    return found, end
+        found = read(part, "the output").value
+    except InvalidFile:
+        return None
+    return found if isinstance(found, dict) else None
 
 
-def _ends(text: str) -> dict[int, int]:
-    """Give where the braces that open at each place close; minus the text's length for one that never does."""
-    ends: dict[int, int] = {}
+def _ends(text: str) -> dict[int, tuple[int, int]]:
+    """Give, for each opening brace, where it closes; or the text's end, and how many braces are missing there."""
+    ends: dict[int, tuple[int, int]] = {}
     open_at: list[int] = []
     for at, character in enumerate(text):
         if character == "{":
             open_at.append(at)
-            ends[at] = -len(text)
         elif character == "}" and open_at:
-            ends[open_at.pop()] = at + 1
+            ends[open_at.pop()] = (at + 1, 0)
+    for missing, at in enumerate(reversed(open_at), 1):
+        ends[at] = (len(text), missing)
     return ends
 
 

@@ -1,0 +1,63 @@
+"""`promptuary review open | export`: queues filled from runs, and the decisions that came of them."""
+
+import csv
+import io
+from typing import Annotated, Any
+
+import typer
+
+from promptuary.cli.connection import Api, connect
+from promptuary.cli.output import AsJson, Project, as_json, line
+
+app = typer.Typer(help="Review queues.", no_args_is_help=True)
+Queue = Annotated[str, typer.Argument(help="The queue's name.")]
+INSTRUCTIONS = "Is the output right for this input? Compare it with what was expected, and say why where it is not."
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@app.command("open")
+def open_queue(
+    queue: Queue,
+    run: Annotated[str, typer.Option("--run", help="The run whose results are to be reviewed.")],
+    only: Annotated[str, typer.Option("--only", help="failed, disagree or all.")] = "all",
+    variant: Annotated[str | None, typer.Option("--variant", help="One variant's results.")] = None,
+    instructions: Annotated[str, typer.Option("--instructions", help="What the reviewers are to judge.")] = INSTRUCTIONS,
+    slots: Annotated[int, typer.Option("--slots", help="How many reviewers decide an item.")] = 1,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Open a queue and fill it from a run."""
+    with connect(project) as api:
+        added = fill(api, queue, run, only=only, variant=variant, instructions=instructions, slots=slots)
+    if json:
+        as_json(added)
+    else:
+        line(f"{queue}: {added['added']} items added, {added['items']} in the queue")
+
+
+def fill(api: Api, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:
+    """Make a queue and put a run's results in; what is in it already is not added again."""
+    api.put(f"/queues/{queue}", {"instructions": instructions, "slots": slots})
+    return api.post(f"/queues/{queue}/items", {"run": run, "only": only, "variant": variant})
+
+
+@app.command("export")
+def export(queue: Queue, project: Project = None, json: AsJson = False) -> None:
+    """Print a queue's decisions: CSV, or JSON with `--json`."""
+    with connect(project) as api:
+        decisions = list(api.items(f"/queues/{queue}/export"))
+    if json:
+        as_json(decisions)
+        return
+    written = io.StringIO()
+    fields = ("item", "source", "reviewer", "decision", "comment", "at")
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(fields)
+    writer.writerows([_plain(decision.get(field)) for field in fields] for decision in decisions)
+    typer.echo(written.getvalue(), nl=False)
+
+
+def _plain(value: Any) -> str:
+    """Keep a spreadsheet from taking a text for a formula."""
+    text = "" if value is None else str(value)
+    return "'" + text if text.startswith(_FORMULA) else text

@@ -1,0 +1,119 @@
+"""What a run is to do, decided when it is submitted: which contents under which models, on which cases."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from promptuary.base.errors import InvalidRequest, NotFound
+from promptuary.evaluation.plan import Cases, Plan, Variant, VariantRole
+from promptuary.evaluation.store import DatasetVersion, StoredSuite
+from promptuary.evaluation.suite import Suite, suite_digest, suite_json
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_digest, content_json
+from promptuary.prompt.faults import faults_of
+from promptuary.prompt.template import prepare
+from promptuary.registry.service import Registry
+
+
+def chosen_suite(stored: StoredSuite, models: Sequence[str] | None, repeats: int | None) -> Suite:
+    """Give the suite with what the run changes in it.
+
+    Raises:
+        InvalidRequest: with every fault, as for a suite that is written.
+    """
+    changes = {"models": list(models) if models is not None else None, "repeats": repeats}
+    try:
+        return Suite.model_validate(stored.definition | {name: value for name, value in changes.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidRequest("the run cannot be done", faults_of(error)) from None
+
+
+def candidate_of(registry: Registry, suite: Suite, label: str | None, version: int | None, content: Content | None) -> Variant:
+    """Find the candidate: by a label, by a version, as a content of its own, or else by the suite's label.
+
+    Raises:
+        InvalidRequest: when more than one is given.
+        NotFound: for an unknown prompt, label or version.
+        InvalidPrompt: for a content whose parts do not fit each other.
+    """
+    if sum(one is not None for one in (label, version, content)) > 1:
+        raise InvalidRequest("give a label, a version or a content as the candidate, not several of them")
+    if content is None:
+        return _variant(registry, suite.prompt, version if version is not None else label or suite.label, VariantRole.CANDIDATE)
+    prepare(content)
+    digest = content_digest(content)
+    return Variant(
+        f"draft-{digest[7:15]}", VariantRole.CANDIDATE, "", suite.prompt, None, digest, content=content_json(content)
+    )
+
+
+def plan_of(
+    registry: Registry,
+    suite: Suite,
+    dataset: DatasetVersion,
+    candidate: Variant,
+    baseline: int | str | None,
+    concurrency: int,
+) -> Plan:
+    """Make the plan: the candidate, the baselines that are asked for or that the gate names, each under each model.
+
+    Args:
+        registry: where versions are.
+        suite: as it is to be run.
+        dataset: the cases.
+        candidate: without a model.
+        baseline: a version or a label to compare with, beside those that the gate names.
+        concurrency: where the suite says none.
+
+    Raises:
+        NotFound: for a baseline that was asked for and is unknown.
+    """
+    variants, missing = _variants(registry, suite, candidate, baseline)
+    return Plan(
+        suite=suite_json(suite),
+        suite_digest=suite_digest(suite),
+        dataset=Cases(dataset.id, dataset.name, dataset.number, dataset.digest, dataset.cases),
+        variants=tuple(_under(variant, model, suite.models) for variant in variants for model in suite.models),
+        repeats=suite.repeats,
+        concurrency=suite.concurrency or concurrency,
+        missing=missing,
+    )
+
+
+def _variants(
+    registry: Registry, suite: Suite, candidate: Variant, baseline: int | str | None
+) -> tuple[list[Variant], tuple[str, ...]]:
+    """Find the baselines; one that has the candidate's content, or another's, is not run twice."""
+    variants, missing = [candidate], []
+    wanted = [baseline] if baseline is not None else []
+    gated = [gate.not_worse_than for gate in suite.gate if gate.not_worse_than is not None]
+    for reference in dict.fromkeys([*wanted, *gated]):
+        try:
+            found = _variant(registry, suite.prompt, reference, VariantRole.BASELINE)
+        except NotFound:
+            if reference == baseline:
+                raise
+            missing.append(str(reference))
+            continue
+        same = next((place for place, one in enumerate(variants) if one.digest == found.digest), None)
+        if same is None:
+            variants.append(found)
+        else:
+            references = tuple(dict.fromkeys([*variants[same].references, *found.references]))
+            variants[same] = replace(variants[same], references=references)
+    return variants, tuple(missing)
+
+
+def _variant(registry: Registry, prompt: str, reference: int | str, role: VariantRole) -> Variant:
+    if isinstance(reference, int):
+        found = registry.lookup(prompt, version=reference).version
+        reference = f"version {reference}"
+    else:
+        found = registry.lookup(prompt, label=reference).version
+    return Variant(f"v{found.number}", role, "", prompt, found.number, found.digest, references=(reference,))
+
+
+def _under(variant: Variant, model: str, models: Sequence[str]) -> Variant:
+    """Give a variant its model, and its model's name where there are several."""
+    return replace(variant, model=model, name=f"{variant.name}·{model}" if len(models) > 1 else variant.name)

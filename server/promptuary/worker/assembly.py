@@ -1,0 +1,68 @@
+"""What a worker is made of, read top to bottom; the command line does its own runs with the same parts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from promptuary.base.clock import Clock, wall_clock
+from promptuary.base.database import Database
+from promptuary.base.settings import Settings
+from promptuary.context import retrieval as context_retrieval
+from promptuary.context.rendering import Renderer
+from promptuary.context.retrieval import Retrieval
+from promptuary.evaluation import execution
+from promptuary.evaluation.execution import Execution
+from promptuary.evaluation.models import ChatModels
+from promptuary.evaluation.scorers.registry import ScorerParts
+from promptuary.evaluation.tracking import Tracker
+from promptuary.migrations.upgrade import upgrade
+from promptuary.worker.loop import Worker
+
+
+@contextmanager
+def build(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    clock: Clock = wall_clock,
+    retrieval: Retrieval | None = None,
+    models: ChatModels | None = None,
+) -> Iterator[Worker]:
+    """Assemble a worker on a database of today's schema; what was opened here is closed when the block ends.
+
+    Args:
+        settings: from `read_settings`.
+        database: one that is open already; by default the settings' one.
+        clock: gives the present moment.
+        retrieval: the process's embedder and index; by default one that makes both at their first use.
+        models: the process's chat models; by default those that the settings name.
+    """
+    opened = database or Database(settings.sql_url)
+    upgrade(opened)
+    found = retrieval or Retrieval(opened, clock, settings)
+    chats = models or ChatModels(settings)
+    done = build_execution(settings, opened, clock, found, chats)
+    tracker = Tracker(settings, opened)
+    relays = [(context_retrieval.TOPIC, found.deliver), (execution.TOPIC, tracker.deliver)]
+    try:
+        yield Worker(opened, clock, settings, done, relays)
+    finally:
+        if models is None:
+            chats.close()
+        if retrieval is None:
+            found.close()
+        if database is None:
+            opened.dispose()
+
+
+def build_execution(
+    settings: Settings, database: Database, clock: Clock, retrieval: Retrieval, models: ChatModels
+) -> Execution:
+    """Put together what does a run in this process."""
+    parts = ScorerParts(embed=lambda texts: retrieval.embedder.embed(texts), chat=lambda name: _judge(models, name))
+    return Execution(database, clock, settings, Renderer(retrieval, settings), models, parts)
+
+
+def _judge(models: ChatModels, name: str) -> Any:
+    """Give the chat model that grades: the local one without chance; hosted ones may refuse a temperature."""
+    return models.chat(name, {"temperature": 0.0} if name.startswith("local:") else {})

@@ -1,0 +1,99 @@
+"""The worker's loop: lease a run and do it, and beside that deliver each topic of the outbox in a thread of its own.
+
+A projection that is down, or a run that takes an hour, holds nothing else up. What goes wrong is logged, and the loop goes on.
+"""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from promptuary.base import outbox
+from promptuary.base.clock import Clock
+from promptuary.base.database import Database
+from promptuary.base.errors import Unavailable
+from promptuary.base.settings import Settings
+from promptuary.evaluation.execution import Execution
+
+POLL_SECONDS = 0.5
+FAULT_SECONDS = 5.0
+Handler = Callable[[dict[str, Any]], None]
+log = structlog.get_logger(__name__)
+
+
+def worker_name() -> str:
+    """Give a name that no other worker has: host, process and a few random letters."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Does runs and deliveries until it is told to stop.
+
+    Attributes:
+        database: where runs and messages are.
+        clock: gives the present moment.
+        settings: how long a lease is.
+        execution: does a run.
+        relays: for each topic of the outbox the handler that delivers one message.
+        name: what its leases are signed with.
+    """
+
+    database: Database
+    clock: Clock
+    settings: Settings
+    execution: Execution
+    relays: Sequence[tuple[str, Handler]]
+    name: str = field(default_factory=worker_name)
+
+    def step(self, stop: threading.Event | None = None) -> bool:
+        """Do one round of everything: each topic's due messages, then one run; True if anything was done."""
+        delivered = [self.deliver(topic, handler) for topic, handler in self.relays]
+        return self.work(stop) or any(delivered)
+
+    def deliver(self, topic: str, handler: Handler) -> bool:
+        """Deliver a topic's due messages; True if any got through."""
+        return outbox.relay(self.database, self.clock, topic, handler).delivered > 0
+
+    def work(self, stop: threading.Event | None = None) -> bool:
+        """Lease the oldest run that is due and do it; True if there was one."""
+        run = self.execution.lease(self.name)
+        if run is None:
+            return False
+        self.execution.execute(run, stop=stop)
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; then the run at hand is given back for another to go on with."""
+        log.info("worker started", worker=self.name, topics=[topic for topic, _ in self.relays])
+        threads = [
+            threading.Thread(
+                target=_repeat, args=(stop, lambda pair=pair: self.deliver(*pair)), name=f"relay-{pair[0]}", daemon=True
+            )
+            for pair in self.relays
+        ]
+        for thread in threads:
+            thread.start()
+        _repeat(stop, lambda: self.work(stop))
+        for thread in threads:
+            thread.join()
+        log.info("worker stopped", worker=self.name)
+
+
+def _repeat(stop: threading.Event, step: Callable[[], bool]) -> None:
+    """Do a step again and again: at once where there was something to do, else after a while."""
+    while not stop.is_set():
+        try:
+            wait = 0.0 if step() else POLL_SECONDS
+        except Unavailable as error:
+            log.warning("worker waits", error=str(error))
+            wait = FAULT_SECONDS
+        except Exception:
+            log.exception("worker's step failed")
+            wait = FAULT_SECONDS
+        stop.wait(wait)

@@ -1,0 +1,215 @@
+"""Who may do what, over HTTP: every route against every role, and every way not to be let in."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter
+
+from promptuary.access.caller import Unit
+from promptuary.access.gate import SCOPE_MARK, Route, allow
+from promptuary.access.key import new_key
+from promptuary.access.role import SCOPES, Role, Scope
+from promptuary.api.app import ROUTERS, check_scopes
+
+VERSION = {"type": "text", "template": "Hi {{name}}"}
+
+
+def declared_scope(route: Any) -> Scope:
+    return next(getattr(inner.call, SCOPE_MARK) for inner in route.dependant.dependencies if hasattr(inner.call, SCOPE_MARK))
+
+
+ROUTES = [
+    (method, "/v1" + re.sub(r":\w+\}", "}", route.path), declared_scope(route))
+    for router in ROUTERS
+    for route in router.routes
+    for method in route.methods
+]
+
+
+def test_every_route_but_the_health_checks_and_the_documentation_is_in_the_matrix(app: Any) -> None:
+    paths = {path for _, path, _ in ROUTES}
+    assert set(app.app.openapi()["paths"]) - paths == {"/healthz", "/readyz"}
+    assert paths <= set(app.app.openapi()["paths"])
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_gets_through_to_the_routes_of_its_scopes_and_to_no_other(
+    api: Any, bearer: Callable[..., dict[str, str]], role: Role
+) -> None:
+    headers, wrong = bearer(role), []
+    for method, path, scope in ROUTES:
+        body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
+        status = api.request(method, re.sub(r"\{[^}]+\}", "1", path), headers=headers, **body).status_code
+        if status == 401 or (status == 403) is (scope in SCOPES[role]):
+            wrong.append(f"{role} {method} {path} ({scope}): {status}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("method", "path"), sorted({(method, path) for method, path, _ in ROUTES}))
+def test_no_route_lets_anybody_in_without_a_key(api: Any, method: str, path: str) -> None:
+    body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
+    answer = api.request(method, re.sub(r"\{[^}]+\}", "1", path), **body)
+    assert (answer.status_code, answer.json()["code"], answer.headers["www-authenticate"]) == (
+        401,
+        "not_authenticated",
+        "Bearer",
+    )
+
+
+def test_scopes_grow_with_the_role_and_a_pipeline_approves_nothing() -> None:
+    assert SCOPES[Role.READER] < SCOPES[Role.CI] < SCOPES[Role.AUTHOR] < SCOPES[Role.ADMIN] < SCOPES[Role.OPERATOR]
+    assert SCOPES[Role.OPERATOR] == set(Scope)
+    assert SCOPES[Role.REVIEWER] < SCOPES[Role.AUTHOR]
+    assert not SCOPES[Role.CI] & {Scope.LABEL_MOVE, Scope.REVIEW_DECIDE, Scope.KEY_MANAGE}
+
+
+def undeclared() -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/open")
+    def open_to_all() -> None:
+        """Forget the scope."""
+
+    return router
+
+
+def twice() -> APIRouter:
+    router = APIRouter(route_class=Route)
+
+    @router.get("/twice")
+    def two(one: Annotated[Unit, allow(Scope.PROMPT_READ)], other: Annotated[Unit, allow(Scope.KEY_MANAGE)]) -> None:
+        """Declare two scopes, of which one would be forgotten."""
+
+    return router
+
+
+def nested() -> APIRouter:
+    router = APIRouter()
+    router.include_router(undeclared())
+    return router
+
+
+@pytest.mark.parametrize("router", [undeclared(), twice(), nested()], ids=["none", "two", "none, in an included router"])
+def test_an_app_with_a_route_that_does_not_declare_one_scope_is_not_assembled(router: APIRouter) -> None:
+    with pytest.raises(RuntimeError, match=r"does not declare one scope with allow\(…\)"):
+        check_scopes(router)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic dXNlcjpwYXNz",
+        "Bearer nonsense",
+        f"Bearer {new_key()}",
+        f"Token {new_key()}",
+        "Bearer pmt_x_é",
+    ],
+    ids=lambda header: header[:14] or "empty",
+)
+def test_a_header_without_a_known_key_is_refused(api: Any, key: Callable[..., str], header: str) -> None:
+    key("reader")
+    answer = api.get("/v1/self", headers={"Authorization": header.encode()})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+    assert "pmt_x" not in answer.text
+
+
+def test_expired_revoked_mistyped_and_unknown_keys_get_the_very_same_answer(
+    api: Any, local: Any, key: Callable[..., str], clock: Any
+) -> None:
+    expired, revoked, good = key("reader", days=1), key("reader"), key("reader")
+    assert local.delete(f"/v1/keys/{revoked.split('_')[1]}").status_code == 204
+    clock.move(days=2)
+    answers = [
+        api.get("/v1/self", headers={"Authorization": f"Bearer {text}"})
+        for text in (expired, revoked, good[:-1], str(new_key()))
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert api.get("/v1/self", headers={"Authorization": f"bearer  {good} "}).status_code == 200
+
+
+def test_a_key_in_the_query_string_is_refused_and_its_owner_told_to_revoke_it(api: Any, key: Callable[..., str]) -> None:
+    text = key("reader")
+    answer = api.get(f"/v1/self?api_key={text}", headers={"Authorization": f"Bearer {text}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+    assert "revoke it" in answer.json()["detail"]
+    assert text not in answer.text
+
+
+def test_a_key_knows_its_own_role_and_scopes(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
+    assert api.get("/v1/self", headers=bearer("reader", "shop")).json() == {
+        "project": "shop",
+        "actor": "key:a reader",
+        "role": "reader",
+        "scopes": ["context:read", "prompt:read", "prompt:render"],
+    }
+
+
+def test_a_keys_text_is_in_the_answer_that_made_it_and_in_no_other(local: Any, api: Any) -> None:
+    made = local.post("/v1/keys", json={"name": "app", "role": "reader", "days": 30}).json()
+    assert api.get("/v1/self", headers={"Authorization": f"Bearer {made['key']}"}).status_code == 200
+    for path in ("/v1/keys", "/v1/audit"):
+        text = local.get(path).text
+        assert made["id"] in text
+        assert made["key"].split("_")[2] not in text
+        assert "hash" not in text
+
+
+def test_another_projects_things_are_not_found(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
+    here, there = bearer("admin"), bearer("admin", "shop")
+    assert api.post("/v1/prompts/secret/versions", json=VERSION | {"labels": ["production"]}, headers=here).status_code == 201
+    id_ = here["Authorization"].split("_")[1]
+    for method, path, body in [
+        ("GET", "/v1/prompts/secret", None),
+        ("GET", "/v1/prompts/secret?version=1", None),
+        ("GET", "/v1/prompts/secret/versions", None),
+        ("GET", "/v1/prompts/secret/versions/1", None),
+        ("GET", "/v1/prompts/secret/labels/production/history", None),
+        ("PUT", "/v1/prompts/secret/labels/production", {"version": 1}),
+        ("POST", "/v1/prompts/secret/labels/production/rollback", {}),
+        ("DELETE", f"/v1/keys/{id_}", None),
+    ]:
+        answer = api.request(method, path, headers=there, **({} if body is None else {"json": body}))
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+    assert api.get("/v1/prompts", headers=there).json()["items"] == []
+    assert id_ not in api.get("/v1/keys", headers=there).text
+    assert api.get("/v1/audit", headers=there).text.count("version.created") == 0
+    assert api.get("/v1/prompts/secret", headers=here).status_code == 200
+
+
+def test_the_same_name_in_two_projects_is_two_prompts(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
+    here, there = bearer("author"), bearer("author", "shop")
+    for template in ("one", "two"):
+        api.post("/v1/prompts/p/versions", json=VERSION | {"template": template}, headers=here)
+    assert api.post("/v1/prompts/p/versions", json=VERSION, headers=there).json()["version"] == 1
+    assert api.get("/v1/prompts/p?label=latest", headers=here).json()["version"] == 2
+
+
+def test_a_readers_key_writes_nothing(api: Any, bearer: Callable[..., dict[str, str]], local: Any) -> None:
+    answer = api.post("/v1/prompts/p/versions", json=VERSION, headers=bearer("reader"))
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert "the scope 'prompt:write'" in answer.json()["detail"]
+    assert local.get("/v1/prompts").json()["items"] == []
+
+
+def test_a_pipelines_key_registers_but_labels_nothing(api: Any, bearer: Callable[..., dict[str, str]], local: Any) -> None:
+    headers = bearer("ci")
+    assert api.post("/v1/prompts/p/versions", json=VERSION, headers=headers).status_code == 201
+    labelled = VERSION | {"template": "other", "labels": ["production"]}
+    assert api.post("/v1/prompts/p/versions", json=labelled, headers=headers).status_code == 403
+    assert api.put("/v1/prompts/p/labels/production", json={"version": 1}, headers=headers).status_code == 403
+    assert len(local.get("/v1/prompts/p/versions").json()["items"]) == 1
+
+
+def test_the_chain_of_the_audit_is_read_and_verified_over_http(local: Any) -> None:
+    local.post("/v1/prompts/p/versions", json=VERSION | {"labels": ["production"]})
+    found = local.get("/v1/audit?limit=1").json()
+    assert [row["action"] for row in found["items"]] == ["version.created"]
+    rest = local.get("/v1/audit", params={"cursor": found["next_cursor"]}).json()["items"]
+    assert [row["action"] for row in rest] == ["label.moved"]
+    assert local.get("/v1/audit/verify").json() == {"rows": 2, "broken_at": None, "reason": None}

@@ -1,0 +1,72 @@
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from promptuary.access.key import new_key
+from promptuary.base.logs import configure
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+    """The log lines written so far; the process's logging is as before when the test ends."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handlers, level, old = list(root.handlers), root.level, structlog.get_config()
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure("INFO")
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    structlog.configure(**old)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_an_event_is_one_line_of_json_with_its_level_name_and_time(lines: Lines) -> None:
+    structlog.get_logger("some.part").info("label moved", prompt="a", version=2)
+    (line,) = lines()
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "label moved", "prompt": "a", "version": 2, "level": "info", "logger": "some.part"}
+
+
+def test_the_standard_librarys_events_come_in_the_same_form(lines: Lines) -> None:
+    logging.getLogger("uvicorn.error").info("Started %s", "server")
+    assert [(line["event"], line["logger"]) for line in lines()] == [("Started server", "uvicorn.error")]
+
+
+@pytest.mark.parametrize("name", ["authorization", "Authorization", "key", "api_key", "password", "token", "secret"])
+def test_what_is_named_like_a_secret_is_blanked(lines: Lines, name: str) -> None:
+    structlog.get_logger("t").info("x", **{name: "hunter2"})
+    assert lines()[0][name] == "[redacted]"
+
+
+def test_an_api_key_is_blanked_wherever_it_stands(lines: Lines) -> None:
+    key = str(new_key())
+    log = structlog.get_logger("t")
+    log.info(f"seen {key}", path=f"/v1/x?k={key}", headers={"authorization": [f"Bearer {key}"]}, raw=key.encode())
+    logging.getLogger("urllib3").warning("GET /?key=%s", key)
+    try:
+        raise ValueError(f"bad key {key}")
+    except ValueError:
+        log.exception("failed")
+    written = lines()
+    assert len(written) == 3
+    assert key not in json.dumps(written)
+    assert key.split("_")[2] not in json.dumps(written)
+    assert "bad key pmt_[redacted]" in written[2]["exception"]
+
+
+def test_chatty_libraries_are_heard_from_warnings_on(lines: Lines) -> None:
+    logging.getLogger("httpx").info("HTTP Request: …")
+    logging.getLogger("httpx").warning("retry")
+    assert [line["event"] for line in lines()] == ["retry"]
+
+
+def test_below_the_level_nothing_is_written(lines: Lines) -> None:
+    structlog.get_logger("t").debug("x")
+    assert lines() == []

@@ -1,0 +1,191 @@
+"""The real thing, as a reviewer has it: the API on a port, Streamlit on another, and a Chromium in front of it."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+CHROMIUM_ARGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+STARTS_WITHIN = 60.0
+WIDE, HIGH = 1280, 800
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the API and the pages are, and a way to make keys."""
+
+    api: str
+    pages: str
+    make_key: Callable[[str, str], str]
+
+    def call(self, key: str, method: str, path: str, body: Any = None) -> Any:
+        """Make a call of the API that succeeds, and give what it answers."""
+        answer = httpx.request(method, f"{self.api}/v1{path}", json=body, headers={"Authorization": f"Bearer {key}"})
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait until something answers with 200."""
+    end = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < end:
+        assert process is None or process.poll() is None, f"the process behind {url} ended"
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"{url} did not answer within {STARTS_WITHIN:g} s")
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Callable[[str, str], str]]]:
+    """The API on a free port with a data directory of its own, and a way to make keys in it."""
+    import uvicorn
+
+    from promptuary.access.caller import Unit
+    from promptuary.access.role import Role
+    from promptuary.access.service import Access, local_caller
+    from promptuary.api.app import create_app
+    from promptuary.base.clock import wall_clock
+    from promptuary.base.database import Database
+    from promptuary.base.settings import read_settings
+
+    settings = read_settings(data_dir=tmp_path_factory.mktemp("service"))
+    database = Database(settings.sql_url)
+    port = free_port()
+    app = create_app(settings, database=database)
+    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_config=None, access_log=False, ws="none"))
+    thread = threading.Thread(target=server.run, name="api")
+    thread.start()
+
+    def make_key(name: str, role: str) -> str:
+        with database.write() as session:
+            unit = Unit(session, local_caller(session, wall_clock()), wall_clock, settings)
+            return str(Access(unit).create_key(name, Role(role))[1])
+
+    url = f"http://127.0.0.1:{port}"
+    wait_for(f"{url}/healthz")
+    yield url, make_key
+    server.should_exit = True
+    thread.join()
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def service(api_server: tuple[str, Callable[[str, str], str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The API, and Streamlit in a process of its own as `promptuary ui` starts it."""
+    from promptuary_ui.launch import command
+
+    api, make_key = api_server
+    port = free_port()
+    words, more = command("127.0.0.1", port, api)
+    log: Path = tmp_path_factory.mktemp("pages") / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(words, env={**os.environ, **more}, stdout=out, stderr=out)
+        try:
+            pages = f"http://127.0.0.1:{port}"
+            wait_for(f"{pages}/_stcore/health", process)
+            yield Service(api, pages, make_key)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    from conftest import CHROMIUM
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page of a browser profile of its own."""
+    context = browser.new_context(viewport={"width": WIDE, "height": HIGH})
+    yield context.new_page()
+    context.close()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A reviewer in front of a queue of their own; items are `item-0` and so on."""
+
+    service: Service
+    page: Any
+    queue: str
+    key: str
+    author: str
+
+    def open(self) -> None:
+        """Go to the queue and sign in."""
+        self.page.goto(f"{self.service.pages}/?queue={self.queue}")
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Paste the key."""
+        self.page.get_by_label("API key").fill(self.key)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def sees(self, text: str) -> None:
+        """Wait for a text on the page."""
+        self.page.get_by_text(text, exact=True).first.wait_for()
+
+    def look(self) -> None:
+        """Take as long over an item as a person does at the least, which is what makes the next press count."""
+        from promptuary_ui.parts.pace import LOOK
+
+        self.page.wait_for_timeout(LOOK * 1000 + 250)
+
+    def decisions(self) -> list[tuple[str, str, str]]:
+        """Give what was decided in the queue: source, decision, comment."""
+        rows = self.service.call(self.author, "GET", f"/queues/{self.queue}/export")["items"]
+        return [(row["source"], row["decision"], row["comment"]) for row in rows]
+
+
+@pytest.fixture
+def desk(service: Service, page: Any, request: pytest.FixtureRequest) -> Callable[..., Desk]:
+    """Make a queue with items and put a new reviewer in front of it: `desk(3)`, or `desk(payloads=[…])`."""
+
+    def made(items: int = 3, payloads: list[dict[str, Any]] | None = None) -> Desk:
+        name = "q-" + str(abs(hash(request.node.nodeid)))
+        author = service.make_key("author", "author")
+        payloads = payloads or [
+            {"input": {"ticket": f"ticket {number}"}, "output": f"output {number}", "expected": f"expected {number}"}
+            for number in range(items)
+        ]
+        service.call(author, "PUT", f"/queues/{name}", {"instructions": "Is the output right?"})
+        rows = [{"source": f"item-{number}", "payload": payload} for number, payload in enumerate(payloads)]
+        service.call(author, "POST", f"/queues/{name}/items", {"items": rows})
+        return Desk(service, page, name, service.make_key(name, "reviewer"), author)
+
+    return made

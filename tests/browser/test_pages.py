@@ -1,0 +1,69 @@
+"""The other pages in a real browser: signing in and out, what a role sees, and what the browser is told to refuse."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def sign_in(page: Any, service: Any, key: str, path: str = "/") -> None:
+    page.goto(service.pages + path)
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_key_that_is_none_is_refused_with_the_servers_sentence(service: Any, page: Any) -> None:
+    sign_in(page, service, "pmt_wrong")
+    page.get_by_text("The key is not valid").wait_for()
+    assert page.get_by_role("link", name="Review").count() == 0
+
+
+def test_a_reader_sees_prompts_and_nothing_to_review(service: Any, page: Any) -> None:
+    sign_in(page, service, service.make_key("an app", "reader"))
+    page.get_by_role("heading", name="Prompts").wait_for()
+    assert page.get_by_role("link", name="Review").count() == 0
+    assert page.get_by_role("link", name="Runs").count() == 0
+
+
+def test_signing_out_forgets_the_key(service: Any, page: Any) -> None:
+    sign_in(page, service, service.make_key("somebody", "reviewer"))
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("API key").wait_for()
+    assert page.get_by_label("API key").input_value() == ""
+
+
+def test_a_key_that_is_revoked_signs_out(service: Any, page: Any) -> None:
+    admin = service.make_key("an admin", "admin")
+    made = service.call(admin, "POST", "/keys", {"name": "for a while", "role": "reviewer"})
+    sign_in(page, service, made["key"])
+    page.get_by_role("link", name="Prompts").wait_for()
+    service.call(admin, "DELETE", f"/keys/{made['id']}")
+    page.get_by_role("link", name="Prompts").click()
+    page.get_by_text("Your key is no longer taken. Sign in again.").wait_for()
+
+
+def test_a_prompt_is_shown_with_its_labels_history(service: Any, page: Any) -> None:
+    author = service.make_key("an author", "author")
+    for text in ("Sort it: {{ticket}}", "Sort the ticket: {{ticket}}"):
+        version = {"type": "text", "template": text, "variables": {"ticket": {"type": "string"}}}
+        service.call(author, "POST", "/prompts/browser.triage/versions", version)
+    for number in (1, 2):
+        body = {"version": number, "reason": f"reason {number}"}
+        service.call(author, "PUT", "/prompts/browser.triage/labels/production", body)
+    sign_in(page, service, author, "/prompts?prompt=browser.triage")
+    page.get_by_text("Sort the ticket: {{ticket}}").wait_for()
+    page.get_by_role("tab", name="Label history").click()
+    page.get_by_role("gridcell", name="reason 2").first.wait_for(state="attached")
+
+
+def test_the_pages_load_from_their_own_server_only(service: Any, page: Any) -> None:
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None)
+    sign_in(page, service, service.make_key("somebody else", "reviewer"))
+    page.get_by_role("link", name="Prompts").wait_for()
+    policy = httpx.get(service.pages).headers["content-security-policy"]
+    assert "img-src 'self' data: blob:" in policy
+    assert "default-src 'self'" in policy
+    assert refused == []

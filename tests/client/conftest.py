@@ -1,0 +1,33 @@
+"""What the client's tests share: a server on loopback, and a way to make clients of both kinds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.loopback import KEY, Asyncio, Client, Connect, Server, Threads
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that answers every lookup with one version."""
+    server = Server()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=[Threads, Asyncio])
+def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connect]:
+    """Make clients, of both kinds in turn; all of them share a folder for their copies, as restarts of one program do."""
+    made: list[Client] = []
+
+    def make(url: str | None, **options: Any) -> Client:
+        given = {"api_key": KEY, "cache_dir": tmp_path / "copies", "deadline": 5.0, **options}
+        client: Client = request.param(url=url, **given)
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()

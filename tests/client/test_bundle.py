@@ -1,0 +1,60 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.loopback import lookup_body
+from promptuary import Promptuary
+from promptuary.client import InvalidBundle, InvalidSettings
+from promptuary.client.bundle import Bundle, read_bundle
+from promptuary.client.wire import Selector
+
+TRIAGE = "support.triage"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        {"prompts": []},
+        {"prompts": {TRIAGE: 1}},
+        {"prompts": {TRIAGE: {"labels": {}}}},
+        {"prompts": {TRIAGE: {"labels": {"production": "1"}, "versions": {}}}},
+        {"prompts": {TRIAGE: {"labels": {}, "versions": {"one": {}}}}},
+        {"prompts": {TRIAGE: {"labels": {}, "versions": {"1": "text"}}}},
+    ],
+)
+def test_a_file_that_is_no_bundle_is_refused_when_the_client_is_made(body: Any, tmp_path: Path) -> None:
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(body))
+    with pytest.raises(InvalidBundle, match=r"bundle\.json"):
+        Promptuary("http://127.0.0.1:1", bundle=path, disk=False)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"{", None])
+def test_a_bundle_that_cannot_be_read_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "bundle.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidBundle, match=r"bundle\.json"):
+        read_bundle(path, print)
+
+
+def test_a_version_that_was_changed_in_the_file_is_reported_and_passed_over() -> None:
+    told: list[str] = []
+    body = {**lookup_body(), "template": "Obey"}
+    bundle = Bundle({TRIAGE: {"labels": {"production": 1}, "versions": {"1": body}}}, told.append)
+    assert bundle.find(Selector(TRIAGE, "production", None, None)) is None
+    assert "not what its digest says" in told[0]
+    assert bundle.find(Selector("support.other", "production", None, None)) is None
+    assert bundle.find(Selector(TRIAGE, None, 9, None)) is None
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"ttl": -1}, {"deadline": 0}, {"deadline": float("nan")}, {"breaker_failures": 0}, {"breaker_cool_down": -1}]
+)
+def test_numbers_that_cannot_be_are_refused(numbers: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSettings):
+        Promptuary("http://127.0.0.1:1", disk=False, **numbers)

@@ -1,0 +1,186 @@
+"""What threads, forks, event loops and cancellations do to a client."""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from client.loopback import KEY, Handler, Server, black_hole, found, lookup_body
+from promptuary import AsyncPromptuary, Promptuary
+from promptuary.client import PromptUnavailable, Reason
+
+TRIAGE = "support.triage"
+
+
+def in_child(work: Callable[[], str]) -> str:
+    """Fork, do the work in the child, and give what it said."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, work().encode())
+        except BaseException as error:  # the child must end here, whatever happens
+            os.write(writing, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+class TestFork:
+    def test_a_child_looks_up_with_connections_of_its_own(self, server: Server, tmp_path: Path) -> None:
+        with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5) as client:
+            client.get(TRIAGE)
+            server.reply = found(lookup_body(name="support.other"))
+            said = in_child(lambda: f"{client.get(TRIAGE).source} {client.get('support.other').source}")
+            assert said == "memory server"
+            assert client.get("support.other", label="staging").source == "server"
+
+    def test_a_child_does_not_wait_for_locks_and_requests_of_the_parents_threads(self, server: Server, tmp_path: Path) -> None:
+        with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5) as client:
+            arrived, go_on, reply = threading.Event(), threading.Event(), server.reply
+
+            def slow(handler: Handler) -> None:
+                arrived.set()
+                go_on.wait(10)
+                reply(handler)
+
+            server.reply = slow
+            waiting = threading.Thread(target=lambda: client.get(TRIAGE))
+            waiting.start()
+            assert arrived.wait(5)
+            server.reply = reply
+            with client._lock, client._core._lock, client._connection._lock:
+                said = in_child(lambda: client.get(TRIAGE).source)
+            go_on.set()
+            waiting.join(10)
+            assert said == "server"
+
+    def test_a_child_has_an_event_loop_and_connections_of_its_own(self, server: Server, tmp_path: Path) -> None:
+        client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
+
+        async def get(label: str) -> str:
+            async with client:
+                return (await client.get(TRIAGE, label=label)).source
+
+        assert asyncio.run(get("staging")) == "server"
+        assert in_child(lambda: asyncio.run(get("production"))) == "server"
+
+
+def test_one_async_client_serves_several_loops_one_after_the_other(server: Server, tmp_path: Path) -> None:
+    client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
+
+    async def get(label: str) -> str:
+        async with client:
+            return (await client.get(TRIAGE, label=label)).source
+
+    assert [asyncio.run(get(label)) for label in ("a", "b", "a")] == ["server", "server", "memory"]
+
+
+def test_who_stops_waiting_does_not_stop_the_request_for_the_others(server: Server, tmp_path: Path) -> None:
+    async def scene() -> str:
+        async with AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5) as client:
+            go_on, reply = threading.Event(), server.reply
+
+            def slow(handler: Handler) -> None:
+                go_on.wait(10)
+                reply(handler)
+
+            server.reply = slow
+            impatient = asyncio.create_task(client.get(TRIAGE))
+            patient = asyncio.create_task(client.get(TRIAGE))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            go_on.set()
+            prompt = await patient
+            assert impatient.cancelled()
+            return prompt.source
+
+    assert asyncio.run(scene()) == "server"
+    assert len(server.requests) == 1
+
+
+def test_a_request_that_hangs_where_no_timeout_reaches_does_not_hold_the_caller(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def hang(_: httpx.Request) -> httpx.Response:
+        go_on.wait(10)  # as a name lookup can
+        return httpx.Response(200, json=lookup_body())
+
+    client = Promptuary("http://t", KEY, cache_dir=tmp_path, deadline=0.2, transport=httpx.MockTransport(hang))
+    started = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(PromptUnavailable) as caught:
+            client.get(TRIAGE)
+        assert caught.value.reason == Reason.TIMEOUT
+    assert time.monotonic() - started < 0.2 + 0.5  # only the first waits; the rest is a busy machine's
+    (flight,) = client._flights.values()
+    go_on.set()  # what comes late is kept
+    assert flight.landed.wait(5)
+    assert client.get(TRIAGE).source == "memory"
+    client.close()
+
+
+def test_a_transport_that_raises_what_nobody_expects_is_a_failed_server(tmp_path: Path) -> None:
+    def crash(_: httpx.Request) -> httpx.Response:
+        raise RuntimeError(f"Bearer {KEY}")
+
+    with (
+        Promptuary("http://t", KEY, cache_dir=tmp_path, transport=httpx.MockTransport(crash)) as client,
+        pytest.raises(PromptUnavailable) as caught,
+    ):
+        client.get(TRIAGE)
+    assert caught.value.reason == Reason.CONNECTION
+    assert KEY not in str(caught.value)
+
+
+def test_when_no_thread_can_be_started_a_warm_client_goes_on(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Promptuary(server.url, KEY, cache_dir=tmp_path, ttl=0, deadline=5) as client:
+        client.get(TRIAGE)
+
+        def refuse(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            assert client.get(TRIAGE).source == "memory"
+            assert client.get("support.other", fallback="x").source == "fallback"
+
+
+def test_an_answer_without_end_is_cut_off(server: Server, tmp_path: Path) -> None:
+    def endless(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        try:
+            while not handler.server.released.is_set():
+                handler.wfile.write(b" " * 1_000_000)
+        except OSError:
+            return
+
+    server.reply = endless
+    with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20) as client, pytest.raises(PromptUnavailable) as caught:
+        client.get(TRIAGE)
+    assert caught.value.reason == Reason.UNUSABLE
+
+
+def test_closing_does_not_wait_longer_than_the_deadline(server: Server, tmp_path: Path) -> None:
+    client = Promptuary(server.url, KEY, cache_dir=tmp_path, ttl=0, deadline=0.2)
+    client.get(TRIAGE)
+    server.reply = black_hole
+    client.get(TRIAGE)
+    started = time.monotonic()
+    client.close()
+    assert time.monotonic() - started < 0.2 + 0.5
+    assert repr(client) == f"<Promptuary at {server.url}>"

@@ -1,0 +1,87 @@
+"""The client against the service itself, put together as for a server: what one sends is what the other reads."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from promptuary import Promptuary
+from promptuary.client import KeyRefused, PromptNotFound
+from promptuary.prompt.errors import InvalidVariables
+
+NAME = "support.triage"
+BODY = {
+    "type": "chat",
+    "template": [
+        {"role": "system", "content": 'Sort into {{intents}} as {"intent": 1.0}'},
+        {"role": "placeholder", "name": "history"},
+        {"role": "user", "content": "{{ticket}}"},
+    ],
+    "variables": {"ticket": {"type": "string", "maxLength": 4000}, "history": {"type": "array", "required": False}},
+    "model": {"name": "local:smollm2", "temperature": 0, "max_tokens": 16},
+    "tools": [{"name": "close", "weight": 0.1}],
+    "message": "the first",
+    "labels": ["production"],
+}
+
+
+@pytest.fixture
+def through(api: Any, tmp_path: Path) -> Callable[..., Promptuary]:
+    """Make clients of the app in this process."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode()
+        given = api.request(request.method, path, headers=dict(request.headers), content=request.content)
+        return httpx.Response(given.status_code, headers=dict(given.headers), content=given.content)
+
+    def make(key: str, **options: Any) -> Promptuary:
+        transport = httpx.MockTransport(answer)
+        return Promptuary("http://127.0.0.1", key, cache_dir=tmp_path / "copies", deadline=10, transport=transport, **options)
+
+    return make
+
+
+def settle(client: Promptuary) -> None:
+    for flight in list(client._flights.values()):
+        assert flight.landed.wait(10)
+
+
+def test_a_registered_version_is_looked_up_rendered_and_followed(
+    api: Any, bearer: Callable[..., dict[str, str]], key: Callable[..., str], through: Callable[..., Promptuary]
+) -> None:
+    author = bearer("maintainer")
+    made = api.post(f"/v1/prompts/{NAME}/versions", json=BODY, headers=author)
+    assert made.status_code == 201, made.text
+    client = through(key("reader"), ttl=0)
+    prompt = client.get(NAME)
+    assert (prompt.version, prompt.digest, prompt.source) == (1, made.json()["digest"], "server")
+    values = {"ticket": "My card", "intents": "a, b", "history": [{"role": "user", "content": "hi"}]}
+    assert client.render(NAME, variables=values).messages == prompt.render(**values)
+    client.get(NAME)  # 304
+    settle(client)
+    api.post(f"/v1/prompts/{NAME}/versions", json={**BODY, "tools": None}, headers=author)
+    client.get(NAME)
+    settle(client)
+    followed = client.get(NAME)
+    assert (followed.version, followed.content.tools) == (2, None)
+    assert client.get(NAME, version=1).content.tools == BODY["tools"]
+    client.close()
+
+
+def test_what_the_service_refuses_is_told_as_what_it_is(
+    local: Any, key: Callable[..., str], through: Callable[..., Promptuary]
+) -> None:
+    local.post(f"/v1/prompts/{NAME}/versions", json=BODY)
+    reader = through(key("reader"))
+    with pytest.raises(PromptNotFound, match="no label 'staging'"):
+        reader.get(NAME, label="staging")
+    with pytest.raises(PromptNotFound, match="no prompt"):
+        reader.get("support.other")
+    with pytest.raises(InvalidVariables, match="ticket"):
+        reader.render(NAME, variables={"intents": "a"})
+    with pytest.raises(KeyRefused):
+        through("pmt_nobody").get(NAME)
+    with pytest.raises(PromptNotFound):
+        through(key("reader", "another")).get(NAME)

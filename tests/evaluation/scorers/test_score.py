@@ -1,0 +1,81 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.scorers.registry import TYPES, ScorerParts, build
+from promptuary.evaluation.scorers.score import Sample, Score, scored
+from promptuary.evaluation.scorers.spec import KINDS, ScorerSpec
+from promptuary.prompt.errors import Invalid
+
+
+@pytest.mark.parametrize(
+    ("passed", "score", "error"),
+    [
+        (None, None, None),
+        (True, None, None),
+        (None, 1.0, None),
+        (True, float("nan"), None),
+        (True, 1.1, None),
+        (True, -0.1, None),
+        (True, 1.0, "broken"),
+        (None, 0.0, "broken"),
+    ],
+)
+def test_a_score_is_a_verdict_or_an_error_and_never_both(passed: bool | None, score: float | None, error: str | None) -> None:
+    with pytest.raises(ValueError, match="scorer 'x' gave"):
+        Score("x", passed, score, "", error)
+
+
+class Broken:
+    name = "broken"
+    weight = 1.0
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    async def score(self, sample: Sample) -> Score:
+        raise self.error
+
+
+SAMPLE = Sample(Case("c", {}), "x")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ZeroDivisionError("by zero\nand more"), "ZeroDivisionError: by zero"),
+        (KeyError(), "KeyError"),
+        (Invalid("the value is wrong"), "the value is wrong"),
+        (RuntimeError("x" * 5000), "RuntimeError: " + "x" * 486),
+    ],
+)
+def test_a_scorer_that_raises_gives_an_error_score(error: Exception, words: str) -> None:
+    assert asyncio.run(scored(Broken(error), SAMPLE)) == Score("broken", None, None, "", words)
+
+
+def test_a_cancellation_is_no_score() -> None:
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(scored(Broken(asyncio.CancelledError()), SAMPLE))
+
+
+def test_every_type_can_be_built() -> None:
+    spec: dict[str, dict[str, Any]] = {
+        "is-json": {},
+        "contains-json": {},
+        "latency": {"threshold": 1},
+        "word-count": {"value": 3},
+        "llm-rubric": {"value": "x", "model": "echo:"},
+    }
+    parts = ScorerParts(embed=list, chat=str)
+    for kind in TYPES:
+        for prefix in ("", "not-"):
+            given = ScorerSpec.model_validate({"type": prefix + kind, **spec.get(kind, {"value": "x"})})
+            assert build(given, parts).name == prefix + kind
+    assert KINDS.keys() == TYPES
+
+
+def test_a_spec_that_was_not_checked_is_not_built() -> None:
+    with pytest.raises(ValueError, match="no scorer is of the type 'nonsense'"):
+        build(ScorerSpec.model_construct(type="nonsense", value="x"), ScorerParts(embed=list, chat=str))

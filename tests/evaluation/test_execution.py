@@ -1,0 +1,255 @@
+"""Runs from their lease to their verdict, with the echoing model: an output is the rendered prompt."""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from promptuary.access import audit
+from promptuary.base import outbox
+from promptuary.base.errors import Unavailable
+from promptuary.evaluation import store
+from promptuary.evaluation.execution import LEASES_LIMIT, TOPIC, Execution, Progress
+from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.store import Run, RunState
+
+Open = Callable[[], AbstractContextManager[Any]]
+
+
+def leased(execution: Execution) -> Run:
+    run = execution.lease("w1")
+    assert run is not None
+    return run
+
+
+@pytest.mark.usefixtures("database")
+def test_a_run_goes_from_the_suite_to_the_verdict(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, author: Open
+) -> None:
+    ground(*["yes"] * 30, gate=[{"metric": "exact", "at_least": 0.8}])
+    submitted()
+    told: list[Progress] = []
+
+    run = execution.execute(leased(execution), told.append)
+
+    assert (run.state, run.verdict, run.done, run.total) == (RunState.FINISHED, "pass", 30, 30)
+    assert told[0] == Progress(0, 30, 0)
+    assert told[-1] == Progress(30, 30, 0)
+    with author() as unit:
+        results = Evaluations(unit).results(run.id, 200, None).items
+        assert [item.result.ordinal for item in results] == list(range(30))
+        assert {item.result.output for item in results} == {"yes"}
+        assert outbox.waiting(unit.session, TOPIC) == 1
+        assert audit.verify(unit.session, unit.caller.project).broken_at is None
+
+
+def test_a_regression_against_production_is_found(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.02}]
+    ground(*["yes"] * 40, versions=("{{text}}", "{{text}}!"), gate=gate)
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    assert run.verdict == "regression"
+    assert run.summary is not None
+    assert [variant["name"] for variant in run.summary["variants"]] == ["v2", "v1"]
+    (told,) = run.summary["gates"]
+    assert (told["candidate"], told["baseline"], told["interval"]["estimate"]) == ("v2", "v1", -1.0)
+
+
+def test_a_content_that_is_registered_nowhere_can_be_run(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, content_of: Callable[..., Any]
+) -> None:
+    ground("yes", "no")
+    submitted(content=content_of("always yes"))
+
+    run = execution.execute(leased(execution))
+
+    assert run.summary is not None
+    assert run.plan.variants[0].version is None
+    assert run.summary["variants"][0]["metrics"]["exact"]["interval"]["estimate"] == 0.0
+
+
+def test_a_model_that_cannot_be_set_up_is_infrastructure_and_no_zero(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    class Refusing:
+        def chat(self, name: str, config: Any) -> Any:
+            raise RuntimeError("no key")
+
+    ground("yes", gate=[{"metric": "exact", "at_least": 0.5}])
+    submitted()
+
+    run = execution_with(execution, models=Refusing()).execute(leased(execution))
+
+    assert (run.state, run.verdict) == (RunState.FINISHED, "infrastructure")
+    assert run.summary is not None
+    assert run.summary["variants"][0]["metrics"]["exact"] == {"interval": None, "scored": 0, "unscored": 1}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_resumed_run_skips_what_is_done(
+    ground: Callable[..., None],
+    submitted: Callable[..., Run],
+    execution: Execution,
+    clock: Any,
+    author: Open,
+    result_of: Callable[..., Any],
+) -> None:
+    ground("yes", "yes", "yes")
+    submitted()
+    first = leased(execution)
+    with author() as unit:
+        kept = result_of("c2", 0.0, ordinal=1, output="from before")
+        assert store.add_results(unit.session, first, [kept], clock() + timedelta(seconds=60))
+    assert execution.lease("w2") is None
+    clock.move(seconds=61)
+
+    run = execution.execute(leased(execution))
+
+    assert (run.fence, run.state, run.done) == (2, RunState.FINISHED, 3)
+    with author() as unit:
+        outputs = [item.result.output for item in Evaluations(unit).results(run.id, 10, None).items]
+    assert outputs == ["yes", "from before", "yes"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_late_worker_writes_nothing(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, clock: Any, author: Open
+) -> None:
+    ground("yes")
+    submitted()
+    late = leased(execution)
+    clock.move(seconds=61)
+    taken = leased(execution)
+
+    seen = execution.execute(late)
+
+    assert (seen.state, seen.fence, seen.done) == (RunState.RUNNING, 2, 0)
+    with author() as unit:
+        assert store.results(unit.session, late.id) == []
+    assert execution.execute(taken).state is RunState.FINISHED
+
+
+def test_a_run_cancelled_while_it_is_done_stops(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, author: Open
+) -> None:
+    ground(*["yes"] * 50)
+    submitted()
+    run = leased(execution)
+
+    def cancel(progress: Progress) -> None:
+        if progress.done:
+            with author() as unit:
+                if not Evaluations(unit).run(run.id).state.over:
+                    Evaluations(unit).cancel(run.id)
+
+    seen = execution.execute(run, cancel)
+
+    assert (seen.state, seen.verdict, seen.summary) == (RunState.CANCELLED, None, None)
+    assert seen.done < 50
+    with author() as unit:
+        assert outbox.waiting(unit.session, TOPIC) == 0
+
+
+def test_a_stopped_process_gives_its_run_back(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    ground(*["yes"] * 50)
+    submitted()
+    stop = threading.Event()
+    stop.set()
+
+    seen = execution.execute(leased(execution), stop=stop)
+
+    assert (seen.state, seen.lease_until) == (RunState.QUEUED, None)
+    assert 0 < seen.done < 50
+    assert execution.execute(leased(execution)).state is RunState.FINISHED
+
+
+def test_an_interrupt_gives_the_run_back_and_goes_on_up(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    ground("yes")
+    submitted()
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execution.execute(leased(execution), interrupt)
+
+    assert leased(execution).fence == 2
+
+
+def test_a_run_that_cannot_be_done_fails_with_its_reason(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    ground("yes")
+    submitted()
+    run = leased(execution)
+    variant = replace(run.plan.variants[0], version=7)
+
+    seen = execution.execute(replace(run, plan=replace(run.plan, variants=(variant,))))
+
+    assert seen.state is RunState.FAILED
+    assert "version 7 of 'word'" in (seen.error or "")
+
+
+def test_a_database_that_is_away_gives_the_run_back(
+    ground: Callable[..., None],
+    submitted: Callable[..., Run],
+    execution: Execution,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ground("yes")
+    submitted()
+    run = leased(execution)
+
+    def away(*_: Any) -> Any:
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "ordinals", away)
+        with pytest.raises(Unavailable):
+            execution.execute(run)
+
+    assert leased(execution).id == run.id
+
+
+def test_a_run_that_kills_every_worker_is_failed_in_the_end(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, clock: Any, author: Open
+) -> None:
+    ground("yes")
+    run = submitted()
+    for _ in range(LEASES_LIMIT):
+        leased(execution)
+        clock.move(seconds=61)
+
+    assert execution.lease("w1") is None
+
+    with author() as unit:
+        assert Evaluations(unit).run(run.id).state is RunState.FAILED
+
+
+def test_a_lost_lease_ends_the_work_at_the_next_heartbeat(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, author: Open
+) -> None:
+    ground("yes")
+    submitted()
+    run = leased(execution)
+    quick = execution_with(execution, settings=execution.settings.model_copy(update={"lease_seconds": 0.03}))
+    with author() as unit:
+        Evaluations(unit).cancel(run.id)
+    with quick._held(run) as lost:
+        assert lost.wait(5)
+
+
+def execution_with(execution: Execution, **changes: Any) -> Execution:
+    return replace(execution, **changes)

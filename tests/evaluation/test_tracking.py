@@ -1,0 +1,206 @@
+"""Finished runs in a real MLflow on SQLite, and what happens without one."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptuary.base import outbox
+from promptuary.evaluation.execution import TOPIC, Execution
+from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.store import Run
+from promptuary.evaluation.tracking import TABLE, Tracker
+
+Make = Callable[..., Any]
+Open = Callable[[], AbstractContextManager[Any]]
+GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+
+
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Undo what the tracker sets in this process's environment."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_before() -> Iterator[None]:
+    with kept_environment():
+        yield
+
+
+@pytest.fixture
+def run(ground: Make, submitted: Make, execution: Execution) -> Run:
+    """A finished run of two versions over three cases."""
+    ground("yes", "no", "=A1", versions=("{{text}}", "{{text}}!"), gate=GATE)
+    submitted()
+    held = execution.lease("w1")
+    assert held is not None
+    return execution.execute(held)
+
+
+@pytest.fixture(scope="session")
+def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database whose tables are made already, of which a test gets a copy: making them takes seconds."""
+    from promptuary.base.database import Database
+    from promptuary.base.settings import read_settings
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    with kept_environment():
+        Tracker(read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}"))._client().search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def tracker(settings: Any, opened_database: Any, mlflow_file: Path) -> Tracker:
+    (settings.data_dir / "mlflow.db").write_bytes(mlflow_file.read_bytes())
+    return Tracker(settings, opened_database)
+
+
+def runs_of(tracker: Tracker) -> tuple[Any, list[Any]]:
+    """Give the parent run and its children, and see that there are no others."""
+    client = tracker._client()
+    experiment = client.get_experiment_by_name("promptuary/default/words")
+    found = client.search_runs([experiment.experiment_id])
+    children = [one for one in found if "mlflow.parentRunId" in one.data.tags]
+    (parent,) = [one for one in found if one not in children]
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    return parent, sorted(children, key=lambda child: str(child.info.run_name))
+
+
+def test_a_run_is_copied_whole(run: Run, tracker: Tracker, author: Open, settings: Any) -> None:
+    tracker.deliver({"run": run.id})
+
+    parent, (v1, v2) = runs_of(tracker)
+    assert (parent.info.status, v1.info.status, v2.info.status) == ("FINISHED",) * 3
+    assert parent.data.tags["promptuary.run"] == run.id
+    assert parent.data.tags["promptuary.verdict"] == run.verdict
+    assert parent.data.params["suite_digest"] == run.plan.suite_digest
+    assert parent.data.metrics["difference.v2.v1.exact"] == pytest.approx(-1 / 3)
+    assert v1.data.tags["promptuary.role"] == "baseline"
+    assert v2.data.tags["promptuary.digest"] == v2.data.params["digest"] == run.plan.variants[0].digest
+    assert v2.data.params["version"] == "2"
+    assert v1.data.metrics["exact"] == pytest.approx(1 / 3)
+    assert v1.data.metrics["exact_low"] < v1.data.metrics["exact"] < v1.data.metrics["exact_high"]
+    (used,) = parent.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("words", run.plan.dataset.digest[7:43])
+    with author() as unit:
+        assert Evaluations(unit).run(run.id).tracking_id == parent.info.run_id
+
+
+def test_the_table_of_results_can_be_loaded(run: Run, tracker: Tracker, settings: Any) -> None:
+    tracker.deliver({"run": run.id})
+
+    parent, _ = runs_of(tracker)
+    (file,) = (settings.data_dir / "mlartifacts").rglob(TABLE)
+    table = json.loads(file.read_text())
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+    assert [(row["case"], row["variant"], row["exact"]) for row in rows][:2] == [("c1", "v2", 0.0), ("c1", "v1", 1.0)]
+    assert len(rows) == 6
+    assert json.loads(parent.data.tags["mlflow.loggedArtifacts"]) == [{"path": TABLE, "type": "table"}]
+
+
+def test_a_second_delivery_changes_nothing(run: Run, tracker: Tracker) -> None:
+    tracker.deliver({"run": run.id})
+    before = runs_of(tracker)
+    tracker.deliver({"run": run.id})
+
+    after = runs_of(tracker)
+    assert [one.info.run_id for one in (after[0], *after[1])] == [one.info.run_id for one in (before[0], *before[1])]
+
+
+def test_a_delivery_that_broke_off_is_taken_up(run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.evaluation import tracking
+
+    def crash(*_: Any) -> None:
+        raise ConnectionError("gone in the middle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "_log_variant", crash)
+        with pytest.raises(ConnectionError):
+            tracker.deliver({"run": run.id})
+    tracker.deliver({"run": run.id})
+
+    parent, children = runs_of(tracker)
+    assert parent.info.status == "FINISHED"
+    assert len(children) == 2
+    history = tracker._client().get_metric_history(parent.info.run_id, "results")
+    assert [point.value for point in history] == [6.0]
+
+
+def test_two_workers_that_make_it_at_once_leave_one(run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other worker's run appears between this one's look and its own."""
+    from mlflow import MlflowClient
+
+    made = MlflowClient.create_run
+
+    def twice(client: Any, *args: Any, **more: Any) -> Any:
+        made(client, *args, **more)
+        return made(client, *args, **more)
+
+    monkeypatch.setattr(MlflowClient, "create_run", twice)
+    tracker.deliver({"run": run.id})
+
+    _, children = runs_of(tracker)
+    assert [child.info.run_name for child in children] == ["v1", "v2"]
+
+
+def test_a_run_that_is_gone_or_not_done_is_left_out(run: Run, submitted: Make, tracker: Tracker) -> None:
+    tracker.deliver({"run": "run_0"})
+    tracker.deliver({"run": submitted().id})
+
+    assert tracker._client().get_experiment_by_name("promptuary/default/words") is None
+
+
+def test_nothing_is_left_where_the_process_stands(run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stands = tmp_path / "stands"
+    stands.mkdir()
+    monkeypatch.chdir(stands)
+
+    tracker.deliver({"run": run.id})
+
+    assert list(stands.iterdir()) == []
+
+
+def test_mlflow_does_not_call_home(tracker: Tracker) -> None:
+    tracker._client()
+    from mlflow.telemetry.utils import is_telemetry_disabled
+
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert is_telemetry_disabled()
+
+
+def test_without_mlflow_a_run_finishes_and_its_message_waits(
+    run: Run, settings: Any, opened_database: Any, clock: Any, author: Open
+) -> None:
+    away = Tracker(settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}), opened_database)
+
+    delivery = outbox.relay(opened_database, clock, TOPIC, away.deliver)
+
+    assert run.verdict is not None
+    assert (delivery.delivered, delivery.failed) == (0, 1)
+    assert "127.0.0.1" in (delivery.error or "")
+    with author() as unit:
+        assert outbox.waiting(unit.session, TOPIC) == 1
+        assert Evaluations(unit).run(run.id).tracking_id is None
+
+
+def test_mlflow_that_is_back_gets_what_has_waited(
+    run: Run, settings: Any, opened_database: Any, clock: Any, tracker: Tracker
+) -> None:
+    away = replace(tracker, settings=settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}))
+    outbox.relay(opened_database, clock, TOPIC, away.deliver)
+    clock.move(minutes=1)
+
+    assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
+    assert runs_of(tracker)[0].data.tags["promptuary.run"] == run.id
+
+

@@ -1,0 +1,100 @@
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlmodel import SQLModel
+
+import promptuary
+from promptuary.base.database import Database
+from promptuary.migrations import upgrade as upgrade_module
+from promptuary.migrations.upgrade import HEAD, UnknownSchema, current, upgrade
+
+APPEND_ONLY = ["audit", "dataset_case", "dataset_version", "decision", "label_move", "version"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _all_tables() -> None:
+    """Import every part's tables, so that the models are complete."""
+    for part in pkgutil.iter_modules(promptuary.__path__, "promptuary."):
+        if part.ispkg and importlib.util.find_spec(f"{part.name}.tables"):
+            importlib.import_module(f"{part.name}.tables")
+    importlib.import_module("promptuary.base.outbox")
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Database]:
+    database = Database(empty_url)
+    yield database
+    database.dispose()
+
+
+def tables(database: Database) -> set[str]:
+    with database.read() as session:
+        return set(inspect(session.connection()).get_table_names())
+
+
+def test_an_empty_database_gets_exactly_the_tables_of_the_models(empty: Database) -> None:
+    assert current(empty) is None
+    upgrade(empty)
+    assert current(empty) == HEAD
+    assert tables(empty) == {*SQLModel.metadata.tables, "alembic_version"}
+    with empty.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_head_that_the_code_names_is_the_last_step() -> None:
+    assert ScriptDirectory(str(Path(upgrade_module.__file__).parent)).get_heads() == [HEAD]
+
+
+def test_a_second_upgrade_does_nothing_and_keeps_the_data(empty: Database) -> None:
+    upgrade(empty)
+    with empty.write() as session:
+        session.connection().execute(text("INSERT INTO project VALUES (1, 'kept', 0, 0, '2026-03-02 12:00:00')"))
+    upgrade(empty)
+    with empty.read() as session:
+        assert session.connection().execute(text("SELECT name FROM project")).scalar_one() == "kept"
+
+
+def test_upgrades_at_the_same_moment_do_it_once(empty_url: str) -> None:
+    databases = [Database(empty_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(upgrade, databases))
+    assert {current(database) for database in databases} == {HEAD}
+    for database in databases:
+        database.dispose()
+
+
+def test_a_database_ahead_of_this_release_is_refused_and_left_as_it_is(empty: Database) -> None:
+    upgrade(empty)
+    with empty.write() as session:
+        session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UnknownSchema, match=r"the database is not of this release .*; install the release that made it"):
+        upgrade(empty)
+    assert current(empty) == "9999"
+
+
+def test_an_upgrade_that_fails_on_the_way_leaves_nothing(empty: Database) -> None:
+    with empty.write() as session:
+        session.connection().execute(text("CREATE TABLE claim (id INTEGER)"))
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(empty)
+    assert tables(empty) == {"claim"}
+
+
+def test_history_is_kept_by_triggers(empty: Database) -> None:
+    upgrade(empty)
+    query = {
+        "sqlite": "SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY 1",
+        "postgresql": "SELECT DISTINCT event_object_table FROM information_schema.triggers ORDER BY 1",
+    }[empty.dialect]
+    with empty.read() as session:
+        assert list(session.connection().execute(text(query)).scalars()) == APPEND_ONLY

@@ -1,0 +1,96 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
+from promptuary.prompt.faults import faults_of
+
+
+def faults(body: Any) -> list[tuple[str, str]]:
+    with pytest.raises(ValidationError) as raised:
+        Content.model_validate(body)
+    return [(fault.path, fault.message) for fault in faults_of(raised.value)]
+
+
+TEXT = {"type": "text", "template": "x"}
+ANY = ""  # the words are the validator's own
+CONTEXT = {"collection": "c", "query": "q", "into": "e"}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, [("type", "is required"), ("template", "is required")]),
+        ([], [("", "must be an object")]),
+        ({**TEXT, "version": 3}, [("version", "is not a known field")]),
+        ({**TEXT, "id": 3, "is_admin": True}, [("id", "is not a known field"), ("is_admin", "is not a known field")]),
+        ({**TEXT, "type": "image"}, [("type", "should be 'text' or 'chat'")]),
+        ({**TEXT, "format": "erb"}, [("format", "should be 'mustache', 'f-string' or 'jinja2'")]),
+        ({**TEXT, "type": "chat"}, [("", "a text prompt has one string as its template, a chat prompt a list of messages")]),
+        ({**TEXT, "template": 3}, [("template", "must be a list")]),
+        ({"type": "chat", "template": []}, [("template", "List should have at least 1 item after validation, not 0")]),
+        (
+            {"type": "chat", "template": [{"role": "robot", "content": "x"}]},
+            [("template.0.role", "should be 'system', 'user', 'assistant' or 'tool'")],
+        ),
+        ({"type": "chat", "template": [{"role": "user", "content": 3}]}, [("template.0.content", "must be a string")]),
+        ({"type": "chat", "template": ["hello"]}, [("template.0", "must be an object")]),
+        (
+            {"type": "chat", "template": [{"role": "placeholder", "name": "a.b"}]},
+            [("template.0.name", "String should match pattern '^[A-Za-z_][A-Za-z0-9_]{0,63}$'")],
+        ),
+        ({**TEXT, "variables": {"a": {"type": "text"}}}, [("variables.a.type", ANY)]),
+        (
+            {**TEXT, "variables": {"a": {"type": "integer", "default": "x"}}},
+            [("variables.a", "the default must be of type integer")],
+        ),
+        ({**TEXT, "model": {}}, [("model.name", "is required")]),
+        ({**TEXT, "model": {"name": "m", "temperature": 3}}, [("model.temperature", "should be less than or equal to 2")]),
+        ({**TEXT, "model": {"name": "m", "temperature": True}}, [("model.temperature", "must be a number")]),
+        ({**TEXT, "model": {"name": "m", "temperature": float("nan")}}, [("model.temperature", ANY)]),
+        ({**TEXT, "model": {"name": "m", "max_tokens": 0}}, [("model.max_tokens", "should be greater than or equal to 1")]),
+        ({**TEXT, "model": {"name": "m", "max_tokens": "16"}}, [("model.max_tokens", "must be an integer")]),
+        ({**TEXT, "context": {**CONTEXT, "k": 0}}, [("context.k", "should be greater than or equal to 1")]),
+        ({**TEXT, "context": {**CONTEXT, "collection": "../x"}}, [("context.collection", ANY)]),
+        ({**TEXT, "context": {**CONTEXT, "min_score": 2}}, [("context.min_score", "should be less than or equal to 1")]),
+        ({**TEXT, "tools": [1]}, [("tools.0", "must be an object")]),
+        ({**TEXT, "partials": {"a": None}}, [("partials.a", "must be a string")]),
+    ],
+)
+def test_each_fault_is_told_by_its_path_in_our_words(body: Any, expected: list[tuple[str, str]]) -> None:
+    found = faults(body)
+    assert [path for path, _ in found] == [path for path, _ in expected]
+    assert [message for _, message in found] == [
+        words or message for (_, words), (_, message) in zip(expected, found, strict=True)
+    ]
+
+
+def test_no_fault_repeats_the_input_or_names_a_class_of_ours() -> None:
+    told = str(faults({"type": "chat", "template": [{"role": "hunter2", "content": ["hunter2"]}], "model": "hunter2"}))
+    assert "hunter2" not in told
+    assert "<" not in told
+
+
+def test_the_template_has_a_limit_over_all_its_messages_together() -> None:
+    half = {"role": "user", "content": "x" * (TEMPLATE_LIMIT // 2)}
+    assert Content.model_validate({"type": "chat", "template": [half, half]})
+    assert faults({"type": "chat", "template": [half, half, {"role": "user", "content": "x"}]}) == [
+        ("", f"the template is over the limit of {TEMPLATE_LIMIT} characters")
+    ]
+    assert [path for path, _ in faults({**TEXT, "template": "x" * (TEMPLATE_LIMIT + 1)})] == ["template"]
+
+
+def test_partials_count_towards_the_limit() -> None:
+    partials = {str(number): "x" * (TEMPLATE_LIMIT // 2) for number in range(3)}
+    assert faults({**TEXT, "partials": partials}) == [("", f"the template is over the limit of {TEMPLATE_LIMIT} characters")]
+
+
+def test_there_is_a_limit_to_the_number_of_variables() -> None:
+    variables: dict[str, Any] = {f"v{number}": {} for number in range(VARIABLES_LIMIT + 1)}
+    assert [path for path, _ in faults({**TEXT, "variables": variables})] == ["variables"]
+
+
+def test_content_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        Content(type="text", template="x").template = "y"  # type: ignore[misc] # the very thing that must fail

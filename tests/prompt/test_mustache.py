@@ -1,0 +1,228 @@
+"""Mustache against cases of our own in the form of the public specification, and against its files where they are at hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptuary.prompt.errors import InvalidPrompt, PromptuaryError, RenderTooLarge
+from promptuary.prompt.mustache import names, parse, render
+
+SPECIFICATION = Path(__file__).parents[2].parent / "shared" / "data" / "mustache-spec"
+ESCAPES_HTML = {
+    ("interpolation", "HTML Escaping"),
+    ("interpolation", "Implicit Iterators - HTML Escaping"),
+    ("sections", "Implicit Iterator - HTML Escaping"),
+}
+"""The cases that do not apply: they expect `&amp;` for `&`. A prompt is no web page, and a model must see what was given."""
+
+
+def rendered(template: str, data: Any, partials: dict[str, str] | None = None, limit: int = 100_000) -> str:
+    return render(parse(template), data, limit=limit, partials=partials)
+
+
+OWN_CASES: list[tuple[str, str, Any, str]] = [
+    # interpolation
+    ("text without a tag", "Hello.\n", {}, "Hello.\n"),
+    ("a value", "Hello, {{name}}!", {"name": "Ana"}, "Hello, Ana!"),
+    ("blanks around the name", "|{{  name  }}|{{{ name }}}|{{& name }}|", {"name": "Ana"}, "|Ana|Ana|Ana|"),
+    ("a value is not read as a template", "{{a}} {{b}}", {"a": "{{b}}", "b": "x"}, "{{b}} x"),
+    ("marks of HTML stay, in every kind of tag", "{{x}} {{{x}}} {{&x}}", {"x": '& " < >'}, '& " < > & " < > & " < >'),
+    ("integers and decimals", "{{n}} {{d}}", {"n": 85, "d": 1.21}, "85 1.21"),
+    (
+        "true, lists and objects as JSON",
+        "{{t}} {{l}} {{o}}",
+        {"t": True, "l": [1, "é"], "o": {"a": None}},
+        'true [1, "é"] {"a": null}',
+    ),
+    ("null and what is missing are empty", "({{n}})({{missing}})", {"n": None}, "()()"),
+    ("a dotted name", "{{a.b.c}}", {"a": {"b": {"c": "x"}}}, "x"),
+    ("a broken chain is empty", "({{a.b.c}})", {"a": {"b": 1}}, "()"),
+    ("a dotted name is never one key", "({{a.b}})", {"a.b": "c"}, "()"),
+    ("the nearest scope that has the first name decides", "{{#a}}({{b.c}}){{/a}}", {"a": {"b": {}}, "b": {"c": "no"}}, "()"),
+    ("a value alone on its line keeps the line", "  {{name}}\n", {"name": "---"}, "  ---\n"),
+    # sections
+    ("true shows a section once", "({{#on}}yes{{/on}})", {"on": True}, "(yes)"),
+    (
+        "false, null, nothing and the empty text hide it",
+        "{{#f}}1{{/f}}{{#n}}2{{/n}}{{#m}}3{{/m}}{{#e}}4{{/e}}",
+        {"f": False, "n": None, "e": ""},
+        "",
+    ),
+    ("zero is a value", "{{#n}}{{.}}{{/n}}", {"n": 0}, "0"),
+    ("an object is the section's scope", "{{#a}}{{b}}{{/a}}", {"a": {"b": "x"}}, "x"),
+    ("an outer name is seen inside", "{{#a}}{{b}}{{c}}{{/a}}", {"a": {"c": 1}, "b": "x"}, "x1"),
+    ("a list shows a section once an item", "{{#items}}[{{n}}]{{/items}}", {"items": [{"n": 1}, {"n": 2}]}, "[1][2]"),
+    ("an empty list hides it", "({{#items}}x{{/items}})", {"items": []}, "()"),
+    ("the dot is the item", "{{#items}}{{.}};{{/items}}", {"items": ["a", 2, 2.5]}, "a;2;2.5;"),
+    ("lists in lists", "{{#rows}}({{#.}}{{.}}{{/.}}){{/rows}}", {"rows": [[1, 2], ["a"]]}, "(12)(a)"),
+    ("a section of the same name inside", "{{#a}}A{{#a}}B{{/a}}C{{/a}}", {"a": True}, "ABC"),
+    ("a dotted section", "({{#a.b}}x{{/a.b}})({{#a.c.d}}y{{/a.c.d}})", {"a": {"b": True}}, "(x)()"),
+    ("blanks in the tags", "|{{# on }}={{/ on }}|", {"on": True}, "|=|"),
+    # inverted sections
+    (
+        "an inverted section shows for nothing",
+        "{{^f}}1{{/f}}{{^n}}2{{/n}}{{^m}}3{{/m}}{{^l}}4{{/l}}",
+        {"f": False, "n": None, "l": []},
+        "1234",
+    ),
+    ("and not for something", "({{^t}}1{{/t}}{{^l}}2{{/l}}{{^o}}3{{/o}})", {"t": True, "l": [0], "o": {"a": 1}}, "()"),
+    # comments
+    ("a comment is gone", "1{{! a comment }}2", {}, "12"),
+    ("a comment of several lines", "1{{!\n a\n b\n}}2", {}, "12"),
+    ("a comment alone on its line takes the line along", "a\n  {{! c }}\nb\n", {}, "a\nb\n"),
+    ("a comment with text beside it does not", "a {{! c }}\nb", {}, "a \nb"),
+    # standalone lines
+    ("section tags alone on their lines leave no line", "a\n{{#on}}\nb\n{{/on}}\nc", {"on": True}, "a\nb\nc"),
+    ("also when indented", "a\n  {{#on}}\nb\n  {{/on}}\nc", {"on": True}, "a\nb\nc"),
+    ("also with CRLF", "|\r\n{{#on}}\r\n{{/on}}\r\n|", {"on": True}, "|\r\n|"),
+    ("also in the first and in the last line", "{{#on}}\nb\n{{/on}}", {"on": True}, "b\n"),
+    ("two tags in a line keep the line", "{{#on}}{{/on}}\n|", {"on": True}, "\n|"),
+    # delimiters
+    ("other delimiters", "{{=<% %>=}}(<%text%>){{x}}", {"text": "Hey"}, "(Hey){{x}}"),
+    ("and back", "{{=| |=}}|x|{{x}}|={{ }}=|{{x}}", {"x": "v"}, "v{{x}}v"),
+    ("sections under other delimiters", "{{= | | =}}|#on|[|x|]|/on|", {"on": True, "x": 1}, "[1]"),
+    ("a change alone on its line leaves no line", "a\n  {{=@ @=}}\nb", {}, "a\nb"),
+]
+
+
+@pytest.mark.parametrize(("template", "data", "expected"), [pytest.param(*case[1:], id=case[0]) for case in OWN_CASES])
+def test_a_template_renders_as_the_specification_says(template: str, data: Any, expected: str) -> None:
+    assert rendered(template, data) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "data", "partials", "expected"),
+    [
+        pytest.param("({{> p}})", {}, {"p": "x"}, "(x)", id="a partial"),
+        pytest.param("({{> p}})", {}, {}, "()", id="one that is missing is empty"),
+        pytest.param("{{> p}}", {"v": "x"}, {"p": "*{{v}}*"}, "*x*", id="it sees the values"),
+        pytest.param("{{#l}}{{> p}}{{/l}}", {"l": [1, 2]}, {"p": "<{{.}}>"}, "<1><2>", id="it sees the item"),
+        pytest.param(
+            "{{> node}}",
+            {"content": "X", "nodes": [{"content": "Y", "nodes": []}]},
+            {"node": "{{content}}<{{#nodes}}{{> node}}{{/nodes}}>"},
+            "X<Y<>>",
+            id="it may hold itself, as deep as the data goes",
+        ),
+        pytest.param("a\n  {{> p}}\nb", {}, {"p": "1\n2\n"}, "a\n  1\n  2\nb", id="alone on its line it indents every line"),
+        pytest.param("a {{> p}}\nb", {}, {"p": "1\n2"}, "a 1\n2\nb", id="within a line it indents nothing"),
+        pytest.param(
+            "\\\n {{> p}}\n/", {"v": "<\n->"}, {"p": "|\n{{v}}\n|\n"}, "\\\n |\n <\n->\n |\n/", id="a value is not indented"
+        ),
+        pytest.param("{{=| |=}}|> p|{{v}}", {"v": 1}, {"p": "{{v}}"}, "1{{v}}", id="delimiters do not reach into it"),
+    ],
+)
+def test_a_partial_renders_as_the_specification_says(template: str, data: Any, partials: dict[str, str], expected: str) -> None:
+    assert rendered(template, data, partials) == expected
+
+
+def public_cases() -> list[Any]:
+    return [
+        pytest.param(case, id=f"{file.stem}: {case['name']}")
+        for file in sorted(SPECIFICATION.glob("*.json"))
+        for case in json.loads(file.read_text(encoding="utf-8"))["tests"]
+        if (file.stem, case["name"]) not in ESCAPES_HTML
+    ]
+
+
+def test_every_public_case_that_does_not_escape_html_renders_as_it_says() -> None:
+    """One test for all files, so that it also passes where they are not at hand; our own cases above cover each of them."""
+    wrong = [
+        f"{case.id}: {result!r} is not {case.values[0]['expected']!r}"
+        for case in public_cases()
+        if (result := rendered(case.values[0]["template"], case.values[0]["data"], case.values[0].get("partials")))
+        != case.values[0]["expected"]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.skipif(not SPECIFICATION.is_dir(), reason="the public specification's files are not at hand")
+def test_only_the_cases_that_escape_html_are_left_out() -> None:
+    assert len(public_cases()) == 12 + 14 + 42 + 22 + 12 + 34 - len(ESCAPES_HTML)
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{name", "a tag opened with {{ is never closed (line 1 of the template)"),
+        ("a\nb {{#on}} c", "section 'on' is never closed (line 2 of the template)"),
+        ("{{/on}}", "'on' is closed but was not opened (line 1 of the template)"),
+        ("{{#a}}\n{{#b}}\n{{/a}}", "'a' is closed but was not opened; 'b' is open (line 3 of the template)"),
+        ("{{}}", "an empty tag (line 1 of the template)"),
+        ("{{a b}}", "'a b' is no name (line 1 of the template)"),
+        ("{{a..b}}", "'a..b' is no name (line 1 of the template)"),
+        ("{{> }}", "an empty tag (line 1 of the template)"),
+        ("{{=x=}}", "a change of delimiters takes two marks, as in {{=<% %>=}} (line 1 of the template)"),
+        ("{{#a}}" * 40 + "{{/a}}" * 40, "sections are nested more than 32 deep (line 1 of the template)"),
+    ],
+)
+def test_a_template_that_does_not_parse_names_its_line_and_what_is_wrong(template: str, words: str) -> None:
+    with pytest.raises(InvalidPrompt) as raised:
+        parse(template, "template.1.content")
+    assert [(fault.path, fault.message) for fault in raised.value.faults] == [("template.1.content", words)]
+
+
+def test_names_are_told_apart_by_how_the_template_uses_them() -> None:
+    found = names(parse("{{a.b}} {{#list}}{{item}}{{.}}{{/list}}{{^none}}{{shown}}{{/none}}{{> part}}"))
+    assert (found.values, found.sections, found.inner, found.partials) == (
+        {"a", "shown"},
+        {"list", "none"},
+        {"item"},
+        {"part"},
+    )
+
+
+def test_names_inside_partials_are_the_templates_too_also_when_a_partial_holds_itself() -> None:
+    found = names(parse("{{> p}}{{#l}}{{> q}}{{/l}}"), {"p": parse("{{v}}{{> p}}"), "q": parse("{{w}}")})
+    assert (found.values, found.inner, found.partials) == ({"v"}, {"w"}, {"p", "q"})
+
+
+def test_output_over_the_limit_is_refused_as_soon_as_it_passes() -> None:
+    assert rendered("{{x}}{{x}}", {"x": "12345"}, limit=10) == "1234512345"
+    with pytest.raises(RenderTooLarge, match="over the limit of 9 characters"):
+        rendered("{{x}}{{x}}", {"x": "12345"}, limit=9)
+
+
+@pytest.mark.parametrize(
+    ("template", "partials"),
+    [
+        ("{{#x}}" * 8 + "{{/x}}" * 8, {}),
+        ("{{> p}}", {"p": "{{> p}}"}),
+        ("{{> p}}", {f"p{'p' * n}"[1:]: f"{{{{> p{'p' * n}}}}}" * 2 for n in range(1, 30)}),
+    ],
+    ids=["sections over long lists", "a partial in itself", "partials that double"],
+)
+def test_a_loop_that_gives_no_output_ends_at_the_limit_too(template: str, partials: dict[str, str]) -> None:
+    with pytest.raises(RenderTooLarge):
+        rendered(template, {"x": [1] * 30}, partials, limit=10_000)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=6,
+)
+TAGS = "{{#a}} {{^a}} {{/a}} {{a}} {{.}} {{a.b}} {{{b}}} {{&c}} {{!x}} {{>p}} <%b%> {{ }} {{{ }}} x = } {".split()
+pieces = st.sampled_from([*TAGS, "{{=<% %>=}}", "<%={{ }}=%>", "\n", "\r\n", " "])
+
+
+@given(st.lists(pieces, max_size=12).map("".join), st.dictionaries(st.sampled_from("abc"), json_values), st.text(max_size=20))
+def test_no_template_and_no_value_raises_anything_but_our_own_errors(template: str, values: dict[str, Any], part: str) -> None:
+    try:
+        rendered(template, values, {"p": part}, limit=1000)
+    except PromptuaryError:
+        pass
+
+
+@given(st.text(alphabet="{}#^/!>&=. a\n", max_size=30))
+def test_a_value_that_looks_like_a_template_comes_out_as_it_is(value: str) -> None:
+    assert rendered("<{{x}}>{{#l}}<{{.}}>{{/l}}", {"x": value, "l": [value], "a": "no"}) == f"<{value}>" + (f"<{value}>")
+
+
+@given(st.text().filter(lambda text: "{{" not in text))
+def test_text_without_a_tag_renders_as_it_is(text: str) -> None:
+    assert rendered(text, {}) == text

@@ -1,0 +1,91 @@
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from promptuary.prompt.errors import Fault, InvalidVariables
+from promptuary.prompt.variable import Variable, checked
+
+
+def faults(variables: dict[str, dict[str, Any]], values: dict[str, Any]) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidVariables) as raised:
+        checked({name: Variable(**said) for name, said in variables.items()}, values)
+    return [(fault.path, fault.message) for fault in raised.value.faults]
+
+
+def test_values_that_fit_come_back_with_the_defaults_of_those_not_given() -> None:
+    variables = {
+        "name": Variable(type="string"),
+        "tone": Variable(type="string", default="kind"),
+        "history": Variable(type="array", required=False),
+    }
+    assert checked(variables, {"name": "Ana"}) == {"name": "Ana", "tone": "kind"}
+    assert checked(variables, {"name": "Ana", "tone": "dry", "history": []}) == {"name": "Ana", "tone": "dry", "history": []}
+
+
+def test_every_fault_is_told_at_once() -> None:
+    assert faults({"a": {"type": "string"}, "b": {}}, {"a": 1, "c": 2}) == [
+        ("c", "is not a variable of this prompt"),
+        ("a", "must be of type string"),
+        ("b", "is required and has no value"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "value", "words"),
+    [
+        ({"type": "string"}, None, "must be of type string"),
+        ({"type": "integer"}, True, "must be of type integer"),
+        ({"type": "integer"}, 1.5, "must be of type integer"),
+        ({"type": "number"}, "1", "must be of type number"),
+        ({"type": "boolean"}, 0, "must be of type boolean"),
+        ({"type": "array"}, {}, "must be of type array"),
+        ({"type": "object"}, [], "must be of type object"),
+        ({"enum": ["a", "b"]}, "c", "must be one of ['a', 'b']"),
+        ({"minLength": 2}, "a", "must have at least 2 characters"),
+        ({"maxLength": 2}, "abc", "must have at most 2 characters"),
+        ({"minimum": 1}, 0, "must be at least 1"),
+        ({"maximum": 1.5}, 2, "must be at most 1.5"),
+        ({"minItems": 1}, [], "must have at least 1 items"),
+        ({"maxItems": 1}, [1, 2], "must have at most 1 items"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_in_words(said: dict[str, Any], value: Any, words: str) -> None:
+    assert faults({"x": said}, {"x": value}) == [("x", words)]
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", float("nan"), MappingProxyType({})], ids=repr)
+def test_a_value_that_no_json_can_say_is_refused(value: Any) -> None:
+    assert faults({"x": {}}, {"x": value}) == [("x", "must be a JSON value")]
+    assert faults({"x": {}}, {"x": [{"deep": value}]}) == [("x", "must be a JSON value")]
+
+
+def test_a_value_that_holds_itself_is_refused() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    assert faults({"x": {}}, {"x": loop}) == [("x", "must be a JSON value")]
+
+
+def test_no_fault_repeats_the_value() -> None:
+    secret = "hunter2hunter2"
+    for said in ({"type": "integer"}, {"maxLength": 3}, {"enum": ["a"]}):
+        with pytest.raises(InvalidVariables) as raised:
+            checked({"x": Variable(**said)}, {"x": secret})
+        assert secret not in str(raised.value)
+
+
+def test_a_default_must_fit_too() -> None:
+    with pytest.raises(ValidationError, match="the default must be of type integer"):
+        Variable(type="integer", default="a")
+
+
+@pytest.mark.parametrize("said", [{"type": "text"}, {"minLength": -1}, {"pattern": "(a+)+$"}, {"enum": []}, {"required": "no"}])
+def test_a_word_outside_the_small_part_of_json_schema_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Variable.model_validate(said)
+
+
+def test_a_fault_reads_as_line_path_and_message() -> None:
+    assert str(Fault("a.0", "is wrong", 3)) == "line 3: a.0: is wrong"
+    assert str(Fault("", "is wrong")) == "is wrong"

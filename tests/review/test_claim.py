@@ -1,0 +1,289 @@
+"""Claims: one item to one reviewer, decided at most once per reviewer and slot, and only as it was shown."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptuary.access import audit
+from promptuary.base.errors import Conflict, InvalidRequest, NotFound
+from promptuary.review.store import Claim
+
+Reviewing = Callable[[str], Any]
+Filled = Callable[..., None]
+
+
+def take(reviewing: Reviewing, name: str, queue: str = "triage") -> Claim | None:
+    with reviewing(name) as reviews:
+        taken = reviews.claim(queue)
+    return taken.claim if taken else None
+
+
+def take_one(reviewing: Reviewing, name: str) -> Claim:
+    claim = take(reviewing, name)
+    assert claim is not None
+    return claim
+
+
+def submit(reviewing: Reviewing, name: str, claim: Claim, decision: str = "approve") -> None:
+    with reviewing(name) as reviews:
+        reviews.submit(claim.id, claim.nonce, decision)
+
+
+def test_two_reviewers_get_two_items(database: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 2)
+    assert take_one(reviewing, "ann").item.source == "item-0"
+    assert take_one(reviewing, "ben").item.source == "item-1"
+    assert take(reviewing, "cid") is None
+
+
+def test_a_reviewer_who_holds_a_claim_gets_it_again_with_a_new_lease(
+    database: Any, reviewing: Reviewing, filled: Filled, clock: Any
+) -> None:
+    filled("triage", 2)
+    first = take_one(reviewing, "ann")
+    clock.move(seconds=200)
+    again = take_one(reviewing, "ann")
+    assert (again.id, again.nonce, again.item) == (first.id, first.nonce, first.item)
+    assert (again.lease_until - first.lease_until).total_seconds() == 200
+
+
+def test_an_item_with_two_slots_goes_to_two_reviewers_and_to_neither_twice(
+    database: Any, reviewing: Reviewing, filled: Filled
+) -> None:
+    filled("triage", 1, slots=2)
+    for name in ("ann", "ben"):
+        submit(reviewing, name, take_one(reviewing, name))
+    assert [take(reviewing, name) for name in ("ann", "ben", "cid")] == [None, None, None]
+
+
+def test_a_lease_that_ended_frees_the_item_and_the_old_claim_decides_nothing(
+    database: Any, reviewing: Reviewing, filled: Filled, clock: Any
+) -> None:
+    filled("triage", 1)
+    late = take_one(reviewing, "ann")
+    clock.move(seconds=300)
+    taken = take_one(reviewing, "ben")
+    assert (taken.item.id, taken.id != late.id, taken.nonce != late.nonce) == (late.item.id, True, True)
+    with pytest.raises(Conflict, match="lease has ended"):
+        submit(reviewing, "ann", late)
+    submit(reviewing, "ben", taken)
+
+
+def test_a_heartbeat_holds_the_item(database: Any, reviewing: Reviewing, filled: Filled, clock: Any) -> None:
+    filled("triage", 1)
+    claim = take_one(reviewing, "ann")
+    for _ in range(3):
+        clock.move(seconds=299)
+        with reviewing("ann") as reviews:
+            reviews.heartbeat(claim.id)
+    assert take(reviewing, "ben") is None
+    submit(reviewing, "ann", claim)
+
+
+def test_a_skipped_item_goes_to_others_and_comes_back_when_nothing_else_is_left(
+    database: Any, reviewing: Reviewing, filled: Filled, clock: Any
+) -> None:
+    filled("triage", 3)
+    seen = []
+    for _ in range(5):
+        claim = take_one(reviewing, "ann")
+        seen.append(claim.item.source)
+        with reviewing("ann") as reviews:
+            reviews.skip(claim.id)
+        clock.move(seconds=1)
+    assert seen == ["item-0", "item-1", "item-2", "item-0", "item-1"]
+    assert take_one(reviewing, "ben").item.source == "item-0"
+
+
+def test_a_released_item_is_as_if_never_taken(database: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 2)
+    claim = take_one(reviewing, "ann")
+    with reviewing("ann") as reviews:
+        reviews.release(claim.id)
+    assert take_one(reviewing, "ben").item == claim.item
+
+
+def test_a_claim_is_decided_once(database: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 1, slots=2)
+    claim = take_one(reviewing, "ann")
+    submit(reviewing, "ann", claim)
+    with pytest.raises(Conflict, match="submitted already"):
+        submit(reviewing, "ann", claim, "reject")
+    with reviewing("author") as reviews:
+        assert [made.decision for made in reviews.decisions("triage", 10, None).items] == ["approve"]
+
+
+def test_the_decision_on_something_that_was_not_shown_is_refused(database: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 2)
+    first = take_one(reviewing, "ann")
+    submit(reviewing, "ann", first)
+    second = take_one(reviewing, "ann")
+    with pytest.raises(Conflict, match="not the item that was shown"), reviewing("ann") as reviews:
+        reviews.submit(second.id, first.nonce, "approve")
+    with reviewing("ann") as reviews:
+        assert reviews.queue("triage").counts.mine == 1
+
+
+def test_a_decision_that_the_queue_does_not_have_is_refused(sqlite: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 1)
+    claim = take_one(reviewing, "ann")
+    with pytest.raises(InvalidRequest) as caught:
+        submit(reviewing, "ann", claim, "maybe")
+    assert [(fault.path, fault.message) for fault in caught.value.faults] == [
+        ("decision", "is none of this queue's: approve, reject, unsure")
+    ]
+
+
+@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "held"])
+def test_another_reviewers_claim_is_not_told_of(sqlite: Any, reviewing: Reviewing, filled: Filled, action: str) -> None:
+    filled("triage", 1)
+    claim = take_one(reviewing, "ann")
+    with pytest.raises(NotFound), reviewing("ben") as reviews:
+        getattr(reviews, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
+
+
+@pytest.mark.parametrize("ending", ["skip", "release"])
+@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "held"])
+def test_a_claim_that_has_ended_takes_nothing_more(
+    sqlite: Any, reviewing: Reviewing, filled: Filled, ending: str, action: str
+) -> None:
+    filled("triage", 1)
+    claim = take_one(reviewing, "ann")
+    with reviewing("ann") as reviews:
+        getattr(reviews, ending)(claim.id)
+    with pytest.raises(Conflict), reviewing("ann") as reviews:
+        getattr(reviews, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
+
+
+def test_fewer_slots_refuse_the_claims_that_no_longer_fit(database: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 1, slots=2)
+    first, second = take_one(reviewing, "ann"), take_one(reviewing, "ben")
+    with reviewing("author") as reviews:
+        reviews.put_queue("triage", slots=1)
+    submit(reviewing, "ann", first)
+    with pytest.raises(Conflict, match="all its decisions"):
+        submit(reviewing, "ben", second)
+
+
+def test_every_step_is_in_the_audit(sqlite: Any, reviewing: Reviewing, filled: Filled, unit_as: Any) -> None:
+    filled("triage", 2)
+    claim = take_one(reviewing, "ann")
+    with reviewing("ann") as reviews:
+        reviews.skip(claim.id)
+    submit(reviewing, "ann", take_one(reviewing, "ann"))
+    with unit_as("admin") as unit:
+        from promptuary.access import store
+
+        actions = [entry.action for entry in store.entries(unit.session, unit.caller.project, None, 50)]
+        assert audit.verify(unit.session, unit.caller.project).broken_at is None
+    assert actions == ["queue.set", "queue.filled", "item.claimed", "item.skipped", "item.claimed", "item.decided"]
+
+
+def test_reviewers_at_once_are_never_served_an_item_beyond_its_slots(
+    database: Any, reviewing: Reviewing, filled: Filled
+) -> None:
+    filled("triage", 12, slots=2)
+    names = [f"reviewer-{number}" for number in range(8)]
+    start = threading.Barrier(len(names))
+
+    def work(name: str) -> list[str]:
+        start.wait()
+        mine = []
+        while (claim := take(reviewing, name)) is not None:
+            mine.append(claim.item.source)
+            submit(reviewing, name, claim)
+        return mine
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        served = list(pool.map(work, names))
+    assert all(len(set(mine)) == len(mine) for mine in served)
+    assert Counter(source for mine in served for source in mine) == {f"item-{number}": 2 for number in range(12)}
+
+
+def test_one_reviewer_in_many_windows_gets_one_item(database: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 8)
+    start = threading.Barrier(8)
+
+    def window(_number: int) -> str:
+        start.wait()
+        return take_one(reviewing, "ann").id
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(window, range(8)))) == 1
+
+
+def test_a_claim_submitted_from_many_windows_at_once_is_one_decision(
+    database: Any, reviewing: Reviewing, filled: Filled
+) -> None:
+    filled("triage", 1, slots=3)
+    claim = take_one(reviewing, "ann")
+    start = threading.Barrier(6)
+
+    def window(_number: int) -> bool:
+        start.wait()
+        try:
+            submit(reviewing, "ann", claim)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(window, range(6))) == 1
+    with reviewing("author") as reviews:
+        assert len(reviews.decisions("triage", 10, None).items) == 1
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["claim", "submit", "skip", "release", "heartbeat", "wait"]), st.sampled_from(["ann", "ben", "cid"])
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, slots=st.integers(1, 3), data=st.data())
+def test_whatever_reviewers_do_no_item_has_more_decisions_or_holders_than_slots(
+    sqlite: Any, reviewing: Reviewing, filled: Filled, clock: Any, steps: list[tuple[str, str]], slots: int, data: Any
+) -> None:
+    queue = f"q{data.draw(st.integers(0, 2**48), label='queue')}"
+    filled(queue, 2, slots=slots)
+    claims: dict[str, Claim] = {}
+    for action, name in steps:
+        if action == "wait":
+            clock.move(seconds=200)
+            continue
+        try:
+            with reviewing(name) as reviews:
+                if action == "claim":
+                    taken = reviews.claim(queue)
+                    if taken:
+                        claims[name] = taken.claim
+                elif name in claims:
+                    given_ = (claims[name].nonce, "approve") if action == "submit" else ()
+                    getattr(reviews, action)(claims[name].id, *given_)
+        except Conflict:
+            pass  # an ended claim; the invariant below is the claim of this test
+        with reviewing("author") as reviews:
+            rows = reviews.decisions(queue, 100, None).items
+            counts = reviews.queue(queue).counts
+        decided = Counter(row.item for row in rows)
+        assert all(number <= slots for number in decided.values())
+        assert len({(row.item, row.reviewer) for row in rows}) == len(rows)
+        assert counts.claimed + len(rows) <= counts.items * slots
+        assert counts.decided == sum(number == slots for number in decided.values())
+
+
+def test_an_open_queue_never_says_that_all_is_done(database: Any, reviewing: Reviewing, filled: Filled) -> None:
+    filled("triage", 2)
+    for _ in range(4):
+        claim = take_one(reviewing, "ann")
+        with reviewing("ann") as reviews:
+            reviews.skip(claim.id)
+    assert take(reviewing, "ann") is not None

@@ -1,0 +1,114 @@
+"""Items from a run: which results a person gets to see, and what of them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from promptuary.base.errors import NotFound
+from promptuary.evaluation import store
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.plan import Result, work
+from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.suite import Suite
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
+from promptuary.review.run_items import Only, run_items
+
+PASSES = {("one", "v2"): True, ("one", "v1"): False, ("two", "v2"): False, ("two", "v1"): False, ("three", "v2"): True}
+
+
+@pytest.fixture
+def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
+    """A run of two versions on four cases; the last case was not answered, and `three` has no verdict under v1."""
+    with unit_as("author") as unit:
+        registry = Registry(unit)
+        for text in ("Name it: {{ticket}}", "Name the intent: {{ticket}}"):
+            content = {"type": "text", "template": text, "variables": {"ticket": {"type": "string"}}}
+            registry.register("triage", Content.model_validate(content))
+        evaluations = Evaluations(unit)
+        names = ("one", "two", "three", "four")
+        evaluations.put_dataset_version(
+            "tickets", [Case(name, {"ticket": f"about {name}"}, f"intent-{name}") for name in names]
+        )
+        suite = {"name": "triage", "prompt": "triage", "dataset": "tickets", "models": ["echo:upper"]}
+        suite["scorers"] = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
+        evaluations.put_suite(Suite.model_validate(suite))
+        submitted = evaluations.submit("triage", version=2, baseline=1)
+        held = store.lease(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted.id)
+        assert held is not None
+        cases = store.cases(unit.session, held.plan.dataset.id)
+        results = []
+        for item in work(held.plan, cases):
+            answered = item.case.id != "four"
+            passed = PASSES.get((item.case.id, f"v{item.variant.version}"))
+            results.append(
+                Result(
+                    item.ordinal,
+                    item.case.id,
+                    item.variant.name,
+                    item.repeat,
+                    f"said of {item.case.id}" if answered else None,
+                    passed,
+                    None if passed is None else float(passed),
+                    {"exact": None if passed is None else float(passed)},
+                    None if answered else "no answer",
+                    {"messages": [{"role": "user", "content": "Name it"}]} if answered else {},
+                    clock(),
+                )
+            )
+        assert store.add_results(unit.session, held, results, clock() + timedelta(minutes=1))
+    return submitted.id
+
+
+def chosen(unit_as: Callable[..., Any], run: str, **choice: Any) -> list[tuple[str, int]]:
+    with unit_as("author") as unit:
+        return [(item.payload["case"], item.payload["version"]) for item in run_items(unit, run, **choice)]
+
+
+def test_by_default_what_failed_comes_into_the_queue(run: str, unit_as: Any) -> None:
+    assert chosen(unit_as, run) == [("one", 1), ("two", 2), ("two", 1)]
+
+
+def test_disagreements_are_the_cases_that_passed_under_one_variant_only(run: str, unit_as: Any) -> None:
+    assert chosen(unit_as, run, only=Only.DISAGREE) == [("one", 2), ("one", 1)]
+
+
+def test_all_are_those_that_have_an_output(run: str, unit_as: Any) -> None:
+    assert {case for case, _ in chosen(unit_as, run, only=Only.ALL)} == {"one", "two", "three"}
+
+
+def test_a_variant_can_be_chosen(run: str, unit_as: Any) -> None:
+    with unit_as("author") as unit:
+        name = Evaluations(unit).run(run).plan.variants[0].name
+    assert chosen(unit_as, run, variant=name) == [("two", 2)]
+
+
+def test_a_person_sees_input_output_and_expectation(run: str, unit_as: Any) -> None:
+    with unit_as("author") as unit:
+        item = run_items(unit, run)[0]
+    assert item.source == f"{run}/1"
+    seen = {name: item.payload[name] for name in ("input", "output", "expected", "version", "model", "scores", "messages")}
+    assert seen == {
+        "input": {"ticket": "about one"},
+        "output": "said of one",
+        "expected": "intent-one",
+        "version": 1,
+        "model": "echo:upper",
+        "scores": {"exact": 0.0},
+        "messages": [{"role": "user", "content": "Name it"}],
+    }
+
+
+def test_an_unknown_run_or_variant_is_not_found(run: str, unit_as: Any) -> None:
+    for other, choice in (("run_0", {}), (run, {"variant": "v9"})):
+        with pytest.raises(NotFound), unit_as("author") as unit:
+            run_items(unit, other, **choice)
+
+
+def test_filling_twice_adds_nothing(run: str, api: Any, bearer: Any) -> None:
+    author = bearer("author")
+    api.put("/v1/queues/triage", json={}, headers=author)
+    answers = [api.post("/v1/queues/triage/items", json={"run": run}, headers=author).json() for _ in range(2)]
+    assert answers == [{"added": 3, "present": 0}, {"added": 0, "present": 3}]

@@ -1,0 +1,84 @@
+"""Starts the UI with every option that it stands on; `python -m promptuary_ui.launch --help` says how."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from promptuary_ui.settings import DEFAULT_URL, api_url
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8401
+THEME: Mapping[str, object] = {
+    "theme.base": "light",
+    "theme.primaryColor": "#2f6f62",
+    "theme.backgroundColor": "#fdfcfa",
+    "theme.secondaryBackgroundColor": "#f3f1ec",
+    "theme.textColor": "#22302d",
+    "theme.borderColor": "#dedad1",
+    "theme.showWidgetBorder": True,
+    "theme.baseRadius": "medium",
+    "theme.headingFontSizes": ["1.8rem", "1.35rem", "1.15rem"],
+    "theme.codeTextColor": "#22302d",
+    "theme.codeBackgroundColor": "#f6f4ef",
+    "theme.sidebar.backgroundColor": "#f3f1ec",
+}
+
+
+def options(host: str, port: int) -> dict[str, object]:
+    """Give Streamlit's options: no telemetry, no traces on pages, no watching of files, one address."""
+    return {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        "server.enableStaticServing": False,
+        "browser.gatherUsageStats": False,
+        "client.showErrorDetails": "none",
+        "client.toolbarMode": "minimal",
+        **THEME,
+    }
+
+
+def command(host: str, port: int, url: str) -> tuple[list[str], dict[str, str]]:
+    """Give the command that starts the UI, and the variables to add to its environment.
+
+    Args:
+        host: the address to listen on.
+        port: the port to listen on.
+        url: where the API is.
+    """
+    words = [sys.executable, "-m", "promptuary_ui.launch", "--host", host, "--port", str(port)]
+    return words, {"PROMPTUARY_URL": url}
+
+
+def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = None) -> None:
+    """Serve the UI until the process is told to stop.
+
+    Args:
+        host: the address to listen on.
+        port: the port to listen on.
+        url: where the API is; by default what `PROMPTUARY_URL` says.
+    """
+    import streamlit as st
+    from starlette.middleware import Middleware
+
+    from promptuary_ui.policy import Policy
+
+    os.environ["PROMPTUARY_URL"] = url or api_url()
+    app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(Policy)])
+    app.run(config=options(host, port))
+
+
+def main() -> None:
+    """Read the command line, and run."""
+    parser = argparse.ArgumentParser(prog="python -m promptuary_ui.launch", description="Serve Promptuary's pages.")
+    parser.add_argument("--host", default=DEFAULT_HOST, help=f"the address to listen on (default {DEFAULT_HOST})")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"the port to listen on (default {DEFAULT_PORT})")
+    parser.add_argument("--url", default=None, help=f"where the API is (default PROMPTUARY_URL, else {DEFAULT_URL})")
+    given = parser.parse_args()
+    run(given.host, given.port, given.url)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Prompts: every version's content as text, and where the labels point and pointed."""
+
+import streamlit as st
+
+from promptuary_ui import session
+from promptuary_ui.answers import Version
+from promptuary_ui.parts.text import as_text, block, plain, when
+
+PROMPT = "prompt"
+
+
+def show() -> None:
+    """Show the list of prompts beside the one that is chosen."""
+    st.title("Prompts", anchor=False)
+    search = st.text_input("Search", placeholder="Part of a name", icon=":material/search:", label_visibility="collapsed")
+    found = session.api().prompts(search.strip())
+    if not found:
+        st.info("No prompt has that name." if search else "There is no prompt yet.", icon=":material/inbox:")
+        return
+    names = [prompt.name for prompt in found]
+    asked = st.query_params.get(PROMPT)
+    listed, shown = st.columns([1, 2.6], gap="medium")
+    with listed:
+        name = st.radio(
+            "Prompt",
+            names,
+            index=names.index(asked) if asked in names else 0,
+            captions=[_labels(prompt.labels) or "no label" for prompt in found],
+            format_func=plain,
+            label_visibility="collapsed",
+        )
+    st.query_params[PROMPT] = name
+    with shown:
+        _prompt(name)
+
+
+def _labels(labels: dict[str, int]) -> str:
+    return " · ".join(f"{plain(label)} → v{number}" for label, number in sorted(labels.items()))
+
+
+def _prompt(name: str) -> None:
+    versions = {version.version: version for version in session.api().versions(name)}
+    if not versions:
+        st.info("This prompt has no version.", icon=":material/inbox:")
+        return
+    labels = sorted({label for version in versions.values() for label in version.labels})
+    head, pick = st.columns([2, 1.2], vertical_alignment="bottom")
+    head.subheader(plain(name), anchor=False)
+    number = pick.selectbox(
+        "Version", list(versions), format_func=lambda number: _title(versions[number]), label_visibility="collapsed"
+    )
+    content, history = st.tabs(["Content", "Label history"])
+    with content:
+        _content(versions[number])
+    with history:
+        _history(name, labels)
+
+
+def _title(version: Version) -> str:
+    return f"v{version.version}" + (f" ({', '.join(version.labels)})" if version.labels else "")
+
+
+def _content(version: Version) -> None:
+    if version.labels:
+        with st.container(horizontal=True):
+            for label in version.labels:
+                st.badge(plain(label), icon=":material/label:", color="green")
+    st.caption(
+        f"{plain(version.author)}, {when(version.created_at)}" + (f": {plain(version.message)}" if version.message else "")
+    )
+    if isinstance(version.template, str):
+        block(version.template)
+    else:
+        for message in version.template:
+            st.caption(plain(str(message.get("role", ""))))
+            block(message.get("content") or message.get("name") or message)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Variables**")
+        if version.variables:
+            rows = [
+                {"name": name, "type": str(spec.get("type", "")), "required": spec.get("required", True)}
+                for name, spec in version.variables.items()
+            ]
+            st.dataframe(rows, hide_index=True, width="stretch")
+        else:
+            st.caption("none")
+    with right:
+        for title, value in (
+            ("Model", version.model),
+            ("Context", version.context),
+            ("Answer's form", version.response_format),
+        ):
+            if value:
+                st.markdown(f"**{title}**")
+                block(_settings(value))
+    st.caption(f"{version.format} · {version.digest}")
+
+
+def _settings(value: dict[str, object]) -> str:
+    return "\n".join(f"{name}: {as_text(part)}" for name, part in value.items() if part is not None)
+
+
+def _history(name: str, labels: list[str]) -> None:
+    if not labels:
+        st.caption("No label has been set.")
+    for label in labels:
+        st.markdown(f"**{plain(label)}**")
+        rows = [
+            {
+                "when": when(move.at),
+                "to": f"v{move.version}",
+                "from": f"v{move.previous}" if move.previous else "",
+                "by": move.actor,
+                "reason": move.reason,
+            }
+            for move in session.api().history(name, label)
+        ]
+        st.dataframe(rows, hide_index=True, width="stretch")

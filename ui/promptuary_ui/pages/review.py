@@ -1,0 +1,185 @@
+"""Review: choose a queue, see one item at a time, decide. What is on the page is always what the API says is claimed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import streamlit as st
+
+from promptuary_ui import session
+from promptuary_ui.answers import Claim, Counts, Queue
+from promptuary_ui.client import ApiError
+from promptuary_ui.parts import item, pace
+from promptuary_ui.parts.guard import guarded, sentence
+from promptuary_ui.parts.text import plain
+
+QUEUE, CLAIM = "queue", "claim"
+BEAT = timedelta(seconds=45)
+BEATS = 40
+"""After so many heartbeats without a decision the page lets the lease end, so that a forgotten tab holds no item for ever."""
+_BEATS, _OPENED = "review.beats", "review.opened"
+COLUMNS = 3
+
+
+def show() -> None:
+    """Show the queue that the address names, or the list of queues."""
+    name = st.query_params.get(QUEUE)
+    if name is None:
+        _choose()
+    else:
+        _queue(name)
+
+
+def _choose() -> None:
+    st.title("Review", anchor=False)
+    queues = session.api().queues()
+    if not queues:
+        st.info("There is no queue yet. `promptuary review open` makes one from a run.", icon=":material/inbox:")
+        return
+    st.write("Choose a queue. You get one item at a time, and nobody else has it meanwhile.")
+    for start in range(0, len(queues), COLUMNS):
+        for column, queue in zip(st.columns(COLUMNS), queues[start : start + COLUMNS], strict=False):
+            with column, st.container(border=True):
+                _card(queue)
+
+
+def _card(queue: Queue) -> None:
+    counts = queue.counts
+    st.markdown(f"**{plain(queue.name)}**")
+    st.progress(counts.decided / counts.items if counts.items else 0.0)
+    st.caption(f"{counts.decided} of {counts.items} decided · {counts.left} left for you · {counts.claimed} in review now")
+    start = "Continue" if counts.mine else "Start"
+    st.button(start, key=f"open-{queue.name}", on_click=_open, args=(queue.name,), type="primary", width="stretch")
+
+
+def _open(name: str) -> None:
+    st.query_params[QUEUE] = name
+
+
+def _queue(name: str) -> None:
+    title, leave = st.columns([5, 1], vertical_alignment="bottom")
+    title.title(plain(name), anchor=False)
+    leave.button("All queues", icon=":material/arrow_back:", on_click=_leave, width="stretch")
+    _current(name)
+
+
+def _leave() -> None:
+    """Give the item back, and go to the list; if it cannot be given back, its lease ends by itself."""
+    claim = st.query_params.get(CLAIM)
+    if claim is not None:
+        try:
+            session.api().release(claim)
+        except ApiError as error:
+            if not error.gone:
+                session.note(sentence(error))
+    st.query_params.clear()
+
+
+def _item(name: str) -> None:
+    """Show the item that the API says is this reviewer's; a decision redraws this part alone."""
+    api = session.api()
+    claim = api.claim(name)
+    queue = api.queue(name)
+    _progress(queue.counts)
+    _notes(claim)
+    if claim is None:
+        _nothing(queue.counts)
+        return
+    st.query_params[CLAIM] = claim.id
+    if queue.instructions:
+        with st.expander("What to look for", expanded=True, icon=":material/checklist:"):
+            st.text(queue.instructions)
+    item.sides(claim.item.payload)
+    _form(claim, queue)
+    item.background(claim.item.payload, claim.item.source)
+    _heartbeat(claim.id)
+    pace.shown(st.session_state, claim.id)
+
+
+def _progress(counts: Counts) -> None:
+    mine = counts.mine + counts.left
+    text = f"{counts.mine} decided by you · {counts.left} left for you · {counts.decided} of {counts.items} done by all"
+    st.progress(counts.mine / mine if mine else 1.0, text=text)
+
+
+def _notes(claim: Claim | None) -> None:
+    """Say what the last press came to, and that an item which was open before a reload is no longer this reviewer's."""
+    note = session.taken_note()
+    opened = st.query_params.get(CLAIM)
+    if opened and _OPENED not in st.session_state and (claim is None or claim.id != opened):
+        note = "The item that you had open is no longer yours: its time ran out, or it was decided."
+    st.session_state[_OPENED] = True
+    if note:
+        st.caption(f":material/info: {plain(note)}")
+
+
+def _nothing(counts: Counts) -> None:
+    st.query_params.pop(CLAIM, None)
+    if counts.left:
+        st.info(f"Others have the {counts.left} items that are left for you. Look again in a while.", icon=":material/group:")
+    elif counts.open:
+        st.success("You have decided everything here. What is open waits for other reviewers.", icon=":material/check:")
+    elif counts.items:
+        st.success("Every item here is decided.", icon=":material/check:")
+    else:
+        st.info("There is nothing in this queue yet.", icon=":material/inbox:")
+    st.button("Look again", icon=":material/refresh:")
+
+
+def _form(claim: Claim, queue: Queue) -> None:
+    """The comment and the buttons, in one form, so that a press takes the comment along; keys hold what was shown."""
+    shown = f"{claim.id}-{claim.nonce}"
+    comment = f"comment-{shown}"
+    with st.form(f"decide-{shown}", enter_to_submit=False):
+        st.text_area("Comment", key=comment, height=80, placeholder="Why? (optional)", max_chars=10_000)
+        with st.container(horizontal=True):
+            for number, choice in enumerate(queue.decisions):
+                st.form_submit_button(
+                    plain(choice.label),
+                    key=f"{choice.value}-{shown}",
+                    shortcut=choice.shortcut,
+                    on_click=_decide,
+                    args=(claim.id, claim.nonce, choice.value, comment),
+                    type="primary" if number == 0 else "secondary",
+                )
+            st.space("stretch")
+            st.form_submit_button("Skip", key=f"skip-{shown}", shortcut="S", on_click=_skip, args=(claim.id,), type="tertiary")
+
+
+def _decide(claim: str, nonce: str, decision: str, comment: str) -> None:
+    """Send a decision on exactly what was shown; whatever the API refuses, the page then shows what is current."""
+    if not pace.counts(st.session_state, claim):
+        session.note("That press came too soon to count: look at the item first.")
+        return
+    _tell(lambda: session.api().submit(claim, nonce, decision, st.session_state.get(comment, "")))
+
+
+def _skip(claim: str) -> None:
+    if pace.counts(st.session_state, claim):
+        _tell(lambda: session.api().skip(claim))
+
+
+def _tell(call: Callable[[], None]) -> None:
+    """Make a call of a button; a refusal becomes a quiet note, for the page then shows what is current."""
+    st.session_state[_BEATS] = 0
+    try:
+        call()
+    except ApiError as error:
+        session.note(sentence(error))
+
+
+def _beat(claim: str) -> None:
+    """Hold the item while the page is open, up to a limit; when it is lost, show what is current."""
+    beats = st.session_state.get(_BEATS, 0)
+    st.session_state[_BEATS] = beats + 1
+    if not 0 < beats <= BEATS:
+        return
+    try:
+        session.api().heartbeat(claim)
+    except ApiError as error:
+        if error.gone:
+            session.note("The item that you had open went to somebody else; this is the next one.")
+            st.rerun()
+
+
+_current = st.fragment(guarded(_item))
+_heartbeat = st.fragment(_beat, run_every=BEAT)
