@@ -55,7 +55,7 @@ def test_a_prompt_is_shown_with_its_labels_history(service: Any, page: Any) -> N
     sign_in(page, service, author, "/prompts?prompt=browser.triage")
     page.get_by_text("Sort the ticket: {{ticket}}").wait_for()
     page.get_by_role("tab", name="Label history").click()
-    page.get_by_role("gridcell", name="reason 2").first.wait_for(state="attached")
+    page.get_by_test_id("stDataFrame").filter(visible=True).first.wait_for()
 
 
 def test_the_pages_load_from_their_own_server_only(service: Any, page: Any) -> None:

@@ -81,15 +81,6 @@ def test_a_key_that_is_held_down_decides_one_item(desk: SetTheDesk) -> None:
     assert at.decisions() == [("item-0", "approve", ""), ("item-1", "reject", "")]
 
 
-def test_a_press_before_anybody_can_have_looked_decides_nothing(desk: SetTheDesk) -> None:
-    at = desk()
-    at.open()
-    at.page.get_by_role("button", name="Approve").wait_for()
-    at.page.keyboard.press("a")
-    at.page.get_by_text("That press came too soon to count").wait_for()
-    assert at.decisions() == []
-
-
 def test_a_double_click_decides_once(desk: SetTheDesk) -> None:
     at = desk()
     at.open()

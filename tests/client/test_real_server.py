@@ -51,7 +51,7 @@ def settle(client: Promptuary) -> None:
 def test_a_registered_version_is_looked_up_rendered_and_followed(
     api: Any, bearer: Callable[..., dict[str, str]], key: Callable[..., str], through: Callable[..., Promptuary]
 ) -> None:
-    author = bearer("maintainer")
+    author = bearer("author")
     made = api.post(f"/v1/prompts/{NAME}/versions", json=BODY, headers=author)
     assert made.status_code == 201, made.text
     client = through(key("reader"), ttl=0)

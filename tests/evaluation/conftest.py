@@ -15,6 +15,7 @@ from promptuary.evaluation.scorers.registry import ScorerParts
 from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.suite import Suite
+from promptuary.evaluation.summary import summarise
 from promptuary.prompt.content import Content
 from promptuary.prompt.template import Prepared, Rendered
 from promptuary.registry.service import Registry
@@ -138,3 +139,16 @@ def result_of(clock: Callable[[], datetime]) -> Callable[..., Result]:
         return Result(case=case, variant=variant, repeat=repeat, at=clock(), **(values | changes))
 
     return make
+
+
+@pytest.fixture
+def told(plan_of: Callable[..., Plan], suite_of: Callable[..., Suite], result_of: Callable[..., Result]) -> Callable[..., Any]:
+    """Summarise scores by variant, one a case, under a gate."""
+
+    def tell(gate: list[dict[str, Any]], *, clusters: dict[str, str | None] | None = None, **scores: list[Any]) -> Any:
+        number = len(next(iter(scores.values())))
+        plan = plan_of(number, baseline="production" if "v1" in scores else None)
+        results = [result_of(f"c{place}", score, variant) for variant, own in scores.items() for place, score in enumerate(own)]
+        return summarise(plan, suite_of(gate=gate), clusters or {}, results, ["exact"])
+
+    return tell

@@ -282,6 +282,15 @@ def test_calls_of_tools_are_the_output_where_there_is_no_text(done: Make) -> Non
     assert called == {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"id": 3}'}}
 
 
+def test_what_no_database_takes_is_replaced(done: Make) -> None:
+    async def odd(_: Any) -> AIMessage:
+        return AIMessage(content="yes\x00 \ud800")
+
+    (result,) = done("yes", say=odd)
+
+    assert result.output == "yes\ufffd ?"
+
+
 def test_closing_the_iterator_stops_what_is_under_way(plan_of: Make, cases_of: Make, clock: Any) -> None:
     stopped: list[int] = []
 

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from promptuary.access.caller import Unit
 from promptuary.base.database import Database
 from promptuary.base.errors import Conflict, Forbidden, InvalidRequest, NotFound, PreconditionFailed
-from promptuary.base.outbox import OutboxRow
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json
 from promptuary.prompt.errors import InvalidPrompt
@@ -357,9 +356,3 @@ def test_rollbacks_and_registrations_at_once_do_not_lock_each_other_out(unit_as:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert looked_up(unit_as, label="latest") == 18
-
-
-def test_a_change_leaves_nothing_waiting_that_nobody_takes(database: Database, unit_as: Units) -> None:
-    register(unit_as, "a", labels=("production",))
-    with database.read() as session:
-        assert session.get(OutboxRow, 1) is None

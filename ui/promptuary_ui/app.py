@@ -8,7 +8,7 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.answers import Who
-from promptuary_ui.pages import prompts, review, runs, sign_in
+from promptuary_ui.page import prompts, review, runs, sign_in
 from promptuary_ui.parts.guard import guarded
 from promptuary_ui.parts.text import plain
 

@@ -19,6 +19,7 @@ from promptuary.access.role import Scope
 from promptuary.access.service import authenticate, local_caller
 from promptuary.access.store import Answer
 from promptuary.base.errors import InvalidRequest, NotAuthenticated
+from promptuary.base.logs import without_keys
 from promptuary.prompt.name import Name
 
 LOCAL = "promptuary.local"
@@ -129,7 +130,7 @@ class Route(APIRoute):
                 return Response(replayed.answer.body, replayed.answer.status, media_type="application/json")
             keep = getattr(request.state, "keep_answer", None)
             if keep is not None and response.status_code < 300:
-                await run_in_threadpool(keep, response.status_code, bytes(response.body).decode())
+                await run_in_threadpool(keep, response.status_code, without_keys(bytes(response.body).decode()))
             return response
 
         return handler

@@ -5,8 +5,10 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidPrompt           … a prompt's content
 │   ├── InvalidVariables        … the values for a render
 │   ├── InvalidFile             … a file: line and field
+│   ├── InvalidSettings         … a PROMPTUARY_… variable
 │   ├── InvalidRequest          … a request's fields
 │   └── MalformedBody           … a body that is no JSON at all
+├── UnknownSchema               the database is of another release
 ├── RenderTooLarge              the rendered text passes the limit
 ├── NotAuthenticated            no key, or none that is valid
 ├── Forbidden                   the key may not do this

@@ -9,7 +9,13 @@ from typing import Any
 import structlog
 
 _KEY = re.compile(r"\bpmt_[A-Za-z0-9]+_[A-Za-z0-9]+")
+_BLANK = "pmt_[redacted]"
 _SECRET_NAMES = ("authorization", "key", "password", "secret", "token", "api_key")
+
+
+def without_keys(text: str) -> str:
+    """Blank every API key in a text."""
+    return _KEY.sub(_BLANK, text)
 
 
 def redacted(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -18,13 +24,13 @@ def redacted(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> Mut
         if name.lower() in _SECRET_NAMES:
             entry[name] = "[redacted]"
         elif isinstance(value, str) and "pmt_" in value:
-            entry[name] = _KEY.sub("pmt_[redacted]", value)
+            entry[name] = without_keys(value)
     return entry
 
 
 def blanked(_logger: Any, _method: str, line: Any) -> str:
     """Blank every API key in a finished line, however deep in a value it stood."""
-    return _KEY.sub("pmt_[redacted]", str(line))
+    return without_keys(str(line))
 
 
 def configure(level: str) -> None:

@@ -83,7 +83,7 @@ def _review(api: Api, run: Any) -> None:
     line("4. Review: the candidate's failed cases, for people to judge")
     candidate = next(variant["name"] for variant in run["variants"] if variant["role"] == "candidate")
     added = review.fill(api, QUEUE, run["id"], only="failed", variant=candidate, instructions=review.INSTRUCTIONS, slots=1)
-    line(f"   queue {QUEUE}: {added['added']} items added, {added['items']} in the queue")
+    line(f"   {review.told(QUEUE, added)}")
 
 
 def _key(api: Api) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Run suites and see what they say.", no_args_is_help=True)
 POLL_SECONDS = 0.5
+TRACKING_SECONDS = 15.0
 EXIT_CODES = {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": INFRASTRUCTURE}
 _WORST_FIRST = (INFRASTRUCTURE, 1, 2, 0)
 OnProgress = Callable[[int, int], None]
@@ -125,12 +126,15 @@ def _reference(baseline: str) -> int | str:
 
 
 def _follow(api: Api, run_id: str, on_progress: OnProgress) -> None:
-    """Wait until a worker has done a run."""
+    """Wait until a worker has done a run, and a little longer for MLflow to have it."""
+    patience = TRACKING_SECONDS
     while True:
         current = api.get(f"/runs/{run_id}")
         on_progress(current["done"], current["total"])
-        if current["state"] not in ("queued", "running"):
+        over = current["state"] not in ("queued", "running")
+        if over and (current["tracking_id"] or current["state"] != "finished" or patience <= 0):
             return
+        patience -= POLL_SECONDS if over else 0
         time.sleep(POLL_SECONDS)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -103,11 +103,11 @@ def _stop(started: Sequence[Running]) -> None:
             one.process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
     for one in started:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             one.process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            one.process.kill()
-            one.process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(one.process.pid, signal.SIGKILL)  # what it started itself and left behind is of its session, too
+        one.process.wait()
 
 
 def wait(started: Sequence[Running]) -> None:

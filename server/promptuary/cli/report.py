@@ -21,13 +21,27 @@ def text(run: Run) -> list[str]:
         return [*lines, f"{run['state']}: {run['error'] or 'no summary'}"]
     width = max(len(variant["name"]) for variant in run["summary"]["variants"])
     for variant in run["summary"]["variants"]:
-        shown = [f"{name} {_interval(held['interval'])}" for name, held in variant["metrics"].items() if held["interval"]]
+        shown = [f"{name} {_interval(interval)}" for name, interval in _figures(run["summary"], variant)]
         lines.append(f"  {variant['name']:<{width}}  {', '.join(shown)}" + _unanswered(variant))
-    for one in run["summary"]["comparisons"]:
-        if one["interval"]:
-            lines.append(f"  {one['candidate']} − {one['baseline']}  {one['metric']} {_interval(one['interval'], signed=True)}")
+    for one in _compared(run["summary"]):
+        lines.append(f"  {one['candidate']} − {one['baseline']}  {one['metric']} {_interval(one['interval'], signed=True)}")
     lines += [f"  gate: {gate['sentence']} → {gate['verdict']}" for gate in run["summary"]["gates"]]
     return [*lines, f"  verdict: {run['verdict']} ({VERDICTS[run['verdict']]})"]
+
+
+def _metrics(summary: Mapping[str, Any]) -> list[str]:
+    """Name the metrics to show: the scorers', and whether all of them passed where there are several."""
+    scorers = [name for name in summary["metrics"] if name not in ("pass", "score")]
+    return scorers if len(scorers) == 1 else [*scorers, "pass"]
+
+
+def _figures(summary: Mapping[str, Any], variant: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    held = [(name, variant["metrics"][name]["interval"]) for name in _metrics(summary)]
+    return [(name, interval) for name, interval in held if interval]
+
+
+def _compared(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in summary["comparisons"] if one["interval"] and one["metric"] in _metrics(summary)]
 
 
 def _unanswered(variant: Mapping[str, Any]) -> str:
@@ -47,10 +61,8 @@ def markdown(run: Run, results: Sequence[Result]) -> str:
     lines = [f"## {run['suite']}: {run['verdict']}", "", f"{VERDICTS[run['verdict']].capitalize()}. Run `{run['id']}`.", ""]
     lines += ["| variant | metric | mean | 95 % interval | cases |", "|---|---|---|---|---|"]
     for variant in summary["variants"]:
-        for name, held in variant["metrics"].items():
-            if held["interval"]:
-                lines.append(_row(variant["name"], name, held["interval"]))
-    compared = [one for one in summary["comparisons"] if one["interval"]]
+        lines += [_row(variant["name"], name, interval) for name, interval in _figures(summary, variant)]
+    compared = _compared(summary)
     if compared:
         lines += ["", "| paired difference | metric | mean | 95 % interval | cases |", "|---|---|---|---|---|"]
         lines += [_row(f"{one['candidate']} − {one['baseline']}", one["metric"], one["interval"]) for one in compared]

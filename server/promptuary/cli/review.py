@@ -32,7 +32,12 @@ def open_queue(
     if json:
         as_json(added)
     else:
-        line(f"{queue}: {added['added']} items added, {added['items']} in the queue")
+        line(told(queue, added))
+
+
+def told(queue: str, added: Any) -> str:
+    """Say how many items came in, and how many were there already."""
+    return f"{queue}: {added['added']} items added, {added['present']} in the queue already"
 
 
 def fill(api: Api, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:

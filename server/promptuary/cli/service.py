@@ -178,7 +178,7 @@ def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
                     *("--backend-store-uri", chosen.tracking_uri),
                     *("--artifacts-destination", str(chosen.data_dir / "mlartifacts")),
                 ],
-                {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
+                {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
                 f"http://{chosen.host}:{chosen.mlflow_port}/health",
             )
         )

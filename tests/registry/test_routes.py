@@ -1,0 +1,165 @@
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_digest
+
+TRIAGE: dict[str, Any] = {
+    "type": "chat",
+    "format": "mustache",
+    "template": [{"role": "system", "content": "Sort: {{intents}}"}, {"role": "user", "content": "{{ticket}}"}],
+    "variables": {"ticket": {"type": "string", "maxLength": 4000}},
+    "model": {"name": "local:smollm2", "temperature": 0, "max_tokens": 16},
+}
+VERSIONS = "/v1/prompts/support.triage/versions"
+PRODUCTION = "/v1/prompts/support.triage/labels/production"
+
+
+def with_text(words: str) -> dict[str, Any]:
+    return {"type": "text", "template": words}
+
+
+def test_a_version_is_registered_with_201_and_the_same_again_with_200(local: Any, database: Any) -> None:
+    body = TRIAGE | {"message": "first", "tags": ["a"], "labels": ["staging"]}
+    made = local.post(VERSIONS, json=body)
+    assert made.status_code == 201
+    again = local.post(VERSIONS, json=body)
+    assert again.status_code == 200
+    assert again.json() == made.json()
+    assert made.json() == {
+        "name": "support.triage",
+        "version": 1,
+        "digest": content_digest(Content.model_validate(TRIAGE)),
+        "type": "chat",
+        "template": TRIAGE["template"],
+        "format": "mustache",
+        "variables": made.json()["variables"],
+        "model": made.json()["model"],
+        "response_format": None,
+        "tools": None,
+        "partials": {},
+        "context": None,
+        "labels": ["staging"],
+        "message": "first",
+        "tags": ["a"],
+        "author": "local",
+        "created_at": "2026-03-02T12:00:00Z",
+    }
+    assert made.json()["variables"]["ticket"]["maxLength"] == 4000
+    assert local.get(f"{VERSIONS}/1").json() == made.json()
+
+
+def test_a_lookup_says_what_it_found_and_an_unchanged_one_is_304(local: Any, database: Any) -> None:
+    local.post(VERSIONS, json=TRIAGE | {"labels": ["production"]})
+    found = local.get("/v1/prompts/support.triage")
+    assert found.status_code == 200
+    assert (found.json()["version"], found.json()["label"], found.json()["variant"]) == (1, "production", None)
+    assert found.headers["cache-control"] == "no-cache"
+    tag = found.headers["etag"]
+    for given in (tag, f"W/{tag}", f'"other", {tag}'):
+        same = local.get("/v1/prompts/support.triage", headers={"If-None-Match": given})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    local.post(
+        VERSIONS,
+        json=TRIAGE | {"format": "f-string", "template": [{"role": "user", "content": "{ticket}"}], "labels": ["production"]},
+    )
+    changed = local.get("/v1/prompts/support.triage", headers={"If-None-Match": tag})
+    assert (changed.status_code, changed.json()["version"]) == (200, 2)
+    assert changed.headers["etag"] != tag
+
+
+def test_a_label_moves_with_if_match_only_if_it_has_not_moved_since(local: Any, database: Any) -> None:
+    for words in ("a", "b"):
+        local.post(VERSIONS, json=with_text(words))
+    moved = local.put(PRODUCTION, json={"version": 1, "reason": "first"})
+    assert moved.status_code == 200
+    assert moved.json()["version"] == 1
+    tag = moved.headers["etag"]
+    assert tag == f'"{moved.json()["revision"]}"'
+    assert local.put(PRODUCTION, json={"version": 2}, headers={"If-Match": tag}).status_code == 200
+    for outdated in (tag, "*", "nonsense", '"1", "2"', '"9999999999999999999"'):
+        answer = local.put(PRODUCTION, json={"version": 1}, headers={"If-Match": outdated})
+        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), outdated
+    assert local.get("/v1/prompts/support.triage").json()["version"] == 2
+
+
+def test_a_label_is_rolled_back_and_its_history_read_in_pages(local: Any, database: Any) -> None:
+    for words in ("a", "b"):
+        local.post(VERSIONS, json=with_text(words) | {"labels": ["production"]})
+    back = local.post(f"{PRODUCTION}/rollback", json={})
+    assert (back.status_code, back.json()["version"]) == (200, 1)
+    first = local.get(f"{PRODUCTION}/history?limit=2").json()
+    assert [(move["previous"], move["version"], move["reason"]) for move in first["items"]] == [
+        (2, 1, "rolled back"),
+        (1, 2, "registered with this label"),
+    ]
+    rest = local.get(f"{PRODUCTION}/history", params={"cursor": first["next_cursor"]}).json()
+    assert [move["version"] for move in rest["items"]] == [1]
+    assert rest["next_cursor"] is None
+
+
+def test_a_list_shows_no_more_than_the_page_limit(api: Any, local: Any, settings: Any) -> None:
+    for number in range(3):
+        local.post(f"/v1/prompts/p{number}/versions", json=with_text("x"))
+    object.__setattr__(settings, "page_limit", 2)
+    assert len(local.get("/v1/prompts?limit=10000").json()["items"]) == 2
+
+
+# --- idempotency --------------------------------------------------------------------------------------------------------
+
+
+def test_one_idempotency_key_has_one_effect_and_one_answer(local: Any, database: Any) -> None:
+    headers = {"Idempotency-Key": "deploy 42"}
+    local.post(VERSIONS, json=with_text("a"), headers=headers)
+    local.post(VERSIONS, json=with_text("b"))
+    again = local.post(VERSIONS, json=with_text("a"), headers=headers)
+    assert (again.status_code, again.json()["version"]) == (201, 1)
+    assert [item["version"] for item in local.get(VERSIONS).json()["items"]] == [2, 1]
+
+
+@pytest.mark.parametrize(("path", "words"), [(VERSIONS, "other"), ("/v1/prompts/another/versions", "a")])
+def test_the_same_idempotency_key_for_another_request_is_refused(local: Any, path: str, words: str) -> None:
+    headers = {"Idempotency-Key": "k"}
+    local.post(VERSIONS, json=with_text("a"), headers=headers)
+    answer = local.post(path, json=with_text(words), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "take a new one" in answer.json()["detail"]
+    assert local.get("/v1/prompts").json()["items"][0]["newest"] == 1
+
+
+def test_a_write_that_failed_may_be_tried_again_under_its_key(local: Any) -> None:
+    headers = {"Idempotency-Key": "k"}
+    assert local.put(PRODUCTION, json={"version": 1}, headers=headers).status_code == 404
+    local.post(VERSIONS, json=with_text("a"))
+    assert local.put(PRODUCTION, json={"version": 1}, headers=headers).status_code == 200
+
+
+def test_an_idempotency_key_belongs_to_its_project(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
+    for project in ("default", "shop"):
+        headers = bearer("author", project) | {"Idempotency-Key": "k"}
+        answer = api.post(VERSIONS, json=with_text(project), headers=headers)
+        assert (answer.status_code, answer.json()["template"]) == (201, project)
+
+
+@pytest.mark.parametrize("given", ["", "x" * 201])
+def test_an_idempotency_key_has_a_length(local: Any, given: str) -> None:
+    assert local.post(VERSIONS, json=with_text("a"), headers={"Idempotency-Key": given}).status_code == 422
+
+
+def test_two_requests_at_once_under_one_key_get_one_answer(local: Any, database: Any) -> None:
+    start = threading.Barrier(4)
+
+    def post(_number: int) -> tuple[int, str]:
+        start.wait()
+        answer = local.post(VERSIONS, json=with_text("a"), headers={"Idempotency-Key": "k"})
+        return answer.status_code, answer.text
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = set(pool.map(post, range(4)))
+    assert len(answers) == 1
+    assert answers.pop()[0] == 201
+    assert len(local.get("/v1/audit").json()["items"]) == 1

@@ -1,0 +1,96 @@
+"""The REST client: where the key goes, how lists are read whole, and how every failure becomes one sentence."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from promptuary_ui.client import Api, ApiError, connect
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def api(handler: Handler, key: str = "pmt_mine") -> Api:
+    return Api(httpx.Client(base_url="http://api.test", transport=httpx.MockTransport(handler)), key)
+
+
+def refusing(status: int, **problem: object) -> Handler:
+    return lambda _request: httpx.Response(status, json=problem)
+
+
+def test_the_key_goes_in_the_header_of_each_call_and_is_not_in_the_representation() -> None:
+    seen = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["Authorization"])
+        return httpx.Response(200, json={"project": "p", "actor": "key:ann", "role": "reviewer", "scopes": []})
+
+    mine = api(handler)
+    assert mine.whoami().name == "ann"
+    assert seen == ["Bearer pmt_mine"]
+    assert "pmt_mine" not in repr(mine)
+    assert "authorization" not in mine.http.headers
+
+
+def test_a_list_is_read_to_its_last_page() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        second = request.url.params.get("cursor") == "next"
+        name = "b" if second else "a"
+        prompt = {"name": name, "newest": 1, "labels": {}}
+        return httpx.Response(200, json={"items": [prompt], "next_cursor": None if second else "next"})
+
+    assert [prompt.name for prompt in api(handler).prompts()] == ["a", "b"]
+
+
+def test_a_name_cannot_leave_its_place_in_the_path() -> None:
+    seen = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.raw_path)
+        return httpx.Response(204)
+
+    api(handler).claim("../runs?x=1#")
+    assert seen == [b"/v1/queues/..%2Fruns%3Fx%3D1%23/claims"]
+
+
+def test_nothing_to_claim_is_none() -> None:
+    assert api(lambda _request: httpx.Response(204)).claim("q") is None
+
+
+def test_a_problem_becomes_the_servers_sentence_with_its_faults() -> None:
+    with pytest.raises(ApiError) as caught:
+        api(refusing(422, detail="not valid", errors=[{"path": "slots", "message": "is too small"}])).whoami()
+    assert (caught.value.status, caught.value.sentence) == (422, "not valid; slots is too small")
+
+
+def test_an_answer_that_is_no_problem_is_told_by_its_status() -> None:
+    for body in (b"<html>", b"[]", b'{"detail": "x", "errors": 1}'):
+        with pytest.raises(ApiError, match="status 502"):
+            api(lambda _request, body=body: httpx.Response(502, content=body)).whoami()
+
+
+def test_a_server_that_is_away_is_told_with_its_address() -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with pytest.raises(ApiError, match=r"api\.test does not answer") as caught:
+        api(handler).whoami()
+    assert caught.value.status == 0
+
+
+def test_an_answer_of_another_release_is_told() -> None:
+    with pytest.raises(ApiError, match="not of this release"):
+        api(lambda _request: httpx.Response(200, json={"unknown": 1})).whoami()
+
+
+@pytest.mark.parametrize(("status", "gone", "unauthenticated"), [(401, False, True), (404, True, False), (409, True, False)])
+def test_an_error_says_what_it_means_for_the_page(status: int, gone: bool, unauthenticated: bool) -> None:
+    error = ApiError(status, "no")
+    assert (error.gone, error.unauthenticated) == (gone, unauthenticated)
+
+
+def test_a_redirect_is_not_followed_for_the_key_would_go_with_it() -> None:
+    with connect("http://api.test") as client:
+        assert client.follow_redirects is False
+    with pytest.raises(ApiError, match="status 302"):
+        api(lambda _request: httpx.Response(302, headers={"Location": "http://other.test"})).whoami()

@@ -1,0 +1,46 @@
+"""How the pages are started: on one address, without telemetry, traces or anything from elsewhere."""
+
+import subprocess
+import sys
+
+import pytest
+
+from promptuary_ui.launch import command, options
+from promptuary_ui.policy import CONTENT_SECURITY_POLICY
+from promptuary_ui.settings import DEFAULT_URL, api_url
+
+
+def test_the_pages_listen_where_they_are_told_and_tell_nobody() -> None:
+    given = options("127.0.0.1", 8401)
+    assert given["server.address"] == "127.0.0.1"
+    assert given["server.port"] == 8401
+    assert given["browser.gatherUsageStats"] is False
+    assert given["client.showErrorDetails"] == "none"
+    assert given["server.headless"] is True
+
+
+def test_every_option_is_one_that_streamlit_knows() -> None:
+    from streamlit import config
+
+    known = config.get_config_options()
+    assert [name for name in options("127.0.0.1", 8401) if name not in known] == []
+
+
+def test_the_command_starts_this_module_with_the_apis_address_in_its_environment() -> None:
+    words, environment = command("127.0.0.1", 8401, "http://api.test")
+    assert words == [sys.executable, "-m", "promptuary_ui.launch", "--host", "127.0.0.1", "--port", "8401"]
+    assert environment == {"PROMPTUARY_URL": "http://api.test"}
+    told = subprocess.run([*words[:3], "--help"], capture_output=True, text=True, check=True).stdout
+    assert "--port" in told
+
+
+def test_the_apis_address_is_the_local_one_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert api_url() == DEFAULT_URL
+    monkeypatch.setenv("PROMPTUARY_URL", "https://prompts.test/")
+    assert api_url() == "https://prompts.test"
+
+
+def test_the_policy_lets_a_page_load_from_its_own_server_only() -> None:
+    assert CONTENT_SECURITY_POLICY.startswith("default-src 'self'; ")
+    assert "http:" not in CONTENT_SECURITY_POLICY
+    assert "*" not in CONTENT_SECURITY_POLICY

@@ -1,0 +1,25 @@
+"""Text of others stays text."""
+
+import pytest
+
+from promptuary_ui.parts.text import as_text, plain
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("plain words", "plain words"),
+        ("![x](http://a)", r"\!\[x\]\(http\:\/\/a\)"),
+        ("<b>*x*</b>", r"\<b\>\*x\*\<\/b\>"),
+        (":red[x] $y$ `z`", r"\:red\[x\] \$y\$ \`z\`"),
+        ("two\n\n# lines", r"two \# lines"),
+        ("back\\slash", r"back\\slash"),
+    ],
+)
+def test_markdown_is_escaped_where_markdown_is_taken(text: str, escaped: str) -> None:
+    assert plain(text) == escaped
+
+
+def test_a_text_is_shown_as_it_is_and_other_values_as_json() -> None:
+    assert as_text("a *b*") == "a *b*"
+    assert as_text({"é": [1, None]}) == '{\n  "é": [\n    1,\n    null\n  ]\n}'

@@ -1,0 +1,150 @@
+"""The worker's rounds, its end, and the real one put together."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from promptuary.base import outbox
+from promptuary.base.errors import Unavailable
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.store import RunState
+from promptuary.evaluation.suite import Suite
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
+from promptuary.worker import loop
+from promptuary.worker.assembly import build
+from promptuary.worker.loop import Handler, Worker
+
+UnitAs = Callable[..., AbstractContextManager[Any]]
+
+
+@dataclass
+class Runs:
+    """An execution of so many runs; each may be told what to do."""
+
+    due: int
+    do: Callable[[Any], None] = lambda stop: None
+    leased: list[str] = field(default_factory=list)
+    done: int = 0
+
+    def lease(self, worker: str) -> Any:
+        self.leased.append(worker)
+        if not self.due:
+            return None
+        self.due -= 1
+        return "run"
+
+    def execute(self, run: Any, on_progress: Any = None, stop: Any = None) -> Any:
+        self.do(stop)
+        self.done += 1
+
+
+@pytest.fixture
+def worker(sqlite: Any, clock: Any, settings: Any) -> Callable[..., Worker]:
+    """Make a worker of an execution and relays."""
+
+    def make(runs: Any, relays: Sequence[tuple[str, Handler]] = ()) -> Worker:
+        return Worker(sqlite, clock, settings, runs, relays)
+
+    return make
+
+
+def put(database: Any, clock: Any, topic: str, number: int) -> None:
+    with database.write() as session:
+        outbox.put(session, topic, {"number": number}, clock())
+
+
+def test_a_round_delivers_every_topic_and_does_one_run(worker: Any, sqlite: Any, clock: Any) -> None:
+    got: list[Mapping[str, Any]] = []
+    runs = Runs(due=1)
+    one = worker(runs, [("chroma", got.append), ("mlflow", got.append)])
+    put(sqlite, clock, "mlflow", 1)
+    put(sqlite, clock, "chroma", 2)
+
+    assert one.step() is True
+    assert got == [{"number": 2}, {"number": 1}]
+    assert (runs.done, runs.leased) == (1, [one.name])
+    assert one.step() is False
+
+
+def test_a_topic_that_cannot_be_delivered_holds_up_nothing_else(worker: Any, sqlite: Any, clock: Any) -> None:
+    def away(_: Any) -> None:
+        raise ConnectionError("MLflow is away")
+
+    got: list[Mapping[str, Any]] = []
+    runs = Runs(due=1)
+    one = worker(runs, [("mlflow", away), ("chroma", got.append)])
+    put(sqlite, clock, "mlflow", 1)
+    put(sqlite, clock, "chroma", 2)
+
+    assert one.step() is True
+    assert (got, runs.done) == ([{"number": 2}], 1)
+    with sqlite.read() as session:
+        assert outbox.waiting(session, "mlflow") == 1
+
+
+def test_every_worker_has_a_name_of_its_own(worker: Any) -> None:
+    assert worker(Runs(0)).name != worker(Runs(0)).name
+
+
+def test_a_worker_works_until_it_is_told_to_stop(worker: Any, sqlite: Any, clock: Any) -> None:
+    stop, delivered = threading.Event(), threading.Event()
+
+    def last(given: threading.Event) -> None:
+        assert given is stop
+        if runs.done == 2:
+            assert delivered.wait(10)
+            stop.set()
+
+    runs = Runs(due=10, do=last)
+    put(sqlite, clock, "chroma", 1)
+
+    worker(runs, [("chroma", lambda _: delivered.set())]).run(stop)
+
+    assert runs.done == 3
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("relay-")]
+
+
+@pytest.mark.parametrize("error", [Unavailable("the database does not answer"), ZeroDivisionError("by zero")])
+def test_a_fault_is_waited_out(worker: Any, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "FAULT_SECONDS", 0.0)
+    stop = threading.Event()
+
+    def do(_: Any) -> None:
+        if runs.due == 1:
+            raise error
+        stop.set()
+
+    runs = Runs(due=2, do=do)
+
+    worker(runs).run(stop)
+
+    assert (runs.due, runs.done) == (0, 1)
+
+
+def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, settings: Any) -> None:
+    with unit_as("author") as unit:
+        Registry(unit).register("word", Content(type="text", template="{{text}}"))
+        Evaluations(unit).put_dataset_version("words", [Case("c1", {"text": "yes"}, "yes")])
+        scorers = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
+        Evaluations(unit).put_suite(
+            Suite.model_validate(
+                {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": scorers}
+            )
+        )
+        submitted = Evaluations(unit).submit("words")
+
+    with build(settings, database=sqlite, clock=clock) as built:
+        assert [topic for topic, _ in built.relays] == ["chroma", "mlflow"]
+        assert built.work() is True
+        assert built.work() is False
+
+    with unit_as("author") as unit:
+        run = Evaluations(unit).run(submitted.id)
+        assert (run.state, run.verdict, run.worker) == (RunState.FINISHED, "pass", built.name)
+        assert outbox.waiting(unit.session, "mlflow") == 1
