@@ -19,7 +19,7 @@ from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
 ROUNDS = 3
-ACKNOWLEDGED_BEFORE_THE_KILL = 60
+ACKNOWLEDGED_BEFORE_THE_KILL = 40
 WRITERS = """
 import os, sys, threading
 from promptuary.access.caller import Unit

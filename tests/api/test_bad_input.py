@@ -301,7 +301,6 @@ def test_json_with_a_charset_is_plain_json(local: Any) -> None:
         (GOOD | {"message": 3}, ["message"]),
         ({"type": "chat", "template": [{"role": "user", "content": "x", "name": "y"}]}, ["template.0.name"]),
     ],
-    ids=str,
 )  # fmt: skip
 def test_a_version_that_is_wrong_is_422_and_every_fault_has_its_path(local: Any, body: Any, paths: list[str]) -> None:
     answer = local.post(VERSIONS, content=json.dumps(body).encode(), headers=JSON)

@@ -80,7 +80,7 @@ def test_what_is_not_taken_is_named_with_file_line_and_field(text: str, path: st
     assert raised.value.message.startswith("prompts/a.yaml is not")
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "[" * 100 + "]" * 100, "{a: " * 100 + "}" * 100, "- " * 5000 + "x"])
+@pytest.mark.parametrize("text", ["[" * 20_000, "[" * 100 + "]" * 100, "{a: " * 100 + "}" * 100, "- " * 5000 + "x"])
 def test_deep_nesting_is_refused(text: str) -> None:
     with pytest.raises(InvalidFile, match="nested more than 64 deep"):
         read(text, "f.yaml")

@@ -55,7 +55,9 @@ def test_a_value_that_does_not_fit_is_refused_in_words(said: dict[str, Any], val
     assert faults({"x": said}, {"x": value}) == [("x", words)]
 
 
-@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes", float("nan"), MappingProxyType({})], ids=repr)
+@pytest.mark.parametrize(
+    "value", [object(), {1, 2}, b"bytes", float("nan"), MappingProxyType({})], ids=lambda value: type(value).__name__
+)
 def test_a_value_that_no_json_can_say_is_refused(value: Any) -> None:
     assert faults({"x": {}}, {"x": value}) == [("x", "must be a JSON value")]
     assert faults({"x": {}}, {"x": [{"deep": value}]}) == [("x", "must be a JSON value")]

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import Session
-
 from promptuary.access import store
 from promptuary.access.caller import Unit
 from promptuary.access.store import Entry
 from promptuary.base.clock import in_utc
+from promptuary.base.database import Session
 from promptuary.prompt.digest import digest
 
 ORIGIN = "sha256:" + "0" * 64

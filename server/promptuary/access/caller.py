@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import Session
-
 from promptuary.access.role import SCOPES, Role, Scope
 from promptuary.base.clock import Clock
+from promptuary.base.database import Session
 from promptuary.base.errors import Forbidden
 from promptuary.base.settings import Settings
 

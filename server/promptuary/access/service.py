@@ -3,13 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
-
 from promptuary.access import audit, store
 from promptuary.access.caller import Caller, Unit
 from promptuary.access.key import KeyText, new_key, parse_key
 from promptuary.access.role import Role
 from promptuary.access.store import Key, Project
+from promptuary.base.database import Session
 from promptuary.base.errors import AlreadyExists, Forbidden, NotAuthenticated, NotFound
 from promptuary.base.paging import Page, decode, page
 

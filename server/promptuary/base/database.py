@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.types import TypeDecorator
-from sqlmodel import Session
+from sqlmodel import Session as Session  # services name the type from here
 
 from promptuary.base.errors import Busy, Conflict, Fault, StorageFull, Unavailable
 from promptuary.base.settings import InvalidSettings

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from promptuary.cli.connection import connect
+from promptuary.cli.connection import connect, part
 from promptuary.cli.output import AsJson, Project, as_json, line, table
 
 key_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
@@ -44,7 +44,7 @@ def list_keys(project: Project = None, json: AsJson = False) -> None:
 def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")], project: Project = None) -> None:
     """End a key now."""
     with connect(project) as api:
-        api.delete(f"/keys/{key}")
+        api.delete(f"/keys/{part(key)}")
     line(f"key {key} is revoked")
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 
@@ -40,6 +41,28 @@ class Unreachable(PromptuaryError):
     """The service does not answer, or is not able to."""
 
     code = "unreachable"
+
+
+class _Answer(dict[str, Any]):
+    """A JSON object of an answer: a member that a server of another kind or release does not send is told as that."""
+
+    def __missing__(self, name: str) -> Any:
+        raise Unreachable(f"the server's answer has no `{name}`; is it Promptuary, and of this release?")
+
+
+def part(text: str) -> str:
+    """Give a name or an id as one part of a path.
+
+    Raises:
+        Invalid: when it can be none.
+    """
+    try:
+        quoted = quote(text, safe="")
+    except UnicodeEncodeError:
+        raise Invalid("a name or an id is no Unicode text", [Fault(ascii(text), "has bytes that are not UTF-8")]) from None
+    if not quoted:
+        raise Invalid("a name or an id is empty; give it")
+    return quoted.replace(".", "%2E") if text in (".", "..") else quoted
 
 
 class Api:
@@ -87,7 +110,11 @@ class Api:
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
         try:
-            response = self._client.request(method, f"/v1{path}", **more)
+            request = self._client.build_request(method, f"/v1{path}", **more)
+        except (ValueError, httpx.InvalidURL) as error:  # NaN, half of a surrogate pair, an address without an end
+            raise Invalid("the request cannot be sent", [Fault("", str(error))]) from None
+        try:
+            response = self._client.send(request)
         except httpx.HTTPError as error:
             raise Unreachable(
                 f"{self._client.base_url} does not answer ({type(error).__name__}); start it, or unset PROMPTUARY_URL"
@@ -95,18 +122,20 @@ class Api:
         if response.status_code == 204:
             return None
         try:
-            body = response.json()
-        except json.JSONDecodeError:
+            body = json.loads(response.content, object_hook=_Answer)
+        except ValueError:
             raise Unreachable(
                 f"{self._client.base_url} answered {response.status_code} and no JSON; is it Promptuary?"
             ) from None
-        if response.is_success:
-            return body
-        raise _error(response.status_code, body)
+        if not response.is_success:
+            raise _error(response.status_code, body)
+        if not isinstance(body, dict):
+            raise Unreachable(f"{self._client.base_url} answered in a form that is not Promptuary's; is it Promptuary?")
+        return body
 
 
 def _error(status: int, problem: Any) -> PromptuaryError:
-    if not isinstance(problem, dict) or "detail" not in problem:
+    if not isinstance(problem, dict) or not isinstance(problem.get("detail"), str):
         return Unreachable(f"the server answered {status} in a form that is not Promptuary's")
     if status >= 500:
         return Unreachable(problem["detail"])
@@ -143,12 +172,11 @@ def connect(project: str | None = None) -> Iterator[Api]:
 
     Raises:
         NotInstalled: when there is no `PROMPTUARY_URL`, and the server's parts are not installed.
+        Invalid: naming the variable that cannot be used.
     """
     url = os.environ.get("PROMPTUARY_URL")
     if url:
-        key = os.environ.get("PROMPTUARY_API_KEY", "")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT) as client:
+        with _client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
             yield Api(client)
         return
     with (
@@ -156,6 +184,18 @@ def connect(project: str | None = None) -> Iterator[Api]:
         httpx.Client(base_url=LOCAL_URL, transport=_InProcess(_trusted(app, project)), timeout=None) as client,
     ):
         yield Api(client, app.parts)
+
+
+def _client(url: str, key: str) -> httpx.Client:
+    if not (key.isascii() and key.isprintable()):
+        raise Invalid("the server cannot be asked", [Fault("PROMPTUARY_API_KEY", "is no API key, which is plain ASCII")])
+    if not url.startswith(("http://", "https://")):
+        raise Invalid("the server cannot be asked", [Fault("PROMPTUARY_URL", "must begin with http:// or https://")])
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
+    except httpx.InvalidURL as error:
+        raise Invalid("the server cannot be asked", [Fault("PROMPTUARY_URL", f"is no URL: {error}")]) from None
 
 
 @contextmanager

@@ -4,11 +4,10 @@ import json as json_text
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from promptuary.cli.connection import Api, connect
+from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.output import AsJson, Project, as_json, line, table
 from promptuary.prompt.document import InvalidFile
 from promptuary.prompt.errors import Fault
@@ -42,7 +41,7 @@ def add(
 
 def take_in(api: Api, collection: str, documents: list[dict[str, Any]], chunk_size: int | None = None) -> dict[str, int]:
     """Send documents in batches that fit the body limit; gives what came of them in all."""
-    where = f"/collections/{quote(collection, safe='')}"
+    where = f"/collections/{part(collection)}"
     api.put(where, {"chunk_size": chunk_size})
     total = {"added": 0, "unchanged": 0, "chunks": 0}
     for batch in _batches(documents):
@@ -95,7 +94,7 @@ def _file(path: Path, key: str) -> Iterator[dict[str, Any]]:
         return
     if path.suffix != ".jsonl":
         raise InvalidFile(f"{path} is neither .md, .txt nor .jsonl")
-    for number, text in enumerate(read_text(path, 64 * 1024 * 1024).splitlines(), 1):
+    for number, text in enumerate(read_text(path, 64 * 1024 * 1024).split("\n"), 1):
         if text.strip():
             yield _document(text, path, number)
 
@@ -103,12 +102,16 @@ def _file(path: Path, key: str) -> Iterator[dict[str, Any]]:
 def _document(text: str, path: Path, number: int) -> dict[str, Any]:
     try:
         value = json_text.loads(text)
-    except ValueError as error:
+        json_text.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise InvalidFile(f"{path} cannot be read", [Fault("", f"not JSON: {error}", number)]) from None
     if not isinstance(value, dict):
         raise InvalidFile(f"{path} cannot be read", [Fault("", "must be an object with `id` and `text`", number)])
     faults = [
         Fault(field, "is required, as a string", number) for field in ("id", "text") if not isinstance(value.get(field), str)
+    ]
+    faults += [
+        Fault("text", "is blank", number) for given in (value.get("text"),) if isinstance(given, str) and not given.strip()
     ]
     faults += [Fault(field, "is not a known field", number) for field in value.keys() - {"id", "text", "title", "metadata"}]
     if faults:
@@ -126,7 +129,7 @@ def query(
 ) -> None:
     """Find the passages that are nearest to a text."""
     with connect(project) as api:
-        found = api.post(f"/collections/{quote(collection, safe='')}/query", {"query": text, "k": k})
+        found = api.post(f"/collections/{part(collection)}/query", {"query": text, "k": k})
     if json:
         as_json(found)
         return
@@ -138,7 +141,7 @@ def query(
 def list_collections(project: Project = None, json: AsJson = False) -> None:
     """List the collections and how much they hold."""
     with connect(project) as api:
-        held = [api.get(f"/collections/{one['name']}") for one in api.items("/collections")]
+        held = [api.get(f"/collections/{part(one['name'])}") for one in api.items("/collections")]
     if json:
         as_json(held)
         return
@@ -149,7 +152,7 @@ def list_collections(project: Project = None, json: AsJson = False) -> None:
 def reindex(collection: Collection, project: Project = None, json: AsJson = False) -> None:
     """Make a collection's index in Chroma anew from SQL."""
     with connect(project) as api:
-        made = api.post(f"/collections/{quote(collection, safe='')}/reindex", {})
+        made = api.post(f"/collections/{part(collection)}/reindex", {})
     if json:
         as_json(made)
     else:

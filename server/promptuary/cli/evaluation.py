@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from promptuary.cli import report
-from promptuary.cli.connection import Api, NotInstalled, connect
+from promptuary.cli.connection import Api, NotInstalled, connect, part
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
 from promptuary.cli.registry import register
 from promptuary.prompt.errors import Fault, Invalid
@@ -71,17 +71,15 @@ def run_suite(
 ) -> tuple[Any, list[Any]]:
     """Run one suite to its end and print what it says; gives the run and its results."""
     if resume is not None:
-        submitted = api.get(f"/runs/{resume}")
+        submitted = api.get(f"/runs/{part(resume)}")
     else:
         name, prompt = _stored(api, suite)
         version = _from_folder(api, prompts, prompt)
         reference = None if baseline is None or baseline.startswith("run_") else _reference(baseline)
         submitted = api.post("/runs", {"suite": name, "version": version, "baseline": reference, **changes})
     with _progress(submitted["suite"]) as on_progress:
-        if api.parts is None:
+        if api.parts is None or not _done_here(api.parts, submitted["id"], project, on_progress):
             _follow(api, submitted["id"], on_progress)
-        else:
-            _do(api.parts, submitted["id"], project, on_progress)
     done = api.get(f"/runs/{submitted['id']}")
     results = list(api.items(f"/runs/{submitted['id']}/results"))
     for text in report.text(done):
@@ -97,7 +95,7 @@ def _stored(api: Api, suite: str) -> tuple[str, str]:
     """Store a suite's file and its dataset, or find the suite by name; gives its name and its prompt's."""
     path = Path(suite)
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
-        definition = api.get(f"/suites/{suite}")["definition"]
+        definition = api.get(f"/suites/{part(suite)}")["definition"]
         return definition["name"], definition["prompt"]
     try:
         from promptuary.evaluation.case import case_json
@@ -138,8 +136,8 @@ def _follow(api: Api, run_id: str, on_progress: OnProgress) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _do(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgress) -> None:
-    """Do a run in this process, as a worker would, and deliver it to MLflow if MLflow answers."""
+def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgress) -> bool:
+    """Do a run in this process, as a worker would, and deliver it to MLflow; False where a worker was faster to take it."""
     try:
         from promptuary.evaluation.models import ChatModels
         from promptuary.evaluation.tracking import Tracker
@@ -149,13 +147,17 @@ def _do(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgres
     from promptuary.access.caller import Unit
     from promptuary.access.service import DEFAULT_PROJECT, local_caller
     from promptuary.base import outbox
+    from promptuary.base.errors import Conflict
     from promptuary.evaluation.execution import TOPIC
     from promptuary.evaluation.service import Evaluations
     from promptuary.worker.loop import worker_name
 
-    with parts.database.write() as session:
-        caller = local_caller(session, parts.clock(), project or DEFAULT_PROJECT)
-        held = Evaluations(Unit(session, caller, parts.clock, parts.settings)).hold(run_id, worker_name())
+    try:
+        with parts.database.write() as session:
+            caller = local_caller(session, parts.clock(), project or DEFAULT_PROJECT)
+            held = Evaluations(Unit(session, caller, parts.clock, parts.settings)).hold(run_id, worker_name())
+    except Conflict:
+        return False
     models = ChatModels(parts.settings)
     try:
         execution = build_execution(parts.settings, parts.database, parts.clock, parts.retrieval, models)
@@ -163,6 +165,7 @@ def _do(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgres
         outbox.relay(parts.database, parts.clock, TOPIC, Tracker(parts.settings, parts.database).deliver)
     finally:
         models.close()
+    return True
 
 
 @contextmanager
@@ -232,8 +235,8 @@ def show(
 ) -> None:
     """Give what a run says."""
     with connect(project) as api:
-        found = api.get(f"/runs/{run_id}")
-        results = list(api.items(f"/runs/{run_id}/results")) if json else []
+        found = api.get(f"/runs/{part(run_id)}")
+        results = list(api.items(f"/runs/{part(run_id)}/results")) if json else []
     if json:
         as_json(report.as_values(found, results))
         return
@@ -250,7 +253,7 @@ def compare(
 ) -> None:
     """Compare two finished runs, paired by case."""
     with connect(project) as api:
-        found = api.get(f"/runs/{run_id}/compare", baseline=baseline)
+        found = api.get(f"/runs/{part(run_id)}/compare", baseline=baseline)
     if json:
         as_json(found)
         return

@@ -72,7 +72,8 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        typer.echo(f"promptuary: {error.format_message()}", err=True)
+        if words := error.format_message():  # none where the help was printed instead
+            typer.echo(f"promptuary: {words}", err=True)
         code = USAGE
     sys.exit(code)
 

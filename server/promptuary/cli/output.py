@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from promptuary.prompt.errors import PromptuaryError
 
@@ -34,11 +35,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     shown = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(columns), *shown]:
-            line("\t".join(row))
+            line("\t".join(" ".join(cell.split()) for cell in row))
         return
     drawn = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for row in shown:
-        drawn.add_row(*row)
+        drawn.add_row(*map(Text, row))  # as they are: what stands in brackets in a text is no markup
     Console().print(drawn)
 
 

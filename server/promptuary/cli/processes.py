@@ -71,14 +71,19 @@ class Running:
 
 @contextmanager
 def running(programs: Sequence[Program], logs: Path) -> Iterator[list[Running]]:
-    """Start the programs, wait until all are ready, and stop them at the end, in the reverse order."""
+    """Start the programs, wait until all are ready, and stop them at the end, in the reverse order.
+
+    Those that say when they are ready come first, side by side; the others find everything there.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     started: list[Running] = []
     try:
-        for program in programs:
-            started.append(_start(program, logs / f"{program.name}.log"))
-        for one in started:
-            one.wait_until_ready(START_SECONDS)
+        for waited_for in (True, False):
+            for program in programs:
+                if (program.ready_at is not None) == waited_for:
+                    started.append(_start(program, logs / f"{program.name}.log"))
+            for one in started:
+                one.wait_until_ready(START_SECONDS)
         yield started
     finally:
         _stop(started)

@@ -3,11 +3,10 @@
 import json as json_text
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from promptuary.cli.connection import Api, connect
+from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.output import AsJson, Project, as_json, line, table
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import Fault, Invalid
@@ -51,7 +50,7 @@ def _name_by_path(file: Path) -> str:
 def get(name: Name, label: Label = None, version: Version = None, project: Project = None, json: AsJson = False) -> None:
     """Look one version up."""
     with connect(project) as api:
-        found = api.get(f"/prompts/{quote(name, safe='')}", label=label, version=version)
+        found = api.get(f"/prompts/{part(name)}", label=label, version=version)
     if json:
         as_json(found)
         return
@@ -76,7 +75,7 @@ def render(
     """Render a version with variables, and with the passages that its context asks for."""
     body = {"label": label, "version": version, "variables": _variables(var or []), "query": query}
     with connect(project) as api:
-        rendered = api.post(f"/prompts/{quote(name, safe='')}/render", body)
+        rendered = api.post(f"/prompts/{part(name)}/render", body)
     if json:
         as_json(rendered)
         return
@@ -99,9 +98,13 @@ def _variables(given: list[str]) -> dict[str, Any]:
 def _json_or_text(text: str) -> Any:
     """Read `[…]`, `{…}`, numbers, true, false and null as JSON; anything else is text."""
     try:
-        return json_text.loads(text)
-    except ValueError:
+        return json_text.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         return text
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def prompts(
@@ -131,7 +134,7 @@ def set_label(
     """Point a label at a version."""
     with connect(project) as api:
         moved = api.put(
-            f"/prompts/{quote(name, safe='')}/labels/{quote(label, safe='')}", {"version": version, "reason": reason}
+            f"/prompts/{part(name)}/labels/{part(label)}", {"version": version, "reason": reason}
         )
     if json:
         as_json(moved)
@@ -148,7 +151,7 @@ def history(
 ) -> None:
     """List a label's moves, the newest first."""
     with connect(project) as api:
-        moves = list(api.items(f"/prompts/{quote(name, safe='')}/labels/{quote(label, safe='')}/history"))
+        moves = list(api.items(f"/prompts/{part(name)}/labels/{part(label)}/history"))
     if json:
         as_json(moves)
         return
@@ -165,5 +168,5 @@ def roll_back(
 ) -> None:
     """Point a label at the version it pointed at before."""
     with connect(project) as api:
-        moved = api.post(f"/prompts/{quote(name, safe='')}/labels/{quote(label, safe='')}/rollback", {"reason": reason})
+        moved = api.post(f"/prompts/{part(name)}/labels/{part(label)}/rollback", {"reason": reason})
     line(f"{name}  {label} → version {moved['version']}")

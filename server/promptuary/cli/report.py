@@ -86,12 +86,17 @@ def _worse(compared: Sequence[Mapping[str, Any]], results: Sequence[Result], mos
     yield from ("", f"Worse on {worst['metric']}: {len(worst['worse'])} cases", "")
     yield from (f"| case | {worst['candidate']} | {worst['baseline']} |", "|---|---|---|")
     for case in worst["worse"][:most]:
-        yield f"| {case} | {_cell(outputs.get((case, worst['candidate'])))} | {_cell(outputs.get((case, worst['baseline'])))} |"
+        yield f"| {_plain(case)} | {_cell(outputs.get((case, worst['candidate'])))} | {_cell(outputs.get((case, worst['baseline'])))} |"
 
 
 def _cell(output: str | None) -> str:
-    shown = (output or "").replace("|", "\\|").replace("\n", " ").replace("`", "'")
-    return f"`{shown[:200]}`" if shown else ""
+    shown = _plain((output or "").replace("`", "'"))
+    return f"`{shown}`" if shown else ""
+
+
+def _plain(text: str) -> str:
+    """Give the beginning of a text so that it cannot end its cell."""
+    return " ".join(text.split())[:200].replace("|", "\\|")
 
 
 def junit(runs: Sequence[tuple[Run, Sequence[Result]]]) -> bytes:
@@ -101,8 +106,12 @@ def junit(runs: Sequence[tuple[Run, Sequence[Result]]]) -> bytes:
         gates = run["summary"]["gates"] if run["summary"] else []
         candidates = {variant["name"] for variant in run["variants"] if variant["role"] == "candidate"}
         judged = [result for result in results if result["variant"] in candidates]
-        suite = SubElement(root, "testsuite", name=run["suite"], tests=str(len(judged) + len(gates)))
         failed = errors = 0
+        suite = SubElement(root, "testsuite", name=run["suite"])
+        if run["summary"] is None:
+            errors += 1
+            test = SubElement(suite, "testcase", classname=run["suite"], name="run")
+            SubElement(test, "error", message=_clean(f"{run['state']}: {run['error'] or 'no summary'}"))
         for result in judged:
             test = SubElement(suite, "testcase", classname=f"{run['suite']}.{result['variant']}", name=_name(result))
             if result["pass"] is None:
@@ -118,6 +127,7 @@ def junit(runs: Sequence[tuple[Run, Sequence[Result]]]) -> bytes:
             if gate["verdict"] != "pass":
                 failed += 1
                 SubElement(test, "failure", message=_clean(f"{gate['verdict']}: {gate['sentence']}"))
+        suite.set("tests", str(len(suite)))
         suite.set("failures", str(failed))
         suite.set("errors", str(errors))
     indent(root)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promptuary.cli.connection import Api, connect
+from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.output import AsJson, Project, as_json, line
 
 app = typer.Typer(help="Review queues.", no_args_is_help=True)
@@ -42,15 +42,15 @@ def told(queue: str, added: Any) -> str:
 
 def fill(api: Api, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:
     """Make a queue and put a run's results in; what is in it already is not added again."""
-    api.put(f"/queues/{queue}", {"instructions": instructions, "slots": slots})
-    return api.post(f"/queues/{queue}/items", {"run": run, "only": only, "variant": variant})
+    api.put(f"/queues/{part(queue)}", {"instructions": instructions, "slots": slots})
+    return api.post(f"/queues/{part(queue)}/items", {"run": run, "only": only, "variant": variant})
 
 
 @app.command("export")
 def export(queue: Queue, project: Project = None, json: AsJson = False) -> None:
     """Print a queue's decisions: CSV, or JSON with `--json`."""
     with connect(project) as api:
-        decisions = list(api.items(f"/queues/{queue}/export"))
+        decisions = list(api.items(f"/queues/{part(queue)}/export"))
     if json:
         as_json(decisions)
         return

@@ -10,7 +10,10 @@ from promptuary.cli.connection import Api, connect
 from promptuary.cli.output import AsJson, Project, as_json, line
 from promptuary.cli.registry import register
 from promptuary.prompt.digest import content_digest
+from promptuary.prompt.document import InvalidFile
+from promptuary.prompt.errors import Fault
 from promptuary.prompt.file import PromptFile, find_prompts
+from promptuary.prompt.name import is_name
 
 app = typer.Typer(help="Prompts as code: bring a folder of prompt files into the registry.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(help="The folder; prompts/ by default.")]
@@ -36,8 +39,21 @@ class Step:
 
 
 def plan(api: Api, folder: Path) -> list[Step]:
-    """Compare the files with the newest versions. Reads every file before anything is asked, so a bad one stops all."""
-    return [_step(api, prompt) for prompt in find_prompts(folder)]
+    """Compare the files with the newest versions. Checks every file before anything is asked, so a bad one stops all."""
+    prompts = find_prompts(folder)
+    for prompt in prompts:
+        _check_labels(prompt)
+    return [_step(api, prompt) for prompt in prompts]
+
+
+def _check_labels(prompt: PromptFile) -> None:
+    faults = [
+        Fault("labels", f"'{label}' cannot be set: labels are names of a-z 0-9 _ . -, and `latest` moves by itself")
+        for label in prompt.labels
+        if not is_name(label) or label == "latest"
+    ]
+    if faults:
+        raise InvalidFile(f"{prompt.path} cannot be used", faults)
 
 
 def _step(api: Api, prompt: PromptFile) -> Step:
