@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from sqlalchemy import text
 from promptuary.access import audit, store
 from promptuary.access.audit import Verification
 from promptuary.access.caller import Unit
+from promptuary.base.clock import in_utc
 from promptuary.base.database import Database
 from promptuary.prompt.content import Content
+from promptuary.prompt.digest import digest
 from promptuary.registry.service import Registry
 
 Units = Callable[..., AbstractContextManager[Unit]]
@@ -139,6 +142,17 @@ def test_the_database_itself_refuses_to_change_the_chain(database: Database, uni
     with pytest.raises(Exception, match="audit is append-only"), database.write() as session:
         session.connection().execute(text(statement))
     assert verify(unit_as) == Verification(1, None, None)
+
+
+def test_a_row_changed_together_with_its_own_digest_is_found_by_the_next_one(database: Database, unit_as: Units) -> None:
+    fill(unit_as)
+    with unit_as("admin") as unit:
+        third = store.entries(unit.session, unit.caller.project, 2, 1)[0]
+    forged = replace(third, actor="key:nobody")
+    body = {**vars(forged), "at": in_utc(forged.at)}
+    body.pop("digest")
+    tamper(database, f"UPDATE audit SET actor = 'key:nobody', digest = '{digest(body)}' WHERE sequence = 3")
+    assert verify(unit_as) == Verification(4, 4, "the row was changed")
 
 
 def test_a_long_chain_is_walked_in_batches(sqlite: Database, unit_as: Units) -> None:

@@ -29,6 +29,34 @@ ROUTES = [
 ]
 
 
+NEEDED: list[tuple[str, Scope]] = [
+    (r"\w+ /v1/audit(/verify)?", Scope.AUDIT_READ),
+    (r"\w+ /v1/keys(/.*)?", Scope.KEY_MANAGE),
+    (r"\w+ /v1/projects(/.*)?", Scope.PROJECT_MANAGE),
+    (r"GET /v1/self", Scope.PROMPT_READ),
+    (r"GET /v1/prompts(/.*)?", Scope.PROMPT_READ),
+    (r"POST /v1/prompts/{}/render", Scope.PROMPT_RENDER),
+    (r"POST /v1/prompts/{}/versions", Scope.PROMPT_WRITE),
+    (r"(PUT|POST) /v1/prompts/{}/labels/{}(/rollback)?", Scope.LABEL_MOVE),
+    (r"GET /v1/collections(/.*)?", Scope.CONTEXT_READ),
+    (r"POST /v1/collections/{}/query", Scope.CONTEXT_READ),
+    (r"(PUT|POST|DELETE) /v1/collections/{}(/documents(/{})?|/reindex)?", Scope.CONTEXT_WRITE),
+    (r"GET /v1/(datasets|suites|runs)(/.*)?", Scope.RUN_READ),
+    (r"(PUT|POST) /v1/(datasets|suites|runs)(/.*)?", Scope.RUN_WRITE),
+    (r"\w+ /v1/claims/{}(/\w+)?", Scope.REVIEW_DECIDE),
+    (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
+    (r"GET /v1/queues(/{})?", Scope.REVIEW_READ),
+    (r"\w+ /v1/queues/{}(/items|/agreement|/export)?", Scope.REVIEW_MANAGE),
+]
+"""What each call needs, the first pattern that fits; a new kind of call is decided here too."""
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), sorted(ROUTES))
+def test_every_call_needs_the_scope_that_was_decided_for_it(method: str, path: str, scope: Scope) -> None:
+    call = re.sub(r"\{[^}]+\}", "{}", f"{method} {path}")
+    assert next((needed for pattern, needed in NEEDED if re.fullmatch(pattern, call)), None) is scope
+
+
 def test_every_route_but_the_health_checks_and_the_documentation_is_in_the_matrix(app: Any) -> None:
     paths = {path for _, path, _ in ROUTES}
     assert set(app.app.openapi()["paths"]) - paths == {"/healthz", "/readyz"}

@@ -1,8 +1,13 @@
 import asyncio
+import ctypes
 import hashlib
+import importlib.machinery
+import importlib.util
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -62,6 +67,38 @@ def test_a_package_that_is_gone_is_no_crash() -> None:
 def test_weights_that_the_library_cannot_read_are_a_clear_error(package: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Unavailable, match="the local model 'tiny' does not start"):
         start("tiny", Settings())
+
+
+def without_openmp(monkeypatch: pytest.MonkeyPatch, torch: Path) -> list[str]:
+    """Let xllamacpp's import fail until a library is loaded, and put torch's package in the folder; give what is loaded."""
+    loaded: list[str] = []
+    real: Callable[[str], ModuleType] = importlib.import_module
+
+    def imported(name: str) -> ModuleType:
+        if name == "xllamacpp" and not loaded:
+            raise ImportError("libgomp.so.1: cannot open shared object file")
+        return real(name)
+
+    monkeypatch.setattr(importlib, "import_module", imported)
+    monkeypatch.setattr(ctypes, "CDLL", lambda path, mode: loaded.append(path))
+    spec = importlib.machinery.ModuleSpec("torch", None, is_package=True)
+    spec.submodule_search_locations = [str(torch)]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
+    return loaded
+
+
+def test_a_machine_without_openmp_takes_the_one_that_torch_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "libgomp.so.1").touch()
+    loaded = without_openmp(monkeypatch, tmp_path)
+    assert local_server._library().__name__ == "xllamacpp"
+    assert loaded == [str(tmp_path / "lib" / "libgomp.so.1")]
+
+
+def test_a_machine_without_openmp_and_torch_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_openmp(monkeypatch, tmp_path)
+    with pytest.raises(Unavailable, match="apt-get install libgomp1"):
+        local_server._library()
 
 
 @pytest.mark.model

@@ -21,7 +21,7 @@ from promptuary.cli.connection import Api, NotInstalled, connect, part
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
 from promptuary.cli.registry import register
 from promptuary.prompt.errors import Fault, Invalid
-from promptuary.prompt.file import find_prompts
+from promptuary.prompt.file import PromptFile, find_prompts
 
 if TYPE_CHECKING:
     from promptuary.api.parts import Parts
@@ -52,12 +52,24 @@ def run(
         raise Invalid("--resume goes on with one run; name its suite alone")
     changes = {"models": model, "repeats": repeats}
     with connect(project) as api:
+        earlier = _earlier(api, baseline)
         finished = [run_suite(api, suite, changes, prompts, baseline, resume, project) for suite in suites]
-        if baseline and baseline.startswith("run_"):
-            compare(finished[0][0]["id"], baseline, project=project)
-    _write(finished, junit, summary, json)
+        _write(finished, junit, summary, json)
+        for done, _ in finished:
+            if earlier is not None and done["state"] == "finished":
+                _show_comparison(api.get(f"/runs/{done['id']}/compare", baseline=earlier))
     codes = [EXIT_CODES.get(done["verdict"], INFRASTRUCTURE) for done, _ in finished]
     raise typer.Exit(next(code for code in _WORST_FIRST if code in codes))
+
+
+def _earlier(api: Api, baseline: str | None) -> str | None:
+    """Give the baseline where it is a run, and see before anything is done that there is something to compare with."""
+    if baseline is None or not baseline.startswith("run_"):
+        return None
+    state = api.get(f"/runs/{part(baseline)}")["state"]
+    if state != "finished":
+        raise Invalid("the baseline cannot be used", [Fault("--baseline", f"the run '{baseline}' is {state}, not finished")])
+    return baseline
 
 
 def run_suite(
@@ -73,21 +85,24 @@ def run_suite(
     if resume is not None:
         submitted = api.get(f"/runs/{part(resume)}")
     else:
+        tried = find_prompts(prompts) if prompts else None
         name, prompt = _stored(api, suite)
-        version = _from_folder(api, prompts, prompt)
+        version = None if tried is None else _registered(api, tried, prompt)
         reference = None if baseline is None or baseline.startswith("run_") else _reference(baseline)
         submitted = api.post("/runs", {"suite": name, "version": version, "baseline": reference, **changes})
     with _progress(submitted["suite"]) as on_progress:
-        if api.parts is None or not _done_here(api.parts, submitted["id"], project, on_progress):
-            _follow(api, submitted["id"], on_progress)
+        _follow(
+            api,
+            submitted["id"],
+            on_progress,
+            lambda: api.parts is not None and _done_here(api.parts, submitted["id"], project, on_progress),
+        )
     done = api.get(f"/runs/{submitted['id']}")
     results = list(api.items(f"/runs/{submitted['id']}/results"))
     for text in report.text(done):
         line(text)
-    tracked = done["tracking_id"]
-    line(
-        f"  MLflow run: {tracked}" if tracked else "  MLflow run: not delivered yet; the worker delivers it when MLflow answers"
-    )
+    if done["state"] == "finished":
+        line(f"  MLflow run: {done['tracking_id'] or 'not delivered yet; the worker delivers it when MLflow answers'}")
     return done, results
 
 
@@ -104,18 +119,16 @@ def _stored(api: Api, suite: str) -> tuple[str, str]:
         raise NotInstalled(f"suite files need {error.name}; install promptuary[server,evaluation]") from None
     file = read_suite(path)
     dataset = Path(file.suite.dataset).stem.lower()
-    api.post(f"/datasets/{dataset}/versions", {"cases": [case_json(case) for case in file.cases]})
+    api.post(f"/datasets/{part(dataset)}/versions", {"cases": [case_json(case) for case in file.cases]})
     api.put(f"/suites/{file.suite.name}", suite_json(file.suite) | {"dataset": dataset})
     return file.suite.name, file.suite.prompt
 
 
-def _from_folder(api: Api, folder: Path | None, prompt: str) -> int | None:
+def _registered(api: Api, tried: list[PromptFile], prompt: str) -> int:
     """Register the folder's version of a prompt, under no label, and give its number."""
-    if folder is None:
-        return None
-    found = next((file for file in find_prompts(folder) if file.name == prompt), None)
+    found = next((file for file in tried if file.name == prompt), None)
     if found is None:
-        raise Invalid(f"{folder} has no file for the suite's prompt", [Fault("prompt", f"'{prompt}'")])
+        raise Invalid("the folder of --prompts has no file for the suite's prompt", [Fault("prompt", f"'{prompt}'")])
     return int(register(api, found, labels=False)["version"])
 
 
@@ -123,14 +136,16 @@ def _reference(baseline: str) -> int | str:
     return int(baseline) if baseline.isdigit() else baseline
 
 
-def _follow(api: Api, run_id: str, on_progress: OnProgress) -> None:
-    """Wait until a worker has done a run, and a little longer for MLflow to have it."""
+def _follow(api: Api, run_id: str, on_progress: OnProgress, take: Callable[[], bool]) -> None:
+    """Do a run here where `take` can, else wait until a worker has done it, and a little longer for MLflow to have it."""
     patience = TRACKING_SECONDS
     while True:
         current = api.get(f"/runs/{run_id}")
         on_progress(current["done"], current["total"])
         over = current["state"] not in ("queued", "running")
         if over and (current["tracking_id"] or current["state"] != "finished" or patience <= 0):
+            return
+        if not over and take():
             return
         patience -= POLL_SECONDS if over else 0
         time.sleep(POLL_SECONDS)
@@ -257,6 +272,10 @@ def compare(
     if json:
         as_json(found)
         return
+    _show_comparison(found)
+
+
+def _show_comparison(found: Any) -> None:
     rows = [
         (one["metric"], one["candidate"], one["baseline"], f"{one['interval']['estimate']:+.3f}", one["cases"])
         for one in found["comparisons"]

@@ -21,6 +21,7 @@ from promptuary.prompt.errors import PromptuaryError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class NotStarted(PromptuaryError):
@@ -73,10 +74,13 @@ class Running:
 def running(programs: Sequence[Program], logs: Path) -> Iterator[list[Running]]:
     """Start the programs, wait until all are ready, and stop them at the end, in the reverse order.
 
-    Those that say when they are ready come first, side by side; the others find everything there.
+    Those that say when they are ready come first, side by side; the others find everything there. SIGTERM and the terminal's
+    end stop them as Ctrl-C does, also while they start; whatever comes while they are being stopped changes nothing.
     """
     logs.mkdir(parents=True, exist_ok=True)
     started: list[Running] = []
+    heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in heeded}
     try:
         for waited_for in (True, False):
             for program in programs:
@@ -86,7 +90,15 @@ def running(programs: Sequence[Program], logs: Path) -> Iterator[list[Running]]:
                 one.wait_until_ready(START_SECONDS)
         yield started
     finally:
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
         _stop(started)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _start(program: Program, log: Path) -> Running:

@@ -133,9 +133,7 @@ def set_label(
 ) -> None:
     """Point a label at a version."""
     with connect(project) as api:
-        moved = api.put(
-            f"/prompts/{part(name)}/labels/{part(label)}", {"version": version, "reason": reason}
-        )
+        moved = api.put(f"/prompts/{part(name)}/labels/{part(label)}", {"version": version, "reason": reason})
     if json:
         as_json(moved)
     else:

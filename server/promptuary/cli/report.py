@@ -86,7 +86,8 @@ def _worse(compared: Sequence[Mapping[str, Any]], results: Sequence[Result], mos
     yield from ("", f"Worse on {worst['metric']}: {len(worst['worse'])} cases", "")
     yield from (f"| case | {worst['candidate']} | {worst['baseline']} |", "|---|---|---|")
     for case in worst["worse"][:most]:
-        yield f"| {_plain(case)} | {_cell(outputs.get((case, worst['candidate'])))} | {_cell(outputs.get((case, worst['baseline'])))} |"
+        shown = [_cell(outputs.get((case, worst[side]))) for side in ("candidate", "baseline")]
+        yield f"| {_plain(case)} | {shown[0]} | {shown[1]} |"
 
 
 def _cell(output: str | None) -> str:

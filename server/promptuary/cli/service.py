@@ -18,6 +18,7 @@ from promptuary.prompt.errors import PromptuaryError
 if TYPE_CHECKING:
     from promptuary.base.settings import Settings
 
+LOOPBACK = "127.0.0.1"  # MLflow and Chroma know no keys, so they never listen anywhere else
 Host = Annotated[str | None, typer.Option("--host", help="The address to listen on; loopback by default.")]
 Port = Annotated[int | None, typer.Option("--port", help="The port; 8400 by default.")]
 
@@ -121,12 +122,12 @@ def everything(chosen: "Settings") -> Iterator[list[Any]]:
     database = Database(chosen.sql_url)
     upgrade(database)
     database.dispose()
-    for name, port, setting in (
-        ("the API", chosen.port, "PROMPTUARY_PORT"),
-        ("the UI", chosen.ui_port, "PROMPTUARY_UI_PORT"),
-        ("MLflow", chosen.mlflow_port, "PROMPTUARY_MLFLOW_PORT"),
+    for name, host, port, setting in (
+        ("the API", chosen.host, chosen.port, "PROMPTUARY_PORT"),
+        ("the UI", chosen.host, chosen.ui_port, "PROMPTUARY_UI_PORT"),
+        ("MLflow", LOOPBACK, chosen.mlflow_port, "PROMPTUARY_MLFLOW_PORT"),
     ):
-        check_port(name, chosen.host, port, setting)
+        check_port(name, host, port, setting)
     ownership = Ownership(chosen.data_dir / "chroma")
     if not chosen.chroma_url and not ownership.take():
         raise NotStarted(f"another process uses {ownership.folder}; stop it first")
@@ -138,7 +139,7 @@ def everything(chosen: "Settings") -> Iterator[list[Any]]:
                 ownership.serve_at(chroma.removesuffix("/api/v2/heartbeat"))
             line(f"API    http://{chosen.host}:{chosen.port}   (documentation at /docs)")
             line(f"UI     http://{chosen.host}:{chosen.ui_port}")
-            line(f"MLflow http://{chosen.host}:{chosen.mlflow_port}")
+            line(f"MLflow http://{LOOPBACK}:{chosen.mlflow_port}")
             line(f"data   {chosen.data_dir}   (logs in logs/)")
             yield started
     finally:
@@ -151,14 +152,14 @@ def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
     shared = {"PROMPTUARY_DATA_DIR": str(chosen.data_dir), "PROMPTUARY_HOST": chosen.host}
     programs = []
     if chroma_port is not None:
-        chroma_url = f"http://127.0.0.1:{chroma_port}"
+        chroma_url = f"http://{LOOPBACK}:{chroma_port}"
         shared["PROMPTUARY_CHROMA_URL"] = chroma_url
         data = str(chosen.data_dir / "chroma" / "data")
         serve_chroma = "from chromadb.cli.cli import app; app()"
         programs.append(
             Program(
                 "chroma",
-                [sys.executable, "-c", serve_chroma, "run", "--path", data, "--host", "127.0.0.1", "--port", str(chroma_port)],
+                [sys.executable, "-c", serve_chroma, "run", "--path", data, "--host", LOOPBACK, "--port", str(chroma_port)],
                 {"ANONYMIZED_TELEMETRY": "false"},
                 f"{chroma_url}/api/v2/heartbeat",
             )
@@ -174,12 +175,12 @@ def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
                 "mlflow",
                 [
                     *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-                    *("--host", chosen.host, "--port", str(chosen.mlflow_port)),
+                    *("--host", LOOPBACK, "--port", str(chosen.mlflow_port)),
                     *("--backend-store-uri", chosen.tracking_uri),
                     *("--artifacts-destination", str(chosen.data_dir / "mlartifacts")),
                 ],
                 {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-                f"http://{chosen.host}:{chosen.mlflow_port}/health",
+                f"http://{LOOPBACK}:{chosen.mlflow_port}/health",
             )
         )
     return programs

@@ -1,0 +1,163 @@
+"""The command in this process, on a data directory of the test's own, and the same service on a port."""
+
+import json
+import logging
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from promptuary.cli.main import main
+
+WORD = {"type": "text", "template": "{{text}}"}
+SUITE = """\
+name: words
+prompt: word
+dataset: words.jsonl
+models: ["echo:"]
+scorers:
+  - {type: equals, value: "{{expected}}", name: exact}
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it said, as a program reads it."""
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+    @property
+    def fault(self) -> str:
+        """The one line in which it said what is wrong, without its beginning."""
+        assert self.err.startswith("promptuary: "), self.err
+        assert self.err.count("\n") == 1, self.err
+        assert "Traceback" not in self.err
+        return self.err.removeprefix("promptuary: ").rstrip("\n")
+
+
+Run = Callable[..., Outcome]
+
+
+@contextmanager
+def surroundings() -> Iterator[None]:
+    """Undo what a command sets for its process: logging, and the environment that MLflow reads."""
+    root = logging.getLogger()
+    handlers, level, logs, environment = list(root.handlers), root.level, structlog.get_config(), dict(os.environ)
+    configure = structlog.configure
+    # A logger that keeps the command's settings from its first use on would keep them for all later tests.
+    structlog.configure = lambda **given: configure(**{**given, "cache_logger_on_first_use": False})
+    try:
+        yield
+    finally:
+        structlog.configure = configure
+        structlog.configure(**logs)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, migrated_file: Path) -> Path:
+    """A data directory with a migrated, empty database."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    shutil.copy(migrated_file, folder)
+    return folder
+
+
+@pytest.fixture
+def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command as a shell would: `run("get", "word", "--json")`."""
+    monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(data_dir))
+
+    def command(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["promptuary", *map(str, words)])
+        capsys.readouterr()
+        with surroundings(), pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return Outcome(ended.value.code or 0, said.out, said.err)  # type: ignore[arg-type]  # main gives a number or None
+
+    return command
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write a file under the test's folder `files`: `write("prompts/word.yaml", text)`."""
+
+    def written(name: str, text: str) -> Path:
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return written
+
+
+@pytest.fixture
+def word(write: Callable[[str, str], Path], run: Run) -> Path:
+    """The prompt `word`, whose version 1 gives back the variable `text`; registered, under the label `production`."""
+    path = write("prompts/word.yaml", json.dumps({**WORD, "labels": ["production"]}))
+    assert run("push", path).code == 0
+    return path
+
+
+@contextmanager
+def serving(data_dir: Path) -> Iterator[str]:
+    """Serve the API on a free port, and give its URL."""
+    import uvicorn
+
+    from promptuary.api.app import create_app
+    from promptuary.base.settings import read_settings
+
+    app: Any = create_app(read_settings(data_dir=data_dir))
+    opened = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, name="api")
+    thread.start()
+    url = f"http://127.0.0.1:{opened.getsockname()[1]}"
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        yield url
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def served(data_dir: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Mapping[str, str]]]:
+    """Serve the data directory; `served("author")` turns the commands from then on to the server, with a key of that role."""
+    with serving(data_dir) as url:
+
+        def turn(role: str) -> Mapping[str, str]:
+            monkeypatch.delenv("PROMPTUARY_URL", raising=False)
+            key = run("key", "create", role, "--role", role, "--json").json["key"]
+            variables = {"PROMPTUARY_URL": url, "PROMPTUARY_API_KEY": key}
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            return variables
+
+        yield turn

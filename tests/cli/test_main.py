@@ -1,0 +1,211 @@
+"""What every command has in common: one line for a mistake, an exit code that says whose it is, and nothing half-done."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import SUITE, Run
+
+Write = Callable[[str, str], Path]
+CASE = '{"id": "c1", "vars": {"text": "yes"}, "expected": "yes"}\n'
+
+
+def test_the_version_and_the_help_are_no_mistakes(run: Run) -> None:
+    assert run("--version").out == "promptuary 0.1.0\n"
+    assert "eval" in run("--help").out
+
+
+@pytest.mark.parametrize("words", [(), ("label",), ("context",)])
+def test_a_command_without_its_subcommand_shows_the_help_alone(run: Run, words: tuple[str, ...]) -> None:
+    told = run(*words)
+    assert (told.code, told.err) == (64, "")
+    assert "Usage: promptuary" in told.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nonsense"], "nonsense"),
+        (["label", "nonsense"], "nonsense"),
+        (["get", "word", "--nope"], "--nope"),
+        (["get"], "name"),
+        (["push"], "file"),
+        (["eval", "run"], "suites"),
+        (["label", "set", "word", "production"], "version"),
+        (["label", "set", "word", "production", "first"], "first"),
+        (["get", "word", "--version", "one"], "one"),
+        (["key", "create", "ci"], "--role"),
+        (["context", "query", "support"], "text"),
+    ],
+)
+def test_a_call_of_the_wrong_form_names_what_is_wrong(run: Run, words: list[str], said: str) -> None:
+    told = run(*words)
+    assert (told.code, told.out) == (64, "")
+    assert said in told.fault.lower()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["get", "unknown"], "there is no prompt 'unknown'"),
+        (["get", "word", "--label", "staging"], "has no label 'staging'"),
+        (["get", "word", "--version", "7"], "7"),
+        (["get", "word", "--label", "production", "--version", "1"], "not both"),
+        (["get", "Not A Name"], "name"),
+        (["get", "a/b"], "names have none of these"),
+        (["get", ".."], "a-z 0-9"),
+        (["get", "."], "a-z 0-9"),
+        (["get", ""], "is empty"),
+        (["get", "\udcff"], "UTF-8"),
+        (["prompts", "--search", "\udcff"], "cannot be sent"),
+        (["render", "word", "--var", "text"], "NAME=VALUE"),
+        (["render", "word", "--var", "text=\udcff"], "cannot be sent"),
+        (["render", "word", "--var", "text=[1e999]"], "cannot be sent"),
+        (["render", "word"], "text"),
+        (["render", "unknown"], "'unknown'"),
+        (["label", "set", "unknown", "production", "1"], "'unknown'"),
+        (["label", "set", "word", "latest", "1"], "latest"),
+        (["label", "set", "word", "production", "9"], "9"),
+        (["label", "history", "unknown", "production"], "'unknown'"),
+        (["label", "rollback", "word", "staging"], "'staging'"),
+        (["label", "rollback", "word", "production"], "never pointed anywhere else"),
+        (["key", "create", "ci", "--role", "king"], "role"),
+        (["key", "create", "ci", "--role", "ci", "--days", "0"], "days"),
+        (["key", "revoke", "unknown"], "unknown"),
+        (["key", "revoke", ""], "is empty"),
+        (["context", "query", "unknown", "text"], "there is no collection 'unknown'"),
+        (["context", "reindex", "unknown"], "there is no collection 'unknown'"),
+        (["context", "query", "Not A Name", "text"], "name"),
+        (["eval", "run", "unknown"], "there is no suite 'unknown'"),
+        (["eval", "run", "unknown?x"], "name"),
+        (["eval", "run", "a", "b", "--resume", "run_0"], "name its suite alone"),
+        (["eval", "run", "a", "--resume", "run_0"], "there is no run 'run_0'"),
+        (["eval", "run", "a", "--baseline", "run_0"], "there is no run 'run_0'"),
+        (["eval", "show", "run_0"], "there is no run 'run_0'"),
+        (["eval", "show", ""], "is empty"),
+        (["eval", "compare", "run_0", "run_1"], "there is no run 'run_0'"),
+        (["review", "open", "queue", "--run", "run_0"], "there is no run 'run_0'"),
+        (["review", "open", "queue", "--run", "run_0", "--only", "good"], "only"),
+        (["review", "export", "unknown"], "'unknown'"),
+        (["prompts", "--project", "Not A Name"], "project"),
+    ],
+)
+@pytest.mark.usefixtures("word")
+def test_a_name_that_is_unknown_or_none_is_told(run: Run, words: list[str], said: str) -> None:
+    told = run(*words)
+    assert (told.code, told.out) == (64, "")
+    assert said in told.fault
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("type: chat\n  messages: [\n", "line 2: "),
+        ("type: text\ntemplate: '{{text}}'\ncolour: red\n", "line 3: colour"),
+        ("type: text\ntemplate: '{{text'\n", "line 2: template"),
+        ("type: text\ntemplate: hello\nlabels: production\n", "line 3: labels"),
+        ("- 1\n", "is not a prompt file"),
+        ("", "is not a prompt file"),
+        ("a: &b 1\nc: *b\n", "line 2: aliases"),
+    ],
+)
+def test_a_prompt_file_that_is_wrong_is_named_with_its_line_and_field(run: Run, write: Write, text: str, said: str) -> None:
+    path = write("prompts/word.yaml", text)
+    told = run("push", path)
+    assert told.code == 64
+    assert str(path) in told.fault
+    assert said in told.fault
+    assert run("prompts", "--json").json == []
+
+
+def test_a_file_that_is_missing_or_has_no_name_to_give_is_told(run: Run, write: Write, tmp_path: Path) -> None:
+    assert run("push", tmp_path / "none.yaml").fault == f"{tmp_path / 'none.yaml'} does not exist"
+    assert "cannot be read" in run("push", tmp_path).fault
+    named = run("push", write("prompts/My Word.yaml", json.dumps({"type": "text", "template": "hi"})))
+    assert (named.code, "no valid name" in named.fault) == (64, True)
+    assert "is not a folder" in run("sync", "apply", tmp_path / "none").fault
+    assert "holds no prompt file" in run("sync", "plan", tmp_path / "data").fault
+    assert run("eval", "run", tmp_path / "none.yaml").fault == f"{tmp_path / 'none.yaml'} does not exist"
+
+
+@pytest.mark.parametrize(
+    ("suite", "dataset", "said"),
+    [
+        (SUITE.replace("equals", "guess"), CASE, "line 6: scorers.0.type"),
+        (SUITE + "gate:\n  - {metric: style, at_least: 0.5}\n", CASE, "no scorer gives 'style'"),
+        (SUITE.replace("echo:", "oracle:x"), CASE, "'oracle' is not a known provider"),
+        (SUITE, CASE + '{"id": "c2", "vars": {}', "words.jsonl cannot be used: line 2"),
+        (SUITE, CASE + CASE, "'c1' is the id of line 1 too"),
+        (SUITE, "", "has no case"),
+        (SUITE.replace("words.jsonl", "none.jsonl"), CASE, "none.jsonl does not exist"),
+        (SUITE.replace("words.jsonl", "words.txt"), CASE, "must end in .jsonl or .csv"),
+    ],
+)
+@pytest.mark.usefixtures("word")
+def test_a_suite_that_is_wrong_is_told_and_nothing_of_it_is_kept(
+    run: Run, write: Write, suite: str, dataset: str, said: str
+) -> None:
+    write("evals/words.jsonl", dataset)
+    told = run("eval", "run", write("evals/words.yaml", suite))
+    assert (told.code, told.out) == (64, "")
+    assert said in told.fault
+    assert "there is no suite 'words'" in run("eval", "run", "words").fault
+    assert run("eval", "list", "--json").json == []
+
+
+@pytest.mark.usefixtures("word")
+def test_versions_to_try_that_are_wrong_are_told_before_the_suite_is_kept(run: Run, write: Write) -> None:
+    write("evals/words.jsonl", CASE)
+    suite = write("evals/words.yaml", SUITE)
+    write("new/word.yaml", "type: text\n")
+    told = run("eval", "run", suite, "--prompts", suite.parent.parent / "new")
+    assert (told.code, "word.yaml" in told.fault) == (64, True)
+    assert "there is no suite 'words'" in run("eval", "run", "words").fault
+    write("new/word.yaml", "")
+    write("other/word2.yaml", json.dumps({"type": "text", "template": "hi"}))
+    assert "no file for the suite's prompt: prompt: 'word'" in run(
+        "eval", "run", suite, "--prompts", suite.parent.parent / "other"
+    ).fault
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "said"),
+    [
+        ("PROMPTUARY_PORT", "x", 64, "PROMPTUARY_PORT"),
+        ("PROMPTUARY_LEASE_SECONDS", "1", 64, "PROMPTUARY_LEASE_SECONDS"),
+        ("PROMPTUARY_DATABASE_URL", "nonsense", 64, "PROMPTUARY_DATABASE_URL"),
+        ("PROMPTUARY_URL", "127.0.0.1:8400", 64, "PROMPTUARY_URL: must begin with http:// or https://"),
+        ("PROMPTUARY_URL", "http://[::1", 64, "PROMPTUARY_URL"),
+        ("PROMPTUARY_DATABASE_URL", "postgresql://127.0.0.1:9/none", 3, "the database does not answer"),
+        ("PROMPTUARY_DATA_DIR", "/proc/none", 3, "/proc/none"),
+        ("PROMPTUARY_URL", "http://127.0.0.1:9", 3, "http://127.0.0.1:9 does not answer"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    told = run("prompts")
+    assert (told.code, told.out) == (code, "")
+    assert said in told.fault
+
+
+def test_a_data_directory_that_is_a_file_is_told(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("data", "")
+    monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(path))
+    assert str(path) in run("prompts").fault
+
+
+def test_a_reader_that_leaves_early_is_no_mistake(data_dir: Path) -> None:
+    """`promptuary … | head -0`: the pipe's other end is closed before anything is written."""
+    words = [sys.executable, "-m", "promptuary.cli.main", "--help"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read().decode()
+    assert (process.returncode, said) == (0, "")

@@ -1,0 +1,126 @@
+"""Prompts by the command line: registered, looked up, rendered, and their labels moved."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import WORD, Run
+
+Write = Callable[[str, str], Path]
+CHAT = """\
+type: chat
+messages:
+  - {role: system, content: "Sort into {{intents}}."}
+  - {role: placeholder, name: history}
+  - {role: user, content: "{{ticket}}"}
+variables:
+  history: {type: array, required: false}
+labels: [staging]
+message: the first
+tags: [support]
+"""
+
+
+def test_a_file_is_registered_once_under_the_name_of_its_path(run: Run, write: Write) -> None:
+    path = write("prompts/support/triage.yaml", CHAT)
+    first = run("push", path, "--json").json
+    assert {key: first[key] for key in ("name", "version", "labels", "message", "tags", "type", "format")} == {
+        "name": "support.triage",
+        "version": 1,
+        "labels": ["staging"],
+        "message": "the first",
+        "tags": ["support"],
+        "type": "chat",
+        "format": "mustache",
+    }
+    assert run("push", path, "--json").json == first
+    assert run("push", path).out == f"support.triage  version 1  {first['digest']}  staging\n"
+
+
+def test_a_file_outside_of_prompts_is_named_by_its_stem_or_by_hand(run: Run, write: Write) -> None:
+    path = write("elsewhere/greeting.yaml", json.dumps(WORD))
+    assert run("push", path, "--json").json["name"] == "greeting"
+    assert run("push", path, "--name", "support.greeting", "--json").json["name"] == "support.greeting"
+
+
+def test_a_version_is_looked_up_by_label_or_number(run: Run, word: Path) -> None:
+    word.write_text(json.dumps({**WORD, "template": "New: {{text}}"}))
+    run("push", word)
+    assert run("get", "word", "--json").json["version"] == 1
+    assert run("get", "word", "--label", "latest", "--json").json["template"] == "New: {{text}}"
+    by_number = run("get", "word", "--version", 2, "--json").json
+    assert (by_number["version"], by_number["labels"]) == (2, [])
+    assert run("get", "word", "--version", 1).out.splitlines()[1:] == ["{{text}}"]
+
+
+def test_a_chat_is_shown_message_by_message(run: Run, write: Write) -> None:
+    run("push", write("prompts/support/triage.yaml", CHAT))
+    shown = run("get", "support.triage", "--label", "staging").out.splitlines()
+    assert shown[1:] == ["[system] Sort into {{intents}}.", "[placeholder] <history>", "[user] {{ticket}}"]
+
+
+def test_values_on_the_command_line_are_json_where_they_are_json(run: Run, write: Write) -> None:
+    run("push", write("prompts/support/triage.yaml", CHAT))
+    history = '[{"role": "user", "content": "hi"}]'
+    words = ["render", "support.triage", "--label", "staging", "--var", "intents=a=b, c", "--var", f"history={history}"]
+    rendered = run(*words, "--var", "ticket=NaN", "--json").json
+    assert rendered["messages"] == [
+        {"role": "system", "content": "Sort into a=b, c."},
+        {"role": "user", "content": "hi"},
+        {"role": "user", "content": "NaN"},
+    ]
+    assert run(*words, "--var", "ticket=7").out.splitlines()[-1] == "[user] 7"
+
+
+@pytest.mark.usefixtures("word")
+@pytest.mark.parametrize("text", ["[" * 100_000, "Zürich → 7 %", "{not json}", ""])
+def test_any_other_value_is_text(run: Run, text: str) -> None:
+    assert run("render", "word", "--var", f"text={text}").out == f"{text}\n"
+
+
+def test_prompts_are_listed_with_their_labels(run: Run, word: Path) -> None:
+    run("push", word, "--name", "support.word")
+    assert run("prompts").out.splitlines() == [
+        "prompt\tnewest\tlabels",
+        "support.word\t1\tproduction=1",
+        "word\t1\tproduction=1",
+    ]
+    (found,) = run("prompts", "--search", "support", "--json").json
+    assert (found["name"], found["newest"], found["labels"]) == ("support.word", 1, {"production": 1})
+
+
+def test_lists_are_read_to_their_end(run: Run, word: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTUARY_PAGE_LIMIT", "2")
+    for number in range(4):
+        run("push", word, "--name", f"word.{number}")
+    assert [one["name"] for one in run("prompts", "--json").json] == ["word", "word.0", "word.1", "word.2", "word.3"]
+
+
+def test_a_label_moves_is_told_and_moves_back(run: Run, word: Path) -> None:
+    word.write_text(json.dumps({**WORD, "template": "New: {{text}}"}))
+    run("push", word)
+    moved = run("label", "set", "word", "production", 2, "--reason", "it is\nbetter", "--json").json
+    assert (moved["label"], moved["version"]) == ("production", 2)
+    back = run("label", "rollback", "word", "production", "--reason", "it was not")
+    assert back.out == "word  production → version 1\n"
+    moves = run("label", "history", "word", "production", "--json").json
+    assert [(one["previous"], one["version"], one["reason"]) for one in moves] == [
+        (2, 1, "it was not"),
+        (1, 2, "it is\nbetter"),
+        (None, 1, "registered with this label"),
+    ]
+    told = run("label", "history", "word", "production").out.splitlines()
+    assert told[0] == "at\tfrom\tto\tby\treason"
+    assert [line.split("\t")[1:] for line in told[1:]] == [
+        ["2", "1", "local", "it was not"],
+        ["1", "2", "local", "it is better"],
+        ["", "1", "local", "registered with this label"],
+    ]
+
+
+@pytest.mark.usefixtures("word")
+def test_a_project_sees_its_own_prompts_only(run: Run) -> None:
+    assert run("prompts", "--project", "another", "--json").json == []
+    assert "there is no prompt 'word'" in run("get", "word", "--project", "another").fault
