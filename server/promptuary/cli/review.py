@@ -8,6 +8,7 @@ import typer
 
 from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.output import AsJson, Project, as_json, line
+from promptuary.prompt.errors import Invalid
 
 app = typer.Typer(help="Review queues.", no_args_is_help=True)
 Queue = Annotated[str, typer.Argument(help="The queue's name.")]
@@ -18,7 +19,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @app.command("open")
 def open_queue(
     queue: Queue,
-    run: Annotated[str, typer.Option("--run", help="The run whose results are to be reviewed.")],
+    run: Annotated[
+        str, typer.Option("--run", help="The run whose results are to be reviewed; `latest` for the newest that has finished.")
+    ],
     only: Annotated[str, typer.Option("--only", help="failed, disagree or all.")] = "all",
     variant: Annotated[str | None, typer.Option("--variant", help="One variant's results.")] = None,
     instructions: Annotated[str, typer.Option("--instructions", help="What the reviewers are to judge.")] = INSTRUCTIONS,
@@ -28,11 +31,19 @@ def open_queue(
 ) -> None:
     """Open a queue and fill it from a run."""
     with connect(project) as api:
+        run = _latest(api) if run == "latest" else run
         added = fill(api, queue, run, only=only, variant=variant, instructions=instructions, slots=slots)
     if json:
         as_json(added)
     else:
         line(told(queue, added))
+
+
+def _latest(api: Api) -> str:
+    runs = api.get("/runs", state="finished", limit=1)["items"]
+    if not runs:
+        raise Invalid("there is no finished run to review; run a suite first")
+    return str(runs[0]["id"])
 
 
 def told(queue: str, added: Any) -> str:

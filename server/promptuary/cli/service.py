@@ -221,20 +221,11 @@ def _checks() -> Iterator[tuple[str, bool, str]]:
 
 
 def _models() -> Iterator[tuple[str, bool, str]]:
-    from promptuary.context.embedding import find_weights
-    from promptuary.evaluation.local_server import LOCAL_MODELS, local_fault, verify, weights
+    from promptuary.context.embedding import WEIGHTS, MiniLM
+    from promptuary.evaluation.local_server import LOCAL_MODELS
 
-    try:
-        yield "embedding model", True, f"{find_weights().name}, the published weights"
-    except PromptuaryError as error:
-        yield "embedding model", False, error.message
-    for name, model in LOCAL_MODELS.items():
-        path, fault = weights(model), local_fault(name)
-        if path is None or fault:
-            yield f"local:{name}", False, fault or "the weights are not installed"
-            continue
+    for name, weights in {MiniLM.model: WEIGHTS, **{f"local:{name}": found for name, found in LOCAL_MODELS.items()}}.items():
         try:
-            verify(path, model.sha256)
-            yield f"local:{name}", True, f"{path.name}, the published weights"
+            yield name, True, f"{weights.verified().name}, the published weights"
         except PromptuaryError as error:
-            yield f"local:{name}", False, error.message
+            yield name, False, error.message

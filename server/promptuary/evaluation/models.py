@@ -64,7 +64,6 @@ class ChatModels:
 
     def __init__(self, settings: Settings, start: Callable[[str, Settings], LocalServer] = local_server.start) -> None:
         """Keep what is needed to start; nothing is started or imported yet."""
-        local_server.wait_passively()
         self._settings = settings
         self._start = start
         self._lock = threading.Lock()

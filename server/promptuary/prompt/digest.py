@@ -6,12 +6,20 @@ from typing import Any
 import rfc8785
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.errors import Fault
+from promptuary.prompt.errors import Fault, Invalid
 
 
 def canonical(value: Any) -> bytes:
-    """Give the RFC 8785 canonical JSON of a JSON value: keys sorted, one form a number, UTF-8."""
-    return rfc8785.dumps(value)
+    """Give the RFC 8785 canonical JSON of a JSON value: keys sorted, one form a number, UTF-8.
+
+    Raises:
+        Invalid: for what has no canonical form: an integer of 2^53 or more, which readers in other languages would round, or
+            a number that is not finite.
+    """
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise Invalid("the content has a value that every reader would not read alike", [Fault("", str(error))]) from None
 
 
 def digest(value: Any) -> str:
