@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_after_the_key_was_revoked_init_makes_another(run: Run) -> None:
 
 
 def test_the_doctor_tells_what_it_found(run: Run, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
-    monkeypatch.setattr(service.shutil, "disk_usage", lambda _: (0, 0, 2**40))
+    monkeypatch.setattr(service.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**40))
     found = {one["check"]: one for one in run("doctor", "--json").json}
     assert list(found) == ["python", "sqlite", "database", "data directory", "disk", "embedding model", "local:smollm2"]
     assert all(one["ok"] for one in found.values())
@@ -64,7 +65,7 @@ def test_the_doctor_tells_what_it_found(run: Run, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_doctor_ends_with_1_where_something_is_amiss(run: Run, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
-    monkeypatch.setattr(service.shutil, "disk_usage", lambda _: (0, 0, 2**20))
+    monkeypatch.setattr(service.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
     monkeypatch.setattr(service, "_models", lambda: iter([("local:smollm2", False, "the weights are not installed")]))
     data_dir.chmod(0o755)
     told = run("doctor")

@@ -63,19 +63,6 @@ def test_a_regression_against_production_is_found(
     assert (told["candidate"], told["baseline"], told["interval"]["estimate"]) == ("v2", "v1", -1.0)
 
 
-def test_a_content_that_is_registered_nowhere_can_be_run(
-    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, content_of: Callable[..., Any]
-) -> None:
-    ground("yes", "no")
-    submitted(content=content_of("always yes"))
-
-    run = execution.execute(leased(execution))
-
-    assert run.summary is not None
-    assert run.plan.variants[0].version is None
-    assert run.summary["variants"][0]["metrics"]["exact"]["interval"]["estimate"] == 0.0
-
-
 def test_a_model_that_cannot_be_set_up_is_infrastructure_and_no_zero(
     ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
 ) -> None:

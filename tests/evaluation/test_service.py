@@ -12,7 +12,6 @@ from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.plan import VariantRole
 from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import RunState
-from promptuary.prompt.errors import InvalidPrompt
 from promptuary.registry.service import Registry
 
 Make = Callable[..., Any]
@@ -170,16 +169,14 @@ def test_what_is_asked_for_must_be_there(ground: Make, submitted: Make, author: 
         assert Evaluations(unit).runs(10, None).items == []
 
 
-def test_a_run_takes_what_a_suite_takes(ground: Make, submitted: Make, content_of: Make) -> None:
+def test_a_run_takes_what_a_suite_takes(ground: Make, submitted: Make) -> None:
     ground()
-    with pytest.raises(InvalidRequest, match="not several"):
+    with pytest.raises(InvalidRequest, match="not both"):
         submitted(label="latest", version=1)
     with pytest.raises(InvalidRequest, match="known provider"):
         submitted(models=["nowhere:model"])
     with pytest.raises(InvalidRequest, match="repeats"):
         submitted(repeats=101)
-    with pytest.raises(InvalidPrompt):
-        submitted(content=content_of("{{#open}}"))
 
 
 def test_a_run_that_is_too_large_is_refused(ground: Make, submitted: Make, monkeypatch: pytest.MonkeyPatch) -> None:

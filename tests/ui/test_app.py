@@ -115,7 +115,7 @@ def test_a_queue_in_which_others_hold_the_rest_does_not_say_that_all_is_done(
         if claim["item"]["source"] == "item-0":
             local.post(f"/v1/claims/{claim['id']}/submit", json=body)
     page = app_test(key("reviewer"), queue=queue)
-    assert "Others have the 1 items" in page.info[0].value
+    assert "with others now (1 open)" in page.info[0].value
     assert not page.success
 
 

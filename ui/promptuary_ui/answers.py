@@ -212,3 +212,5 @@ class Result(Answer):
     metrics: dict[str, float | None] = Field(default_factory=dict)
     output: str | None = None
     error: str | None = None
+    vars: dict[str, Any] = Field(default_factory=dict)
+    expected: Any = None

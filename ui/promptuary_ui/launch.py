@@ -36,6 +36,7 @@ def options(host: str, port: int) -> dict[str, object]:
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
+        "client.disableDataExport": True,  # a table's CSV would carry a model's text into a spreadsheet as a formula
         **THEME,
     }
 

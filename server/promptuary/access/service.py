@@ -32,7 +32,7 @@ def authenticate(session: Session, text: str, now: datetime) -> Caller:
 
 def local_caller(session: Session, now: datetime, project: str = DEFAULT_PROJECT) -> Caller:
     """Give the operator of this machine, who has the data directory itself; makes the project if it is new."""
-    found = store.project_named(session, project) or store.add_project(session, project, now)
+    found = store.ensure_project(session, project, now)
     return Caller(found.id, found.name, "local", Role.OPERATOR)
 
 

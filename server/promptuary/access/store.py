@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from promptuary.access.role import Role
@@ -87,6 +88,20 @@ def add_project(session: Session, name: str, at: datetime) -> Project:
     session.add(row)
     session.flush()
     return _project(row)
+
+
+def ensure_project(session: Session, name: str, at: datetime) -> Project:
+    """Give the project of that name, made now if there is none; of two who make it at once, both get the one that was made."""
+    known = project_named(session, name)
+    if known is not None:
+        return known
+    try:
+        with session.begin_nested():
+            return add_project(session, name, at)
+    except IntegrityError:
+        made = project_named(session, name)
+        assert made is not None
+        return made
 
 
 def _project(row: ProjectRow) -> Project:

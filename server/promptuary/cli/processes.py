@@ -55,11 +55,12 @@ class Running:
             last = self.log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
             raise NotStarted(f"{self.program.name} ended with {code}; its last line: {last[0][:300]} (whole log: {self.log})")
 
-    def wait_until_ready(self, seconds: float) -> None:
-        """Wait until its URL answers, whatever it answers."""
+    def wait_until_ready(self, seconds: float, others: Sequence["Running"] = ()) -> None:
+        """Wait until its URL answers, whatever it answers, and while none of the others ends."""
         deadline = time.monotonic() + seconds
         while self.program.ready_at is not None:
-            self.check()
+            for one in (self, *others):
+                one.check()
             try:
                 httpx.get(self.program.ready_at, timeout=2.0)
             except httpx.HTTPError:
@@ -79,26 +80,47 @@ def running(programs: Sequence[Program], logs: Path) -> Iterator[list[Running]]:
     """
     logs.mkdir(parents=True, exist_ok=True)
     started: list[Running] = []
+    ending = _Ending()
     heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _interrupt) for number in heeded}
+    before = {number: signal.signal(number, ending.note) for number in heeded}
     try:
         for waited_for in (True, False):
             for program in programs:
                 if (program.ready_at is not None) == waited_for:
-                    started.append(_start(program, logs / f"{program.name}.log"))
+                    with ending.put_off():
+                        started.append(_start(program, logs / f"{program.name}.log"))
             for one in started:
-                one.wait_until_ready(START_SECONDS)
+                one.wait_until_ready(START_SECONDS, started)
         yield started
     finally:
-        for number in heeded:
-            signal.signal(number, signal.SIG_IGN)
-        _stop(started)
+        with suppress(KeyboardInterrupt), ending.put_off():
+            _stop(started)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+class _Ending:
+    """Makes of a signal what Ctrl-C makes, a KeyboardInterrupt, but never while a program is half started or half stopped."""
+
+    def __init__(self) -> None:
+        self._busy = self._due = False
+
+    def note(self, _number: int, _frame: FrameType | None) -> None:
+        """Take a signal."""
+        if not self._busy:
+            raise KeyboardInterrupt
+        self._due = True
+
+    @contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Let the block be done whole; a signal that came meanwhile counts at its end."""
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+        if self._due:
+            raise KeyboardInterrupt
 
 
 def _start(program: Program, log: Path) -> Running:

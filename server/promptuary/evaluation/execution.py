@@ -216,16 +216,13 @@ class Execution:
 
 
 def _content(session: Any, run: Run, variant: Variant) -> Content:
-    """Give a variant's content: from the plan where it is registered nowhere, else the version's.
+    """Give a variant's content.
 
     Raises:
         NotFound: when the registry no longer has it.
     """
-    body = variant.content
-    if body is None and variant.version is not None:
-        prompt = registry_store.prompt(session, run.project, variant.prompt)
-        found = registry_store.version(session, prompt, variant.version) if prompt else None
-        body = found.content if found and found.digest == variant.digest else None
-    if body is None:
+    prompt = registry_store.prompt(session, run.project, variant.prompt)
+    found = registry_store.version(session, prompt, variant.version) if prompt else None
+    if found is None or found.digest != variant.digest:
         raise NotFound(f"the version {variant.version} of '{variant.prompt}', which the run is about, is not there")
-    return content_from_json(body)
+    return content_from_json(found.content)

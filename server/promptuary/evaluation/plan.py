@@ -20,16 +20,15 @@ class VariantRole(StrEnum):
 
 @dataclass(frozen=True)
 class Variant:
-    """One content under one model.
+    """One version under one model.
 
     Attributes:
         name: unique in its run and readable, as `v2` or `v2·local:smollm2`.
         role: candidate or baseline.
         model: in LangChain's `provider:model` form.
         prompt: the prompt's name.
-        version: the registered version's number; None for a content that is registered nowhere.
-        digest: of the content.
-        content: the content itself where it is registered nowhere, else None.
+        version: its number.
+        digest: of its content.
         references: the labels and versions that were asked for and led here; a candidate may be its own baseline.
     """
 
@@ -37,9 +36,8 @@ class Variant:
     role: VariantRole
     model: str
     prompt: str
-    version: int | None
+    version: int
     digest: str
-    content: dict[str, Any] | None = None
     references: tuple[str, ...] = ()
 
 

@@ -96,7 +96,7 @@ class RunOut(Sent):
     def of(cls, run: Run, **more: Any) -> Self:
         """Make it from the domain's value."""
         known = {name: getattr(run, name) for name in RunOut.model_fields if name not in ("prompt", "variants")}
-        return cls(**known, prompt=run.plan.suite["prompt"], variants=_plan(run)["variants"], **more)
+        return cls(**known, prompt=run.plan.suite["prompt"], variants=plan_json(run.plan)["variants"], **more)
 
 
 class WholeRunOut(RunOut):
@@ -108,7 +108,7 @@ class WholeRunOut(RunOut):
     @classmethod
     def whole(cls, run: Run) -> Self:
         """Make it from the domain's value."""
-        return cls.of(run, plan=_plan(run), summary=run.summary)
+        return cls.of(run, plan=plan_json(run.plan), summary=run.summary)
 
 
 class ResultOut(Sent):
@@ -144,11 +144,3 @@ class ComparisonOut(Sent):
     same_dataset: bool
     cases: int
     comparisons: list[dict[str, Any]]
-
-
-def _plan(run: Run) -> dict[str, Any]:
-    """The plan without contents, which are the registry's or the caller's own."""
-    body = plan_json(run.plan)
-    for variant in body["variants"]:
-        variant.pop("content")
-    return body

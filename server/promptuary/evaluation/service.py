@@ -16,7 +16,6 @@ from promptuary.evaluation.plan import Result, Variant, VariantRole
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
 from promptuary.evaluation.submission import candidate_of, chosen_suite, plan_of
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
-from promptuary.prompt.content import Content
 from promptuary.prompt.name import is_name
 from promptuary.registry.service import Registry
 
@@ -125,7 +124,6 @@ class Evaluations:
         *,
         label: str | None = None,
         version: int | None = None,
-        content: Content | None = None,
         baseline: int | str | None = None,
         models: Sequence[str] | None = None,
         repeats: int | None = None,
@@ -137,7 +135,6 @@ class Evaluations:
             suite: its name.
             label: of the candidate; by default the suite's.
             version: of the candidate, instead of a label.
-            content: the candidate itself, registered nowhere, instead of either.
             baseline: a version or a label to compare with, beside those that the gate names.
             models: instead of the suite's.
             repeats: instead of the suite's.
@@ -147,12 +144,11 @@ class Evaluations:
             NotFound: for an unknown suite, dataset, prompt, label or version. A label that only the gate names may be
                 missing: then that demand of the gate is inconclusive.
             InvalidRequest: for more than one candidate, models or repeats that are not taken, or too many results.
-            InvalidPrompt: for a content whose parts do not fit each other.
         """
         chosen = chosen_suite(self.suite(suite), models, repeats)
         dataset = self.dataset(chosen.dataset, dataset_version)
         registry = Registry(self.unit)
-        candidate = candidate_of(registry, chosen, label, version, content)
+        candidate = candidate_of(registry, chosen, label, version)
         plan = plan_of(registry, chosen, dataset, candidate, baseline, self.unit.settings.concurrency)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")

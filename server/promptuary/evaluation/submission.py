@@ -1,4 +1,4 @@
-"""What a run is to do, decided when it is submitted: which contents under which models, on which cases."""
+"""What a run is to do, decided when it is submitted: which versions under which models, on which cases."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +9,7 @@ from promptuary.base.errors import InvalidRequest, NotFound
 from promptuary.evaluation.plan import Cases, Plan, Variant, VariantRole
 from promptuary.evaluation.store import DatasetVersion, StoredSuite
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
-from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest, content_json
 from promptuary.prompt.faults import faults_of
-from promptuary.prompt.template import prepare
 from promptuary.registry.service import Registry
 
 
@@ -29,23 +26,16 @@ def chosen_suite(stored: StoredSuite, models: Sequence[str] | None, repeats: int
         raise InvalidRequest("the run cannot be done", faults_of(error)) from None
 
 
-def candidate_of(registry: Registry, suite: Suite, label: str | None, version: int | None, content: Content | None) -> Variant:
-    """Find the candidate: by a label, by a version, as a content of its own, or else by the suite's label.
+def candidate_of(registry: Registry, suite: Suite, label: str | None, version: int | None) -> Variant:
+    """Find the candidate: by a label, by a version, or else by the suite's label.
 
     Raises:
-        InvalidRequest: when more than one is given.
+        InvalidRequest: when both are given.
         NotFound: for an unknown prompt, label or version.
-        InvalidPrompt: for a content whose parts do not fit each other.
     """
-    if sum(one is not None for one in (label, version, content)) > 1:
-        raise InvalidRequest("give a label, a version or a content as the candidate, not several of them")
-    if content is None:
-        return _variant(registry, suite.prompt, version if version is not None else label or suite.label, VariantRole.CANDIDATE)
-    prepare(content)
-    digest = content_digest(content)
-    return Variant(
-        f"draft-{digest[7:15]}", VariantRole.CANDIDATE, "", suite.prompt, None, digest, content=content_json(content)
-    )
+    if label is not None and version is not None:
+        raise InvalidRequest("give a label or a version as the candidate, not both")
+    return _variant(registry, suite.prompt, version if version is not None else label or suite.label, VariantRole.CANDIDATE)
 
 
 def plan_of(

@@ -14,11 +14,11 @@ def canonical(value: Any) -> bytes:
 
     Raises:
         Invalid: for what has no canonical form: an integer of 2^53 or more, which readers in other languages would round, or
-            a number that is not finite.
+            a number that is not finite, or a lone surrogate.
     """
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise Invalid("the content has a value that every reader would not read alike", [Fault("", str(error))]) from None
 
 
@@ -44,7 +44,7 @@ def unwritable(content: Content) -> list[Fault]:
     for part, value in content_json(content).items():
         try:
             canonical(value)
-        except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        except Invalid:
             faults.append(
                 Fault(part, "has a number beyond ±(2^53 − 1), or a text that is not Unicode: it has no one form in JSON")
             )

@@ -115,7 +115,10 @@ def _notes(claim: Claim | None) -> None:
 def _nothing(counts: Counts) -> None:
     st.query_params.pop(CLAIM, None)
     if counts.left:
-        st.info(f"Others have the {counts.left} items that are left for you. Look again in a while.", icon=":material/group:")
+        st.info(
+            f"What is left for you here is with others now ({counts.left} open). Look again in a while.",
+            icon=":material/group:",
+        )
     elif counts.open:
         st.success("You have decided everything here. What is open waits for other reviewers.", icon=":material/check:")
     elif counts.items:

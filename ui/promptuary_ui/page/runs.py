@@ -4,7 +4,8 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.answers import Interval, Result, Run, Summary
-from promptuary_ui.parts.text import block, plain, when
+from promptuary_ui.parts import item
+from promptuary_ui.parts.text import plain, when
 
 RUN = "run"
 VERDICTS = {
@@ -132,7 +133,7 @@ def _cases(results: list[Result]) -> None:
                 "variant": result.variant,
                 "passed": "error" if result.error or result.passed is None else ("yes" if result.passed else "no"),
                 "output": result.output or result.error or "",
-                **{metric: result.metrics.get(metric) for metric in metrics},
+                **{metric: _rounded(result.metrics.get(metric)) for metric in metrics},
             }
             for result in shown
         ],
@@ -148,6 +149,10 @@ def _cases(results: list[Result]) -> None:
             _result(shown[row])
 
 
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 3)
+
+
 def _fits(result: Result, kind: str) -> bool:
     broken = bool(result.error) or result.passed is None
     return {"All": True, "Failed": not broken and not result.passed, "Passed": not broken and bool(result.passed)}.get(
@@ -156,6 +161,5 @@ def _fits(result: Result, kind: str) -> bool:
 
 
 def _result(result: Result) -> None:
-    with st.container(border=True):
-        st.text(f"{result.case} under {result.variant}")
-        block(result.output if result.output is not None else result.error or "")
+    st.markdown(f"**{plain(result.case)}** under {plain(result.variant)}")
+    item.sides({"input": result.vars, "output": result.output, "expected": result.expected, "error": result.error})

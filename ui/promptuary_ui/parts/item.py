@@ -35,8 +35,9 @@ def sides(payload: Mapping[str, Any]) -> None:
 
 def field(name: str, value: Any) -> None:
     """Show a named value."""
-    st.caption(plain(name))
-    _value(value)
+    with st.container(gap="xxsmall"):
+        st.caption(plain(name))
+        _value(value)
 
 
 def background(payload: Mapping[str, Any], source: str) -> None:
