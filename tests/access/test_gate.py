@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter
+from sqlalchemy import text
 
 from promptuary.access.caller import Unit
 from promptuary.access.gate import SCOPE_MARK, Route, allow
@@ -186,6 +187,16 @@ def test_a_keys_text_is_in_the_answer_that_made_it_and_in_no_other(local: Any, a
         assert made["id"] in text
         assert made["key"].split("_")[2] not in text
         assert "hash" not in text
+
+
+def test_a_keys_text_is_not_kept_for_a_retry_either(local: Any, database: Any) -> None:
+    request = {"json": {"name": "app", "role": "reader"}, "headers": {"Idempotency-Key": "k"}}
+    made, again = local.post("/v1/keys", **request).json(), local.post("/v1/keys", **request)
+    assert (again.status_code, again.json()["id"]) == (201, made["id"])
+    with database.read() as session:
+        kept = session.connection().execute(text("SELECT body FROM idempotency")).scalar_one()
+    for shown in (again.text, kept):
+        assert made["key"].split("_")[2] not in shown
 
 
 def test_another_projects_things_are_not_found(api: Any, bearer: Callable[..., dict[str, str]]) -> None:

@@ -58,7 +58,7 @@ def test_after_the_key_was_revoked_init_makes_another(run: Run) -> None:
 def test_the_doctor_tells_what_it_found(run: Run, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:
     monkeypatch.setattr(service.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**40))
     found = {one["check"]: one for one in run("doctor", "--json").json}
-    assert list(found) == ["python", "sqlite", "database", "data directory", "disk", "embedding model", "local:smollm2"]
+    assert list(found) == ["python", "sqlite", "database", "data directory", "disk", "all-MiniLM-L6-v2", "local:smollm2"]
     assert all(one["ok"] for one in found.values())
     assert found["data directory"]["found"] == str(data_dir)
     assert [line.split("\t")[0] for line in run("doctor").out.splitlines()] == ["", *["ok"] * 7]

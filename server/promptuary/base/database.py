@@ -63,11 +63,14 @@ class Database:
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
         self._writing = self.engine.execution_options(writing=True)
+        self._reading = self.engine
+        if self.dialect == "postgresql":  # SQLite's deferred transaction sees one state by itself
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session that sees one state of the database; what it changes is thrown away."""
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+        """Give a session that sees one state of the database throughout; what it changes is refused or thrown away."""
+        with _translated(), Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager

@@ -124,7 +124,7 @@ class Api:
             return None
         try:
             body = json.loads(response.content, object_hook=_Answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unreachable(
                 f"{self._client.base_url} answered {response.status_code} and no JSON; is it Promptuary?"
             ) from None

@@ -8,12 +8,17 @@ from promptuary.review import store
 from promptuary.review.service import Reviews
 
 SEED = 1
-RESAMPLES = 399
+RESAMPLES = 199
+INTERVAL_LIMIT = 5000
+"""Above so many items no interval is drawn: it would take longer than a request may, and be narrow anyway."""
 
 
 @dataclass(frozen=True)
 class Coefficient:
-    """An agreement beyond chance with its 95 % interval, or the reason why there is none."""
+    """An agreement beyond chance with its 95 % interval, or the reason why there is none.
+
+    `low` and `high` are None where the value is, and above INTERVAL_LIMIT items.
+    """
 
     coefficient: str
     value: float | None
@@ -58,7 +63,8 @@ def agreement(unit: Unit, name: str) -> Consensus:
             partial(gwet_ac1, categories=labels),
         ):
             found = measure(ratings)
-            interval = agreement_interval(measure, ratings, seed=SEED, resamples=RESAMPLES)
+            few = len(shared) <= INTERVAL_LIMIT
+            interval = agreement_interval(measure, ratings, seed=SEED, resamples=RESAMPLES) if few else None
             low, high = (interval.low, interval.high) if interval else (None, None)
             coefficients.append(Coefficient(found.coefficient, found.value, found.reason, low, high))
             percent = None if found.observed is None else 100 * found.observed

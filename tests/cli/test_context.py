@@ -1,0 +1,152 @@
+"""Documents taken in by the command line: what is refused, and the whole way once with the real embedding model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.conftest import Run
+from context.words import WordEmbedder
+from promptuary.context import retrieval
+
+Write = Callable[[str, str], Path]
+GOOD = '{"id": "a", "text": "A refund takes five days."}'
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embedder that needs no model."""
+    monkeypatch.setattr(retrieval, "embedder", lambda _: WordEmbedder())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.jsonl", GOOD + "\nnonsense\n", "line 2: not JSON"),
+        ("a.jsonl", GOOD + "\n[1]\n", "line 2: must be an object with `id` and `text`"),
+        ("a.jsonl", GOOD + '\n{"id": "b"}\n', "line 2: text: is required, as a string"),
+        ("a.jsonl", GOOD + '\n{"id": 7, "text": "b"}\n', "line 2: id: is required, as a string"),
+        ("a.jsonl", GOOD + '\n{"id": "b", "text": "b", "colour": 1}\n', "line 2: colour: is not a known field"),
+        ("a.jsonl", GOOD + '\n\n{"id": "b", "text": " "}\n', "line 3: text: is blank"),
+        ("a.jsonl", GOOD + '\n{"id": "b", "text": "b", "metadata": {"n": NaN}}\n', "line 2: not JSON"),
+        ("a.jsonl", GOOD + '\n{"id": "b", "text": "\\ud800"}\n', "line 2: not JSON"),
+        ("a.jsonl", GOOD + "\n" + "[" * 100_000, "line 2: not JSON"),
+        ("a.md", " \n", "is blank"),
+        ("a.pdf", "%PDF", "is neither .md, .txt nor .jsonl"),
+        ("a", "text", "is neither .md, .txt nor .jsonl"),
+    ],
+)
+def test_a_document_that_cannot_be_taken_is_named_and_none_is(run: Run, write: Write, name: str, text: str, said: str) -> None:
+    good, bad = write("docs/good.md", "# Refunds\n\nA refund takes five days."), write(f"bad/{name}", text)
+    told = run("context", "add", "support", good, bad)
+    assert (told.code, told.out) == (64, "")
+    assert str(bad) in told.fault
+    assert said in told.fault
+    assert run("context", "list", "--json").json == []
+
+
+def test_a_path_that_is_missing_or_holds_nothing_is_told(run: Run, tmp_path: Path) -> None:
+    assert "does not exist" in run("context", "add", "support", tmp_path / "none.md").fault
+    (tmp_path / "empty").mkdir()
+    assert "holds no document" in run("context", "add", "support", tmp_path / "empty").fault
+    assert "paths" in run("context", "add", "support").fault.lower()
+
+
+@pytest.mark.usefixtures("words")
+def test_two_documents_of_one_name_are_refused(run: Run, write: Write) -> None:
+    told = run("context", "add", "support", write("a/x.md", "one"), write("b/x.txt", "two"))
+    assert (told.code, "'x' is given twice" in told.fault) == (64, True)
+
+
+@pytest.mark.usefixtures("words")
+@pytest.mark.parametrize("size", ["0", "9000"])
+def test_a_chunk_size_beyond_the_limits_is_refused(run: Run, write: Write, size: str) -> None:
+    told = run("context", "add", "support", write("x.md", "one"), "--chunk-size", size)
+    assert (told.code, "chunk_size" in told.fault) == (64, True)
+    assert run("context", "list", "--json").json == []
+
+
+@pytest.mark.usefixtures("words")
+def test_a_line_ends_where_a_line_feed_is(run: Run, write: Write) -> None:
+    """U+2028 ends a line for Python's `splitlines`, and stands unescaped in JSON that other programs write."""
+    path = write("a.jsonl", json.dumps({"id": "a", "text": "one\u2028two\u0085three"}, ensure_ascii=False) + "\r\n" + GOOD)
+    assert run("context", "add", "support", path).code == 64  # the id `a` twice: both lines were read
+    path.write_text(path.read_text().replace('"a", "text": "A', '"b", "text": "A'))
+    assert run("context", "add", "support", path, "--json").json["added"] == 2
+
+
+@pytest.mark.usefixtures("words")
+def test_more_documents_than_one_request_takes_are_all_taken(run: Run, write: Write) -> None:
+    lines = [json.dumps({"id": f"d{number}", "text": f"text {number}"}) for number in range(450)]
+    told = run("context", "add", "support", write("a.jsonl", "\n".join(lines)), "--json").json
+    assert told == {"added": 450, "unchanged": 0, "chunks": 450}
+    (held,) = run("context", "list", "--json").json
+    assert (held["name"], held["documents"], held["chunks"]) == ("support", 450, 450)
+    assert run("context", "list").out == "collection\tdocuments\tpassages\nsupport\t450\t450\n"
+
+
+@pytest.mark.usefixtures("words")
+def test_a_chroma_that_does_not_answer_ends_with_3(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTUARY_CHROMA_URL", "http://127.0.0.1:9")
+    added = run("context", "add", "support", write("a.md", "A refund takes five days."))
+    assert (added.code, added.err) == (0, "")
+    for words in (["query", "support", "refund"], ["reindex", "support"]):
+        told = run("context", *words)
+        assert (told.code, told.out) == (3, "")
+        assert told.err.splitlines()[-1].startswith("promptuary: Chroma does not answer at http://127.0.0.1:9")
+        assert "Traceback" not in told.err
+    monkeypatch.setenv("PROMPTUARY_CHROMA_URL", "nonsense")
+    assert "PROMPTUARY_CHROMA_URL" in run("context", "query", "support", "refund").err
+
+
+@pytest.mark.usefixtures("words")
+@pytest.mark.parametrize(("words_given", "said"), [(["-k", "0"], "k"), (["-k", "101"], "k"), (["-k", "many"], "-k")])
+def test_a_number_of_passages_beyond_the_limits_is_refused(run: Run, write: Write, words_given: list[str], said: str) -> None:
+    run("context", "add", "support", write("a.md", "A refund takes five days."))
+    told = run("context", "query", "support", "refund", *words_given)
+    assert (told.code, said in told.fault) == (64, True)
+
+
+@pytest.mark.model
+def test_documents_are_taken_in_found_and_indexed_anew(run: Run, write: Write) -> None:
+    folder = write("handbook/refunds.md", "# Refunds\n\nA refund reaches the card within five working days.").parent
+    write("handbook/cards/lost.txt", "Lost cards\n\nA lost card is blocked at once, and a new one is sent by post.")
+    tickets = write("tickets.jsonl", '{"id": "t1", "text": "The cash machine kept my card", "metadata": {"intent": "atm"}}\n')
+
+    assert run("context", "add", "support", folder, tickets, "--chunk-size", 200).out == (
+        "support: 3 documents added, 0 unchanged, 3 passages indexed\n"
+    )
+    assert run("context", "add", "support", folder, tickets, "--json").json == {"added": 0, "unchanged": 3, "chunks": 0}
+    write("handbook/refunds.md", "# Refunds\n\nA refund reaches the card within ten working days.")
+    assert run("context", "add", "support", folder, "--json").json == {"added": 1, "unchanged": 1, "chunks": 1}
+
+    (found,) = run("context", "query", "support", "When do I get my money back?", "-k", 1, "--json").json["passages"]
+    assert (found["document"], found["chunk"], found["collection"]) == ("refunds", 0, "support")
+    assert "ten working days" in found["text"]
+    assert 0.2 < found["score"] < 1
+    lines = run("context", "query", "support", "My card is gone, I cannot find it", "-k", 2).out.splitlines()
+    assert lines[0] == "score\tdocument\tchunk\ttext"
+    assert lines[1].split("\t")[1] == "cards/lost"
+    assert len(lines) == 3
+
+    assert run("context", "reindex", "support").out == "support: 3 passages in the index\n"
+    assert run("context", "reindex", "support", "--json").json == {"chunks": 3}
+    assert [one["document"] for one in _passages(run)] == ["t1"]
+
+    prompt = {
+        "type": "text",
+        "template": "{{facts}}\nQuestion: {{question}}",
+        "context": {"collection": "support", "query": "{{question}}", "k": 1, "into": "facts"},
+        "labels": ["production"],
+    }
+    run("push", write("prompts/answer.yaml", json.dumps(prompt)))
+    rendered = run("render", "answer", "--var", "question=When does my refund come?", "--json").json
+    assert "ten working days" in rendered["text"]
+    instead = run("render", "answer", "--var", "question=When?", "--query", "the cash machine kept my card").out
+    assert "The cash machine kept my card" in instead
+
+
+def _passages(run: Run) -> list[dict[str, Any]]:
+    return run("context", "query", "support", "An ATM swallowed it", "-k", 1, "--json").json["passages"]  # type: ignore[no-any-return]

@@ -1,0 +1,24 @@
+"""Tables for people and for pipes."""
+
+import sys
+
+import pytest
+
+from promptuary.cli.output import table
+
+
+def test_elsewhere_than_on_a_terminal_a_row_is_a_line_with_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["name", "text"], [("a", "two\nlines\tand a tab"), (None, 7)])
+    assert capsys.readouterr().out == "name\ttext\na\ttwo lines and a tab\n\t7\n"
+
+
+def test_on_a_terminal_a_table_is_drawn_and_its_texts_are_no_markup(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    table(["name"], [("[/b]",), ("[red]text",)], title="a title")
+    shown = capsys.readouterr().out
+    assert "[/b]" in shown
+    assert "[red]text" in shown
+    assert "\t" not in shown
