@@ -6,7 +6,7 @@ LOCK := deploy/lock
 INSTALLED := $(VENV)/installed
 DEMO_DATA ?= .demo
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check bench format lock clean
 
 demo: $(INSTALLED) ## run the whole loop once, then keep the service running (EXIT=1: stop after the loop)
 	PROMPTUARY_DATA_DIR="$(DEMO_DATA)" $(BIN)/promptuary demo $(if $(EXIT),--exit)
@@ -22,6 +22,9 @@ check: $(INSTALLED)
 	$(BIN)/coverage run -m pytest -n auto $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
+
+bench: $(INSTALLED) ## figures with their ratios to a reference, each measured in the same run
+	$(BIN)/python tests/bench/first_lookup.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,14 @@ def test_a_number_of_passages_beyond_the_limits_is_refused(run: Run, write: Writ
     assert (told.code, said in told.fault) == (64, True)
 
 
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real embedding model, read once for all commands of the test."""
+    monkeypatch.setattr(retrieval, "embedder", lru_cache(retrieval.embedder))
+
+
 @pytest.mark.model
+@pytest.mark.usefixtures("model")
 def test_documents_are_taken_in_found_and_indexed_anew(run: Run, write: Write) -> None:
     folder = write("handbook/refunds.md", "# Refunds\n\nA refund reaches the card within five working days.").parent
     write("handbook/cards/lost.txt", "Lost cards\n\nA lost card is blocked at once, and a new one is sent by post.")
@@ -126,7 +134,7 @@ def test_documents_are_taken_in_found_and_indexed_anew(run: Run, write: Write) -
     assert (found["document"], found["chunk"], found["collection"]) == ("refunds", 0, "support")
     assert "ten working days" in found["text"]
     assert 0.2 < found["score"] < 1
-    lines = run("context", "query", "support", "My card is gone, I cannot find it", "-k", 2).out.splitlines()
+    lines = run("context", "query", "support", "What happens to a lost card?", "-k", 2).out.splitlines()
     assert lines[0] == "score\tdocument\tchunk\ttext"
     assert lines[1].split("\t")[1] == "cards/lost"
     assert len(lines) == 3

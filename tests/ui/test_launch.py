@@ -7,7 +7,7 @@ import pytest
 
 from promptuary_ui.launch import command, options
 from promptuary_ui.policy import CONTENT_SECURITY_POLICY
-from promptuary_ui.settings import DEFAULT_URL, api_url
+from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url
 
 
 def test_the_pages_listen_where_they_are_told_and_tell_nobody() -> None:
@@ -44,3 +44,9 @@ def test_the_policy_lets_a_page_load_from_its_own_server_only() -> None:
     assert CONTENT_SECURITY_POLICY.startswith("default-src 'self'; ")
     assert "http:" not in CONTENT_SECURITY_POLICY
     assert "*" not in CONTENT_SECURITY_POLICY
+
+
+def test_a_browser_comes_by_the_names_that_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert options("10.0.0.5", 8401)["server.allowedHosts"] == ["10.0.0.5", "127.0.0.1", "[::1]", "localhost"]
+    monkeypatch.setenv("PROMPTUARY_ALLOWED_HOSTS", "review.test, ")
+    assert "review.test" in allowed_hosts("127.0.0.1")

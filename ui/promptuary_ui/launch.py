@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from promptuary_ui.settings import DEFAULT_URL, api_url
+from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8401
 THEME: Mapping[str, object] = {
@@ -26,10 +26,11 @@ THEME: Mapping[str, object] = {
 
 
 def options(host: str, port: int) -> dict[str, object]:
-    """Give Streamlit's options: no telemetry, no traces on pages, no watching of files, one address."""
+    """Give Streamlit's options: no telemetry, no traces on pages, no watching of files, no Host but the known."""
     return {
         "server.address": host,
         "server.port": port,
+        "server.allowedHosts": allowed_hosts(host),
         "server.headless": True,
         "server.fileWatcherType": "none",
         "server.enableStaticServing": False,
