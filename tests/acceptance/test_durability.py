@@ -33,13 +33,15 @@ from promptuary.registry.service import Registry
 settings = read_settings(data_dir=sys.argv[1])
 database = Database(settings.sql_url)
 
+caller = local_caller(database, wall_clock())
+
 def write(writer):
     number = 0
     while True:
         number += 1
         words = f"{sys.argv[2]} {writer} {number}"
         with database.write() as session:
-            unit = Unit(session, local_caller(session, wall_clock()), wall_clock, settings)
+            unit = Unit(session, caller, wall_clock, settings)
             made = Registry(unit).register("p", Content(type="text", template=words), labels=("production",))
         os.write(1, f"{made.version.number}\\t{words}\\n".encode())
 
@@ -69,6 +71,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done_when_a_process_is
     assert len(acknowledged) >= ROUNDS * ACKNOWLEDGED_BEFORE_THE_KILL
 
     settings = read_settings(data_dir=data)
+    caller = local_caller(sqlite, wall_clock())
     with sqlite.read() as session:
         connection = session.connection()
         assert connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
@@ -76,7 +79,6 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done_when_a_process_is
         numbers = connection.execute(text("SELECT number FROM version ORDER BY number")).scalars().all()
         newest = connection.execute(text("SELECT newest FROM prompt")).scalar_one()
         moves = connection.execute(text("SELECT count(*) FROM label_move")).scalar_one()
-        caller = local_caller(session, wall_clock())
         registry = Registry(Unit(session, caller, wall_clock, settings))
         lost = [number for number, words in acknowledged.items() if registry.version("p", number).content["template"] != words]
         chain = audit.verify(session, caller.project)
@@ -87,5 +89,5 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done_when_a_process_is
     assert (chain.rows, chain.broken_at) == (2 * newest, None)
 
     with sqlite.write() as session:
-        registry = Registry(Unit(session, local_caller(session, wall_clock()), wall_clock, settings))
+        registry = Registry(Unit(session, caller, wall_clock, settings))
         assert registry.register("p", Content(type="text", template="after")).version.number == newest + 1

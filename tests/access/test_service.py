@@ -124,6 +124,5 @@ def test_keys_and_projects_are_listed_in_pages(unit_as: Units, key: Callable[...
 
 def test_the_machines_operator_has_a_project_at_once(database: Database, clock: Any) -> None:
     for _ in range(2):
-        with database.write() as session:
-            caller = local_caller(session, clock(), "fresh")
-            assert (caller.project_name, caller.role, caller.actor) == ("fresh", Role.OPERATOR, "local")
+        caller = local_caller(database, clock(), "fresh")
+        assert (caller.project_name, caller.role, caller.actor) == ("fresh", Role.OPERATOR, "local")

@@ -83,8 +83,9 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     thread.start()
 
     def make_key(name: str, role: str) -> str:
+        caller = local_caller(database, wall_clock())
         with database.write() as session:
-            unit = Unit(session, local_caller(session, wall_clock()), wall_clock, settings)
+            unit = Unit(session, caller, wall_clock, settings)
             return str(Access(unit).create_key(name, Role(role))[1])
 
     url = f"http://127.0.0.1:{port}"

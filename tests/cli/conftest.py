@@ -114,6 +114,23 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
     return written
 
 
+@contextmanager
+def working(data_dir: Path) -> Iterator[Any]:
+    """Open a unit of work on a data directory, as another process of the machine's operator would."""
+    from promptuary.access.caller import Unit
+    from promptuary.access.service import local_caller
+    from promptuary.base.clock import wall_clock
+    from promptuary.base.database import Database
+    from promptuary.base.settings import read_settings
+
+    settings = read_settings(data_dir=data_dir)
+    database = Database(settings.sql_url)
+    caller = local_caller(database, wall_clock())
+    with database.write() as session:
+        yield Unit(session, caller, wall_clock, settings)
+    database.dispose()
+
+
 @pytest.fixture
 def word(write: Callable[[str, str], Path], run: Run) -> Path:
     """The prompt `word`, whose version 1 gives back the variable `text`; registered, under the label `production`."""

@@ -356,3 +356,12 @@ def test_rollbacks_and_registrations_at_once_do_not_lock_each_other_out(unit_as:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert looked_up(unit_as, label="latest") == 18
+
+
+def test_a_label_goes_back_to_another_version_however_often_it_was_moved_to_this_one(unit_as: Units) -> None:
+    register(unit_as, "a")
+    register(unit_as, "b")
+    for version in (1, 2, 2):
+        move(unit_as, version)
+    with unit_as("author") as unit:
+        assert Registry(unit).roll_back("p", "production", "worse").version == 1

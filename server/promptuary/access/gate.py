@@ -50,8 +50,7 @@ def caller_of(request: Request) -> Caller:
     state = request.app.state
     project = request.scope.get(LOCAL)
     if project is not None:
-        with state.database.write() as session:
-            return local_caller(session, state.clock(), project)
+        return local_caller(state.database, state.clock(), project)
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise NotAuthenticated("send an API key in the header `Authorization: Bearer pmt_…`")

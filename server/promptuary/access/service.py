@@ -8,7 +8,7 @@ from promptuary.access.caller import Caller, Unit
 from promptuary.access.key import KeyText, new_key, parse_key
 from promptuary.access.role import Role
 from promptuary.access.store import Key, Project
-from promptuary.base.database import Session
+from promptuary.base.database import Database, Session
 from promptuary.base.errors import AlreadyExists, Forbidden, NotAuthenticated, NotFound
 from promptuary.base.paging import Page, decode, page
 
@@ -30,9 +30,13 @@ def authenticate(session: Session, text: str, now: datetime) -> Caller:
     return Caller(project.id, project.name, f"key:{key.name}", key.role)
 
 
-def local_caller(session: Session, now: datetime, project: str = DEFAULT_PROJECT) -> Caller:
+def local_caller(database: Database, now: datetime, project: str = DEFAULT_PROJECT) -> Caller:
     """Give the operator of this machine, who has the data directory itself; makes the project if it is new."""
-    found = store.ensure_project(session, project, now)
+    with database.read() as session:
+        found = store.project_named(session, project)
+    if found is None:
+        with database.write() as session:
+            found = store.ensure_project(session, project, now)
     return Caller(found.id, found.name, "local", Role.OPERATOR)
 
 

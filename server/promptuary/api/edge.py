@@ -65,15 +65,17 @@ class Edge:
 
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
-                body = await self._checked(scope, receive)
-            except PromptuaryError as error:
-                response: Response = problem_of(error)
-                await response(scope, receive, out)
-            else:
-                await self.app(scope, receive if body is None else _replay(body, receive), out)
-            if scope["path"] not in _QUIET:
-                elapsed = round((time.perf_counter() - started) * 1000, 1)
-                log.info("request", method=scope["method"], path=scope["path"], status=status, milliseconds=elapsed)
+                try:
+                    body = await self._checked(scope, receive)
+                except PromptuaryError as error:
+                    response: Response = problem_of(error)
+                    await response(scope, receive, out)
+                else:
+                    await self.app(scope, receive if body is None else _replay(body, receive), out)
+            finally:
+                if scope["path"] not in _QUIET:
+                    elapsed = round((time.perf_counter() - started) * 1000, 1)
+                    log.info("request", method=scope["method"], path=scope["path"], status=status, milliseconds=elapsed)
 
     async def _checked(self, scope: Scope, receive: Receive) -> bytes | None:
         """Check host, path, query and body; give the body where there is one."""

@@ -217,7 +217,7 @@ def local_app() -> Iterator["Edge"]:
             f"there is no PROMPTUARY_URL, and the server is not installed ({error.name}): "
             "set the first, or install promptuary[server]"
         ) from None
-    configure("WARNING")
+    configure("ERROR")  # what a command has to say it says itself, in one line
     app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT))
     try:
         yield app

@@ -168,8 +168,8 @@ def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: On
     from promptuary.worker.loop import worker_name
 
     try:
+        caller = local_caller(parts.database, parts.clock(), project or DEFAULT_PROJECT)
         with parts.database.write() as session:
-            caller = local_caller(session, parts.clock(), project or DEFAULT_PROJECT)
             held = Evaluations(Unit(session, caller, parts.clock, parts.settings)).hold(run_id, worker_name())
     except Conflict:
         return False

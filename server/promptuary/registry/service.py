@@ -113,7 +113,7 @@ class Registry:
         return page(rows, limit, lambda version: version.number)
 
     def move_label(self, name: str, label: str, version: int, reason: str, expected: int | None = None) -> Label:
-        """Point a label at a version.
+        """Point a label at a version. A move to where it points already is a move too, and ends other callers' `expected`.
 
         Args:
             name: the prompt.
@@ -139,7 +139,7 @@ class Registry:
         return moved
 
     def roll_back(self, name: str, label: str, reason: str) -> Label:
-        """Point a label at the version it pointed at before.
+        """Point a label at the other version that it pointed at last.
 
         Raises:
             NotFound: for an unknown prompt or label.
@@ -147,12 +147,12 @@ class Registry:
         """
         revision = next_revision(self.unit.session, self.unit.caller.project)
         prompt = self._prompt(name, lock=True)
-        last = store.moves(self.unit.session, prompt, label, None, 1)
-        if not last:
+        if label not in prompt.labels:
             raise NotFound(f"the prompt '{name}' has no label '{label}'")
-        if last[0].previous is None:
+        before = store.version_before(self.unit.session, prompt, label)
+        if before is None:
             raise Conflict(f"the label '{label}' of '{name}' has never pointed anywhere else")
-        moved = self._move(prompt, label, last[0].previous, reason, revision)
+        moved = self._move(prompt, label, before, reason, revision)
         store.touch(self.unit.session, prompt.id, revision)
         return moved
 

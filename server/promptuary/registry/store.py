@@ -188,6 +188,13 @@ def set_label(session: Session, prompt: Prompt, name: str, move: Move) -> Label:
     return Label(name, move.version, move.revision, move.at)
 
 
+def version_before(session: Session, prompt: Prompt, label: str) -> int | None:
+    """Give the version that a label pointed at before the last move that led elsewhere; None where there was no such move."""
+    query = select(LabelMoveRow.previous).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.label == label)
+    query = query.where(LabelMoveRow.previous != LabelMoveRow.version).order_by(col(LabelMoveRow.id).desc()).limit(1)
+    return session.exec(query).one_or_none()
+
+
 def moves(session: Session, prompt: Prompt, label: str, before: int | None, limit: int) -> list[Move]:
     """List a label's ledger, the newest move first."""
     query = select(LabelMoveRow).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.label == label)

@@ -1,0 +1,85 @@
+"""Queues filled from runs, and decisions taken out of them again, into spreadsheets too."""
+
+import csv
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Run, working
+from promptuary.base.clock import wall_clock
+from promptuary.evaluation import store
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.plan import Result
+from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.suite import Suite
+from promptuary.review.service import Reviews
+
+COMMENTS = ['=HYPERLINK("http://example.org")', "+1", "-1", "@SUM(A1)", "\tindented", "plain, with a comma\nand a line"]
+SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
+
+
+@pytest.fixture
+def run_id(run: Run, word: Path, data_dir: Path) -> str:
+    """A run of six cases, of which the first two failed."""
+    with working(data_dir) as unit:
+        evaluations, now = Evaluations(unit), wall_clock()
+        cases = [Case(f"c{number}", {"text": "yes"}, "yes") for number in range(1, 7)]
+        evaluations.put_dataset_version("words", cases)
+        body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
+        evaluations.put_suite(Suite.model_validate(body))
+        submitted = evaluations.submit("words")
+        held = store.lease(unit.session, "w1", now, now + timedelta(seconds=60), submitted.id)
+        assert held is not None
+        done = [
+            Result(number, case.id, "v1", 0, "out", number > 1, float(number > 1), {"exact": float(number > 1)}, None, {}, now)
+            for number, case in enumerate(cases)
+        ]
+        assert store.add_results(unit.session, held, done, now + timedelta(seconds=60))
+        return submitted.id
+
+
+def test_a_queue_is_filled_once(run: Run, run_id: str) -> None:
+    words = ["review", "open", "words.queue", "--run", run_id]
+    assert run(*words, "--only", "failed").out == "words.queue: 2 items added, 0 in the queue already\n"
+    assert run(*words, "--json").json == {"added": 4, "present": 2}
+    assert run(*words, "--variant", "v1").out == "words.queue: 0 items added, 6 in the queue already\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--variant", "v9"], "no variant 'v9'"),
+        (["--slots", "0"], "slots"),
+        (["--only", "good"], "only"),
+    ],
+)
+def test_what_a_queue_cannot_be_is_told(run: Run, run_id: str, words: list[str], said: str) -> None:
+    told = run("review", "open", "words.queue", "--run", run_id, *words)
+    assert (told.code, said in told.fault) == (64, True)
+    told = run("review", "open", "Not A Name", "--run", run_id)
+    assert (told.code, "name" in told.fault) == (64, True)
+
+
+def test_decisions_come_out_as_they_were_made_and_are_no_formulas_in_a_spreadsheet(
+    run: Run, run_id: str, data_dir: Path
+) -> None:
+    run("review", "open", "words.queue", "--run", run_id)
+    assert run("review", "export", "words.queue").out == "item,source,reviewer,decision,comment,at\n"
+    assert run("review", "export", "words.queue", "--json").json == []
+    with working(data_dir) as unit:
+        reviews = Reviews(unit)
+        decision = reviews.queue("words.queue").queue.choices[0].value
+        for comment in COMMENTS:
+            taken = reviews.claim("words.queue")
+            assert taken is not None
+            reviews.submit(taken.claim.id, taken.claim.nonce, decision, comment)
+
+    exported = run("review", "export", "words.queue", "--json").json
+    assert [one["comment"] for one in exported] == COMMENTS
+    rows = list(csv.DictReader(io.StringIO(run("review", "export", "words.queue").out, newline="")))
+    assert [row["comment"] for row in rows] == [*(f"'{comment}" for comment in COMMENTS[:5]), COMMENTS[5]]
+    assert [(row["item"], row["source"], row["reviewer"], row["decision"]) for row in rows] == [
+        (one["item"], one["source"], "local", decision) for one in exported
+    ]
