@@ -62,6 +62,11 @@ def test_what_a_queue_cannot_be_is_told(run: Run, run_id: str, words: list[str],
     assert (told.code, "name" in told.fault) == (64, True)
 
 
+def test_a_run_that_is_unknown_makes_no_queue(run: Run) -> None:
+    assert run("review", "open", "words.queue", "--run", "run_0").code == 64
+    assert "'words.queue'" in run("review", "export", "words.queue").fault
+
+
 def test_decisions_come_out_as_they_were_made_and_are_no_formulas_in_a_spreadsheet(
     run: Run, run_id: str, data_dir: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,7 +22,7 @@ def open_queue(
     run: Annotated[
         str, typer.Option("--run", help="The run whose results are to be reviewed; `latest` for the newest that has finished.")
     ],
-    only: Annotated[str, typer.Option("--only", help="failed, disagree or all.")] = "all",
+    only: Annotated[Literal["failed", "disagree", "all"], typer.Option("--only", help="Which results.")] = "all",
     variant: Annotated[str | None, typer.Option("--variant", help="One variant's results.")] = None,
     instructions: Annotated[str, typer.Option("--instructions", help="What the reviewers are to judge.")] = INSTRUCTIONS,
     slots: Annotated[int, typer.Option("--slots", help="How many reviewers decide an item.")] = 1,
@@ -53,6 +53,7 @@ def told(queue: str, added: Any) -> str:
 
 def fill(api: Api, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:
     """Make a queue and put a run's results in; what is in it already is not added again."""
+    api.get(f"/runs/{part(run)}")  # an unknown one leaves no empty queue behind
     api.put(f"/queues/{part(queue)}", {"instructions": instructions, "slots": slots})
     return api.post(f"/queues/{part(queue)}/items", {"run": run, "only": only, "variant": variant})
 
