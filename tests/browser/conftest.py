@@ -116,9 +116,9 @@ def service(api_server: tuple[str, Callable[[str, str], str]], tmp_path_factory:
             process.wait(20)
 
 
-@pytest.fixture(scope="session")
-def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A Chromium without a window."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window; of one module, for Playwright keeps an event loop running in this process meanwhile."""
     from playwright.sync_api import sync_playwright
 
     from conftest import CHROMIUM

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from promptuary.client.compiled import Compiled, compiled
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json, digest
-from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.errors import Invalid, InvalidPrompt
 from promptuary.prompt.template import Prepared, prepare
 
 
@@ -84,7 +84,7 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
         parsed = _parse(str(claimed), lambda: content_from_json(parts))
     except KeyError as error:
         raise Unusable(f"its content has no {error}") from None
-    except (ValidationError, ValueError, RecursionError) as error:
+    except (ValidationError, Invalid, ValueError, RecursionError) as error:
         raise Unusable(f"its content cannot be read ({type(error).__name__})") from None
     labels = body.get("labels")
     return Version(

@@ -1,0 +1,99 @@
+"""`promptuary demo`: the whole loop on the checkout's own prompts and suites, with fewer cases."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.model]
+CHECKOUT = Path(__file__).parents[2]
+DATASET = "evals/datasets/tickets.jsonl"
+FIGURE = r"[+−]?\d\.\d{3} \[[+−]?\d\.\d{3}, [+−]?\d\.\d{3}\]"
+
+
+class Checkout:
+    """A copy of the checkout's prompts and suites."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "PROMPTUARY_DATA_DIR": str(folder / "data")}
+        for name in ("prompts", "evals"):
+            shutil.copytree(CHECKOUT / name, folder / name)
+
+    def keep(self, cases: int) -> None:
+        """Leave the first cases of the dataset only."""
+        lines = (CHECKOUT / DATASET).read_text().splitlines(keepends=True)
+        (self.folder / DATASET).write_text("".join(lines[:cases]))
+
+    def run(self, *words: str) -> str:
+        """Run a command in the copy, and give what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "promptuary.cli.main", *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.run(*words, "--json"))
+
+
+def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.keep(12)
+    told = checkout.run("demo", "--exit")
+
+    assert "+ support.triage  version 1, production → 1" in told
+    assert "+ support.triage  version 2, staging → 2" in told
+    passages = {name: int(number) for name, number in re.findall(r"(support\.\w+): .*, (\d+) passages indexed", told)}
+    assert passages.keys() == {"support.tickets", "support.handbook"}
+    assert all(passages.values())
+    assert re.search(r"asked “.*”: delivery, cosine 0\.\d\d", told)
+
+    run_id = the_run(told)
+    for version in ("v2", "v1"):
+        assert re.search(rf"^  {version}  exact {FIGURE}, similar {FIGURE}", told, re.MULTILINE)
+    assert re.search(rf"^  v2 − v1  exact {FIGURE}$", told, re.MULTILINE)
+    assert "0 of 24 without an answer" not in told
+    shown = checkout.json("eval", "show", run_id)
+    assert len(shown["results"]) == 24
+    assert all(result["output"] for result in shown["results"])
+    assert shown["tracking_id"] == tracked(told)
+    failed = [result for result in shown["results"] if result["variant"] == "v2" and result["pass"] is False]
+    assert f"support.triage: {len(failed)} items added, 0 in the queue already" in told
+
+    before = checkout.json("prompts")
+    moves = checkout.json("label", "history", "support.triage", "production")
+    checkout.keep(2)
+    again = checkout.run("demo", "--exit")
+    assert "= support.triage  version 2 is there already" in again
+    assert "0 documents added, 168 unchanged" in again
+    assert the_run(again) != run_id
+    assert tracked(again) != tracked(told)
+    assert checkout.json("prompts") == before
+    assert checkout.json("label", "history", "support.triage", "production") == moves
+    assert [key["revoked_at"] is None for key in checkout.json("key", "list")].count(True) == 1
+    assert checkout.json("audit", "verify")["broken_at"] is None
+
+
+def the_run(told: str) -> str:
+    found = re.search(r"^support\.triage  run (run_\w+)  \d+ results$", told, re.MULTILINE)
+    assert found is not None, told
+    return found[1]
+
+
+def tracked(told: str) -> str:
+    found = re.search(r"^  MLflow run: ([0-9a-f]{32})$", told, re.MULTILINE)
+    assert found is not None, told
+    return found[1]
