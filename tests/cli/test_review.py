@@ -13,6 +13,7 @@ from promptuary.evaluation import store
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Result
 from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.store import RunState
 from promptuary.evaluation.suite import Suite
 from promptuary.review.service import Reviews
 
@@ -60,6 +61,15 @@ def test_what_a_queue_cannot_be_is_told(run: Run, run_id: str, words: list[str],
     assert (told.code, said in told.fault) == (64, True)
     told = run("review", "open", "Not A Name", "--run", run_id)
     assert (told.code, "name" in told.fault) == (64, True)
+
+
+def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_dir: Path) -> None:
+    told = run("review", "open", "words.queue", "--run", "latest")
+    assert (told.code, "there is no finished run" in told.fault) == (64, True)
+    with working(data_dir) as unit:
+        held = Evaluations(unit).run(run_id)
+        assert store.finish(unit.session, held, RunState.FINISHED, wall_clock(), verdict="pass", summary={})
+    assert run("review", "open", "words.queue", "--run", "latest", "--json").json == {"added": 6, "present": 0}
 
 
 def test_a_run_that_is_unknown_makes_no_queue(run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=0, le=65535)] = 8401
     mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 8402
     allowed_hosts: str = ""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     page_limit: Annotated[int, Field(ge=1, le=10_000)] = 200
