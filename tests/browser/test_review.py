@@ -19,9 +19,7 @@ def test_a_reviewer_decides_with_a_click_and_a_comment(desk: SetTheDesk) -> None
     at.sees("expected 0")
     at.sees("ticket 0")
     at.page.get_by_label("Comment").fill("not what was asked")
-    at.look()
-    at.page.get_by_role("button", name="Reject").click()
-    at.sees("output 1")
+    at.until("output 1", lambda: at.page.get_by_role("button", name="Reject").click())
     assert at.decisions() == [("item-0", "reject", "not what was asked")]
     assert at.page.get_by_label("Comment").input_value() == ""
 
@@ -31,9 +29,7 @@ def test_a_reviewer_decides_with_a_key_that_is_shown_on_the_button(desk: SetTheD
     at.open()
     at.sees("output 0")
     assert "U" in at.page.get_by_role("button", name="Unsure").inner_text()
-    at.look()
-    at.page.keyboard.press("u")
-    at.sees("output 1")
+    at.until("output 1", lambda: at.page.keyboard.press("u"))
     assert at.decisions() == [("item-0", "unsure", "")]
 
 
@@ -44,9 +40,7 @@ def test_letters_that_are_typed_into_the_comment_decide_nothing(desk: SetTheDesk
     at.look()
     at.page.get_by_label("Comment").press_sequentially("a x u s")
     at.page.get_by_label("Comment").press("Control+Enter")
-    at.look()
-    at.page.get_by_role("button", name="Approve").click()
-    at.sees("output 1")
+    at.until("output 1", lambda: at.page.get_by_role("button", name="Approve").click())
     assert at.decisions() == [("item-0", "approve", "a x u s")]
 
 
@@ -59,9 +53,7 @@ def test_five_presses_in_a_burst_decide_only_what_was_seen(desk: SetTheDesk) -> 
         at.page.keyboard.press("a")
         at.page.wait_for_timeout(20)
     at.sees("output 1")
-    at.look()
-    at.page.keyboard.press("x")
-    at.sees("output 2")
+    at.until("output 2", lambda: at.page.keyboard.press("x"))
     assert at.decisions() == [("item-0", "approve", ""), ("item-1", "reject", "")]
 
 
@@ -75,9 +67,7 @@ def test_a_key_that_is_held_down_decides_one_item(desk: SetTheDesk) -> None:
         at.page.wait_for_timeout(33)
     at.page.keyboard.up("a")
     at.sees("output 1")
-    at.look()
-    at.page.keyboard.press("x")
-    at.sees("output 2")
+    at.until("output 2", lambda: at.page.keyboard.press("x"))
     assert at.decisions() == [("item-0", "approve", ""), ("item-1", "reject", "")]
 
 
@@ -88,9 +78,7 @@ def test_a_double_click_decides_once(desk: SetTheDesk) -> None:
     at.look()
     at.page.get_by_role("button", name="Approve").dblclick()
     at.sees("output 1")
-    at.look()
-    at.page.get_by_role("button", name="Reject").click()
-    at.sees("output 2")
+    at.until("output 2", lambda: at.page.get_by_role("button", name="Reject").click())
     assert at.decisions() == [("item-0", "approve", ""), ("item-1", "reject", "")]
 
 
@@ -98,15 +86,9 @@ def test_a_skipped_item_comes_back_when_nothing_else_is_left(desk: SetTheDesk) -
     at = desk(2)
     at.open()
     at.sees("output 0")
-    at.look()
-    at.page.keyboard.press("s")
-    at.sees("output 1")
-    at.look()
-    at.page.keyboard.press("a")
-    at.sees("output 0")
-    at.look()
-    at.page.keyboard.press("a")
-    at.sees("Every item here is decided.")
+    at.until("output 1", lambda: at.page.keyboard.press("s"))
+    at.until("output 0", lambda: at.page.keyboard.press("a"))
+    at.until("Every item here is decided.", lambda: at.page.keyboard.press("a"))
     assert [source for source, _, _ in at.decisions()] == ["item-1", "item-0"]
 
 
@@ -114,9 +96,7 @@ def test_a_reload_comes_back_to_the_same_item(desk: SetTheDesk) -> None:
     at = desk()
     at.open()
     at.sees("output 0")
-    at.look()
-    at.page.keyboard.press("a")
-    at.sees("output 1")
+    at.until("output 1", lambda: at.page.keyboard.press("a"))
     address = at.page.url
     assert "claim=" in address
     at.page.reload()
@@ -132,9 +112,7 @@ def test_an_item_that_was_decided_elsewhere_is_followed_by_the_current_one(desk:
     held = at.service.call(at.key, "POST", f"/queues/{at.queue}/claims")
     body = {"nonce": held["nonce"], "decision": "unsure"}
     at.service.call(at.key, "POST", f"/claims/{held['id']}/submit", body)
-    at.look()
-    at.page.keyboard.press("a")
-    at.sees("output 1")
+    at.until("output 1", lambda: at.page.keyboard.press("a"))
     at.page.get_by_text("submitted already").wait_for()
     assert at.decisions() == [("item-0", "unsure", "")]
 
