@@ -81,8 +81,9 @@ class Reviews:
         choices = checked(choices)
         session, project = self.unit.session, self.unit.caller.project
         detail = {"decisions": [choice.value for choice in choices], "slots": slots}
+        known = store.queue(session, project, name, lock=True)  # the queue before the project, as whoever claims
         audit.record(self.unit, "queue.set", name, detail)  # holds the project, so that two who make it follow each other
-        known = store.queue(session, project, name, lock=True)
+        known = known or store.queue(session, project, name, lock=True)
         if known is not None:
             used, most = store.used_decisions(session, known)
             gone = used - {choice.value for choice in choices}
