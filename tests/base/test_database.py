@@ -153,11 +153,10 @@ def test_a_fault_of_our_own_is_not_dressed_up(kind: type[DBAPIError], words: str
         raise kind("SELECT 1", {}, sqlite3.Error(words))
 
 
-def test_a_ping_reaches_the_database_or_says_that_it_does_not_answer(database: Database, tmp_path: Path) -> None:
-    database.ping()
+def test_a_database_that_is_not_there_does_not_answer(tmp_path: Path) -> None:
     gone = Database("postgresql://nobody@/none?host=" + str(tmp_path))
     with pytest.raises(Unavailable, match="does not answer"):
-        gone.ping()
+        names(gone)
     gone.dispose()
 
 
@@ -178,7 +177,8 @@ def test_the_short_postgresql_urls_mean_the_installed_driver(scheme: str) -> Non
 
 def test_the_data_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'new' / 'promptuary.db'}")
-    database.ping()
+    with database.read() as session:
+        session.connection()
     database.dispose()
     assert os.stat(tmp_path / "new").st_mode & 0o777 == 0o700
 

@@ -8,6 +8,7 @@ from promptuary.access.caller import Unit
 from promptuary.access.store import Entry
 from promptuary.base.clock import in_utc
 from promptuary.base.database import Session
+from promptuary.base.paging import Page, decode, page
 from promptuary.prompt.digest import digest
 
 ORIGIN = "sha256:" + "0" * 64
@@ -40,6 +41,12 @@ def write(session: Session, project: int, actor: str, action: str, subject: str,
     previous = store.audit_digest(session, project, sequence - 1) or ORIGIN
     entry = Entry(sequence, at, actor, action, subject, detail, previous, "")
     store.add_entry(session, project, Entry(**{**vars(entry), "digest": _digest(entry)}))
+
+
+def entries(unit: Unit, limit: int, cursor: str | None) -> Page[Entry]:
+    """List the project's chain in its order."""
+    rows = store.entries(unit.session, unit.caller.project, decode(cursor, int), limit + 1)
+    return page(rows, limit, lambda entry: entry.sequence)
 
 
 def verify(session: Session, project: int) -> Verification:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from promptuary.access import audit, store
+from promptuary.access import audit
 from promptuary.access.caller import Unit
 from promptuary.access.gate import Cursor, Limit, Route, allow
 from promptuary.access.role import SCOPES, Role, Scope
@@ -19,7 +19,6 @@ from promptuary.access.schemas import (
     VerificationOut,
 )
 from promptuary.access.service import Access
-from promptuary.base.paging import Page, decode, page
 from promptuary.base.wire import PageOf
 
 router = APIRouter(tags=["access"], route_class=Route)
@@ -68,10 +67,7 @@ def revoke_key(id: str, unit: Annotated[Unit, allow(Scope.KEY_MANAGE)]) -> None:
 @router.get("/audit")
 def list_audit(unit: Annotated[Unit, allow(Scope.AUDIT_READ)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[EntryOut]:
     """List the audit chain in its order."""
-    limit = min(limit, unit.settings.page_limit)
-    rows = store.entries(unit.session, unit.caller.project, decode(cursor, int), limit + 1)
-    found: Page[store.Entry] = page(rows, limit, lambda entry: entry.sequence)
-    return PageOf[EntryOut].model_validate(found)
+    return PageOf[EntryOut].model_validate(audit.entries(unit, min(limit, unit.settings.page_limit), cursor))
 
 
 @router.get("/audit/verify")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session as Session  # services name the type from here
@@ -78,11 +78,6 @@ class Database:
         """Give a session whose changes are committed when the block ends, and none of them when it raises."""
         with _translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
-
-    def ping(self) -> None:
-        """Ask the database for nothing; raises Unavailable when it does not answer."""
-        with self.read() as session:
-            session.connection().execute(text("SELECT 1"))
 
     def dispose(self) -> None:
         """Close every pooled connection."""

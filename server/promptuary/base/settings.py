@@ -73,7 +73,7 @@ def read_settings(**given: object) -> Settings:
         InvalidSettings: naming every variable that is wrong.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         faults = [Fault(f"PROMPTUARY_{fault.path.upper()}", fault.message) for fault in faults_of(error)]
         raise InvalidSettings("the settings cannot be used", faults) from None

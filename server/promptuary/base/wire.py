@@ -1,6 +1,7 @@
 """JSON at the edge: read strictly, so that no two readers of one body can disagree, and the base of every wire model."""
 
 import json
+from collections import Counter
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -64,8 +65,7 @@ def loads(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        double = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        double, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise MalformedBody(f"the body has the key {double!a} twice in one object")
     return result
 
