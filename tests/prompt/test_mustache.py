@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptuary.prompt.errors import InvalidPrompt, PromptuaryError, RenderTooLarge
-from promptuary.prompt.mustache import names, parse, render
+from promptuary.prompt.mustache import Partial, Section, names, parse, references, renamed, render
 
 SPECIFICATION = Path(__file__).parents[2].parent / "shared" / "data" / "mustache-spec"
 ESCAPES_HTML = {
@@ -226,3 +226,107 @@ def test_a_value_that_looks_like_a_template_comes_out_as_it_is(value: str) -> No
 @given(st.text().filter(lambda text: "{{" not in text))
 def test_text_without_a_tag_renders_as_it_is(text: str) -> None:
     assert rendered(text, {}) == text
+
+
+# --- partials by name ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("no tag at all", []),
+        ("{{> b}} {{>a}} {{> b }}", ["b", "a"]),
+        ("{{> a.b@staging}}{{> a.b@3}}{{> a.b}}", ["a.b@staging", "a.b@3", "a.b"]),
+        ("{{#on}}{{> a}}{{/on}}{{^on}}{{> b}}{{/on}}", ["a", "b"]),
+        ("{{! {{> a}} }}{{!> b}}{{> c}}", ["c"]),
+        ("{{=<% %>=}}{{> a}}<%> b%><%={{ }}=%>{{> c}}<%> d%>", ["b", "c"]),
+        ("x\n  {{>\n a\n}}\ny", ["a"]),
+    ],
+    ids=["none", "each once, as they stand", "labels and numbers", "in sections", "comments", "other delimiters", "over lines"],
+)  # fmt: skip
+def test_the_partials_that_a_template_puts_in_are_listed(template: str, expected: list[str]) -> None:
+    assert references(template) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{> a}}, {{>a}}, {{>  a\t}}", "{{> a@3}}, {{>a@3}}, {{>  a@3\t}}"),
+        ("a {{a}} {{#a}}{{/a}} {{> ab}} {{> a.b}}", "a {{a}} {{#a}}{{/a}} {{> ab}} {{> a.b}}"),
+        ("  {{> a}}  \r\n{{! {{> a}} }}{{!> a}}", "  {{> a@3}}  \r\n{{! {{> a}} }}{{!> a}}"),
+        ("{{=<% %>=}}{{> a}}<%>a%><%={{ }}=%>{{> a}}", "{{=<% %>=}}{{> a}}<%>a@3%><%={{ }}=%>{{> a@3}}"),
+        ("{{> b}}{{> a}}", "{{> a}}{{> a@3}}"),
+    ],
+    ids=["every place", "nothing but partials", "blanks, lines and comments", "other delimiters", "names that change places"],
+)
+def test_partials_are_renamed_and_every_other_character_stays(template: str, expected: str) -> None:
+    assert renamed(template, {"a": "a@3", "b": "a"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [("{{> a}}", "x y"), ("{{> a}}", ""), ("{{> a}}", "x}}y"), ("{{=@ @=}}@> a@", "a@3"), ("{{=|| ||=}}||>a||", "x|")],
+)
+def test_a_new_name_that_would_be_read_as_another_is_refused(template: str, name: str) -> None:
+    with pytest.raises(InvalidPrompt):
+        renamed(template, {"a": name})
+
+
+@pytest.mark.parametrize("act", [references, lambda template: renamed(template, {})])
+def test_partials_are_not_looked_for_in_what_does_not_parse(act: Any) -> None:
+    with pytest.raises(InvalidPrompt, match="never closed"):
+        act("{{> a}}{{#b}}")
+
+
+partial_pieces = st.sampled_from(
+    [
+        *("{{> p}}", "{{>p}}", "{{>  q@3\n}}", "  {{> p}}\n", "\n\t{{>p.q}}\r\n", "<%> p%>", "<%>q@3 %>"),
+        *("{{!> p}}", "{{! {{> p}} }}"),
+        *("{{#a}}", "{{/a}}", "{{^a}}", "{{a}}", "{{{p}}}", "<%!> p%>", "\n", " ", "> p", "p", "}}", "%>", "|> p|"),
+        *("{{=<% %>=}}", "<%={{ }}=%>", "{{=| |=}}", "|={{ }}=|"),
+    ]
+)  # fmt: skip
+templates_with_partials = st.lists(partial_pieces, max_size=14).map("".join)
+
+
+def parsed_or_none(template: str) -> Any:
+    try:
+        return parse(template)
+    except InvalidPrompt:
+        return None
+
+
+def names_of(nodes: Any) -> list[str]:
+    """The partials' names as they stand in a tree: what the source was read as, told apart from where it was written."""
+    found = []
+    for node in nodes:
+        found += [node.name] if isinstance(node, Partial) else names_of(node.body) if isinstance(node, Section) else []
+    return found
+
+
+@given(templates_with_partials)
+def test_renaming_nothing_changes_nothing(template: str) -> None:
+    if (tree := parsed_or_none(template)) is None:
+        return
+    assert renamed(template, {}) == template
+    assert references(template) == list(dict.fromkeys(names_of(tree)))
+
+
+@given(templates_with_partials)
+def test_a_renamed_template_differs_in_the_names_of_its_partials_alone(template: str) -> None:
+    if (tree := parsed_or_none(template)) is None:
+        return
+    there = {"p": "other.name@12", "q@3": "q@4", "p.q": "p"}
+    changed = renamed(template, there)
+    assert names_of(parse(changed)) == [there[name] for name in names_of(tree)]
+    assert renamed(changed, {new: old for old, new in there.items()}) == template
+
+
+@given(templates_with_partials, st.dictionaries(st.just("a"), st.sampled_from([True, [1, 2], "text", None])))
+def test_a_renamed_template_renders_as_before_with_the_partials_under_their_new_names(template: str, values: Any) -> None:
+    if parsed_or_none(template) is None:
+        return
+    partials = {"p": "P{{a}}\nP", "q@3": "Q\n", "p.q": "{{#a}}.{{/a}}"}
+    there = {"p": "s.p@1", "q@3": "s.q@2"}
+    moved = {there.get(name, name): source for name, source in partials.items()}
+    assert rendered(renamed(template, there), values, moved) == rendered(template, values, partials)

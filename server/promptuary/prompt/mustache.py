@@ -58,6 +58,16 @@ class _Open:
     body: list[Node]
 
 
+@dataclass(frozen=True)
+class _Mark:
+    """A tag as it stands in the source: its kind (empty for a value), what it holds and where, and where the tag ends."""
+
+    kind: str
+    content: str
+    at: int
+    end: int
+
+
 def parse(source: str, path: str = "") -> tuple[Node, ...]:
     """Parse a template once; `path` is where it stands, for the fault.
 
@@ -65,6 +75,41 @@ def parse(source: str, path: str = "") -> tuple[Node, ...]:
         InvalidPrompt: naming the line of the first fault, counted in the template.
     """
     return _Parser(source, path).parse()
+
+
+def references(source: str, path: str = "") -> list[str]:
+    """List the names of the partials that a template puts in, each once, in the order in which they stand.
+
+    Raises:
+        InvalidPrompt: when it does not parse.
+    """
+    return list(dict.fromkeys(mark.content for mark in _partials(source, path)))
+
+
+def renamed(source: str, mapping: Mapping[str, str], path: str = "") -> str:
+    """Give the template with the names of its partials replaced by the mapping, every other character as it is.
+
+    Raises:
+        InvalidPrompt: when it does not parse, or a new name would not be read as that name where it stands (it has blanks,
+            or the delimiter that ends the tag).
+    """
+    marks = _partials(source, path)
+    out, at = [], 0
+    for mark in marks:
+        out += [source[at : mark.at], mapping.get(mark.content, mark.content)]
+        at = mark.at + len(mark.content)
+    result = "".join([*out, source[at:]])
+    for mark, found in zip(marks, _partials(result, path), strict=False):
+        if found.content != (name := mapping.get(mark.content, mark.content)):
+            fault = Fault(path, f"'{name}' cannot stand in place of '{mark.content}' between these delimiters")
+            raise InvalidPrompt("the template does not take the name", [fault])
+    return result
+
+
+def _partials(source: str, path: str) -> list[_Mark]:
+    parser = _Parser(source, path)
+    parser.parse()
+    return parser.partials
 
 
 class _Parser:
@@ -76,27 +121,28 @@ class _Parser:
         self.opener, self.closer = "{{", "}}"
         self.root = _Open("", inverted=False, line=0, body=[])
         self.stack = [self.root]
+        self.partials: list[_Mark] = []
 
     def parse(self) -> tuple[Node, ...]:
         source, at = self.source, 0
         while (start := source.find(self.opener, at)) >= 0:
-            kind, content, end = self._tag(start)
-            text_end, indent = start, ""
-            if kind and kind in "#^/!>=":
+            mark = self._mark(start)
+            text_end, indent, end = start, "", mark.end
+            if mark.kind and mark.kind in "#^/!>=":
                 line_start = source.rfind("\n", 0, start) + 1
                 before, rest = source[line_start:start], re.compile(r"[ \t]*(\r?\n|\Z)").match(source, end)
                 if line_start >= at and not before.strip(" \t") and rest:
                     text_end, indent, end = line_start, before, rest.end()
             self._literal(source[at:text_end])
-            self._node(kind, content, indent, start)
+            self._node(mark, indent, start)
             at = end
         self._literal(source[at:])
         if len(self.stack) > 1:
             raise self._fault(f"section '{self.stack[-1].name}' is never closed", line=self.stack[-1].line)
         return tuple(self.root.body)
 
-    def _tag(self, start: int) -> tuple[str, str, int]:
-        """Read the tag that opens at `start`: its kind (empty for a value), what it holds, and where it ends."""
+    def _mark(self, start: int) -> _Mark:
+        """Read the tag that opens at `start`."""
         inside = start + len(self.opener)
         kind = self.source[inside : inside + 1]
         closer = self.closer
@@ -106,12 +152,15 @@ class _Parser:
             closer = "=" + closer
         elif kind not in ("#", "^", "/", "!", ">", "&"):
             kind = ""
-        end = self.source.find(closer, inside + len(kind))
+        inside += len(kind)
+        end = self.source.find(closer, inside)
         if end < 0:
             raise self._fault(f"a tag opened with {self.opener} is never closed", at=start)
-        return kind, self.source[inside + len(kind) : end].strip(), end + len(closer)
+        held = self.source[inside:end].lstrip()
+        return _Mark(kind, held.rstrip(), end - len(held), end + len(closer))
 
-    def _node(self, kind: str, content: str, indent: str, start: int) -> None:
+    def _node(self, mark: _Mark, indent: str, start: int) -> None:
+        kind, content = mark.kind, mark.content
         if kind == "!":
             return
         if kind == "=":
@@ -133,6 +182,7 @@ class _Parser:
                 raise self._fault(f"'{content}' is closed but was not opened{wanted}", at=start)
             self.stack[-1].body.append(Section(opened.name, opened.inverted, tuple(opened.body)))
         elif kind == ">":
+            self.partials.append(mark)
             self.stack[-1].body.append(Partial(content, indent))
         else:
             self.stack[-1].body.append(Tag(content))
