@@ -326,7 +326,7 @@ def test_a_name_that_is_none_is_422(local: Any, name: str) -> None:
         ("PUT", "/v1/prompts/a/labels/production", {"version": "1"}, ["version"]),
         ("PUT", "/v1/prompts/a/labels/production", {"version": True}, ["version"]),
         ("PUT", "/v1/prompts/a/labels/production", {"version": 2**31}, ["version"]),
-        ("PUT", "/v1/prompts/a/labels/production", {}, ["version"]),
+        ("PUT", "/v1/prompts/a/labels/production", {}, [""]),
         ("PUT", "/v1/prompts/a/labels/latest", {"version": 1}, ["labels.latest"]),
         ("PUT", "/v1/prompts/a/labels/Prod", {"version": 1}, ["label"]),
         ("POST", "/v1/prompts/a/labels/production/rollback", {"to": 1}, ["to"]),

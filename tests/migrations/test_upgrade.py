@@ -17,7 +17,7 @@ from promptuary.base.database import Database
 from promptuary.migrations import upgrade as upgrade_module
 from promptuary.migrations.upgrade import HEAD, UnknownSchema, current, upgrade
 
-APPEND_ONLY = ["audit", "dataset_case", "dataset_version", "decision", "label_move", "version"]
+APPEND_ONLY = ["audit", "dataset_case", "dataset_version", "decision", "event", "label_move", "version", "version_include"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,7 +58,9 @@ def test_the_head_that_the_code_names_is_the_last_step() -> None:
 def test_a_second_upgrade_does_nothing_and_keeps_the_data(empty: Database) -> None:
     upgrade(empty)
     with empty.write() as session:
-        session.connection().execute(text("INSERT INTO project VALUES (1, 'kept', 0, 0, '2026-03-02 12:00:00')"))
+        session.connection().execute(
+            text("INSERT INTO project (id, name, revision, audit_sequence, created_at) VALUES (1, 'kept', 0, 0, '2026-03-02')")
+        )
     upgrade(empty)
     with empty.read() as session:
         assert session.connection().execute(text("SELECT name FROM project")).scalar_one() == "kept"

@@ -21,6 +21,7 @@ from promptuary.base.database import Database
 from promptuary.base.errors import Conflict, NotFound, PreconditionFailed
 from promptuary.base.settings import Settings
 from promptuary.prompt.content import Content
+from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
 
 
@@ -89,7 +90,7 @@ class RegistryMachine(RuleBasedStateMachine):
         prompt = self.expected.get(name)
         try:
             with self.unit() as registry:
-                moved = registry.move_label(name, label, number, "because", expected)
+                moved = Labels(registry.unit).move(name, label, number, "because", expected)
         except NotFound:
             assert prompt is None or number > len(prompt.texts)
         except PreconditionFailed:
@@ -106,7 +107,7 @@ class RegistryMachine(RuleBasedStateMachine):
         before = [earlier for earlier, later in itertools.pairwise(moves or []) if earlier != later]
         try:
             with self.unit() as registry:
-                back = registry.roll_back(name, label, "worse")
+                back = Labels(registry.unit).roll_back(name, label, "worse")
         except NotFound:
             assert moves is None
         except Conflict:
@@ -130,7 +131,7 @@ class RegistryMachine(RuleBasedStateMachine):
                 versions = registry.versions(name, 100, None).items
                 assert [version.content["template"] for version in versions] == prompt.texts[::-1]
                 for label, moves in prompt.moves.items():
-                    ledger = registry.history(name, label, 100, None).items
+                    ledger = Labels(registry.unit).history(name, label, 100, None).items
                     assert [move.version for move in ledger] == moves[::-1]
                     assert [move.previous for move in ledger] == [*moves[:-1][::-1], None]
                     assert registry.lookup(name, label=label).version.number == moves[-1]

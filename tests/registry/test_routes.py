@@ -48,6 +48,7 @@ def test_a_version_is_registered_with_201_and_the_same_again_with_200(local: Any
         "tags": ["a"],
         "author": "local",
         "created_at": "2026-03-02T12:00:00Z",
+        "includes": [],
     }
     assert made.json()["variables"]["ticket"]["maxLength"] == 4000
     assert local.get(f"{VERSIONS}/1").json() == made.json()

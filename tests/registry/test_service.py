@@ -13,6 +13,7 @@ from promptuary.base.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json
 from promptuary.prompt.errors import InvalidPrompt
+from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registered, Registry
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -30,7 +31,7 @@ def register(unit_as: Units, words: str, name: str = "p", **more: Any) -> Regist
 
 def move(unit_as: Units, version: int, *, label: str = "production", expected: int | None = None) -> int:
     with unit_as("author") as unit:
-        return Registry(unit).move_label("p", label, version, f"to {version}", expected).revision
+        return Labels(unit).move("p", label, version, f"to {version}", expected).revision
 
 
 def looked_up(unit_as: Units, **by: Any) -> int:
@@ -220,10 +221,10 @@ def test_versions_and_moves_are_listed_the_newest_first(unit_as: Units) -> None:
         second = registry.versions("p", 3, first.next_cursor)
         assert [version.number for version in (*first.items, *second.items)] == [5, 4, 3, 2, 1]
         assert [version.labels for version in first.items] == [("production",), (), ()]
-        moves = registry.history("p", "production", 2, None)
+        moves = Labels(unit).history("p", "production", 2, None)
         assert [(row.previous, row.version) for row in moves.items] == [(4, 5), (3, 4)]
-        assert [row.version for row in registry.history("p", "production", 9, moves.next_cursor).items] == [3, 2, 1]
-        assert registry.history("p", "never", 9, None).items == []
+        assert [row.version for row in Labels(unit).history("p", "production", 9, moves.next_cursor).items] == [3, 2, 1]
+        assert Labels(unit).history("p", "never", 9, None).items == []
 
 
 # --- labels -------------------------------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def test_a_label_moves_and_its_ledger_tells_who_where_from_and_why(unit_as: Unit
     move(unit_as, 2)
     assert looked_up(unit_as) == 2
     with unit_as("reader") as unit:
-        moves = Registry(unit).history("p", "production", 10, None).items
+        moves = Labels(unit).history("p", "production", 10, None).items
     assert [(row.previous, row.version, row.reason, row.actor) for row in moves] == [
         (1, 2, "to 2", "key:author"),
         (None, 1, "first", "key:author"),
@@ -260,7 +261,7 @@ def test_a_label_points_at_a_version_that_there_is(unit_as: Units) -> None:
     with pytest.raises(NotFound, match="has no version 2; its newest is 1"):
         move(unit_as, 2)
     with unit_as("author") as unit, pytest.raises(NotFound, match="there is no prompt 'q'"):
-        Registry(unit).move_label("q", "production", 1, "")
+        Labels(unit).move("q", "production", 1, "")
 
 
 def test_who_may_not_move_labels_registers_none_and_leaves_nothing(unit_as: Units) -> None:
@@ -276,7 +277,7 @@ def test_who_may_not_move_labels_registers_none_and_leaves_nothing(unit_as: Unit
 def test_a_label_given_twice_moves_once(unit_as: Units) -> None:
     register(unit_as, "a", labels=("production", "production"))
     with unit_as("reader") as unit:
-        assert len(Registry(unit).history("p", "production", 10, None).items) == 1
+        assert len(Labels(unit).history("p", "production", 10, None).items) == 1
 
 
 def test_a_move_on_an_outdated_view_is_refused(unit_as: Units) -> None:
@@ -312,7 +313,7 @@ def test_of_many_who_compare_and_set_at_once_exactly_one_wins_each_round(unit_as
         seen = winners[0]
         won.append(seen)
     with unit_as("reader") as unit:
-        ledger = Registry(unit).history("p", "production", 50, None).items
+        ledger = Labels(unit).history("p", "production", 50, None).items
     assert [row.revision for row in ledger][:rounds] == won[::-1]
     assert [row.previous for row in ledger[:-1]] == [row.version for row in ledger[1:]]
 
@@ -321,10 +322,10 @@ def test_a_rollback_goes_to_where_the_label_was_before_and_says_why(unit_as: Uni
     register(unit_as, "a", labels=("production",))
     register(unit_as, "b", labels=("production",))
     with unit_as("author") as unit:
-        assert Registry(unit).roll_back("p", "production", "it was worse").version == 1
+        assert Labels(unit).roll_back("p", "production", "it was worse").version == 1
     assert looked_up(unit_as) == 1
     with unit_as("reader") as unit:
-        newest = Registry(unit).history("p", "production", 1, None).items[0]
+        newest = Labels(unit).history("p", "production", 1, None).items[0]
     assert (newest.previous, newest.version, newest.reason) == (2, 1, "it was worse")
 
 
@@ -332,11 +333,11 @@ def test_a_label_that_was_nowhere_else_cannot_be_rolled_back(unit_as: Units) -> 
     register(unit_as, "a", labels=("production",))
     with unit_as("author") as unit:
         with pytest.raises(Conflict, match="has never pointed anywhere else"):
-            Registry(unit).roll_back("p", "production", "")
+            Labels(unit).roll_back("p", "production", "")
         with pytest.raises(NotFound, match="the prompt 'p' has no label 'staging'"):
-            Registry(unit).roll_back("p", "staging", "")
+            Labels(unit).roll_back("p", "staging", "")
         with pytest.raises(NotFound, match="there is no prompt 'q'"):
-            Registry(unit).roll_back("q", "production", "")
+            Labels(unit).roll_back("q", "production", "")
 
 
 def test_rollbacks_and_registrations_at_once_do_not_lock_each_other_out(unit_as: Units) -> None:
@@ -351,7 +352,7 @@ def test_rollbacks_and_registrations_at_once_do_not_lock_each_other_out(unit_as:
                 register(unit_as, f"{worker} {number}", labels=("production",))
             else:
                 with unit_as("author") as unit:
-                    Registry(unit).roll_back("p", "production", "")
+                    Labels(unit).roll_back("p", "production", "")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
@@ -364,4 +365,4 @@ def test_a_label_goes_back_to_another_version_however_often_it_was_moved_to_this
     for version in (1, 2, 2):
         move(unit_as, version)
     with unit_as("author") as unit:
-        assert Registry(unit).roll_back("p", "production", "worse").version == 1
+        assert Labels(unit).roll_back("p", "production", "worse").version == 1

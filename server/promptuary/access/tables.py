@@ -17,6 +17,7 @@ class ProjectRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
     revision: int = 0
+    access_revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     audit_sequence: int = 0
     created_at: datetime = Field(sa_type=Moment)
 

@@ -4,6 +4,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── Invalid                     an input is wrong, with all its faults
 │   ├── InvalidPrompt           … a prompt's content
 │   ├── InvalidVariables        … the values for a render
+│   ├── InvalidSplit            … the arms of a split label
 │   ├── InvalidFile             … a file: line and field
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
 │   ├── InvalidRequest          … a request's fields

@@ -77,7 +77,7 @@ def _content(body: dict[str, Any], faults: list[Fault]) -> Content | None:
 
     try:
         content = Content.model_validate(parts)
-        prepare(content)
+        prepare(content, resolved=False)
     except ValidationError as error:
         faults += [here(fault) for fault in faults_of(error)]
     except InvalidPrompt as error:

@@ -117,8 +117,13 @@ def _message(name: str, number: int, item: Any, renderer: mustache.Renderer) -> 
     )
 
 
-def prepare(content: Content) -> Prepared:
+def prepare(content: Content, *, resolved: bool = True) -> Prepared:
     """Parse a content and check that its parts fit each other.
+
+    Args:
+        content: what is to be rendered.
+        resolved: False where partials may still be missing, because the registry will put them in: what is given can be
+            checked, but not rendered.
 
     Raises:
         InvalidPrompt: with every fault: a template that does not parse, a partial or format that is not taken, a variable
@@ -153,8 +158,9 @@ def prepare(content: Content) -> Prepared:
     )
     trees = {name: parsed(source, f"partials.{name}", mustache.parse) for name, source in content.partials.items()}
     faults += unwritable(content)
-    used = _used(content, parts, query, turns, trees, faults)
-    variables = {name: variable for name, variable in content.variables.items() if name in used.everywhere}
+    used = _used(content, parts, query, turns, trees, faults, resolved=resolved)
+    known = used.everywhere if resolved or not used.missing else {*used.everywhere, *content.variables}
+    variables = {name: variable for name, variable in content.variables.items() if name in known}
     faults += [
         Fault(f"variables.{name}", "is declared, but the prompt never uses it")
         for name in content.variables
@@ -176,6 +182,7 @@ class _Used:
     required: list[str]
     optional: list[str]
     everywhere: set[str]
+    missing: list[str]
 
 
 def _used(
@@ -185,19 +192,21 @@ def _used(
     turns: Sequence[Turn],
     trees: Mapping[str, Sequence[Node]],
     faults: list[Fault],
+    *,
+    resolved: bool,
 ) -> _Used:
     """Collect the names that templates, placeholders and the query use; note what does not fit."""
     names = mustache.names([*(node for part in parts if isinstance(part, Turn) for node in part.nodes), *query], trees)
     of_turns = mustache.names([node for turn in turns for node in turn.nodes], trees)
     placeholders = content.placeholders()
-    faults += [
-        Fault("template", f"{{{{> {name}}}}}: no partial of that name is given with the prompt")
-        for name in sorted((names.partials | of_turns.partials) - content.partials.keys())
-    ]
+    missing = sorted((names.partials | of_turns.partials) - content.partials.keys())
+    if resolved:
+        said = "no partial of that name is given with the prompt"
+        faults += [Fault("template", f"{{{{> {name}}}}}: {said}") for name in missing]
     binding = content.context
     if binding:
         filled = names.values | names.sections | set(placeholders)
-        if binding.into not in filled:
+        if binding.into not in filled and (resolved or not missing):
             faults.append(Fault("context.into", f"nothing in the template is named '{binding.into}'"))
         if binding.into in placeholders and not binding.turns:
             faults.append(Fault("context.turns", f"'{binding.into}' is a placeholder: say which messages a passage becomes"))
@@ -210,4 +219,5 @@ def _used(
         required=[*sorted(names.values), *(name for name in placeholders if name not in names.values)],
         optional=sorted(names.sections),
         everywhere={*placeholders, *names.everywhere, *of_turns.everywhere},
+        missing=missing,
     )

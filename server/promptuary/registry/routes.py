@@ -5,6 +5,7 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
+from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,18 +14,24 @@ from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
 from promptuary.access.role import Scope
 from promptuary.base.errors import PreconditionFailed
 from promptuary.base.wire import PageOf
+from promptuary.registry.labels import Labels
+from promptuary.registry.ledger import Label
 from promptuary.registry.schemas import (
+    Archive,
+    DependentOut,
+    Dependents,
     LabelOut,
     LookupOut,
     MoveLabel,
     MoveOut,
     NewVersion,
+    PreviewOut,
     PromptOut,
+    Renew,
     RollBack,
     VersionOut,
 )
 from promptuary.registry.service import Registry
-from promptuary.registry.store import Label
 
 router = APIRouter(tags=["registry"], route_class=Route)
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
@@ -44,6 +51,12 @@ def register(
     return VersionOut.of(registered.version)
 
 
+@router.post("/prompts/{name}/preview")
+def preview(name: PathName, body: NewVersion, unit: Annotated[Unit, allow(Scope.PROMPT_READ, reads=True)]) -> PreviewOut:
+    """Tell what registering would do: the digest, and whether it would be a new version. Nothing is written."""
+    return PreviewOut.of(name, Registry(unit).preview(name, body.content()))
+
+
 @router.get("/prompts/{name}", response_model=LookupOut, responses={304: {"description": "unchanged"}})
 def look_up(
     name: PathName,
@@ -51,10 +64,12 @@ def look_up(
     unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
     label: Text = None,
     version: NumberQuery = None,
+    targeting_key: Annotated[str | None, Query(max_length=1000)] = None,
+    as_of: AwareDatetime | None = None,
 ) -> Response:
-    """Look one version up, by label (`production` by default) or by number."""
-    found = LookupOut.found(Registry(unit).lookup(name, label=label, version=version))
-    body = found.model_dump_json().encode()
+    """Look one version up, by label (`production` by default) or by number; now, or as it was at a moment."""
+    found = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
+    body = LookupOut.found(found).model_dump_json().encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in re.findall(r'"[^"]*"', request.headers.get("if-none-match", "")):
@@ -67,11 +82,13 @@ def list_prompts(
     unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
     search: Text = None,
     label: Text = None,
+    tag: Text = None,
+    archived: bool = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[PromptOut]:
-    """List prompts by name."""
-    found = Registry(unit).prompts(min(limit, unit.settings.page_limit), cursor, search, label)
+    """List prompts by name: those in use, or the archived ones."""
+    found = Registry(unit).prompts(min(limit, unit.settings.page_limit), cursor, search, label, tag, archived=archived)
     return PageOf[PromptOut].model_validate(found)
 
 
@@ -90,6 +107,40 @@ def read_version(name: PathName, number: NumberPath, unit: Annotated[Unit, allow
     return VersionOut.of(Registry(unit).version(name, number))
 
 
+@router.post("/prompts/{name}/archive")
+def archive(name: PathName, body: Archive, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)]) -> PromptOut:
+    """Hide a prompt: its labels no longer answer, lists leave it out. Nothing is deleted."""
+    return PromptOut.model_validate(Registry(unit).archive(name, body.reason))
+
+
+@router.post("/prompts/{name}/restore")
+def restore(name: PathName, body: Archive, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)]) -> PromptOut:
+    """Bring an archived prompt back as it was."""
+    return PromptOut.model_validate(Registry(unit).restore(name, body.reason))
+
+
+@router.get("/prompts/{name}/dependents")
+def list_dependents(name: PathName, unit: Annotated[Unit, allow(Scope.PROMPT_READ)]) -> Dependents:
+    """List the versions in use that include this prompt, with the newer version that each could take."""
+    return Dependents(dependents=[DependentOut.of(offer) for offer in Registry(unit).offers(name)])
+
+
+@router.post("/prompts/{name}/renew", status_code=201, responses={200: {"model": VersionOut}})
+def renew(name: PathName, body: Renew, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)]) -> VersionOut:
+    """Register the newest version again with its includes resolved anew: 201 when that changed any, else 200."""
+    renewed = Registry(unit).renew(name, body.message)
+    response.status_code = 201 if renewed.created else 200
+    return VersionOut.of(renewed.version)
+
+
+@router.get("/prompts/{name}/labels/{label}")
+def read_label(
+    name: PathName, label: PathName, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_READ)]
+) -> LabelOut:
+    """Give where a label points; its ETag is what `If-Match` takes."""
+    return _answer(Labels(unit).label(name, label), response)
+
+
 @router.put("/prompts/{name}/labels/{label}")
 def move_label(
     name: PathName,
@@ -99,17 +150,20 @@ def move_label(
     unit: Annotated[Unit, allow(Scope.LABEL_MOVE)],
     if_match: Annotated[str | None, Header()] = None,
 ) -> LabelOut:
-    """Point a label at a version; with `If-Match`, only if it has not moved since."""
-    moved = Registry(unit).move_label(name, label, body.version, body.reason, _revision(if_match))
-    return _answer(moved, response)
+    """Point a label at a version, or split it over several; with `If-Match`, only if it has not moved since."""
+    labels, expected = Labels(unit), _revision(if_match)
+    if body.version is not None:
+        return _answer(labels.move(name, label, body.version, body.reason, expected), response)
+    weights = [(arm.version, arm.weight) for arm in body.split or ()]
+    return _answer(labels.split(name, label, weights, body.reason, expected), response)
 
 
 @router.post("/prompts/{name}/labels/{label}/rollback")
 def roll_back(
     name: PathName, label: PathName, body: RollBack, response: Response, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)]
 ) -> LabelOut:
-    """Point a label at the version it pointed at before."""
-    return _answer(Registry(unit).roll_back(name, label, body.reason), response)
+    """Point a label where it pointed before; a split comes back with its buckets."""
+    return _answer(Labels(unit).roll_back(name, label, body.reason), response)
 
 
 @router.get("/prompts/{name}/labels/{label}/history")
@@ -121,7 +175,7 @@ def label_history(
     cursor: Cursor = None,
 ) -> PageOf[MoveOut]:
     """List a label's moves, the newest first."""
-    found = Registry(unit).history(name, label, min(limit, unit.settings.page_limit), cursor)
+    found = Labels(unit).history(name, label, min(limit, unit.settings.page_limit), cursor)
     return PageOf[MoveOut].model_validate(found)
 
 

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from promptuary.base.wire import Labelled, Received, Sent, ShortText
 from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_json
 from promptuary.prompt.name import Name
-from promptuary.registry.service import Found
+from promptuary.registry.composition import Offer
+from promptuary.registry.service import Found, Preview
 from promptuary.registry.store import Version
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -21,9 +23,24 @@ class NewVersion(Content):
     tags: Annotated[list[Labelled], Field(max_length=50)] = Field(default_factory=list)
     labels: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
 
+    @model_validator(mode="after")
+    def _partials_are_resolved_here(self) -> Self:
+        if self.partials:
+            raise ValueError("partials are put in by the registry; include a prompt by {{> its.name}}")
+        return self
+
     def content(self) -> Content:
         """Give the content alone."""
         return Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields})
+
+
+class IncludeOut(Sent):
+    """A reference in the templates, and the version of another prompt to which it is pinned."""
+
+    reference: str
+    name: str
+    version: int
+    digest: str
 
 
 class VersionOut(Sent):
@@ -46,6 +63,7 @@ class VersionOut(Sent):
     tags: list[str]
     author: str
     created_at: datetime
+    includes: list[IncludeOut] = Field(default_factory=list)
 
     @classmethod
     def of(cls, version: Version, **more: Any) -> Self:
@@ -59,39 +77,90 @@ class VersionOut(Sent):
             tags=list(version.tags),
             author=version.author,
             created_at=version.created_at,
+            includes=[IncludeOut.model_validate(include) for include in version.includes],
             **version.content,
             **more,
         )
+
+
+class PreviewOut(Sent):
+    """What registering would do; nothing was written."""
+
+    name: str
+    version: int
+    digest: str
+    created: bool
+    content: dict[str, Any]
+
+    @classmethod
+    def of(cls, name: str, preview: Preview) -> Self:
+        """Make it from the domain's value."""
+        content = content_json(preview.content)
+        return cls(name=name, version=preview.number, digest=preview.digest, created=preview.created, content=content)
+
+
+class ArmOut(Sent):
+    """An arm of a split label: its version, its weight as it was given, and the buckets that it owns, half-open."""
+
+    version: int
+    weight: float
+    buckets: list[tuple[int, int]]
+
+
+class SplitOut(Sent):
+    """A split label whole, so that a client can decide by itself (docs/split-labels.md)."""
+
+    salt: str
+    arms: list[ArmOut]
 
 
 class LookupOut(VersionOut):
     """The answer to a lookup. `variant` names the arm of a split label; `revision` grows with every change of the prompt."""
 
     label: str | None
-    variant: str | None = None
+    variant: str | None
+    split: SplitOut | None
     revision: int
 
     @classmethod
     def found(cls, found: Found) -> Self:
         """Make it from the domain's value."""
-        return cls.of(found.version, label=found.label, revision=found.revision)
+        split = SplitOut.model_validate(found.split) if found.split else None
+        return cls.of(found.version, label=found.label, variant=found.variant, split=split, revision=found.revision)
 
 
 class PromptOut(Sent):
-    """A prompt in a list."""
+    """A prompt in a list. `labels` has a split label's first arm; `splits` has such labels whole."""
 
     name: str
     newest: int
     labels: dict[str, int]
+    splits: dict[str, SplitOut]
+    tags: list[str]
     revision: int
     created_at: datetime
+    archived_at: datetime | None
+
+
+class ArmIn(Received):
+    """An arm to be: a version and its weight, which counts relative to the sum."""
+
+    version: Number
+    weight: float
 
 
 class MoveLabel(Received):
-    """Where a label is to point, and why."""
+    """Where a label is to point (one version, or several with weights), and why."""
 
-    version: Number
+    version: Number | None = None
+    split: Annotated[list[ArmIn], Field(min_length=2, max_length=16)] | None = None
     reason: Annotated[str, Field(max_length=2000)] = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.version is None) == (self.split is None):
+            raise ValueError("give a version, or a split, and not both")
+        return self
 
 
 class RollBack(Received):
@@ -100,11 +169,24 @@ class RollBack(Received):
     reason: Annotated[str, Field(max_length=2000)] = "rolled back"
 
 
+class Archive(Received):
+    """Why a prompt is archived or restored."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Renew(Received):
+    """Why the includes are resolved anew."""
+
+    message: ShortText = "includes resolved anew"
+
+
 class LabelOut(Sent):
-    """Where a label points, and since when."""
+    """Where a label points, and since when. A split label has its first arm's version in `version`."""
 
     name: str
     version: int
+    split: SplitOut | None
     revision: int
     moved_at: datetime
 
@@ -114,8 +196,30 @@ class MoveOut(Sent):
 
     label: str
     version: int
+    split: SplitOut | None
     previous: int | None
     actor: str
     reason: str
     revision: int
     at: datetime
+
+
+class DependentOut(Sent):
+    """A version in use that includes the prompt: by which reference, pinned to which version, and which it could have."""
+
+    prompt: str
+    version: int
+    reference: str
+    pinned: int
+    offered: int | None
+
+    @classmethod
+    def of(cls, offer: Offer) -> Self:
+        """Make it from the domain's value."""
+        return cls(**vars(offer.dependent), offered=offer.offered)
+
+
+class Dependents(Sent):
+    """What includes a prompt."""
+
+    dependents: list[DependentOut]

@@ -1,22 +1,26 @@
-"""The rules of the registry: what may be registered, which number it takes, where a label may go."""
+"""The rules of prompts and versions: what may be registered, which number it takes, what a lookup finds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from promptuary.access import audit
 from promptuary.access.caller import Unit
 from promptuary.access.role import Scope
-from promptuary.access.store import next_revision
-from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound, PreconditionFailed
+from promptuary.access.store import hold
+from promptuary.base.clock import in_utc
+from promptuary.base.errors import InvalidRequest, NotFound
 from promptuary.base.paging import Page, decode, page
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import canonical, content_digest, content_json
-from promptuary.prompt.name import is_name
+from promptuary.prompt.split import Split
 from promptuary.prompt.template import prepare
-from promptuary.registry import store
-from promptuary.registry.store import Label, Move, Prompt, Version
-
-LATEST = "latest"
-DEFAULT_LABEL = "production"
+from promptuary.registry import composition, ledger, store
+from promptuary.registry.composition import Composed, Offer
+from promptuary.registry.event import Kind
+from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, existing, refuse_archived, settable
+from promptuary.registry.ledger import Target
+from promptuary.registry.past import prompt_at
+from promptuary.registry.store import Prompt, Version
 
 
 @dataclass(frozen=True)
@@ -28,17 +32,29 @@ class Registered:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What registering would do: the digest, the number that the content has or would get, and whether it would be new."""
+
+    content: Content
+    digest: str
+    number: int
+    created: bool
+
+
+@dataclass(frozen=True)
 class Found:
-    """What a lookup found: the version, the label it was asked by, and the revision in which the prompt last changed."""
+    """What a lookup found: the version, the label it was asked by with its split, and the prompt's revision."""
 
     version: Version
     label: str | None
     revision: int
+    split: Split | None = None
+    variant: str | None = None
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Prompts, versions and labels, on behalf of a caller."""
+    """Prompts and versions, on behalf of a caller."""
 
     unit: Unit
 
@@ -47,50 +63,123 @@ class Registry:
     ) -> Registered:
         """Register a content as the prompt's next version, unless the newest version is the same; move the labels to it.
 
+        Args:
+            name: the prompt; made now if it is new.
+            content: as its author wrote it; what it includes is resolved and pinned here.
+            message: why the version exists.
+            tags: what lists find it by.
+            labels: which labels move to it.
+
         Raises:
-            InvalidPrompt: when the content's parts do not fit each other.
+            InvalidPrompt: when the content's parts do not fit each other, or what it includes cannot be included.
             InvalidRequest: for a label that cannot be set.
             Forbidden: when labels are given and the caller may not move them.
+            Conflict: when the prompt is archived.
         """
-        prepare(content)
         if labels:
             self.unit.caller.require(Scope.LABEL_MOVE)
-            _settable(labels)
-        session, caller, now = self.unit.session, self.unit.caller, self.unit.clock()
-        revision = next_revision(session, caller.project)
-        prompt = store.prompt(session, caller.project, name, lock=True) or store.add_prompt(session, caller.project, name, now)
-        digest = content_digest(content)
-        newest = store.version(session, prompt, prompt.newest)
-        created = newest is None or newest.digest != digest
-        number = prompt.newest
-        if created:
-            text = canonical(content_json(content)).decode()
-            number = store.add_version(session, prompt, digest, text, message, tags, caller.actor, now)
-            audit.record(self.unit, "version.created", name, {"version": number, "digest": digest, "message": message})
-        moving = [label for label in dict.fromkeys(labels) if prompt.labels.get(label) != number]
-        for label in moving:
-            self._move(prompt, label, number, message or "registered with this label", revision)
-        if created or moving:
-            store.touch(session, prompt.id, revision)
-        return Registered(self.version(name, number), created)
+            settable(labels)
+        hold(self.unit.session, self.unit.caller.project)
+        return self._register(name, composition.compose(self.unit, name, content), message, tags, labels)
 
-    def lookup(self, name: str, *, label: str | None = None, version: int | None = None) -> Found:
-        """Find the version that a label points at, or the one of that number; without either, the label `production`.
+    def renew(self, name: str, message: str = "") -> Registered:
+        """Register the newest version again, with its includes resolved anew; changes nothing where they mean the same.
 
         Raises:
-            InvalidRequest: when both are given.
+            NotFound: for an unknown prompt.
+            InvalidPrompt: when an include leads nowhere by now.
+        """
+        hold(self.unit.session, self.unit.caller.project)
+        newest = self.lookup(name, label=LATEST).version
+        composed = composition.compose(self.unit, name, composition.as_written(self.unit, newest))
+        return self._register(name, composed, message, newest.tags, ())
+
+    def _register(
+        self, name: str, composed: Composed, message: str, tags: tuple[str, ...], labels: tuple[str, ...]
+    ) -> Registered:
+        unit, now = self.unit, self.unit.clock()
+        prepare(composed.content)
+        prompt = store.prompt(unit.session, unit.caller.project, name, lock=True)
+        prompt = prompt or store.add_prompt(unit.session, unit.caller.project, name, now)
+        refuse_archived(prompt)
+        digest = content_digest(composed.content)
+        newest = store.version(unit.session, prompt, prompt.newest)
+        created = newest is None or newest.digest != digest
+        if created:
+            prompt = self._add_version(prompt, composed, digest, message, tags)
+        for label in dict.fromkeys(labels):
+            if prompt.labels.get(label) != prompt.newest or label in prompt.splits:
+                Labels(unit).point(prompt, label, Target(prompt.newest), message or "registered with this label")
+        return Registered(self.version(name, prompt.newest), created)
+
+    def _add_version(self, prompt: Prompt, composed: Composed, digest: str, message: str, tags: tuple[str, ...]) -> Prompt:
+        unit, now = self.unit, self.unit.clock()
+        text = canonical(content_json(composed.content)).decode()
+        number = store.add_version(unit.session, prompt, digest, text, message, tags, unit.caller.actor, now, composed.includes)
+        detail = {"version": number, "digest": digest}
+        audit.record(unit, Kind.VERSION_CREATED, prompt.name, {**detail, "message": message})
+        ledger.add_event(unit.session, unit.caller.project, prompt.id, Kind.VERSION_CREATED, detail, now)
+        return replace(prompt, newest=number, tags=tags)
+
+    def preview(self, name: str, content: Content) -> Preview:
+        """Tell what registering a content would do; nothing is written.
+
+        Raises:
+            InvalidPrompt: as `register`.
+        """
+        composed = composition.compose(self.unit, name, content)
+        prepare(composed.content)
+        digest = content_digest(composed.content)
+        prompt = store.prompt(self.unit.session, self.unit.caller.project, name)
+        newest = store.version(self.unit.session, prompt, prompt.newest) if prompt else None
+        if newest is not None and newest.digest == digest:
+            return Preview(composed.content, digest, newest.number, created=False)
+        return Preview(composed.content, digest, newest.number + 1 if newest else 1, created=True)
+
+    def lookup(
+        self,
+        name: str,
+        *,
+        label: str | None = None,
+        version: int | None = None,
+        targeting_key: str | None = None,
+        as_of: datetime | None = None,
+    ) -> Found:
+        """Find the version that a label points at, or the one of that number; without either, the label `production`.
+
+        Args:
+            name: the prompt.
+            label: a label, or `latest`.
+            version: a version's number, instead of a label.
+            targeting_key: whom the lookup is for: the same key stays in the same arm of a split label.
+            as_of: answers as the lookup would have at this moment.
+
+        Raises:
+            InvalidRequest: when a label and a version are given, or a moment that is still to come.
             NotFound: saying whether the prompt, the label or the version is unknown, and what there is.
         """
         if label is not None and version is not None:
             raise InvalidRequest("give a label or a version, not both")
-        prompt = self._prompt(name)
+        prompt = existing(self.unit, name)
+        archived, then = prompt.archived_at is not None, ""
+        if as_of is not None:
+            if as_of > self.unit.clock():
+                raise InvalidRequest("as_of is still to come; give a moment in the past")
+            past = prompt_at(self.unit.session, prompt, as_of)
+            prompt, archived, then = past.prompt, past.archived, f" at {in_utc(as_of)}"
         if version is not None:
             return Found(self._version(prompt, version), None, prompt.revision)
+        if archived:
+            raise NotFound(f"the prompt '{name}' is archived; its versions are still found by their numbers")
         label = label or DEFAULT_LABEL
+        if label in prompt.splits:
+            split = prompt.splits[label]
+            arm = split.arm(targeting_key)
+            return Found(self._version(prompt, arm.version), label, prompt.revision, split, arm.variant)
         number = prompt.newest if label == LATEST else prompt.labels.get(label)
         if number is None:
             known = ", ".join(prompt.labels) or "none"
-            raise NotFound(f"the prompt '{name}' has no label '{label}'; its labels are: {known}")
+            raise NotFound(f"the prompt '{name}' has no label '{label}'{then}; its labels are: {known}")
         return Found(self._version(prompt, number), label, prompt.revision)
 
     def version(self, name: str, number: int) -> Version:
@@ -99,99 +188,69 @@ class Registry:
         Raises:
             NotFound: when there is none.
         """
-        return self._version(self._prompt(name), number)
+        return self._version(existing(self.unit, name), number)
 
-    def prompts(self, limit: int, cursor: str | None, search: str | None = None, label: str | None = None) -> Page[Prompt]:
-        """List prompts by name."""
-        after = decode(cursor, str)
-        rows = store.prompts(self.unit.session, self.unit.caller.project, search, label, after, limit + 1)
+    def prompts(
+        self,
+        limit: int,
+        cursor: str | None,
+        search: str | None = None,
+        label: str | None = None,
+        tag: str | None = None,
+        *,
+        archived: bool = False,
+    ) -> Page[Prompt]:
+        """List prompts by name: those in use, or the archived ones."""
+        rows = store.prompts(
+            self.unit.session,
+            self.unit.caller.project,
+            decode(cursor, str),
+            limit + 1,
+            search=search,
+            label=label,
+            tag=tag,
+            archived=archived,
+        )
         return page(rows, limit, lambda prompt: prompt.name)
 
     def versions(self, name: str, limit: int, cursor: str | None) -> Page[Version]:
         """List a prompt's versions, the newest first."""
-        rows = store.versions(self.unit.session, self._prompt(name), decode(cursor, int), limit + 1)
+        rows = store.versions(self.unit.session, existing(self.unit, name), decode(cursor, int), limit + 1)
         return page(rows, limit, lambda version: version.number)
 
-    def move_label(self, name: str, label: str, version: int, reason: str, expected: int | None = None) -> Label:
-        """Point a label at a version. A move to where it points already is a move too, and ends other callers' `expected`.
+    def offers(self, name: str) -> list[Offer]:
+        """List what includes a prompt and is in use, each with the newer version that it could take."""
+        return composition.offers(self.unit, name)
 
-        Args:
-            name: the prompt.
-            label: any name but `latest`.
-            version: the number it is to point at.
-            reason: why; kept in the ledger.
-            expected: the revision that the caller saw the label in; None for not to compare.
+    def archive(self, name: str, reason: str) -> Prompt:
+        """Hide a prompt: its labels no longer answer and lists leave it out; archiving it again changes nothing.
 
         Raises:
-            InvalidRequest: for a label that cannot be set.
-            NotFound: for an unknown prompt or version.
-            PreconditionFailed: when the label has moved since.
+            NotFound: for an unknown prompt.
         """
-        _settable((label,))
-        revision = next_revision(self.unit.session, self.unit.caller.project)
-        prompt = self._prompt(name, lock=True)
-        self._version(prompt, version)
-        now = store.label(self.unit.session, prompt, label)
-        if expected is not None and (now is None or now.revision != expected):
-            raise PreconditionFailed(f"the label '{label}' has moved since it was read; read it again")
-        moved = self._move(prompt, label, version, reason, revision)
-        store.touch(self.unit.session, prompt.id, revision)
-        return moved
+        return self._set_archived(name, self.unit.clock(), Kind.PROMPT_ARCHIVED, reason)
 
-    def roll_back(self, name: str, label: str, reason: str) -> Label:
-        """Point a label at the other version that it pointed at last.
+    def restore(self, name: str, reason: str) -> Prompt:
+        """Bring an archived prompt back as it was.
 
         Raises:
-            NotFound: for an unknown prompt or label.
-            Conflict: when the label has never pointed anywhere else.
+            NotFound: for an unknown prompt.
         """
-        revision = next_revision(self.unit.session, self.unit.caller.project)
-        prompt = self._prompt(name, lock=True)
-        if label not in prompt.labels:
-            raise NotFound(f"the prompt '{name}' has no label '{label}'")
-        before = store.version_before(self.unit.session, prompt, label)
-        if before is None:
-            raise Conflict(f"the label '{label}' of '{name}' has never pointed anywhere else")
-        moved = self._move(prompt, label, before, reason, revision)
-        store.touch(self.unit.session, prompt.id, revision)
-        return moved
+        return self._set_archived(name, None, Kind.PROMPT_RESTORED, reason)
 
-    def history(self, name: str, label: str, limit: int, cursor: str | None) -> Page[Move]:
-        """List a label's moves, the newest first."""
-        rows = store.moves(self.unit.session, self._prompt(name), label, decode(cursor, int), limit + 1)
-        return page(rows, limit, lambda move: move.id)
-
-    def _move(self, prompt: Prompt, label: str, version: int, reason: str, revision: int) -> Label:
-        caller, now = self.unit.caller, self.unit.clock()
-        previous = prompt.labels.get(label)
-        move = Move(0, label, version, previous, caller.actor, reason, revision, now)
-        audit.record(
-            self.unit,
-            "label.moved",
-            prompt.name,
-            {"label": label, "version": version, "previous": previous, "reason": reason},
-        )
-        return store.set_label(self.unit.session, prompt, label, move)
-
-    def _prompt(self, name: str, *, lock: bool = False) -> Prompt:
-        prompt = store.prompt(self.unit.session, self.unit.caller.project, name, lock=lock)
-        if prompt is None:
-            raise NotFound(f"there is no prompt '{name}' in the project '{self.unit.caller.project_name}'")
-        return prompt
+    def _set_archived(self, name: str, at: datetime | None, kind: Kind, reason: str) -> Prompt:
+        unit = self.unit
+        hold(unit.session, unit.caller.project)
+        prompt = existing(unit, name, lock=True)
+        if (prompt.archived_at is None) == (at is None):
+            return prompt
+        store.set_archived(unit.session, prompt, at)
+        audit.record(unit, kind, name, {"reason": reason})
+        ledger.add_event(unit.session, unit.caller.project, prompt.id, kind, {"reason": reason}, unit.clock())
+        return existing(unit, name)
 
     def _version(self, prompt: Prompt, number: int) -> Version:
-        version = store.version(self.unit.session, prompt, number)
+        version = store.version(self.unit.session, prompt, number) if number <= prompt.newest else None
         if version is None:
             raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
         return version
-
-
-def _settable(labels: tuple[str, ...]) -> None:
-    faults = [
-        Fault(f"labels.{label}", "is given by the registry itself, to the newest version")
-        for label in labels
-        if label == LATEST
-    ]
-    faults += [Fault("labels", f"'{label}' is no name: use a-z 0-9 _ . -") for label in labels if not is_name(label)]
-    if faults:
-        raise InvalidRequest("the label cannot be set", faults)

@@ -1,34 +1,59 @@
-"""Queries of the registry: a session in, domain values out. Every query is scoped by the project."""
+"""Queries of prompts and versions: a session in, domain values out. Every query is scoped by the project."""
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, delete, select, update
 
 from promptuary.base.errors import Conflict
-from promptuary.registry.tables import LabelMoveRow, LabelRow, PromptRow, VersionRow
+from promptuary.prompt.split import Split, split_from_json
+from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, TagRow, VersionRow
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt: how many versions it has, and in which revision of the project it last changed."""
+    """A prompt: how many versions it has, in which revision of the project it last changed, and where its labels point.
+
+    A split label is in `labels` with its first arm's version, and in `splits` whole.
+    """
 
     id: int
     name: str
     newest: int
     revision: int
     created_at: datetime
-    labels: dict[str, int]
+    archived_at: datetime | None = None
+    labels: dict[str, int] = field(default_factory=dict)
+    splits: dict[str, Split] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    def labels_of(self, number: int) -> tuple[str, ...]:
+        """Name the labels that lead to a version, alone or as an arm."""
+        arms = {name: {arm.version for arm in split.arms} for name, split in self.splits.items()}
+        return tuple(name for name, first in self.labels.items() if number in arms.get(name, {first}))
+
+
+@dataclass(frozen=True)
+class Include:
+    """A reference in a version's templates, and the version (`id` is the database's own) to which it is pinned."""
+
+    id: int
+    reference: str
+    name: str
+    version: int
+    digest: str
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version and the labels that point at it now."""
+    """A version and the labels that point at it now; `id` is the database's own."""
 
+    id: int
     prompt: str
     number: int
     digest: str
@@ -38,30 +63,17 @@ class Version:
     author: str
     created_at: datetime
     labels: tuple[str, ...]
+    includes: tuple[Include, ...] = ()
 
 
 @dataclass(frozen=True)
-class Label:
-    """Where a label points, and since which revision."""
+class Dependent:
+    """A version that is in use, being a newest one or labelled, and includes a version of the prompt that was asked about."""
 
-    name: str
+    prompt: str
     version: int
-    revision: int
-    moved_at: datetime
-
-
-@dataclass(frozen=True)
-class Move:
-    """One row of a label's ledger."""
-
-    id: int
-    label: str
-    version: int
-    previous: int | None
-    actor: str
-    reason: str
-    revision: int
-    at: datetime
+    reference: str
+    pinned: int
 
 
 def prompt(session: Session, project: int, name: str, *, lock: bool = False) -> Prompt | None:
@@ -72,27 +84,56 @@ def prompt(session: Session, project: int, name: str, *, lock: bool = False) -> 
 
 
 def prompts(
-    session: Session, project: int, search: str | None, label: str | None, after: str | None, limit: int
+    session: Session,
+    project: int,
+    after: str | None,
+    limit: int,
+    *,
+    search: str | None = None,
+    label: str | None = None,
+    tag: str | None = None,
+    archived: bool = False,
 ) -> list[Prompt]:
-    """List prompts by name: those whose name holds `search`, those that have the label."""
+    """List prompts by name: those whose name holds `search`, that have the label, whose newest version has the tag."""
     query = select(PromptRow).where(PromptRow.project_id == project).order_by(PromptRow.name).limit(limit)
+    in_state = col(PromptRow.archived_at)
+    query = query.where(in_state.is_not(None) if archived else in_state.is_(None))
     if after is not None:
         query = query.where(PromptRow.name > after)
     if search:
         query = query.where(col(PromptRow.name).contains(search.lower(), autoescape=True))  # names are lower-case
     if label:
         query = query.where(col(PromptRow.id).in_(select(LabelRow.prompt_id).where(LabelRow.name == label)))
+    if tag:
+        query = query.where(col(PromptRow.id).in_(select(TagRow.prompt_id).where(TagRow.tag == tag)))
     return _prompts(session, session.exec(query).all())
 
 
 def _prompts(session: Session, rows: Iterable[PromptRow]) -> list[Prompt]:
     rows = list(rows)
+    ids = [row.id for row in rows]
     labels: dict[int, dict[str, int]] = {}
-    held = select(LabelRow).where(col(LabelRow.prompt_id).in_([row.id for row in rows])).order_by(LabelRow.name)
-    for label in session.exec(held):
+    splits: dict[int, dict[str, Split]] = {}
+    for label in session.exec(select(LabelRow).where(col(LabelRow.prompt_id).in_(ids)).order_by(LabelRow.name)):
         labels.setdefault(label.prompt_id, {})[label.name] = label.version
+        if label.split is not None:
+            splits.setdefault(label.prompt_id, {})[label.name] = split_from_json(label.split)
+    tags: dict[int, list[str]] = {}
+    for tag in session.exec(select(TagRow).where(col(TagRow.prompt_id).in_(ids)).order_by(TagRow.tag)):
+        tags.setdefault(tag.prompt_id, []).append(tag.tag)
     return [
-        Prompt(row.id or 0, row.name, row.newest, row.revision, row.created_at, labels.get(row.id or 0, {})) for row in rows
+        Prompt(
+            id=row.id or 0,
+            name=row.name,
+            newest=row.newest,
+            revision=row.revision,
+            created_at=row.created_at,
+            archived_at=row.archived_at,
+            labels=labels.get(row.id or 0, {}),
+            splits=splits.get(row.id or 0, {}),
+            tags=tuple(tags.get(row.id or 0, ())),
+        )
+        for row in rows
     ]
 
 
@@ -101,12 +142,12 @@ def add_prompt(session: Session, project: int, name: str, at: datetime) -> Promp
     row = PromptRow(project_id=project, name=name, created_at=at)
     session.add(row)
     session.flush()
-    return Prompt(row.id or 0, name, 0, 0, at, {})
+    return Prompt(row.id or 0, name, 0, 0, at)
 
 
-def touch(session: Session, prompt: int, revision: int) -> None:
-    """Say in which revision a prompt last changed."""
-    session.exec(update(PromptRow).where(col(PromptRow.id) == prompt).values(revision=revision))
+def set_archived(session: Session, prompt: Prompt, at: datetime | None) -> None:
+    """Mark a prompt archived since a moment, or not at all."""
+    session.exec(update(PromptRow).where(col(PromptRow.id) == prompt.id).values(archived_at=at))
 
 
 def add_version(
@@ -118,22 +159,29 @@ def add_version(
     tags: tuple[str, ...],
     author: str,
     at: datetime,
+    includes: Sequence[Include] = (),
 ) -> int:
     """Add a version under the next number, which the same transaction counts up: no gap, no number twice."""
     counted = update(PromptRow).where(col(PromptRow.id) == prompt.id).values(newest=PromptRow.newest + 1)
     number = session.execute(counted.returning(col(PromptRow.newest))).scalar_one()
-    session.add(
-        VersionRow(
-            prompt_id=prompt.id,
-            number=number,
-            digest=digest,
-            content=content,
-            message=message,
-            tags=list(tags),
-            author=author,
-            created_at=at,
-        )
+    row = VersionRow(
+        prompt_id=prompt.id,
+        number=number,
+        digest=digest,
+        content=content,
+        message=message,
+        tags=list(tags),
+        author=author,
+        created_at=at,
     )
+    session.add(row)
+    session.flush()
+    session.add_all(
+        IncludeRow(version_id=row.id or 0, reference=include.reference, included_id=include.id) for include in includes
+    )
+    if set(tags) != set(prompt.tags):
+        session.exec(delete(TagRow).where(col(TagRow.prompt_id) == prompt.id))
+        session.add_all(TagRow(prompt_id=prompt.id, tag=tag) for tag in set(tags))
     session.flush()
     return int(number)
 
@@ -145,8 +193,8 @@ def version(session: Session, prompt: Prompt, number: int) -> Version | None:
         Conflict: when the stored content is no longer what its digest says.
     """
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id, VersionRow.number == number)
-    row = session.exec(query).one_or_none()
-    return _version(prompt, row) if row else None
+    found = _versions(session, prompt, session.exec(query).all())
+    return found[0] if found else None
 
 
 def versions(session: Session, prompt: Prompt, before: int | None, limit: int) -> list[Version]:
@@ -154,13 +202,25 @@ def versions(session: Session, prompt: Prompt, before: int | None, limit: int) -
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id).order_by(col(VersionRow.number).desc()).limit(limit)
     if before is not None:
         query = query.where(VersionRow.number < before)
-    return [_version(prompt, row) for row in session.exec(query)]
+    return _versions(session, prompt, session.exec(query).all())
 
 
-def _version(prompt: Prompt, row: VersionRow) -> Version:
+def newest_at(session: Session, prompt: Prompt, at: datetime) -> int | None:
+    """Give the number of the version that was the newest at a moment; None before the first."""
+    query = select(VersionRow.number).where(VersionRow.prompt_id == prompt.id, VersionRow.created_at <= at)
+    return session.exec(query.order_by(col(VersionRow.number).desc()).limit(1)).one_or_none()
+
+
+def _versions(session: Session, prompt: Prompt, rows: Sequence[VersionRow]) -> list[Version]:
+    includes = includes_of(session, [row.id or 0 for row in rows])
+    return [_version(prompt, row, includes.get(row.id or 0, ())) for row in rows]
+
+
+def _version(prompt: Prompt, row: VersionRow, includes: Sequence[Include]) -> Version:
     if "sha256:" + hashlib.sha256(row.content.encode()).hexdigest() != row.digest:
         raise Conflict(f"version {row.number} of '{prompt.name}' was changed in the database; restore it from a backup")
     return Version(
+        id=row.id or 0,
         prompt=prompt.name,
         number=row.number,
         digest=row.digest,
@@ -169,39 +229,35 @@ def _version(prompt: Prompt, row: VersionRow) -> Version:
         tags=tuple(row.tags),
         author=row.author,
         created_at=row.created_at,
-        labels=tuple(name for name, number in prompt.labels.items() if number == row.number),
+        labels=prompt.labels_of(row.number),
+        includes=tuple(includes),
     )
 
 
-def label(session: Session, prompt: Prompt, name: str) -> Label | None:
-    """Find where a label points; no other writer moves it until this transaction ends."""
-    query = select(LabelRow).where(LabelRow.prompt_id == prompt.id, LabelRow.name == name).with_for_update()
-    row = session.exec(query).one_or_none()
-    return Label(row.name, row.version, row.revision, row.moved_at) if row else None
+def includes_of(session: Session, versions: Sequence[int]) -> dict[int, list[Include]]:
+    """Give what each of the versions (by their own ids) includes, by reference."""
+    query = select(IncludeRow, PromptRow.name, VersionRow.number, VersionRow.digest)
+    query = query.join(VersionRow, col(VersionRow.id) == IncludeRow.included_id)
+    query = query.join(PromptRow, col(PromptRow.id) == VersionRow.prompt_id)
+    query = query.where(col(IncludeRow.version_id).in_(versions)).order_by(col(IncludeRow.reference))
+    found: dict[int, list[Include]] = {}
+    for row, name, number, digest in session.exec(query):
+        found.setdefault(row.version_id, []).append(Include(row.included_id, row.reference, name, number, digest))
+    return found
 
 
-def set_label(session: Session, prompt: Prompt, name: str, move: Move) -> Label:
-    """Point a label at a version, and write the move into the ledger."""
-    session.merge(LabelRow(prompt_id=prompt.id, name=name, version=move.version, revision=move.revision, moved_at=move.at))
-    session.add(LabelMoveRow(prompt_id=prompt.id, **{key: value for key, value in vars(move).items() if key != "id"}))
-    session.flush()
-    return Label(name, move.version, move.revision, move.at)
-
-
-def version_before(session: Session, prompt: Prompt, label: str) -> int | None:
-    """Give the version that a label pointed at before the last move that led elsewhere; None where there was no such move."""
-    query = select(LabelMoveRow.previous).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.label == label)
-    query = query.where(LabelMoveRow.previous != LabelMoveRow.version).order_by(col(LabelMoveRow.id).desc()).limit(1)
-    return session.exec(query).one_or_none()
-
-
-def moves(session: Session, prompt: Prompt, label: str, before: int | None, limit: int) -> list[Move]:
-    """List a label's ledger, the newest move first."""
-    query = select(LabelMoveRow).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.label == label)
-    query = query.order_by(col(LabelMoveRow.id).desc()).limit(limit)
-    if before is not None:
-        query = query.where(col(LabelMoveRow.id) < before)
+def dependents(session: Session, prompt: Prompt) -> list[Dependent]:
+    """List what includes a version of the prompt and is in use, by name, number and reference."""
+    included = aliased(VersionRow)
+    query = select(IncludeRow.reference, included.number, VersionRow.number, PromptRow)
+    query = query.join(included, col(included.id) == IncludeRow.included_id).where(included.prompt_id == prompt.id)
+    query = query.join(VersionRow, col(VersionRow.id) == IncludeRow.version_id)
+    query = query.join(PromptRow, col(PromptRow.id) == VersionRow.prompt_id).where(col(PromptRow.archived_at).is_(None))
+    query = query.order_by(PromptRow.name, col(VersionRow.number), col(IncludeRow.reference))
+    rows = session.exec(query).all()
+    owners = {owner.id: owner for owner in _prompts(session, {row.id: row for *_, row in rows}.values())}
     return [
-        Move(row.id or 0, row.label, row.version, row.previous, row.actor, row.reason, row.revision, row.at)
-        for row in session.exec(query)
+        Dependent(row.name, number, reference, pinned)
+        for reference, pinned, number, row in rows
+        if number == row.newest or owners[row.id or 0].labels_of(number)
     ]

@@ -42,13 +42,14 @@ class VersionRow(SQLModel, table=True):
 
 
 class LabelRow(SQLModel, table=True):
-    """Where a label points now."""
+    """Where a label points now. A split label has its arms in `split`, and the first arm's version in `version`."""
 
     __tablename__ = "label"
 
     prompt_id: int = Field(foreign_key="prompt.id", primary_key=True)
     name: str = Field(primary_key=True)
     version: int
+    split: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     revision: int
     moved_at: datetime = Field(sa_type=Moment)
 
@@ -62,8 +63,43 @@ class LabelMoveRow(SQLModel, table=True):
     prompt_id: int = Field(foreign_key="prompt.id", index=True)
     label: str
     version: int
+    split: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     previous: int | None
     actor: str
     reason: str
     revision: int
     at: datetime = Field(sa_type=Moment)
+
+
+class EventRow(SQLModel, table=True):
+    """What happened to a prompt, under the project's revision that it made: what the stream sends and other processes read."""
+
+    __tablename__ = "event"
+    __table_args__ = (UniqueConstraint("project_id", "revision"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    revision: int
+    kind: str
+    prompt_id: int = Field(foreign_key="prompt.id", index=True)
+    detail: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    at: datetime = Field(sa_type=Moment)
+
+
+class IncludeRow(SQLModel, table=True):
+    """A reference to another prompt in a version's templates, and the version of that prompt to which it is pinned."""
+
+    __tablename__ = "version_include"
+
+    version_id: int = Field(foreign_key="version.id", primary_key=True)
+    reference: str = Field(primary_key=True)
+    included_id: int = Field(foreign_key="version.id", index=True)
+
+
+class TagRow(SQLModel, table=True):
+    """A tag of a prompt's newest version, for lists."""
+
+    __tablename__ = "prompt_tag"
+
+    prompt_id: int = Field(foreign_key="prompt.id", primary_key=True)
+    tag: str = Field(primary_key=True, index=True)

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from promptuary.migrations.triggers import refuse_changes
+
 revision = "0001"
 down_revision = None
 
@@ -386,22 +388,3 @@ def upgrade() -> None:
     )
     for table in APPEND_ONLY:
         refuse_changes(table)
-
-
-def refuse_changes(table: str) -> None:
-    """Let the database itself refuse an UPDATE or DELETE, whoever asks."""
-    if op.get_context().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-        return
-    op.execute(
-        "CREATE OR REPLACE FUNCTION promptuary_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
-        "FOR EACH ROW EXECUTE FUNCTION promptuary_append_only()"
-    )
