@@ -1,10 +1,9 @@
 """The registry against a model of it in plain Python: whatever is done in whatever order, both tell the same."""
 
 import contextlib
-import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,9 @@ from promptuary.base.database import Database
 from promptuary.base.errors import Conflict, NotFound, PreconditionFailed
 from promptuary.base.settings import Settings
 from promptuary.prompt.content import Content
+from promptuary.prompt.split import divide
 from promptuary.registry.labels import Labels
+from promptuary.registry.ledger import Label, Target, events
 from promptuary.registry.service import Registry
 
 
@@ -30,9 +31,10 @@ class Expected:
     """One prompt as the model holds it."""
 
     texts: list[str] = field(default_factory=list)
-    moves: dict[str, list[int]] = field(default_factory=dict)
+    moves: dict[str, list[Target]] = field(default_factory=dict)
+    archived: bool = False
 
-    def labels(self) -> dict[str, int]:
+    def labels(self) -> dict[str, Target]:
         return {label: moves[-1] for label, moves in self.moves.items()}
 
 
@@ -40,6 +42,8 @@ names = st.sampled_from(["a", "b.c"])
 labels = st.sampled_from(["production", "staging"])
 texts = st.sampled_from(["one", "two", "three"])
 numbers = st.integers(1, 4)
+weights = st.lists(st.tuples(numbers, st.sampled_from([1.0, 5.0, 90.0])), min_size=2, max_size=3, unique_by=lambda arm: arm[0])
+Snapshot = dict[str, dict[str, Target]]
 
 
 class RegistryMachine(RuleBasedStateMachine):
@@ -56,6 +60,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.seen: dict[tuple[str, str], int] = {}
         self.writes = 0
         self.now = datetime(2026, 3, 2, tzinfo=UTC)
+        self.past: list[tuple[datetime, Snapshot]] = []
 
     def teardown(self) -> None:
         self.database.dispose()
@@ -71,78 +76,150 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(name=names, text=texts, given=st.sets(labels))
     def register(self, name: str, text: str, given: set[str]) -> None:
-        with self.unit() as registry:
-            made = registry.register(name, Content(type="text", template=text), labels=tuple(sorted(given)))
-        prompt = self.expected.setdefault(name, Expected())
+        prompt = self.expected.get(name, Expected())
+        try:
+            with self.unit() as registry:
+                made = registry.register(name, Content(type="text", template=text), labels=tuple(sorted(given)))
+        except Conflict:
+            assert prompt.archived
+            return
+        assert not prompt.archived
+        self.expected[name] = prompt
         assert made.created is (not prompt.texts or prompt.texts[-1] != text)
         if made.created:
             prompt.texts.append(text)
             self.writes += 1
         assert made.version.number == len(prompt.texts)
         for label in given:
-            if prompt.labels().get(label) != len(prompt.texts):
-                prompt.moves.setdefault(label, []).append(len(prompt.texts))
+            target = Target(len(prompt.texts))
+            if prompt.labels().get(label) != target:
+                prompt.moves.setdefault(label, []).append(target)
                 self.writes += 1
 
     @rule(name=names, label=labels, number=numbers, stale=st.booleans())
     def move(self, name: str, label: str, number: int, stale: bool) -> None:
         expected = self.seen.get((name, label)) if stale else None
+        self.moved(name, label, Target(number), [number], stale, lambda: self.labels_move(name, label, number, expected))
+
+    @rule(name=names, label=labels, arms=weights, stale=st.booleans())
+    def split(self, name: str, label: str, arms: list[tuple[int, float]], stale: bool) -> None:
+        expected = self.seen.get((name, label)) if stale else None
+        now = self.expected[name].labels().get(label) if name in self.expected else None
+        split = divide(f"{name}/{label}", arms, now and (now.split or now.version))
+        target = Target(arms[0][0], split)
+        self.moved(
+            name, label, target, [number for number, _ in arms], stale, lambda: self.labels_split(name, label, arms, expected)
+        )
+
+    def labels_move(self, name: str, label: str, number: int, expected: int | None) -> Label:
+        with self.unit() as registry:
+            return Labels(registry.unit).move(name, label, number, "because", expected)
+
+    def labels_split(self, name: str, label: str, arms: list[tuple[int, float]], expected: int | None) -> Label:
+        with self.unit() as registry:
+            return Labels(registry.unit).split(name, label, arms, "because", expected)
+
+    def moved(self, name: str, label: str, target: Target, numbers: list[int], stale: bool, act: Callable[[], Label]) -> None:
+        """Move a label both here and there; both must refuse alike."""
         prompt = self.expected.get(name)
         try:
-            with self.unit() as registry:
-                moved = Labels(registry.unit).move(name, label, number, "because", expected)
+            moved = act()
         except NotFound:
-            assert prompt is None or number > len(prompt.texts)
+            assert prompt is None or max(numbers) > len(prompt.texts)
+        except Conflict:
+            assert prompt is not None
+            assert prompt.archived
         except PreconditionFailed:
             assert stale
         else:
             assert prompt is not None
-            prompt.moves.setdefault(label, []).append(number)
+            assert moved.target == target
+            prompt.moves.setdefault(label, []).append(target)
             self.seen[name, label] = moved.revision
             self.writes += 1
 
     @rule(name=names, label=labels)
     def roll_back(self, name: str, label: str) -> None:
-        moves = self.expected[name].moves.get(label) if name in self.expected else None
-        before = [earlier for earlier, later in itertools.pairwise(moves or []) if earlier != later]
+        prompt = self.expected.get(name)
+        moves = prompt.moves.get(label, []) if prompt else []
+        before = next((move for move in reversed(moves) if move != moves[-1]), None)
         try:
             with self.unit() as registry:
                 back = Labels(registry.unit).roll_back(name, label, "worse")
         except NotFound:
-            assert moves is None
+            assert not moves
         except Conflict:
-            assert moves is not None
-            assert before == []
+            assert prompt is not None
+            assert prompt.archived or (moves and before is None)
         else:
-            assert moves is not None
-            assert back.version == before[-1]
-            moves.append(back.version)
+            assert prompt is not None
+            assert back.target == before
+            moves.append(back.target)
             self.seen[name, label] = back.revision
             self.writes += 1
+
+    @rule(name=names, hide=st.booleans())
+    def archive(self, name: str, hide: bool) -> None:
+        prompt = self.expected.get(name)
+        try:
+            with self.unit() as registry:
+                (registry.archive if hide else registry.restore)(name, "because")
+        except NotFound:
+            assert prompt is None
+        else:
+            assert prompt is not None
+            self.writes += prompt.archived is not hide
+            prompt.archived = hide
+
+    @rule()
+    def remember(self) -> None:
+        """Keep what every label means now, to ask for it as of now later."""
+        shown = {name: prompt.labels() for name, prompt in self.expected.items() if not prompt.archived}
+        self.past.append((self.now, shown))
 
     @invariant()
     def both_tell_the_same(self) -> None:
         with self.unit() as registry:
             listed = registry.prompts(100, None).items
             assert {prompt.name: (prompt.newest, prompt.labels) for prompt in listed} == {
-                name: (len(prompt.texts), prompt.labels()) for name, prompt in self.expected.items()
+                name: (len(prompt.texts), {label: target.version for label, target in prompt.labels().items()})
+                for name, prompt in self.expected.items()
+                if not prompt.archived
             }
             for name, prompt in self.expected.items():
                 versions = registry.versions(name, 100, None).items
                 assert [version.content["template"] for version in versions] == prompt.texts[::-1]
                 for label, moves in prompt.moves.items():
                     ledger = Labels(registry.unit).history(name, label, 100, None).items
-                    assert [move.version for move in ledger] == moves[::-1]
-                    assert [move.previous for move in ledger] == [*moves[:-1][::-1], None]
-                    assert registry.lookup(name, label=label).version.number == moves[-1]
+                    assert [move.target for move in ledger] == moves[::-1]
+                    assert [move.previous for move in ledger] == [*(move.version for move in moves[:-1][::-1]), None]
+                    if not prompt.archived:
+                        found = registry.lookup(name, label=label, targeting_key="somebody")
+                        assert found.version.number == self.meant(moves[-1])
 
     @invariant()
-    def every_write_is_audited(self) -> None:
+    def the_past_stays_as_it_was(self) -> None:
         with self.unit() as registry:
-            found = audit.verify(registry.unit.session, registry.unit.caller.project)
+            for at, shown in self.past:
+                for name, held in shown.items():
+                    for label, target in held.items():
+                        found = registry.lookup(name, label=label, targeting_key="somebody", as_of=at)
+                        assert found.version.number == self.meant(target)
+
+    @staticmethod
+    def meant(target: Target) -> int:
+        return target.split.arm("somebody").version if target.split else target.version
+
+    @invariant()
+    def every_write_is_audited_and_is_an_event(self) -> None:
+        with self.unit() as registry:
+            unit = registry.unit
+            found = audit.verify(unit.session, unit.caller.project)
+            happened = events(unit.session, unit.caller.project, 0, 1000)
         assert (found.rows, found.broken_at) == (self.writes, None)
+        assert [event.revision for event in happened] == list(range(1, self.writes + 1))
 
 
 def test_the_registry_does_what_the_model_says(migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RegistryMachine, "template", migrated_file, raising=False)
-    run_state_machine_as_test(RegistryMachine, settings=hypothesis_settings(max_examples=8, stateful_step_count=10))
+    run_state_machine_as_test(RegistryMachine, settings=hypothesis_settings(max_examples=12, stateful_step_count=15))
