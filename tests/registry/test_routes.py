@@ -7,6 +7,7 @@ import pytest
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
+from promptuary.prompt.split import bucket
 
 TRIAGE: dict[str, Any] = {
     "type": "chat",
@@ -108,6 +109,103 @@ def test_a_list_shows_no_more_than_the_page_limit(api: Any, local: Any, settings
         local.post(f"/v1/prompts/p{number}/versions", json=with_text("x"))
     object.__setattr__(settings, "page_limit", 2)
     assert len(local.get("/v1/prompts?limit=10000").json()["items"]) == 2
+
+
+def test_a_label_is_split_looked_up_by_key_and_rolled_back(local: Any, database: Any) -> None:
+    for words in ("a", "b"):
+        local.post(VERSIONS, json=with_text(words))
+    local.put(PRODUCTION, json={"version": 1})
+    split = {"split": [{"version": 1, "weight": 95}, {"version": 2, "weight": 5}], "reason": "carefully"}
+    made = local.put(PRODUCTION, json=split)
+    assert made.status_code == 200
+    assert made.json()["split"]["arms"][1] == {"version": 2, "weight": 5.0, "buckets": [[9500, 10000]]}
+    assert local.get(PRODUCTION).json() == made.json()
+    assert local.get(PRODUCTION).headers["etag"] == made.headers["etag"]
+    answers = {
+        key: local.get("/v1/prompts/support.triage", params={"targeting_key": key}).json() for key in ("user-7", "user-1")
+    }
+    assert {key: (body["version"], body["variant"]) for key, body in answers.items()} == {
+        key: ((2, "v2") if bucket("support.triage/production", key) >= 9500 else (1, "v1")) for key in answers
+    }
+    assert answers["user-1"]["split"] == made.json()["split"]
+    (listed,) = local.get("/v1/prompts").json()["items"]
+    assert (listed["labels"], listed["splits"]["production"]) == ({"production": 1}, made.json()["split"])
+    assert local.post(f"{PRODUCTION}/rollback").json()["split"] is None
+    assert [move["split"] is None for move in local.get(f"{PRODUCTION}/history").json()["items"]] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "path"),
+    [
+        ({"version": 1, "split": [{"version": 1, "weight": 1}, {"version": 2, "weight": 1}]}, "invalid_request", ""),
+        ({"split": [{"version": 1, "weight": 1}]}, "invalid_request", "split"),
+        ({"split": [{"version": 1, "weight": 1}, {"version": 1, "weight": 1}]}, "invalid_split", "split"),
+        ({"split": [{"version": 1, "weight": 1}, {"version": 2, "weight": -1}]}, "invalid_split", "split.1.weight"),
+        ({"split": [{"version": 1, "weight": "1"}, {"version": 2, "weight": 1}]}, "invalid_request", "split.0.weight"),
+        ({"split": [{"version": 1, "weight": 1, "x": 1}, {"version": 2, "weight": 1}]}, "invalid_request", "split.0.x"),
+    ],
+)
+def test_a_split_that_cannot_be_is_422_with_its_path(local: Any, body: Any, code: str, path: str) -> None:
+    for words in ("a", "b"):
+        local.post(VERSIONS, json=with_text(words))
+    answer = local.put(PRODUCTION, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert [fault["path"] for fault in answer.json()["errors"]] == [path]
+    assert local.get(PRODUCTION).status_code == 404
+
+
+def test_a_lookup_as_of_a_moment_answers_as_of_then(local: Any, database: Any, clock: Any) -> None:
+    local.post(VERSIONS, json=with_text("a") | {"labels": ["production"]})
+    before = local.get("/v1/prompts/support.triage").json()
+    clock.move(hours=1)
+    local.post(VERSIONS, json=with_text("b") | {"labels": ["production"]})
+    assert local.get("/v1/prompts/support.triage").json()["version"] == 2
+    for moment in ("2026-03-02T12:30:00Z", "2026-03-02T14:30:00+02:00"):
+        assert local.get("/v1/prompts/support.triage", params={"as_of": moment}).json() == before
+    assert local.get("/v1/prompts/support.triage", params={"as_of": "2026-03-02T11:00:00Z"}).status_code == 404
+    for wrong in ("yesterday", "2026-03-02T12:30:00", "2030-01-01T00:00:00Z"):
+        assert local.get("/v1/prompts/support.triage", params={"as_of": wrong}).status_code == 422, wrong
+
+
+def test_a_prompt_is_archived_and_restored(local: Any, database: Any) -> None:
+    local.post(VERSIONS, json=with_text("a") | {"labels": ["production"]})
+    gone = local.post("/v1/prompts/support.triage/archive", json={"reason": "not used"})
+    assert (gone.status_code, gone.json()["archived_at"]) == (200, "2026-03-02T12:00:00Z")
+    assert local.get("/v1/prompts/support.triage").status_code == 404
+    assert local.get("/v1/prompts/support.triage?version=1").status_code == 200
+    assert local.get("/v1/prompts").json()["items"] == []
+    assert [item["name"] for item in local.get("/v1/prompts?archived=true").json()["items"]] == ["support.triage"]
+    taken = local.post(VERSIONS, json=with_text("b"))
+    assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
+    assert local.post("/v1/prompts/support.triage/restore").json()["archived_at"] is None
+    assert local.get("/v1/prompts/support.triage").json()["version"] == 1
+
+
+def test_includes_are_shown_previewed_followed_back_and_renewed(local: Any, database: Any) -> None:
+    local.post("/v1/prompts/tone/versions", json=with_text("one") | {"labels": ["production"]})
+    body = with_text("{{> tone}} {{ticket}}")
+    preview = local.post("/v1/prompts/support.triage/preview", json=body)
+    assert (preview.status_code, preview.json()["version"], preview.json()["created"]) == (200, 1, True)
+    assert local.get("/v1/prompts/support.triage?version=1").status_code == 404
+    made = local.post(VERSIONS, json=body | {"labels": ["production"]}).json()
+    assert made["digest"] == preview.json()["digest"]
+    assert made["includes"] == [{"reference": "tone", "name": "tone", "version": 1, "digest": made["includes"][0]["digest"]}]
+    assert local.get("/v1/prompts/support.triage").json()["partials"] == {"tone": "one"}
+    assert local.post("/v1/prompts/support.triage/renew").status_code == 200
+    local.post("/v1/prompts/tone/versions", json=with_text("two") | {"labels": ["production"]})
+    assert local.get("/v1/prompts/tone/dependents").json()["dependents"] == [
+        {"prompt": "support.triage", "version": 1, "reference": "tone", "pinned": 1, "offered": 2}
+    ]
+    renewed = local.post("/v1/prompts/support.triage/renew")
+    assert (renewed.status_code, renewed.json()["version"], renewed.json()["partials"]) == (201, 2, {"tone": "two"})
+    refused = local.post(VERSIONS, json=body | {"partials": {"tone": "smuggled"}})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
+
+
+def test_prompts_are_listed_by_tag(local: Any) -> None:
+    local.post(VERSIONS, json=with_text("a") | {"tags": ["billing"]})
+    local.post("/v1/prompts/other/versions", json=with_text("a"))
+    assert [item["name"] for item in local.get("/v1/prompts?tag=billing").json()["items"]] == ["support.triage"]
 
 
 # --- idempotency --------------------------------------------------------------------------------------------------------

@@ -108,15 +108,15 @@ def read_version(name: PathName, number: NumberPath, unit: Annotated[Unit, allow
 
 
 @router.post("/prompts/{name}/archive")
-def archive(name: PathName, body: Archive, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)]) -> PromptOut:
+def archive(name: PathName, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
     """Hide a prompt: its labels no longer answer, lists leave it out. Nothing is deleted."""
-    return PromptOut.model_validate(Registry(unit).archive(name, body.reason))
+    return PromptOut.model_validate(Registry(unit).archive(name, (body or Archive()).reason))
 
 
 @router.post("/prompts/{name}/restore")
-def restore(name: PathName, body: Archive, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)]) -> PromptOut:
+def restore(name: PathName, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
     """Bring an archived prompt back as it was."""
-    return PromptOut.model_validate(Registry(unit).restore(name, body.reason))
+    return PromptOut.model_validate(Registry(unit).restore(name, (body or Archive()).reason))
 
 
 @router.get("/prompts/{name}/dependents")
@@ -126,9 +126,11 @@ def list_dependents(name: PathName, unit: Annotated[Unit, allow(Scope.PROMPT_REA
 
 
 @router.post("/prompts/{name}/renew", status_code=201, responses={200: {"model": VersionOut}})
-def renew(name: PathName, body: Renew, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)]) -> VersionOut:
+def renew(
+    name: PathName, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)], body: Renew | None = None
+) -> VersionOut:
     """Register the newest version again with its includes resolved anew: 201 when that changed any, else 200."""
-    renewed = Registry(unit).renew(name, body.message)
+    renewed = Registry(unit).renew(name, (body or Renew()).message)
     response.status_code = 201 if renewed.created else 200
     return VersionOut.of(renewed.version)
 
@@ -160,10 +162,14 @@ def move_label(
 
 @router.post("/prompts/{name}/labels/{label}/rollback")
 def roll_back(
-    name: PathName, label: PathName, body: RollBack, response: Response, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)]
+    name: PathName,
+    label: PathName,
+    response: Response,
+    unit: Annotated[Unit, allow(Scope.LABEL_MOVE)],
+    body: RollBack | None = None,
 ) -> LabelOut:
     """Point a label where it pointed before; a split comes back with its buckets."""
-    return _answer(Labels(unit).roll_back(name, label, body.reason), response)
+    return _answer(Labels(unit).roll_back(name, label, (body or RollBack()).reason), response)
 
 
 @router.get("/prompts/{name}/labels/{label}/history")
