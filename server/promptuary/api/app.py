@@ -10,6 +10,7 @@ from starlette.responses import Response
 import promptuary
 from promptuary.access.gate import SCOPE_MARK
 from promptuary.access.routes import router as access_routes
+from promptuary.api.documentation import document
 from promptuary.api.edge import Edge
 from promptuary.api.parts import Parts
 from promptuary.api.problems import install
@@ -69,6 +70,7 @@ def create_app(
     app.state.clock = clock
     app.state.retrieval = held
     install(app)
+    document(app)
     for router in ROUTERS:
         check_scopes(router)
         app.include_router(router, prefix="/v1")

@@ -1,0 +1,60 @@
+"""The OpenAPI document, with errors as they really come: one `application/problem+json` for every call."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+PROBLEM: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457: what is wrong, where, and what to do. `code` is stable; `errors` has an entry for each fault.",
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "message"],
+                "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_REFUSED = {
+    "description": "a problem",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+def document(app: FastAPI) -> None:
+    """Have the app describe itself this way; the document is made when it is first asked for."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            app.openapi_schema = _with_problems(made)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _with_problems(made: dict[str, Any]) -> dict[str, Any]:
+    """Put our problem in the place of FastAPI's own form of a 422, which is never answered."""
+    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+    for own in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(own, None)
+    schemas["Problem"] = PROBLEM
+    made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "an API key, pmt_…"}}
+    for path, item in made["paths"].items():
+        for operation in item.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = _REFUSED
+            if path.startswith("/v1/"):
+                operation["security"] = [{"key": []}]
+    return made
