@@ -72,6 +72,18 @@ def test_rendering_retrieves_and_gives_a_manifest(stocked: Any) -> None:
     assert stocked.post("/v1/prompts/support.answer/render", json=other).json()["manifest"][0]["document"] == "fees/abroad"
 
 
+def test_rendering_a_split_label_takes_the_keys_arm(local: Any) -> None:
+    for words in ("one", "two"):
+        local.post("/v1/prompts/p/versions", json={"type": "text", "template": words})
+    arms = [{"version": 1, "weight": 1}, {"version": 2, "weight": 1}]
+    local.put("/v1/prompts/p/labels/production", json={"split": arms})
+    for key in ("user-1", "user-2", "user-3", "user-4"):
+        found = local.get("/v1/prompts/p", params={"targeting_key": key}).json()
+        rendered = local.post("/v1/prompts/p/render", json={"targeting_key": key}).json()
+        assert (rendered["text"], rendered["variant"]) == (found["template"], found["variant"])
+    assert local.post("/v1/prompts/p/render", json={"version": 2}).json()["variant"] is None
+
+
 def test_rendering_names_the_variable_that_is_wrong(stocked: Any) -> None:
     stocked.post("/v1/prompts/support.answer/versions", json=CHAT)
     answer = stocked.post("/v1/prompts/support.answer/render", json={"variables": {"passages": "mine"}})

@@ -110,13 +110,15 @@ def render(
     state = request.app.state
     with state.database.read() as session:
         unit = Unit(session, caller, state.clock, state.settings)
-        version = Registry(unit).lookup(name, label=body.label, version=body.version).version
+        found = Registry(unit).lookup(name, label=body.label, version=body.version, targeting_key=body.targeting_key)
+    version = found.version
     prepared = prepare(content_from_json(version.content))
     rendered = Renderer(state.retrieval, state.settings).render(caller.project, prepared, body.variables, body.query)
     return RenderedOut(
         name=name,
         version=version.number,
         digest=version.digest,
+        variant=found.variant,
         text=rendered.text,
         messages=[dict(message) for message in rendered.messages] if rendered.messages is not None else None,
         model=version.content["model"],

@@ -122,6 +122,7 @@ class Render(Received):
     version: Number | None = None
     variables: Annotated[dict[str, JsonValue], Field(max_length=200)] = Field(default_factory=dict)
     query: Annotated[str, Field(min_length=1, max_length=20_000)] | None = None
+    targeting_key: Annotated[str, Field(max_length=1000)] | None = None
 
 
 class ManifestEntry(Sent):
@@ -140,6 +141,7 @@ class RenderedOut(Sent):
     name: str
     version: int
     digest: str
+    variant: str | None
     text: str | None
     messages: list[dict[str, str]] | None
     model: dict[str, Any] | None
