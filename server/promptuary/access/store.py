@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -111,7 +112,8 @@ def _project(row: ProjectRow) -> Project:
 
 def hold(session: Session, project: int) -> None:
     """Let no other writer that counts in this project go on until the transaction ends; SQLite has one writer anyway."""
-    session.exec(select(ProjectRow.id).where(ProjectRow.id == project).with_for_update())
+    if session.get_bind().dialect.name != "sqlite":
+        session.exec(select(ProjectRow.id).where(ProjectRow.id == project).with_for_update())
 
 
 def next_revision(session: Session, project: int) -> int:
@@ -172,8 +174,7 @@ def audit_digest(session: Session, project: int, sequence: int) -> str | None:
 
 def add_entry(session: Session, project: int, entry: Entry) -> None:
     """Add a row to the chain, at once, so that its failure fails the write it belongs to."""
-    session.add(AuditRow(project_id=project, **vars(entry)))
-    session.flush()
+    session.execute(insert(AuditRow).values(project_id=project, **vars(entry)))
 
 
 def entries(session: Session, project: int, after: int | None, limit: int) -> list[Entry]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, func, select, update
 
 from promptuary.access.store import next_revision
@@ -129,9 +130,9 @@ def targets_at(session: Session, prompt: Prompt, at: datetime) -> dict[str, Targ
 def add_event(session: Session, project: int, prompt: int, kind: Kind, detail: dict[str, Any], at: datetime) -> int:
     """Write an event under the project's next revision, which becomes the prompt's, too; holds the project's row."""
     revision = next_revision(session, project)
-    session.add(EventRow(project_id=project, revision=revision, kind=kind, prompt_id=prompt, detail=detail, at=at))
-    session.exec(update(PromptRow).where(col(PromptRow.id) == prompt).values(revision=revision))
-    session.flush()
+    event = insert(EventRow).values(project_id=project, revision=revision, kind=kind, prompt_id=prompt, detail=detail, at=at)
+    session.execute(event)
+    session.execute(update(PromptRow).where(col(PromptRow.id) == prompt).values(revision=revision))
     return revision
 
 

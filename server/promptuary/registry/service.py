@@ -103,23 +103,25 @@ class Registry:
         prompt = prompt or store.add_prompt(unit.session, unit.caller.project, name, now)
         refuse_archived(prompt)
         digest = content_digest(composed.content)
-        newest = store.version(unit.session, prompt, prompt.newest)
-        created = newest is None or newest.digest != digest
-        if created:
-            prompt = self._add_version(prompt, composed, digest, message, tags)
+        made = None
+        if store.newest_digest(unit.session, prompt) != digest:
+            made = self._add_version(prompt, composed, digest, message, tags)
+        number = made.number if made else prompt.newest
         for label in dict.fromkeys(labels):
-            if prompt.labels.get(label) != prompt.newest or label in prompt.splits:
-                Labels(unit).point(prompt, label, Target(prompt.newest), message or "registered with this label")
-        return Registered(self.version(name, prompt.newest), created)
+            if prompt.labels.get(label) != number or label in prompt.splits:
+                Labels(unit).point(prompt, label, Target(number), message or "registered with this label")
+        if made is None:
+            return Registered(self.version(name, number), created=False)
+        return Registered(replace(made, labels=tuple(sorted(set(labels)))), created=True)
 
-    def _add_version(self, prompt: Prompt, composed: Composed, digest: str, message: str, tags: tuple[str, ...]) -> Prompt:
+    def _add_version(self, prompt: Prompt, composed: Composed, digest: str, message: str, tags: tuple[str, ...]) -> Version:
         unit, now = self.unit, self.unit.clock()
         text = canonical(content_json(composed.content)).decode()
-        number = store.add_version(unit.session, prompt, digest, text, message, tags, unit.caller.actor, now, composed.includes)
-        detail = {"version": number, "digest": digest}
+        made = store.add_version(unit.session, prompt, digest, text, message, tags, unit.caller.actor, now, composed.includes)
+        detail = {"version": made.number, "digest": digest}
         audit.record(unit, Kind.VERSION_CREATED, prompt.name, {**detail, "message": message})
         ledger.add_event(unit.session, unit.caller.project, prompt.id, Kind.VERSION_CREATED, detail, now)
-        return replace(prompt, newest=number, tags=tags)
+        return made
 
     def preview(self, name: str, content: Content) -> Preview:
         """Tell what registering a content would do; nothing is written.

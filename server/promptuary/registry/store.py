@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, select, update
 
@@ -150,6 +151,12 @@ def set_archived(session: Session, prompt: Prompt, at: datetime | None) -> None:
     session.exec(update(PromptRow).where(col(PromptRow.id) == prompt.id).values(archived_at=at))
 
 
+def newest_digest(session: Session, prompt: Prompt) -> str | None:
+    """Give the digest of a prompt's newest version; None where it has none."""
+    query = select(VersionRow.digest).where(VersionRow.prompt_id == prompt.id, VersionRow.number == prompt.newest)
+    return session.exec(query).one_or_none()
+
+
 def add_version(
     session: Session,
     prompt: Prompt,
@@ -160,11 +167,11 @@ def add_version(
     author: str,
     at: datetime,
     includes: Sequence[Include] = (),
-) -> int:
+) -> Version:
     """Add a version under the next number, which the same transaction counts up: no gap, no number twice."""
     counted = update(PromptRow).where(col(PromptRow.id) == prompt.id).values(newest=PromptRow.newest + 1)
-    number = session.execute(counted.returning(col(PromptRow.newest))).scalar_one()
-    row = VersionRow(
+    number = int(session.execute(counted.returning(col(PromptRow.newest))).scalar_one())
+    new = insert(VersionRow).values(
         prompt_id=prompt.id,
         number=number,
         digest=digest,
@@ -174,16 +181,26 @@ def add_version(
         author=author,
         created_at=at,
     )
-    session.add(row)
-    session.flush()
-    session.add_all(
-        IncludeRow(version_id=row.id or 0, reference=include.reference, included_id=include.id) for include in includes
-    )
+    id_ = int(session.execute(new.returning(col(VersionRow.id))).scalar_one())
+    if includes:
+        pins = [{"version_id": id_, "reference": include.reference, "included_id": include.id} for include in includes]
+        session.execute(insert(IncludeRow), pins)
     if set(tags) != set(prompt.tags):
-        session.exec(delete(TagRow).where(col(TagRow.prompt_id) == prompt.id))
+        session.execute(delete(TagRow).where(col(TagRow.prompt_id) == prompt.id))
         session.add_all(TagRow(prompt_id=prompt.id, tag=tag) for tag in set(tags))
-    session.flush()
-    return int(number)
+    return Version(
+        id=id_,
+        prompt=prompt.name,
+        number=number,
+        digest=digest,
+        content=json.loads(content),
+        message=message,
+        tags=tags,
+        author=author,
+        created_at=at,
+        labels=(),
+        includes=tuple(includes),
+    )
 
 
 def version(session: Session, prompt: Prompt, number: int) -> Version | None:

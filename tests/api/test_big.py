@@ -1,0 +1,64 @@
+"""What the OpenAPI document says, and requests made up from it: whatever comes, the answer is one that it describes."""
+
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from promptuary.access.gate import LOCAL
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
+
+TAGS = ("access", "registry", "context", "evaluation", "review", "health")
+ENDLESS = ("/v1/stream",)
+
+
+def test_every_error_is_described_as_a_problem_and_every_call_as_needing_a_key(app: Any) -> None:
+    described = app.app.openapi()
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    for path, item in described["paths"].items():
+        for method, operation in item.items():
+            assert set(operation["responses"]["default"]["content"]) == {"application/problem+json"}, (method, path)
+            assert "422" not in operation["responses"], (method, path)
+            assert ("security" in operation) is path.startswith("/v1/"), (method, path)
+            assert operation["tags"][0] in TAGS, (method, path)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_whatever_is_sent_the_answer_is_one_that_is_described(app: Any, unit_as: Any, tag: str) -> None:
+    async def as_operator(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(name, b"localhost" if name == b"host" else value) for name, value in scope.get("headers", ())]
+        await app({**scope, "headers": headers, LOCAL: "default"}, receive, send)
+
+    schema = schemathesis.openapi.from_asgi("/openapi.json", as_operator)
+    settings = hypothesis.settings(
+        max_examples=300, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+    )
+    checks = [
+        schemathesis.checks.not_a_server_error,
+        status_code_conformance,
+        content_type_conformance,
+        response_schema_conformance,
+    ]
+    with unit_as("author") as unit:
+        Registry(unit).register("known", Content(type="text", template="Hi {{name}}"), labels=("production",))
+    for result in schema.include(tag=tag).get_all_operations():
+        operation = result.ok()
+        if operation.path in ENDLESS:
+            continue
+
+        @settings
+        @hypothesis.given(case=operation.as_strategy(), known=hypothesis.strategies.booleans())
+        def attempt(case: Any, known: bool) -> None:
+            if known and case.path_parameters:
+                there = {"name": "known", "label": "production", "number": 1}
+                case.path_parameters.update({name: there.get(name, value) for name, value in case.path_parameters.items()})
+            case.call_and_validate(checks=checks)
+
+        attempt()
