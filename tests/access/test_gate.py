@@ -1,5 +1,6 @@
 """Who may do what, over HTTP: every route against every role, and every way not to be let in."""
 
+import base64
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from promptuary.access.caller import Unit
 from promptuary.access.gate import SCOPE_MARK, Route, allow
 from promptuary.access.key import KeyText, new_key
 from promptuary.access.role import SCOPES, Role, Scope
-from promptuary.api.app import ROUTERS, check_scopes
+from promptuary.api.app import COMPATIBLE, ROUTERS, check_scopes
 
 VERSION = {"type": "text", "template": "Hi {{name}}"}
 UNKNOWN = KeyText("a" * 12, "b" * 40)
@@ -23,8 +24,9 @@ def declared_scope(route: Any) -> Scope:
 
 
 ROUTES = [
-    (method, "/v1" + re.sub(r":\w+\}", "}", route.path), declared_scope(route))
-    for router in ROUTERS
+    (method, prefix + re.sub(r":\w+\}", "}", route.path), declared_scope(route))
+    for prefix, routers in (("/v1", ROUTERS), ("", COMPATIBLE))
+    for router in routers
     for route in router.routes
     for method in route.methods
 ]
@@ -50,6 +52,16 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
     (r"GET /v1/queues(/{})?", Scope.REVIEW_READ),
     (r"\w+ /v1/queues/{}(/items|/agreement|/export)?", Scope.REVIEW_MANAGE),
+    (r"GET /api/public/(projects|v2/prompts(/{})?)", Scope.PROMPT_READ),
+    (r"(POST|DELETE) /api/public/v2/prompts(/{})?", Scope.PROMPT_WRITE),
+    (r"PATCH /api/public/v2/prompts/{}/versions/{}", Scope.LABEL_MOVE),
+    (r"GET /api/2.0/mlflow/(registered-models|model-versions)/\w+", Scope.PROMPT_READ),
+    (r"POST /api/2.0/mlflow/registered-models/set-tag", Scope.PROMPT_READ),  # for the SDK's note of its experiment, unkept
+    (r"(POST|DELETE) /api/2.0/mlflow/registered-models/alias", Scope.LABEL_MOVE),
+    (
+        r"(POST|DELETE) /api/2.0/mlflow/(registered-models|model-versions)/(create|set-tag|delete|delete-tag)",
+        Scope.PROMPT_WRITE,
+    ),
 ]
 """What each call needs, the first pattern that fits; a new kind of call is decided here too."""
 
@@ -83,11 +95,44 @@ def test_a_role_gets_through_to_the_routes_of_its_scopes_and_to_no_other(
 def test_no_route_lets_anybody_in_without_a_key(api: Any, method: str, path: str) -> None:
     body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
     answer = api.request(method, re.sub(r"\{[^}]+\}", "1", path), **body)
-    assert (answer.status_code, answer.json()["code"], answer.headers["www-authenticate"]) == (
-        401,
-        "not_authenticated",
-        "Bearer",
-    )
+    assert answer.status_code == 401
+    told, scheme = answer.json(), answer.headers["www-authenticate"]
+    if path.startswith("/v1/"):
+        assert (told["code"], scheme) == ("not_authenticated", "Bearer")
+    else:
+        assert (told.get("error_code") or told["error"]) in ("UNAUTHENTICATED", "UnauthorizedError")
+        assert scheme == 'Basic realm="Promptuary", Bearer'
+
+
+def basic(text: str | bytes) -> str:
+    return "Basic " + base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
+
+
+@pytest.mark.parametrize("path", ["/api/public/projects", "/api/2.0/mlflow/registered-models/search"])
+def test_a_compatible_route_takes_the_key_as_a_password_too_and_no_other_route_does(
+    api: Any, key: Callable[..., str], path: str
+) -> None:
+    text = key("reader")
+    for header in (basic(f"pk-any:{text}"), basic(f":{text}"), basic(f"é:{text}").replace("Basic", "basic"), f"Bearer {text}"):
+        assert api.get(path, headers={"Authorization": header}).status_code == 200
+    answer = api.get("/v1/self", headers={"Authorization": basic(f"pk-any:{text}")})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Basic", "Basic ", "Basic !", basic(b"\xff:\xff"), basic("pk"), basic("pk:"), "Digest x"]
+)
+def test_a_compatible_route_refuses_what_is_no_password(api: Any, given: str) -> None:
+    answer = api.get("/api/public/projects", headers={"Authorization": given})
+    assert (answer.status_code, answer.json()["error"]) == (401, "UnauthorizedError")
+    assert "as the password of HTTP Basic" in answer.json()["message"]
+
+
+def test_a_key_in_the_place_of_the_user_is_refused(api: Any, key: Callable[..., str]) -> None:
+    text = key("reader")
+    answer = api.get("/api/public/projects", headers={"Authorization": basic(f"{text}:other")})
+    assert answer.status_code == 401
+    assert text not in answer.text
 
 
 def test_scopes_grow_with_the_role_and_a_pipeline_approves_nothing() -> None:

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from promptuary.access.gate import LOCAL
-from promptuary.api.app import ROUTERS, create_app
+from promptuary.api.app import COMPATIBLE, ROUTERS, create_app
 from promptuary.base.database import Database
 from promptuary.base.settings import read_settings
 
@@ -122,5 +122,6 @@ def test_an_app_of_its_own_makes_its_database_and_closes_it(tmp_path: Any) -> No
 
 
 def test_no_two_parts_answer_the_same_call() -> None:
-    calls = [(method, route.path) for router in ROUTERS for route in router.routes for method in route.methods]  # type: ignore[attr-defined] # all are API routes
+    routers = (*ROUTERS, *COMPATIBLE)
+    calls = [(method, route.path) for router in routers for route in router.routes for method in route.methods]  # type: ignore[attr-defined] # all are API routes
     assert len(set(calls)) == len(calls)

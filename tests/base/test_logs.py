@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import logging
@@ -60,6 +61,16 @@ def test_an_api_key_is_blanked_wherever_it_stands(lines: Lines) -> None:
     assert key not in json.dumps(written)
     assert key.split("_")[2] not in json.dumps(written)
     assert "bad key pmt_[redacted]" in written[2]["exception"]
+
+
+def test_an_api_key_that_was_sent_as_a_password_is_blanked_too(lines: Lines) -> None:
+    sent = base64.b64encode(f"pk-default:{new_key()}".encode()).decode()
+    structlog.get_logger("t").info("request", headers=[("Authorization", f"Basic {sent}")])
+    structlog.get_logger("t").info("Basic understanding of the product")
+    written = json.dumps(lines())
+    assert sent not in written
+    assert "Basic [redacted]" in written
+    assert "Basic understanding of the product" in written
 
 
 def test_chatty_libraries_are_heard_from_warnings_on(lines: Lines) -> None:

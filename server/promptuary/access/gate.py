@@ -3,6 +3,7 @@
 A route declares its one scope with `allow(Scope.…)`; assembling the app fails for a route that declares none.
 """
 
+import base64
 import hashlib
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any
@@ -41,8 +42,12 @@ class Replayed(Exception):
         self.answer = answer
 
 
-def caller_of(request: Request) -> Caller:
+def caller_of(request: Request, *, basic: bool = False) -> Caller:
     """Find who asks, from the key in the Authorization header, or from the process itself (the local command line).
+
+    Args:
+        request: what was asked.
+        basic: take the key as the password of HTTP Basic too, for programs that can send it no other way.
 
     Raises:
         NotAuthenticated: with the remedy.
@@ -51,22 +56,36 @@ def caller_of(request: Request) -> Caller:
     project = request.scope.get(LOCAL)
     if project is not None:
         return local_caller(state.database, state.clock(), project)
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
-        raise NotAuthenticated("send an API key in the header `Authorization: Bearer pmt_…`")
+    key = _sent_key(request.headers.get("authorization", ""), basic)
     with state.database.read() as session:
-        return authenticate(session, key.strip(), state.clock())
+        return authenticate(session, key, state.clock())
 
 
-def allow(scope: Scope, *, reads: bool = False) -> Any:
+def _sent_key(header: str, basic: bool) -> str:
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() == "bearer" and given.strip():
+        return given.strip()
+    if not basic:
+        raise NotAuthenticated("send an API key in the header `Authorization: Bearer pmt_…`")
+    if scheme.lower() == "basic":
+        try:
+            _, _, password = base64.b64decode(given.strip(), validate=True).decode().partition(":")
+        except ValueError:  # no base64, or no UTF-8
+            password = ""
+        if password:
+            return password
+    raise NotAuthenticated("send an API key `pmt_…` as the password of HTTP Basic, or as `Authorization: Bearer pmt_…`")
+
+
+def allow(scope: Scope, *, reads: bool = False, basic: bool = False) -> Any:
     """Declare the scope of a route, and give it its unit of work.
 
     A GET reads. Everything else writes, in one transaction that is committed before the answer leaves; `reads=True` is for
-    a POST that changes nothing.
+    a POST that changes nothing. `basic=True` takes HTTP Basic besides Bearer.
     """
 
     def unit(request: Request) -> Iterator[Unit]:
-        caller = caller_of(request)
+        caller = caller_of(request, basic=basic)
         caller.require(scope)
         state = request.app.state
         if reads or request.method in ("GET", "HEAD"):

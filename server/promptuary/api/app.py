@@ -18,6 +18,8 @@ from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
 from promptuary.base.errors import Unavailable
 from promptuary.base.settings import Settings
+from promptuary.compat.langfuse_routes import router as langfuse_routes
+from promptuary.compat.mlflow_routes import router as mlflow_routes
 from promptuary.context.retrieval import Retrieval
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
@@ -26,6 +28,9 @@ from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import router as review_routes
 
 ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes, context_routes, evaluation_routes, review_routes)
+"""What stands under /v1."""
+COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes)
+"""What stands where other registries' clients look for it; these routers have their whole paths."""
 
 
 def create_app(
@@ -74,6 +79,9 @@ def create_app(
     for router in ROUTERS:
         check_scopes(router)
         app.include_router(router, prefix="/v1")
+    for router in COMPATIBLE:
+        check_scopes(router)
+        app.include_router(router)
     app.include_router(_health)
     return Edge(app, Parts(settings, opened, clock, held), close)
 

@@ -24,6 +24,7 @@ from promptuary.base.errors import (
     UnsupportedBody,
 )
 from promptuary.base.wire import loads
+from promptuary.compat.refusal import ENCODED_SLASH
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,7 +32,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
-_WITH_BODY = {"POST", "PUT", "PATCH"}
+_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 _SECURITY = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
 _QUIET = ("/healthz", "/readyz", "/metrics")
 
@@ -68,7 +69,7 @@ class Edge:
                 try:
                     body = await self._checked(scope, receive)
                 except PromptuaryError as error:
-                    response: Response = problem_of(error)
+                    response: Response = problem_of(error, scope["path"])
                     await response(scope, receive, out)
                 else:
                     await self.app(scope, receive if body is None else _replay(body, receive), out)
@@ -82,7 +83,8 @@ class Edge:
         headers = {name.lower(): value for name, value in scope["headers"]}
         _check_host(headers.get(b"host", b"").decode("latin-1"), self.hosts)
         path = scope.get("raw_path") or scope["path"].encode()
-        if b"%2f" in path.lower() or "/../" in scope["path"] + "/" or "\x00" in scope["path"]:
+        slashes = b"%2f" in path.lower() and not path.startswith(ENCODED_SLASH)
+        if slashes or "/../" in scope["path"] + "/" or "\x00" in scope["path"]:
             raise MalformedBody("the path has a `%2F`, a NUL or `..`; names have none of these")
         if b"%00" in scope.get("query_string", b""):
             raise MalformedBody("the query string has a NUL, which no value has")

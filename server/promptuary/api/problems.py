@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from promptuary.base import errors
+from promptuary.compat.refusal import NO_SUCH_PATH, shape_of
 from promptuary.prompt.errors import Fault, Invalid, PromptuaryError, RenderTooLarge
 from promptuary.prompt.faults import WORDS
 
@@ -47,6 +48,7 @@ TITLES = {
     503: "Unavailable",
     507: "Storage full",
 }
+BASIC = 'Basic realm="Promptuary", Bearer'
 _PLAIN = {
     404: ("not_found", "there is nothing at this path"),
     405: ("method_not_allowed", "the path does not take this method"),
@@ -59,9 +61,21 @@ def status_of(error: type[PromptuaryError]) -> int:
 
 
 def problem(
-    status: int, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    path: str = "",
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Make the answer. `type` is a stable URN of the code, `errors` has one entry a fault."""
+    """Make the answer. `type` is a stable URN of the code, `errors` has one entry a fault.
+
+    Where another registry's client asked, the path tells so, and the answer is in its shape.
+    """
+    if shape := shape_of(path):
+        status, foreign = shape(status, code, ": ".join(filter(None, [detail, "; ".join(map(str, faults))])))
+        return Response(_json(foreign), status, dict(headers or {}), media_type="application/json")
     body: dict[str, Any] = {
         "type": f"urn:promptuary:problem:{code}",
         "title": TITLES.get(status, "Error"),
@@ -71,27 +85,30 @@ def problem(
     }
     if faults:
         body["errors"] = [{"path": fault.path, "message": fault.message} for fault in faults]
-    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(text, status, dict(headers or {}), media_type="application/problem+json")
+    return Response(_json(body), status, dict(headers or {}), media_type="application/problem+json")
 
 
-def problem_of(error: PromptuaryError) -> Response:
-    """Make the answer for one of our own errors."""
+def _json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def problem_of(error: PromptuaryError, path: str = "") -> Response:
+    """Make the answer for one of our own errors, to whoever asked for the path."""
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.NotAuthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = BASIC if shape_of(path) else "Bearer"
     faults = error.faults if isinstance(error, Invalid) else ()
-    return problem(status_of(type(error)), error.code, error.message, faults=faults, headers=headers)
+    return problem(status_of(type(error)), error.code, error.message, path=path, faults=faults, headers=headers)
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
+async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, PromptuaryError)
-    return problem_of(error)
+    return problem_of(error, request.scope["path"])
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = []
     for detail in error.errors():
@@ -99,19 +116,22 @@ async def _invalid(_request: Request, error: Exception) -> Response:
         where = parts[1:] if parts and parts[0] == "body" else parts[1:2]
         message = WORDS.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
         faults.append(Fault(".".join(where), message))
-    return problem(422, errors.InvalidRequest.code, "the request has fields that are not taken", faults=faults)
+    detail = "the request has fields that are not taken"
+    return problem(422, errors.InvalidRequest.code, detail, path=request.scope["path"], faults=faults)
 
 
-async def _plain(_request: Request, error: Exception) -> Response:
+async def _plain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, detail = _PLAIN.get(error.status_code, ("http_error", str(error.detail)))
-    return problem(error.status_code, code, detail, headers=error.headers)
+    path = request.scope["path"]
+    return problem(error.status_code, NO_SUCH_PATH if shape_of(path) else code, detail, path=path, headers=error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     """Answer without a trace; the trace is in the log."""
     log.error("unexpected error", method=request.method, path=request.url.path, exc_info=error)
-    return problem(500, "internal_error", "something went wrong in the server; its log says what")
+    detail = "something went wrong in the server; its log says what"
+    return problem(500, "internal_error", detail, path=request.scope["path"])
 
 
 def install(app: FastAPI) -> None:

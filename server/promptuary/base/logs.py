@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 _KEY = re.compile(r"\bpmt_[A-Za-z0-9]+_[A-Za-z0-9]+")
+_BASIC = re.compile(r"\b(Basic) [A-Za-z0-9+/]{60,}=*", re.IGNORECASE)
 _BLANK = "pmt_[redacted]"
 _SECRET_NAMES = ("authorization", "key", "password", "secret", "token", "api_key")
 
@@ -29,8 +30,8 @@ def redacted(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> Mut
 
 
 def blanked(_logger: Any, _method: str, line: Any) -> str:
-    """Blank every API key in a finished line, however deep in a value it stood."""
-    return without_keys(str(line))
+    """Blank every API key in a finished line, however deep in a value it stood, also as HTTP Basic sends it."""
+    return _BASIC.sub(r"\1 [redacted]", without_keys(str(line)))
 
 
 def configure(level: str) -> None:

@@ -1,0 +1,142 @@
+"""The prompts of the registry as the Langfuse SDK asks for them."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from promptuary.access.caller import Unit
+from promptuary.access.gate import Route, allow
+from promptuary.access.role import Scope
+from promptuary.base.errors import Fault, InvalidRequest
+from promptuary.compat.langfuse_shape import (
+    SDK,
+    NewLabels,
+    NewPrompt,
+    Organization,
+    PageMeta,
+    ProjectAnswer,
+    Projects,
+    PromptAnswer,
+    PromptList,
+    PromptMeta,
+    config_of,
+)
+from promptuary.compat.names import dotted, known_name, new_name
+from promptuary.compat.plain import require_plain
+from promptuary.compat.refusal import LANGFUSE
+from promptuary.prompt.digest import content_from_json
+from promptuary.registry.service import Registry
+from promptuary.registry.store import Prompt
+
+router = APIRouter(prefix=LANGFUSE, tags=["langfuse"], route_class=Route)
+
+Read = Annotated[Unit, allow(Scope.PROMPT_READ, basic=True)]
+Write = Annotated[Unit, allow(Scope.PROMPT_WRITE, basic=True)]
+Move = Annotated[Unit, allow(Scope.LABEL_MOVE, basic=True)]
+Text = Annotated[str | None, Query(max_length=200)]
+Name = Annotated[str, Path(max_length=255)]
+Number = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+_REASON = "by a Langfuse client"
+_STEP = 1000
+
+
+@router.get("/projects")
+def projects(unit: Read) -> Projects:
+    """Give the key's project: what the SDK's `auth_check` asks for."""
+    name = unit.caller.project_name
+    organization = Organization(id="promptuary", name="Promptuary")
+    return Projects(data=[ProjectAnswer(id=name, name=name, organization=organization, metadata={})])
+
+
+@router.post("/v2/prompts", status_code=201, responses={200: {"model": PromptAnswer}})
+def create(body: NewPrompt, response: Response, unit: Write) -> PromptAnswer:
+    """Register a version and move the labels to it: 201 for a new one, 200 when the newest version has the same content."""
+    content, name = body.content(), new_name(dotted(body.name))
+    registered = Registry(unit).register(
+        name,
+        content,
+        message=body.commitMessage or "",
+        tags=tuple(body.tags or ()),
+        labels=tuple(body.labels or ()),
+    )
+    require_plain(content_from_json(registered.version.content), SDK)  # with the partials that registering has put in
+    response.status_code = 201 if registered.created else 200
+    return PromptAnswer.written(registered.version)
+
+
+@router.get("/v2/prompts")
+def list_prompts(
+    unit: Read,
+    name: Text = None,
+    label: Text = None,
+    tag: Text = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
+    from_updated: Annotated[str | None, Query(alias="fromUpdatedAt")] = None,
+    to_updated: Annotated[str | None, Query(alias="toUpdatedAt")] = None,
+    conditions: Annotated[str | None, Query(alias="filter")] = None,
+) -> PromptList:
+    """List prompts by name, page by page; `version`s and labels are those that fit the label asked for."""
+    not_taken = {"fromUpdatedAt": from_updated, "toUpdatedAt": to_updated, "filter": conditions}
+    faults = [Fault(key, "is not taken; filter by name, label and tag") for key, value in not_taken.items() if value]
+    if faults:
+        raise InvalidRequest("the list cannot be filtered this way", faults)
+    registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
+    wanted = None if name is None else dotted(name)
+    found = [prompt for prompt in _all(registry, wanted, label) if wanted in (None, prompt.name)]
+    if tag is not None:
+        found = [prompt for prompt in found if tag in registry.version(prompt.name, prompt.newest).tags]
+    shown = found[(page - 1) * limit : page * limit]
+    return PromptList(data=[_meta(registry, prompt, label) for prompt in shown], meta=PageMeta.of(page, limit, len(found)))
+
+
+@router.get("/v2/prompts/{name:path}")
+def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, resolve: bool = True) -> PromptAnswer:
+    """Look one version up, by label (`production` by default) or by number.
+
+    It comes as the SDK can compile it, what it includes put in; with `resolve=false` as it was written.
+    """
+    found = Registry(unit).lookup(known_name(dotted(name)), label=label, version=version)
+    return PromptAnswer.resolved(found.version) if resolve else PromptAnswer.written(found.version)
+
+
+@router.patch("/v2/prompts/{name:path}/versions/{version}")
+def add_labels(name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewLabels, unit: Move) -> PromptAnswer:
+    """Move labels to a version; it keeps those that it has."""
+    registry, known = Registry(unit), known_name(dotted(name))
+    for label in dict.fromkeys(body.newLabels):
+        registry.move_label(known, label, version, _REASON)
+    return PromptAnswer.written(registry.version(known, version))
+
+
+@router.delete("/v2/prompts/{name:path}")
+def delete(name: Name, unit: Write) -> None:
+    """Refuse: nothing is deleted."""
+    known_name(dotted(name))
+    raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
+
+
+def _all(registry: Registry, search: str | None, label: str | None) -> Iterator[Prompt]:
+    cursor = None
+    while True:
+        found = registry.prompts(_STEP, cursor, search, label)
+        yield from found.items
+        cursor = found.next_cursor
+        if cursor is None:
+            return
+
+
+def _meta(registry: Registry, prompt: Prompt, label: str | None) -> PromptMeta:
+    number = prompt.newest if label is None else prompt.labels[label]
+    version = registry.version(prompt.name, number)
+    return PromptMeta(
+        name=prompt.name,
+        type=version.content["type"],
+        versions=list(range(1, prompt.newest + 1)) if label is None else [number],
+        labels=list(prompt.labels) if label is None else list(version.labels),
+        tags=list(version.tags),
+        lastUpdatedAt=version.created_at,
+        lastConfig=config_of(version),
+    )

@@ -1,0 +1,220 @@
+"""What MLflow's prompt API sends and reads: a prompt is a registered model, a version is a model version."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints
+
+from promptuary.base.errors import Conflict, Fault, InvalidRequest
+from promptuary.base.wire import Received, Sent, ShortText
+from promptuary.compat.mlflow_tags import IS_PROMPT, REFUSED, SDK, TYPE, content_of, content_tags, word_tags
+from promptuary.compat.plain import plain_texts
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_from_json
+from promptuary.registry.store import Version
+
+SOURCES = ("dummy-source", "prompt-template")
+"""What MLflow's own clients say where a model would name its files."""
+
+
+class ModelTagIn(Received):
+    """A text by a key."""
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=250)]
+    value: str = ""
+
+
+class NewModel(Received):
+    """A prompt that is about to get its first version."""
+
+    name: str
+    tags: Annotated[list[ModelTagIn], Field(max_length=100)] = Field(default_factory=list)
+    description: ShortText = ""
+
+
+class NewModelVersion(Received):
+    """A version to register: all of it is in the tags."""
+
+    name: str
+    source: str = SOURCES[0]
+    tags: Annotated[list[ModelTagIn], Field(max_length=100)]
+    description: ShortText = ""
+
+    def registered(self) -> tuple[Content, tuple[str, ...]]:
+        """Give the content that is to be registered, and the words that its tags become.
+
+        Raises:
+            InvalidRequest: with every fault, by the tag's key.
+        """
+        faults = [Fault("source", "is for models; a prompt has none")] if self.source not in SOURCES else []
+        return content_of([(tag.key, tag.value) for tag in self.tags], faults)
+
+
+class ModelAlias(Received):
+    """A label, as MLflow calls it, and where it is to point."""
+
+    name: str
+    alias: str
+    version: str
+
+
+class ModelTag(Received):
+    """A tag of a prompt."""
+
+    name: str
+    key: Annotated[str, StringConstraints(min_length=1, max_length=250)]
+    value: str = ""
+
+
+class VersionTag(ModelTag):
+    """A tag of a version."""
+
+    version: str
+
+
+class ModelRemoval(Received):
+    """Something that is to be removed, by its name and what else it takes."""
+
+    name: str
+    alias: str | None = None
+    key: str | None = None
+    version: str | None = None
+
+
+class ModelTagOut(Sent):
+    """A text by a key."""
+
+    key: str
+    value: str
+
+
+class RegisteredModel(Sent):
+    """A prompt; its tags are its newest version's."""
+
+    name: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    description: str
+    tags: list[ModelTagOut]
+
+    @classmethod
+    def of(cls, newest: Version, first: Version) -> Self:
+        """Make it from the first and the newest version."""
+        return cls(
+            name=newest.prompt,
+            creation_timestamp=_milliseconds(first),
+            last_updated_timestamp=_milliseconds(newest),
+            description=first.message,
+            tags=_tags({**word_tags(newest), IS_PROMPT: "true"}),
+        )
+
+
+def about_to_be(asked: NewModel, now: datetime) -> RegisteredModel:
+    """Give a prompt that has no version yet as MLflow would keep it."""
+    at = int(now.timestamp() * 1000)
+    return RegisteredModel(
+        name=asked.name,
+        creation_timestamp=at,
+        last_updated_timestamp=at,
+        description=asked.description,
+        tags=[ModelTagOut(key=tag.key, value=tag.value) for tag in asked.tags],
+    )
+
+
+class ModelAnswer(Sent):
+    """A prompt, in its wrapper."""
+
+    registered_model: RegisteredModel
+
+
+class ModelVersion(Sent):
+    """A version."""
+
+    name: str
+    version: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    user_id: str
+    current_stage: Literal["None"] = "None"
+    description: str
+    source: str = SOURCES[0]
+    status: Literal["READY"] = "READY"
+    tags: list[ModelTagOut]
+    aliases: list[str]
+
+    @classmethod
+    def of(cls, version: Version) -> Self:
+        """Give it as MLflow's SDK can format it.
+
+        Raises:
+            Conflict: when it cannot, with the reason.
+        """
+        content = content_from_json(version.content)
+        return cls._of(version, content, plain_texts(content, f"version {version.number} of '{version.prompt}'", SDK), {})
+
+    @classmethod
+    def listed(cls, version: Version) -> Self:
+        """Give it for a list, which one version that MLflow's SDK cannot format does not spoil: its tag says why not."""
+        try:
+            return cls.of(version)
+        except Conflict as refused:
+            content = content_from_json(version.content)
+            return cls._of(version, content, content.texts(), {TYPE: "text", REFUSED: refused.message})
+
+    @classmethod
+    def _of(cls, version: Version, content: Content, texts: list[str], more: Mapping[str, str]) -> Self:
+        return cls(
+            name=version.prompt,
+            version=str(version.number),
+            creation_timestamp=_milliseconds(version),
+            last_updated_timestamp=_milliseconds(version),
+            user_id=version.author,
+            description=version.message,
+            tags=_tags({**word_tags(version), **content_tags(version, content, texts), **more}),
+            aliases=list(version.labels),
+        )
+
+
+class ModelVersionAnswer(Sent):
+    """A version, in its wrapper."""
+
+    model_version: ModelVersion
+
+
+class ModelList(Sent):
+    """A page of prompts."""
+
+    registered_models: list[RegisteredModel]
+    next_page_token: str = ""
+
+
+class ModelVersionList(Sent):
+    """A page of versions."""
+
+    model_versions: list[ModelVersion]
+    next_page_token: str = ""
+
+
+class Done(Sent):
+    """Nothing to say."""
+
+
+def version_number(text: str) -> int:
+    """Read a version, which MLflow writes as a text.
+
+    Raises:
+        InvalidRequest: when it is no number.
+    """
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise InvalidRequest("the request cannot be used", [Fault("version", "must be a number")])
+    return int(text)
+
+
+def _tags(tags: Mapping[str, str]) -> list[ModelTagOut]:
+    return [ModelTagOut(key=key, value=value) for key, value in tags.items()]
+
+
+def _milliseconds(version: Version) -> int:
+    return int(version.created_at.timestamp() * 1000)

@@ -1,0 +1,142 @@
+"""A version as text with `{{name}}` and nothing else, which is all that the SDKs of others fill in; or a clear no.
+
+An SDK leaves what it does not know in the text, and the model reads it. So a text is given to an SDK only when that SDK's own
+reading of it, piece by piece, is what Promptuary would render.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from promptuary.base.errors import Conflict, Fault, InvalidRequest
+from promptuary.prompt.content import Content
+from promptuary.prompt.mustache import DEPTH_LIMIT, Literal, Node, Partial, Section, Tag, parse
+from promptuary.prompt.template import OUTPUT_LIMIT, Turn, prepare
+
+Piece = Literal | Tag
+
+
+@dataclass(frozen=True)
+class Sdk:
+    """A reader of templates that is not ours: its name in sentences, how it cuts a text up, and what to do instead."""
+
+    name: str
+    read: Callable[[str], Iterable[Piece]]
+    instead: str
+    takes_jinja2: bool = False
+    takes_placeholders: bool = True
+
+
+class _Unsayable(Exception):
+    """The text has something that the SDK would leave in it; the reason completes a sentence."""
+
+
+def plain_texts(content: Content, what: str, sdk: Sdk) -> list[str]:
+    """Give the content's texts in order, each as it is written where the SDK reads it rightly, else written anew for it.
+
+    Args:
+        content: what is to be said.
+        what: the version in a sentence: "version 3 of 'support.triage'".
+        sdk: who will read it.
+
+    Raises:
+        Conflict: when the SDK would not render what Promptuary renders, with the reason and what to do instead.
+    """
+    try:
+        return _texts(content, sdk)
+    except _Unsayable as reason:
+        raise Conflict(f"{sdk.name} cannot render {what}: {reason}; {sdk.instead}") from None
+
+
+def require_plain(content: Content, sdk: Sdk) -> None:
+    """Let pass what the SDK will be able to render.
+
+    Raises:
+        InvalidRequest: for anything else, with the reason and what to do instead.
+    """
+    try:
+        _texts(content, sdk)
+    except _Unsayable as reason:
+        fault = Fault("", f"{sdk.name} could not render it: {reason}; register it with POST /v1/prompts/{{name}}/versions")
+        raise InvalidRequest("the prompt cannot be registered", [fault]) from None
+
+
+def _texts(content: Content, sdk: Sdk) -> list[str]:
+    if content.context:
+        raise _Unsayable(f"its context, passages of '{content.context.collection}', is retrieved by the server alone")
+    if content.placeholders() and not sdk.takes_placeholders:
+        raise _Unsayable(f"it has the placeholder '{content.placeholders()[0]}'")
+    if content.format == "jinja2":
+        return [_jinja2(text, sdk) for text in content.texts()]
+    if sdk.takes_jinja2 and any(is_jinja2(text) for text in content.texts()):
+        raise _Unsayable("its text has '{% … %}', which would be run as Jinja2")
+    turns = [part for part in prepare(content).parts if isinstance(part, Turn)]
+    budget = _Budget(OUTPUT_LIMIT)
+    pairs = zip(content.texts(), turns, strict=True)
+    return [_plain(text, _merged(_flat(turn.nodes, content.partials, budget)), sdk) for text, turn in pairs]
+
+
+def is_jinja2(text: str) -> bool:
+    """Tell whether MLflow would run the text as Jinja2."""
+    return "{%" in text and "%}" in text
+
+
+def _plain(source: str, wanted: Sequence[Piece], sdk: Sdk) -> str:
+    written = "".join(piece.text if isinstance(piece, Literal) else f"{{{{{piece.name}}}}}" for piece in wanted)
+    for text in (source, written):
+        if _merged(sdk.read(text)) == wanted:
+            return text
+    raise _Unsayable("its text has braces or a name that would be read otherwise")
+
+
+def _jinja2(source: str, sdk: Sdk) -> str:
+    """Give a Jinja2 source to whom it is Jinja2, or where it has nothing but plain names."""
+    if sdk.takes_jinja2 and is_jinja2(source):
+        return source
+    pieces = _merged(sdk.read(source))
+    names = [piece.name for piece in pieces if isinstance(piece, Tag)]
+    texts = [piece.text for piece in pieces if isinstance(piece, Literal)]
+    if all(name.isidentifier() for name in names) and not any(mark in text for text in texts for mark in ("{{", "{%", "{#")):
+        return source
+    raise _Unsayable("it is a Jinja2 template with more than plain names")
+
+
+@dataclass
+class _Budget:
+    """How much may still come out of partials within partials."""
+
+    left: int
+
+    def spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise _Unsayable("it grows too large with its partials put in")
+
+
+def _flat(nodes: Iterable[Node], partials: Mapping[str, str], budget: _Budget, depth: int = 0) -> Iterator[Piece]:
+    """Put partials in their places, as rendering does."""
+    for node in nodes:
+        if isinstance(node, Section):
+            raise _Unsayable(f"it has the section '{node.name}'")
+        if isinstance(node, Tag) and node.name == ".":
+            raise _Unsayable("it has '{{.}}', all values at once")
+        if not isinstance(node, Partial):
+            budget.spend(len(node.text) if isinstance(node, Literal) else len(node.name))
+            yield node
+        elif node.name in partials:
+            if depth == DEPTH_LIMIT:
+                raise _Unsayable(f"its partials are nested more than {DEPTH_LIMIT} deep")
+            budget.spend(1)
+            source = re.sub(r"(?m)^(?=.|\n)", node.indent, partials[node.name]) if node.indent else partials[node.name]
+            yield from _flat(parse(source, node.name), partials, budget, depth + 1)
+
+
+def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Join neighbouring texts, and leave empty ones out."""
+    merged: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Literal) and merged and isinstance(merged[-1], Literal):
+            merged[-1] = Literal(merged[-1].text + piece.text)
+        elif not (isinstance(piece, Literal) and not piece.text):
+            merged.append(piece)
+    return merged

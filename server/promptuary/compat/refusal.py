@@ -1,0 +1,60 @@
+"""Errors in the words of the SDKs, by the path that was asked for."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+LANGFUSE = "/api/public"
+MLFLOW = "/api/2.0/mlflow"
+ENCODED_SLASH = f"{LANGFUSE}/v2/prompts/".encode()
+"""Behind this a `%2F` may stand: Langfuse's SDK sends the slashes of a name that way."""
+
+Answer = tuple[int, dict[str, Any]]
+Shape = Callable[[int, str, str], Answer]
+
+NO_SUCH_PATH = "no_such_path"
+"""The code of a path or method that is not there, which MLflow tells from a prompt that is not there."""
+
+_LANGFUSE_NAMES: Mapping[int, str] = {
+    400: "InvalidRequestError",
+    401: "UnauthorizedError",
+    403: "ForbiddenError",
+    404: "LangfuseNotFoundError",
+    405: "MethodNotAllowedError",
+    503: "ServiceUnavailableError",
+}
+_MLFLOW_CODES: Mapping[int, str] = {
+    400: "INVALID_PARAMETER_VALUE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    405: "ENDPOINT_NOT_FOUND",
+    409: "RESOURCE_CONFLICT",
+    413: "INVALID_PARAMETER_VALUE",
+    415: "BAD_REQUEST",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    503: "TEMPORARILY_UNAVAILABLE",
+    507: "RESOURCE_EXHAUSTED",
+}
+
+
+def shape_of(path: str) -> Shape | None:
+    """Tell in whose shape the errors of a path are; None for problem+json."""
+    for prefix, shape in ((LANGFUSE, _langfuse), (MLFLOW, _mlflow)):
+        if path == prefix or path.startswith(prefix + "/"):
+            return shape
+    return None
+
+
+def _langfuse(status: int, _code: str, sentence: str) -> Answer:
+    """What an SDK would try again in vain (409), or has no name for, is a 400."""
+    status = 400 if status in (409, 412, 422) else status
+    return status, {"message": sentence, "error": _LANGFUSE_NAMES.get(status, "Error")}
+
+
+def _mlflow(status: int, code: str, sentence: str) -> Answer:
+    if code == "already_exists":
+        return 400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": sentence}
+    if code == NO_SUCH_PATH:
+        return status, {"error_code": "ENDPOINT_NOT_FOUND", "message": sentence}
+    status = {412: 409, 422: 400}.get(status, status)
+    return status, {"error_code": _MLFLOW_CODES.get(status, "INTERNAL_ERROR"), "message": sentence}
