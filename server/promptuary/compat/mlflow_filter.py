@@ -78,5 +78,5 @@ def read(text: str) -> Filter:
         clauses.append(Clause(key, match["word"].upper(), value))
         if not match["and"]:
             break
-        rest = rest[match.end() :]
+        rest = rest[match.end() :].strip()
     return Filter(tuple(clauses))

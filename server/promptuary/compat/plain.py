@@ -14,6 +14,8 @@ from promptuary.prompt.mustache import DEPTH_LIMIT, Literal, Node, Partial, Sect
 from promptuary.prompt.template import OUTPUT_LIMIT, Turn, prepare
 
 Piece = Literal | Tag
+_PARTIAL_COST = 256
+"""What a partial counts besides its text, so that many empty ones come to an end too."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,9 @@ def _texts(content: Content, sdk: Sdk) -> list[str]:
         raise _Unsayable(f"it has the placeholder '{content.placeholders()[0]}'")
     if content.format == "jinja2":
         return [_jinja2(text, sdk) for text in content.texts()]
-    if sdk.takes_jinja2 and any(is_jinja2(text) for text in content.texts()):
-        raise _Unsayable("its text has '{% … %}', which would be run as Jinja2")
     turns = [part for part in prepare(content).parts if isinstance(part, Turn)]
-    budget = _Budget(OUTPUT_LIMIT)
-    pairs = zip(content.texts(), turns, strict=True)
-    return [_plain(text, _merged(_flat(turn.nodes, content.partials, budget)), sdk) for text, turn in pairs]
+    partials = _Partials(content.partials)
+    return [_plain(text, _merged(partials.flat(turn.nodes)), sdk) for text, turn in zip(content.texts(), turns, strict=True)]
 
 
 def is_jinja2(text: str) -> bool:
@@ -85,6 +84,8 @@ def _plain(source: str, wanted: Sequence[Piece], sdk: Sdk) -> str:
     written = "".join(piece.text if isinstance(piece, Literal) else f"{{{{{piece.name}}}}}" for piece in wanted)
     for text in (source, written):
         if _merged(sdk.read(text)) == wanted:
+            if sdk.takes_jinja2 and is_jinja2(text):
+                raise _Unsayable("its text has '{% … %}', which would be run as Jinja2")
             return text
     raise _Unsayable("its text has braces or a name that would be read otherwise")
 
@@ -101,34 +102,42 @@ def _jinja2(source: str, sdk: Sdk) -> str:
     raise _Unsayable("it is a Jinja2 template with more than plain names")
 
 
-@dataclass
-class _Budget:
-    """How much may still come out of partials within partials."""
+class _Partials:
+    """Puts partials in their places, as rendering does, up to as much text as a rendering may have."""
 
-    left: int
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self.sources = sources
+        self.left = OUTPUT_LIMIT
+        self.parsed: dict[tuple[str, str], tuple[Node, ...]] = {}
 
-    def spend(self, size: int) -> None:
+    def flat(self, nodes: Iterable[Node], depth: int = 0) -> Iterator[Piece]:
+        """Give texts and names alone, in order."""
+        for node in nodes:
+            if isinstance(node, Section):
+                raise _Unsayable(f"it has the section '{node.name}'")
+            if isinstance(node, Tag) and node.name == ".":
+                raise _Unsayable("it has '{{.}}', all values at once")
+            if not isinstance(node, Partial):
+                self._spend(len(node.text) if isinstance(node, Literal) else len(node.name))
+                yield node
+            elif node.name in self.sources:
+                if depth == DEPTH_LIMIT:
+                    raise _Unsayable(f"its partials are nested more than {DEPTH_LIMIT} deep")
+                self._spend(_PARTIAL_COST)
+                yield from self.flat(self._nodes(node), depth + 1)
+
+    def _nodes(self, partial: Partial) -> tuple[Node, ...]:
+        known = self.parsed.get((partial.name, partial.indent))
+        if known is None:
+            source = self.sources[partial.name]
+            indented = re.sub(r"(?m)^(?=.|\n)", partial.indent, source) if partial.indent else source
+            known = self.parsed[partial.name, partial.indent] = parse(indented, partial.name)
+        return known
+
+    def _spend(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
             raise _Unsayable("it grows too large with its partials put in")
-
-
-def _flat(nodes: Iterable[Node], partials: Mapping[str, str], budget: _Budget, depth: int = 0) -> Iterator[Piece]:
-    """Put partials in their places, as rendering does."""
-    for node in nodes:
-        if isinstance(node, Section):
-            raise _Unsayable(f"it has the section '{node.name}'")
-        if isinstance(node, Tag) and node.name == ".":
-            raise _Unsayable("it has '{{.}}', all values at once")
-        if not isinstance(node, Partial):
-            budget.spend(len(node.text) if isinstance(node, Literal) else len(node.name))
-            yield node
-        elif node.name in partials:
-            if depth == DEPTH_LIMIT:
-                raise _Unsayable(f"its partials are nested more than {DEPTH_LIMIT} deep")
-            budget.spend(1)
-            source = re.sub(r"(?m)^(?=.|\n)", node.indent, partials[node.name]) if node.indent else partials[node.name]
-            yield from _flat(parse(source, node.name), partials, budget, depth + 1)
 
 
 def _merged(pieces: Iterable[Piece]) -> list[Piece]:
