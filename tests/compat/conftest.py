@@ -4,18 +4,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-
-@dataclass
-class Service:
-    """A service that is listening; `requests` are the lines that reached it, with their statuses."""
-
-    url: str
-    requests: list[str] = field(default_factory=list)
+from compat.listening import Service
 
 
 @pytest.fixture

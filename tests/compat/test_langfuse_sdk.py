@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from compat.conftest import Service
+from compat.listening import Service
 from promptuary.base.errors import Busy
 
 Connect = Callable[..., Any]

@@ -1,6 +1,5 @@
 """MLflow's own prompt API against the service."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -8,18 +7,10 @@ from typing import Any
 
 import pytest
 
-from compat.conftest import Service
+from compat.listening import Service, settle
 from promptuary.base.errors import Busy
 
 As = Callable[..., Any]
-
-
-def settle() -> None:
-    """Wait for what the SDK does in the background: it notes the experiment that loaded a prompt."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("link_prompt_to_experiment"):
-            thread.join(20)
-            assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -124,7 +124,9 @@ async def _plain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, detail = _PLAIN.get(error.status_code, ("http_error", str(error.detail)))
     path = request.scope["path"]
-    return problem(error.status_code, NO_SUCH_PATH if shape_of(path) else code, detail, path=path, headers=error.headers)
+    if shape_of(path) and error.status_code in _PLAIN:
+        code = NO_SUCH_PATH
+    return problem(error.status_code, code, detail, path=path, headers=error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
