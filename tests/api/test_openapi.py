@@ -20,18 +20,21 @@ from promptuary.context.retrieval import Retrieval
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
-TAGS = ("access", "registry", "context", "evaluation", "review", "health")
+TAGS = ("access", "registry", "context", "evaluation", "review", "langfuse", "mlflow", "health")
 ENDLESS = ("/v1/stream",)
 
 
-def test_every_error_is_described_as_a_problem_and_every_call_as_needing_a_key(app: Any) -> None:
+def test_every_error_is_described_as_it_comes_and_every_call_as_needing_a_key(app: Any) -> None:
     described = app.app.openapi()
     assert "HTTPValidationError" not in described["components"]["schemas"]
     for path, item in described["paths"].items():
         for method, operation in item.items():
-            assert set(operation["responses"]["default"]["content"]) == {"application/problem+json"}, (method, path)
+            foreign = path.startswith("/api/")
+            told = {"application/json"} if foreign else {"application/problem+json"}
+            assert set(operation["responses"]["default"]["content"]) == told, (method, path)
             assert "422" not in operation["responses"], (method, path)
-            assert ("security" in operation) is path.startswith("/v1/"), (method, path)
+            assert ("security" in operation) is (foreign or path.startswith("/v1/")), (method, path)
+            assert ({"password": []} in operation.get("security", ())) is foreign, (method, path)
             assert operation["tags"][0] in TAGS, (method, path)
 
 

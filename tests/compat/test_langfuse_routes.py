@@ -111,11 +111,52 @@ def test_a_version_with_context_is_refused_because_the_server_alone_retrieves(lo
     check(local.get(f"{PROMPTS}/a"), 400, "its context, passages of 'tickets', is retrieved by the server alone")
 
 
+def test_what_a_prompt_includes_is_put_in_where_the_sdk_reads_it_and_pinned(local: Any, register: Callable[..., int]) -> None:
+    register("tone", "Be {{kind}}. ", labels=["production"])
+    made = local.post(PROMPTS, json={"name": "a", "prompt": "{{> tone}}Hi {{name}}", "labels": ["production"]})
+    assert (made.status_code, made.json()["prompt"]) == (201, "{{> tone}}Hi {{name}}")
+    register("tone", "Be brief. ", labels=["production"])
+    assert local.get(f"{PROMPTS}/a").json()["prompt"] == "Be {{kind}}. Hi {{name}}"
+    assert local.get(f"{PROMPTS}/a?resolve=false").json()["prompt"] == "{{> tone}}Hi {{name}}"
+    check(local.post(PROMPTS, json={"name": "b", "prompt": "{{> nobody}}"}), 400, "{{> nobody}}")
+
+
+def test_a_split_label_gives_its_first_version_and_a_label_that_is_added_ends_the_split(
+    local: Any, register: Callable[..., int]
+) -> None:
+    for words in ("one", "two"):
+        register("a", words)
+    arms = [{"version": 2, "weight": 10}, {"version": 1, "weight": 90}]
+    assert local.put("/v1/prompts/a/labels/production", json={"split": arms}).status_code == 200
+    found = local.get(f"{PROMPTS}/a").json()
+    assert (found["version"], found["labels"]) == (2, ["production"])
+    (listed,) = local.get(f"{PROMPTS}?label=production").json()["data"]
+    assert (listed["versions"], listed["labels"]) == ([2], ["production"])
+    assert local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": ["production"]}).status_code == 200
+    assert local.get("/v1/prompts/a").json()["split"] is None
+    assert local.get(f"{PROMPTS}/a").json()["version"] == 1
+
+
+def test_an_archived_prompt_is_found_by_its_numbers_alone_and_takes_nothing_new(
+    local: Any, register: Callable[..., int]
+) -> None:
+    register("a", "x", labels=["production"])
+    assert local.post("/v1/prompts/a/archive", json={}).status_code == 200
+    check(local.get(f"{PROMPTS}/a"), 404, "the prompt 'a' is archived")
+    assert local.get(f"{PROMPTS}/a?version=1").json()["prompt"] == "x"
+    assert local.get(PROMPTS).json()["data"] == []
+    check(local.post(PROMPTS, json={"name": "a", "prompt": "y"}), 400, "restore it first")
+    check(local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": ["b"]}), 400, "restore it first")
+
+
 def test_a_list_takes_what_it_can_filter_by_and_refuses_the_rest(local: Any, register: Callable[..., int]) -> None:
     register("support.a", "x")
     register("support", "x")
     assert [item["name"] for item in local.get(f"{PROMPTS}?name=support").json()["data"]] == ["support"]
     assert [item["name"] for item in local.get(f"{PROMPTS}?name=support/a").json()["data"]] == ["support.a"]
+    register("support", "newer")
+    (newest,) = local.get(f"{PROMPTS}?name=support&label=latest").json()["data"]
+    assert newest["versions"] == [2]
     for key in ("filter", "fromUpdatedAt", "toUpdatedAt"):
         check(local.get(f"{PROMPTS}?{key}=%5B%5D"), 400, f"{key}: is not taken")
     for query in ("page=0", "limit=0", "page=x"):

@@ -45,6 +45,7 @@ def test_a_prompt_and_a_version_tell_all_that_mlflow_tells(
         "last_updated_timestamp": 1772452801000,
         "description": "first",
         "tags": [IS_PROMPT],
+        "aliases": [{"alias": "staging", "version": "1"}],
     }
     found = local.get(f"{BASE}/model-versions/get?name=a&version=1")
     assert found.json()["model_version"] == {
@@ -219,6 +220,41 @@ def test_an_alias_is_a_label(local: Any, register: Callable[..., int]) -> None:
         ({"name": "b"}, 404, "RESOURCE_DOES_NOT_EXIST"),
     ):
         check(local.post(f"{BASE}/registered-models/alias", json=body | change), status, code)
+
+
+def test_a_split_alias_gives_its_first_version_and_setting_it_ends_the_split(local: Any, register: Callable[..., int]) -> None:
+    for words in ("one", "two"):
+        register("a", words)
+    arms = [{"version": 2, "weight": 10}, {"version": 1, "weight": 90}]
+    local.put("/v1/prompts/a/labels/production", json={"split": arms})
+    found = local.get(f"{BASE}/registered-models/alias?name=a&alias=production").json()["model_version"]
+    assert (found["version"], found["aliases"]) == ("2", ["production"])
+    aliases = local.get(f"{BASE}/registered-models/get?name=a").json()["registered_model"]["aliases"]
+    assert aliases == [{"alias": "production", "version": "2"}]
+    local.post(f"{BASE}/registered-models/alias", json={"name": "a", "alias": "production", "version": "1"})
+    assert (local.get("/v1/prompts/a").json()["split"], local.get("/v1/prompts/a").json()["version"]) == (None, 1)
+
+
+def test_an_archived_prompt_is_found_by_its_numbers_alone_and_takes_nothing_new(
+    local: Any, register: Callable[..., int]
+) -> None:
+    register("a", "x", labels=["production"])
+    local.post("/v1/prompts/a/archive", json={})
+    assert local.get(f"{BASE}/registered-models/get?name=a").status_code == 200
+    assert local.get(f"{BASE}/model-versions/get?name=a&version=1").status_code == 200
+    archived = local.get(f"{BASE}/registered-models/alias?name=a&alias=production")
+    check(archived, 404, "RESOURCE_DOES_NOT_EXIST", "the prompt 'a' is archived")
+    assert local.get(f"{BASE}/registered-models/search").json()["registered_models"] == []
+    check(local.post(f"{BASE}/model-versions/create", json=version("a")), 409, "RESOURCE_CONFLICT", "restore it first")
+    taken = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT]})
+    check(taken, 400, "RESOURCE_ALREADY_EXISTS")
+
+
+def test_what_a_prompt_includes_is_put_in(local: Any, register: Callable[..., int]) -> None:
+    register("tone", "Be {{kind}}. ", labels=["production"])
+    made = local.post(f"{BASE}/model-versions/create", json=version("a", ("mlflow.prompt.text", "{{> tone}}Hi {{ name }}")))
+    assert made.status_code == 200
+    assert tags_of(made)["mlflow.prompt.text"] == "Be {{kind}}. Hi {{name}}"
 
 
 @pytest.mark.parametrize(

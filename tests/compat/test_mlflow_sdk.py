@@ -246,7 +246,7 @@ def test_parts_that_mlflow_has_no_place_for_come_as_tags_and_are_taken_back(gena
 
 
 def test_while_the_database_is_held_the_sdk_waits_as_long_as_the_server_says_and_no_longer(
-    genai: As, refused: Any, monkeypatch: pytest.MonkeyPatch, service: Service
+    genai: As, refused: Any, register: Any, monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
     """Without `Retry-After` it waits 2, 4, 8 … seconds: some four minutes by its own settings."""
     from urllib3.util import retry
@@ -256,9 +256,10 @@ def test_while_the_database_is_held_the_sdk_waits_as_long_as_the_server_says_and
     def held(*_given: Any, **_more: Any) -> None:
         raise Busy("the database is held by other writers; try again")
 
+    register("a", "x")
     waits: list[float] = []
     monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=waits.append, time=retry.time.time))
-    monkeypatch.setattr(Registry, "versions", held)
+    monkeypatch.setattr(Registry, "version", held)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     with refused("INTERNAL_ERROR", "too many 503 error responses"):
         genai("reader").load_prompt("a", version=1, cache_ttl_seconds=0)

@@ -14,9 +14,9 @@ def test_an_error_that_an_sdk_would_try_again_in_vain_is_a_400_for_langfuse() ->
     shape = shape_of("/api/public/v2/prompts")
     assert shape is not None
     for status in (409, 412, 422):
-        assert shape(status, "conflict", "said") == (400, {"message": "said", "error": "InvalidRequestError"})
-    assert shape(429, "many", "said")[0] == 429
-    assert shape(503, "busy", "said") == (503, {"message": "said", "error": "ServiceUnavailableError"})
+        assert shape.answer(status, "conflict", "said") == (400, {"message": "said", "error": "InvalidRequestError"})
+    assert shape.answer(429, "many", "said")[0] == 429
+    assert shape.answer(503, "busy", "said") == (503, {"message": "said", "error": "ServiceUnavailableError"})
 
 
 def test_every_status_of_ours_has_a_word_that_mlflow_knows() -> None:
@@ -25,14 +25,14 @@ def test_every_status_of_ours_has_a_word_that_mlflow_knows() -> None:
     shape = shape_of("/api/2.0/mlflow/registered-models/get")
     assert shape is not None
     for status in {*STATUS.values(), *TITLES}:
-        sent, body = shape(status, "any", "said")
+        sent, body = shape.answer(status, "any", "said")
         assert body["message"] == "said"
         assert ErrorCode.Value(body["error_code"]) is not None
         assert (body["error_code"] == "INTERNAL_ERROR") is (status == 500)
         assert 400 <= sent < 600
-    assert shape(409, "already_exists", "said") == (400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "said"})
-    assert shape(404, NO_SUCH_PATH, "said") == (404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "said"})
-    assert shape(409, "conflict", "said")[1]["error_code"] == "RESOURCE_CONFLICT"
+    assert shape.answer(409, "already_exists", "said") == (400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "said"})
+    assert shape.answer(404, NO_SUCH_PATH, "said") == (404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "said"})
+    assert shape.answer(409, "conflict", "said")[1]["error_code"] == "RESOURCE_CONFLICT"
 
 
 @pytest.mark.parametrize(

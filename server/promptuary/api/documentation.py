@@ -1,9 +1,11 @@
-"""The OpenAPI document, with errors as they really come: one `application/problem+json` for every call."""
+"""The OpenAPI document, with errors as they really come: `application/problem+json`, or in another registry's shape."""
 
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+
+from promptuary.compat.refusal import shape_of
 
 PROBLEM: dict[str, Any] = {
     "title": "Problem",
@@ -26,6 +28,7 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
+
 _REFUSED = {
     "description": "a problem",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -50,11 +53,22 @@ def _with_problems(made: dict[str, Any]) -> dict[str, Any]:
     for own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(own, None)
     schemas["Problem"] = PROBLEM
-    made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "an API key, pmt_…"}}
+    made["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "an API key, pmt_…"},
+        "password": {"type": "http", "scheme": "basic", "description": "any user, an API key as the password"},
+    }
     for path, item in made["paths"].items():
         for operation in item.values():
             operation["responses"].pop("422", None)
-            operation["responses"]["default"] = _REFUSED
-            if path.startswith("/v1/"):
-                operation["security"] = [{"key": []}]
+            shape = shape_of(path)
+            operation["responses"]["default"] = _foreign(shape.fields) if shape else _REFUSED
+            if shape or path.startswith("/v1/"):
+                operation["security"] = [{"key": []}, {"password": []}] if shape else [{"key": []}]
     return made
+
+
+def _foreign(fields: tuple[str, ...]) -> dict[str, Any]:
+    """Describe an error in another registry's shape: texts by these names."""
+    texts = {field: {"type": "string"} for field in fields}
+    schema = {"type": "object", "required": list(fields), "properties": texts, "additionalProperties": False}
+    return {"description": "an error as that registry tells it", "content": {"application/json": {"schema": schema}}}

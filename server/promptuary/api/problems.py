@@ -74,7 +74,7 @@ def problem(
     Where another registry's client asked, the path tells so, and the answer is in its shape.
     """
     if shape := shape_of(path):
-        status, foreign = shape(status, code, ": ".join(filter(None, [detail, "; ".join(map(str, faults))])))
+        status, foreign = shape.answer(status, code, ": ".join(filter(None, [detail, "; ".join(map(str, faults))])))
         return Response(_json(foreign), status, dict(headers or {}), media_type="application/json")
     body: dict[str, Any] = {
         "type": f"urn:promptuary:problem:{code}",

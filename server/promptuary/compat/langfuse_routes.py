@@ -27,6 +27,7 @@ from promptuary.compat.names import dotted, known_name, new_name
 from promptuary.compat.plain import require_plain
 from promptuary.compat.refusal import LANGFUSE
 from promptuary.prompt.digest import content_from_json
+from promptuary.registry.labels import LATEST, Labels
 from promptuary.registry.service import Registry
 from promptuary.registry.store import Prompt
 
@@ -78,16 +79,14 @@ def list_prompts(
     to_updated: Annotated[str | None, Query(alias="toUpdatedAt")] = None,
     conditions: Annotated[str | None, Query(alias="filter")] = None,
 ) -> PromptList:
-    """List prompts by name, page by page; `version`s and labels are those that fit the label asked for."""
+    """List prompts by name, page by page; of one that is listed for a label, only the version that has it is told."""
     not_taken = {"fromUpdatedAt": from_updated, "toUpdatedAt": to_updated, "filter": conditions}
     faults = [Fault(key, "is not taken; filter by name, label and tag") for key, value in not_taken.items() if value]
     if faults:
         raise InvalidRequest("the list cannot be filtered this way", faults)
     registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
     wanted = None if name is None else dotted(name)
-    found = [prompt for prompt in _all(registry, wanted, label) if wanted in (None, prompt.name)]
-    if tag is not None:
-        found = [prompt for prompt in found if tag in registry.version(prompt.name, prompt.newest).tags]
+    found = [prompt for prompt in _all(registry, wanted, label, tag) if wanted in (None, prompt.name)]
     shown = found[(page - 1) * limit : page * limit]
     return PromptList(data=[_meta(registry, prompt, label) for prompt in shown], meta=PageMeta.of(page, limit, len(found)))
 
@@ -105,10 +104,10 @@ def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, 
 @router.patch("/v2/prompts/{name:path}/versions/{version}")
 def add_labels(name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewLabels, unit: Move) -> PromptAnswer:
     """Move labels to a version; it keeps those that it has."""
-    registry, known = Registry(unit), known_name(dotted(name))
+    known = known_name(dotted(name))
     for label in dict.fromkeys(body.newLabels):
-        registry.move_label(known, label, version, _REASON)
-    return PromptAnswer.written(registry.version(known, version))
+        Labels(unit).move(known, label, version, _REASON)
+    return PromptAnswer.written(Registry(unit).version(known, version))
 
 
 @router.delete("/v2/prompts/{name:path}")
@@ -118,10 +117,10 @@ def delete(name: Name, unit: Write) -> None:
     raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
 
 
-def _all(registry: Registry, search: str | None, label: str | None) -> Iterator[Prompt]:
+def _all(registry: Registry, search: str | None, label: str | None, tag: str | None) -> Iterator[Prompt]:
     cursor = None
     while True:
-        found = registry.prompts(_STEP, cursor, search, label)
+        found = registry.prompts(_STEP, cursor, search, None if label == LATEST else label, tag)
         yield from found.items
         cursor = found.next_cursor
         if cursor is None:
@@ -129,7 +128,7 @@ def _all(registry: Registry, search: str | None, label: str | None) -> Iterator[
 
 
 def _meta(registry: Registry, prompt: Prompt, label: str | None) -> PromptMeta:
-    number = prompt.newest if label is None else prompt.labels[label]
+    number = prompt.newest if label in (None, LATEST) else prompt.labels[label]
     version = registry.version(prompt.name, number)
     return PromptMeta(
         name=prompt.name,

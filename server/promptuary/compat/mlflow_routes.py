@@ -32,8 +32,9 @@ from promptuary.compat.names import known_name, new_name
 from promptuary.compat.plain import require_plain
 from promptuary.compat.refusal import MLFLOW
 from promptuary.prompt.digest import content_from_json
+from promptuary.registry.labels import Labels, existing
 from promptuary.registry.service import Registry
-from promptuary.registry.store import Version
+from promptuary.registry.store import Prompt
 
 router = APIRouter(prefix=MLFLOW, tags=["mlflow"], route_class=Route)
 log = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ _VERSION_ORDERS = {"", "version_number desc"}
 @router.get("/registered-models/get")
 def read_model(name: Name, unit: Read) -> ModelAnswer:
     """Give a prompt."""
-    return ModelAnswer(registered_model=_model(Registry(unit), known_name(name)))
+    return ModelAnswer(registered_model=_model(Registry(unit), existing(unit, known_name(name))))
 
 
 @router.post("/registered-models/create")
@@ -64,7 +65,7 @@ def create_model(body: NewModel, unit: CheckByPost) -> ModelAnswer:
     name = new_name(body.name)
     if not any(tag.key == IS_PROMPT and tag.value == "true" for tag in body.tags):
         raise InvalidRequest("the model cannot be registered: only prompts are kept here")
-    if _exists(Registry(unit), name):
+    if _exists(unit, name):
         raise AlreadyExists(f"there is a prompt '{name}' already")
     return ModelAnswer(registered_model=about_to_be(body, unit.clock()))
 
@@ -81,7 +82,7 @@ def search_models(
     _order(order_by, _ORDERS)
     wanted, registry = _filter(conditions), Registry(unit)
     found = registry.prompts(min(max_results, unit.settings.page_limit), page_token or None, wanted.name)
-    models = [_model(registry, prompt.name) for prompt in found.items]
+    models = [_model(registry, prompt) for prompt in found.items]
     return ModelList(
         registered_models=[model for model in models if wanted.holds(model.name, {tag.key: tag.value for tag in model.tags})],
         next_page_token=found.next_cursor or "",
@@ -98,7 +99,7 @@ def tag_model(body: ModelTag, unit: ReadByPost) -> Done:
     if body.key != EXPERIMENTS:
         unit.caller.require(Scope.PROMPT_WRITE)
         log.info("a prompt's tag is not kept; tags are kept with versions", prompt=name, tag=body.key)
-    _known(Registry(unit), name)
+    existing(unit, name)
     return Done()
 
 
@@ -112,7 +113,7 @@ def read_alias(name: Name, alias: Name, unit: Read) -> ModelVersionAnswer:
 @router.post("/registered-models/alias")
 def set_alias(body: ModelAlias, unit: Move) -> Done:
     """Point an alias at a version."""
-    Registry(unit).move_label(known_name(body.name), body.alias, version_number(body.version), _REASON)
+    Labels(unit).move(known_name(body.name), body.alias, version_number(body.version), _REASON)
     return Done()
 
 
@@ -170,52 +171,47 @@ def tag_version(body: VersionTag, unit: CheckByPost) -> Done:
 @router.delete("/registered-models/alias")
 def remove_alias(body: ModelRemoval, unit: Move) -> Done:
     """Refuse: a label is moved, never removed."""
-    _known(Registry(unit), known_name(body.name))
+    existing(unit, known_name(body.name))
     raise InvalidRequest("an alias cannot be removed: point it at another version, or archive the prompt")
 
 
 @router.delete("/registered-models/delete-tag")
 def remove_tag(body: ModelRemoval, unit: Write) -> Done:
     """Refuse: tags are kept with versions, which do not change."""
-    _known(Registry(unit), known_name(body.name))
+    existing(unit, known_name(body.name))
     raise InvalidRequest("a tag cannot be removed: tags are kept with versions, which never change; register one without it")
 
 
 @router.delete("/model-versions/delete-tag")
 def remove_version_tag(body: ModelRemoval, unit: Write) -> Done:
     """Refuse: versions do not change."""
-    _known(Registry(unit), known_name(body.name))
+    existing(unit, known_name(body.name))
     raise InvalidRequest("a version never changes; register another one without the tag")
 
 
 @router.delete("/model-versions/delete")
 def remove_version(body: ModelRemoval, unit: Write) -> Done:
     """Refuse: nothing is deleted."""
-    _known(Registry(unit), known_name(body.name))
+    existing(unit, known_name(body.name))
     raise InvalidRequest("a version is never deleted; move the labels away from it")
 
 
 @router.delete("/registered-models/delete")
 def remove_model(body: ModelRemoval, unit: Write) -> Done:
     """Refuse, unless there is none: MLflow's SDK clears up this way when the first version could not be registered."""
-    if _exists(Registry(unit), known_name(body.name)):
+    if _exists(unit, known_name(body.name)):
         raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
     return Done()
 
 
-def _model(registry: Registry, name: str) -> RegisteredModel:
-    newest = _known(registry, name)
-    return RegisteredModel.of(newest, newest if newest.number == 1 else registry.version(name, 1))
+def _model(registry: Registry, prompt: Prompt) -> RegisteredModel:
+    first = registry.version(prompt.name, 1)
+    return RegisteredModel.of(prompt, first, first if prompt.newest == 1 else registry.version(prompt.name, prompt.newest))
 
 
-def _known(registry: Registry, name: str) -> Version:
-    """Give a prompt's newest version."""
-    return registry.versions(name, 1, None).items[0]
-
-
-def _exists(registry: Registry, name: str) -> bool:
+def _exists(unit: Unit, name: str) -> bool:
     try:
-        _known(registry, name)
+        existing(unit, name)
     except NotFound:
         return False
     return True

@@ -13,7 +13,7 @@ from promptuary.compat.mlflow_tags import IS_PROMPT, REFUSED, SDK, TYPE, content
 from promptuary.compat.plain import plain_texts
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
-from promptuary.registry.store import Version
+from promptuary.registry.store import Prompt, Version
 
 SOURCES = ("dummy-source", "prompt-template")
 """What MLflow's own clients say where a model would name its files."""
@@ -90,6 +90,13 @@ class ModelTagOut(Sent):
     value: str
 
 
+class AliasOut(Sent):
+    """A label, and the version it points at; of a split one, its first."""
+
+    alias: str
+    version: str
+
+
 class RegisteredModel(Sent):
     """A prompt; its tags are its newest version's."""
 
@@ -98,26 +105,28 @@ class RegisteredModel(Sent):
     last_updated_timestamp: int
     description: str
     tags: list[ModelTagOut]
+    aliases: list[AliasOut]
 
     @classmethod
-    def of(cls, newest: Version, first: Version) -> Self:
-        """Make it from the first and the newest version."""
+    def of(cls, prompt: Prompt, first: Version, newest: Version) -> Self:
+        """Make it from the prompt and its first and newest version."""
         return cls(
-            name=newest.prompt,
-            creation_timestamp=_milliseconds(first),
-            last_updated_timestamp=_milliseconds(newest),
+            name=prompt.name,
+            creation_timestamp=_milliseconds(prompt.created_at),
+            last_updated_timestamp=_milliseconds(newest.created_at),
             description=first.message,
+            aliases=[AliasOut(alias=label, version=str(number)) for label, number in prompt.labels.items()],
             tags=_tags({**word_tags(newest), IS_PROMPT: "true"}),
         )
 
 
 def about_to_be(asked: NewModel, now: datetime) -> RegisteredModel:
     """Give a prompt that has no version yet as MLflow would keep it."""
-    at = int(now.timestamp() * 1000)
     return RegisteredModel(
         name=asked.name,
-        creation_timestamp=at,
-        last_updated_timestamp=at,
+        creation_timestamp=_milliseconds(now),
+        last_updated_timestamp=_milliseconds(now),
+        aliases=[],
         description=asked.description,
         tags=[ModelTagOut(key=tag.key, value=tag.value) for tag in asked.tags],
     )
@@ -168,8 +177,8 @@ class ModelVersion(Sent):
         return cls(
             name=version.prompt,
             version=str(version.number),
-            creation_timestamp=_milliseconds(version),
-            last_updated_timestamp=_milliseconds(version),
+            creation_timestamp=_milliseconds(version.created_at),
+            last_updated_timestamp=_milliseconds(version.created_at),
             user_id=version.author,
             description=version.message,
             tags=_tags({**word_tags(version), **content_tags(version, content, texts), **more}),
@@ -216,5 +225,5 @@ def _tags(tags: Mapping[str, str]) -> list[ModelTagOut]:
     return [ModelTagOut(key=key, value=value) for key, value in tags.items()]
 
 
-def _milliseconds(version: Version) -> int:
-    return int(version.created_at.timestamp() * 1000)
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,18 +1,27 @@
 """Errors in the words of the SDKs, by the path that was asked for."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 LANGFUSE = "/api/public"
 MLFLOW = "/api/2.0/mlflow"
 ENCODED_SLASH = f"{LANGFUSE}/v2/prompts/".encode()
 """Behind this a `%2F` may stand: Langfuse's SDK sends the slashes of a name that way."""
 
-Answer = tuple[int, dict[str, Any]]
-Shape = Callable[[int, str, str], Answer]
+Answer = tuple[int, dict[str, str]]
 
 NO_SUCH_PATH = "no_such_path"
 """The code of a path or method that is not there, which MLflow tells from a prompt that is not there."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How one registry tells an error: the fields of its body, and the status and body for one of ours."""
+
+    fields: tuple[str, ...]
+    answer: Callable[[int, str, str], Answer]
+    """Takes our status, our code and the sentence."""
+
 
 _LANGFUSE_NAMES: Mapping[int, str] = {
     400: "InvalidRequestError",
@@ -37,14 +46,6 @@ _MLFLOW_CODES: Mapping[int, str] = {
 }
 
 
-def shape_of(path: str) -> Shape | None:
-    """Tell in whose shape the errors of a path are; None for problem+json."""
-    for prefix, shape in ((LANGFUSE, _langfuse), (MLFLOW, _mlflow)):
-        if path == prefix or path.startswith(prefix + "/"):
-            return shape
-    return None
-
-
 def _langfuse(status: int, _code: str, sentence: str) -> Answer:
     """What an SDK would try again in vain (409), or has no name for, is a 400."""
     status = 400 if status in (409, 412, 422) else status
@@ -58,3 +59,14 @@ def _mlflow(status: int, code: str, sentence: str) -> Answer:
         return status, {"error_code": "ENDPOINT_NOT_FOUND", "message": sentence}
     status = {412: 409, 422: 400}.get(status, status)
     return status, {"error_code": _MLFLOW_CODES.get(status, "INTERNAL_ERROR"), "message": sentence}
+
+
+_SHAPES = (
+    (LANGFUSE, Shape(("message", "error"), _langfuse)),
+    (MLFLOW, Shape(("error_code", "message"), _mlflow)),
+)
+
+
+def shape_of(path: str) -> Shape | None:
+    """Tell in whose shape the errors of a path are; None for problem+json."""
+    return next((shape for prefix, shape in _SHAPES if path == prefix or path.startswith(prefix + "/")), None)
