@@ -166,6 +166,14 @@ def test_what_is_no_message_is_refused_with_its_place(item: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("value", [5, True, "hi", {"role": "user"}])
+def test_a_placeholder_without_a_type_takes_only_a_list_all_the_same(value: Any) -> None:
+    prepared = chat(HISTORY, USER, variables={"history": {}})
+    assert faults(InvalidVariables, lambda: prepared.render({"history": value, "ticket": ""})) == [
+        ("history", "must be a list of messages")
+    ]
+
+
 def test_missing_extra_and_mistyped_values_are_refused_before_anything_is_rendered() -> None:
     prepared = text("{{a}}{{b}}", variables={"a": {"type": "integer"}})
     assert faults(InvalidVariables, lambda: prepared.render({"a": "1", "c": 1})) == [

@@ -105,6 +105,9 @@ class Prepared:
                 for turn in self.turns
             ]
         given = values.get(name) or []
+        if not isinstance(given, list | tuple):
+            fault = Fault(name, "must be a list of messages")
+            raise InvalidVariables("the variables do not fit the prompt", [fault])
         return [_message(name, number, item, renderer) for number, item in enumerate(given)]
 
 
