@@ -91,6 +91,16 @@ def test_parts_that_do_not_fit_each_other_are_refused(body: dict[str, Any], expe
     assert faults(InvalidPrompt, lambda: prepare(Content.model_validate({"type": "text", **body}))) == expected
 
 
+@pytest.mark.parametrize("default", ["hi", True, {}, [1], [{"role": "user"}]])
+def test_the_default_of_a_placeholder_is_a_list_of_messages(default: Any) -> None:
+    assert faults(InvalidPrompt, lambda: chat(HISTORY, USER, variables={"history": {"default": default}})) == [
+        ("variables.history", "is a placeholder, so its default is a list of messages: {role, content}")
+    ]
+    for fitting in ([], [{"role": "user", "content": "hi"}]):
+        prepared = chat(HISTORY, USER, variables={"history": {"default": fitting}})
+        assert len(prepared.render({"ticket": "x"}).messages or ()) == 1 + len(fitting)
+
+
 def test_a_placeholder_must_be_an_array_and_one_for_passages_must_have_turns() -> None:
     binding = {"collection": "c", "query": "q", "into": "history"}
     assert faults(InvalidPrompt, lambda: chat(HISTORY, USER, variables={"history": {"type": "string"}})) == [

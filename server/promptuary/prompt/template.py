@@ -112,12 +112,21 @@ class Prepared:
 
 
 def _message(name: str, number: int, item: Any, renderer: mustache.Renderer) -> Mapping[str, str]:
+    if not _is_message(item):
+        fault = Fault(f"{name}.{number}", "must be a message: {role, content}")
+        raise InvalidVariables("the variables do not fit the prompt", [fault])
+    return {"role": item["role"], "content": renderer.render([mustache.Literal(item["content"])], {})}
+
+
+def _messages(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_message, value))
+
+
+def _is_message(item: Any) -> bool:
     match item:
-        case {"role": "system" | "user" | "assistant" | "tool" as role, "content": str(content), **rest} if not rest:
-            return {"role": role, "content": renderer.render([mustache.Literal(content)], {})}
-    raise InvalidVariables(
-        "the variables do not fit the prompt", [Fault(f"{name}.{number}", "must be a message: {role, content}")]
-    )
+        case {"role": "system" | "user" | "assistant" | "tool", "content": str(), **rest}:
+            return not rest
+    return False
 
 
 def prepare(content: Content, *, resolved: bool = True) -> Prepared:
@@ -216,8 +225,11 @@ def _used(
         if binding.into in content.variables:
             faults.append(Fault(f"variables.{binding.into}", "is filled by the context and cannot be a variable too"))
     for name in placeholders:
-        if name in content.variables and content.variables[name].type not in (None, "array"):
+        variable = content.variables.get(name, Variable())
+        if variable.type not in (None, "array"):
             faults.append(Fault(f"variables.{name}", "is a placeholder, so its type is array"))
+        if variable.default is not None and not _messages(variable.default):
+            faults.append(Fault(f"variables.{name}", "is a placeholder, so its default is a list of messages: {role, content}"))
     return _Used(
         required=[*sorted(names.values), *(name for name in placeholders if name not in names.values)],
         optional=sorted(names.sections),
