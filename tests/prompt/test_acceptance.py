@@ -1,58 +1,14 @@
-"""What a variable takes, held against the check that a render really makes, for pairs of schemas and values near their edges."""
+"""What a variable takes, held against the check that a render makes, for pairs of schemas and values near their edges."""
 
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from prompt.schemas import VALUES, pairs
 from promptuary.prompt.acceptance import narrowings
 from promptuary.prompt.errors import InvalidVariables
 from promptuary.prompt.variable import Variable, checked
-
-VALUES: list[Any] = [
-    *(None, True, False, -9, -1, 0, 1, 2, 3, 4, 9, 0.0, 1.0, 2.0, -9.5, -1.5, 0.25, 0.5, 1.25, 1.5, 2.5, 9.5),
-    *("", "a", "b", "aa", "é\n", "aaa", "aaaa", "a" * 9, "true", "1"),
-    *([], [1], [True], [0, 1], [0, 0, 0], [None] * 4, [0] * 9, {}, {"a": 1}, {"a": True}, {"a": [0.5]}),
-]
-"""Enough values that two schemas of small bounds which differ, differ on one of them."""
-BOUND = st.none() | st.sampled_from([-1, 0, 0.25, 0.5, 1, 1.0, 1.5, 2, 3])
-LENGTH = st.none() | st.integers(0, 4)
-
-
-@st.composite
-def variables(draw: st.DrawFn) -> Variable:
-    said = {
-        "type": draw(st.sampled_from([None, "string", "integer", "number", "boolean", "array", "object"])),
-        "enum": draw(st.none() | st.lists(st.sampled_from(VALUES), min_size=1, max_size=4)),
-        "required": draw(st.booleans()),
-        "default": draw(st.none() | st.sampled_from(VALUES)),
-        **{word: draw(LENGTH) for word in ("minLength", "maxLength", "minItems", "maxItems")},
-        **{word: draw(BOUND) for word in ("minimum", "maximum")},
-    }
-    try:
-        return Variable(**said)
-    except ValidationError:
-        return Variable(**said | {"default": None})
-
-
-def changed(old: Variable, **words: Any) -> Variable:
-    return Variable.model_validate({**old.model_dump(), **words})
-
-
-@st.composite
-def pairs(draw: st.DrawFn) -> tuple[Variable, Variable]:
-    """Two variables: unlike each other, or the second one a little different from the first, as versions are."""
-    old, other = draw(variables()), draw(variables())
-    words = draw(st.sets(st.sampled_from(sorted(Variable.model_fields)), max_size=2) | st.none())
-    if words is None:
-        return old, other
-    said = {word: getattr(other, word) for word in words}
-    try:
-        return old, changed(old, **said)
-    except ValidationError:
-        return old, changed(old, **{**said, "default": None})
 
 
 def takes(variable: Variable, *value: Any) -> bool:
@@ -63,7 +19,7 @@ def takes(variable: Variable, *value: Any) -> bool:
     return True
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(pairs())
 def test_what_is_no_narrowing_takes_every_value_that_was_taken_and_a_narrowing_refuses_one(
     pair: tuple[Variable, Variable],
