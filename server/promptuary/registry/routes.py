@@ -14,6 +14,8 @@ from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
 from promptuary.access.role import Scope
 from promptuary.base.errors import PreconditionFailed
 from promptuary.base.wire import PageOf
+from promptuary.registry.comparison import comparison
+from promptuary.registry.diff_schemas import DiffOut
 from promptuary.registry.labels import Labels
 from promptuary.registry.ledger import Label
 from promptuary.registry.schemas import (
@@ -105,6 +107,17 @@ def list_versions(
 def read_version(name: PathName, number: NumberPath, unit: Annotated[Unit, allow(Scope.PROMPT_READ)]) -> VersionOut:
     """Give one version."""
     return VersionOut.of(Registry(unit).version(name, number))
+
+
+@router.get("/prompts/{name}/diff")
+def diff(
+    name: PathName,
+    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    before: Annotated[str, Query(alias="from", min_length=1, max_length=128)],
+    after: Annotated[str, Query(alias="to", min_length=1, max_length=128)],
+) -> DiffOut:
+    """Tell what changed between two versions, each a number or a label, and what of it breaks a program that works."""
+    return DiffOut.of(comparison(Registry(unit), name, before, after))
 
 
 @router.post("/prompts/{name}/archive")
