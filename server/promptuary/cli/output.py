@@ -1,6 +1,7 @@
 """What commands print: tables on a terminal and plain lines elsewhere, JSON with `--json`, errors in one line."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from promptuary.prompt.errors import PromptuaryError
 USAGE = 64
 INFRASTRUCTURE = 3
 _INFRASTRUCTURE_CODES = ("unreachable", "unavailable", "busy", "storage_full")
+
+_UNSEEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Project = Annotated[str | None, typer.Option("--project", help="The project, when working on the data directory.")]
@@ -41,6 +44,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     for row in shown:
         drawn.add_row(*map(Text, row))  # as they are: what stands in brackets in a text is no markup
     Console().print(drawn)
+
+
+def coloured(text: str, style: str = "") -> None:
+    """Print a line as it is, but for what a terminal would obey or hide; in colour on a terminal."""
+    shown = visible(text)
+    if sys.stdout.isatty():
+        Console().print(Text(shown, style), soft_wrap=True)
+    else:
+        line(shown)
+
+
+def visible(text: str) -> str:
+    """Write control characters, and those that are not seen or turn the direction of reading, as their escapes."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def exit_code(error: PromptuaryError) -> int:

@@ -20,9 +20,13 @@ Version = Annotated[int | None, typer.Option("--version", help="A version's numb
 
 def register(api: Api, prompt: PromptFile, *, labels: bool = True) -> Any:
     """Register a prompt file as the prompt's next version, unless the newest is the same."""
-    body = {key: value for key, value in content_json(prompt.content).items() if value is not None and key != "partials"}
-    body |= {"message": prompt.message, "tags": list(prompt.tags), "labels": list(prompt.labels) if labels else []}
-    return api.post(f"/prompts/{prompt.name}/versions", body)
+    said = {"message": prompt.message, "tags": list(prompt.tags), "labels": list(prompt.labels) if labels else []}
+    return api.post(f"/prompts/{prompt.name}/versions", content_of(prompt) | said)
+
+
+def content_of(prompt: PromptFile) -> dict[str, Any]:
+    """Give a file's content as a request has it; partials are the registry's to put in."""
+    return {key: value for key, value in content_json(prompt.content).items() if value is not None and key != "partials"}
 
 
 def push(
@@ -32,7 +36,7 @@ def push(
     json: AsJson = False,
 ) -> None:
     """Register one prompt file."""
-    prompt = read_prompt(file, name or _name_by_path(file))
+    prompt = read_prompt(file, name or name_by_path(file))
     with connect(project) as api:
         version = register(api, prompt)
     if json:
@@ -41,7 +45,7 @@ def push(
         line(f"{version['name']}  version {version['version']}  {version['digest']}  {' '.join(version['labels'])}")
 
 
-def _name_by_path(file: Path) -> str:
+def name_by_path(file: Path) -> str:
     """Name a file by its path under the nearest folder `prompts`, or by its stem."""
     roots = [parent for parent in file.absolute().parents if parent.name == "prompts"]
     return name_of(file.absolute(), roots[0] if roots else file.absolute().parent)
