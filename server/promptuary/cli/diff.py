@@ -25,9 +25,11 @@ Line = tuple[str, str]
 
 
 def diff(
-    name: Annotated[str | None, typer.Argument(help="The prompt's name. With --file: what to compare it with.")] = None,
-    before: Annotated[str | None, typer.Argument(metavar="[FROM]", help="A version or label; production.")] = None,
-    after: Annotated[str | None, typer.Argument(metavar="[TO]", help="A version or label; latest.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The prompt's name; with --file, the version or label FROM.")
+    ] = None,
+    before: Annotated[str | None, typer.Argument(metavar="FROM", help="A version or label; production.")] = None,
+    after: Annotated[str | None, typer.Argument(metavar="TO", help="A version or label; latest.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A prompt file: what would pushing it change?")] = None,
     called: Annotated[str | None, typer.Option("--name", help="The file's name, where its path does not say it.")] = None,
     fail_on_breaking: Annotated[bool, typer.Option("--fail-on-breaking", help="Exit 1 where a change breaks callers.")] = False,
