@@ -94,3 +94,14 @@ def test_a_redirect_is_not_followed_for_the_key_would_go_with_it() -> None:
         assert client.follow_redirects is False
     with pytest.raises(ApiError, match="status 302"):
         api(lambda _request: httpx.Response(302, headers={"Location": "http://other.test"})).whoami()
+
+
+def test_two_versions_are_compared_by_their_numbers() -> None:
+    seen = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.raw_path)
+        return httpx.Response(200, json={"name": "a", "breaking": False, "reasons": [], "changes": []})
+
+    assert api(handler).diff("a/b", 1, 2).changes == []
+    assert seen == [b"/v1/prompts/a%2Fb/diff?from=1&to=2"]

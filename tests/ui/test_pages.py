@@ -51,7 +51,7 @@ VERSIONS = [
         "model": {"name": "local:m", "temperature": 0},
         "labels": ["production"] if number == 2 else [],
         "message": "better *now*",
-        "tags": [],
+        "tags": ["support"],
         "author": "key:lead",
         "created_at": "2026-03-02T12:00:00Z",
     }
@@ -160,7 +160,7 @@ def test_a_prompt_is_shown_as_text_with_its_labels_and_their_history(opened: Any
     assert "Sort it, try 2." in told
     assert r"better \*now\*" in told
     assert page.query_params["prompt"] == "triage"
-    history = page.dataframe[-1].value
+    history = opened("prompts", tab="Label history").dataframe[-1].value
     assert (list(history["to"]), list(history["from"]), list(history["reason"])) == (["v2"], ["v1"], ["it won"])
 
 
@@ -168,3 +168,126 @@ def test_an_older_version_can_be_chosen(opened: Any) -> None:
     page = opened("prompts", prompt="triage")
     page.selectbox[0].select(1).run()
     assert "Sort it, try 1." in shown(page)
+
+
+def test_tags_tools_and_what_is_included_are_shown_as_text(opened: Any, answers: dict[str, Any]) -> None:
+    told = {
+        "tools": [{"type": "function", "function": {"name": "look_up"}}],
+        "partials": {"tone@3": "Be *kind*.", "style@1": "Be brief."},
+        "includes": [{"reference": "tone@3", "name": "tone", "version": 3, "digest": "sha256:0"}],
+    }
+    answers["/v1/prompts/triage/versions"] = listed([VERSIONS[0] | told])
+    page = opened("prompts")
+    assert ":material/tag: support" in shown(page)
+    assert [found.label for found in page.expander] == [r"tone\@3 · tone v3", r"style\@1"]
+    assert {"Be *kind*.", "Be brief."} <= {found.value for found in page.code}
+    assert any("look_up" in found.value for found in page.code)
+
+
+# --- comparing ----------------------------------------------------------------------------------------------------------
+
+DIFF = {
+    "name": "triage",
+    "from": {"version": 1, "digest": "sha256:1"},
+    "to": {"version": 2, "digest": "sha256:2"},
+    "breaking": True,
+    "reasons": ["the variable '*tone*' is new and must be given"],
+    "changes": [
+        {
+            "part": "template",
+            "path": "template.0.content",
+            "kind": "changed",
+            "before": "Sort it\u200b.\n![x](http://a)",
+            "after": "Sort it.\n![x](http://a)",
+            "diff": "@@ -1,2 +1,2 @@\n-Sort it\u200b.\n+Sort it.\n ![x](http://a)",
+            "breaking": False,
+            "why": None,
+        },
+        {
+            "part": "template",
+            "path": "template.1",
+            "kind": "removed",
+            "before": {"role": "assistant", "content": "Intent:\n**x**"},
+            "after": None,
+            "diff": None,
+            "breaking": False,
+            "why": None,
+        },
+        {
+            "part": "variables",
+            "path": "variables.*tone*",
+            "kind": "added",
+            "before": None,
+            "after": {"required": True},
+            "diff": None,
+            "breaking": True,
+            "why": "the variable '*tone*' is new and must be given",
+        },
+    ],
+}
+
+
+@pytest.fixture
+def asked(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Which versions the page has compared; it gets the diff above."""
+    from promptuary_ui.answers import Diff
+    from promptuary_ui.client import Api
+
+    pairs: list[tuple[int, int]] = []
+
+    def diff(_self: Api, name: str, before: int, after: int) -> Diff:
+        assert name == "triage"
+        pairs.append((before, after))
+        return Diff.model_validate(answers.get("diff", DIFF))
+
+    monkeypatch.setattr(Api, "diff", diff)
+    return pairs
+
+
+def test_a_comparison_tells_first_what_breaks_and_why(opened: Any, asked: list[tuple[int, int]]) -> None:
+    page = opened("prompts", tab="Compare")
+    assert asked == [(1, 2)]
+    assert [found.value for found in page.error] == [
+        "**Breaks programs that work with v1:**\n- the variable \\'\\*tone\\*\\' is new and must be given"
+    ]
+    titles = [found.value for found in page.markdown if str(found.value).startswith("**")]
+    assert titles == ["**Template**", "**Variables**"]
+    assert r"variables\.\*tone\*" in shown(page)
+
+
+def test_texts_are_compared_as_text_and_what_is_not_seen_is_shown(opened: Any, asked: list[tuple[int, int]]) -> None:
+    page = opened("prompts", tab="Compare")
+    assert [(found.value, found.language) for found in page.code] == [
+        ("@@ -1,2 +1,2 @@\n-Sort it\\u200b.\n+Sort it.\n ![x](http://a)", "diff"),
+        ("-[assistant]\n-Intent:\n-**x**", "diff"),
+        ('+{\n+  "required": true\n+}', "diff"),
+    ]
+    page.toggle[0].set_value(True).run()
+    assert [found.value for found in page.code] == [
+        "Sort it\\u200b.\n![x](http://a)",
+        "Sort it.\n![x](http://a)",
+        "[assistant]\nIntent:\n**x**",
+        "(absent)",
+        "(absent)",
+        '{\n  "required": true\n}',
+    ]
+
+
+def test_two_versions_are_picked_and_one_alone_is_not_compared(
+    opened: Any, answers: dict[str, Any], asked: list[tuple[int, int]]
+) -> None:
+    page = opened("prompts", tab="Compare")
+    page.selectbox[2].select(1).run()
+    assert "Both are the same version." in shown(page)
+    page.selectbox[1].select(2).run()
+    assert asked[-1] == (2, 1)
+    answers["/v1/prompts/triage/versions"] = listed(VERSIONS[1:])
+    assert "There is one version only." in shown(opened("prompts", tab="Compare"))
+
+
+def test_what_breaks_nothing_is_told_as_that(opened: Any, answers: dict[str, Any], asked: list[tuple[int, int]]) -> None:
+    answers["diff"] = {**DIFF, "breaking": False, "reasons": [], "changes": DIFF["changes"][:1]}  # type: ignore[index]
+    page = opened("prompts", tab="Compare")
+    assert [found.value for found in page.success] == ["Nothing here breaks a program that works with v1."]
+    answers["diff"] = {**DIFF, "breaking": False, "reasons": [], "changes": []}
+    assert "Nothing changed." in shown(opened("prompts", tab="Compare"))

@@ -90,6 +90,14 @@ class Prompt(Answer):
     labels: dict[str, int]
 
 
+class Include(Answer):
+    """A reference in the templates, and the version of another prompt to which it is pinned."""
+
+    reference: str
+    name: str
+    version: int
+
+
 class Version(Answer):
     """A version of a prompt."""
 
@@ -102,12 +110,36 @@ class Version(Answer):
     variables: dict[str, Any]
     model: dict[str, Any] | None = None
     response_format: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    partials: dict[str, str] = Field(default_factory=dict)
+    includes: list[Include] = Field(default_factory=list)
     context: dict[str, Any] | None = None
     labels: list[str]
     message: str
     tags: list[str]
     author: str
     created_at: datetime
+
+
+class Change(Answer):
+    """One difference between two versions; `why` says how it breaks a program that works with the first."""
+
+    part: str
+    path: str
+    kind: str
+    before: Any = None
+    after: Any = None
+    diff: str | None = None
+    breaking: bool = False
+    why: str | None = None
+
+
+class Diff(Answer):
+    """What changed from one version to another."""
+
+    breaking: bool
+    reasons: list[str]
+    changes: list[Change]
 
 
 class Move(Answer):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from promptuary_ui.answers import Claim, Move, Page, Prompt, Queue, Result, Run, Version, Who
+from promptuary_ui.answers import Claim, Diff, Move, Page, Prompt, Queue, Result, Run, Version, Who
 
 T = TypeVar("T", bound=BaseModel)
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -100,6 +100,10 @@ class Api:
     def versions(self, name: str) -> list[Version]:
         """List a prompt's versions, the newest first."""
         return list(self._all(Version, f"/v1/prompts/{_part(name)}/versions"))
+
+    def diff(self, name: str, before: int, after: int) -> Diff:
+        """Tell what changed from one version to another."""
+        return self._read(Diff, "GET", f"/v1/prompts/{_part(name)}/diff", params={"from": str(before), "to": str(after)})
 
     def history(self, name: str, label: str) -> list[Move]:
         """List a label's moves, the newest first."""

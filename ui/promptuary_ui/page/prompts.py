@@ -1,12 +1,15 @@
 """Prompts: every version's content as text, and where the labels point and pointed."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from promptuary_ui import session
 from promptuary_ui.answers import Version
+from promptuary_ui.parts.changes import changes
 from promptuary_ui.parts.text import as_text, block, plain, when
 
-PROMPT = "prompt"
+PROMPT, TAB = "prompt", "tab"
+CONTENT, COMPARE, HISTORY = "Content", "Compare", "Label history"
 
 
 def show() -> None:
@@ -49,11 +52,16 @@ def _prompt(name: str) -> None:
     number = pick.selectbox(
         "Version", list(versions), format_func=lambda number: _title(versions[number]), label_visibility="collapsed"
     )
-    content, history = st.tabs(["Content", "Label history"])
+    content, compare, history = st.tabs([CONTENT, COMPARE, HISTORY], key=TAB, bind="query-params")
     with content:
-        _content(versions[number])
+        if content.open:
+            _content(versions[number])
+    with compare:
+        if compare.open:
+            _compare(name, versions)
     with history:
-        _history(name, labels)
+        if history.open:
+            _history(name, labels)
 
 
 def _title(version: Version) -> str:
@@ -61,10 +69,12 @@ def _title(version: Version) -> str:
 
 
 def _content(version: Version) -> None:
-    if version.labels:
+    if version.labels or version.tags:
         with st.container(horizontal=True):
             for label in version.labels:
                 st.badge(plain(label), icon=":material/label:", color="green")
+            for tag in version.tags:
+                st.badge(plain(tag), icon=":material/tag:", color="gray")
     st.caption(
         f"{plain(version.author)}, {when(version.created_at)}" + (f": {plain(version.message)}" if version.message else "")
     )
@@ -94,7 +104,44 @@ def _content(version: Version) -> None:
             if value:
                 st.markdown(f"**{title}**")
                 block(_settings(value))
+        if version.tools:
+            st.markdown("**Tools**")
+            block(version.tools)
+    if version.partials:
+        _included(version)
     st.caption(f"{version.format} · {version.digest}")
+
+
+def _included(version: Version) -> None:
+    """Show the texts that the templates include, each with the version of the prompt that it was taken from."""
+    pinned = {include.reference: f"{include.name} v{include.version}" for include in version.includes}
+    st.markdown("**Included**")
+    for reference, source in version.partials.items():
+        with st.expander(plain(reference) + (f" · {plain(pinned[reference])}" if reference in pinned else "")):
+            block(source)
+
+
+def _compare(name: str, versions: dict[int, Version]) -> None:
+    """Show what changed between two versions: by default from production, or the one before, to the newest."""
+    if len(versions) < 2:
+        st.caption("There is one version only.")
+        return
+    numbers = list(versions)
+    live = next((number for number, version in versions.items() if "production" in version.labels), numbers[0])
+    start = live if live != numbers[0] else numbers[1]
+
+    def picked(where: DeltaGenerator, title: str, index: int) -> int:
+        titles = {number: _title(version) for number, version in versions.items()}
+        key = f"{title}.{name}"
+        return int(where.selectbox(title, numbers, index=index, format_func=titles.__getitem__, key=key))
+
+    one, other, how = st.columns([1.2, 1.2, 1], vertical_alignment="bottom")
+    before, after = picked(one, "From", numbers.index(start)), picked(other, "To", 0)
+    beside = how.toggle("Side by side", key="beside")
+    if before == after:
+        st.caption("Both are the same version.")
+        return
+    changes(session.api().diff(name, before, after), before, beside=beside)
 
 
 def _settings(value: dict[str, object]) -> str:

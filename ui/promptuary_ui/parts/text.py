@@ -7,12 +7,18 @@ from typing import Any
 
 import streamlit as st
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def plain(text: str) -> str:
     """Escape a text for a place that takes Markdown, as a button's label or a message box; line breaks become spaces."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """Write what is not seen, or turns the direction of reading, as its escape, so that texts that differ look different."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def as_text(value: Any) -> str:

@@ -1,0 +1,74 @@
+"""What changed between two versions: what breaks first and why, then every change as text, by parts."""
+
+from itertools import groupby
+
+import streamlit as st
+
+from promptuary_ui.answers import Change, Diff
+from promptuary_ui.parts.text import as_text, plain, visible
+
+TITLES = {
+    "type": "Type",
+    "template": "Template",
+    "format": "Format",
+    "variables": "Variables",
+    "model": "Model",
+    "response_format": "Answer's form",
+    "tools": "Tools",
+    "partials": "Included",
+    "context": "Context",
+}
+COLORS = {"added": "green", "removed": "red", "changed": "orange"}
+
+
+def changes(diff: Diff, before: int, *, beside: bool) -> None:
+    """Show a diff; `before` is the number of the version that programs work with, `beside` shows both texts side by side."""
+    if not diff.changes:
+        st.info("Nothing changed.", icon=":material/check:")
+        return
+    if diff.breaking:
+        reasons = "".join(f"\n- {plain(visible(reason))}" for reason in diff.reasons)
+        st.error(f"**Breaks programs that work with v{before}:**{reasons}", icon=":material/warning:")
+    else:
+        st.success(f"Nothing here breaks a program that works with v{before}.", icon=":material/check:")
+    for part, of_part in groupby(diff.changes, key=lambda change: change.part):
+        st.markdown(f"**{plain(TITLES.get(part, part))}**")
+        for change in of_part:
+            _change(change, beside=beside)
+
+
+def _change(change: Change, *, beside: bool) -> None:
+    with st.container(gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(plain(change.kind), color=COLORS.get(change.kind, "gray"))
+            st.caption(plain(visible(change.path)))
+            if change.breaking:
+                st.badge("breaking", icon=":material/warning:", color="red")
+        if beside:
+            for column, value in zip(st.columns(2), (change.before, change.after), strict=True):
+                with column:
+                    _code(_text(value), "absent" if value is None else "empty")
+        else:
+            _code(_lines(change), "empty", language="diff")
+
+
+def _code(text: str, otherwise: str, language: str | None = None) -> None:
+    st.code(visible(text) or f"({otherwise})", language=language, wrap_lines=True)
+
+
+def _lines(change: Change) -> str:
+    """Give a change as lines that begin with a blank, `-` or `+`."""
+    if change.diff is not None:
+        return change.diff
+    sides = (
+        ("" if change.kind == "added" else "-", _text(change.before)),
+        ("" if change.kind == "removed" else "+", _text(change.after)),
+    )
+    return "\n".join(sign + line for sign, text in sides if sign for line in text.split("\n"))
+
+
+def _text(value: object) -> str:
+    """Give a value as text; a message as its words under its role."""
+    if isinstance(value, dict) and set(value) in ({"role", "content"}, {"role", "name"}):
+        return f"[{value['role']}]\n{value.get('content', value.get('name'))}"
+    return "" if value is None else as_text(value)
