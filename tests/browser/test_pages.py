@@ -58,6 +58,25 @@ def test_a_prompt_is_shown_with_its_labels_history(service: Any, page: Any) -> N
     page.get_by_test_id("stDataFrame").filter(visible=True).first.wait_for()
 
 
+def test_two_versions_are_compared_and_what_they_say_stays_text(service: Any, page: Any) -> None:
+    author = service.make_key("a second author", "author")
+    for text in ("Sort it: {{ticket}}", "Sort it: {{ticket}}\n![x](http://elsewhere.test/x.png) <b>in</b> {{language}}"):
+        service.call(author, "POST", "/prompts/browser.compared/versions", {"type": "text", "template": text})
+    left: list[str] = []
+    page.on("request", lambda request: left.append(request.url) if "elsewhere" in request.url else None)
+    sign_in(page, service, author, "/prompts?prompt=browser.compared")
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_text("Breaks programs that work with v1:").wait_for()
+    page.get_by_text("the variable 'language' is new and must be given").wait_for()
+    shown = page.get_by_test_id("stCode").filter(visible=True)
+    assert "+![x](http://elsewhere.test/x.png) <b>in</b> {{language}}" in shown.first.inner_text()
+    page.get_by_text("Side by side").click()
+    page.get_by_text("@@ -1 +1,2 @@").wait_for(state="detached")
+    assert shown.first.inner_text().strip() == "Sort it: {{ticket}}"
+    assert "tab=Compare" in page.url
+    assert left == []
+
+
 def test_the_pages_load_from_their_own_server_only(service: Any, page: Any) -> None:
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None)

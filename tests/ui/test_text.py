@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptuary_ui.parts.text import as_text, plain
+from promptuary_ui.parts.text import as_text, plain, visible
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_markdown_is_escaped_where_markdown_is_taken(text: str, escaped: str) ->
 def test_a_text_is_shown_as_it_is_and_other_values_as_json() -> None:
     assert as_text("a *b*") == "a *b*"
     assert as_text({"é": [1, None]}) == '{\n  "é": [\n    1,\n    null\n  ]\n}'
+
+
+def test_what_is_not_seen_is_shown_as_its_escape() -> None:
+    assert visible("a\u200bb\u202ec\r\x1b\ufeff") == r"a\u200bb\u202ec\r\x1b\ufeff"
+    assert visible("Zürich → 7 %\n\tتب") == "Zürich → 7 %\n\tتب"

@@ -20,7 +20,7 @@ from promptuary.prompt.file import PromptFile, read_prompt
 BREAKING = 1
 MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 STYLES = {"+": "green", "-": "red", "@": "cyan", " ": ""}
-SHORT = 60
+SHORT = 90
 Line = tuple[str, str]
 
 

@@ -17,7 +17,7 @@ USAGE = 64
 INFRASTRUCTURE = 3
 _INFRASTRUCTURE_CODES = ("unreachable", "unavailable", "busy", "storage_full")
 
-_UNSEEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Project = Annotated[str | None, typer.Option("--project", help="The project, when working on the data directory.")]

@@ -1,7 +1,6 @@
 """Prompts: every version's content as text, and where the labels point and pointed."""
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from promptuary_ui import session
 from promptuary_ui.answers import Version
@@ -47,21 +46,24 @@ def _prompt(name: str) -> None:
         st.info("This prompt has no version.", icon=":material/inbox:")
         return
     labels = sorted({label for version in versions.values() for label in version.labels})
-    head, pick = st.columns([2, 1.2], vertical_alignment="bottom")
-    head.subheader(plain(name), anchor=False)
-    number = pick.selectbox(
-        "Version", list(versions), format_func=lambda number: _title(versions[number]), label_visibility="collapsed"
-    )
+    st.subheader(plain(name), anchor=False)
     content, compare, history = st.tabs([CONTENT, COMPARE, HISTORY], key=TAB, bind="query-params")
     with content:
         if content.open:
-            _content(versions[number])
+            _content(versions[_picked("Version", name, versions)])
     with compare:
         if compare.open:
             _compare(name, versions)
     with history:
         if history.open:
             _history(name, labels)
+
+
+def _picked(title: str, name: str, versions: dict[int, Version], index: int = 0) -> int:
+    """Let one of the versions be picked; the choice stays while the page shows something else."""
+    titles = {number: _title(version) for number, version in versions.items()}
+    key = f"{title}.{name}"
+    return int(st.selectbox(title, list(titles), index, titles.__getitem__, key=key, persist_state="page", width=320))
 
 
 def _title(version: Version) -> str:
@@ -130,13 +132,11 @@ def _compare(name: str, versions: dict[int, Version]) -> None:
     live = next((number for number, version in versions.items() if "production" in version.labels), numbers[0])
     start = live if live != numbers[0] else numbers[1]
 
-    def picked(where: DeltaGenerator, title: str, index: int) -> int:
-        titles = {number: _title(version) for number, version in versions.items()}
-        key = f"{title}.{name}"
-        return int(where.selectbox(title, numbers, index=index, format_func=titles.__getitem__, key=key))
-
     one, other, how = st.columns([1.2, 1.2, 1], vertical_alignment="bottom")
-    before, after = picked(one, "From", numbers.index(start)), picked(other, "To", 0)
+    with one:
+        before = _picked("From", name, versions, numbers.index(start))
+    with other:
+        after = _picked("To", name, versions)
     beside = how.toggle("Side by side", key="beside")
     if before == after:
         st.caption("Both are the same version.")

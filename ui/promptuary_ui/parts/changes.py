@@ -1,6 +1,8 @@
 """What changed between two versions: what breaks first and why, then every change as text, by parts."""
 
+import json
 from itertools import groupby
+from typing import Any
 
 import streamlit as st
 
@@ -18,6 +20,7 @@ TITLES = {
     "partials": "Included",
     "context": "Context",
 }
+SHORT = 90
 COLORS = {"added": "green", "removed": "red", "changed": "orange"}
 
 
@@ -38,18 +41,32 @@ def changes(diff: Diff, before: int, *, beside: bool) -> None:
 
 
 def _change(change: Change, *, beside: bool) -> None:
+    short = _short(change)
     with st.container(gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(plain(change.kind), color=COLORS.get(change.kind, "gray"))
-            st.caption(plain(visible(change.path)))
             if change.breaking:
                 st.badge("breaking", icon=":material/warning:", color="red")
-        if beside:
+            st.caption(plain(visible(change.path)), width="content")
+        if short is not None:
+            st.text(visible(short))
+        elif beside:
             for column, value in zip(st.columns(2), (change.before, change.after), strict=True):
                 with column:
                     _code(_text(value), "absent" if value is None else "empty")
         else:
             _code(_lines(change), "empty", language="diff")
+
+
+def _short(change: Change) -> str | None:
+    """Give a change that fits on one line as that; None for a text, or for what is longer."""
+    if change.diff is not None:
+        return None
+    sides = {"added": [change.after], "removed": [change.before]}.get(change.kind, [change.before, change.after])
+    line = " → ".join(
+        _text(side) if isinstance(side, str) or _message(side) else json.dumps(side, ensure_ascii=False) for side in sides
+    )
+    return line if line and len(line) <= SHORT and "\n" not in line else None
 
 
 def _code(text: str, otherwise: str, language: str | None = None) -> None:
@@ -67,8 +84,12 @@ def _lines(change: Change) -> str:
     return "\n".join(sign + line for sign, text in sides if sign for line in text.split("\n"))
 
 
-def _text(value: object) -> str:
-    """Give a value as text; a message as its words under its role."""
-    if isinstance(value, dict) and set(value) in ({"role", "content"}, {"role", "name"}):
-        return f"[{value['role']}]\n{value.get('content', value.get('name'))}"
+def _text(value: Any) -> str:
+    """Give a value as text; a message as its words behind its role."""
+    if _message(value):
+        return f"[{value['role']}] {value.get('content', value.get('name'))}"
     return "" if value is None else as_text(value)
+
+
+def _message(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) in ({"role", "content"}, {"role", "name"})
