@@ -143,7 +143,7 @@ def test_what_cannot_be_compared_is_bad_usage(run: Run, words: tuple[str, ...], 
 def test_a_long_value_is_told_line_by_line_and_what_a_terminal_would_obey_is_shown(run: Run, write: Write) -> None:
     path = write("prompts/word.yaml", json.dumps({"type": "text", "template": "a", "labels": ["production"]}))
     run("push", path)
-    answer = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
+    answer = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object", "required": ["intent"]}}}
     body = {"type": "text", "template": "a\u001b[2Jb\u202ec", "response_format": answer}
     path.write_text(json.dumps(body))
     out = run("diff", "--file", path).out

@@ -66,7 +66,7 @@ def _of_file(api: Api, prompt: PromptFile, selector: str) -> tuple[dict[str, Any
     planned = api.post(f"{path}/preview", content_of(prompt))
     there, number = not planned["created"], planned["version"]
     to = {"version": number if there else None, "digest": planned["digest"]}
-    found = {"name": prompt.name, "from": None, "to": to, "breaking": False, "reasons": [], "changes": []}
+    found: dict[str, Any] = {"name": prompt.name, "from": None, "to": to, "breaking": False, "reasons": [], "changes": []}
     if number == 1 and not there:
         return found, f"{prompt.path} is a new prompt: version 1"
     by = "version" if selector.isascii() and selector.isdecimal() else "label"
