@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.fstring import parse
-from promptuary.prompt.mustache import Literal, Tag, render
+from promptuary.prompt.rendering import render
+from promptuary.prompt.tree import Literal, Tag
 
 
 def rendered(template: str, values: dict[str, Any]) -> str:

@@ -52,7 +52,10 @@ def test_a_placeholder_is_a_variable_of_type_array() -> None:
     ("body", "expected"),
     [
         ({"template": "{{a"}, [("template", "a tag opened with {{ is never closed (line 1 of the template)")]),
-        ({"template": "x", "format": "jinja2"}, [("format", "jinja2 is off; use mustache or f-string")]),
+        (
+            {"template": "x", "format": "jinja2"},
+            [("format", "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true")],
+        ),
         ({"template": "{a.b}", "format": "f-string"}, [("template", "'{a.b}' is no name (line 1 of the template)")]),
         ({"template": "x", "variables": {"a": {}}}, [("variables.a", "is declared, but the prompt never uses it")]),
         ({"template": "{{> a}}"}, [("template", "{{> a}}: no partial of that name is given with the prompt")]),
@@ -184,6 +187,61 @@ def test_a_placeholder_without_a_type_takes_only_a_list_all_the_same(value: Any)
     ]
 
 
+JINJA = "{% for p in passages %}[{{ p.text }} {{ p.metadata.url }}]{% else %}nothing{% endfor %} {{ q }}"
+
+
+@pytest.fixture
+def jinja2() -> None:
+    pytest.importorskip("jinja2")
+
+
+def jinja(template: Any, **more: Any) -> Prepared:
+    kind = "text" if isinstance(template, str) else "chat"
+    return prepare(Content.model_validate({"type": kind, "template": template, "format": "jinja2", **more}), jinja2=True)
+
+
+@pytest.mark.usefixtures("jinja2")
+def test_jinja_is_rendered_where_it_is_turned_on() -> None:
+    prepared = jinja([{"role": "system", "content": "{% if tone %}Be {{ tone }}.{% endif %}"}, HISTORY, USER])
+    assert {name: variable.required for name, variable in prepared.variables.items()} == {
+        "ticket": True,
+        "history": True,
+        "tone": False,
+    }
+    assert prepared.render(
+        {"ticket": "{{ x }}", "history": [{"role": "user", "content": "{% if %}"}], "tone": "kind"}
+    ).messages == (
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "{% if %}"},
+        {"role": "user", "content": "{{ x }}"},
+    )
+
+
+@pytest.mark.usefixtures("jinja2")
+def test_jinja_goes_through_passages_or_shows_their_texts() -> None:
+    context = {"collection": "handbook", "query": "about {{q}}", "into": "passages"}
+    assert jinja(JINJA, context=context).render({"q": "x"}, [passage("one", url="a"), passage("two")]).text == "[one a][two ] x"
+    assert jinja(JINJA, context=context).render({"q": "x"}).text == "nothing x"
+    plain = jinja("{% if passages %}Known: {{ passages }}{% endif %} {{ q }}", context=context)
+    assert plain.render({"q": "x"}, [passage("one"), passage("two")]).text == "Known: one\n\ntwo x"
+    assert plain.query_text({"q": "x"}) == "about x"
+
+
+@pytest.mark.usefixtures("jinja2")
+def test_every_message_with_a_fault_in_its_jinja_is_named() -> None:
+    messages = [{"role": "system", "content": "{{ f() }}"}, USER, {"role": "user", "content": "{% set a = 1 %}"}]
+    assert [path for path, _ in faults(InvalidPrompt, lambda: jinja(messages))] == ["template.0.content", "template.2.content"]
+
+
+@pytest.mark.usefixtures("jinja2")
+def test_all_messages_share_one_budget() -> None:
+    loop = {"role": "user", "content": "{% for a in l %}{% endfor %}"}
+    values = {"l": [0] * 200_000}
+    assert jinja([loop, loop]).render(values).messages
+    with pytest.raises(RenderTooLarge, match="steps"):
+        jinja([loop, loop, loop]).render(values)
+
+
 def test_missing_extra_and_mistyped_values_are_refused_before_anything_is_rendered() -> None:
     prepared = text("{{a}}{{b}}", variables={"a": {"type": "integer"}})
     assert faults(InvalidVariables, lambda: prepared.render({"a": "1", "c": 1})) == [
@@ -283,12 +341,23 @@ def test_values_that_hold_tags_come_out_as_they_are(ticket: str, said: str) -> N
     assert [message["content"] for message in rendered.messages] == [f"<{ticket}>", said, ticket]
 
 
+PIECES = [
+    "{{a}}",
+    "{{#b}}",
+    "{{/b}}",
+    "{{^b}}",
+    "{{> p}}",
+    "{a}",
+    "{{{a}}}",
+    "x",
+    "{% if a %}",
+    "{% endif %}",
+    "{{ b|join(a) }}",
+]
 bodies = st.fixed_dictionaries(
     {
         "type": st.just("text"),
-        "template": st.lists(st.sampled_from(["{{a}}", "{{#b}}", "{{/b}}", "{{^b}}", "{{> p}}", "{a}", "{{{a}}}", "x"])).map(
-            "".join
-        ),
+        "template": st.lists(st.sampled_from(PIECES)).map("".join),
         "format": st.sampled_from(["mustache", "f-string", "jinja2"]),
     },
     optional={
@@ -307,7 +376,7 @@ anything = st.recursive(
 @given(bodies, st.dictionaries(st.sampled_from(["a", "b", "c"]), anything))
 def test_preparing_and_rendering_raise_nothing_but_our_own_errors(body: dict[str, Any], values: dict[str, Any]) -> None:
     try:
-        prepared = prepare(Content.model_validate(body))
+        prepared = prepare(Content.model_validate(body), jinja2=True)
         prepared.render(values, [passage("p")], limit=1000)
         prepared.query_text(values)
     except PromptuaryError:

@@ -21,6 +21,8 @@ from promptuary.base.errors import Busy, Conflict, Fault, StorageFull, Unavailab
 from promptuary.base.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
+# A failed statement's error is logged; its parameters hold messages and the values of variables.
+_POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 10, "hide_parameters": True}
 _FLAWS = (
     "no such table",
     "no such column",
@@ -92,7 +94,7 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(url, parsed.database)
-        return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, pool_timeout=10)
+        return create_engine(url, pool_pre_ping=True, **_POOL)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         what = f"the driver is not installed ({error})" if isinstance(error, ModuleNotFoundError) else "is not a database URL"
         raise InvalidSettings(
@@ -113,7 +115,7 @@ def sqlite_module() -> Any:
 def _sqlite(url: str, file: str | None) -> Engine:
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, module=sqlite_module(), pool_size=10, max_overflow=20, pool_timeout=10)
+    engine = create_engine(url, module=sqlite_module(), **_POOL)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:

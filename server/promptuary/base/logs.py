@@ -63,6 +63,9 @@ def configure(level: str) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    # Libraries write whole requests at DEBUG, and these hold the values of variables: DEBUG is for our own events alone.
     root.setLevel(level)
+    logging.getLogger("promptuary").setLevel(root.level)
+    root.setLevel(max(logging.INFO, root.level))
     for name in ("httpx", "httpcore", "urllib3", "alembic", "chromadb", "mlflow", "sentence_transformers"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

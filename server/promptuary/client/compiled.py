@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from promptuary.prompt.mustache import Literal, Node, Tag
 from promptuary.prompt.template import OUTPUT_LIMIT, Prepared, Turn
+from promptuary.prompt.tree import Literal, Node, Tag
 from promptuary.prompt.variable import Variable
 
 Message = dict[str, str]
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
-_LIST_WORDS = {"enum", "minItems", "maxItems"}
+_LIST_WORDS = {"enum", "items", "minItems", "maxItems"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def _parse(digest_: str, content: Callable[[], Content]) -> Parsed:
         return known
     made = content()
     try:
-        prepared = prepare(made)
+        prepared = prepare(made, jinja2=True)  # whoever installs the library takes the format
     except InvalidPrompt as error:
         parsed = Parsed(made, None, error, None)
     else:

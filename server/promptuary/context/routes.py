@@ -112,7 +112,7 @@ def render(
         unit = Unit(session, caller, state.clock, state.settings)
         found = Registry(unit).lookup(name, label=body.label, version=body.version, targeting_key=body.targeting_key)
     version = found.version
-    prepared = prepare(content_from_json(version.content))
+    prepared = prepare(content_from_json(version.content), jinja2=state.settings.jinja2)
     rendered = Renderer(state.retrieval, state.settings).render(caller.project, prepared, body.variables, body.query)
     return RenderedOut(
         name=name,

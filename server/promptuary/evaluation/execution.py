@@ -133,7 +133,7 @@ class Execution:
             renderer=self.renderer,
             models=self.models,
             scorers=[build(spec, self.scorer_parts) for spec in suite.scorers],
-            prepared={name: prepare(content) for name, content in contents.items()},
+            prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
             concurrency=run.plan.concurrency,
             timeout=self.settings.case_timeout,
             clock=self.clock,

@@ -16,7 +16,7 @@ import httpx
 from promptuary.base.clock import Clock
 from promptuary.base.errors import PromptuaryError, Unavailable
 from promptuary.evaluation.plan import Item, Result
-from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored
+from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored, told_discreetly
 from promptuary.prompt.content import Content
 from promptuary.prompt.template import Passage, Prepared, Rendered
 
@@ -118,9 +118,9 @@ class Runner:
         except TimeoutError:
             return self._unanswered(item, detail, f"no answer within {self.timeout:g} seconds")
         except Exception as error:
-            return self._unanswered(item, detail, _words(error))
+            return self._unanswered(item, detail, _words(error, discreet=self._discreet(item)))
         sample = Sample(item.case, answer.output, answer.messages, answer.latency_ms, answer.passages)
-        scores = await asyncio.gather(*(self._score(scorer, sample) for scorer in self.scorers))
+        scores = await asyncio.gather(*(self._score(scorer, sample, discreet=self._discreet(item)) for scorer in self.scorers))
         passed, score = _together(self.scorers, scores)
         detail["latency_ms"], detail["tokens"] = round(answer.latency_ms, 1), answer.tokens
         detail["scores"] = {one.name: {"passed": one.passed, "reason": one.reason, "error": one.error} for one in scores}
@@ -166,10 +166,15 @@ class Runner:
                 self._chats[variant] = chat
             return self._chats[variant]
 
-    async def _score(self, scorer: Scorer, sample: Sample) -> Score:
+    def _discreet(self, item: Item) -> bool:
+        """Tell whether a sensitive value went into the prompt, so that words of other programs may repeat it."""
+        variables = self.prepared[item.variant.name].variables
+        return any(variables[name].sensitive for name in item.case.vars if name in variables)
+
+    async def _score(self, scorer: Scorer, sample: Sample, *, discreet: bool) -> Score:
         try:
             async with asyncio.timeout(self.timeout):
-                return await scored(scorer, sample)
+                return await scored(scorer, sample, discreet=discreet)
         except TimeoutError:
             return Score.failed(scorer.name, f"no score within {self.timeout:g} seconds")
 
@@ -274,8 +279,10 @@ def _tokens(message: Any) -> dict[str, int] | None:
     return {"input": usage["input_tokens"], "output": usage["output_tokens"]} if usage else None
 
 
-def _words(error: Exception) -> str:
-    """Say what went wrong in a line; our own errors are sentences already."""
+def _words(error: Exception, *, discreet: bool) -> str:
+    """Say what went wrong in a line; our own errors are sentences already, and repeat no value."""
+    if discreet and not isinstance(error, PromptuaryError):
+        return told_discreetly(error)
     text = " ".join(storable(str(error)).split())
     if not isinstance(error, PromptuaryError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__

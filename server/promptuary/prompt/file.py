@@ -6,12 +6,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from promptuary.prompt.check import check
 from promptuary.prompt.content import Content
 from promptuary.prompt.document import Document, InvalidFile, read
 from promptuary.prompt.errors import Fault, InvalidPrompt
 from promptuary.prompt.faults import faults_of
 from promptuary.prompt.name import is_name
-from promptuary.prompt.template import prepare
 
 SUFFIXES = (".yaml", ".yml")
 _NOT_CONTENT = ("labels", "message", "tags", "messages")
@@ -77,7 +77,7 @@ def _content(body: dict[str, Any], faults: list[Fault]) -> Content | None:
 
     try:
         content = Content.model_validate(parts)
-        prepare(content, resolved=False)
+        check(content, resolved=False, jinja2=True)  # whether jinja2 is taken is for the server to say
     except ValidationError as error:
         faults += [here(fault) for fault in faults_of(error)]
     except InvalidPrompt as error:

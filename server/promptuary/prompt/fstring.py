@@ -3,7 +3,7 @@
 import re
 
 from promptuary.prompt.errors import Fault, InvalidPrompt
-from promptuary.prompt.mustache import Literal, Node, Tag
+from promptuary.prompt.tree import Literal, Node, Tag
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -28,7 +28,11 @@ def parse(source: str, path: str = "") -> tuple[Node, ...]:
             nodes.append(Tag(name))
         else:
             line = source.count("\n", 0, match.start()) + 1
-            what = f"'{piece}' is no name" if name is not None else f"a lone '{piece}' (write '{piece * 2}')"
+            what = (
+                f"'{piece if len(piece) <= 80 else piece[:80] + '…'}' is no name"
+                if name is not None
+                else f"a lone '{piece}' (write '{piece * 2}')"
+            )
             raise InvalidPrompt("the template does not parse", [Fault(path, f"{what} (line {line} of the template)")])
     if at < len(source):
         nodes.append(Literal(source[at:]))

@@ -4,57 +4,24 @@ Source: the public mustache specification (interpolation, sections, inverted, co
 out: lambdas (a value is data, never code) and HTML escaping (a prompt is no page), so `{{x}}`, `{{{x}}}` and `{{&x}}` are one.
 """
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from promptuary.prompt.errors import Fault, InvalidPrompt, RenderTooLarge
+from promptuary.prompt.errors import Fault, InvalidPrompt
+from promptuary.prompt.tree import DEPTH_LIMIT, Literal, Node, Partial, Section, Tag
 
-DEPTH_LIMIT = 32
+__all__ = ["DEPTH_LIMIT", "Literal", "Node", "Partial", "Section", "Tag", "parse", "references", "renamed"]
 
-
-@dataclass(frozen=True)
-class Literal:
-    """Text that stands as it is."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Tag:
-    """A place where a value is put: `{{name}}`, or `{{a.b}}`, or `{{.}}`."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part given once, once an item, or (inverted) when there is nothing."""
-
-    name: str
-    inverted: bool
-    body: tuple["Node", ...]
-
-
-@dataclass(frozen=True)
-class Partial:
-    """Another template put here, each of its lines indented as the tag was."""
-
-    name: str
-    indent: str
-
-
-Node = Literal | Tag | Section | Partial
 _NAME = re.compile(r"^(\.|[^\s.{}]+(\.[^\s.{}]+)*)$")
+_REST_OF_LINE = re.compile(r"[ \t]*(\r?\n|\Z)")
 
 
 @dataclass
 class _Open:
     name: str
     inverted: bool
-    line: int
+    at: int
     body: list[Node]
 
 
@@ -119,7 +86,7 @@ class _Parser:
         self.source = source
         self.path = path
         self.opener, self.closer = "{{", "}}"
-        self.root = _Open("", inverted=False, line=0, body=[])
+        self.root = _Open("", inverted=False, at=0, body=[])
         self.stack = [self.root]
         self.partials: list[_Mark] = []
 
@@ -129,16 +96,16 @@ class _Parser:
             mark = self._mark(start)
             text_end, indent, end = start, "", mark.end
             if mark.kind and mark.kind in "#^/!>=":
-                line_start = source.rfind("\n", 0, start) + 1
-                before, rest = source[line_start:start], re.compile(r"[ \t]*(\r?\n|\Z)").match(source, end)
-                if line_start >= at and not before.strip(" \t") and rest:
+                line_start = source.rfind("\n", at, start) + 1 or at
+                before, rest = source[line_start:start], _REST_OF_LINE.match(source, end)
+                if (line_start == 0 or source[line_start - 1] == "\n") and not before.strip(" \t") and rest:
                     text_end, indent, end = line_start, before, rest.end()
             self._literal(source[at:text_end])
             self._node(mark, indent, start)
             at = end
         self._literal(source[at:])
         if len(self.stack) > 1:
-            raise self._fault(f"section '{self.stack[-1].name}' is never closed", line=self.stack[-1].line)
+            raise self._fault(f"section '{_short(self.stack[-1].name)}' is never closed", self.stack[-1].at)
         return tuple(self.root.body)
 
     def _mark(self, start: int) -> _Mark:
@@ -155,7 +122,7 @@ class _Parser:
         inside += len(kind)
         end = self.source.find(closer, inside)
         if end < 0:
-            raise self._fault(f"a tag opened with {self.opener} is never closed", at=start)
+            raise self._fault(f"a tag opened with {self.opener} is never closed", start)
         held = self.source[inside:end].lstrip()
         return _Mark(kind, held.rstrip(), end - len(held), end + len(closer))
 
@@ -166,20 +133,22 @@ class _Parser:
         if kind == "=":
             marks = content.split()
             if len(marks) != 2 or any("=" in mark for mark in marks):
-                raise self._fault("a change of delimiters takes two marks, as in {{=<% %>=}}", at=start)
+                raise self._fault("a change of delimiters takes two marks, as in {{=<% %>=}}", start)
             self.opener, self.closer = marks
             return
         if not (_NAME.match(content) or (kind == ">" and content and not re.search(r"\s", content))):
-            raise self._fault(f"'{content}' is no name" if content else "an empty tag", at=start)
+            raise self._fault(f"'{_short(content)}' is no name" if content else "an empty tag", start)
+        if content.count(".") >= DEPTH_LIMIT and kind != ">":
+            raise self._fault(f"'{_short(content)}' looks more than {DEPTH_LIMIT} deep", start)
         if kind in ("#", "^"):
             if len(self.stack) > DEPTH_LIMIT:
-                raise self._fault(f"sections are nested more than {DEPTH_LIMIT} deep", at=start)
-            self.stack.append(_Open(content, kind == "^", self._line(start), []))
+                raise self._fault(f"sections are nested more than {DEPTH_LIMIT} deep", start)
+            self.stack.append(_Open(content, kind == "^", start, []))
         elif kind == "/":
             opened = self.stack.pop() if len(self.stack) > 1 else None
             if opened is None or opened.name != content:
-                wanted = f"; '{opened.name}' is open" if opened else ""
-                raise self._fault(f"'{content}' is closed but was not opened{wanted}", at=start)
+                wanted = f"; '{_short(opened.name)}' is open" if opened else ""
+                raise self._fault(f"'{_short(content)}' is closed but was not opened{wanted}", start)
             self.stack[-1].body.append(Section(opened.name, opened.inverted, tuple(opened.body)))
         elif kind == ">":
             self.partials.append(mark)
@@ -191,150 +160,10 @@ class _Parser:
         if text:
             self.stack[-1].body.append(Literal(text))
 
-    def _line(self, at: int) -> int:
-        return self.source.count("\n", 0, at) + 1
-
-    def _fault(self, message: str, *, at: int = 0, line: int | None = None) -> InvalidPrompt:
-        where = f"{message} (line {line or self._line(at)} of the template)"
-        return InvalidPrompt("the template does not parse", [Fault(self.path, where)])
+    def _fault(self, message: str, at: int) -> InvalidPrompt:
+        line = self.source.count("\n", 0, at) + 1
+        return InvalidPrompt("the template does not parse", [Fault(self.path, f"{message} (line {line} of the template)")])
 
 
-@dataclass(frozen=True)
-class Names:
-    """The top-level names that a template asks for, by how it uses them."""
-
-    values: frozenset[str]
-    sections: frozenset[str]
-    inner: frozenset[str]
-    partials: frozenset[str]
-
-    @property
-    def everywhere(self) -> frozenset[str]:
-        """The names of values, wherever they stand."""
-        return self.values | self.sections | self.inner
-
-
-def names(nodes: Sequence[Node], trees: Mapping[str, Sequence[Node]] | None = None) -> Names:
-    """List what a template asks for. `inner` are names inside sections: an item may give them, or the outer values.
-
-    Args:
-        nodes: from `parse`.
-        trees: the parsed partials by name, whose names are the template's too.
-    """
-    values: set[str] = set()
-    sections: set[str] = set()
-    inner: set[str] = set()
-    partials: set[str] = set()
-    walked: set[tuple[str, bool]] = set()
-
-    def walk(nodes: Sequence[Node], inside: bool) -> None:
-        for node in nodes:
-            if isinstance(node, Partial):
-                partials.add(node.name)
-                if trees and (node.name, inside) not in walked:
-                    walked.add((node.name, inside))
-                    walk(trees.get(node.name, ()), inside)
-            elif isinstance(node, Tag | Section) and node.name != ".":
-                first = node.name.partition(".")[0]
-                (inner if inside else sections if isinstance(node, Section) else values).add(first)
-            if isinstance(node, Section):
-                walk(node.body, inside=inside or not node.inverted)
-
-    walk(nodes, inside=False)
-    return Names(frozenset(values), frozenset(sections), frozenset(inner), frozenset(partials))
-
-
-def render(nodes: Sequence[Node], values: Mapping[str, Any], *, limit: int, partials: Mapping[str, str] | None = None) -> str:
-    """Render a parsed template; what has no value is empty.
-
-    Args:
-        nodes: from `parse`.
-        values: JSON values by name; they are data, a tag inside one is not read.
-        limit: the most characters of output; each turn of a section and each partial counts as one more.
-        partials: template sources by name; one that is missing is empty.
-
-    Raises:
-        RenderTooLarge: when the output passes the limit.
-    """
-    return Renderer(limit, partials).render(nodes, values)
-
-
-class Renderer:
-    """Renders several templates under one limit. What gives no output counts too, so that no loop runs for nothing."""
-
-    def __init__(self, limit: int, partials: Mapping[str, str] | None = None) -> None:
-        self.limit = limit
-        self.partials = partials or {}
-        self.size = 0
-        self.depth = 0
-
-    def render(self, nodes: Sequence[Node], values: Mapping[str, Any]) -> str:
-        """Render one template; raises RenderTooLarge when all of them together pass the limit."""
-        out: list[str] = []
-        self._into(out, nodes, [values])
-        return "".join(out)
-
-    def _into(self, out: list[str], nodes: Sequence[Node], stack: list[Any]) -> None:
-        for node in nodes:
-            if isinstance(node, Literal):
-                self._put(out, node.text)
-            elif isinstance(node, Tag):
-                self._put(out, text_of(_lookup(node.name, stack)))
-            elif isinstance(node, Section):
-                self._section(out, node, _lookup(node.name, stack), stack)
-            elif node.name in self.partials:
-                self._partial(out, node, stack)
-
-    def _section(self, out: list[str], node: Section, value: Any, stack: list[Any]) -> None:
-        empty = value is None or value is False or value == "" or (isinstance(value, list | tuple) and not value)
-        if node.inverted:
-            if empty:
-                self._into(out, node.body, stack)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                self._count(1)
-                self._into(out, node.body, [*stack, item])
-        elif not empty:
-            self._into(out, node.body, [*stack, value])
-
-    def _partial(self, out: list[str], node: Partial, stack: list[Any]) -> None:
-        source = self.partials[node.name]
-        if node.indent:
-            source = re.sub(r"(?m)^(?=.|\n)", node.indent, source)
-        self.depth += 1
-        if self.depth > DEPTH_LIMIT:
-            raise RenderTooLarge(f"partials are nested more than {DEPTH_LIMIT} deep")
-        self._count(1)
-        self._into(out, parse(source, node.name), stack)
-        self.depth -= 1
-
-    def _put(self, out: list[str], text: str) -> None:
-        self._count(len(text))
-        out.append(text)
-
-    def _count(self, size: int) -> None:
-        self.size += size
-        if self.size > self.limit:
-            raise RenderTooLarge(f"the rendered prompt is over the limit of {self.limit} characters; shorten the values")
-
-
-def _lookup(name: str, stack: list[Any]) -> Any:
-    if name == ".":
-        return stack[-1]
-    first, *rest = name.split(".")
-    for scope in reversed(stack):
-        if isinstance(scope, Mapping) and first in scope:
-            value = scope[first]
-            break
-    else:
-        return None
-    for part in rest:
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def text_of(value: Any) -> str:
-    """Give a value as a prompt shows it: text as it is, nothing for null, JSON for the rest (`true`, `1.21`, `{"a": 1}`)."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:80] + "…"

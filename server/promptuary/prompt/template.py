@@ -4,15 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptuary.prompt import fstring, mustache
+from promptuary.prompt import fstring, jinja, mustache
 from promptuary.prompt.content import Content, Format, Message, Placeholder
 from promptuary.prompt.digest import unwritable
 from promptuary.prompt.errors import Fault, InvalidPrompt, InvalidVariables
-from promptuary.prompt.mustache import Node
+from promptuary.prompt.rendering import Renderer
+from promptuary.prompt.tree import Literal, Node, names
 from promptuary.prompt.variable import Variable, checked
 
 OUTPUT_LIMIT = 1024 * 1024
-_PARSERS: dict[Format, Callable[[str, str], tuple[Node, ...]]] = {"mustache": mustache.parse, "f-string": fstring.parse}
+_PARSERS: dict[Format, Callable[[str, str], tuple[Node, ...]]] = {
+    "mustache": mustache.parse,
+    "f-string": fstring.parse,
+    "jinja2": jinja.parse,
+}
 
 
 @dataclass(frozen=True)
@@ -62,17 +67,17 @@ class Prepared:
 
     def query_text(self, values: Mapping[str, Any]) -> str:
         """Render the query of the context binding from the same values that the prompt takes."""
-        return mustache.render(self.query, checked(self.variables, values), limit=OUTPUT_LIMIT)
+        return Renderer(OUTPUT_LIMIT, self.content.partials).render(self.query, checked(self.variables, values))
 
     def render(self, values: Mapping[str, Any], passages: Sequence[Passage] = (), *, limit: int = OUTPUT_LIMIT) -> Rendered:
         """Render with checked values and the passages that were retrieved, the best first.
 
         Raises:
-            InvalidVariables: for missing, unknown or wrongly typed values.
-            RenderTooLarge: for more than `limit` characters in all.
+            InvalidVariables: for missing, unknown or wrongly typed values, or one that an expression cannot work on.
+            RenderTooLarge: for more than `limit` characters in all, or too many steps.
         """
         full = checked(self.variables, values)
-        renderer = mustache.Renderer(limit, self.content.partials)
+        renderer = Renderer(limit, self.content.partials)
         if self.content.context:
             full[self.content.context.into] = self._context_value(passages)
         messages: list[Mapping[str, str]] = []
@@ -86,16 +91,16 @@ class Prepared:
         return Rendered(text=None, messages=tuple(messages), passages=tuple(passages))
 
     def _context_value(self, passages: Sequence[Passage]) -> Any:
-        """Give a list where the template opens a section over it, else the texts in one."""
+        """Give a list where the template goes through it, else the texts in one."""
         binding = self.content.context
         if binding and any(
-            binding.into in mustache.names(part.nodes, self.trees).sections for part in self.parts if isinstance(part, Turn)
+            binding.into in names(part.nodes, self.trees).lists for part in self.parts if isinstance(part, Turn)
         ):
             return [passage.as_value() for passage in passages]
         return "\n\n".join(passage.text for passage in passages)
 
     def _placed(
-        self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], renderer: mustache.Renderer
+        self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], renderer: Renderer
     ) -> list[Mapping[str, str]]:
         binding = self.content.context
         if binding and binding.into == name:
@@ -111,11 +116,11 @@ class Prepared:
         return [_message(name, number, item, renderer) for number, item in enumerate(given)]
 
 
-def _message(name: str, number: int, item: Any, renderer: mustache.Renderer) -> Mapping[str, str]:
+def _message(name: str, number: int, item: Any, renderer: Renderer) -> Mapping[str, str]:
     if not _is_message(item):
         fault = Fault(f"{name}.{number}", "must be a message: {role, content}")
         raise InvalidVariables("the variables do not fit the prompt", [fault])
-    return {"role": item["role"], "content": renderer.render([mustache.Literal(item["content"])], {})}
+    return {"role": item["role"], "content": renderer.render([Literal(item["content"])], {})}
 
 
 def _messages(value: Any) -> bool:
@@ -129,23 +134,26 @@ def _is_message(item: Any) -> bool:
     return False
 
 
-def prepare(content: Content, *, resolved: bool = True) -> Prepared:
+def prepare(content: Content, *, resolved: bool = True, jinja2: bool = False) -> Prepared:
     """Parse a content and check that its parts fit each other.
 
     Args:
         content: what is to be rendered.
         resolved: False where partials may still be missing, because the registry will put them in: what is given can be
             checked, but not rendered.
+        jinja2: whether the format `jinja2` is taken here: an operator turns it on for a server, an application by installing
+            the library.
 
     Raises:
         InvalidPrompt: with every fault: a template that does not parse, a partial or format that is not taken, a variable
             declared and never used, a context that fills nothing.
     """
-    parse = _PARSERS.get(content.format)
-    if parse is None:
-        raise InvalidPrompt(
-            "the prompt cannot be used", [Fault("format", f"{content.format} is off; use mustache or f-string")]
-        )
+    parse = _PARSERS[content.format]
+    if content.format == "jinja2":
+        if not jinja2:
+            said = "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true"
+            raise InvalidPrompt("the prompt cannot be used", [Fault("format", said)])
+        jinja.require()
     faults: list[Fault] = []
 
     def parsed(source: str, path: str, how: Callable[[str, str], tuple[Node, ...]] = parse) -> tuple[Node, ...]:
@@ -208,16 +216,16 @@ def _used(
     resolved: bool,
 ) -> _Used:
     """Collect the names that templates, placeholders and the query use; note what does not fit."""
-    names = mustache.names([*(node for part in parts if isinstance(part, Turn) for node in part.nodes), *query], trees)
-    of_turns = mustache.names([node for turn in turns for node in turn.nodes], trees)
+    asked = names([*(node for part in parts if isinstance(part, Turn) for node in part.nodes), *query], trees)
+    of_turns = names([node for turn in turns for node in turn.nodes], trees)
     placeholders = content.placeholders()
-    missing = sorted((names.partials | of_turns.partials) - content.partials.keys())
+    missing = sorted((asked.partials | of_turns.partials) - content.partials.keys())
     if resolved:
         said = "no partial of that name is given with the prompt"
         faults += [Fault("template", f"{{{{> {name}}}}}: {said}") for name in missing]
     binding = content.context
     if binding:
-        filled = names.values | names.sections | set(placeholders)
+        filled = asked.values | asked.sections | set(placeholders)
         if binding.into not in filled and (resolved or not missing):
             faults.append(Fault("context.into", f"nothing in the template is named '{binding.into}'"))
         if binding.into in placeholders and not binding.turns:
@@ -231,8 +239,8 @@ def _used(
         if variable.default is not None and not _messages(variable.default):
             faults.append(Fault(f"variables.{name}", "is a placeholder, so its default is a list of messages: {role, content}"))
     return _Used(
-        required=[*sorted(names.values), *(name for name in placeholders if name not in names.values)],
-        optional=sorted(names.sections),
-        everywhere={*placeholders, *names.everywhere, *of_turns.everywhere},
+        required=[*sorted(asked.values), *(name for name in placeholders if name not in asked.values)],
+        optional=sorted(asked.sections),
+        everywhere={*placeholders, *asked.everywhere, *of_turns.everywhere},
         missing=missing,
     )

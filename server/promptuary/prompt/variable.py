@@ -1,4 +1,8 @@
-"""Typed variables: a small, closed part of JSON Schema, checked before anything is rendered."""
+"""Typed variables: a small, closed part of JSON Schema, checked before anything is rendered.
+
+There is no `pattern`: what the server takes the client must take too, and an installation without extras has only Python's
+own regular expressions, of which some run for minutes on a short text. There is no `$ref`: a schema stands where it is used.
+"""
 
 import json
 from collections.abc import Mapping
@@ -6,42 +10,88 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 import jsonschema
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from promptuary.prompt.errors import Fault, InvalidVariables
 
 JsonType = Literal["string", "integer", "number", "boolean", "array", "object"]
 Length = Annotated[int, Field(ge=0)]
+Words = Annotated[str, StringConstraints(max_length=2000)]
+_KINDS: Mapping[str, tuple[JsonType, ...]] = {
+    "minLength": ("string",),
+    "maxLength": ("string",),
+    "minimum": ("integer", "number"),
+    "maximum": ("integer", "number"),
+    "items": ("array",),
+    "minItems": ("array",),
+    "maxItems": ("array",),
+    "properties": ("object",),
+}
+_RANGES = (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems"))
+PARTS_LIMIT = 100_000
+"""The most parts of a value that is checked part by part."""
+_OF_ANY_TYPE = {"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"}
 
 
-class Variable(BaseModel):
-    """What a prompt says of one of its variables. Without a type, any JSON value is taken."""
+class Schema(BaseModel):
+    """What is said of a value, at any depth. Without a type, any JSON value is taken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     type: JsonType | None = None
-    description: Annotated[str, Field(max_length=2000)] | None = None
-    required: bool = True
-    default: JsonValue = None
+    description: Words | None = None
     enum: Annotated[list[JsonValue], Field(min_length=1)] | None = None
     minLength: Length | None = None
     maxLength: Length | None = None
     minimum: float | int | None = None
     maximum: float | int | None = None
+    items: "Schema | None" = None
     minItems: Length | None = None
     maxItems: Length | None = None
+    properties: Annotated[dict[str, "Property"], Field(max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _words_fit(self) -> Self:
+        for word, kinds in _KINDS.items():
+            if getattr(self, word) is not None and self.type not in kinds and (self.type or word not in _OF_ANY_TYPE):
+                raise ValueError(f"'{word}' is said of a value of type {' or '.join(kinds)}")
+        for least, most in _RANGES:
+            low, high = getattr(self, least), getattr(self, most)
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"'{least}' is greater than '{most}', so no value would fit")
+        return self
+
+    def json_schema(self) -> dict[str, Any]:
+        """Give the JSON Schema that a value must meet. An object has the properties that are named, and no others."""
+        words = {"type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"}
+        schema: dict[str, Any] = self.model_dump(include=words, exclude_none=True)
+        if self.items is not None:
+            schema["items"] = self.items.json_schema()
+        if self.properties is not None:
+            schema["properties"] = {name: one.json_schema() for name, one in self.properties.items()}
+            schema["required"] = [name for name, one in self.properties.items() if one.required]
+            schema["additionalProperties"] = False
+        return schema
+
+
+class Property(Schema):
+    """What is said of one member of an object; it must be there unless `required` is false."""
+
+    required: bool = True
+
+
+class Variable(Schema):
+    """What a prompt says of one of its variables."""
+
+    required: bool = True
+    default: JsonValue = None
     sensitive: bool = False
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
-        if self.default is not None and (fault := _fault(self, self.default)):
-            raise ValueError(f"the default {fault}")
+        if self.default is not None and (fault := _fault("", self, self.default)):
+            raise ValueError(f"the default {f'({fault.path}) ' if fault.path else ''}{fault.message}")
         return self
-
-    def json_schema(self) -> dict[str, JsonValue]:
-        """Give the JSON Schema that a value must meet."""
-        words = {"type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"}
-        return self.model_dump(include=words, exclude_none=True)
 
 
 @lru_cache(maxsize=4096)
@@ -49,12 +99,17 @@ def _validator(schema: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(schema))
 
 
-def _fault(variable: Variable, value: Any) -> str | None:
-    """Say in words what is wrong with the value, without repeating the value: it may be sensitive."""
+def _fault(name: str, variable: Variable, value: Any) -> Fault | None:
+    """Say where and in what the value is wrong, without repeating any of it: it may be sensitive."""
+    if (variable.items or variable.properties) and _more_parts_than(PARTS_LIMIT, value):
+        return Fault(name, f"has more than {PARTS_LIMIT} parts")
     error = next(iter(_validator(json.dumps(variable.json_schema(), sort_keys=True)).iter_errors(value)), None)
     if error is None:
-        return None if _is_json(value) else "must be a JSON value"
+        return None if _is_json(value) else Fault(name, "must be a JSON value")
     limit = error.validator_value
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "required":
+        path.append(next(one for one in limit if one not in error.instance))
     words = {
         "type": f"must be of type {limit}",
         "enum": f"must be one of {limit}",
@@ -64,8 +119,23 @@ def _fault(variable: Variable, value: Any) -> str | None:
         "maxItems": f"must have at most {limit} items",
         "minimum": f"must be at least {limit}",
         "maximum": f"must be at most {limit}",
+        "required": "is required and has no value",
+        "additionalProperties": "has a property that its schema does not name",
     }
-    return words.get(str(error.validator), "does not fit its schema")
+    return Fault(".".join(filter(None, [name, *path])), words.get(str(error.validator), "does not fit its schema"))
+
+
+def _more_parts_than(limit: int, value: Any) -> bool:
+    waiting = [value]
+    for _ in range(limit):
+        if not waiting:
+            return False
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return bool(waiting)
 
 
 def _is_json(value: Any) -> bool:
@@ -86,8 +156,8 @@ def checked(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> dic
     full: dict[str, Any] = {}
     for name, variable in variables.items():
         if name in values:
-            if fault := _fault(variable, values[name]):
-                faults.append(Fault(name, fault))
+            if fault := _fault(name, variable, values[name]):
+                faults.append(fault)
             full[name] = values[name]
         elif variable.default is not None:
             full[name] = variable.default

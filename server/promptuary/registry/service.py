@@ -10,10 +10,10 @@ from promptuary.access.store import hold
 from promptuary.base.clock import in_utc
 from promptuary.base.errors import InvalidRequest, NotFound
 from promptuary.base.paging import Page, decode, page
+from promptuary.prompt.check import check
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import canonical, content_digest, content_json
 from promptuary.prompt.split import Split
-from promptuary.prompt.template import prepare
 from promptuary.registry import composition, ledger, store
 from promptuary.registry.composition import Composed, Offer
 from promptuary.registry.event import Kind
@@ -98,7 +98,7 @@ class Registry:
         self, name: str, composed: Composed, message: str, tags: tuple[str, ...], labels: tuple[str, ...]
     ) -> Registered:
         unit, now = self.unit, self.unit.clock()
-        prepare(composed.content)
+        check(composed.content, jinja2=self.unit.settings.jinja2)
         prompt = store.prompt(unit.session, unit.caller.project, name, lock=True)
         prompt = prompt or store.add_prompt(unit.session, unit.caller.project, name, now)
         refuse_archived(prompt)
@@ -130,7 +130,7 @@ class Registry:
             InvalidPrompt: as `register`.
         """
         composed = composition.compose(self.unit, name, content)
-        prepare(composed.content)
+        check(composed.content, jinja2=self.unit.settings.jinja2)
         digest = content_digest(composed.content)
         prompt = store.prompt(self.unit.session, self.unit.caller.project, name)
         newest = store.version(self.unit.session, prompt, prompt.newest) if prompt else None

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.json_output import ContainsJson, IsJson, objects
-from promptuary.evaluation.scorers.schema import SCHEMA_LIMIT, schema_of
+from promptuary.evaluation.scorers.schema import schema_of
 from promptuary.evaluation.scorers.score import Sample, Score, scored
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.schema import SCHEMA_LIMIT
 
 PERSON = {
     "type": "object",

@@ -1,6 +1,6 @@
 """JSON Schemas in suites: local, finite and without Python's own regular expressions, so that none can fetch or hang."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jsonschema
@@ -10,9 +10,7 @@ from jsonschema.protocols import Validator
 from promptuary.evaluation.scorers import pattern
 from promptuary.prompt.document import read
 from promptuary.prompt.errors import Invalid
-
-SCHEMA_LIMIT = 10_000
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+from promptuary.prompt.schema import check_schema
 
 
 def schema_of(value: Any) -> Validator:
@@ -22,14 +20,7 @@ def schema_of(value: Any) -> Validator:
         Invalid: for what is no schema, refers outside itself or to itself, or has more than 10,000 parts when it is spelt out.
     """
     schema = read(value, "the schema").value if isinstance(value, str) else value
-    if not isinstance(schema, dict | bool):
-        raise Invalid("the schema must be an object, true or false")
-    _Walk(schema).size(schema)
-    try:
-        _VALIDATOR.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        where = "/".join(map(str, error.absolute_path))
-        raise Invalid(f"the schema is not valid JSON Schema at '{where}': see the keyword '{error.validator}'") from None
+    check_schema(schema, _keywords)
     validator: Validator = _VALIDATOR(schema, registry=referencing.Registry())
     return validator
 
@@ -42,55 +33,11 @@ def fault_of(validator: Validator, value: Any) -> str | None:
     return None
 
 
-class _Walk:
-    """One walk over a schema that follows its references; every part counts as often as it is referred to."""
-
-    def __init__(self, root: Any) -> None:
-        self.root = root
-        self.sizes: dict[str, int] = {}
-        self.open: set[str] = set()
-
-    def size(self, node: Any) -> int:
-        if isinstance(node, list):
-            total = 1 + sum(map(self.size, node))
-        elif isinstance(node, dict):
-            total = 1 + sum(map(self.size, node.values()))
-            self._keywords(node)
-            total += sum(self._target(node[key]) for key in _REFERENCES if isinstance(node.get(key), str))
-        else:
-            total = 1
-        if total > SCHEMA_LIMIT:
-            raise Invalid(f"the schema has more than {SCHEMA_LIMIT} parts when its references are followed")
-        return total
-
-    def _keywords(self, node: dict[str, Any]) -> None:
-        if "patternProperties" in node:
-            raise Invalid("the schema has patternProperties, which are not taken; name the properties")
-        if isinstance(node.get("pattern"), str):
-            pattern.compiled(node["pattern"])
-
-    def _target(self, reference: str) -> int:
-        if reference not in self.sizes:
-            if reference in self.open:
-                raise Invalid(f"the schema refers to itself by '{reference}'")
-            self.open.add(reference)
-            self.sizes[reference] = self.size(self._resolved(reference))
-            self.open.discard(reference)
-        return self.sizes[reference]
-
-    def _resolved(self, reference: str) -> Any:
-        if reference != "#" and not reference.startswith("#/"):
-            raise Invalid(f"the schema refers to '{reference}'; only paths inside it (#/…) are taken")
-        node = self.root
-        for step in reference.split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, dict) and key in node:
-                node = node[key]
-            elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
-                node = node[int(key)]
-            else:
-                raise Invalid(f"the schema refers to '{reference}', which is not in it")
-        return node
+def _keywords(node: Mapping[str, Any]) -> None:
+    if "patternProperties" in node:
+        raise Invalid("the schema has patternProperties, which are not taken; name the properties")
+    if isinstance(node.get("pattern"), str):
+        pattern.compiled(node["pattern"])
 
 
 def _pattern(validator: Any, source: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:

@@ -80,12 +80,27 @@ class Scorer(Protocol):
         """Answer for one output; raise when there is no answer."""
 
 
-async def scored(scorer: Scorer, sample: Sample) -> Score:
-    """Ask a scorer, and turn whatever it raises into an error score; only a cancellation passes through."""
+async def scored(scorer: Scorer, sample: Sample, *, discreet: bool = False) -> Score:
+    """Ask a scorer, and turn whatever it raises into an error score; only a cancellation passes through.
+
+    Args:
+        scorer: answers, or raises.
+        sample: what it is asked about.
+        discreet: leaves an error's words out, because they may repeat a sensitive value.
+    """
     try:
         return await scorer.score(sample)
     except Exception as error:
+        if discreet:
+            return Score.failed(scorer.name, told_discreetly(error))
         words = next(iter(str(error).strip().splitlines()), "")
         if isinstance(error, PromptuaryError):
             return Score.failed(scorer.name, words)
         return Score.failed(scorer.name, f"{type(error).__name__}: {words}" if words else type(error).__name__)
+
+
+def told_discreetly(error: Exception) -> str:
+    """Name an error by its kind and HTTP status alone: its words may repeat what it was about."""
+    status = getattr(error, "status_code", None)
+    kind = f"{type(error).__name__} {status}" if isinstance(status, int) else type(error).__name__
+    return f"{kind} (its words are left out: the prompt has a sensitive variable)"

@@ -10,8 +10,9 @@ import rfc8785
 from promptuary.evaluation.case import Case
 from promptuary.prompt import mustache
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.mustache import Node
+from promptuary.prompt.rendering import render
 from promptuary.prompt.template import OUTPUT_LIMIT
+from promptuary.prompt.tree import Node, names
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _parsed(source: Any) -> Any:
         if "{{" not in source:
             return source
         nodes = mustache.parse(source)
-        return _Text(nodes, "expected" in mustache.names(nodes).values)
+        return _Text(nodes, "expected" in names(nodes).values)
     if isinstance(source, list):
         return [_parsed(item) for item in source]
     if isinstance(source, dict):
@@ -136,7 +137,7 @@ def _filled(parsed: Any, case: Case, scope: Mapping[str, Any]) -> Any:
     if isinstance(parsed, _Text):
         if parsed.uses_expected and scope["expected"] is None:
             raise Invalid(f"the value uses {{{{expected}}}}, which case '{case.id}' does not have")
-        return mustache.render(parsed.nodes, scope, limit=OUTPUT_LIMIT)
+        return render(parsed.nodes, scope, limit=OUTPUT_LIMIT)
     if isinstance(parsed, list):
         return [_filled(item, case, scope) for item in parsed]
     if isinstance(parsed, dict):

@@ -1,0 +1,82 @@
+"""JSON Schemas from outside: valid, local and finite, so that reading one fetches nothing and ends."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonschema
+
+from promptuary.prompt.errors import Invalid
+
+SCHEMA_LIMIT = 10_000
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+def check_schema(schema: Any, keywords: Callable[[Mapping[str, Any]], None] | None = None, limit: int = SCHEMA_LIMIT) -> int:
+    """Check a schema, and give the number of its parts when every reference in it is spelt out.
+
+    Args:
+        schema: an object, true or false.
+        keywords: is shown every object in it, and raises Invalid for what is not taken.
+        limit: the most parts.
+
+    Raises:
+        Invalid: for what is no schema, refers outside itself or to itself, or has too many parts.
+    """
+    if not isinstance(schema, dict | bool):
+        raise Invalid("the schema must be an object, true or false")
+    try:
+        size = _Walk(schema, keywords or (lambda _: None), limit).size(schema)
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except RecursionError:
+        raise Invalid("the schema is nested too deep, or its references lead too far") from None
+    except jsonschema.SchemaError as error:
+        where = "/".join(map(str, error.absolute_path))
+        raise Invalid(f"the schema is not valid JSON Schema at '{where}': see the keyword '{error.validator}'") from None
+    return size
+
+
+class _Walk:
+    """One walk over a schema that follows its references; every part counts as often as it is referred to."""
+
+    def __init__(self, root: Any, keywords: Callable[[Mapping[str, Any]], None], limit: int) -> None:
+        self.root = root
+        self.keywords = keywords
+        self.limit = limit
+        self.sizes: dict[str, int] = {}
+        self.open: set[str] = set()
+
+    def size(self, node: Any) -> int:
+        if isinstance(node, list):
+            total = 1 + sum(map(self.size, node))
+        elif isinstance(node, dict):
+            total = 1 + sum(map(self.size, node.values()))
+            self.keywords(node)
+            total += sum(self._target(node[key]) for key in _REFERENCES if isinstance(node.get(key), str))
+        else:
+            total = 1
+        if total > self.limit:
+            raise Invalid(f"the schema has more than {self.limit} parts when its references are followed")
+        return total
+
+    def _target(self, reference: str) -> int:
+        if reference not in self.sizes:
+            if reference in self.open:
+                raise Invalid(f"the schema refers to itself by '{reference}'")
+            self.open.add(reference)
+            self.sizes[reference] = self.size(self._resolved(reference))
+            self.open.discard(reference)
+        return self.sizes[reference]
+
+    def _resolved(self, reference: str) -> Any:
+        if reference != "#" and not reference.startswith("#/"):
+            raise Invalid(f"the schema refers to '{reference}'; only paths inside it (#/…) are taken")
+        node = self.root
+        for step in reference.split("/")[1:]:
+            key = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(node, dict) and key in node:
+                node = node[key]
+            elif isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+                node = node[int(key)]
+            else:
+                raise Invalid(f"the schema refers to '{reference}', which is not in it")
+        return node
