@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from promptuary.prompt.errors import Fault, InvalidVariables
-from promptuary.prompt.variable import Variable, checked
+from promptuary.prompt.variable import PARTS_LIMIT, Variable, checked
 
 
 def faults(variables: dict[str, dict[str, Any]], values: dict[str, Any]) -> list[tuple[str, str]]:
@@ -75,6 +75,76 @@ def test_no_fault_repeats_the_value() -> None:
         with pytest.raises(InvalidVariables) as raised:
             checked({"x": Variable(**said)}, {"x": secret})
         assert secret not in str(raised.value)
+
+
+ORDER = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "minLength": 2},
+        "note": {"type": "string", "required": False},
+        "lines": {"type": "array", "items": {"type": "object", "properties": {"count": {"type": "integer", "minimum": 1}}}},
+    },
+}
+
+
+def test_objects_and_lists_are_checked_all_the_way_down() -> None:
+    good = {"id": "a1", "lines": [{"count": 1}, {"count": 2}]}
+    assert checked({"order": Variable.model_validate(ORDER)}, {"order": good}) == {"order": good}
+    assert checked({"l": Variable.model_validate({"type": "array", "items": {"enum": ["a", 1]}})}, {"l": ["a", 1]})
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "words"),
+    [
+        ({"lines": []}, "order.id", "is required and has no value"),
+        ({"id": "a", "lines": []}, "order.id", "must have at least 2 characters"),
+        ({"id": "a1", "lines": {}}, "order.lines", "must be of type array"),
+        ({"id": "a1", "lines": [{"count": 1}, {"count": 0}]}, "order.lines.1.count", "must be at least 1"),
+        ({"id": "a1", "lines": [{"count": True}]}, "order.lines.0.count", "must be of type integer"),
+        ({"id": "a1", "lines": [{}]}, "order.lines.0.count", "is required and has no value"),
+        ({"id": "a1", "lines": [], "hunter2": 1}, "order", "has a property that its schema does not name"),
+        ({"id": "a1", "lines": [], "note": object()}, "order.note", "must be of type string"),
+        ("hunter2", "order", "must be of type object"),
+    ],
+)
+def test_a_value_that_is_wrong_inside_is_named_by_its_path_and_not_repeated(value: Any, path: str, words: str) -> None:
+    assert faults({"order": ORDER}, {"order": value}) == [(path, words)]
+
+
+def test_a_value_with_too_many_parts_is_not_gone_through() -> None:
+    words = f"has more than {PARTS_LIMIT} parts"
+    assert faults({"l": {"type": "array", "items": {"type": "integer"}}}, {"l": [0] * PARTS_LIMIT}) == [("l", words)]
+    loop: list[Any] = []
+    loop += [loop, loop]
+    assert faults({"l": {"type": "array", "items": {"type": "array"}}}, {"l": loop}) == [("l", words)]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"items": {}}, "'items' is said of a value of type array"),
+        ({"type": "string", "items": {}}, "'items' is said of a value of type array"),
+        ({"type": "array", "properties": {}}, "'properties' is said of a value of type object"),
+        ({"type": "integer", "maxLength": 3}, "'maxLength' is said of a value of type string"),
+        ({"type": "string", "minimum": 3}, "'minimum' is said of a value of type integer or number"),
+        ({"type": "array", "items": {"type": "boolean", "maxItems": 3}}, "'maxItems' is said of a value of type array"),
+        ({"minLength": 3, "maxLength": 2}, "'minLength' is greater than 'maxLength', so no value would fit"),
+        ({"minimum": 3, "maximum": 2.5}, "'minimum' is greater than 'maximum', so no value would fit"),
+        ({"minItems": 3, "maxItems": 2}, "'minItems' is greater than 'maxItems', so no value would fit"),
+        ({**ORDER, "default": {"id": "a1", "lines": [{"count": 0}]}}, r"the default \(lines.0.count\) must be at least 1"),
+        ({"type": "object", "properties": {"a": {"default": 1}}}, "properties.a.default"),
+        ({"type": "object", "properties": {"a": {"sensitive": True}}}, "properties.a.sensitive"),
+        ({"type": "array", "items": {"required": True}}, "items.required"),
+        ({"type": "array", "items": {"$ref": "#"}}, "items.\\$ref"),
+    ],
+)
+def test_a_schema_that_says_what_cannot_be_is_refused(said: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Variable.model_validate(said)
+
+
+def test_what_was_not_said_is_not_in_the_content_so_that_digests_stay() -> None:
+    assert Variable(type="string").model_dump(exclude_none=True) == {"type": "string", "required": True, "sensitive": False}
 
 
 def test_a_default_must_fit_too() -> None:
