@@ -9,6 +9,7 @@ import pytest
 
 HEAVY = (
     "chromadb",
+    "jinja2",
     "langchain",
     "langchain_core",
     "mlflow",

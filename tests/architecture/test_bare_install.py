@@ -6,6 +6,7 @@ Run in a real bare install, or in a full one, where everything that an extra bri
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ EXTRAS = (
         "alembic",
         "chromadb",
         "fastapi",
+        "jinja2",
         "langchain",
         "langchain_core",
         "langchain_openai",
@@ -85,6 +87,14 @@ def test_a_command_talks_to_a_server() -> None:
     done = command("prompts", PROMPTUARY_URL="http://127.0.0.1:9")
     assert done.returncode == 3
     assert "does not answer" in done.stderr
+
+
+def test_a_prompt_in_jinja2_names_the_extra(tmp_path: Path) -> None:
+    (tmp_path / "greet.yaml").write_text("type: text\nformat: jinja2\ntemplate: 'Hi {{ name }}'\n")
+    done = command("sync", "plan", str(tmp_path), PROMPTUARY_URL="http://127.0.0.1:9")
+    assert done.returncode == 64, done.stderr
+    assert "install promptuary[jinja2]" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("words", [("serve",), ("worker",), ("up",), ("doctor",), ("init",), ("eval", "run", "x.yaml")])

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     "chromadb",
+    "jinja2",
     "langchain",
     "langchain_core",
     "langchain_openai",

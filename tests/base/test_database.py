@@ -153,6 +153,13 @@ def test_a_fault_of_our_own_is_not_dressed_up(kind: type[DBAPIError], words: str
         raise kind("SELECT 1", {}, sqlite3.Error(words))
 
 
+@pytest.mark.parametrize("url", ["sqlite:///file.db", "postgresql://u@h/x"])
+def test_a_failed_statement_does_not_repeat_what_it_was_given(url: str) -> None:
+    database = Database(url)
+    assert database.engine.hide_parameters
+    database.dispose()
+
+
 def test_a_database_that_is_not_there_does_not_answer(tmp_path: Path) -> None:
     gone = Database("postgresql://nobody@/none?host=" + str(tmp_path))
     with pytest.raises(Unavailable, match="does not answer"):

@@ -16,16 +16,24 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+def level() -> str:
+    """The level that the process is set up with, unless a test says another."""
+    return "INFO"
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch, level: str) -> Iterator[Lines]:
     """The log lines written so far; the process's logging is as before when the test ends."""
     root, stream = logging.getLogger(), io.StringIO()
-    handlers, level, old = list(root.handlers), root.level, structlog.get_config()
+    ours = logging.getLogger("promptuary")
+    handlers, levels, old = list(root.handlers), (root.level, ours.level), structlog.get_config()
     monkeypatch.setattr(sys, "stderr", stream)
-    configure("INFO")
+    configure(level)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     structlog.configure(**old)
     root.handlers[:] = handlers
-    root.setLevel(level)
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
 
 
 def test_an_event_is_one_line_of_json_with_its_level_name_and_time(lines: Lines) -> None:
@@ -82,3 +90,19 @@ def test_chatty_libraries_are_heard_from_warnings_on(lines: Lines) -> None:
 def test_below_the_level_nothing_is_written(lines: Lines) -> None:
     structlog.get_logger("t").debug("x")
     assert lines() == []
+
+
+@pytest.mark.parametrize("level", ["DEBUG"])
+def test_debug_is_for_our_own_events_alone_for_libraries_write_whole_requests_there(lines: Lines) -> None:
+    logging.getLogger("openai._base_client").debug("Request options: %s", {"messages": ["hunter2"]})
+    logging.getLogger("somebodys.library").info("heard")
+    structlog.get_logger("promptuary.some.part").debug("ours")
+    assert [line["event"] for line in lines()] == ["heard", "ours"]
+
+
+@pytest.mark.parametrize("level", ["ERROR"])
+def test_a_level_above_info_is_for_all(lines: Lines) -> None:
+    for name in ("promptuary.some.part", "somebodys.library", "httpx"):
+        logging.getLogger(name).warning("not heard")
+        logging.getLogger(name).error("heard")
+    assert [line["event"] for line in lines()] == ["heard"] * 3

@@ -22,6 +22,12 @@ def test_a_variable_sets_a_field_and_what_is_given_takes_precedence(monkeypatch:
     assert read_settings().sql_url == f"sqlite:///{tmp_path}/promptuary.db"
 
 
+def test_jinja2_is_off_until_it_is_turned_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().jinja2 is False
+    monkeypatch.setenv("PROMPTUARY_JINJA2", "true")
+    assert read_settings().jinja2 is True
+
+
 def test_every_wrong_variable_is_named_and_no_value_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTUARY_PORT", "hunter2")
     monkeypatch.setenv("PROMPTUARY_PAGE_LIMIT", "0")

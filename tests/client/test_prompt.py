@@ -1,5 +1,6 @@
 """What a lookup gives: rendering the short and the full way, context, LangChain, and what it tells about itself."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -165,11 +166,26 @@ def test_a_langchain_run_carries_the_version_and_the_digest() -> None:
     assert seen[0].items() >= prompt.metadata.items()
 
 
-def test_a_format_that_is_off_here_can_be_read_but_not_rendered() -> None:
-    prompt = prompt_of("{% if a %}x{% endif %}", format="jinja2")
-    assert prompt.content.template == "{% if a %}x{% endif %}"
-    with pytest.raises(InvalidPrompt, match="jinja2"):
-        prompt.render(a=1)
+def test_jinja2_is_rendered_where_the_application_has_installed_it() -> None:
+    pytest.importorskip("jinja2")
+    assert prompt_of("{% if a %}{{ b|upper }}{% endif %}", format="jinja2").render(a=True, b="x") == "X"
+    chat = prompt_of([{"role": "user", "content": "{{ ticket }} 100%"}], format="jinja2")
+    assert chat._version.parsed.compiled is not None  # plain names go the short way in every format
+    assert chat.render(ticket="{{ x }} %s") == [{"role": "user", "content": "{{ x }} %s 100%"}]
+    assert chat.to_langchain().invoke({"ticket": "{x}"}).to_messages()[0].content == "{x} 100%"
+    with pytest.raises(InvalidVariables, match=r"n: '\+' takes two numbers"):
+        prompt_of("{{ n + 1 }}", format="jinja2").render(n="hunter2")
+    with pytest.raises(RenderTooLarge, match="steps"):
+        prompt_of("{% for a in l %}" * 4 + "{% endfor %}" * 4, format="jinja2").render(l=[0] * 200)
+
+
+def test_jinja2_can_be_read_without_the_library_and_rendering_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    prompt = prompt_of("{% if a %}x{% endif %} without", format="jinja2")
+    assert prompt.content.template == "{% if a %}x{% endif %} without"
+    for use in (lambda: prompt.render(a=1), prompt.to_langchain):
+        with pytest.raises(InvalidPrompt, match=r"install promptuary\[jinja2\]"):
+            use()
 
 
 def test_a_fallback_takes_the_values_of_the_prompt_that_it_stands_in_for() -> None:

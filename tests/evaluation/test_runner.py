@@ -15,6 +15,7 @@ from promptuary.evaluation.plan import Result, work
 from promptuary.evaluation.runner import ATTEMPTS, Runner, transient
 from promptuary.evaluation.scorers.score import Sample, Score
 from promptuary.prompt.content import Content
+from promptuary.prompt.errors import Invalid
 from promptuary.prompt.template import Prepared, Rendered, prepare
 
 Make = Callable[..., Any]
@@ -270,6 +271,42 @@ def test_the_prompts_model_settings_tools_and_format_reach_the_model(done: Make)
 
     assert model.configs == [{"temperature": 0.0, "max_tokens": 16}]
     assert model.bound == {"tools": [{"type": "function"}], "response_format": {"type": "json_object"}}
+
+
+@dataclass(frozen=True)
+class Repeats(Says):
+    """A scorer that fails with the output in its words."""
+
+    async def score(self, sample: Sample) -> Score:
+        raise (Invalid if self.word == "ours" else ValueError)(f"cannot read {sample.output}")
+
+
+@pytest.mark.parametrize("sensitive", [True, False])
+def test_the_words_of_errors_are_left_out_where_they_may_repeat_a_sensitive_value(done: Make, sensitive: bool) -> None:
+    class Refused(Exception):
+        status_code = 400
+
+    async def refuse(messages: list[dict[str, str]]) -> AIMessage:
+        raise Refused(f"bad request: {messages}")
+
+    variables = {"text": {"type": "string", "sensitive": sensitive}}
+    content = Content.model_validate({"type": "text", "template": "Say {{text}}", "variables": variables})
+    (unanswered,) = done("hunter2", say=refuse, content=content)
+    (unscored,) = done("hunter2", scorers=(Repeats("ours"), Repeats("theirs")), content=content)
+    told = [unanswered.error, *(score["error"] for score in unscored.detail["scores"].values())]
+    assert len(told) == 3
+    if sensitive:
+        left_out = "(its words are left out: the prompt has a sensitive variable)"
+        assert told == [f"{kind} {left_out}" for kind in ("Refused 400", "Invalid", "ValueError")]
+    else:
+        assert all("hunter2" in str(words) for words in told)
+
+
+def test_a_value_that_does_not_fit_is_told_without_it(done: Make) -> None:
+    variables = {"text": {"type": "string", "maxLength": 3, "sensitive": True}}
+    content = Content.model_validate({"type": "text", "template": "{{text}}", "variables": variables})
+    (result,) = done("hunter2", content=content)
+    assert result.error == "the variables do not fit the prompt: text: must have at most 3 characters"
 
 
 def test_calls_of_tools_are_the_output_where_there_is_no_text(done: Make) -> None:

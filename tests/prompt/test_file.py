@@ -49,6 +49,22 @@ def test_a_text_prompt_says_template_and_json_is_yaml_too(root: Path) -> None:
     assert read_prompt(path, "greet").content.template == "Hi {name}"
 
 
+def test_a_file_in_jinja2_is_read_whether_a_server_takes_it_is_for_the_server_to_say(root: Path) -> None:
+    pytest.importorskip("jinja2")
+    path = write(root, "greet.yaml", "type: text\nformat: jinja2\ntemplate: 'Hi {{ name|title }}'\n")
+    assert read_prompt(path, "greet").content.format == "jinja2"
+    path = write(root, "greet.yaml", "type: text\nformat: jinja2\ntemplate: |\n  Hi\n  {{ name.lower() }}\n")
+    with pytest.raises(InvalidFile, match=r"line 3: template: a call is not taken in a prompt \(line 2 of the template\)"):
+        read_prompt(path, "greet")
+
+
+def test_tools_and_response_formats_are_checked_in_files_too(root: Path) -> None:
+    body = "type: text\ntemplate: Hi\ntools:\n  - {name: a}\n  - {name: a}\nresponse_format:\n  $ref: other.json\n"
+    with pytest.raises(InvalidFile) as raised:
+        read_prompt(write(root, "greet.yaml", body), "greet")
+    assert [(fault.path, fault.line) for fault in raised.value.faults] == [("tools.1.name", 5), ("response_format", 7)]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
