@@ -16,6 +16,8 @@ from promptuary.evaluation import store
 from promptuary.evaluation.execution import LEASES_LIMIT, TOPIC, Execution, Progress
 from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import Run, RunState
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
 
 Open = Callable[[], AbstractContextManager[Any]]
 
@@ -187,6 +189,27 @@ def test_a_run_that_cannot_be_done_fails_with_its_reason(
 
     assert seen.state is RunState.FAILED
     assert "version 7 of 'word'" in (seen.error or "")
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.usefixtures("sqlite")
+def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, author: Open, settings: Any, on: bool
+) -> None:
+    pytest.importorskip("jinja2")
+    ground()
+    content = Content(type="text", template="{{ text|lower }}", format="jinja2")
+    turned_on = settings.model_copy(update={"jinja2": True})
+    with author() as unit:
+        Registry(replace(unit, settings=turned_on)).register("word", content, labels=("production",))
+    submitted()
+    execution = replace(execution, settings=turned_on) if on else execution
+    run = execution.execute(leased(execution))
+    if on:
+        assert (run.state, run.done) == (RunState.FINISHED, 2)
+    else:
+        assert run.state is RunState.FAILED
+        assert "jinja2 is off here" in (run.error or "")
 
 
 def test_a_database_that_is_away_gives_the_run_back(

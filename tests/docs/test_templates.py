@@ -1,0 +1,80 @@
+"""What the page on templates says is so: its examples render as shown, and its lists and figures are the code's."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("jinja2")
+
+from promptuary.prompt import check, expression, jinja
+from promptuary.prompt.budget import WORK_LIMIT
+from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
+from promptuary.prompt.filters import FILTERS, TESTS
+from promptuary.prompt.template import OUTPUT_LIMIT, prepare
+from promptuary.prompt.tree import DEPTH_LIMIT
+from promptuary.prompt.variable import PARTS_LIMIT, Property, Schema, Variable
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "templates.md").read_text()
+EXAMPLES = re.findall(r"```(mustache|f-string|jinja2)\n(.*?)```\n```json\n(.*?)```\n```text\n(.*?)```", PAGE, re.S)
+
+
+def listed(word: str) -> set[str]:
+    """The names in back quotes of the list that begins so."""
+    (found,) = re.findall(rf"(?s)^- {word}: (.*?)\.\n(?=-)", PAGE, re.M)
+    return set(re.findall(r"`([^`]+)`", found))
+
+
+def test_each_format_has_an_example() -> None:
+    assert [example[0] for example in EXAMPLES] == ["mustache", "f-string", "jinja2"]
+
+
+@pytest.mark.parametrize(("format_", "template", "values", "expected"), EXAMPLES, ids=[example[0] for example in EXAMPLES])
+def test_an_example_renders_as_shown(format_: str, template: str, values: str, expected: str) -> None:
+    prepared = prepare(Content.model_validate({"type": "text", "template": template, "format": format_}), jinja2=True)
+    assert (prepared.render(json.loads(values)).text or "").strip() == expected.strip()
+
+
+def test_the_lists_of_jinja_are_the_codes() -> None:
+    assert listed("Filters") == set(FILTERS)
+    assert listed("Tests") == set(TESTS)
+    taken = listed("Taken")
+    assert set(expression._SIGNS) | set(expression._ORDERS) | {"==", "!=", "in"} <= taken
+
+
+def test_the_words_of_a_variable_are_the_codes() -> None:
+    table = PAGE.partition("## Variables")[2].partition("A value that is missing")[0]
+    words = {word for row in re.findall(r"(?m)^\| (`.*?) \|", table) for word in re.findall(r"`(\w+)`", row)}
+    assert words == set(Variable.model_fields)
+    assert set(Property.model_fields) == set(Schema.model_fields) | {"required"}
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        f"256 KiB ({TEMPLATE_LIMIT:,} characters)",
+        f"| variables | {VARIABLES_LIMIT} |",
+        f"| sections or blocks in each other; partials in each other | {DEPTH_LIMIT} |",
+        f"| an expression's depth | {jinja.EXPRESSION_DEPTH_LIMIT} |",
+        f"| {OUTPUT_LIMIT // 1024**2} MiB (`PROMPTUARY_OUTPUT_LIMIT`)",
+        f"| {WORK_LIMIT:,} steps |",
+        f"| parts of a value that is checked part by part | {PARTS_LIMIT:,} |",
+        f"| {check.TOOLS_LIMIT}; {check.SCHEMA_LIMIT:,} |",
+    ],
+)
+def test_a_limit_is_the_codes(figure: str) -> None:
+    assert figure in PAGE
+
+
+def test_the_cases_of_the_specification_that_do_not_apply_are_those_of_the_test() -> None:
+    from prompt.test_mustache import CASES, ESCAPES_HTML
+
+    rows: Any = re.findall(r"(?m)^\| `(interpolation|sections)` \| (.+?) \|", PAGE)
+    assert set(rows) == ESCAPES_HTML
+    whole = sum(CASES.values())
+    assert f"six files of {whole} cases" in PAGE
+    assert f"{whole - len(ESCAPES_HTML)} render as they say" in PAGE
+    words = " ".join(PAGE.split()).replace("inverted sections", "inverted")
+    assert [module for module, count in CASES.items() if f"{count} of {module}" not in words] == []
