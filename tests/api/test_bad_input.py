@@ -294,7 +294,7 @@ def test_json_with_a_charset_is_plain_json(local: Any) -> None:
         (GOOD | {"variables": {"name": {"pattern": "(a+)+$"}}}, ["variables.name.pattern"]),
         (GOOD | {"variables": {"name": {"$ref": "https://evil.example/s"}}}, ["variables.name.$ref"]),
         (GOOD | {"variables": {"name": {"type": "array", "items": {"$ref": "#/items"}}}}, ["variables.name.items.$ref"]),
-        (GOOD | {"variables": {"name": {"type": "integer", "maxLength": 3}}}, ["variables.name"]),
+        (GOOD | {"variables": {"name": {"type": "string", "items": {}}}}, ["variables.name"]),
         (GOOD | {"variables": {"name": {"type": "integer", "default": "x"}}}, ["variables.name"]),
         (GOOD | {"template": "{{#name}}" * 33 + "{{/name}}" * 33}, ["template"]),
         (GOOD | {"template": "{{" + "a." * 40 + "a}}"}, ["template"]),

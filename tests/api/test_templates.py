@@ -62,7 +62,11 @@ def test_where_it_is_off_it_is_not_registered_or_rendered_but_what_is_stored_is_
     assert faults(local.post(f"{NAME}/versions", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
     assert faults(local.post(f"{NAME}/versions?dry_run=true", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
     assert faults(local.post(f"{NAME}/render", json={"variables": {"tickets": []}}), "invalid_prompt") == off
-    found = local.get(NAME)
+    register(with_jinja, {**JINJA, "template": LOOP + "{{ sign }}"})
+    compared = with_jinja.get(f"{NAME}/diff?from=1&to=2").json()
+    assert (compared["breaking"], compared["reasons"]) == (True, ["the variable 'sign' is new and must be given"])
+    assert faults(local.get(f"{NAME}/diff?from=1&to=2"), "invalid_prompt") == off
+    found = local.get(f"{NAME}?version=1")
     assert (found.status_code, found.json()["format"], found.json()["template"]) == (200, "jinja2", LOOP)
     assert local.get(f"{NAME}/versions/1").json()["version"] == 1
 

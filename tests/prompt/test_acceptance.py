@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prompt.schemas import VALUES, pairs
 from promptuary.prompt.acceptance import narrowings
@@ -79,6 +80,77 @@ def test_a_narrowing_is_told_in_words(old: dict[str, Any], new: dict[str, Any], 
 )
 def test_what_takes_as_much_or_more_is_no_narrowing(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert narrowings("x", Variable(**old), Variable(**new)) == {}
+
+
+# --- what lists and objects are made of ---------------------------------------------------------------------------------
+
+leaves = st.fixed_dictionaries(
+    {}, optional={"type": st.sampled_from(["string", "integer", "number"]), "enum": st.sampled_from([["a"], [0, 1], ["a", 1]])}
+)
+bounded = st.fixed_dictionaries({}, optional={"maxLength": st.integers(0, 2), "minimum": st.integers(0, 1)})
+members = st.dictionaries(
+    st.sampled_from("ab"),
+    st.tuples(leaves, bounded, st.booleans()).map(lambda drawn: {**drawn[0], **drawn[1], "required": drawn[2]}),
+)
+nested = st.one_of(
+    st.builds(lambda items, most: {"type": "array", "items": items, "maxItems": most}, leaves, st.sampled_from([None, 0, 1])),
+    st.builds(lambda properties: {"type": "object", "properties": properties}, members),
+    st.builds(lambda properties: {"type": "array", "items": {"type": "object", "properties": properties}}, members),
+    st.sampled_from([{"type": "array"}, {"type": "object"}, {}]),
+)
+scalars = ["", "a", "aa", "aaa", -1, 0, 1, 1.5, True, None]
+objects = [
+    {},
+    *({name: value} for name in "ab" for value in scalars),
+    *({"a": one, "b": two} for one in scalars for two in (0, "a")),
+]
+inside = [[], *objects, *([value] for value in scalars), [0, "a"], *([one] for one in objects), {"c": 1}]
+
+
+@settings(max_examples=300)
+@given(nested, nested)
+def test_what_is_no_narrowing_inside_takes_every_list_and_object_that_was_taken(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    old, new = Variable.model_validate(before), Variable.model_validate(after)
+    if not narrowings("x", old, new):
+        assert [value for value in inside if takes(old, value) and not takes(new, value)] == []
+
+
+ITEM: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "string"}, "note": {"required": False}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ({"type": "array"}, {"type": "array", "items": {"type": "string"}}, ["items"]),
+        ({"type": "array", "items": {"type": "number"}}, {"type": "array", "items": {"type": "integer"}}, ["items"]),
+        ({"type": "array", "items": {"type": "integer"}}, {"type": "array", "items": {"type": "number"}}, []),
+        ({"type": "array", "items": ITEM}, {"type": "array"}, []),
+        ({"type": "array", "maxItems": 0}, {"type": "array", "items": {"type": "string"}}, []),
+        ({"type": "object"}, ITEM, ["properties"]),
+        (ITEM, {"type": "object"}, []),
+        (ITEM, {"type": "object", "properties": {"id": {"type": "string"}}}, ["properties"]),
+        (ITEM, {"type": "object", "properties": {**ITEM["properties"], "more": {}}}, ["properties"]),
+        (ITEM, {"type": "object", "properties": {**ITEM["properties"], "more": {"required": False}}}, []),
+        (ITEM, {"type": "object", "properties": {**ITEM["properties"], "note": {}}}, ["properties"]),
+        (ITEM, {"type": "object", "properties": {**ITEM["properties"], "id": {"type": "string", "required": False}}}, []),
+        (
+            ITEM,
+            {"type": "object", "properties": {**ITEM["properties"], "id": {"type": "string", "minLength": 1}}},
+            ["properties"],
+        ),
+        ({"enum": [[1], {"a": 1}]}, {"type": "array", "items": {"type": "integer"}}, ["type"]),
+        ({"type": "array", "enum": [[1], [2]]}, {"type": "array", "items": {"type": "integer"}}, []),
+        ({"type": "array", "enum": [[1], ["a"]]}, {"type": "array", "items": {"type": "integer"}}, ["items"]),
+        ({"type": "object", "enum": [{"a": 1}]}, {"type": "object", "properties": {"a": {}}}, []),
+        ({"type": "object", "enum": [{"b": 1}]}, {"type": "object", "properties": {"a": {}}}, ["properties"]),
+    ],
+)
+def test_a_narrowing_inside_is_found_and_only_that(old: dict[str, Any], new: dict[str, Any], words: list[str]) -> None:
+    found = narrowings("x", Variable.model_validate(old), Variable.model_validate(new))
+    assert list(found) == words
+    assert all(why.startswith("the variable 'x' takes fewer") for word, why in found.items() if word != "type")
 
 
 def test_a_long_enum_is_compared_in_one_pass() -> None:

@@ -71,7 +71,7 @@ def _of_file(api: Api, prompt: PromptFile, selector: str) -> tuple[dict[str, Any
         return found, f"{prompt.path} is a new prompt: version 1"
     by = "version" if selector.isascii() and selector.isdecimal() else "label"
     held = api.get(path, **{by: selector})
-    compared = compare(_content(held), _content(planned["content"]))
+    compared = compare(_content(held), _content(planned["content"]), jinja2=True)  # the service takes both
     found |= {
         "from": {"version": held["version"], "digest": held["digest"]},
         "breaking": compared.breaking,

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from promptuary.base.errors import Conflict, Fault, InvalidRequest
 from promptuary.prompt.content import Content
-from promptuary.prompt.mustache import DEPTH_LIMIT, Literal, Node, Partial, Section, Tag, parse
+from promptuary.prompt.mustache import parse
 from promptuary.prompt.template import OUTPUT_LIMIT, Turn, prepare
+from promptuary.prompt.tree import DEPTH_LIMIT, For, If, Literal, Node, Partial, Section, Shown, Tag
 
 Piece = Literal | Tag
 _PARTIAL_COST = 256
@@ -117,6 +118,8 @@ class _Partials:
                 raise _Unsayable(f"it has the section '{node.name}'")
             if isinstance(node, Tag) and node.name == ".":
                 raise _Unsayable("it has '{{.}}', all values at once")
+            if isinstance(node, Shown | If | For):
+                raise _Unsayable("it has an expression")  # no mustache and no f-string has one
             if not isinstance(node, Partial):
                 self._spend(len(node.text) if isinstance(node, Literal) else len(node.name))
                 yield node

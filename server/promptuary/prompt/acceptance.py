@@ -5,13 +5,14 @@ does. Where the old variable takes only a few values (an enum, a boolean, a shor
 one. A word that loosens, or that bounds what the other words keep out anyway, is no narrowing.
 """
 
+from collections.abc import Mapping
 from math import ceil, floor
 from typing import Any
 
 from promptuary.prompt.digest import canonical
-from promptuary.prompt.variable import Variable
+from promptuary.prompt.variable import Property, Schema, Variable, fits
 
-WORDS = ("type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems")
+WORDS = ("type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "items", "properties")
 _FEW = 1000
 _SHOWN = 5
 _NUMBERS = frozenset({"integer", "decimal"})
@@ -42,8 +43,13 @@ def narrowings(name: str, old: Variable, new: Variable) -> dict[str, str]:
     return found
 
 
-def _refuses(word: str, limit: Any, old: Variable) -> bool:
-    """Tell whether the word keeps out some value that the old variable takes."""
+def _narrows(old: Schema, new: Schema) -> bool:
+    """Tell whether the new schema refuses some value that the old one takes."""
+    return any(getattr(new, word) is not None and _refuses(word, getattr(new, word), old) for word in WORDS)
+
+
+def _refuses(word: str, limit: Any, old: Schema) -> bool:
+    """Tell whether the word keeps out some value that the old schema takes."""
     few = _few(old)
     if word == "enum":
         allowed = {canonical(value) for value in limit}
@@ -61,15 +67,28 @@ def _refuses(word: str, limit: Any, old: Variable) -> bool:
             return _limits(word) in kinds and (held is None or held > limit)
         case "minimum":
             return bool(kinds & _NUMBERS) and (held is None or (held if "decimal" in kinds else ceil(held)) < limit)
+        case "items":
+            return "array" in kinds and _above(old.maxItems) > 0 and _narrows(held or Schema(), limit)
+        case "properties":
+            return "object" in kinds and (held is None or _closes(held, limit))
         case _:
             return bool(kinds & _NUMBERS) and (held is None or (held if "decimal" in kinds else floor(held)) > limit)
+
+
+def _closes(old: Mapping[str, Property], new: Mapping[str, Property]) -> bool:
+    """Tell whether an object with the old members may be none with the new: one is gone, must be there now, or takes less."""
+    return (
+        any(name not in new for name in old)
+        or any(said.required and not (name in old and old[name].required) for name, said in new.items())
+        or any(_narrows(said, new[name]) for name, said in old.items())
+    )
 
 
 def _limits(word: str) -> str:
     return "string" if word.endswith("Length") else "array"
 
 
-def _kinds(variable: Variable) -> frozenset[str]:
+def _kinds(variable: Schema) -> frozenset[str]:
     """Give the kinds of values that it takes; a kind whose bounds leave nothing is none."""
     low, high = variable.minimum, variable.maximum
     empty = set()
@@ -89,7 +108,7 @@ def _above(limit: int | None) -> float:
     return float("inf") if limit is None else limit
 
 
-def _few(variable: Variable) -> list[Any] | None:
+def _few(variable: Schema) -> list[Any] | None:
     """List the values that it takes, where they are few; None where they are many."""
     if variable.enum is not None:
         words = {word: getattr(variable, word) for word in WORDS if word != "enum"}
@@ -115,6 +134,10 @@ def _fits(word: str, limit: Any, value: Any) -> bool:
             return kind != _limits(word) or len(value) <= limit
         case "minimum":
             return kind not in _NUMBERS or bool(value >= limit)
+        case "items":
+            return kind != "array" or all(fits(limit, item) for item in value)
+        case "properties":
+            return kind != "object" or fits(Schema(type="object", properties=limit), value)
         case _:
             return kind not in _NUMBERS or bool(value <= limit)
 
@@ -147,5 +170,9 @@ def _said(word: str, before: Any, after: Any) -> str:
             lost = [canonical(value).decode() for value in before or () if canonical(value) not in kept]
             more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
             return f"no longer takes {', '.join(lost[:_SHOWN])}{more}" if lost else "takes only the values of its enum now"
+        case "items":
+            return "takes fewer items now: what an item must be has changed"
+        case "properties":
+            return "takes fewer objects now: which members they have, or what these must be, has changed"
         case _:
             return f"has {word} {after} now, and had {'none' if before is None else before}"

@@ -87,13 +87,18 @@ class Diff:
         return tuple(dict.fromkeys(change.why for change in self.changes if change.why is not None))
 
 
-def compare(before: Content, after: Content) -> Diff:
+def compare(before: Content, after: Content, *, jinja2: bool = False) -> Diff:
     """Compare two contents; equal digests, and only those, give no change.
 
+    Args:
+        before: the version that programs work with.
+        after: the version that they are to work with.
+        jinja2: whether the format `jinja2` is taken here.
+
     Raises:
-        InvalidPrompt: for a content that could not be registered.
+        InvalidPrompt: for a content that could not be registered here.
     """
-    old, new = prepare(before), prepare(after)
+    old, new = prepare(before, jinja2=jinja2), prepare(after, jinja2=jinja2)
     old_body, new_body = content_json(before), content_json(after)
     effort = EFFORT // (len(after.texts()) + len(after.partials) + 1)
 

@@ -17,24 +17,12 @@ from promptuary.prompt.errors import Fault, InvalidVariables
 JsonType = Literal["string", "integer", "number", "boolean", "array", "object"]
 Length = Annotated[int, Field(ge=0)]
 Words = Annotated[str, StringConstraints(max_length=2000)]
-_KINDS: Mapping[str, tuple[JsonType, ...]] = {
-    "minLength": ("string",),
-    "maxLength": ("string",),
-    "minimum": ("integer", "number"),
-    "maximum": ("integer", "number"),
-    "items": ("array",),
-    "minItems": ("array",),
-    "maxItems": ("array",),
-    "properties": ("object",),
-}
-_RANGES = (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems"))
 PARTS_LIMIT = 100_000
 """The most parts of a value that is checked part by part."""
-_OF_ANY_TYPE = {"minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"}
 
 
 class Schema(BaseModel):
-    """What is said of a value, at any depth. Without a type, any JSON value is taken."""
+    """What is said of a value, at any depth. Without a type, any JSON value is taken; a bound is about values of its kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -51,14 +39,10 @@ class Schema(BaseModel):
     properties: Annotated[dict[str, "Property"], Field(max_length=200)] | None = None
 
     @model_validator(mode="after")
-    def _words_fit(self) -> Self:
-        for word, kinds in _KINDS.items():
-            if getattr(self, word) is not None and self.type not in kinds and (self.type or word not in _OF_ANY_TYPE):
-                raise ValueError(f"'{word}' is said of a value of type {' or '.join(kinds)}")
-        for least, most in _RANGES:
-            low, high = getattr(self, least), getattr(self, most)
-            if low is not None and high is not None and low > high:
-                raise ValueError(f"'{least}' is greater than '{most}', so no value would fit")
+    def _parts_fit_type(self) -> Self:
+        for word, kind in (("items", "array"), ("properties", "object")):
+            if getattr(self, word) is not None and self.type != kind:
+                raise ValueError(f"'{word}' is said of a value of type {kind}: say so")
         return self
 
     def json_schema(self) -> dict[str, Any]:
@@ -99,11 +83,16 @@ def _validator(schema: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(schema))
 
 
-def _fault(name: str, variable: Variable, value: Any) -> Fault | None:
+def fits(schema: Schema, value: Any) -> bool:
+    """Tell whether a value is what a schema says."""
+    return _fault("", schema, value) is None
+
+
+def _fault(name: str, schema: Schema, value: Any) -> Fault | None:
     """Say where and in what the value is wrong, without repeating any of it: it may be sensitive."""
-    if (variable.items or variable.properties) and _more_parts_than(PARTS_LIMIT, value):
+    if (schema.items or schema.properties) and _more_parts_than(PARTS_LIMIT, value):
         return Fault(name, f"has more than {PARTS_LIMIT} parts")
-    error = next(iter(_validator(json.dumps(variable.json_schema(), sort_keys=True)).iter_errors(value)), None)
+    error = next(iter(_validator(json.dumps(schema.json_schema(), sort_keys=True)).iter_errors(value)), None)
     if error is None:
         return None if _is_json(value) else Fault(name, "must be a JSON value")
     limit = error.validator_value

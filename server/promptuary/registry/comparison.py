@@ -22,9 +22,11 @@ def comparison(registry: Registry, name: str, before: str, after: str) -> Compar
 
     Raises:
         NotFound: saying whether the prompt, the label or the version is unknown, and what there is.
+        InvalidPrompt: for a version in a format that is off here.
     """
     old, new = (_version(registry, name, selector) for selector in (before, after))
-    return Comparison(old, new, compare(content_from_json(old.content), content_from_json(new.content)))
+    before_, after_ = content_from_json(old.content), content_from_json(new.content)
+    return Comparison(old, new, compare(before_, after_, jinja2=registry.unit.settings.jinja2))
 
 
 def _version(registry: Registry, name: str, selector: str) -> Version:
