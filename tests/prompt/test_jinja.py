@@ -88,6 +88,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "1332ba3",
     ),
     ("a  {%- if a -%}  b  {%- endif %}  c\n", {"a": 1}, "ab  c"),
+    ("({{ a.b|truncate(3) }}{{ a.b|upper }}{{ a.b|length }}{{ a.b|first }}{{ a.b|join }})", {"a": {}}, "(0)"),
+    ("{% for k, v in a.b|items %}x{% else %}none{% endfor %}", {"a": {}}, "none"),
+    ("{{ '1e999'|float }} {{ 'x'|float(2.5) }} {{ l|float }} {{ l|int }} {{ '1e999'|int }}", {"l": []}, "0.0 2.5 0.0 0 0"),
     ("{# a comment #}{% raw %}{{ as it is }}{% endraw %}", {}, "{{ as it is }}"),
     ("{{ [a, 'b']|join('-') }} {{ a in ('x', 'y') }}", {"a": "x"}, "x-b true"),
 ]
@@ -230,6 +233,7 @@ def test_no_code_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
         ("{{ n // 0 }}", "n", "'//' divides by zero"),
         ("{{ n % 0 }}", "n", "'%' divides by zero"),
         ("{{ n * n * n * n }}", "n", "the result of '*' is beyond what can be held"),
+        ("{{ huge + 1.5 }}", "huge", "the result of '+' is beyond what can be held"),
         ("{{ f * f }}", "f", "the result of '*' is beyond what can be held"),
         ("{{ n * n * 1.5 / f * f * f }}", "n", "the result of '*' is beyond what can be held"),
         ("{{ -t }}", "t", "'-' takes a number"),
@@ -259,7 +263,7 @@ def test_no_code_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_by_its_name_and_never_repeated(template: str, path: str, words: str) -> None:
-    values = {"a": "hunter2", "t": "hunter2", "n": 2**60, "f": 1e300, "l": ["hunter2"]}
+    values = {"a": "hunter2", "t": "hunter2", "n": 2**60, "f": 1e300, "l": ["hunter2"], "huge": 10**400}
     with pytest.raises(InvalidVariables) as raised:
         rendered(f"x\n{template}", values)
     assert [(fault.path, fault.message) for fault in raised.value.faults] == [(path, f"{words} (line 2 of the template)")]
