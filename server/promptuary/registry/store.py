@@ -288,7 +288,7 @@ def heads(project: int) -> Subquery:
 
 
 def held(session: Session, project: int, numbers: Mapping[int, int]) -> dict[int, Version]:
-    """Give one version each of some prompts that are not archived, without what it includes; what was tampered with is left out.
+    """Give one version each of some prompts in use, without what it includes; one that was tampered with is left out.
 
     Args:
         session: where to look.
