@@ -1,8 +1,7 @@
 """What a prompt says, as texts for the embedder: its messages without the marks of templates, cut to what a model reads.
 
-Measured on some sixty prompts: without the braces, and without the prompt's name and message, paraphrases come out nearest and
-questions find the most; a name pulls two prompts that say the same apart. So names and tags join in only where a prompt has
-hardly any words of its own.
+Measured on some fifty prompts: without the braces, and without the prompt's name and message, questions find the most, and
+prompts that say the same are nearest; a name pulls them apart. So name and tags join in only where hardly any words are.
 """
 
 import hashlib
@@ -13,8 +12,14 @@ from promptuary.prompt.content import Content
 
 WINDOW = 1000
 """Characters of one text for the embedder: MiniLM reads 256 word pieces, which are about so many."""
+ROOM = 100
+"""How far before its end a piece may be cut, to cut at a space."""
 WINDOWS = 8
-FEW_WORDS = 5
+APART_WINDOWS = 2
+WORDLESS = 3
+"""With fewer words than this a prompt says nothing by itself."""
+APART_WORDS = 5
+"""With fewer words than this apart two prompts say the same."""
 SNIPPET = 160
 _COMMENT = re.compile(r"\{\{!.*?\}\}|\{#[^}]*?#\}", re.DOTALL)
 _MARK = re.compile(r"\{[{%]*[-#^/&>!]?|[-%]?\}")
@@ -31,7 +36,7 @@ def windows(name: str, content: Content, tags: Sequence[str] = ()) -> list[str]:
         tags: the version's tags.
     """
     text = " ".join(" ".join(map(_plain, content.texts())).split())
-    if len(_WORD.findall(text)) < FEW_WORDS:
+    if len(_WORD.findall(text)) < WORDLESS:
         text = " ".join([*_WORD.findall(name), *tags, text]).strip()
     pieces = _pieces(text)
     if len(pieces) > WINDOWS:
@@ -44,10 +49,26 @@ def digest(texts: Sequence[str]) -> str:
     return "sha256:" + hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
+def apart(one: Content, other: Content) -> tuple[list[str], list[str]] | None:
+    """Give, as texts for the embedder, what each of two prompts says that the other does not; None where one says no more.
+
+    Two prompts of one house begin with the same page and are near each other by it alone. Whether they are for the same is
+    seen in the rest.
+    """
+    sentences = [_sentences(_plain(" \n".join(content.texts()))) for content in (one, other)]
+    left, right = (
+        " ".join(sentence for sentence in mine if sentence not in set(theirs))
+        for mine, theirs in (sentences, reversed(sentences))
+    )
+    if any(len(_WORD.findall(rest)) < APART_WORDS for rest in (left, right)):
+        return None
+    return _pieces(left)[:APART_WINDOWS], _pieces(right)[:APART_WINDOWS]
+
+
 def snippet(content: Content, query: str) -> str:
     """Give the sentence of a prompt that shares the most words with a query, the first of several; at most `SNIPPET` long."""
     wanted = set(_WORD.findall(query.casefold()))
-    sentences = [" ".join(one.split()) for text in content.texts() for one in _NEXT.split(text) if one.strip()]
+    sentences = [one for text in content.texts() for one in _sentences(text)]
     best = max(sentences, key=lambda one: len(wanted.intersection(_WORD.findall(one.casefold()))), default="")
     return best if len(best) <= SNIPPET else best[: SNIPPET - 1].rstrip() + "…"
 
@@ -57,14 +78,17 @@ def _plain(text: str) -> str:
     return _MARK.sub(" ", _COMMENT.sub(" ", text))
 
 
+def _sentences(text: str) -> list[str]:
+    return [" ".join(one.split()) for one in _NEXT.split(text) if one.strip()]
+
+
 def _pieces(text: str) -> list[str]:
-    """Cut a text at spaces into pieces of at most `WINDOW` characters, all about as long."""
-    count = -(-len(text) // WINDOW) or 1
-    size = -(-len(text) // count)
+    """Cut a text at spaces into pieces of about one length: a short last one would weigh as much as the others."""
     pieces = []
-    while len(text) > size:
-        end = text.rfind(" ", size // 2, size + 1)
-        end = end if end > 0 else size
+    for left in range(-(-len(text) // (WINDOW - ROOM)) or 1, 1, -1):
+        size = -(-len(text) // left)
+        space = text.rfind(" ", size - ROOM, size + 1)
+        end = space if space > 0 else size
         pieces.append(text[:end].strip())
         text = text[end:].strip()
-    return [*pieces, text] if text or not pieces else pieces
+    return [*pieces, text]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+CANDIDATES = 10
+"""The near prompts that are looked at more closely when one is registered."""
 SPARE = 8
 DEEPEST = 10_000
 log = structlog.get_logger(__name__)
@@ -45,6 +47,12 @@ class Nearest:
     """What was found, the nearest first, and how many prompts could not be compared yet."""
 
     items: Sequence[Near]
+    behind: int
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    pairs: Sequence[tuple[float, Version]]
     behind: int
 
 
@@ -77,7 +85,7 @@ class PromptSearch:
             Unavailable: when the embedder or the index cannot answer.
         """
         self.vectors.catch_up(project)
-        return self._nearest(project, self.vectors.embed([[text]])[0], text, k, min_score)
+        return _shown(self._nearest(project, self.vectors.embed([[text]])[0], k, min_score), text)
 
     def similar(
         self,
@@ -105,7 +113,7 @@ class PromptSearch:
         vector = self.vectors.known(caller.project, prompt, texts)
         if vector is None:
             vector = self.vectors.embed([texts])[0]
-        return self._nearest(caller.project, vector, " ".join(content.texts()), k, min_score, leave_out=prompt)
+        return _shown(self._nearest(caller.project, vector, k, min_score, prompt), " ".join(content.texts()))
 
     def resembling(self, project: int, name: str, content: Content, tags: Sequence[str]) -> list[Resemblance]:
         """Give the other prompts that say nearly the same as a content that is about to be registered; raises nothing."""
@@ -119,35 +127,35 @@ class PromptSearch:
         warnings = [
             Resemblance(
                 SIMILAR_PROMPT,
-                f"version {one.version} of '{one.name}' says nearly the same (cosine {one.score:.2f}); compare the two",
-                one.name,
-                one.version,
-                one.score,
+                f"version {version.number} of '{version.prompt}' says nearly the same (cosine {score:.2f}); compare the two",
+                version.prompt,
+                version.number,
+                score,
             )
-            for one in found.items
+            for score, version in found.pairs
         ]
         if found.behind:
             left = f"{found.behind} prompts are not indexed yet and were not compared"
             warnings.append(Resemblance(SIMILAR_UNCHECKED, f"{left}; promptuary context reindex --prompts does it"))
         return warnings
 
-    def _resembling(self, project: int, name: str, content: Content, tags: Sequence[str]) -> Nearest:
+    def _resembling(self, project: int, name: str, content: Content, tags: Sequence[str]) -> _Pairs:
+        """Take those that are near as a whole, and then those among them whose rest, without what both say, is near too."""
         self.vectors.catch_up(project)
         with self.database.read() as session:
             own = registry_store.prompt(session, project, name)
         vector = self.vectors.embed([gist.windows(name, content, tags)])[0]
         least = self.settings.similar_threshold
-        return self._nearest(project, vector, "", MOST, least, leave_out=own.id if own else None)
+        found = self._nearest(project, vector, CANDIDATES, least, own.id if own else None)
+        rests = [gist.apart(content, content_from_json(version.content)) for _, version in found.pairs]
+        said = [texts for rest in rests if rest is not None for texts in rest]
+        rows = iter(self.vectors.embed(said)) if said else iter(())
+        near = [rest is None or float(next(rows) @ next(rows)) >= least for rest in rests]
+        return _Pairs([pair for pair, is_near in zip(found.pairs, near, strict=True) if is_near][:MOST], found.behind)
 
     def _nearest(
-        self,
-        project: int,
-        vector: "NDArray[np.float32]",
-        text: str,
-        k: int,
-        min_score: float | None,
-        leave_out: int | None = None,
-    ) -> Nearest:
+        self, project: int, vector: "NDArray[np.float32]", k: int, min_score: float | None, leave_out: int | None = None
+    ) -> _Pairs:
         """Ask the index for more until k are left of what it knows, or it knows no more.
 
         What it says is joined to SQL: there stand the vector that counts, and whether the prompt is archived.
@@ -156,7 +164,7 @@ class PromptSearch:
         with self.database.read() as session:
             uid = store.prompt_uid(session, project, self.vectors.model)
         if uid is None:
-            return Nearest((), behind)
+            return _Pairs((), behind)
         wanted = k + SPARE
         while True:
             hits = self.vectors.index.query(uid, vector.tolist(), wanted, {})
@@ -166,8 +174,7 @@ class PromptSearch:
             if len(joined) >= k or len(hits) < wanted or too_far or wanted >= DEEPEST:
                 break
             wanted = min(wanted * 4, DEEPEST)
-        shown = [pair for pair in joined[:k] if min_score is None or pair[0] >= min_score]
-        return Nearest([_near(version, score, text) for score, version in shown], behind)
+        return _Pairs([pair for pair in joined[:k] if min_score is None or pair[0] >= min_score], behind)
 
     def _joined(self, project: int, prompts: Sequence[int], vector: "NDArray[np.float32]") -> list[tuple[float, Version]]:
         """Give those of the prompts that SQL still has, each with its cosine, and the version that its vector is of."""
@@ -182,6 +189,10 @@ class PromptSearch:
         ]
 
 
-def _near(version: Version, score: float, text: str) -> Near:
-    snippet = gist.snippet(content_from_json(version.content), text)
-    return Near(version.prompt, version.number, score, version.labels, snippet)
+def _shown(found: _Pairs, text: str) -> Nearest:
+    """Give what was found as it is shown, each with the sentence that fits a text best."""
+    items = [
+        Near(version.prompt, version.number, score, version.labels, gist.snippet(content_from_json(version.content), text))
+        for score, version in found.pairs
+    ]
+    return Nearest(items, found.behind)
