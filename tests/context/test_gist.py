@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.context.gist import SNIPPET, WINDOW, WINDOWS, apart, digest, snippet, windows
+from promptuary.context.gist import SNIPPET, WINDOW, WINDOWS, apart, digest, is_wordless, said, snippet, windows
 from promptuary.prompt.content import Content
 
 
@@ -13,7 +13,7 @@ def text(template: str, **more: Any) -> Content:
 
 
 @pytest.mark.parametrize(
-    ("form", "template", "said"),
+    ("form", "template", "says"),
     [
         ("mustache", "Sort the {{ticket}} into one of {{{intents}}}.", "Sort the ticket into one of intents ."),
         ("mustache", "Use {{#them}}\n{{text}}{{/them}} and answer in short.", "Use them text them and answer in short."),
@@ -27,8 +27,8 @@ def text(template: str, **more: Any) -> Content:
         ),
     ],
 )
-def test_the_marks_of_templates_are_left_out_and_their_names_kept(form: Any, template: str, said: str) -> None:
-    assert windows("p", text(template, format=form)) == [said]
+def test_the_marks_of_templates_are_left_out_and_their_names_kept(form: Any, template: str, says: str) -> None:
+    assert said(text(template, format=form)) == [says]
 
 
 def test_all_messages_are_said_in_order() -> None:
@@ -42,18 +42,30 @@ def test_all_messages_are_said_in_order() -> None:
             ],
         }
     )
-    assert windows("support.triage", chat, ["support"]) == ["You sort support tickets. ticket"]
+    assert said(chat) == ["You sort support tickets. ticket"]
 
 
-def test_a_prompt_with_hardly_any_words_is_helped_by_its_name_and_tags() -> None:
-    assert windows("support.first-line", text("{{text}}"), ["desk"]) == ["support first line desk text"]
+def test_every_piece_is_under_the_prompts_name() -> None:
+    short, long = text("Sort the {{ticket}}"), text("Sort it. " * 150)
+    assert windows("support.first-line", short, ["desk"]) == ["support first line. Sort the ticket"]
+    assert windows("sorting", long) == [f"sorting. {piece}" for piece in said(long)]
+    assert len(said(long)) == 2
+
+
+def test_tags_help_a_prompt_that_says_nothing_by_itself() -> None:
+    nothing = text("{{text}}")
+    assert is_wordless(nothing)
+    assert not is_wordless(text("Sort the {{text}}"))
+    assert windows("support.first", nothing, ["desk"]) == ["support first desk. text"]
     placeholder = Content.model_validate({"type": "chat", "template": [{"role": "placeholder", "name": "history"}]})
-    assert windows("chat", placeholder) == ["chat"]
+    assert is_wordless(placeholder)
+    assert said(placeholder) == [""]
+    assert windows("chat", placeholder) == ["chat."]
 
 
 def test_a_long_prompt_is_said_in_pieces_of_about_one_length_that_lose_nothing() -> None:
     words = [f"word{number}" for number in range(600)]
-    pieces = windows("p", text(" ".join(words)))
+    pieces = said(text(" ".join(words)))
     assert " ".join(pieces) == " ".join(words)
     assert len(pieces) == 6
     assert max(map(len, pieces)) <= WINDOW
@@ -61,7 +73,7 @@ def test_a_long_prompt_is_said_in_pieces_of_about_one_length_that_lose_nothing()
 
 
 def test_of_a_very_long_prompt_the_beginning_and_the_end_are_said() -> None:
-    pieces = windows("p", text(" ".join(f"word{number}" for number in range(20_000))))
+    pieces = said(text(" ".join(f"word{number}" for number in range(20_000))))
     assert len(pieces) == WINDOWS
     assert pieces[0].startswith("word0 word1 ")
     assert pieces[-1].endswith(" word19999")
@@ -69,8 +81,8 @@ def test_of_a_very_long_prompt_the_beginning_and_the_end_are_said() -> None:
 
 
 def test_a_text_without_a_space_is_cut_all_the_same() -> None:
-    pieces = windows("p", text("だ" * 2500))
-    assert "".join(pieces).replace(" ", "") == "p" + "だ" * 2500
+    pieces = said(text("だ" * 2500))
+    assert "".join(pieces) == "だ" * 2500
     assert max(map(len, pieces)) <= WINDOW
 
 

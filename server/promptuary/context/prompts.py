@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-CANDIDATES = 10
-"""The near prompts that are looked at more closely when one is registered."""
+CANDIDATES = 6
+"""The prompts that are looked at closely when one is registered."""
+NAME = 0.2
+"""How much less near two prompts that say the same may be by their names."""
 SPARE = 8
 DEEPEST = 10_000
 log = structlog.get_logger(__name__)
@@ -115,10 +117,10 @@ class PromptSearch:
             vector = self.vectors.embed([texts])[0]
         return _shown(self._nearest(caller.project, vector, k, min_score, prompt), " ".join(content.texts()))
 
-    def resembling(self, project: int, name: str, content: Content, tags: Sequence[str]) -> list[Resemblance]:
+    def resembling(self, project: int, name: str, content: Content) -> list[Resemblance]:
         """Give the other prompts that say nearly the same as a content that is about to be registered; raises nothing."""
         try:
-            found = self._resembling(project, name, content, tags)
+            found = self._resembling(project, name, content)
         except Unavailable as error:
             return [Resemblance(SIMILAR_UNCHECKED, f"similar prompts could not be looked for: {error.message}")]
         except Exception:
@@ -139,19 +141,27 @@ class PromptSearch:
             warnings.append(Resemblance(SIMILAR_UNCHECKED, f"{left}; promptuary context reindex --prompts does it"))
         return warnings
 
-    def _resembling(self, project: int, name: str, content: Content, tags: Sequence[str]) -> _Pairs:
-        """Take those that are near as a whole, and then those among them whose rest, without what both say, is near too."""
+    def _resembling(self, project: int, name: str, content: Content) -> _Pairs:
+        """Take prompts that a search finds near, and look at them closely: at their texts without their names.
+
+        They have to be near as a whole, and so has what each says that the other does not, if both do.
+        """
         self.vectors.catch_up(project)
         with self.database.read() as session:
             own = registry_store.prompt(session, project, name)
-        vector = self.vectors.embed([gist.windows(name, content, tags)])[0]
+        if gist.is_wordless(content):
+            return _Pairs((), self.vectors.behind(project))
         least = self.settings.similar_threshold
-        found = self._nearest(project, vector, CANDIDATES, least, own.id if own else None)
-        rests = [gist.apart(content, content_from_json(version.content)) for _, version in found.pairs]
-        said = [texts for rest in rests if rest is not None for texts in rest]
-        rows = iter(self.vectors.embed(said)) if said else iter(())
+        mine = self.vectors.embed([gist.said(content)])[0]
+        found = self._nearest(project, mine, CANDIDATES, least - NAME, own.id if own else None)
+        others = [(version, content_from_json(version.content)) for _, version in found.pairs]
+        rests = [gist.apart(content, other) for _, other in others]
+        texts = [gist.said(other) for _, other in others] + [rest for pair in rests if pair is not None for rest in pair]
+        rows = iter(self.vectors.embed(texts)) if texts else iter(())
+        scored = [(round(float(next(rows) @ mine), 6), version) for version, _ in others]
         near = [rest is None or float(next(rows) @ next(rows)) >= least for rest in rests]
-        return _Pairs([pair for pair, is_near in zip(found.pairs, near, strict=True) if is_near][:MOST], found.behind)
+        alike = [pair for pair, is_near in zip(scored, near, strict=True) if is_near and pair[0] >= least]
+        return _Pairs(sorted(alike, key=_order)[:MOST], found.behind)
 
     def _nearest(
         self, project: int, vector: "NDArray[np.float32]", k: int, min_score: float | None, leave_out: int | None = None
@@ -169,7 +179,7 @@ class PromptSearch:
         while True:
             hits = self.vectors.index.query(uid, vector.tolist(), wanted, {})
             ids = [int(hit.id) for hit in hits if int(hit.id) != leave_out]
-            joined = sorted(self._joined(project, ids, vector), key=lambda pair: -pair[0])
+            joined = sorted(self._joined(project, ids, vector), key=_order)
             too_far = min_score is not None and bool(hits) and hits[-1].score < min_score
             if len(joined) >= k or len(hits) < wanted or too_far or wanted >= DEEPEST:
                 break
@@ -187,6 +197,12 @@ class PromptSearch:
             (round(float(np.frombuffer(found[prompt].vector, dtype="<f4") @ vector), 6), version)
             for prompt, version in versions.items()
         ]
+
+
+def _order(pair: tuple[float, Version]) -> tuple[float, str]:
+    """Put the nearest first, and those that are equally near by name."""
+    score, version = pair
+    return -score, version.prompt
 
 
 def _shown(found: _Pairs, text: str) -> Nearest:

@@ -4,7 +4,6 @@ Prompts of the same content are found here, by digest. Those that say nearly the
 above this one, which is handed over where the app is put together.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,7 +30,7 @@ class Resemblance:
         detail: a sentence that says so, and what to do.
         name: the other prompt.
         version: the version of it that was compared.
-        score: how near that is: the cosine; None where nothing was measured.
+        score: how near their texts are: the cosine; None where nothing was measured.
     """
 
     code: str
@@ -44,7 +43,7 @@ class Resemblance:
 class Neighbours(Protocol):
     """Looks for prompts that say nearly the same."""
 
-    def resembling(self, project: int, name: str, content: Content, tags: Sequence[str]) -> list[Resemblance]:
+    def resembling(self, project: int, name: str, content: Content) -> list[Resemblance]:
         """Give the other prompts near to a content. Raises nothing: what hinders the search is told as a resemblance, too."""
         ...
 

@@ -60,7 +60,7 @@ def _near(request: Request, similar: bool = False) -> list[Resemblance]:
     except ValidationError:
         return []
     neighbours: Neighbours = request.app.state.neighbours
-    return neighbours.resembling(caller.project, name, body.content(), body.tags) if is_name(name) else []
+    return neighbours.resembling(caller.project, name, body.content()) if is_name(name) else []
 
 
 @router.post("/prompts/{name}/versions", status_code=201, responses={200: {"model": RegisteredOut}})
