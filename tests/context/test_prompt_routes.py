@@ -195,7 +195,8 @@ class Neighbour:
         self.asked: list[str] = []
 
     def resembling(self, project: int, name: str, content: Any) -> list[Resemblance]:
-        with self.database.write():  # waits in vain where a transaction is open
+        with self.database.write() as session:
+            session.connection()  # waits in vain where the request holds the database already
             self.asked.append(name)
         return [Resemblance("similar_prompt", "it is near", "near", 1, 0.9)]
 
@@ -206,8 +207,10 @@ def neighbour(app: Any, opened_database: Any) -> Neighbour:
     return app.app.state.neighbours  # type: ignore[no-any-return]
 
 
-def test_similar_prompts_are_looked_for_before_the_transaction_opens(local: Any, neighbour: Neighbour, database: Any) -> None:
-    assert register(local, "a", TRIAGE, "?similar=true")["warnings"][0]["name"] == "near"
+def test_similar_prompts_are_looked_for_before_the_transaction_opens(local: Any, neighbour: Neighbour) -> None:
+    body = {"type": "text", "template": TRIAGE}
+    made = local.post("/v1/prompts/a/versions?similar=true", json=body, headers={"Idempotency-Key": "k"})
+    assert (made.status_code, made.json()["warnings"][0]["name"]) == (201, "near")
     assert neighbour.asked == ["a"]
     register(local, "a", REFUND, "?similar=false")
     register(local, "a", TRIAGE)

@@ -196,6 +196,18 @@ def test_an_archived_prompt_is_not_found_and_a_restored_one_is_again(desk: Desk)
     assert set(desk.found(TRIAGE)) == {"triage", "sort"}
 
 
+def test_an_archived_prompt_is_not_embedded_and_not_behind(desk: Desk) -> None:
+    desk.register(triage=TRIAGE)
+    with desk.unit_as("author") as unit:
+        Registry(unit).archive("triage", "")
+    desk.search.vectors.deliver({"project": 1, "prompt": desk.id_of("triage")})
+    assert (desk.behind(), desk.embedder.asked) == (0, [])
+    with desk.unit_as("author") as unit:
+        Registry(unit).restore("triage", "")
+    assert desk.behind() == 1
+    assert desk.found(TRIAGE) == ["triage"]
+
+
 def test_prompts_behind_many_archived_ones_are_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompts, "SPARE", 1)
     desk.register(**{f"old{number}": f"{TRIAGE} {number}" for number in range(12)})
@@ -497,6 +509,7 @@ def test_a_vector_of_an_older_version_does_not_take_the_place_of_a_newer_one(des
 
     desk.embedder.embed = overtaken  # type: ignore[method-assign]
     desk.search.vectors.deliver({"project": 1, "prompt": 1})
+    assert desk.behind() == 0
     (near,) = desk.search.search(1, REVIEW, 5, 0.9).items
     assert near.version == 2
 
