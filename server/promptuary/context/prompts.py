@@ -16,8 +16,9 @@ from promptuary.context.prompt_vectors import PromptVectors
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry import store as registry_store
+from promptuary.registry.labels import LATEST
 from promptuary.registry.resemblance import MOST, SIMILAR_PROMPT, SIMILAR_UNCHECKED, Resemblance
-from promptuary.registry.service import LATEST, Registry
+from promptuary.registry.service import Registry
 from promptuary.registry.store import Version
 
 if TYPE_CHECKING:
