@@ -38,6 +38,8 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"\w+ /v1/projects(/.*)?", Scope.PROJECT_MANAGE),
     (r"GET /v1/self", Scope.PROMPT_READ),
     (r"GET /v1/prompts(/.*)?", Scope.PROMPT_READ),
+    (r"GET /v1/search", Scope.PROMPT_READ),
+    (r"POST /v1/search/reindex", Scope.CONTEXT_WRITE),
     (r"POST /v1/prompts/{}/render", Scope.PROMPT_RENDER),
     (r"POST /v1/prompts/{}/preview", Scope.PROMPT_READ),
     (r"POST /v1/prompts/{}/(versions|renew)", Scope.PROMPT_WRITE),

@@ -80,8 +80,9 @@ def test_the_description_of_the_api_names_every_call(api: Any) -> None:
 
 
 def test_every_list_has_pages(app: Any) -> None:
-    """A list answers `items` and `next_cursor`, and takes `limit` and `cursor`."""
+    """A list answers `items` and `next_cursor`, and takes `limit` and `cursor`; a ranking of the nearest ends by itself."""
     schema = app.app.openapi()
+    rankings = set()
     for path, item in schema["paths"].items():
         answer = item.get("get", {}).get("responses", {}).get("200", {}).get("content", {}).get("application/json", {})
         reference = answer.get("schema", {}).get("$ref", "").rpartition("/")[2]
@@ -89,8 +90,12 @@ def test_every_list_has_pages(app: Any) -> None:
         properties = schema["components"]["schemas"].get(reference, {}).get("properties", {})
         if properties.get("items", {}).get("type") == "array":
             taken = {parameter["name"] for parameter in item["get"]["parameters"]}
+            if "min_score" in taken:
+                rankings.add(path)
+                continue
             assert {"limit", "cursor"} <= taken, path
             assert "next_cursor" in properties, path
+    assert rankings == {"/v1/search", "/v1/prompts/{name}/similar"}
 
 
 @pytest.mark.parametrize("path", ["/v1/prompts", "/v1/prompts/p0/versions", "/v1/keys", "/v1/projects", "/v1/audit"])

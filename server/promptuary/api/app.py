@@ -20,6 +20,8 @@ from promptuary.base.errors import Unavailable
 from promptuary.base.settings import Settings
 from promptuary.compat.langfuse_routes import router as langfuse_routes
 from promptuary.compat.mlflow_routes import router as mlflow_routes
+from promptuary.context.prompt_vectors import PromptVectors
+from promptuary.context.prompts import PromptSearch
 from promptuary.context.retrieval import Retrieval
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
@@ -74,6 +76,9 @@ def create_app(
     app.state.database = opened
     app.state.clock = clock
     app.state.retrieval = held
+    app.state.prompt_vectors = PromptVectors(opened, settings, held)
+    app.state.prompts = PromptSearch(opened, clock, settings, app.state.prompt_vectors)
+    app.state.neighbours = app.state.prompts  # what the registry asks for prompts that say nearly the same
     install(app)
     document(app)
     for router in ROUTERS:

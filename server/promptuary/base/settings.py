@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[int, Field(ge=5, le=3600)] = 60
     model_threads: Annotated[int, Field(ge=1, le=256)] = 2
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
+    similar_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     case_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
 
     @cached_property

@@ -9,8 +9,9 @@ import typer
 
 from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.output import AsJson, Project, as_json, line, table
+from promptuary.cli.search import tell_behind
 from promptuary.prompt.document import InvalidFile
-from promptuary.prompt.errors import Fault
+from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import read_text
 
 app = typer.Typer(help="Collections of documents that prompts retrieve from.", no_args_is_help=True)
@@ -149,11 +150,37 @@ def list_collections(project: Project = None, json: AsJson = False) -> None:
 
 
 @app.command("reindex")
-def reindex(collection: Collection, project: Project = None, json: AsJson = False) -> None:
-    """Make a collection's index in Chroma anew from SQL."""
+def reindex(
+    collection: Annotated[str | None, typer.Argument(help="The collection's name.")] = None,
+    prompts: Annotated[
+        bool, typer.Option("--prompts", help="The index of prompts instead, embedding what is missing.")
+    ] = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Make a collection's index in Chroma anew from SQL, or that of the prompts."""
+    if prompts == (collection is not None):
+        raise Invalid("nothing can be indexed anew", [Fault("COLLECTION", "give a collection, or --prompts")])
     with connect(project) as api:
-        made = api.post(f"/collections/{part(collection)}/reindex", {})
+        if collection is None:
+            made = _reindex_prompts(api)
+        else:
+            made = api.post(f"/collections/{part(collection)}/reindex", {})
     if json:
         as_json(made)
+    elif collection is None:
+        line(f"{made['prompts']} prompts in the index")
+        tell_behind(made["behind"])
     else:
         line(f"{collection}: {made['chunks']} passages in the index")
+
+
+def _reindex_prompts(api: Api) -> Any:
+    """Ask for as many steps as it takes; one that gets nowhere is the last, for prompts may come in all the time."""
+    made = api.post("/search/reindex", {"anew": True})
+    while made["behind"]:
+        before = made["behind"]
+        made = api.post("/search/reindex", {})
+        if made["behind"] >= before:
+            break
+    return made

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import promptuary
-from promptuary.cli import access, context, demo, diff, evaluation, registry, review, service, sync
+from promptuary.cli import access, context, demo, diff, evaluation, registry, review, search, service, sync
 from promptuary.cli.output import INFRASTRUCTURE, USAGE, report
 from promptuary.prompt.errors import PromptuaryError
 
@@ -28,7 +28,15 @@ _RUN: tuple[Callable[..., None], ...] = (
     demo.demo,
     service.doctor,
 )
-_REGISTRY: tuple[Callable[..., None], ...] = (registry.push, registry.get, registry.render, diff.diff, registry.prompts)
+_REGISTRY: tuple[Callable[..., None], ...] = (
+    registry.push,
+    registry.get,
+    registry.render,
+    diff.diff,
+    registry.prompts,
+    search.search,
+    search.similar,
+)
 for command in _RUN:
     app.command(rich_help_panel="Run")(command)
 for command in _REGISTRY:

@@ -18,10 +18,10 @@ Label = Annotated[str | None, typer.Option("--label", help="A label; production 
 Version = Annotated[int | None, typer.Option("--version", help="A version's number.")]
 
 
-def register(api: Api, prompt: PromptFile, *, labels: bool = True) -> Any:
-    """Register a prompt file as the prompt's next version, unless the newest is the same."""
+def register(api: Api, prompt: PromptFile, *, labels: bool = True, similar: bool = False) -> Any:
+    """Register a prompt file as the prompt's next version, unless the newest is the same; `similar` also seeks others."""
     said = {"message": prompt.message, "tags": list(prompt.tags), "labels": list(prompt.labels) if labels else []}
-    return api.post(f"/prompts/{prompt.name}/versions", content_of(prompt) | said)
+    return api.post(f"/prompts/{prompt.name}/versions" + ("?similar=true" if similar else ""), content_of(prompt) | said)
 
 
 def content_of(prompt: PromptFile) -> dict[str, Any]:
@@ -32,13 +32,19 @@ def content_of(prompt: PromptFile) -> dict[str, Any]:
 def push(
     file: Annotated[Path, typer.Argument(help="A prompt file.")],
     name: Annotated[str | None, typer.Option("--name", help="Its name, where the path under prompts/ does not say it.")] = None,
+    similar: Annotated[
+        bool | None, typer.Option("--similar/--no-similar", help="Look for prompts that say nearly the same; a server does.")
+    ] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Register one prompt file."""
+    """Register one prompt file; other prompts like it are told on standard error."""
     prompt = read_prompt(file, name or name_by_path(file))
     with connect(project) as api:
-        version = register(api, prompt)
+        local = api.parts is not None  # then a model would have to be loaded for this one command
+        version = register(api, prompt, similar=not local if similar is None else similar)
+    for warning in version.get("warnings", []):
+        typer.echo(f"warning: {warning['detail']}", err=True)
     if json:
         as_json(version)
     else:

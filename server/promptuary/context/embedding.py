@@ -50,7 +50,10 @@ class MiniLM:
         Raises:
             Unavailable: when the packages are missing or the weights are not the published ones.
         """
-        import numpy as np
+        try:
+            import numpy as np
+        except ImportError as error:
+            raise Unavailable(f"{error}; install promptuary[context]", retry_after=60) from None
 
         if not texts:
             return np.zeros((0, self.dimensions), dtype=np.float32)

@@ -3,9 +3,11 @@
 It serves a process that does not own the embedded Chroma, and it is what Chroma's answers are tested against.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from promptuary.base.database import Database
+from promptuary.base.database import Database, Session
 from promptuary.context import store
 from promptuary.context.index import Entry, Hit, Scalar
 
@@ -36,17 +38,36 @@ class ExactIndex:
         wanted = np.asarray(vector, dtype=np.float32)
         best: list[Hit] = []
         with self._database.read() as session:
-            for batch in store.walk(session, store.number_of(session, collection)):
-                chosen = [placed for placed in batch if all(placed.metadata.get(name) == is_ for name, is_ in where.items())]
+            for batch in _walk(session, collection):
+                chosen = [one for one in batch if all(one.metadata.get(name) == is_ for name, is_ in where.items())]
                 if not chosen:
                     continue
-                vectors = np.frombuffer(b"".join(placed.chunk.vector for placed in chosen), dtype="<f4")
+                vectors = np.frombuffer(b"".join(one.vector for one in chosen), dtype="<f4")
                 scores = vectors.reshape(len(chosen), -1) @ wanted
-                best += [Hit(placed.chunk.id, float(score)) for placed, score in zip(chosen, scores, strict=True)]
+                best += [Hit(one.id, float(score)) for one, score in zip(chosen, scores, strict=True)]
                 best = sorted(best, key=lambda hit: -hit.score)[:k]
         return best
 
     def count(self, collection: str) -> int:
-        """Count the chunks."""
+        """Count the chunks, or the prompts that have a vector."""
         with self._database.read() as session:
-            return store.counts(session, store.number_of(session, collection))[1]
+            if number := store.number_of(session, collection):
+                return store.counts(session, number)[1]
+            return sum(map(len, store.walk_prompts(session, collection)))
+
+
+@dataclass(frozen=True)
+class _Stored:
+    id: str
+    vector: bytes
+    metadata: Mapping[str, Any]
+
+
+def _walk(session: Session, collection: str) -> Iterator[list[_Stored]]:
+    """Go through the vectors that a name of the index stands for: a collection's chunks, or a project's prompts."""
+    if number := store.number_of(session, collection):
+        for chunks in store.walk(session, number):
+            yield [_Stored(placed.chunk.id, placed.chunk.vector, placed.metadata) for placed in chunks]
+        return
+    for prompts in store.walk_prompts(session, collection):
+        yield [_Stored(str(one.prompt), one.vector, {}) for one in prompts]

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi import Query as InQuery
 from starlette.requests import Request
 
 from promptuary.access.caller import Caller, Unit
@@ -16,11 +17,14 @@ from promptuary.context.schemas import (
     CollectionOut,
     DocumentOut,
     HeldOut,
+    IndexedOut,
+    NearestOut,
     NewDocuments,
     PassageOut,
     Passages,
     PutCollection,
     Query,
+    Reindex,
     Render,
     RenderedOut,
 )
@@ -30,6 +34,10 @@ from promptuary.prompt.template import prepare
 from promptuary.registry.service import Registry
 
 router = APIRouter(tags=["context"], route_class=Route)
+Sought = Annotated[str, InQuery(min_length=1, max_length=2000, pattern=r"\S")]
+LabelQuery = Annotated[str | None, InQuery(max_length=200)]
+NumberQuery = Annotated[int | None, InQuery(ge=1, le=2**31 - 1)]
+LeastScore = Annotated[float | None, InQuery(ge=-1, le=1)]
 
 
 @router.put("/collections/{name}")
@@ -124,3 +132,38 @@ def render(
         model=version.content["model"],
         **RenderedOut.passages_out(rendered.passages),
     )
+
+
+@router.get("/search")
+def search(
+    q: Sought,
+    request: Request,
+    caller: Annotated[Caller, admit(Scope.PROMPT_READ)],
+    limit: Limit = 10,
+    min_score: LeastScore = None,
+) -> NearestOut:
+    """Find prompts by what they are for, the nearest first; `behind` tells how many are not in the index yet."""
+    state = request.app.state
+    return NearestOut.of(state.prompts.search(caller.project, q, min(limit, state.settings.page_limit), min_score))
+
+
+@router.post("/search/reindex")
+def reindex_prompts(body: Reindex, request: Request, caller: Annotated[Caller, admit(Scope.CONTEXT_WRITE)]) -> IndexedOut:
+    """Bring the index of prompts in step, some hundreds at a time: call again while `behind` is not 0."""
+    return IndexedOut.model_validate(request.app.state.prompt_vectors.reindex(caller.project, anew=body.anew))
+
+
+@router.get("/prompts/{name}/similar")
+def similar(
+    name: PathName,
+    request: Request,
+    caller: Annotated[Caller, admit(Scope.PROMPT_READ)],
+    label: LabelQuery = None,
+    version: NumberQuery = None,
+    limit: Limit = 10,
+    min_score: LeastScore = None,
+) -> NearestOut:
+    """Find other prompts that say nearly what a version of this one says: by label, by number, or its newest."""
+    state = request.app.state
+    most = min(limit, state.settings.page_limit)
+    return NearestOut.of(state.prompts.similar(caller, name, most, min_score, label=label, version=version))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, JsonValue, model_validator
 
 from promptuary.base.wire import Received, Sent
+from promptuary.context.prompts import Nearest
 from promptuary.context.service import Held
 from promptuary.prompt.name import Name
 from promptuary.prompt.template import Passage
@@ -155,3 +156,38 @@ class RenderedOut(Sent):
             "passages": [PassageOut.model_validate(passage) for passage in passages],
             "manifest": [ManifestEntry.model_validate(passage) for passage in passages],
         }
+
+
+class NearOut(Sent):
+    """A prompt that was found: which version was compared, its cosine, the labels on it, and the sentence that fits best."""
+
+    name: str
+    version: int
+    score: float
+    labels: list[str]
+    snippet: str
+
+
+class NearestOut(Sent):
+    """The prompts, the nearest first, and how many could not be compared because they are not indexed yet."""
+
+    items: list[NearOut]
+    behind: int
+
+    @classmethod
+    def of(cls, found: Nearest) -> Self:
+        """Make it from the domain's value."""
+        return cls.model_validate(found)
+
+
+class Reindex(Received):
+    """Whether to send the index every vector again, or only what it has not heard of."""
+
+    anew: bool = False
+
+
+class IndexedOut(Sent):
+    """How many prompts the index holds, and how many are still to come: call again until none is."""
+
+    prompts: int
+    behind: int

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, delete, func, select
+from sqlalchemy import ColumnElement, Subquery, and_, tuple_
+from sqlmodel import Session, col, delete, func, select, update
 
-from promptuary.context.tables import ChunkRow, CollectionRow, DocumentRow
+from promptuary.context.tables import ChunkRow, CollectionRow, DocumentRow, PromptIndexRow, PromptVectorRow
+from promptuary.registry.store import heads
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,17 @@ class Placed:
     chunk: Chunk
     document: str
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PromptVector:
+    """A prompt's vector: of which version, of which texts (`digest`), by which model."""
+
+    prompt: int
+    version: int
+    digest: str
+    model: str
+    vector: bytes
 
 
 def collection(session: Session, project: int, name: str) -> Collection | None:
@@ -195,3 +208,103 @@ def _document(row: DocumentRow) -> Document:
 
 def _chunk(row: ChunkRow) -> Chunk:
     return Chunk(row.id, row.ordinal, row.text, row.digest, row.vector)
+
+
+# --- prompts ------------------------------------------------------------------------------------------------------------
+
+
+def prompt_uid(session: Session, project: int, model: str) -> str | None:
+    """Give the name under which the index keeps a project's prompts; None before its first vector."""
+    row = session.get(PromptIndexRow, (project, model))
+    return row.uid if row else None
+
+
+def add_prompt_uid(session: Session, project: int, model: str, uid: str) -> None:
+    """Name a project's collection of prompts in the index, once; the caller holds the project."""
+    if session.get(PromptIndexRow, (project, model)) is None:
+        session.add(PromptIndexRow(project_id=project, model=model, uid=uid))
+
+
+def outdated(session: Session, project: int, model: str, limit: int, first: int | None = None) -> dict[int, int]:
+    """Give prompts whose newest version has no vector, each with that version's number: `first`, then the last changed."""
+    now = heads(project)
+    query = select(now.c.id, now.c.newest).outerjoin(PromptVectorRow, _current(now, model))
+    query = query.where(col(PromptVectorRow.prompt_id).is_(None))
+    rows = session.exec(query.order_by(now.c.id != first, now.c.revision.desc(), now.c.id).limit(limit))
+    return {int(prompt): int(number) for prompt, number in rows}
+
+
+def behind(session: Session, project: int, model: str, *, indexed: bool) -> int:
+    """Count the prompts whose newest version has no vector; with `indexed`, also those that the index has not heard of."""
+    now = heads(project)
+    found = _current(now, model)
+    query = select(func.count()).select_from(now)
+    query = query.outerjoin(PromptVectorRow, and_(found, col(PromptVectorRow.indexed)) if indexed else found)
+    return session.exec(query.where(col(PromptVectorRow.prompt_id).is_(None))).one()
+
+
+def _current(now: Subquery, model: str) -> ColumnElement[bool]:
+    row = PromptVectorRow
+    return and_(col(row.prompt_id) == now.c.id, col(row.version) == now.c.newest, col(row.model) == model)
+
+
+def prompt_vectors(session: Session, project: int, model: str, prompts: Sequence[int]) -> dict[int, PromptVector]:
+    """Give the vectors of those prompts that are the project's, not archived, and have one."""
+    query = _vectors_of(project, model).where(col(PromptVectorRow.prompt_id).in_(prompts))
+    return {row.prompt_id: _prompt_vector(row) for row in session.exec(query)}
+
+
+def put_prompt_vectors(session: Session, vectors: Sequence[PromptVector]) -> None:
+    """Put vectors in the place of those of older versions; the caller holds the project."""
+    for vector in vectors:
+        row = session.get(PromptVectorRow, vector.prompt)
+        if row is None or row.version <= vector.version or row.model != vector.model:
+            values = {name: value for name, value in vars(vector).items() if name != "prompt"}
+            session.merge(PromptVectorRow(prompt_id=vector.prompt, indexed=False, **values))
+
+
+def unindexed(session: Session, project: int, model: str, limit: int) -> list[PromptVector]:
+    """Give vectors that the index has not heard of."""
+    query = _vectors_of(project, model).where(~col(PromptVectorRow.indexed)).limit(limit)
+    return [_prompt_vector(row) for row in session.exec(query)]
+
+
+def mark_indexed(session: Session, vectors: Sequence[PromptVector]) -> None:
+    """Say that the index has these; a row that has changed meanwhile is to be sent again, for it may have come first."""
+    row = PromptVectorRow
+    these = tuple_(col(row.prompt_id), col(row.version), col(row.digest)).in_(
+        [(vector.prompt, vector.version, vector.digest) for vector in vectors]
+    )
+    mine = col(row.prompt_id).in_([vector.prompt for vector in vectors])
+    session.exec(update(row).where(mine).values(indexed=these))
+
+
+def forget_indexed(session: Session, project: int) -> None:
+    """Say that the index has none of a project's prompts."""
+    session.exec(update(PromptVectorRow).where(col(PromptVectorRow.prompt_id).in_(_ids(project))).values(indexed=False))
+
+
+def walk_prompts(session: Session, uid: str, batch: int = 1000) -> Iterator[list[PromptVector]]:
+    """Go through all vectors of the prompts that the index keeps under this name, by prompt, in batches."""
+    index = session.exec(select(PromptIndexRow).where(PromptIndexRow.uid == uid)).one_or_none()
+    last = 0
+    while index is not None:
+        query = _vectors_of(index.project_id, index.model).where(PromptVectorRow.prompt_id > last)
+        rows = session.exec(query.order_by(col(PromptVectorRow.prompt_id)).limit(batch)).all()
+        if not rows:
+            return
+        yield [_prompt_vector(row) for row in rows]
+        last = rows[-1].prompt_id
+        session.expunge_all()
+
+
+def _vectors_of(project: int, model: str) -> Any:
+    return select(PromptVectorRow).where(col(PromptVectorRow.prompt_id).in_(_ids(project)), PromptVectorRow.model == model)
+
+
+def _ids(project: int) -> Any:
+    return select(heads(project).c.id)
+
+
+def _prompt_vector(row: PromptVectorRow) -> PromptVector:
+    return PromptVector(row.prompt_id, row.version, row.digest, row.model, row.vector)

@@ -55,3 +55,29 @@ class ChunkRow(SQLModel, table=True):
     text: str = Field(sa_column=Column(Text, nullable=False))
     digest: str
     vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class PromptIndexRow(SQLModel, table=True):
+    """The name under which the index keeps a project's prompts, for one embedding model: another model, another collection."""
+
+    __tablename__ = "prompt_index"
+
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    model: str = Field(primary_key=True)
+    uid: str = Field(unique=True)
+
+
+class PromptVectorRow(SQLModel, table=True):
+    """One prompt's vector (little-endian float32, of unit length), the version that it is of, and whether the index has it.
+
+    `digest` names the texts that were embedded; `indexed` is set once the index was told of exactly this row.
+    """
+
+    __tablename__ = "prompt_vector"
+
+    prompt_id: int = Field(foreign_key="prompt.id", primary_key=True)
+    version: int
+    digest: str
+    model: str
+    vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    indexed: bool = False

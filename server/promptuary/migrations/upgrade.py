@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from promptuary.base.database import Database
 from promptuary.base.errors import PromptuaryError
 
-HEAD = "0002"
+HEAD = "0003"
 _POSTGRES_LOCK = 0x70726F6D
 
 

@@ -4,20 +4,22 @@ import hashlib
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query
-from pydantic import AwareDatetime
+from fastapi import APIRouter, Depends, Header, Path, Query
+from pydantic import AwareDatetime, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from promptuary.access.caller import Unit
-from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
+from promptuary.access.gate import BODY, Cursor, Limit, PathName, Route, allow, caller_of
 from promptuary.access.role import Scope
 from promptuary.base.errors import PreconditionFailed
 from promptuary.base.wire import PageOf
+from promptuary.prompt.name import is_name
 from promptuary.registry.comparison import comparison
 from promptuary.registry.diff_schemas import DiffOut
 from promptuary.registry.labels import Labels
 from promptuary.registry.ledger import Label
+from promptuary.registry.resemblance import Neighbours, Resemblance, same_content
 from promptuary.registry.schemas import (
     Archive,
     DependentOut,
@@ -29,7 +31,9 @@ from promptuary.registry.schemas import (
     NewVersion,
     PreviewOut,
     PromptOut,
+    RegisteredOut,
     Renew,
+    ResemblanceOut,
     RollBack,
     VersionOut,
 )
@@ -41,16 +45,43 @@ NumberPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Text = Annotated[str | None, Query(max_length=200)]
 
 
-@router.post("/prompts/{name}/versions", status_code=201, responses={200: {"model": VersionOut}})
+def _near(request: Request, similar: bool = False) -> list[Resemblance]:
+    """Look for prompts like the new one, where that is asked for, before the transaction opens: a model may take its time.
+
+    What is wrong with the request is for the route to say; nothing is looked for then.
+    """
+    if not similar:
+        return []
+    caller = caller_of(request)
+    caller.require(Scope.PROMPT_WRITE)
+    name = request.path_params["name"]
+    try:
+        body = NewVersion.model_validate_json(request.scope.get(BODY, b""))
+    except ValidationError:
+        return []
+    neighbours: Neighbours = request.app.state.neighbours
+    return neighbours.resembling(caller.project, name, body.content()) if is_name(name) else []
+
+
+@router.post("/prompts/{name}/versions", status_code=201, responses={200: {"model": RegisteredOut}})
 def register(
-    name: PathName, body: NewVersion, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)]
-) -> VersionOut:
-    """Register a version: 201 for a new one, 200 when the newest version has the same content."""
+    name: PathName,
+    body: NewVersion,
+    response: Response,
+    near: Annotated[list[Resemblance], Depends(_near)],  # before the unit, which opens the transaction
+    unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)],
+) -> RegisteredOut:
+    """Register a version: 201 for a new one, 200 when the newest version has the same content.
+
+    `warnings` names other prompts of the same content, and with `similar=true` those that say nearly the same.
+    """
     registered = Registry(unit).register(
         name, body.content(), message=body.message, tags=tuple(body.tags), labels=tuple(body.labels)
     )
     response.status_code = 201 if registered.created else 200
-    return VersionOut.of(registered.version)
+    same = same_content(unit, registered.version)
+    warnings = same + [one for one in near if one.name is None or one.name not in [twin.name for twin in same]]
+    return RegisteredOut.of(registered.version, warnings=[ResemblanceOut.model_validate(one) for one in warnings])
 
 
 @router.post("/prompts/{name}/preview")

@@ -114,6 +114,22 @@ class SplitOut(Sent):
     arms: list[ArmOut]
 
 
+class ResemblanceOut(Sent):
+    """Another prompt like the one that was registered, or why none could be looked for."""
+
+    code: str
+    detail: str
+    name: str | None
+    version: int | None
+    score: float | None
+
+
+class RegisteredOut(VersionOut):
+    """The answer to a registering: the version that holds the content, and what may be worth knowing about it."""
+
+    warnings: list[ResemblanceOut] = Field(default_factory=list)
+
+
 class LookupOut(VersionOut):
     """The answer to a lookup. `variant` names the arm of a split label; `revision` grows with every change of the prompt."""
 

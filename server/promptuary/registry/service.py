@@ -14,7 +14,7 @@ from promptuary.prompt.check import check
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import canonical, content_digest, content_json
 from promptuary.prompt.split import Split
-from promptuary.registry import composition, ledger, store
+from promptuary.registry import composition, ledger, resemblance, store
 from promptuary.registry.composition import Composed, Offer
 from promptuary.registry.event import Kind
 from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, existing, refuse_archived, settable
@@ -121,6 +121,7 @@ class Registry:
         detail = {"version": made.number, "digest": digest}
         audit.record(unit, Kind.VERSION_CREATED, prompt.name, {**detail, "message": message})
         ledger.add_event(unit.session, unit.caller.project, prompt.id, Kind.VERSION_CREATED, detail, now)
+        resemblance.announce(unit, prompt.id)
         return made
 
     def preview(self, name: str, content: Content) -> Preview:

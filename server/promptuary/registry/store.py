@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import Subquery, insert, tuple_
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from promptuary.base.errors import Conflict
 from promptuary.prompt.split import Split, split_from_json
@@ -278,3 +279,35 @@ def dependents(session: Session, prompt: Prompt) -> list[Dependent]:
         for reference, pinned, number, row in rows
         if number == row.newest or owners[row.id or 0].labels_of(number)
     ]
+
+
+def heads(project: int) -> Subquery:
+    """Give a project's prompts that are not archived, as `id`, `newest` and `revision`: what parts above join their rows to."""
+    query = select(col(PromptRow.id), col(PromptRow.newest), col(PromptRow.revision))
+    return query.where(PromptRow.project_id == project, col(PromptRow.archived_at).is_(None)).subquery("heads")
+
+
+def held(session: Session, project: int, numbers: Mapping[int, int]) -> dict[int, Version]:
+    """Give one version each of some prompts in use, without what it includes; one that was tampered with is left out.
+
+    Args:
+        session: where to look.
+        project: whose prompts they are.
+        numbers: for each prompt's id the version's number.
+    """
+    pairs = tuple_(col(VersionRow.prompt_id), col(VersionRow.number)).in_(list(numbers.items()))
+    query = select(PromptRow, VersionRow).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id).where(pairs)
+    rows = session.exec(query.where(PromptRow.project_id == project, col(PromptRow.archived_at).is_(None))).all()
+    found: dict[int, Version] = {}
+    for prompt, (_, row) in zip(_prompts(session, [prompt for prompt, _ in rows]), rows, strict=True):
+        with suppress(Conflict):
+            found[prompt.id] = _version(prompt, row, ())
+    return found
+
+
+def twins(session: Session, project: int, digest: str, name: str, limit: int) -> list[tuple[str, int]]:
+    """Give the other prompts that have a version of this digest, by name, each with its last such version."""
+    query = select(PromptRow.name, func.max(VersionRow.number)).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id)
+    query = query.where(VersionRow.digest == digest, PromptRow.project_id == project, PromptRow.name != name)
+    query = query.where(col(PromptRow.archived_at).is_(None)).group_by(PromptRow.name).order_by(PromptRow.name).limit(limit)
+    return [(other, int(number)) for other, number in session.exec(query)]

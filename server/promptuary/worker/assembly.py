@@ -8,6 +8,7 @@ from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
 from promptuary.base.settings import Settings
 from promptuary.context import retrieval as context_retrieval
+from promptuary.context.prompt_vectors import PromptVectors
 from promptuary.context.rendering import Renderer
 from promptuary.context.retrieval import Retrieval
 from promptuary.evaluation import execution
@@ -16,6 +17,7 @@ from promptuary.evaluation.models import ChatModels
 from promptuary.evaluation.scorers.registry import ScorerParts
 from promptuary.evaluation.tracking import Tracker
 from promptuary.migrations.upgrade import upgrade
+from promptuary.registry import resemblance
 from promptuary.worker.loop import Worker
 
 
@@ -43,7 +45,12 @@ def build(
     chats = models or ChatModels(settings)
     done = build_execution(settings, opened, clock, found, chats)
     tracker = Tracker(settings, opened)
-    relays = [(context_retrieval.TOPIC, found.deliver), (execution.TOPIC, tracker.deliver)]
+    vectors = PromptVectors(opened, settings, found)
+    relays = [
+        (context_retrieval.TOPIC, found.deliver),
+        (resemblance.TOPIC, vectors.deliver),
+        (execution.TOPIC, tracker.deliver),
+    ]
     try:
         yield Worker(opened, clock, settings, done, relays)
     finally:
