@@ -4,8 +4,11 @@ A test that names `database` (itself, through its own fixtures, or by `pytest.ma
 PostgreSQL; every other test that needs one gets SQLite. `sqlite` says so in words, and wins over `database`.
 """
 
+import io
+import logging
 import os
 import shutil
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -99,6 +102,41 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own `PROMPTUARY_…` variables out of the tests."""
     for name in [name for name in os.environ if name.startswith("PROMPTUARY_")]:
         monkeypatch.delenv(name)
+
+
+@contextmanager
+def logging_kept() -> Iterator[None]:
+    """Undo what setting a process's logging up changes, in this process, at the end of the block."""
+    loggers = [logging.getLogger(name) for name in (None, "promptuary")]
+    handlers, levels, old = list(loggers[0].handlers), [logger.level for logger in loggers], structlog.get_config()
+    configure = structlog.configure
+    # A logger that keeps its settings from its first use on would keep them for all later tests.
+    structlog.configure = lambda **given: configure(**{**given, "cache_logger_on_first_use": False})
+    try:
+        yield
+    finally:
+        structlog.configure = configure
+        structlog.configure(**old)
+        loggers[0].handlers[:] = handlers
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Callable[[], str]]]:
+    """Set logging up as a process does: `written("INFO")` gives what reads the lines written since."""
+    stream = io.StringIO()
+
+    def at(level: str) -> Callable[[], str]:
+        from promptuary.base.logs import configure
+
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stderr", stream)
+            configure(level)
+        return stream.getvalue
+
+    with logging_kept():
+        yield at
 
 
 class HandClock:

@@ -194,28 +194,6 @@ SECRET = "hunter2-4111111111111111"
 CARD = {"type": "string", "maxLength": 30, "sensitive": True}
 
 
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
-    """All that the process logs at DEBUG, set up as a server sets it up."""
-    import io
-    import logging
-    import sys
-
-    import structlog
-
-    from promptuary.base.logs import configure
-
-    root, ours, stream = logging.getLogger(), logging.getLogger("promptuary"), io.StringIO()
-    handlers, levels, old = list(root.handlers), (root.level, ours.level), structlog.get_config()
-    monkeypatch.setattr(sys, "stderr", stream)
-    configure("DEBUG")
-    yield stream.getvalue
-    structlog.configure(**old)
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
-
-
 @pytest.mark.usefixtures("sqlite")
 @pytest.mark.parametrize(
     ("template", "more", "values"),
@@ -234,8 +212,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     ids=["fits", "mistyped", "too long", "not listed", "as a key", "missing", "unknown", "sum", "loop", "too large"],
 )
 def test_a_sensitive_value_is_in_no_log_no_error_and_no_audit_row(
-    with_jinja: Any, written: Callable[[], str], template: str, more: Any, values: Any
+    with_jinja: Any, written: Callable[[str], Callable[[], str]], template: str, more: Any, values: Any
 ) -> None:
+    read = written("DEBUG")
     form = "jinja2" if "%" in template or "{{ " in template else "mustache"
     variables = {"card": CARD, **more}
     register(
@@ -248,19 +227,21 @@ def test_a_sensitive_value_is_in_no_log_no_error_and_no_audit_row(
     else:
         assert answer.status_code == 422
         assert SECRET not in answer.text
-    lines = written()
+    lines = read()
     assert "/render" in lines
     assert SECRET not in lines
     assert SECRET not in with_jinja.get("/v1/audit").text
 
 
 def test_not_even_a_fault_of_ours_writes_it_down(
-    sqlite: Any, with_jinja: Any, written: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    sqlite: Any, with_jinja: Any, written: Callable[[str], Callable[[], str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed statement's error comes without its parameters; the trace shows lines of code and no values."""
     from sqlalchemy import text
 
     from promptuary.context import rendering
+
+    read = written("DEBUG")
 
     def fail(self: Any, project: int, prepared: Any, values: Any, query: Any = None) -> Any:
         with sqlite.read() as session:
@@ -272,6 +253,6 @@ def test_not_even_a_fault_of_ours_writes_it_down(
     with pytest.raises(Exception, match="no such table") as raised:
         with_jinja.post(f"{NAME}/render", json={"variables": {"card": SECRET}})
     assert SECRET not in str(raised.value)
-    assert "unexpected error" in written()
-    assert "no such table" in written()
-    assert SECRET not in written()
+    assert "unexpected error" in read()
+    assert "no such table" in read()
+    assert SECRET not in read()

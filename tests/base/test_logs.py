@@ -1,16 +1,13 @@
 import base64
-import io
 import json
 import logging
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import structlog
 
 from promptuary.access.key import new_key
-from promptuary.base.logs import configure
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -22,18 +19,10 @@ def level() -> str:
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch, level: str) -> Iterator[Lines]:
+def lines(written: Callable[[str], Callable[[], str]], level: str) -> Lines:
     """The log lines written so far; the process's logging is as before when the test ends."""
-    root, stream = logging.getLogger(), io.StringIO()
-    ours = logging.getLogger("promptuary")
-    handlers, levels, old = list(root.handlers), (root.level, ours.level), structlog.get_config()
-    monkeypatch.setattr(sys, "stderr", stream)
-    configure(level)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    structlog.configure(**old)
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
+    read = written(level)
+    return lambda: [json.loads(line) for line in read().splitlines()]
 
 
 def test_an_event_is_one_line_of_json_with_its_level_name_and_time(lines: Lines) -> None:

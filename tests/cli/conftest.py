@@ -1,7 +1,6 @@
 """The command in this process, on a data directory of the test's own, and the same service on a port."""
 
 import json
-import logging
 import os
 import shutil
 import socket
@@ -16,8 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 
+from conftest import logging_kept
 from promptuary.cli.main import main
 
 WORD = {"type": "text", "template": "{{text}}"}
@@ -60,18 +59,11 @@ Run = Callable[..., Outcome]
 @contextmanager
 def surroundings() -> Iterator[None]:
     """Undo what a command sets for its process: logging, and the environment that MLflow reads."""
-    root = logging.getLogger()
-    handlers, level, logs, environment = list(root.handlers), root.level, structlog.get_config(), dict(os.environ)
-    configure = structlog.configure
-    # A logger that keeps the command's settings from its first use on would keep them for all later tests.
-    structlog.configure = lambda **given: configure(**{**given, "cache_logger_on_first_use": False})
+    environment = dict(os.environ)
     try:
-        yield
+        with logging_kept():
+            yield
     finally:
-        structlog.configure = configure
-        structlog.configure(**logs)
-        root.handlers[:] = handlers
-        root.setLevel(level)
         os.environ.clear()
         os.environ.update(environment)
 
