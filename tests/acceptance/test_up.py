@@ -125,6 +125,7 @@ def test_everything_runs_works_together_and_is_gone_together(up: Up) -> None:
         assert client.post("/prompts/word/versions", json=body).status_code == 201
         assert client.get("/prompts/word").json()["template"] == "{{text}}"
         a_query_beside_it_goes_through_its_chroma(up)
+        a_prompt_is_made_findable_by_the_worker(up, client)
         a_run_that_is_submitted_is_done_and_tracked(up, client)
 
     up.process.send_signal(signal.SIGTERM)
@@ -140,11 +141,23 @@ def a_query_beside_it_goes_through_its_chroma(up: Up) -> None:
     (passage,) = up.run("context", "query", "support", "When do I get my money back?", "-k", "1")["passages"]
     assert passage["document"] == "refunds"
 
+    assert [count for name, count in held_by_chroma(up).items() if not name.startswith("promptuary-prompts-")] == [1]
+    assert re.search(r"\bquery\b", (up.data / "logs" / "chroma.log").read_text())
+
+
+def a_prompt_is_made_findable_by_the_worker(up: Up, client: httpx.Client) -> None:
+    def prompts() -> Any:
+        return [count for name, count in held_by_chroma(up).items() if name.startswith("promptuary-prompts-")]
+
+    up.wait_until(lambda: prompts() == [1], DONE_WITHIN)
+    found = client.get("/search", params={"q": "a word"}).json()
+    assert ([item["name"] for item in found["items"]], found["behind"]) == (["word"], 0)
+
+
+def held_by_chroma(up: Up) -> dict[str, int]:
     chroma = (up.data / "chroma" / "served-at").read_text()
     collections = f"{chroma}/api/v2/tenants/default_tenant/databases/default_database/collections"
-    (collection,) = httpx.get(collections).json()
-    assert httpx.get(f"{collections}/{collection['id']}/count").json() == 1
-    assert re.search(r"\bquery\b", (up.data / "logs" / "chroma.log").read_text())
+    return {one["name"]: httpx.get(f"{collections}/{one['id']}/count").json() for one in httpx.get(collections).json()}
 
 
 def a_run_that_is_submitted_is_done_and_tracked(up: Up, client: httpx.Client) -> None:
