@@ -51,6 +51,18 @@ def test_messages_are_delivered_once_in_the_order_in_which_they_were_put(
     assert left(database) == 0
 
 
+def test_a_handler_that_declines_leaves_the_message_due_for_another_process(
+    database: Database, clock: Any, projection: Projection
+) -> None:
+    def nowhere(_payload: dict[str, Any]) -> None:
+        raise outbox.Declined
+
+    fill(database, clock, 1, 2)
+    assert relay(database, clock, TOPIC, nowhere) == Delivery(0, 0)
+    assert left(database) == 2
+    assert relay(database, clock, TOPIC, projection) == Delivery(2, 0)
+
+
 def test_a_message_of_a_write_that_failed_does_not_exist(database: Database, clock: Any) -> None:
     def fails() -> None:
         with database.write() as session:

@@ -37,6 +37,10 @@ class OutboxRow(SQLModel, table=True):
     done_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
+class Declined(Exception):
+    """A handler's word that this process has nowhere to deliver to: the message stays due, for a process that has."""
+
+
 @dataclass(frozen=True)
 class Delivery:
     """What a relay did in one round."""
@@ -78,6 +82,8 @@ def relay(
             break
         try:
             handler(row.payload)
+        except Declined:
+            break
         except Exception as error:
             wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), LONGEST_WAIT)
             reason = f"{type(error).__name__}: {error}"[:500]

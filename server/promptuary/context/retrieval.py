@@ -118,7 +118,12 @@ class Retrieval:
 
         Args:
             payload: `{"collection": number, "chunks": [ids]}`.
+
+        Raises:
+            Declined: in a process that reads SQL itself because another has the index: that one is to hear of it.
         """
+        if isinstance(self.index, ExactIndex):
+            raise outbox.Declined
         with self._database.read() as session:
             found = store.collection_by_id(session, payload["collection"])
             if found is None:
