@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel
 
+from promptuary.access import store
 from promptuary.access.caller import Unit
 from promptuary.access.key import new_key
 from promptuary.access.role import Role
@@ -126,3 +127,31 @@ def test_the_machines_operator_has_a_project_at_once(database: Database, clock: 
     for _ in range(2):
         caller = local_caller(database, clock(), "fresh")
         assert (caller.project_name, caller.role, caller.actor) == ("fresh", Role.OPERATOR, "local")
+
+
+def test_every_change_of_a_projects_keys_is_counted_in_its_transaction(database: Database, unit_as: Units) -> None:
+    """By this count every process knows that a key it has seen may have ended."""
+
+    def count(project: str) -> int:
+        with database.read() as session:
+            return store.counters(session, project_id(session, project)).access_revision
+
+    def project_id(session: Session, project: str) -> int:
+        found = store.project_named(session, project)
+        assert found is not None
+        return found.id
+
+    counted = [count("default")]
+    with unit_as("operator") as unit:
+        _, text_ = Access(unit).create_key("one", Role.READER)
+        counted.append(store.counters(unit.session, unit.caller.project).access_revision)
+    with unit_as("operator") as unit:
+        Access(unit).create_project("shop")
+        Access(unit).create_key("two", Role.READER, project="shop")
+    counted.append(count("default"))
+    for _ in range(2):
+        with unit_as("operator") as unit:
+            Access(unit).revoke_key(text_.id)
+        counted.append(count("default"))
+    assert counted == [1, 2, 2, 3, 3]
+    assert count("shop") == 2

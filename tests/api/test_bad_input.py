@@ -84,6 +84,11 @@ def test_a_nul_in_the_query_is_400(local: Any, query: str) -> None:
     check(local.get(f"/v1/prompts?{query}"), 400, "malformed_body")
 
 
+@pytest.mark.parametrize("path", ["/v1/prompts?search=\xe9", "/v1/prompts/?search=\xb2", "/healthz?\xff"])
+def test_a_query_that_is_not_percent_encoded_is_400(app: Any, path: str) -> None:
+    check(send(app, "GET", path, headers=[HOST]), 400, "malformed_body")
+
+
 class Answer:
     """What an app sent, as httpx would show it."""
 
@@ -119,7 +124,7 @@ def send(
         "scheme": "http",
         "path": raw.replace("%2e", ".").replace("%2E", ".").replace("%2F", "/").replace("%2f", "/").replace("%00", "\x00"),
         "raw_path": raw.encode(),
-        "query_string": query.encode(),
+        "query_string": query.encode("latin-1"),
         "headers": list(headers),
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 8400),

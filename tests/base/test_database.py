@@ -41,6 +41,39 @@ def test_an_exception_takes_everything_back(database: Database) -> None:
     assert names(database) == []
 
 
+def test_who_listens_hears_of_a_commit_and_of_nothing_else(database: Database) -> None:
+    heard: list[str] = []
+    database.after_commit.append(lambda info: heard.append(f"{info['word']}: {names(database)}"))
+    with database.write() as session:
+        session.info["word"] = "committed"
+        session.add(ProjectRow(name="a", created_at=NOON))
+        assert heard == []
+    with database.read() as session:
+        session.info["word"] = "read"
+
+    def fails() -> None:
+        with database.write() as session:
+            session.info["word"] = "taken back"
+            raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        fails()
+    assert heard == ["committed: ['a']"]
+
+
+def test_connections_apart_are_there_while_others_hold_all(sqlite: Database) -> None:
+    url = sqlite.engine.url.render_as_string(hide_password=False)
+    crowded = Database(url, connections=1)
+    apart = crowded.apart(1)
+    with crowded.write() as session:
+        session.add(ProjectRow(name="a", created_at=NOON))
+        session.flush()
+        assert names(apart) == []
+    assert names(apart) == ["a"]
+    crowded.dispose()
+    apart.dispose()
+
+
 def test_what_a_reading_session_changes_is_refused_or_thrown_away(database: Database) -> None:
     refused = pytest.raises(DBAPIError, match="read-only") if database.dialect == "postgresql" else nullcontext()
     with refused, database.read() as session:

@@ -366,3 +366,28 @@ def test_a_label_goes_back_to_another_version_however_often_it_was_moved_to_this
         move(unit_as, version)
     with unit_as("author") as unit:
         assert Labels(unit).roll_back("p", "production", "worse").version == 1
+
+
+# --- many lookups at once -----------------------------------------------------------------------------------------------
+
+
+def test_what_a_label_gives_for_many_prompts_is_what_each_lookup_gives(database: Database, unit_as: Units) -> None:
+    for name, words in (("a", "one"), ("b", "{{> a}}"), ("c", "one"), ("hidden", "x"), ("broken", "broken")):
+        register(unit_as, words, name, labels=("production",))
+    register(unit_as, "two", "c")
+    register(unit_as, "draft", "unlabelled")
+    with unit_as("author") as unit:
+        Labels(unit).split("c", "production", [(2, 1.0), (1, 3.0)], "carefully")
+        Registry(unit).archive("hidden", "old")
+    with database.write() as session:
+        tampered = (
+            "DROP TRIGGER version_no_update" if database.dialect == "sqlite" else "ALTER TABLE version DISABLE TRIGGER USER"
+        )
+        session.connection().execute(text(tampered))
+        session.connection().execute(text("UPDATE version SET content = replace(content, 'broken', 'changed')"))
+    with unit_as("reader") as unit:
+        registry = Registry(unit)
+        whole = registry.labelled("production", None, 10)
+        assert whole == [registry.lookup(name) for name in ("a", "b", "c")]
+        assert registry.labelled("production", "a", 1) == [registry.lookup("b")]
+        assert registry.labelled("production", "c", 10) == registry.labelled("staging", None, 10) == []

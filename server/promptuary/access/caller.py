@@ -1,6 +1,7 @@
 """Who asks, and the unit of work in which the asking is done."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from promptuary.access.role import SCOPES, Role, Scope
 from promptuary.base.clock import Clock
@@ -11,12 +12,13 @@ from promptuary.base.settings import Settings
 
 @dataclass(frozen=True)
 class Caller:
-    """A key's holder, inside one project."""
+    """A key's holder, inside one project, until the key ends."""
 
     project: int
     project_name: str
     actor: str
     role: Role
+    expires_at: datetime | None = None
 
     def require(self, scope: Scope) -> None:
         """Let pass, or refuse.

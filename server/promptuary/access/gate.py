@@ -56,12 +56,17 @@ def caller_of(request: Request, *, basic: bool = False) -> Caller:
     project = request.scope.get(LOCAL)
     if project is not None:
         return local_caller(state.database, state.clock(), project)
-    key = _sent_key(request.headers.get("authorization", ""), basic)
+    key = sent_key(request.headers.get("authorization", ""), basic=basic)
     with state.database.read() as session:
         return authenticate(session, key, state.clock())
 
 
-def _sent_key(header: str, basic: bool) -> str:
+def sent_key(header: str, *, basic: bool = False) -> str:
+    """Give the text of the key that an Authorization header carries.
+
+    Raises:
+        NotAuthenticated: where it carries none.
+    """
     scheme, _, given = header.partition(" ")
     if scheme.lower() == "bearer" and given.strip():
         return given.strip()

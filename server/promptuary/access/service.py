@@ -27,7 +27,7 @@ def authenticate(session: Session, text: str, now: datetime) -> Caller:
         raise NotAuthenticated("the key is not valid; ask for a new one, or check that it was copied whole")
     project = store.project_by_id(session, key.project)
     assert project is not None
-    return Caller(project.id, project.name, f"key:{key.name}", key.role)
+    return Caller(project.id, project.name, f"key:{key.name}", key.role, key.expires_at)
 
 
 def local_caller(database: Database, now: datetime, project: str = DEFAULT_PROJECT) -> Caller:
@@ -118,5 +118,5 @@ class Access:
         if key is None or key.project != self.unit.caller.project:
             raise NotFound(f"there is no key '{id}'")
         if key.revoked_at is None:
-            store.revoke_key(self.unit.session, id, self.unit.clock())
+            store.revoke_key(self.unit.session, key, self.unit.clock())
             audit.record(self.unit, "key.revoked", id)

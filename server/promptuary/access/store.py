@@ -11,6 +11,9 @@ from sqlmodel import Session, col, select, update
 
 from promptuary.access.role import Role
 from promptuary.access.tables import AuditRow, IdempotencyRow, KeyRow, ProjectRow
+from promptuary.base.changes import Counters, announce
+
+COUNTERS = "SELECT id, revision, access_revision FROM project"  # for base.changes
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,9 @@ def add_project(session: Session, name: str, at: datetime) -> Project:
     row = ProjectRow(name=name, created_at=at)
     session.add(row)
     session.flush()
-    return _project(row)
+    project = _project(row)
+    next_access_revision(session, project.id)
+    return project
 
 
 def ensure_project(session: Session, name: str, at: datetime) -> Project:
@@ -118,8 +123,27 @@ def hold(session: Session, project: int) -> None:
 
 def next_revision(session: Session, project: int) -> int:
     """Count the project's registry revision up and give it; holds the project's row until the transaction ends."""
-    counted = update(ProjectRow).where(col(ProjectRow.id) == project).values(revision=ProjectRow.revision + 1)
-    return int(session.execute(counted.returning(col(ProjectRow.revision))).scalar_one())
+    return _count(session, project, revision=ProjectRow.revision + 1).revision
+
+
+def next_access_revision(session: Session, project: int) -> int:
+    """Count up how often the project's keys have changed, and give it; holds the project's row like `next_revision`."""
+    return _count(session, project, access_revision=ProjectRow.access_revision + 1).access_revision
+
+
+def _count(session: Session, project: int, **counted: Any) -> Counters:
+    """Count up and announce it; the row is held, so counters are announced in the order of the commits."""
+    counting = update(ProjectRow).where(col(ProjectRow.id) == project).values(**counted)
+    row = session.execute(counting.returning(col(ProjectRow.revision), col(ProjectRow.access_revision))).one()
+    counters = Counters(*row)
+    announce(session, project, counters)
+    return counters
+
+
+def counters(session: Session, project: int) -> Counters:
+    """Give a project's counters as the session sees them."""
+    query = select(ProjectRow.revision, ProjectRow.access_revision).where(ProjectRow.id == project)
+    return Counters(*session.exec(query).one())
 
 
 def key_by_id(session: Session, key: str) -> Key | None:
@@ -138,6 +162,7 @@ def keys(session: Session, project: int, after: str | None, limit: int) -> list[
 
 def add_key(session: Session, key: Key) -> None:
     """Store a new key."""
+    next_access_revision(session, key.project)
     session.add(
         KeyRow(
             id=key.id,
@@ -151,9 +176,10 @@ def add_key(session: Session, key: Key) -> None:
     )
 
 
-def revoke_key(session: Session, key: str, at: datetime) -> None:
+def revoke_key(session: Session, key: Key, at: datetime) -> None:
     """Mark a key revoked."""
-    session.exec(update(KeyRow).where(col(KeyRow.id) == key).values(revoked_at=at))
+    next_access_revision(session, key.project)
+    session.exec(update(KeyRow).where(col(KeyRow.id) == key.id).values(revoked_at=at))
 
 
 def _key(row: KeyRow) -> Key:

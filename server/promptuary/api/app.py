@@ -10,10 +10,12 @@ from starlette.responses import Response
 import promptuary
 from promptuary.access.gate import SCOPE_MARK
 from promptuary.access.routes import router as access_routes
+from promptuary.access.store import COUNTERS
 from promptuary.api.documentation import document
 from promptuary.api.edge import Edge
 from promptuary.api.parts import Parts
 from promptuary.api.problems import install
+from promptuary.base.changes import changes_of
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
 from promptuary.base.errors import Unavailable
@@ -54,8 +56,11 @@ def create_app(
     upgrade(opened)
 
     held = retrieval or Retrieval(opened, clock, settings)
+    parts = Parts(settings, opened, clock, held, changes_of(opened, COUNTERS))
 
     def close() -> None:
+        edge.lookup.close()
+        parts.changes.close()
         held.close()
         if database is None:
             opened.dispose()
@@ -63,6 +68,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        await edge.lookup.stop()
         close()
 
     app = FastAPI(
@@ -79,6 +85,7 @@ def create_app(
     app.state.prompt_vectors = PromptVectors(opened, settings, held)
     app.state.prompts = PromptSearch(opened, clock, settings, app.state.prompt_vectors)
     app.state.neighbours = app.state.prompts  # what the registry asks for prompts that say nearly the same
+    app.state.changes = parts.changes
     install(app)
     document(app)
     for router in ROUTERS:
@@ -88,7 +95,8 @@ def create_app(
         check_scopes(router)
         app.include_router(router)
     app.include_router(_health)
-    return Edge(app, Parts(settings, opened, clock, held), close)
+    edge = Edge(app, parts, close)
+    return edge
 
 
 def check_scopes(router: APIRouter) -> None:

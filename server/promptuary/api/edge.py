@@ -4,14 +4,15 @@ What passes here reaches FastAPI with a body that has been read whole and is JSO
 """
 
 import time
-import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 from starlette.responses import Response
 
 from promptuary.access.gate import BODY
+from promptuary.api.asgi import SECURITY, App, Hosts, Receive, RequestIds, Scope, Send
+from promptuary.api.lookup import Lookup
 from promptuary.api.parts import Parts
 from promptuary.api.problems import problem_of
 from promptuary.base.errors import (
@@ -26,14 +27,8 @@ from promptuary.base.errors import (
 from promptuary.base.wire import loads
 from promptuary.compat.refusal import ENCODED_SLASH
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 log = structlog.get_logger(__name__)
 _WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
-_SECURITY = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"), (b"x-frame-options", b"DENY")]
 _QUIET = ("/healthz", "/readyz", "/metrics")
 
 
@@ -46,7 +41,9 @@ class Edge:
         self.app = app
         self.parts = parts
         self.close = close
-        self.hosts = settings.hosts
+        self.hosts = Hosts(settings.hosts)
+        self.ids = RequestIds()
+        self.lookup = Lookup(parts, self.ids, self.hosts)
         self.body_limit = settings.body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,14 +51,16 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
+        if await self.lookup(scope, send):
+            return
+        request_id = self.ids()
         started, status = time.perf_counter(), 500
 
         async def out(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_SECURITY, (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message["headers"], *SECURITY, (b"x-request-id", request_id.encode())]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=request_id):
@@ -81,14 +80,18 @@ class Edge:
     async def _checked(self, scope: Scope, receive: Receive) -> bytes | None:
         """Check host, path, query and body; give the body where there is one."""
         headers = {name.lower(): value for name, value in scope["headers"]}
-        _check_host(headers.get(b"host", b"").decode("latin-1"), self.hosts)
+        if not self.hosts.take(headers.get(b"host", b"")):
+            raise MalformedBody(
+                "the Host header names a host that this server does not answer for; see PROMPTUARY_ALLOWED_HOSTS"
+            )
         path = scope.get("raw_path") or scope["path"].encode()
         slashes = b"%2f" in path.lower() and not path.startswith(ENCODED_SLASH)
         if slashes or "/../" in scope["path"] + "/" or "\x00" in scope["path"]:
             raise MalformedBody("the path has a `%2F`, a NUL or `..`; names have none of these")
-        if b"%00" in scope.get("query_string", b""):
-            raise MalformedBody("the query string has a NUL, which no value has")
-        if b"pmt_" in scope.get("query_string", b""):
+        query = scope.get("query_string", b"")
+        if b"%00" in query or not query.isascii():
+            raise MalformedBody("the query string has a NUL, or bytes that are not percent-encoded")
+        if b"pmt_" in query:
             raise NotAuthenticated(
                 "a key in the query string is not taken, and is now in logs: revoke it, and send keys in a header"
             )
@@ -121,12 +124,6 @@ class Edge:
                 raise too_large
             if not message.get("more_body"):
                 return bytes(body)
-
-
-def _check_host(host: str, allowed: frozenset[str]) -> None:
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name.lower() not in allowed:
-        raise MalformedBody("the Host header names a host that this server does not answer for; see PROMPTUARY_ALLOWED_HOSTS")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from promptuary.base.changes import Changes
 from promptuary.base.clock import Clock
 from promptuary.base.database import Database
 from promptuary.base.settings import Settings
@@ -16,3 +17,4 @@ class Parts:
     database: Database
     clock: Clock
     retrieval: Retrieval
+    changes: Changes

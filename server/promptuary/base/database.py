@@ -6,7 +6,7 @@ half-way for a lock. Python's own SQLite can be old, and versions before 3.51.3 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +21,7 @@ from promptuary.base.errors import Busy, Conflict, Fault, StorageFull, Unavailab
 from promptuary.base.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
-# A failed statement's error is logged; its parameters hold messages and the values of variables.
-_POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 10, "hide_parameters": True}
+CONNECTIONS, KEPT_CONNECTIONS = 30, 10
 _FLAWS = (
     "no such table",
     "no such column",
@@ -53,16 +52,18 @@ class Moment(TypeDecorator[datetime]):
 class Database:
     """One database, SQLite or PostgreSQL, with reading and writing units of work."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         """Make the engine; nothing is connected yet.
 
         Args:
             url: SQLAlchemy's form; `postgres://` and `postgresql://` mean the psycopg driver.
+            connections: how many may be open at a time.
 
         Raises:
             InvalidSettings: when the URL is none, or its driver is not installed.
         """
-        self.engine = _engine(url)
+        self.engine = _engine(url, connections)
+        self.after_commit: list[Callable[[Mapping[Any, Any]], None]] = []
         self.dialect = self.engine.dialect.name
         self._writing = self.engine.execution_options(writing=True)
         self._reading = self.engine
@@ -78,23 +79,30 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose changes are committed when the block ends, and none of them when it raises."""
-        with _translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
-            yield session
+        with _translated(), Session(self._writing, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            for told in self.after_commit:
+                told(session.info)
+
+    def apart(self, connections: int) -> "Database":
+        """Give the same database with connections of its own, for readers that must not wait for those that others hold."""
+        return Database(self.engine.url.render_as_string(hide_password=False), connections)
 
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, connections: int) -> Engine:
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
             url = "postgresql+psycopg://" + url.removeprefix(prefix)
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(url, parsed.database)
-        return create_engine(url, pool_pre_ping=True, **_POOL)
+            return _sqlite(url, parsed.database, _pool(connections))
+        return create_engine(url, pool_pre_ping=True, **_pool(connections))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         what = f"the driver is not installed ({error})" if isinstance(error, ModuleNotFoundError) else "is not a database URL"
         raise InvalidSettings(
@@ -112,10 +120,16 @@ def sqlite_module() -> Any:
     return dbapi2
 
 
-def _sqlite(url: str, file: str | None) -> Engine:
+def _pool(connections: int) -> dict[str, Any]:
+    kept = min(connections, KEPT_CONNECTIONS)
+    # A failed statement's error is logged; its parameters hold messages and the values of variables.
+    return {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 10, "hide_parameters": True}
+
+
+def _sqlite(url: str, file: str | None, pool: dict[str, Any]) -> Engine:
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, module=sqlite_module(), **_POOL)
+    engine = create_engine(url, module=sqlite_module(), **pool)
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: Any) -> None:

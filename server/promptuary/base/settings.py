@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     jinja2: bool = False
+    lookup_memory: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
     page_limit: Annotated[int, Field(ge=1, le=10_000)] = 200
     claim_seconds: Annotated[int, Field(ge=5, le=86_400)] = 300
     lease_seconds: Annotated[int, Field(ge=5, le=3600)] = 60

@@ -18,7 +18,8 @@ from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
 from promptuary.prompt.name import is_name
 
 if TYPE_CHECKING:
-    from promptuary.api.edge import App, Edge
+    from promptuary.api.asgi import App
+    from promptuary.api.edge import Edge
     from promptuary.api.parts import Parts
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)

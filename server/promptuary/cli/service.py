@@ -60,7 +60,7 @@ def serve(host: Host = None, port: Port = None) -> None:
     configure(chosen.log_level)
     check_port("the API", chosen.host, chosen.port, "PROMPTUARY_PORT")
     app: Any = create_app(chosen)
-    uvicorn.run(
+    uvicorn.run(  # on uvloop and httptools, which it takes by itself where they are installed
         app,
         host=chosen.host,
         port=chosen.port,

@@ -143,6 +143,13 @@ def events(session: Session, project: int, after: int, limit: int) -> list[Event
     return [Event(row.revision, Kind(row.kind), name, row.detail, row.at) for row, name in session.exec(query.limit(limit))]
 
 
+def changed_since(session: Session, project: int, after: int) -> dict[str, int]:
+    """Give the prompts that have had an event after a revision, each with the revision of its last."""
+    query = select(PromptRow.name, func.max(EventRow.revision)).join(PromptRow, col(PromptRow.id) == EventRow.prompt_id)
+    query = query.where(EventRow.project_id == project, EventRow.revision > after).group_by(PromptRow.name)
+    return dict(session.exec(query).all())
+
+
 def last_event(session: Session, prompt: Prompt, at: datetime, kinds: Sequence[Kind] = tuple(Kind)) -> Event | None:
     """Give the last event of a prompt, of certain kinds, that had happened by a moment."""
     query = select(EventRow).where(EventRow.prompt_id == prompt.id, EventRow.at <= at, col(EventRow.kind).in_(kinds))

@@ -1,6 +1,5 @@
 """The registry over HTTP."""
 
-import hashlib
 import re
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from promptuary.access.role import Scope
 from promptuary.base.errors import PreconditionFailed
 from promptuary.base.wire import PageOf
 from promptuary.prompt.name import is_name
+from promptuary.registry.answer import MEDIA_TYPE, answer_to
 from promptuary.registry.comparison import comparison
 from promptuary.registry.diff_schemas import DiffOut
 from promptuary.registry.labels import Labels
@@ -102,12 +102,10 @@ def look_up(
 ) -> Response:
     """Look one version up, by label (`production` by default) or by number; now, or as it was at a moment."""
     found = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
-    body = LookupOut.found(found).model_dump_json().encode()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if tag in re.findall(r'"[^"]*"', request.headers.get("if-none-match", "")):
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    answer = answer_to(found)
+    if answer.is_held(request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=answer.headers)
+    return Response(answer.body, headers=answer.headers, media_type=MEDIA_TYPE)
 
 
 @router.get("/prompts")

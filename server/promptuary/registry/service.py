@@ -185,6 +185,17 @@ class Registry:
             raise NotFound(f"the prompt '{name}' has no label '{label}'{then}; its labels are: {known}")
         return Found(self._version(prompt, number), label, prompt.revision)
 
+    def labelled(self, label: str, after: str | None, limit: int) -> list[Found]:
+        """Find what a lookup by a label finds, for each of the next prompts by name that have it; of a split the first arm."""
+        prompts = store.prompts(self.unit.session, self.unit.caller.project, after, limit, label=label)
+        versions = store.labelled(self.unit.session, prompts, label)
+        arms = {prompt.id: prompt.splits[label].arms[0].variant for prompt in prompts if label in prompt.splits}
+        return [
+            Found(versions[prompt.id], label, prompt.revision, prompt.splits.get(label), arms.get(prompt.id))
+            for prompt in prompts
+            if prompt.id in versions
+        ]
+
     def version(self, name: str, number: int) -> Version:
         """Give one version.
 

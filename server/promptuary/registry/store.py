@@ -223,6 +223,20 @@ def versions(session: Session, prompt: Prompt, before: int | None, limit: int) -
     return _versions(session, prompt, session.exec(query).all())
 
 
+def labelled(session: Session, prompts: Sequence[Prompt], label: str) -> dict[int, Version]:
+    """Give the version that a label points at, or its first arm, by the prompt's id; one that was tampered with is left out."""
+    query = select(VersionRow).join(LabelRow, col(LabelRow.prompt_id) == VersionRow.prompt_id)
+    query = query.where(LabelRow.name == label, LabelRow.version == VersionRow.number)
+    rows = session.exec(query.where(col(LabelRow.prompt_id).in_([prompt.id for prompt in prompts]))).all()
+    includes = includes_of(session, [row.id or 0 for row in rows])
+    owners = {prompt.id: prompt for prompt in prompts}
+    found: dict[int, Version] = {}
+    for row in rows:
+        with suppress(Conflict):
+            found[row.prompt_id] = _version(owners[row.prompt_id], row, includes.get(row.id or 0, ()))
+    return found
+
+
 def newest_at(session: Session, prompt: Prompt, at: datetime) -> int | None:
     """Give the number of the version that was the newest at a moment; None before the first."""
     query = select(VersionRow.number).where(VersionRow.prompt_id == prompt.id, VersionRow.created_at <= at)
