@@ -29,6 +29,7 @@ from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
+from promptuary.registry.stream import Feed
 from promptuary.review.routes import router as review_routes
 
 ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes, context_routes, evaluation_routes, review_routes)
@@ -85,7 +86,7 @@ def create_app(
     app.state.prompt_vectors = PromptVectors(opened, settings, held)
     app.state.prompts = PromptSearch(opened, clock, settings, app.state.prompt_vectors)
     app.state.neighbours = app.state.prompts  # what the registry asks for prompts that say nearly the same
-    app.state.changes = parts.changes
+    app.state.feed = Feed(opened, parts.changes, settings.stream_limit)
     install(app)
     document(app)
     for router in ROUTERS:

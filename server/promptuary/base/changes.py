@@ -112,6 +112,11 @@ class Changes:
             waiter.woken.cancel()
         return self._revision(project)
 
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+        return self._closed.is_set()
+
     def close(self) -> None:
         """End the watcher, wake everybody who waits, and close what is open; a second time does nothing."""
         if self._closed.is_set():

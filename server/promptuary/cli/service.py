@@ -52,23 +52,13 @@ def init() -> None:
 def serve(host: Host = None, port: Port = None) -> None:
     """Run the API."""
     chosen = settings(host=host, port=port)
-    import uvicorn
-
     from promptuary.api.app import create_app
+    from promptuary.api.server import run
     from promptuary.base.logs import configure
 
     configure(chosen.log_level)
     check_port("the API", chosen.host, chosen.port, "PROMPTUARY_PORT")
-    app: Any = create_app(chosen)
-    uvicorn.run(  # on uvloop and httptools, which it takes by itself where they are installed
-        app,
-        host=chosen.host,
-        port=chosen.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
+    run(create_app(chosen), chosen.host, chosen.port)
 
 
 def worker() -> None:

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import AwareDatetime, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from promptuary.access.caller import Unit
-from promptuary.access.gate import BODY, Cursor, Limit, PathName, Route, allow, caller_of
+from promptuary.access.caller import Caller, Unit
+from promptuary.access.gate import BODY, Cursor, Limit, PathName, Route, admit, allow, caller_of
 from promptuary.access.role import Scope
 from promptuary.base.errors import PreconditionFailed
 from promptuary.base.wire import PageOf
@@ -38,6 +38,7 @@ from promptuary.registry.schemas import (
     VersionOut,
 )
 from promptuary.registry.service import Registry
+from promptuary.registry.stream import Feed
 
 router = APIRouter(tags=["registry"], route_class=Route)
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
@@ -225,6 +226,20 @@ def label_history(
     """List a label's moves, the newest first."""
     found = Labels(unit).history(name, label, min(limit, unit.settings.page_limit), cursor)
     return PageOf[MoveOut].model_validate(found)
+
+
+@router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def stream(
+    request: Request,
+    caller: Annotated[Caller, admit(Scope.PROMPT_READ)],
+    last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
+) -> StreamingResponse:
+    """Tell every change of the project's prompts as it happens, as server-sent events; `Last-Event-ID` resumes."""
+    feed: Feed = request.app.state.feed
+    feed.admit()
+    events = feed.follow(caller.project, last_event_id, lambda: caller_of(request))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
 
 
 def _answer(label: Label, response: Response) -> LabelOut:

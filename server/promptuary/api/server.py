@@ -1,0 +1,50 @@
+"""The app as a server: uvicorn, and an end that does not wait for those who follow the stream."""
+
+import asyncio
+import socket
+import sys
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+
+from promptuary.api.edge import Edge
+
+STOP_SECONDS = 5
+INFRASTRUCTURE = 3
+
+
+class _Server(uvicorn.Server):
+    """Lets streams end as soon as the process is asked to: they would otherwise hold it for as long as it waits."""
+
+    def __init__(self, config: uvicorn.Config, app: Edge) -> None:
+        super().__init__(config)
+        self._edge = app
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._edge.parts.changes.close)
+        super().handle_exit(sig, frame)
+
+
+def run(app: Edge, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are answered, for a few seconds."""
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]  # uvicorn's own types of the same protocol
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    server = _Server(config, app)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(INFRASTRUCTURE)

@@ -1,0 +1,245 @@
+"""The stream over a real server: every change is told once and in order, whoever made it, and can be resumed."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from promptuary.access.caller import Unit
+from promptuary.access.service import Access
+from promptuary.base.changes import changes_of
+from promptuary.base.errors import Unavailable
+from promptuary.prompt.content import Content
+from promptuary.registry import stream
+from promptuary.registry.labels import Labels
+from promptuary.registry.service import Registry
+from promptuary.registry.stream import Feed
+
+Units = Callable[..., AbstractContextManager[Unit]]
+WAIT = 20.0
+
+
+@pytest.fixture
+def url(app: Any) -> Iterator[str]:
+    """The app on a loopback port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        until = time.monotonic() + WAIT
+        while not server.started:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        app.parts.changes.close()
+        server.should_exit = True
+        thread.join(WAIT)
+
+
+class Follower:
+    """Reads the stream in a thread; `next()` waits for the next event."""
+
+    def __init__(self, url: str, headers: dict[str, str], after: int | None = None) -> None:
+        given = headers if after is None else {**headers, "Last-Event-ID": str(after)}
+        self._context = httpx.stream("GET", f"{url}/v1/stream", headers=given, timeout=WAIT)
+        self.answer = self._context.__enter__()
+        self._lines = self.answer.iter_lines()
+
+    def next(self) -> tuple[int, str, dict[str, Any]]:
+        fields: dict[str, str] = {}
+        for line in self._lines:
+            if not line and "data" in fields:
+                return int(fields["id"]), fields["event"], json.loads(fields["data"])
+            name, _, value = line.partition(": ")
+            if name in ("id", "event", "data"):
+                fields[name] = value
+        raise EOFError
+
+    def close(self) -> None:
+        self._context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def follow(url: str, bearer: Callable[..., dict[str, str]]) -> Iterator[Callable[..., Follower]]:
+    followers: list[Follower] = []
+
+    def make(project: str = "default", after: int | None = None) -> Follower:
+        followers.append(Follower(url, bearer("reader", project), after))
+        return followers[-1]
+
+    yield make
+    for follower in followers:
+        follower.close()
+
+
+def register(unit_as: Units, words: str, *labels: str, name: str = "p", project: str = "default") -> None:
+    with unit_as("author", project) as unit:
+        Registry(unit).register(name, Content(type="text", template=words), labels=labels)
+
+
+def test_every_change_is_told_with_what_it_changed(database: Any, unit_as: Units, follow: Callable[..., Follower]) -> None:
+    follower = follow()
+    assert follower.answer.headers["content-type"].startswith("text/event-stream")
+    assert follower.next() == (0, "ready", {"revision": 0, "resumed": True})
+    register(unit_as, "one", "production")
+    id_, kind, body = follower.next()
+    assert (id_, kind) == (1, "version.created")
+    assert body.pop("digest").startswith("sha256:")
+    assert body == {"revision": 1, "prompt": "p", "at": "2026-03-02T12:00:00.000000Z", "version": 1}
+    assert follower.next()[1:] == (
+        "label.moved",
+        {
+            "revision": 2,
+            "prompt": "p",
+            "at": "2026-03-02T12:00:00.000000Z",
+            "label": "production",
+            "version": 1,
+            "split": None,
+            "previous": None,
+        },
+    )
+    register(unit_as, "two")
+    with unit_as("author") as unit:
+        Labels(unit).split("p", "production", [(1, 1.0), (2, 1.0)], "not for everybody's eyes")
+        Registry(unit).archive("p", "")
+        Registry(unit).restore("p", "")
+    assert follower.next()[0] == 3
+    id_, kind, body = follower.next()
+    assert (id_, kind, body["version"], len(body["split"]["arms"])) == (4, "label.moved", None, 2)
+    assert "reason" not in body
+    assert [follower.next()[:2] for _ in range(2)] == [(5, "prompt.archived"), (6, "prompt.restored")]
+
+
+def test_a_follower_comes_back_where_it_left(database: Any, unit_as: Units, follow: Callable[..., Follower]) -> None:
+    for number in range(5):
+        register(unit_as, f"text {number}")
+    follower = follow(after=2)
+    assert follower.next() == (2, "ready", {"revision": 5, "resumed": True})
+    assert [follower.next()[0] for _ in range(3)] == [3, 4, 5]
+    register(unit_as, "more")
+    assert follower.next()[0] == 6
+
+
+def test_what_cannot_be_resumed_is_said(
+    unit_as: Units, follow: Callable[..., Follower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "REPLAY_LIMIT", 3)
+    for number in range(5):
+        register(unit_as, f"text {number}")
+    assert follow(after=9).next() == (5, "ready", {"revision": 5, "resumed": False})
+    assert follow(after=1).next() == (5, "ready", {"revision": 5, "resumed": False})
+    assert follow(after=2).next() == (2, "ready", {"revision": 5, "resumed": True})
+
+
+def test_a_project_hears_of_its_own_changes_alone(unit_as: Units, follow: Callable[..., Follower]) -> None:
+    follower = follow("shop")
+    assert follower.next()[0] == 0
+    register(unit_as, "one")
+    register(unit_as, "one", project="shop", name="q")
+    assert follower.next()[2]["prompt"] == "q"
+
+
+def test_many_followers_hear_everything_in_order_while_many_write(
+    database: Any, unit_as: Units, follow: Callable[..., Follower]
+) -> None:
+    followers = [follow() for _ in range(8)]
+    assert {follower.next()[0] for follower in followers} == {0}
+    writers = [
+        threading.Thread(target=lambda name=name: [register(unit_as, f"{name} {at}", name=name) for at in range(8)])
+        for name in "abc"
+    ]
+    for writer in writers:
+        writer.start()
+    for follower in followers:
+        assert [follower.next()[0] for _ in range(24)] == list(range(1, 25))
+    for writer in writers:
+        writer.join()
+
+
+def test_old_events_are_read_again_for_who_is_far_behind(
+    unit_as: Units, follow: Callable[..., Follower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "RECENT", 4)
+    monkeypatch.setattr(stream, "BATCH", 3)
+    first = follow(after=0)
+    for number in range(20):
+        register(unit_as, f"text {number}")
+    assert [first.next()[0] for _ in range(21)] == list(range(21))
+    second = follow(after=0)
+    assert [second.next()[0] for _ in range(21)] == list(range(21))
+
+
+@pytest.mark.parametrize("given", ["-1", "x", "1.5"])
+def test_a_last_event_id_that_is_none_is_refused(url: str, bearer: Callable[..., dict[str, str]], given: str) -> None:
+    answer = httpx.get(f"{url}/v1/stream", headers={**bearer("reader"), "Last-Event-ID": given})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_without_a_key_there_is_no_stream(url: str) -> None:
+    assert httpx.get(f"{url}/v1/stream").status_code == 401
+
+
+def test_a_stream_ends_when_its_key_does_and_says_that_it_lives_until_then(
+    url: str,
+    unit_as: Units,
+    clock: Any,
+    bearer: Callable[..., dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "ALIVE_SECONDS", 0.05)
+    with httpx.stream("GET", f"{url}/v1/stream", headers=bearer("reader", days=1), timeout=WAIT) as answer:
+        lines = answer.iter_lines()
+        while next(lines) != ": alive":
+            pass
+        clock.move(days=2)
+        assert set(lines) <= {"", ": alive"}  # and then the end
+
+
+def test_a_revoked_keys_stream_ends(
+    url: str, unit_as: Units, bearer: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "ALIVE_SECONDS", 0.05)
+    headers = bearer("reader")
+    with httpx.stream("GET", f"{url}/v1/stream", headers=headers, timeout=WAIT) as answer:
+        lines = answer.iter_lines()
+        while next(lines) != ": alive":
+            pass
+        with unit_as("operator") as unit:
+            Access(unit).revoke_key(headers["Authorization"].split("_")[1])
+        assert set(lines) <= {"", ": alive"}
+
+
+def test_more_followers_than_the_limit_are_told_to_poll(database: Any) -> None:
+    async def fill() -> None:
+        changes = changes_of(database, "SELECT id, revision, access_revision FROM project")
+        feed = Feed(database, changes, 1)
+        feed.admit()
+        following = feed.follow(1, 0, lambda: None)
+        reading = asyncio.ensure_future(anext(following))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="1 clients follow the stream already; poll"):
+            feed.admit()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await following.aclose()
+        feed.admit()
+        changes.close()
+
+    asyncio.run(fill())
+
+
+def test_a_server_that_stops_ends_its_streams(app: Any, follow: Callable[..., Follower]) -> None:
+    follower = follow()
+    follower.next()
+    app.parts.changes.close()
+    with pytest.raises(EOFError):
+        follower.next()
