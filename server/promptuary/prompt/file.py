@@ -1,6 +1,6 @@
 """Prompt files: `prompts/support/triage.yaml` is the prompt `support.triage`; a folder is a dot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,17 +159,16 @@ def find_prompts(root: Path) -> list[PromptFile]:
                 raise InvalidFile(f"{path} and {first} are both the prompt '{prompts[-1].name}'; keep one of the two")
         except InvalidFile as error:
             broken.append(error)
-    if len(broken) == 1:
-        raise broken[0]
     if broken:
-        raise InvalidFile(
-            f"{len(broken)} files under {root} cannot be used",
-            [
-                Fault(error.message, str(fault), None)
-                for error in broken
-                for fault in (error.faults or [Fault("", "unreadable")])
-            ],
-        )
+        raise together(broken, root)
     if not prompts:
         raise InvalidFile(f"{root} holds no prompt file (*.yaml)")
     return sorted(prompts, key=lambda prompt: prompt.name)
+
+
+def together(broken: Sequence[InvalidFile], root: Path) -> InvalidFile:
+    """Give the faults of several files as one error."""
+    if len(broken) == 1:
+        return broken[0]
+    faults = [Fault(error.message, str(fault)) for error in broken for fault in (error.faults or [Fault("", "unreadable")])]
+    return InvalidFile(f"{len(broken)} files under {root} cannot be used", faults)

@@ -15,6 +15,7 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 
 WIDTH = 110
+_SPREAD = ("messages", "variables", "tools")
 _KEY_LIMIT = 500
 _WORDS = re.compile(r"[^\W\d_][\w.'’/()-]*(?: [\w.'’/()-]+)*", re.UNICODE)
 _OTHER_WORDS = {
@@ -59,7 +60,8 @@ def prompt_text(
         "message": message or None,
         "tags": list(tags) or None,
     }
-    lines = [line for key, value in parts.items() if value is not None for line in _entry(f"{key}:", value, 0)]
+    said = {key: value for key, value in parts.items() if value is not None}
+    lines = [line for key, value in said.items() for line in _entry(f"{key}:", value, 0, spread=key in _SPREAD)]
     return head + "\n".join(lines) + "\n"
 
 
@@ -70,10 +72,10 @@ def head_of(text: str) -> str:
     return head.group() if "#" in head.group() else ""
 
 
-def _entry(mark: str, value: Any, column: int) -> Iterator[str]:
-    """Write `mark` (a key with its colon, or a dash) at a column, and a value behind or below it."""
+def _entry(mark: str, value: Any, column: int, *, spread: bool = False) -> Iterator[str]:
+    """Write `mark` (a key with its colon, or a dash) at a column, and a value behind or below it; below it, to `spread` it."""
     margin = " " * column
-    flow = _flow(value)
+    flow = None if spread and value else _flow(value)
     if isinstance(value, str) and _fits_a_block(value):
         yield from _block(margin + mark, value, column + 2)
     elif flow is not None and (not isinstance(value, dict | list) or len(margin + mark + flow) < WIDTH or not value):

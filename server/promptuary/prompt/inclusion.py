@@ -4,7 +4,7 @@ The registry resolves references against what it holds (`registry.composition`);
 the plan for a folder of files, puts them together by the same rules and gets the same digest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from promptuary.prompt.errors import Fault, InvalidPrompt
 from promptuary.prompt.faults import faults_of
 from promptuary.prompt.mustache import references as references_in
 from promptuary.prompt.mustache import renamed
-from promptuary.prompt.name import is_name
+from promptuary.prompt.name import DEFAULT_LABEL, LATEST, is_name
 from promptuary.prompt.variable import Variable
 
 CANNOT_INCLUDE = "the prompt includes what cannot be included"
@@ -78,6 +78,35 @@ def read_reference(reference: str) -> tuple[str, str]:
     if not is_name(name) or (at and not (is_name(selector) or selector.isdecimal())):
         raise Unresolved("is no reference; write a prompt's name, name@label or name@number")
     return name, selector
+
+
+def number_of(name: str, selector: str, newest: int, labels: Mapping[str, int], split: Container[str]) -> int:
+    """Give the number that a reference to a prompt means, from what is known of the prompt.
+
+    Args:
+        name: the prompt's name, for the sentence.
+        selector: the reference's label or number; empty for `production`.
+        newest: the number of its newest version.
+        labels: where its labels point.
+        split: which of them are split.
+
+    Raises:
+        Unresolved: when it means no version.
+    """
+    label = selector or DEFAULT_LABEL
+    if label.isdecimal():
+        number = int(label) if len(label) < 10 else newest + 1
+    elif label == LATEST:
+        number = newest
+    elif label in split:
+        raise Unresolved(f"the label '{label}' of '{name}' is split; name a version")
+    elif label not in labels:
+        raise Unresolved(f"'{name}' has no label '{label}'; its labels are: {', '.join(labels) or 'none'}")
+    else:
+        number = labels[label]
+    if not 1 <= number <= newest:
+        raise Unresolved(f"'{name}' has no version {number}; its newest is {newest}")
+    return number
 
 
 def refuse_unincludable(content: Content) -> None:

@@ -13,10 +13,18 @@ from promptuary.prompt import inclusion
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.errors import Fault, InvalidPrompt
-from promptuary.prompt.inclusion import CANNOT_INCLUDE, Included, Unresolved, read_reference, references, refuse_unincludable
+from promptuary.prompt.inclusion import (
+    CANNOT_INCLUDE,
+    Included,
+    Unresolved,
+    number_of,
+    read_reference,
+    references,
+    refuse_unincludable,
+)
 from promptuary.registry import store
-from promptuary.registry.labels import DEFAULT_LABEL, LATEST, existing
-from promptuary.registry.store import Dependent, Include, Prompt, Version
+from promptuary.registry.labels import existing
+from promptuary.registry.store import Dependent, Include, Version
 
 DEPTH_LIMIT = 8
 
@@ -105,26 +113,12 @@ def _resolve(unit: Unit, name: str, reference: str) -> Version:
     prompt = store.prompt(unit.session, unit.caller.project, wanted)
     if prompt is None or prompt.archived_at is not None:
         raise Unresolved(f"there is no prompt '{wanted}'" if prompt is None else f"the prompt '{wanted}' is archived")
-    number = _number(prompt, selector or DEFAULT_LABEL)
-    version = store.version(unit.session, prompt, number) if number <= prompt.newest else None
-    if version is None:
-        raise Unresolved(f"'{wanted}' has no version {number}; its newest is {prompt.newest}")
+    number = number_of(wanted, selector, prompt.newest, prompt.labels, prompt.splits)
+    version = store.version(unit.session, prompt, number)
+    assert version is not None  # numbers have no gap
     refuse_unincludable(content_from_json(version.content))
     _check_rings(unit, name, version)
     return version
-
-
-def _number(prompt: Prompt, selector: str) -> int:
-    if selector.isdecimal():
-        return int(selector) if len(selector) < 10 else prompt.newest + 1
-    if selector == LATEST:
-        return prompt.newest
-    if selector in prompt.splits:
-        raise Unresolved(f"the label '{selector}' of '{prompt.name}' is split; name a version")
-    if selector not in prompt.labels:
-        known = ", ".join(prompt.labels) or "none"
-        raise Unresolved(f"'{prompt.name}' has no label '{selector}'; its labels are: {known}")
-    return prompt.labels[selector]
 
 
 def _check_rings(unit: Unit, name: str, version: Version) -> None:

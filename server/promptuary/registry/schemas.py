@@ -91,12 +91,19 @@ class PreviewOut(Sent):
     digest: str
     created: bool
     content: dict[str, Any]
+    includes: list[IncludeOut]
 
     @classmethod
     def of(cls, name: str, preview: Preview) -> Self:
         """Make it from the domain's value."""
-        content = content_json(preview.content)
-        return cls(name=name, version=preview.number, digest=preview.digest, created=preview.created, content=content)
+        return cls(
+            name=name,
+            version=preview.number,
+            digest=preview.digest,
+            created=preview.created,
+            content=content_json(preview.content),
+            includes=[IncludeOut.model_validate(include) for include in preview.includes],
+        )
 
 
 class ArmOut(Sent):

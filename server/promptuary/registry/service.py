@@ -20,7 +20,7 @@ from promptuary.registry.event import Kind
 from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, existing, refuse_archived, settable
 from promptuary.registry.ledger import Target
 from promptuary.registry.past import prompt_at
-from promptuary.registry.store import Prompt, Version
+from promptuary.registry.store import Include, Prompt, Version
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Preview:
     digest: str
     number: int
     created: bool
+    includes: tuple[Include, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ class Registry:
         prompt = store.prompt(self.unit.session, self.unit.caller.project, name)
         newest = store.version(self.unit.session, prompt, prompt.newest) if prompt else None
         if newest is not None and newest.digest == digest:
-            return Preview(composed.content, digest, newest.number, created=False)
-        return Preview(composed.content, digest, newest.number + 1 if newest else 1, created=True)
+            return Preview(composed.content, digest, newest.number, created=False, includes=composed.includes)
+        number = newest.number + 1 if newest else 1
+        return Preview(composed.content, digest, number, created=True, includes=composed.includes)
 
     def lookup(
         self,
