@@ -20,6 +20,7 @@ class Held:
     labels: Mapping[str, int] = field(default_factory=dict)
     splits: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    revision: int = 0
     archived: bool = False
 
 
@@ -35,7 +36,7 @@ class Holdings:
     def prompts(self) -> dict[str, Held]:
         """Every prompt by its name, the archived ones too; read once."""
         return {
-            one["name"]: Held(one["newest"], one["labels"], one["splits"], tuple(one["tags"]), archived)
+            one["name"]: Held(one["newest"], one["labels"], one["splits"], tuple(one["tags"]), one["revision"], archived)
             for archived in (False, True)
             for one in self.api.items("/prompts", archived=archived or None)
         }

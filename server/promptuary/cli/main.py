@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 import promptuary
-from promptuary.cli import access, context, demo, diff, evaluation, labels, registry, review, search, service, sync, upkeep
+from promptuary.cli import (
+    access,
+    bundle,
+    context,
+    demo,
+    diff,
+    evaluation,
+    importing,
+    labels,
+    registry,
+    review,
+    search,
+    service,
+    sync,
+    upkeep,
+)
 from promptuary.cli.output import INFRASTRUCTURE, USAGE, report
 from promptuary.prompt.errors import PromptuaryError
 
@@ -45,6 +60,8 @@ for command in _RUN:
     app.command(rich_help_panel="Run")(command)
 for command in _REGISTRY:
     app.command(rich_help_panel="Registry")(command)
+app.command("export", rich_help_panel="Registry")(bundle.export)
+app.command("import", rich_help_panel="Registry")(importing.import_file)
 app.add_typer(sync.app, name="sync", rich_help_panel="Registry")
 app.add_typer(labels.app, name="label", rich_help_panel="Registry")
 app.add_typer(context.app, name="context", rich_help_panel="Context")

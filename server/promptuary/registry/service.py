@@ -1,5 +1,6 @@
 """The rules of prompts and versions: what may be registered, which number it takes, what a lookup finds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from promptuary.prompt.digest import canonical, content_digest, content_json
 from promptuary.prompt.split import Split
 from promptuary.registry import composition, ledger, resemblance, store
 from promptuary.registry.composition import Composed, Offer
-from promptuary.registry.event import Kind
+from promptuary.registry.event import Event, Kind
 from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, existing, refuse_archived, settable
 from promptuary.registry.ledger import Target
 from promptuary.registry.past import prompt_at
@@ -222,6 +223,12 @@ class Registry:
         """List a prompt's versions, the newest first."""
         rows = store.versions(self.unit.session, existing(self.unit, name), decode(cursor, int), limit + 1)
         return page(rows, limit, lambda version: version.number)
+
+    def events(self, name: str, limit: int, cursor: str | None, kinds: Sequence[Kind] = ()) -> Page[Event]:
+        """List what has happened to a prompt, the newest first; of certain kinds where they are given."""
+        prompt = existing(self.unit, name)
+        rows = ledger.events_of(self.unit.session, prompt, decode(cursor, int), limit + 1, kinds or tuple(Kind))
+        return page(rows, limit, lambda event: event.revision)
 
     def offers(self, name: str) -> list[Offer]:
         """List what includes a prompt and is in use, each with the newer version that it could take."""
