@@ -199,6 +199,8 @@ def plan_import(api: Api, prompts: Sequence[BundledPrompt]) -> list[Planned]:
 
 def _planned(api: Api, prompt: BundledPrompt) -> Planned:
     body = {"digests": prompt.digests(), "history": list(prompt.history), "archivals": list(prompt.archivals)}
+    if len(_json(body).encode()) > REQUEST_BYTES:
+        body["history"] = []  # too long to be told before; it is compared when it comes, after the versions
     try:
         return Planned(prompt, api.post(f"/prompts/{prompt.name}/import/preview", body))
     except Refused as error:

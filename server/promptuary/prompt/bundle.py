@@ -59,11 +59,13 @@ def read_json(text: str, source: str) -> Any:
         InvalidFile: naming the source, and where it breaks off.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
     except json.JSONDecodeError as error:
         fault = Fault("", f"{error.msg} (column {error.colno}); is the file cut off?", error.lineno)
         raise InvalidFile(f"{source} is not JSON", [fault]) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InvalidFile(f"{source} is not taken", [Fault("", "it is nested too deep")]) from None
+    except ValueError as error:
         raise InvalidFile(f"{source} is not taken", [Fault("", str(error))]) from None
 
 
@@ -78,6 +80,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20:
+        raise ValueError("an integer has too many digits")
+    return int(digits)
 
 
 def read_bundle(value: Any, source: str) -> list[BundledPrompt]:
@@ -230,14 +238,15 @@ def requests(prompts: Sequence[BundledPrompt], limit: int) -> Iterator[tuple[str
     ordered = in_order(prompts)
     last = {prompt.name: place for place, (prompt, _) in enumerate(ordered)}
     for place, (prompt, numbers) in enumerate(ordered):
-        parts = [("versions", {part: prompt.versions[number][part] for part in SENT}) for number in numbers]
+        parts = [("versions", [{part: prompt.versions[number][part] for part in SENT}]) for number in numbers]
         if last[prompt.name] == place:
-            parts += [("history", {key: move[key] for key in _MOVE}) for move in prompt.history]
-            parts += [("archivals", dict(turn)) for turn in prompt.archivals]
+            parts += [("history", [{key: move[key] for key in _MOVE}]) for move in prompt.history]
+            if prompt.archivals:  # which go together, for they are compared with what is there from the first on
+                parts.append(("archivals", [dict(turn) for turn in prompt.archivals]))
         yield from ((prompt.name, body) for body in _bodies(parts, limit))
 
 
-def _bodies(parts: Sequence[tuple[str, Mapping[str, Any]]], limit: int) -> Iterator[dict[str, list[Any]]]:
+def _bodies(parts: Sequence[tuple[str, list[dict[str, Any]]]], limit: int) -> Iterator[dict[str, list[Any]]]:
     body: dict[str, list[Any]] = {}
     size = 0
     for key, part in parts:
@@ -245,7 +254,7 @@ def _bodies(parts: Sequence[tuple[str, Mapping[str, Any]]], limit: int) -> Itera
         if body and size + own > limit:
             yield body
             body, size = {}, 0
-        body.setdefault(key, []).append(part)
+        body.setdefault(key, []).extend(part)
         size += own
     if body:
         yield body

@@ -4,8 +4,10 @@ What is here already is compared and left as it is, so that the same import agai
 taken by another content, or a label that has gone another way here, is a conflict, and then nothing of the request is written.
 """
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from promptuary.access import audit
@@ -83,18 +85,21 @@ class Importing:
             raise InvalidRequest(f"'{name}' cannot be imported", [Fault("versions", "has none, and there is none here")])
         moves = self._new_moves(prompt, name, history, newest)
         turns = self._new_archivals(prompt, archivals)
-        missing = []
-        for version in versions:
-            if version.number in new:
-                prompt = prompt or store.add_prompt(unit.session, unit.caller.project, name, version.created_at)
-                missing += [(version.number, pin) for pin in self._add(prompt, version)]
+        added = [version for version in versions if version.number in new]
+        if prompt is None:
+            prompt = store.add_prompt(unit.session, unit.caller.project, name, added[0].created_at)
+        missing: list[tuple[int, Pin]] = []
+        happened: Iterator[PastVersion | Move | Archival] = heapq.merge(added, moves, turns, key=_moment)  # as events tell it
+        for one in happened:
+            if isinstance(one, PastVersion):
+                missing += [(one.number, pin) for pin in self._add(prompt, one)]
+            elif isinstance(one, Move):
+                self._move(prompt, one)
+            else:
+                self._turn(prompt, one)
         imported = Imported(newest, new, moves, turns, tuple(missing))
-        if prompt is not None and imported.changes:
-            for move in moves:
-                self._move(prompt, move)
-            for turn in turns:
-                self._turn(prompt, turn)
-            self._record(name, versions, imported)
+        if imported.changes:
+            self._record(name, added, imported)
         return imported
 
     def _new_numbers(self, prompt: Prompt | None, name: str, digests: Mapping[int, str]) -> tuple[int, ...]:
@@ -204,10 +209,14 @@ class Importing:
         ledger.add_event(unit.session, unit.caller.project, prompt.id, kind, {"reason": turn.reason}, turn.at)
 
     def _record(self, name: str, versions: Sequence[PastVersion], imported: Imported) -> None:
-        digests = {str(version.number): version.digest for version in versions if version.number in imported.versions}
+        digests = {str(version.number): version.digest for version in versions}
         detail: dict[str, Any] = {
             "versions": digests,
             "moves": [{"label": move.label, "version": move.version, "by": move.actor} for move in imported.moves],
             "archived": imported.archivals[-1].archived if imported.archivals else None,
         }
         audit.record(self.unit, IMPORTED, name, detail)
+
+
+def _moment(one: PastVersion | Move | Archival) -> datetime:
+    return one.created_at if isinstance(one, PastVersion) else one.at
