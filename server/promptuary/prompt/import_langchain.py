@@ -213,7 +213,7 @@ def _variables(draft: Draft, said: Fields, optional: dict[str, Any]) -> None:
         if name in optional and value == []:
             continue  # which is how LangChain says that a placeholder may be left out
         if value is None or (isinstance(value, dict) and "lc" in value):
-            draft.lose(path, "it is computed by code; here the variable has no default and must be given")
+            draft.lose(path, "it is computed by code; here it must be given")
         elif used is not None and name not in used:
             draft.lose(path, "it is a value for a variable that the prompt never uses")
         else:
