@@ -44,6 +44,12 @@ def fstring(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def named(tools: list[Any]) -> list[Any]:
+    """Make tools of objects, which need a name, and may have anything besides."""
+    ours = ("function", "parameters", "input_schema", "description")
+    return [{**{k: v for k, v in tool.items() if k not in ours}, "name": f"t{number}"} for number, tool in enumerate(tools)]
+
+
 @st.composite
 def contents(draw: st.DrawFn) -> Content:
     kind = draw(st.sampled_from(["text", "chat"]))
@@ -77,8 +83,8 @@ def contents(draw: st.DrawFn) -> Content:
         if names
         else {},
         "model": draw(st.none() | MODEL),
-        "response_format": draw(st.none() | OBJECT),
-        "tools": draw(st.none() | st.lists(OBJECT, max_size=3)),
+        "response_format": draw(st.none() | OBJECT.map(lambda more: {**more, "type": "json_object"})),
+        "tools": draw(st.none() | st.lists(OBJECT, max_size=3).map(named)),
     }
     if kind == "chat" and draw(st.booleans()):
         turns = st.lists(

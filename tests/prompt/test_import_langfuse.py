@@ -112,9 +112,17 @@ def test_references_to_other_prompts_become_inclusions_that_keep_their_lines() -
 
 
 def test_a_config_is_taken_as_far_as_a_version_has_places() -> None:
-    config = {"model": "m", "response_format": {"type": "json_object"}, "tools": [{"a": 1}], "foo": {"x": 1}, "empty": None}
-    (one,) = imported(text("x", config=config))
-    assert (one.content.response_format, one.content.tools) == ({"type": "json_object"}, [{"a": 1}])
+    config = {
+        "model": "m",
+        "response_format": {"type": "json_object"},
+        "tools": [{"name": "a"}],
+        "variables": {"q": {"type": "string"}},
+        "foo": {"x": 1},
+        "empty": None,
+    }
+    (one,) = imported(text("x {{q}}", config=config))
+    assert one.content.variables["q"].type == "string"
+    assert (one.content.response_format, one.content.tools) == ({"type": "json_object"}, [{"name": "a"}])
     assert remarks(one) == ["config.foo: cannot be carried: it has no place in a version"]
     (one,) = imported(text("x", config={"temperature": 0.5, "tools": "all"}, isActive=True, extra="y"))
     assert one.content.model is None

@@ -91,11 +91,11 @@ def test_model_versions_of_the_rest_api_are_taken_alone_and_in_lists() -> None:
     chat = rest(
         json.dumps(messages),
         "chat",
-        _mlflow_prompt_response_format='{"a": 1}',
+        _mlflow_prompt_response_format='{"type": "text"}',
         _mlflow_prompt_model_config='{"model_name": "m"}',
     )
     (one,) = imported({"model_version": chat})
-    assert (one.version, one.message, one.content.type, one.content.response_format) == (7, "why", "chat", {"a": 1})
+    assert (one.version, one.message, one.content.type, one.content.response_format) == (7, "why", "chat", {"type": "text"})
     assert one.content.model is not None
     assert one.content.model.name == "m"
     assert (remarks(one), one.tags) == ([], ())
@@ -120,6 +120,12 @@ def test_a_text_means_the_same_here_or_is_refused(source: str) -> None:
         return
     values = {"name": "A{{d}}a"} if prepare(one.content).variables else {}
     assert prepare(one.content).render(values).text == version(source).format(**values)
+
+
+def test_parts_that_our_own_routes_say_in_tags_are_taken_back() -> None:
+    tags = {"promptuary.tools": '[{"name": "t"}]', "promptuary.variables": '{"q": {"type": "string"}}'}
+    (one,) = imported({"model_version": rest("{{q}}", **tags)})
+    assert (one.content.tools, one.content.variables["q"].type, one.tags) == ([{"name": "t"}], "string", ())
 
 
 def test_a_dotted_name_is_looked_up_inside_here() -> None:

@@ -441,7 +441,7 @@ def test_a_pin_is_believed_only_where_its_text_is_in_the_content(old: Api, new: 
 
 
 @pytest.mark.usefixtures("sqlite")
-def test_a_content_that_could_not_be_registered_here_is_not_imported(other: Any, good: dict[str, Any]) -> None:
+def test_a_content_that_cannot_be_rendered_here_is_not_imported(other: Any, good: dict[str, Any]) -> None:
     from promptuary.prompt.content import Content
     from promptuary.prompt.digest import content_digest
 
@@ -450,6 +450,15 @@ def test_a_content_that_could_not_be_registered_here_is_not_imported(other: Any,
     problem = other.post("/v1/prompts/q/import", json=good).json()
     assert problem["code"] == "invalid_prompt"
     assert problem["errors"][0]["path"] == "versions.1.template"
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_tags_of_lists_are_the_newest_versions(old: Api, new: Api) -> None:
+    for tags in (["a"], ["b"], []):
+        old.post("/prompts/q/versions", {**TEXT, "template": f"with {tags}", "tags": tags})
+    take_over(new, exported(old))
+    assert [list(new.items("/prompts", tag=tag)) for tag in ("a", "b")] == [[], []]
+    assert [version["tags"] for version in new.items("/prompts/q/versions")] == [[], ["b"], ["a"]]
 
 
 @pytest.mark.usefixtures("sqlite")

@@ -93,18 +93,27 @@ def _lines(found: dict[str, Any], title: str) -> Iterator[Line]:
         yield from _change(change)
 
 
-def _change(change: dict[str, Any]) -> Iterator[Line]:
-    mark, style = MARKS[change["kind"]]
-    head = f"{mark} {change['path']}"
+def head(change: dict[str, Any]) -> str:
+    """Say in a line what a change is about, with both sides where they are short."""
+    text = f"{MARKS[change['kind']][0]} {change['path']}"
     old, new = (_shown(change[side]) for side in ("before", "after"))
-    short = all("\n" not in text and len(text) <= SHORT for text in (old, new))
-    if change["diff"] is None and short:
+    if change["diff"] is None and _is_short(old, new):
         sides = {"added": new, "removed": old, "changed": f"{old} → {new}"}
-        head = f"{head}  {sides[change['kind']]}"
-    yield head + ("  (breaking)" if change["breaking"] else ""), f"bold {style}"
+        text = f"{text}  {sides[change['kind']]}"
+    return text + ("  (breaking)" if change["breaking"] else "")
+
+
+def _is_short(*texts: str) -> bool:
+    return all("\n" not in text and len(text) <= SHORT for text in texts)
+
+
+def _change(change: dict[str, Any]) -> Iterator[Line]:
+    style = MARKS[change["kind"]][1]
+    old, new = (_shown(change[side]) for side in ("before", "after"))
+    yield head(change), f"bold {style}"
     if change["diff"] is not None:
         yield from ((f"    {text}", STYLES.get(text[:1], "")) for text in change["diff"].split("\n"))
-    elif not short:
+    elif not _is_short(old, new):
         if change["kind"] != "added":
             yield from ((f"    -{text}", "red") for text in old.split("\n"))
         if change["kind"] != "removed":

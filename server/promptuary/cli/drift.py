@@ -45,7 +45,13 @@ def _of_step(holdings: Holdings, step: Step) -> list[Difference]:
     if held.archived:
         return [Difference(name, "archived", f"archived in the registry, and still in the files, {step.prompt.path}")]
     if step.registers:
-        return [Difference(name, "content", f"{_which(holdings, step)}; it differs in {', '.join(step.changes)}")]
+        return [
+            Difference(
+                name,
+                "content",
+                f"{_which(holdings, step)}; it differs in {', '.join(dict.fromkeys(change.part for change in step.changes))}",
+            )
+        ]
     found = []
     for label in dict.fromkeys(step.prompt.labels):
         if label in held.splits:

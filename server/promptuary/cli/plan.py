@@ -5,15 +5,18 @@ is about to change, the two are put together here by the same rules, in the orde
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from promptuary.cli.connection import Api, Refused
+from promptuary.cli.diff import head
 from promptuary.cli.held import Held, Holdings, content_of, pins
 from promptuary.cli.labels import aim
 from promptuary.cli.registry import content_body, register
+from promptuary.prompt.check import check as check_content
 from promptuary.prompt.content import Content
+from promptuary.prompt.diff import Change, compare
 from promptuary.prompt.digest import content_digest, content_json
 from promptuary.prompt.document import InvalidFile
 from promptuary.prompt.errors import Fault, Invalid, InvalidPrompt
@@ -29,7 +32,6 @@ from promptuary.prompt.inclusion import (
     refuse_unincludable,
 )
 from promptuary.prompt.name import LATEST, is_name
-from promptuary.prompt.template import prepare
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Step:
     moves: tuple[str, ...] = ()
     stays_split: tuple[str, ...] = ()
     waits: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
     obstacles: tuple[str, ...] = ()
 
     @property
@@ -61,7 +63,8 @@ class Step:
 
     def details(self) -> Iterator[str]:
         """Give what else there is to say of it, line by line."""
-        yield from (f"  changes {change}" for change in self.changes)
+        yield from (f"  {head(asdict(change) | {'breaking': change.breaking})}" for change in self.changes)
+        yield from (f"  breaking: {why}" for why in dict.fromkeys(change.why for change in self.changes if change.why))
         yield from (f"  {label}; this version is one of its arms, so it stays" for label in self.stays_split)
         yield from (f"  {wait}" for wait in self.waits)
         yield from (f"  {obstacle}" for obstacle in self.obstacles)
@@ -75,7 +78,11 @@ class Step:
             "digest": self.digest,
             "registers": self.registers,
             "moves": list(self.moves),
-            "changes": list(self.changes),
+            "breaking": any(change.breaking for change in self.changes),
+            "changes": [
+                {"part": change.part, "path": change.path, "kind": change.kind, "breaking": change.breaking, "why": change.why}
+                for change in self.changes
+            ],
             "stays_split": list(self.stays_split),
             "waits": list(self.waits),
             "obstacles": list(self.obstacles),
@@ -177,7 +184,7 @@ class _Outlook:
             moves,
             stays_split,
             () if registers or set(prompt.tags) == set(before.tags) else ("its tags come with its next version",),
-            tuple(_changes(old, content)) if old else (),
+            _changes(content_of(old), content) if old else (),
             ("is archived; bring it back by `promptuary restore`", *obstacles) if before.archived else obstacles,
         )
         if step.acts:
@@ -205,7 +212,7 @@ class _Outlook:
         if faults:
             raise InvalidPrompt(CANNOT_INCLUDE, faults)
         content = composed(prompt.content, found)
-        prepare(content)
+        check_content(content, jinja2=True)
         digest = self.holdings.version(prompt.name, before.newest)["digest"] if before.newest else None
         pinned = {reference: f"{version.name}@{version.version}" for reference, version in found.items()}
         return content, pinned, digest != content_digest(content)
@@ -248,10 +255,13 @@ def _moves(
     return tuple(moves), tuple(stays), tuple(obstacles)
 
 
-def _changes(old: Mapping[str, Any], content: Content) -> Iterator[str]:
-    """Name the parts that differ."""
-    before, after = content_json(content_of(old)), content_json(content)
-    yield from (part for part in after if before[part] != after[part])
+def _changes(old: Content, new: Content) -> tuple[Change, ...]:
+    """List what differs, part by part."""
+    try:
+        return compare(old, new, jinja2=True).changes
+    except InvalidPrompt:  # the old one is of a format that is not installed here
+        before, after = content_json(old), content_json(new)
+        return tuple(Change(part, part, "changed", before[part], after[part]) for part in after if before[part] != after[part])
 
 
 def check(api: Api, steps: Sequence[Step]) -> None:

@@ -44,6 +44,9 @@ def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = Non
     with connect(project) as api:
         steps = plan(Holdings(api), folder, force=force)
         versions = apply_steps(api, steps)
+    for version in versions:
+        for warning in version.get("warnings", []):
+            typer.echo(f"warning: {version['name']}: {warning['detail']}", err=True)
     if json:
         as_json(versions)
         return

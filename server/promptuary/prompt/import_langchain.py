@@ -229,7 +229,7 @@ def _used(draft: Draft, optional: dict[str, Any]) -> set[str] | None:
         content = Content.model_validate({**draft.parts, "variables": optional})
         for _, reference in references(content):
             draft.remark(draft.places["template"], f"'{{{{> {reference}}}}}' is nothing there; here it includes that prompt")
-        return set(prepare(content, resolved=False).variables)
+        return set(prepare(content, resolved=False, jinja2=True).variables)
     except (ValidationError, InvalidPrompt):
         return None
 

@@ -137,7 +137,7 @@ def _config(draft: Draft, said: Fields) -> None:
     inside = Fields(config, said.at("config"), draft)
     draft.places["model.name"] = inside.at("model")
     model_of(draft, inside.take("model", str), inside, SETTINGS)
-    for part, kind in (("response_format", dict), ("tools", list)):
+    for part, kind in (("response_format", dict), ("tools", list), ("variables", dict)):  # as our own routes for its SDK do
         if isinstance(inside.left.get(part), kind):
             draft.parts[part] = inside.left.pop(part)
             draft.places[part] = inside.at(part)

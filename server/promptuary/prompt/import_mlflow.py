@@ -11,6 +11,7 @@ from promptuary.prompt.mustache import Literal, Node, Tag
 _NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
 _TEXT, _TYPE = "mlflow.prompt.text", "_mlflow_prompt_type"
 _JSON_TAGS = {"_mlflow_prompt_response_format": "response_format", "_mlflow_prompt_model_config": "model_config"}
+_OUR_TAGS = {"promptuary.tools": "tools", "promptuary.variables": "variables"}  # which our own routes for its SDK give
 _OWN_TAGS = ("mlflow.prompt.is_prompt", "mlflow.prompt.associatedRunIds", "_mlflow_experiment_ids")
 _ONLY_THERE = (
     *("creation_timestamp", "last_updated_timestamp", "user_id", "uri", "is_text_prompt", "variables"),
@@ -87,6 +88,10 @@ def _draft(item: Any, path: str, fallback: str) -> Draft:
     if response_format:
         draft.parts["response_format"] = response_format
         draft.places["response_format"] = said.at("response_format")
+    for tag, part in _OUR_TAGS.items():
+        if tag in tags:
+            draft.parts[part] = _json(draft, tags_at, tags.pop(tag))
+            draft.places[part] = tags_at
     draft.tags = _words(tags)
     said.drop(*_ONLY_THERE)
     said.rest()

@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from promptuary.prompt.check import check
 from promptuary.prompt.content import Content
 from promptuary.prompt.document import Document, InvalidFile
 from promptuary.prompt.errors import Fault, InvalidPrompt
 from promptuary.prompt.faults import faults_of
 from promptuary.prompt.mustache import Literal, Node, Tag, parse
 from promptuary.prompt.name import LATEST, is_name
-from promptuary.prompt.template import prepare
 
 MESSAGE_LIMIT = 2000
 TAG_LIMIT = 200
@@ -115,10 +115,9 @@ def finished(draft: Draft) -> Imported | None:
     content = None
     try:
         content = Content.model_validate(draft.parts)
+        check(content, resolved=False, jinja2=True)
         if content.format == "jinja2":
             draft.remark(draft.places.get("template", draft.path), "is jinja2, which not every server renders")
-        else:
-            prepare(content, resolved=False)
     except ValidationError as error:
         draft.faults += [_placed(draft, fault) for fault in faults_of(error)]
     except InvalidPrompt as error:

@@ -65,8 +65,11 @@ class Imported:
         return bool(self.versions or self.moves or self.archivals)
 
 
-def check_versions(versions: Sequence[PastVersion], now: datetime) -> None:
-    """See that each version is what its digest says, could be registered here, and is of the past."""
+def check_versions(versions: Sequence[PastVersion], now: datetime, *, jinja2: bool) -> None:
+    """See that each version is what its digest says, can be rendered here, and is of the past.
+
+    What a new version must be besides is no matter here: these were registered by the rules of their day.
+    """
     faults: list[Fault] = []
     for version in versions:
         where = f"versions.{version.number}"
@@ -78,7 +81,7 @@ def check_versions(versions: Sequence[PastVersion], now: datetime) -> None:
         raise InvalidRequest("the versions cannot be imported", faults)
     for version in versions:
         try:
-            prepare(version.content)
+            prepare(version.content, jinja2=jinja2)
         except InvalidPrompt as error:
             faults += [Fault(f"versions.{version.number}.{fault.path}", fault.message) for fault in error.faults]
     if faults:

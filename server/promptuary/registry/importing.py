@@ -6,7 +6,7 @@ taken by another content, or a label that has gone another way here, is a confli
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from promptuary.access.caller import Unit
 from promptuary.access.store import hold
 from promptuary.base.errors import Conflict, Fault, InvalidRequest
 from promptuary.prompt.digest import canonical, content_json
-from promptuary.registry import ledger, store
+from promptuary.registry import ledger, resemblance, store
 from promptuary.registry.composition import included
 from promptuary.registry.event import Kind
 from promptuary.registry.imported import (
@@ -73,13 +73,13 @@ class Importing:
         Raises:
             Conflict: naming what is here and different.
             InvalidRequest: for numbers with a gap, a digest that is not the content's, or a ledger that does not hold together.
-            InvalidPrompt: for a content that could not be registered here.
+            InvalidPrompt: for a content that cannot be rendered here.
         """
         unit = self.unit
         hold(unit.session, unit.caller.project)
         prompt = store.prompt(unit.session, unit.caller.project, name, lock=True)
         new = self._new_numbers(prompt, name, {version.number: version.digest for version in versions})
-        check_versions(versions, unit.clock())
+        check_versions(versions, unit.clock(), jinja2=unit.settings.jinja2)
         newest = max([prompt.newest if prompt else 0, *new])
         if newest == 0:
             raise InvalidRequest(f"'{name}' cannot be imported", [Fault("versions", "has none, and there is none here")])
@@ -93,6 +93,7 @@ class Importing:
         for one in happened:
             if isinstance(one, PastVersion):
                 missing += [(one.number, pin) for pin in self._add(prompt, one)]
+                prompt = replace(prompt, tags=one.tags)
             elif isinstance(one, Move):
                 self._move(prompt, one)
             else:
@@ -100,6 +101,8 @@ class Importing:
         imported = Imported(newest, new, moves, turns, tuple(missing))
         if imported.changes:
             self._record(name, added, imported)
+        if added:
+            resemblance.announce(unit, prompt.id)
         return imported
 
     def _new_numbers(self, prompt: Prompt | None, name: str, digests: Mapping[int, str]) -> tuple[int, ...]:
@@ -154,7 +157,7 @@ class Importing:
         unit = self.unit
         found, missing = self._pinned(version)
         text = canonical(content_json(version.content)).decode()
-        number = store.add_version(
+        made = store.add_version(
             unit.session,
             prompt,
             version.digest,
@@ -165,8 +168,8 @@ class Importing:
             version.created_at,
             found,
         )
-        assert number == version.number
-        detail = {"version": number, "digest": version.digest}
+        assert made.number == version.number
+        detail = {"version": made.number, "digest": made.digest}
         ledger.add_event(unit.session, unit.caller.project, prompt.id, Kind.VERSION_CREATED, detail, version.created_at)
         return missing
 
