@@ -98,26 +98,16 @@ def test_lists_are_read_to_their_end(run: Run, word: Path, monkeypatch: pytest.M
     assert [one["name"] for one in run("prompts", "--json").json] == ["word", "word.0", "word.1", "word.2", "word.3"]
 
 
-def test_a_label_moves_is_told_and_moves_back(run: Run, word: Path) -> None:
-    word.write_text(json.dumps({**WORD, "template": "New: {{text}}"}))
+@pytest.mark.usefixtures("word")
+def test_a_lookup_can_be_as_of_a_moment(run: Run, word: Path) -> None:
+    before = run("label", "history", "word", "production", "--json").json[0]["at"]
+    word.write_text(json.dumps({**WORD, "template": "New: {{text}}", "labels": ["production"]}))
     run("push", word)
-    moved = run("label", "set", "word", "production", 2, "--reason", "it is\nbetter", "--json").json
-    assert moved["version"] == 2, moved
-    back = run("label", "rollback", "word", "production", "--reason", "it was not")
-    assert back.out == "word  production → version 1\n"
-    moves = run("label", "history", "word", "production", "--json").json
-    assert [(one["previous"], one["version"], one["reason"]) for one in moves] == [
-        (2, 1, "it was not"),
-        (1, 2, "it is\nbetter"),
-        (None, 1, "registered with this label"),
-    ]
-    told = run("label", "history", "word", "production").out.splitlines()
-    assert told[0] == "at\tfrom\tto\tby\treason"
-    assert [line.split("\t")[1:] for line in told[1:]] == [
-        ["2", "1", "local", "it was not"],
-        ["1", "2", "local", "it is better"],
-        ["", "1", "local", "registered with this label"],
-    ]
+    assert run("get", "word", "--json").json["version"] == 2
+    assert run("get", "word", "--as-of", before, "--json").json["version"] == 1
+    assert "had no version at 2001" in run("get", "word", "--as-of", "2001-01-01T00:00:00Z").fault
+    assert "still to come" in run("get", "word", "--as-of", "2999-01-01T00:00:00Z").fault
+    assert "as_of" in run("get", "word", "--as-of", "yesterday").fault
 
 
 @pytest.mark.usefixtures("word")

@@ -152,7 +152,7 @@ def test_canonical_json_is_that_of_rfc_8785(value: Any, text: str) -> None:
     assert canonical(value) == text.encode()
 
 
-@pytest.mark.parametrize("number", [2**53, -(2**53), 2**62, float("nan"), float("inf")])
+@pytest.mark.parametrize("number", [2**53, -(2**53), 2**62, 1e16, -9e20, float("nan"), float("inf")])
 def test_a_number_without_one_form_is_named_with_its_part(number: float) -> None:
     content = Content(type="text", template="x", response_format={"a": [number]}, tools=[{}])
     assert [fault.path for fault in unwritable(content)] == ["response_format"]

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -104,3 +105,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except InvalidFile:
         return
     assert plain(document.value)
+
+
+def test_a_character_that_json_writes_in_two_halves_is_one() -> None:
+    read_back = read(json.dumps({"a 😀": ["😀 is one", "\u00e4"]}), "f.json").value
+    assert read_back == {"a 😀": ["😀 is one", "ä"]}

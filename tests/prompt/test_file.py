@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from promptuary.prompt.document import InvalidFile
+from promptuary.prompt.errors import Fault
 from promptuary.prompt.file import find_prompts, name_of, read_prompt
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,7 @@ def test_tools_and_response_formats_are_checked_in_files_too(root: Path) -> None
         ),
         ("type: text\ntemplate: x\nvariables:\n  a: {}", "line 4: variables.a: is declared, but the prompt never uses it"),
         ("type: text\ntemplate: x\ncolour: red", "line 3: colour: is not a known field"),
+        ("type: text\ntemplate: x\npartials: {a: b}", "line 3: partials: are put in by the registry"),
         ("type: text\ntemplate: x\nlabels: staging", "line 3: labels: must be a list of strings"),
         ("type: text\ntemplate: x\ntags: [1]", "line 3: tags: must be a list of strings"),
         ("type: text\ntemplate: x\nmessage: [a]", "line 3: message: must be a string"),
@@ -95,6 +97,17 @@ def test_a_bad_file_is_named_with_line_and_field(root: Path, text: str | bytes, 
         read_prompt(path, "support.bad")
     assert raised.value.message.startswith(str(path))
     assert told in str(raised.value)
+
+
+def test_a_fault_that_the_registry_finds_later_gets_its_place_in_the_file(root: Path) -> None:
+    prompt = read_prompt(write(root, "a.yaml", TRIAGE), "a")
+    placed = [prompt.placed(Fault(path, "x")) for path in ("template.1.content", "variables.ticket", "model", "")]
+    assert [(fault.line, fault.path) for fault in placed] == [
+        (4, "messages.1.content"),
+        (6, "variables.ticket"),
+        (1, "model"),
+        (1, ""),
+    ]
 
 
 def test_all_faults_of_a_file_are_told_at_once(root: Path) -> None:

@@ -9,6 +9,7 @@ class Scope(StrEnum):
     PROMPT_READ = "prompt:read"
     PROMPT_WRITE = "prompt:write"
     PROMPT_RENDER = "prompt:render"
+    PROMPT_IMPORT = "prompt:import"
     LABEL_MOVE = "label:move"
     CONTEXT_READ = "context:read"
     CONTEXT_WRITE = "context:write"
@@ -34,7 +35,7 @@ class Role(StrEnum):
     AUTHOR = "author"
     """Writes prompts, context and suites, moves labels, opens queues."""
     ADMIN = "admin"
-    """Everything inside the project, keys and audit included."""
+    """Everything inside the project: keys, audit, and prompts with the history that they had elsewhere."""
     OPERATOR = "operator"
     """Everything, and projects themselves."""
 
@@ -43,7 +44,7 @@ _READER = frozenset({Scope.PROMPT_READ, Scope.PROMPT_RENDER, Scope.CONTEXT_READ}
 _REVIEWER = frozenset({Scope.PROMPT_READ, Scope.RUN_READ, Scope.REVIEW_READ, Scope.REVIEW_DECIDE})
 _CI = _READER | {Scope.PROMPT_WRITE, Scope.CONTEXT_WRITE, Scope.RUN_READ, Scope.RUN_WRITE}
 _AUTHOR = _CI | _REVIEWER | {Scope.LABEL_MOVE, Scope.REVIEW_MANAGE}
-_ADMIN = _AUTHOR | {Scope.KEY_MANAGE, Scope.AUDIT_READ}
+_ADMIN = _AUTHOR | {Scope.PROMPT_IMPORT, Scope.KEY_MANAGE, Scope.AUDIT_READ}
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.READER: _READER,

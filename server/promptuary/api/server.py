@@ -35,7 +35,7 @@ class _Server(uvicorn.Server):
 def run(app: Edge, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are answered, for a few seconds."""
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]  # uvicorn's own types of the same protocol
+        app,
         host=host,
         port=port,
         log_config=None,

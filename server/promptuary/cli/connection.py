@@ -91,13 +91,13 @@ class Api:
         """DELETE a path."""
         return self._call("DELETE", path)
 
-    def items(self, path: str, **query: Any) -> Iterator[Any]:
-        """GET a list, page after page."""
+    def items(self, path: str, *, page: int = 200, **query: Any) -> Iterator[Any]:
+        """GET a list, page after page; `page` is how many items are held at a time, at most."""
         cursor = None
         while True:
-            page = self.get(path, limit=200, cursor=cursor, **query)
-            yield from page["items"]
-            cursor = page["next_cursor"]
+            found = self.get(path, limit=page, cursor=cursor, **query)
+            yield from found["items"]
+            cursor = found["next_cursor"]
             if cursor is None:
                 return
 

@@ -9,9 +9,10 @@ import typer
 from promptuary.cli import evaluation, review, service, sync
 from promptuary.cli.connection import Api, connect
 from promptuary.cli.context import read_documents, take_in
+from promptuary.cli.held import Holdings
 from promptuary.cli.output import line
+from promptuary.cli.plan import Step, plan
 from promptuary.cli.processes import wait
-from promptuary.cli.registry import register
 from promptuary.prompt.errors import Fault, Invalid
 
 COLLECTIONS = {"support.tickets": "context/tickets.jsonl", "support.handbook": "context/handbook"}
@@ -49,14 +50,16 @@ def demo(
 
 def _sync(api: Api, prompts: Path, evals: Path) -> None:
     line("1. Prompts: the first versions, then the second one of support.triage")
-    first = sync.plan(api, evals / "baseline")
+    first = plan(Holdings(api), evals / "baseline")
     if all(step.newest == 0 for step in first):
-        for step in first:
-            line(f"   {step.describe()}")
-            register(api, step.prompt)
-    for step in sync.plan(api, prompts):
+        _apply(api, first)
+    _apply(api, plan(Holdings(api), prompts))
+
+
+def _apply(api: Api, steps: list[Step]) -> None:
+    for step in steps:
         line(f"   {step.describe()}")
-        register(api, step.prompt)
+    sync.apply_steps(api, steps)
 
 
 def _index(api: Api, evals: Path) -> None:

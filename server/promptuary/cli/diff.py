@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import Api, connect, part
+from promptuary.cli.held import content_of
 from promptuary.cli.output import AsJson, Project, as_json, coloured
-from promptuary.cli.registry import content_of, name_by_path
-from promptuary.prompt.content import Content
+from promptuary.cli.registry import content_body, name_by_path
 from promptuary.prompt.diff import compare
-from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import PromptFile, read_prompt
 
@@ -63,7 +62,7 @@ def diff(
 def _of_file(api: Api, prompt: PromptFile, selector: str) -> tuple[dict[str, Any], str]:
     """Compare a file with a version, in the form that the service answers; `from` is null for a prompt that is new."""
     path = f"/prompts/{part(prompt.name)}"
-    planned = api.post(f"{path}/preview", content_of(prompt))
+    planned = api.post(f"{path}/preview", content_body(prompt.content))
     there, number = not planned["created"], planned["version"]
     to = {"version": number if there else None, "digest": planned["digest"]}
     found: dict[str, Any] = {"name": prompt.name, "from": None, "to": to, "breaking": False, "reasons": [], "changes": []}
@@ -71,7 +70,7 @@ def _of_file(api: Api, prompt: PromptFile, selector: str) -> tuple[dict[str, Any
         return found, f"{prompt.path} is a new prompt: version 1"
     by = "version" if selector.isascii() and selector.isdecimal() else "label"
     held = api.get(path, **{by: selector})
-    compared = compare(_content(held), _content(planned["content"]), jinja2=True)  # the service takes both
+    compared = compare(content_of(held), content_of(planned["content"]), jinja2=True)  # the service takes both
     found |= {
         "from": {"version": held["version"], "digest": held["digest"]},
         "breaking": compared.breaking,
@@ -79,10 +78,6 @@ def _of_file(api: Api, prompt: PromptFile, selector: str) -> tuple[dict[str, Any
         "changes": [{**asdict(change), "breaking": change.breaking} for change in compared.changes],
     }
     return found, f"version {held['version']} → {prompt.path} ({'is' if there else 'would be'} version {number})"
-
-
-def _content(body: dict[str, Any]) -> Content:
-    return content_from_json({part: body[part] for part in Content.model_fields})
 
 
 # --- for people ---------------------------------------------------------------------------------------------------------
@@ -98,18 +93,27 @@ def _lines(found: dict[str, Any], title: str) -> Iterator[Line]:
         yield from _change(change)
 
 
-def _change(change: dict[str, Any]) -> Iterator[Line]:
-    mark, style = MARKS[change["kind"]]
-    head = f"{mark} {change['path']}"
+def head(change: dict[str, Any]) -> str:
+    """Say in a line what a change is about, with both sides where they are short."""
+    text = f"{MARKS[change['kind']][0]} {change['path']}"
     old, new = (_shown(change[side]) for side in ("before", "after"))
-    short = all("\n" not in text and len(text) <= SHORT for text in (old, new))
-    if change["diff"] is None and short:
+    if change["diff"] is None and _is_short(old, new):
         sides = {"added": new, "removed": old, "changed": f"{old} → {new}"}
-        head = f"{head}  {sides[change['kind']]}"
-    yield head + ("  (breaking)" if change["breaking"] else ""), f"bold {style}"
+        text = f"{text}  {sides[change['kind']]}"
+    return text + ("  (breaking)" if change["breaking"] else "")
+
+
+def _is_short(*texts: str) -> bool:
+    return all("\n" not in text and len(text) <= SHORT for text in texts)
+
+
+def _change(change: dict[str, Any]) -> Iterator[Line]:
+    style = MARKS[change["kind"]][1]
+    old, new = (_shown(change[side]) for side in ("before", "after"))
+    yield head(change), f"bold {style}"
     if change["diff"] is not None:
         yield from ((f"    {text}", STYLES.get(text[:1], "")) for text in change["diff"].split("\n"))
-    elif not short:
+    elif not _is_short(old, new):
         if change["kind"] != "added":
             yield from ((f"    -{text}", "red") for text in old.split("\n"))
         if change["kind"] != "removed":

@@ -129,7 +129,7 @@ def _registered(api: Api, tried: list[PromptFile], prompt: str) -> int:
     found = next((file for file in tried if file.name == prompt), None)
     if found is None:
         raise Invalid("the folder of --prompts has no file for the suite's prompt", [Fault("prompt", f"'{prompt}'")])
-    return int(register(api, found, labels=False)["version"])
+    return int(register(api, found, labels=())["version"])
 
 
 def _reference(baseline: str) -> int | str:

@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 import promptuary
-from promptuary.cli import access, context, demo, diff, evaluation, registry, review, search, service, sync
+from promptuary.cli import (
+    access,
+    bundle,
+    context,
+    demo,
+    diff,
+    evaluation,
+    importing,
+    labels,
+    registry,
+    review,
+    search,
+    service,
+    sync,
+    upkeep,
+)
 from promptuary.cli.output import INFRASTRUCTURE, USAGE, report
 from promptuary.prompt.errors import PromptuaryError
 
@@ -36,13 +51,19 @@ _REGISTRY: tuple[Callable[..., None], ...] = (
     registry.prompts,
     search.search,
     search.similar,
+    upkeep.uses,
+    upkeep.renew,
+    upkeep.archive,
+    upkeep.restore,
 )
 for command in _RUN:
     app.command(rich_help_panel="Run")(command)
 for command in _REGISTRY:
     app.command(rich_help_panel="Registry")(command)
+app.command("export", rich_help_panel="Registry")(bundle.export)
+app.command("import", rich_help_panel="Registry")(importing.import_file)
 app.add_typer(sync.app, name="sync", rich_help_panel="Registry")
-app.add_typer(registry.label_app, name="label", rich_help_panel="Registry")
+app.add_typer(labels.app, name="label", rich_help_panel="Registry")
 app.add_typer(context.app, name="context", rich_help_panel="Context")
 app.add_typer(evaluation.app, name="eval", rich_help_panel="Evaluation and review")
 app.add_typer(review.app, name="review", rich_help_panel="Evaluation and review")

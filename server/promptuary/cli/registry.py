@@ -1,32 +1,43 @@
-"""`promptuary push | get | render | label | prompts`: the registry."""
+"""`promptuary push | get | render | prompts`: the registry."""
 
 import json as json_text
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from promptuary.cli.connection import Api, connect, part
+from promptuary.cli.labels import aim
 from promptuary.cli.output import AsJson, Project, as_json, line, table
+from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import PromptFile, name_of, read_prompt
 
-label_app = typer.Typer(help="Move labels, and see how they moved.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The prompt's name, as support.triage.")]
 Label = Annotated[str | None, typer.Option("--label", help="A label; production without one.")]
 Version = Annotated[int | None, typer.Option("--version", help="A version's number.")]
 
 
-def register(api: Api, prompt: PromptFile, *, labels: bool = True, similar: bool = False) -> Any:
-    """Register a prompt file as the prompt's next version, unless the newest is the same; `similar` also seeks others."""
-    said = {"message": prompt.message, "tags": list(prompt.tags), "labels": list(prompt.labels) if labels else []}
-    return api.post(f"/prompts/{prompt.name}/versions" + ("?similar=true" if similar else ""), content_of(prompt) | said)
+def register(api: Api, prompt: PromptFile, labels: Sequence[str] | None = None, *, similar: bool = False) -> Any:
+    """Register a prompt file as the prompt's next version, unless the newest is the same.
+
+    Args:
+        api: where the registry is.
+        prompt: the file.
+        labels: what moves to the version; by default what the file says.
+        similar: whether others like it are sought, too.
+    """
+    moved = prompt.labels if labels is None else labels
+    said = {"message": prompt.message, "tags": list(prompt.tags), "labels": list(moved)}
+    query = "?similar=true" if similar else ""
+    return api.post(f"/prompts/{prompt.name}/versions{query}", content_body(prompt.content) | said)
 
 
-def content_of(prompt: PromptFile) -> dict[str, Any]:
-    """Give a file's content as a request has it; partials are the registry's to put in."""
-    return {key: value for key, value in content_json(prompt.content).items() if value is not None and key != "partials"}
+def content_body(content: Content) -> dict[str, Any]:
+    """Give a content as its author wrote it in the form in which it is registered; partials are the registry's to put in."""
+    return {key: value for key, value in content_json(content).items() if value is not None and key != "partials"}
 
 
 def push(
@@ -57,14 +68,26 @@ def name_by_path(file: Path) -> str:
     return name_of(file.absolute(), roots[0] if roots else file.absolute().parent)
 
 
-def get(name: Name, label: Label = None, version: Version = None, project: Project = None, json: AsJson = False) -> None:
-    """Look one version up."""
+def get(
+    name: Name,
+    label: Label = None,
+    version: Version = None,
+    targeting_key: Annotated[
+        str | None, typer.Option("--targeting-key", help="Whom it is for, where the label is split: a user's id, a tenant.")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="A moment in the past, as 2026-03-02T12:00:00Z.")] = None,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Look one version up, as it is found now or was at a moment."""
     with connect(project) as api:
-        found = api.get(f"/prompts/{part(name)}", label=label, version=version)
+        found = api.get(f"/prompts/{part(name)}", label=label, version=version, targeting_key=targeting_key, as_of=as_of)
     if json:
         as_json(found)
         return
     line(f"{found['name']}  version {found['version']}  {found['digest']}  {' '.join(found['labels'])}")
+    if found["split"] is not None:
+        line(f"{found['label']} is split {aim(found)}; this is {found['variant']}")
     template = found["template"]
     if isinstance(template, str):
         line(template)
@@ -119,62 +142,21 @@ def _no_number(name: str) -> Any:
 
 def prompts(
     search: Annotated[str | None, typer.Option("--search", help="A part of the name.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="The archived prompts instead.")] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
     """List the prompts and their labels."""
     with connect(project) as api:
-        found = list(api.items("/prompts", search=search))
+        found = list(api.items("/prompts", search=search, archived=archived or None))
     if json:
         as_json(found)
         return
-    labels = [" ".join(f"{label}={number}" for label, number in prompt["labels"].items()) for prompt in found]
-    table(["prompt", "newest", "labels"], [(one["name"], one["newest"], text) for one, text in zip(found, labels, strict=True)])
+    table(["prompt", "newest", "labels"], [(one["name"], one["newest"], " ".join(_labels(one))) for one in found])
 
 
-@label_app.command("set")
-def set_label(
-    name: Name,
-    label: Annotated[str, typer.Argument(help="The label.")],
-    version: Annotated[int, typer.Argument(help="The version that it is to point at.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "",
-    project: Project = None,
-    json: AsJson = False,
-) -> None:
-    """Point a label at a version."""
-    with connect(project) as api:
-        moved = api.put(f"/prompts/{part(name)}/labels/{part(label)}", {"version": version, "reason": reason})
-    if json:
-        as_json(moved)
-    else:
-        line(f"{name}  {label} → version {moved['version']}")
-
-
-@label_app.command("history")
-def history(
-    name: Name,
-    label: Annotated[str, typer.Argument(help="The label.")],
-    project: Project = None,
-    json: AsJson = False,
-) -> None:
-    """List a label's moves, the newest first."""
-    with connect(project) as api:
-        moves = list(api.items(f"/prompts/{part(name)}/labels/{part(label)}/history"))
-    if json:
-        as_json(moves)
-        return
-    rows = [(move["at"], move["previous"], move["version"], move["actor"], move["reason"]) for move in moves]
-    table(["at", "from", "to", "by", "reason"], rows)
-
-
-@label_app.command("rollback")
-def roll_back(
-    name: Name,
-    label: Annotated[str, typer.Argument(help="The label.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "rolled back",
-    project: Project = None,
-) -> None:
-    """Point a label at the version it pointed at before."""
-    with connect(project) as api:
-        moved = api.post(f"/prompts/{part(name)}/labels/{part(label)}/rollback", {"reason": reason})
-    line(f"{name}  {label} → version {moved['version']}")
+def _labels(prompt: Any) -> Iterator[str]:
+    """Give each label with its version, or with the versions that it is split over."""
+    for label, number in prompt["labels"].items():
+        split = prompt["splits"].get(label)
+        yield f"{label}={number if split is None else '|'.join(str(arm['version']) for arm in split['arms'])}"

@@ -1,90 +1,103 @@
-"""`promptuary sync plan | apply`: a folder of prompt files brought into the registry."""
+"""`promptuary sync plan | apply | drift | pull`: prompts as files, and the registry, kept alike."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from promptuary.cli import plan as plans
 from promptuary.cli.connection import Api, connect
+from promptuary.cli.drift import differences
+from promptuary.cli.held import Holdings
 from promptuary.cli.output import AsJson, Project, as_json, line
-from promptuary.cli.registry import register
-from promptuary.prompt.digest import content_digest
-from promptuary.prompt.document import InvalidFile
-from promptuary.prompt.errors import Fault
-from promptuary.prompt.file import PromptFile, find_prompts
-from promptuary.prompt.name import is_name
+from promptuary.cli.plan import Step, plan
+from promptuary.cli.pull import pull, write
 
-app = typer.Typer(help="Prompts as code: bring a folder of prompt files into the registry.", no_args_is_help=True)
+app = typer.Typer(help="Prompts as code: a folder of prompt files and the registry kept alike.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(help="The folder; prompts/ by default.")]
+Force = Annotated[bool, typer.Option("--force", help="Move labels that are split too, which ends the split.")]
 PROMPTS = Path("prompts")
 
 
-@dataclass(frozen=True)
-class Step:
-    """What applying one file will do: register a version, move labels, or nothing."""
-
-    prompt: PromptFile
-    newest: int
-    registers: bool
-    moves: tuple[str, ...]
-
-    def describe(self) -> str:
-        """Give the step as a line of the plan."""
-        version = self.newest + 1 if self.registers else self.newest
-        mark = "+" if self.registers else "~" if self.moves else "="
-        what = f"version {version}" + ("" if self.registers else " is there already")
-        moved = f", {' '.join(self.moves)} → {version}" if self.moves else ""
-        return f"{mark} {self.prompt.name}  {what}{moved}"
-
-
-def plan(api: Api, folder: Path) -> list[Step]:
-    """Compare the files with the newest versions. Checks every file before anything is asked, so a bad one stops all."""
-    prompts = find_prompts(folder)
-    for prompt in prompts:
-        _check_labels(prompt)
-    return [_step(api, prompt) for prompt in prompts]
-
-
-def _check_labels(prompt: PromptFile) -> None:
-    faults = [
-        Fault("labels", f"'{label}' cannot be set: labels are names of a-z 0-9 _ . -, and `latest` moves by itself")
-        for label in prompt.labels
-        if not is_name(label) or label == "latest"
-    ]
-    if faults:
-        raise InvalidFile(f"{prompt.path} cannot be used", faults)
-
-
-def _step(api: Api, prompt: PromptFile) -> Step:
-    newest = api.found(f"/prompts/{prompt.name}", label="latest")
-    if newest is None:
-        return Step(prompt, 0, registers=True, moves=prompt.labels)
-    registers = newest["digest"] != content_digest(prompt.content)
-    held = () if registers else newest["labels"]
-    return Step(prompt, newest["version"], registers, tuple(label for label in prompt.labels if label not in held))
+def show(steps: list[Step]) -> None:
+    """Print a plan."""
+    for step in steps:
+        line(step.describe())
+        for detail in step.details():
+            line(detail)
 
 
 @app.command("plan")
-def show_plan(folder: Folder = PROMPTS, project: Project = None, json: AsJson = False) -> None:
+def show_plan(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
     """Say what `apply` would do."""
     with connect(project) as api:
-        steps = plan(api, folder)
+        steps = plan(Holdings(api), folder, force=force)
     if json:
-        as_json([{"prompt": step.prompt.name, "registers": step.registers, "moves": step.moves} for step in steps])
+        as_json([step.as_json() for step in steps])
         return
-    for step in steps:
-        line(step.describe())
+    show(steps)
 
 
 @app.command("apply")
-def apply(folder: Folder = PROMPTS, project: Project = None, json: AsJson = False) -> None:
-    """Register what is new, and move the labels that the files name."""
+def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
+    """Register what is new, and move the labels that the files name: all of it, or nothing where one file cannot be."""
     with connect(project) as api:
-        steps = plan(api, folder)
-        versions = [register(api, step.prompt) for step in steps]
+        steps = plan(Holdings(api), folder, force=force)
+        versions = apply_steps(api, steps)
+    for version in versions:
+        for warning in version.get("warnings", []):
+            typer.echo(f"warning: {version['name']}: {warning['detail']}", err=True)
     if json:
         as_json(versions)
         return
-    for step in steps:
-        line(step.describe())
+    show(steps)
+
+
+def apply_steps(api: Api, steps: list[Step]) -> list[Any]:
+    """Apply a plan after it has been checked whole; gives the versions."""
+    plans.check(api, steps)
+    return [plans.carry_out(api, step, steps[:number]) for number, step in enumerate(steps)]
+
+
+@app.command("drift")
+def drift(folder: Folder = PROMPTS, project: Project = None, json: AsJson = False) -> None:
+    """Say in what files and registry differ; exit 1 where they do, for CI."""
+    with connect(project) as api:
+        found = differences(Holdings(api), folder)
+    if json:
+        as_json({"drift": bool(found), "differences": [one.as_json() for one in found]})
+    else:
+        for one in found:
+            line(f"{one.prompt}  {one.told}")
+        if not found:
+            line("files and registry are alike")
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command("pull")
+def pull_files(
+    folder: Folder = PROMPTS,
+    label: Annotated[str | None, typer.Option("--label", help="The version under this label, of prompts that have it.")] = None,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="The newest version, which is also what you get without --label.")
+    ] = False,
+    prompts: Annotated[list[str] | None, typer.Option("--prompt", help="Only this prompt; may be given again.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that have changes of their own.")] = False,
+    no_labels: Annotated[bool, typer.Option("--no-labels", help="Write no labels into the files.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Write prompt files from the registry: all of them, or none where one would lose changes. Nothing is removed."""
+    if label is not None and latest:
+        raise typer.BadParameter("give --label or --latest, not both")
+    with connect(project) as api:
+        pulled = pull(Holdings(api), folder, label=label, prompts=prompts or (), labels=not no_labels, force=force)
+    if not dry_run:
+        write(pulled)
+    if json:
+        as_json([one.as_json() for one in pulled])
+        return
+    for one in pulled:
+        line(one.describe())

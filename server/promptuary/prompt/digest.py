@@ -1,6 +1,7 @@
 """A version's name by content: equal content has an equal digest, on every machine and in every language."""
 
 import hashlib
+import json
 from typing import Any
 
 import rfc8785
@@ -39,11 +40,14 @@ def content_digest(content: Content) -> str:
 
 
 def unwritable(content: Content) -> list[Fault]:
-    """List the parts that have no canonical form: an integer beyond 2^53 − 1, NaN, a lone surrogate."""
+    """List the parts that have no canonical form, or one that is read back as none.
+
+    That is an integer beyond 2^53 − 1, a float that is written as such an integer (1e16), NaN, or a lone surrogate.
+    """
     faults = []
     for part, value in content_json(content).items():
         try:
-            canonical(value)
+            canonical(json.loads(canonical(value)))
         except Invalid:
             faults.append(
                 Fault(part, "has a number beyond ±(2^53 − 1), or a text that is not Unicode: it has no one form in JSON")

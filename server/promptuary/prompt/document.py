@@ -85,7 +85,7 @@ def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], d
     if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+            key = _joined(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if key is None or key_node.tag == "tag:yaml.org,2002:merge":
                 raise _fault("a key must be plain text", key_node.start_mark.line + 1, path)
             if flaw := _flaw(key):
@@ -115,9 +115,21 @@ def _scalar(loader: _Reader, node: yaml.ScalarNode, path: str) -> Any:
         value = loader.construct_object(node)
     except (ValueError, KeyError):
         raise _fault("is not a value of its kind, or has too many digits", line, path) from None
+    if isinstance(value, str):
+        value = _joined(value)
     if flaw := _flaw(value):
         raise _fault(flaw, line, path)
     return value
+
+
+def _joined(text: str) -> str:
+    """Put the two halves of a character together that JSON writes as two escapes, which PyYAML takes one by one."""
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        return text  # half of a character, which the caller refuses
 
 
 def _flaw(value: Any) -> str | None:

@@ -1,6 +1,7 @@
 """Prompt files: `prompts/support/triage.yaml` is the prompt `support.triage`; a folder is a dot."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from promptuary.prompt.faults import faults_of
 from promptuary.prompt.name import is_name
 
 SUFFIXES = (".yaml", ".yml")
-_NOT_CONTENT = ("labels", "message", "tags", "messages")
+_NOT_CONTENT = ("labels", "message", "tags", "messages", "partials")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class PromptFile:
     labels: tuple[str, ...]
     message: str
     tags: tuple[str, ...]
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def placed(self, fault: Fault) -> Fault:
+        """Give a fault of the content its place in the file: the field as the file calls it, and the line."""
+        called = "messages" if "messages" in self.lines else "template"
+        return Document(None, dict(self.lines)).located(_named(fault, called))
 
 
 def name_of(path: Path, root: Path) -> str:
@@ -47,7 +54,16 @@ def read_prompt(path: Path, name: str) -> PromptFile:
     Raises:
         InvalidFile: naming the file, and line and field of every fault.
     """
-    document = read_document(path)
+    return parse_prompt(read_text(path), path, name)
+
+
+def parse_prompt(text: str, path: Path, name: str) -> PromptFile:
+    """Read the text of a prompt file, as `read_prompt` does.
+
+    Raises:
+        InvalidFile: naming the file, and line and field of every fault.
+    """
+    document = read(text, str(path))
     body = document.value
     if not isinstance(body, dict):
         raise InvalidFile(f"{path} is not a prompt file", [Fault("", "must be a mapping that has `type`", 1)])
@@ -59,7 +75,7 @@ def read_prompt(path: Path, name: str) -> PromptFile:
     content = _content(body, faults)
     if faults or content is None:
         raise InvalidFile(f"{path} cannot be used", [document.located(fault) for fault in faults])
-    return PromptFile(name, path, content, texts["labels"], message, texts["tags"])
+    return PromptFile(name, path, content, texts["labels"], message, texts["tags"], document.lines)
 
 
 def _content(body: dict[str, Any], faults: list[Fault]) -> Content | None:
@@ -67,24 +83,27 @@ def _content(body: dict[str, Any], faults: list[Fault]) -> Content | None:
     field = "messages" if "messages" in body else "template"
     if "messages" in body and "template" in body:
         faults.append(Fault("template", "`messages` is the template of a chat; give one of the two"))
+    if "partials" in body:
+        faults.append(Fault("partials", "are put in by the registry; include a prompt by {{> its.name}}"))
     parts = {key: value for key, value in body.items() if key not in _NOT_CONTENT}
     if "messages" in body:
         parts["template"] = body["messages"]
-
-    def here(fault: Fault) -> Fault:
-        head, dot, rest = fault.path.partition(".")
-        return Fault(field + dot + rest if head == "template" else fault.path, fault.message)
-
     try:
         content = Content.model_validate(parts)
         check(content, resolved=False, jinja2=True)  # whether jinja2 is taken is for the server to say
     except ValidationError as error:
-        faults += [here(fault) for fault in faults_of(error)]
+        faults += [_named(fault, field) for fault in faults_of(error)]
     except InvalidPrompt as error:
-        faults += [here(fault) for fault in error.faults]
+        faults += [_named(fault, field) for fault in error.faults]
     else:
         return content
     return None
+
+
+def _named(fault: Fault, field: str) -> Fault:
+    """Call the template as the file does."""
+    head, dot, rest = fault.path.partition(".")
+    return Fault(field + dot + rest if head == "template" else fault.path, fault.message)
 
 
 def _texts(body: dict[str, Any], key: str, faults: list[Fault]) -> tuple[str, ...]:
@@ -140,17 +159,16 @@ def find_prompts(root: Path) -> list[PromptFile]:
                 raise InvalidFile(f"{path} and {first} are both the prompt '{prompts[-1].name}'; keep one of the two")
         except InvalidFile as error:
             broken.append(error)
-    if len(broken) == 1:
-        raise broken[0]
     if broken:
-        raise InvalidFile(
-            f"{len(broken)} files under {root} cannot be used",
-            [
-                Fault(error.message, str(fault), None)
-                for error in broken
-                for fault in (error.faults or [Fault("", "unreadable")])
-            ],
-        )
+        raise together(broken, root)
     if not prompts:
         raise InvalidFile(f"{root} holds no prompt file (*.yaml)")
     return sorted(prompts, key=lambda prompt: prompt.name)
+
+
+def together(broken: Sequence[InvalidFile], root: Path) -> InvalidFile:
+    """Give the faults of several files as one error."""
+    if len(broken) == 1:
+        return broken[0]
+    faults = [Fault(error.message, str(fault)) for error in broken for fault in (error.faults or [Fault("", "unreadable")])]
+    return InvalidFile(f"{len(broken)} files under {root} cannot be used", faults)

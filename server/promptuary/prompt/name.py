@@ -6,6 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$"
+LATEST = "latest"
+"""The label that nobody sets: it is always at the newest version."""
+DEFAULT_LABEL = "production"
+"""The label of a lookup, and of an inclusion, that names none."""
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z", re.ASCII)
 
 

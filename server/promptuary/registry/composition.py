@@ -6,24 +6,25 @@ and so of the digest. A partial's own partials come along under `name@number`. N
 changes a version that includes it; `dependents` says who could take its newer version, `renewed` takes it.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
 
 from promptuary.access.caller import Unit
-from promptuary.prompt.content import Content, Message
+from promptuary.prompt import inclusion
+from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.errors import Fault, InvalidPrompt
-from promptuary.prompt.faults import faults_of
-from promptuary.prompt.mustache import references, renamed
-from promptuary.prompt.name import is_name
-from promptuary.prompt.variable import Variable
+from promptuary.prompt.inclusion import (
+    CANNOT_INCLUDE,
+    Included,
+    Unresolved,
+    number_of,
+    read_reference,
+    references,
+    refuse_unincludable,
+)
 from promptuary.registry import store
-from promptuary.registry.labels import DEFAULT_LABEL, LATEST, existing
-from promptuary.registry.store import Dependent, Include, Prompt, Version
+from promptuary.registry.labels import existing
+from promptuary.registry.store import Dependent, Include, Version
 
 DEPTH_LIMIT = 8
 
@@ -44,10 +45,6 @@ class Offer:
     offered: int | None
 
 
-class _Unresolved(Exception):
-    """Why a reference leads nowhere."""
-
-
 def compose(unit: Unit, name: str, content: Content) -> Composed:
     """Resolve and pin what a content's templates include.
 
@@ -61,33 +58,14 @@ def compose(unit: Unit, name: str, content: Content) -> Composed:
     """
     found: dict[str, Version] = {}
     faults: list[Fault] = []
-    for path, reference in _references(content):
-        if reference in found:
-            continue
+    for path, reference in references(content):
         try:
             found[reference] = _resolve(unit, name, reference)
-        except _Unresolved as error:
+        except Unresolved as error:
             faults.append(Fault(path, f"{{{{> {reference}}}}}: {error}"))
     if faults:
-        raise InvalidPrompt("the prompt includes what cannot be included", faults)
-    if not found:
-        return Composed(content, ())
-    partials: dict[str, str] = {}
-    declared: dict[str, Variable] = {}
-    for reference, version in found.items():
-        partials |= _flattened(reference, version)
-        for variable, said in content_from_json(version.content).variables.items():
-            if variable in content.variables:
-                continue
-            if declared.setdefault(variable, said) != said:
-                faults.append(Fault(f"variables.{variable}", "is declared differently by two partials; declare it here"))
-    if faults:
-        raise InvalidPrompt("the prompt includes what cannot be included", faults)
-    body = {**dict(content), "partials": partials, "variables": {**declared, **content.variables}}
-    try:
-        whole = Content.model_validate(body)
-    except ValidationError as error:
-        raise InvalidPrompt("the prompt with its partials cannot be used", faults_of(error)) from None
+        raise InvalidPrompt(CANNOT_INCLUDE, faults)
+    whole = inclusion.composed(content, {reference: included(version) for reference, version in found.items()})
     includes = tuple(
         Include(version.id, reference, version.prompt, version.number, version.digest)
         for reference, version in sorted(found.items())
@@ -95,21 +73,20 @@ def compose(unit: Unit, name: str, content: Content) -> Composed:
     return Composed(whole, includes)
 
 
-def as_written(unit: Unit, version: Version) -> Content:
-    """Give a version's content as its author wrote it: without partials, and without the variables that they brought.
+def included(version: Version) -> Included:
+    """Give a version as what it is to those who include it."""
+    pinned = {include.reference: f"{include.name}@{include.version}" for include in version.includes}
+    return Included(version.prompt, version.number, content_from_json(version.content), pinned)
 
-    A variable that the author declared just as a partial does is taken for the partial's.
-    """
-    content = content_from_json(version.content)
-    brought: dict[str, list[Variable]] = {}
+
+def as_written(unit: Unit, version: Version) -> Content:
+    """Give a version's content as its author wrote it, which `inclusion.as_written` says more of."""
+    brought = []
     for include in version.includes:
-        prompt = existing(unit, include.name)
-        partial = store.version(unit.session, prompt, include.version)
+        partial = store.version(unit.session, existing(unit, include.name), include.version)
         assert partial is not None  # nothing is ever deleted
-        for name, said in content_from_json(partial.content).variables.items():
-            brought.setdefault(name, []).append(said)
-    own = {name: said for name, said in content.variables.items() if said not in brought.get(name, ())}
-    return content.model_copy(update={"partials": {}, "variables": own})
+        brought.append(content_from_json(partial.content).variables)
+    return inclusion.as_written(content_from_json(version.content), brought)
 
 
 def offers(unit: Unit, name: str) -> list[Offer]:
@@ -125,62 +102,23 @@ def offers(unit: Unit, name: str) -> list[Offer]:
 def _newer(unit: Unit, dependent: Dependent) -> int | None:
     try:
         now = _resolve(unit, dependent.prompt, dependent.reference).number
-    except _Unresolved:
+    except Unresolved:
         return None
     return now if now != dependent.pinned else None
 
 
-def _references(content: Content) -> list[tuple[str, str]]:
-    """List a content's references with the place of the first use of each; only mustache has any."""
-    if content.format != "mustache":
-        return []
-    if isinstance(content.template, str):
-        sources = [("template", content.template)]
-    else:
-        sources = [
-            (f"template.{at}.content", message.content)
-            for at, message in enumerate(content.template)
-            if isinstance(message, Message)
-        ]
-    if content.context:
-        sources.append(("context.query", content.context.query))
-        sources += [(f"context.turns.{at}.content", turn.content) for at, turn in enumerate(content.context.turns or ())]
-    found = []
-    for path, source in sources:
-        with suppress(InvalidPrompt):  # what does not parse is told with all else that is wrong, when the content is prepared
-            found += [(path, reference) for reference in references(source)]
-    return found
-
-
 def _resolve(unit: Unit, name: str, reference: str) -> Version:
     """Find the version that a reference means now, and check that `name` may include it."""
-    included, at, selector = reference.partition("@")
-    if not is_name(included) or (at and not (is_name(selector) or selector.isdecimal())):
-        raise _Unresolved("is no reference; write a prompt's name, name@label or name@number")
-    prompt = store.prompt(unit.session, unit.caller.project, included)
+    wanted, selector = read_reference(reference)
+    prompt = store.prompt(unit.session, unit.caller.project, wanted)
     if prompt is None or prompt.archived_at is not None:
-        raise _Unresolved(f"there is no prompt '{included}'" if prompt is None else f"the prompt '{included}' is archived")
-    number = _number(prompt, selector or DEFAULT_LABEL)
-    version = store.version(unit.session, prompt, number) if number <= prompt.newest else None
-    if version is None:
-        raise _Unresolved(f"'{included}' has no version {number}; its newest is {prompt.newest}")
-    if version.content["type"] != "text" or version.content["format"] != "mustache" or version.content["context"]:
-        raise _Unresolved("only a text prompt in mustache, without a context, can be included")
+        raise Unresolved(f"there is no prompt '{wanted}'" if prompt is None else f"the prompt '{wanted}' is archived")
+    number = number_of(wanted, selector, prompt.newest, prompt.labels, prompt.splits)
+    version = store.version(unit.session, prompt, number)
+    assert version is not None  # numbers have no gap
+    refuse_unincludable(content_from_json(version.content))
     _check_rings(unit, name, version)
     return version
-
-
-def _number(prompt: Prompt, selector: str) -> int:
-    if selector.isdecimal():
-        return int(selector) if len(selector) < 10 else prompt.newest + 1
-    if selector == LATEST:
-        return prompt.newest
-    if selector in prompt.splits:
-        raise _Unresolved(f"the label '{selector}' of '{prompt.name}' is split; name a version")
-    if selector not in prompt.labels:
-        known = ", ".join(prompt.labels) or "none"
-        raise _Unresolved(f"'{prompt.name}' has no label '{selector}'; its labels are: {known}")
-    return prompt.labels[selector]
 
 
 def _check_rings(unit: Unit, name: str, version: Version) -> None:
@@ -189,17 +127,9 @@ def _check_rings(unit: Unit, name: str, version: Version) -> None:
     for _ in range(DEPTH_LIMIT):
         if name in names:
             way = "" if version.prompt == name else f" by way of '{version.prompt}'"
-            raise _Unresolved(f"the prompt would include itself{way}")
+            raise Unresolved(f"the prompt would include itself{way}")
         below = [include for included in store.includes_of(unit.session, tuple(level)).values() for include in included]
         if not below:
             return
         level, names = {include.id for include in below}, {include.name for include in below}
-    raise _Unresolved(f"partials are nested more than {DEPTH_LIMIT} deep")
-
-
-def _flattened(reference: str, version: Version) -> dict[str, str]:
-    """Give a version's text under the reference, and its own partials under `name@number`, with its text naming them so."""
-    content: Mapping[str, Any] = version.content
-    names = {include.reference: f"{include.name}@{include.version}" for include in version.includes}
-    own = {names.get(key, key): source for key, source in content["partials"].items()}
-    return {reference: renamed(content["template"], names), **own}
+    raise Unresolved(f"partials are nested more than {DEPTH_LIMIT} deep")

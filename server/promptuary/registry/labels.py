@@ -8,15 +8,14 @@ from promptuary.access.caller import Unit
 from promptuary.access.store import hold
 from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound, PreconditionFailed
 from promptuary.base.paging import Page, decode, page
+from promptuary.prompt.name import DEFAULT_LABEL as DEFAULT_LABEL
+from promptuary.prompt.name import LATEST as LATEST
 from promptuary.prompt.name import is_name
 from promptuary.prompt.split import divide
 from promptuary.registry import ledger, store
 from promptuary.registry.event import Kind
 from promptuary.registry.ledger import Label, Move, Target
 from promptuary.registry.store import Prompt
-
-LATEST = "latest"
-DEFAULT_LABEL = "production"
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,17 @@ def changed_since(session: Session, project: int, after: int) -> dict[str, int]:
     return dict(session.exec(query).all())
 
 
+def events_of(
+    session: Session, prompt: Prompt, before: int | None, limit: int | None, kinds: Sequence[Kind] = tuple(Kind)
+) -> list[Event]:
+    """List a prompt's events of certain kinds, the newest first."""
+    query = select(EventRow).where(EventRow.prompt_id == prompt.id, col(EventRow.kind).in_(kinds))
+    if before is not None:
+        query = query.where(EventRow.revision < before)
+    rows = session.exec(query.order_by(col(EventRow.revision).desc()).limit(limit))
+    return [Event(row.revision, Kind(row.kind), prompt.name, row.detail, row.at) for row in rows]
+
+
 def last_event(session: Session, prompt: Prompt, at: datetime, kinds: Sequence[Kind] = tuple(Kind)) -> Event | None:
     """Give the last event of a prompt, of certain kinds, that had happened by a moment."""
     query = select(EventRow).where(EventRow.prompt_id == prompt.id, EventRow.at <= at, col(EventRow.kind).in_(kinds))

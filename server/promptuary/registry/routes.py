@@ -17,6 +17,9 @@ from promptuary.prompt.name import is_name
 from promptuary.registry.answer import MEDIA_TYPE, answer_to
 from promptuary.registry.comparison import comparison
 from promptuary.registry.diff_schemas import DiffOut
+from promptuary.registry.event import Kind
+from promptuary.registry.import_schemas import ImportOut, ImportPrompt, PreviewImport
+from promptuary.registry.importing import Importing
 from promptuary.registry.labels import Labels
 from promptuary.registry.ledger import Label
 from promptuary.registry.resemblance import Neighbours, Resemblance, same_content
@@ -24,6 +27,7 @@ from promptuary.registry.schemas import (
     Archive,
     DependentOut,
     Dependents,
+    EventOut,
     LabelOut,
     LookupOut,
     MoveLabel,
@@ -160,6 +164,36 @@ def archive(name: PathName, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)], body
 def restore(name: PathName, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
     """Bring an archived prompt back as it was."""
     return PromptOut.model_validate(Registry(unit).restore(name, (body or Archive()).reason))
+
+
+@router.get("/prompts/{name}/events")
+def list_events(
+    name: PathName,
+    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    kind: Annotated[list[Kind] | None, Query(max_length=10)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[EventOut]:
+    """List what has happened to a prompt, the newest first; of one or more kinds, where they are given."""
+    found = Registry(unit).events(name, min(limit, unit.settings.page_limit), cursor, kind or ())
+    return PageOf[EventOut].model_validate(found)
+
+
+@router.post("/prompts/{name}/import")
+def import_prompt(name: PathName, body: ImportPrompt, unit: Annotated[Unit, allow(Scope.PROMPT_IMPORT)]) -> ImportOut:
+    """Take a prompt over from another server, with its numbers, digests, authors, times and its labels' history.
+
+    Versions come first, then moves, then archivals, in one request or several. What is here already is left as it is.
+    """
+    return ImportOut.of(name, Importing(unit).take_over(name, body.past(), body.moves(), body.turns()))
+
+
+@router.post("/prompts/{name}/import/preview")
+def preview_import(
+    name: PathName, body: PreviewImport, unit: Annotated[Unit, allow(Scope.PROMPT_IMPORT, reads=True)]
+) -> ImportOut:
+    """Tell what importing would do, and what stands in its way. Nothing is written."""
+    return ImportOut.of(name, Importing(unit).preview(name, body.numbered(), body.moves(), body.turns()))
 
 
 @router.get("/prompts/{name}/dependents")

@@ -10,6 +10,7 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.name import Name
 from promptuary.registry.composition import Offer
+from promptuary.registry.event import Kind
 from promptuary.registry.service import Found, Preview
 from promptuary.registry.store import Version
 
@@ -91,12 +92,19 @@ class PreviewOut(Sent):
     digest: str
     created: bool
     content: dict[str, Any]
+    includes: list[IncludeOut]
 
     @classmethod
     def of(cls, name: str, preview: Preview) -> Self:
         """Make it from the domain's value."""
-        content = content_json(preview.content)
-        return cls(name=name, version=preview.number, digest=preview.digest, created=preview.created, content=content)
+        return cls(
+            name=name,
+            version=preview.number,
+            digest=preview.digest,
+            created=preview.created,
+            content=content_json(preview.content),
+            includes=[IncludeOut.model_validate(include) for include in preview.includes],
+        )
 
 
 class ArmOut(Sent):
@@ -217,6 +225,16 @@ class MoveOut(Sent):
     actor: str
     reason: str
     revision: int
+    at: datetime
+
+
+class EventOut(Sent):
+    """Something that happened to a prompt, under the project's revision that it made."""
+
+    revision: int
+    kind: Kind
+    prompt: str
+    detail: dict[str, Any]
     at: datetime
 
 

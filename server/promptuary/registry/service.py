@@ -1,5 +1,6 @@
 """The rules of prompts and versions: what may be registered, which number it takes, what a lookup finds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,11 +17,11 @@ from promptuary.prompt.digest import canonical, content_digest, content_json
 from promptuary.prompt.split import Split
 from promptuary.registry import composition, ledger, resemblance, store
 from promptuary.registry.composition import Composed, Offer
-from promptuary.registry.event import Kind
+from promptuary.registry.event import Event, Kind
 from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, existing, refuse_archived, settable
 from promptuary.registry.ledger import Target
 from promptuary.registry.past import prompt_at
-from promptuary.registry.store import Prompt, Version
+from promptuary.registry.store import Include, Prompt, Version
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Preview:
     digest: str
     number: int
     created: bool
+    includes: tuple[Include, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,9 @@ class Registry:
         prompt = store.prompt(self.unit.session, self.unit.caller.project, name)
         newest = store.version(self.unit.session, prompt, prompt.newest) if prompt else None
         if newest is not None and newest.digest == digest:
-            return Preview(composed.content, digest, newest.number, created=False)
-        return Preview(composed.content, digest, newest.number + 1 if newest else 1, created=True)
+            return Preview(composed.content, digest, newest.number, created=False, includes=composed.includes)
+        number = newest.number + 1 if newest else 1
+        return Preview(composed.content, digest, number, created=True, includes=composed.includes)
 
     def lookup(
         self,
@@ -231,6 +234,12 @@ class Registry:
         """List a prompt's versions, the newest first."""
         rows = store.versions(self.unit.session, existing(self.unit, name), decode(cursor, int), limit + 1)
         return page(rows, limit, lambda version: version.number)
+
+    def events(self, name: str, limit: int, cursor: str | None, kinds: Sequence[Kind] = ()) -> Page[Event]:
+        """List what has happened to a prompt, the newest first; of certain kinds where they are given."""
+        prompt = existing(self.unit, name)
+        rows = ledger.events_of(self.unit.session, prompt, decode(cursor, int), limit + 1, kinds or tuple(Kind))
+        return page(rows, limit, lambda event: event.revision)
 
     def offers(self, name: str) -> list[Offer]:
         """List what includes a prompt and is in use, each with the newer version that it could take."""

@@ -237,6 +237,12 @@ def labelled(session: Session, prompts: Sequence[Prompt], label: str) -> dict[in
     return found
 
 
+def digests(session: Session, prompt: Prompt, first: int, last: int) -> dict[int, str]:
+    """Give the digests of a range of versions, both ends in it."""
+    query = select(VersionRow.number, VersionRow.digest).where(VersionRow.prompt_id == prompt.id)
+    return dict(session.exec(query.where(VersionRow.number >= first, VersionRow.number <= last)).all())
+
+
 def newest_at(session: Session, prompt: Prompt, at: datetime) -> int | None:
     """Give the number of the version that was the newest at a moment; None before the first."""
     query = select(VersionRow.number).where(VersionRow.prompt_id == prompt.id, VersionRow.created_at <= at)

@@ -1,0 +1,136 @@
+"""`promptuary import`: a bundle into the registry, or prompts of Langfuse, MLflow and LangChain into prompt files."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from promptuary.cli.bundle import carry_over, plan_import
+from promptuary.cli.connection import connect
+from promptuary.cli.output import AsJson, Project, as_json, line
+from promptuary.cli.pull import path_of
+from promptuary.cli.written import write_all
+from promptuary.prompt.bundle import is_bundle, read_bundle, read_json
+from promptuary.prompt.document import InvalidFile, read
+from promptuary.prompt.errors import Fault, Invalid
+from promptuary.prompt.file import read_text
+from promptuary.prompt.file_writing import prompt_text
+from promptuary.prompt.import_langchain import is_langchain, read_langchain
+from promptuary.prompt.import_langfuse import is_langfuse, read_langfuse
+from promptuary.prompt.import_mlflow import is_mlflow, read_mlflow
+from promptuary.prompt.importing import Draft, Imported, chosen, together
+
+BUNDLE_LIMIT = 2**30
+BUNDLE = "bundle"
+READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str], list[Draft]]]] = {
+    "langchain": (is_langchain, read_langchain),
+    "mlflow": (is_mlflow, read_mlflow),
+    "langfuse": (is_langfuse, read_langfuse),
+}
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A bundle, or a JSON or YAML file of Langfuse, MLflow or LangChain.")],
+    form: Annotated[
+        str | None, typer.Option("--from", help="bundle, langfuse, mlflow or langchain; by default what the file looks like.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--to", help="Where prompt files go; a bundle goes into the registry.")] = Path(
+        "prompts"
+    ),
+    label: Annotated[
+        str | None, typer.Option("--label", help="Of a prompt's versions, the one under this label; by default the highest.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The prompt's name, for a file of one prompt.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite prompt files that are there and different.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Take prompts in: a bundle with its history into the registry, prompts of other systems as files for `sync apply`."""
+    if form not in (None, BUNDLE, *READERS):
+        raise typer.BadParameter(f"--from must be {BUNDLE}, {', '.join(READERS)}")
+    text = read_text(file, BUNDLE_LIMIT)
+    if form == BUNDLE or (form is None and _says_bundle(text)):
+        _import_bundle(file, text, project, dry_run=dry_run, json=json)
+        return
+    imported = _foreign(file, form, name, label)
+    paths = [path_of(folder, one.name) for one in imported]
+    states = _written(paths, imported, force=force, dry_run=dry_run)
+    if json:
+        as_json(
+            [
+                {
+                    "prompt": one.name,
+                    "version": one.version,
+                    "file": str(path),
+                    "state": state,
+                    "remarks": [{"path": said.path, "line": said.line, "message": said.message} for said in one.remarks],
+                }
+                for one, path, state in zip(imported, paths, states, strict=True)
+            ]
+        )
+        return
+    for one, path, state in zip(imported, paths, states, strict=True):
+        line(f"{'=' if state == 'same' else '+'} {one.name}  {path}")
+        for said in one.remarks:
+            line(f"  {said}")
+    if not dry_run:
+        line(f"next: promptuary sync plan {folder}")
+
+
+def _says_bundle(text: str) -> bool:
+    """Tell a bundle by its first words, so that one that is cut off is still told as that."""
+    return text.lstrip("\ufeff \t\r\n").startswith("{") and '"promptuary-bundle' in text[:1000]
+
+
+def _import_bundle(file: Path, text: str, project: str | None, *, dry_run: bool, json: bool) -> None:
+    prompts = read_bundle(read_json(text, str(file)), str(file))
+    with connect(project) as api:
+        planned = plan_import(api, prompts)
+        told = [] if dry_run else carry_over(api, planned)
+    if json:
+        as_json([{"prompt": one.prompt.name, "conflict": one.conflict, "plan": one.shown} for one in planned])
+    else:
+        for one in planned:
+            line(one.describe())
+        for sentence in told:
+            line(f"  {sentence}")
+    if any(one.conflict is not None for one in planned):
+        raise typer.Exit(1)
+
+
+def _foreign(file: Path, form: str | None, name: str | None, label: str | None) -> list[Imported]:
+    document = read(read_text(file), str(file))
+    form = form or next((kind for kind, (is_one, _) in READERS.items() if is_one(document.value)), None)
+    if form is None:
+        what = "bundle" if is_bundle(document.value) else ", ".join((BUNDLE, *READERS))
+        raise InvalidFile(
+            f"{file} is of no kind that can be imported", [Fault("", f"known are {what}; --from says which it is")]
+        )
+    drafts = READERS[form][1](document.value, file.stem)
+    if name is not None:
+        if len({draft.name for draft in drafts}) > 1:
+            raise Invalid("--name is for a file of one prompt", [Fault(str(file), "has several")])
+        for draft in drafts:
+            draft.name = name
+    imported = together(drafts, document, str(file))
+    if not imported:
+        raise InvalidFile(f"{file} holds no prompt")
+    return chosen(imported, label)
+
+
+def _written(paths: Sequence[Path], imported: Sequence[Imported], *, force: bool, dry_run: bool) -> list[str]:
+    """Write each prompt's file; what is there and different is overwritten with `force` only."""
+    texts = {
+        path: prompt_text(one.content, labels=one.labels, message=one.message, tags=one.tags)
+        for path, one in zip(paths, imported, strict=True)
+    }
+    there = {path: read_text(path) for path in texts if path.exists()}
+    faults = [Fault(str(path), "is there and different") for path, text in there.items() if text != texts[path]]
+    if faults and not force:
+        raise Invalid("nothing was written (--force overwrites)", faults)
+    new = {path: text for path, text in texts.items() if there.get(path) != text}
+    if not dry_run:
+        write_all(new)
+    return ["same" if path not in new else "updated" if path in there else "new" for path in paths]

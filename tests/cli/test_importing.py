@@ -1,0 +1,114 @@
+"""Prompts of other systems written as files that can be applied; `test_bundle` has the import of bundles."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.conftest import Run
+
+Write = Callable[[str, str], Path]
+LANGFUSE = {
+    "name": "support/Greet",
+    "version": 2,
+    "type": "text",
+    "prompt": "Hi {{name}}",
+    "labels": ["staging"],
+    "config": {"foo": 1},
+}
+LANGCHAIN = {"_type": "prompt", "template": "Hi {name}", "input_variables": ["name"]}
+MLFLOW = {"name": "greet", "version": 4, "template": "Hi {{name}}", "aliases": ["production"], "commit_message": "why"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "prompts"
+
+
+def test_what_was_imported_can_be_applied_as_it_is(run: Run, write: Write, folder: Path) -> None:
+    file = write("lf.json", json.dumps([LANGFUSE, {**LANGFUSE, "version": 1}], indent=1))
+    assert run("import", file, "--to", folder).out.splitlines() == [
+        f"+ support.greet  {folder}/support/greet.yaml",
+        "  line 11: 0.config.foo: cannot be carried: it has no place in a version",
+        "  line 2: 0: its name 'support/Greet' becomes 'support.greet'",
+        "  a file holds one version; left out: version 1",
+        f"next: promptuary sync plan {folder}",
+    ]
+    assert run("sync", "apply", folder).out == "+ support.greet  version 1, staging → 1\n"
+    assert run("render", "support.greet", "--label", "staging", "--var", "name=Ada").out == "Hi Ada\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
+        (LANGCHAIN, "p", 'type: text\nformat: f-string\ntemplate: "Hi {name}"\n'),
+        (MLFLOW, "greet", 'type: text\nformat: mustache\ntemplate: "Hi {{name}}"\nlabels: [production]\nmessage: why\n'),
+    ],
+)
+def test_the_kind_of_a_file_is_seen_or_said(run: Run, write: Write, folder: Path, value: Any, name: str, text: str) -> None:
+    file = write("p.json", json.dumps(value))
+    (one,) = run("import", file, "--to", folder, "--json").json
+    path = folder / f"{name}.yaml"
+    assert (one["prompt"], one["file"], one["state"], one["remarks"]) == (name, str(path), "new", [])
+    assert path.read_text() == text
+    assert run("import", file, "--to", folder).out.splitlines()[0] == f"= {name}  {path}"
+    kind = "langchain" if value is LANGCHAIN else "mlflow"
+    assert run("import", file, "--from", kind, "--to", folder, "--json").json[0]["state"] == "same"
+    other = run("import", file, "--from", "langfuse", "--to", folder)
+    assert "has no `prompt`" in other.fault
+
+
+def test_a_name_can_be_given_and_a_label_chooses_the_version(run: Run, write: Write, folder: Path) -> None:
+    file = write("p.json", json.dumps([MLFLOW, {**MLFLOW, "version": 9, "template": "new", "aliases": []}]))
+    told = run("import", file, "--to", folder, "--name", "a.b", "--label", "production", "--dry-run").out
+    assert told.startswith(f"+ a.b  {folder}/a/b.yaml\n")
+    assert not folder.exists()
+    assert run("import", file, "--to", folder, "--json").json[0]["version"] == 9
+    several = write("q.json", json.dumps([MLFLOW, {**MLFLOW, "name": "other"}]))
+    assert "--name is for a file of one prompt" in run("import", several, "--name", "a", "--to", folder).fault
+
+
+def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: Run, write: Write, folder: Path) -> None:
+    file = write("p.json", json.dumps([MLFLOW, {**MLFLOW, "name": "other"}]))
+    path = folder / "greet.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    assert f"{path}: is there and different" in run("import", file, "--to", folder).fault
+    assert [one.name for one in folder.iterdir()] == ["greet.yaml"]
+    assert run("import", file, "--to", folder, "--force", "--json").json[0]["state"] == "updated"
+    assert "why" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            json.dumps({**LANGCHAIN, "template": "{a.b}"}, indent=1),
+            "line 3: template: '{a.b}' is no name (line 1 of the template)",
+        ),
+        ("{}", "is of no kind that can be imported: known are bundle, langchain, mlflow, langfuse; --from says which it is"),
+        ("[]", "is of no kind that can be imported"),
+        ("just text", "is of no kind that can be imported"),
+        ('{"_type": "prompt"', "is not valid YAML"),
+        ("a: &x 1\nb: *x\n", "aliases are not taken"),
+        ("!!python/object/apply:os.system [exit]", "the tag tag:yaml.org,2002:python/object/apply:os.system is not taken"),
+        ('{"data": []}', "is of no kind that can be imported"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_told_and_nothing_is_written(
+    run: Run, write: Write, folder: Path, text: str, said: str
+) -> None:
+    file = write("p.json", text)
+    told = run("import", file, "--to", folder)
+    assert (told.code, told.out) == (64, "")
+    assert str(file) in told.fault
+    assert said in told.fault
+    assert not folder.exists()
+
+
+def test_an_unknown_kind_and_an_empty_list_are_told(run: Run, write: Write, folder: Path) -> None:
+    assert "--from must be bundle, langchain" in run("import", write("p.json", "{}"), "--from", "openai").fault
+    assert "holds no prompt" in run("import", write("p.json", "[]"), "--from", "langfuse").fault
+    assert "is no bundle" in run("import", write("p.json", "{}"), "--from", "bundle").fault

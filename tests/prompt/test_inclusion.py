@@ -1,0 +1,101 @@
+"""What a content refers to, and what it is with that put in; the registry's own tests hold the rest of the rules."""
+
+from typing import Any
+
+import pytest
+
+from promptuary.prompt.content import Content
+from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.inclusion import (
+    Included,
+    Unresolved,
+    as_written,
+    composed,
+    read_reference,
+    references,
+    refuse_unincludable,
+)
+from promptuary.prompt.template import prepare
+
+
+def text(template: str, **more: Any) -> Content:
+    return Content.model_validate({"type": "text", "template": template, **more})
+
+
+def test_references_are_listed_once_with_the_place_of_their_first_use() -> None:
+    content = Content.model_validate(
+        {
+            "type": "chat",
+            "template": [
+                {"role": "system", "content": "{{> b}} {{> a@3}}"},
+                {"role": "placeholder", "name": "examples"},
+                {"role": "user", "content": "{{> b}} {{broken"},
+                {"role": "user", "content": "{{> c}}"},
+            ],
+            "context": {
+                "collection": "x",
+                "query": "{{> a@3}}{{> q}}",
+                "into": "examples",
+                "turns": [{"role": "user", "content": "{{> t}}"}],
+            },
+        }
+    )
+    assert references(content) == [
+        ("template.0.content", "b"),
+        ("template.0.content", "a@3"),
+        ("template.3.content", "c"),
+        ("context.query", "q"),
+        ("context.turns.0.content", "t"),
+    ]
+    assert references(text("{{> a}}", format="f-string")) == []
+
+
+@pytest.mark.parametrize(("reference", "parts"), [("a.b", ("a.b", "")), ("a@staging", ("a", "staging")), ("a@12", ("a", "12"))])
+def test_a_reference_is_a_name_and_a_label_or_number(reference: str, parts: tuple[str, str]) -> None:
+    assert read_reference(reference) == parts
+
+
+@pytest.mark.parametrize("reference", ["A", "a@", "a@@b", "@a", "a@B"])
+def test_anything_else_is_no_reference(reference: str) -> None:
+    with pytest.raises(Unresolved, match="is no reference"):
+        read_reference(reference)
+
+
+def test_only_plain_mustache_texts_can_be_included() -> None:
+    refuse_unincludable(text("x"))
+    binding = {"collection": "c", "query": "q", "into": "x"}
+    for content in (text("x", format="f-string"), text("{{x}}", context=binding)):
+        with pytest.raises(Unresolved, match="only a text prompt in mustache"):
+            refuse_unincludable(content)
+
+
+def test_partials_bring_their_variables_and_their_own_partials_under_pinned_names() -> None:
+    inner = text("{{> word}} {{n}}", partials={"word": "hello"}, variables={"n": {"type": "integer"}})
+    tone = Included("tone", 2, inner, {"word": "word@7"})
+    assert tone.names() == {"tone", "word"}
+    written = text("{{> tone}}!", variables={})
+    whole = composed(written, {"tone": tone})
+    assert whole.partials == {"tone": "{{> word@7}} {{n}}", "word@7": "hello"}
+    assert whole.variables == inner.variables
+    assert prepare(whole).render({"n": 3}).text == "hello 3!"
+    assert as_written(whole, [inner.variables]) == written
+    assert composed(written, {}) is written
+
+
+def test_two_partials_that_declare_a_variable_differently_leave_the_say_to_the_author() -> None:
+    found = {
+        name: Included(name, 1, text("{{n}}", variables={"n": {"type": kind}}))
+        for name, kind in (("a", "string"), ("b", "number"))
+    }
+    with pytest.raises(InvalidPrompt, match=r"variables\.n: is declared differently by two partials; declare it here"):
+        composed(text("{{> a}}{{> b}}"), found)
+    own = text("{{> a}}{{> b}}", variables={"n": {"type": "number"}})
+    whole = composed(own, found)
+    assert whole.variables == own.variables
+    assert as_written(whole, [version.content.variables for version in found.values()]).variables == {}
+
+
+def test_a_whole_that_is_too_large_is_refused() -> None:
+    large = Included("a", 1, text("x" * 200_000))
+    with pytest.raises(InvalidPrompt, match="over the limit"):
+        composed(text("{{> a}}" + "y" * 100_000), {"a": large})
