@@ -8,7 +8,7 @@ from client.loopback import lookup_body
 from promptuary import Promptuary
 from promptuary.client import InvalidBundle, InvalidSettings
 from promptuary.client.bundle import Bundle, read_bundle
-from promptuary.client.wire import Selector
+from promptuary.client.selector import Selector
 
 TRIAGE = "support.triage"
 

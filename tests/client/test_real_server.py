@@ -38,7 +38,9 @@ def through(api: Any, tmp_path: Path) -> Callable[..., Promptuary]:
 
     def make(key: str, **options: Any) -> Promptuary:
         transport = httpx.MockTransport(answer)
-        return Promptuary("http://127.0.0.1", key, cache_dir=tmp_path / "copies", deadline=10, transport=transport, **options)
+        return Promptuary(
+            "http://127.0.0.1", key, cache_dir=tmp_path / "copies", deadline=10, transport=transport, follow=False, **options
+        )
 
     return make
 

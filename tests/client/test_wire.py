@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from promptuary.client import InvalidSettings, PromptNotFound, Reason
-from promptuary.client.wire import Answer, Endpoint, Failure, Refusal, Selector, Unchanged, read_lookup, retry_after
+from promptuary.client.selector import Selector
+from promptuary.client.wire import Answer, Endpoint, Failure, Refusal, Unchanged, read_lookup, retry_after
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TRIAGE = Selector("support.triage", "production", None, None)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptuary.client.core import select
 from promptuary.client.errors import PromptUnavailable, Reason
+from promptuary.client.selector import select
 from promptuary.client.version import Unusable, read_json
 from promptuary.client.wire import Answer, Failure, Refusal, read_no
 
