@@ -337,6 +337,7 @@ def test_a_closed_client_answers_from_memory_alone(server: Server, connect: Conn
         {"name": TRIAGE, "version": 0},
         {"name": TRIAGE, "version": 1, "label": "production"},
         {"name": TRIAGE, "targeting_key": 42},
+        {"name": TRIAGE, "targeting_key": "x" * 1001},
     ],
 )
 def test_what_cannot_be_asked_for_is_not_sent(asked: dict[str, Any], server: Server, connect: Connect) -> None:
@@ -350,10 +351,13 @@ def test_the_server_renders_with_context(server: Server, connect: Connect) -> No
     passage = {"text": "p", "score": 0.9, "document": "d", "chunk": 0, "digest": "sha256:0"}
     messages = [{"role": "user", "content": "Hi"}]
     server.reply = send(200, {"messages": messages, "passages": [passage], "manifest": {"a": 1}, "version": 3})
-    rendering = connect(server.url).render(TRIAGE, variables={"ticket": "x"}, query="card")
+    rendering = connect(server.url).render(TRIAGE, variables={"ticket": "x"}, query="card", targeting_key="ada")
     assert (rendering.messages, rendering.passages, rendering.version) == (messages, [passage], 3)
     assert server.requests == [
-        (f"/v1/prompts/{TRIAGE}/render", {"variables": {"ticket": "x"}, "label": "production", "query": "card"})
+        (
+            f"/v1/prompts/{TRIAGE}/render",
+            {"variables": {"ticket": "x"}, "label": "production", "targeting_key": "ada", "query": "card"},
+        )
     ]
 
 

@@ -62,11 +62,12 @@ class AsyncPromptuary(Shell[httpx.AsyncBaseTransport]):
         variables: Mapping[str, Any] | None = None,
         label: str | None = None,
         version: int | None = None,
+        targeting_key: str | None = None,
         query: str | None = None,
         deadline: float = RENDER_DEADLINE,
     ) -> Rendering:
         """Have the server render a prompt, with the passages that its context retrieves; see `Promptuary.render`."""
-        body = rendering_body(name, variables, label, version, query)
+        body = rendering_body(name, variables, label, version, targeting_key, query)
         loop, url = self._loop(), self._fittings.endpoint.rendering(name)
         answer = CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, json=body)
         return read_rendering(name, answer)

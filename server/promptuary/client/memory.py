@@ -6,14 +6,15 @@ only once the server has confirmed it under the present one.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from promptuary.client.prompt import Prompt, Source
 from promptuary.client.selector import DEFAULT_LABEL, Selector
 from promptuary.client.standing import NEVER, Standing, Watch
 from promptuary.client.version import Version
-from promptuary.prompt.split import Split
+from promptuary.prompt.split import Split, bucket
 
 LAG = 1.0
 """Seconds by which the server's processes may be behind each other."""
@@ -43,29 +44,44 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is held for a label or a number: the entry that came last, and where the label is split, the arms by version."""
+    """What is held for a label or a number: the entry that came last, and where the label is split, the arms by version.
+
+    `starts` and `owners` are the split's ranges with the arms' entries, for a key to find its own in one step.
+    """
 
     entry: Entry
     split: Split | None = None
     arms: Mapping[int, Entry] = field(default_factory=dict)
+    starts: Sequence[int] = ()
+    owners: Sequence[Entry | None] = ()
+
+    @classmethod
+    def of(cls, entry: Entry, split: Split, arms: Mapping[int, Entry]) -> "Place":
+        """Make the place of a split label."""
+        starts, owners = split.edges
+        return cls(entry, split, arms, starts, [arms.get(arm.version) for arm in owners])
 
     def find(self, targeting_key: str | None) -> Entry | None:
         """Give the entry for a key; None when its arm is not held, or when it is no key."""
-        if self.split is None:
+        split = self.split
+        if split is None:
             return self.entry
-        if targeting_key is not None and not isinstance(targeting_key, str):
+        if targeting_key is None:
+            return self.arms.get(split.arms[0].version)
+        if not isinstance(targeting_key, str):
             return None
         try:
-            return self.arms.get(self.split.arm(targeting_key).version)
+            at = bucket(split.salt, targeting_key)
         except UnicodeEncodeError:
             return None
+        return self.owners[bisect_right(self.starts, at) - 1]
 
     def change(self, change: Callable[[Entry], Entry]) -> "Place":
         """Give the place with every entry changed."""
         if self.split is None:
             return Place(change(self.entry))
         arms = {number: change(entry) for number, entry in self.arms.items()}
-        return Place(arms[self.entry.version.number or 0], self.split, arms)
+        return Place.of(arms[self.entry.version.number or 0], self.split, arms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +199,7 @@ class Memory:
             if place.split is None:
                 return place.entry
             if number not in place.arms and any(arm.version == number for arm in place.split.arms):
-                self._places[selector[:3]] = replace(place, arms={**place.arms, number: entry})
+                self._places[selector[:3]] = Place.of(place.entry, place.split, {**place.arms, number: entry})
             return place.arms.get(number, entry)
 
     def put_off(self, entry: Entry, until: float) -> None:
@@ -248,4 +264,4 @@ def _placed(entry: Entry, before: Place | None) -> Place:
         stay = {arm.version for arm in split.arms}
         same = before.split == split
         held = {number: arm if same else arm.unsettled() for number, arm in former.items() if number in stay}
-    return Place(entry, split, {**held, entry.version.number or 0: entry})
+    return Place.of(entry, split, {**held, entry.version.number or 0: entry})

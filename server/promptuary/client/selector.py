@@ -6,6 +6,8 @@ from promptuary.prompt.errors import Invalid
 from promptuary.prompt.name import is_name
 
 DEFAULT_LABEL = "production"
+KEY_LIMIT = 1000
+"""Characters of a targeting key that the server takes."""
 
 
 class Selector(NamedTuple):
@@ -43,14 +45,16 @@ def select(name: str, label: str | None, version: int | None, targeting_key: str
     label = DEFAULT_LABEL if label is None else label
     if not isinstance(label, str) or not is_name(label):
         raise Invalid(f"{label!a} is no label: use 1 to 128 of a-z 0-9 _ . -")
-    if targeting_key is not None and not (isinstance(targeting_key, str) and _is_unicode(targeting_key)):
-        raise Invalid("a targeting key is a Unicode text, such as a user's id")
+    if targeting_key is not None and not _is_key(targeting_key):
+        raise Invalid(f"a targeting key is a Unicode text of at most {KEY_LIMIT} characters, such as a user's id")
     return Selector(name, label, None, targeting_key)
 
 
-def _is_unicode(text: str) -> bool:
+def _is_key(key: object) -> bool:
+    if not isinstance(key, str) or len(key) > KEY_LIMIT:
+        return False
     try:
-        text.encode()
+        key.encode()
     except UnicodeEncodeError:  # a lone surrogate, which has no bytes and so no bucket
         return False
     return True

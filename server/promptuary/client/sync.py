@@ -101,6 +101,7 @@ class Promptuary(Shell[httpx.BaseTransport]):
         variables: Mapping[str, Any] | None = None,
         label: str | None = None,
         version: int | None = None,
+        targeting_key: str | None = None,
         query: str | None = None,
         deadline: float = RENDER_DEADLINE,
     ) -> Rendering:
@@ -111,6 +112,7 @@ class Promptuary(Shell[httpx.BaseTransport]):
             variables: the values to fill in.
             label: a label; `production` when there is no version either.
             version: a version's number, instead of a label.
+            targeting_key: whom the prompt is for, as in `get`.
             query: what to search the collection for, instead of the prompt's own query.
             deadline: seconds that it takes at most.
 
@@ -118,7 +120,7 @@ class Promptuary(Shell[httpx.BaseTransport]):
             PromptNotFound, KeyRefused, RequestRefused, InvalidVariables: when the server said no.
             PromptUnavailable: when it does not answer.
         """
-        body = rendering_body(name, variables, label, version, query)
+        body = rendering_body(name, variables, label, version, targeting_key, query)
         call = _Call()
 
         def ask() -> None:

@@ -53,11 +53,11 @@ class Split:
 
     def arm_of(self, at: int) -> Arm:
         """Give the arm that owns a bucket."""
-        starts, owners = self._edges
+        starts, owners = self.edges
         return owners[bisect_right(starts, at) - 1]
 
     @cached_property
-    def _edges(self) -> tuple[list[int], list[Arm]]:
+    def edges(self) -> tuple[list[int], list[Arm]]:
         """Give where ranges start, in order, and who owns each: an arm may own hundreds after many moves."""
         edges = sorted(((start, arm) for arm in self.arms for start, _ in arm.buckets), key=itemgetter(0))
         return [start for start, _ in edges], [arm for _, arm in edges]
