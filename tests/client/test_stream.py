@@ -21,7 +21,7 @@ from client.loopback import send as answer
 from client.stage import TRIAGE, ready
 from client.test_process import in_child
 from promptuary import AsyncPromptuary, Promptuary
-from promptuary.client import connection
+from promptuary.client import Lookup, connection
 
 LONG = 3600.0
 
@@ -237,9 +237,17 @@ def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: C
 
 
 def test_a_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveServer, tmp_path: Path) -> None:
-    held = [Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)]
-    held[0].get(TRIAGE)
-    until(lambda: held[0].following and not held[0]._flights)
+    class Application:
+        """Knows its client, which knows it: a circle, which only the garbage collector opens."""
+
+        def __init__(self) -> None:
+            self.client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, on_lookup=self.count)
+
+        def count(self, _: Lookup) -> None: ...
+
+    held = [Application()]
+    held[0].client.get(TRIAGE)
+    until(lambda: held[0].client.following and not held[0].client._flights)
     held.clear()
     gc.collect()
     until(lambda: not threads())

@@ -11,6 +11,7 @@ from promptuary.client.connection import GIVEN_UP, AsyncConnection, Connection
 from promptuary.client.core import Core
 from promptuary.client.following import Following
 from promptuary.client.memory import Question
+from promptuary.client.wire import Ended
 
 
 class Follower:
@@ -19,8 +20,8 @@ class Follower:
     def __init__(
         self, core: Core, following: Following, connection: Connection, confirm: weakref.ref[Callable[[Question], None]]
     ) -> None:
-        """Take what to do with a question, held weakly: it is the client's."""
-        self._core = core
+        """Take what to do with a question, held weakly: it is the client's, as the core is, which knows the application."""
+        self._core = weakref.ref(core)
         self._following = following
         self._connection = connection
         self._confirm = confirm
@@ -45,10 +46,11 @@ class Follower:
     def _run(self) -> None:
         while not self._stopping.is_set():
             ended = self._connection.listen(self._following.begin(), self._hear)
-            self._stopping.wait(self._core.unheard(ended))
+            self._stopping.wait(_pause(self._core, ended))
 
     def _hear(self, chunk: bytes) -> bool:
-        for question in self._core.heard(chunk):
+        core = self._core()
+        for question in () if core is None else core.heard(chunk):
             confirm = self._confirm()
             if confirm is None or self._stopping.is_set():
                 return False
@@ -66,8 +68,8 @@ class AsyncFollower:
         connection: AsyncConnection,
         confirm: weakref.ref[Callable[[Question], Coroutine[Any, Any, None]]],
     ) -> None:
-        """Start in the running loop."""
-        self._core = core
+        """Start in the running loop; see `Follower` for what is held weakly."""
+        self._core = weakref.ref(core)
         self._following = following
         self._connection = connection
         self._confirm = confirm
@@ -87,7 +89,7 @@ class AsyncFollower:
     def stop(self) -> None:
         """End, from whatever thread; another loop's task may take over at once."""
         self._stopping = True
-        self._core.unheard(GIVEN_UP)
+        _pause(self._core, GIVEN_UP)
         with suppress(RuntimeError):  # the loop is closed, and the task with it
             self._loop.call_soon_threadsafe(self._task.cancel)
 
@@ -100,17 +102,24 @@ class AsyncFollower:
             while not self._stopping:
                 ended = await self._connection.listen(self._following.begin(), self._hear)
                 if not self._stopping:
-                    await asyncio.sleep(self._core.unheard(ended))
+                    await asyncio.sleep(_pause(self._core, ended))
         finally:  # the loop may end it, too
             if not self._stopping:
-                self._core.unheard(GIVEN_UP)
+                _pause(self._core, GIVEN_UP)
 
     async def _hear(self, chunk: bytes) -> bool:
         if self._stopping:  # another loop's task has taken over while this loop stood still
             return False
-        for question in self._core.heard(chunk):
+        core = self._core()
+        for question in () if core is None else core.heard(chunk):
             confirm = self._confirm()
             if confirm is None:
                 return False
             await confirm(question)
         return not self._stopping
+
+
+def _pause(core: weakref.ref[Core], ended: Ended) -> float:
+    """Tell the core, if it is still there, that the stream is over, and give the seconds to wait."""
+    there = core()
+    return 0.0 if there is None else there.unheard(ended)
