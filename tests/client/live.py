@@ -96,4 +96,5 @@ def _hung_up(sock: socket.socket) -> bool:
 
 def threads() -> list[str]:
     """Name the threads that clients have in this process."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("promptuary-")]
+    names = (thread.name for thread in threading.enumerate())
+    return [name for name in names if name in ("promptuary-client", "promptuary-stream")]
