@@ -389,6 +389,14 @@ def test_the_server_says_how_soon_to_come_back_within_reason(retry: bytes, pause
     assert stream.ended(CUT) == pause
 
 
+def test_events_of_prompts_that_nobody_asked_for_take_no_more_memory_than_so_much() -> None:
+    shell = following(entries=5)
+    shell.get()
+    for number in range(100):
+        assert shell.hear(sse("version.created", number + 2, prompt=f"support.p{number}")) == []
+    assert len(shell.core._memory._events) == 5
+
+
 def test_that_there_is_no_stream_is_told_once_until_there_is_one() -> None:
     shell = Shell(follow=True)
     for _ in range(3):

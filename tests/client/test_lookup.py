@@ -251,6 +251,34 @@ def test_a_folder_that_cannot_be_written_costs_only_the_copies(
     assert "PROMPTUARY_CACHE_DIR" in caplog.text
 
 
+def test_a_copy_that_cannot_be_read_costs_only_the_copy(
+    server: Server, connect: Connect, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect(server.url).get(TRIAGE)
+    (copy,) = (tmp_path / "copies").rglob("*.json")
+    copy.unlink()
+    copy.mkdir()
+    server.kill()
+    assert connect(server.url).get(TRIAGE, fallback="x").source == "fallback"
+    assert "PROMPTUARY_CACHE_DIR" in caplog.text
+
+
+def test_a_copy_that_was_deleted_is_written_again_with_the_next_version(
+    server: Server, connect: Connect, tmp_path: Path
+) -> None:
+    client = connect(server.url, ttl=0)
+    client.get(TRIAGE)
+    client.settle()
+    (copy,) = (tmp_path / "copies").rglob("*.json")
+    copy.unlink()
+    client.get(TRIAGE)  # 304: what was confirmed is not there
+    client.settle()
+    server.reply = found(lookup_body("New", version=2))
+    client.get(TRIAGE)
+    client.settle()
+    assert copy.exists()
+
+
 def test_nothing_is_kept_on_disk_when_it_is_off(server: Server, connect: Connect, tmp_path: Path) -> None:
     connect(server.url, disk=False).get(TRIAGE)
     assert not (tmp_path / "copies").exists()

@@ -155,6 +155,21 @@ def test_a_split_that_moves_every_time_ends_within_three_questions() -> None:
     assert isinstance(step, ReadDisk)
 
 
+def test_all_questions_of_a_lookup_share_one_deadline() -> None:
+    shell = Shell(Policy(deadline=1.0), registry=split_registry())
+    steps = shell.core.lookup(TRIAGE, None, None, IN[2][0], None)
+    first = steps.send(None)
+    shell.get(targeting_key=IN[1][0])
+    wrong = shell.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
+    shell.now += 0.6
+    second = steps.send(wrong)
+    assert isinstance(first, Ask)
+    assert isinstance(second, Ask)
+    assert (round(first.seconds, 6), round(second.seconds, 6)) == (0.95, 0.35)
+    shell.now += 0.35
+    assert isinstance(steps.send(wrong), ReadDisk)
+
+
 def test_a_late_answer_under_an_earlier_split_does_not_bring_it_back() -> None:
     registry, (ada, bob) = split_registry(), (IN[1][0], IN[2][0])
     shell = Shell(registry=registry)

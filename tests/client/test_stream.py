@@ -22,6 +22,7 @@ from client.stage import TRIAGE, ready
 from client.test_process import in_child
 from promptuary import AsyncPromptuary, Promptuary
 from promptuary.client import Lookup, connection
+from promptuary.client.selector import Selector
 
 LONG = 3600.0
 
@@ -90,6 +91,31 @@ def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServ
     assert len(server.requests) == asked + 1
     go_on.set()
     until(lambda: client.get(TRIAGE).version == 2)
+
+
+def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer, follow: Callable[..., Any]) -> None:
+    server.registry.labels["staging"] = 1
+    client = follow(deadline=10.0)
+    made, go_on, given = threading.Event(), threading.Event(), []
+
+    def late(handler: Handler) -> None:
+        if made.is_set():
+            return server.look_up(handler)
+        old = server.registry.look_up(Selector(TRIAGE, "staging", None, None))
+        made.set()
+        go_on.wait(10)
+        return answer(old.status, old.body, {"ETag": old.headers["etag"]})(handler)
+
+    server.reply = late
+    waiting = threading.Thread(target=lambda: given.append(client.get(TRIAGE, label="staging").version))
+    waiting.start()
+    assert made.wait(10)
+    server.move("staging", 2)
+    until(lambda: client.client._core._memory._events)
+    go_on.set()
+    waiting.join(10)
+    assert given == [1]  # the server said so
+    until(lambda: client.get(TRIAGE, label="staging").version == 2)
 
 
 def test_what_happened_while_the_stream_was_cut_off_comes_when_it_is_back(
