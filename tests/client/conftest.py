@@ -19,11 +19,14 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(params=[Threads, Asyncio])
 def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connect]:
-    """Make clients, of both kinds in turn; all of them share a folder for their copies, as restarts of one program do."""
+    """Make clients, of both kinds in turn; all of them share a folder for their copies, as restarts of one program do.
+
+    They do not follow the stream, which is another request, unless a test says so.
+    """
     made: list[Client] = []
 
     def make(url: str | None, **options: Any) -> Client:
-        given = {"api_key": KEY, "cache_dir": tmp_path / "copies", "deadline": 5.0, **options}
+        given = {"api_key": KEY, "cache_dir": tmp_path / "copies", "deadline": 5.0, "follow": False, **options}
         client: Client = request.param(url=url, **given)
         made.append(client)
         return client

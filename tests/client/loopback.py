@@ -23,7 +23,7 @@ def lookup_body(
     parts = {key: more.pop(key) for key in list(more) if key in Content.model_fields}
     kind = "text" if isinstance(template, str) else "chat"
     content = Content.model_validate({"type": kind, "template": template, **parts})
-    answer = {"label": "production", "labels": ["production"], "variant": None, "revision": 1, **more}
+    answer = {"label": "production", "labels": ["production"], "variant": None, "split": None, "revision": 1, **more}
     return {"name": name, "version": version, "digest": content_digest(content), **answer, **content_json(content)}
 
 
@@ -85,9 +85,10 @@ class Handler(BaseHTTPRequestHandler):
     server: "Server"
 
     def do_GET(self) -> None:
+        stream = self.path.endswith("/v1/stream")
         with self.server.lock:
-            self.server.requests.append((self.path, dict(self.headers)))
-        self.server.reply(self)
+            (self.server.streams if stream else self.server.requests).append((self.path, dict(self.headers)))
+        (self.server.stream if stream else self.server.reply)(self)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -100,14 +101,16 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A server on loopback whose `reply` a test sets and sets again."""
+    """A server on loopback whose `reply` to lookups, and to who wants its `stream`, a test sets and sets again."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.streams: list[tuple[str, dict[str, Any]]] = []
         self.reply: Reply = found(lookup_body())
+        self.stream: Reply = problem(404, "not_found")
         self.lock = threading.Lock()
         self.released = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"

@@ -8,7 +8,8 @@ from client.loopback import lookup_body
 from promptuary import Promptuary
 from promptuary.client import InvalidBundle, InvalidSettings
 from promptuary.client.bundle import Bundle, read_bundle
-from promptuary.client.wire import Selector
+from promptuary.client.selector import Selector
+from promptuary.prompt.split import divide
 
 TRIAGE = "support.triage"
 
@@ -24,6 +25,9 @@ TRIAGE = "support.triage"
         {"prompts": {TRIAGE: {"labels": {"production": "1"}, "versions": {}}}},
         {"prompts": {TRIAGE: {"labels": {}, "versions": {"one": {}}}}},
         {"prompts": {TRIAGE: {"labels": {}, "versions": {"1": "text"}}}},
+        {"prompts": {TRIAGE: {"labels": {"canary": {}}, "versions": {}}}},
+        {"prompts": {TRIAGE: {"labels": {"canary": {"split": {"salt": "x", "arms": []}}}, "versions": {}}}},
+        {"format": "promptuary-bundle/2", "prompts": {}},
     ],
 )
 def test_a_file_that_is_no_bundle_is_refused_when_the_client_is_made(body: Any, tmp_path: Path) -> None:
@@ -50,6 +54,16 @@ def test_a_version_that_was_changed_in_the_file_is_reported_and_passed_over() ->
     assert "not what its digest says" in told[0]
     assert bundle.find(Selector("support.other", "production", None, None)) is None
     assert bundle.find(Selector(TRIAGE, None, 9, None)) is None
+
+
+def test_a_bundle_that_lacks_an_arm_gives_no_other_for_it() -> None:
+    split = divide(f"{TRIAGE}/production", [(1, 50.0), (2, 50.0)])
+    bundle = Bundle(
+        {TRIAGE: {"labels": {"production": {"split": split.as_json()}}, "versions": {"1": lookup_body()}}}, lambda _: None
+    )
+    found = {key: bundle.find(Selector(TRIAGE, "production", None, key)) for key in map(str, range(40))}
+    assert {key for key, version in found.items() if version is None} == {key for key in found if split.arm(key).version == 2}
+    assert {version.variant for version in found.values() if version} == {"v1"}
 
 
 @pytest.mark.parametrize(

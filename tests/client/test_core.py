@@ -1,6 +1,5 @@
 """The order of the tiers and the client's timing, with a clock moved by hand and no network at all."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,65 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.loopback import lookup_body
-from promptuary.client import KeyRefused, Prompt, PromptNotFound, PromptUnavailable, Reason
+from client.stage import DOWN, TRIAGE, Shell, received
+from promptuary.client import KeyRefused, PromptNotFound, PromptUnavailable, Reason
 from promptuary.client.bundle import Bundle
-from promptuary.client.core import Ask, Core, Entry, Policy, ReadDisk, Refresh, Stored
-from promptuary.client.version import read_version
-from promptuary.client.wire import LATE, Failure, Outcome, Received, Refusal, Selector, Unchanged
+from promptuary.client.core import Ask, Policy, ReadDisk, Stored
+from promptuary.client.memory import Question
+from promptuary.client.selector import Selector
+from promptuary.client.wire import LATE, Failure, Outcome, Refusal, Unchanged
+from promptuary.prompt.split import divide
 
-TRIAGE = "support.triage"
-DOWN = Failure(Reason.CONNECTION, "the server cannot be reached (ConnectError)")
 PRODUCTION = Selector(TRIAGE, "production", None, None)
 
 
-def received(version: int = 1, variant: str | None = None) -> Received:
-    body = lookup_body(f"{version}: {{{{ticket}}}}", version=version, variant=variant)
-    return Received(read_version(body, TRIAGE), f'"{version}"', b"{}")
+def asking(selector: Selector) -> Question:
+    return Question(selector, selector.untargeted(), None, 1000.0)
 
 
 def nothing(*_: Any) -> None:
     """Keep nothing, tell nothing."""
-
-
-class Shell:
-    """Drives the core as the real shells do, and answers from a script."""
-
-    def __init__(self, policy: Policy | None = None, bundle: Bundle | None = None, stored: Stored | None = None) -> None:
-        self.now = 1000.0
-        self.told: list[str] = []
-        self.core = Core(policy or Policy(), bundle, lambda: self.now, self.told.append)
-        self.answers: Callable[[], Outcome] = lambda: DOWN
-        self.asked: list[tuple[Selector, str | None]] = []
-        self.stored = stored
-        self.steps: list[type] = []
-
-    def get(self, name: str = TRIAGE, *, fallback: Any = None, **which: Any) -> Prompt:
-        label, version, key = which.get("label"), which.get("version"), which.get("targeting_key")
-        prompt = self.core.fresh(name, label, version, key)
-        if prompt is not None:
-            return prompt
-        steps, reply = self.core.lookup(name, label, version, key, fallback), None
-        try:
-            while True:
-                step = steps.send(reply)
-                self.steps.append(type(step))
-                reply = None
-                if isinstance(step, Ask):
-                    reply = self.ask(step.selector, None)
-                elif isinstance(step, Refresh):
-                    self.ask(step.selector, step.entry)
-                else:
-                    assert isinstance(step, ReadDisk)
-                    reply = self.stored
-        except StopIteration as end:
-            return end.value
-
-    def ask(self, selector: Selector, entry: Entry | None) -> Any:
-        failure = self.core.refusal()
-        if failure is not None:
-            return failure
-        self.asked.append((selector, entry.etag if entry else None))
-        return self.core.settle(selector, entry, self.answers())
 
 
 def test_a_warm_get_asks_nobody_until_its_time_is_over() -> None:
@@ -160,7 +118,7 @@ def test_a_good_answer_starts_the_count_again() -> None:
 
 def test_while_a_probe_is_out_nobody_else_waits() -> None:
     core = Shell(Policy(failures=1, cool_down=10)).core
-    core.settle(PRODUCTION, None, LATE)
+    core.settle(asking(PRODUCTION), LATE)
     assert core.refusal() is not None
     shell = Shell(Policy(failures=1, cool_down=10))
     shell.get(fallback="x")
@@ -187,50 +145,19 @@ def test_a_pause_that_the_server_asks_for_is_kept_up_to_five_minutes() -> None:
 def test_a_request_that_is_late_counts_once_and_what_it_brings_is_kept() -> None:
     shell = Shell(Policy(failures=2))
     shell.core.overdue()
-    shell.core.settle(PRODUCTION, None, LATE, counted=True)
+    shell.core.settle(asking(PRODUCTION), LATE, counted=True)
     assert shell.core.refusal() is None
-    shell.core.settle(PRODUCTION, None, received())
+    shell.core.settle(asking(PRODUCTION), received())
     assert shell.get().source == "memory"
-
-
-def test_a_label_that_is_split_later_is_looked_up_for_each_key() -> None:
-    shell = Shell()
-    shell.answers = received
-    shell.get(targeting_key="ada")
-    assert shell.get(targeting_key="bob").source == "memory"
-    shell.now += 60
-    shell.answers = lambda: received(2, variant="b")
-    shell.get(targeting_key="ada")
-    assert shell.get(targeting_key="ada").variant == "b"
-    assert shell.get(targeting_key="bob").source == "server"
-
-
-def test_a_new_key_of_a_split_label_gets_the_last_arm_while_the_server_is_away() -> None:
-    shell = Shell()
-    shell.answers = lambda: received(2, variant="b")
-    shell.get(targeting_key="ada")
-    shell.answers = lambda: DOWN
-    prompt = shell.get(targeting_key="bob")
-    assert (prompt.source, prompt.variant) == ("memory", "b")
-
-
-def test_a_label_that_is_split_no_longer_is_one_again() -> None:
-    shell = Shell()
-    shell.answers = lambda: received(2, variant="b")
-    shell.get(targeting_key="ada")
-    shell.now += 60
-    shell.answers = lambda: received(3)
-    shell.get(targeting_key="ada")
-    assert shell.get(targeting_key="ada").version == shell.get(targeting_key="bob").version == 3
 
 
 def test_memory_holds_so_many_entries_and_lets_the_oldest_go() -> None:
     shell = Shell(Policy(entries=3))
-    shell.answers = lambda: received(2, variant="b")
+    shell.answers = received
     for number in range(10):
-        shell.get(targeting_key=str(number))
-    assert shell.core.entry(PRODUCTION._replace(targeting_key="9")) is not None
-    assert shell.core.entry(PRODUCTION._replace(targeting_key="6")) is None
+        shell.get(label=f"l{number}")
+    assert shell.core.entry(PRODUCTION._replace(label="l9")) is not None
+    assert shell.core.entry(PRODUCTION._replace(label="l6")) is None
 
 
 def test_what_goes_wrong_is_told_once_until_the_server_answers_again() -> None:
@@ -250,7 +177,7 @@ def test_what_goes_wrong_is_told_once_until_the_server_answers_again() -> None:
 OUTCOMES: list[Outcome] = [
     received(1),
     received(2),
-    received(3, variant="a"),
+    received(3, split=divide("support.triage/production", [(3, 99.0), (4, 1.0)])),
     Unchanged(),
     DOWN,
     LATE,

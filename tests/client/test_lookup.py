@@ -251,6 +251,34 @@ def test_a_folder_that_cannot_be_written_costs_only_the_copies(
     assert "PROMPTUARY_CACHE_DIR" in caplog.text
 
 
+def test_a_copy_that_cannot_be_read_costs_only_the_copy(
+    server: Server, connect: Connect, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect(server.url).get(TRIAGE)
+    (copy,) = (tmp_path / "copies").rglob("*.json")
+    copy.unlink()
+    copy.mkdir()
+    server.kill()
+    assert connect(server.url).get(TRIAGE, fallback="x").source == "fallback"
+    assert "PROMPTUARY_CACHE_DIR" in caplog.text
+
+
+def test_a_copy_that_was_deleted_is_written_again_with_the_next_version(
+    server: Server, connect: Connect, tmp_path: Path
+) -> None:
+    client = connect(server.url, ttl=0)
+    client.get(TRIAGE)
+    client.settle()
+    (copy,) = (tmp_path / "copies").rglob("*.json")
+    copy.unlink()
+    client.get(TRIAGE)  # 304: what was confirmed is not there
+    client.settle()
+    server.reply = found(lookup_body("New", version=2))
+    client.get(TRIAGE)
+    client.settle()
+    assert copy.exists()
+
+
 def test_nothing_is_kept_on_disk_when_it_is_off(server: Server, connect: Connect, tmp_path: Path) -> None:
     connect(server.url, disk=False).get(TRIAGE)
     assert not (tmp_path / "copies").exists()
@@ -315,10 +343,6 @@ def test_an_answer_without_a_variant_holds_for_every_targeting_key(server: Serve
     for key in ("ada", "bob", None):
         client.get(TRIAGE, targeting_key=key)
     assert len(server.requests) == 1
-    server.reply = found(lookup_body(variant="b"))
-    for key in ("ada", "bob", "ada"):
-        assert client.get(TRIAGE, label="split", targeting_key=key).variant == "b"
-    assert len(server.requests) == 3
 
 
 def test_a_closed_client_answers_from_memory_alone(server: Server, connect: Connect) -> None:
@@ -341,6 +365,7 @@ def test_a_closed_client_answers_from_memory_alone(server: Server, connect: Conn
         {"name": TRIAGE, "version": 0},
         {"name": TRIAGE, "version": 1, "label": "production"},
         {"name": TRIAGE, "targeting_key": 42},
+        {"name": TRIAGE, "targeting_key": "x" * 1001},
     ],
 )
 def test_what_cannot_be_asked_for_is_not_sent(asked: dict[str, Any], server: Server, connect: Connect) -> None:
@@ -354,10 +379,13 @@ def test_the_server_renders_with_context(server: Server, connect: Connect) -> No
     passage = {"text": "p", "score": 0.9, "document": "d", "chunk": 0, "digest": "sha256:0"}
     messages = [{"role": "user", "content": "Hi"}]
     server.reply = send(200, {"messages": messages, "passages": [passage], "manifest": {"a": 1}, "version": 3})
-    rendering = connect(server.url).render(TRIAGE, variables={"ticket": "x"}, query="card")
+    rendering = connect(server.url).render(TRIAGE, variables={"ticket": "x"}, query="card", targeting_key="ada")
     assert (rendering.messages, rendering.passages, rendering.version) == (messages, [passage], 3)
     assert server.requests == [
-        (f"/v1/prompts/{TRIAGE}/render", {"variables": {"ticket": "x"}, "label": "production", "query": "card"})
+        (
+            f"/v1/prompts/{TRIAGE}/render",
+            {"variables": {"ticket": "x"}, "label": "production", "targeting_key": "ada", "query": "card"},
+        )
     ]
 
 

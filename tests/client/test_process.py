@@ -184,3 +184,17 @@ def test_closing_does_not_wait_longer_than_the_deadline(server: Server, tmp_path
     client.close()
     assert time.monotonic() - started < 0.2 + 0.5
     assert repr(client) == f"<Promptuary at {server.url}>"
+
+
+def test_closing_closes_the_connections(server: Server, tmp_path: Path) -> None:
+    closed: list[bool] = []
+
+    class Watched(httpx.HTTPTransport):
+        def close(self) -> None:
+            closed.append(True)
+            super().close()
+
+    with Promptuary(server.url, KEY, cache_dir=tmp_path, transport=Watched()) as client:
+        client.get(TRIAGE)
+        assert closed == []
+    assert closed

@@ -38,7 +38,9 @@ def through(api: Any, tmp_path: Path) -> Callable[..., Promptuary]:
 
     def make(key: str, **options: Any) -> Promptuary:
         transport = httpx.MockTransport(answer)
-        return Promptuary("http://127.0.0.1", key, cache_dir=tmp_path / "copies", deadline=10, transport=transport, **options)
+        return Promptuary(
+            "http://127.0.0.1", key, cache_dir=tmp_path / "copies", deadline=10, transport=transport, follow=False, **options
+        )
 
     return make
 
@@ -85,3 +87,36 @@ def test_what_the_service_refuses_is_told_as_what_it_is(
         through("pmt_nobody").get(NAME)
     with pytest.raises(PromptNotFound):
         through(key("reader", "another")).get(NAME)
+
+
+KEYS = [*(f"user-{number}" for number in range(60)), "", " ", "a&b=c", "消費者", "Ünïcode-ß", "x" * 1000, "\x01", "+", "%2F"]
+
+
+def test_a_split_label_gives_every_key_the_servers_arm_for_one_request_an_arm(
+    local: Any, key: Callable[..., str], through: Callable[..., Promptuary]
+) -> None:
+    for number in (1, 2, 3):
+        made = local.post(f"/v1/prompts/{NAME}/versions", json={**BODY, "labels": [], "model": {"name": f"m{number}"}})
+        assert made.status_code == 201, made.text
+    moves: list[dict[str, Any]] = [
+        {"version": 1},
+        {"split": [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]},
+        {"split": [{"version": 1, "weight": 50}, {"version": 2, "weight": 30}, {"version": 3, "weight": 20}]},
+        {"version": 3},
+    ]
+    for move in moves:
+        moved = local.put(f"/v1/prompts/{NAME}/labels/production", json=move)
+        assert moved.status_code == 200, moved.text
+        seen: list[Any] = []
+        client = through(key("reader"), on_lookup=seen.append)
+        path = f"/v1/prompts/{NAME}"
+        for one in KEYS:
+            answer = local.get(path, params={"targeting_key": one}).json()
+            prompt = client.get(NAME, targeting_key=one)
+            assert (prompt.version, prompt.variant) == (answer["version"], answer["variant"]), one
+        first = local.get(path).json()
+        assert client.get(NAME).version == first["version"]
+        assert len(seen) == len(move.get("split", [1]))
+        rendered = client.render(NAME, variables={"ticket": "x", "intents": "y"}, targeting_key=KEYS[0])
+        assert rendered.version == client.get(NAME, targeting_key=KEYS[0]).version
+        client.close()

@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from promptuary.client import InvalidSettings, PromptNotFound, Reason
-from promptuary.client.wire import Answer, Endpoint, Failure, Refusal, Selector, Unchanged, read_lookup, retry_after
+from promptuary.client.selector import Selector
+from promptuary.client.wire import Answer, Ended, Endpoint, Failure, Refusal, Unchanged, read_lookup, read_stream, retry_after
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TRIAGE = Selector("support.triage", "production", None, None)
@@ -85,3 +86,33 @@ def test_a_problem_with_a_code_is_the_servers_own_word() -> None:
 def test_a_busy_server_says_for_how_long(status: int) -> None:
     outcome = read_lookup(Answer(status, {"retry-after": "3"}, b""), TRIAGE)
     assert outcome == Failure(Reason.BUSY, f"the server answered {status}", 3.0)
+
+
+EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "ended"),
+    [
+        (200, EVENTS, None),
+        (200, {"content-type": "Text/Event-Stream"}, None),
+        (200, {"content-type": "application/json"}, Ended("the server answered with something else", refused=True)),
+        (200, {}, Ended("the server answered with something else", refused=True)),
+        (204, EVENTS, Ended("the server answered 204", refused=True)),
+        (307, EVENTS, Ended("the server answered 307", refused=True)),
+        (404, EVENTS, Ended("the server answered 404", refused=True)),
+        (502, EVENTS, Ended("the server answered 502")),
+        (503, {"retry-after": "30"}, Ended("the server answered 503", retry_after=30.0)),
+        (429, {}, Ended("the server answered 429")),
+    ],
+)
+def test_what_is_no_stream_says_whether_to_come_back_soon(status: int, headers: dict[str, str], ended: Ended | None) -> None:
+    assert read_stream(status, headers, NOW) == ended
+
+
+def test_a_stream_is_asked_for_as_one_and_says_what_was_heard_last() -> None:
+    endpoint = Endpoint.of("https://prompts.example.org/base/", "pmt_x")
+    url, headers = endpoint.stream(None)
+    assert url == "https://prompts.example.org/base/v1/stream"
+    assert (headers["Accept"], headers["Authorization"]) == ("text/event-stream", "Bearer pmt_x")
+    assert endpoint.stream(0)[1] == {**headers, "Last-Event-ID": "0"}

@@ -15,12 +15,14 @@ from promptuary.client.errors import (
 from promptuary.client.prompt import Prompt, Source
 from promptuary.client.rendering import Rendering
 from promptuary.client.sync import Promptuary
+from promptuary.client.telemetry import Lookup, trace
 
 __all__ = [
     "AsyncPromptuary",
     "InvalidBundle",
     "InvalidSettings",
     "KeyRefused",
+    "Lookup",
     "NeedsContext",
     "Prompt",
     "PromptNotFound",
@@ -31,4 +33,5 @@ __all__ = [
     "Rendering",
     "RequestRefused",
     "Source",
+    "trace",
 ]

@@ -2,25 +2,23 @@
 
 import asyncio
 import threading
-import time
+import weakref
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import httpx
 
-from promptuary.client import fork
-from promptuary.client.connection import AsyncConnection, tls_for
-from promptuary.client.core import SERVER_SHARE, Ask, Entry, Fallback, Refresh, Settled, Steps
+from promptuary.client.connection import AsyncConnection
+from promptuary.client.core import SERVER_SHARE, Ask, Fallback, Refresh, Settled, Steps
+from promptuary.client.follower import AsyncFollower
+from promptuary.client.memory import Entry, Question
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
-from promptuary.client.settings import Options, fittings
-from promptuary.client.wire import CLOSED, LATE, Failure, Received, Selector, Unchanged, read_lookup
-
-BACKGROUND_LIMIT = 16
-"""How many requests may be under way before a refresh waits for the next `get` instead."""
+from promptuary.client.selector import Selector
+from promptuary.client.shell import BACKGROUND_LIMIT, Shell
+from promptuary.client.wire import CLOSED, LATE, Failure, Received, Unchanged, read_lookup
 
 
 class _Loop:
@@ -32,33 +30,15 @@ class _Loop:
         self.flights: dict[Selector, asyncio.Task[Settled]] = {}
 
 
-class AsyncPromptuary:
-    """The same as `Promptuary`, with `await`; see there for the arguments and errors. Safe to use from several loops."""
+class AsyncPromptuary(Shell[httpx.AsyncBaseTransport]):
+    """The same as `Promptuary`, with `await`; see there for the arguments and errors. Safe to use from several loops.
 
-    def __init__(
-        self,
-        url: str | None = None,
-        api_key: str | None = None,
-        *,
-        ttl: float = 60.0,
-        deadline: float = 1.0,
-        bundle: str | Path | None = None,
-        cache_dir: str | Path | None = None,
-        disk: bool = True,
-        breaker_failures: int = 3,
-        breaker_cool_down: float = 10.0,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._clock = time.monotonic
-        options = Options(url, api_key, ttl, deadline, bundle, cache_dir, disk, breaker_failures, breaker_cool_down)
-        self._fittings = fittings(options, self._clock)
-        self._core = self._fittings.core
-        self._tls = tls_for(self._fittings.endpoint)
-        self._transport = transport
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
-        self._inherited: list[_Loop] = []
-        self._lock = threading.Lock()
-        fork.remember(self)
+    `on_lookup` is called in the loop, so it must not block. The stream of changes is read by a task of the loop that first
+    had an answer; when that loop stops, one of the next takes over.
+    """
+
+    _follower: AsyncFollower | None = None
+    _farewell: "weakref.finalize[[], Any] | None" = None
 
     async def get(
         self,
@@ -82,11 +62,12 @@ class AsyncPromptuary:
         variables: Mapping[str, Any] | None = None,
         label: str | None = None,
         version: int | None = None,
+        targeting_key: str | None = None,
         query: str | None = None,
         deadline: float = RENDER_DEADLINE,
     ) -> Rendering:
         """Have the server render a prompt, with the passages that its context retrieves; see `Promptuary.render`."""
-        body = rendering_body(name, variables, label, version, query)
+        body = rendering_body(name, variables, label, version, targeting_key, query)
         loop, url = self._loop(), self._fittings.endpoint.rendering(name)
         answer = CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, json=body)
         return read_rendering(name, answer)
@@ -95,6 +76,10 @@ class AsyncPromptuary:
         """Close for the running loop, after what is under way has ended or the deadline has passed. Memory still answers."""
         loop = self._loop()
         loop.closed = True
+        follower = self._follower
+        if follower is not None and follower.belongs_to(asyncio.get_running_loop()):
+            follower.stop()
+            await follower.ended()
         if loop.flights:
             _, late = await asyncio.wait(loop.flights.values(), timeout=self._core.policy.deadline)
             for flight in late:
@@ -111,17 +96,12 @@ class AsyncPromptuary:
         """Close it."""
         await self.close()
 
-    def __repr__(self) -> str:
-        """Name the server; the key is left out."""
-        return f"<AsyncPromptuary at {self._fittings}>"
-
-    def after_fork(self) -> None:
-        """Let go of the parent's connections, locks and tasks, in the child."""
-        self._core.after_fork()
+    def _begin(self) -> None:
+        if self._farewell is not None:
+            self._farewell.detach()
+        self._farewell = self._follower = None
         self._lock = threading.Lock()
-        # Kept and not closed: closing would say good-bye on connections that the parent still uses.
-        self._inherited += self._loops.values()
-        self._loops = WeakKeyDictionary()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
 
     async def _walk(self, steps: Steps) -> Prompt:
         """Do what the core says, step by step."""
@@ -134,7 +114,7 @@ class AsyncPromptuary:
                     reply = await self._ask(step)
                 elif isinstance(step, Refresh):
                     if len(self._loop().flights) < BACKGROUND_LIMIT:
-                        self._fly(step.selector, step.entry)
+                        self._fly(step.question)
                 elif self._fittings.disk is not None:
                     reply = await asyncio.to_thread(self._fittings.disk.read, step.selector)
         except StopIteration as end:
@@ -142,45 +122,71 @@ class AsyncPromptuary:
             return prompt
 
     async def _ask(self, step: Ask) -> Settled:
-        flight = self._fly(step.selector, None)
+        flight = self._fly(step.question)
         if not isinstance(flight, asyncio.Task):
             return flight
         done, _ = await asyncio.wait((flight,), timeout=step.seconds)
         return flight.result() if done and not flight.cancelled() else LATE
 
-    def _fly(self, selector: Selector, entry: Entry | None) -> asyncio.Task[Settled] | Settled:
+    def _fly(self, question: Question) -> asyncio.Task[Settled] | Settled:
         """Join the lookup that is under way in this loop, or start one; or give what there is instead."""
-        key = selector if entry is None else entry.selector
-        loop = self._loop()
+        loop, key = self._loop(), question.about
         if loop.closed:
             return CLOSED
         flights = loop.flights
         if key in flights:
             return flights[key]
-        held = self._core.entry(selector)
-        if held is not None and held is not entry:
+        held = self._core.entry(question.selector)
+        if held is not None and held is not question.entry:
             return held
         failure = self._core.refusal()
         if failure is not None:
             return failure
-        flight = asyncio.create_task(self._land(selector, entry))
-        flights[key] = flight
-        flight.add_done_callback(lambda _: flights.pop(key, None))
+        flight = flights[key] = asyncio.create_task(self._land(question))
+        flight.add_done_callback(lambda flight: self._landed(flight, loop, question))
         return flight
 
-    async def _land(self, selector: Selector, entry: Entry | None) -> Settled:
+    async def _land(self, question: Question) -> Settled:
         """Look up, take in what comes, and keep it for a restart."""
-        url, query = self._fittings.endpoint.lookup(selector)
-        seconds = self._core.policy.deadline * SERVER_SHARE
-        answer = await self._loop().connection.request("GET", url, seconds, params=query, etag=entry.etag if entry else None)
-        outcome = answer if isinstance(answer, Failure) else read_lookup(answer, selector)
-        settled = self._core.settle(selector, entry, outcome)
-        disk = self._fittings.disk
-        if disk is not None and isinstance(outcome, Received):
-            await asyncio.to_thread(disk.write, selector, outcome)
-        elif disk is not None and isinstance(outcome, Unchanged):
-            await asyncio.to_thread(disk.confirm, selector)
+        loop = self._loop()
+        url, query = self._fittings.endpoint.lookup(question.selector)
+        seconds, etag = self._core.policy.deadline * SERVER_SHARE, question.entry.etag if question.entry else None
+        answer = await loop.connection.request("GET", url, seconds, params=query, etag=etag)
+        outcome = answer if isinstance(answer, Failure) else read_lookup(answer, question.selector)
+        settled = self._core.settle(question, outcome)
+        if isinstance(outcome, Received | Unchanged):
+            self._follow(loop)
+            if self._fittings.disk is not None:
+                await asyncio.to_thread(self._fittings.disk.keep, question, outcome)
         return settled
+
+    def _landed(self, flight: asyncio.Task[Settled], loop: _Loop, question: Question) -> None:
+        """Make room for the next lookup of the same; it comes at once where an event overtook the answer."""
+        loop.flights.pop(question.about, None)
+        if not flight.cancelled() and flight.exception() is None and isinstance(flight.result(), Entry):
+            again = self._core.again(question)
+            if again is not None:
+                flight.get_loop().call_later(again[0], self._fly, again[1])
+
+    def _follow(self, loop: _Loop) -> None:
+        """Have changes told, now that there is a server; in one loop at a time."""
+        following = self._core.following
+        if following is None or loop.closed or (self._follower is not None and self._follower.alive):
+            return
+        with self._lock:
+            if self._follower is not None and self._follower.alive:
+                return
+            if self._farewell is not None:
+                self._farewell()
+            self._follower = AsyncFollower(self._core, following, loop.connection, weakref.WeakMethod(self._confirm))
+            self._farewell = weakref.finalize(self, self._follower.stop)
+            self._farewell.atexit = False
+
+    async def _confirm(self, question: Question) -> None:
+        """Ask again, and wait until that has ended."""
+        flight = self._fly(question)
+        if isinstance(flight, asyncio.Task):
+            await asyncio.wait((flight,), timeout=self._core.policy.deadline)
 
     def _loop(self) -> _Loop:
         running = asyncio.get_running_loop()

@@ -1,9 +1,11 @@
 """A file of versions that an application ships, for a start with no server at all.
 
-    {"prompts": {"support.triage": {"labels": {"production": 3},
-                                    "versions": {"3": {…a lookup's body…}}}}}
+    {"format": "promptuary-bundle/1",
+     "prompts": {"support.triage": {"labels": {"production": 3, "canary": {"split": {"salt": …, "arms": […]}}},
+                                    "versions": {"3": {…a lookup's body…}, "4": …}}}}
 
-`labels` says which version a label points at; `latest` is the highest version that the file has. More keys are ignored.
+`labels` says which version a label points at, or how it is split; `latest` is the highest version that the file has. More
+keys are ignored.
 """
 
 import json
@@ -13,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from promptuary.client.errors import InvalidBundle
+from promptuary.client.selector import Selector
 from promptuary.client.version import Unusable, Version, read_version
-from promptuary.client.wire import Selector
+from promptuary.prompt.split import InvalidSplit, split_from_json
 
 LATEST = "latest"
+FORMAT = "promptuary-bundle/1"
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,14 @@ class Bundle:
         prompt = self.prompts.get(selector.name)
         if prompt is None:
             return None
-        versions, number = prompt["versions"], selector.version
+        versions, number, arm, split = prompt["versions"], selector.version, None, None
         if number is None:
             newest = max((int(key) for key in versions), default=None)
             number = newest if selector.label == LATEST else prompt["labels"].get(selector.label)
+        if isinstance(number, dict):
+            split = split_from_json(number["split"])
+            arm = split.arm(selector.targeting_key)
+            number = arm.version
         body = versions.get(str(number))
         if body is None:
             return None
@@ -43,7 +51,7 @@ class Bundle:
         except Unusable as error:
             self.tell(f"{selector}: the bundle's version {number} is passed over: {error}")
             return None
-        return replace(version, label=selector.label)
+        return replace(version, label=selector.label, split=split, variant=None if arm is None else arm.variant)
 
 
 def read_bundle(path: Path, tell: Callable[[str], None]) -> Bundle:
@@ -58,13 +66,15 @@ def read_bundle(path: Path, tell: Callable[[str], None]) -> Bundle:
         raise InvalidBundle(f"the bundle {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise InvalidBundle(f"the bundle {path} is not JSON") from None
+    if isinstance(body, dict) and body.get("format", FORMAT) != FORMAT:
+        raise InvalidBundle(f"the bundle {path} has the format {body['format']!a}; this release reads '{FORMAT}'")
     prompts = body.get("prompts") if isinstance(body, dict) else None
     if not isinstance(prompts, dict):
         raise InvalidBundle(f"the bundle {path} has no `prompts`")
     for name, prompt in prompts.items():
         if not _has_shape(prompt):
             raise InvalidBundle(
-                f"the bundle {path}: '{name}' must have `labels` (of numbers) and `versions` (of lookup bodies)"
+                f"the bundle {path}: '{name}' must have `labels` (of numbers or splits) and `versions` (of lookup bodies)"
             )
     return Bundle(prompts, tell)
 
@@ -76,5 +86,17 @@ def _has_shape(prompt: Any) -> bool:
         or not isinstance(prompt.get("versions"), dict)
     ):
         return False
-    numbers = all(type(number) is int for number in prompt["labels"].values())
-    return numbers and all(key.isdecimal() and isinstance(body, dict) for key, body in prompt["versions"].items())
+    return all(_is_aim(aim) for aim in prompt["labels"].values()) and all(
+        key.isdecimal() and isinstance(body, dict) for key, body in prompt["versions"].items()
+    )
+
+
+def _is_aim(aim: Any) -> bool:
+    """Tell whether something says where a label leads: a version's number, or a split that is whole."""
+    if not isinstance(aim, dict):
+        return type(aim) is int
+    try:
+        split_from_json(aim.get("split"))
+    except InvalidSplit:
+        return False
+    return True

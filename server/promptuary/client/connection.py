@@ -1,16 +1,27 @@
-"""The only place that uses the network: one request, within so many seconds, and its answer or why there is none."""
+"""The only place that uses the network: one request, within so many seconds, and its answer or why there is none.
+
+Or a stream, and how it ended.
+"""
 
 import asyncio
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.request import getproxies
 
 import httpx
 
 from promptuary.client.errors import Reason
-from promptuary.client.wire import BODY_LIMIT, LATE, OVERSIZE, Answer, Endpoint, Failure
+from promptuary.client.following import SILENCE
+from promptuary.client.version import Unusable
+from promptuary.client.wire import BODY_LIMIT, LATE, OVERSIZE, Answer, Ended, Endpoint, Failure, read_stream
+
+STREAM_TIMEOUT = httpx.Timeout(10.0, read=SILENCE)
+GIVEN_UP = Ended("the client does not listen any more")
+CUT_OFF = Ended("the server ended the stream")
 
 
 def tls_for(endpoint: Endpoint) -> ssl.SSLContext:
@@ -35,7 +46,9 @@ class Connection:
         self._transport = transport
         self._clock = clock
         self._http: httpx.Client | None = None
-        self._inherited: list[httpx.Client] = []
+        self._http_for_stream: httpx.Client | None = None
+        self._sockets: list[socket.socket] = []
+        self._hung_up = False
         self._lock = threading.Lock()
 
     def request(
@@ -67,25 +80,70 @@ class Connection:
         except Exception as error:  # whatever it is, the caller has other tiers
             return _failure(error)
 
+    def listen(self, last: int | None, hear: Callable[[bytes], bool]) -> Ended:
+        """Read the stream of changes until it ends, and say how it did. Nothing is raised.
+
+        Args:
+            last: the event after which it should go on.
+            hear: takes the bytes as they come, and tells whether to go on.
+        """
+        url, headers = self._endpoint.stream(last)
+        try:
+            http = self._opened_for_stream()
+            trace = {"trace": self._watch}
+            with http.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT, extensions=trace) as answer:
+                refusal = read_stream(answer.status_code, answer.headers)
+                if refusal is not None:
+                    return refusal
+                for chunk in answer.iter_bytes():
+                    if not hear(chunk):
+                        return GIVEN_UP
+            return CUT_OFF
+        except Exception as error:  # whatever it is, the client asks as it would without a stream
+            return _ended(error)
+        finally:
+            self._sockets.clear()
+
+    def hang_up(self) -> None:
+        """End the stream for good, from another thread: closing alone would not wake the one that reads."""
+        with self._lock:
+            self._hung_up = True
+            for sock in self._sockets:
+                _shut(sock)
+
     def close(self) -> None:
         """Close what is open."""
+        self.hang_up()
         with self._lock:
-            http, self._http = self._http, None
-        if http is not None:
-            http.close()
-
-    def after_fork(self) -> None:
-        """Open anew, in the child. What was open is kept, for closing it would say good-bye on the parent's connections."""
-        self._lock = threading.Lock()
-        if self._http is not None:
-            self._inherited.append(self._http)
-            self._http = None
+            opened, self._http, self._http_for_stream = (self._http, self._http_for_stream), None, None
+        for http in opened:
+            if http is not None:
+                http.close()
 
     def _opened(self) -> httpx.Client:
         with self._lock:
             if self._http is None:
                 self._http = httpx.Client(transport=self._transport, verify=self._tls)
             return self._http
+
+    def _opened_for_stream(self) -> httpx.Client:
+        """Give a client that keeps no connection: a stream always has a new one, whose socket is seen when it is made."""
+        with self._lock:
+            if self._http_for_stream is None:
+                limits = httpx.Limits(max_keepalive_connections=0)
+                self._http_for_stream = httpx.Client(transport=self._transport, verify=self._tls, limits=limits)
+            return self._http_for_stream
+
+    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Note the socket of a stream's connection when it is made."""
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        sock = info["return_value"].get_extra_info("socket")
+        if isinstance(sock, socket.socket):
+            with self._lock:
+                self._sockets.append(sock)
+                if self._hung_up:
+                    _shut(sock)
 
 
 class AsyncConnection:
@@ -122,6 +180,21 @@ class AsyncConnection:
         except Exception as error:  # whatever it is, the caller has other tiers
             return _failure(error)
 
+    async def listen(self, last: int | None, hear: Callable[[bytes], Awaitable[bool]]) -> Ended:
+        """Read the stream of changes until it ends, and say how it did; see `Connection.listen`."""
+        url, headers = self._endpoint.stream(last)
+        try:
+            async with self._http.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT) as answer:
+                refusal = read_stream(answer.status_code, answer.headers)
+                if refusal is not None:
+                    return refusal
+                async for chunk in answer.aiter_bytes():
+                    if not await hear(chunk):
+                        return GIVEN_UP
+            return CUT_OFF
+        except Exception as error:  # whatever it is, the client asks as it would without a stream
+            return _ended(error)
+
     async def close(self) -> None:
         """Close what is open."""
         await self._http.aclose()
@@ -132,3 +205,16 @@ def _failure(error: Exception) -> Failure:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return LATE
     return Failure(Reason.CONNECTION, f"the server cannot be reached ({type(error).__name__})")
+
+
+def _ended(error: Exception) -> Ended:
+    """Say how a stream ended, by the error's type alone; what it sent may be no stream of a Promptuary server's."""
+    if isinstance(error, Unusable):
+        return Ended(f"the stream cannot be used: {error}", unusable=True)
+    return Ended(_failure(error).detail)
+
+
+def _shut(sock: socket.socket) -> None:
+    """End a connection under whoever reads from it; the plain socket's way, for the TLS one forgets its session first."""
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -5,22 +5,29 @@ tiers is written once. Everything here may be called from several threads.
 """
 
 import threading
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Generator
+from dataclasses import dataclass
 from typing import Any
 
 from promptuary.client.breaker import Breaker
 from promptuary.client.bundle import Bundle
 from promptuary.client.errors import PromptUnavailable, Reason
+from promptuary.client.following import Following
+from promptuary.client.memory import LAG, Entry, Memory, Question
 from promptuary.client.prompt import Prompt, Source
+from promptuary.client.selector import Selector, select
+from promptuary.client.standing import Standing
+from promptuary.client.telemetry import Lookup
 from promptuary.client.version import Version, fallback_version
-from promptuary.client.wire import LATE, Failure, Outcome, Received, Refusal, Selector, Unchanged
-from promptuary.prompt.errors import Invalid
-from promptuary.prompt.name import is_name
+from promptuary.client.wire import LATE, Ended, Failure, Outcome, Received, Refusal, Unchanged
+from promptuary.prompt.errors import PromptuaryError
 
-DEFAULT_LABEL = "production"
 SERVER_SHARE = 0.95
 """How much of the deadline the server may use up; the rest is for the disk and the bundle."""
+ROUNDS = 3
+"""How often one lookup may ask: which arms there are, for its arm, and once more if the split moved meanwhile."""
+OVERTAKEN = (0.0, LAG / 4, LAG)
+"""After how many seconds an answer that an event overtook is asked for again, and again."""
 Fallback = str | list[dict[str, Any]] | None
 
 
@@ -33,18 +40,6 @@ class Policy:
     failures: int = 3
     cool_down: float = 10.0
     entries: int = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What memory holds for a selector. A refresh makes a new entry."""
-
-    selector: Selector
-    version: Version
-    etag: str | None
-    prompt: Prompt
-    fresh_until: float
-    retry_at: float
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Stored:
 class Ask:
     """Step: ask the server, or wait for whoever is asking it the same. Send back what `settle` gave, or a failure."""
 
-    selector: Selector
+    question: Question
     seconds: float
 
 
@@ -68,8 +63,7 @@ class Ask:
 class Refresh:
     """Step: ask the server in the background, unless that is under way. Nothing is sent back."""
 
-    selector: Selector
-    entry: Entry
+    question: Question
 
 
 @dataclass(frozen=True)
@@ -85,42 +79,39 @@ Steps = Generator[Step, Any, Prompt]
 
 
 class Core:
-    """Memory, the breaker, and the order of the tiers."""
+    """The order of the tiers, the breaker, and what a stream of changes does to memory."""
 
-    def __init__(self, policy: Policy, bundle: Bundle | None, clock: Callable[[], float], tell: Callable[[str], None]) -> None:
-        """Take the clock (monotonic, in seconds) and where to tell what an operator should know."""
+    def __init__(
+        self,
+        policy: Policy,
+        bundle: Bundle | None,
+        clock: Callable[[], float],
+        tell: Callable[[str], None],
+        *,
+        follow: bool = False,
+        on_lookup: Callable[[Lookup], object] | None = None,
+    ) -> None:
+        """Take the clock (monotonic, in seconds) and where to tell what an operator, and what the application should know."""
         self.policy = policy
         self._bundle = bundle
         self._clock = clock
         self._tell = tell
+        self._on_lookup = on_lookup
         self._breaker = Breaker(policy.failures, policy.cool_down)
-        self._entries: dict[tuple[str, str | None, int | None, str | None], Entry] = {}
-        self._last: dict[tuple[str, str | None, int | None, str | None], Entry] = {}
-        self._told: set[tuple[Selector, str]] = set()
+        self.following = following = Following(policy.ttl, clock) if follow else None
+        watch = (lambda: None) if following is None else (lambda: following.watch)
+        self._memory = Memory(policy.ttl, policy.entries, clock, watch)
+        self.fresh = self._memory.fresh
+        self.entry = self._memory.entry
+        self._told: set[tuple[Selector | str, str]] = set()
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
-        """Take a new lock: the old one may be held by a thread that this process does not have."""
+        """Take new locks: the old ones may be held by threads that this process does not have, nor has it their stream."""
         self._lock = threading.Lock()
-
-    def fresh(self, name: str, label: str | None, version: int | None, targeting_key: str | None) -> Prompt | None:
-        """Give what memory holds, if the server need not be asked. This is the whole way of a warm `get`."""
-        if label is None and version is None:
-            label = DEFAULT_LABEL
-        entry = self._entries.get((name, label, version, targeting_key))
-        if entry is None and targeting_key is not None:
-            entry = self._unsplit(name, label, version)
-        return entry.prompt if entry is not None and self._clock() < entry.fresh_until else None
-
-    def entry(self, selector: Selector) -> Entry | None:
-        """Give what memory holds for the selector, fresh or not."""
-        entry = self._entries.get(selector)
-        return self._unsplit(*selector[:3]) if entry is None and selector.targeting_key is not None else entry
-
-    def _unsplit(self, name: str, label: str | None, version: int | None) -> Entry | None:
-        """Give the one entry that stands for all targeting keys, as long as the label is not split."""
-        entry = self._entries.get((name, label, version, None))
-        return entry if entry is not None and entry.version.variant is None else None
+        self._memory.after_fork()
+        if self.following is not None:
+            self.following.ended(Ended("the process forked"))
 
     def lookup(self, name: str, label: str | None, version: int | None, targeting_key: str | None, fallback: Fallback) -> Steps:
         """Go through the tiers: memory, server, other memory, disk, bundle, fallback.
@@ -132,37 +123,99 @@ class Core:
             PromptUnavailable: when no tier has it.
         """
         selector = select(name, label, version, targeting_key)
-        entry = self.entry(selector)
+        entry, started = self._memory.entry(selector), self._clock()
         if entry is not None:
-            if entry.fresh_until <= self._clock() and entry.retry_at <= self._clock():
-                yield Refresh(selector, entry)
+            if not entry.fresh(started) and entry.retry_at <= started:
+                yield Refresh(self._memory.question(selector))
             return entry.prompt
         spare = None if fallback is None else fallback_version(name, fallback)
-        settled: Settled = yield Ask(selector, self.policy.deadline * SERVER_SHARE)
+        settled: Settled = yield from self._ask(selector, started + self.policy.deadline * SERVER_SHARE)
+        reason = None if isinstance(settled, Entry) else _reason(settled)
+        try:
+            prompt = yield from self._prompt(selector, settled, spare)
+        except PromptuaryError:
+            self._report(selector, None, started, reason)
+            raise
+        self._report(selector, prompt.source, started, reason)
+        return prompt
+
+    def _ask(self, selector: Selector, until: float) -> Generator[Step, Any, Settled]:
+        """Ask until the answer is for this selector: whose answer one waited for may be in another arm of a split label."""
+        settled: Settled = LATE
+        for _ in range(ROUNDS):
+            question = self._memory.question(selector)
+            if question.asked >= until:
+                return LATE
+            settled = yield Ask(question, until - question.asked)
+            if not isinstance(settled, Entry) or self._memory.suits(settled.version, selector):
+                return settled
+        return Failure(Reason.UNUSABLE, "the label's split moved again and again while it was asked for")
+
+    def _prompt(self, selector: Selector, settled: Settled, spare: Version | None) -> Steps:
+        """Give what the server answered, or what there is instead."""
         if isinstance(settled, Entry):
             prompt = settled.prompt
             return prompt.seen_as(Source.SERVER) if prompt.source is Source.MEMORY else prompt
         why = settled.detail if isinstance(settled, Failure) else settled.error.message
-        found = self._last.get(selector.untargeted())
-        if found is None and isinstance(settled, Failure):
-            stored: Stored | None = yield ReadDisk(selector)
-            found = self._without_server(selector, stored)
+        found = yield from self._without_server(selector, isinstance(settled, Failure))
         if found is not None:
             self._tell_once(selector, f"{why}; going on with what came from {found.prompt.source}")
             return found.prompt
         if spare is not None:
             self._tell_once(selector, f"{why}; going on with the fallback")
-            return Prompt(spare, Source.FALLBACK, None, self.policy.ttl, self._clock)
+            return Prompt(spare, Source.FALLBACK, Standing(None), self.policy.ttl, self._clock)
         if isinstance(settled, Refusal):
             raise settled.error
         raise PromptUnavailable(f"{selector}: {why}; no copy, bundle or fallback has it", settled.reason)
 
-    def _without_server(self, selector: Selector, stored: Stored | None) -> Entry | None:
-        """Keep what the disk or else the bundle has, to be confirmed by the server as soon as it answers."""
-        if stored is not None:
-            return self._hold(selector, stored.version, stored.etag, Source.DISK, self._clock() - stored.age)
+    def _without_server(self, selector: Selector, copies: bool) -> Generator[Step, Any, Entry | None]:
+        """Find it on disk or else in the bundle, to be confirmed by the server as soon as it answers.
+
+        Of a split label, the key's own arm is looked for everywhere before another arm stands in for it.
+        """
+        other = self._memory.any_arm(selector)
+        if not copies:
+            return other
+        stored: Stored | None = yield ReadDisk(selector)
+        if stored is not None and self._memory.suits(stored.version, selector):
+            return self._memory.found(selector, stored.version, stored.etag, Source.DISK, self._clock() - stored.age)
         version = self._bundle.find(selector) if self._bundle else None
-        return None if version is None else self._hold(selector, version, None, Source.BUNDLE, None)
+        if version is not None and self._memory.suits(version, selector):
+            return self._memory.found(selector, version, None, Source.BUNDLE, None)
+        if other is None and stored is not None:
+            return self._memory.found(selector, stored.version, stored.etag, Source.DISK, self._clock() - stored.age)
+        return other
+
+    def heard(self, chunk: bytes) -> Collection[Question]:
+        """Take in what came from the stream, and give what to ask the server again now.
+
+        Raises:
+            Unusable: for what is no stream of a Promptuary server.
+        """
+        if self.following is None:
+            return ()
+        questions: dict[Selector, Question] = {}
+        for change in self.following.heard(chunk):
+            questions |= self._memory.unsettle(change.name, change.revision)
+        if self.following.live:
+            self._forget_told("stream")
+        return questions.values()
+
+    def unheard(self, how: Ended) -> float:
+        """Take in that the stream is over, and give the seconds to wait before it is asked for again."""
+        if self.following is None:
+            return 0.0
+        if how.refused:
+            self._tell_once(
+                "stream", f"there is no stream of changes ({how.detail}); prompts are asked for again after their ttl"
+            )
+        return self.following.ended(how)
+
+    def again(self, question: Question) -> tuple[float, Question] | None:
+        """Give the seconds to wait and what to ask then, where an event overtook the answer to a question."""
+        if question.tries >= len(OVERTAKEN) or not self._memory.overtaken(question):
+            return None
+        return OVERTAKEN[question.tries], self._memory.question(question.selector, question.tries + 1)
 
     def refusal(self) -> Failure | None:
         """Say why the server may not be asked now; None gives leave to ask once."""
@@ -175,94 +228,61 @@ class Core:
             self._breaker.failed(self._clock(), None)
         return LATE
 
-    def settle(self, selector: Selector, entry: Entry | None, outcome: Outcome, *, counted: bool = False) -> Settled:
+    def settle(self, question: Question, outcome: Outcome, *, counted: bool = False) -> Settled:
         """Take in what a request brought.
 
         Args:
-            selector: what was asked for.
-            entry: what memory held when it was asked, whose ETag went along.
+            question: what was asked.
             outcome: what came.
             counted: whether `overdue` has counted this request already.
         """
-        now = self._clock()
-        if isinstance(outcome, Unchanged) and entry is None:
+        now, held = self._clock(), question.entry
+        if isinstance(outcome, Unchanged) and held is None:
             outcome = Failure(Reason.UNUSABLE, "the server answered 304 to a request without an ETag")
         with self._lock:
-            if isinstance(outcome, Failure):
-                if not counted:
-                    self._breaker.failed(now, outcome.retry_after)
-            else:
+            if not isinstance(outcome, Failure):
                 self._breaker.succeeded()
-                if self._told and not isinstance(outcome, Refusal):
-                    self._told = {told for told in self._told if told[0] != selector.untargeted()}
+            elif not counted:
+                self._breaker.failed(now, outcome.retry_after)
+        if isinstance(outcome, Received | Unchanged):
+            self._forget_told(question.selector.untargeted())
         if isinstance(outcome, Received):
-            return self._hold(selector, outcome.version, outcome.etag, Source.MEMORY, now)
+            return self._memory.answered(question.selector, outcome.version, outcome.etag, question.asked)
         if isinstance(outcome, Unchanged):
-            assert entry is not None
-            return self._hold(entry.selector, entry.version, entry.etag, Source.MEMORY, now)
-        if entry is not None:
+            assert held is not None
+            return self._memory.answered(question.selector, held.version, held.etag, question.asked)
+        if held is not None:
             why = outcome.detail if isinstance(outcome, Failure) else outcome.error.message
-            self._tell_once(entry.selector, f"{why}; going on with what came from {entry.prompt.source}")
+            self._tell_once(question.selector, f"{why}; going on with what came from {held.prompt.source}")
             if isinstance(outcome, Refusal):
-                self._put_off(entry, now + self.policy.ttl)
+                self._memory.put_off(held, now + self.policy.ttl)
         return outcome
 
-    def _hold(self, selector: Selector, version: Version, etag: str | None, source: Source, confirmed: float | None) -> Entry:
-        """Keep a version. Without a variant it holds for every targeting key; only the server's word makes it fresh."""
-        base = selector.untargeted()
-        key = base if version.variant is None else selector
-        prompt = Prompt(version, source, confirmed, self.policy.ttl, self._clock)
-        served = source is Source.MEMORY and confirmed is not None
-        fresh_until = confirmed + self.policy.ttl if served and confirmed is not None else float("-inf")
-        entry = Entry(key, version, etag, prompt, fresh_until, float("-inf"))
-        with self._lock:
-            newer = self._entries.get(key)
-            if not served and newer is not None:
-                return newer
-            if key != selector:
-                self._entries.pop(selector, None)
-            elif key != base and (shared := self._entries.get(base)) and shared.version.variant is None:
-                del self._entries[base]
-            for kept, at in ((self._entries, key), (self._last, base)):
-                kept.pop(at, None)
-                kept[at] = entry
-                if len(kept) > self.policy.entries:
-                    del kept[next(iter(kept))]
-        return entry
+    def _report(self, selector: Selector, source: Source | None, started: float, reason: str | None) -> None:
+        """Tell the application of a lookup. What its hook raises is told and costs no lookup."""
+        if self._on_lookup is None:
+            return
+        seconds = self._clock() - started
+        try:
+            self._on_lookup(Lookup(selector.name, selector.label, selector.version, source, seconds, reason))
+        except Exception as error:  # the application's own code
+            self._tell_once("on_lookup", f"on_lookup raised {type(error).__name__}; lookups go on without it")
 
-    def _put_off(self, entry: Entry, until: float) -> None:
-        """Go on with an entry that the server no longer gives; it was good, and its readers must not break."""
-        with self._lock:
-            if self._entries.get(entry.selector) is entry:
-                self._entries[entry.selector] = replace(entry, retry_at=until)
-
-    def _tell_once(self, selector: Selector, message: str) -> None:
-        told = (selector.untargeted(), message)
+    def _tell_once(self, about: Selector | str, message: str) -> None:
+        """Tell an operator, once until the server answers for the selector again, or the stream is there."""
+        told = (about.untargeted() if isinstance(about, Selector) else about, message)
         with self._lock:
             new = told not in self._told and len(self._told) < self.policy.entries
             if new:
                 self._told.add(told)
         if new:
-            self._tell(f"{selector}: {message}")
+            self._tell(f"{about}: {message}" if isinstance(about, Selector) else message)
+
+    def _forget_told(self, about: Selector | str) -> None:
+        if self._told:
+            with self._lock:
+                self._told = {told for told in self._told if told[0] != about}
 
 
-def select(name: str, label: str | None, version: int | None, targeting_key: str | None = None) -> Selector:
-    """Check what a caller asks for, and fill the default label in.
-
-    Raises:
-        Invalid: for what cannot be a name, a label or a version.
-    """
-    if not isinstance(name, str) or not is_name(name):
-        raise Invalid(f"{name!a} is no prompt name: use 1 to 128 of a-z 0-9 _ . -")
-    if version is not None:
-        if label is not None:
-            raise Invalid("give a label or a version, not both")
-        if type(version) is not int or version < 1:
-            raise Invalid(f"{version!a} is no version: the first is 1")
-        return Selector(name, None, version, None)
-    label = DEFAULT_LABEL if label is None else label
-    if not isinstance(label, str) or not is_name(label):
-        raise Invalid(f"{label!a} is no label: use 1 to 128 of a-z 0-9 _ . -")
-    if targeting_key is not None and not isinstance(targeting_key, str):
-        raise Invalid("a targeting key is a text, such as a user's id")
-    return Selector(name, label, None, targeting_key)
+def _reason(settled: Refusal | Failure) -> str:
+    return str(settled.reason) if isinstance(settled, Failure) else settled.error.code

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from promptuary.client.errors import NeedsContext
+from promptuary.client.standing import Standing
 from promptuary.client.version import Version
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Fault, InvalidVariables
@@ -32,15 +33,13 @@ class Source(StrEnum):
 class Prompt:
     """One version of a prompt. It does not change; `age` and `stale` are reckoned when they are read."""
 
-    __slots__ = ("_clock", "_confirmed", "_ttl", "_version", "source")
+    __slots__ = ("_clock", "_standing", "_ttl", "_version", "source")
 
-    def __init__(
-        self, version: Version, source: Source, confirmed: float | None, ttl: float, clock: Callable[[], float]
-    ) -> None:
-        """Keep the version, and when (by the clock) a server last said that it is the one; None for never."""
+    def __init__(self, version: Version, source: Source, standing: Standing, ttl: float, clock: Callable[[], float]) -> None:
+        """Keep the version, and since when (by the clock) it stands confirmed."""
         self._version = version
         self.source = source
-        self._confirmed = confirmed
+        self._standing = standing
         self._ttl = ttl
         self._clock = clock
 
@@ -81,12 +80,18 @@ class Prompt:
 
     @property
     def age(self) -> float | None:
-        """Seconds since a server last confirmed it; None for a bundle or a fallback, which no server confirmed."""
-        return None if self._confirmed is None else max(0.0, self._clock() - self._confirmed)
+        """Seconds since a server last confirmed it, by an answer or by a sign of life in a stream that tells of changes.
+
+        None for a bundle or a fallback, which no server confirmed.
+        """
+        confirmed = self._standing.confirmed()
+        return None if confirmed is None else max(0.0, self._clock() - confirmed)
 
     @property
     def stale(self) -> bool:
-        """Whether no server confirmed it within the client's `ttl`."""
+        """Whether no server confirmed it within the client's `ttl`, and none is there that would tell of a change."""
+        if self._standing.live(self._clock()):
+            return False
         age = self.age
         return age is None or age >= self._ttl
 
@@ -142,7 +147,7 @@ class Prompt:
 
     def seen_as(self, source: Source) -> "Prompt":
         """Give the same prompt with another source."""
-        return Prompt(self._version, source, self._confirmed, self._ttl, self._clock)
+        return Prompt(self._version, source, self._standing, self._ttl, self._clock)
 
     def __repr__(self) -> str:
         """Name the version and its source; the content is left out."""

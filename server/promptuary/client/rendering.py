@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptuary.client.core import select
 from promptuary.client.errors import PromptUnavailable, Reason
+from promptuary.client.selector import select
 from promptuary.client.version import Unusable, read_json
 from promptuary.client.wire import Answer, Failure, Refusal, read_no
 
@@ -31,16 +31,26 @@ class Rendering:
 
 
 def rendering_body(
-    name: str, variables: Mapping[str, Any] | None, label: str | None, version: int | None, query: str | None
+    name: str,
+    variables: Mapping[str, Any] | None,
+    label: str | None,
+    version: int | None,
+    targeting_key: str | None,
+    query: str | None,
 ) -> dict[str, Any]:
     """Make the request's body.
 
     Raises:
-        Invalid: for a name, label or version that cannot be one.
+        Invalid: for a name, label, version or targeting key that cannot be one.
     """
-    selector = select(name, label, version)
+    selector = select(name, label, version, targeting_key)
     body: dict[str, Any] = {"variables": dict(variables or {})}
-    said = {"label": selector.label, "version": selector.version, "query": query}
+    said = {
+        "label": selector.label,
+        "version": selector.version,
+        "targeting_key": selector.targeting_key,
+        "query": query,
+    }
     return body | {key: value for key, value in said.items() if value is not None}
 
 

@@ -11,6 +11,7 @@ from promptuary.client.bundle import read_bundle
 from promptuary.client.core import Core, Policy
 from promptuary.client.disk import Disk
 from promptuary.client.errors import InvalidSettings
+from promptuary.client.telemetry import Lookup
 from promptuary.client.wire import Endpoint
 
 log = logging.getLogger("promptuary.client")
@@ -24,11 +25,13 @@ class Options:
     api_key: str | None
     ttl: float
     deadline: float
+    follow: bool
     bundle: str | Path | None
     cache_dir: str | Path | None
     disk: bool
     breaker_failures: int
     breaker_cool_down: float
+    on_lookup: Callable[[Lookup], object] | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def fittings(options: Options, clock: Callable[[], float], environment: Mapping[
     disk = None
     if options.disk and (root := _cache_root(options.cache_dir or environment.get("PROMPTUARY_CACHE_DIR"))):
         disk = Disk(root, endpoint.mark, log.warning)
-    return Fittings(endpoint, Core(policy, bundle, clock, log.warning), disk)
+    core = Core(policy, bundle, clock, log.warning, follow=options.follow, on_lookup=options.on_lookup)
+    return Fittings(endpoint, core, disk)
 
 
 def _cache_root(given: str | Path | None) -> Path | None:

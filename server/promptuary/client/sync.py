@@ -1,25 +1,24 @@
 """The client for threads. Requests run in threads of their own, so that a caller's deadline holds whatever the network does."""
 
 import threading
-import time
+import weakref
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from promptuary.client import fork
-from promptuary.client.connection import Connection, tls_for
-from promptuary.client.core import SERVER_SHARE, Ask, Entry, Fallback, Refresh, Settled, Steps
+from promptuary.client.connection import Connection
+from promptuary.client.core import SERVER_SHARE, Ask, Fallback, Refresh, Settled, Steps
 from promptuary.client.errors import Reason
+from promptuary.client.follower import Follower
+from promptuary.client.memory import Question
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
-from promptuary.client.settings import Options, fittings
-from promptuary.client.wire import CLOSED, LATE, Answer, Failure, Outcome, Received, Selector, Unchanged, read_lookup
+from promptuary.client.selector import Selector
+from promptuary.client.shell import BACKGROUND_LIMIT, Shell
+from promptuary.client.wire import CLOSED, LATE, Answer, Failure, Outcome, Received, Unchanged, read_lookup
 
-BACKGROUND_LIMIT = 16
-"""How many requests may be under way before a refresh waits for the next `get` instead."""
 ABANDONED_AFTER = 10
 """After how many deadlines a request that does not end is given up for lost."""
 
@@ -42,7 +41,7 @@ class _Call:
         self.answer: Answer | Failure = LATE
 
 
-class Promptuary:
+class Promptuary(Shell[httpx.BaseTransport]):
     """Looks prompts up, and goes on doing so when the server does not. Safe to share between threads, and across a fork.
 
     Args:
@@ -50,11 +49,14 @@ class Promptuary:
         api_key: the key; else `PROMPTUARY_API_KEY`.
         ttl: seconds for which an answer is served from memory; after them it still is, while one request renews it.
         deadline: seconds that a `get` takes at most, connecting and reading included.
+        follow: have the server tell of changes, over one connection a process that is opened after the first lookup; False,
+            or a server or proxy that does not do it, leaves it at asking again after the `ttl`.
         bundle: a JSON file of versions for a start without the server (see `promptuary.client.bundle`).
         cache_dir: where last known goods are kept for a restart; else `PROMPTUARY_CACHE_DIR`, else ~/.cache/promptuary.
         disk: False keeps nothing on disk.
         breaker_failures: after so many failures in a row the server is left alone …
         breaker_cool_down: … for so many seconds.
+        on_lookup: is called with a `Lookup` after every `get` that memory did not answer, in the thread that made it.
         transport: an httpx transport, for tests and proxies. A fork shares it; without one, each process makes its own.
 
     Raises:
@@ -62,29 +64,9 @@ class Promptuary:
         InvalidBundle: for a bundle that is missing or has another shape.
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        api_key: str | None = None,
-        *,
-        ttl: float = 60.0,
-        deadline: float = 1.0,
-        bundle: str | Path | None = None,
-        cache_dir: str | Path | None = None,
-        disk: bool = True,
-        breaker_failures: int = 3,
-        breaker_cool_down: float = 10.0,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self._clock = time.monotonic
-        options = Options(url, api_key, ttl, deadline, bundle, cache_dir, disk, breaker_failures, breaker_cool_down)
-        self._fittings = fittings(options, self._clock)
-        self._core = self._fittings.core
-        self._connection = Connection(self._fittings.endpoint, tls_for(self._fittings.endpoint), transport, self._clock)
-        self._flights: dict[Selector, _Flight] = {}
-        self._lock = threading.Lock()
-        self._closed = False
-        fork.remember(self)
+    _follower: Follower | None = None
+    _farewell: "weakref.finalize[[float], Any] | None" = None
+    _closed = False
 
     def get(
         self,
@@ -119,6 +101,7 @@ class Promptuary:
         variables: Mapping[str, Any] | None = None,
         label: str | None = None,
         version: int | None = None,
+        targeting_key: str | None = None,
         query: str | None = None,
         deadline: float = RENDER_DEADLINE,
     ) -> Rendering:
@@ -129,6 +112,7 @@ class Promptuary:
             variables: the values to fill in.
             label: a label; `production` when there is no version either.
             version: a version's number, instead of a label.
+            targeting_key: whom the prompt is for, as in `get`.
             query: what to search the collection for, instead of the prompt's own query.
             deadline: seconds that it takes at most.
 
@@ -136,7 +120,7 @@ class Promptuary:
             PromptNotFound, KeyRefused, RequestRefused, InvalidVariables: when the server said no.
             PromptUnavailable: when it does not answer.
         """
-        body = rendering_body(name, variables, label, version, query)
+        body = rendering_body(name, variables, label, version, targeting_key, query)
         call = _Call()
 
         def ask() -> None:
@@ -150,8 +134,13 @@ class Promptuary:
 
     def close(self) -> None:
         """Close the connections, after what is under way has ended or the deadline has passed. Memory still answers."""
-        self._closed = True
         until = self._clock() + self._core.policy.deadline
+        with self._lock:
+            self._closed = True
+            follower = self._follower
+        self._closing.set()
+        if follower is not None:
+            follower.stop(max(0.0, until - self._clock()))
         for flight in list(self._flights.values()):
             flight.landed.wait(max(0.0, until - self._clock()))
         self._connection.close()
@@ -164,16 +153,14 @@ class Promptuary:
         """Close it."""
         self.close()
 
-    def __repr__(self) -> str:
-        """Name the server; the key is left out."""
-        return f"<Promptuary at {self._fittings}>"
-
-    def after_fork(self) -> None:
-        """Let go of the parent's connections, locks and threads, in the child."""
-        self._core.after_fork()
+    def _begin(self) -> None:
+        if self._farewell is not None:
+            self._farewell.detach()
+        self._farewell = self._follower = None
         self._lock = threading.Lock()
-        self._flights = {}
-        self._connection.after_fork()
+        self._closing = threading.Event()
+        self._flights: dict[Selector, _Flight] = {}
+        self._connection = Connection(self._fittings.endpoint, self._tls, self._transport, self._clock)
 
     def _walk(self, steps: Steps) -> Prompt:
         """Do what the core says, step by step."""
@@ -186,7 +173,7 @@ class Promptuary:
                     reply = self._ask(step)
                 elif isinstance(step, Refresh):
                     if len(self._flights) < BACKGROUND_LIMIT:
-                        self._fly(step.selector, step.entry)
+                        self._fly(step.question)
                 elif self._fittings.disk is not None:
                     reply = self._fittings.disk.read(step.selector)
         except StopIteration as end:
@@ -194,7 +181,7 @@ class Promptuary:
             return prompt
 
     def _ask(self, step: Ask) -> Settled:
-        flight = self._fly(step.selector, None)
+        flight = self._fly(step.question)
         if not isinstance(flight, _Flight):
             return flight
         if not flight.counted:
@@ -203,50 +190,51 @@ class Promptuary:
             return flight.settled
         return self._core.overdue() if self._count(flight) else LATE
 
-    def _fly(self, selector: Selector, entry: Entry | None) -> _Flight | Settled:
+    def _fly(self, question: Question) -> _Flight | Settled:
         """Join the lookup that is under way, or start one; or give what there is instead."""
-        key = selector if entry is None else entry.selector
         now = self._clock()
         with self._lock:
             if self._closed:
                 return CLOSED
-            flight = self._flights.get(key)
+            flight = self._flights.get(question.about)
             if flight is not None and now - flight.started < ABANDONED_AFTER * self._core.policy.deadline:
                 return flight
-            held = self._core.entry(selector)
-            if held is not None and held is not entry:
+            held = self._core.entry(question.selector)
+            if held is not None and held is not question.entry:
                 return held
             failure = self._core.refusal()
             if failure is not None:
                 return failure
-            flight = self._flights[key] = _Flight(now)
-        failure = self._start(lambda: self._land(flight, key, selector, entry))
+            flight = self._flights[question.about] = _Flight(now)
+        failure = self._start(lambda: self._land(flight, question))
         if failure is not None:
-            self._settle(flight, key, selector, entry, failure)
+            self._settle(flight, question, failure)
         return flight
 
-    def _land(self, flight: _Flight, key: Selector, selector: Selector, entry: Entry | None) -> None:
-        """Look up, in a thread of its own."""
-        url, query = self._fittings.endpoint.lookup(selector)
-        seconds = self._core.policy.deadline * SERVER_SHARE
-        answer = self._connection.request("GET", url, seconds, params=query, etag=entry.etag if entry else None)
-        outcome = answer if isinstance(answer, Failure) else read_lookup(answer, selector)
-        self._settle(flight, key, selector, entry, outcome)
+    def _land(self, flight: _Flight, question: Question) -> None:
+        """Look up, in a thread of its own; and have it looked up once more where an event overtook the answer."""
+        url, query = self._fittings.endpoint.lookup(question.selector)
+        seconds, etag = self._core.policy.deadline * SERVER_SHARE, question.entry.etag if question.entry else None
+        answer = self._connection.request("GET", url, seconds, params=query, etag=etag)
+        outcome = answer if isinstance(answer, Failure) else read_lookup(answer, question.selector)
+        self._settle(flight, question, outcome)
+        if isinstance(outcome, Received | Unchanged):
+            self._follow()
+            again = self._core.again(question)
+            if again is not None and not self._closing.wait(again[0]):
+                self._fly(again[1])
 
-    def _settle(self, flight: _Flight, key: Selector, selector: Selector, entry: Entry | None, outcome: Outcome) -> None:
+    def _settle(self, flight: _Flight, question: Question, outcome: Outcome) -> None:
         """Take in what came, keep it for a restart, and let everyone go on who waits for it."""
         counted = isinstance(outcome, Failure) and not self._count(flight)
         try:
-            flight.settled = self._core.settle(selector, entry, outcome, counted=counted)
-            disk = self._fittings.disk
-            if disk is not None and isinstance(outcome, Received):
-                disk.write(selector, outcome)
-            elif disk is not None and isinstance(outcome, Unchanged):
-                disk.confirm(selector)
+            flight.settled = self._core.settle(question, outcome, counted=counted)
+            if self._fittings.disk is not None:
+                self._fittings.disk.keep(question, outcome)
         finally:
             with self._lock:
-                if self._flights.get(key) is flight:
-                    del self._flights[key]
+                if self._flights.get(question.about) is flight:
+                    del self._flights[question.about]
             flight.landed.set()
 
     def _count(self, flight: _Flight) -> bool:
@@ -254,6 +242,29 @@ class Promptuary:
         with self._lock:
             counted, flight.counted = flight.counted, True
         return not counted
+
+    def _follow(self) -> None:
+        """Have changes told, now that there is a server; once a process."""
+        following = self._core.following
+        if following is None or self._follower is not None:
+            return
+        with self._lock:
+            if self._closed or self._follower is not None:
+                return
+            follower = Follower(self._core, following, self._connection, weakref.WeakMethod(self._confirm))
+            try:
+                follower.start()
+            except RuntimeError:
+                return  # no thread can be started; the next answer tries again
+            self._follower = follower
+            self._farewell = weakref.finalize(self, follower.stop, 0.0)
+            self._farewell.atexit = False
+
+    def _confirm(self, question: Question) -> None:
+        """Ask again, and wait until that has ended."""
+        flight = self._fly(question)
+        if isinstance(flight, _Flight):
+            flight.landed.wait(self._core.policy.deadline)
 
     def _start(self, work: Callable[[], None]) -> Failure | None:
         """Start a thread that does not keep the process alive; say so when there can be no more of them."""

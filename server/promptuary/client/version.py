@@ -12,6 +12,7 @@ from promptuary.client.compiled import Compiled, compiled
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json, digest
 from promptuary.prompt.errors import Invalid, InvalidPrompt
+from promptuary.prompt.split import InvalidSplit, Split, split_from_json
 from promptuary.prompt.template import Prepared, prepare
 
 
@@ -34,7 +35,10 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Version:
-    """A version, and how it was found. `number` is None for a fallback, which no registry numbered."""
+    """A version, and how it was found. `number` is None for a fallback, which no registry numbered.
+
+    `split` is the whole rule of the label that led here, None where it is not split; `revision` is that of the prompt.
+    """
 
     name: str
     number: int | None
@@ -43,6 +47,8 @@ class Version:
     labels: tuple[str, ...]
     variant: str | None
     parsed: Parsed
+    split: Split | None = None
+    revision: int | None = None
 
 
 _parsed: WeakValueDictionary[str, Parsed] = WeakValueDictionary()
@@ -86,7 +92,7 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
         raise Unusable(f"its content has no {error}") from None
     except (ValidationError, Invalid, ValueError, RecursionError) as error:
         raise Unusable(f"its content cannot be read ({type(error).__name__})") from None
-    labels = body.get("labels")
+    labels, revision = body.get("labels"), body.get("revision")
     return Version(
         name,
         found,
@@ -95,7 +101,21 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
         tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
         _text(body.get("variant")),
         parsed,
+        read_split(body.get("split")) if number is None else None,
+        revision if type(revision) is int else None,
     )
+
+
+def read_split(value: Any) -> Split | None:
+    """Read how a label is split; None where it is not.
+
+    Raises:
+        Unusable: when it is not whole.
+    """
+    try:
+        return None if value is None else split_from_json(value)
+    except InvalidSplit as error:
+        raise Unusable(error.message) from None
 
 
 def read_json(body: bytes) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from promptuary.client.errors import (
@@ -16,6 +16,7 @@ from promptuary.client.errors import (
     Reason,
     RequestRefused,
 )
+from promptuary.client.selector import Selector
 from promptuary.client.version import Unusable, Version, read_json, read_version
 from promptuary.prompt.errors import Fault, InvalidVariables, PromptuaryError, RenderTooLarge
 
@@ -23,24 +24,6 @@ DEFAULT_URL = "http://127.0.0.1:8400"
 BODY_LIMIT = 8 * 1024 * 1024
 _KEY = re.compile(r"[\x21-\x7e]*\Z")
 _BUSY = (429, 503)
-
-
-class Selector(NamedTuple):
-    """Which version is asked for: by label or by number; `targeting_key` keeps a split label sticky."""
-
-    name: str
-    label: str | None
-    version: int | None
-    targeting_key: str | None
-
-    def untargeted(self) -> "Selector":
-        """Give the selector without the targeting key."""
-        return self._replace(targeting_key=None)
-
-    def __str__(self) -> str:
-        """Give it for a log; the targeting key, which may name a person, is left out."""
-        which = f"label '{self.label}'" if self.version is None else f"version {self.version}"
-        return f"prompt '{self.name}' ({which})"
 
 
 @dataclass(frozen=True)
@@ -77,6 +60,16 @@ LATE = Failure(Reason.TIMEOUT, "the server did not answer within the deadline")
 CLOSED = Failure(Reason.CLOSED, "the client is closed")
 OVERSIZE = Failure(Reason.UNUSABLE, "the server's answer is over 8 MiB")
 Outcome = Received | Unchanged | Refusal | Failure
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a stream ended. `refused`: asking again soon changes nothing; `unusable`: where it was is not to be gone back to."""
+
+    detail: str
+    refused: bool = False
+    unusable: bool = False
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +130,11 @@ class Endpoint:
         query = {name: str(value) for name, value in which.items() if value is not None}
         return f"{self.url}/v1/prompts/{selector.name}", query
 
+    def stream(self, last: int | None) -> tuple[str, dict[str, str]]:
+        """Give the URL and the headers of the stream of changes, which goes on after the event `last`."""
+        headers = {**self.headers(), "Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
+        return f"{self.url}/v1/stream", headers if last is None else {**headers, "Last-Event-ID": str(last)}
+
     def rendering(self, name: str) -> str:
         """Give the URL at which the server renders a prompt."""
         return f"{self.url}/v1/prompts/{name}/render"
@@ -152,7 +150,25 @@ def read_lookup(answer: Answer, selector: Selector, now: datetime | None = None)
         version = read_version(read_json(answer.body), selector.name, selector.version)
     except Unusable as error:
         return Failure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
+    if version.split is None:
+        astray = version.variant is not None and selector.version is None
+    else:
+        astray = version.split.arm(selector.targeting_key).version != version.number
+    if astray:
+        return Failure(Reason.UNUSABLE, "the server's answer is an arm that its split does not give")
     return Received(version, answer.headers.get("etag"), answer.body)
+
+
+def read_stream(status: int, headers: Mapping[str, str], now: datetime | None = None) -> Ended | None:
+    """Say why an answer is no stream of changes; None for one that is. Header names in lower case."""
+    if status in _BUSY:
+        pause = retry_after(headers.get("retry-after"), now or datetime.now(UTC))
+        return Ended(f"the server answered {status}", retry_after=pause)
+    if status != 200:
+        return Ended(f"the server answered {status}", refused=status < 500)
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "text/event-stream":
+        return Ended("the server answered with something else", refused=True)
+    return None
 
 
 def read_no(answer: Answer, now: datetime | None = None) -> Refusal | Failure:

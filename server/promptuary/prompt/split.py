@@ -7,8 +7,11 @@ arm that grows keeps all it had, an arm that shrinks gives up its highest ones. 
 
 import hashlib
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from promptuary.prompt.errors import Fault, Invalid
@@ -50,7 +53,14 @@ class Split:
 
     def arm_of(self, at: int) -> Arm:
         """Give the arm that owns a bucket."""
-        return next(arm for arm in self.arms for start, end in arm.buckets if start <= at < end)
+        starts, owners = self.edges
+        return owners[bisect_right(starts, at) - 1]
+
+    @cached_property
+    def edges(self) -> tuple[list[int], list[Arm]]:
+        """Give where ranges start, in order, and who owns each: an arm may own hundreds after many moves."""
+        edges = sorted(((start, arm) for arm in self.arms for start, _ in arm.buckets), key=itemgetter(0))
+        return [start for start, _ in edges], [arm for _, arm in edges]
 
     def as_json(self) -> dict[str, Any]:
         """Give it as answers and the ledger hold it."""

@@ -1,0 +1,135 @@
+"""What the client costs an application that is warm: a `get`, and rendering a chat of five messages. Prints a table.
+
+The server is a transport in this process, so no network is in the figures. Each is the best of several rounds, as is usual for
+so short a thing: what is over the best is the machine's other work.
+"""
+
+import asyncio
+import os
+import platform
+import threading
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from promptuary import AsyncPromptuary, Promptuary
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_digest, content_json
+from promptuary.prompt.split import divide
+
+NAME = "support.triage"
+ROUNDS, TIMES = 60, 2_000
+CHAT = [
+    {"role": "system", "content": "You sort support tickets into {{intents}}. Answer with one word, in {{language}}."},
+    {"role": "user", "content": "{{first_example}}"},
+    {"role": "assistant", "content": "{{first_intent}}"},
+    {"role": "user", "content": "The next one is from {{customer}}, who wrote it in {{language}}."},
+    {"role": "user", "content": "{{ticket}}"},
+]
+VALUES = {
+    "intents": "card_arrival, card_lost, fee, refund, transfer",
+    "language": "English",
+    "first_example": "Where is my card? I ordered it two weeks ago and it still has not come.",
+    "first_intent": "card_arrival",
+    "customer": "Ada",
+    "ticket": "I was charged twice for one transfer. " * 10,
+}
+SPLIT = divide(f"{NAME}/canary", [(1, 90.0), (2, 10.0)])
+Row = tuple[str, float, str]
+
+
+def lookup_body(label: str) -> dict[str, Any]:
+    """Give what a server answers with."""
+    content = Content.model_validate({"type": "chat", "template": CHAT})
+    split = SPLIT.as_json() if label == "canary" else None
+    answer = {"label": label, "labels": [label], "variant": split and "v1", "split": split, "revision": 1}
+    return {"name": NAME, "version": 1, "digest": content_digest(content), **answer, **content_json(content)}
+
+
+class OpenStream(httpx.SyncByteStream):
+    """A stream of changes in which nothing happens."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b'event: ready\nid: 1\ndata: {"revision": 1, "resumed": true}\n\n'
+        while not self.closed.wait(1):
+            yield b": alive\n\n"
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    """Answer as a server does."""
+    if request.url.path == "/v1/stream":
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=OpenStream())
+    return httpx.Response(200, json=lookup_body(request.url.params["label"]), headers={"ETag": '"1"'})
+
+
+async def answer_async(request: httpx.Request) -> httpx.Response:
+    """Answer as a server does."""
+    return answer(request)
+
+
+def microseconds(work: Callable[[], object]) -> float:
+    """Time something short: the best of the rounds, a call."""
+    return min(timeit.repeat(work, number=TIMES, repeat=ROUNDS)) / TIMES * 1e6
+
+
+def rows() -> list[Row]:
+    """Measure, and give a name, a value and its unit each."""
+    transport = httpx.MockTransport(answer)
+    in_first_arm = next(key for key in map(str, range(100)) if SPLIT.arm(key).version == 1)
+    with Promptuary("http://t", "k", disk=False, follow=False, transport=transport) as client:
+        prompt = client.get(NAME)
+        client.get(NAME, label="canary", targeting_key=in_first_arm)
+        measured = {
+            "get, warm": microseconds(lambda: client.get(NAME)),
+            "get of a split label, warm": microseconds(lambda: client.get(NAME, label="canary", targeting_key=in_first_arm)),
+            "render of five messages": microseconds(lambda: prompt.render(**VALUES)),
+            "get, warm, and render": microseconds(lambda: client.get(NAME).render(**VALUES)),
+        }
+    measured["get, kept fresh by the stream"] = followed()
+    measured["await get, warm"] = asyncio.run(awaited())
+    return [(name, value, "µs") for name, value in measured.items()]
+
+
+def followed() -> float:
+    """Time a `get` whose ttl is over and which the stream vouches for."""
+    with Promptuary("http://t", "k", disk=False, ttl=0.001, transport=httpx.MockTransport(answer)) as client:
+        end = time.monotonic() + 20
+        while client.get(NAME).stale or not client.following:  # the stream vouches after two seconds
+            assert time.monotonic() < end, "the stream does not vouch"
+            time.sleep(0.05)
+        return microseconds(lambda: client.get(NAME))
+
+
+async def awaited() -> float:
+    """Time an `await get`, in a running loop."""
+    transport = httpx.MockTransport(answer_async)
+    async with AsyncPromptuary("http://t", "k", disk=False, follow=False, transport=transport) as client:
+        await client.get(NAME)
+        best = float("inf")
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            for _ in range(TIMES):
+                await client.get(NAME)
+            best = min(best, time.perf_counter() - started)
+        return best / TIMES * 1e6
+
+
+def main() -> None:
+    """Measure, and print."""
+    for name, value, unit in rows():
+        print(f"{name:32} {value:8.2f} {unit}")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(f"the best of {ROUNDS} rounds of {TIMES:,} calls, {machine}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,501 @@
+"""Both clients following a server's changes over real connections, and going on without where that cannot be had."""
+
+import asyncio
+import gc
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from client.live import LiveServer, threads, until
+from client.loopback import KEY, Asyncio, Connect, Handler, Reply, black_hole, dripping, found, hanging_up, lookup_body, problem
+from client.loopback import send as answer
+from client.stage import TRIAGE, ready
+from client.test_process import in_child
+from promptuary import AsyncPromptuary, Promptuary
+from promptuary.client import Lookup, connection
+from promptuary.client.selector import Selector
+
+LONG = 3600.0
+
+
+@pytest.fixture
+def server() -> Iterator[LiveServer]:
+    server = LiveServer()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def follow(connect: Connect, server: LiveServer) -> Callable[..., Any]:
+    """Make a client that follows the server, and wait until it does."""
+
+    def make(**options: Any) -> Any:
+        client = connect(server.url, **{"ttl": LONG, "follow": True, **options})
+        client.get(TRIAGE)
+        until(lambda: client.client.following and len(server.requests) > 1)  # what was asked before is asked for again
+        client.settle()
+        return client
+
+    return make
+
+
+def test_a_move_is_there_without_asking(server: LiveServer, follow: Callable[..., Any]) -> None:
+    client = follow()
+    client.get(TRIAGE, version=1)
+    for number in (2, 3, 4):
+        server.move("production", number)
+        until(lambda number=number: client.get(TRIAGE).version == number)
+        prompt = client.get(TRIAGE)
+        assert (prompt.source, prompt.stale) == ("memory", False)
+    assert client.get(TRIAGE, version=1).version == 1
+    (path, headers) = server.streams[0]
+    assert path == "/v1/stream"
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    assert headers["Accept"] == "text/event-stream"
+    assert "Last-Event-ID" not in headers
+    assert len(server.streams) == 1
+
+
+def test_all_arms_of_a_split_follow(server: LiveServer, follow: Callable[..., Any]) -> None:
+    client = follow()
+    keys = [f"user-{number}" for number in range(40)]
+    for arms in ([(1, 50.0), (2, 50.0)], [(1, 10.0), (2, 90.0)], [(3, 50.0), (2, 50.0)]):
+        server.move("production", arms)
+        wanted = [server.registry.version_for("production", key) for key in keys]
+        until(lambda wanted=wanted: [client.get(TRIAGE, targeting_key=key).version for key in keys] == wanted)
+
+
+def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServer, follow: Callable[..., Any]) -> None:
+    client = follow(deadline=10.0)
+    client.settle()
+    go_on, asked = threading.Event(), len(server.requests)
+
+    def slow(handler: Handler) -> None:
+        go_on.wait(10)
+        server.look_up(handler)
+
+    server.reply = slow
+    server.move("production", 2)
+    until(lambda: len(server.requests) > asked)
+    for _ in range(3):
+        assert client.get(TRIAGE).version == 1
+    assert len(server.requests) == asked + 1
+    go_on.set()
+    until(lambda: client.get(TRIAGE).version == 2)
+
+
+def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer, follow: Callable[..., Any]) -> None:
+    server.registry.labels["staging"] = 1
+    client = follow(deadline=10.0)
+    made, go_on, given = threading.Event(), threading.Event(), []
+
+    def late(handler: Handler) -> None:
+        if made.is_set():
+            return server.look_up(handler)
+        old = server.registry.look_up(Selector(TRIAGE, "staging", None, None))
+        made.set()
+        go_on.wait(10)
+        return answer(old.status, old.body, {"ETag": old.headers["etag"]})(handler)
+
+    server.reply = late
+    waiting = threading.Thread(target=lambda: given.append(client.get(TRIAGE, label="staging").version))
+    waiting.start()
+    assert made.wait(10)
+    server.move("staging", 2)
+    until(lambda: client.client._core._memory._events)
+    go_on.set()
+    waiting.join(10)
+    assert given == [1]  # the server said so
+    until(lambda: (held := client.client._core.fresh(TRIAGE, "staging", None, None)) and held.version == 2)  # … unasked
+
+
+def test_what_happened_while_the_stream_was_cut_off_comes_when_it_is_back(
+    server: LiveServer, follow: Callable[..., Any]
+) -> None:
+    client = follow()
+    server.move("production", 2)
+    until(lambda: client.get(TRIAGE).version == 2)
+    server.move("production", 3, tell=False)
+    server.say(None)
+    until(lambda: client.get(TRIAGE).version == 3)
+    assert [headers.get("Last-Event-ID") for _, headers in server.streams] == [None, "2"]
+
+
+def test_a_server_that_forgot_what_happened_has_everything_asked_for_again(
+    server: LiveServer, follow: Callable[..., Any]
+) -> None:
+    client = follow()
+    server.remembers = False
+    server.move("production", 2, tell=False)
+    server.say(None)
+    until(lambda: client.get(TRIAGE).version == 2)
+
+
+@pytest.mark.parametrize("chunk", [b"data: {\n\n", ready(1) + b"data: 7\n\n", b"id: 1\ndata: " + b"x" * 2_000_000])
+def test_a_stream_of_garbage_is_left_and_begun_anew(chunk: bytes, server: LiveServer, follow: Callable[..., Any]) -> None:
+    client = follow()
+    server.move("production", 2, tell=False)
+    server.say(chunk)
+    until(lambda: client.get(TRIAGE).version == 2)
+    assert "Last-Event-ID" not in server.streams[-1][1]
+
+
+def test_a_silent_stream_is_left_and_begun_anew(
+    server: LiveServer, follow: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "STREAM_TIMEOUT", httpx.Timeout(5.0, read=0.2))
+    client = follow()
+    server.move("production", 2, tell=False)
+    until(lambda: client.get(TRIAGE).version == 2)
+    assert len(server.streams) >= 2
+
+
+NONE: dict[str, Reply] = {
+    "404": problem(404, "not_found"),
+    "401": problem(401, "not_authenticated"),
+    "403": problem(403, "forbidden"),
+    "500": answer(500, b""),
+    "503": answer(503, b"", {"Retry-After": "30"}),
+    "204": answer(204, b""),
+    "redirect": answer(302, b"", {"Location": "/elsewhere"}),
+    "a page": answer(200, b"<html>", {"Content-Type": "text/html"}),
+    "a lookup": found(lookup_body()),
+    "hangs up": hanging_up,
+    "black hole": black_hole,
+    "slow body": dripping,
+}
+
+
+@pytest.mark.parametrize("way", list(NONE))
+def test_where_there_is_no_stream_prompts_are_asked_for_again_after_the_ttl(
+    way: str, server: LiveServer, connect: Connect
+) -> None:
+    server.stream = NONE[way]
+    client = connect(server.url, ttl=0, follow=True)
+    client.get(TRIAGE)
+    until(lambda: server.streams)
+    server.move("production", 2)
+    until(lambda: client.get(TRIAGE).version == 2)
+    assert not client.client.following
+    client.settle()
+    assert server.requests[-1][1]["If-None-Match"]
+    client.shut()  # … and nobody waits for it
+    until(lambda: not threads())
+
+
+def test_a_proxy_that_keeps_everything_back_is_no_stream(server: LiveServer, connect: Connect) -> None:
+    def buffering(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        handler.server.released.wait(30)
+
+    server.stream = buffering
+    client = connect(server.url, ttl=0, follow=True)
+    client.get(TRIAGE)
+    until(lambda: server.streams)
+    server.move("production", 2)
+    until(lambda: client.get(TRIAGE).version == 2)
+    assert not client.client.following
+
+
+def test_nobody_follows_who_does_not_want_to(server: LiveServer, connect: Connect) -> None:
+    client = connect(server.url, ttl=0, follow=False)
+    for _ in range(3):
+        client.get(TRIAGE)
+        client.settle()
+    assert server.streams == []
+    assert not client.client.following
+
+
+def test_nothing_runs_before_a_server_has_answered_or_after_it_said_no(server: LiveServer, connect: Connect) -> None:
+    before = threads()
+    client = connect(server.url, follow=True)
+    assert threads() == before
+    client.get("support.other", label="nobody", fallback="x")
+    client.settle()
+    server.reply = answer(500, b"")
+    client.get("support.third", fallback="x")
+    client.settle()
+    assert "promptuary-stream" not in threads()
+    assert server.streams == []
+
+
+def test_closing_ends_the_stream_at_once(server: LiveServer, follow: Callable[..., Any]) -> None:
+    client = follow()
+    client.shut()
+    assert not client.client.following
+    assert threads() == []
+    until(lambda: not server.readers)
+    assert client.get(TRIAGE).source == "memory"
+    if isinstance(client, Asyncio):
+        assert not [task for task in asyncio.all_tasks(client.loop) if task.get_name() == "promptuary-stream"]
+
+
+def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: Connect) -> None:
+    client = connect(server.url, follow=True)
+    go_on = threading.Event()
+
+    def slow(handler: Handler) -> None:
+        go_on.wait(10)
+        server.look_up(handler)
+
+    server.reply = slow
+    waiting = threading.Thread(target=lambda: client.get(TRIAGE, fallback="x"))
+    waiting.start()
+    until(lambda: server.requests)
+    closing = threading.Thread(target=client.shut)
+    closing.start()
+    go_on.set()
+    closing.join(10)
+    waiting.join(10)
+    assert threads() == []
+    assert server.streams == []
+
+
+def test_a_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveServer, tmp_path: Path) -> None:
+    class Application:
+        """Knows its client, which knows it: a circle, which only the garbage collector opens."""
+
+        def __init__(self) -> None:
+            self.client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, on_lookup=self.count)
+
+        def count(self, _: Lookup) -> None: ...
+
+    held = [Application()]
+    held[0].client.get(TRIAGE)
+    until(lambda: held[0].client.following and not held[0].client._flights)
+    held.clear()
+    gc.collect()
+    until(lambda: not threads())
+    until(lambda: not server.readers)
+
+
+def test_an_async_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveServer, tmp_path: Path) -> None:
+    async def scene() -> None:
+        client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
+        await client.get(TRIAGE)
+        while not client.following or client._loop().flights:
+            await asyncio.sleep(0.01)
+        http = client._loop().connection
+        del client
+        gc.collect()
+        while [task for task in asyncio.all_tasks() if task.get_name() == "promptuary-stream"]:
+            await asyncio.sleep(0.01)
+        await http.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+    until(lambda: not server.readers)
+
+
+def test_the_next_event_loop_takes_over_from_one_that_stopped(server: LiveServer, tmp_path: Path) -> None:
+    client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG)
+
+    async def scene(label: str) -> None:
+        async with client:
+            await client.get(TRIAGE, label=label)
+            while not client.following:
+                await asyncio.sleep(0.01)
+
+    server.registry.labels |= {"staging": 1, "canary": 1}
+    for label in ("production", "staging", "canary"):
+        asyncio.run(asyncio.wait_for(scene(label), 20))
+        assert not client.following
+    assert len(server.streams) == 3
+
+
+def test_a_loop_that_stands_still_loses_the_stream_to_one_that_runs(server: LiveServer, tmp_path: Path) -> None:
+    client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG)
+    server.registry.labels |= {"staging": 1}
+    first = asyncio.new_event_loop()
+
+    async def begin(label: str) -> None:
+        await client.get(TRIAGE, label=label)
+        while not client.following:
+            await asyncio.sleep(0.01)
+
+    async def follow() -> None:
+        await begin("staging")
+        server.move("staging", 2)
+        while (await client.get(TRIAGE, label="staging")).version != 2:
+            await asyncio.sleep(0.01)
+        await client.close()
+
+    async def end() -> None:
+        assert client._follower is None or not client._follower.belongs_to(asyncio.get_running_loop())
+        await client.close()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.wait_for(asyncio.gather(*rest, return_exceptions=True), 10)
+
+    first.run_until_complete(asyncio.wait_for(begin("production"), 20))
+    client.following  # noqa: B018 # it still is, for a while: nobody says that its loop stands still
+    asyncio.run(asyncio.wait_for(follow(), 20))
+    first.run_until_complete(end())
+    first.close()
+    assert len(server.streams) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+class TestFork:
+    def test_a_child_follows_by_itself_and_leaves_the_parents_stream_alone(self, server: LiveServer, tmp_path: Path) -> None:
+        with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG) as client:
+            client.get(TRIAGE)
+            until(lambda: client.following)
+            until(lambda: not client._flights)
+
+            def work() -> str:
+                said = [client.following, "promptuary-stream" in threads(), client.get(TRIAGE).source]
+                client.get(TRIAGE, version=1)  # reaches the server
+                until(lambda: client.following)
+                server_says = Promptuary(server.url, KEY, disk=False, follow=False)
+                server_says.get(TRIAGE, label="move-me", fallback="x")  # … which moves the label then
+                until(lambda: client.get(TRIAGE).version == 2)
+                client.close()
+                gc.collect()
+                return " ".join(map(str, [*said, threads()]))
+
+            def moving(handler: Handler) -> None:
+                if "move-me" in handler.path:
+                    server.move("production", 2)
+                server.look_up(handler)
+
+            server.reply = moving
+            assert in_child(work) == "False False memory []"
+            assert [headers.get("Last-Event-ID") for _, headers in server.streams] == [None, "1"]
+            server.move("production", 3)
+            until(lambda: client.get(TRIAGE).version == 3)
+            assert len(server.streams) == 2
+
+    def test_a_child_that_ends_or_forgets_the_client_leaves_the_parents_stream_alone(
+        self, server: LiveServer, tmp_path: Path
+    ) -> None:
+        held = [Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG)]
+        held[0].get(TRIAGE)
+        until(lambda: held[0].following)
+        until(lambda: not held[0]._flights)
+
+        def work() -> str:
+            held.clear()
+            gc.collect()
+            return "done"
+
+        assert in_child(work) == "done"
+        server.move("production", 2)
+        until(lambda: held[0].get(TRIAGE).version == 2)
+        assert len(server.streams) == 1
+        held[0].close()
+
+
+EXITING = """
+import asyncio, sys, time
+from promptuary import AsyncPromptuary, Promptuary
+
+def sync(url):
+    client = Promptuary(url, disk=False)
+    client.get("support.triage")
+    while not client.following:
+        time.sleep(0.01)
+    return client
+
+async def aio(url):
+    client = AsyncPromptuary(url, disk=False)
+    await client.get("support.triage")
+    while not client.following:
+        await asyncio.sleep(0.01)
+    return client
+
+held = sync(sys.argv[2]) if sys.argv[1] == "sync" else asyncio.run(aio(sys.argv[2]))
+print("following", flush=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_stream_does_not_keep_the_process_alive(kind: str, server: LiveServer) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", EXITING, kind, server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    out, err = process.communicate(timeout=30)  # with a stream that waits 45 s it would not end by then
+    assert (process.returncode, out, err) == (0, "following\n", "")
+
+
+def test_the_stream_goes_through_the_same_proxy(server: LiveServer, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    client = connect("http://prompts.invalid", ttl=LONG, follow=True)
+    client.get(TRIAGE)
+    until(lambda: client.client.following)
+    assert server.streams[0][0] == "http://prompts.invalid/v1/stream"
+    server.move("production", 2)
+    until(lambda: client.get(TRIAGE).version == 2)
+    client.shut()
+    assert threads() == []
+
+
+def test_the_stream_goes_through_the_transport_that_was_given(server: LiveServer, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Watching(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            seen.append(request.url.path)
+            return super().handle_request(request)
+
+    with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG, transport=Watching()) as client:
+        client.get(TRIAGE)
+        until(lambda: client.following)
+    assert set(seen) == {f"/v1/prompts/{TRIAGE}", "/v1/stream"}
+    assert threads() == []
+
+
+def test_the_stream_goes_over_the_same_tls_and_closing_wakes_who_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ssl
+
+    certificate = tmp_path / "certificate.pem"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost".split()
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    try:
+        subprocess.run([*make, *names, "-keyout", certificate, "-out", tmp_path / "c"], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no openssl to make a certificate with")
+    certificate.write_text(certificate.read_text() + (tmp_path / "c").read_text())
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = LiveServer()
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        with Promptuary(server.url.replace("http:", "https:"), KEY, disk=False, deadline=5, ttl=LONG) as client:
+            client.get(TRIAGE)
+            until(lambda: client.following)
+            server.move("production", 2)
+            until(lambda: client.get(TRIAGE).version == 2)
+        assert threads() == []
+    finally:
+        server.kill()
+
+
+def test_what_is_hung_up_while_it_connects_is_cut_off_as_soon_as_it_is_connected() -> None:
+    from promptuary.client.wire import Endpoint
+
+    one, other = socket.socketpair()
+    with one, other:
+
+        class Stream:
+            def get_extra_info(self, _: str) -> socket.socket:
+                return one
+
+        made = connection.Connection(Endpoint.of(None, None), connection.tls_for(Endpoint.of(None, None)), None, time.monotonic)
+        made.hang_up()
+        made._watch("connection.connect_tcp.started", {})
+        made._watch("connection.connect_tcp.complete", {"return_value": Stream()})
+        assert one.recv(1) == b""

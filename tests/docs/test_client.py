@@ -1,0 +1,65 @@
+"""What docs/client.md says is so: its options, its examples, its names."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import promptuary.client
+from client.loopback import Server, lookup_body, send
+from promptuary import AsyncPromptuary, Promptuary
+from promptuary.client import Reason, Source
+from promptuary.client.bundle import FORMAT
+
+TEXT = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return re.split(r"(?m)^## ", TEXT.split(f"## {title}\n")[1])[0]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    server = Server()
+    monkeypatch.setenv("PROMPTUARY_URL", server.url)
+    monkeypatch.setenv("PROMPTUARY_CACHE_DIR", str(tmp_path))
+    yield server
+    server.kill()
+
+
+@pytest.mark.parametrize("kind", [Promptuary, AsyncPromptuary])
+def test_the_options_are_those_of_both_clients(kind: Any) -> None:
+    told = dict(re.findall(r"(?m)^\| `(\w+)` \| `([^`]+)` \|", section("Options")))
+    assert told == {name: repr(option.default) for name, option in inspect.signature(kind).parameters.items()}
+
+
+def test_every_source_and_every_reason_is_named() -> None:
+    assert set(re.findall(r"(?m)^\| `(\w+)`", section("Where an answer comes from"))) - {"source"} == set(Source)
+    reasons = TEXT.split("`PromptUnavailable.reason`")[1].split("\n\n")[0]
+    assert set(re.findall(r"`([a-z_]+)`", reasons)) == set(Reason)
+
+
+def test_every_error_that_is_named_is_one() -> None:
+    named = set(re.findall(r"`(\w+(?:Unavailable|NotFound|Refused))`", TEXT))
+    assert named == {"PromptUnavailable", "PromptNotFound", "KeyRefused", "RequestRefused"}
+    assert named <= set(promptuary.client.__all__)
+
+
+def test_the_bundles_format_is_the_one_that_is_read() -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", TEXT, re.S)
+    assert json.loads(example)["format"] == FORMAT
+
+
+def test_the_examples_run(server: Server) -> None:
+    from langchain_core.language_models import FakeListChatModel
+
+    server.reply = send(200, lookup_body())
+    names: dict[str, Any] = {"model": FakeListChatModel(responses=["card_arrival"]), "print": lambda *_: None}
+    for example in re.findall(r"```python\n(.*?)```", TEXT, re.S):
+        exec(compile(example, "docs/client.md", "exec"), names)
+    assert names["text"] == "Sort: My card has not come"
+    assert names["counted"] == {(Source.SERVER, None): 1}
