@@ -8,8 +8,11 @@ import io
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -344,6 +347,36 @@ def app(opened_database: Any, settings: Any, clock: HandClock) -> Iterator[Any]:
     app = create_app(settings, database=opened_database, clock=clock)
     yield app
     app.close()
+
+
+@contextmanager
+def listening(app: Any) -> Iterator[str]:
+    """Put an app behind uvicorn on a free loopback port, in a thread that ends with the block; gives its URL."""
+    import uvicorn
+
+    opened = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, name="service")
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{opened.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def url(app: Any) -> Iterator[str]:
+    """The app on a loopback port; who follows its stream is let go before it stops."""
+    with listening(app) as found:
+        yield found
+        app.parts.changes.close()
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from promptuary.access.caller import Unit
 from promptuary.access.service import Access
@@ -25,24 +22,6 @@ from promptuary.registry.stream import Feed
 
 Units = Callable[..., AbstractContextManager[Unit]]
 WAIT = 20.0
-
-
-@pytest.fixture
-def url(app: Any) -> Iterator[str]:
-    """The app on a loopback port."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        until = time.monotonic() + WAIT
-        while not server.started:
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        app.parts.changes.close()
-        server.should_exit = True
-        thread.join(WAIT)
 
 
 class Follower:

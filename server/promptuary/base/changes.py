@@ -122,9 +122,11 @@ class Changes:
         if self._closed.is_set():
             return
         self._closed.set()
+        with self._lock:  # who is starting a watcher has done so
+            watcher = self._watcher
         self._interrupt()
-        if self._watcher is not None:
-            self._watcher.join()
+        if watcher is not None:
+            watcher.join()
         self._release()
         with self._lock:
             waiting = list(self._waiting)
@@ -150,6 +152,7 @@ class Changes:
             waiter.wake()
 
     def _start(self, watch: Callable[[], None]) -> None:
+        """Start the watcher, once; called with the lock."""
         if self._watcher is None and not self._closed.is_set():
             self._watcher = threading.Thread(target=watch, name="promptuary-changes", daemon=True)
             self._watcher.start()
@@ -260,7 +263,8 @@ class PostgresChanges(Changes):
     def now(self, project: int) -> Counters | None:
         """See `Changes.now`. What was heard before there was a listener may be out of date, so it is not told."""
         if self._watcher is None:
-            self._start(self._watch)
+            with self._lock:
+                self._start(self._watch)
         return self._known.get(project) if self._listened else None
 
     def _release(self) -> None:

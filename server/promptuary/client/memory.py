@@ -41,6 +41,11 @@ class Entry:
         self.standing.end()
         return replace(self, fresh_until=NEVER)
 
+    def under(self, split: Split) -> "Entry":
+        """Give the entry as an arm of another split than it was found under, for which the server must be asked again."""
+        version = replace(self.version, variant=f"v{self.version.number}", split=split)
+        return replace(self.unsettled(), version=version, prompt=self.prompt.seen_with(version))
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -263,5 +268,5 @@ def _placed(entry: Entry, before: Place | None) -> Place:
         former = before.arms or {before.entry.version.number or 0: before.entry}
         stay = {arm.version for arm in split.arms}
         same = before.split == split
-        held = {number: arm if same else arm.unsettled() for number, arm in former.items() if number in stay}
+        held = {number: arm if same else arm.under(split) for number, arm in former.items() if number in stay}
     return Place.of(entry, split, {**held, entry.version.number or 0: entry})

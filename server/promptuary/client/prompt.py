@@ -145,6 +145,10 @@ class Prompt:
         template.metadata = {**(template.metadata or {}), **self.metadata}
         return template
 
+    def seen_with(self, version: Version) -> "Prompt":
+        """Give the same prompt as another value of its version: what led there has changed, and not its content."""
+        return Prompt(version, self.source, self._standing, self._ttl, self._clock)
+
     def seen_as(self, source: Source) -> "Prompt":
         """Give the same prompt with another source."""
         return Prompt(self._version, source, self._standing, self._ttl, self._clock)

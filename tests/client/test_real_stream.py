@@ -1,0 +1,73 @@
+"""The client follows the real server's stream: what was moved there is seen here without asking."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptuary import AsyncPromptuary, Promptuary
+from promptuary.access.caller import Unit
+from promptuary.prompt.content import Content
+from promptuary.registry.labels import Labels
+from promptuary.registry.service import Registry
+
+Units = Callable[..., AbstractContextManager[Unit]]
+WAIT = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _two_versions(unit_as: Units) -> None:
+    for number in (1, 2):
+        with unit_as("author") as unit:
+            labels = ("production",) if number == 1 else ()
+            Registry(unit).register("p", Content(type="text", template=f"text {number}"), labels=labels)
+
+
+def until(met: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_moved_label_is_seen_though_the_answer_in_memory_is_good_for_hours(
+    database: Any, url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path
+) -> None:
+    with Promptuary(url, key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path) as client:
+        assert client.get("p").version == 1
+        until(lambda: client.following)
+        with unit_as("author") as unit:
+            Labels(unit).move("p", "production", 2, "better")
+        until(lambda: client.get("p").version == 2)
+        with unit_as("author") as unit:
+            Labels(unit).split("p", "production", [(1, 1.0), (2, 1.0)], "or not")
+        until(lambda: client.get("p").variant == "v1")
+        keys = [f"user-{number}" for number in range(40)]
+        with unit_as("reader") as unit:
+            expected = {name: Registry(unit).lookup("p", targeting_key=name).variant for name in keys}
+        assert {name: client.get("p", targeting_key=name).variant for name in keys} == expected
+
+
+def test_the_client_for_asyncio_does_the_same(url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path) -> None:
+    async def follow() -> None:
+        async with AsyncPromptuary(url, key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path) as client:
+            assert (await client.get("p")).version == 1
+            end = time.monotonic() + WAIT
+            while not client.following:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.01)
+
+            def move() -> None:
+                with unit_as("author") as unit:
+                    Labels(unit).move("p", "production", 2, "better")
+
+            await asyncio.to_thread(move)
+            while (await client.get("p")).version != 2:
+                assert time.monotonic() < end
+                await asyncio.sleep(0.01)
+
+    asyncio.run(follow())
