@@ -171,6 +171,21 @@ def test_a_file_is_not_new_where_what_it_includes_means_the_same_after_all(run: 
     ]
 
 
+def test_a_label_that_only_moves_makes_those_new_who_include_by_it(run: Run, write: Write) -> None:
+    folder = write("prompts/tone.yaml", text("one", "production")).parent
+    write("prompts/p.yaml", text("{{> tone}}"))
+    run("sync", "apply", folder)
+    run("push", write("elsewhere/tone.yaml", text("two")))
+    write("prompts/tone.yaml", text("two", "production"))
+    planned = run("sync", "plan", folder, "--json").json
+    assert [(one["prompt"], one["registers"], one["moves"]) for one in planned] == [
+        ("tone", False, ["production"]),
+        ("p", True, []),
+    ]
+    applied = run("sync", "apply", folder, "--json").json
+    assert [one["digest"] for one in applied] == [one["digest"] for one in planned]
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -340,6 +355,7 @@ def test_drift_is_told_from_both_sides_with_exit_1(run: Run, folder: Path, write
         "there  only in the registry, version 1",
         "word  canary is nowhere in the registry, and at version 1 by the file",
     ]
+    assert "there" not in drifted(run("sync", "drift", folder, "--files-only", "--json"))
     as_json = run("sync", "drift", folder, "--json")
     assert as_json.code == 1
     assert drifted(as_json) == {
