@@ -278,6 +278,40 @@ def test_an_archived_prompt_keeps_the_folder_out(run: Run, folder: Path) -> None
     assert run("sync", "apply", folder).code == 0
 
 
+def test_a_file_that_includes_what_is_archived_or_split_is_told(run: Run, split: Path, write: Write) -> None:
+    write("prompts/q.yaml", text("{{> p}}"))
+    write("prompts/p.yaml", text("three", "staging"))  # so that the plan resolves it, and not the server
+    assert "{{> p}}: the label 'production' of 'p' is split; name a version" in run("sync", "plan", split).fault
+    run("archive", "p")
+    assert "{{> p}}: the prompt 'p' is archived" in run("sync", "plan", split).fault
+
+
+def test_a_key_without_the_right_to_read_is_no_fault_of_a_file(
+    run: Run, folder: Path, served: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served("author")
+    monkeypatch.setenv("PROMPTUARY_API_KEY", "pmt_nonsense")
+    told = run("sync", "plan", folder).fault
+    assert str(folder) not in told
+
+
+def test_a_version_of_a_format_that_is_not_installed_is_compared_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.cli import plan
+    from promptuary.prompt import jinja
+    from promptuary.prompt.content import Content
+    from promptuary.prompt.errors import InvalidPrompt
+
+    def absent() -> None:
+        raise InvalidPrompt("not here")
+
+    monkeypatch.setattr(jinja, "require", absent)
+    old, new = Content(type="text", template="{{x}}", format="jinja2"), Content(type="text", template="{{y}}")
+    assert [(change.path, change.kind) for change in plan._changes(old, new)] == [
+        ("template", "changed"),
+        ("format", "changed"),
+    ]
+
+
 def test_a_key_that_may_not_move_labels_applies_nothing(
     run: Run, folder: Path, write: Write, served: Callable[[str], Any]
 ) -> None:
