@@ -10,6 +10,7 @@ import pytest
 
 from cli.conftest import Run
 from promptuary import Promptuary
+from promptuary.cli import bundle
 
 Write = Callable[[str, str], Path]
 
@@ -73,6 +74,49 @@ def test_labels_and_prompts_say_what_goes_into_it(run: Run, file: Path) -> None:
     ]
     assert "never: is not in the registry" in run("export", file, "--prompt", "never").fault
     assert "not both" in run("export", file, "--label", "staging", "--all-versions").fault
+
+
+@pytest.mark.usefixtures("registry")
+def test_what_happens_while_it_is_written_is_not_half_in_it(run: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("export", file, "--all-versions")
+    before = file.read_text().splitlines()[3:]
+    history = bundle._history
+
+    def meanwhile(api: Any, name: str, held: Any) -> Any:
+        if name == "a.reply":
+            api.post("/prompts/tone/versions", {"type": "text", "template": "later", "labels": ["production", "canary"]})
+            api.post("/prompts/tone/archive", {})
+        return history(api, name, held)
+
+    monkeypatch.setattr(bundle, "_history", meanwhile)
+    run("export", file, "--all-versions")
+    after = [one.replace('"labels": []', '"labels": ["production"]') for one in file.read_text().splitlines()[3:]]
+    assert after == [one.replace('"labels": []', '"labels": ["production"]') for one in before]
+    assert run("import", file, "--project", "there").code == 0
+
+
+@pytest.mark.usefixtures("registry")
+def test_what_a_version_includes_and_is_not_there_is_told(run: Run, file: Path) -> None:
+    run("export", file, "--all-versions", "--prompt", "a.reply")
+    told = run("import", file, "--project", "there").out.splitlines()
+    assert told[1:] == [f"  a.reply  version {number} has the text of tone@{number}, which is not here" for number in (1, 2, 3)]
+    assert run("import", file, "--project", "there").out == "= a.reply  all of it is there already\n"
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_history_too_long_to_be_told_before_is_compared_when_it_comes(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "REQUEST_BYTES", 900)
+    run("export", file, "--all-versions")
+    there = ("--project", "there")
+    assert run("import", file, "--dry-run", *there).out.splitlines()[0] == "+ a.reply  versions 1–3"
+    assert run("import", file, *there).code == 0
+    assert len(run("label", "history", "a.reply", "staging", "--json", *there).json) == 3
+    run("label", "set", "tone", "production", 3)
+    run("export", file, "--all-versions")
+    assert run("import", file, *there).code == 0
+    assert run("import", file, "--dry-run", *there).out.splitlines()[2] == "= tone  all of it is there already"
 
 
 @pytest.mark.usefixtures("registry")

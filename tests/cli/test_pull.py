@@ -19,7 +19,7 @@ from promptuary.cli.pull import path_of, pull
 from promptuary.cli.pull import write as write_files
 from promptuary.cli.registry import content_body
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest
+from promptuary.prompt.digest import content_digest, digest
 from promptuary.prompt.file import name_of, read_prompt
 
 Write = Callable[[str, str], Path]
@@ -213,6 +213,30 @@ def test_a_run_that_breaks_off_leaves_every_file_as_it_was(run: Run, folder: Pat
     told = run("sync", "pull", folder)
     assert (told.code, told.fault) == (3, "No space left on device")
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {path.name for path in before} - {"tone.yaml"}
+
+
+def test_a_version_that_no_file_can_say_is_left_out_and_told(run: Run, write: Write, folder: Path, word: Path) -> None:
+    run("export", word.parent / "b.json", "--all-versions")
+    body = json.loads((word.parent / "b.json").read_text())
+    version = body["prompts"]["word"]["versions"]["1"]
+    version["tools"] = [{"parameters": {}}]  # which a release before this one took
+    version["digest"] = digest({part: version[part] for part in Content.model_fields})
+    file = write("b.json", json.dumps(body))
+    assert run("import", file, "--project", "old").code == 0
+    told = run("sync", "pull", folder, "--project", "old").out
+    assert told.startswith("! word  version 1 cannot be a file here: ")
+    assert "tools.0.name: is required" in told
+    assert not folder.exists()
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_prompt_that_another_file_name_says_is_found_there(run: Run, folder: Path) -> None:
+    flat, odd = folder / "support.triage.yml", folder / "Not A Name.yaml"
+    folder.mkdir(parents=True)
+    odd.write_text("notes")
+    flat.write_text(CHAT)
+    assert run("sync", "pull", folder).out.splitlines()[0] == f"= support.triage  version 1  {flat}"
+    assert odd.read_text() == "notes"
 
 
 @pytest.mark.parametrize(

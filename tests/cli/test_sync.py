@@ -171,6 +171,21 @@ def test_a_file_is_not_new_where_what_it_includes_means_the_same_after_all(run: 
     ]
 
 
+def test_a_label_that_only_moves_makes_those_new_who_include_by_it(run: Run, write: Write) -> None:
+    folder = write("prompts/tone.yaml", text("one", "production")).parent
+    write("prompts/p.yaml", text("{{> tone}}"))
+    run("sync", "apply", folder)
+    run("push", write("elsewhere/tone.yaml", text("two")))
+    write("prompts/tone.yaml", text("two", "production"))
+    planned = run("sync", "plan", folder, "--json").json
+    assert [(one["prompt"], one["registers"], one["moves"]) for one in planned] == [
+        ("tone", False, ["production"]),
+        ("p", True, []),
+    ]
+    applied = run("sync", "apply", folder, "--json").json
+    assert [one["digest"] for one in applied] == [one["digest"] for one in planned]
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -263,6 +278,40 @@ def test_an_archived_prompt_keeps_the_folder_out(run: Run, folder: Path) -> None
     assert run("sync", "apply", folder).code == 0
 
 
+def test_a_file_that_includes_what_is_archived_or_split_is_told(run: Run, split: Path, write: Write) -> None:
+    write("prompts/q.yaml", text("{{> p}}"))
+    write("prompts/p.yaml", text("three", "staging"))  # so that the plan resolves it, and not the server
+    assert "{{> p}}: the label 'production' of 'p' is split; name a version" in run("sync", "plan", split).fault
+    run("archive", "p")
+    assert "{{> p}}: the prompt 'p' is archived" in run("sync", "plan", split).fault
+
+
+def test_a_key_without_the_right_to_read_is_no_fault_of_a_file(
+    run: Run, folder: Path, served: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served("author")
+    monkeypatch.setenv("PROMPTUARY_API_KEY", "pmt_nonsense")
+    told = run("sync", "plan", folder).fault
+    assert str(folder) not in told
+
+
+def test_a_version_of_a_format_that_is_not_installed_is_compared_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.cli import plan
+    from promptuary.prompt import jinja
+    from promptuary.prompt.content import Content
+    from promptuary.prompt.errors import InvalidPrompt
+
+    def absent() -> None:
+        raise InvalidPrompt("not here")
+
+    monkeypatch.setattr(jinja, "require", absent)
+    old, new = Content(type="text", template="{{x}}", format="jinja2"), Content(type="text", template="{{y}}")
+    assert [(change.path, change.kind) for change in plan._changes(old, new)] == [
+        ("template", "changed"),
+        ("format", "changed"),
+    ]
+
+
 def test_a_key_that_may_not_move_labels_applies_nothing(
     run: Run, folder: Path, write: Write, served: Callable[[str], Any]
 ) -> None:
@@ -340,6 +389,7 @@ def test_drift_is_told_from_both_sides_with_exit_1(run: Run, folder: Path, write
         "there  only in the registry, version 1",
         "word  canary is nowhere in the registry, and at version 1 by the file",
     ]
+    assert "there" not in drifted(run("sync", "drift", folder, "--files-only", "--json"))
     as_json = run("sync", "drift", folder, "--json")
     assert as_json.code == 1
     assert drifted(as_json) == {

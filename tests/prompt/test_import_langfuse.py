@@ -149,6 +149,11 @@ def test_names_labels_and_tags_that_cannot_be_here_are_told() -> None:
     assert len(told) == 4 + 1 + 11
 
 
+def test_a_role_of_another_name_and_a_message_too_long_are_told() -> None:
+    (one,) = imported(text([{"role": "developer", "content": "x"}], commitMessage="w" * 2001))
+    assert remarks(one) == ["prompt.0.role: 'developer' becomes 'system'", ": its message is cut off after 2000 characters"]
+
+
 def test_of_several_versions_a_file_takes_the_highest_or_the_labelled_one_and_tells_the_others() -> None:
     value = {
         "data": [text("one", labels=["production"]), text("three", version=3), text("two", version=2), text("x", name="b")]

@@ -87,7 +87,7 @@ def _export(api: Api, file: IO[str], prompts: Sequence[str], labels: Sequence[st
     for place, name in enumerate(names):
         held = holdings.prompts[name]
         history = list(_history(api, name, held)) if whole else []
-        archivals = _archivals(api, name) if whole or held.archived else []
+        archivals = _archivals(api, name, held) if whole or held.archived else []
         shown = {label: _aim(held, label) for label in held.labels if not labels or label in labels}
         file.write(f"{',' if place else ''}\n{_json(name)}: {{\n" + _field("archived", held.archived) + _field("labels", shown))
         file.write('"versions": {')
@@ -124,11 +124,13 @@ def _history(api: Api, name: str, held: Held) -> Iterator[dict[str, Any]]:
             yield {key: move[key] for key in ("label", "version", "split", "previous", "actor", "reason", "at")}
 
 
-def _archivals(api: Api, name: str) -> list[dict[str, Any]]:
+def _archivals(api: Api, name: str, held: Held) -> list[dict[str, Any]]:
+    """Give when a prompt was archived and restored, the oldest first, as far as it had been when it was found."""
     events = list(api.items(f"/prompts/{name}/events", kind=_ARCHIVALS))
     return [
         {"archived": event["kind"] == _ARCHIVALS[0], "reason": event["detail"].get("reason", ""), "at": event["at"]}
         for event in reversed(events)
+        if event["revision"] <= held.revision
     ]
 
 

@@ -37,7 +37,13 @@ class Pulled:
 
     def as_json(self) -> dict[str, Any]:
         """Give it for programs."""
-        return {"prompt": self.prompt, "version": self.version, "file": str(self.path), "state": self.state}
+        return {
+            "prompt": self.prompt,
+            "version": self.version,
+            "file": str(self.path),
+            "state": self.state,
+            "detail": self.told,
+        }
 
 
 def pull(

@@ -29,7 +29,7 @@ FORMAT = "promptuary-bundle/1"
 SENT = (*Content.model_fields, "version", "digest", "message", "tags", "author", "created_at", "includes")
 """What of a version as the API gives it goes into an import; the rest is this prompt's name, or only the old server's."""
 _MOVE = ("label", "version", "split", "previous", "actor", "reason", "at")
-_PARTS = ("archived", "labels", "versions", "history")
+PARTS = ("archived", "labels", "versions", "history")
 _WHOLE = "export it with --all-versions"
 
 
@@ -116,9 +116,9 @@ def _prompt(name: str, body: Any, exported_at: Any, faults: list[Fault]) -> Bund
         faults.append(Fault(where, "is no name of a prompt"))
         return None
     kinds = {"archived": bool, "labels": dict, "versions": dict, "history": list}
-    wrong = [part for part in _PARTS if not isinstance(body, dict) or not isinstance(body.get(part), kinds[part])]
+    wrong = [part for part in PARTS if not isinstance(body, dict) or not isinstance(body.get(part), kinds[part])]
     if wrong:
-        faults.append(Fault(where, f"must have {', '.join(_PARTS)}; what is wrong: {', '.join(wrong)}"))
+        faults.append(Fault(where, f"must have {', '.join(PARTS)}; what is wrong: {', '.join(wrong)}"))
         return None
     before = len(faults)
     versions = _versions(name, body["versions"], f"{where}.versions", faults)
