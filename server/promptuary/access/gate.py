@@ -19,6 +19,7 @@ from promptuary.access.caller import Caller, Unit
 from promptuary.access.role import Scope
 from promptuary.access.service import authenticate, local_caller
 from promptuary.access.store import Answer
+from promptuary.base.clock import standing
 from promptuary.base.errors import InvalidRequest, NotAuthenticated
 from promptuary.base.logs import without_keys
 from promptuary.prompt.name import Name
@@ -98,7 +99,7 @@ def allow(scope: Scope, *, reads: bool = False, basic: bool = False) -> Any:
                 yield Unit(session, caller, state.clock, state.settings)
             return
         with state.database.write() as session:
-            unit = Unit(session, caller, state.clock, state.settings)
+            unit = Unit(session, caller, standing(state.clock), state.settings)
             _replay(request, unit)
             yield unit
 

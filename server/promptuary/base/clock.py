@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 Clock = Callable[[], datetime]
 
@@ -9,6 +10,11 @@ Clock = Callable[[], datetime]
 def wall_clock() -> datetime:
     """Give the present time in UTC."""
     return datetime.now(UTC)
+
+
+def standing(clock: Clock) -> Clock:
+    """Give a clock that shows the moment of its first question for ever: all that one transaction writes has one time."""
+    return lru_cache(maxsize=None)(lambda: clock())
 
 
 def in_utc(moment: datetime) -> str:
