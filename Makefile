@@ -23,8 +23,8 @@ check: $(INSTALLED)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 
-bench: $(INSTALLED) ## figures with their ratios to a reference, each measured in the same run
-	$(BIN)/python tests/bench/first_lookup.py
+bench: $(INSTALLED) ## figures with their ratios to a reference, each measured in the same run; needs wrk
+	PYTHONPATH=tests $(BIN)/python -m bench.everything --markdown docs/benchmarks.md --json docs/benchmarks.json
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix

@@ -1,13 +1,11 @@
-"""How long from the start of the API's process to its first answered lookup, and in how much memory; `make bench` runs it.
+"""How long from the start of the API's process to its first answered lookup, and in how much memory.
 
 Beside it, in turn, the same for a bare ASGI app that answers the same bytes on the same server: the least that any service on
-it can take. Prints a table, and writes the figures as JSON where a path is given.
+it can take.
 """
 
 import json
 import os
-import platform
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from bench.serving import free_port
 
 ROUNDS = 7
 PROMPT = {"type": "chat", "template": [{"role": "user", "content": "Answer: {{question}}"}], "labels": ["production"]}
@@ -32,16 +32,12 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_config=None, lifes
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def measured(command: Sequence[str], url: str, headers: dict[str, str]) -> tuple[float, float, bytes]:
+def measured(
+    command: Sequence[str], url: str, headers: dict[str, str], environment: dict[str, str]
+) -> tuple[float, float, bytes]:
     """Start a process, ask until it answers, stop it; gives seconds, MB resident after the answer, and the answer."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:
         with httpx.Client(headers=headers, timeout=5) as client:
             while True:
@@ -61,45 +57,46 @@ def measured(command: Sequence[str], url: str, headers: dict[str, str]) -> tuple
         process.wait(20)
 
 
-def main() -> None:
-    """Measure in turn, and print."""
+def measured_in_turn() -> dict[str, dict[str, Any]]:
+    """Measure both in turn; gives sorted seconds, their median, and the median of MB resident, by name."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["PROMPTUARY_DATA_DIR"] = folder
-        os.environ.pop("PROMPTUARY_URL", None)
+        environment = {**os.environ, "PROMPTUARY_DATA_DIR": folder}
+        environment.pop("PROMPTUARY_URL", None)
         promptuary = [sys.executable, "-m", "promptuary.cli.main"]
-        key = subprocess.run(
-            [*promptuary, "key", "create", "bench", "--role", "author"], capture_output=True, text=True, check=True
-        )
+        made = [*promptuary, "key", "create", "bench", "--role", "author"]
+        key = subprocess.run(made, capture_output=True, text=True, check=True, env=environment)
         file = Path(folder) / "answer.yaml"
         file.write_text(json.dumps(PROMPT))
-        subprocess.run([*promptuary, "push", str(file), "--name", "bench.answer"], capture_output=True, check=True)
+        pushed = [*promptuary, "push", str(file), "--name", "bench.answer"]
+        subprocess.run(pushed, capture_output=True, check=True, env=environment)
         headers = {"Authorization": f"Bearer {key.stdout.strip()}"}
         rows: dict[str, list[tuple[float, float]]] = {"promptuary serve": [], "bare ASGI app": []}
         for _ in range(ROUNDS):
             port = free_port()
             url = f"http://127.0.0.1:{port}/v1/prompts/bench.answer"
-            seconds, resident, body = measured([*promptuary, "serve", "--port", str(port)], url, headers)
+            serve = [*promptuary, "serve", "--port", str(port)]
+            seconds, resident, body = measured(serve, url, headers, environment)
             rows["promptuary serve"].append((seconds, resident))
             port = free_port()
             bare = [sys.executable, "-c", BARE, str(port), body.decode()]
-            rows["bare ASGI app"].append(measured(bare, f"http://127.0.0.1:{port}/", {})[:2])
-    report(rows)
+            rows["bare ASGI app"].append(measured(bare, f"http://127.0.0.1:{port}/", {}, environment)[:2])
+    return {
+        name: {
+            "seconds": sorted(seconds for seconds, _ in found),
+            "median": statistics.median(seconds for seconds, _ in found),
+            "megabytes": statistics.median(megabytes for _, megabytes in found),
+        }
+        for name, found in rows.items()
+    }
 
 
-def report(rows: dict[str, list[tuple[float, float]]]) -> None:
-    """Print the medians with the least and the most, and the ratio to the bare app."""
-    figures: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"}
-    bare = statistics.median(seconds for seconds, _ in rows["bare ASGI app"])
-    print(f"start to first lookup, {ROUNDS} rounds, {figures['machine']}")
-    print(f"{'':18} {'seconds':>22} {'ratio':>6} {'MB resident':>12}")
-    for name, found in rows.items():
-        seconds = sorted(one for one, _ in found)
-        middle, memory = statistics.median(seconds), statistics.median(one for _, one in found)
-        span = f"{middle:.2f} ({seconds[0]:.2f}–{seconds[-1]:.2f})"
-        print(f"{name:18} {span:>22} {middle / bare:6.1f} {memory:12.0f}")
-        figures[name] = {"seconds": seconds, "median": middle, "megabytes": memory}
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps(figures, indent=2))
+def main() -> None:
+    """Measure, and print."""
+    found = measured_in_turn()
+    print(f"start to first lookup, {ROUNDS} rounds")
+    for name, one in found.items():
+        span = f"{one['median']:.2f} ({one['seconds'][0]:.2f}–{one['seconds'][-1]:.2f})"
+        print(f"{name:18} {span:>22} s {one['megabytes']:8.0f} MB resident")
 
 
 if __name__ == "__main__":
