@@ -46,7 +46,7 @@ def _leaves(command: Any) -> list[Any]:
 
 def test_every_variable_of_the_readme_is_a_setting() -> None:
     fields = {f"PROMPTUARY_{name.upper()}" for name in Settings.model_fields} | CLIENT_VARIABLES
-    assert set(re.findall(r"PROMPTUARY_[A-Z_]+[A-Z]", README)) <= fields
+    assert set(re.findall(r"PROMPTUARY_[A-Z0-9_]+[A-Z0-9]", README)) <= fields
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:
