@@ -7,8 +7,6 @@ import pytest
 
 from promptuary.prompt.budget import WORK_LIMIT
 
-pytest.importorskip("jinja2")
-
 NAME = "/v1/prompts/support.triage"
 JINJA = {"type": "text", "format": "jinja2", "labels": ["production"]}
 LOOP = "{% for ticket in tickets if ticket.open %}{{ loop.index }}. {{ ticket.title|upper }}\n{% else %}none{% endfor %}"

@@ -297,9 +297,9 @@ def test_a_key_without_the_right_to_read_is_no_fault_of_a_file(
 
 def test_a_version_of_a_format_that_is_not_installed_is_compared_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
     from promptuary.cli import plan
-    from promptuary.prompt import jinja
     from promptuary.prompt.content import Content
     from promptuary.prompt.errors import InvalidPrompt
+    from promptuary.prompt.jinja import parsing as jinja
 
     def absent() -> None:
         raise InvalidPrompt("not here")

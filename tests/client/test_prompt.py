@@ -168,7 +168,6 @@ def test_a_langchain_run_carries_the_version_and_the_digest() -> None:
 
 
 def test_jinja2_is_rendered_where_the_application_has_installed_it() -> None:
-    pytest.importorskip("jinja2")
     assert prompt_of("{% if a %}{{ b|upper }}{% endif %}", format="jinja2").render(a=True, b="x") == "X"
     chat = prompt_of([{"role": "user", "content": "{{ ticket }} 100%"}], format="jinja2")
     assert chat._version.parsed.compiled is not None  # plain names go the short way in every format

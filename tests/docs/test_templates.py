@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("jinja2")
-
-from promptuary.prompt import check, expression, jinja
+from promptuary.prompt import check
 from promptuary.prompt.budget import WORK_LIMIT
 from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
-from promptuary.prompt.filters import FILTERS, TESTS
+from promptuary.prompt.jinja import expression
+from promptuary.prompt.jinja import parsing as jinja
+from promptuary.prompt.jinja.filters import FILTERS, TESTS
 from promptuary.prompt.template import OUTPUT_LIMIT, prepare
 from promptuary.prompt.tree import DEPTH_LIMIT
 from promptuary.prompt.variable import PARTS_LIMIT, Property, Schema, Variable

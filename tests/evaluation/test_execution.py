@@ -196,7 +196,6 @@ def test_a_run_that_cannot_be_done_fails_with_its_reason(
 def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
     ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, author: Open, settings: Any, on: bool
 ) -> None:
-    pytest.importorskip("jinja2")
     ground()
     content = Content(type="text", template="{{ text|lower }}", format="jinja2")
     turned_on = settings.model_copy(update={"jinja2": True})

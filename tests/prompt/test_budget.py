@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("jinja2")
-
-from promptuary.prompt import jinja, mustache
+from promptuary.prompt import mustache
 from promptuary.prompt.budget import WORK_LIMIT
 from promptuary.prompt.errors import RenderTooLarge
+from promptuary.prompt.jinja import parsing as jinja
 from promptuary.prompt.rendering import render
 from promptuary.prompt.tree import names
 

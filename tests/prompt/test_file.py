@@ -51,7 +51,6 @@ def test_a_text_prompt_says_template_and_json_is_yaml_too(root: Path) -> None:
 
 
 def test_a_file_in_jinja2_is_read_whether_a_server_takes_it_is_for_the_server_to_say(root: Path) -> None:
-    pytest.importorskip("jinja2")
     path = write(root, "greet.yaml", "type: text\nformat: jinja2\ntemplate: 'Hi {{ name|title }}'\n")
     assert read_prompt(path, "greet").content.format == "jinja2"
     path = write(root, "greet.yaml", "type: text\nformat: jinja2\ntemplate: |\n  Hi\n  {{ name.lower() }}\n")

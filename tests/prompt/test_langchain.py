@@ -9,9 +9,6 @@ from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.langchain import to_langchain
 from promptuary.prompt.template import prepare
 
-pytest.importorskip("langchain_core")
-pytest.importorskip("jinja2")
-
 
 def converted(**body: Any) -> Any:
     return to_langchain(prepare(Content.model_validate(body), jinja2=True))

@@ -190,17 +190,11 @@ def test_a_placeholder_without_a_type_takes_only_a_list_all_the_same(value: Any)
 JINJA = "{% for p in passages %}[{{ p.text }} {{ p.metadata.url }}]{% else %}nothing{% endfor %} {{ q }}"
 
 
-@pytest.fixture
-def jinja2() -> None:
-    pytest.importorskip("jinja2")
-
-
 def jinja(template: Any, **more: Any) -> Prepared:
     kind = "text" if isinstance(template, str) else "chat"
     return prepare(Content.model_validate({"type": kind, "template": template, "format": "jinja2", **more}), jinja2=True)
 
 
-@pytest.mark.usefixtures("jinja2")
 def test_jinja_is_rendered_where_it_is_turned_on() -> None:
     prepared = jinja([{"role": "system", "content": "{% if tone %}Be {{ tone }}.{% endif %}"}, HISTORY, USER])
     assert {name: variable.required for name, variable in prepared.variables.items()} == {
@@ -217,7 +211,6 @@ def test_jinja_is_rendered_where_it_is_turned_on() -> None:
     )
 
 
-@pytest.mark.usefixtures("jinja2")
 def test_jinja_goes_through_passages_or_shows_their_texts() -> None:
     context = {"collection": "handbook", "query": "about {{q}}", "into": "passages"}
     assert jinja(JINJA, context=context).render({"q": "x"}, [passage("one", url="a"), passage("two")]).text == "[one a][two ] x"
@@ -227,13 +220,11 @@ def test_jinja_goes_through_passages_or_shows_their_texts() -> None:
     assert plain.query_text({"q": "x"}) == "about x"
 
 
-@pytest.mark.usefixtures("jinja2")
 def test_every_message_with_a_fault_in_its_jinja_is_named() -> None:
     messages = [{"role": "system", "content": "{{ f() }}"}, USER, {"role": "user", "content": "{% set a = 1 %}"}]
     assert [path for path, _ in faults(InvalidPrompt, lambda: jinja(messages))] == ["template.0.content", "template.2.content"]
 
 
-@pytest.mark.usefixtures("jinja2")
 def test_all_messages_share_one_budget() -> None:
     loop = {"role": "user", "content": "{% for a in l %}{% endfor %}"}
     values = {"l": [0] * 200_000}

@@ -12,7 +12,7 @@ from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.held import content_of
 from promptuary.cli.output import AsJson, Project, as_json, coloured
 from promptuary.cli.registry import content_body, name_by_path
-from promptuary.prompt.diff import compare
+from promptuary.prompt.diff.contents import compare
 from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import PromptFile, read_prompt
 

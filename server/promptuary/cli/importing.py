@@ -16,10 +16,10 @@ from promptuary.prompt.document import InvalidFile, read
 from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import read_text
 from promptuary.prompt.file_writing import prompt_text
-from promptuary.prompt.import_langchain import is_langchain, read_langchain
-from promptuary.prompt.import_langfuse import is_langfuse, read_langfuse
-from promptuary.prompt.import_mlflow import is_mlflow, read_mlflow
-from promptuary.prompt.importing import Draft, Imported, chosen, together
+from promptuary.prompt.foreign.files import Draft, Imported, chosen, together
+from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
+from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
+from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
 
 BUNDLE_LIMIT = 2**30
 BUNDLE = "bundle"

@@ -16,7 +16,7 @@ from promptuary.cli.labels import aim
 from promptuary.cli.registry import content_body, register
 from promptuary.prompt.check import check as check_content
 from promptuary.prompt.content import Content
-from promptuary.prompt.diff import Change, compare
+from promptuary.prompt.diff.contents import Change, compare
 from promptuary.prompt.digest import content_digest, content_json
 from promptuary.prompt.document import InvalidFile
 from promptuary.prompt.errors import Fault, Invalid, InvalidPrompt

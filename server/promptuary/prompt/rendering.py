@@ -7,7 +7,7 @@ from typing import Any
 from promptuary.prompt import mustache
 from promptuary.prompt.budget import Budget
 from promptuary.prompt.errors import Fault, InvalidVariables, RenderTooLarge
-from promptuary.prompt.expression import Expression, first_name
+from promptuary.prompt.jinja.expression import Expression, first_name
 from promptuary.prompt.tree import DEPTH_LIMIT, For, If, Literal, Node, Partial, Section, Shown, Tag
 from promptuary.prompt.value import UNDEFINED, Misfit, text_of
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptuary.prompt import fstring, jinja, mustache
+from promptuary.prompt import fstring, mustache
 from promptuary.prompt.content import Content, Format, Message, Placeholder
 from promptuary.prompt.digest import unwritable
 from promptuary.prompt.errors import Fault, InvalidPrompt, InvalidVariables
+from promptuary.prompt.jinja import parsing as jinja
 from promptuary.prompt.rendering import Renderer
 from promptuary.prompt.tree import Literal, Node, names
 from promptuary.prompt.variable import Variable, checked

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from promptuary.prompt.expression import Both, Choice, Either, Expression, Filtered, Item, Name, Not, Slice, Tested, parts
-from promptuary.prompt.filters import OF_LISTS
+from promptuary.prompt.jinja.expression import Both, Choice, Either, Expression, Filtered, Item, Name, Not, Slice, Tested, parts
+from promptuary.prompt.jinja.filters import OF_LISTS
 
 DEPTH_LIMIT = 32
 

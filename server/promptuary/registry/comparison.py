@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from promptuary.prompt.diff import Diff, compare
+from promptuary.prompt.diff.contents import Diff, compare
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry.service import Registry
 from promptuary.registry.store import Version

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptuary.prompt.acceptance import kind_of
+from promptuary.prompt.diff.variables import kind_of
 from promptuary.prompt.digest import canonical
 
 _ABSENT: Any = object()

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from promptuary.prompt.importing import SETTINGS, Draft, Fields, check_reading, model_of
+from promptuary.prompt.foreign.files import SETTINGS, Draft, Fields, check_reading, model_of
 from promptuary.prompt.mustache import Literal, Node, Partial, Tag
 from promptuary.prompt.name import is_name
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from promptuary.prompt.reading import losses
+from promptuary.prompt.diff.schemas import losses
 
 _WRAPPED = ("json_schema", "schema")
 Dict = dict[str, Any]

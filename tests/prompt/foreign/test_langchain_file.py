@@ -21,8 +21,8 @@ from langchain_core.prompts.structured import StructuredPrompt
 
 from prompt.contents import TEXT
 from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.import_langchain import is_langchain, read_langchain
-from promptuary.prompt.importing import Imported, together
+from promptuary.prompt.foreign.files import Imported, together
+from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
 from promptuary.prompt.template import prepare
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.importing import Draft, Fields
+from promptuary.prompt.foreign.files import Draft, Fields
 from promptuary.prompt.inclusion import references
 from promptuary.prompt.template import prepare
 

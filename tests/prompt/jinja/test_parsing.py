@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("jinja2")
-
-from promptuary.prompt import jinja
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables, PromptuaryError
-from promptuary.prompt.jinja import parse
+from promptuary.prompt.jinja import parsing
+from promptuary.prompt.jinja.parsing import parse
 from promptuary.prompt.rendering import render
 from promptuary.prompt.tree import Literal, Tag, names
 
@@ -198,7 +196,7 @@ def test_every_kind_of_node_that_the_library_can_parse_is_either_taken_or_refuse
     """A new release of the library brings no new way in: what is not named is refused, and nothing falls through."""
     from jinja2 import nodes
 
-    reader = jinja._Reader("template")
+    reader = parsing._Reader("template")
     taken = {*reader.kinds, "Output", "If", "For", "TemplateData", "Slice"}
     for kind in (kind for kind in vars(nodes).values() if isinstance(kind, type) and issubclass(kind, nodes.Expr | nodes.Stmt)):
         if kind.__name__ not in taken and not kind.abstract:

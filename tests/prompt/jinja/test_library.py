@@ -7,15 +7,12 @@ false when they are empty, where the library gives iterators.
 
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("jinja2")
-
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables
-from promptuary.prompt.filters import FILTERS, TESTS
-from promptuary.prompt.jinja import parse
+from promptuary.prompt.jinja.filters import FILTERS, TESTS
+from promptuary.prompt.jinja.parsing import parse
 from promptuary.prompt.rendering import render
 from promptuary.prompt.value import text_of
 

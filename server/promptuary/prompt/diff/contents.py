@@ -34,12 +34,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from promptuary.prompt.acceptance import must_be_given, narrowings
-from promptuary.prompt.answer import response_losses, tool_losses, tools_by_name
 from promptuary.prompt.content import Content, Message, Placeholder
+from promptuary.prompt.diff.answers import response_losses, tool_losses, tools_by_name
+from promptuary.prompt.diff.lines import EFFORT, edits, unified
+from promptuary.prompt.diff.schemas import same
+from promptuary.prompt.diff.variables import must_be_given, narrowings
 from promptuary.prompt.digest import content_json
-from promptuary.prompt.lines import EFFORT, edits, unified
-from promptuary.prompt.reading import same
 from promptuary.prompt.template import Prepared, prepare
 from promptuary.prompt.variable import Variable
 

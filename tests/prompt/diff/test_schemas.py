@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptuary.prompt.reading import losses, same
+from promptuary.prompt.diff.schemas import losses, same
 
 SCALARS = st.sampled_from([None, True, False, 0, 1, 1.0, 2, 0.5, "", "a", "bb", "ccc"])
 INSTANCES = st.recursive(

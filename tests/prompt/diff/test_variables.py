@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompt.schemas import VALUES, pairs
-from promptuary.prompt.acceptance import narrowings
+from promptuary.prompt.diff.variables import narrowings
 from promptuary.prompt.errors import InvalidVariables
 from promptuary.prompt.variable import Variable, checked
 

@@ -10,8 +10,8 @@ from langfuse.api.prompts.types import ChatMessage, PlaceholderMessage, Prompt_C
 from langfuse.model import ChatPromptClient, TextPromptClient
 
 from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.import_langfuse import is_langfuse, read_langfuse
-from promptuary.prompt.importing import Imported, chosen, together
+from promptuary.prompt.foreign.files import Imported, chosen, together
+from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
 from promptuary.prompt.template import prepare
 
 

@@ -1,7 +1,7 @@
 """Jinja templates, read and never run: jinja2 parses them, an allow-list turns its tree into ours, and no code is compiled.
 
 What is taken: output, `if`, `for`, names, items (`a.b`, `a[0]`, `a[:3]`), literals and lists, comparisons, `and`, `or`, `not`,
-`in`, `a if b else c`, `~`, arithmetic of numbers, and the filters and tests of `promptuary.prompt.filters`. All else is
+`in`, `a if b else c`, `~`, arithmetic of numbers, and the filters and tests of `promptuary.prompt.jinja.filters`. All else is
 refused by name: a call, `set`, `macro`, `include`, `import`, `extends`, a name that begins with `_`, `**`.
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from promptuary.prompt import expression as made
 from promptuary.prompt.errors import Fault, InvalidPrompt
-from promptuary.prompt.expression import Expression
-from promptuary.prompt.filters import FILTERS, TESTS
+from promptuary.prompt.jinja import expression as made
+from promptuary.prompt.jinja.expression import Expression
+from promptuary.prompt.jinja.filters import FILTERS, TESTS
 from promptuary.prompt.tree import DEPTH_LIMIT, For, If, Literal, Node, Shown, Tag
 from promptuary.prompt.value import is_number
 

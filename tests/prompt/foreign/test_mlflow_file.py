@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.import_mlflow import is_mlflow, read_mlflow
-from promptuary.prompt.importing import Imported, together
+from promptuary.prompt.foreign.files import Imported, together
+from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
 from promptuary.prompt.template import prepare
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from promptuary.prompt.importing import SETTINGS, Draft, Fields, check_reading, model_of
+from promptuary.prompt.foreign.files import SETTINGS, Draft, Fields, check_reading, model_of
 from promptuary.prompt.mustache import Literal, Node, Tag
 
 _NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.prompt.lines import edits, matches, unified
+from promptuary.prompt.diff.lines import edits, matches, unified
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "c", "", "-x", "+y", "@@ z"]), max_size=12).map("\n".join)
 WORDS = st.text(alphabet="ab", max_size=12)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompt.schemas import VALUES, pairs
-from promptuary.prompt.answer import response_losses, tool_losses
 from promptuary.prompt.content import Content
-from promptuary.prompt.diff import compare
+from promptuary.prompt.diff.answers import response_losses, tool_losses
+from promptuary.prompt.diff.contents import compare
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables
 from promptuary.prompt.template import Passage, Prepared, prepare

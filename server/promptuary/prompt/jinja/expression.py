@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from promptuary.prompt.budget import Budget
-from promptuary.prompt.filters import AT_ONCE, FILTERS, TESTS
+from promptuary.prompt.jinja.filters import AT_ONCE, FILTERS, TESTS
 from promptuary.prompt.value import UNDEFINED, Misfit, is_number, text_of
 
 _INTEGER_LIMIT = 2**63
