@@ -5,10 +5,12 @@ A route declares its one scope with `allow(Scope.…)`; assembling the app fails
 
 import base64
 import hashlib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
+from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -90,30 +92,44 @@ def allow(scope: Scope, *, reads: bool = False, basic: bool = False) -> Any:
     a POST that changes nothing. `basic=True` takes HTTP Basic besides Bearer.
     """
 
-    def unit(request: Request) -> Iterator[Unit]:
-        caller = caller_of(request, basic=basic)
-        caller.require(scope)
-        state = request.app.state
-        if reads or request.method in ("GET", "HEAD"):
-            with state.database.read() as session:
-                yield Unit(session, caller, state.clock, state.settings)
-            return
-        with state.database.write() as session:
-            unit = Unit(session, caller, standing(state.clock), state.settings)
-            _replay(request, unit)
+    async def unit(request: Request) -> AsyncIterator[Unit]:
+        caller = await run_in_threadpool(_allowed, request, scope, basic)
+        writing = not reads and request.method not in ("GET", "HEAD")
+        opened = _writing(request, caller) if writing else _reading(request, caller)
+        async with request.app.state.turns.turn(writing=writing), contextmanager_in_threadpool(opened) as unit:
             yield unit
 
     setattr(unit, SCOPE_MARK, scope)
     return Depends(unit, scope="function")
 
 
+def _allowed(request: Request, scope: Scope, basic: bool) -> Caller:
+    caller = caller_of(request, basic=basic)
+    caller.require(scope)
+    return caller
+
+
+@contextmanager
+def _reading(request: Request, caller: Caller) -> Iterator[Unit]:
+    state = request.app.state
+    with state.database.read() as session:
+        yield Unit(session, caller, state.clock, state.settings)
+
+
+@contextmanager
+def _writing(request: Request, caller: Caller) -> Iterator[Unit]:
+    state = request.app.state
+    with state.database.write() as session:
+        unit = Unit(session, caller, standing(state.clock), state.settings)
+        _replay(request, unit)
+        yield unit
+
+
 def admit(scope: Scope) -> Any:
     """Declare the scope of a route that opens its own short units of work, because it waits for a model in between."""
 
     def caller(request: Request) -> Caller:
-        found = caller_of(request)
-        found.require(scope)
-        return found
+        return _allowed(request, scope, basic=False)
 
     setattr(caller, SCOPE_MARK, scope)
     return Depends(caller)

@@ -5,15 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from promptuary.access.role import Role
 from promptuary.access.tables import AuditRow, IdempotencyRow, KeyRow, ProjectRow
 from promptuary.base.changes import Counters, announce
+from promptuary.base.database import table_of
 
 COUNTERS = "SELECT id, revision, access_revision FROM project"  # for base.changes
+_PROJECT, _AUDIT = table_of(ProjectRow), table_of(AuditRow)
+_COUNT = {
+    counter: update(_PROJECT)
+    .where(_PROJECT.c.id == bindparam("project"))
+    .values({counter: _PROJECT.c[counter] + 1})
+    .returning(_PROJECT.c.revision, _PROJECT.c.access_revision, _PROJECT.c.audit_sequence)
+    for counter in ("revision", "access_revision", "audit_sequence")
+}
+_DIGEST = select(_AUDIT.c.digest).where(_AUDIT.c.project_id == bindparam("project"), _AUDIT.c.sequence == bindparam("sequence"))
+_ENTRY = insert(_AUDIT)
 
 
 @dataclass(frozen=True)
@@ -123,19 +134,18 @@ def hold(session: Session, project: int) -> None:
 
 def next_revision(session: Session, project: int) -> int:
     """Count the project's registry revision up and give it; holds the project's row until the transaction ends."""
-    return _count(session, project, revision=ProjectRow.revision + 1).revision
+    return _count(session, project, "revision").revision
 
 
 def next_access_revision(session: Session, project: int) -> int:
     """Count up how often the project's keys have changed, and give it; holds the project's row like `next_revision`."""
-    return _count(session, project, access_revision=ProjectRow.access_revision + 1).access_revision
+    return _count(session, project, "access_revision").access_revision
 
 
-def _count(session: Session, project: int, **counted: Any) -> Counters:
+def _count(session: Session, project: int, counter: str) -> Counters:
     """Count up and announce it; the row is held, so counters are announced in the order of the commits."""
-    counting = update(ProjectRow).where(col(ProjectRow.id) == project).values(**counted)
-    row = session.execute(counting.returning(col(ProjectRow.revision), col(ProjectRow.access_revision))).one()
-    counters = Counters(*row)
+    row = session.connection().execute(_COUNT[counter], {"project": project}).one()
+    counters = Counters(row.revision, row.access_revision)
     announce(session, project, counters)
     return counters
 
@@ -188,19 +198,18 @@ def _key(row: KeyRow) -> Key:
 
 def next_audit_sequence(session: Session, project: int) -> int:
     """Count the chain up and give the new row's number; holds the project's row, so the chain has one end."""
-    counted = update(ProjectRow).where(col(ProjectRow.id) == project).values(audit_sequence=ProjectRow.audit_sequence + 1)
-    return int(session.execute(counted.returning(col(ProjectRow.audit_sequence))).scalar_one())
+    return int(session.connection().execute(_COUNT["audit_sequence"], {"project": project}).one().audit_sequence)
 
 
 def audit_digest(session: Session, project: int, sequence: int) -> str | None:
     """Give the digest of one row of the chain."""
-    query = select(AuditRow.digest).where(AuditRow.project_id == project, AuditRow.sequence == sequence)
-    return session.exec(query).one_or_none()
+    found = session.connection().execute(_DIGEST, {"project": project, "sequence": sequence}).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def add_entry(session: Session, project: int, entry: Entry) -> None:
     """Add a row to the chain, at once, so that its failure fails the write it belongs to."""
-    session.execute(insert(AuditRow).values(project_id=project, **vars(entry)))
+    session.connection().execute(_ENTRY, {"project_id": project, **vars(entry)})
 
 
 def entries(session: Session, project: int, after: int | None, limit: int) -> list[Entry]:

@@ -11,6 +11,7 @@ import promptuary
 from promptuary.access.gate import SCOPE_MARK
 from promptuary.access.routes import router as access_routes
 from promptuary.access.store import COUNTERS
+from promptuary.access.turns import Turns
 from promptuary.api.documentation import document
 from promptuary.api.edge import Edge
 from promptuary.api.parts import Parts
@@ -81,6 +82,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = opened
+    app.state.turns = Turns(opened.dialect)
     app.state.clock = clock
     app.state.retrieval = held
     app.state.prompt_vectors = PromptVectors(opened, settings, held)

@@ -12,16 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import DateTime, Dialect, Engine, Table, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session as Session  # services name the type from here
+from sqlmodel import SQLModel
 
 from promptuary.base.errors import Busy, Conflict, Fault, StorageFull, Unavailable
 from promptuary.base.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
-CONNECTIONS, KEPT_CONNECTIONS = 30, 10
+CONNECTIONS, KEPT_CONNECTIONS = 40, 10
 _FLAWS = (
     "no such table",
     "no such column",
@@ -94,6 +96,11 @@ class Database:
         self.engine.dispose()
 
 
+def table_of(model: type[SQLModel]) -> Table:
+    """Give a model's table, for statements that are made once: making one anew each time costs more than running it."""
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
 def _engine(url: str, connections: int) -> Engine:
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
@@ -155,6 +162,8 @@ def _translated() -> Iterator[None]:
     """Turn what the driver raises for a lock, a race, a full disk or a lost server into errors that say what to do."""
     try:
         yield
+    except PoolTimeout as error:
+        raise Busy("every connection to the database is in use; try again") from error
     except DBAPIError as error:
         words = str(error.orig).lower()
         if "database is locked" in words or "database table is locked" in words or "deadlock" in words:

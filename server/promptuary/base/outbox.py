@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import JSON, Index, func
+from sqlalchemy import JSON, Index, func, insert
 from sqlmodel import Column, Field, Session, SQLModel, col, select, update
 
 from promptuary.base.clock import Clock
-from promptuary.base.database import Database, Moment
+from promptuary.base.database import Database, Moment, table_of
 
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=5)
@@ -37,6 +37,9 @@ class OutboxRow(SQLModel, table=True):
     done_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
+_NEW_MESSAGE = insert(table_of(OutboxRow))
+
+
 class Declined(Exception):
     """A handler's word that this process has nowhere to deliver to: the message stays due, for a process that has."""
 
@@ -52,7 +55,8 @@ class Delivery:
 
 def put(session: Session, topic: str, payload: dict[str, Any], at: datetime) -> None:
     """Add a message to the transaction of the session."""
-    session.add(OutboxRow(topic=topic, payload=payload, created_at=at, due_at=at))
+    new = {"topic": topic, "payload": payload, "attempts": 0, "created_at": at, "due_at": at}
+    session.connection().execute(_NEW_MESSAGE, new)
 
 
 def waiting(session: Session, topic: str) -> int:

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
 from sqlmodel import Session, col, func, select, update
 
 from promptuary.access.store import next_revision
+from promptuary.base.database import table_of
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.event import Event, Kind
 from promptuary.registry.store import Prompt
 from promptuary.registry.tables import EventRow, LabelMoveRow, LabelRow, PromptRow
+
+_PROMPT = table_of(PromptRow)
+_NEW_EVENT = insert(table_of(EventRow))
+_CHANGED = update(_PROMPT).where(_PROMPT.c.id == bindparam("prompt")).values(revision=bindparam("to"))
 
 
 @dataclass(frozen=True)
@@ -130,9 +135,10 @@ def targets_at(session: Session, prompt: Prompt, at: datetime) -> dict[str, Targ
 def add_event(session: Session, project: int, prompt: int, kind: Kind, detail: dict[str, Any], at: datetime) -> int:
     """Write an event under the project's next revision, which becomes the prompt's, too; holds the project's row."""
     revision = next_revision(session, project)
-    event = insert(EventRow).values(project_id=project, revision=revision, kind=kind, prompt_id=prompt, detail=detail, at=at)
-    session.execute(event)
-    session.execute(update(PromptRow).where(col(PromptRow.id) == prompt).values(revision=revision))
+    connection = session.connection()
+    event = {"project_id": project, "revision": revision, "kind": kind, "prompt_id": prompt, "detail": detail, "at": at}
+    connection.execute(_NEW_EVENT, event)
+    connection.execute(_CHANGED, {"prompt": prompt, "to": revision})
     return revision
 
 

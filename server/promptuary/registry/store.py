@@ -8,13 +8,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Subquery, insert, tuple_
+from sqlalchemy import Subquery, bindparam, insert, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, func, select, update
 
+from promptuary.base.database import table_of
 from promptuary.base.errors import Conflict
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, TagRow, VersionRow
+
+_PROMPT, _VERSION = table_of(PromptRow), table_of(VersionRow)
+_NEWEST_DIGEST = select(_VERSION.c.digest).where(
+    _VERSION.c.prompt_id == bindparam("prompt"), _VERSION.c.number == bindparam("number")
+)
+_NEXT_NUMBER = (
+    update(_PROMPT).where(_PROMPT.c.id == bindparam("prompt")).values(newest=_PROMPT.c.newest + 1).returning(_PROMPT.c.newest)
+)
+_NEW_VERSION = insert(_VERSION).returning(_VERSION.c.id)
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,7 @@ class Dependent:
 def prompt(session: Session, project: int, name: str, *, lock: bool = False) -> Prompt | None:
     """Find a prompt; with `lock`, no other writer touches it until this transaction ends."""
     query = select(PromptRow).where(PromptRow.project_id == project, PromptRow.name == name)
+    query = query.execution_options(populate_existing=True)  # its counters are counted up past the session's objects
     row = session.exec(query.with_for_update() if lock else query).one_or_none()
     return _prompts(session, [row])[0] if row else None
 
@@ -154,8 +165,9 @@ def set_archived(session: Session, prompt: Prompt, at: datetime | None) -> None:
 
 def newest_digest(session: Session, prompt: Prompt) -> str | None:
     """Give the digest of a prompt's newest version; None where it has none."""
-    query = select(VersionRow.digest).where(VersionRow.prompt_id == prompt.id, VersionRow.number == prompt.newest)
-    return session.exec(query).one_or_none()
+    asked = {"prompt": prompt.id, "number": prompt.newest}
+    found = session.connection().execute(_NEWEST_DIGEST, asked).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def add_version(
@@ -170,19 +182,19 @@ def add_version(
     includes: Sequence[Include] = (),
 ) -> Version:
     """Add a version under the next number, which the same transaction counts up: no gap, no number twice."""
-    counted = update(PromptRow).where(col(PromptRow.id) == prompt.id).values(newest=PromptRow.newest + 1)
-    number = int(session.execute(counted.returning(col(PromptRow.newest))).scalar_one())
-    new = insert(VersionRow).values(
-        prompt_id=prompt.id,
-        number=number,
-        digest=digest,
-        content=content,
-        message=message,
-        tags=list(tags),
-        author=author,
-        created_at=at,
-    )
-    id_ = int(session.execute(new.returning(col(VersionRow.id))).scalar_one())
+    connection = session.connection()
+    number = int(connection.execute(_NEXT_NUMBER, {"prompt": prompt.id}).scalar_one())
+    new = {
+        "prompt_id": prompt.id,
+        "number": number,
+        "digest": digest,
+        "content": content,
+        "message": message,
+        "tags": list(tags),
+        "author": author,
+        "created_at": at,
+    }
+    id_ = int(connection.execute(_NEW_VERSION, new).scalar_one())
     if includes:
         pins = [{"version_id": id_, "reference": include.reference, "included_id": include.id} for include in includes]
         session.execute(insert(IncludeRow), pins)
