@@ -243,7 +243,7 @@ def test_closing_ends_the_stream_at_once(server: LiveServer, follow: Callable[..
 
 def test_closing_wakes_who_waits_for_a_stream_on_a_server_that_keeps_connections(server: LiveServer, tmp_path: Path) -> None:
     server.RequestHandlerClass = type("KeepingHandler", (Handler,), {"protocol_version": "HTTP/1.1"})
-    server.stream = answer(500, b"")
+    server.stream = answer(200, b": alive\n\n", {"Content-Type": "text/event-stream"})  # and that was it
     client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
     client.get(TRIAGE)
     until(lambda: server.streams)
