@@ -71,6 +71,18 @@ def test_the_tiers_are_gone_through_in_order() -> None:
     assert shell.steps[:2] == [Ask, ReadDisk]
 
 
+def test_what_the_server_gave_meanwhile_goes_before_the_copy_on_disk() -> None:
+    shell = Shell()
+    slow = shell.core.lookup(TRIAGE, None, None, None, None)
+    assert isinstance(slow.send(None), Ask)
+    assert isinstance(slow.send(DOWN), ReadDisk)
+    shell.answers = lambda: received(2)
+    shell.get()
+    with pytest.raises(StopIteration) as end:
+        slow.send(Stored(received(1).version, None, 90.0))
+    assert (end.value.value.version, shell.get().version) == (2, 2)
+
+
 def test_a_no_skips_the_copies() -> None:
     shell = Shell(stored=Stored(received().version, None, 0))
     shell.answers = lambda: Refusal(PromptNotFound("there is no such prompt"))

@@ -60,7 +60,7 @@ class TestFork:
             waiting.start()
             assert arrived.wait(5)
             server.reply = reply
-            with client._lock, client._core._lock, client._connection._lock:
+            with client._lock, client._core._lock, client._core._memory._lock, client._connection._lock:
                 said = in_child(lambda: client.get(TRIAGE).source)
             go_on.set()
             waiting.join(10)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from promptuary import AsyncPromptuary, Promptuary
+from client.loopback import Asyncio, Client, Threads
+from promptuary import AsyncPromptuary, Prompt, Promptuary
 from promptuary.access.caller import Unit
 from promptuary.prompt.content import Content
 from promptuary.registry.labels import Labels
@@ -27,7 +28,7 @@ def _two_versions(unit_as: Units) -> None:
             Registry(unit).register("p", Content(type="text", template=f"text {number}"), labels=labels)
 
 
-def until(met: Callable[[], bool]) -> None:
+def until(met: Callable[[], object]) -> None:
     end = time.monotonic() + WAIT
     while not met():
         assert time.monotonic() < end
@@ -71,3 +72,30 @@ def test_the_client_for_asyncio_does_the_same(url: str, key: Callable[..., str],
                 await asyncio.sleep(0.01)
 
     asyncio.run(follow())
+
+
+@pytest.mark.parametrize("kind", [Threads, Asyncio])
+def test_new_versions_archiving_and_restoring_are_seen_too(
+    kind: type[Client], url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path
+) -> None:
+    client = kind(url=url, api_key=key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path)
+
+    def fresh(label: str) -> Prompt | None:
+        return client.client._core.fresh("p", label, None, None)
+
+    try:
+        assert (client.get("p").version, client.get("p", label="latest").version) == (1, 2)
+        until(lambda: client.client.following and fresh("production") is not None and fresh("latest") is not None)
+        client.settle()
+        with unit_as("author") as unit:
+            Registry(unit).register("p", Content(type="text", template="text 3"))
+        until(lambda: client.get("p", label="latest").version == 3)
+        with unit_as("author") as unit:
+            Registry(unit).archive("p", "no longer")
+        until(lambda: fresh("production") is None)
+        assert client.get("p").version == 1  # who has it keeps it
+        with unit_as("author") as unit:
+            Registry(unit).restore("p", "after all")
+        until(lambda: fresh("production") is not None)
+    finally:
+        client.close()

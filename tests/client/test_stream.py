@@ -241,6 +241,18 @@ def test_closing_ends_the_stream_at_once(server: LiveServer, follow: Callable[..
         assert not [task for task in asyncio.all_tasks(client.loop) if task.get_name() == "promptuary-stream"]
 
 
+def test_closing_wakes_who_waits_for_a_stream_on_a_server_that_keeps_connections(server: LiveServer, tmp_path: Path) -> None:
+    server.RequestHandlerClass = type("KeepingHandler", (Handler,), {"protocol_version": "HTTP/1.1"})
+    server.stream = answer(200, b": alive\n\n", {"Content-Type": "text/event-stream"})  # and that was it
+    client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
+    client.get(TRIAGE)
+    until(lambda: server.streams)
+    server.stream = black_hole
+    until(lambda: len(server.streams) > 1)
+    client.close()
+    assert threads() == []
+
+
 def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: Connect) -> None:
     client = connect(server.url, follow=True)
     go_on = threading.Event()
@@ -488,6 +500,7 @@ def test_what_is_hung_up_while_it_connects_is_cut_off_as_soon_as_it_is_connected
     from promptuary.client.wire import Endpoint
 
     one, other = socket.socketpair()
+    one.settimeout(5)
     with one, other:
 
         class Stream:
