@@ -82,12 +82,31 @@ class Claim(Answer):
     item: Item
 
 
+class Arm(Answer):
+    """An arm of a split label: a version and its weight."""
+
+    version: int
+    weight: float
+
+
+class Split(Answer):
+    """The arms of a split label."""
+
+    arms: list[Arm]
+
+    def shares(self) -> list[tuple[int, float]]:
+        """Give each arm's version with its share of the weights, from 0 to 1."""
+        total = sum(arm.weight for arm in self.arms)
+        return [(arm.version, arm.weight / total) for arm in self.arms]
+
+
 class Prompt(Answer):
-    """A prompt in a list."""
+    """A prompt in a list. A split label is in `labels` with its first arm's version, and in `splits` whole."""
 
     name: str
     newest: int
     labels: dict[str, int]
+    splits: dict[str, Split] = Field(default_factory=dict)
 
 
 class Include(Answer):
@@ -147,6 +166,7 @@ class Move(Answer):
 
     label: str
     version: int
+    split: Split | None = None
     previous: int | None
     actor: str
     reason: str

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.answers import Version
+from promptuary_ui.answers import Prompt, Split, Version
 from promptuary_ui.parts.changes import changes
 from promptuary_ui.parts.text import as_text, block, plain, when
 
@@ -27,7 +27,7 @@ def show() -> None:
             "Prompt",
             names,
             index=names.index(asked) if asked in names else 0,
-            captions=[_labels(prompt.labels) or "no label" for prompt in found],
+            captions=[_labels(prompt) or "no label" for prompt in found],
             format_func=plain,
             label_visibility="collapsed",
         )
@@ -36,8 +36,15 @@ def show() -> None:
         _prompt(name)
 
 
-def _labels(labels: dict[str, int]) -> str:
-    return " · ".join(f"{plain(label)} → v{number}" for label, number in sorted(labels.items()))
+def _labels(prompt: Prompt) -> str:
+    targets = {label: _target(number, prompt.splits.get(label)) for label, number in sorted(prompt.labels.items())}
+    return " · ".join(f"{plain(label)} → {target}" for label, target in targets.items())
+
+
+def _target(number: int, split: Split | None) -> str:
+    if split is None:
+        return f"v{number}"
+    return ", ".join(f"v{version} {share * 100:.4g} %" for version, share in split.shares())
 
 
 def _prompt(name: str) -> None:
@@ -156,7 +163,7 @@ def _history(name: str, labels: list[str]) -> None:
         rows = [
             {
                 "when": when(move.at),
-                "to": f"v{move.version}",
+                "to": _target(move.version, move.split),
                 "from": f"v{move.previous}" if move.previous else "",
                 "by": move.actor,
                 "reason": move.reason,
