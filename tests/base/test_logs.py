@@ -34,8 +34,8 @@ def test_an_event_is_one_line_of_json_with_its_level_name_and_time(lines: Lines)
 
 def test_the_standard_librarys_events_come_in_the_same_form(lines: Lines) -> None:
     # no library's own logger: Streamlit, once imported by any test, keeps those of uvicorn to itself
-    logging.getLogger("somebodys.library").info("Started %s", "server")
-    assert [(line["event"], line["logger"]) for line in lines()] == [("Started server", "somebodys.library")]
+    logging.getLogger("somebodys.package").info("Started %s", "server")
+    assert [(line["event"], line["logger"]) for line in lines()] == [("Started server", "somebodys.package")]
 
 
 @pytest.mark.parametrize("name", ["authorization", "Authorization", "key", "api_key", "password", "token", "secret"])
@@ -84,14 +84,14 @@ def test_below_the_level_nothing_is_written(lines: Lines) -> None:
 @pytest.mark.parametrize("level", ["DEBUG"])
 def test_debug_is_for_our_own_events_alone_for_libraries_write_whole_requests_there(lines: Lines) -> None:
     logging.getLogger("openai._base_client").debug("Request options: %s", {"messages": ["hunter2"]})
-    logging.getLogger("somebodys.library").info("heard")
+    logging.getLogger("somebodys.package").info("heard")
     structlog.get_logger("promptuary.some.part").debug("ours")
     assert [line["event"] for line in lines()] == ["heard", "ours"]
 
 
 @pytest.mark.parametrize("level", ["ERROR"])
 def test_a_level_above_info_is_for_all(lines: Lines) -> None:
-    for name in ("promptuary.some.part", "somebodys.library", "httpx"):
+    for name in ("promptuary.some.part", "somebodys.package", "httpx"):
         logging.getLogger(name).warning("not heard")
         logging.getLogger(name).error("heard")
     assert [line["event"] for line in lines()] == ["heard"] * 3
