@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
 from bench.serving import Data, build, serving
 
 CONNECTIONS, SECONDS = 16, 5.0
