@@ -168,10 +168,11 @@ def test_a_split_label_is_shown_with_each_arms_share(opened: Any, answers: dict[
     split = {"arms": [{"version": 1, "weight": 3}, {"version": 2, "weight": 1}]}
     prompt = {"name": "triage", "newest": 2, "labels": {"production": 1}, "splits": {"production": split}}
     answers["/v1/prompts"] = listed([prompt])
-    answers["/v1/prompts/triage/labels/production/history"] = listed([MOVES[0] | {"version": 1, "split": split}])
+    answers["/v1/prompts/triage/labels/production/history"] = listed([MOVES[0], MOVES[0] | {"version": 1, "split": split}])
     radio = opened("prompts").radio[0]
     assert radio.proto.captions == ["production → v1 75 %, v2 25 %"]
-    assert list(opened("prompts", tab="Label history").dataframe[-1].value["to"]) == ["v1 75 %, v2 25 %"]
+    history = opened("prompts", tab="Label history").dataframe[-1].value
+    assert (list(history["to"]), list(history["from"])) == (["v2", "v1 75 %, v2 25 %"], ["v1 75 %, v2 25 %", "v1"])
 
 
 def test_an_older_version_can_be_chosen(opened: Any) -> None:

@@ -1,5 +1,7 @@
 """Prompts: every version's content as text, and where the labels point and pointed."""
 
+from itertools import zip_longest
+
 import streamlit as st
 
 from promptuary_ui import session
@@ -160,14 +162,15 @@ def _history(name: str, labels: list[str]) -> None:
         st.caption("No label has been set.")
     for label in labels:
         st.markdown(f"**{plain(label)}**")
+        moves = session.api().history(name, label)
         rows = [
             {
                 "when": when(move.at),
                 "to": _target(move.version, move.split),
-                "from": f"v{move.previous}" if move.previous else "",
+                "from": _target(move.previous, before.split if before else None) if move.previous else "",
                 "by": move.actor,
                 "reason": move.reason,
             }
-            for move in session.api().history(name, label)
+            for move, before in zip_longest(moves, moves[1:])
         ]
         st.dataframe(rows, hide_index=True, width="stretch")
