@@ -120,7 +120,7 @@ def test_a_cold_client_gives_the_fallback_within_the_deadline(broken: str, serve
     started = time.monotonic()
     prompt = client.get(TRIAGE, fallback="Sort this: {{ticket}}")
     if broken in BLACK:
-        assert time.monotonic() - started < 0.3 + 0.5  # the rest is a busy machine's
+        assert time.monotonic() - started < 0.3 + 3.0  # the rest is a busy machine's
     assert (prompt.source, prompt.version, prompt.age, prompt.stale) == ("fallback", None, None, True)
     assert prompt.render(ticket="a", tone="unused by the fallback") == "Sort this: a"
 

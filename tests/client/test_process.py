@@ -117,13 +117,13 @@ def test_a_request_that_hangs_where_no_timeout_reaches_does_not_hold_the_caller(
         go_on.wait(10)  # as a name lookup can
         return httpx.Response(200, json=lookup_body())
 
-    client = Promptuary("http://t", KEY, cache_dir=tmp_path, deadline=0.2, transport=httpx.MockTransport(hang))
+    client = Promptuary("http://t", KEY, cache_dir=tmp_path, deadline=1.0, transport=httpx.MockTransport(hang))
     started = time.monotonic()
     for _ in range(3):
         with pytest.raises(PromptUnavailable) as caught:
             client.get(TRIAGE)
         assert caught.value.reason == Reason.TIMEOUT
-    assert time.monotonic() - started < 0.2 + 0.5  # only the first waits; the rest is a busy machine's
+    assert time.monotonic() - started < 1.0 + 1.9  # only the first waits; the rest is a busy machine's
     (flight,) = client._flights.values()
     go_on.set()  # what comes late is kept
     assert flight.landed.wait(5)
@@ -176,13 +176,13 @@ def test_an_answer_without_end_is_cut_off(server: Server, tmp_path: Path) -> Non
 
 
 def test_closing_does_not_wait_longer_than_the_deadline(server: Server, tmp_path: Path) -> None:
-    client = Promptuary(server.url, KEY, cache_dir=tmp_path, ttl=0, deadline=0.2)
+    client = Promptuary(server.url, KEY, cache_dir=tmp_path, ttl=0, deadline=1.0)
     client.get(TRIAGE)
     server.reply = black_hole
     client.get(TRIAGE)
     started = time.monotonic()
     client.close()
-    assert time.monotonic() - started < 0.2 + 0.5
+    assert time.monotonic() - started < 1.0 + 3.0
     assert repr(client) == f"<Promptuary at {server.url}>"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from client.live import until
 from client.loopback import Asyncio, Client, Threads
 from promptuary import AsyncPromptuary, Prompt, Promptuary
 from promptuary.access.caller import Unit
@@ -26,13 +27,6 @@ def _two_versions(unit_as: Units) -> None:
         with unit_as("author") as unit:
             labels = ("production",) if number == 1 else ()
             Registry(unit).register("p", Content(type="text", template=f"text {number}"), labels=labels)
-
-
-def until(met: Callable[[], object]) -> None:
-    end = time.monotonic() + WAIT
-    while not met():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_moved_label_is_seen_though_the_answer_in_memory_is_good_for_hours(
