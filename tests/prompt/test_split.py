@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.prompt.split import BUCKETS, InvalidSplit, Split, bucket, divide, shares, split_from_json
+from arms import shares
+from promptuary.prompt.split import BUCKETS, InvalidSplit, Split, bucket, divide, split_from_json
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "split-labels.md"
 SALT = "support.triage/production"

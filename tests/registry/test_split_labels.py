@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from arms import shares
 from promptuary.access.caller import Unit
 from promptuary.base.errors import InvalidRequest, NotFound, PreconditionFailed
 from promptuary.prompt.content import Content
-from promptuary.prompt.split import InvalidSplit, bucket, shares
+from promptuary.prompt.split import InvalidSplit, bucket
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Found, Registry
 

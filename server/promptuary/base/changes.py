@@ -11,6 +11,7 @@ import selectors
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class _Waiter:
             self.woken.set_result(None)
 
 
-class Changes:
+class Changes(ABC):
     """The counters as far as this process can know them. Nothing is opened or started before the first question."""
 
     def __init__(self, query: str) -> None:
@@ -82,12 +83,12 @@ class Changes:
         self._watcher: threading.Thread | None = None
         self._away = False
 
+    @abstractmethod
     def now(self, project: int) -> Counters | None:
         """Give a project's counters, at once and without waiting for anybody; None where nothing is known of it yet.
 
         Where the database does not answer, they are the last that were known.
         """
-        raise NotImplementedError
 
     def hear(self, project: int, counters: Counters) -> None:
         """Take over counters that somebody has read in a transaction, or written in one that is committed by now."""
@@ -157,12 +158,15 @@ class Changes:
             self._watcher = threading.Thread(target=watch, name="promptuary-changes", daemon=True)
             self._watcher.start()
 
+    @abstractmethod
     def _somebody_waits(self) -> None:
         """Start watching, if that needs starting; called with the lock."""
 
+    @abstractmethod
     def _interrupt(self) -> None:
         """Let the watcher see at once that it is to end."""
 
+    @abstractmethod
     def _release(self) -> None:
         """Close what is open, once the watcher has ended."""
 

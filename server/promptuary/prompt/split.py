@@ -8,7 +8,7 @@ arm that grows keeps all it had, an arm that shrinks gives up its highest ones. 
 import hashlib
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -174,8 +174,3 @@ def _ranges(owners: Sequence[int | None], version: int) -> tuple[tuple[int, int]
         at for at in range(BUCKETS + 1) if (at < BUCKETS and owners[at] == version) != (at > 0 and owners[at - 1] == version)
     ]
     return tuple(zip(edges[::2], edges[1::2], strict=True))
-
-
-def shares(split: Split) -> Mapping[int, float]:
-    """Give each version's share of the buckets, from 0 to 1."""
-    return {arm.version: sum(end - start for start, end in arm.buckets) / BUCKETS for arm in split.arms}
