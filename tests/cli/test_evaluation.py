@@ -15,7 +15,7 @@ from cli.conftest import SUITE, WORD, Run, surroundings, working
 from promptuary.base.clock import wall_clock
 from promptuary.base.database import Database
 from promptuary.base.settings import read_settings
-from promptuary.cli import evaluation
+from promptuary.cli import running
 from promptuary.evaluation import store
 from promptuary.evaluation.plan import Result
 from promptuary.evaluation.service import Evaluations
@@ -272,7 +272,7 @@ def test_a_run_that_another_holds_is_followed_and_taken_over_when_it_is_left(
             assert run.worker == "gone"
             assert store.release(unit.session, run)
 
-    monkeypatch.setattr(evaluation.time, "sleep", leave)
+    monkeypatch.setattr(running.time, "sleep", leave)
     told = run("eval", "run", "words", "--resume", held)
     assert told.code == 0
     assert "3 results" in told.out
@@ -301,7 +301,7 @@ def test_with_a_server_its_worker_does_the_run(
     from promptuary.worker.assembly import build
 
     suite = suite_of("yes", "no", gate=floor(0.0))
-    monkeypatch.setattr(evaluation, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(running, "POLL_SECONDS", 0.05)
     served("ci")
     stop = threading.Event()
     with surroundings(), build(read_settings(data_dir=data_dir)) as worker:

@@ -11,7 +11,6 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
 from promptuary.evaluation.plan import Cases, Plan, Result, Variant, VariantRole
-from promptuary.evaluation.scorers.registry import ScorerParts
 from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.suite import Suite
@@ -101,8 +100,7 @@ def submitted(author: Callable[[], AbstractContextManager[Any]]) -> Callable[...
 @pytest.fixture
 def execution(opened_database: Any, clock: Any, settings: Any) -> Execution:
     """What does runs, with echoing models and no embedder."""
-    parts = ScorerParts(embed=lambda texts: [], chat=lambda name: None)
-    return Execution(opened_database, clock, settings, PlainRenderer(), ChatModels(settings), parts)
+    return Execution(opened_database, clock, settings, PlainRenderer(), ChatModels(settings), lambda texts: [])
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from promptuary.base.errors import NotFound, Unavailable
+from promptuary.evaluation.calls import ATTEMPTS, Calls, transient
 from promptuary.evaluation.plan import Result, work
-from promptuary.evaluation.runner import ATTEMPTS, Runner, transient
+from promptuary.evaluation.runner import Runner
 from promptuary.evaluation.scorers.score import Sample, Score
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid
@@ -89,14 +90,12 @@ def done(plan_of: Make, cases_of: Make, clock: Any) -> Make:
         runner = Runner(
             project=1,
             renderer=more.pop("renderer", Plain()),
-            models=more.pop("model", None) or Model(say),
+            calls=Calls(more.pop("model", None) or Model(say), pause, jitter=lambda: 0.5),
             scorers=scorers,
             prepared={"v2": prepare(content or Content(type="text", template="{{text}}"))},
             concurrency=3,
             timeout=more.pop("timeout", 30.0),
             clock=clock,
-            pause=pause,
-            jitter=lambda: 0.5,
         )
         plan, cases = plan_of(len(texts), **more), cases_of(*texts)
 
@@ -120,8 +119,8 @@ def test_an_output_is_stripped_timed_and_scored(done: Make) -> None:
         {"yes": 1.0},
         None,
     )
-    assert result.detail["latency_ms"] >= 0
-    assert result.detail["tokens"] == {"input": 3, "output": 1}
+    assert result.latency_ms is not None
+    assert (result.tokens_input, result.tokens_output) == (3, 1)
     assert result.detail["messages"] == [{"role": "user", "content": "oh yes"}]
     assert result.detail["scores"] == {"yes": {"passed": True, "reason": "looked for yes", "error": None}}
 
@@ -269,7 +268,7 @@ def test_the_prompts_model_settings_tools_and_format_reach_the_model(done: Make)
 
     done("unused", "unused", content=content, model=model)
 
-    assert model.configs == [{"temperature": 0.0, "max_tokens": 16}]
+    assert model.configs == [{"temperature": 0.0, "max_tokens": 16}] * 2
     assert model.bound == {"tools": [{"type": "function"}], "response_format": {"type": "json_object"}}
 
 
@@ -339,7 +338,7 @@ def test_closing_the_iterator_stops_what_is_under_way(plan_of: Make, cases_of: M
         raise AssertionError
 
     content = prepare(Content(type="text", template="yes"))
-    runner = Runner(1, Plain(), Model(hang), (), {"v2": content}, 2, 30.0, clock)
+    runner = Runner(1, Plain(), Calls(Model(hang)), (), {"v2": content}, 2, 30.0, clock)
 
     async def first() -> list[Result]:
         batches = runner.run(work(plan_of(5), cases_of(*"abcde")))

@@ -171,7 +171,7 @@ def test_what_is_asked_for_must_be_there(ground: Make, submitted: Make, author: 
 
 def test_a_run_takes_what_a_suite_takes(ground: Make, submitted: Make) -> None:
     ground()
-    with pytest.raises(InvalidRequest, match="not both"):
+    with pytest.raises(InvalidRequest, match="not more than one"):
         submitted(label="latest", version=1)
     with pytest.raises(InvalidRequest, match="known provider"):
         submitted(models=["nowhere:model"])

@@ -63,7 +63,7 @@ def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
         ({"max_unrunnable": 1.5}, "max_unrunnable: "),
         ({"max_unrunnable": float("nan")}, "max_unrunnable: "),
         ({"concurrency": 0}, "concurrency: "),
-        ({"scorers": []}, "scorers: "),
+        ({"scorers": None}, "scorers: "),
         ({"scorers": ["equals"]}, "scorers.0: "),
         ({"id": 7}, "id: is not a known field"),
         ({"gate": [{"metric": "polite", "at_least": 0.5}]}, "gate.0.metric: no scorer gives 'polite'; the metrics are exact"),

@@ -85,10 +85,10 @@ def test_a_summary_is_json_and_every_verdict_has_its_exit_code(told: Make) -> No
     assert set(EXIT_CODES) == set(Verdict)
 
 
-def test_time_and_tokens_are_added_up(plan_of: Make, suite_of: Make, result_of: Make) -> None:
+def test_time_tokens_and_cost_are_added_up(plan_of: Make, suite_of: Make, result_of: Make) -> None:
     results = [
-        result_of("c1", 1.0, detail={"latency_ms": 5.0, "tokens": {"input": 3, "output": 1}}),
-        result_of("c2", 1.0, detail={"latency_ms": 9.0, "tokens": {"input": 4, "output": 1}}),
+        result_of("c1", 1.0, latency_ms=5.0, tokens_input=3, tokens_output=1, cost=0.25),
+        result_of("c2", 1.0, latency_ms=9.0, tokens_input=4, tokens_output=1, cost=0.5),
         result_of("c3", None),
     ]
 
@@ -96,3 +96,4 @@ def test_time_and_tokens_are_added_up(plan_of: Make, suite_of: Make, result_of: 
 
     assert variant["latency_ms"] == {"median": 9.0, "slowest": 9.0}
     assert variant["tokens"] == {"input": 7, "output": 2}
+    assert variant["cost"] == 0.75

@@ -17,7 +17,17 @@ from promptuary.base.database import Database
 from promptuary.migrations import upgrade as upgrade_module
 from promptuary.migrations.upgrade import HEAD, UnknownSchema, current, upgrade
 
-APPEND_ONLY = ["audit", "dataset_case", "dataset_version", "decision", "event", "label_move", "version", "version_include"]
+APPEND_ONLY = [
+    "audit",
+    "dataset_case",
+    "dataset_version",
+    "decision",
+    "event",
+    "evidence",
+    "label_move",
+    "version",
+    "version_include",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

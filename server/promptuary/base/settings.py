@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
     similar_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     case_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    executor: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
+    code_scorers: bool = False
+    webhook_hosts: str = ""
+    webhook_secret: SecretStr | None = None
+    dataset_limit: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
 
     @cached_property
     def sql_url(self) -> str:
@@ -66,8 +72,16 @@ class Settings(BaseSettings):
     @cached_property
     def hosts(self) -> frozenset[str]:
         """The Host names that requests may carry: loopback's, the bound address, and those that are set."""
-        named = (name.strip() for name in self.allowed_hosts.split(","))
-        return frozenset({"127.0.0.1", "localhost", "[::1]", self.host, *filter(None, named)})
+        return frozenset({"127.0.0.1", "localhost", "[::1]", self.host, *_names(self.allowed_hosts)})
+
+    @cached_property
+    def webhook_names(self) -> frozenset[str]:
+        """The hosts that webhooks may be sent to; none by default."""
+        return _names(self.webhook_hosts)
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(filter(None, (name.strip() for name in listed.split(","))))
 
 
 def read_settings(**given: object) -> Settings:

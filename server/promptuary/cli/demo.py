@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promptuary.cli import evaluation, review, service, sync
+from promptuary.cli import review, running, service, sync
 from promptuary.cli.connection import Api, connect
 from promptuary.cli.context import read_documents, take_in
 from promptuary.cli.held import Holdings
@@ -78,7 +78,7 @@ def _index(api: Api, evals: Path) -> None:
 
 def _evaluate(api: Api, evals: Path) -> Any:
     line("3. Evaluation: two versions on the local chat model SmolLM2-135M, the same cases")
-    run, _ = evaluation.run_suite(api, str(evals / "support_triage.yaml"), {}, baseline=LABEL)
+    run, _ = running.run_suite(api, str(evals / "support_triage.yaml"), {}, baseline=LABEL)
     return run
 
 

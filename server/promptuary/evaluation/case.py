@@ -19,7 +19,8 @@ class Case:
     """One case of a dataset.
 
     `cluster` names what it shares with other cases (a customer, a document), so that they are not taken for independent;
-    a case without one stands alone.
+    a case without one stands alone. `asserts` are scorers of this case alone, as a suite says them, beside the suite's;
+    `threshold` lets the case pass by its score, whatever single scorers say.
     """
 
     id: str
@@ -28,11 +29,16 @@ class Case:
     cluster: str | None = None
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    asserts: tuple[dict[str, Any], ...] = ()
+    threshold: float | None = None
 
 
 def case_json(case: Case) -> dict[str, Any]:
-    """Give the JSON that is stored and digested: every field by name, the empty ones too."""
-    return {
+    """Give the JSON that is stored and digested: every field by name; asserts and a threshold only where there are any."""
+    own: dict[str, Any] = {"assert": list(case.asserts)} if case.asserts else {}
+    if case.threshold is not None:
+        own["threshold"] = case.threshold
+    return own | {
         "id": case.id,
         "vars": case.vars,
         "expected": case.expected,
@@ -44,7 +50,8 @@ def case_json(case: Case) -> dict[str, Any]:
 
 def case_from_json(body: dict[str, Any]) -> Case:
     """Read back what `case_json` gave; stored cases were checked when they came in."""
-    return Case(**{**body, "tags": tuple(body["tags"])})
+    fields = {name: value for name, value in body.items() if name != "assert"}
+    return Case(**{**fields, "tags": tuple(body["tags"]), "asserts": tuple(body.get("assert", ()))})
 
 
 def cases_digest(cases: Sequence[Case]) -> str:
@@ -77,6 +84,12 @@ def _carried(value: Any) -> Any:
     return value
 
 
+def _scorer(value: dict[str, Any]) -> dict[str, Any]:
+    from promptuary.evaluation.scorers.spec import ScorerSpec
+
+    return ScorerSpec.model_validate(value).model_dump(mode="json", exclude_defaults=True)
+
+
 Json = Annotated[JsonValue, AfterValidator(_carried)]
 
 
@@ -89,7 +102,12 @@ class CaseIn(Received):
     cluster: Printable | None = None
     tags: Annotated[list[Labelled], Field(max_length=50)] = Field(default_factory=list)
     metadata: dict[str, Json] = Field(default_factory=dict)
+    asserts: Annotated[list[Annotated[dict[str, Any], AfterValidator(_scorer)]], Field(alias="assert", max_length=100)] = Field(
+        default_factory=list
+    )
+    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
 
     def case(self) -> Case:
         """Give the domain's value."""
-        return Case(self.id, dict(self.vars), self.expected, self.cluster, tuple(self.tags), dict(self.metadata))
+        tags, asserts = tuple(self.tags), tuple(self.asserts)
+        return Case(self.id, dict(self.vars), self.expected, self.cluster, tags, dict(self.metadata), asserts, self.threshold)

@@ -6,7 +6,7 @@ in batches, each under the lease's fence; whoever has lost the lease writes noth
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,10 +21,12 @@ from promptuary.base.database import Database
 from promptuary.base.errors import NotFound, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
+from promptuary.evaluation.calls import Calls, Chats, Reply, Request
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Result, Variant, work
-from promptuary.evaluation.runner import Chats, Renders, Runner
-from promptuary.evaluation.scorers.registry import ScorerParts, build
+from promptuary.evaluation.runner import Renders, Runner
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.registry import build
 from promptuary.evaluation.store import Run, RunState
 from promptuary.evaluation.suite import Suite
 from promptuary.prompt.content import Content
@@ -61,7 +63,7 @@ class Execution:
         settings: concurrency, timeouts and the length of a lease.
         renderer: renders prompts with their context.
         models: gives chat models.
-        scorer_parts: what scorers are built from.
+        embed: texts to rows of unit length, for scorers.
     """
 
     database: Database
@@ -69,7 +71,7 @@ class Execution:
     settings: Settings
     renderer: Renders
     models: Chats
-    scorer_parts: ScorerParts
+    embed: Callable[[Sequence[str]], Any]
 
     def lease(self, worker: str) -> Run | None:
         """Take the oldest run that is due; one that was taken up time and again without an end is failed instead."""
@@ -128,11 +130,12 @@ class Execution:
             done = store.ordinals(session, run.id)
             failed = store.unanswered(session, run.id)
             contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
+        calls = Calls(self.models)
         runner = Runner(
             project=run.project,
             renderer=self.renderer,
-            models=self.models,
-            scorers=[build(spec, self.scorer_parts) for spec in suite.scorers],
+            calls=calls,
+            scorers=[build(spec, self._parts(calls)) for spec in suite.scorers],
             prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
             concurrency=run.plan.concurrency,
             timeout=self.settings.case_timeout,
@@ -153,6 +156,15 @@ class Execution:
                     self._give_back(run)
                     raise LeaseLost
         self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers])
+
+    def _parts(self, calls: Calls) -> ScorerParts:
+        async def ask(
+            model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
+        ) -> Reply:
+            config = {"temperature": 0.0} if model.startswith("local:") else {}  # hosted ones may refuse a temperature
+            return await calls.ask(Request(model, messages, config, schema=schema, repeat=repeat))
+
+        return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names)
 
     def _write(self, run: Run, batch: list[Result]) -> None:
         with self.database.write() as session:

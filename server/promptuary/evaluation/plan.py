@@ -64,6 +64,8 @@ class Plan:
         repeats: how often each case goes through each variant, 1 or more.
         concurrency: how many cases are under way at once.
         missing: labels that the gate names and no version carries.
+        cache: whether answers that are remembered are taken; what is asked anew is remembered all the same.
+        max_cost: the most that the run may cost, in US dollars.
     """
 
     suite: dict[str, Any]
@@ -73,6 +75,8 @@ class Plan:
     repeats: int
     concurrency: int
     missing: tuple[str, ...] = ()
+    cache: bool = True
+    max_cost: float | None = None
 
     @property
     def per_case(self) -> int:
@@ -109,8 +113,13 @@ class Result:
         score: the weighted mean of the scores, in [0, 1]; None where one of them is not known.
         metrics: each scorer's score; None where it is not known. Never a zero for a crash.
         error: why there is no output.
-        detail: what people look at: reasons, errors of scorers, the messages, the passages, milliseconds, tokens.
+        detail: what people look at: reasons, errors of scorers, the messages, the passages.
         at: when it was done.
+        latency_ms: how long the answer took; None where there is none.
+        tokens_input: of the prompt, as the provider counts; None where it does not say.
+        tokens_output: of the answer.
+        cost: of the answer in US dollars, judges left out; None where no price is known.
+        cached: whether the answer was remembered from an earlier run.
     """
 
     ordinal: int
@@ -124,6 +133,11 @@ class Result:
     error: str | None
     detail: Mapping[str, Any] = field(repr=False)
     at: datetime
+    latency_ms: float | None = None
+    tokens_input: int | None = None
+    tokens_output: int | None = None
+    cost: float | None = None
+    cached: bool = False
 
     @property
     def unrunnable(self) -> bool:
@@ -165,4 +179,6 @@ def plan_from_json(body: Mapping[str, Any]) -> Plan:
         repeats=body["repeats"],
         concurrency=body["concurrency"],
         missing=tuple(body["missing"]),
+        cache=body.get("cache", True),
+        max_cost=body.get("max_cost"),
     )

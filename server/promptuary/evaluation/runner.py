@@ -4,28 +4,20 @@ What goes wrong with one item is that item's result. Only a stop from outside, o
 """
 
 import asyncio
-import json
-import random
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import httpx
-
 from promptuary.base.clock import Clock
-from promptuary.base.errors import PromptuaryError, Unavailable
+from promptuary.base.errors import PromptuaryError
+from promptuary.evaluation.calls import Asks, Reply, Request, storable
 from promptuary.evaluation.plan import Item, Result
 from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored, told_discreetly
-from promptuary.prompt.content import Content
 from promptuary.prompt.template import Passage, Prepared, Rendered
 
-ATTEMPTS = 3
-FIRST_WAIT = 0.5
 BATCH = 20
 BATCH_SECONDS = 0.5
 _WORDS_LIMIT = 1000
-_TRANSIENT = (408, 409, 425, 429)
 
 
 class Renders(Protocol):
@@ -35,22 +27,13 @@ class Renders(Protocol):
         """Give the messages or the text."""
 
 
-class Chats(Protocol):
-    """Gives LangChain chat models by name; safe to call from several threads."""
-
-    def chat(self, name: str, config: Mapping[str, Any]) -> Any:
-        """Give the model with these settings; may start a local server."""
-
-
 @dataclass(frozen=True)
 class _Answer:
     """What a model answered, and what it saw."""
 
-    output: str
+    reply: Reply
     messages: tuple[Mapping[str, str], ...]
     passages: tuple[Passage, ...]
-    latency_ms: float
-    tokens: Mapping[str, int] | None
 
 
 @dataclass(frozen=True)
@@ -60,28 +43,22 @@ class Runner:
     Attributes:
         project: whose collections the prompts read.
         renderer: renders.
-        models: gives chat models.
+        calls: asks models.
         scorers: in the suite's order.
         prepared: the parsed content of each variant, by its name.
         concurrency: how many items are under way at once.
         timeout: seconds for one item's answer with its retries, and again for each of its scorers.
         clock: gives the present moment.
-        pause: waits between attempts.
-        jitter: in [0, 1); spreads the waits.
     """
 
     project: int
     renderer: Renders
-    models: Chats
+    calls: Asks
     scorers: Sequence[Scorer]
     prepared: Mapping[str, Prepared]
     concurrency: int
     timeout: float
     clock: Clock
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-    jitter: Callable[[], float] = random.random
-    _chats: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
-    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def run(self, items: Iterable[Item]) -> AsyncGenerator[list[Result], None]:
         """Do the items, and give their results in batches as they come, not in order.
@@ -119,27 +96,29 @@ class Runner:
             return self._unanswered(item, detail, f"no answer within {self.timeout:g} seconds")
         except Exception as error:
             return self._unanswered(item, detail, _words(error, discreet=self._discreet(item)))
-        sample = Sample(item.case, answer.output, answer.messages, answer.latency_ms, answer.passages)
+        reply = answer.reply
+        sample = Sample(
+            item.case,
+            reply.text,
+            answer.messages,
+            reply.latency_ms,
+            answer.passages,
+            item.repeat,
+            reply.tool_calls,
+            reply.finish_reason,
+            reply.logprobs,
+            reply.tokens,
+            reply.cost,
+        )
         scores = await asyncio.gather(*(self._score(scorer, sample, discreet=self._discreet(item)) for scorer in self.scorers))
         passed, score = _together(self.scorers, scores)
-        detail["latency_ms"], detail["tokens"] = round(answer.latency_ms, 1), answer.tokens
         detail["scores"] = {one.name: {"passed": one.passed, "reason": one.reason, "error": one.error} for one in scores}
         metrics = {one.name: one.score for one in scores}
-        return self._of(item, answer.output, passed, score, metrics, None, detail)
+        return self._of(item, reply, passed, score, metrics, None, detail)
 
     async def _answered(self, item: Item, detail: dict[str, Any]) -> _Answer:
-        """Ask, and ask again after what may pass: a lost connection, an overloaded server."""
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return await self._answer(item, detail)
-            except Exception as error:
-                if not transient(error):
-                    raise
-            await self.pause(FIRST_WAIT * 2 ** (attempt - 1) * (0.5 + self.jitter()))
-        return await self._answer(item, detail)
-
-    async def _answer(self, item: Item, detail: dict[str, Any]) -> _Answer:
         prepared = self.prepared[item.variant.name]
+        content = prepared.content
         values = {name: value for name, value in item.case.vars.items() if name in prepared.variables}
         rendered = await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
         messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
@@ -148,23 +127,18 @@ class Runner:
             {"document": one.document, "chunk": one.chunk, "digest": one.digest, "score": one.score}
             for one in rendered.passages
         ]
-        chat = await self._chat(item.variant.name, item.variant.model, prepared.content)
-        started = time.perf_counter()
-        message = await chat.ainvoke(detail["messages"])
-        elapsed = (time.perf_counter() - started) * 1000
-        return _Answer(_output(message), tuple(messages), rendered.passages, elapsed, _tokens(message))
-
-    async def _chat(self, variant: str, model: str, content: Content) -> Any:
-        async with self._opening:
-            if variant not in self._chats:
-                config = content.model.model_dump(exclude_none=True, exclude={"name"}) if content.model else {}
-                chat = await asyncio.to_thread(self.models.chat, model, config)
-                if content.tools:
-                    chat = chat.bind_tools(content.tools)
-                if content.response_format:
-                    chat = chat.bind(response_format=content.response_format)
-                self._chats[variant] = chat
-            return self._chats[variant]
+        config = content.model.model_dump(exclude_none=True, exclude={"name"}) if content.model else {}
+        reply = await self.calls.ask(
+            Request(
+                item.variant.model,
+                detail["messages"],
+                config,
+                tools=content.tools,
+                response_format=content.response_format,
+                repeat=item.repeat,
+            )
+        )
+        return _Answer(reply, tuple(messages), rendered.passages)
 
     def _discreet(self, item: Item) -> bool:
         """Tell whether a sensitive value went into the prompt, so that words of other programs may repeat it."""
@@ -184,25 +158,31 @@ class Runner:
     def _of(
         self,
         item: Item,
-        output: str | None,
+        reply: Reply | None,
         passed: bool | None,
         score: float | None,
         metrics: Mapping[str, float | None],
         error: str | None,
         detail: Mapping[str, Any],
     ) -> Result:
+        tokens: Mapping[str, int] = (reply.tokens if reply else None) or {}
         return Result(
             ordinal=item.ordinal,
             case=item.case.id,
             variant=item.variant.name,
             repeat=item.repeat,
-            output=output,
+            output=None if reply is None else reply.text,
             passed=passed,
             score=score,
             metrics=metrics,
             error=error,
             detail=detail,
             at=self.clock(),
+            latency_ms=None if reply is None else round(reply.latency_ms, 1),
+            tokens_input=tokens.get("input"),
+            tokens_output=tokens.get("output"),
+            cost=None if reply is None else reply.cost,
+            cached=reply is not None and reply.cached,
         )
 
 
@@ -234,49 +214,6 @@ def _together(scorers: Sequence[Scorer], scores: Sequence[Score]) -> tuple[bool 
     whole = sum(weight for weight, _ in known)
     mean = sum(weight * score for weight, score in known) / whole if whole else 0.0
     return all(score.passed for _, score in counting), min(1.0, max(0.0, mean))
-
-
-def transient(error: BaseException | None) -> bool:
-    """Tell whether the same call may succeed a little later: by what it raised, or what that was raised from."""
-    while error is not None:
-        status = getattr(error, "status_code", None)
-        if isinstance(status, int):
-            return status in _TRANSIENT or status >= 500
-        if isinstance(error, (ConnectionError, TimeoutError, httpx.TransportError, Unavailable)):
-            return True
-        error = error.__cause__
-    return False
-
-
-def _output(message: Any) -> str:
-    """Give the answer's text; where there is none, the calls of tools that it asks for, in OpenAI's form."""
-    text = storable(str(message.text)).strip()
-    calls = getattr(message, "tool_calls", None)
-    if text or not calls:
-        return text
-    return storable(
-        json.dumps(
-            [
-                {
-                    "id": call.get("id"),
-                    "type": "function",
-                    "function": {"name": call["name"], "arguments": json.dumps(call["args"], ensure_ascii=False)},
-                }
-                for call in calls
-            ],
-            ensure_ascii=False,
-        )
-    )
-
-
-def storable(text: str) -> str:
-    """Put a replacement character where a model wrote what no database takes: a NUL, or half of a surrogate pair."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-
-
-def _tokens(message: Any) -> dict[str, int] | None:
-    usage = getattr(message, "usage_metadata", None)
-    return {"input": usage["input_tokens"], "output": usage["output_tokens"]} if usage else None
 
 
 def _words(error: Exception, *, discreet: bool) -> str:

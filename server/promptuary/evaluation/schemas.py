@@ -65,12 +65,15 @@ class NewRun(Received):
     suite: Name
     label: Name | None = None
     version: Number | None = None
+    versions: Annotated[list[Number], Field(min_length=1, max_length=50)] | None = None
     baseline: Number | Name | None = None
     models: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=50)] | None = (
         None
     )
     repeats: Annotated[int, Field(ge=1, le=100)] | None = None
     dataset_version: Number | None = None
+    cache: bool = True
+    max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
 
 
 class RunOut(Sent):
@@ -88,6 +91,8 @@ class RunOut(Sent):
     worker: str | None
     error: str | None
     tracking_id: str | None
+    spent: float
+    schedule: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -128,6 +133,11 @@ class ResultOut(Sent):
     tags: list[str]
     detail: dict[str, Any]
     at: datetime
+    latency_ms: float | None
+    tokens_input: int | None
+    tokens_output: int | None
+    cost: float | None
+    cached: bool
 
     @classmethod
     def of(cls, shown: Shown) -> Self:

@@ -14,7 +14,7 @@ from promptuary.evaluation import store
 from promptuary.evaluation.case import Case, cases_digest
 from promptuary.evaluation.plan import Result, Variant, VariantRole
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
-from promptuary.evaluation.submission import candidate_of, chosen_suite, plan_of
+from promptuary.evaluation.submission import candidates_of, chosen_suite, plan_of
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
 from promptuary.prompt.name import is_name
 from promptuary.registry.service import Registry
@@ -124,10 +124,14 @@ class Evaluations:
         *,
         label: str | None = None,
         version: int | None = None,
+        versions: Sequence[int] | None = None,
         baseline: int | str | None = None,
         models: Sequence[str] | None = None,
         repeats: int | None = None,
         dataset_version: int | None = None,
+        cache: bool = True,
+        max_cost: float | None = None,
+        schedule: str | None = None,
     ) -> Run:
         """Queue a run, with all that it is to do decided now: labels that move later change nothing in it.
 
@@ -135,10 +139,14 @@ class Evaluations:
             suite: its name.
             label: of the candidate; by default the suite's.
             version: of the candidate, instead of a label.
+            versions: of several candidates, each on the same cases, instead of a label.
             baseline: a version or a label to compare with, beside those that the gate names.
             models: instead of the suite's.
             repeats: instead of the suite's.
             dataset_version: by default the newest.
+            cache: whether answers that are remembered are taken.
+            max_cost: the most that the run may cost, in US dollars; by default the suite's.
+            schedule: the name of the schedule that submits it.
 
         Raises:
             NotFound: for an unknown suite, dataset, prompt, label or version. A label that only the gate names may be
@@ -148,13 +156,14 @@ class Evaluations:
         chosen = chosen_suite(self.suite(suite), models, repeats)
         dataset = self.dataset(chosen.dataset, dataset_version)
         registry = Registry(self.unit)
-        candidate = candidate_of(registry, chosen, label, version)
-        plan = plan_of(registry, chosen, dataset, candidate, baseline, self.unit.settings.concurrency)
+        candidates = candidates_of(registry, chosen, label, version, versions)
+        plan = plan_of(registry, chosen, dataset, candidates, baseline, self.unit.settings.concurrency)
+        plan = replace(plan, cache=cache, max_cost=max_cost if max_cost is not None else chosen.max_cost)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
         caller, now = self.unit.caller, self.unit.clock()
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
-        run = store.add_run(self.unit.session, run_id, caller.project, plan, caller.actor, now)
+        run = store.add_run(self.unit.session, run_id, caller.project, plan, caller.actor, now, schedule)
         digests = {variant.name: variant.digest for variant in plan.variants}
         detail = {"suite": suite, "suite_digest": plan.suite_digest, "dataset_digest": dataset.digest, "variants": digests}
         audit.record(self.unit, "run.submitted", run_id, detail)

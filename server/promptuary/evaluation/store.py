@@ -61,7 +61,8 @@ class StoredSuite:
 class Run:
     """A run: what it is to do, how far it is, who holds it, how it ended.
 
-    `fence` counts the leases; what its holder writes must carry the number that it was given.
+    `fence` counts the leases; what its holder writes must carry the number that it was given. `spent` is what its calls cost
+    in US dollars as far as is known, `reserved` what calls under way may cost at most, `schedule` what submitted it.
     """
 
     id: str
@@ -79,6 +80,9 @@ class Run:
     fence: int
     lease_until: datetime | None
     tracking_id: str | None
+    spent: float
+    reserved: float
+    schedule: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -158,7 +162,9 @@ def put_suite(session: Session, project: int, name: str, definition: dict[str, A
     return _suite(row)
 
 
-def add_run(session: Session, run_id: str, project: int, plan: Plan, actor: str, at: datetime) -> Run:
+def add_run(
+    session: Session, run_id: str, project: int, plan: Plan, actor: str, at: datetime, schedule: str | None = None
+) -> Run:
     """Add a run that waits for a worker."""
     row = RunRow(
         id=run_id,
@@ -168,6 +174,7 @@ def add_run(session: Session, run_id: str, project: int, plan: Plan, actor: str,
         state=RunState.QUEUED,
         total=plan.total,
         actor=actor,
+        schedule=schedule,
         created_at=at,
     )
     session.add(row)

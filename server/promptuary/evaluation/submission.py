@@ -26,40 +26,46 @@ def chosen_suite(stored: StoredSuite, models: Sequence[str] | None, repeats: int
         raise InvalidRequest("the run cannot be done", faults_of(error)) from None
 
 
-def candidate_of(registry: Registry, suite: Suite, label: str | None, version: int | None) -> Variant:
-    """Find the candidate: by a label, by a version, or else by the suite's label.
+def candidates_of(
+    registry: Registry, suite: Suite, label: str | None, version: int | None, versions: Sequence[int] | None = None
+) -> list[Variant]:
+    """Find the candidates: by a label, by a version, by several, or else by the suite's label.
 
     Raises:
-        InvalidRequest: when both are given.
+        InvalidRequest: when more than one way is given, or two versions have the same content.
         NotFound: for an unknown prompt, label or version.
     """
-    if label is not None and version is not None:
-        raise InvalidRequest("give a label or a version as the candidate, not both")
-    return _variant(registry, suite.prompt, version if version is not None else label or suite.label, VariantRole.CANDIDATE)
+    if sum(given is not None for given in (label, version, versions)) > 1:
+        raise InvalidRequest("give a label, a version or several versions as the candidate, not more than one of these")
+    wanted: list[int | str] = list(versions) if versions else [version if version is not None else label or suite.label]
+    found = [_variant(registry, suite.prompt, reference, VariantRole.CANDIDATE) for reference in wanted]
+    if len({variant.digest for variant in found}) < len(found):
+        raise InvalidRequest("two of the versions have the same content; give each once")
+    return found
 
 
 def plan_of(
     registry: Registry,
     suite: Suite,
     dataset: DatasetVersion,
-    candidate: Variant,
+    candidates: Sequence[Variant],
     baseline: int | str | None,
     concurrency: int,
 ) -> Plan:
-    """Make the plan: the candidate, the baselines that are asked for or that the gate names, each under each model.
+    """Make the plan: the candidates, the baselines that are asked for or that the gate names, each under each model.
 
     Args:
         registry: where versions are.
         suite: as it is to be run.
         dataset: the cases.
-        candidate: without a model.
+        candidates: without a model.
         baseline: a version or a label to compare with, beside those that the gate names.
         concurrency: where the suite says none.
 
     Raises:
         NotFound: for a baseline that was asked for and is unknown.
     """
-    variants, missing = _variants(registry, suite, candidate, baseline)
+    variants, missing = _variants(registry, suite, candidates, baseline)
     return Plan(
         suite=suite_json(suite),
         suite_digest=suite_digest(suite),
@@ -72,10 +78,10 @@ def plan_of(
 
 
 def _variants(
-    registry: Registry, suite: Suite, candidate: Variant, baseline: int | str | None
+    registry: Registry, suite: Suite, candidates: Sequence[Variant], baseline: int | str | None
 ) -> tuple[list[Variant], tuple[str, ...]]:
-    """Find the baselines; one that has the candidate's content, or another's, is not run twice."""
-    variants, missing = [candidate], []
+    """Find the baselines; one that has a candidate's content, or another's, is not run twice."""
+    variants, missing = list(candidates), []
     wanted = [baseline] if baseline is not None else []
     gated = [gate.not_worse_than for gate in suite.gate if gate.not_worse_than is not None]
     for reference in dict.fromkeys([*wanted, *gated]):

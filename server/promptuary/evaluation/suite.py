@@ -29,6 +29,7 @@ def _model(name: str) -> str:
 
 
 ModelName = Annotated[str, Field(max_length=200), AfterValidator(_model)]
+Provider = Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9_]+$")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -46,6 +47,20 @@ class GateSpec(Received):
         return with_faults(value, handler, _gate_faults(value) if isinstance(value, dict) else ())
 
 
+class LimitSpec(Received):
+    """How much a provider is asked at most."""
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
+
+
+class PriceSpec(Received):
+    """What a model costs, in US dollars for a million tokens; instead of the published price."""
+
+    input: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+    output: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
 class Suite(Received):
     """A suite as its file or a request says it, checked whole: all faults are told at once, each in its place."""
 
@@ -55,10 +70,15 @@ class Suite(Received):
     dataset: Annotated[str, Field(min_length=1, max_length=1000)]
     models: Annotated[list[ModelName], Field(min_length=1, max_length=50)]
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
-    scorers: Annotated[list[ScorerSpec], Field(min_length=1, max_length=100)]
+    scorers: Annotated[list[ScorerSpec], Field(max_length=100)] = Field(default_factory=list)
     gate: Annotated[list[GateSpec], Field(max_length=100)] = Field(default_factory=list)
     max_unrunnable: Share = 0.05
     concurrency: Annotated[int, Field(ge=1, le=1024)] | None = None
+    threshold: Share | None = None
+    early_stop: bool = False
+    max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    limits: dict[Provider, LimitSpec] = Field(default_factory=dict)
+    prices: dict[ModelName, PriceSpec] = Field(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -76,8 +96,19 @@ class SuiteFile:
 
 
 def suite_json(suite: Suite) -> dict[str, Any]:
-    """Give the JSON that is stored and digested: every field by name, the defaults too."""
-    return suite.model_dump(mode="json")
+    """Give the JSON that is stored and digested: every field by name, the defaults too.
+
+    Fields that came later are left out where they say nothing, so that a suite's digest stays what it was.
+    """
+    body = suite.model_dump(mode="json")
+    return {
+        name: value
+        for name, value in body.items()
+        if name not in _LATER or value != Suite.model_fields[name].get_default(call_default_factory=True)
+    }
+
+
+_LATER = ("threshold", "early_stop", "max_cost", "limits", "prices")
 
 
 def suite_digest(suite: Suite) -> str:
@@ -109,6 +140,8 @@ def read_suite(path: Path) -> SuiteFile:
             if not faults:
                 raise
             faults.append(Fault("dataset", str(error)))
+    if suite is not None and cases and not suite.scorers and not any(case.asserts for case in cases):
+        faults.append(Fault("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass"))
     if faults or suite is None:
         raise InvalidFile(f"{path} cannot be used", [document.located(fault) for fault in faults])
     return SuiteFile(suite, tuple(cases), path)
@@ -135,9 +168,9 @@ def _suite_faults(suite: dict[str, Any]) -> Iterator[Found]:
         names.append(name)
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
-        if isinstance(metric, str) and metric not in names:
+        if isinstance(metric, str) and metric not in (*names, "pass", "score"):
             known = ", ".join(str(name) for name in names if name) or "none"
-            yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}"
+            yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}, pass and score"
     seen: list[Any] = []
     for number, model in enumerate(models if isinstance(models, list) else ()):
         if model in seen:

@@ -1,5 +1,6 @@
 """What a run's results say: an interval for every metric, the paired differences, and the verdict. Pure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -69,8 +70,9 @@ def _figures(scores: Scores, clusters: Clusters) -> dict[str, Any]:
 
 
 def _variant(variant: Variant, results: Sequence[Result]) -> dict[str, Any]:
-    times = sorted(result.detail["latency_ms"] for result in results if result.detail.get("latency_ms") is not None)
-    tokens = [result.detail["tokens"] for result in results if result.detail.get("tokens")]
+    times = sorted(result.latency_ms for result in results if result.latency_ms is not None)
+    counted = [result for result in results if result.tokens_input is not None]
+    priced = [result.cost for result in results if result.cost is not None]
     return {
         "name": variant.name,
         "role": variant.role.value,
@@ -83,7 +85,13 @@ def _variant(variant: Variant, results: Sequence[Result]) -> dict[str, Any]:
         "errors": sum(result.error is not None for result in results),
         "unrunnable": sum(result.unrunnable for result in results),
         "latency_ms": {"median": times[len(times) // 2], "slowest": times[-1]} if times else None,
-        "tokens": {name: sum(item.get(name, 0) for item in tokens) for name in ("input", "output")} if tokens else None,
+        "tokens": {
+            "input": sum(result.tokens_input or 0 for result in counted),
+            "output": sum(result.tokens_output or 0 for result in counted),
+        }
+        if counted
+        else None,
+        "cost": math.fsum(priced) if priced else None,
     }
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, Text, UniqueConstraint
+from sqlalchemy import JSON, Index, Text, UniqueConstraint, false
 from sqlmodel import Column, Field, SQLModel
 
 from promptuary.base.database import Moment
@@ -82,6 +82,9 @@ class RunRow(SQLModel, table=True):
     fence: int = 0
     lease_until: datetime | None = Field(default=None, sa_type=Moment)
     tracking_id: str | None = None
+    spent: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    reserved: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    schedule: str | None = Field(default=None, index=True)
     created_at: datetime = Field(sa_type=Moment)
     started_at: datetime | None = Field(default=None, sa_type=Moment)
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -104,3 +107,87 @@ class ResultRow(SQLModel, table=True):
     error: str | None = None
     detail: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     at: datetime = Field(sa_type=Moment)
+    latency_ms: float | None = None
+    tokens_input: int | None = None
+    tokens_output: int | None = None
+    cost: float | None = None
+    cached: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class ResponseRow(SQLModel, table=True):
+    """A model's answer, kept under the digest of all that it was asked and the number of the repeat."""
+
+    __tablename__ = "response"
+
+    project_id: int = Field(foreign_key="project.id", primary_key=True)
+    key: str = Field(primary_key=True)
+    body: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    created_at: datetime = Field(sa_type=Moment, index=True)
+
+
+class EvidenceRow(SQLModel, table=True):
+    """What a run showed of one candidate, with the digests of all that it rests on; never changed."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (Index("ix_evidence_of", "project_id", "prompt", "digest"), UniqueConstraint("run_id", "variant"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    run_id: str = Field(foreign_key="run.id")
+    variant: str
+    prompt: str
+    version: int
+    digest: str
+    model: str
+    suite: str
+    suite_digest: str
+    dataset: str
+    dataset_digest: str
+    judges: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    context: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    verdict: str
+    gates: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    at: datetime = Field(sa_type=Moment)
+
+
+class ScheduleRow(SQLModel, table=True):
+    """A suite that is run at the times that a cron expression names."""
+
+    __tablename__ = "schedule"
+    __table_args__ = (UniqueConstraint("project_id", "name"), Index("ix_schedule_due", "paused", "next_at"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id")
+    name: str
+    suite: str
+    cron: str
+    zone: str
+    label: str | None = None
+    paused: bool = False
+    margin: float
+    actor: str
+    next_at: datetime = Field(sa_type=Moment)
+    last_run: str | None = None
+    error: str | None = None
+    created_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=Moment)
+
+
+class AlertRow(SQLModel, table=True):
+    """A drop of a scheduled run against its own history; open until somebody has seen it."""
+
+    __tablename__ = "alert"
+    __table_args__ = (UniqueConstraint("run_id", "model", "metric"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    project_id: int = Field(foreign_key="project.id", index=True)
+    schedule: str
+    suite: str
+    run_id: str = Field(foreign_key="run.id")
+    model: str
+    metric: str
+    interval: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    sentence: str
+    at: datetime = Field(sa_type=Moment)
+    seen_by: str | None = None
+    seen_at: datetime | None = Field(default=None, sa_type=Moment)

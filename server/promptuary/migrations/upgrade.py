@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from promptuary.base.database import Database
 from promptuary.base.errors import PromptuaryError
 
-HEAD = "0003"
+HEAD = "0004"
 _POSTGRES_LOCK = 0x70726F6D
 
 

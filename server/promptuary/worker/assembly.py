@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -14,7 +13,6 @@ from promptuary.context.retrieval import Retrieval
 from promptuary.evaluation import execution
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
-from promptuary.evaluation.scorers.registry import ScorerParts
 from promptuary.evaluation.tracking import Tracker
 from promptuary.migrations.upgrade import upgrade
 from promptuary.registry import resemblance
@@ -66,10 +64,6 @@ def build_execution(
     settings: Settings, database: Database, clock: Clock, retrieval: Retrieval, models: ChatModels
 ) -> Execution:
     """Put together what does a run in this process."""
-    parts = ScorerParts(embed=lambda texts: retrieval.embedder.embed(texts), chat=lambda name: _judge(models, name))
-    return Execution(database, clock, settings, Renderer(retrieval, settings), models, parts)
-
-
-def _judge(models: ChatModels, name: str) -> Any:
-    """Give the chat model that grades: the local one without chance; hosted ones may refuse a temperature."""
-    return models.chat(name, {"temperature": 0.0} if name.startswith("local:") else {})
+    return Execution(
+        database, clock, settings, Renderer(retrieval, settings), models, lambda texts: retrieval.embedder.embed(texts)
+    )

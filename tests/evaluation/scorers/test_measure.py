@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.registry import ScorerParts, build
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.registry import build
 from promptuary.evaluation.scorers.score import Sample, scored
 from promptuary.evaluation.scorers.spec import ScorerSpec
 
@@ -36,7 +37,7 @@ def test_a_measure_is_held_against_its_bound_and_not_turns_it(output: str, spec:
     sample = Sample(Case("c", {}, expected="hello"), output, latency_ms=250)
     for prefix, expected in (("", holds), ("not-", not holds)):
         scorer = build(
-            ScorerSpec.model_validate({**spec, "type": prefix + spec["type"]}), ScorerParts(embed=nothing, chat=nothing)
+            ScorerSpec.model_validate({**spec, "type": prefix + spec["type"]}), ScorerParts(embed=nothing, ask=nothing)
         )
         found = asyncio.run(scored(scorer, sample))
         assert (found.passed, found.score, found.error) == (expected, float(expected), None)

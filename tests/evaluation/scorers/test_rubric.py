@@ -7,9 +7,11 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from promptuary.evaluation.calls import Calls, Reply, Request
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.echo import EchoChat
-from promptuary.evaluation.scorers.registry import ScorerParts, build
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.registry import build
 from promptuary.evaluation.scorers.score import Sample, Score, scored
 from promptuary.evaluation.scorers.spec import ScorerSpec
 
@@ -23,6 +25,9 @@ class Judge:
         self.reply, self.status = reply, status
         self.asked: list[dict[str, Any]] = []
 
+    async def ask(self, model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> Reply:
+        return await Calls(self, pause=at_once).ask(Request(model, messages, schema=schema, repeat=repeat))
+
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(json.loads(request.content))
         message = {"role": "assistant", "content": self.reply}
@@ -31,11 +36,15 @@ class Judge:
             self.status, json={**body, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
         )
 
-    def chat(self, name: str) -> Any:
+    def chat(self, name: str, config: Any) -> Any:
         client = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
         return ChatOpenAI(
             model=name, base_url="http://judge.invalid/v1", api_key=SecretStr("k"), max_retries=0, http_async_client=client
         )
+
+
+async def at_once(seconds: float) -> None:
+    """Wait for nothing."""
 
 
 def score(judge: Judge, **spec: Any) -> Score:
@@ -43,7 +52,7 @@ def score(judge: Judge, **spec: Any) -> Score:
         raise AssertionError("a rubric needs no embedding")
 
     given = {"type": "llm-rubric", "value": "is {{tone}}", "model": "openai:judge", **spec}
-    scorer = build(ScorerSpec.model_validate(given), ScorerParts(embed=no_embedding, chat=judge.chat))
+    scorer = build(ScorerSpec.model_validate(given), ScorerParts(embed=no_embedding, ask=judge.ask))
     return asyncio.run(scored(scorer, SAMPLE))
 
 
@@ -109,7 +118,7 @@ def test_the_judge_is_bound_to_the_schema_and_sees_output_and_rubric_apart() -> 
 
 def test_a_model_that_cannot_be_bound_to_a_schema_is_an_error() -> None:
     class Echo(Judge):
-        def chat(self, name: str) -> Any:
+        def chat(self, name: str, config: Any) -> Any:
             return EchoChat()
 
     assert score(Echo("")).error

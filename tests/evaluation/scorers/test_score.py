@@ -4,10 +4,15 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.registry import TYPES, ScorerParts, build
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.registry import build, kinds
 from promptuary.evaluation.scorers.score import Sample, Score, scored
-from promptuary.evaluation.scorers.spec import KINDS, ScorerSpec
+from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.prompt.errors import Invalid
+
+
+async def no_judge(*_: Any, **__: Any) -> Any:
+    raise AssertionError("nothing is asked when a scorer is made")
 
 
 @pytest.mark.parametrize(
@@ -68,14 +73,13 @@ def test_every_type_can_be_built() -> None:
         "word-count": {"value": 3},
         "llm-rubric": {"value": "x", "model": "echo:"},
     }
-    parts = ScorerParts(embed=list, chat=str)
-    for kind in TYPES:
+    parts = ScorerParts(embed=list, ask=no_judge)
+    for kind in kinds():
         for prefix in ("", "not-"):
             given = ScorerSpec.model_validate({"type": prefix + kind, **spec.get(kind, {"value": "x"})})
             assert build(given, parts).name == prefix + kind
-    assert KINDS.keys() == TYPES
 
 
 def test_a_spec_that_was_not_checked_is_not_built() -> None:
-    with pytest.raises(ValueError, match="no scorer is of the type 'nonsense'"):
-        build(ScorerSpec.model_construct(type="nonsense", value="x"), ScorerParts(embed=list, chat=str))
+    with pytest.raises(KeyError, match="nonsense"):
+        build(ScorerSpec.model_construct(type="nonsense", value="x"), ScorerParts(embed=list, ask=no_judge))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.registry import ScorerParts, build
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.registry import build
 from promptuary.evaluation.scorers.score import Sample, Score, scored
 from promptuary.evaluation.scorers.spec import ScorerSpec
 
@@ -21,7 +22,7 @@ def score(output: str, **spec: Any) -> Score:
     def no_chat(_: str) -> Any:
         raise AssertionError("similarity asks no judge")
 
-    scorer = build(ScorerSpec.model_validate(spec), ScorerParts(embed=embed, chat=no_chat))
+    scorer = build(ScorerSpec.model_validate(spec), ScorerParts(embed=embed, ask=no_chat))
     return asyncio.run(scored(scorer, Sample(Case("c", {}, expected=["stone", "cat"]), output)))
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.registry import ScorerParts, build
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.registry import build
 from promptuary.evaluation.scorers.score import Sample, Score, scored
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.scorers.text import same
@@ -19,7 +20,7 @@ def nothing(_: Any) -> Any:
 
 
 def score(output: str, case: Case | None = None, **spec: Any) -> Score:
-    scorer = build(ScorerSpec.model_validate(spec), ScorerParts(embed=nothing, chat=nothing))
+    scorer = build(ScorerSpec.model_validate(spec), ScorerParts(embed=nothing, ask=nothing))
     return asyncio.run(scored(scorer, Sample(case or Case("c", {}), output)))
 
 
@@ -130,7 +131,7 @@ def test_a_reason_is_short_whatever_the_value() -> None:
 
 
 def test_the_name_is_the_metric_and_the_weight_is_kept() -> None:
-    parts = ScorerParts(embed=nothing, chat=nothing)
+    parts = ScorerParts(embed=nothing, ask=nothing)
     scorer = build(ScorerSpec.model_validate({"type": "not-equals", "value": "x", "weight": 2.5}), parts)
     assert (scorer.name, scorer.weight) == ("not-equals", 2.5)
     assert build(ScorerSpec.model_validate({"type": "equals", "value": "x", "name": "exact"}), parts).name == "exact"

@@ -7,7 +7,8 @@ from typing import Any
 
 from jsonschema.protocols import Validator
 
-from promptuary.evaluation.scorers.schema import fault_of
+from promptuary.evaluation.scorers.kind import SCHEMA, Kind
+from promptuary.evaluation.scorers.schema import fault_of, schema_of
 from promptuary.evaluation.scorers.score import Question, Sample, Score
 from promptuary.prompt.document import InvalidFile, read
 
@@ -103,3 +104,13 @@ def _refused(word: str) -> Any:
 
 
 _STRICT = json.JSONDecoder(parse_constant=_refused)
+
+
+def _schema(value: Any) -> Validator | None:
+    return None if value is None else schema_of(value)
+
+
+KINDS: dict[str, Kind] = {
+    "is-json": Kind(SCHEMA, lambda spec, _: IsJson(spec.metric, spec.weight, spec.inverse, _schema(spec.value))),
+    "contains-json": Kind(SCHEMA, lambda spec, _: ContainsJson(spec.metric, spec.weight, spec.inverse, _schema(spec.value))),
+}

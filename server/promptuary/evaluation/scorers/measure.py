@@ -1,10 +1,16 @@
 """Scorers that measure an output: its distance from a text, its words, the time that it took."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from promptuary.evaluation.scorers.kind import COUNT, NOTHING, REFERENCE, Kind, ScorerParts
 from promptuary.evaluation.scorers.score import Question, Sample, Score
-from promptuary.evaluation.scorers.value import Value
+from promptuary.evaluation.scorers.value import Value, value_of
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.scorers.spec import ScorerSpec
+
+EDITS = 5
 
 
 @dataclass(frozen=True)
@@ -53,3 +59,21 @@ class Latency(Question):
         return self.answer(
             sample.latency_ms <= self.threshold, f"{sample.latency_ms:.0f} ms, where {self.threshold:g} are allowed"
         )
+
+
+def _levenshtein(spec: "ScorerSpec", _: ScorerParts) -> Levenshtein:
+    return Levenshtein(
+        spec.metric, spec.weight, spec.inverse, value_of(spec.value), EDITS if spec.threshold is None else spec.threshold
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "levenshtein": Kind(REFERENCE, _levenshtein, threshold=(0, 1_000_000)),
+    "word-count": Kind(COUNT, lambda spec, _: WordCount.of(spec.metric, spec.weight, spec.inverse, spec.value)),
+    "latency": Kind(
+        NOTHING,
+        lambda spec, _: Latency(spec.metric, spec.weight, spec.inverse, spec.threshold or 0.0),
+        threshold=(0, 3_600_000),
+        needs_threshold=True,
+    ),
+}

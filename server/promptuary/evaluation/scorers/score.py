@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
 from promptuary.prompt.errors import PromptuaryError
@@ -14,13 +14,33 @@ _WORDS_LIMIT = 500
 
 @dataclass(frozen=True)
 class Sample:
-    """One output with all that led to it: the case, the messages that the model saw, the time it took, the passages in it."""
+    """One output with all that led to it.
+
+    Attributes:
+        case: what was asked.
+        output: what the model answered, as text.
+        messages: what the model saw.
+        latency_ms: how long the answer took.
+        passages: what of the context was in the prompt.
+        repeat: 0 for the first.
+        tool_calls: what the model asked to be called, each `{name, args, id}`.
+        finish_reason: why it stopped, in its provider's word; None where it did not say.
+        logprobs: of the answer's tokens, natural logarithms; None where the model gives none.
+        tokens: `input` and `output` of the call; None where it is not known.
+        cost: of the call in US dollars; None where no price is known.
+    """
 
     case: Case
     output: str
     messages: tuple[Mapping[str, str], ...] = ()
     latency_ms: float = 0.0
     passages: tuple[Passage, ...] = ()
+    repeat: int = 0
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    finish_reason: str | None = None
+    logprobs: tuple[float, ...] | None = None
+    tokens: Mapping[str, int] | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True)

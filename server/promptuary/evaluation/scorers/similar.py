@@ -3,10 +3,16 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from promptuary.evaluation.scorers.kind import TEXTS, Kind, ScorerParts
 from promptuary.evaluation.scorers.score import Question, Sample, Score
-from promptuary.evaluation.scorers.value import Value
+from promptuary.evaluation.scorers.value import Value, value_of
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.scorers.spec import ScorerSpec
+
+NEAR = 0.75
 
 _ROUNDING = 1e-6  # embeddings are 32-bit: equal texts may come out a little below 1
 
@@ -31,3 +37,11 @@ class Similar(Question):
         near = min(1.0, max(0.0, nearest))
         reason = f"similarity {nearest:.3f}, threshold {self.threshold:g}"
         return Score(self.name, holds != self.inverse, 1 - near if self.inverse else near, reason)
+
+
+def _similar(spec: "ScorerSpec", parts: ScorerParts) -> Similar:
+    threshold = NEAR if spec.threshold is None else spec.threshold
+    return Similar(spec.metric, spec.weight, spec.inverse, value_of(spec.value), threshold, parts.embed)
+
+
+KINDS: dict[str, Kind] = {"similar": Kind(TEXTS, _similar, threshold=(0, 1))}

@@ -1,19 +1,24 @@
 """A scorer as a suite says it, and what each type of scorer takes."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
-from pydantic import Field, JsonValue, ValidationError, ValidatorFunctionWrapHandler, model_validator
+from pydantic import (
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from promptuary.base.wire import Received
 from promptuary.evaluation.case import uncarried
 from promptuary.evaluation.models import name_fault
-from promptuary.evaluation.scorers import pattern, schema
-from promptuary.evaluation.scorers.value import split, value_of
-from promptuary.prompt.errors import Invalid
+from promptuary.evaluation.scorers.registry import kind_of, kinds
 
 INVERSE = "not-"
 METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
@@ -50,6 +55,8 @@ class ScorerSpec(Received):
     name: Annotated[str, Field(pattern=METRIC)] | None = None
     weight: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 1.0
     model: Annotated[str, Field(max_length=200)] | None = None
+    asserts: Annotated[list["ScorerSpec"] | None, Field(alias="assert", min_length=1, max_length=100)] = None
+    config: dict[str, JsonValue] | None = None
 
     @property
     def inverse(self) -> bool:
@@ -66,29 +73,27 @@ class ScorerSpec(Received):
         """The metric's name: the one given, else the type."""
         return self.name or self.type
 
+    @model_serializer(mode="wrap")
+    def _without_what_it_does_not_say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out fields that came later and say nothing, so that the digests of suites stay what they were."""
+        body: dict[str, Any] = handler(self)
+        nested = body.pop("asserts", None) or body.pop("assert", None)
+        config = body.pop("config", None)
+        return body | ({"assert": nested} if nested else {}) | ({"config": config} if config else {})
+
     @model_validator(mode="wrap")
     @classmethod
     def _fits_its_type(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return with_faults(value, handler, _faults(value) if isinstance(value, dict) else ())
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What a type takes: a check of its value, the range of its threshold (None: it has none), and whether a model judges."""
-
-    value: Callable[[Any], str | None]
-    threshold: tuple[float, float] | None = None
-    needs_threshold: bool = False
-    judged: bool = False
-
-
 def _faults(spec: dict[str, Any]) -> Iterator[Found]:
     name = spec.get("type")
     if not isinstance(name, str):
         return
-    kind = KINDS.get(name.removeprefix(INVERSE))
+    kind = kind_of(name.removeprefix(INVERSE))
     if kind is None:
-        yield ("type",), f"'{name}' is not a known scorer; known are {', '.join(sorted(KINDS))}, each also with not-"
+        yield ("type",), f"'{name}' is not a known scorer; known are {', '.join(sorted(kinds()))}, each also with not-"
         return
     value = spec.get("value")
     words = next(uncarried(value), None) or kind.value(value)
@@ -111,109 +116,12 @@ def _faults(spec: dict[str, Any]) -> Iterator[Found]:
         yield ("model",), f"'{name}' takes no model"
     elif isinstance(model, str) and (words := name_fault(model)):
         yield ("model",), words
-
-
-def _checked(parse: Callable[[Any], object]) -> Callable[[Any], str | None]:
-    """Make a check of a parser: its first fault in words."""
-
-    def check(value: Any) -> str | None:
-        try:
-            parse(value)
-        except Invalid as error:
-            return error.faults[0].message if error.faults else error.message
-        return None
-
-    return check
-
-
-def _given(value: Any) -> None:
-    if value is None:
-        raise Invalid("is required")
-    value_of(value)
-
-
-def _text(value: Any) -> None:
-    if value in (None, ""):
-        raise Invalid("is required and must not be empty")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Invalid("must be a string or a number")
-    value_of(value)
-
-
-def _texts(value: Any) -> None:
-    if not isinstance(value, list):
-        _text(value)
-        if isinstance(value, str) and value_of(value).constant and not split(value):
-            raise Invalid("must name at least one text")
-        return
-    if not value:
-        raise Invalid("must not be an empty list")
-    for item in value:
-        _text(item)
-
-
-def _reference(value: Any) -> None:
-    if not isinstance(value, str):
-        raise Invalid("is required and must be a string")
-    value_of(value)
-
-
-def _pattern(value: Any) -> None:
-    _text(value)
-    if not isinstance(value, str):
-        raise Invalid("must be a string")
-    if len(value) > pattern.PATTERN_LIMIT or value_of(value).constant:
-        pattern.compiled(value)
-
-
-def _schema(value: Any) -> None:
-    if value is not None:
-        schema.schema_of(value)
-
-
-def _rubric(value: Any) -> None:
-    if not value or not isinstance(value, str | dict | list):
-        raise Invalid("is required: the rubric that the judge is to apply")
-    value_of(value)
-
-
-def _count(value: Any) -> None:
-    if isinstance(value, dict):
-        low, high = value.get("min"), value.get("max")
-        bounds = [bound for bound in (low, high) if bound is not None]
-        if not bounds or value.keys() - {"min", "max"} or not all(_is_count(bound) for bound in bounds):
-            raise Invalid("must have min, max or both, as whole numbers")
-        if low is not None and high is not None and low > high:
-            raise Invalid("has a min above its max")
-    elif not _is_count(value):
-        raise Invalid("must be a whole number, or an object of min and max")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _nothing(value: Any) -> None:
-    if value is not None:
-        raise Invalid("is not taken")
-
-
-_TEXT, _TEXTS = Kind(_checked(_text)), Kind(_checked(_texts))
-KINDS: dict[str, Kind] = {
-    "equals": Kind(_checked(_given)),
-    "contains": _TEXT,
-    "icontains": _TEXT,
-    "contains-any": _TEXTS,
-    "contains-all": _TEXTS,
-    "icontains-any": _TEXTS,
-    "icontains-all": _TEXTS,
-    "starts-with": _TEXT,
-    "regex": Kind(_checked(_pattern)),
-    "is-json": Kind(_checked(_schema)),
-    "contains-json": Kind(_checked(_schema)),
-    "levenshtein": Kind(_checked(_reference), threshold=(0, 1_000_000)),
-    "word-count": Kind(_checked(_count)),
-    "latency": Kind(_checked(_nothing), threshold=(0, 3_600_000), needs_threshold=True),
-    "similar": Kind(_checked(_texts), threshold=(0, 1)),
-    "llm-rubric": Kind(_checked(_rubric), threshold=(0, 1), judged=True),
-}
+    if kind.nested and not spec.get("assert"):
+        yield ("assert",), f"'{name}' needs the scorers that it is made of"
+    elif not kind.nested and spec.get("assert") is not None:
+        yield ("assert",), f"'{name}' is not made of other scorers"
+    config = spec.get("config")
+    if config is not None:
+        words = next(uncarried(config), None) or (kind.config(config) if kind.config else f"'{name}' has no further settings")
+        if words:
+            yield ("config",), words

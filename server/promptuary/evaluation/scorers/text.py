@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from promptuary.evaluation.scorers import pattern
 from promptuary.evaluation.scorers.json_output import parsed
+from promptuary.evaluation.scorers.kind import GIVEN, PATTERN, TEXT, TEXTS, Kind
 from promptuary.evaluation.scorers.score import Question, Sample, Score
-from promptuary.evaluation.scorers.value import Value, text_of
+from promptuary.evaluation.scorers.value import Value, text_of, value_of
 from promptuary.prompt.errors import Invalid
 
 
@@ -105,3 +106,23 @@ def _shown(*texts: str, limit: int = 120) -> str:
         return ", ".join(f"'{text[:limit]}…'" if len(text) > limit else f"'{text}'" for text in texts)
 
     return quoted(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
+
+
+def _contains(quantity: Literal["one", "any", "all"], *, fold: bool) -> Kind:
+    return Kind(
+        TEXT if quantity == "one" else TEXTS,
+        lambda spec, _: Contains(spec.metric, spec.weight, spec.inverse, value_of(spec.value), quantity, fold),
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "equals": Kind(GIVEN, lambda spec, _: Equals(spec.metric, spec.weight, spec.inverse, value_of(spec.value))),
+    "contains": _contains("one", fold=False),
+    "icontains": _contains("one", fold=True),
+    "contains-any": _contains("any", fold=False),
+    "contains-all": _contains("all", fold=False),
+    "icontains-any": _contains("any", fold=True),
+    "icontains-all": _contains("all", fold=True),
+    "starts-with": Kind(TEXT, lambda spec, _: StartsWith(spec.metric, spec.weight, spec.inverse, value_of(spec.value))),
+    "regex": Kind(PATTERN, lambda spec, _: Regex.of(spec.metric, spec.weight, spec.inverse, value_of(spec.value))),
+}

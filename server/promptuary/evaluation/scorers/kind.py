@@ -1,0 +1,158 @@
+"""What a type of scorer is: what it takes, how it is checked, how it is made. Each family of scorers has a table of its own."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from promptuary.evaluation.calls import Reply
+from promptuary.evaluation.scorers import pattern, schema
+from promptuary.evaluation.scorers.score import Scorer
+from promptuary.evaluation.scorers.value import split, value_of
+from promptuary.prompt.errors import Invalid
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.scorers.spec import ScorerSpec
+
+
+class Judges(Protocol):
+    """Asks a model for an answer in the form of a JSON schema; counted, limited and remembered like every call of a run."""
+
+    def __call__(
+        self, model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
+    ) -> Awaitable[Reply]:
+        """Ask; the reply's `parsed` is None where the model did not keep to the schema."""
+
+
+@dataclass(frozen=True)
+class ScorerParts:
+    """What scorers need from outside.
+
+    Attributes:
+        embed: texts to an n×d float array with rows of unit length; may block, is called in a thread.
+        ask: asks a judging model.
+        code: whether scorers may run the suite's own code.
+        webhook_hosts: the hosts that scorers may send outputs to.
+    """
+
+    embed: Callable[[Sequence[str]], Any]
+    ask: Judges
+    code: bool = False
+    webhook_hosts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a type takes, and how a scorer of it is made.
+
+    Attributes:
+        value: says what is wrong with a value, or None.
+        build: makes the scorer from a spec that was checked.
+        threshold: the range of its threshold; None where it takes none.
+        needs_threshold: whether it cannot do without one.
+        judged: whether a model judges, so that it needs one.
+        nested: whether it is made of other scorers.
+        config: says what is wrong with its further settings, or None; without it, none are taken.
+    """
+
+    value: Callable[[Any], str | None]
+    build: "Callable[[ScorerSpec, ScorerParts], Scorer]"
+    threshold: tuple[float, float] | None = None
+    needs_threshold: bool = False
+    judged: bool = False
+    nested: bool = False
+    config: Callable[[Any], str | None] | None = None
+
+
+def checked(parse: Callable[[Any], object]) -> Callable[[Any], str | None]:
+    """Make a check of a parser: its first fault in words."""
+
+    def check(value: Any) -> str | None:
+        try:
+            parse(value)
+        except Invalid as error:
+            return error.faults[0].message if error.faults else error.message
+        return None
+
+    return check
+
+
+def _given(value: Any) -> None:
+    if value is None:
+        raise Invalid("is required")
+    value_of(value)
+
+
+def _text(value: Any) -> None:
+    if value in (None, ""):
+        raise Invalid("is required and must not be empty")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Invalid("must be a string or a number")
+    value_of(value)
+
+
+def _texts(value: Any) -> None:
+    if not isinstance(value, list):
+        _text(value)
+        if isinstance(value, str) and value_of(value).constant and not split(value):
+            raise Invalid("must name at least one text")
+        return
+    if not value:
+        raise Invalid("must not be an empty list")
+    for item in value:
+        _text(item)
+
+
+def _reference(value: Any) -> None:
+    if not isinstance(value, str):
+        raise Invalid("is required and must be a string")
+    value_of(value)
+
+
+def _pattern(value: Any) -> None:
+    _text(value)
+    if not isinstance(value, str):
+        raise Invalid("must be a string")
+    if len(value) > pattern.PATTERN_LIMIT or value_of(value).constant:
+        pattern.compiled(value)
+
+
+def _schema(value: Any) -> None:
+    if value is not None:
+        schema.schema_of(value)
+
+
+def _rubric(value: Any) -> None:
+    if not value or not isinstance(value, str | dict | list):
+        raise Invalid("is required: the rubric that the judge is to apply")
+    value_of(value)
+
+
+def _count(value: Any) -> None:
+    if isinstance(value, dict):
+        low, high = value.get("min"), value.get("max")
+        bounds = [bound for bound in (low, high) if bound is not None]
+        if not bounds or value.keys() - {"min", "max"} or not all(_is_count(bound) for bound in bounds):
+            raise Invalid("must have min, max or both, as whole numbers")
+        if low is not None and high is not None and low > high:
+            raise Invalid("has a min above its max")
+    elif not _is_count(value):
+        raise Invalid("must be a whole number, or an object of min and max")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _nothing(value: Any) -> None:
+    if value is not None:
+        raise Invalid("is not taken")
+
+
+GIVEN, TEXT, TEXTS, REFERENCE = checked(_given), checked(_text), checked(_texts), checked(_reference)
+PATTERN, SCHEMA, RUBRIC, COUNT, NOTHING = (
+    checked(_pattern),
+    checked(_schema),
+    checked(_rubric),
+    checked(_count),
+    checked(_nothing),
+)
