@@ -105,7 +105,7 @@ def selected(
         value, ordinal = _place(cursor)
         query = query.where(or_(rank > value, and_(rank == value, ResultRow.ordinal > ordinal)))
     by = (ResultRow.ordinal,) if selection.order is Order.FILE else (rank, ResultRow.ordinal)
-    rows = session.exec(query.order_by(*by).limit(limit + 1)).all()  # type: ignore[arg-type]  # a column, on the class
+    rows = session.exec(query.order_by(*by).limit(limit + 1)).all()
     found = [(_result(row), case_from_json(dict(body))) for row, body, _ in rows[:limit]]
     if len(rows) <= limit:
         return Page(found, None)
