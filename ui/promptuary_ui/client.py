@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from promptuary_ui.answers import Claim, Diff, Move, Page, Prompt, Queue, Version, Who
-from promptuary_ui.evaluations import Compared, Distribution, Result, Run, Suite
+from promptuary_ui.evaluations import Alert, Compared, Distribution, Result, Run, Schedule, Suite
 
 T = TypeVar("T", bound=BaseModel)
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
@@ -113,6 +113,30 @@ class Api:
         """Compare a finished run with another; it may have very many results, so this may take a while."""
         path = f"/v1/runs/{_part(run)}/compare"
         return self._read(Compared, "GET", path, params={"baseline": baseline}, timeout=PATIENCE)
+
+    def schedules(self, limit: int = 50, cursor: str | None = None) -> Page[Schedule]:
+        """List a page of schedules by name."""
+        return self._page(Schedule, "/v1/schedules", limit, cursor, {})
+
+    def pause_schedule(self, name: str) -> None:
+        """Submit no more runs of a schedule until it is resumed."""
+        self._call("POST", f"/v1/schedules/{_part(name)}/pause")
+
+    def resume_schedule(self, name: str) -> None:
+        """Submit runs of a schedule again."""
+        self._call("POST", f"/v1/schedules/{_part(name)}/resume")
+
+    def run_schedule(self, name: str) -> None:
+        """Queue a run of a schedule now."""
+        self._call("POST", f"/v1/schedules/{_part(name)}/now")
+
+    def alerts(self, limit: int = 50, cursor: str | None = None, *, unseen: bool = True) -> Page[Alert]:
+        """List a page of alerts, the newest first; `unseen` gives those that nobody has seen."""
+        return self._page(Alert, "/v1/alerts", limit, cursor, {"open": "true" if unseen else None})
+
+    def see(self, alert: int) -> None:
+        """Say that an alert has been seen."""
+        self._call("POST", f"/v1/alerts/{alert}/seen")
 
     def prompts(self, search: str = "") -> list[Prompt]:
         """List prompts by name: all, or those whose name holds `search`."""

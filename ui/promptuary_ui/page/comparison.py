@@ -8,7 +8,7 @@ import streamlit as st
 from promptuary_ui import session
 from promptuary_ui.evaluations import Compared, Comparison, Result, Run
 from promptuary_ui.page.run import BASELINE, comparisons, leave, tried
-from promptuary_ui.parts import cases, sidebyside, verdict, words
+from promptuary_ui.parts import cases, plots, sidebyside, verdict, words
 from promptuary_ui.parts.guard import guarded
 from promptuary_ui.parts.text import plain, when
 
@@ -35,6 +35,7 @@ def show(run: str, baseline: str) -> None:
             icon=":material/warning:",
         )
     comparisons(found.comparisons)
+    plots.differences(found.comparisons)
     _changed(run, baseline, found)
 
 

@@ -86,8 +86,7 @@ def _actions(run: Run) -> None:
     """Offer what can be done with a run: compare a finished one, stop one that is under way."""
     if run.state == "finished":
         _compare(run)
-    who = session.who()
-    if not run.over and who is not None and "run:write" in who.scopes:
+    if not run.over and session.may("run:write"):
         with st.popover("Cancel", icon=":material/cancel:"):
             st.write("Stop this run? The results that it has are kept; it cannot be taken up again.")
             st.button("Stop the run", type="primary", on_click=_cancel, args=(run.id,))
@@ -144,7 +143,7 @@ def _summary(run: Run) -> None:
     _variants(summary)
     if summary.comparisons:
         comparisons(summary.comparisons)
-        plots.differences(summary)
+        plots.differences(summary.comparisons, summary.gates)
     _took(summary)
     _spread(run, summary)
 

@@ -11,7 +11,7 @@ from promptuary_ui.parts.guard import guarded
 from promptuary_ui.parts.text import plain, when
 
 RUN, BASELINE = "run", "baseline"
-ROWS = 20
+ROWS, ALERTS = 20, 20
 ALL_SUITES, ANY_STATE, ANY_VERDICT = "All suites", "Any state", "Any verdict"
 LIVE, IDLE = 2.0, 30.0
 """Seconds between looks at the list: while something is under way, and otherwise."""
@@ -30,10 +30,22 @@ def show() -> None:
 
 
 def _list() -> None:
-    st.title("Runs", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title("Runs", anchor=False)
+        _alerts()
     wanted = _filters()
     every = LIVE if st.session_state.get(_UNDER_WAY) else IDLE
     st.fragment(guarded(_draw), run_every=every)(wanted)
+
+
+def _alerts() -> None:
+    """Say that scheduled runs have dropped, where nobody has seen it yet."""
+    found = session.api().alerts(ALERTS)
+    if not found.items:
+        return
+    number = f"{len(found.items)} or more" if found.next_cursor else str(len(found.items))
+    word = "alert" if len(found.items) == 1 else "alerts"
+    st.badge(f"{number} open {word}, under Schedules", icon=":material/notifications:", color="red")
 
 
 def _filters() -> tuple[str | None, str | None, str | None]:

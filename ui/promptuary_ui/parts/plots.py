@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from promptuary_ui.evaluations import Distribution, Interval, Summary
+from promptuary_ui.evaluations import Comparison, Distribution, Gate, Interval, Summary
 from promptuary_ui.parts.figures import number
 
 ROWS = 60
@@ -18,6 +18,8 @@ LANE = 18
 """The height of one interval, in pixels."""
 BOUND = "#c2553d"
 """Of the lines that a gate draws; it is seen on light and on dark."""
+NOTHING = "#87938f"
+"""Of the line at no difference."""
 _Row = dict[str, Any]
 
 
@@ -29,22 +31,22 @@ def means(summary: Summary) -> None:
         for variant in summary.variants
         if (figures := variant.metrics.get(metric)) is not None and figures.interval is not None
     ]
-    floors = _bounds(summary, "at_least")
+    floors = _bounds(summary.gates, "at_least")
     title = "Means" + _level(rows)
     said = "the gate's least mean"
     _forest(title, "mean over cases, from 0 to 1", rows, floors, said, "variant", [0, 1])
 
 
-def differences(summary: Summary) -> None:
-    """Plot every paired difference, with nothing and the margins that the gate allows."""
+def differences(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> None:
+    """Plot every paired difference, with a line at no difference and the margins that the gate allows."""
     rows = [
         _bar(found.metric, f"{found.candidate} − {found.baseline}", found.interval, cases=found.cases)
-        for found in summary.comparisons
+        for found in comparisons
         if found.interval is not None
     ]
     title = "Paired differences" + _level(rows)
     said = "the most that the gate lets it be worse"
-    _forest(title, "candidate minus baseline", rows, _bounds(summary, "not_worse_than"), said, "comparison", None)
+    _forest(title, "candidate minus baseline", rows, _bounds(gates, "not_worse_than"), said, "comparison", None)
 
 
 def spread(found: Distribution, names: Sequence[str]) -> None:
@@ -137,8 +139,8 @@ def _bar(metric: str, name: str, interval: Interval, **more: Any) -> _Row:
     return {"metric": metric, "name": name, "level": interval.level, "kind": "interval", **figures, **more}
 
 
-def _bounds(summary: Summary, kind: str) -> list[_Row]:
-    found = {(gate.metric, gate.bound) for gate in summary.gates if gate.kind == kind and gate.bound is not None}
+def _bounds(gates: Sequence[Gate], kind: str) -> list[_Row]:
+    found = {(gate.metric, gate.bound) for gate in gates if gate.kind == kind and gate.bound is not None}
     return [{"metric": metric, "estimate": bound, "kind": "bound"} for metric, bound in sorted(found)]
 
 
@@ -190,7 +192,7 @@ def _forest(
         },
     ]
     if domain is None:
-        nothing = {"mark": {"type": "rule", "opacity": 0.5}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}}
+        nothing = {"mark": {"type": "rule", "color": NOTHING}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}}
         layers.insert(0, nothing)
     if bounds:
         layers.append(
