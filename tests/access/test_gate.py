@@ -79,7 +79,7 @@ def test_every_call_needs_the_scope_that_was_decided_for_it(method: str, path: s
 
 def test_every_route_but_the_health_checks_and_the_documentation_is_in_the_matrix(app: Any) -> None:
     paths = {path for _, path, _ in ROUTES}
-    assert set(app.app.openapi()["paths"]) - paths == {"/healthz", "/readyz"}
+    assert set(app.app.openapi()["paths"]) - paths == {"/healthz", "/readyz", "/metrics"}
     assert paths <= set(app.app.openapi()["paths"])
 
 

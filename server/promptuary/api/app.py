@@ -14,8 +14,10 @@ from promptuary.access.store import COUNTERS
 from promptuary.access.turns import Turns
 from promptuary.api.documentation import document
 from promptuary.api.edge import Edge
+from promptuary.api.metrics import router as metrics_routes
 from promptuary.api.parts import Parts
 from promptuary.api.problems import install
+from promptuary.api.traffic import Traffic
 from promptuary.base.changes import changes_of
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -90,6 +92,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = opened
+    app.state.traffic = Traffic()
     app.state.turns = Turns(opened.dialect)
     app.state.clock = clock
     app.state.retrieval = held
@@ -106,7 +109,8 @@ def create_app(
         check_scopes(router)
         app.include_router(router)
     app.include_router(_health)
-    edge = Edge(app, parts, close)
+    app.include_router(metrics_routes)
+    edge = Edge(app, parts, close, app.state.traffic)
     return edge
 
 

@@ -11,8 +11,6 @@ from itertools import islice
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-
 from promptuary.prompt.errors import Fault
 
 FIELDS = 5
@@ -31,6 +29,8 @@ def times(cron: str, zone: str, after: datetime, number: int = 1) -> list[dateti
 
 
 def _later(cron: str, zone: str, after: datetime) -> Iterator[datetime]:
+    from cronsim import CronSim
+
     last = after
     for local in CronSim(cron, after.astimezone(_zone(zone))):
         found = local.astimezone(UTC)
@@ -41,6 +41,8 @@ def _later(cron: str, zone: str, after: datetime) -> Iterator[datetime]:
 
 def faults(cron: str, zone: str, now: datetime) -> list[Fault]:
     """Say what is wrong with an expression or a zone."""
+    from cronsim import CronSimError
+
     found = []
     try:
         _zone(zone)
