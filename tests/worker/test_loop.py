@@ -140,7 +140,7 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
         submitted = Evaluations(unit).submit("words")
 
     with build(settings, database=sqlite, clock=clock) as built:
-        assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow"]
+        assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow", "webhook"]
         assert built.work() is True
         assert built.work() is False
 

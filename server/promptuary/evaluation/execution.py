@@ -172,12 +172,15 @@ class Execution:
                 raise LeaseLost
 
     def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: list[str]) -> None:
+        from promptuary.evaluation.conclusion import conclude, record
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
             results = store.results(session, run.id)
         summary = summarise(run.plan, suite, {case.id: case.cluster for case in cases}, results, scorers)
         now = self.clock()
+        with self.database.read() as session:
+            conclusion = conclude(session, run, summary, now)
         with self.database.write() as session:
             verdict = summary["verdict"]
             if not store.finish(session, run, RunState.FINISHED, now, verdict=verdict, summary=summary):
@@ -185,6 +188,7 @@ class Execution:
             detail = {"suite": run.suite, "suite_digest": run.plan.suite_digest, "verdict": verdict, "results": len(results)}
             audit.write(session, run.project, ACTOR, "run.finished", run.id, detail, now)
             outbox.put(session, TOPIC, {"run": run.id}, now)
+            record(session, run, conclusion, now)
 
     def _fail(self, run: Run, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:1000]

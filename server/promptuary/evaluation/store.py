@@ -210,6 +210,12 @@ def runs(
     return [_run(row) for row in session.exec(query)]
 
 
+def outcomes(session: Session) -> list[tuple[str, str | None, int]]:
+    """Count every project's runs by state and verdict."""
+    query = select(RunRow.state, RunRow.verdict, func.count()).group_by(col(RunRow.state), col(RunRow.verdict))
+    return [(state, verdict, count) for state, verdict, count in session.exec(query)]
+
+
 def lease(session: Session, worker: str, now: datetime, until: datetime, only: str | None = None) -> Run | None:
     """Take the oldest run that nobody holds, and count its fence up; with `only`, that one or none.
 

@@ -27,7 +27,7 @@ def show() -> None:
     key = "schedules.page"
     page = session.api().schedules(ROWS, pager.cursor(key, ()))
     if not page.items:
-        st.info("There is no schedule yet. `promptuary eval schedule` makes one.", icon=":material/inbox:")
+        st.info("There is no schedule yet. `promptuary eval schedule set` makes one.", icon=":material/inbox:")
         return
     for schedule in page.items:
         _schedule(schedule)
