@@ -263,7 +263,6 @@ class Alert(Answer):
     run: str
     model: str
     metric: str
-    interval: Interval | None = None
     sentence: str
     at: datetime
     seen_by: str | None = None

@@ -46,7 +46,8 @@ def show(name: str) -> None:
 
 
 def leave() -> None:
-    """Go back to the list."""
+    """Go back to the list; the next run begins with its summary."""
+    st.session_state[TAB] = SUMMARY
     for name in (RUN, BASELINE, cases.CASE):
         st.query_params.pop(name, None)
 

@@ -7,8 +7,9 @@ import streamlit as st
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.evaluations import Alert, LastRun, Schedule
+from promptuary_ui.page.run import RUN, SUMMARY, TAB
 from promptuary_ui.parts import pager
-from promptuary_ui.parts.figures import number, span
+from promptuary_ui.parts.figures import number
 from promptuary_ui.parts.guard import sentence
 from promptuary_ui.parts.text import plain, when
 from promptuary_ui.parts.verdict import STATES, VERDICTS
@@ -56,8 +57,6 @@ def _alert(alert: Alert) -> None:
         with st.container(width="stretch", gap="xsmall"):
             st.markdown(f":red[:material/trending_down:] **{plain(alert.suite)}**: {plain(alert.sentence)}")
             facts = [when(alert.at), plain(alert.schedule), plain(alert.model), plain(alert.metric)]
-            if alert.interval is not None:
-                facts.append(plain(f"change {span(alert.interval, signed=True)}"))
             if alert.seen_by:
                 facts.append(f"seen by {plain(alert.seen_by.removeprefix('key:'))}")
             st.caption(" · ".join(facts))
@@ -120,7 +119,7 @@ def _run_link(run: str) -> None:
     if page is None:
         st.caption(plain(run))
     else:
-        st.page_link(page, label="Open the run", icon=":material/science:", query_params={"run": run})
+        st.page_link(page, label="Open the run", icon=":material/science:", query_params={RUN: run, TAB: SUMMARY})
 
 
 def _tell(call: Callable[[str], None], name: str) -> None:

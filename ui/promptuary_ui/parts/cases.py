@@ -133,7 +133,7 @@ def _rows(results: Sequence[Result], key: str) -> None:
             **{f"{metric} ": st.column_config.NumberColumn(metric, format="%.3f") for metric in metrics},
             "score": st.column_config.NumberColumn(format="%.3f"),
             "time, ms": st.column_config.NumberColumn(format="%.0f"),
-            "answer": st.column_config.TextColumn(width="large"),
+            "answer": st.column_config.TextColumn(width="medium"),
         },
         hide_index=True,
         width="stretch",

@@ -31,9 +31,9 @@ def money(value: float | None) -> str:
     """Give US dollars: cents where they are all there is to say, more places for what costs less."""
     if value is None:
         return ""
-    if value == 0 or value >= 1:
+    if value == 0 or value >= 0.1:
         return f"${value:,.2f}"
-    return f"${value:.2g}" if value < 0.001 else f"${value:.4f}"
+    return f"${value:.4f}" if value >= 0.001 else f"${value:.7f}".rstrip("0")
 
 
 def time(milliseconds: float | None) -> str:

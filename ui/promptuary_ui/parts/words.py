@@ -48,12 +48,25 @@ def compared(before: str, after: str) -> tuple[_Marked, _Marked] | None:
         return None
     left: _Marked = []
     right: _Marked = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in difflib.SequenceMatcher(str.isspace, ours, theirs, autojunk=False).get_opcodes():
         if a < b:
             left.append(("".join(ours[a:b]), kind != "equal"))
         if c < d:
             right.append(("".join(theirs[c:d]), kind != "equal"))
-    return left, right
+    return _whole(left), _whole(right)
+
+
+def _whole(pieces: _Marked) -> _Marked:
+    """Mark the blank between two marked words with them, so that they are read as one change."""
+    whole: _Marked = []
+    for number, (text, marked) in enumerate(pieces):
+        between = 0 < number < len(pieces) - 1 and not text.strip() and "\n" not in text
+        marked = marked or (between and pieces[number - 1][1] and pieces[number + 1][1])
+        if whole and whole[-1][1] == marked:
+            whole[-1] = (whole[-1][0] + text, marked)
+        else:
+            whole.append((text, marked))
+    return whole
 
 
 def markdown(words: Sequence[tuple[str, bool]], colour: str) -> str:
