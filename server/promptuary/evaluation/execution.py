@@ -22,8 +22,7 @@ from promptuary.base.errors import NotFound, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
 from promptuary.evaluation.calls import Calls, Chats, Reply, Request
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import Result, Variant, work
+from promptuary.evaluation.plan import Done, Item, Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
 from promptuary.evaluation.scorers.kind import ScorerParts
 from promptuary.evaluation.scorers.registry import build
@@ -37,6 +36,7 @@ from promptuary.registry import store as registry_store
 TOPIC = "mlflow"
 ACTOR = "worker"
 LEASES_LIMIT = 50
+CASES_PAGE = 500
 log = structlog.get_logger(__name__)
 
 
@@ -126,8 +126,7 @@ class Execution:
     ) -> None:
         suite = Suite.model_validate(run.plan.suite)
         with self.database.read() as session:
-            cases = store.cases(session, run.plan.dataset.id)
-            done = store.ordinals(session, run.id)
+            done = Done(run.total, store.ordinals(session, run.id))
             failed = store.unanswered(session, run.id)
             contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
         calls = Calls(self.models)
@@ -143,7 +142,7 @@ class Execution:
         )
         count = len(done)
         on_progress(Progress(count, run.total, failed))
-        async with aclosing(runner.run(work(run.plan, cases, done))) as batches:
+        async with aclosing(runner.run(self._left(run, done))) as batches:
             async for batch in batches:
                 if batch:
                     await asyncio.to_thread(self._write, run, batch)
@@ -155,7 +154,18 @@ class Execution:
                 if stop.is_set() and count < run.total:
                     self._give_back(run)
                     raise LeaseLost
-        self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers])
+        self._finish(run, suite, [scorer.name for scorer in runner.scorers])
+
+    def _left(self, run: Run, done: Done) -> Iterator[Item]:
+        """Give what is left to do; cases are read a page at a time, and pages that have nothing left are not read."""
+        plan = run.plan
+        for first in range(0, plan.dataset.cases, CASES_PAGE):
+            last = min(first + CASES_PAGE, plan.dataset.cases)
+            if all(ordinal in done for ordinal in range(first * plan.per_case, last * plan.per_case)):
+                continue
+            with self.database.read() as session:
+                page = store.cases(session, plan.dataset.id, first, last - first)
+            yield from work(plan, page, done, first)
 
     def _parts(self, calls: Calls) -> ScorerParts:
         async def ask(
@@ -171,18 +181,23 @@ class Execution:
             if not store.add_results(session, run, batch, self._until()):
                 raise LeaseLost
 
-    def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: list[str]) -> None:
+    def _finish(self, run: Run, suite: Suite, scorers: list[str]) -> None:
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
-            results = store.results(session, run.id)
-        summary = summarise(run.plan, suite, {case.id: case.cluster for case in cases}, results, scorers)
+            clusters = store.clusters(session, run.plan.dataset.id)
+            summary = summarise(run.plan, suite, clusters, store.figures(session, run.id), scorers)
         now = self.clock()
         with self.database.write() as session:
             verdict = summary["verdict"]
             if not store.finish(session, run, RunState.FINISHED, now, verdict=verdict, summary=summary):
                 raise LeaseLost
-            detail = {"suite": run.suite, "suite_digest": run.plan.suite_digest, "verdict": verdict, "results": len(results)}
+            detail = {
+                "suite": run.suite,
+                "suite_digest": run.plan.suite_digest,
+                "verdict": verdict,
+                "results": summary["results"],
+            }
             audit.write(session, run.project, ACTOR, "run.finished", run.id, detail, now)
             outbox.put(session, TOPIC, {"run": run.id}, now)
 
