@@ -26,6 +26,8 @@ from promptuary.evaluation.plan import Done, Item, Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
 from promptuary.evaluation.scorers.kind import ScorerParts
 from promptuary.evaluation.scorers.registry import build
+from promptuary.evaluation.sequence import Order
+from promptuary.evaluation.stopping import Watch
 from promptuary.evaluation.store import Run, RunState
 from promptuary.evaluation.suite import Suite
 from promptuary.prompt.content import Content
@@ -142,19 +144,27 @@ class Execution:
         )
         count = len(done)
         on_progress(Progress(count, run.total, failed))
-        async with aclosing(runner.run(self._left(run, done))) as batches:
+        watch = self._watch(run, suite) if suite.early_stop else None
+        left = self._left(run, done) if watch is None else self._left_in(run, done, watch.order)
+        if watch is not None and watch.decided():
+            left = iter(())
+        async with aclosing(runner.run(left)) as batches:
             async for batch in batches:
                 if batch:
                     await asyncio.to_thread(self._write, run, batch)
+                    if watch is not None:
+                        watch.add(batch)
                     count += len(batch)
                     failed += sum(result.error is not None for result in batch)
                     on_progress(Progress(count, run.total, failed))
+                if watch is not None and watch.decided():
+                    break
                 if lost.is_set():
                     raise LeaseLost
                 if stop.is_set() and count < run.total:
                     self._give_back(run)
                     raise LeaseLost
-        self._finish(run, suite, [scorer.name for scorer in runner.scorers])
+        self._finish(run, suite, [scorer.name for scorer in runner.scorers], watch.reached() if watch else None)
 
     def _left(self, run: Run, done: Done) -> Iterator[Item]:
         """Give what is left to do; cases are read a page at a time, and pages that have nothing left are not read."""
@@ -166,6 +176,27 @@ class Execution:
             with self.database.read() as session:
                 page = store.cases(session, plan.dataset.id, first, last - first)
             yield from work(plan, page, done, first)
+
+    def _watch(self, run: Run, suite: Suite) -> Watch:
+        """Make the watch over a run that may stop early, with the results that there are."""
+        with self.database.read() as session:
+            clusters = store.members(session, run.plan.dataset.id)
+            watch = Watch(run.plan, suite, clusters, Order.of(clusters, run.id))
+            watch.add(list(store.figures(session, run.id)))
+        return watch
+
+    def _left_in(self, run: Run, done: Done, order: Order) -> Iterator[Item]:
+        """Give what is left to do in an order of its own; some units' cases are read at a time."""
+        plan = run.plan
+        with self.database.read() as session:
+            places = {case: place for place, case in enumerate(store.members(session, plan.dataset.id))}
+        ordered = [places[case] for unit in order.units for case in unit]
+        for first in range(0, len(ordered), CASES_PAGE):
+            page = ordered[first : first + CASES_PAGE]
+            with self.database.read() as session:
+                cases = store.cases_at(session, plan.dataset.id, page)
+            for place in page:
+                yield from work(plan, [cases[place]], done, place)
 
     def _parts(self, calls: Calls) -> ScorerParts:
         async def ask(
@@ -181,12 +212,12 @@ class Execution:
             if not store.add_results(session, run, batch, self._until()):
                 raise LeaseLost
 
-    def _finish(self, run: Run, suite: Suite, scorers: list[str]) -> None:
+    def _finish(self, run: Run, suite: Suite, scorers: list[str], order: Order | None) -> None:
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
             clusters = store.clusters(session, run.plan.dataset.id)
-            summary = summarise(run.plan, suite, clusters, store.figures(session, run.id), scorers)
+            summary = summarise(run.plan, suite, clusters, store.figures(session, run.id), scorers, order)
         now = self.clock()
         with self.database.write() as session:
             verdict = summary["verdict"]

@@ -56,6 +56,7 @@ def summarise(
         "errors": sum(own.errors for own in tally.variants.values()),
         "unrunnable": sum(own.unrunnable for own in tally.variants.values()),
         "infrastructure": broken,
+        "stopped_early": order is not None and sum(own.results for own in tally.variants.values()) < plan.total,
         "variants": [
             _variant(variant)
             | tally.variants[variant.name].figures()
