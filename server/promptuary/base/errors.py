@@ -8,7 +8,8 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidFile             … a file: line and field
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
 │   ├── InvalidRequest          … a request's fields
-│   └── MalformedBody           … a body that is no JSON at all
+│   ├── MalformedBody           … a body that is no JSON at all
+│   └── WebhookRefused          … an address that webhooks may not go to (promptuary.base.webhook)
 ├── UnknownSchema               the database is of another release
 ├── RenderTooLarge              the rendered text passes the limit
 ├── NotAuthenticated            no key, or none that is valid
@@ -21,7 +22,8 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── UnsupportedBody             not application/json, or compressed
 └── Unavailable                 something that is needed does not answer; try again
     ├── Busy                    the database is held by other writers
-    └── StorageFull             the disk is full
+    ├── StorageFull             the disk is full
+    └── WebhookFailed           a webhook's receiver (promptuary.base.webhook)
 """
 
 from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
