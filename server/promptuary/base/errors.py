@@ -21,6 +21,8 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── BodyTooLarge                the request passes the limit
 ├── UnsupportedBody             not application/json, or compressed
 └── Unavailable                 something that is needed does not answer; try again
+    ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code)
+    ├── JudgeUnclear            a judging model, in the form that it was asked for (promptuary.evaluation.scorers.judge)
     ├── Busy                    the database is held by other writers
     ├── StorageFull             the disk is full
     └── WebhookFailed           a webhook's receiver (promptuary.base.webhook)

@@ -7,7 +7,7 @@ in batches, each under the lease's fence; whoever has lost the lease writes noth
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from promptuary.base.settings import Settings
 from promptuary.evaluation import store
 from promptuary.evaluation.calls import Calls, Chats, Reply, Request
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.groups import Groups
 from promptuary.evaluation.plan import Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
 from promptuary.evaluation.scorers.kind import ScorerParts
@@ -102,8 +103,8 @@ class Execution:
         """
         bound = log.bind(run=run.id, suite=run.suite, fence=run.fence)
         try:
-            with self._held(run) as lost:
-                asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event()))
+            with self._held(run) as lost, ExitStack() as closing:
+                asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event(), closing))
         except LeaseLost:
             bound.info("run left to others")
         except Unavailable:
@@ -122,7 +123,12 @@ class Execution:
         return found
 
     async def _do(
-        self, run: Run, on_progress: Callable[[Progress], None], lost: threading.Event, stop: threading.Event
+        self,
+        run: Run,
+        on_progress: Callable[[Progress], None],
+        lost: threading.Event,
+        stop: threading.Event,
+        closing: ExitStack,
     ) -> None:
         suite = Suite.model_validate(run.plan.suite)
         with self.database.read() as session:
@@ -131,19 +137,21 @@ class Execution:
             failed = store.unanswered(session, run.id)
             contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
         calls = Calls(self.models)
+        parts = self._parts(calls, closing)
         runner = Runner(
             project=run.project,
             renderer=self.renderer,
             calls=calls,
-            scorers=[build(spec, self._parts(calls)) for spec in suite.scorers],
+            scorers=[build(spec, parts) for spec in suite.scorers],
             prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
             concurrency=run.plan.concurrency,
             timeout=self.settings.case_timeout,
             clock=self.clock,
         )
+        groups = Groups(suite, run.plan, parts, runner.prepared, self.settings.case_timeout)
         count = len(done)
         on_progress(Progress(count, run.total, failed))
-        async with aclosing(runner.run(work(run.plan, cases, done))) as batches:
+        async with aclosing(groups.judged(runner.run, work(run.plan, cases, done))) as batches:
             async for batch in batches:
                 if batch:
                     await asyncio.to_thread(self._write, run, batch)
@@ -157,14 +165,14 @@ class Execution:
                     raise LeaseLost
         self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers])
 
-    def _parts(self, calls: Calls) -> ScorerParts:
+    def _parts(self, calls: Calls, closing: ExitStack) -> ScorerParts:
         async def ask(
             model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
         ) -> Reply:
             config = {"temperature": 0.0} if model.startswith("local:") else {}  # hosted ones may refuse a temperature
             return await calls.ask(Request(model, messages, config, schema=schema, repeat=repeat))
 
-        return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names)
+        return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names, closing.callback)
 
     def _write(self, run: Run, batch: list[Result]) -> None:
         with self.database.write() as session:

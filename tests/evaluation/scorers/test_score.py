@@ -71,12 +71,18 @@ def test_every_type_can_be_built() -> None:
         "contains-json": {},
         "latency": {"threshold": 1},
         "word-count": {"value": 3},
-        "llm-rubric": {"value": "x", "model": "echo:"},
+        "answer-relevance": {},
+        "context-relevance": {},
+        "context-faithfulness": {},
+        "webhook": {"value": "https://hooks.example.com/"},
     }
-    parts = ScorerParts(embed=list, ask=no_judge)
-    for kind in kinds():
+    parts = ScorerParts(embed=list, ask=no_judge, code=True, webhook_hosts=frozenset({"hooks.example.com"}))
+    for kind, about in kinds().items():
+        model = {"model": "echo:"} if about.judged else {}
         for prefix in ("", "not-"):
-            given = ScorerSpec.model_validate({"type": prefix + kind, **spec.get(kind, {"value": "x"})})
+            if kind == "javascript":
+                continue  # it is known in order to be refused
+            given = ScorerSpec.model_validate({"type": prefix + kind, **spec.get(kind, {"value": "x"}), **model})
             assert build(given, parts).name == prefix + kind
 
 

@@ -11,6 +11,7 @@ from promptuary.evaluation.scorers.value import split, value_of
 from promptuary.prompt.errors import Invalid
 
 if TYPE_CHECKING:
+    from promptuary.evaluation.scorers.judge import Form
     from promptuary.evaluation.scorers.spec import ScorerSpec
 
 
@@ -32,12 +33,14 @@ class ScorerParts:
         ask: asks a judging model.
         code: whether scorers may run the suite's own code.
         webhook_hosts: the hosts that scorers may send outputs to.
+        closing: is given what ends a scorer's processes, to be called when the scorers are no longer needed.
     """
 
     embed: Callable[[Sequence[str]], Any]
     ask: Judges
     code: bool = False
     webhook_hosts: frozenset[str] = frozenset()
+    closing: Callable[[Callable[[], None]], object] = lambda close: None
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Kind:
         judged: whether a model judges, so that it needs one.
         nested: whether it is made of other scorers.
         config: says what is wrong with its further settings, or None; without it, none are taken.
+        forms: the questions that its judge is asked.
+        grouped: whether it compares the outputs of all variants, so that it stands in no set.
     """
 
     value: Callable[[Any], str | None]
@@ -61,6 +66,8 @@ class Kind:
     judged: bool = False
     nested: bool = False
     config: Callable[[Any], str | None] | None = None
+    forms: "tuple[Form[Any], ...]" = ()
+    grouped: bool = False
 
 
 def checked(parse: Callable[[Any], object]) -> Callable[[Any], str | None]:

@@ -4,14 +4,25 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from promptuary.evaluation.scorers import json_output, measure, rubric, similar, text
+from promptuary.evaluation.scorers import best, code, graded, json_output, measure, rag, rubric, similar, text, webhook
 from promptuary.evaluation.scorers.kind import Kind, ScorerParts
 from promptuary.evaluation.scorers.score import Scorer
 
 if TYPE_CHECKING:
     from promptuary.evaluation.scorers.spec import ScorerSpec
 
-FAMILIES: tuple[Mapping[str, Kind], ...] = (text.KINDS, json_output.KINDS, measure.KINDS, similar.KINDS, rubric.KINDS)
+FAMILIES: tuple[Mapping[str, Kind], ...] = (
+    text.KINDS,
+    json_output.KINDS,
+    measure.KINDS,
+    similar.KINDS,
+    rubric.KINDS,
+    graded.KINDS,
+    rag.KINDS,
+    best.KINDS,
+    code.KINDS,
+    webhook.KINDS,
+)
 
 
 @cache

@@ -84,6 +84,13 @@ class Question:
         """Give the score of a plain yes or no."""
         return Score.binary(self.name, holds, reason, inverse=self.inverse)
 
+    def reached(self, score: float, threshold: float, reason: str) -> Score:
+        """Give a score in [0, 1] that passes at the threshold or above; `not-` turns both, the score to one minus it."""
+        within = min(1.0, max(0.0, score))
+        return Score(
+            self.name, (score >= threshold) != self.inverse, 1 - within if self.inverse else within, reason[:_WORDS_LIMIT]
+        )
+
 
 class Scorer(Protocol):
     """A question about an output. `weight` is its share in the case's score; 0 never fails a case."""

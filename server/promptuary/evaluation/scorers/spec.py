@@ -118,6 +118,8 @@ def _faults(spec: dict[str, Any]) -> Iterator[Found]:
         yield ("model",), words
     if kind.nested and not spec.get("assert"):
         yield ("assert",), f"'{name}' needs the scorers that it is made of"
+    elif kind.nested and (compares := _comparing(spec["assert"])):
+        yield ("assert",), f"'{compares}' compares variants, so it stands by itself, in no set"
     elif not kind.nested and spec.get("assert") is not None:
         yield ("assert",), f"'{name}' is not made of other scorers"
     config = spec.get("config")
@@ -125,3 +127,13 @@ def _faults(spec: dict[str, Any]) -> Iterator[Found]:
         words = next(uncarried(config), None) or (kind.config(config) if kind.config else f"'{name}' has no further settings")
         if words:
             yield ("config",), words
+
+
+def _comparing(asserts: Any) -> str | None:
+    """Give the type of a scorer in a set that compares variants, which only the whole of them can be asked."""
+    for one in asserts if isinstance(asserts, list) else ():
+        name = one.get("type") if isinstance(one, dict) else None
+        kind = kind_of(name.removeprefix(INVERSE)) if isinstance(name, str) else None
+        if kind is not None and kind.grouped:
+            return str(name)
+    return None
