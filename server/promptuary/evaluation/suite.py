@@ -133,7 +133,8 @@ def read_suite(path: Path) -> SuiteFile:
     try:
         suite = Suite.model_validate(body)
     except ValidationError as error:
-        faults += faults_of(error)
+        told = {fault.path for fault in faults}
+        faults += [fault for fault in faults_of(error) if fault.path not in told]
     dataset = body.get("dataset")
     if isinstance(dataset, str) and dataset:
         try:
@@ -159,8 +160,9 @@ def _with_files(body: dict[str, Any], folder: Path, faults: list[Fault]) -> dict
         try:
             carried.append(inlined(scorer, folder) if isinstance(scorer, dict) else scorer)
         except Invalid as error:
+            carried.append(scorer)
             faults += [Fault(f"scorers.{number}.{fault.path}", fault.message) for fault in error.faults]
-    return body | ({"scorers": carried} if len(carried) == len(scorers) else {})
+    return body | {"scorers": carried}
 
 
 def _gate_faults(gate: dict[str, Any]) -> Iterator[Found]:
