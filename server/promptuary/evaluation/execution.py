@@ -26,7 +26,7 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
 from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build
+from promptuary.evaluation.scorers.of_case import CaseScorers
 from promptuary.evaluation.store import Run, RunState
 from promptuary.evaluation.suite import Suite
 from promptuary.prompt.content import Content
@@ -135,7 +135,7 @@ class Execution:
             project=run.project,
             renderer=self.renderer,
             calls=calls,
-            scorers=[build(spec, self._parts(calls)) for spec in suite.scorers],
+            scorers=CaseScorers.of(suite.scorers, self._parts(calls), suite.threshold),
             prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
             concurrency=run.plan.concurrency,
             timeout=self.settings.case_timeout,
@@ -155,7 +155,7 @@ class Execution:
                 if stop.is_set() and count < run.total:
                     self._give_back(run)
                     raise LeaseLost
-        self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers])
+        self._finish(run, suite, cases, runner.scorers.names)
 
     def _parts(self, calls: Calls) -> ScorerParts:
         async def ask(
@@ -171,12 +171,13 @@ class Execution:
             if not store.add_results(session, run, batch, self._until()):
                 raise LeaseLost
 
-    def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: list[str]) -> None:
+    def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: Sequence[str]) -> None:
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
             results = store.results(session, run.id)
-        summary = summarise(run.plan, suite, {case.id: case.cluster for case in cases}, results, scorers)
+        metrics = tuple(dict.fromkeys((*scorers, *(name for result in results for name in result.metrics))))
+        summary = summarise(run.plan, suite, {case.id: case.cluster for case in cases}, results, metrics)
         now = self.clock()
         with self.database.write() as session:
             verdict = summary["verdict"]

@@ -4,14 +4,42 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from promptuary.evaluation.scorers import json_output, measure, rubric, similar, text
+from promptuary.evaluation.scorers import (
+    html_output,
+    json_output,
+    measure,
+    overlap,
+    refusal,
+    retrieval,
+    rubric,
+    sets,
+    similar,
+    sql_output,
+    text,
+    tools,
+    xml_output,
+)
 from promptuary.evaluation.scorers.kind import Kind, ScorerParts
 from promptuary.evaluation.scorers.score import Scorer
 
 if TYPE_CHECKING:
     from promptuary.evaluation.scorers.spec import ScorerSpec
 
-FAMILIES: tuple[Mapping[str, Kind], ...] = (text.KINDS, json_output.KINDS, measure.KINDS, similar.KINDS, rubric.KINDS)
+FAMILIES: tuple[Mapping[str, Kind], ...] = (
+    text.KINDS,
+    json_output.KINDS,
+    xml_output.KINDS,
+    html_output.KINDS,
+    sql_output.KINDS,
+    overlap.KINDS,
+    measure.KINDS,
+    refusal.KINDS,
+    tools.KINDS,
+    retrieval.KINDS,
+    similar.KINDS,
+    rubric.KINDS,
+    sets.KINDS,
+)
 
 
 @cache
