@@ -7,9 +7,11 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidSplit            … the arms of a split label
 │   ├── InvalidFile             … a file: line and field
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
+│   ├── InvalidPattern          … a regular expression, by JavaScript's rules
 │   ├── InvalidRequest          … a request's fields
 │   └── MalformedBody           … a body that is no JSON at all
 ├── UnknownSchema               the database is of another release
+├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
 ├── NotAuthenticated            no key, or none that is valid
 ├── Forbidden                   the key may not do this
@@ -29,6 +31,7 @@ from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
 __all__ = [
     "AlreadyExists",
     "BodyTooLarge",
+    "BrokenPlugin",
     "Busy",
     "Conflict",
     "Fault",
@@ -56,6 +59,12 @@ class MalformedBody(Invalid):
     """A body cannot be read: it is no JSON, or JSON of a kind that two readers would read differently."""
 
     code = "malformed_body"
+
+
+class BrokenPlugin(PromptuaryError):
+    """A package that is installed as a plug-in does not load, or takes a name that is taken; nothing starts with it."""
+
+    code = "broken_plugin"
 
 
 class NotAuthenticated(PromptuaryError):

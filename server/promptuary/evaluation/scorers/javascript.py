@@ -20,15 +20,17 @@ _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
 _HEX = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|c([A-Za-z])")
 
 
-class NotJavaScript(Invalid):
+class InvalidPattern(Invalid):
     """The pattern is none in JavaScript."""
+
+    code = "invalid_pattern"
 
 
 def for_re2(pattern: str) -> str:
     """Write a pattern of JavaScript's as one of RE2's that matches the same.
 
     Raises:
-        NotJavaScript: for what JavaScript does not take.
+        InvalidPattern: for what JavaScript does not take.
         Invalid: for look-around and for references back, which RE2 has not.
     """
     return _Reader(pattern, _groups(pattern)).read()
@@ -47,7 +49,7 @@ class _Reader:
         while self.at < len(self.pattern):
             out.append(self._next())
         if self.depth:
-            raise NotJavaScript("a group is not closed")
+            raise InvalidPattern("a group is not closed")
         return "".join(out)
 
     def _next(self) -> str:
@@ -55,7 +57,7 @@ class _Reader:
         one = pattern[at]
         if found := _QUANTIFIER.match(pattern, at):
             if not self.may_repeat:
-                raise NotJavaScript(f"there is nothing to repeat at {at}")
+                raise InvalidPattern(f"there is nothing to repeat at {at}")
             self.at, self.may_repeat = found.end(), False
             return found.group()
         self.at += 1
@@ -65,7 +67,7 @@ class _Reader:
         if one == ")":
             self.depth -= 1
             if self.depth < 0:
-                raise NotJavaScript("a bracket closes no group")
+                raise InvalidPattern("a bracket closes no group")
             return one
         if one == "[":
             return self._class()
@@ -82,7 +84,7 @@ class _Reader:
         found = _GROUP.match(self.pattern, at)
         if found is None:
             hint = "; for case left aside write (?i:…)" if self.pattern.startswith("(?i)", at) else ""
-            raise NotJavaScript(f"the group at {at} begins as none does in JavaScript{hint}")
+            raise InvalidPattern(f"the group at {at} begins as none does in JavaScript{hint}")
         if found.group(2):
             raise Invalid("RE2 has no look-around, as in (?=…); ask for the parts with scorers of their own")
         self.at = found.end()
@@ -90,7 +92,7 @@ class _Reader:
 
     def _escape(self) -> str:
         if self.at >= len(self.pattern):
-            raise NotJavaScript("a backslash stands at the end")
+            raise InvalidPattern("a backslash stands at the end")
         one = self.pattern[self.at]
         if one in "bB":
             self.at += 1
@@ -137,12 +139,12 @@ class _Reader:
                 self.at += 1
                 last, also = self._member()
                 if single and also and int(first[3:-1], 16) > int(last[3:-1], 16):
-                    raise NotJavaScript("a range in square brackets runs backwards")
+                    raise InvalidPattern("a range in square brackets runs backwards")
                 out.append(f"{first}-{last}" if single and also else f"{first}\\-{last}")
             else:
                 out.append(first)
         if self.at >= len(pattern):
-            raise NotJavaScript("a class in square brackets is not closed")
+            raise InvalidPattern("a class in square brackets is not closed")
         self.at += 1
         if not out:
             return _ANY if negative else _NONE
@@ -155,7 +157,7 @@ class _Reader:
         if one != "\\":
             return _point(ord(one)), True
         if self.at >= len(self.pattern):
-            raise NotJavaScript("a backslash stands at the end")
+            raise InvalidPattern("a backslash stands at the end")
         kind = self.pattern[self.at]
         if kind in "dDwWsS":
             self.at += 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from promptuary.evaluation.calls import Reply
 from promptuary.evaluation.scorers import pattern, schema
-from promptuary.evaluation.scorers.javascript import NotJavaScript
+from promptuary.evaluation.scorers.javascript import InvalidPattern
 from promptuary.evaluation.scorers.score import Scorer
 from promptuary.evaluation.scorers.value import split, value_of
 from promptuary.prompt.errors import Invalid
@@ -123,7 +123,7 @@ def _pattern(value: Any) -> None:
 
 
 def _own_pattern(value: Any) -> None:
-    with suppress(NotJavaScript):
+    with suppress(InvalidPattern):
         _pattern(value)
 
 

@@ -31,7 +31,7 @@ def of_javascript(source: str) -> Any:
     """Compile a pattern as JavaScript reads it.
 
     Raises:
-        NotJavaScript: for what JavaScript does not take.
+        InvalidPattern: for what JavaScript does not take.
         Invalid: as `compiled`.
     """
     from promptuary.evaluation.scorers.javascript import for_re2

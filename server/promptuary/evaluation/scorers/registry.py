@@ -20,6 +20,7 @@ from promptuary.evaluation.scorers import (
     xml_output,
 )
 from promptuary.evaluation.scorers.kind import Kind, ScorerParts
+from promptuary.evaluation.scorers.plugins import plugins
 from promptuary.evaluation.scorers.score import Scorer
 
 if TYPE_CHECKING:
@@ -44,8 +45,13 @@ FAMILIES: tuple[Mapping[str, Kind], ...] = (
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Give every type by its name, without `not-`."""
-    return {name: kind for family in FAMILIES for name, kind in family.items()}
+    """Give every type by its name, without `not-`.
+
+    Raises:
+        BrokenPlugin: for an installed plug-in that cannot be used.
+    """
+    own = {name: kind for family in FAMILIES for name, kind in family.items()}
+    return own | plugins(own)
 
 
 def kind_of(name: str) -> Kind | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from promptuary.evaluation.scorers import pattern
-from promptuary.evaluation.scorers.javascript import NotJavaScript
+from promptuary.evaluation.scorers.javascript import InvalidPattern
 from promptuary.evaluation.scorers.json_output import parsed
 from promptuary.evaluation.scorers.kind import GIVEN, OWN_PATTERN, PATTERN, TEXT, TEXTS, Kind
 from promptuary.evaluation.scorers.score import Question, Sample, Score
@@ -91,7 +91,7 @@ class Regex(Question):
         """Search the output."""
         source = self.value.text(sample.case)
         compiled = self.compiled or _compiled(source)
-        if isinstance(compiled, NotJavaScript):
+        if isinstance(compiled, InvalidPattern):
             return Score(self.name, False, 0.0, f"{_shown(source)} is no pattern in JavaScript: {compiled.message}")
         holds = pattern.found(compiled, sample.output)
         return self.answer(holds, f"{'matches' if holds else 'does not match'} {_shown(source)}")
@@ -100,7 +100,7 @@ class Regex(Question):
 def _compiled(source: str) -> Any:
     try:
         return pattern.of_javascript(source)
-    except NotJavaScript as error:
+    except InvalidPattern as error:
         return error
 
 
