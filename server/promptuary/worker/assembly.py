@@ -13,6 +13,7 @@ from promptuary.context.retrieval import Retrieval
 from promptuary.evaluation import execution
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
+from promptuary.evaluation.scorers.registry import kinds
 from promptuary.evaluation.tracking import Tracker
 from promptuary.migrations.upgrade import upgrade
 from promptuary.registry import resemblance
@@ -37,6 +38,7 @@ def build(
         retrieval: the process's embedder and index; by default one that makes both at their first use.
         models: the process's chat models; by default those that the settings name.
     """
+    kinds()  # a plug-in that cannot be used stops it here
     opened = database or Database(settings.sql_url)
     upgrade(opened)
     found = retrieval or Retrieval(opened, clock, settings)
