@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from promptuary.evaluation.calls import Reply
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.code import Child, Code, CodeFailed, PythonCode
+from promptuary.evaluation.scorers.code import ALIVE_LIMIT, Child, Code, CodeFailed, PythonCode
 from promptuary.evaluation.scorers.kind import ScorerParts
 from promptuary.evaluation.scorers.registry import build
-from promptuary.evaluation.scorers.score import Sample, Score, scored
+from promptuary.evaluation.scorers.score import Part, Sample, Score, scored
 from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.scorers.together import metrics
 from promptuary.prompt.errors import Invalid
 
 SAMPLE = Sample(
@@ -56,7 +57,7 @@ def score(value: Any, *outputs: str, kind: str = "python", **spec: Any) -> list[
         ("0", False, 0.0),
         ("'true'", True, 1.0),
         ("{'pass': False, 'score': 0.5, 'reason': 'half'}", False, 0.5),
-        ("{'pass_': True}", None, None),
+        ("{'pass_': True}", True, 1.0),
         ("{'pass': True}", True, 1.0),
         ("json.dumps({'pass': True, 'score': 0.25})", True, 0.25),
         ("import re\nif re.search('P', output):\n  return True\nreturn False", True, 1.0),
@@ -67,6 +68,11 @@ def score(value: Any, *outputs: str, kind: str = "python", **spec: Any) -> list[
 def test_code_is_an_expression_a_body_or_a_module(code: str, passed: bool | None, points: float | None) -> None:
     found = score(code)[0]
     assert (found.passed, found.score) == (passed, points)
+
+
+def test_named_scores_are_metrics_of_their_own() -> None:
+    found = score("{'pass': True, 'score': 0.5, 'named_scores': {'tone': 0.25, 'length': 1}}")[0]
+    assert metrics([Part(found, 2.0, "python")]) == {"python": 0.5, "tone": 0.25, "length": 1.0}
 
 
 def test_a_file_that_was_carried_is_run_by_the_name_of_its_function() -> None:
@@ -113,6 +119,8 @@ def test_a_threshold_decides_on_scores_and_not_turns_the_verdict(
         ("{'score': 1}", "must return"),
         ("{'pass': 'yes', 'score': 1}", "must return"),
         ("{'pass': True, 'score': 7}", "must return"),
+        ("{'pass': True, 'namedScores': {'x': 2}}", "must return"),
+        ("{'pass': True, 'namedScores': {'': 1}}", "must return"),
         ("object()", "no bool, number or dictionary"),
         ("import os\nos._exit(0)", "process ended"),
         ("import sys\nsys.exit(0)", "SystemExit"),
@@ -196,6 +204,19 @@ def test_the_process_ends_with_its_scorer() -> None:
     del child
     gc.collect()
     assert gone(pid)
+
+
+def test_of_many_codes_few_have_a_process_at_a_time() -> None:
+    children = [Child(Code.of("import os\nreturn {'pass': True, 'reason': str(os.getpid())}")) for _ in range(ALIVE_LIMIT + 3)]
+
+    async def in_turn() -> list[int]:
+        return [int((await child.call("x", {}))["reason"]) for child in [*children, children[0]]]
+
+    first, *others = asyncio.run(in_turn())
+    assert gone(first)
+    assert [Path(f"/proc/{pid}").exists() for pid in others].count(True) == ALIVE_LIMIT
+    for child in children:
+        child.close()
 
 
 @pytest.mark.parametrize(

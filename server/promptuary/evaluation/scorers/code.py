@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from promptuary.base.errors import Unavailable
 from promptuary.evaluation.scorers.judge import asked_of
 from promptuary.evaluation.scorers.kind import Kind, ScorerParts, checked
-from promptuary.evaluation.scorers.score import Question, Sample, Score
+from promptuary.evaluation.scorers.score import METRIC, Part, Question, Sample, Score
 from promptuary.prompt.errors import Invalid
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ CODE_LIMIT = 256 * 1024
 ANSWER_LIMIT = 1024 * 1024
 SECONDS = 30.0
 LOOK_UP_SECONDS = 0.05
+ALIVE_LIMIT = 8
 ENTRY = "get_assert"
 _TAG = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
 _CHILD = Path(__file__).with_name("code_child.py")
@@ -97,6 +98,7 @@ class Child:
             CodeFailed: for an exception in it, no answer in time, or a process that ended.
         """
         async with self._turn:
+            self._take_place()
             work = asyncio.create_task(asyncio.to_thread(self._call, output, context))
             try:
                 return await asyncio.shield(work)
@@ -111,6 +113,17 @@ class Child:
         """End the process, and whatever it started in its group."""
         self._end()
         self._running = None
+
+    def _take_place(self) -> None:
+        """End those processes that were idle the longest where many are alive: cases may bring hundreds of codes."""
+        loop = asyncio.get_running_loop()
+        found = [one for known in _ALIVE.get(loop, ()) if (one := known()) is not None]
+        alive = [one for one in found if one is not self and one._running is not None]
+        idle = [one for one in alive if not one._turn.locked()]
+        for one in idle[: max(0, len(alive) + 1 - ALIVE_LIMIT)]:
+            one.close()
+            alive.remove(one)
+        _ALIVE[loop] = [weakref.ref(one) for one in (*alive, self)]
 
     def _call(self, output: str, context: Mapping[str, Any]) -> Any:
         if self._running is None:
@@ -171,6 +184,9 @@ class Child:
         return found.get("value")
 
 
+_ALIVE: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[weakref.ref[Child]]]" = weakref.WeakKeyDictionary()
+
+
 @dataclass(frozen=True)
 class PythonCode(Question):
     """The suite's own code says that the output passes, or gives a score (above 0, or at the threshold, it passes)."""
@@ -217,29 +233,43 @@ class PythonCode(Question):
             found = _from_text(found)
         if isinstance(found, bool):
             return self.answer(found, f"the code returned {found}")
-        given = found if isinstance(found, dict) else {"score": found}
         try:
-            result = _Given.model_validate(given)
+            result = _Given.model_validate(_camel(found) if isinstance(found, dict) else {"score": found})
         except ValidationError:
             result = _Given()
         passed, score = result.passed, result.score
         if passed is None and (score is None or isinstance(found, dict)):
-            raise CodeFailed("the code must return true, false, a score from 0 to 1, or an object of pass, score and reason")
+            raise CodeFailed(
+                "the code must return true, false, a score from 0 to 1, or an object of pass, score, reason and namedScores"
+            )
         if score is None:
             score = float(bool(passed))
         reached = score > 0 if self.threshold is None else score >= self.threshold
         passed = reached if passed is None else passed and (self.threshold is None or reached)
-        return Score(self.name, passed != self.inverse, score, (result.reason or f"the code gave {score:g}")[:500])
+        reason = (result.reason or f"the code gave {score:g}")[:500]
+        named = [Part(Score(name, one > 0, one, ""), metric=name) for name, one in result.named.items()]
+        return Score(self.name, passed != self.inverse, score, reason, parts=tuple(named))
+
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class _Given(BaseModel):
     """What code returns as an object."""
 
-    model_config = ConfigDict(strict=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(strict=True, extra="ignore")
 
     passed: Annotated[bool | None, Field(alias="pass")] = None
-    score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    score: Share | None = None
     reason: str | None = None
+    named: Annotated[dict[Annotated[str, Field(pattern=METRIC)], Share], Field(alias="namedScores", max_length=50)] = Field(
+        default_factory=dict
+    )
+
+
+def _camel(found: dict[str, Any]) -> dict[str, Any]:
+    """Give names as promptfoo takes them from Python, where `pass` is a word of the language."""
+    return {{"pass_": "pass", "named_scores": "namedScores"}.get(name, name): value for name, value in found.items()}
 
 
 def _from_text(text: str) -> Any:
@@ -300,7 +330,8 @@ def _python(spec: "ScorerSpec", parts: ScorerParts) -> PythonCode:
     if not parts.code:
         raise Invalid("code of suites is not run here; an operator can allow it by PROMPTUARY_CODE_SCORERS=true")
     child = Child(Code.of(spec.value))
-    parts.closing(child.close)
+    known = weakref.ref(child)
+    parts.closing(lambda: found.close() if (found := known()) is not None else None)
     return PythonCode(spec.metric, spec.weight, spec.inverse, spec.threshold, spec.config, child)
 
 

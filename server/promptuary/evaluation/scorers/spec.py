@@ -20,12 +20,12 @@ from promptuary.base.wire import Received
 from promptuary.evaluation.case import uncarried
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.registry import kind_of, kinds
+from promptuary.evaluation.scorers.score import METRIC
 
 INVERSE = "not-"
 NESTED_LIMIT = 5
 OWN = {"own": True}
 """The context in which a scorer of a case is checked: what promptfoo takes and lets fail is then no fault."""
-METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
 Found = tuple[tuple[str | int, ...], str]
 
 
