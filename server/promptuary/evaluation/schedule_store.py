@@ -94,9 +94,10 @@ class Answered:
     score: float | None
 
 
-def schedule(session: Session, project: int, name: str) -> Schedule | None:
-    """Find a schedule."""
-    found = session.exec(_schedules(project).where(ScheduleRow.name == name)).one_or_none()
+def schedule(session: Session, project: int, name: str, *, held: bool = False) -> Schedule | None:
+    """Find a schedule; held, nobody else changes it until the transaction ends."""
+    query = _schedules(project).where(ScheduleRow.name == name)
+    found = session.exec(query.with_for_update(of=ScheduleRow) if held else query).one_or_none()
     return _schedule(*found) if found else None
 
 
