@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from promptuary.evaluation.alert import Watched, drops
+from promptuary.evaluation.sequence import Order
 
 
 def scores(values: Sequence[float]) -> dict[str, float]:
@@ -78,3 +79,12 @@ def test_a_run_that_is_no_worse_raises_an_alarm_one_time_in_forty_at_most() -> N
         runs = [(random.random(80) < chances).astype(float).tolist() for _ in range(6)]
         alarms += bool(drops([watched(runs[0], *runs[1:])], {}, 0.0))
     assert alarms / rounds <= 0.025 + 3 * (0.025 * 0.975 / rounds) ** 0.5
+
+
+def test_a_run_that_may_stop_early_is_judged_by_intervals_that_hold_at_every_look() -> None:
+    good, bad = [1.0] * 40, [1.0] * 20 + [0.0] * 20
+    one = watched(bad, good, good)
+    order = Order.of(dict.fromkeys(one.now), "run_1")
+    (drop,) = drops([one], {}, 0.0, order)
+    assert drop.interval.high > one.difference({}, 0.95).high
+    assert drops([watched([1.0] * 36 + [0.0] * 4, good, good)], {}, 0.0, order) == []
