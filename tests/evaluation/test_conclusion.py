@@ -13,6 +13,7 @@ from promptuary.context.store import Collection, Document
 from promptuary.evaluation import conclusion as conclusion_module
 from promptuary.evaluation import evidence_store
 from promptuary.evaluation.alert_webhook import TOPIC
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.evidence import judges_of
 from promptuary.evaluation.evidence_service import evidence
 from promptuary.evaluation.evidence_store import Evidence
@@ -168,11 +169,25 @@ def test_a_run_that_could_not_be_done_is_infrastructure_for_every_candidate(
 
 def test_judges_are_named_with_the_digest_of_what_they_are_asked_by(suite_of: Callable[..., Any]) -> None:
     polite = {"type": "llm-rubric", "value": "is polite", "model": "echo:", "name": "polite"}
-    (judge,) = judges_of(suite_of(scorers=[{"type": "equals", "value": "yes"}, polite]))
+    (judge,) = judges_of(suite_of(scorers=[{"type": "equals", "value": "yes"}, polite]).scorers)
     assert (judge["metric"], judge["type"], judge["model"]) == ("polite", "llm-rubric", "echo:")
     changed = [polite | {"value": "is kind"}, polite | {"model": "local:smollm2"}, polite | {"name": "same"}]
-    digests = [judges_of(suite_of(scorers=[one]))[0]["digest"] for one in changed]
+    digests = [judges_of(suite_of(scorers=[one]).scorers)[0]["digest"] for one in changed]
     assert [digest == judge["digest"] for digest in digests] == [False, False, True]
+
+
+def test_judges_of_single_cases_are_listed_once_each(
+    ground: Lay, do: Callable[..., Run], shown: Callable[..., list[Evidence]], author: Open
+) -> None:
+    ground("yes")
+    polite = {"type": "llm-rubric", "value": "is polite", "model": "echo:"}
+    own = [(polite, {"type": "equals", "value": "yes"}), (polite | {"name": "kind"},), ()]
+    with author() as unit:
+        cases = [Case(f"c{number}", {"text": "yes"}, "yes", asserts=asserts) for number, asserts in enumerate(own)]
+        Evaluations(unit).put_dataset_version("words", cases)
+    do()
+    (row,) = shown()
+    assert [(judge["metric"], judge["type"], judge["model"]) for judge in row.judges] == [(None, "llm-rubric", "echo:")]
 
 
 def _collection(unit: Any, *keys: str) -> None:

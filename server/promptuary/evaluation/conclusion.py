@@ -44,7 +44,7 @@ def conclude(session: Session, run: Run, summary: Mapping[str, Any], at: datetim
         order: of the cases of a run that may stop early.
     """
     held = evidence_store.held(session, run.project, (variant.collection for variant in run.plan.variants))
-    evidence = evidence_of(run, summary, held, at)
+    evidence = evidence_of(run, summary, held, at, evidence_store.asserts(session, run.plan.dataset.id))
     schedule = schedule_store.schedule(session, run.project, run.schedule) if run.schedule is not None else None
     if schedule is None or summary["verdict"] == Verdict.INFRASTRUCTURE:
         return Conclusion(evidence, [])

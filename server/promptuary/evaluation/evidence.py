@@ -17,7 +17,7 @@ the transaction that finishes the run, and never changed; a run that failed or w
 - Several rows may fit. The newest is not the better one: who takes the best of many runs lets chance through.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,13 @@ from promptuary.prompt.digest import digest
 from promptuary.statistics.verdict import Verdict, worst
 
 
-def evidence_of(run: Run, summary: Mapping[str, Any], held: Mapping[str, str | None], at: datetime) -> list[Evidence]:
+def evidence_of(
+    run: Run,
+    summary: Mapping[str, Any],
+    held: Mapping[str, str | None],
+    at: datetime,
+    asserts: Iterable[Mapping[str, Any]] = (),
+) -> list[Evidence]:
     """Say what a run showed, one row a candidate.
 
     Args:
@@ -40,8 +46,9 @@ def evidence_of(run: Run, summary: Mapping[str, Any], held: Mapping[str, str | N
         summary: of it.
         held: what each of the plan's collections holds now, by name; None for one that is gone.
         at: when the run finishes.
+        asserts: the scorers of its cases.
     """
-    plan, judges = run.plan, judges_of(Suite.model_validate(run.plan.suite))
+    plan, judges = run.plan, judges_of(Suite.model_validate(run.plan.suite).scorers, asserts)
     return [
         Evidence(
             id=0,
@@ -67,12 +74,24 @@ def evidence_of(run: Run, summary: Mapping[str, Any], held: Mapping[str, str | N
     ]
 
 
-def judges_of(suite: Suite) -> list[dict[str, Any]]:
-    """List the suite's scorers that ask a model, those inside of others too; those of single cases are the dataset's."""
-    return [
-        {"metric": spec.metric, "type": spec.type, "model": spec.model, "digest": judge_digest(spec)}
-        for spec in _judged(suite.scorers)
-    ]
+def judges_of(scorers: Sequence[ScorerSpec], asserts: Iterable[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+    """List the scorers that ask a model, those inside of others too; those of single cases once each, under no metric.
+
+    Args:
+        scorers: of the suite.
+        asserts: the scorers of its cases.
+    """
+    judges = [_judge(spec, spec.metric) for spec in _judged(scorers)]
+    for body in asserts:
+        for spec in _judged([ScorerSpec.model_validate(body)]):
+            judge = _judge(spec, None)
+            if judge not in judges:
+                judges.append(judge)
+    return judges
+
+
+def _judge(spec: ScorerSpec, metric: str | None) -> dict[str, Any]:
+    return {"metric": metric, "type": spec.type, "model": spec.model, "digest": judge_digest(spec)}
 
 
 def _judged(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
