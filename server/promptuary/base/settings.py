@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     code_scorers: bool = False
     webhook_hosts: str = ""
     webhook_secret: SecretStr | None = None
+    metrics_open: bool = False
     dataset_limit: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promptuary.cli import report
+from promptuary.cli import report, schedules
 from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.forecast import plan
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
@@ -19,6 +19,8 @@ from promptuary.cli.running import Executor, run_suite
 from promptuary.prompt.errors import Fault, Invalid
 
 app = typer.Typer(help="Run suites and see what they say.", no_args_is_help=True)
+app.add_typer(schedules.app, name="schedule")
+app.command("alerts")(schedules.alerts)
 EXIT_CODES = {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": INFRASTRUCTURE}
 _WORST_FIRST = (INFRASTRUCTURE, 1, 2, 0)
 

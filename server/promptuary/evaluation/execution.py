@@ -243,12 +243,15 @@ class Execution:
                 raise LeaseLost
 
     def _finish(self, run: Run, suite: Suite, scorers: Sequence[str], order: Order | None) -> None:
+        from promptuary.evaluation.conclusion import conclude, record
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
             clusters = store.clusters(session, run.plan.dataset.id)
             summary = summarise(run.plan, suite, clusters, store.figures(session, run.id), scorers, order)
         now = self.clock()
+        with self.database.read() as session:
+            conclusion = conclude(session, run, summary, now, order)
         with self.database.write() as session:
             verdict = summary["verdict"]
             if not store.finish(session, run, RunState.FINISHED, now, verdict=verdict, summary=summary):
@@ -261,6 +264,7 @@ class Execution:
             }
             audit.write(session, run.project, ACTOR, "run.finished", run.id, detail, now)
             outbox.put(session, TOPIC, {"run": run.id}, now)
+            record(session, run, conclusion, now)
 
     def _fail(self, run: Run, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:1000]

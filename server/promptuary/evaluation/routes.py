@@ -10,10 +10,12 @@ from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
 from promptuary.access.role import Scope
 from promptuary.base.errors import Fault, InvalidRequest
 from promptuary.base.wire import PageOf
+from promptuary.evaluation import evidence_service
 from promptuary.evaluation.schemas import (
     ComparisonOut,
     DatasetOut,
     DatasetPageOut,
+    EvidenceOut,
     ForecastOut,
     NewDatasetVersion,
     NewRun,
@@ -152,3 +154,20 @@ def compare_runs(
 ) -> ComparisonOut:
     """Compare a finished run with another, paired by the cases' ids."""
     return ComparisonOut.model_validate(Evaluations(unit).compare(run, baseline))
+
+
+@router.get("/evidence")
+def list_evidence(
+    unit: Annotated[Unit, allow(Scope.RUN_READ)],
+    prompt: Annotated[Name | None, Query()] = None,
+    version: NumberQuery = None,
+    digest: Annotated[str | None, Query(pattern=r"^sha256:[0-9a-f]{64}$")] = None,
+    suite: Annotated[Name | None, Query()] = None,
+    run: Annotated[str | None, Query(pattern=r"^run_[0-9a-f]{1,60}$")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[EvidenceOut]:
+    """List what finished runs showed of versions, the newest first; by `digest`, of what a version holds."""
+    wanted: dict[str, Any] = {"prompt": prompt, "version": version, "digest": digest, "suite": suite, "run": run}
+    found = evidence_service.evidence(unit, min(limit, unit.settings.page_limit), cursor, **wanted)
+    return PageOf[EvidenceOut].model_validate(found)

@@ -146,6 +146,30 @@ class ResultOut(Sent):
         return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags))
 
 
+class EvidenceOut(Sent):
+    """What a finished run showed of one candidate under one model, and the digests of all that it rests on.
+
+    `context` tells what the version's collection held when the run was submitted and when it ended, and whether that changed.
+    """
+
+    id: int
+    run: str
+    variant: str
+    prompt: str
+    version: int
+    digest: str
+    model: str
+    suite: str
+    suite_digest: str
+    dataset: str
+    dataset_digest: str
+    judges: list[dict[str, Any]]
+    context: dict[str, Any] | None
+    verdict: str
+    gates: list[dict[str, Any]]
+    at: datetime
+
+
 class ComparisonOut(Sent):
     """A run's candidates against another run's; each comparison has the interval of candidate − baseline on one metric."""
 

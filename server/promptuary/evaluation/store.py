@@ -229,6 +229,12 @@ def runs(session: Session, project: int, suite: str | None, state: str | None, b
     return [_run(row) for row in session.exec(query)]
 
 
+def outcomes(session: Session) -> list[tuple[str, str | None, int]]:
+    """Count every project's runs by state and verdict."""
+    query = select(RunRow.state, RunRow.verdict, func.count()).group_by(col(RunRow.state), col(RunRow.verdict))
+    return [(state, verdict, count) for state, verdict, count in session.exec(query)]
+
+
 def lease(session: Session, worker: str, now: datetime, until: datetime, only: str | None = None) -> Run | None:
     """Take the oldest run that nobody holds, and count its fence up; with `only`, that one or none.
 
@@ -320,9 +326,11 @@ def ordinals(session: Session, run: str) -> Iterator[int]:
     yield from session.exec(select(ResultRow.ordinal).where(ResultRow.run_id == run).execution_options(yield_per=_ROWS))
 
 
-def figures(session: Session, run: str) -> Iterator[Figures]:
-    """Give what statistics need of each result, in the file's order, as it is read: no output and no detail."""
+def figures(session: Session, run: str, variant: str | None = None) -> Iterator[Figures]:
+    """Give what statistics need of each result, or of one variant's, in the file's order, as it is read; no output."""
     query = columns(*_FIGURES).where(col(ResultRow.run_id) == run).order_by(col(ResultRow.ordinal))
+    if variant is not None:
+        query = query.where(col(ResultRow.variant) == variant)
     for row in session.execute(query.execution_options(yield_per=_ROWS)):
         yield Figures(*row)
 

@@ -10,10 +10,12 @@ from promptuary.context import retrieval as context_retrieval
 from promptuary.context.prompt_vectors import PromptVectors
 from promptuary.context.rendering import Renderer
 from promptuary.context.retrieval import Retrieval
-from promptuary.evaluation import execution
+from promptuary.evaluation import alert_webhook, execution
+from promptuary.evaluation.alert_webhook import AlertWebhook
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
 from promptuary.evaluation.runner import Runner
+from promptuary.evaluation.scheduler import Scheduler
 from promptuary.evaluation.scorers.registry import kinds
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.tracking import Tracker
@@ -52,9 +54,11 @@ def build(
         (context_retrieval.TOPIC, found.deliver),
         (resemblance.TOPIC, vectors.deliver),
         (execution.TOPIC, tracker.deliver),
+        (alert_webhook.TOPIC, AlertWebhook(settings, opened, clock).deliver),
     ]
+    scheduler = Scheduler(opened, clock, settings)
     try:
-        yield Worker(opened, clock, settings, done, relays)
+        yield Worker(opened, clock, settings, done, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
     finally:
         if models is None:
             chats.close()
