@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=0, le=65535)] = 8401
     mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 8402
     allowed_hosts: str = ""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024

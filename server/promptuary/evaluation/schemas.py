@@ -130,6 +130,7 @@ class ResultOut(Sent):
     error: str | None
     vars: dict[str, Any]
     expected: Any
+    cluster: str | None
     tags: list[str]
     detail: dict[str, Any]
     at: datetime
@@ -143,7 +144,8 @@ class ResultOut(Sent):
     def of(cls, shown: Shown) -> Self:
         """Make it from the domain's value."""
         case = shown.case
-        return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags))
+        told = {"vars": case.vars, "expected": case.expected, "cluster": case.cluster, "tags": list(case.tags)}
+        return cls(**vars(shown.result), **told)
 
 
 class ComparisonOut(Sent):
