@@ -35,6 +35,8 @@ def run(
         Executor, typer.Option("--executor", help="Where cases are done: in this process, or on a Ray cluster.")
     ] = Executor.LOCAL,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with this run instead of starting one.")] = None,
+    max_cost: Annotated[float | None, typer.Option("--max-cost", help="Spend no more than so many US dollars.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Ask anew, also what was asked before.")] = False,
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Let suites run Python code on this machine, in a run without a server.")
     ] = False,
@@ -47,7 +49,7 @@ def run(
     """Run suites; exits 0 pass, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume goes on with one run; name its suite alone")
-    changes = {"models": model, "repeats": repeats}
+    changes = {"models": model, "repeats": repeats, "max_cost": max_cost, "cache": not no_cache}
     with connect(project, allow_code=allow_code) as api:
         earlier = _earlier(api, baseline)
         finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor) for suite in suites]
