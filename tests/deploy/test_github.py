@@ -89,6 +89,7 @@ def test_every_input_is_used_and_every_use_is_an_input() -> None:
         ({"extras": "server,evaluation"}, f"{ROOT}[server,evaluation]"),
         ({"package": "promptuary[server]==1.2.3"}, "promptuary[server]==1.2.3"),
     ],
+    ids=["plain", "extras", "package"],
 )
 def test_the_action_installs_its_own_version_or_what_is_asked_for(machine: Machine, given: dict[str, str], asked: str) -> None:
     use(machine, only_install=True, suites="evals/good.yaml", **given)

@@ -40,7 +40,8 @@ def markdown(run: Run, results: Iterable[Result], *, regressions: int = 5) -> st
 def plain(text: str) -> str:
     """Give a text in one line, as words and nothing else."""
     flat = _MARKS.sub(r"\\\1", shown(" ".join(cut(text, 500).split())))
-    return flat.replace("&", "&amp;").replace("@", "&#64;").replace("www.", "www&#46;")
+    # An entity would not do for @: who looks for mentions does so in what is rendered.
+    return flat.replace("&", "&amp;").replace("@", "@\u2060").replace("www.", "www\\.")
 
 
 def _row(variant: str, metric: str, interval: Mapping[str, Any]) -> str:
@@ -90,7 +91,7 @@ def _worst(worst: Sequence[Regression], differences: Sequence[Mapping[str, Any]]
         if total > len(own):
             yield from (f"The {len(own)} that fell by most, {plain(pair.candidate)} beside {plain(pair.baseline)}:", "")
         for one in own:
-            heads = (f"{_html(pair.candidate, 200)} now", f"{_html(pair.baseline, 200)} before")
+            heads = (f"<code>{_html(pair.candidate, 200)}</code> now", f"<code>{_html(pair.baseline, 200)}</code> before")
             yield f"<details><summary><code>{_html(one.case, 200)}</code> fell by {number(one.drop)}</summary>"
             yield f"<p>Input</p><pre>{_html(words.variables(one.candidate.get('vars')), TEXT_LIMIT)}</pre>"
             yield "<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr><tr>"
