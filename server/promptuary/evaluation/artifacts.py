@@ -48,10 +48,10 @@ def _answers(database: Database, run: Run) -> Iterator[dict[str, Any]]:
             results = store.results(session, run.id, after, _PAGE)
             if not results:
                 return
-            first, last = (results[end].ordinal // run.plan.per_case for end in (0, -1))
-            cases = store.cases(session, run.plan.dataset.id, first, last - first + 1)
+            places = sorted({result.ordinal // run.plan.per_case for result in results})
+            cases = store.cases_at(session, run.plan.dataset.id, places)
         for result in results:
-            shown = Shown(result, cases[result.ordinal // run.plan.per_case - first])
+            shown = Shown(result, cases[result.ordinal // run.plan.per_case])
             yield ResultOut.of(shown).model_dump(mode="json", by_alias=True)
         after = results[-1].ordinal
 

@@ -45,3 +45,9 @@ def test_a_run_without_a_summary_says_why(failed: Values) -> None:
 def test_every_verdict_is_explained(run: Values, verdict: str) -> None:
     run["verdict"] = verdict
     assert lines(run)[-1] == f"  verdict: {verdict} ({VERDICTS[verdict]})"
+
+
+def test_a_run_that_stopped_early_says_so(run: Values) -> None:
+    run["summary"]["stopped_early"] = True
+    run["total"] = 1200
+    assert lines(run)[1] == "  stopped after 40 of 1,200 results, as soon as the gate was decided"

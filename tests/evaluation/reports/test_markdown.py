@@ -115,3 +115,8 @@ def test_a_matrix_of_very_many_variants_is_capped(run: Values) -> None:
     run["summary"]["variants"] = [{**run["summary"]["variants"][0], "name": f"v{number}"} for number in range(100)]
     said = markdown(run, [])
     assert f"And {100 - ROWS_LIMIT} more figures." in said
+
+
+def test_a_run_that_stopped_early_says_so(run: Values) -> None:
+    run |= {"summary": {**run["summary"], "stopped_early": True}, "total": 1200}
+    assert "It stopped after 40 of 1,200 results, as soon as the gate was decided." in markdown(run, []).splitlines()

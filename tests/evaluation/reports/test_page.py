@@ -180,3 +180,8 @@ def test_what_lies_outside_of_a_plot_is_drawn_at_its_edge(value: float, place: s
     from promptuary.evaluation.reports.plots import Dots, dots
 
     assert f'cx="{place}"' in dots("k", "t", "d", [Dots("one", {"v2": value})], {"v2": "candidate"})
+
+
+def test_a_run_that_stopped_early_says_so(run: Values) -> None:
+    run |= {"summary": {**run["summary"], "stopped_early": True}, "total": 1200}
+    assert "The run stopped after 40 of 1,200 results, as soon as the gate was decided." in Reader(text_of(run, [])).text

@@ -42,6 +42,13 @@ def changed(comparison: Mapping[str, Any], side: str) -> int:
     return int(comparison.get(f"{side}_in_all", len(comparison[side])))
 
 
+def stopped_early(run: Run) -> str:
+    """Say that a run stopped because its gate was decided; nothing where it did not."""
+    if not (run["summary"] or {}).get("stopped_early"):
+        return ""
+    return f"stopped after {run['done']:,} of {run['total']:,} results, as soon as the gate was decided"
+
+
 def value(result: Result, metric: str) -> float | None:
     """Give a result's value on a metric; None where it is not known."""
     if metric in result["metrics"]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptuary.evaluation.reports import words
-from promptuary.evaluation.reports.answers import VERDICTS, Run, compared, figures
+from promptuary.evaluation.reports.answers import VERDICTS, Run, compared, figures, stopped_early
 
 
 def lines(run: Run) -> list[str]:
@@ -13,7 +13,7 @@ def lines(run: Run) -> list[str]:
     summary = run["summary"]
     if summary is None:
         return [first, f"{run['state']}: {run['error'] or 'no summary'}"]
-    told = [first]
+    told = [first, *([f"  {early}"] if (early := stopped_early(run)) else [])]
     width = max(len(variant["name"]) for variant in summary["variants"])
     for variant in summary["variants"]:
         shown = [f"{name} {words.interval(interval)}" for name, interval in figures(summary, variant)]

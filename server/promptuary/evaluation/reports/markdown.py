@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from promptuary.evaluation.reports import words
-from promptuary.evaluation.reports.answers import VERDICTS, Result, Run, changed, compared, figures, reasons
+from promptuary.evaluation.reports.answers import VERDICTS, Result, Run, changed, compared, figures, reasons, stopped_early
 from promptuary.evaluation.reports.findings import Regression, find
 from promptuary.evaluation.reports.words import cut, number, shown
 
@@ -24,6 +24,8 @@ def markdown(run: Run, results: Iterable[Result], *, regressions: int = 5) -> st
     if summary is None:
         return f"## {plain(run['suite'])}: {plain(run['state'])}\n\n{plain(run['error'] or '')}\n"
     told = [f"## {plain(run['suite'])}: {run['verdict']}", "", f"{VERDICTS[run['verdict']].capitalize()}. Run `{run['id']}`."]
+    if early := stopped_early(run):
+        told += ["", f"It {early}."]
     if summary["gates"]:
         told += ["", *_capped([f"- **{gate['verdict']}**: {plain(gate['sentence'])}" for gate in summary["gates"]], "demands")]
     rows = [_row(variant["name"], *one) for variant in summary["variants"] for one in figures(summary, variant)]

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from promptuary.evaluation.reports import words
-from promptuary.evaluation.reports.answers import VERDICTS, Result, Run, changed, compared, figures, reasons
+from promptuary.evaluation.reports.answers import VERDICTS, Result, Run, changed, compared, figures, reasons, stopped_early
 from promptuary.evaluation.reports.figures import clusters, difference_forest, forest_of_means, histogram
 from promptuary.evaluation.reports.findings import Findings, Regression, find
 from promptuary.evaluation.reports.marked import marked
@@ -55,7 +55,8 @@ def _head(run: Run) -> Iterator[str]:
     verdict = run["verdict"] or run["state"]
     words_of = VERDICTS.get(run["verdict"] or "", run["error"] or "there is no summary")
     yield f'<main><header><h1>{_line(run["suite"])}</h1><p><span class="verdict {escape(verdict)}">{_line(verdict)}</span> '
-    yield f"{_line(words_of)}</p>"
+    early = stopped_early(run)
+    yield f"{_line(words_of)}</p>" + (f'<p class="soft">The run {early}.</p>' if early else "")
     plan = run.get("plan") or {}
     dataset = plan.get("dataset") or {}
     facts = [("Run", run["id"]), ("By", run.get("actor")), ("Started", _moment(run.get("started_at")))]
