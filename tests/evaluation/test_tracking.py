@@ -310,3 +310,18 @@ def test_what_a_server_refuses_is_delivered_once_it_works(
     assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
     parent, children = runs_of(tracker)
     assert (parent.data.tags["promptuary.run"], len(children)) == (run.id, 2)
+
+
+def test_a_run_that_left_cases_out_is_copied_with_the_cases_it_has(
+    run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from promptuary.evaluation import store
+
+    results = store.results
+    monkeypatch.setattr(store, "results", lambda *of: [one for one in results(*of) if one.case != "c2"])
+    tracker.deliver({"run": run.id})
+
+    folder = tracker.settings.data_dir / "mlartifacts"
+    ((table,), (page,)) = list(folder.rglob(TABLE)), list(folder.rglob(REPORT))
+    assert [row[0] for row in json.loads(table.read_text())["data"]] == ["c1", "c1", "c3", "c3"]
+    assert '<div class="text">=A1</div>' in page.read_text()  # the input of c3
