@@ -214,7 +214,9 @@ def _results(found: Findings) -> Iterator[str]:
 
 def _result(result: Result) -> list[str | Cell]:
     verdict = "pass" if result["pass"] else "error" if result["pass"] is None else "fail"
-    scores = "\n".join(f"{name} {'–' if score is None else number(score)}" for name, score in result["metrics"].items())
+    scores = "\n".join(
+        f"{name}\N{NO-BREAK SPACE}{'–' if score is None else number(score)}" for name, score in result["metrics"].items()
+    )
     return [
         result["case"] + (f" #{result['repeat'] + 1}" if result["repeat"] else ""),
         result["variant"],

@@ -72,7 +72,7 @@ def forest(key: str, title: str, description: str, rows: Sequence[Span], *, cent
                 yield f'<line class="zero" x1="50%" x2="50%" y1="{y - 7}" y2="{y + 7}"/>'
             if row.mark is not None:
                 at = _share(row.mark, low, high)
-                yield f'<line class="mark" x1="{at}" x2="{at}" y1="{y - 9}" y2="{y + 9}"/>'
+                yield f'<line class="mark" x1="{at}" x2="{at}" y1="{y - 6}" y2="{y + 9}"/>'
             left, right = _share(row.low, low, high), _share(row.high, low, high)
             yield f'<line class="span {row.role}" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>'
             yield f'<circle class="{row.role}" cx="{_share(row.estimate, low, high)}" cy="{y}" r="5"/>'

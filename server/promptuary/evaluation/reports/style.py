@@ -48,6 +48,7 @@ article { background: var(--card); border: 1px solid var(--edge); border-radius:
 .sides { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; margin: .2rem 0 .6rem;
   font-size: .9rem; }
+td .text { margin: 0; }
 .sides .text { background: var(--ground); border: 1px solid var(--edge); border-radius: .4rem; padding: .6rem;
   min-height: 2.5rem; }
 ins, del { text-decoration: none; border-radius: .2rem; } ins { background: var(--up); } del { background: var(--down);
@@ -55,6 +56,7 @@ ins, del { text-decoration: none; border-radius: .2rem; } ins { background: var(
 summary { cursor: pointer; color: var(--soft); font-size: .9rem; margin-top: .6rem; }
 code { font-size: .85em; }
 @media (max-width: 40rem) {
+  table:not(.cards) td { white-space: nowrap; }
   body { padding: 1rem; } .sides { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
   table.cards thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
