@@ -5,8 +5,8 @@ from html import escape
 from typing import Any
 
 from promptuary.evaluation.reports.findings import BINS, Findings, Mean
+from promptuary.evaluation.reports.grid import Cell, table
 from promptuary.evaluation.reports.plots import Dots, Span, distribution, dots, forest
-from promptuary.evaluation.reports.tables import Cell, table
 from promptuary.evaluation.reports.words import number, shown
 
 SPANS_LIMIT = 40

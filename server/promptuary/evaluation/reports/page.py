@@ -13,9 +13,9 @@ from promptuary.evaluation.reports import words
 from promptuary.evaluation.reports.answers import VERDICTS, Result, Run, changed, compared, figures, reasons, stopped_early
 from promptuary.evaluation.reports.figures import clusters, difference_forest, forest_of_means, histogram
 from promptuary.evaluation.reports.findings import Findings, Regression, find
+from promptuary.evaluation.reports.grid import Cell, table
 from promptuary.evaluation.reports.marked import marked
 from promptuary.evaluation.reports.style import CSS
-from promptuary.evaluation.reports.tables import Cell, table
 from promptuary.evaluation.reports.words import cut, number, shown
 
 RESULTS_LIMIT = 100
