@@ -130,8 +130,8 @@ class ResultOut(Sent):
     error: str | None
     vars: dict[str, Any]
     expected: Any
-    tags: list[str]
     cluster: str | None
+    tags: list[str]
     detail: dict[str, Any]
     at: datetime
     latency_ms: float | None
