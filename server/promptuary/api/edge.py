@@ -76,8 +76,7 @@ class Edge:
                 else:
                     await self.app(scope, receive if body is None else _replay(body, receive), out)
             finally:
-                route = getattr(scope.get("route"), "path", None)
-                self.traffic.count(scope["method"], route, status, (begun or time.perf_counter()) - started)
+                self.traffic.count(scope["method"], _template(scope), status, (begun or time.perf_counter()) - started)
                 if scope["path"] not in _QUIET:
                     elapsed = round((time.perf_counter() - started) * 1000, 1)
                     log.info("request", method=scope["method"], path=scope["path"], status=status, milliseconds=elapsed)
@@ -129,6 +128,14 @@ class Edge:
                 raise too_large
             if not message.get("more_body"):
                 return bytes(body)
+
+
+def _template(scope: Scope) -> str | None:
+    """Give the template of the route that answered, None where there was none; a router's route does not know its prefix."""
+    template: str | None = getattr(scope.get("route"), "path", None)
+    if template is not None and scope["path"].startswith("/v1/"):
+        return "/v1" + template.removeprefix("/v1")
+    return template
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

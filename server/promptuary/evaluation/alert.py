@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptuary.evaluation.comparison import LEVEL, Clusters, Scores, difference_of
+from promptuary.evaluation.sequence import Order
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.verdict import Verdict, not_worse
 
@@ -44,11 +45,11 @@ class Watched:
         """Whether there is enough history to be held against, and cases that both have."""
         return len(self.history) >= LEAST_HISTORY and any(case in self.now for scores in self.history for case in scores)
 
-    def difference(self, clusters: Clusters, level: float) -> Interval:
+    def difference(self, clusters: Clusters, level: float, order: Order | None = None) -> Interval:
         """Give the interval of now − before, over the cases that both have a score of."""
         before = self.before
         shared = [case for case in self.now if case in before]
-        return difference_of(shared, Scores(self.now, 0, 0), Scores(before, 0, 0), clusters, level)
+        return difference_of(shared, Scores(self.now, 0, 0), Scores(before, 0, 0), clusters, level, order)
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,14 @@ class Drop:
         )
 
 
-def drops(watched: Sequence[Watched], clusters: Clusters, margin: float) -> list[Drop]:
+def drops(watched: Sequence[Watched], clusters: Clusters, margin: float, order: Order | None = None) -> list[Drop]:
     """Give what dropped by more than the margin, judged together.
 
     Args:
         watched: all metrics of a run under all of its models.
         clusters: the cluster of each case; None for a case that stands alone.
         margin: the loss that is borne, ≥ 0.
+        order: of the cases of a run that may stop early: then the intervals are valid at every look.
     """
     asked = [one for one in watched if one.tells]
     shown: set[int] = set()
@@ -87,19 +89,19 @@ def drops(watched: Sequence[Watched], clusters: Clusters, margin: float) -> list
         found = {
             place
             for place, one in enumerate(asked)
-            if place not in shown and not_worse(one.difference(clusters, level), margin) is Verdict.REGRESSION
+            if place not in shown and not_worse(one.difference(clusters, level, order), margin) is Verdict.REGRESSION
         }
         if not found:
             break
         shown |= found
-    return [_drop(asked[place], clusters) for place in sorted(shown)]
+    return [_drop(asked[place], clusters, order) for place in sorted(shown)]
 
 
-def _drop(watched: Watched, clusters: Clusters) -> Drop:
+def _drop(watched: Watched, clusters: Clusters, order: Order | None) -> Drop:
     before = watched.before
     shared = [case for case in watched.now if case in before]
     now, then = (sum(scores[case] for case in shared) / len(shared) for scores in (watched.now, before))
-    return Drop(watched, watched.difference(clusters, LEVEL), now, then)
+    return Drop(watched, watched.difference(clusters, LEVEL, order), now, then)
 
 
 def _number(value: float) -> str:

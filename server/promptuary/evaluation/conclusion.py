@@ -11,12 +11,14 @@ from typing import Any
 from promptuary.access import audit
 from promptuary.base import outbox
 from promptuary.base.database import Session
-from promptuary.evaluation import alert_webhook, evidence_store, schedule_store
+from promptuary.evaluation import alert_webhook, evidence_store, schedule_store, store
 from promptuary.evaluation.alert import HISTORY, Watched, drops
-from promptuary.evaluation.comparison import PASS, SCORE, Clusters
+from promptuary.evaluation.comparison import PASS, value_of
 from promptuary.evaluation.evidence import evidence_of
 from promptuary.evaluation.evidence_store import Evidence
-from promptuary.evaluation.schedule_store import Alert, Answered, Schedule
+from promptuary.evaluation.plan import Figures
+from promptuary.evaluation.schedule_store import Alert, Schedule
+from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.store import Run
 from promptuary.statistics.interval import repeat_means
 from promptuary.statistics.verdict import Verdict
@@ -31,7 +33,7 @@ class Conclusion:
     webhook: bool = False
 
 
-def conclude(session: Session, run: Run, summary: Mapping[str, Any], at: datetime) -> Conclusion:
+def conclude(session: Session, run: Run, summary: Mapping[str, Any], at: datetime, order: Order | None) -> Conclusion:
     """Work out what a run leaves, from its results, which are all there, and from earlier runs of its schedule.
 
     Args:
@@ -39,13 +41,14 @@ def conclude(session: Session, run: Run, summary: Mapping[str, Any], at: datetim
         run: not finished yet.
         summary: of it.
         at: when it finishes.
+        order: of the cases of a run that may stop early.
     """
     held = evidence_store.held(session, run.project, (variant.collection for variant in run.plan.variants))
-    evidence = evidence_of(run, summary, held, at)
+    evidence = evidence_of(run, summary, held, at, evidence_store.asserts(session, run.plan.dataset.id))
     schedule = schedule_store.schedule(session, run.project, run.schedule) if run.schedule is not None else None
     if schedule is None or summary["verdict"] == Verdict.INFRASTRUCTURE:
         return Conclusion(evidence, [])
-    return Conclusion(evidence, _alerts(session, run, schedule, evidence, at), schedule.webhook is not None)
+    return Conclusion(evidence, _alerts(session, run, schedule, evidence, at, order), schedule.webhook is not None)
 
 
 def record(session: Session, run: Run, conclusion: Conclusion, at: datetime) -> None:
@@ -58,14 +61,16 @@ def record(session: Session, run: Run, conclusion: Conclusion, at: datetime) -> 
             outbox.put(session, alert_webhook.TOPIC, {"alert": alert.id}, at)
 
 
-def _alerts(session: Session, run: Run, schedule: Schedule, evidence: Sequence[Evidence], at: datetime) -> list[Alert]:
+def _alerts(
+    session: Session, run: Run, schedule: Schedule, evidence: Sequence[Evidence], at: datetime, order: Order | None
+) -> list[Alert]:
     metrics = list(dict.fromkeys(gate["metric"] for gate in run.plan.suite["gate"])) or [PASS]
     scores: dict[tuple[str, str], Mapping[str, Mapping[str, float]]] = {}
 
     def means(row: Evidence, metric: str) -> Mapping[str, float]:
         place = (row.run, row.variant)
         if place not in scores:
-            scores[place] = _means(schedule_store.answered(session, *place), metrics)
+            scores[place] = _means(store.figures(session, *place), metrics)
         return scores[place][metric]
 
     watched: list[Watched] = []
@@ -79,7 +84,7 @@ def _alerts(session: Session, run: Run, schedule: Schedule, evidence: Sequence[E
                 watched.append(Watched(row.model, metric, means(row, metric), [means(one, metric) for one in earlier]))
     if not any(one.tells for one in watched):
         return []
-    clusters: Clusters = schedule_store.clusters(session, run.plan.dataset.id)
+    clusters = store.clusters(session, run.plan.dataset.id)
     return [
         Alert(
             id=0,
@@ -93,7 +98,7 @@ def _alerts(session: Session, run: Run, schedule: Schedule, evidence: Sequence[E
             sentence=drop.sentence(schedule.name, schedule.margin, _changed(*versions[drop.watched.model])),
             at=at,
         )
-        for drop in drops(watched, clusters, schedule.margin)
+        for drop in drops(watched, clusters, schedule.margin, order)
     ]
 
 
@@ -102,20 +107,12 @@ def _changed(now: int, before: set[int]) -> str:
     return "" if now in before else f"; this is version {now}, those were of {', '.join(map(str, sorted(before)))}"
 
 
-def _means(results: Iterable[Answered], metrics: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
+def _means(results: Iterable[Figures], metrics: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
     """Average each case's repeats on each metric; what is not known is left out."""
     known: dict[str, dict[str, list[float]]] = {metric: {} for metric in metrics}
     for result in results:
         for metric in metrics:
-            value = _value(result, metric)
+            value = value_of(result, metric)
             if value is not None:
                 known[metric].setdefault(result.case, []).append(value)
     return {metric: repeat_means(values) for metric, values in known.items()}
-
-
-def _value(result: Answered, metric: str) -> float | None:
-    if metric in result.metrics:
-        return result.metrics[metric]
-    if metric == PASS:
-        return None if result.passed is None else float(result.passed)
-    return result.score if metric == SCORE else None

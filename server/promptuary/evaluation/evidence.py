@@ -17,22 +17,27 @@ the transaction that finishes the run, and never changed; a run that failed or w
 - Several rows may fit. The newest is not the better one: who takes the best of many runs lets chance through.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from promptuary.evaluation.evidence_store import Evidence
 from promptuary.evaluation.plan import Variant, VariantRole
+from promptuary.evaluation.scorers.judge import judge_digest
 from promptuary.evaluation.scorers.registry import kind_of
-from promptuary.evaluation.scorers.rubric import GRADE_SCHEMA, INSTRUCTION
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.suite import Suite
-from promptuary.prompt.digest import digest
 from promptuary.statistics.verdict import Verdict, worst
 
 
-def evidence_of(run: Run, summary: Mapping[str, Any], held: Mapping[str, str | None], at: datetime) -> list[Evidence]:
+def evidence_of(
+    run: Run,
+    summary: Mapping[str, Any],
+    held: Mapping[str, str | None],
+    at: datetime,
+    asserts: Iterable[Mapping[str, Any]] = (),
+) -> list[Evidence]:
     """Say what a run showed, one row a candidate.
 
     Args:
@@ -40,8 +45,9 @@ def evidence_of(run: Run, summary: Mapping[str, Any], held: Mapping[str, str | N
         summary: of it.
         held: what each of the plan's collections holds now, by name; None for one that is gone.
         at: when the run finishes.
+        asserts: the scorers of its cases.
     """
-    plan, judges = run.plan, judges_of(Suite.model_validate(run.plan.suite))
+    plan, judges = run.plan, judges_of(Suite.model_validate(run.plan.suite).scorers, asserts)
     return [
         Evidence(
             id=0,
@@ -67,12 +73,24 @@ def evidence_of(run: Run, summary: Mapping[str, Any], held: Mapping[str, str | N
     ]
 
 
-def judges_of(suite: Suite) -> list[dict[str, Any]]:
-    """List the suite's scorers that ask a model, those inside of others too; those of single cases are the dataset's."""
-    return [
-        {"metric": spec.metric, "type": spec.type, "model": spec.model, "digest": judge_digest(spec)}
-        for spec in _judged(suite.scorers)
-    ]
+def judges_of(scorers: Sequence[ScorerSpec], asserts: Iterable[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+    """List the scorers that ask a model, those inside of others too; those of single cases once each, under no metric.
+
+    Args:
+        scorers: of the suite.
+        asserts: the scorers of its cases.
+    """
+    judges = [_judge(spec, spec.metric) for spec in _judged(scorers)]
+    for body in asserts:
+        for spec in _judged([ScorerSpec.model_validate(body)]):
+            judge = _judge(spec, None)
+            if judge not in judges:
+                judges.append(judge)
+    return judges
+
+
+def _judge(spec: ScorerSpec, metric: str | None) -> dict[str, Any]:
+    return {"metric": metric, "type": spec.type, "model": spec.model, "digest": judge_digest(spec)}
 
 
 def _judged(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
@@ -81,12 +99,6 @@ def _judged(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
         if kind is not None and kind.judged:
             yield spec
         yield from _judged(spec.asserts or ())
-
-
-def judge_digest(spec: ScorerSpec) -> str:
-    """Give the digest of all that a judge's answer depends on beside the output: the type, the model, what it is asked by."""
-    asked = {"instruction": INSTRUCTION, "schema": dict(GRADE_SCHEMA)}
-    return digest({"type": spec.kind, "model": spec.model, "value": spec.value, "config": spec.config, **asked})
 
 
 def _verdict(variant: Variant, summary: Mapping[str, Any]) -> Verdict:

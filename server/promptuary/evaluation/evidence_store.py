@@ -1,6 +1,6 @@
 """Queries of evidence: a session in, domain values out. Rows are added and never changed, which the database holds, too."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from promptuary.context import store as context_store
-from promptuary.evaluation.tables import EvidenceRow, RunRow
+from promptuary.evaluation.tables import CaseRow, EvidenceRow, RunRow
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Evidence:
         suite_digest: of the definition that was run.
         dataset: the dataset's name.
         dataset_digest: of its cases.
-        judges: `{metric, type, model, digest}` of each scorer that asks a model.
+        judges: `{metric, type, model, digest}` of each scorer that asks a model; no metric for those of single cases.
         context: `{collection, digest, digest_at_end, changed}`, or None.
         verdict: pass, regression, inconclusive or infrastructure.
         gates: the demands on this candidate, judged, as in the run's summary.
@@ -98,6 +98,14 @@ def history(session: Session, now: Evidence, schedule: str, since: str | None, l
     if since is not None:
         query = query.where(EvidenceRow.run_id >= since)
     return [_evidence(row) for row in session.exec(query.order_by(col(EvidenceRow.run_id).desc()).limit(limit))]
+
+
+def asserts(session: Session, version: int) -> Iterator[dict[str, Any]]:
+    """Go through the scorers that single cases of a dataset version bring."""
+    body: Any = col(CaseRow.body)
+    query = select(body["assert"]).where(CaseRow.dataset_version_id == version, body["assert"].as_string().is_not(None))
+    for found in session.exec(query.execution_options(yield_per=1000)):
+        yield from found
 
 
 def held(session: Session, project: int, collections: Iterable[str | None]) -> dict[str, str | None]:

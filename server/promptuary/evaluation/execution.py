@@ -6,8 +6,8 @@ in batches, each under the lease's fence; whoever has lost the lease writes noth
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,11 +22,13 @@ from promptuary.base.errors import NotFound, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
 from promptuary.evaluation.calls import Calls, Chats, Reply, Request
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import Result, Variant, work
+from promptuary.evaluation.groups import Groups
+from promptuary.evaluation.plan import Done, Item, Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
 from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build
+from promptuary.evaluation.scorers.of_case import CaseScorers
+from promptuary.evaluation.sequence import Order
+from promptuary.evaluation.stopping import Watch
 from promptuary.evaluation.store import Run, RunState
 from promptuary.evaluation.suite import Suite
 from promptuary.prompt.content import Content
@@ -37,6 +39,7 @@ from promptuary.registry import store as registry_store
 TOPIC = "mlflow"
 ACTOR = "worker"
 LEASES_LIMIT = 50
+CASES_PAGE = 500
 log = structlog.get_logger(__name__)
 
 
@@ -64,6 +67,7 @@ class Execution:
         renderer: renders prompts with their context.
         models: gives chat models.
         embed: texts to rows of unit length, for scorers.
+        spread: does items elsewhere, on a cluster, and gives their results as the runner does; None does them here.
     """
 
     database: Database
@@ -72,6 +76,7 @@ class Execution:
     renderer: Renders
     models: Chats
     embed: Callable[[Sequence[str]], Any]
+    spread: Callable[[Run, Iterable[Item]], AsyncGenerator[list[Result], None]] | None = None
 
     def lease(self, worker: str) -> Run | None:
         """Take the oldest run that is due; one that was taken up time and again without an end is failed instead."""
@@ -102,8 +107,8 @@ class Execution:
         """
         bound = log.bind(run=run.id, suite=run.suite, fence=run.fence)
         try:
-            with self._held(run) as lost:
-                asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event()))
+            with self._held(run) as lost, ExitStack() as closing:
+                asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event(), closing))
         except LeaseLost:
             bound.info("run left to others")
         except Unavailable:
@@ -121,71 +126,142 @@ class Execution:
         bound.info("run done", state=found.state, verdict=found.verdict, done=found.done, total=found.total)
         return found
 
-    async def _do(
-        self, run: Run, on_progress: Callable[[Progress], None], lost: threading.Event, stop: threading.Event
-    ) -> None:
-        suite = Suite.model_validate(run.plan.suite)
-        with self.database.read() as session:
-            cases = store.cases(session, run.plan.dataset.id)
-            done = store.ordinals(session, run.id)
-            failed = store.unanswered(session, run.id)
-            contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
+    def runner(self, run: Run, closing: ExitStack, share: int = 1) -> Runner:
+        """Give what does a run's items in this process, with one of so many shares of its concurrency.
+
+        Args:
+            run: whose items.
+            closing: closes what scorers have opened.
+            share: in how many the concurrency is to be shared.
+
+        Raises:
+            NotFound: when the registry no longer has a version that the run is about.
+        """
         calls = Calls(self.models)
-        runner = Runner(
+        return self._runner(run, Suite.model_validate(run.plan.suite), calls, self._parts(calls, closing), share)
+
+    def _runner(self, run: Run, suite: Suite, calls: Calls, parts: ScorerParts, share: int = 1) -> Runner:
+        with self.database.read() as session:
+            contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
+        return Runner(
             project=run.project,
             renderer=self.renderer,
             calls=calls,
-            scorers=[build(spec, self._parts(calls)) for spec in suite.scorers],
+            scorers=CaseScorers.of(suite.scorers, parts, suite.threshold),
             prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
-            concurrency=run.plan.concurrency,
+            concurrency=max(1, -(-run.plan.concurrency // share)),
             timeout=self.settings.case_timeout,
             clock=self.clock,
         )
+
+    async def _do(
+        self,
+        run: Run,
+        on_progress: Callable[[Progress], None],
+        lost: threading.Event,
+        stop: threading.Event,
+        closing: ExitStack,
+    ) -> None:
+        suite = Suite.model_validate(run.plan.suite)
+        with self.database.read() as session:
+            done = Done(run.total, store.ordinals(session, run.id))
+            failed = store.unanswered(session, run.id)
+        calls = Calls(self.models)
+        parts = self._parts(calls, closing)
+        runner = self._runner(run, suite, calls, parts)
+        groups = Groups(suite, run.plan, parts, runner.prepared, self.settings.case_timeout)
         count = len(done)
         on_progress(Progress(count, run.total, failed))
-        async with aclosing(runner.run(work(run.plan, cases, done))) as batches:
+        watch = self._watch(run, suite) if suite.early_stop else None
+        left = self._left(run, done) if watch is None else self._left_in(run, done, watch.order)
+        if watch is not None and watch.decided():
+            left = iter(())
+        spread = self.spread
+        done_by = runner.run if spread is None else (lambda items: spread(run, items))
+        async with aclosing(groups.judged(done_by, left)) as batches:
             async for batch in batches:
                 if batch:
                     await asyncio.to_thread(self._write, run, batch)
+                    if watch is not None:
+                        watch.add(batch)
                     count += len(batch)
                     failed += sum(result.error is not None for result in batch)
                     on_progress(Progress(count, run.total, failed))
+                if watch is not None and watch.decided():
+                    break
                 if lost.is_set():
                     raise LeaseLost
                 if stop.is_set() and count < run.total:
                     self._give_back(run)
                     raise LeaseLost
-        self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers])
+        self._finish(run, suite, runner.scorers.names, watch.reached() if watch else None)
 
-    def _parts(self, calls: Calls) -> ScorerParts:
+    def _left(self, run: Run, done: Done) -> Iterator[Item]:
+        """Give what is left to do; cases are read a page at a time, and pages that have nothing left are not read."""
+        plan = run.plan
+        for first in range(0, plan.dataset.cases, CASES_PAGE):
+            last = min(first + CASES_PAGE, plan.dataset.cases)
+            if all(ordinal in done for ordinal in range(first * plan.per_case, last * plan.per_case)):
+                continue
+            with self.database.read() as session:
+                page = store.cases(session, plan.dataset.id, first, last - first)
+            yield from work(plan, page, done, first)
+
+    def _watch(self, run: Run, suite: Suite) -> Watch:
+        """Make the watch over a run that may stop early, with the results that there are."""
+        with self.database.read() as session:
+            clusters = store.members(session, run.plan.dataset.id)
+            watch = Watch(run.plan, suite, clusters, Order.of(clusters, run.id))
+            watch.add(list(store.figures(session, run.id)))
+        return watch
+
+    def _left_in(self, run: Run, done: Done, order: Order) -> Iterator[Item]:
+        """Give what is left to do in an order of its own; some units' cases are read at a time."""
+        plan = run.plan
+        with self.database.read() as session:
+            places = {case: place for place, case in enumerate(store.members(session, plan.dataset.id))}
+        ordered = [places[case] for unit in order.units for case in unit]
+        for first in range(0, len(ordered), CASES_PAGE):
+            page = ordered[first : first + CASES_PAGE]
+            with self.database.read() as session:
+                cases = store.cases_at(session, plan.dataset.id, page)
+            for place in page:
+                yield from work(plan, [cases[place]], done, place)
+
+    def _parts(self, calls: Calls, closing: ExitStack) -> ScorerParts:
         async def ask(
             model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
         ) -> Reply:
             config = {"temperature": 0.0} if model.startswith("local:") else {}  # hosted ones may refuse a temperature
             return await calls.ask(Request(model, messages, config, schema=schema, repeat=repeat))
 
-        return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names)
+        return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names, closing.callback)
 
     def _write(self, run: Run, batch: list[Result]) -> None:
         with self.database.write() as session:
             if not store.add_results(session, run, batch, self._until()):
                 raise LeaseLost
 
-    def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: list[str]) -> None:
+    def _finish(self, run: Run, suite: Suite, scorers: Sequence[str], order: Order | None) -> None:
         from promptuary.evaluation.conclusion import conclude, record
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
-            results = store.results(session, run.id)
-        summary = summarise(run.plan, suite, {case.id: case.cluster for case in cases}, results, scorers)
+            clusters = store.clusters(session, run.plan.dataset.id)
+            summary = summarise(run.plan, suite, clusters, store.figures(session, run.id), scorers, order)
         now = self.clock()
         with self.database.read() as session:
-            conclusion = conclude(session, run, summary, now)
+            conclusion = conclude(session, run, summary, now, order)
         with self.database.write() as session:
             verdict = summary["verdict"]
             if not store.finish(session, run, RunState.FINISHED, now, verdict=verdict, summary=summary):
                 raise LeaseLost
-            detail = {"suite": run.suite, "suite_digest": run.plan.suite_digest, "verdict": verdict, "results": len(results)}
+            detail = {
+                "suite": run.suite,
+                "suite_digest": run.plan.suite_digest,
+                "verdict": verdict,
+                "results": summary["results"],
+            }
             audit.write(session, run.project, ACTOR, "run.finished", run.id, detail, now)
             outbox.put(session, TOPIC, {"run": run.id}, now)
             record(session, run, conclusion, now)

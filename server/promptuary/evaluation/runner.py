@@ -4,19 +4,22 @@ What goes wrong with one item is that item's result. Only a stop from outside, o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from promptuary.base.clock import Clock
 from promptuary.base.errors import PromptuaryError
 from promptuary.evaluation.calls import Asks, Reply, Request, storable
 from promptuary.evaluation.plan import Item, Result
+from promptuary.evaluation.scorers.of_case import CaseScorers, judged
 from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored, told_discreetly
 from promptuary.prompt.template import Passage, Prepared, Rendered
 
-BATCH = 20
+FIRST_BATCH, BATCH = 20, 320
 BATCH_SECONDS = 0.5
+WAITING = 2 * BATCH
 _WORDS_LIMIT = 1000
 
 
@@ -44,7 +47,7 @@ class Runner:
         project: whose collections the prompts read.
         renderer: renders.
         calls: asks models.
-        scorers: in the suite's order.
+        scorers: the suite's, and those of its cases.
         prepared: the parsed content of each variant, by its name.
         concurrency: how many items are under way at once.
         timeout: seconds for one item's answer with its retries, and again for each of its scorers.
@@ -54,7 +57,7 @@ class Runner:
     project: int
     renderer: Renders
     calls: Asks
-    scorers: Sequence[Scorer]
+    scorers: CaseScorers
     prepared: Mapping[str, Prepared]
     concurrency: int
     timeout: float
@@ -63,29 +66,37 @@ class Runner:
     async def run(self, items: Iterable[Item]) -> AsyncGenerator[list[Result], None]:
         """Do the items, and give their results in batches as they come, not in order.
 
-        A batch comes at least every half second, empty where nothing was done, so that the caller can look up and stop;
-        closing the iterator stops what is under way.
+        Items are taken one by one when there is a hand free, and no more than `WAITING` results wait for the caller. A batch
+        comes at least every half second, empty where nothing was done, so that the caller can look up and stop; the first
+        are small and each is at most twice the one before. Closing the iterator stops what is under way.
         """
         todo = iter(items)
-        done: asyncio.Queue[Result | None] = asyncio.Queue()
+        done: asyncio.Queue[Result | None] = asyncio.Queue(WAITING)
 
         async def hand() -> None:
             for item in todo:
-                done.put_nowait(await self._result(item))
+                await done.put(await self._result(item))
 
         hands = [asyncio.create_task(hand()) for _ in range(self.concurrency)]
-        together = asyncio.gather(*hands)
-        together.add_done_callback(lambda _: done.put_nowait(None))
+
+        async def all_hands() -> None:
+            try:
+                await asyncio.gather(*hands)
+            finally:
+                await done.put(None)
+
+        together = asyncio.create_task(all_hands())
         try:
-            more = True
+            more, most = True, FIRST_BATCH
             while more:
-                batch, more = await _batch(done)
+                batch, more = await _batch(done, most)
                 yield batch
+                most = min(BATCH, 2 * len(batch)) if len(batch) == most else most
             await together
         finally:
-            for task in hands:
+            for task in (together, *hands):
                 task.cancel()
-            await asyncio.gather(*hands, return_exceptions=True)
+            await asyncio.gather(together, *hands, return_exceptions=True)
 
     async def _result(self, item: Item) -> Result:
         detail: dict[str, Any] = {}
@@ -109,30 +120,32 @@ class Runner:
             reply.logprobs,
             reply.tokens,
             reply.cost,
+            tuple(self.prepared[item.variant.name].content.tools or ()),
+            self._discreet(item),
         )
-        scores = await asyncio.gather(*(self._score(scorer, sample, discreet=self._discreet(item)) for scorer in self.scorers))
-        passed, score = _together(self.scorers, scores)
-        detail["scores"] = {one.name: {"passed": one.passed, "reason": one.reason, "error": one.error} for one in scores}
-        metrics = {one.name: one.score for one in scores}
-        return self._of(item, reply, passed, score, metrics, None, detail)
+        found = await judged(self.scorers, sample, self._score)
+        detail["scores"] = found.shown
+        return self._of(item, reply, found.passed, found.score, found.metrics, None, detail)
 
     async def _answered(self, item: Item, detail: dict[str, Any]) -> _Answer:
         prepared = self.prepared[item.variant.name]
         content = prepared.content
         values = {name: value for name, value in item.case.vars.items() if name in prepared.variables}
-        rendered = await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
+        if content.context is None and content.format != "jinja2":
+            rendered = self.renderer.render(self.project, prepared, values)
+        else:  # embeds and searches, or runs a loop of the template's author
+            rendered = await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
         messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
         detail["messages"] = [dict(message) for message in messages]
         detail["passages"] = [
             {"document": one.document, "chunk": one.chunk, "digest": one.digest, "score": one.score}
             for one in rendered.passages
         ]
-        config = content.model.model_dump(exclude_none=True, exclude={"name"}) if content.model else {}
         reply = await self.calls.ask(
             Request(
                 item.variant.model,
                 detail["messages"],
-                config,
+                self._configs[item.variant.name],
                 tools=content.tools,
                 response_format=content.response_format,
                 repeat=item.repeat,
@@ -140,20 +153,33 @@ class Runner:
         )
         return _Answer(reply, tuple(messages), rendered.passages)
 
+    @cached_property
+    def _configs(self) -> Mapping[str, dict[str, Any]]:
+        """The model's settings of each variant."""
+        models = {name: prepared.content.model for name, prepared in self.prepared.items()}
+        return {name: model.model_dump(exclude_none=True, exclude={"name"}) if model else {} for name, model in models.items()}
+
+    @cached_property
+    def _sensitive(self) -> Mapping[str, frozenset[str]]:
+        """The sensitive variables of each variant."""
+        return {
+            name: frozenset(variable for variable, about in prepared.variables.items() if about.sensitive)
+            for name, prepared in self.prepared.items()
+        }
+
     def _discreet(self, item: Item) -> bool:
         """Tell whether a sensitive value went into the prompt, so that words of other programs may repeat it."""
-        variables = self.prepared[item.variant.name].variables
-        return any(variables[name].sensitive for name in item.case.vars if name in variables)
+        return not self._sensitive[item.variant.name].isdisjoint(item.case.vars)
 
-    async def _score(self, scorer: Scorer, sample: Sample, *, discreet: bool) -> Score:
+    async def _score(self, scorer: Scorer, sample: Sample) -> Score:
         try:
             async with asyncio.timeout(self.timeout):
-                return await scored(scorer, sample, discreet=discreet)
+                return await scored(scorer, sample, discreet=sample.discreet)
         except TimeoutError:
             return Score.failed(scorer.name, f"no score within {self.timeout:g} seconds")
 
     def _unanswered(self, item: Item, detail: dict[str, Any], error: str) -> Result:
-        return self._of(item, None, None, None, {scorer.name: None for scorer in self.scorers}, error, detail)
+        return self._of(item, None, None, None, dict.fromkeys(self.scorers.names_of(item.case)), error, detail)
 
     def _of(
         self,
@@ -186,34 +212,19 @@ class Runner:
         )
 
 
-async def _batch(done: "asyncio.Queue[Result | None]") -> tuple[list[Result], bool]:
+async def _batch(done: "asyncio.Queue[Result | None]", most: int) -> tuple[list[Result], bool]:
     """Gather what comes within the batch's time, and say whether more can come."""
     batch: list[Result] = []
-    deadline = asyncio.get_running_loop().time() + BATCH_SECONDS
-    while len(batch) < BATCH:
-        try:
-            async with asyncio.timeout_at(deadline):
+    try:
+        async with asyncio.timeout(BATCH_SECONDS):
+            while len(batch) < most:
                 result = await done.get()
-        except TimeoutError:
-            return batch, True
-        if result is None:
-            return batch, False
-        batch.append(result)
+                if result is None:
+                    return batch, False
+                batch.append(result)
+    except TimeoutError:
+        pass
     return batch, True
-
-
-def _together(scorers: Sequence[Scorer], scores: Sequence[Score]) -> tuple[bool | None, float | None]:
-    """Give verdict and score of a result: all that count must pass, the mean is weighted; not known where one is not.
-
-    Scorers of weight 0 are only shown. Where nothing counts the result passes, with a score of 0, as promptfoo has it.
-    """
-    counting = [(scorer.weight, score) for scorer, score in zip(scorers, scores, strict=True) if scorer.weight > 0]
-    known = [(weight, score.score) for weight, score in counting if score.score is not None]
-    if len(known) < len(counting):
-        return None, None
-    whole = sum(weight for weight, _ in known)
-    mean = sum(weight * score for weight, score in known) / whole if whole else 0.0
-    return all(score.passed for _, score in counting), min(1.0, max(0.0, mean))
 
 
 def _words(error: Exception, *, discreet: bool) -> str:

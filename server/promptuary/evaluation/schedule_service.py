@@ -50,7 +50,7 @@ class Schedules:
         if found:
             raise InvalidRequest("the schedule cannot be used", found)
         Evaluations(unit).suite(new.suite)
-        known = store.schedule(unit.session, unit.caller.project, name)
+        known = store.schedule(unit.session, unit.caller.project, name, held=True)
         moved = known is not None and (new.cron, new.zone, new.paused) != (known.cron, known.zone, known.paused)
         written = Schedule(
             id=known.id if known else 0,
@@ -75,10 +75,7 @@ class Schedules:
         Raises:
             NotFound: when there is none.
         """
-        found = store.schedule(self.unit.session, self.unit.caller.project, name)
-        if found is None:
-            raise NotFound(f"there is no schedule '{name}'")
-        return found
+        return _found(store.schedule(self.unit.session, self.unit.caller.project, name), name)
 
     def schedules(self, limit: int, cursor: str | None) -> Page[Schedule]:
         """List schedules by name."""
@@ -91,7 +88,7 @@ class Schedules:
         Raises:
             NotFound: when there is no such schedule.
         """
-        known, unit = self.get(name), self.unit
+        known, unit = self._held(name), self.unit
         if known.paused == paused:
             return known
         now = unit.clock()
@@ -107,7 +104,7 @@ class Schedules:
         Raises:
             NotFound: when there is no such schedule.
         """
-        store.remove_schedule(self.unit.session, self.get(name))
+        store.remove_schedule(self.unit.session, self._held(name))
         audit.record(self.unit, "schedule.removed", name)
 
     def submit(self, name: str) -> Run:
@@ -117,7 +114,7 @@ class Schedules:
             NotFound: when there is no such schedule, or what it runs is gone.
             Conflict: when a run of it is still going.
         """
-        found, unit = self.get(name), self.unit
+        found, unit = self._held(name), self.unit
         if (run := store.going(unit.session, found.project, name)) is not None:
             raise Conflict(f"the run '{run}' of the schedule '{name}' is still going; wait for it, or cancel it")
         submitted = Evaluations(unit).submit(found.suite, label=found.label, cache=False, schedule=name)
@@ -146,3 +143,12 @@ class Schedules:
         store.see_alert(unit.session, number, unit.caller.actor, now)
         audit.record(unit, "alert.seen", str(number), {"schedule": found.schedule, "run": found.run})
         return replace(found, seen_by=unit.caller.actor, seen_at=now)
+
+    def _held(self, name: str) -> Schedule:
+        return _found(store.schedule(self.unit.session, self.unit.caller.project, name, held=True), name)
+
+
+def _found(schedule: Schedule | None, name: str) -> Schedule:
+    if schedule is None:
+        raise NotFound(f"there is no schedule '{name}'")
+    return schedule

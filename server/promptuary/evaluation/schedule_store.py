@@ -1,6 +1,6 @@
 """Queries of schedules and alerts: a session in, domain values out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,9 +9,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
 from promptuary.access import store as access_store
-from promptuary.evaluation.case import case_from_json
 from promptuary.evaluation.store import RunState
-from promptuary.evaluation.tables import AlertRow, CaseRow, ResultRow, RunRow, ScheduleRow
+from promptuary.evaluation.tables import AlertRow, RunRow, ScheduleRow
 
 DUE_LIMIT = 50
 
@@ -84,19 +83,10 @@ class Alert:
     seen_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Answered:
-    """What one result scored, without all else that there is to it."""
-
-    case: str
-    metrics: Mapping[str, float | None]
-    passed: bool | None
-    score: float | None
-
-
-def schedule(session: Session, project: int, name: str) -> Schedule | None:
-    """Find a schedule."""
-    found = session.exec(_schedules(project).where(ScheduleRow.name == name)).one_or_none()
+def schedule(session: Session, project: int, name: str, *, held: bool = False) -> Schedule | None:
+    """Find a schedule; held, nobody else changes it until the transaction ends."""
+    query = _schedules(project).where(ScheduleRow.name == name)
+    found = session.exec(query.with_for_update(of=ScheduleRow) if held else query).one_or_none()
     return _schedule(*found) if found else None
 
 
@@ -205,20 +195,6 @@ def open_alerts(session: Session, limit: int) -> list[tuple[str, str, int]]:
     rows = session.exec(query.group_by(col(AlertRow.project_id), col(AlertRow.schedule)).limit(limit)).all()
     named = {number: access_store.project_by_id(session, number) for number in {row[0] for row in rows}}
     return [(project.name if (project := named[number]) else str(number), name, count) for number, name, count in rows]
-
-
-def answered(session: Session, run: str, variant: str) -> Iterator[Answered]:
-    """Go through what a variant's results in a run scored."""
-    query = select(ResultRow.case_id, ResultRow.metrics, ResultRow.passed, ResultRow.score)
-    query = query.where(ResultRow.run_id == run, ResultRow.variant == variant).execution_options(yield_per=1000)
-    for found in session.exec(query):
-        yield Answered(*found)
-
-
-def clusters(session: Session, version: int) -> dict[str, str | None]:
-    """Give the cluster of each case of a dataset version."""
-    query = select(CaseRow.body).where(CaseRow.dataset_version_id == version).execution_options(yield_per=1000)
-    return {case.id: case.cluster for case in (case_from_json(dict(body)) for body in session.exec(query))}
 
 
 def _schedules(project: int | None) -> Any:

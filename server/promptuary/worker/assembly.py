@@ -1,7 +1,7 @@
 """What a worker is made of, read top to bottom; the command line does its own runs with the same parts."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -14,7 +14,10 @@ from promptuary.evaluation import alert_webhook, execution
 from promptuary.evaluation.alert_webhook import AlertWebhook
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
+from promptuary.evaluation.runner import Runner
 from promptuary.evaluation.scheduler import Scheduler
+from promptuary.evaluation.scorers.registry import kinds
+from promptuary.evaluation.store import Run
 from promptuary.evaluation.tracking import Tracker
 from promptuary.migrations.upgrade import upgrade
 from promptuary.registry import resemblance
@@ -39,6 +42,7 @@ def build(
         retrieval: the process's embedder and index; by default one that makes both at their first use.
         models: the process's chat models; by default those that the settings name.
     """
+    kinds()  # a plug-in that cannot be used stops it here
     opened = database or Database(settings.sql_url)
     upgrade(opened)
     found = retrieval or Retrieval(opened, clock, settings)
@@ -67,7 +71,27 @@ def build(
 def build_execution(
     settings: Settings, database: Database, clock: Clock, retrieval: Retrieval, models: ChatModels
 ) -> Execution:
-    """Put together what does a run in this process."""
-    return Execution(
-        database, clock, settings, Renderer(retrieval, settings), models, lambda texts: retrieval.embedder.embed(texts)
-    )
+    """Put together what does a run in this process, or leads it on a Ray cluster where the settings say so."""
+    spread = None
+    if settings.executor == "ray":
+        from promptuary.evaluation.ray_executor import RayExecutor
+
+        spread = RayExecutor(settings, hands).run
+    renderer = Renderer(retrieval, settings)
+    return Execution(database, clock, settings, renderer, models, lambda texts: retrieval.embedder.embed(texts), spread)
+
+
+@contextmanager
+def hands(settings: Settings, run: Run, share: int) -> Iterator[Runner]:
+    """Put together what does a run's items on a worker of a Ray cluster, with its own connections and models."""
+    database = Database(settings.sql_url)
+    retrieval = Retrieval(database, wall_clock, settings)
+    models = ChatModels(settings)
+    try:
+        alone = settings.model_copy(update={"executor": "local"})
+        with ExitStack() as closing:
+            yield build_execution(alone, database, wall_clock, retrieval, models).runner(run, closing, share)
+    finally:
+        models.close()
+        retrieval.close()
+        database.dispose()
