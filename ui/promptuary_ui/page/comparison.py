@@ -15,6 +15,8 @@ from promptuary_ui.parts.text import plain, when
 
 MOST = 500
 """The most cases of one kind that are listed."""
+ANSWERS, PAIRS = 200, 10
+"""How many answers of a case are looked through in either run, and the most pairs of them that are shown."""
 BETTER, WORSE = "Better", "Worse"
 
 
@@ -36,7 +38,8 @@ def show(run: str, baseline: str) -> None:
             icon=":material/warning:",
         )
     comparisons(found.comparisons)
-    plots.differences(found.comparisons)
+    with st.expander("As a plot", expanded=cases.CASE not in st.query_params, icon=":material/monitoring:"):
+        plots.differences(found.comparisons)
     _changed(run, baseline, found)
 
 
@@ -137,19 +140,23 @@ def _both(run: str, baseline: str, one: Comparison) -> None:
         return
     st.divider()
     api = session.api()
-    ours, theirs = (api.results(side, cases.MOST, None, {"case": case}).items for side in (run, baseline))
+    ours, theirs = (api.results(side, ANSWERS, None, {"case": case}).items for side in (run, baseline))
     if not ours or not theirs:
         st.info("One of the runs has no result of the case that the address names.", icon=":material/search_off:")
         return
     st.subheader(plain(case), anchor=False)
     sidebyside.given(ours[0])
     theirs_of = {(_bare(result.variant, one.baseline), result.repeat): result for result in theirs}
+    shown = 0
     for result in ours:
         if result.variant != one.candidate:
             continue
         before = theirs_of.get((True, result.repeat))
-        if before is not None:
+        if before is not None and shown < PAIRS:
             _pair(before, result)
+            shown += 1
+    if shown == PAIRS:
+        st.caption(f"The first {PAIRS} repeats are shown.")
 
 
 def _bare(variant: str, baseline: str) -> bool:
