@@ -76,7 +76,7 @@ def _head(run: Run) -> None:
     facts = [
         tried(run),
         run.who,
-        f"{count(run.done)} of {count(run.total)} results",
+        f"{count(run.done)} of {count(run.total)} results" if run.over else "",
         lasted(run.started_at, run.finished_at),
         money(run.spent or None),
     ]
