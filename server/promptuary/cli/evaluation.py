@@ -13,6 +13,7 @@ import typer
 
 from promptuary.cli import report
 from promptuary.cli.connection import Api, connect, part
+from promptuary.cli.forecast import plan
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
 from promptuary.cli.running import run_suite
 from promptuary.prompt.errors import Fault, Invalid
@@ -76,6 +77,9 @@ def _save(path: Path, content: bytes) -> None:
     new = path.with_name(path.name + ".new")
     new.write_bytes(content)
     os.replace(new, path)
+
+
+app.command("plan")(plan)
 
 
 @app.command("list")

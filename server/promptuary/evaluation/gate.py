@@ -12,6 +12,7 @@ from promptuary.evaluation.comparison import LEVEL, Clusters, Scores, difference
 from promptuary.evaluation.plan import Plan, Variant, VariantRole
 from promptuary.evaluation.suite import GateSpec, Suite
 from promptuary.statistics.interval import Interval
+from promptuary.statistics.paired import step_down
 from promptuary.statistics.verdict import Verdict, at_least, not_worse
 
 
@@ -92,15 +93,14 @@ def _unscored(gate: GateSpec, candidate: Variant, baseline: Variant | None) -> C
 
 def judge(checks: Sequence[Check]) -> list[dict[str, Any]]:
     """Judge all checks together; gives one JSON object each, with interval, verdict and sentence."""
-    open_checks = [place for place, check in enumerate(checks) if check.interval_at is not None]
-    shown: set[int] = set()
-    while len(shown) < len(open_checks):
-        level = 1 - (1 - LEVEL) / (len(open_checks) - len(shown))
-        found = {place for place in open_checks if place not in shown and checks[place].judged(level) is Verdict.REGRESSION}
-        if not found:
-            break
-        shown |= found
-    return [_gate(check, place in shown) for place, check in enumerate(checks)]
+    open_checks = [check for check in checks if check.interval_at is not None]
+
+    def regressed(number: int, level: float) -> bool:
+        return open_checks[number].judged(level) is Verdict.REGRESSION
+
+    shown = step_down(regressed, len(open_checks), LEVEL)
+    regressions = [check for number, check in enumerate(open_checks) if number in shown]
+    return [_gate(check, any(check is one for one in regressions)) for check in checks]
 
 
 def _gate(check: Check, regression: bool) -> dict[str, Any]:

@@ -244,7 +244,7 @@ class Evaluations:
             NotFound: when either run is unknown.
             Conflict: when either has not finished, or they share no model or no case.
         """
-        from promptuary.evaluation.comparison import comparison, scores_of
+        from promptuary.evaluation.comparison import adjusted, comparison, scores_of
 
         ours, theirs = self._finished(run_id), self._finished(baseline)
         sides = {run.id: store.results(self.unit.session, run.id) for run in (ours, theirs)}
@@ -277,7 +277,7 @@ class Evaluations:
             "baseline": baseline,
             "same_dataset": ours.plan.dataset.digest == theirs.plan.dataset.digest,
             "cases": len(shared),
-            "comparisons": found,
+            "comparisons": adjusted(found, {gate["metric"] for gate in ours.plan.suite["gate"]}),
         }
 
     def _finished(self, run_id: str) -> Run:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from promptuary.evaluation.comparison import PASS, SCORE, Clusters, Scores, comparison, mean_of, scores_of, value_of
+from promptuary.evaluation.comparison import PASS, SCORE, Clusters, Scores, adjusted, comparison, mean_of, scores_of, value_of
 from promptuary.evaluation.gate import checks, judge
 from promptuary.evaluation.plan import Plan, Result, Variant, VariantRole
 from promptuary.evaluation.suite import Suite
@@ -55,11 +55,14 @@ def summarise(
             | {"metrics": {metric: _figures(scores[variant.name, metric], clusters) for metric in metrics}}
             for variant in plan.variants
         ],
-        "comparisons": [
-            comparison(candidate, baseline, metric, scores[candidate.name, metric], scores[baseline.name, metric], clusters)
-            for candidate, baseline in _pairs(plan)
-            for metric in metrics
-        ],
+        "comparisons": adjusted(
+            [
+                comparison(candidate, baseline, metric, scores[candidate.name, metric], scores[baseline.name, metric], clusters)
+                for candidate, baseline in _pairs(plan)
+                for metric in metrics
+            ],
+            {gate.metric for gate in suite.gate},
+        ),
         "gates": gates,
     }
 
