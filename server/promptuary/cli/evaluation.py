@@ -31,6 +31,8 @@ def run(
     model: Annotated[list[str] | None, typer.Option("--model", help="Instead of the suite's models.")] = None,
     repeats: Annotated[int | None, typer.Option("--repeats", help="Instead of the suite's.")] = None,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with this run instead of starting one.")] = None,
+    max_cost: Annotated[float | None, typer.Option("--max-cost", help="Spend no more than so many US dollars.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Ask anew, also what was asked before.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary here.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write all results as JSON here.")] = None,
@@ -39,7 +41,7 @@ def run(
     """Run suites; exits 0 pass, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume goes on with one run; name its suite alone")
-    changes = {"models": model, "repeats": repeats}
+    changes = {"models": model, "repeats": repeats, "max_cost": max_cost, "cache": not no_cache}
     with connect(project) as api:
         earlier = _earlier(api, baseline)
         finished = [run_suite(api, suite, changes, prompts, baseline, resume, project) for suite in suites]

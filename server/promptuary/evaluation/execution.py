@@ -21,8 +21,11 @@ from promptuary.base.database import Database
 from promptuary.base.errors import NotFound, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
+from promptuary.evaluation.books import Books
 from promptuary.evaluation.calls import Calls, Chats, Reply, Request
+from promptuary.evaluation.calls.store import Due
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.ceiling import reached, with_missing
 from promptuary.evaluation.plan import Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
 from promptuary.evaluation.scorers.kind import ScorerParts
@@ -42,11 +45,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: results there are, results there will be, and how many of them are errors."""
+    """How far a run is: results there are, results there will be, how many of them are errors, and US dollars spent."""
 
     done: int
     total: int
     failed: int
+    spent: float = 0.0
+
+
+class Interrupted(Exception):
+    """The process is to stop; leaves the execution at once, and the run is given back when all calls are settled."""
 
 
 class LeaseLost(Exception):
@@ -106,6 +114,8 @@ class Execution:
                 asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event()))
         except LeaseLost:
             bound.info("run left to others")
+        except Interrupted:
+            self._give_back(run)
         except Unavailable:
             self._give_back(run)
             raise
@@ -130,7 +140,8 @@ class Execution:
             done = store.ordinals(session, run.id)
             failed = store.unanswered(session, run.id)
             contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
-        calls = Calls(self.models)
+        books = Books(self.database, self.clock, self.settings, run)
+        calls = books.calls(self.models, suite)
         runner = Runner(
             project=run.project,
             renderer=self.renderer,
@@ -142,20 +153,19 @@ class Execution:
             clock=self.clock,
         )
         count = len(done)
-        on_progress(Progress(count, run.total, failed))
-        async with aclosing(runner.run(work(run.plan, cases, done))) as batches:
+        on_progress(Progress(count, run.total, failed, calls.ledger.spent))
+        async with books.settled(calls), aclosing(runner.run(work(run.plan, cases, done))) as batches:
             async for batch in batches:
                 if batch:
-                    await asyncio.to_thread(self._write, run, batch)
+                    await asyncio.to_thread(self._write, run, batch, books, calls.due())
                     count += len(batch)
                     failed += sum(result.error is not None for result in batch)
-                    on_progress(Progress(count, run.total, failed))
+                    on_progress(Progress(count, run.total, failed, calls.ledger.spent))
                 if lost.is_set():
                     raise LeaseLost
                 if stop.is_set() and count < run.total:
-                    self._give_back(run)
-                    raise LeaseLost
-        self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers])
+                    raise Interrupted
+        self._finish(run, suite, cases, [scorer.name for scorer in runner.scorers], stopped=calls.ledger.reached)
 
     def _parts(self, calls: Calls) -> ScorerParts:
         async def ask(
@@ -166,17 +176,21 @@ class Execution:
 
         return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names)
 
-    def _write(self, run: Run, batch: list[Result]) -> None:
+    def _write(self, run: Run, batch: list[Result], books: Books, due: Due) -> None:
         with self.database.write() as session:
             if not store.add_results(session, run, batch, self._until()):
                 raise LeaseLost
+            books.write(session, due)
 
-    def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: list[str]) -> None:
+    def _finish(self, run: Run, suite: Suite, cases: list[Case], scorers: list[str], *, stopped: bool) -> None:
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
             results = store.results(session, run.id)
         summary = summarise(run.plan, suite, {case.id: case.cluster for case in cases}, results, scorers)
+        if stopped:
+            self._stop(run, with_missing(summary, run.plan, suite))
+            return
         now = self.clock()
         with self.database.write() as session:
             verdict = summary["verdict"]
@@ -185,6 +199,16 @@ class Execution:
             detail = {"suite": run.suite, "suite_digest": run.plan.suite_digest, "verdict": verdict, "results": len(results)}
             audit.write(session, run.project, ACTOR, "run.finished", run.id, detail, now)
             outbox.put(session, TOPIC, {"run": run.id}, now)
+
+    def _stop(self, run: Run, summary: dict[str, Any]) -> None:
+        """End a run that has reached its ceiling; MLflow gets it when it has gone on to its end."""
+        reason, now = reached(run.plan, summary["missing"]), self.clock()
+        with self.database.write() as session:
+            if not store.finish(session, run, RunState.STOPPED, now, verdict=summary["verdict"], summary=summary, error=reason):
+                raise LeaseLost
+            audit.write(
+                session, run.project, ACTOR, "run.stopped", run.id, {"error": reason, "verdict": summary["verdict"]}, now
+            )
 
     def _fail(self, run: Run, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:1000]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from promptuary.base.clock import Clock
 from promptuary.base.errors import PromptuaryError
-from promptuary.evaluation.calls import Asks, Reply, Request, storable
+from promptuary.evaluation.calls import Asks, CeilingReached, Reply, Request, private, storable, within
 from promptuary.evaluation.plan import Item, Result
 from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored, told_discreetly
 from promptuary.prompt.template import Passage, Prepared, Rendered
@@ -47,7 +47,7 @@ class Runner:
         scorers: in the suite's order.
         prepared: the parsed content of each variant, by its name.
         concurrency: how many items are under way at once.
-        timeout: seconds for one item's answer with its retries, and again for each of its scorers.
+        timeout: seconds for one item's answer with its retries, and again for each of its scorers; waiting in line left out.
         clock: gives the present moment.
     """
 
@@ -70,8 +70,12 @@ class Runner:
         done: asyncio.Queue[Result | None] = asyncio.Queue()
 
         async def hand() -> None:
-            for item in todo:
-                done.put_nowait(await self._result(item))
+            try:
+                for item in todo:
+                    with private(self._discreet(item)):
+                        done.put_nowait(await self._result(item))
+            except CeilingReached:
+                return  # what is not done has no result: with a higher ceiling the run goes on there
 
         hands = [asyncio.create_task(hand()) for _ in range(self.concurrency)]
         together = asyncio.gather(*hands)
@@ -90,7 +94,7 @@ class Runner:
     async def _result(self, item: Item) -> Result:
         detail: dict[str, Any] = {}
         try:
-            async with asyncio.timeout(self.timeout):
+            async with within(self.timeout):
                 answer = await self._answered(item, detail)
         except TimeoutError:
             return self._unanswered(item, detail, f"no answer within {self.timeout:g} seconds")
@@ -147,7 +151,7 @@ class Runner:
 
     async def _score(self, scorer: Scorer, sample: Sample, *, discreet: bool) -> Score:
         try:
-            async with asyncio.timeout(self.timeout):
+            async with within(self.timeout):
                 return await scored(scorer, sample, discreet=discreet)
         except TimeoutError:
             return Score.failed(scorer.name, f"no score within {self.timeout:g} seconds")

@@ -78,7 +78,7 @@ class Calls:
             CeilingReached: when the worst case of the call does not fit under the run's ceiling any more.
             InvalidRequest: when there is a ceiling and the model's price is not known.
         """
-        if self.ledger.ceiling is not None and request.config.get("max_tokens") is None:
+        if self.ledger.ceiling is not None and not request.config.get("max_tokens") and not self.prices.free(request.model):
             request = replace(request, config={**request.config, "max_tokens": CEILING_TOKENS})
         form, said = form_of(request), messages_json(request.messages)
         if self.answers is None or request.provider == _ECHO or request.discreet or is_private():

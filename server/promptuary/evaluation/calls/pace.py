@@ -32,7 +32,7 @@ class Pace:
         """Start with nothing booked.
 
         Args:
-            per_minute: what any sixty seconds may have, bursts included.
+            per_minute: what any sixty seconds may have, bursts included; where a call is larger than a burst, one call more.
         """
         burst = max(1.0, per_minute * BURST)
         self._interval = 60 / (per_minute - burst) if per_minute > burst else 60 / per_minute

@@ -52,6 +52,10 @@ class Prices:
         """Tell whether a price is known."""
         return self.cost(model, {"input": 1, "output": 1}) is not None
 
+    def free(self, model: str) -> bool:
+        """Tell whether a model costs nothing."""
+        return self.cost(model, {"input": 1, "output": 1}) == 0
+
     def cost(self, model: str, tokens: Mapping[str, int]) -> float | None:
         """Give what so many tokens cost, in US dollars; None where no price is known.
 

@@ -64,14 +64,14 @@ def write(session: Session, project: int, run: str, fence: int, due: Due, at: da
         ]
         session.connection().execute(kept, rows)
     if due.spent or due.rest:
-        left = RunRow.reserved - (due.spent + due.rest)
+        left = col(RunRow.reserved) - (due.spent + due.rest)
         held = update(RunRow).where(col(RunRow.id) == run, col(RunRow.fence) == fence)
         session.execute(held.values(spent=RunRow.spent + due.spent, reserved=case((left > 1e-12, left), else_=0.0)))
 
 
 def reserve(session: Session, run: str, fence: int, amount: float, ceiling: float) -> bool:
     """Reserve an amount of a run whose lease is held; False where it would pass the ceiling, or the lease is another's."""
-    fits = RunRow.spent + RunRow.reserved + amount <= ceiling
+    fits = col(RunRow.spent) + col(RunRow.reserved) + amount <= ceiling
     held = update(RunRow).where(col(RunRow.id) == run, col(RunRow.fence) == fence, col(RunRow.state) == "running", fits)
     taken = session.execute(held.values(reserved=RunRow.reserved + amount).returning(col(RunRow.id)))
     return taken.scalar_one_or_none() is not None
