@@ -19,11 +19,11 @@ def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
         InvalidRequest: with a fault for each model without a price.
     """
     prices = Prices(suite.prices)
-    models = [variant.model for variant in plan.variants]
-    models += _judges(suite_json(suite)["scorers"])
+    models = dict.fromkeys(variant.model for variant in plan.variants)
+    models.update(dict.fromkeys(_judges(suite_json(suite)["scorers"])))
     for case in cases:
-        models += _judges(case.asserts)
-    unknown = [model for model in dict.fromkeys(models) if not prices.known(model)]
+        models.update(dict.fromkeys(_judges(case.asserts)))
+    unknown = [model for model in models if not prices.known(model)]
     if unknown:
         raise InvalidRequest("the run cannot be kept under a cost ceiling", [unpriced(model) for model in unknown])
 

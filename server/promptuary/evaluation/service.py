@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from promptuary.access import audit
@@ -20,6 +21,7 @@ from promptuary.prompt.name import is_name
 from promptuary.registry.service import Registry
 
 RESULTS_LIMIT = 1_000_000
+CASES_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -205,7 +207,9 @@ class Evaluations:
         if plan.max_cost is not None:
             from promptuary.evaluation.ceiling import check_prices
 
-            check_prices(plan, suite, store.cases(self.unit.session, plan.dataset.id))
+            pages = range(0, plan.dataset.cases, CASES_PAGE)
+            cases = (store.cases(self.unit.session, plan.dataset.id, first, CASES_PAGE) for first in pages)
+            check_prices(plan, suite, chain.from_iterable(cases))
 
     def hold(self, run_id: str, worker: str) -> Run:
         """Take the lease of this very run, to do it in this process; a run that nobody works on any more is resumed so.

@@ -12,7 +12,7 @@ from promptuary.evaluation.calls import Calls, Reply, Request
 from promptuary.evaluation.calls.answers import Answers
 from promptuary.evaluation.calls.asking import ATTEMPTS, CEILING_TOKENS, REFUSALS
 from promptuary.evaluation.calls.item import private, within
-from promptuary.evaluation.calls.ledger import Ledger
+from promptuary.evaluation.calls.ledger import CeilingReached, Ledger
 from promptuary.evaluation.calls.price import Prices
 from promptuary.evaluation.models import ChatModels
 from promptuary.evaluation.suite import PriceSpec
@@ -379,3 +379,22 @@ def test_a_model_that_cannot_be_made_is_tried_anew_by_the_next_call(
             await calls.close()
 
     assert asyncio.run(work()).text == "one two"
+
+
+def test_closing_ends_what_is_still_under_way_and_counts_it(models: ChatModels, stub_model: StubModel) -> None:
+    stub_model.react = lambda number, body: Reaction(hang=True)
+    calls, taken = under(models, 1.0)
+
+    async def work() -> None:
+        stray = [asyncio.create_task(calls.ask(request(config={"max_tokens": 10}))) for _ in range(3)]
+        while stub_model.requests < 3:
+            await asyncio.sleep(0.01)
+        due = await calls.close()
+        assert all(task.cancelled() for task in stray)
+        assert due.spent >= stub_model.billed(1, 1) > 0
+        assert due.spent + due.rest == pytest.approx(sum(taken))
+        with pytest.raises(CeilingReached):
+            await calls.ask(request())
+
+    asyncio.run(work())
+    assert stub_model.requests == 3

@@ -70,6 +70,7 @@ class Calls:
     _gates: dict[str, Gate] = field(default_factory=dict, init=False)
     _paces: dict[str, Paces] = field(default_factory=dict, init=False)
     _bound: dict[str, asyncio.Future[_Bound]] = field(default_factory=dict, init=False)
+    _under_way: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
     async def ask(self, request: Request) -> Reply:
         """Give a remembered answer, or ask, and ask again after what may pass: a lost connection, an overloaded server.
@@ -97,12 +98,16 @@ class Calls:
         return Due(self.answers.due() if self.answers else {}, self.ledger.due())
 
     async def close(self) -> Due:
-        """Close the connections that this event loop opened, and give what is left to be written."""
+        """Cancel what is under way, close the connections of this event loop, and give what is left to be written."""
+        stray = self._under_way - {asyncio.current_task()}
+        for task in stray:
+            task.cancel()
+        await asyncio.gather(*stray, return_exceptions=True)
+        due, rest = self.due(), self.ledger.rest()
         leave = getattr(self.chats, "leave", None)
         if leave is not None:
             await leave()
-        due = self.due()
-        return replace(due, rest=self.ledger.rest())
+        return replace(due, rest=rest)
 
     async def _asked(self, request: Request, form: str, said: str) -> Reply:
         bound = await self._model(request, form)
@@ -132,6 +137,9 @@ class Calls:
         with in_line():
             await self._in_pace(paces, tokens)
             await gate.enter()
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
         try:
             with in_line():
                 await self.ledger.reserve(worst)
@@ -149,6 +157,7 @@ class Calls:
                 paces.correct(0, sum(reply.tokens[kind] for kind in ("input", "output")) - tokens)
             return reply
         finally:
+            self._under_way.discard(task)
             gate.leave()
 
     async def _answer(self, request: Request, chat: Any) -> Reply:

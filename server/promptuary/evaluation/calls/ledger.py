@@ -39,6 +39,7 @@ class Ledger:
         self._pending = 0.0  # the worst case of calls under way
         self._calls = 0  # how many of them there are
         self._unwritten = 0.0  # settled, but not yet written as spent
+        self._closed = False
         self._turn = asyncio.Lock()
         self._settled = asyncio.Event()
 
@@ -46,8 +47,10 @@ class Ledger:
         """Reserve the worst case of a call, first come, first served; waits while calls under way may still leave room.
 
         Raises:
-            CeilingReached: when it cannot fit.
+            CeilingReached: when it cannot fit, or the books are closed.
         """
+        if self._closed:
+            raise CeilingReached
         if self.ceiling is None or worst <= 0:
             return
         async with self._turn:
@@ -59,7 +62,7 @@ class Ledger:
                 else:
                     self._settled.clear()
                     await self._settled.wait()
-            if self.reached:
+            if self.reached or self._closed:
                 raise CeilingReached
             self._pending += worst
             self._calls += 1
@@ -80,7 +83,8 @@ class Ledger:
         return amount
 
     def rest(self) -> float:
-        """Give what is reserved and not used, to be given back; after the last `due`, when nothing is under way."""
+        """Close the books, and give what is reserved and not used; after the last `due`, when nothing is under way."""
+        self._closed = True
         amount, self._held = self._held, 0.0
         return amount
 
