@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from promptuary.evaluation.plan import Result, Variant
+from promptuary.evaluation.sequence import Order
 from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval, mean_interval, repeat_means
 from promptuary.statistics.paired import difference, holm, mcnemar_exact
@@ -42,7 +43,13 @@ def scores_of(results: Sequence[Result], metric: str) -> Scores:
 
 
 def comparison(
-    candidate: Variant, baseline: Variant, metric: str, ours: Scores, theirs: Scores, clusters: Clusters
+    candidate: Variant,
+    baseline: Variant,
+    metric: str,
+    ours: Scores,
+    theirs: Scores,
+    clusters: Clusters,
+    order: Order | None = None,
 ) -> dict[str, Any]:
     """Give the paired difference candidate − baseline on the cases that both were scored on, and which cases changed most."""
     shared = [case for case in ours.means if case in theirs.means]
@@ -52,8 +59,8 @@ def comparison(
         "candidate": candidate.name,
         "baseline": baseline.name,
         "metric": metric,
-        "interval": asdict(difference_of(shared, ours, theirs, clusters)) if shared else None,
-        "p_value": p_value_of(shared, ours, theirs, clusters),
+        "interval": asdict(difference_of(shared, ours, theirs, clusters, order=order)) if shared else None,
+        "p_value": None if order else p_value_of(shared, ours, theirs, clusters),
         "cases": len(shared),
         "unpaired": len(ours.means) + len(theirs.means) - 2 * len(shared),
         "better": [case for case in shared if change[case] > 0],
@@ -84,8 +91,13 @@ def value_of(result: Result, metric: str) -> float | None:
     return result.score if metric == SCORE else None
 
 
-def mean_of(scores: Scores, clusters: Clusters, level: float = LEVEL) -> Interval:
-    """Give the interval of the mean over cases; with few clusters, that of the cluster bootstrap."""
+def mean_of(scores: Scores, clusters: Clusters, level: float = LEVEL, order: Order | None = None) -> Interval:
+    """Give the interval of the mean over cases; with few clusters, that of the cluster bootstrap.
+
+    With an order, the mean is over its units and the interval is valid at every look.
+    """
+    if order is not None and (valid := order.interval(scores.means, level)) is not None:
+        return valid
     values, codes = list(scores.means.values()), _clusters(scores.means, clusters)
     found = mean_interval(values, clusters=codes, level=level)
     if found.method != "cluster-robust" or not _few(found):
@@ -93,8 +105,19 @@ def mean_of(scores: Scores, clusters: Clusters, level: float = LEVEL) -> Interva
     return cluster_bootstrap(values, clusters=codes, level=level, seed=SEED)
 
 
-def difference_of(shared: Sequence[str], ours: Scores, theirs: Scores, clusters: Clusters, level: float = LEVEL) -> Interval:
-    """Give the interval of candidate − baseline on the cases that both were scored on; as `mean_of` with few clusters."""
+def difference_of(
+    shared: Sequence[str],
+    ours: Scores,
+    theirs: Scores,
+    clusters: Clusters,
+    level: float = LEVEL,
+    order: Order | None = None,
+) -> Interval:
+    """Give the interval of candidate − baseline on the cases that both were scored on; otherwise as `mean_of`."""
+    if order is not None:
+        valid = order.interval({case: ours.means[case] - theirs.means[case] for case in shared}, level, -1.0)
+        if valid is not None:
+            return valid
     sides = [ours.means[case] for case in shared], [theirs.means[case] for case in shared]
     codes = _clusters(shared, clusters)
     found = difference(*sides, clusters=codes, level=level)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import given
@@ -122,5 +123,43 @@ def test_who_is_cancelled_while_money_is_being_taken_loses_no_count_of_it() -> N
             await asyncio.sleep(0)
         assert account.reserved == 0.5
         assert ledger.rest() == 0.5
+
+    asyncio.run(work())
+
+
+def test_several_processes_wait_for_each_others_money_and_not_for_ever() -> None:
+    async def work() -> None:
+        account = Account(1.0)
+        ledgers: list[Ledger] = []
+
+        def others(number: int) -> Callable[[], Awaitable[bool]]:
+            async def wait() -> bool:
+                account.write(ledgers[number])
+                account.reserved -= ledgers[number].spare()
+                await asyncio.sleep(0)
+                return account.reserved > 1e-9
+
+            return wait
+
+        ledgers += [Ledger(1.0, 0.0, account.take, others(number)) for number in range(3)]
+        refused = 0
+
+        async def hand(ledger: Ledger) -> None:
+            nonlocal refused
+            for _ in range(4):
+                try:
+                    await ledger.reserve(0.6)  # one fits at a time
+                except CeilingReached:
+                    refused += 1
+                    return
+                await asyncio.sleep(0)
+                ledger.settle(0.6, 0.05)
+                account.write(ledger)
+                account.reserved -= ledger.spare()
+
+        await asyncio.gather(*map(hand, ledgers))
+        assert 0.2 <= account.spent <= 0.45 + 1e-9  # all calls of one at least; after nine, 0.6 does not fit
+        assert account.reserved == pytest.approx(0, abs=1e-9)
+        assert sum(ledger.reached for ledger in ledgers) == refused
 
     asyncio.run(work())

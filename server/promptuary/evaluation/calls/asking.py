@@ -97,6 +97,10 @@ class Calls:
         """Give what is to be written with the next results; nobody else will write it."""
         return Due(self.answers.due() if self.answers else {}, self.ledger.due())
 
+    def due_with_spare(self) -> Due:
+        """Give what is to be written, and give back what is reserved and not under way, for other processes on the run."""
+        return replace(self.due(), rest=self.ledger.spare())
+
     async def close(self) -> Due:
         """Cancel what is under way, close the connections of this event loop, and give what is left to be written."""
         stray = self._under_way - {asyncio.current_task()}

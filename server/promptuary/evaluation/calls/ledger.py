@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 BLOCKS = 64
+LOOKS = 5
 
 
 class CeilingReached(BaseException):
@@ -23,18 +24,27 @@ class Ledger:
         reached: whether a call was refused.
     """
 
-    def __init__(self, ceiling: float | None, spent: float, take: Callable[[float], Awaitable[bool]]) -> None:
+    def __init__(
+        self,
+        ceiling: float | None,
+        spent: float,
+        take: Callable[[float], Awaitable[bool]],
+        others: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         """Start with nothing reserved.
 
         Args:
             ceiling: the most that the run may cost.
             spent: what is spent already.
             take: reserves an amount in the database, or gives False where it does not fit under the ceiling any more.
+            others: waits a little for what other processes on the run may leave, after giving back what is spare here; False
+                where there is nothing to wait for. None where there are no others.
         """
         self.ceiling = ceiling
         self.spent = spent
         self.reached = False
         self._take = take
+        self._others = others
         self._held = 0.0  # reserved in the database by this process: what is pending, what is unwritten, and the rest
         self._pending = 0.0  # the worst case of calls under way
         self._calls = 0  # how many of them there are
@@ -58,7 +68,7 @@ class Ledger:
                 if await self._more(short):
                     continue
                 if not self._calls:
-                    self.reached = True
+                    self.reached = not await self._left_by_others(worst)
                 else:
                     self._settled.clear()
                     await self._settled.wait()
@@ -82,11 +92,25 @@ class Ledger:
         self._held = max(0.0, self._held - amount)
         return amount
 
+    def spare(self) -> float:
+        """Give what is reserved over what is under way and not written; nobody else will give it back."""
+        amount = max(0.0, self._held - self._pending - self._unwritten)
+        self._held -= amount
+        return amount
+
     def rest(self) -> float:
         """Close the books, and give what is reserved and not used; after the last `due`, when nothing is under way."""
         self._closed = True
         amount, self._held = self._held, 0.0
         return amount
+
+    async def _left_by_others(self, worst: float) -> bool:
+        """Tell whether to look again: others still hold something, or have just left enough; between two looks both may change."""
+        for _ in range(LOOKS if self._others else 0):
+            assert self._others is not None
+            if await self._others() or await self._more(worst):
+                return True
+        return False
 
     async def _more(self, short: float) -> bool:
         """Reserve a block, or the little that is short where a block is too much; False where even that does not fit."""
