@@ -116,6 +116,21 @@ def test_a_run_that_is_over_cannot_be_cancelled(laid: Any) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
 
 
+def test_a_run_that_waits_gets_another_ceiling_and_one_that_is_over_does_not(laid: Any) -> None:
+    run = laid.post("/v1/runs", json={"suite": "words", "max_cost": 0.5}).json()["id"]
+
+    resumed = laid.post(f"/v1/runs/{run}/resume", json={"max_cost": 2.0})
+    assert (resumed.status_code, resumed.json()["state"]) == (202, "queued")
+    assert laid.get(f"/v1/runs/{run}").json()["plan"]["max_cost"] == 2.0
+    for body in ({"max_cost": 0}, {"max_cost": "2"}, {"ceiling": 2}):
+        assert laid.post(f"/v1/runs/{run}/resume", json=body).status_code == 422
+
+    laid.post(f"/v1/runs/{run}/cancel")
+    again = laid.post(f"/v1/runs/{run}/resume", json={"max_cost": 3.0})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    assert laid.post("/v1/runs/run_0/resume", json={}).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
