@@ -23,12 +23,11 @@ from typing import Any
 
 from promptuary.evaluation.evidence_store import Evidence
 from promptuary.evaluation.plan import Variant, VariantRole
+from promptuary.evaluation.scorers.judge import judge_digest
 from promptuary.evaluation.scorers.registry import kind_of
-from promptuary.evaluation.scorers.rubric import GRADE_SCHEMA, INSTRUCTION
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.suite import Suite
-from promptuary.prompt.digest import digest
 from promptuary.statistics.verdict import Verdict, worst
 
 
@@ -100,12 +99,6 @@ def _judged(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
         if kind is not None and kind.judged:
             yield spec
         yield from _judged(spec.asserts or ())
-
-
-def judge_digest(spec: ScorerSpec) -> str:
-    """Give the digest of all that a judge's answer depends on beside the output: the type, the model, what it is asked by."""
-    asked = {"instruction": INSTRUCTION, "schema": dict(GRADE_SCHEMA)}
-    return digest({"type": spec.kind, "model": spec.model, "value": spec.value, "config": spec.config, **asked})
 
 
 def _verdict(variant: Variant, summary: Mapping[str, Any]) -> Verdict:

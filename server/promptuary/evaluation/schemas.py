@@ -130,6 +130,7 @@ class ResultOut(Sent):
     error: str | None
     vars: dict[str, Any]
     expected: Any
+    cluster: str | None
     tags: list[str]
     detail: dict[str, Any]
     at: datetime
@@ -143,7 +144,32 @@ class ResultOut(Sent):
     def of(cls, shown: Shown) -> Self:
         """Make it from the domain's value."""
         case = shown.case
-        return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags))
+        return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags), cluster=case.cluster)
+
+
+class SpreadOut(Sent):
+    """How many results of a variant are in each of the equal parts of [0, 1]."""
+
+    variant: str
+    counts: list[int]
+
+
+class ClusterMeanOut(Sent):
+    """The mean of one cluster's results under one variant."""
+
+    cluster: str
+    variant: str
+    mean: float
+    results: int
+
+
+class DistributionOut(Sent):
+    """How a metric's values lie. `clusters` is how many there are; `means` has the largest."""
+
+    metric: str
+    spreads: list[SpreadOut]
+    means: list[ClusterMeanOut]
+    clusters: int
 
 
 class EvidenceOut(Sent):

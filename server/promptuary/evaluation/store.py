@@ -217,13 +217,23 @@ def run(session: Session, run_id: str, project: int | None = None) -> Run | None
     return _run(row) if row and project in (None, row.project_id) else None
 
 
-def runs(session: Session, project: int, suite: str | None, state: str | None, before: str | None, limit: int) -> list[Run]:
+def runs(
+    session: Session,
+    project: int,
+    suite: str | None,
+    state: str | None,
+    before: str | None,
+    limit: int,
+    verdict: str | None = None,
+) -> list[Run]:
     """List runs, the newest first; ids grow with time."""
     query = select(RunRow).where(RunRow.project_id == project).order_by(col(RunRow.id).desc()).limit(limit)
     if suite is not None:
         query = query.where(RunRow.suite == suite)
     if state is not None:
         query = query.where(RunRow.state == state)
+    if verdict is not None:
+        query = query.where(RunRow.verdict == verdict)
     if before is not None:
         query = query.where(RunRow.id < before)
     return [_run(row) for row in session.exec(query)]
