@@ -10,7 +10,8 @@ the transaction that finishes the run, and never changed; a run that failed or w
 - `verdict` is the candidate's own: the worst of its `gates`, or `infrastructure` where too much of the run could not be done.
   Only `pass` lets through, and only with **gates that are not empty**: a suite without a gate demands nothing, and passes.
 - A suite with several models gives a row for each; all of one run belong together.
-- `judges` lists every model that judged, with the digest of what it was asked by; another digest is another yardstick.
+- `judges` lists every model that judged, with the digest of the instruction and the form of the answer that it was asked by;
+  another digest is another yardstick. What it was to judge by, as a rubric, is in the suite's digest.
 - `context` is None where the version retrieves nothing. Else it has the collection, the digest of what that held when the run
   was submitted and when it ended, and `changed`: then some cases may have been answered on other documents, and what the row
   says is of neither state.
