@@ -6,7 +6,7 @@ in batches, each under the lease's fence; whoever has lost the lease writes noth
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,6 +66,7 @@ class Execution:
         renderer: renders prompts with their context.
         models: gives chat models.
         embed: texts to rows of unit length, for scorers.
+        spread: does items elsewhere, on a cluster, and gives their results as the runner does; None does them here.
     """
 
     database: Database
@@ -74,6 +75,7 @@ class Execution:
     renderer: Renders
     models: Chats
     embed: Callable[[Sequence[str]], Any]
+    spread: Callable[[Run, Iterable[Item]], AsyncGenerator[list[Result], None]] | None = None
 
     def lease(self, worker: str) -> Run | None:
         """Take the oldest run that is due; one that was taken up time and again without an end is failed instead."""
@@ -123,6 +125,27 @@ class Execution:
         bound.info("run done", state=found.state, verdict=found.verdict, done=found.done, total=found.total)
         return found
 
+    def runner(self, run: Run, parts: int = 1) -> Runner:
+        """Give what does a run's items in this process, with one of so many parts of its concurrency.
+
+        Raises:
+            NotFound: when the registry no longer has a version that the run is about.
+        """
+        with self.database.read() as session:
+            contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
+        calls = Calls(self.models)
+        suite = Suite.model_validate(run.plan.suite)
+        return Runner(
+            project=run.project,
+            renderer=self.renderer,
+            calls=calls,
+            scorers=CaseScorers.of(suite.scorers, self._parts(calls), suite.threshold),
+            prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
+            concurrency=max(1, -(-run.plan.concurrency // parts)),
+            timeout=self.settings.case_timeout,
+            clock=self.clock,
+        )
+
     async def _do(
         self, run: Run, on_progress: Callable[[Progress], None], lost: threading.Event, stop: threading.Event
     ) -> None:
@@ -130,25 +153,15 @@ class Execution:
         with self.database.read() as session:
             done = Done(run.total, store.ordinals(session, run.id))
             failed = store.unanswered(session, run.id)
-            contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
-        calls = Calls(self.models)
-        runner = Runner(
-            project=run.project,
-            renderer=self.renderer,
-            calls=calls,
-            scorers=CaseScorers.of(suite.scorers, self._parts(calls), suite.threshold),
-            prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
-            concurrency=run.plan.concurrency,
-            timeout=self.settings.case_timeout,
-            clock=self.clock,
-        )
+        runner = self.runner(run)
         count = len(done)
         on_progress(Progress(count, run.total, failed))
         watch = self._watch(run, suite) if suite.early_stop else None
         left = self._left(run, done) if watch is None else self._left_in(run, done, watch.order)
         if watch is not None and watch.decided():
             left = iter(())
-        async with aclosing(runner.run(left)) as batches:
+        results = self.spread(run, left) if self.spread else runner.run(left)
+        async with aclosing(results) as batches:
             async for batch in batches:
                 if batch:
                     await asyncio.to_thread(self._write, run, batch)
