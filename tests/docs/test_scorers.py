@@ -48,8 +48,9 @@ def test_a_row_says_what_the_type_takes(name: str) -> None:
     [(name, float(found[0])) for name, row in TYPES.items() if (found := re.findall(r"(?:^|, )([\d.]+)$", row[2]))],
 )
 def test_a_default_threshold_is_the_codes(name: str, default: float) -> None:
-    more = {"model": "echo:"} if kinds()[name].judged else {}
-    scorer: Any = build(ScorerSpec.model_validate({"type": name, "value": "x", **more}), ScorerParts(embed=list, ask=nobody))
+    kind = kinds()[name]
+    given = ({} if kind.value("x") else {"value": "x"}) | ({"model": "echo:"} if kind.judged else {})
+    scorer: Any = build(ScorerSpec.model_validate({"type": name, **given}), ScorerParts(embed=list, ask=nobody))
     assert scorer.threshold == default
 
 

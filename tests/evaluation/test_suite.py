@@ -153,6 +153,30 @@ def test_a_suite_file_comes_with_its_cases(tmp_path: Path) -> None:
     assert read.path == tmp_path / "suite.yaml"
 
 
+def test_a_suite_file_carries_the_files_that_its_scorers_name(tmp_path: Path) -> None:
+    (tmp_path / "rubric.txt").write_text("is polite\n")
+    (tmp_path / "check.py").write_text("def check(output, context):\n    return True\n")
+    scorers = [
+        {"type": "python", "value": "file://check.py:check"},
+        {"type": "llm-rubric", "value": "file://rubric.txt", "model": "echo:"},
+    ]
+    read = read_suite(suite_file(tmp_path, json.dumps(GOOD | {"scorers": scorers, "gate": []})))
+    code = {"file": "check.py", "function": "check", "code": "def check(output, context):\n    return True\n"}
+    assert [scorer.value for scorer in read.suite.scorers] == [code, "is polite"]
+    changed = tmp_path / "rubric.txt"
+    changed.write_text("is brief\n")
+    again = read_suite(tmp_path / "suite.yaml")
+    assert suite_digest(again.suite) != suite_digest(read.suite)
+
+
+def test_a_file_that_a_scorer_names_and_that_is_not_there_is_told_in_its_line(tmp_path: Path) -> None:
+    scorers = "scorers:\n  - type: equals\n    value: file://../secret.txt\n  - {type: python, value: file://nothing.py}\n"
+    text = f"name: a\nprompt: b\ndataset: cases.jsonl\nmodels: ['echo:']\n{scorers}"
+    with pytest.raises(InvalidFile) as raised:
+        read_suite(suite_file(tmp_path, text))
+    assert {(fault.path, fault.line) for fault in raised.value.faults} == {("scorers.0.value", 7), ("scorers.1.value", 8)}
+
+
 MANY_FAULTS = """\
 name: support.triage
 prompt: Support

@@ -9,7 +9,8 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
 │   ├── InvalidPattern          … a regular expression, by JavaScript's rules
 │   ├── InvalidRequest          … a request's fields
-│   └── MalformedBody           … a body that is no JSON at all
+│   ├── MalformedBody           … a body that is no JSON at all
+│   └── WebhookRefused          … an address that webhooks may not go to (promptuary.base.webhook)
 ├── UnknownSchema               the database is of another release
 ├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
@@ -22,8 +23,11 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── BodyTooLarge                the request passes the limit
 ├── UnsupportedBody             not application/json, or compressed
 └── Unavailable                 something that is needed does not answer; try again
+    ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code)
+    ├── JudgeUnclear            a judging model, in the form that it was asked for (promptuary.evaluation.scorers.judge)
     ├── Busy                    the database is held by other writers
-    └── StorageFull             the disk is full
+    ├── StorageFull             the disk is full
+    └── WebhookFailed           a webhook's receiver (promptuary.base.webhook)
 """
 
 from promptuary.prompt.errors import Fault, Invalid, PromptuaryError

@@ -13,6 +13,7 @@ from promptuary.evaluation.scorers.value import split, value_of
 from promptuary.prompt.errors import Invalid
 
 if TYPE_CHECKING:
+    from promptuary.evaluation.scorers.judge import Form
     from promptuary.evaluation.scorers.spec import ScorerSpec
 
 
@@ -34,12 +35,14 @@ class ScorerParts:
         ask: asks a judging model.
         code: whether scorers may run the suite's own code.
         webhook_hosts: the hosts that scorers may send outputs to.
+        closing: is given what ends a scorer's processes, to be called when the scorers are no longer needed.
     """
 
     embed: Callable[[Sequence[str]], Any]
     ask: Judges
     code: bool = False
     webhook_hosts: frozenset[str] = frozenset()
+    closing: Callable[[Callable[[], None]], object] = lambda close: None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Kind:
         inverse: whether `not-` may stand before it.
         own: as `value`, for a scorer of a case, where that takes more than a suite's.
         config: says what is wrong with its further settings, or None; without it, none are taken.
+        forms: the questions that its judge is asked.
+        grouped: whether it compares the outputs of all variants, so that it stands in no set.
     """
 
     value: Callable[[Any], str | None]
@@ -67,6 +72,8 @@ class Kind:
     inverse: bool = True
     own: Callable[[Any], str | None] | None = None
     config: Callable[[Any], str | None] | None = None
+    forms: "tuple[Form[Any], ...]" = ()
+    grouped: bool = False
 
 
 def checked(parse: Callable[[Any], object]) -> Callable[[Any], str | None]:

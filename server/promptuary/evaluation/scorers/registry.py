@@ -5,10 +5,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from promptuary.evaluation.scorers import (
+    best,
+    code,
+    graded,
     html_output,
     json_output,
     measure,
     overlap,
+    rag,
     refusal,
     retrieval,
     rubric,
@@ -17,6 +21,7 @@ from promptuary.evaluation.scorers import (
     sql_output,
     text,
     tools,
+    webhook,
     xml_output,
 )
 from promptuary.evaluation.scorers.kind import Kind, ScorerParts
@@ -39,6 +44,11 @@ FAMILIES: tuple[Mapping[str, Kind], ...] = (
     retrieval.KINDS,
     similar.KINDS,
     rubric.KINDS,
+    graded.KINDS,
+    rag.KINDS,
+    best.KINDS,
+    code.KINDS,
+    webhook.KINDS,
     sets.KINDS,
 )
 

@@ -10,6 +10,8 @@ from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.template import Passage
 
 _WORDS_LIMIT = 500
+METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
+"""What a metric may be called."""
 
 
 @dataclass(frozen=True)

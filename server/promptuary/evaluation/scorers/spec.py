@@ -20,12 +20,12 @@ from promptuary.base.wire import Received
 from promptuary.evaluation.case import uncarried
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.registry import kind_of, kinds
+from promptuary.evaluation.scorers.score import METRIC
 
 INVERSE = "not-"
 NESTED_LIMIT = 5
 OWN = {"own": True}
 """The context in which a scorer of a case is checked: what promptfoo takes and lets fail is then no fault."""
-METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
 Found = tuple[tuple[str | int, ...], str]
 
 
@@ -129,6 +129,8 @@ def _faults(spec: dict[str, Any], *, own: bool) -> Iterator[Found]:
         yield ("assert",), f"'{name}' needs the scorers that it is made of"
     elif kind.nested and _depth(spec) > NESTED_LIMIT:
         yield ("assert",), f"is nested more than {NESTED_LIMIT} deep"
+    elif kind.nested and (compares := _comparing(asserts)):
+        yield ("assert",), f"'{compares}' compares variants, so it stands by itself, in no set"
     elif not kind.nested and asserts is not None:
         yield ("assert",), f"'{name}' is not made of other scorers"
     config = spec.get("config")
@@ -147,3 +149,13 @@ def _depth(spec: Any) -> int:
         ]
         depth += bool(inner)
     return depth
+
+
+def _comparing(asserts: Any) -> str | None:
+    """Give the type of a scorer in a set that compares variants, which only the whole of them can be asked."""
+    for one in asserts if isinstance(asserts, list) else ():
+        name = one.get("type") if isinstance(one, dict) else None
+        kind = kind_of(name.removeprefix(INVERSE)) if isinstance(name, str) else None
+        if kind is not None and kind.grouped:
+            return str(name)
+    return None
