@@ -22,11 +22,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from promptuary.evaluation.evidence_store import Evidence
 from promptuary.evaluation.plan import Variant, VariantRole
 from promptuary.evaluation.scorers.judge import judge_digest
 from promptuary.evaluation.scorers.registry import kind_of
-from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.suite import Suite
 from promptuary.statistics.verdict import Verdict, worst
@@ -82,12 +84,22 @@ def judges_of(scorers: Sequence[ScorerSpec], asserts: Iterable[Mapping[str, Any]
         asserts: the scorers of its cases.
     """
     judges = [_judge(spec, spec.metric) for spec in _judged(scorers)]
-    for body in asserts:
-        for spec in _judged([ScorerSpec.model_validate(body)]):
-            judge = _judge(spec, None)
+    for body in filter(_asks_a_judge, asserts):
+        try:
+            spec = ScorerSpec.of_case(body)
+        except ValidationError:  # of a plug-in that is gone: its cases have errors, and no judge
+            continue
+        for inner in _judged([spec]):
+            judge = _judge(inner, None)
             if judge not in judges:
                 judges.append(judge)
     return judges
+
+
+def _asks_a_judge(body: Mapping[str, Any]) -> bool:
+    """Tell cheaply whether a scorer, or one inside, asks a model: a dataset may bring very many that do not."""
+    kind = kind_of(str(body.get("type")).removeprefix(INVERSE))
+    return kind is not None and (kind.judged or any(map(_asks_a_judge, body.get("assert", ()))))
 
 
 def _judge(spec: ScorerSpec, metric: str | None) -> dict[str, Any]:
