@@ -195,6 +195,8 @@ async def _finished(comparing: set[asyncio.Task[list[Result]]], *, wait: bool) -
 
 
 def _words(error: Exception, *, discreet: bool) -> str:
+    if discreet:
+        return told_discreetly(error)
     if isinstance(error, PromptuaryError):
         return error.message
-    return told_discreetly(error) if discreet else " ".join(f"{type(error).__name__}: {error}".split())
+    return " ".join(f"{type(error).__name__}: {error}".split())

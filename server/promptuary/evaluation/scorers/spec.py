@@ -20,7 +20,7 @@ from promptuary.base.wire import Received
 from promptuary.evaluation.case import uncarried
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.registry import kind_of, kinds
-from promptuary.evaluation.scorers.score import METRIC
+from promptuary.evaluation.scorers.score import METRIC as METRIC
 
 INVERSE = "not-"
 NESTED_LIMIT = 5
