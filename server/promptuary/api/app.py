@@ -28,12 +28,20 @@ from promptuary.context.prompts import PromptSearch
 from promptuary.context.retrieval import Retrieval
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
+from promptuary.evaluation.upload import router as upload_routes
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
 from promptuary.registry.stream import Feed
 from promptuary.review.routes import router as review_routes
 
-ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes, context_routes, evaluation_routes, review_routes)
+ROUTERS: tuple[APIRouter, ...] = (
+    access_routes,
+    registry_routes,
+    context_routes,
+    upload_routes,
+    evaluation_routes,
+    review_routes,
+)
 """What stands under /v1."""
 COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes)
 """What stands where other registries' clients look for it; these routers have their whole paths."""

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, model_validator
 
 from promptuary.base.wire import Received
-from promptuary.evaluation.case import Case
 from promptuary.evaluation.dataset_file import read_cases
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.spec import Found, ScorerSpec, with_faults
+from promptuary.evaluation.spool import Spool
 from promptuary.prompt.digest import digest
 from promptuary.prompt.document import InvalidFile
 from promptuary.prompt.errors import Fault
@@ -88,10 +88,10 @@ class Suite(Received):
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """A suite as its file says it, with the cases of its dataset."""
+    """A suite as its file says it, with the cases of its dataset, which stay on disk."""
 
     suite: Suite
-    cases: tuple[Case, ...]
+    cases: Spool
     path: Path
 
 
@@ -127,7 +127,7 @@ def read_suite(path: Path) -> SuiteFile:
     if not isinstance(body, dict):
         raise InvalidFile(f"{path} is not a suite file", [Fault("", "must be a mapping that has `name`, `prompt` …", 1)])
     faults: list[Fault] = []
-    suite, cases = None, []
+    suite, cases = None, Spool()
     try:
         suite = Suite.model_validate(body)
     except ValidationError as error:
@@ -140,11 +140,11 @@ def read_suite(path: Path) -> SuiteFile:
             if not faults:
                 raise
             faults.append(Fault("dataset", str(error)))
-    if suite is not None and cases and not suite.scorers and not any(case.asserts for case in cases):
+    if suite is not None and len(cases) and not suite.scorers and not cases.asserts:
         faults.append(Fault("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass"))
     if faults or suite is None:
         raise InvalidFile(f"{path} cannot be used", [document.located(fault) for fault in faults])
-    return SuiteFile(suite, tuple(cases), path)
+    return SuiteFile(suite, cases, path)
 
 
 def _gate_faults(gate: dict[str, Any]) -> Iterator[Found]:
