@@ -257,7 +257,7 @@ class Evaluations:
             NotFound: when either run is unknown.
             Conflict: when either has not finished, or they share no model or no case.
         """
-        from promptuary.evaluation.comparison import comparison
+        from promptuary.evaluation.comparison import adjusted, comparison
         from promptuary.evaluation.summary import shortened
 
         ours, theirs = self._finished(run_id), self._finished(baseline)
@@ -293,7 +293,7 @@ class Evaluations:
             "baseline": baseline,
             "same_dataset": ours.plan.dataset.digest == theirs.plan.dataset.digest,
             "cases": len(shared),
-            "comparisons": found,
+            "comparisons": adjusted(found, {gate["metric"] for gate in ours.plan.suite["gate"]}),
         }
 
     def _tally(self, run: Run, metrics: Sequence[str]) -> "Tally":

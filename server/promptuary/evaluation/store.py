@@ -150,6 +150,20 @@ def clusters(session: Session, version: int) -> dict[str, str]:
     return {str(case): str(cluster) for case, cluster in session.exec(query.execution_options(yield_per=_ROWS))}
 
 
+def cases_at(session: Session, version: int, places: Sequence[int]) -> dict[int, Case]:
+    """Give the cases of a dataset version at some places, by place."""
+    query = select(CaseRow.ordinal, CaseRow.body).where(CaseRow.dataset_version_id == version)
+    found = session.exec(query.where(col(CaseRow.ordinal).in_(places)))
+    return {place: case_from_json(dict(body)) for place, body in found}
+
+
+def members(session: Session, version: int) -> dict[str, str | None]:
+    """Give the id of every case of a dataset version with its cluster, if it has one, in their order."""
+    body = col(CaseRow.body)
+    query = select(body["id"].as_string(), body["cluster"].as_string()).where(CaseRow.dataset_version_id == version)
+    return {str(case): cluster for case, cluster in session.exec(query.order_by(col(CaseRow.ordinal)))}
+
+
 def suite(session: Session, project: int, name: str) -> StoredSuite | None:
     """Find a suite."""
     row = session.exec(select(SuiteRow).where(SuiteRow.project_id == project, SuiteRow.name == name)).one_or_none()

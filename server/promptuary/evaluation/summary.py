@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from promptuary.evaluation.comparison import PASS, SCORE, Clusters, Scores, comparison, mean_of
+from promptuary.evaluation.comparison import PASS, SCORE, Clusters, Scores, adjusted, comparison, mean_of
 from promptuary.evaluation.gate import checks, judge
 from promptuary.evaluation.plan import Figures, Plan, Result, Variant, VariantRole
+from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.suite import Suite
 from promptuary.evaluation.tally import Tally
 from promptuary.statistics.verdict import Verdict, infrastructure, worst
@@ -21,7 +22,12 @@ EXIT_CODES: Mapping[Verdict, int] = {
 
 
 def summarise(
-    plan: Plan, suite: Suite, clusters: Clusters, results: Iterable[Figures | Result], scorers: Sequence[str]
+    plan: Plan,
+    suite: Suite,
+    clusters: Clusters,
+    results: Iterable[Figures | Result],
+    scorers: Sequence[str],
+    order: Order | None = None,
 ) -> dict[str, Any]:
     """Give the summary as JSON values.
 
@@ -31,12 +37,13 @@ def summarise(
         clusters: the cluster of each case; None for a case that stands alone.
         results: of the run; gone through once.
         scorers: the scorers' names in the suite's order; `pass` and `score` are added.
+        order: of a run that may stop early, as far as it came; cases beyond it are left out of every mean.
     """
     metrics = tuple(dict.fromkeys((*scorers, PASS, SCORE)))
     asked = {gate.metric for gate in suite.gate}
     tally = Tally.of(results, (variant.name for variant in plan.variants), plan.repeats, metrics, asked)
     scores = {(name, metric): own.scores(metric) for name, own in tally.variants.items() for metric in metrics}
-    gates = judge(checks(plan, suite, clusters, scores))
+    gates = judge(checks(plan, suite, clusters, scores, order))
     broken = any(infrastructure(own.lost, own.results, suite.max_unrunnable) for own in tally.variants.values())
     verdict = Verdict.INFRASTRUCTURE if broken else Verdict.PASS
     if gates and not broken:
@@ -49,19 +56,31 @@ def summarise(
         "errors": sum(own.errors for own in tally.variants.values()),
         "unrunnable": sum(own.unrunnable for own in tally.variants.values()),
         "infrastructure": broken,
+        "stopped_early": order is not None and sum(own.results for own in tally.variants.values()) < plan.total,
         "variants": [
             _variant(variant)
             | tally.variants[variant.name].figures()
-            | {"metrics": {metric: _figures(scores[variant.name, metric], clusters) for metric in metrics}}
+            | {"metrics": {metric: _figures(scores[variant.name, metric], clusters, order) for metric in metrics}}
             for variant in plan.variants
         ],
-        "comparisons": [
-            shortened(
-                comparison(candidate, baseline, metric, scores[candidate.name, metric], scores[baseline.name, metric], clusters)
-            )
-            for candidate, baseline in _pairs(plan)
-            for metric in metrics
-        ],
+        "comparisons": adjusted(
+            [
+                shortened(
+                    comparison(
+                        candidate,
+                        baseline,
+                        metric,
+                        scores[candidate.name, metric],
+                        scores[baseline.name, metric],
+                        clusters,
+                        order,
+                    )
+                )
+                for candidate, baseline in _pairs(plan)
+                for metric in metrics
+            ],
+            asked,
+        ),
         "gates": gates,
     }
 
@@ -76,8 +95,8 @@ def shortened(compared: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _figures(scores: Scores, clusters: Clusters) -> dict[str, Any]:
-    interval = asdict(mean_of(scores, clusters)) if scores.means else None
+def _figures(scores: Scores, clusters: Clusters, order: Order | None) -> dict[str, Any]:
+    interval = asdict(mean_of(scores, clusters, order=order)) if scores.means else None
     return {"interval": interval, "scored": scores.scored, "unscored": scores.unscored}
 
 
