@@ -7,7 +7,7 @@ ways take the same routes, so the same rules and the same errors hold.
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -68,7 +68,13 @@ def part(text: str) -> str:
 
 
 class Api:
-    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process."""
+    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process.
+
+    Attributes:
+        deliver: brings finished runs to MLflow, where the command has something that does it beside this process.
+    """
+
+    deliver: Callable[[], None] | None = None
 
     def __init__(self, client: httpx.Client, parts: "Parts | None" = None) -> None:
         """Keep the client, and the parts of a service in this process."""

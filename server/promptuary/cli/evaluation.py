@@ -13,6 +13,7 @@ import typer
 
 from promptuary.cli import report
 from promptuary.cli.connection import Api, connect, part
+from promptuary.cli.delivery import delivery
 from promptuary.cli.forecast import plan
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
 from promptuary.cli.running import Executor, run_suite
@@ -43,7 +44,8 @@ def run(
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume goes on with one run; name its suite alone")
     changes = {"models": model, "repeats": repeats}
-    with connect(project) as api:
+    with delivery() as deliver, connect(project) as api:
+        api.deliver = deliver
         earlier = _earlier(api, baseline)
         finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor) for suite in suites]
         _write(finished, junit, summary, json)
