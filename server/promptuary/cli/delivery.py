@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -41,9 +42,7 @@ def delivery() -> Iterator[Callable[[], None] | None]:
     finally:
         with suppress(OSError):
             asked.close()
-        try:
-            process.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
+        if not select.select([told], [], [], PATIENCE_SECONDS)[0]:  # neither an answer nor its end
             process.kill()
-            process.wait()
         told.close()
+        process.wait()
