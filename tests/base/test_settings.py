@@ -55,3 +55,11 @@ def test_the_hosts_are_loopback_the_bound_address_and_the_named_ones() -> None:
 
 def test_every_setting_has_a_default_so_that_a_bare_start_works() -> None:
     assert all(not field.is_required() for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("name", ["public_url", "public_ui_url"])
+def test_a_public_address_is_an_address(name: str) -> None:
+    assert getattr(read_settings(**{name: "https://prompts.example.org/x"}), name) == "https://prompts.example.org/x"
+    for wrong in ("prompts.example.org", "javascript:alert(1)", "https://a b", "https://a/?q=1"):
+        with pytest.raises(InvalidSettings):
+            read_settings(**{name: wrong})

@@ -14,8 +14,10 @@ from promptuary.access.store import COUNTERS
 from promptuary.access.turns import Turns
 from promptuary.api.documentation import document
 from promptuary.api.edge import Edge
+from promptuary.api.metrics import router as metrics_routes
 from promptuary.api.parts import Parts
 from promptuary.api.problems import install
+from promptuary.api.traffic import Traffic
 from promptuary.base.changes import changes_of
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -28,6 +30,8 @@ from promptuary.context.prompts import PromptSearch
 from promptuary.context.retrieval import Retrieval
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
+from promptuary.evaluation.schedule_routes import router as schedule_routes
+from promptuary.evaluation.scorers.registry import kinds
 from promptuary.evaluation.upload import router as upload_routes
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
@@ -40,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     context_routes,
     upload_routes,
     evaluation_routes,
+    schedule_routes,
     review_routes,
 )
 """What stands under /v1."""
@@ -62,6 +67,7 @@ def create_app(
         clock: gives the present moment.
         retrieval: the process's embedder and index; by default one that makes both at their first use.
     """
+    kinds()  # a plug-in that cannot be used stops it here, not at the first request
     opened = database or Database(settings.sql_url)
     upgrade(opened)
 
@@ -90,6 +96,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = opened
+    app.state.traffic = Traffic()
     app.state.turns = Turns(opened.dialect)
     app.state.clock = clock
     app.state.retrieval = held
@@ -106,7 +113,8 @@ def create_app(
         check_scopes(router)
         app.include_router(router)
     app.include_router(_health)
-    edge = Edge(app, parts, close)
+    app.include_router(metrics_routes)
+    edge = Edge(app, parts, close, app.state.traffic)
     return edge
 
 
