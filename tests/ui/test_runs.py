@@ -119,7 +119,7 @@ def test_a_run_under_way_shows_how_far_it_is_and_can_be_stopped_once_it_is_confi
     answers[f"/v1/runs/{RUN}"] = {**RUNNING, "summary": None}
     answers[f"/v1/runs/{RUN}/results"] = listed([])
     page = opened("runs", scopes=("run:write",), run=RUN)
-    assert "4 of 16 results" in shown(page)
+    assert [found.proto.text for found in page.get("progress")] == ["4 of 16 results · \\$0\\.50"]
     assert "The figures come when the run is finished" in shown(page)
     pressed(page, "Stop the run")
     assert [request.url.path for request in requests if request.method == "POST"] == [f"/v1/runs/{RUN}/cancel"]
