@@ -134,6 +134,15 @@ def test_what_is_wrong_in_a_scorer_is_named(scorer: dict[str, Any], fault: str) 
     assert any(each.startswith(fault) for each in found), found
 
 
+def test_a_gate_may_ask_for_a_metric_inside_a_set() -> None:
+    inner = {"type": "assert-set", "assert": [{"type": "is-json", "name": "form"}]}
+    scorers = [{"type": "assert-set", "name": "whole", "assert": [inner, {"type": "contains", "value": "x"}]}]
+    suite = Suite.model_validate({**GOOD, "scorers": scorers, "gate": [{"metric": "form", "at_least": 0.5}]})
+    assert suite.gate[0].metric == "form"
+    with pytest.raises(ValidationError, match="no scorer gives 'contains'; the metrics are whole, form, pass and score"):
+        Suite.model_validate({**GOOD, "scorers": scorers, "gate": [{"metric": "contains", "at_least": 0.5}]})
+
+
 def test_a_gate_by_itself_is_checked_too() -> None:
     with pytest.raises(ValidationError):
         GateSpec.model_validate({"metric": "x"})

@@ -11,7 +11,7 @@ from promptuary.base.wire import Received
 from promptuary.evaluation.dataset_file import read_cases
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.inline import inlined
-from promptuary.evaluation.scorers.spec import Found, ScorerSpec, with_faults
+from promptuary.evaluation.scorers.spec import NESTED_LIMIT, Found, ScorerSpec, with_faults
 from promptuary.evaluation.spool import Spool
 from promptuary.prompt.digest import digest
 from promptuary.prompt.document import InvalidFile
@@ -178,19 +178,31 @@ def _gate_faults(gate: dict[str, Any]) -> Iterator[Found]:
 def _suite_faults(suite: dict[str, Any]) -> Iterator[Found]:
     scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
     names: list[Any] = []
+    inside: list[str] = []
     for number, scorer in enumerate(scorers if isinstance(scorers, list) else ()):
         fields = scorer if isinstance(scorer, dict) else scorer.model_dump() if isinstance(scorer, ScorerSpec) else {}
         name = fields.get("name") or fields.get("type")
         if isinstance(name, str) and name in names:
             yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
         names.append(name)
+        inside += _names_inside(fields)
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
-        if isinstance(metric, str) and metric not in (*names, "pass", "score"):
-            known = ", ".join(str(name) for name in names if name) or "none"
+        if isinstance(metric, str) and metric not in (*names, *inside, "pass", "score"):
+            known = ", ".join(str(name) for name in dict.fromkeys((*names, *inside)) if name) or "none"
             yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}, pass and score"
     seen: list[Any] = []
     for number, model in enumerate(models if isinstance(models, list) else ()):
         if model in seen:
             yield ("models", number), f"'{model}' is given twice"
         seen.append(model)
+
+
+def _names_inside(fields: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """Give the names of the scorers that a set is made of, which are metrics too."""
+    inner = fields.get("assert")
+    for one in inner if isinstance(inner, list) and depth < NESTED_LIMIT else ():
+        if isinstance(one, dict):
+            if isinstance(one.get("name"), str):
+                yield one["name"]
+            yield from _names_inside(one, depth + 1)
