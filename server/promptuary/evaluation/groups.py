@@ -113,7 +113,7 @@ class Groups:
     def _asked(self, case: Case) -> tuple[_Asked, ...]:
         if not case.asserts:
             return self._of_suite
-        own = [ScorerSpec.model_validate(raw) for raw in case.asserts if _compares(raw)]
+        own = [ScorerSpec.of_case(raw) for raw in case.asserts if _compares(raw)]
         return self._of_suite + tuple(_Asked(select_best(spec, self.parts), spec.name) for spec in own)
 
     def _joined(self, result: Result) -> _Group | None:
