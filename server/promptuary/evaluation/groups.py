@@ -59,7 +59,7 @@ class Groups:
         plan: its variants make up a group.
         parts: what the scorers need.
         prepared: the variants' content, whose sensitive variables keep words of errors out.
-        timeout: seconds for one comparison of a group.
+        timeout: seconds for each pair of a group that is compared.
     """
 
     suite: Suite
@@ -137,11 +137,12 @@ class Groups:
         return results
 
     async def _answers(self, scorer: SelectBest, group: _Group, outputs: Mapping[str, str]) -> Mapping[str, Score]:
+        seconds = self.timeout * max(1, len(outputs) * (len(outputs) - 1) // 2)
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(seconds):
                 return await scorer.compared(group.case, group.repeat, outputs)
         except TimeoutError:
-            words = f"no comparison within {self.timeout:g} seconds"
+            words = f"no comparison within {seconds:g} seconds"
         except Exception as error:
             words = _words(error, discreet=self._discreet(group.case))
         return {name: Score.failed(scorer.name, words) for name in outputs}
