@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from promptuary.base import outbox
-from promptuary.base.errors import Conflict, InvalidRequest
+from promptuary.base.errors import Conflict, InvalidRequest, Unavailable
 from promptuary.evaluation import store
+from promptuary.evaluation.books import Books
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.ceiling import dollars
 from promptuary.evaluation.execution import TOPIC, Execution
@@ -294,3 +295,22 @@ def test_a_run_that_is_interrupted_settles_its_calls_before_it_is_given_back(
 )
 def test_an_amount_is_told_as_precisely_as_it_takes(amount: float, words: str) -> None:
     assert dollars(amount) in (words, words.replace("12.35", "12.34"))
+
+
+def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
+    paid: Make, submitted: Make, execution: Execution, author: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(3)
+    run_id = submitted(max_cost=5.0).id
+
+    def away(*_: Any) -> None:
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Books, "_close", away)
+        finished = done_by(execution)
+
+    assert finished.state is RunState.FINISHED
+    assert 0.018 < finished.spent <= 5.0  # more than the calls did cost
+    assert finished.reserved == 0
+    assert the_run(author, run_id).spent == finished.spent
