@@ -298,7 +298,7 @@ def test_an_amount_is_told_as_precisely_as_it_takes(amount: float, words: str) -
 
 
 def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
-    paid: Make, submitted: Make, execution: Execution, author: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+    paid: Make, submitted: Make, execution: Execution, author: Any, stub_model: StubModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paid(3)
     run_id = submitted(max_cost=5.0).id
@@ -312,5 +312,6 @@ def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
 
     assert finished.state is RunState.FINISHED
     assert 0.018 < finished.spent <= 5.0  # more than the calls did cost
+    assert stub_model.requests == 3
     assert finished.reserved == 0
     assert the_run(author, run_id).spent == finished.spent
