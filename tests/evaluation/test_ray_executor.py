@@ -30,10 +30,12 @@ TEXTS = ["yes", "no", "yes, surely"] * 40
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A cluster of three nodes, one processor each, that this process has joined."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
     from ray.cluster_utils import Cluster
 
+    patched = pytest.MonkeyPatch()
+    patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patched.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the workers import the tests' own modules
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     for _ in range(2):
         made.add_node(num_cpus=1)
@@ -41,6 +43,7 @@ def cluster() -> Iterator[Any]:
     yield made
     ray.shutdown()
     made.shutdown()
+    patched.undo()
 
 
 def results(execution: Execution, run: Run) -> list[Result]:

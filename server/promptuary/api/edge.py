@@ -15,6 +15,7 @@ from promptuary.api.asgi import SECURITY, App, Hosts, Receive, RequestIds, Scope
 from promptuary.api.lookup import Lookup
 from promptuary.api.parts import Parts
 from promptuary.api.problems import problem_of
+from promptuary.api.traffic import Traffic
 from promptuary.base.errors import (
     BodyTooLarge,
     Fault,
@@ -35,12 +36,13 @@ _QUIET = ("/healthz", "/readyz", "/metrics")
 class Edge:
     """Wraps the app; see the module's docstring."""
 
-    def __init__(self, app: App, parts: Parts, close: Callable[[], None]) -> None:
-        """Keep the app, its parts, and what ends it where no server runs its lifespan."""
+    def __init__(self, app: App, parts: Parts, close: Callable[[], None], traffic: Traffic) -> None:
+        """Keep the app, its parts, what ends it where no server runs its lifespan, and what counts its answers."""
         settings = parts.settings
         self.app = app
         self.parts = parts
         self.close = close
+        self.traffic = traffic
         self.hosts = Hosts(settings.hosts)
         self.ids = RequestIds()
         self.lookup = Lookup(parts, self.ids, self.hosts)
@@ -54,11 +56,12 @@ class Edge:
         if await self.lookup(scope, send):
             return
         request_id = self.ids()
-        started, status = time.perf_counter(), 500
+        started, status, begun = time.perf_counter(), 500, 0.0
 
         async def out(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
+                begun = time.perf_counter()
                 status = message["status"]
                 message["headers"] = [*message["headers"], *SECURITY, (b"x-request-id", request_id.encode())]
             await send(message)
@@ -73,6 +76,7 @@ class Edge:
                 else:
                     await self.app(scope, receive if body is None else _replay(body, receive), out)
             finally:
+                self.traffic.count(scope["method"], _template(scope), status, (begun or time.perf_counter()) - started)
                 if scope["path"] not in _QUIET:
                     elapsed = round((time.perf_counter() - started) * 1000, 1)
                     log.info("request", method=scope["method"], path=scope["path"], status=status, milliseconds=elapsed)
@@ -124,6 +128,14 @@ class Edge:
                 raise too_large
             if not message.get("more_body"):
                 return bytes(body)
+
+
+def _template(scope: Scope) -> str | None:
+    """Give the template of the route that answered, None where there was none; a router's route does not know its prefix."""
+    template: str | None = getattr(scope.get("route"), "path", None)
+    if template is not None and scope["path"].startswith("/v1/"):
+        return "/v1" + template.removeprefix("/v1")
+    return template
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -12,6 +12,8 @@ from promptuary.base.errors import Invalid
 from promptuary.prompt.errors import Fault
 from promptuary.prompt.faults import faults_of
 
+Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
+
 
 class InvalidSettings(Invalid):
     """A `PROMPTUARY_…` variable has a value that is not taken."""
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=0, le=65535)] = 8401
     mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 8402
     allowed_hosts: str = ""
+    public_url: Url | None = None
+    public_ui_url: Url | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
@@ -74,6 +78,7 @@ class Settings(BaseSettings):
     code_scorers: bool = False
     webhook_hosts: str = ""
     webhook_secret: SecretStr | None = None
+    metrics_open: bool = False
     dataset_limit: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
 
     @cached_property

@@ -166,17 +166,22 @@ class _InProcess(httpx.BaseTransport):
 
 
 @contextmanager
-def connect(project: str | None = None) -> Iterator[Api]:
+def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator[Api]:
     """Give the service to talk to.
 
     Args:
         project: with the local service, the project to work in; a server's key has its own.
+        allow_code: with the local service, whether suites may run code of their own in this process.
 
     Raises:
         NotInstalled: when there is no `PROMPTUARY_URL`, and the server's parts are not installed.
-        Invalid: naming the variable, or the project, that cannot be used.
+        Invalid: naming the variable, the option or the project that cannot be used.
     """
     url = os.environ.get("PROMPTUARY_URL")
+    if url and allow_code:
+        raise Invalid(
+            "a server decides itself whether suites may run code", [Fault("--allow-code", "is for a run without one")]
+        )
     if url:
         with _client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
             yield Api(client)
@@ -184,7 +189,7 @@ def connect(project: str | None = None) -> Iterator[Api]:
     if project is not None and not is_name(project):
         raise Invalid("there is no such project", [Fault("--project", f"'{project}' is not of a-z 0-9 _ . -")])
     with (
-        local_app() as app,
+        local_app(allow_code=allow_code) as app,
         httpx.Client(base_url=LOCAL_URL, transport=_InProcess(_trusted(app, project)), timeout=None) as client,
     ):
         yield Api(client, app.parts)
@@ -203,8 +208,8 @@ def _client(url: str, key: str) -> httpx.Client:
 
 
 @contextmanager
-def local_app() -> Iterator["Edge"]:
-    """Assemble the service in this process, on the data directory.
+def local_app(*, allow_code: bool = False) -> Iterator["Edge"]:
+    """Assemble the service in this process, on the data directory; `allow_code` lets suites run code, as the setting does.
 
     Raises:
         NotInstalled: when the server's parts are not installed.
@@ -219,7 +224,7 @@ def local_app() -> Iterator["Edge"]:
             "set the first, or install promptuary[server]"
         ) from None
     configure("ERROR")  # what a command has to say it says itself, in one line
-    app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT))
+    app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT, code_scorers=allow_code or None))
     try:
         yield app
     finally:

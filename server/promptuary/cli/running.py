@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from promptuary.cli import report
 from promptuary.cli.connection import Api, NotInstalled, part
 from promptuary.cli.output import line
 from promptuary.cli.suites import registered, stored
+from promptuary.evaluation.reports.lines import lines
 from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import find_prompts
 
@@ -57,8 +57,8 @@ def run_suite(
     resume: str | None = None,
     project: str | None = None,
     executor: Executor = Executor.LOCAL,
-) -> tuple[Any, list[Any]]:
-    """Run one suite to its end and print what it says; gives the run and its results."""
+) -> Any:
+    """Run one suite to its end and print what it says; gives the run."""
     if executor is not Executor.LOCAL and api.parts is None:
         raise Invalid(
             "the executor cannot be chosen here",
@@ -80,14 +80,13 @@ def run_suite(
             lambda: api.parts is not None and _done_here(api.parts, submitted["id"], project, on_progress, executor),
         )
     done = api.get(f"/runs/{submitted['id']}")
-    results = list(api.items(f"/runs/{submitted['id']}/results"))
-    for text in report.text(done):
+    for text in lines(done):
         line(text)
     if done["state"] == "stopped":
         line(f"  stopped: {done['error']}: promptuary eval run {suite} --resume {done['id']} --max-cost …")
     elif done["state"] == "finished":
         line(f"  MLflow run: {done['tracking_id'] or 'not delivered yet; the worker delivers it when MLflow answers'}")
-    return done, results
+    return done
 
 
 def _resumed(api: Api, run_id: str, max_cost: float | None) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from promptuary.evaluation.plan import Result, Variant
+from promptuary.evaluation.plan import Figures, Result, Variant
 from promptuary.evaluation.sequence import Order
 from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval, mean_interval, repeat_means
@@ -30,16 +30,24 @@ class Scores:
 
 
 def scores_of(results: Sequence[Result], metric: str) -> Scores:
-    """Average each case's repeats on a metric; what is not known is left out and counted."""
+    """Average each case's repeats on a metric; what is not known is left out and counted, what a case is not asked is not."""
     known: dict[str, list[float]] = {}
-    unscored = 0
+    scored = unscored = 0
     for result in results:
+        if not has(result, metric):
+            continue
         value = value_of(result, metric)
         if value is None:
             unscored += 1
         else:
+            scored += 1
             known.setdefault(result.case, []).append(value)
-    return Scores(repeat_means(known), len(results) - unscored, unscored)
+    return Scores(repeat_means(known), scored, unscored)
+
+
+def has(result: Result, metric: str) -> bool:
+    """Tell whether a result's case is asked for a metric: all are for the suite's, some for those of their own scorers."""
+    return metric in result.metrics or metric in (PASS, SCORE)
 
 
 def comparison(
@@ -82,7 +90,7 @@ def adjusted(comparisons: Sequence[dict[str, Any]], gated: Collection[str]) -> l
     return [{**one, "adjusted": corrected.get(place)} for place, one in enumerate(comparisons)]
 
 
-def value_of(result: Result, metric: str) -> float | None:
+def value_of(result: Result | Figures, metric: str) -> float | None:
     """Give a result's value on a metric, in [0, 1]; None where it is not known."""
     if metric in result.metrics:
         return result.metrics[metric]

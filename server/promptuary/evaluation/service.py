@@ -11,14 +11,17 @@ from promptuary.access import audit
 from promptuary.access.caller import Unit
 from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound
 from promptuary.base.paging import Page, decode, page
-from promptuary.evaluation import store
+from promptuary.evaluation import results, store
+from promptuary.evaluation.admission import admit
 from promptuary.evaluation.case import Case, cases_digest
 from promptuary.evaluation.plan import Plan, Result, Variant, VariantRole
+from promptuary.evaluation.results import ClusterMean, Selection, Spread
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
 from promptuary.evaluation.submission import candidates_of, chosen_suite, plan_of
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
 from promptuary.prompt.name import is_name
 from promptuary.registry.service import Registry
+from promptuary.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
     from promptuary.evaluation.tally import Tally
@@ -41,6 +44,16 @@ class Shown:
 
     result: Result
     case: Case
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How a run's values on one metric lie; `clusters` is how many there are, of which `means` has the largest."""
+
+    metric: str
+    spreads: Sequence[Spread]
+    means: Sequence[ClusterMean]
+    clusters: int
 
 
 @dataclass(frozen=True)
@@ -164,6 +177,7 @@ class Evaluations:
         registry = Registry(self.unit)
         candidates = candidates_of(registry, chosen, label, version, versions)
         plan = plan_of(registry, chosen, dataset, candidates, baseline, self.unit.settings.concurrency)
+        admit(chosen, plan, self.unit.settings)
         plan = replace(plan, cache=cache, max_cost=max_cost if max_cost is not None else chosen.max_cost)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
@@ -242,10 +256,17 @@ class Evaluations:
             raise NotFound(f"there is no run '{run_id}'")
         return found
 
-    def runs(self, limit: int, cursor: str | None, suite: str | None = None, state: RunState | None = None) -> Page[Run]:
+    def runs(
+        self,
+        limit: int,
+        cursor: str | None,
+        suite: str | None = None,
+        state: RunState | None = None,
+        verdict: Verdict | None = None,
+    ) -> Page[Run]:
         """List runs, the newest first."""
         before = decode(cursor, str)
-        rows = store.runs(self.unit.session, self.unit.caller.project, suite, state, before, limit + 1)
+        rows = store.runs(self.unit.session, self.unit.caller.project, suite, state, before, limit + 1, verdict)
         return page(rows, limit, lambda run: run.id)
 
     def results(
@@ -256,14 +277,27 @@ class Evaluations:
         Raises:
             NotFound: when there is no such run.
         """
+        return self.selected(run_id, Selection(variant=variant, passed=passed), limit, cursor)
+
+    def selected(self, run_id: str, selection: Selection, limit: int, cursor: str | None) -> Page[Shown]:
+        """List the results of a run that are wanted, each with its case.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        run = self.run(run_id)
+        found = results.selected(self.unit.session, run_id, run.plan, selection, limit, cursor)
+        return Page([Shown(result, case) for result, case in found.items], found.next_cursor)
+
+    def distribution(self, run_id: str, metric: str) -> Distribution:
+        """Tell how a metric's values lie, variant by variant and cluster by cluster.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
         run, session = self.run(run_id), self.unit.session
-        rows = store.results(session, run_id, decode(cursor, int), limit + 1, variant=variant, passed=passed)
-        found = page(rows, limit, lambda result: result.ordinal)
-        places = [result.ordinal // run.plan.per_case for result in found.items]
-        first = places[0] if places else 0
-        cases = store.cases(session, run.plan.dataset.id, first, places[-1] - first + 1) if places else []
-        shown = [Shown(result, cases[place - first]) for result, place in zip(found.items, places, strict=True)]
-        return Page(shown, found.next_cursor)
+        means, clusters = results.cluster_means(session, run_id, run.plan, metric)
+        return Distribution(metric, results.spreads(session, run_id, metric), means, clusters)
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run; the results that it has are kept.

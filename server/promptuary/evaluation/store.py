@@ -219,16 +219,32 @@ def run(session: Session, run_id: str, project: int | None = None) -> Run | None
     return _run(row) if row and project in (None, row.project_id) else None
 
 
-def runs(session: Session, project: int, suite: str | None, state: str | None, before: str | None, limit: int) -> list[Run]:
+def runs(
+    session: Session,
+    project: int,
+    suite: str | None,
+    state: str | None,
+    before: str | None,
+    limit: int,
+    verdict: str | None = None,
+) -> list[Run]:
     """List runs, the newest first; ids grow with time."""
     query = select(RunRow).where(RunRow.project_id == project).order_by(col(RunRow.id).desc()).limit(limit)
     if suite is not None:
         query = query.where(RunRow.suite == suite)
     if state is not None:
         query = query.where(RunRow.state == state)
+    if verdict is not None:
+        query = query.where(RunRow.verdict == verdict)
     if before is not None:
         query = query.where(RunRow.id < before)
     return [_run(row) for row in session.exec(query)]
+
+
+def outcomes(session: Session) -> list[tuple[str, str | None, int]]:
+    """Count every project's runs by state and verdict."""
+    query = select(RunRow.state, RunRow.verdict, func.count()).group_by(col(RunRow.state), col(RunRow.verdict))
+    return [(state, verdict, count) for state, verdict, count in session.exec(query)]
 
 
 def lease(session: Session, worker: str, now: datetime, until: datetime, only: str | None = None) -> Run | None:
@@ -341,9 +357,11 @@ def ordinals(session: Session, run: str) -> Iterator[int]:
     yield from session.exec(select(ResultRow.ordinal).where(ResultRow.run_id == run).execution_options(yield_per=_ROWS))
 
 
-def figures(session: Session, run: str) -> Iterator[Figures]:
-    """Give what statistics need of each result, in the file's order, as it is read: no output and no detail."""
+def figures(session: Session, run: str, variant: str | None = None) -> Iterator[Figures]:
+    """Give what statistics need of each result, or of one variant's, in the file's order, as it is read; no output."""
     query = columns(*_FIGURES).where(col(ResultRow.run_id) == run).order_by(col(ResultRow.ordinal))
+    if variant is not None:
+        query = query.where(col(ResultRow.variant) == variant)
     for row in session.execute(query.execution_options(yield_per=_ROWS)):
         yield Figures(*row)
 

@@ -1,7 +1,7 @@
 """What a worker is made of, read top to bottom; the command line does its own runs with the same parts."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -10,10 +10,13 @@ from promptuary.context import retrieval as context_retrieval
 from promptuary.context.prompt_vectors import PromptVectors
 from promptuary.context.rendering import Renderer
 from promptuary.context.retrieval import Retrieval
-from promptuary.evaluation import execution
+from promptuary.evaluation import alert_webhook, execution
+from promptuary.evaluation.alert_webhook import AlertWebhook
 from promptuary.evaluation.books import Settling
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
+from promptuary.evaluation.scheduler import Scheduler
+from promptuary.evaluation.scorers.registry import kinds
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.tracking import Tracker
 from promptuary.migrations.upgrade import upgrade
@@ -39,6 +42,7 @@ def build(
         retrieval: the process's embedder and index; by default one that makes both at their first use.
         models: the process's chat models; by default those that the settings name.
     """
+    kinds()  # a plug-in that cannot be used stops it here
     opened = database or Database(settings.sql_url)
     upgrade(opened)
     found = retrieval or Retrieval(opened, clock, settings)
@@ -50,9 +54,11 @@ def build(
         (context_retrieval.TOPIC, found.deliver),
         (resemblance.TOPIC, vectors.deliver),
         (execution.TOPIC, tracker.deliver),
+        (alert_webhook.TOPIC, AlertWebhook(settings, opened, clock).deliver),
     ]
+    scheduler = Scheduler(opened, clock, settings)
     try:
-        yield Worker(opened, clock, settings, done, relays)
+        yield Worker(opened, clock, settings, done, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
     finally:
         if models is None:
             chats.close()
@@ -76,7 +82,7 @@ def build_execution(
 
 
 @contextmanager
-def hands(settings: Settings, run: Run, parts: int) -> Iterator[Settling]:
+def hands(settings: Settings, run: Run, share: int) -> Iterator[Settling]:
     """Put together what does a run's items on a worker of a Ray cluster, with its own connections and models."""
     from promptuary.evaluation.ray_executor import CHUNKS_A_HAND
 
@@ -86,7 +92,8 @@ def hands(settings: Settings, run: Run, parts: int) -> Iterator[Settling]:
     try:
         alone = settings.model_copy(update={"executor": "local"})
         execution = build_execution(alone, database, wall_clock, retrieval, models)
-        yield execution.worker(run, parts, max(1, parts // CHUNKS_A_HAND))
+        with ExitStack() as closing:
+            yield execution.worker(run, closing, share, max(1, share // CHUNKS_A_HAND))
     finally:
         models.close()
         retrieval.close()

@@ -105,7 +105,7 @@ class Ledger:
         return amount
 
     async def _left_by_others(self, worst: float) -> bool:
-        """Tell whether to look again: others hold something still, or have just left enough; looks are taken several times."""
+        """Tell whether to look again: others hold something, or have just left enough; both may change between two looks."""
         for _ in range(LOOKS if self._others else 0):
             assert self._others is not None
             if await self._others() or await self._more(worst):

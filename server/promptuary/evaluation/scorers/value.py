@@ -12,13 +12,18 @@ from promptuary.prompt import mustache
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.rendering import render
 from promptuary.prompt.template import OUTPUT_LIMIT
-from promptuary.prompt.tree import Node, names
+from promptuary.prompt.tree import Node, Tag, names
 
 
 @dataclass(frozen=True)
 class _Text:
     nodes: tuple[Node, ...]
     uses_expected: bool
+
+    @property
+    def tag(self) -> str | None:
+        """The name in the text's one tag, where it is nothing else."""
+        return self.nodes[0].name if len(self.nodes) == 1 and isinstance(self.nodes[0], Tag) else None
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,20 @@ class Value:
         """
         return self.parsed if self.constant else _filled(self.parsed, case, _scope(case))
 
+    def whole(self, case: Case) -> Any:
+        """Give the value as `of` does; where it is one tag alone that names an object or a list, give that itself.
+
+        Raises:
+            Invalid: as `of`.
+        """
+        if isinstance(self.parsed, _Text) and self.parsed.tag is not None:
+            found: Any = _scope(case)
+            for name in self.parsed.tag.split("."):
+                found = found.get(name) if isinstance(found, dict) else None
+            if isinstance(found, dict | list):
+                return found
+        return self.of(case)
+
     def text(self, case: Case) -> str:
         """Give the value as the text that an output is compared with; numbers as JSON writes them (5, not 5.0).
 
@@ -52,7 +71,8 @@ class Value:
         """
         value = self.of(case)
         if isinstance(value, str):
-            value = _json_list(value) or (split(value) if commas else [value])
+            listed = _json_list(value)
+            value = listed if listed is not None else split(value) if commas else [value]
         texts = [text_of(item) for item in value] if isinstance(value, list) else [text_of(value)]
         if not texts:
             raise Invalid(f"the value is an empty list for case '{case.id}'")
