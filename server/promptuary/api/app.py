@@ -32,6 +32,7 @@ from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
 from promptuary.evaluation.schedule_routes import router as schedule_routes
 from promptuary.evaluation.scorers.registry import kinds
+from promptuary.evaluation.upload import router as upload_routes
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
 from promptuary.registry.stream import Feed
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     access_routes,
     registry_routes,
     context_routes,
+    upload_routes,
     evaluation_routes,
     schedule_routes,
     review_routes,

@@ -7,7 +7,7 @@ ways take the same routes, so the same rules and the same errors hold.
 import asyncio
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -68,7 +68,13 @@ def part(text: str) -> str:
 
 
 class Api:
-    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process."""
+    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process.
+
+    Attributes:
+        deliver: brings finished runs to MLflow, where the command has something that does it beside this process.
+    """
+
+    deliver: Callable[[], None] | None = None
 
     def __init__(self, client: httpx.Client, parts: "Parts | None" = None) -> None:
         """Keep the client, and the parts of a service in this process."""
@@ -82,6 +88,10 @@ class Api:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST a body; what is None is left out of it."""
         return self._call("POST", path, json={key: value for key, value in body.items() if value is not None})
+
+    def post_lines(self, path: str, pieces: Iterable[bytes]) -> Any:
+        """POST JSON lines, piece by piece as they come."""
+        return self._call("POST", path, content=pieces, headers={"Content-Type": "application/x-ndjson"})
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         """PUT a body; what is None is left out of it."""
@@ -146,6 +156,17 @@ def _error(status: int, problem: Any) -> PromptuaryError:
     return refused
 
 
+class _Pieces(httpx.AsyncByteStream):
+    """A body that comes in pieces, as an app on an event loop takes it."""
+
+    def __init__(self, stream: Iterable[bytes]) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._stream:
+            yield piece
+
+
 class _InProcess(httpx.BaseTransport):
     """Runs each request through the app in this process, on an event loop of its own."""
 
@@ -154,6 +175,9 @@ class _InProcess(httpx.BaseTransport):
         self._transport = httpx.ASGITransport(app)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not isinstance(request.stream, httpx.AsyncByteStream):
+            request.stream = _Pieces(request.stream)
+
         async def send() -> httpx.Response:
             response = await self._transport.handle_async_request(request)
             await response.aread()

@@ -11,6 +11,7 @@ import typer
 
 from promptuary.cli import schedules
 from promptuary.cli.connection import Api, connect, part
+from promptuary.cli.delivery import delivery
 from promptuary.cli.forecast import plan
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
 from promptuary.cli.reports import Html, Json, Junit, Reports, Summary, printed, results_of
@@ -53,7 +54,8 @@ def run(
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume goes on with one run; name its suite alone")
     changes = {"models": model, "repeats": repeats, "max_cost": max_cost, "cache": not no_cache}
-    with connect(project, allow_code=allow_code) as api:
+    with delivery() as deliver, connect(project, allow_code=allow_code) as api:
+        api.deliver = deliver
         earlier = _earlier(api, baseline)
         finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor) for suite in suites]
         Reports(junit, summary, html, json).write(api, finished)

@@ -77,7 +77,11 @@ def run_suite(
             api,
             submitted["id"],
             on_progress,
-            lambda: api.parts is not None and _done_here(api.parts, submitted["id"], project, on_progress, executor),
+            lambda: (
+                api.parts is not None
+                and _done_here(api.parts, submitted["id"], project, on_progress, executor)
+                and _delivered(api)
+            ),
         )
     done = api.get(f"/runs/{submitted['id']}")
     for text in lines(done):
@@ -117,18 +121,15 @@ def _follow(api: Api, run_id: str, on_progress: OnProgress, take: Callable[[], b
 
 
 def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgress, executor: Executor) -> bool:
-    """Do a run in this process, as a worker would, and deliver it to MLflow; False where a worker was faster to take it."""
+    """Do a run in this process, as a worker would; False where a worker was faster to take it."""
     try:
         from promptuary.evaluation.models import ChatModels
-        from promptuary.evaluation.tracking import Tracker
         from promptuary.worker.assembly import build_execution
     except ModuleNotFoundError as error:
         raise NotInstalled(f"running a suite needs {error.name}; install promptuary[evaluation,context,local]") from None
     from promptuary.access.caller import Unit
     from promptuary.access.service import DEFAULT_PROJECT, local_caller
-    from promptuary.base import outbox
     from promptuary.base.errors import Conflict
-    from promptuary.evaluation.execution import TOPIC
     from promptuary.evaluation.service import Evaluations
     from promptuary.worker.loop import worker_name
 
@@ -145,9 +146,21 @@ def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: On
             settings = settings.model_copy(update={"executor": executor.value})
         execution = build_execution(settings, parts.database, parts.clock, parts.retrieval, models)
         execution.execute(held, lambda now: on_progress(Standing(now.done, now.total, now.spent)))
-        outbox.relay(parts.database, parts.clock, TOPIC, Tracker(parts.settings, parts.database).deliver)
     finally:
         models.close()
+    return True
+
+
+def _delivered(api: Api) -> bool:
+    """Have MLflow given what is due, by the process that stands ready for it or else by this one."""
+    from promptuary.base import outbox
+    from promptuary.evaluation.execution import TOPIC
+    from promptuary.evaluation.tracking import Tracker
+
+    if api.deliver is not None:
+        api.deliver()
+    elif api.parts is not None:
+        outbox.relay(api.parts.database, api.parts.clock, TOPIC, Tracker(api.parts.settings, api.parts.database).deliver)
     return True
 
 

@@ -25,13 +25,12 @@ def stored(api: Api, suite: str) -> Stored:
         definition = api.get(f"/suites/{part(suite)}")["definition"]
         return Stored(definition["name"], definition["prompt"])
     try:
-        from promptuary.evaluation.case import case_json
         from promptuary.evaluation.suite import read_suite, suite_json
     except ModuleNotFoundError as error:
         raise NotInstalled(f"suite files need {error.name}; install promptuary[server,evaluation]") from None
     file = read_suite(path)
     dataset = Path(file.suite.dataset).stem.lower()
-    api.post(f"/datasets/{part(dataset)}/versions", {"cases": [case_json(case) for case in file.cases]})
+    api.post_lines(f"/datasets/{part(dataset)}/versions", file.cases.pieces())
     api.put(f"/suites/{file.suite.name}", suite_json(file.suite) | {"dataset": dataset})
     return Stored(file.suite.name, file.suite.prompt)
 

@@ -34,12 +34,12 @@ from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.stopping import Watch
 from promptuary.evaluation.store import Run, RunState
 from promptuary.evaluation.suite import Suite
+from promptuary.evaluation.tracking import TOPIC as TOPIC
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.template import prepare
 from promptuary.registry import store as registry_store
 
-TOPIC = "mlflow"
 ACTOR = "worker"
 LEASES_LIMIT = 50
 CASES_PAGE = 500

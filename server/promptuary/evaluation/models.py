@@ -4,7 +4,7 @@ import importlib.util
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from promptuary.base.errors import Fault, InvalidRequest, Unavailable
 from promptuary.base.settings import Settings
@@ -130,9 +130,9 @@ class ChatModels:
     def _made(self, name: str, given: Mapping[str, Any]) -> "BaseChatModel":
         provider, _, model = name.partition(":")
         if provider == ECHO:
-            from promptuary.evaluation.echo import EchoChat
+            from promptuary.evaluation.echo import Echo
 
-            return EchoChat()
+            return cast("BaseChatModel", Echo())  # what it does not do itself it passes on to one
         if provider == LOCAL:
             return self._local(model, given)
         from langchain.chat_models import init_chat_model

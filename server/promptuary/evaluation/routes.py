@@ -10,7 +10,7 @@ from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
 from promptuary.access.role import Scope
 from promptuary.base.errors import Fault, InvalidRequest
 from promptuary.base.wire import PageOf
-from promptuary.evaluation import evidence_service
+from promptuary.evaluation import evidence_service, upload
 from promptuary.evaluation.comparison import SCORE
 from promptuary.evaluation.results import Order, Selection
 from promptuary.evaluation.schemas import (
@@ -42,11 +42,16 @@ Bound = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str | None, Query(max_length=400)]
 
 
-@router.post("/datasets/{dataset}/versions", status_code=201, responses={200: {"model": DatasetOut}})
+@router.post(
+    "/datasets/{dataset}/versions", status_code=201, responses={200: {"model": DatasetOut}}, openapi_extra=upload.DESCRIBED
+)
 def put_dataset_version(
     dataset: PathName, body: NewDatasetVersion, response: Response, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]
 ) -> DatasetOut:
-    """Store a dataset's next version: 201 for a new one, 200 when the newest version has the same cases."""
+    """Store a dataset's next version: 201 for a new one, 200 when the newest version has the same cases.
+
+    A large one is sent as lines: `Content-Type: application/x-ndjson`, one case a line.
+    """
     put = Evaluations(unit).put_dataset_version(dataset, [item.case() for item in body.cases])
     response.status_code = 201 if put.created else 200
     return DatasetOut.of(put.version)

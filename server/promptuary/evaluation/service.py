@@ -1,7 +1,7 @@
 """The rules of evaluations: what a dataset and a suite may be, what a run is to do, and who may stop it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -13,9 +13,10 @@ from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound
 from promptuary.base.paging import Page, decode, page
 from promptuary.evaluation import results, store
 from promptuary.evaluation.admission import admit
-from promptuary.evaluation.case import Case, cases_digest
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Plan, Result, Variant, VariantRole
 from promptuary.evaluation.results import ClusterMean, Selection, Spread
+from promptuary.evaluation.spool import Spool
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
 from promptuary.evaluation.submission import candidates_of, chosen_suite, plan_of
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
@@ -62,20 +63,29 @@ class Evaluations:
 
     unit: Unit
 
-    def put_dataset_version(self, name: str, cases: Sequence[Case]) -> Put:
+    def put_dataset_version(self, name: str, cases: Iterable[Case]) -> Put:
         """Store cases as the dataset's next version, unless its newest version has the same.
 
+        Args:
+            name: of the dataset.
+            cases: in their order; a `Spool` is not held in memory.
+
         Raises:
-            InvalidRequest: for no case, two cases of one run_id, or a dataset's name that is none.
+            InvalidRequest: for no case, two cases of one id, or a dataset's name that is none.
         """
-        _check_cases(name, cases)
-        digest = cases_digest(list(cases))
+        spool = cases if isinstance(cases, Spool) else _spooled(cases)
+        faults = [] if is_name(name) else [Fault("name", "must be 1 to 128 of a-z 0-9 _ . -")]
+        if not len(spool):
+            faults.append(Fault("cases", "must have at least one case"))
+        if faults:
+            raise InvalidRequest("the dataset cannot be used", faults)
         session, caller = self.unit.session, self.unit.caller
         newest = store.dataset_version(session, caller.project, name)
-        if newest is not None and newest.digest == digest:
+        if newest is not None and newest.digest == spool.digest:
             return Put(newest, created=False)
-        added = store.add_dataset_version(session, caller.project, name, digest, cases, caller.actor, self.unit.clock())
-        audit.record(self.unit, "dataset.versioned", name, {"version": added.number, "digest": digest, "cases": added.cases})
+        added = store.add_dataset_version(session, caller.project, name, spool, caller.actor, self.unit.clock())
+        detail = {"version": added.number, "digest": added.digest, "cases": added.cases}
+        audit.record(self.unit, "dataset.versioned", name, detail)
         return Put(added, created=True)
 
     def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
@@ -379,14 +389,18 @@ def _candidates(run: Run) -> list[Variant]:
     return [variant for variant in run.plan.variants if variant.role is VariantRole.CANDIDATE]
 
 
-def _check_cases(name: str, cases: Sequence[Case]) -> None:
-    faults = [] if is_name(name) else [Fault("name", "must be 1 to 128 of a-z 0-9 _ . -")]
-    if not cases:
-        faults.append(Fault("cases", "must have at least one case"))
-    seen: set[str] = set()
+def _spooled(cases: Iterable[Case]) -> Spool:
+    """Keep cases that were checked one by one.
+
+    Raises:
+        InvalidRequest: for two cases of one id.
+    """
+    faults, seen, spool = list[Fault](), set[str](), Spool()
     for number, case in enumerate(cases):
         if case.id in seen:
             faults.append(Fault(f"cases.{number}.id", f"'{case.id}' is the id of an earlier case"))
         seen.add(case.id)
+        spool.add(case)
     if faults:
         raise InvalidRequest("the dataset cannot be used", faults)
+    return spool

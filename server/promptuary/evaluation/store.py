@@ -12,8 +12,9 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select, update
 
 from promptuary.base.database import table_of
-from promptuary.evaluation.case import Case, case_from_json, case_json
+from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.plan import Figures, Plan, Result, plan_from_json, plan_json
+from promptuary.evaluation.spool import Spool
 from promptuary.evaluation.tables import CaseRow, DatasetRow, DatasetVersionRow, ResultRow, RunRow, SuiteRow
 
 _ROWS = 500
@@ -116,9 +117,7 @@ def datasets(session: Session, project: int, after: str | None, limit: int) -> l
     return [_dataset(*found) for found in session.exec(query.order_by(DatasetRow.name).limit(limit))]
 
 
-def add_dataset_version(
-    session: Session, project: int, name: str, digest: str, cases: Sequence[Case], author: str, at: datetime
-) -> DatasetVersion:
+def add_dataset_version(session: Session, project: int, name: str, cases: Spool, author: str, at: datetime) -> DatasetVersion:
     """Add a version under the next number, which the same transaction counts up; adds the dataset where it is new."""
     query = select(DatasetRow).where(DatasetRow.project_id == project, DatasetRow.name == name)
     dataset = session.exec(query).one_or_none()
@@ -129,11 +128,11 @@ def add_dataset_version(
     counted = update(DatasetRow).where(col(DatasetRow.id) == dataset.id).values(newest=DatasetRow.newest + 1)
     number = int(session.execute(counted.returning(col(DatasetRow.newest))).scalar_one())
     row = DatasetVersionRow(
-        dataset_id=dataset.id or 0, number=number, digest=digest, cases=len(cases), author=author, created_at=at
+        dataset_id=dataset.id or 0, number=number, digest=cases.digest, cases=len(cases), author=author, created_at=at
     )
     session.add(row)
     session.flush()
-    rows = ({"dataset_version_id": row.id, "ordinal": at, "body": case_json(case)} for at, case in enumerate(cases))
+    rows = ({"dataset_version_id": row.id, "ordinal": place, "body": body} for place, body in enumerate(cases.bodies()))
     while page := list(islice(rows, _ROWS)):
         session.connection().execute(_NEW_CASES, page)
     return _dataset(dataset, row)

@@ -23,6 +23,7 @@ from promptuary.evaluation.artifacts import TABLE, notes, write_artifacts
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.store import Run, RunState
 
+TOPIC = "mlflow"
 RUN_TAG = "promptuary.run"
 VARIANT_TAG = "promptuary.variant"
 NOTE_TAG = "mlflow.note.content"
@@ -83,6 +84,14 @@ class Tracker:
         if run.tracking_id != parent.info.run_id:
             with self.database.write() as session:
                 store.set_tracking(session, run.id, parent.info.run_id)
+
+    def warm(self) -> None:
+        """Import MLflow and connect to it, so that the first delivery need not.
+
+        Raises:
+            Exception: whatever MLflow raises when it cannot be reached.
+        """
+        self._client().get_experiment_by_name("promptuary")
 
     def _links(self, run: Run) -> dict[str, str]:
         """Say where people find the run here, as far as the settings know."""
@@ -149,9 +158,7 @@ def _found_or_made(client: Any, experiment: str, run: Run, variant: Variant | No
 
 
 def _log_parent(client: Any, tracked: str, run: Run, project: str, links: Mapping[str, str]) -> None:
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-    from mlflow.entities import DatasetInput, InputTag
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
     plan, summary = run.plan, run.summary or {}
     params = {
@@ -179,9 +186,10 @@ def _log_parent(client: Any, tracked: str, run: Run, project: str, links: Mappin
     for item in summary.get("comparisons", []):
         _interval(metrics, f"difference.{item['candidate']}.{item['baseline']}.{item['metric']}", item["interval"])
     _log(client, tracked, run, params, tags, metrics)
-    source = CodeDatasetSource(tags={"project": project, "dataset": plan.dataset.name, "version": str(plan.dataset.number)})
+    # Made by hand: MLflow's own classes of data sets import pandas.
+    source = json.dumps({"tags": {"project": project, "dataset": plan.dataset.name, "version": str(plan.dataset.number)}})
     digest = plan.dataset.digest.removeprefix("sha256:")[:_DIGEST_LIMIT]
-    dataset = MetaDataset(source, name=plan.dataset.name, digest=digest)._to_mlflow_entity()
+    dataset = Dataset(plan.dataset.name, digest, "code", source)
     client.log_inputs(tracked, [DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])])
     client.set_tag(tracked, NOTE_TAG, notes(run)[:_NOTE_LIMIT])
     # What `log_table` would set; it appends to a table that is there, so that a second delivery would double the rows.
