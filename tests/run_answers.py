@@ -92,7 +92,15 @@ RESULTS = [
         "cost": 0.25,
         "cached": True,
         "detail": {
-            "scores": {"exact": {"passed": True, "reason": "equals *it*", "error": None}},
+            "scores": {
+                "exact": {"passed": True, "reason": "equals *it*", "error": None},
+                "a set": {
+                    "passed": False,
+                    "score": 0.5,
+                    "reason": "one of two",
+                    "parts": [{"name": "inner", "passed": None, "score": None, "reason": None, "error": "the judge is away"}],
+                },
+            },
             "messages": [{"role": "user", "content": "Sort: in"}],
             "passages": [{"document": "d1", "chunk": 2, "digest": "sha256:0", "score": 0.5}],
         },

@@ -171,9 +171,10 @@ def test_judges_are_named_with_the_digest_of_what_they_are_asked_by(suite_of: Ca
     polite = {"type": "llm-rubric", "value": "is polite", "model": "echo:", "name": "polite"}
     (judge,) = judges_of(suite_of(scorers=[{"type": "equals", "value": "yes"}, polite]).scorers)
     assert (judge["metric"], judge["type"], judge["model"]) == ("polite", "llm-rubric", "echo:")
-    changed = [polite | {"value": "is kind"}, polite | {"model": "local:smollm2"}, polite | {"name": "same"}]
+    own = {"config": {"prompt": "Grade with a kind heart."}}
+    changed = [polite | own, polite | {"model": "local:smollm2"}, polite | {"name": "x"}, polite | {"value": "is kind"}]
     digests = [judges_of(suite_of(scorers=[one]).scorers)[0]["digest"] for one in changed]
-    assert [digest == judge["digest"] for digest in digests] == [False, False, True]
+    assert [digest == judge["digest"] for digest in digests] == [False, False, True, True]  # rubrics are the suite's
 
 
 def test_judges_of_single_cases_are_listed_once_each(

@@ -1,17 +1,22 @@
 """What is due is submitted: by one worker, once, and whatever goes wrong is said by the schedule."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
 from promptuary.access import audit
 from promptuary.base.errors import Unavailable
 from promptuary.evaluation import schedule_store
+from promptuary.evaluation import scheduler as scheduler_module
 from promptuary.evaluation.execution import Execution
+from promptuary.evaluation.schedule import times
 from promptuary.evaluation.schedule_service import NewSchedule, Schedules
 from promptuary.evaluation.schedule_store import Schedule
 from promptuary.evaluation.scheduler import Scheduler
@@ -181,6 +186,52 @@ def test_a_fault_of_ours_is_noted_without_its_words_and_an_absent_database_is_no
     assert scheduler.step() is True
     assert now_of(author).error == "2026-03-02T13:00:00.000000Z: ZeroDivisionError; see the worker's log"
     assert runs() == []
+
+
+def test_a_zone_that_this_machine_does_not_know_holds_up_no_other_schedule(
+    scheduler: Scheduler,
+    hourly: Callable[..., Schedule],
+    runs: Callable[[], list[Run]],
+    clock: Any,
+    author: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hourly(zone="Europe/Lisbon")
+    with author() as unit:
+        Schedules(unit).put("other", NewSchedule("words", "30 * * * *"))
+    clock.move(hours=1)
+
+    def without_lisbon(cron: str, zone: str, after: datetime) -> list[datetime]:
+        if zone == "Europe/Lisbon":
+            raise ZoneInfoNotFoundError(zone)
+        return times(cron, zone, after)
+
+    monkeypatch.setattr(scheduler_module, "times", without_lisbon)
+    assert scheduler.step() is True
+    assert [run.schedule for run in runs()] == ["other"]
+    told = now_of(author)
+    assert (told.next_at, told.error) == (
+        datetime(2026, 3, 2, 14, tzinfo=UTC),
+        "2026-03-02T13:00:00.000000Z: ZoneInfoNotFoundError; see the worker's log",
+    )
+
+
+def test_workers_that_look_at_the_same_moment_submit_one_run(
+    scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any
+) -> None:
+    hourly()
+    clock.move(hours=1)
+    together = threading.Barrier(4)
+
+    def look(_: int) -> bool:
+        together.wait(30)
+        return scheduler.step()
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(look, range(4)))
+
+    assert len(runs()) == 1
+    assert done.count(True) == 1
 
 
 def test_a_paused_schedule_is_not_due_and_what_passed_is_not_caught_up(

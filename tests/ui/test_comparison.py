@@ -58,6 +58,14 @@ def test_two_runs_show_differences_and_which_cases_got_better_and_worse(opened: 
     assert len(page.get("vega_lite_chart")) == 1
 
 
+def test_lists_that_are_cut_tell_how_many_there_are(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
+    answers[f"/v1/runs/{RUN}/compare"]["comparisons"] = [{**AGAINST, "worse_in_all": 12_000}]
+    page = opened("runs", run=RUN, baseline=OLD)
+    assert "**Worse: 12,000**" in shown(page)
+    assert "The first 2 are listed." in shown(page)
+    assert list(page.dataframe[0].value["worse"]) == [12_000]
+
+
 def test_runs_on_different_cases_are_told_as_that(opened: Any, answers: dict[str, Any]) -> None:
     answers[f"/v1/runs/{RUN}/compare"]["same_dataset"] = False
     assert "the 8 cases that both have" in opened("runs", run=RUN, baseline=OLD).warning[0].value

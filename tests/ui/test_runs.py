@@ -95,6 +95,13 @@ def test_a_runs_plots_have_the_figures_the_gates_line_and_words_for_them(opened:
     assert not [plot for plot in plots if "http" in plot.spec.replace("https://vega.github.io/schema", "")]
 
 
+def test_a_run_that_stopped_early_says_so(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
+    answers[f"/v1/runs/{RUN}"] = {**FINISHED, "summary": SUMMARY | {"stopped_early": True, "metrics_left_out": 3}}
+    told = shown(opened("runs", run=RUN))
+    assert "stopped early" in told
+    assert "3 more metrics" in told
+
+
 def test_a_run_under_way_shows_how_far_it_is_and_can_be_stopped_once_it_is_confirmed(
     opened: Any, shown: Shown, requests: Requests, answers: dict[str, Any]
 ) -> None:

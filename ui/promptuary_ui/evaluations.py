@@ -76,6 +76,18 @@ class Comparison(Answer):
     cases: int = 0
     better: list[str] = Field(default_factory=list)
     worse: list[str] = Field(default_factory=list)
+    better_in_all: int | None = None
+    worse_in_all: int | None = None
+
+    @property
+    def gains(self) -> int:
+        """How many cases got better; of very many, only the first are listed."""
+        return len(self.better) if self.better_in_all is None else self.better_in_all
+
+    @property
+    def losses(self) -> int:
+        """How many cases got worse."""
+        return len(self.worse) if self.worse_in_all is None else self.worse_in_all
 
 
 class Gate(Answer):
@@ -98,6 +110,8 @@ class Summary(Answer):
     results: int
     errors: int
     unrunnable: int = 0
+    metrics_left_out: int = 0
+    stopped_early: bool = False
     variants: list[Variant]
     comparisons: list[Comparison] = Field(default_factory=list)
     gates: list[Gate] = Field(default_factory=list)
@@ -144,11 +158,14 @@ class Run(Answer):
 
 
 class Told(Answer):
-    """What one scorer said of a result."""
+    """What one scorer said of a result; a set of scorers has parts."""
 
+    name: str = ""
+    score: float | None = None
     passed: bool | None = None
     reason: str | None = None
     error: str | None = None
+    parts: list["Told"] = Field(default_factory=list)
 
 
 class Detail(Answer):

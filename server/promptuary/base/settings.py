@@ -1,11 +1,12 @@
 """Every setting, read once from `PROMPTUARY_…` variables; nothing else reads the environment."""
 
+import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptuary.base.errors import Invalid
 from promptuary.prompt.errors import Fault
@@ -22,6 +23,22 @@ class InvalidSettings(Invalid):
 
 def _default_data_dir() -> Path:
     return Path.home() / ".local" / "share" / "promptuary"
+
+
+class RateLimit(BaseModel):
+    """How much a provider is asked at most, by all runs of a process together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
+
+
+def _json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('is no JSON, as in {"openai": {"requests_per_minute": 500}}') from None
 
 
 class Settings(BaseSettings):
@@ -54,6 +71,8 @@ class Settings(BaseSettings):
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
     similar_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     case_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    rate_limits: Annotated[dict[str, RateLimit], NoDecode, BeforeValidator(_json)] = Field(default_factory=dict)
+    answer_days: Annotated[int, Field(ge=1, le=36_500)] = 30
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None
     code_scorers: bool = False

@@ -10,7 +10,8 @@ the transaction that finishes the run, and never changed; a run that failed or w
 - `verdict` is the candidate's own: the worst of its `gates`, or `infrastructure` where too much of the run could not be done.
   Only `pass` lets through, and only with **gates that are not empty**: a suite without a gate demands nothing, and passes.
 - A suite with several models gives a row for each; all of one run belong together.
-- `judges` lists every model that judged, with the digest of what it was asked by; another digest is another yardstick.
+- `judges` lists every model that judged, with the digest of the instruction and the form of the answer that it was asked by;
+  another digest is another yardstick. What it was to judge by, as a rubric, is in the suite's digest.
 - `context` is None where the version retrieves nothing. Else it has the collection, the digest of what that held when the run
   was submitted and when it ended, and `changed`: then some cases may have been answered on other documents, and what the row
   says is of neither state.
@@ -21,11 +22,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from promptuary.evaluation.evidence_store import Evidence
 from promptuary.evaluation.plan import Variant, VariantRole
 from promptuary.evaluation.scorers.judge import judge_digest
 from promptuary.evaluation.scorers.registry import kind_of
-from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.suite import Suite
 from promptuary.statistics.verdict import Verdict, worst
@@ -81,12 +84,22 @@ def judges_of(scorers: Sequence[ScorerSpec], asserts: Iterable[Mapping[str, Any]
         asserts: the scorers of its cases.
     """
     judges = [_judge(spec, spec.metric) for spec in _judged(scorers)]
-    for body in asserts:
-        for spec in _judged([ScorerSpec.model_validate(body)]):
-            judge = _judge(spec, None)
+    for body in filter(_asks_a_judge, asserts):
+        try:
+            spec = ScorerSpec.of_case(body)
+        except ValidationError:  # of a plug-in that is gone: its cases have errors, and no judge
+            continue
+        for inner in _judged([spec]):
+            judge = _judge(inner, None)
             if judge not in judges:
                 judges.append(judge)
     return judges
+
+
+def _asks_a_judge(body: Mapping[str, Any]) -> bool:
+    """Tell cheaply whether a scorer, or one inside, asks a model: a dataset may bring very many that do not."""
+    kind = kind_of(str(body.get("type")).removeprefix(INVERSE))
+    return kind is not None and (kind.judged or any(map(_asks_a_judge, body.get("assert", ()))))
 
 
 def _judge(spec: ScorerSpec, metric: str | None) -> dict[str, Any]:

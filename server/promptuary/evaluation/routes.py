@@ -23,6 +23,7 @@ from promptuary.evaluation.schemas import (
     NewDatasetVersion,
     NewRun,
     ResultOut,
+    ResumedRun,
     RunOut,
     SuiteOut,
     WholeRunOut,
@@ -176,6 +177,12 @@ def read_distribution(run: RunId, unit: Annotated[Unit, allow(Scope.RUN_READ)], 
 def cancel_run(run: RunId, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]) -> RunOut:
     """Stop a run; the results that it has are kept. 409 when it is over."""
     return RunOut.of(Evaluations(unit).cancel(run))
+
+
+@router.post("/runs/{run}/resume", status_code=202)
+def resume_run(run: RunId, body: ResumedRun, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]) -> RunOut:
+    """Let a run go on that its cost ceiling has stopped, under a higher one. 409 when it is over, or somebody works on it."""
+    return RunOut.of(Evaluations(unit).resume(run, body.max_cost))
 
 
 @router.get("/runs/{run}/compare")

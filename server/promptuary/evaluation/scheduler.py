@@ -5,7 +5,7 @@ from now on: a time that was missed is caught up once, however many went by.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -21,6 +21,7 @@ from promptuary.evaluation.schedule import times
 from promptuary.evaluation.schedule_store import Schedule
 from promptuary.evaluation.service import Evaluations
 
+UNKNOWN_WAIT = timedelta(hours=1)
 log = structlog.get_logger(__name__)
 
 
@@ -60,7 +61,7 @@ class Scheduler:
             reason = f"{type(error).__name__}; see the worker's log"
         with self.database.write() as session:
             now = self.clock()
-            claimed = store.claim(session, schedule, _next(schedule, now))
+            claimed = store.claim(session, schedule, _next_try(schedule, now))
             if claimed:
                 store.note(session, schedule, error=f"{in_utc(now)}: {reason}"[:1000])
         return claimed
@@ -83,6 +84,14 @@ class Scheduler:
 
 def _next(schedule: Schedule, now: datetime) -> datetime:
     return times(schedule.cron, schedule.zone, now)[0]
+
+
+def _next_try(schedule: Schedule, now: datetime) -> datetime:
+    """Give the next time, or an hour from now where that itself cannot be told: a zone that this machine does not know."""
+    try:
+        return _next(schedule, now)
+    except Exception:
+        return now + UNKNOWN_WAIT
 
 
 def _caller(session: Session, schedule: Schedule) -> Caller:

@@ -76,8 +76,14 @@ class NewRun(Received):
     max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
 
 
+class ResumedRun(Received):
+    """How a run goes on: under a higher ceiling, in US dollars."""
+
+    max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+
+
 class RunOut(Sent):
-    """Where a run stands. `verdict` is pass, regression, inconclusive or infrastructure, once it has finished."""
+    """Where a run stands. `verdict` is pass, regression, inconclusive or infrastructure, once it is finished or stopped."""
 
     id: str
     suite: str

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from promptuary.access import audit
@@ -13,7 +14,7 @@ from promptuary.base.paging import Page, decode, page
 from promptuary.evaluation import results, store
 from promptuary.evaluation.admission import admit
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import Result, Variant, VariantRole
+from promptuary.evaluation.plan import Plan, Result, Variant, VariantRole
 from promptuary.evaluation.results import ClusterMean, Selection, Spread
 from promptuary.evaluation.spool import Spool
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from promptuary.evaluation.tally import Tally
 
 RESULTS_LIMIT = 1_000_000
+CASES_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ class Evaluations:
         Raises:
             NotFound: for an unknown suite, dataset, prompt, label or version. A label that only the gate names may be
                 missing: then that demand of the gate is inconclusive.
-            InvalidRequest: for more than one candidate, models or repeats that are not taken, or too many results.
+            InvalidRequest: for more than one candidate, models or repeats that are not taken, too many results, or a ceiling
+                with a model whose price is not known.
         """
         chosen = chosen_suite(self.suite(suite), models, repeats)
         dataset = self.dataset(chosen.dataset, dataset_version)
@@ -188,6 +191,7 @@ class Evaluations:
         plan = replace(plan, cache=cache, max_cost=max_cost if max_cost is not None else chosen.max_cost)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
+        self._check_ceiling(plan, chosen)
         caller, now = self.unit.caller, self.unit.clock()
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
         run = store.add_run(self.unit.session, run_id, caller.project, plan, caller.actor, now, schedule)
@@ -195,6 +199,44 @@ class Evaluations:
         detail = {"suite": suite, "suite_digest": plan.suite_digest, "dataset_digest": dataset.digest, "variants": digests}
         audit.record(self.unit, "run.submitted", run_id, detail)
         return run
+
+    def resume(self, run_id: str, max_cost: float | None = None) -> Run:
+        """Let a run go on that its ceiling has stopped, or that nobody works on any more; what is there is kept.
+
+        Args:
+            run_id: its id.
+            max_cost: the new ceiling, in US dollars, over what is spent already; by default the one that it has.
+
+        Raises:
+            NotFound: when there is no such run.
+            InvalidRequest: when the ceiling leaves nothing to spend, or a model's price is not known.
+            Conflict: when it is over in another way, or somebody works on it.
+        """
+        run, now = self.run(run_id), self.unit.clock()
+        plan = run.plan if max_cost is None else replace(run.plan, max_cost=max_cost)
+        spent = run.spent + run.reserved
+        if run.state is RunState.STOPPED and max_cost is None:
+            raise InvalidRequest(f"the run '{run_id}' has reached its ceiling", [Fault("max_cost", "give a higher one")])
+        if plan.max_cost is not None and plan.max_cost <= spent:
+            raise InvalidRequest(
+                f"the run '{run_id}' cannot go on", [Fault("max_cost", f"must be over the ${spent:.6g} that is spent already")]
+            )
+        self._check_ceiling(plan, Suite.model_validate(plan.suite))
+        if not store.raise_ceiling(self.unit.session, run_id, plan, now):
+            over = run.state in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+            raise Conflict(
+                f"the run '{run_id}' is {run.state} already" if over else f"{run.worker} works on the run '{run_id}'"
+            )
+        audit.record(self.unit, "run.resumed", run_id, {"max_cost": plan.max_cost, "done": run.done, "total": run.total})
+        return self.run(run_id)
+
+    def _check_ceiling(self, plan: Plan, suite: Suite) -> None:
+        if plan.max_cost is not None:
+            from promptuary.evaluation.ceiling import check_prices
+
+            pages = range(0, plan.dataset.cases, CASES_PAGE)
+            cases = (store.cases(self.unit.session, plan.dataset.id, first, CASES_PAGE) for first in pages)
+            check_prices(plan, suite, chain.from_iterable(cases))
 
     def hold(self, run_id: str, worker: str) -> Run:
         """Take the lease of this very run, to do it in this process; a run that nobody works on any more is resumed so.

@@ -36,11 +36,13 @@ class RunState(StrEnum):
     """It cannot be done; `error` says why."""
     CANCELLED = "cancelled"
     """Somebody stopped it; the results until then are kept."""
+    STOPPED = "stopped"
+    """The cost ceiling was reached; what is there is kept, and a higher ceiling goes on."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing changes any more."""
-        return self in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+        """Whether nothing changes any more by itself."""
+        return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,8 @@ def outcomes(session: Session) -> list[tuple[str, str | None, int]]:
 def lease(session: Session, worker: str, now: datetime, until: datetime, only: str | None = None) -> Run | None:
     """Take the oldest run that nobody holds, and count its fence up; with `only`, that one or none.
 
+    What an earlier holder has reserved and not settled may have been asked for: it counts as spent.
+
     In SQLite the writing transaction holds the database; in PostgreSQL the row is locked, and locked rows are passed over.
     """
     free = or_(col(RunRow.lease_until).is_(None), col(RunRow.lease_until) <= now)
@@ -258,6 +262,7 @@ def lease(session: Session, worker: str, now: datetime, until: datetime, only: s
         return None
     row.state, row.worker, row.lease_until = RunState.RUNNING, worker, until
     row.fence += 1
+    row.spent, row.reserved = row.spent + row.reserved, 0.0
     row.started_at = row.started_at or now
     session.add(row)
     session.flush()
@@ -294,7 +299,9 @@ def finish(
     error: str | None = None,
 ) -> bool:
     """End a run and its lease; False when the lease is another's by now."""
-    return _change(session, held, state=state, verdict=verdict, summary=summary, error=error, finished_at=at, lease_until=None)
+    lost = {"spent": RunRow.spent + RunRow.reserved, "reserved": 0.0}  # reserved by a worker that has died
+    told = {"state": state, "verdict": verdict, "summary": summary, "error": error, "finished_at": at}
+    return _change(session, held, lease_until=None, **told, **lost)
 
 
 def cancel(session: Session, run_id: str, at: datetime) -> bool:
@@ -303,6 +310,20 @@ def cancel(session: Session, run_id: str, at: datetime) -> bool:
     stopped = update(RunRow).where(col(RunRow.id) == run_id, going)
     stopped = stopped.values(state=RunState.CANCELLED, finished_at=at, lease_until=None)
     return session.execute(stopped.returning(col(RunRow.id))).scalar_one_or_none() is not None
+
+
+def raise_ceiling(session: Session, run_id: str, plan: Plan, now: datetime) -> bool:
+    """Let a run go on under another plan, which differs in its ceiling: one that it has stopped, or nobody works on.
+
+    False when it is over in another way, or somebody works on it.
+    """
+    free = or_(col(RunRow.lease_until).is_(None), col(RunRow.lease_until) <= now)
+    waiting = update(RunRow).where(col(RunRow.id) == run_id, free)
+    waiting = waiting.where(col(RunRow.state).in_([RunState.STOPPED, RunState.QUEUED, RunState.RUNNING]))
+    waiting = waiting.values(
+        plan=plan_json(plan), state=RunState.QUEUED, verdict=None, summary=None, error=None, finished_at=None, worker=None
+    )
+    return session.execute(waiting.returning(col(RunRow.id))).scalar_one_or_none() is not None
 
 
 def set_tracking(session: Session, run_id: str, tracking_id: str) -> None:

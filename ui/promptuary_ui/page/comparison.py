@@ -9,6 +9,7 @@ from promptuary_ui import session
 from promptuary_ui.evaluations import Compared, Comparison, Result, Run
 from promptuary_ui.page.run import BASELINE, comparisons, leave, tried
 from promptuary_ui.parts import cases, plots, sidebyside, verdict, words
+from promptuary_ui.parts.figures import count
 from promptuary_ui.parts.guard import guarded
 from promptuary_ui.parts.text import plain, when
 
@@ -91,7 +92,8 @@ def _changed(run: str, baseline: str, found: Compared) -> None:
     one = titles[chosen]
     for column, word, names in zip(st.columns(2), (WORSE, BETTER), (one.worse, one.better), strict=True):
         with column:
-            _names(word, names, f"comparison.{word}.{run}.{baseline}.{one.metric}.{one.candidate}")
+            number = one.losses if word == WORSE else one.gains
+            _names(word, number, names, f"comparison.{word}.{run}.{baseline}.{one.metric}.{one.candidate}")
     st.caption("Choose a case to see both answers below.")
     _case(run, baseline, one)
 
@@ -101,9 +103,9 @@ def _title(one: Comparison, every: Sequence[Comparison]) -> str:
     return f"{one.metric}: {one.candidate} − {one.baseline}" if several else one.metric
 
 
-def _names(word: str, names: Sequence[str], key: str) -> None:
+def _names(word: str, number: int, names: Sequence[str], key: str) -> None:
     colour, icon = ("red", ":material/trending_down:") if word == WORSE else ("green", ":material/trending_up:")
-    st.markdown(f":{colour}[{icon}] **{word}: {len(names):,}**")
+    st.markdown(f":{colour}[{icon}] **{word}: {count(number)}**")
     if not names:
         st.caption("no case")
         return
@@ -117,8 +119,8 @@ def _names(word: str, names: Sequence[str], key: str) -> None:
         selection_mode=["single-row", "single-cell"],
         key=key,
     )
-    if len(names) > MOST:
-        st.caption(f"The first {MOST} are listed.")
+    if number > len(shown):
+        st.caption(f"The first {count(len(shown))} are listed.")
 
 
 def _chosen(key: str, names: Sequence[str]) -> None:

@@ -139,6 +139,8 @@ def _summary(run: Run) -> None:
         return
     summary = run.summary
     verdict.gates(summary)
+    if summary.stopped_early:
+        st.info("The run stopped early: what its gate asks was settled before the last case.", icon=":material/flag:")
     if summary.unrunnable:
         st.caption(f"{count(summary.unrunnable)} of {count(summary.results)} results have no verdict; they are left out.")
     _variants(summary)
@@ -157,6 +159,8 @@ def _variants(summary: Summary) -> None:
         rows.append({"variant": variant.name, "model": variant.model, **figures})
     st.dataframe(rows, hide_index=True, width="stretch")
     st.caption("Mean over cases with its interval. What could not be scored is left out and counted, never a zero.")
+    if summary.metrics_left_out:
+        st.caption(f"{count(summary.metrics_left_out)} more metrics of single cases are left out here.")
     plots.means(summary)
 
 
@@ -196,15 +200,15 @@ def comparisons(found: list[Comparison]) -> None:
                 **({"p": chance(one.p_value)} if tested else {}),
                 **({"p, adjusted": chance(one.adjusted)} if adjusted else {}),
                 "cases": one.cases,
-                "better": len(one.better),
-                "worse": len(one.worse),
+                "better": one.gains,
+                "worse": one.losses,
             }
             for one in found
         ],
         hide_index=True,
         width="stretch",
     )
-    more = " The adjusted p-values allow for how many there are." if adjusted else ""
+    more = " P-values are adjusted by Holm's method over the metrics of the gate." if adjusted else ""
     st.caption("Paired: the same cases under both, the candidate minus the baseline." + more)
 
 

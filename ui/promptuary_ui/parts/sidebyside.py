@@ -1,13 +1,14 @@
 """One case whole: what went in, what was expected, and what came out under every variant and repeat, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
-from promptuary_ui.evaluations import Result
+from promptuary_ui.evaluations import Result, Told
 from promptuary_ui.parts import item, verdict, words
 from promptuary_ui.parts.figures import count, money, number, time
 from promptuary_ui.parts.text import block, plain
+from promptuary_ui.parts.words import FIXED
 
 COLUMNS = 3
 TALL = 1500
@@ -79,17 +80,26 @@ def figures(result: Result) -> None:
 
 def scorers(result: Result) -> None:
     """Show what every scorer said, with its reason."""
-    for name in dict.fromkeys((*result.metrics, *result.detail.scores)):
-        told = result.detail.scores.get(name)
-        score = result.metrics.get(name)
+    told = result.detail.scores
+    for name in dict.fromkeys((*told, *result.metrics)):
+        score = result.metrics.get(name, told[name].score if name in told else None)
+        st.markdown("  \n".join(_said(name, score, told.get(name))))
+
+
+def _said(name: str, score: float | None, told: Told | None, depth: int = 0) -> Iterator[str]:
+    """Give what a scorer said in lines: its verdict, the reason, and what its parts said."""
+    icon = ":gray[:material/circle:]" if score is not None else ":orange[:material/warning:]"
+    if told is not None and told.error is not None:
         icon = ":orange[:material/warning:]"
-        if told is not None and told.error is None and told.passed is not None:
-            icon = ":green[:material/check:]" if told.passed else ":red[:material/close:]"
-        elif told is None and score is not None:
-            icon = ":gray[:material/circle:]"
-        value = "no score" if score is None else number(score)
-        why = (told.error or told.reason) if told else None
-        st.markdown(f"{icon} **{plain(name)}** {plain(value)}" + (f"  \n:small[:gray[{plain(why)}]]" if why else ""))
+    elif told is not None and told.passed is not None:
+        icon = ":green[:material/check:]" if told.passed else ":red[:material/close:]"
+    indent = FIXED * 4 * depth
+    yield f"{indent}{icon} **{plain(name)}** {plain('no score' if score is None else number(score))}"
+    why = (told.error or told.reason) if told else None
+    if why:
+        yield f"{indent}:small[:gray[{plain(why)}]]"
+    for part in told.parts if told else ():
+        yield from _said(part.name or "part", part.score, part, depth + 1)
 
 
 def _seen(result: Result) -> None:
