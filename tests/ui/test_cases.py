@@ -70,7 +70,7 @@ def test_a_case_of_the_address_is_shown_whole_and_what_a_model_wrote_is_text(
     )
     page = opened("runs", run=RUN, case="a")
     told = shown(page)
-    assert asked(requests, f"/v1/runs/{RUN}/results") == {"limit": "200", "case": "a"}
+    assert asked(requests, f"/v1/runs/{RUN}/results") == {"limit": "24", "case": "a"}
     assert HOSTILE in [found.value for found in page.text]
     assert HOSTILE not in [found.value for found in page.markdown]
     for text in (

@@ -57,6 +57,17 @@ def test_without_runs_the_page_says_how_to_begin(opened: Any, shown: Shown, answ
     assert "promptuary eval run" in shown(opened("runs"))
 
 
+def test_a_run_begins_with_its_summary_whatever_another_showed(opened: Any, answers: dict[str, Any]) -> None:
+    answers["/v1/runs/run_2"] = answers[f"/v1/runs/{RUN}"] | {"id": "run_2"}
+    answers["/v1/runs/run_2/distribution"] = answers[f"/v1/runs/{RUN}/distribution"]
+    page = opened("runs", run=RUN, view="Cases")
+    assert not page.get("vega_lite_chart")
+    pressed(page, "All runs")
+    assert dict(page.query_params) == {}
+    page.query_params["run"] = "run_2"
+    assert page.run().get("vega_lite_chart")
+
+
 def test_a_refusal_is_told_in_the_lists_place(opened: Any, answers: dict[str, Any]) -> None:
     answers["/v1/runs"] = 500
     assert [found.value for found in opened("runs").error] == ["It cannot be done\\."]

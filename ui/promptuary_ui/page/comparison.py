@@ -15,6 +15,8 @@ from promptuary_ui.parts.text import plain, when
 
 MOST = 500
 """The most cases of one kind that are listed."""
+PAIRS = 10
+"""The most repeats of a case that are shown."""
 BETTER, WORSE = "Better", "Worse"
 
 
@@ -36,7 +38,8 @@ def show(run: str, baseline: str) -> None:
             icon=":material/warning:",
         )
     comparisons(found.comparisons)
-    plots.differences(found.comparisons)
+    with st.expander("As a plot", expanded=cases.CASE not in st.query_params, icon=":material/monitoring:"):
+        plots.differences(found.comparisons)
     _changed(run, baseline, found)
 
 
@@ -137,24 +140,19 @@ def _both(run: str, baseline: str, one: Comparison) -> None:
         return
     st.divider()
     api = session.api()
-    ours, theirs = (api.results(side, cases.MOST, None, {"case": case}).items for side in (run, baseline))
-    if not ours or not theirs:
+    sides = ((run, one.candidate), (baseline, one.baseline.removesuffix(f" of {baseline}")))
+    ours, theirs = (api.results(side, PAIRS, None, {"case": case, "variant": variant}) for side, variant in sides)
+    if not ours.items or not theirs.items:
         st.info("One of the runs has no result of the case that the address names.", icon=":material/search_off:")
         return
     st.subheader(plain(case), anchor=False)
-    sidebyside.given(ours[0])
-    theirs_of = {(_bare(result.variant, one.baseline), result.repeat): result for result in theirs}
-    for result in ours:
-        if result.variant != one.candidate:
-            continue
-        before = theirs_of.get((True, result.repeat))
-        if before is not None:
-            _pair(before, result)
-
-
-def _bare(variant: str, baseline: str) -> bool:
-    """Tell whether a variant of the baseline run is the one that is compared; its name may carry the run's behind it."""
-    return baseline == variant or baseline.startswith(f"{variant} of ")
+    sidebyside.given(ours.items[0])
+    before = {result.repeat: result for result in theirs.items}
+    for result in ours.items:
+        if result.repeat in before:
+            _pair(before[result.repeat], result)
+    if ours.next_cursor is not None:
+        st.caption(f"The first {PAIRS} repeats are shown.")
 
 
 def _pair(before: Result, after: Result) -> None:

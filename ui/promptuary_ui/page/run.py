@@ -36,7 +36,8 @@ def show(name: str) -> None:
         st.error(plain(run.error), icon=":material/error:")
     if not run.over:
         _under_way(run.id)
-    summary, listed = st.tabs([SUMMARY, CASES], key=TAB, bind="query-params", default=_first(run))
+    tab = f"{TAB}.{run.id}"
+    summary, listed = st.tabs([SUMMARY, CASES], key=tab, default=_first(), on_change=_turned, args=(tab,))
     with summary:
         if summary.open:
             _summary(run)
@@ -46,9 +47,8 @@ def show(name: str) -> None:
 
 
 def leave() -> None:
-    """Go back to the list; the next run begins with its summary."""
-    st.session_state[TAB] = SUMMARY
-    for name in (RUN, BASELINE, cases.CASE):
+    """Go back to the list."""
+    for name in (RUN, BASELINE, TAB, cases.CASE):
         st.query_params.pop(name, None)
 
 
@@ -62,16 +62,21 @@ def tried(run: Run) -> str:
     return " ".join(part for part in (run.prompt, told, f"against {against}" if against else "") if part)
 
 
-def _first(run: Run) -> str:
-    """A link that names a case opens the cases."""
-    return CASES if cases.CASE in st.query_params else SUMMARY
+def _first() -> str:
+    """Give the tab that a link means; one that names a case means the cases."""
+    return CASES if cases.CASE in st.query_params or st.query_params.get(TAB) == CASES else SUMMARY
+
+
+def _turned(tab: str) -> None:
+    """Keep the tab in the address. Each run has its own, so that one begins with its summary whatever another showed."""
+    st.query_params[TAB] = st.session_state[tab]
 
 
 def _head(run: Run) -> None:
     facts = [
         tried(run),
         run.who,
-        f"{count(run.done)} of {count(run.total)} results",
+        f"{count(run.done)} of {count(run.total)} results" if run.over else "",
         lasted(run.started_at, run.finished_at),
         money(run.spent or None),
     ]

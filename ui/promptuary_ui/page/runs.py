@@ -105,5 +105,4 @@ def _facts(one: Run) -> list[str]:
 
 
 def _open(chosen: str) -> None:
-    st.session_state[run.TAB] = run.SUMMARY
     st.query_params[RUN] = chosen

@@ -7,7 +7,7 @@ import streamlit as st
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
 from promptuary_ui.evaluations import Alert, LastRun, Schedule
-from promptuary_ui.page.run import RUN, SUMMARY, TAB
+from promptuary_ui.page.run import RUN
 from promptuary_ui.parts import pager
 from promptuary_ui.parts.figures import number
 from promptuary_ui.parts.guard import sentence
@@ -119,7 +119,7 @@ def _run_link(run: str) -> None:
     if page is None:
         st.caption(plain(run))
     else:
-        st.page_link(page, label="Open the run", icon=":material/science:", query_params={RUN: run, TAB: SUMMARY})
+        st.page_link(page, label="Open the run", icon=":material/science:", query_params={RUN: run})
 
 
 def _tell(call: Callable[[str], None], name: str) -> None:

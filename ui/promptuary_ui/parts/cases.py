@@ -13,8 +13,8 @@ from promptuary_ui.parts.guard import guarded
 
 CASE = "case"
 ROWS = 50
-MOST = 200
-"""The most results of one case that are shown."""
+SIDES = 24
+"""How many answers of one case are on a page; a case may have very many repeats."""
 SHORT = 300
 ALL = "All variants"
 KINDS = ("All", "Failed", "Passed", "Errors")
@@ -165,13 +165,14 @@ def _case(run: Run) -> None:
     if case is None:
         return
     st.divider()
-    found = session.api().results(run.id, MOST, None, {"case": case})
+    key, asked = "cases.case", (run.id, case)
+    found = session.api().results(run.id, SIDES, pager.cursor(key, asked), {"case": case})
     if not found.items:
         st.info("This run has no result of the case that the address names.", icon=":material/search_off:")
         return
-    sidebyside.case(found.items, "cases.case")
-    if found.next_cursor is not None:
-        st.caption(f"The first {MOST} results of this case are shown.")
+    sidebyside.case(found.items, "cases.sides")
+    first = (pager.page(key, asked) - 1) * SIDES
+    pager.turns(key, asked, f"Answers {first + 1} to {first + len(found.items)} of this case", found.next_cursor)
 
 
 _table = st.fragment(guarded(_draw))

@@ -49,7 +49,7 @@ def lasted(start: datetime | None, end: datetime | None) -> str:
         return ""
     seconds = max(0, round((end - start).total_seconds()))
     if seconds < 60:
-        return f"{seconds} s"
+        return f"{seconds} s" if seconds else "under 1 s"
     minutes, seconds = divmod(seconds, 60)
     if minutes < 60:
         return f"{minutes} min {seconds} s"

@@ -57,10 +57,10 @@ def compared(before: str, after: str) -> tuple[_Marked, _Marked] | None:
 
 
 def _whole(pieces: _Marked) -> _Marked:
-    """Mark the blank between two marked words with them, so that they are read as one change."""
+    """Mark what is between two marked words and no word itself with them, so that they are read as one change."""
     whole: _Marked = []
     for number, (text, marked) in enumerate(pieces):
-        between = 0 < number < len(pieces) - 1 and not text.strip() and "\n" not in text
+        between = 0 < number < len(pieces) - 1 and not re.search(r"\w|\n", text)
         marked = marked or (between and pieces[number - 1][1] and pieces[number + 1][1])
         if whole and whole[-1][1] == marked:
             whole[-1] = (whole[-1][0] + text, marked)
