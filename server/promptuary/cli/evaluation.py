@@ -14,11 +14,14 @@ import typer
 from promptuary.cli import report
 from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
+from promptuary.cli.promptfoo import Judge, Partial, import_suite
 from promptuary.cli.running import run_suite
+from promptuary.cli.suites import Reading
 from promptuary.prompt.errors import Fault, Invalid
 
 app = typer.Typer(help="Run suites and see what they say.", no_args_is_help=True)
 EXIT_CODES = {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": INFRASTRUCTURE}
+app.command("import")(import_suite)
 _WORST_FIRST = (INFRASTRUCTURE, 1, 2, 0)
 
 
@@ -33,15 +36,18 @@ def run(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary here.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write all results as JSON here.")] = None,
+    partial: Partial = False,
+    judge: Judge = None,
     project: Project = None,
 ) -> None:
     """Run suites; exits 0 pass, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume goes on with one run; name its suite alone")
     changes = {"models": model, "repeats": repeats}
+    reading = Reading(partial, judge, model)
     with connect(project) as api:
         earlier = _earlier(api, baseline)
-        finished = [run_suite(api, suite, changes, prompts, baseline, resume, project) for suite in suites]
+        finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, reading) for suite in suites]
         _write(finished, junit, summary, json)
         for done, _ in finished:
             if earlier is not None and done["state"] == "finished":

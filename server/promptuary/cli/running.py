@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from promptuary.cli import report
 from promptuary.cli.connection import Api, NotInstalled, part
 from promptuary.cli.output import line
-from promptuary.cli.suites import registered, stored
+from promptuary.cli.suites import Reading, registered, stored
 from promptuary.prompt.file import find_prompts
 
 if TYPE_CHECKING:
@@ -32,16 +32,20 @@ def run_suite(
     baseline: str | None = None,
     resume: str | None = None,
     project: str | None = None,
+    reading: Reading | None = None,
 ) -> tuple[Any, list[Any]]:
     """Run one suite to its end and print what it says; gives the run and its results."""
     if resume is not None:
         submitted = api.get(f"/runs/{part(resume)}")
     else:
         tried = find_prompts(prompts) if prompts else None
-        found = stored(api, suite)
+        found = stored(api, suite, reading)
         version = None if tried is None else registered(api, tried, found.prompt)
+        versions = list(found.versions) if found.versions and version is None else None
         reference = None if baseline is None or baseline.startswith("run_") else _reference(baseline)
-        submitted = api.post("/runs", {"suite": found.name, "version": version, "baseline": reference, **changes})
+        submitted = api.post(
+            "/runs", {"suite": found.name, "version": version, "versions": versions, "baseline": reference, **changes}
+        )
     with _progress(submitted["suite"]) as on_progress:
         _follow(
             api,
