@@ -1,12 +1,12 @@
 """YAML and JSON texts read safely: no tags, no aliases, no key twice, no NUL; and every value's line is known."""
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from promptuary.prompt.core_yaml import CoreLoader
 from promptuary.prompt.errors import Fault, Invalid
 
 DEPTH_LIMIT = 64
@@ -34,8 +34,8 @@ class Document:
         return Fault(fault.path, fault.message, self.lines.get(path, 1))
 
 
-class _Reader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also takes no alias, so that a few lines cannot grow into gigabytes."""
+class _NoAlias(yaml.SafeLoader):
+    """Takes no alias, so that a few lines cannot grow into gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -43,36 +43,12 @@ class _Reader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-class _CoreReader(_Reader):
-    """The reader by YAML 1.2's core schema, as JavaScript's readers have it: `yes` and `1:30` are texts, `012` is 12."""
+class _Reader(_NoAlias):
+    """PyYAML's safe loader, which reads YAML 1.1."""
 
 
-_CORE = {
-    "null": (r"~|null|Null|NULL|", "~nN\0"),
-    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    "int": (r"[-+]?(0b[01]+|0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+)", "-+0123456789"),
-    "float": (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+0123456789."),
-    "merge": (r"<<", "<"),
-}
-_CoreReader.yaml_implicit_resolvers = {}
-for _kind, (_pattern, _begins) in _CORE.items():
-    _CoreReader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), [one.strip("\0") for one in _begins]
-    )
-
-
-def _core_int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    sign, digits = (-1, node.value[1:]) if node.value[0] == "-" else (1, node.value.lstrip("+"))
-    base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2])
-    return sign * (int(digits, 10) if base is None else int(digits[2:], base))
-
-
-def _core_float(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float:
-    return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
-
-
-_CoreReader.add_constructor("tag:yaml.org,2002:int", _core_int)
-_CoreReader.add_constructor("tag:yaml.org,2002:float", _core_float)
+class _CoreReader(_NoAlias, CoreLoader):
+    """The safe loader by the core schema of YAML 1.2."""
 
 
 def read(text: str, source: str, *, core: bool = False) -> Document:
@@ -81,7 +57,7 @@ def read(text: str, source: str, *, core: bool = False) -> Document:
     Args:
         text: the YAML.
         source: what errors call it.
-        core: by YAML 1.2's core schema, for files written for programs that read so; by default as PyYAML reads, by 1.1.
+        core: by YAML 1.2's core schema, for files that are written for programs that read so; by default by 1.1.
 
     Raises:
         InvalidFile: naming the source, the line and what is wrong.
@@ -90,7 +66,7 @@ def read(text: str, source: str, *, core: bool = False) -> Document:
     try:
         if "\x00" in text:
             raise _fault("a NUL character", 1 + text[: text.index("\x00")].count("\n"))
-        loader = (_CoreReader if core else _Reader)(text)
+        loader = _CoreReader(text) if core else _Reader(text)
         try:
             node = loader.get_single_node()
             value = None if node is None else _value(loader, node, "", lines, 0)
@@ -115,7 +91,7 @@ def _fault(message: str, line: int, path: str = "") -> InvalidFile:
     return InvalidFile("not taken", [Fault(path, message, line)])
 
 
-def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
+def _value(loader: _NoAlias, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
     line = node.start_mark.line + 1
     if depth > DEPTH_LIMIT:
         raise _fault(f"nested more than {DEPTH_LIMIT} deep", line, path)
@@ -146,7 +122,7 @@ def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], d
     raise _fault(f"the tag {node.tag} is not taken", line, path)
 
 
-def _scalar(loader: _Reader, node: yaml.ScalarNode, path: str) -> Any:
+def _scalar(loader: _NoAlias, node: yaml.ScalarNode, path: str) -> Any:
     """Read one plain value; what JSON cannot say is refused here, where its line is known."""
     line = node.start_mark.line + 1
     try:

@@ -150,6 +150,8 @@ def _with_vars(test: dict[str, Any], folder: Folder, base: Path) -> dict[str, An
         return test
     found: dict[str, Any] = {}
     for name in [said] if isinstance(said, str) else said:
+        if is_reference(name):
+            raise Uncarried(f"promptfoo finds no variables by `{name}`; write the path without file://")
         for path in folder.found(str(name), base):
             value = folder.included(folder.value(path))
             if not isinstance(value, dict):
@@ -210,7 +212,7 @@ def _choices(name: str, value: Any, folder: Folder) -> list[Any]:
         if is_code(value):
             raise Uncarried(f"the variable '{name}' is made by code, which is not run here")
         return [f"file://{path.relative_to(folder.root)}" for path in folder.found(value)]
-    if isinstance(value, list) and (not value or isinstance(value[0], str)):
+    if isinstance(value, list) and value and isinstance(value[0], str):
         return value
     return [value]
 
