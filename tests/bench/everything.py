@@ -1,4 +1,4 @@
-"""Every benchmark of the registry, side by side in one run; `make bench` calls it.
+"""Every benchmark, side by side in one run; `make bench` calls it.
 
     python -m bench.everything [--markdown FILE] [--json FILE]
 
@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import client, first_lookup, lookup, mlflow_client, register, stream
+from bench import client, first_lookup, lookup, mlflow_client, register, simulations, stream
 from bench.serving import PROMPTS, VERSIONS, build
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
@@ -91,6 +91,21 @@ def starting() -> Table:
     )
 
 
+def intervals() -> tuple[Table, Table]:
+    """Measure what intervals and gates promise, over simulated suites."""
+    held = [(name, f"{share:.3f}") for name, share in simulations.held()]
+    passed = [(name, f"{share:.4f}") for name, share in simulations.passed()]
+    suites = f"{simulations.FULL:,} simulated suites a setting"
+    return (
+        (f"95 % intervals that hold the truth, {suites}", ("", "share"), held),
+        (
+            f"A candidate worse by the gate's margin that the gate passes (at most 0.025 is meant), {suites}",
+            ("", "share"),
+            passed,
+        ),
+    )
+
+
 def markdown(table: Table) -> str:
     """Write a table as Markdown."""
     title, head, rows = table
@@ -107,7 +122,7 @@ def main() -> None:
     said = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
     print(said, file=sys.stderr)
     tables: list[Table] = []
-    for measure in (lookups, pushed, registering, applications, starting):
+    for measure in (lookups, pushed, registering, applications, starting, intervals):
         found: Any = measure()
         for table in found if isinstance(found[0], tuple) else (found,):
             tables.append(table)

@@ -304,3 +304,17 @@ def test_with_a_server_its_worker_does_the_run(
     assert (written["verdict"], [one["output"] for one in written["results"]]) == ("pass", ["yes", "no"])
     assert written["tracking_id"] is not None
     assert written["tracking_id"] in told.out
+
+
+def test_a_plan_says_what_a_suite_would_show_and_learns_from_its_runs(run: Run, suite_of: Callable[..., Path]) -> None:
+    suite = suite_of("yes", "no", "yes", "no", gate=floor(0.5))
+    assumed = run("eval", "plan", suite)
+    assert assumed.code == 0
+    assert "words: 4 cases × 1 variants × 1 repeats = 4 results" in assumed.out
+    assert "no run tells the spread: it is assumed" in assumed.out
+
+    run("eval", "run", suite)
+    learnt = json.loads(run("eval", "plan", "words", "--effect", "0.2", "--json").out)
+    assert learnt["pilot"].startswith("run_")
+    assert (learnt["demands"][0]["source"], learnt["demands"][0]["effect"]) == ("pilot", 0.2)
+    assert run("eval", "plan", "words", "--power", "2").code == 64

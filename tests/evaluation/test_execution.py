@@ -262,3 +262,52 @@ def test_a_lost_lease_ends_the_work_at_the_next_heartbeat(
 
 def execution_with(execution: Execution, **changes: Any) -> Execution:
     return replace(execution, **changes)
+
+
+def decided_early(ground: Callable[..., None], texts: list[str], at_least: float = 0.5, **more: Any) -> None:
+    ground(*texts, gate=[{"metric": "exact", "at_least": at_least}], early_stop=True, concurrency=4, **more)
+
+
+def test_a_run_that_may_stop_early_stops_once_its_gate_is_decided(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    decided_early(ground, ["yes"] * 600)
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    assert (run.state, run.verdict) == (RunState.FINISHED, "pass")
+    assert run.done < run.total == 600
+    assert run.summary is not None
+    assert run.summary["stopped_early"] is True
+    (gate,) = run.summary["gates"]
+    assert (gate["verdict"], gate["interval"]["method"]) == ("pass", "betting-sequence")
+    assert gate["interval"]["n"] <= run.done
+
+
+def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_sequence(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    decided_early(ground, ["yes", "no"] * 20)
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    assert (run.verdict, run.done) == ("inconclusive", 40)
+    assert run.summary is not None
+    assert (run.summary["stopped_early"], run.summary["gates"][0]["interval"]["n"]) == (False, 40)
+
+
+def test_a_run_that_is_gone_on_with_keeps_its_order_and_counts_what_was_there(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, clock: Any
+) -> None:
+    decided_early(ground, ["yes"] * 600, at_least=0.9)
+    submitted()
+    stop = threading.Event()
+    held = execution.execute(leased(execution), lambda progress: stop.set() if progress.done else None, stop)
+    assert (held.state, 0 < held.done < 40) == (RunState.QUEUED, True)
+
+    run = execution.execute(leased(execution))
+
+    assert (run.verdict, run.summary is not None and run.summary["stopped_early"]) == ("pass", True)
+    assert held.done < run.done < 600

@@ -45,6 +45,33 @@ def test_cases_of_a_cluster_are_not_independent(told: Make) -> None:
     assert interval["high"] - interval["low"] > apart["high"] - apart["low"]
 
 
+def test_scores_of_0_or_1_without_clusters_have_mcnemars_p_value_adjusted_over_the_gate(told: Make) -> None:
+    # Nine gains and one loss: 2 · (1 + 10) / 2^10.
+    ours, theirs = [1.0] * 9 + [0.0], [0.0] * 9 + [1.0]
+    by_metric = {one["metric"]: one for one in told(NOT_WORSE, v2=ours, v1=theirs)["comparisons"]}
+
+    assert by_metric["exact"]["p_value"] == by_metric["exact"]["adjusted"] == 22 / 1024
+    assert (by_metric["pass"]["p_value"], by_metric["pass"]["adjusted"]) == (22 / 1024, None)
+
+
+def test_with_clusters_or_partial_scores_there_is_no_p_value(told: Make) -> None:
+    ours, theirs = [1.0, 0.0] * 10, [0.0, 0.0] * 10
+    clustered = told(NOT_WORSE, v2=ours, v1=theirs, clusters={f"c{place}": f"k{place // 2}" for place in range(20)})
+    partial = told(NOT_WORSE, v2=[0.5, *ours[1:]], v1=theirs)
+
+    assert clustered["comparisons"][0]["p_value"] is None
+    assert partial["comparisons"][0]["p_value"] is None
+
+
+def test_few_clusters_are_drawn_again_instead_of_taken_for_normal(told: Make) -> None:
+    ours, theirs = [1.0, 1.0, 0.0, 1.0] * 12, [0.0, 1.0, 1.0, 1.0] * 10 + [0.0] * 8
+    summary = told(NOT_WORSE, v2=ours, v1=theirs, clusters={f"c{place}": f"k{place % 7}" for place in range(48)})
+
+    assert summary["variants"][0]["metrics"]["exact"]["interval"]["method"] == "cluster-bootstrap"
+    assert summary["comparisons"][0]["interval"]["method"] == "paired-cluster-bootstrap"
+    assert summary == told(NOT_WORSE, v2=ours, v1=theirs, clusters={f"c{place}": f"k{place % 7}" for place in range(48)})
+
+
 def test_what_could_not_be_run_is_counted_and_never_a_zero(told: Make) -> None:
     summary = told(FLOOR, v2=[1.0] * 97 + [None] * 3)
 

@@ -2,12 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
 from promptuary.statistics.interval import Interval, mean_interval
-from promptuary.statistics.paired import difference, holm, mcnemar_exact
+from promptuary.statistics.paired import difference, holm, mcnemar_exact, step_down
 from promptuary.statistics.sample import NoSpreadError
 
 pairs = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 1.0])), min_size=1, max_size=50)
@@ -176,3 +176,13 @@ def test_a_p_value_is_a_probability() -> None:
         holm([0.1, 1.5])
     with pytest.raises(ValueError, match="position 0"):
         holm([math.nan])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_the_step_down_by_intervals_holds_what_holm_holds_by_p_values(p_values: list[float]) -> None:
+    alpha = 0.05
+    assume(all(abs(value - alpha / step) > 1e-9 for value in p_values for step in range(1, 9)))
+
+    held = step_down(lambda number, level: p_values[number] <= 1 - level, len(p_values), 1 - alpha)
+
+    assert held == {place for place, value in enumerate(holm(p_values)) if value <= alpha}

@@ -94,3 +94,23 @@ def test_what_breaks_the_guarantee_is_refused() -> None:
 def test_scores_that_drift_keep_the_last_bounds_that_were_not_empty() -> None:
     looks = confidence_sequence([1.0] * 100 + [0.0] * 600)
     assert all(look.low <= look.high for look in looks)
+
+
+@settings(deadline=None)
+@given(shares, st.data())
+def test_fewer_looks_see_the_same_or_less(scores: list[float], data: st.DataObject) -> None:
+    looks = sorted(data.draw(st.sets(st.integers(1, len(scores)), min_size=1)))
+    every, some = confidence_sequence(scores), confidence_sequence(scores, looks=looks)
+
+    assert [look.n for look in some] == looks
+    for look in some:
+        full = every[look.n - 1]
+        assert look.low <= full.low + 1e-9
+        assert full.high - 1e-9 <= look.high
+    assert confidence_sequence(scores, looks=range(1, len(scores) + 1)) == every
+
+
+@pytest.mark.parametrize("looks", [[], [0], [2, 1], [1, 1], [4]])
+def test_looks_are_ascending_numbers_of_scores_that_there_are(looks: list[int]) -> None:
+    with pytest.raises(ValueError, match="looks"):
+        confidence_sequence([0.0, 1.0, 1.0], looks=looks)

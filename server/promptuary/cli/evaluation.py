@@ -13,9 +13,10 @@ import typer
 
 from promptuary.cli import report
 from promptuary.cli.connection import Api, connect, part
+from promptuary.cli.forecast import plan
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
 from promptuary.cli.promptfoo import Judge, Partial, import_suite
-from promptuary.cli.running import run_suite
+from promptuary.cli.running import Executor, run_suite
 from promptuary.cli.suites import Reading
 from promptuary.prompt.errors import Fault, Invalid
 
@@ -32,6 +33,9 @@ def run(
     baseline: Annotated[str | None, typer.Option("--baseline", help="A label, a version, or an earlier run.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", help="Instead of the suite's models.")] = None,
     repeats: Annotated[int | None, typer.Option("--repeats", help="Instead of the suite's.")] = None,
+    executor: Annotated[
+        Executor, typer.Option("--executor", help="Where cases are done: in this process, or on a Ray cluster.")
+    ] = Executor.LOCAL,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with this run instead of starting one.")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary here.")] = None,
@@ -47,7 +51,7 @@ def run(
     reading = Reading(partial, judge, model)
     with connect(project) as api:
         earlier = _earlier(api, baseline)
-        finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, reading) for suite in suites]
+        finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor, reading) for suite in suites]
         _write(finished, junit, summary, json)
         for done, _ in finished:
             if earlier is not None and done["state"] == "finished":
@@ -82,6 +86,9 @@ def _save(path: Path, content: bytes) -> None:
     new = path.with_name(path.name + ".new")
     new.write_bytes(content)
     os.replace(new, path)
+
+
+app.command("plan")(plan)
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from promptuary.cli import report
 from promptuary.cli.connection import Api, NotInstalled, part
 from promptuary.cli.output import line
 from promptuary.cli.suites import Reading, registered, stored
+from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import find_prompts
 
 if TYPE_CHECKING:
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 TRACKING_SECONDS = 15.0
+
+
+class Executor(StrEnum):
+    """Where a run's cases are done."""
+
+    LOCAL = "local"
+    """In this process, or as its settings say."""
+    RAY = "ray"
+    """On a Ray cluster: the one that PROMPTUARY_RAY_ADDRESS names, or this machine's processors."""
+
+
 OnProgress = Callable[[int, int], None]
 
 
@@ -32,9 +45,15 @@ def run_suite(
     baseline: str | None = None,
     resume: str | None = None,
     project: str | None = None,
+    executor: Executor = Executor.LOCAL,
     reading: Reading | None = None,
 ) -> tuple[Any, list[Any]]:
     """Run one suite to its end and print what it says; gives the run and its results."""
+    if executor is not Executor.LOCAL and api.parts is None:
+        raise Invalid(
+            "the executor cannot be chosen here",
+            [Fault("--executor", "the server's workers do the run; PROMPTUARY_EXECUTOR chooses theirs")],
+        )
     if resume is not None:
         submitted = api.get(f"/runs/{part(resume)}")
     else:
@@ -51,7 +70,7 @@ def run_suite(
             api,
             submitted["id"],
             on_progress,
-            lambda: api.parts is not None and _done_here(api.parts, submitted["id"], project, on_progress),
+            lambda: api.parts is not None and _done_here(api.parts, submitted["id"], project, on_progress, executor),
         )
     done = api.get(f"/runs/{submitted['id']}")
     results = list(api.items(f"/runs/{submitted['id']}/results"))
@@ -81,7 +100,7 @@ def _follow(api: Api, run_id: str, on_progress: OnProgress, take: Callable[[], b
         time.sleep(POLL_SECONDS)
 
 
-def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgress) -> bool:
+def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgress, executor: Executor) -> bool:
     """Do a run in this process, as a worker would, and deliver it to MLflow; False where a worker was faster to take it."""
     try:
         from promptuary.evaluation.models import ChatModels
@@ -105,7 +124,10 @@ def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: On
         return False
     models = ChatModels(parts.settings)
     try:
-        execution = build_execution(parts.settings, parts.database, parts.clock, parts.retrieval, models)
+        settings = parts.settings
+        if executor is not Executor.LOCAL:
+            settings = settings.model_copy(update={"executor": executor.value})
+        execution = build_execution(settings, parts.database, parts.clock, parts.retrieval, models)
         execution.execute(held, lambda progress: on_progress(progress.done, progress.total))
         outbox.relay(parts.database, parts.clock, TOPIC, Tracker(parts.settings, parts.database).deliver)
     finally:

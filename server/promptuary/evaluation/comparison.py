@@ -3,15 +3,19 @@
 A case's score is the mean over its repeats; a result that is not known is left out and counted, never a zero.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from promptuary.evaluation.plan import Result, Variant
+from promptuary.evaluation.sequence import Order
+from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval, mean_interval, repeat_means
-from promptuary.statistics.paired import difference
+from promptuary.statistics.paired import difference, holm, mcnemar_exact
 
 LEVEL = 0.95
+FEW_CLUSTERS = 15
+SEED = 20_240_229  # of the bootstrap's draws: the same scores give the same interval, whoever computes it
 PASS, SCORE = "pass", "score"
 Clusters = Mapping[str, str | None]
 
@@ -39,7 +43,13 @@ def scores_of(results: Sequence[Result], metric: str) -> Scores:
 
 
 def comparison(
-    candidate: Variant, baseline: Variant, metric: str, ours: Scores, theirs: Scores, clusters: Clusters
+    candidate: Variant,
+    baseline: Variant,
+    metric: str,
+    ours: Scores,
+    theirs: Scores,
+    clusters: Clusters,
+    order: Order | None = None,
 ) -> dict[str, Any]:
     """Give the paired difference candidate − baseline on the cases that both were scored on, and which cases changed most."""
     shared = [case for case in ours.means if case in theirs.means]
@@ -49,12 +59,27 @@ def comparison(
         "candidate": candidate.name,
         "baseline": baseline.name,
         "metric": metric,
-        "interval": asdict(difference_of(shared, ours, theirs, clusters)) if shared else None,
+        "interval": asdict(difference_of(shared, ours, theirs, clusters, order=order)) if shared else None,
+        "p_value": None if order else p_value_of(shared, ours, theirs, clusters),
         "cases": len(shared),
         "unpaired": len(ours.means) + len(theirs.means) - 2 * len(shared),
         "better": [case for case in shared if change[case] > 0],
         "worse": [case for case in shared if change[case] < 0],
     }
+
+
+def adjusted(comparisons: Sequence[dict[str, Any]], gated: Collection[str]) -> list[dict[str, Any]]:
+    """Give the comparisons with `adjusted`: Holm's p-values over the gate's metrics of one candidate and one baseline."""
+    family: dict[tuple[str, str], list[int]] = {}
+    for place, one in enumerate(comparisons):
+        if one["p_value"] is not None and one["metric"] in gated:
+            family.setdefault((one["candidate"], one["baseline"]), []).append(place)
+    corrected = {
+        place: value
+        for places in family.values()
+        for place, value in zip(places, holm([comparisons[place]["p_value"] for place in places]), strict=True)
+    }
+    return [{**one, "adjusted": corrected.get(place)} for place, one in enumerate(comparisons)]
 
 
 def value_of(result: Result, metric: str) -> float | None:
@@ -66,15 +91,58 @@ def value_of(result: Result, metric: str) -> float | None:
     return result.score if metric == SCORE else None
 
 
-def mean_of(scores: Scores, clusters: Clusters, level: float = LEVEL) -> Interval:
-    """Give the interval of the mean over cases."""
-    return mean_interval(list(scores.means.values()), clusters=_clusters(scores.means, clusters), level=level)
+def mean_of(scores: Scores, clusters: Clusters, level: float = LEVEL, order: Order | None = None) -> Interval:
+    """Give the interval of the mean over cases; with few clusters, that of the cluster bootstrap.
+
+    With an order, the mean is over its units and the interval is valid at every look.
+    """
+    if order is not None and (valid := order.interval(scores.means, level)) is not None:
+        return valid
+    values, codes = list(scores.means.values()), _clusters(scores.means, clusters)
+    found = mean_interval(values, clusters=codes, level=level)
+    if found.method != "cluster-robust" or not _few(found):
+        return found
+    return cluster_bootstrap(values, clusters=codes, level=level, seed=SEED)
 
 
-def difference_of(shared: Sequence[str], ours: Scores, theirs: Scores, clusters: Clusters, level: float = LEVEL) -> Interval:
-    """Give the interval of candidate − baseline on the cases that both were scored on."""
+def difference_of(
+    shared: Sequence[str],
+    ours: Scores,
+    theirs: Scores,
+    clusters: Clusters,
+    level: float = LEVEL,
+    order: Order | None = None,
+) -> Interval:
+    """Give the interval of candidate − baseline on the cases that both were scored on; otherwise as `mean_of`."""
+    if order is not None:
+        valid = order.interval({case: ours.means[case] - theirs.means[case] for case in shared}, level, -1.0)
+        if valid is not None:
+            return valid
     sides = [ours.means[case] for case in shared], [theirs.means[case] for case in shared]
-    return difference(*sides, clusters=_clusters(shared, clusters), level=level)
+    codes = _clusters(shared, clusters)
+    found = difference(*sides, clusters=codes, level=level)
+    if found.method != "paired-cluster-robust" or not _few(found):
+        return found
+    changes = [one - other for one, other in zip(*sides, strict=True)]
+    drawn = cluster_bootstrap(changes, clusters=codes, level=level, seed=SEED, bounds=(-1.0, 1.0))
+    return replace(drawn, method="paired-cluster-bootstrap")
+
+
+def p_value_of(shared: Sequence[str], ours: Scores, theirs: Scores, clusters: Clusters) -> float | None:
+    """Give McNemar's exact p-value that gains and losses are equally likely; None but for scores of 0 or 1 without clusters."""
+    sides = [ours.means[case] for case in shared], [theirs.means[case] for case in shared]
+    if (
+        not shared
+        or _clusters(shared, clusters) is not None
+        or not all(value in (0.0, 1.0) for side in sides for value in side)
+    ):
+        return None
+    return mcnemar_exact(*sides)
+
+
+def _few(interval: Interval) -> bool:
+    """Whether ± t · error is too symmetric for so few clusters."""
+    return interval.clusters is not None and interval.clusters < FEW_CLUSTERS
 
 
 def _clusters(names: Mapping[str, float] | Sequence[str], clusters: Clusters) -> list[str | None] | None:

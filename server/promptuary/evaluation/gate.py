@@ -10,8 +10,10 @@ from typing import Any
 
 from promptuary.evaluation.comparison import LEVEL, Clusters, Scores, difference_of, mean_of
 from promptuary.evaluation.plan import Plan, Variant, VariantRole
+from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.suite import GateSpec, Suite
 from promptuary.statistics.interval import Interval
+from promptuary.statistics.paired import step_down
 from promptuary.statistics.verdict import Verdict, at_least, not_worse
 
 
@@ -38,14 +40,24 @@ class Check:
         return not_worse(interval, self.gate.by or 0.0)
 
 
-def checks(plan: Plan, suite: Suite, clusters: Clusters, scores: Mapping[tuple[str, str], Scores]) -> list[Check]:
-    """Give every demand of the suite's gate on every candidate; `scores` is by variant and metric."""
+def checks(
+    plan: Plan, suite: Suite, clusters: Clusters, scores: Mapping[tuple[str, str], Scores], order: Order | None = None
+) -> list[Check]:
+    """Give every demand of the suite's gate on every candidate.
+
+    Args:
+        plan: of the run.
+        suite: whose gate it is.
+        clusters: the cluster of each case.
+        scores: by variant and metric.
+        order: of a run that may stop early; then the intervals are valid at every look.
+    """
     return [
         _every(gate, candidate, scores[candidate.name, gate.metric])
         if gate.every
-        else _floor(gate, candidate, scores[candidate.name, gate.metric], clusters)
+        else _floor(gate, candidate, scores[candidate.name, gate.metric], clusters, order)
         if gate.at_least is not None
-        else _against(gate, candidate, plan, scores, clusters)
+        else _against(gate, candidate, plan, scores, clusters, order)
         for gate in suite.gate
         for candidate in plan.variants
         if candidate.role is VariantRole.CANDIDATE
@@ -68,10 +80,10 @@ def _every(gate: GateSpec, candidate: Variant, scores: Scores) -> Check:
     return Check(gate, candidate.model, candidate.name, None, None, (verdict, why))
 
 
-def _floor(gate: GateSpec, candidate: Variant, scores: Scores, clusters: Clusters) -> Check:
+def _floor(gate: GateSpec, candidate: Variant, scores: Scores, clusters: Clusters, order: Order | None) -> Check:
     if not scores.means:
         return _unscored(gate, candidate, None)
-    return Check(gate, candidate.model, candidate.name, None, lambda level: mean_of(scores, clusters, level))
+    return Check(gate, candidate.model, candidate.name, None, lambda level: mean_of(scores, clusters, level, order))
 
 
 def _against(
@@ -80,6 +92,7 @@ def _against(
     plan: Plan,
     scores: Mapping[tuple[str, str], Scores],
     clusters: Clusters,
+    order: Order | None,
 ) -> Check:
     label = gate.not_worse_than or ""
     baseline = next((one for one in plan.variants if label in one.references and one.model == candidate.model), None)
@@ -98,7 +111,7 @@ def _against(
         candidate.model,
         candidate.name,
         baseline.name,
-        lambda level: difference_of(shared, ours, theirs, clusters, level),
+        lambda level: difference_of(shared, ours, theirs, clusters, level, order),
     )
 
 
@@ -110,15 +123,14 @@ def _unscored(gate: GateSpec, candidate: Variant, baseline: Variant | None) -> C
 
 def judge(checks: Sequence[Check]) -> list[dict[str, Any]]:
     """Judge all checks together; gives one JSON object each, with interval, verdict and sentence."""
-    open_checks = [place for place, check in enumerate(checks) if check.interval_at is not None]
-    shown: set[int] = set()
-    while len(shown) < len(open_checks):
-        level = 1 - (1 - LEVEL) / (len(open_checks) - len(shown))
-        found = {place for place in open_checks if place not in shown and checks[place].judged(level) is Verdict.REGRESSION}
-        if not found:
-            break
-        shown |= found
-    return [_gate(check, place in shown) for place, check in enumerate(checks)]
+    open_checks = [check for check in checks if check.interval_at is not None]
+
+    def regressed(number: int, level: float) -> bool:
+        return open_checks[number].judged(level) is Verdict.REGRESSION
+
+    shown = step_down(regressed, len(open_checks), LEVEL)
+    regressions = [check for number, check in enumerate(open_checks) if number in shown]
+    return [_gate(check, any(check is one for one in regressions)) for check in checks]
 
 
 def _gate(check: Check, regression: bool) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """What a run is to do, complete when it is submitted, and the value that each piece of it comes to. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from promptuary.evaluation.case import Case
 
@@ -145,15 +145,61 @@ class Result:
         return self.error is not None or self.passed is None
 
 
-def work(plan: Plan, cases: Sequence[Case], done: frozenset[int] = frozenset()) -> Iterator[Item]:
+class Figures(NamedTuple):
+    """Of a result what statistics need, as `Result` has it."""
+
+    case: str
+    variant: str
+    repeat: int
+    passed: bool | None
+    score: float | None
+    metrics: Mapping[str, float | None]
+    error: str | None
+    latency_ms: float | None
+    tokens_input: int | None
+    tokens_output: int | None
+    cost: float | None
+
+    @property
+    def unrunnable(self) -> bool:
+        """Whether there is no verdict on it, as `Result.unrunnable`."""
+        return self.error is not None or self.passed is None
+
+
+class Done:
+    """The places of a plan that have their result, a bit each: a million of them take 125 kB."""
+
+    def __init__(self, total: int, ordinals: Iterable[int] = ()) -> None:
+        """Make room for `total` places, and mark some."""
+        self._bits = bytearray((total + 7) // 8)
+        self._count = 0
+        for ordinal in ordinals:
+            self.add(ordinal)
+
+    def add(self, ordinal: int) -> None:
+        """Mark a place; again changes nothing."""
+        bit = 1 << (ordinal & 7)
+        if not self._bits[ordinal >> 3] & bit:
+            self._bits[ordinal >> 3] |= bit
+            self._count += 1
+
+    def __contains__(self, ordinal: object) -> bool:
+        return isinstance(ordinal, int) and bool(self._bits[ordinal >> 3] & 1 << (ordinal & 7))
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def work(plan: Plan, cases: Iterable[Case], done: Container[int] = frozenset(), first: int = 0) -> Iterator[Item]:
     """Give what is left to do, in the file's order: case by case, in it variant by variant, in it repeat by repeat.
 
     Args:
         plan: of the run.
         cases: of the plan's dataset version, in their order.
         done: ordinals that have their result already.
+        first: the place in the dataset of the first of the cases.
     """
-    for place, case in enumerate(cases):
+    for place, case in enumerate(cases, first):
         for number, variant in enumerate(plan.variants):
             for repeat in range(plan.repeats):
                 ordinal = place * plan.per_case + number * plan.repeats + repeat

@@ -14,6 +14,7 @@ from promptuary.evaluation.schemas import (
     ComparisonOut,
     DatasetOut,
     DatasetPageOut,
+    ForecastOut,
     NewDatasetVersion,
     NewRun,
     ResultOut,
@@ -81,6 +82,20 @@ def list_suites(unit: Annotated[Unit, allow(Scope.RUN_READ)], limit: Limit = 50,
 def read_suite(suite: PathName, unit: Annotated[Unit, allow(Scope.RUN_READ)]) -> SuiteOut:
     """Give a suite as it stands now."""
     return SuiteOut.model_validate(Evaluations(unit).suite(suite))
+
+
+@router.get("/suites/{suite}/plan")
+def plan_suite(
+    suite: PathName,
+    unit: Annotated[Unit, allow(Scope.RUN_READ)],
+    pilot: Annotated[str | None, Query(pattern=r"^run_[0-9a-f]{1,60}$")] = None,
+    effect: Annotated[float | None, Query(gt=0, le=1, allow_inf_nan=False)] = None,
+    power: Annotated[float, Query(gt=0, lt=1, allow_inf_nan=False)] = 0.8,
+) -> ForecastOut:
+    """Say what the suite would show if it were run now, and what more cases or repeats would buy; learns from a past run."""
+    from promptuary.evaluation.forecast import forecast
+
+    return ForecastOut.model_validate(forecast(Evaluations(unit), suite, pilot=pilot, effect=effect, power=power))
 
 
 @router.post("/runs", status_code=202)

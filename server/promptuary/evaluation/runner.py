@@ -6,6 +6,7 @@ What goes wrong with one item is that item's result. Only a stop from outside, o
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from promptuary.base.clock import Clock
@@ -15,8 +16,9 @@ from promptuary.evaluation.plan import Item, Result
 from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored, told_discreetly
 from promptuary.prompt.template import Passage, Prepared, Rendered
 
-BATCH = 20
+FIRST_BATCH, BATCH = 20, 320
 BATCH_SECONDS = 0.5
+WAITING = 2 * BATCH
 _WORDS_LIMIT = 1000
 
 
@@ -63,29 +65,37 @@ class Runner:
     async def run(self, items: Iterable[Item]) -> AsyncGenerator[list[Result], None]:
         """Do the items, and give their results in batches as they come, not in order.
 
-        A batch comes at least every half second, empty where nothing was done, so that the caller can look up and stop;
-        closing the iterator stops what is under way.
+        Items are taken one by one when there is a hand free, and no more than `WAITING` results wait for the caller. A batch
+        comes at least every half second, empty where nothing was done, so that the caller can look up and stop; the first
+        are small and each is at most twice the one before. Closing the iterator stops what is under way.
         """
         todo = iter(items)
-        done: asyncio.Queue[Result | None] = asyncio.Queue()
+        done: asyncio.Queue[Result | None] = asyncio.Queue(WAITING)
 
         async def hand() -> None:
             for item in todo:
-                done.put_nowait(await self._result(item))
+                await done.put(await self._result(item))
 
         hands = [asyncio.create_task(hand()) for _ in range(self.concurrency)]
-        together = asyncio.gather(*hands)
-        together.add_done_callback(lambda _: done.put_nowait(None))
+
+        async def all_hands() -> None:
+            try:
+                await asyncio.gather(*hands)
+            finally:
+                await done.put(None)
+
+        together = asyncio.create_task(all_hands())
         try:
-            more = True
+            more, most = True, FIRST_BATCH
             while more:
-                batch, more = await _batch(done)
+                batch, more = await _batch(done, most)
                 yield batch
+                most = min(BATCH, 2 * len(batch)) if len(batch) == most else most
             await together
         finally:
-            for task in hands:
+            for task in (together, *hands):
                 task.cancel()
-            await asyncio.gather(*hands, return_exceptions=True)
+            await asyncio.gather(together, *hands, return_exceptions=True)
 
     async def _result(self, item: Item) -> Result:
         detail: dict[str, Any] = {}
@@ -120,19 +130,21 @@ class Runner:
         prepared = self.prepared[item.variant.name]
         content = prepared.content
         values = {name: value for name, value in item.case.vars.items() if name in prepared.variables}
-        rendered = await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
+        if content.context is None and content.format != "jinja2":
+            rendered = self.renderer.render(self.project, prepared, values)
+        else:  # embeds and searches, or runs a loop of the template's author
+            rendered = await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
         messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
         detail["messages"] = [dict(message) for message in messages]
         detail["passages"] = [
             {"document": one.document, "chunk": one.chunk, "digest": one.digest, "score": one.score}
             for one in rendered.passages
         ]
-        config = content.model.model_dump(exclude_none=True, exclude={"name"}) if content.model else {}
         reply = await self.calls.ask(
             Request(
                 item.variant.model,
                 detail["messages"],
-                config,
+                self._configs[item.variant.name],
                 tools=content.tools,
                 response_format=content.response_format,
                 repeat=item.repeat,
@@ -140,10 +152,23 @@ class Runner:
         )
         return _Answer(reply, tuple(messages), rendered.passages)
 
+    @cached_property
+    def _configs(self) -> Mapping[str, dict[str, Any]]:
+        """The model's settings of each variant."""
+        models = {name: prepared.content.model for name, prepared in self.prepared.items()}
+        return {name: model.model_dump(exclude_none=True, exclude={"name"}) if model else {} for name, model in models.items()}
+
+    @cached_property
+    def _sensitive(self) -> Mapping[str, frozenset[str]]:
+        """The sensitive variables of each variant."""
+        return {
+            name: frozenset(variable for variable, about in prepared.variables.items() if about.sensitive)
+            for name, prepared in self.prepared.items()
+        }
+
     def _discreet(self, item: Item) -> bool:
         """Tell whether a sensitive value went into the prompt, so that words of other programs may repeat it."""
-        variables = self.prepared[item.variant.name].variables
-        return any(variables[name].sensitive for name in item.case.vars if name in variables)
+        return not self._sensitive[item.variant.name].isdisjoint(item.case.vars)
 
     async def _score(self, scorer: Scorer, sample: Sample, *, discreet: bool) -> Score:
         try:
@@ -186,19 +211,18 @@ class Runner:
         )
 
 
-async def _batch(done: "asyncio.Queue[Result | None]") -> tuple[list[Result], bool]:
+async def _batch(done: "asyncio.Queue[Result | None]", most: int) -> tuple[list[Result], bool]:
     """Gather what comes within the batch's time, and say whether more can come."""
     batch: list[Result] = []
-    deadline = asyncio.get_running_loop().time() + BATCH_SECONDS
-    while len(batch) < BATCH:
-        try:
-            async with asyncio.timeout_at(deadline):
+    try:
+        async with asyncio.timeout(BATCH_SECONDS):
+            while len(batch) < most:
                 result = await done.get()
-        except TimeoutError:
-            return batch, True
-        if result is None:
-            return batch, False
-        batch.append(result)
+                if result is None:
+                    return batch, False
+                batch.append(result)
+    except TimeoutError:
+        pass
     return batch, True
 
 

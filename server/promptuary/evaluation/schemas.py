@@ -154,3 +154,48 @@ class ComparisonOut(Sent):
     same_dataset: bool
     cases: int
     comparisons: list[dict[str, Any]]
+
+
+class SizeOut(Sent):
+    """A number of cases and repeats, the effect that they would show, and what they would cost in dollars and seconds."""
+
+    cases: int
+    repeats: int
+    effect: float
+    results: int
+    cost: float | None
+    seconds: float | None
+
+
+class DemandOut(Sent):
+    """A demand of the gate: the effect that the suite as it is would show, and the cases that the wanted effect needs.
+
+    `source` is `pilot` where an earlier run gave the spread, or `assumed`.
+    """
+
+    metric: str
+    kind: str
+    label: str | None
+    effect: float
+    spread: dict[str, float]
+    design_effect: float
+    source: str
+    detectable: float
+    cases_needed: int
+    table: list[SizeOut]
+
+
+class ForecastOut(Sent):
+    """What a suite would show if it were run now; `cost` and `seconds` are null where no earlier run tells them."""
+
+    suite: str
+    cases: int
+    repeats: int
+    variants: int
+    power: float
+    level: float
+    pilot: str | None
+    results: int
+    cost: float | None
+    seconds: float | None
+    demands: list[DemandOut]

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptuary.access import audit
 from promptuary.access.caller import Unit
@@ -18,6 +18,9 @@ from promptuary.evaluation.submission import candidates_of, chosen_suite, plan_o
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
 from promptuary.prompt.name import is_name
 from promptuary.registry.service import Registry
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.tally import Tally
 
 RESULTS_LIMIT = 1_000_000
 
@@ -244,30 +247,33 @@ class Evaluations:
             NotFound: when either run is unknown.
             Conflict: when either has not finished, or they share no model or no case.
         """
-        from promptuary.evaluation.comparison import comparison, scores_of
+        from promptuary.evaluation.comparison import adjusted, comparison
+        from promptuary.evaluation.summary import shortened
 
         ours, theirs = self._finished(run_id), self._finished(baseline)
-        sides = {run.id: store.results(self.unit.session, run.id) for run in (ours, theirs)}
+        known = (theirs.summary or {}).get("metrics", [])
+        metrics = [metric for metric in (ours.summary or {}).get("metrics", []) if metric in known]
+        sides = {run.id: self._tally(run, metrics) for run in (ours, theirs)}
         pairs = [
             (ours_one, theirs_one)
             for ours_one in _candidates(ours)
             for theirs_one in _candidates(theirs)
             if ours_one.model == theirs_one.model
         ]
-        shared = {result.case for result in sides[run_id]} & {result.case for result in sides[baseline]}
+        shared = sides[run_id].places.keys() & sides[baseline].places.keys()
         if not pairs or not shared:
             raise Conflict(f"the runs '{run_id}' and '{baseline}' share no {'case' if pairs else 'model'} to be compared on")
-        clusters = {case.id: case.cluster for case in store.cases(self.unit.session, ours.plan.dataset.id)}
-        known = (theirs.summary or {}).get("metrics", [])
-        metrics = [metric for metric in (ours.summary or {}).get("metrics", []) if metric in known]
+        clusters = store.clusters(self.unit.session, ours.plan.dataset.id)
         found = [
-            comparison(
-                one,
-                replace(other, name=f"{other.name} of {baseline}") if other.name == one.name else other,
-                metric,
-                scores_of([result for result in sides[run_id] if result.variant == one.name], metric),
-                scores_of([result for result in sides[baseline] if result.variant == other.name], metric),
-                clusters,
+            shortened(
+                comparison(
+                    one,
+                    replace(other, name=f"{other.name} of {baseline}") if other.name == one.name else other,
+                    metric,
+                    sides[run_id].variants[one.name].scores(metric),
+                    sides[baseline].variants[other.name].scores(metric),
+                    clusters,
+                )
             )
             for one, other in pairs
             for metric in metrics
@@ -277,8 +283,14 @@ class Evaluations:
             "baseline": baseline,
             "same_dataset": ours.plan.dataset.digest == theirs.plan.dataset.digest,
             "cases": len(shared),
-            "comparisons": found,
+            "comparisons": adjusted(found, {gate["metric"] for gate in ours.plan.suite["gate"]}),
         }
+
+    def _tally(self, run: Run, metrics: Sequence[str]) -> "Tally":
+        from promptuary.evaluation.tally import Tally
+
+        names = [variant.name for variant in run.plan.variants]
+        return Tally.of(store.figures(self.unit.session, run.id), names, run.plan.repeats, metrics)
 
     def _finished(self, run_id: str) -> Run:
         run = self.run(run_id)

@@ -1,17 +1,25 @@
 """Queries of evaluations: a session in, domain values out. What a run's worker writes is refused once its lease is lost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, or_
+from sqlalchemy import func, insert, or_
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select, update
 
+from promptuary.base.database import table_of
 from promptuary.evaluation.case import Case, case_from_json, case_json
-from promptuary.evaluation.plan import Plan, Result, plan_from_json, plan_json
+from promptuary.evaluation.plan import Figures, Plan, Result, plan_from_json, plan_json
 from promptuary.evaluation.tables import CaseRow, DatasetRow, DatasetVersionRow, ResultRow, RunRow, SuiteRow
+
+_ROWS = 500
+_NEW_RESULTS = insert(table_of(ResultRow))
+_NEW_CASES = insert(table_of(CaseRow))
+_FIGURES = [table_of(ResultRow).c["case_id" if name == "case" else name] for name in Figures._fields]
 
 
 class RunState(StrEnum):
@@ -123,10 +131,9 @@ def add_dataset_version(
     )
     session.add(row)
     session.flush()
-    session.add_all(
-        CaseRow(dataset_version_id=row.id or 0, ordinal=ordinal, body=case_json(case)) for ordinal, case in enumerate(cases)
-    )
-    session.flush()
+    rows = ({"dataset_version_id": row.id, "ordinal": at, "body": case_json(case)} for at, case in enumerate(cases))
+    while page := list(islice(rows, _ROWS)):
+        session.connection().execute(_NEW_CASES, page)
     return _dataset(dataset, row)
 
 
@@ -134,6 +141,28 @@ def cases(session: Session, version: int, first: int = 0, limit: int | None = No
     """Give a dataset version's cases in their order, from the ordinal `first` on."""
     query = select(CaseRow.body).where(CaseRow.dataset_version_id == version, CaseRow.ordinal >= first)
     return [case_from_json(dict(body)) for body in session.exec(query.order_by(col(CaseRow.ordinal)).limit(limit))]
+
+
+def clusters(session: Session, version: int) -> dict[str, str]:
+    """Give the cluster of each case of a dataset version that has one."""
+    body = col(CaseRow.body)
+    query = select(body["id"].as_string(), body["cluster"].as_string()).where(CaseRow.dataset_version_id == version)
+    query = query.where(body["cluster"].as_string().is_not(None)).order_by(col(CaseRow.ordinal))
+    return {str(case): str(cluster) for case, cluster in session.exec(query.execution_options(yield_per=_ROWS))}
+
+
+def cases_at(session: Session, version: int, places: Sequence[int]) -> dict[int, Case]:
+    """Give the cases of a dataset version at some places, by place."""
+    query = select(CaseRow.ordinal, CaseRow.body).where(CaseRow.dataset_version_id == version)
+    found = session.exec(query.where(col(CaseRow.ordinal).in_(places)))
+    return {place: case_from_json(dict(body)) for place, body in found}
+
+
+def members(session: Session, version: int) -> dict[str, str | None]:
+    """Give the id of every case of a dataset version with its cluster, if it has one, in their order."""
+    body = col(CaseRow.body)
+    query = select(body["id"].as_string(), body["cluster"].as_string()).where(CaseRow.dataset_version_id == version)
+    return {str(case): cluster for case, cluster in session.exec(query.order_by(col(CaseRow.ordinal)))}
 
 
 def suite(session: Session, project: int, name: str) -> StoredSuite | None:
@@ -234,10 +263,8 @@ def add_results(session: Session, held: Run, results: Sequence[Result], until: d
     """Write results and hold the lease longer; False, and nothing is written, when it is another's by now."""
     if not _change(session, held, done=RunRow.done + len(results), lease_until=until):
         return False
-    for result in results:
-        values = {**vars(result), "metrics": dict(result.metrics), "detail": dict(result.detail)}
-        session.add(ResultRow(run_id=held.id, case_id=values.pop("case"), **values))
-    session.flush()
+    if results:
+        session.connection().execute(_NEW_RESULTS, [_values(held.id, result) for result in results])
     return True
 
 
@@ -288,9 +315,23 @@ def results(
     return [_result(row) for row in session.exec(query)]
 
 
-def ordinals(session: Session, run: str) -> frozenset[int]:
-    """Give the places in the plan that have their result."""
-    return frozenset(session.exec(select(ResultRow.ordinal).where(ResultRow.run_id == run)))
+def ordinals(session: Session, run: str) -> Iterator[int]:
+    """Give the places in the plan that have their result, as they are read."""
+    yield from session.exec(select(ResultRow.ordinal).where(ResultRow.run_id == run).execution_options(yield_per=_ROWS))
+
+
+def figures(session: Session, run: str) -> Iterator[Figures]:
+    """Give what statistics need of each result, in the file's order, as it is read: no output and no detail."""
+    query = columns(*_FIGURES).where(col(ResultRow.run_id) == run).order_by(col(ResultRow.ordinal))
+    for row in session.execute(query.execution_options(yield_per=_ROWS)):
+        yield Figures(*row)
+
+
+def written(session: Session, run: str) -> Iterator[Result]:
+    """Give a run's results in the file's order, as they are read."""
+    query = select(ResultRow).where(ResultRow.run_id == run).order_by(col(ResultRow.ordinal))
+    for row in session.exec(query.execution_options(yield_per=_ROWS)):
+        yield _result(row)
 
 
 def unanswered(session: Session, run: str) -> int:
@@ -318,6 +359,12 @@ def _suite(row: SuiteRow) -> StoredSuite:
 def _run(row: RunRow) -> Run:
     values = {name: getattr(row, name) for name in Run.__dataclass_fields__ if name not in ("project", "plan", "state")}
     return Run(project=row.project_id, plan=plan_from_json(row.plan), state=RunState(row.state), **values)
+
+
+def _values(run: str, result: Result) -> dict[str, Any]:
+    values = {**vars(result), "run_id": run, "metrics": dict(result.metrics), "detail": dict(result.detail)}
+    values["case_id"] = values.pop("case")
+    return values
 
 
 def _result(row: ResultRow) -> Result:

@@ -186,6 +186,8 @@ def _suite_faults(suite: dict[str, Any]) -> Iterator[Found]:
         names.append(name)
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
+        if suite.get("early_stop") is True and (gate.get("every") if isinstance(gate, dict) else getattr(gate, "every", None)):
+            yield ("gate", number, "every"), "asks for all cases, so the run cannot stop early: leave `early_stop` out"
         if isinstance(metric, str) and metric not in (*names, "pass", "score"):
             known = ", ".join(str(name) for name in names if name) or "none"
             yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}, pass and score"

@@ -1,16 +1,18 @@
 """What a run's results say: an interval for every metric, the paired differences, and the verdict. Pure."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from promptuary.evaluation.comparison import PASS, SCORE, Clusters, Scores, comparison, mean_of, scores_of, value_of
+from promptuary.evaluation.comparison import PASS, SCORE, Clusters, Scores, adjusted, comparison, mean_of
 from promptuary.evaluation.gate import checks, judge
-from promptuary.evaluation.plan import Plan, Result, Variant, VariantRole
+from promptuary.evaluation.plan import Figures, Plan, Result, Variant, VariantRole
+from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.suite import Suite
+from promptuary.evaluation.tally import Tally
 from promptuary.statistics.verdict import Verdict, infrastructure, worst
 
+CASES_LISTED = 1000
 EXIT_CODES: Mapping[Verdict, int] = {
     Verdict.PASS: 0,
     Verdict.REGRESSION: 1,
@@ -20,7 +22,12 @@ EXIT_CODES: Mapping[Verdict, int] = {
 
 
 def summarise(
-    plan: Plan, suite: Suite, clusters: Clusters, results: Sequence[Result], scorers: Sequence[str]
+    plan: Plan,
+    suite: Suite,
+    clusters: Clusters,
+    results: Iterable[Figures | Result],
+    scorers: Sequence[str],
+    order: Order | None = None,
 ) -> dict[str, Any]:
     """Give the summary as JSON values.
 
@@ -28,17 +35,16 @@ def summarise(
         plan: of the run.
         suite: whose gate and largest share of unrunnable cases apply.
         clusters: the cluster of each case; None for a case that stands alone.
-        results: of the run.
+        results: of the run; gone through once.
         scorers: the scorers' names in the suite's order; `pass` and `score` are added.
+        order: of a run that may stop early, as far as it came; cases beyond it are left out of every mean.
     """
     metrics = tuple(dict.fromkeys((*scorers, PASS, SCORE)))
-    scores = {
-        (variant.name, metric): scores_of([result for result in results if result.variant == variant.name], metric)
-        for variant in plan.variants
-        for metric in metrics
-    }
-    gates = judge(checks(plan, suite, clusters, scores))
-    broken = _broken(plan, suite, results)
+    asked = {gate.metric for gate in suite.gate}
+    tally = Tally.of(results, (variant.name for variant in plan.variants), plan.repeats, metrics, asked)
+    scores = {(name, metric): own.scores(metric) for name, own in tally.variants.items() for metric in metrics}
+    gates = judge(checks(plan, suite, clusters, scores, order))
+    broken = any(infrastructure(own.lost, own.results, suite.max_unrunnable) for own in tally.variants.values())
     verdict = Verdict.INFRASTRUCTURE if broken else Verdict.PASS
     if gates and not broken:
         verdict = worst(Verdict(gate["verdict"]) for gate in gates)
@@ -46,33 +52,55 @@ def summarise(
         "verdict": verdict.value,
         "metrics": list(metrics),
         "cases": plan.dataset.cases,
-        "results": len(results),
-        "errors": sum(result.error is not None for result in results),
-        "unrunnable": sum(result.unrunnable for result in results),
+        "results": sum(own.results for own in tally.variants.values()),
+        "errors": sum(own.errors for own in tally.variants.values()),
+        "unrunnable": sum(own.unrunnable for own in tally.variants.values()),
         "infrastructure": broken,
+        "stopped_early": order is not None and sum(own.results for own in tally.variants.values()) < plan.total,
         "variants": [
-            _variant(variant, [result for result in results if result.variant == variant.name])
-            | {"metrics": {metric: _figures(scores[variant.name, metric], clusters) for metric in metrics}}
+            _variant(variant)
+            | tally.variants[variant.name].figures()
+            | {"metrics": {metric: _figures(scores[variant.name, metric], clusters, order) for metric in metrics}}
             for variant in plan.variants
         ],
-        "comparisons": [
-            comparison(candidate, baseline, metric, scores[candidate.name, metric], scores[baseline.name, metric], clusters)
-            for candidate, baseline in _pairs(plan)
-            for metric in metrics
-        ],
+        "comparisons": adjusted(
+            [
+                shortened(
+                    comparison(
+                        candidate,
+                        baseline,
+                        metric,
+                        scores[candidate.name, metric],
+                        scores[baseline.name, metric],
+                        clusters,
+                        order,
+                    )
+                )
+                for candidate, baseline in _pairs(plan)
+                for metric in metrics
+            ],
+            asked,
+        ),
         "gates": gates,
     }
 
 
-def _figures(scores: Scores, clusters: Clusters) -> dict[str, Any]:
-    interval = asdict(mean_of(scores, clusters)) if scores.means else None
+def shortened(compared: dict[str, Any]) -> dict[str, Any]:
+    """Give a comparison with at most `CASES_LISTED` cases in each list; where that leaves some out, with how many there are."""
+    shown = dict(compared)
+    for name in ("better", "worse"):
+        if len(shown[name]) > CASES_LISTED:
+            shown[f"{name}_in_all"] = len(shown[name])
+            shown[name] = shown[name][:CASES_LISTED]
+    return shown
+
+
+def _figures(scores: Scores, clusters: Clusters, order: Order | None) -> dict[str, Any]:
+    interval = asdict(mean_of(scores, clusters, order=order)) if scores.means else None
     return {"interval": interval, "scored": scores.scored, "unscored": scores.unscored}
 
 
-def _variant(variant: Variant, results: Sequence[Result]) -> dict[str, Any]:
-    times = sorted(result.latency_ms for result in results if result.latency_ms is not None)
-    counted = [result for result in results if result.tokens_input is not None]
-    priced = [result.cost for result in results if result.cost is not None]
+def _variant(variant: Variant) -> dict[str, Any]:
     return {
         "name": variant.name,
         "role": variant.role.value,
@@ -81,29 +109,7 @@ def _variant(variant: Variant, results: Sequence[Result]) -> dict[str, Any]:
         "version": variant.version,
         "digest": variant.digest,
         "references": list(variant.references),
-        "results": len(results),
-        "errors": sum(result.error is not None for result in results),
-        "unrunnable": sum(result.unrunnable for result in results),
-        "latency_ms": {"median": times[len(times) // 2], "slowest": times[-1]} if times else None,
-        "tokens": {
-            "input": sum(result.tokens_input or 0 for result in counted),
-            "output": sum(result.tokens_output or 0 for result in counted),
-        }
-        if counted
-        else None,
-        "cost": math.fsum(priced) if priced else None,
     }
-
-
-def _broken(plan: Plan, suite: Suite, results: Sequence[Result]) -> bool:
-    """Whether any variant could not be run, or not be scored on what the gate asks for, on too large a share of its results."""
-    asked = {gate.metric for gate in suite.gate}
-    for variant in plan.variants:
-        own = [result for result in results if result.variant == variant.name]
-        lost = sum(result.unrunnable or any(value_of(result, metric) is None for metric in asked) for result in own)
-        if infrastructure(lost, len(own), suite.max_unrunnable):
-            return True
-    return False
 
 
 def _pairs(plan: Plan) -> list[tuple[Variant, Variant]]:

@@ -1,6 +1,6 @@
 """Two versions on the same cases: the interval of their difference, McNemar's test, and Holm over a gate's metrics."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -166,6 +166,27 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = largest
     return adjusted
+
+
+def step_down(rejected: Callable[[int, float], bool], count: int, level: float = 0.95) -> frozenset[int]:
+    """Holm's procedure where there are intervals and no p-values: which of several claims hold with their family at `level`.
+
+    The same as `holm` on the p-values that the intervals invert to: claims are asked at the level 1 - α/m, and those that hold
+    make the way easier for the others, down to 1 - α/1.
+
+    Args:
+        rejected: whether the claim of a number in [0, count) holds by its interval at a confidence level.
+        count: how many claims there are.
+        level: the confidence of the family, in (0, 1).
+    """
+    held: set[int] = set()
+    while len(held) < count:
+        each = 1 - (1 - level) / (count - len(held))
+        found = {number for number in range(count) if number not in held and rejected(number, each)}
+        if not found:
+            break
+        held |= found
+    return frozenset(held)
 
 
 def _pairs(candidate: Sequence[float], baseline: Sequence[float]) -> tuple[Floats, Floats]:

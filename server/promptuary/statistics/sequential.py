@@ -14,8 +14,10 @@ TRUNCATION = 0.75
 STEPS = 50
 
 
-def confidence_sequence(scores: Sequence[float], *, level: float = 0.95, bounds: Range = UNIT) -> list[Interval]:
-    """One interval after every case; with probability `level` all of them together hold the mean.
+def confidence_sequence(
+    scores: Sequence[float], *, level: float = 0.95, bounds: Range = UNIT, looks: Sequence[int] | None = None
+) -> list[Interval]:
+    """One interval after every case, or at the `looks`; with probability `level` all of them together hold the mean.
 
     So a run may stop at any look and for any reason that the scores so far give, which a fixed-n interval at every look does
     not allow. It is paid for in width. The scores must come in random order and be independent: shuffle the cases once before
@@ -33,9 +35,10 @@ def confidence_sequence(scores: Sequence[float], *, level: float = 0.95, bounds:
         scores: finite numbers in the order in which they came, all inside `bounds`.
         level: two-sided confidence over all looks together, in (0, 1).
         bounds: the range that scores can take at all: the guarantee rests on it.
+        looks: after how many scores to look, ascending, each in [1, n]; fewer looks are as valid and cost less.
 
     Returns:
-        As many intervals as scores, each inside the one before; the estimate is the mean so far, held inside the bounds.
+        As many intervals as looks, each inside the one before; the estimate is the mean so far, held inside the bounds.
 
     Raises:
         ValueError: no score, a score outside `bounds` or not finite, or a bad level or range.
@@ -49,15 +52,21 @@ def confidence_sequence(scores: Sequence[float], *, level: float = 0.95, bounds:
     scaled = np.clip((values - low) / width, 0.0, 1.0)
     means = np.cumsum(values) / np.arange(1, values.size + 1)
     intervals = []
-    for look, (bottom, top) in enumerate(_bounds(scaled, 1 - level)):
+    chosen = range(1, values.size + 1) if looks is None else _checked_looks(looks, values.size)
+    for look, (bottom, top) in zip(chosen, _bounds(scaled, 1 - level, chosen), strict=True):
         floor, ceiling = low + width * bottom, low + width * top
-        estimate = min(ceiling, max(floor, float(means[look])))
-        intervals.append(Interval(estimate, floor, ceiling, level, "betting-sequence", look + 1, None))
+        estimate = min(ceiling, max(floor, float(means[look - 1])))
+        intervals.append(Interval(estimate, floor, ceiling, level, "betting-sequence", look, None))
     return intervals
 
 
 def difference_sequence(
-    candidate: Sequence[float], baseline: Sequence[float], *, level: float = 0.95, bounds: Range = UNIT
+    candidate: Sequence[float],
+    baseline: Sequence[float],
+    *,
+    level: float = 0.95,
+    bounds: Range = UNIT,
+    looks: Sequence[int] | None = None,
 ) -> list[Interval]:
     """One interval of mean(candidate - baseline) after every case, valid at every look; see `confidence_sequence`.
 
@@ -66,6 +75,7 @@ def difference_sequence(
         baseline: the scores of the same cases, in the same order.
         level: two-sided confidence over all looks together.
         bounds: the range of a score; a difference lies within ± its width.
+        looks: after how many cases to look; by default after every one.
 
     Raises:
         ValueError: sides of different length, or anything that `confidence_sequence` refuses.
@@ -80,16 +90,24 @@ def difference_sequence(
     if not (within(ours, (low, high)) and within(theirs, (low, high))):
         raise ValueError("A score lies outside the stated range; state the range that scores can take as `bounds`.")
     width = high - low
-    return confidence_sequence(np.clip(ours - theirs, -width, width).tolist(), level=level, bounds=(-width, width))
+    changes = np.clip(ours - theirs, -width, width).tolist()
+    return confidence_sequence(changes, level=level, bounds=(-width, width), looks=looks)
 
 
-def _bounds(scaled: Floats, alpha: float) -> list[tuple[float, float]]:
+def _checked_looks(looks: Sequence[int], count: int) -> Sequence[int]:
+    """Refuse looks that are not ascending numbers of scores that there are."""
+    if not looks or list(looks) != sorted(set(looks)) or looks[0] < 1 or looks[-1] > count:
+        raise ValueError(f"The looks {list(looks)!r} are not ascending numbers from 1 to {count}, the number of scores.")
+    return looks
+
+
+def _bounds(scaled: Floats, alpha: float, looks: Sequence[int]) -> list[tuple[float, float]]:
     """Running bounds of the mean of scores in [0, 1], one pair a look."""
     bets = _bets(scaled, alpha)
     threshold = math.log(2 / alpha)
     low, high = 0.0, 1.0
     pairs = []
-    for look in range(1, scaled.size + 1):
+    for look in looks:
         seen, stakes = scaled[:look], bets[:look]
         lower = _excluded_below(seen, stakes, threshold, low)
         upper = 1 - _excluded_below(1 - seen, stakes, threshold, 1 - high)

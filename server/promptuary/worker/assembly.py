@@ -13,6 +13,8 @@ from promptuary.context.retrieval import Retrieval
 from promptuary.evaluation import execution
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
+from promptuary.evaluation.runner import Runner
+from promptuary.evaluation.store import Run
 from promptuary.evaluation.tracking import Tracker
 from promptuary.migrations.upgrade import upgrade
 from promptuary.registry import resemblance
@@ -63,7 +65,26 @@ def build(
 def build_execution(
     settings: Settings, database: Database, clock: Clock, retrieval: Retrieval, models: ChatModels
 ) -> Execution:
-    """Put together what does a run in this process."""
-    return Execution(
-        database, clock, settings, Renderer(retrieval, settings), models, lambda texts: retrieval.embedder.embed(texts)
-    )
+    """Put together what does a run in this process, or leads it on a Ray cluster where the settings say so."""
+    spread = None
+    if settings.executor == "ray":
+        from promptuary.evaluation.ray_executor import RayExecutor
+
+        spread = RayExecutor(settings, hands).run
+    renderer = Renderer(retrieval, settings)
+    return Execution(database, clock, settings, renderer, models, lambda texts: retrieval.embedder.embed(texts), spread)
+
+
+@contextmanager
+def hands(settings: Settings, run: Run, parts: int) -> Iterator[Runner]:
+    """Put together what does a run's items on a worker of a Ray cluster, with its own connections and models."""
+    database = Database(settings.sql_url)
+    retrieval = Retrieval(database, wall_clock, settings)
+    models = ChatModels(settings)
+    try:
+        alone = settings.model_copy(update={"executor": "local"})
+        yield build_execution(alone, database, wall_clock, retrieval, models).runner(run, parts)
+    finally:
+        models.close()
+        retrieval.close()
+        database.dispose()

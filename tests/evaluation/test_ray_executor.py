@@ -1,0 +1,144 @@
+"""Runs on a real Ray cluster of several nodes of this machine: the same results, whoever does the items."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptuary.base.errors import Unavailable
+from promptuary.base.settings import Settings
+from promptuary.evaluation import store
+from promptuary.evaluation.execution import Execution, Progress
+from promptuary.evaluation.plan import Result
+from promptuary.evaluation.ray_executor import RayExecutor
+from promptuary.evaluation.runner import Runner
+from promptuary.evaluation.store import Run, RunState
+from promptuary.worker.assembly import hands
+
+Ground = Callable[..., None]
+Submit = Callable[..., Run]
+TEXTS = ["yes", "no", "yes, surely"] * 40
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster of three nodes, one processor each, that this process has joined."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    for _ in range(2):
+        made.add_node(num_cpus=1)
+    ray.init(address=made.address, namespace="promptuary", log_to_driver=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+def results(execution: Execution, run: Run) -> list[Result]:
+    """Give a run's results in the file's order."""
+    with execution.database.read() as session:
+        return store.results(session, run.id)
+
+
+def said(one: Result) -> tuple[Any, ...]:
+    """Give all but the moment and the milliseconds, which differ from one time to the next."""
+    return one.ordinal, one.case, one.variant, one.repeat, one.output, one.passed, one.score, one.metrics, one.error
+
+
+def done(execution: Execution, submit: Submit, on_progress: Callable[[Progress], None] | None = None) -> Run:
+    submit()
+    held = execution.lease("w")
+    assert held is not None
+    return execution.execute(held, on_progress)
+
+
+@contextmanager
+def marking(settings: Settings, run: Run, parts: int) -> Iterator[Runner]:
+    """Hands that leave their process's number in the data directory, so that a test can end one."""
+    with hands(settings, run, parts) as runner:
+        (settings.data_dir / f"hand-{os.getpid()}").touch()
+        yield runner
+
+
+@pytest.mark.usefixtures("database", "cluster")
+def test_one_process_and_three_nodes_give_the_same_results(
+    ground: Ground, submitted: Submit, execution: Execution, settings: Settings
+) -> None:
+    gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.02}]
+    ground(*TEXTS, versions=("{{text}}", "{{text}}!"), gate=gate, repeats=2, concurrency=6)
+    spread = replace(execution, spread=RayExecutor(settings, hands).run)
+
+    here, there = done(execution, submitted), done(spread, submitted)
+
+    assert (here.done, there.done, there.state) == (480, 480, RunState.FINISHED)
+    assert [said(one) for one in results(execution, here)] == [said(one) for one in results(execution, there)]
+    assert here.summary is not None
+    assert there.summary is not None
+    assert here.summary["gates"] == there.summary["gates"]
+    assert here.verdict == there.verdict == "regression"
+
+
+@pytest.mark.usefixtures("sqlite", "cluster")
+def test_a_worker_that_is_killed_costs_time_and_no_result(
+    ground: Ground, submitted: Submit, execution: Execution, settings: Settings
+) -> None:
+    ground(*TEXTS * 5, concurrency=6)
+    ended: list[int] = []
+
+    def end_one(progress: Progress) -> None:
+        if progress.done and not ended:
+            marked = next(settings.data_dir.glob("hand-*"))
+            ended.append(int(marked.name.removeprefix("hand-")))
+            os.kill(ended[0], signal.SIGKILL)
+
+    run = done(replace(execution, spread=RayExecutor(settings, marking).run), submitted, end_one)
+
+    assert len(ended) == 1
+    assert (run.state, run.done) == (RunState.FINISHED, 600)
+    assert [one.ordinal for one in results(execution, run)] == list(range(600))
+
+
+def broken(settings: Settings, run: Run, parts: int) -> AbstractContextManager[Runner]:
+    raise OSError("this node has no disk")
+
+
+@pytest.mark.usefixtures("sqlite", "cluster")
+def test_workers_that_cannot_begin_leave_the_run_to_others(
+    ground: Ground, submitted: Submit, execution: Execution, settings: Settings
+) -> None:
+    ground(*TEXTS)
+    with pytest.raises(Unavailable, match=r"worker of the Ray cluster is lost.*"):
+        done(replace(execution, spread=RayExecutor(settings, broken).run), submitted)
+
+    assert done(execution, lambda: None).done == 120
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_without_ray_the_remedy_is_told(
+    ground: Ground, submitted: Submit, execution: Execution, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground("yes")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(Unavailable, match=r"pip install 'promptuary\[ray\]'"):
+        done(replace(execution, spread=RayExecutor(settings, hands).run), submitted)
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_a_cluster_that_does_not_answer_is_named(
+    ground: Ground, submitted: Submit, execution: Execution, settings: Settings
+) -> None:
+    import ray
+
+    ground("yes")
+    if ray.is_initialized():
+        ray.shutdown()
+    away = settings.model_copy(update={"ray_address": "nowhere-at-all"})
+    with pytest.raises(Unavailable, match="the Ray cluster at nowhere-at-all does not answer"):
+        done(replace(execution, spread=RayExecutor(away, hands).run), submitted)
