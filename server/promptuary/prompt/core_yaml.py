@@ -28,10 +28,10 @@ class CoreLoader(yaml.SafeLoader):
         start = end = self.get_mark()
         indent = self.indent + 1
         parts: list[str] = []
-        between: list[str] = []
+        between: list[str] | None = None
         while self.peek() != "#" and (length := self._length()):
             self.allow_simple_key = False
-            parts += [*between, self.prefix(length)]
+            parts += [*(between or ()), self.prefix(length)]
             self.forward(length)
             end = self.get_mark()
             between = self.scan_plain_spaces(indent, start)
