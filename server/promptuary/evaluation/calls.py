@@ -153,7 +153,9 @@ def transient(error: BaseException | None) -> bool:
 
 def _text(message: Any, calls: Sequence[Mapping[str, Any]]) -> str:
     """Give the answer's text; where there is none, the calls of tools that it asks for, in OpenAI's form."""
-    text = storable(str(message.text)).strip()
+    text = storable(str(message.text))
+    if not (getattr(message, "response_metadata", None) or {}).get("verbatim"):
+        text = text.strip()
     if text or not calls:
         return text
     return storable(

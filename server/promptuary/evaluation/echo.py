@@ -9,7 +9,10 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 
 class EchoChat(BaseChatModel):
-    """Answers every conversation with the text of its last user message, or with nothing where there is none."""
+    """Answers every conversation with the text of its last user message, or with nothing where there is none.
+
+    The answer is verbatim: white space around it stays, which is taken off what other models write.
+    """
 
     @property
     def _llm_type(self) -> str:
@@ -23,7 +26,8 @@ class EchoChat(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         said = [str(message.text) for message in messages if message.type == "human"]
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=said[-1] if said else ""))])
+        message = AIMessage(content=said[-1] if said else "", response_metadata={"verbatim": True})
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _agenerate(
         self,

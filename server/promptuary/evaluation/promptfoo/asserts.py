@@ -7,19 +7,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptuary.evaluation.promptfoo.files import YAML, Folder, is_code, is_reference
+from promptuary.evaluation.case import CaseIn
+from promptuary.evaluation.promptfoo.files import SCHEME, YAML, Folder, is_code, is_reference
 from promptuary.evaluation.promptfoo.report import Report, Uncarried
 from promptuary.evaluation.promptfoo.row import SPECIAL, TYPES
 from promptuary.evaluation.promptfoo.template import filled, protected
 from promptuary.evaluation.promptfoo.tests import Row
-from promptuary.evaluation.scorers.kind import Kind
+from promptuary.evaluation.scorers.kind import NOTHING, Kind
 from promptuary.evaluation.scorers.registry import kind_of
-from promptuary.evaluation.scorers.spec import INVERSE, METRIC, ScorerSpec
+from promptuary.evaluation.scorers.spec import INVERSE, METRIC
 from promptuary.prompt.faults import faults_of
 
 OURS: Mapping[str, str] = {"model-graded-factuality": "factuality", "similar:cosine": "similar", "similar:dot": "similar"}
 """Types that have another name here and mean the same; our vectors have unit length, so their product is the cosine."""
 CODE = ("javascript", "python", "ruby")
+JSON = ("is-json", "contains-json")
 _KEYS = frozenset({"type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "assert"})
 _NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
 
@@ -62,7 +64,7 @@ class Asserts:
     def _one(self, assertion: dict[str, Any], row: Row, values: Mapping[str, Any], place: str) -> dict[str, Any] | None:
         inverse = assertion["type"].startswith(INVERSE)
         theirs = assertion["type"].removeprefix(INVERSE)
-        name = OURS.get(theirs, theirs)
+        name = theirs if kind_of(theirs) else OURS.get(theirs, theirs)
         kind = kind_of(name)
         if kind is None:
             known = theirs in (*TYPES, *SPECIAL)
@@ -76,6 +78,8 @@ class Asserts:
             spec["name"] = self._metric(str(assertion["metric"]), values, place)
         if kind.nested:
             inner = assertion.get("assert")
+            if any(isinstance(one, dict) and one.get("type") == assertion["type"] for one in inner or ()):
+                raise Uncarried("stands in another set, which promptfoo has no rule for")
             spec["assert"] = list(self._all(inner if isinstance(inner, list) else [], row, values, place))
             if not spec["assert"]:
                 return None  # what was in it is reported, each on its own
@@ -88,9 +92,10 @@ class Asserts:
                 self.report.leave("assertion", assertion["type"], "its `threshold` means nothing in promptfoo, either", place)
         spec |= self._grading(assertion, name, kind, row, place)
         try:
-            ScorerSpec.model_validate(spec)
+            CaseIn.model_validate({"id": "case", "vars": {}, "assert": [spec]})
         except ValidationError as error:
-            raise Uncarried("; ".join(f"{fault.path} {fault.message}".strip() for fault in faults_of(error)[:3])) from None
+            faults = [f"{fault.path.removeprefix('assert.0').lstrip('.')} {fault.message}" for fault in faults_of(error)]
+            raise Uncarried("; ".join(fault.strip() for fault in faults[:3])) from None
         return spec
 
     def _metric(self, metric: str, values: Mapping[str, Any], place: str) -> str:
@@ -108,13 +113,23 @@ class Asserts:
         value = assertion.get("value")
         if value is None:
             return {}
-        if name not in CODE:
-            value = protected(self._filled(value, values))
-        if kind.value(value) is not None and kind.value(None) is None:  # as a value of `is-refusal`, which has none
+        if name == "python":
+            self.report.change("assertion", name, "is run only where an operator sets PROMPTUARY_CODE_SCORERS=true", place)
+            return {"value": self._code(value, values)}
+        if name == "webhook":
+            self.report.change("assertion", name, "is asked only where PROMPTUARY_WEBHOOK_HOSTS names its host", place)
+        if kind.value is NOTHING or (value == "" and name in JSON):
             if value not in ("", 0):
                 self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)
             return {}
-        return {"value": value}
+        return {"value": protected(self._filled(value, values))}
+
+    def _code(self, value: Any, values: Mapping[str, Any]) -> Any:
+        """Give Python as a scorer takes it: the text, or what a file has and the function that is called."""
+        if not is_reference(value):
+            return filled(value, values) if isinstance(value, str) else value
+        name, _, function = value.removeprefix(SCHEME).partition(":")
+        return {"file": name, "function": function or "get_assert", "code": self.folder.text(self.folder.found(name)[0])}
 
     def _filled(self, value: Any, values: Mapping[str, Any]) -> Any:
         """Fill a text, or the texts of a list; objects stand as they are, as promptfoo leaves them."""
@@ -145,15 +160,27 @@ class Asserts:
             if grader is None and self.judge is None:
                 raise Uncarried("the file names no grader, where promptfoo asks OpenAI: say --judge MODEL")
             given["model"] = self.judge or self.model(grader)
-            rubric = assertion.get("rubricPrompt") or row.options.get("rubricPrompt")
-            if rubric is not None:
-                config["rubricPrompt"] = self.folder.included(rubric)
+            config |= self._instruction(assertion.get("rubricPrompt") or row.options.get("rubricPrompt"), name, place)
+            if name == "factuality" and isinstance(scores := row.options.get("factuality"), dict):
+                config |= scores
         if not config:
             return given
         words = "has no further settings here" if kind.config is None else kind.config(config)
         if words is None:
             return given | {"config": config}
-        if "rubricPrompt" in config or name in (*CODE, "webhook"):
-            raise Uncarried(f"its `{'rubricPrompt' if 'rubricPrompt' in config else 'config'}` cannot be carried: {words}")
+        if kind.judged or name in (*CODE, "webhook"):
+            raise Uncarried(f"its settings cannot be carried: {words}")
         self.report.leave("assertion", assertion["type"], "its `config` means nothing to it", place)
         return given
+
+    def _instruction(self, rubric: Any, name: str, place: str) -> dict[str, Any]:
+        """Give a grader's prompt as the instruction that a judge takes; output and rubric are put beside it here."""
+        if rubric is None:
+            return {}
+        text = self.folder.included(rubric)
+        if not isinstance(text, str) or "{{" in text or "{%" in text:
+            raise Uncarried(
+                "its `rubricPrompt` is a whole prompt; a judge takes an instruction, and is shown the rest beside it"
+            )
+        self.report.change("grader", name, "its `rubricPrompt` is the judge's instruction here", place)
+        return {"prompt": text}

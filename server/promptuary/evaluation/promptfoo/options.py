@@ -49,7 +49,9 @@ RUN_LEFT: Mapping[str, str] = {
     "tags": "a run has no tags; its suite has a name",
 }
 RUN_TAKEN = frozenset({"repeat", "maxConcurrency", "grader", "var", "promptPrefix", "promptSuffix"})
-TEST_TAKEN = frozenset({"prefix", "suffix", "provider", "rubricPrompt", "disableVarExpansion", "disableDefaultAsserts"})
+TEST_TAKEN = frozenset(
+    {"prefix", "suffix", "provider", "rubricPrompt", "factuality", "disableVarExpansion", "disableDefaultAsserts"}
+)
 TEST_LEFT: Mapping[str, str] = {
     "disableConversationVar": "every case stands alone here",
     "runSerially": "every case stands alone here",
