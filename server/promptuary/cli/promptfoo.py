@@ -12,7 +12,7 @@ from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import read_text
 
 if TYPE_CHECKING:
-    from promptuary.evaluation.promptfoo.translation import Translation
+    pass
 
 Partial = Annotated[
     bool, typer.Option("--partial", help="Of a promptfoo file, take the rest where parts are refused; verdicts may change.")
@@ -77,6 +77,3 @@ def _write(texts: dict[Path, str], *, force: bool) -> None:
     if faults and not force:
         raise Invalid("nothing was written (--force overwrites)", faults)
     write_all({path: text for path, text in texts.items() if there.get(path) != text})
-
-
-__all__ = ["Judge", "Partial", "Translation", "import_suite"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from promptuary.evaluation.promptfoo.files import SCHEME, Folder, is_code, is_reference
+from promptuary.evaluation.promptfoo.files import SCHEME, Folder, is_code
 from promptuary.evaluation.promptfoo.report import Report, Uncarried
 from promptuary.evaluation.promptfoo.template import converted, paths, plain
 from promptuary.prompt.document import InvalidFile, read
@@ -18,7 +18,6 @@ ENDINGS = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
 REMOTE = ("portkey://", "langfuse://", "helicone://", "package:")
 ROLES = ("system", "user", "assistant", "tool")
 _LIKE_A_FILE = re.compile(r"[*/\\]")
-_NAME = re.compile(r"^[A-Za-z_]\w{0,63}$")
 
 
 @dataclass(frozen=True)
@@ -192,11 +191,3 @@ def _messages(raw: str) -> list[dict[str, Any]] | None:
         if message["role"] not in ROLES or not isinstance(message.get("content"), str) or message.keys() - {"role", "content"}:
             raise Uncarried(f"has a message that is not a text of {', '.join(ROLES)}: only {{role, content}} is taken")
     return value
-
-
-def variables_of(drafts: list[Draft], names: set[str]) -> dict[str, Any]:
-    """Declare the variables that tests give as ones that may be missing: promptfoo shows nothing for them."""
-    return {name: {"required": False} for draft in drafts for name in sorted(draft.used | names) if _NAME.match(name)}
-
-
-__all__ = ["Draft", "Prompt", "draft_of", "is_reference", "prompts_of", "variables_of"]

@@ -14,18 +14,17 @@ from promptuary.evaluation.case import Case, CaseIn
 from promptuary.evaluation.promptfoo.asserts import Asserts
 from promptuary.evaluation.promptfoo.config import read_config
 from promptuary.evaluation.promptfoo.files import Folder
+from promptuary.evaluation.promptfoo.matrix import Matrix
 from promptuary.evaluation.promptfoo.options import RunOptions, run_options, test_options
-from promptuary.evaluation.promptfoo.prompts import Draft, Prompt, draft_of, prompts_of
-from promptuary.evaluation.promptfoo.providers import Provider, model_of, providers_of, settings_of
+from promptuary.evaluation.promptfoo.prompts import Draft, prompts_of
+from promptuary.evaluation.promptfoo.providers import Provider, model_of, providers_of
 from promptuary.evaluation.promptfoo.report import Fate, Report, Uncarried
 from promptuary.evaluation.promptfoo.template import filled, prompted, resolved, shown
 from promptuary.evaluation.promptfoo.tests import Row, rows_of
 from promptuary.evaluation.suite import Suite
-from promptuary.prompt.check import check
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest
 from promptuary.prompt.document import InvalidFile
-from promptuary.prompt.errors import Fault, Invalid, InvalidPrompt
+from promptuary.prompt.errors import Fault
 from promptuary.prompt.faults import faults_of
 
 FAULTS_SHOWN = 20
@@ -101,19 +100,19 @@ class _Translator:
         self.models = models
 
     def translation(self, config: Mapping[str, Any], name: str) -> Translation | None:
-        options = run_options(config, self.report)
+        options, matrix = run_options(config, self.report), Matrix(self.report, self.models)
         prompts = prompts_of(config.get("prompts"), self.folder, self.report)
         said = providers_of(config.get("providers", config.get("targets", [])), self.folder, self.report)
         rows = rows_of(config, self.folder, self.report)
         for row in rows:
             test_options(row.options, row.others, row.place, self.report)
-        providers = self._chosen("providers", rows, said)
-        prompts = self._chosen("prompts", rows, self._for_providers(providers, prompts))
-        models, parts = self._models(providers)
-        before, after, added = self._around(rows, options)
-        drafts = list(self._drafts(prompts, before, after))
+        providers = matrix.chosen("providers", rows, said)
+        prompts = matrix.chosen("prompts", rows, matrix.for_providers(providers, prompts))
+        models, parts = matrix.models_of(providers)
+        before, after, added = matrix.around(rows, options)
+        drafts = list(matrix.drafts(prompts, before, after))
         cases = list(self._cases(rows, drafts, added, self._asserts(options, said)))
-        contents = list(self._contents(drafts, cases, parts, models))
+        contents = list(matrix.contents(drafts, parts, models))
         for what, found in (("prompt", contents), ("model", models), ("test", cases)):
             if not found:
                 self._nothing(what)
@@ -149,127 +148,6 @@ class _Translator:
             return Suite.model_validate(body)
         except ValidationError as error:
             raise InvalidFile(f"{self.path} cannot be used", faults_of(error)) from None
-
-    def _chosen(self, what: str, rows: Sequence[Row], all_of: list[Any]) -> list[Any]:
-        """Give the prompts or providers that every test names; where tests name different ones, that is refused."""
-        chosen = [
-            tuple(one for one in all_of if names is None or one.called(names)) for row in rows for names in [getattr(row, what)]
-        ]
-        if any(one != chosen[0] for one in chosen):
-            place = next(row.place for row in rows if getattr(row, what) is not None)
-            why = "only some tests name these; here every case is tried with every prompt and model: split the file"
-            self.report.refuse("test", what, why, place)
-            return all_of
-        if any(getattr(row, what) is not None for row in rows):
-            self.report.carry("test", what)
-        return list(chosen[0]) if chosen else all_of
-
-    def _for_providers(self, providers: Sequence[Provider], prompts: list[Prompt]) -> list[Prompt]:
-        chosen = [tuple(prompt for prompt in prompts if one.prompts is None or prompt.called(one.prompts)) for one in providers]
-        if any(one != chosen[0] for one in chosen):
-            why = "only some providers name these; here every prompt is tried with every model: split the file"
-            self.report.refuse("provider", "prompts", why, "providers")
-            return prompts
-        return list(chosen[0]) if chosen else prompts
-
-    def _models(self, providers: Sequence[Provider]) -> tuple[list[str], dict[str, Any]]:
-        """Give the models, and what all of them share of settings, which a version keeps."""
-        models: list[str] = []
-        parts: list[dict[str, Any]] = []
-        for number, provider in enumerate(providers):
-            place = f"providers[{number}]"
-            if self.models is not None:
-                if provider.config:
-                    self.report.leave("provider", provider.id[:60], "--model is asked instead, without its settings", place)
-                continue
-            try:
-                model = model_of(provider.id)
-                if model in models:
-                    raise Uncarried(f"is '{model}' again; a model is asked once, with one set of settings: split the file")
-                made = settings_of(provider.config, model, self.report, place)
-            except Uncarried as error:
-                self.report.refuse("provider", provider.id[:60], str(error), place)
-                continue
-            if provider.id.startswith("openai:responses:"):
-                self.report.change("provider", provider.id, "is asked by the chat API", place)
-            elif provider.label:
-                self.report.change("provider", provider.id, "is called by its model's name here, without its label", place)
-            else:
-                self.report.carry("provider", provider.id, place)
-            models.append(model)
-            if model != "echo:":
-                parts.append(made)
-        if any(one != parts[0] for one in parts):
-            why = "the providers have different settings; a version has one for all models: split the file"
-            self.report.refuse("provider config", "settings", why, "providers")
-        return list(self.models or models), parts[0] if parts else {}
-
-    def _around(self, rows: Sequence[Row], options: RunOptions) -> tuple[str, str, dict[str, str]]:
-        """Give what goes before and after every prompt; where tests differ in it, variables that each test fills."""
-        pairs = [
-            (str(row.options.get("prefix") or options.before or ""), str(row.options.get("suffix") or options.after or ""))
-            for row in rows
-        ]
-        if not any(map(any, pairs)):
-            return "", "", {}
-        self.report.carry("test option", "prefix, suffix")
-        if len(set(pairs)) == 1:
-            return *pairs[0], {}
-        taken = {name for row in rows for name in row.vars}
-        before, after = (_free(name, taken) for name in ("prompt_prefix", "prompt_suffix"))
-        return f"{{{{{before}}}}}", f"{{{{{after}}}}}", {"prefix": before, "suffix": after}
-
-    def _drafts(self, prompts: Sequence[Prompt], before: str, after: str) -> Iterator[Draft]:
-        for prompt in prompts:
-            try:
-                draft = draft_of(prompt, before, after)
-            except Uncarried as error:
-                self.report.refuse("prompt", prompt.shown, str(error), "prompts")
-                continue
-            if draft.parts["format"] == "jinja2":
-                why = "has filters or blocks, so it is of the format jinja2: whoever runs it sets PROMPTUARY_JINJA2=true"
-                self.report.change("prompt", prompt.shown, why, "prompts")
-            else:
-                self.report.carry("prompt", prompt.shown, "prompts")
-            yield draft
-
-    def _contents(
-        self, drafts: Sequence[Draft], cases: Sequence[Case], parts: Mapping[str, Any], models: Sequence[str]
-    ) -> Iterator[tuple[Content, str]]:
-        seen: set[str] = set()
-        for draft in drafts:
-            body = {**draft.parts, **{key: value for key, value in parts.items() if key != "model"}}
-            settings = {**parts.get("model", {}), **self._own_settings(draft.prompt, models)}
-            if settings and models:
-                body["model"] = {"name": models[0], **settings}
-            try:
-                content = Content.model_validate(body)
-                used = check(content, resolved=True, jinja2=True).variables
-                optional = {name: {"required": False} for name in used}
-                content = Content.model_validate(body | {"variables": optional})
-                check(content, resolved=True, jinja2=True)
-            except ValidationError as error:
-                self.report.refuse("prompt", draft.prompt.shown, str(faults_of(error)[0]), "prompts")
-            except InvalidPrompt as error:
-                self.report.refuse("prompt", draft.prompt.shown, str(error.faults[0] if error.faults else error), "prompts")
-            else:
-                if (digest := content_digest(content)) in seen:
-                    self.report.change("prompt", draft.prompt.shown, "is the same as an earlier one, and tried once", "prompts")
-                else:
-                    seen.add(digest)
-                    yield content, draft.prompt.label
-
-    def _own_settings(self, prompt: Prompt, models: Sequence[str]) -> dict[str, Any]:
-        if not prompt.config:
-            return {}
-        model = next((model for model in models if model != "echo:"), "echo:")
-        try:
-            parts = settings_of(prompt.config, model, self.report, "prompts")
-        except Uncarried as error:
-            self.report.refuse("prompt", prompt.shown, str(error), "prompts")
-            return {}
-        found: dict[str, Any] = parts.get("model", {})
-        return found
 
     def _asserts(self, options: RunOptions, providers: Sequence[Provider]) -> Asserts:
         def grader(said: Any) -> str:
@@ -357,12 +235,6 @@ def _id(description: str | None, given: Mapping[str, Any], ids: dict[str, int]) 
     return again
 
 
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
-
-
 def _name(path: Path, config: Mapping[str, Any]) -> str:
     """Name a file by its description, else by its own name, or its folder's where it has promptfoo's usual one."""
     said = config.get("description")
@@ -371,6 +243,3 @@ def _name(path: Path, config: Mapping[str, Any]) -> str:
         if name := _WORD.sub("-", words.lower()).strip("-")[:100].strip("-"):
             return name
     raise InvalidFile(f"{path} has no name", [Fault("description", "must have letters or digits")])
-
-
-__all__ = ["Invalid", "Refused", "Translation", "translate"]

@@ -24,8 +24,13 @@ def texts(made: Translation) -> dict[Path, str]:
         suite = suite_json(made.suite) | {"name": called, "prompt": called, "dataset": f"datasets/{name}.jsonl"}
         body = {key: value for key, value in suite.items() if key in _ALWAYS or value != _default(key)}
         body["gate"] = [{key: value for key, value in gate.items() if value is not None} for gate in suite["gate"]]
-        found[Path("evals", f"{called}.yaml")] = yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=110)
+        found[Path("evals", f"{called}.yaml")] = _yaml(body)
     return found
+
+
+def _yaml(body: dict[str, Any]) -> str:
+    """Write YAML in which nothing stands for something else, as PyYAML writes what is there twice."""
+    return yaml.safe_dump(json.loads(json.dumps(body)), sort_keys=False, allow_unicode=True, width=110)
 
 
 _ALWAYS = ("name", "prompt", "dataset", "models")
