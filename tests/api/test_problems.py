@@ -13,7 +13,7 @@ from promptuary.base import errors
 from promptuary.base.errors import PromptuaryError, StorageFull, Unavailable
 from promptuary.prompt.errors import Fault, Invalid
 
-AT_START_ONLY = {"UnknownSchema"}
+AT_START_ONLY = {"BrokenPlugin", "UnknownSchema"}
 """Errors that keep a server from starting; none can be the answer to a request."""
 
 

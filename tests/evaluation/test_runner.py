@@ -14,6 +14,7 @@ from promptuary.base.errors import NotFound, Unavailable
 from promptuary.evaluation.calls import ATTEMPTS, Calls, transient
 from promptuary.evaluation.plan import Result, work
 from promptuary.evaluation.runner import Runner
+from promptuary.evaluation.scorers.of_case import CaseScorers
 from promptuary.evaluation.scorers.score import Sample, Score
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid
@@ -91,7 +92,7 @@ def done(plan_of: Make, cases_of: Make, clock: Any) -> Make:
             project=1,
             renderer=more.pop("renderer", Plain()),
             calls=Calls(more.pop("model", None) or Model(say), pause, jitter=lambda: 0.5),
-            scorers=scorers,
+            scorers=CaseScorers(scorers),
             prepared={"v2": prepare(content or Content(type="text", template="{{text}}"))},
             concurrency=3,
             timeout=more.pop("timeout", 30.0),
@@ -122,7 +123,7 @@ def test_an_output_is_stripped_timed_and_scored(done: Make) -> None:
     assert result.latency_ms is not None
     assert (result.tokens_input, result.tokens_output) == (3, 1)
     assert result.detail["messages"] == [{"role": "user", "content": "oh yes"}]
-    assert result.detail["scores"] == {"yes": {"passed": True, "reason": "looked for yes", "error": None}}
+    assert result.detail["scores"] == {"yes": {"passed": True, "score": 1.0, "reason": "looked for yes", "error": None}}
 
 
 def test_many_items_all_come_once(done: Make) -> None:
@@ -338,7 +339,7 @@ def test_closing_the_iterator_stops_what_is_under_way(plan_of: Make, cases_of: M
         raise AssertionError
 
     content = prepare(Content(type="text", template="yes"))
-    runner = Runner(1, Plain(), Calls(Model(hang)), (), {"v2": content}, 2, 30.0, clock)
+    runner = Runner(1, Plain(), Calls(Model(hang)), CaseScorers(), {"v2": content}, 2, 30.0, clock)
 
     async def first() -> list[Result]:
         batches = runner.run(work(plan_of(5), cases_of(*"abcde")))

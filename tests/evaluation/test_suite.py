@@ -103,8 +103,13 @@ def test_what_is_wrong_in_a_suite_is_named(change: dict[str, Any], fault: str) -
         ({"type": "contains-any", "value": " , "}, "value: must name at least one text"),
         ({"type": "contains-any", "value": '"a'}, "value: the list has a quoted field"),
         ({"type": "contains-all", "value": [{}]}, "value: must be a string or a number"),
-        ({"type": "regex", "value": "(?=look)"}, "value: the pattern is not one that RE2 takes"),
-        ({"type": "not-regex", "value": r"(a)\1"}, "value: the pattern is not one that RE2 takes"),
+        ({"type": "regex", "value": "(?=look)"}, "value: RE2 has no look-around"),
+        ({"type": "not-regex", "value": r"(a)\1"}, "value: RE2 has no references back"),
+        (
+            {"type": "regex", "value": "(?i)x"},
+            "value: the group at 0 begins as none does in JavaScript; for case left aside write",
+        ),
+        ({"type": "regex", "value": "[z-a]"}, "value: a range in square brackets runs backwards"),
         ({"type": "regex", "value": "a" * 1001}, "value: the pattern is over the limit of 1000"),
         ({"type": "regex", "value": 5}, "value: must be a string"),
         ({"type": "is-json", "value": {"type": "objekt"}}, "value: the schema is not valid JSON Schema at 'type'"),
@@ -146,6 +151,30 @@ def test_a_suite_file_comes_with_its_cases(tmp_path: Path) -> None:
     assert read.suite == Suite.model_validate(GOOD)
     assert [case.id for case in read.cases] == ["a"]
     assert read.path == tmp_path / "suite.yaml"
+
+
+def test_a_suite_file_carries_the_files_that_its_scorers_name(tmp_path: Path) -> None:
+    (tmp_path / "rubric.txt").write_text("is polite\n")
+    (tmp_path / "check.py").write_text("def check(output, context):\n    return True\n")
+    scorers = [
+        {"type": "python", "value": "file://check.py:check"},
+        {"type": "llm-rubric", "value": "file://rubric.txt", "model": "echo:"},
+    ]
+    read = read_suite(suite_file(tmp_path, json.dumps(GOOD | {"scorers": scorers, "gate": []})))
+    code = {"file": "check.py", "function": "check", "code": "def check(output, context):\n    return True\n"}
+    assert [scorer.value for scorer in read.suite.scorers] == [code, "is polite"]
+    changed = tmp_path / "rubric.txt"
+    changed.write_text("is brief\n")
+    again = read_suite(tmp_path / "suite.yaml")
+    assert suite_digest(again.suite) != suite_digest(read.suite)
+
+
+def test_a_file_that_a_scorer_names_and_that_is_not_there_is_told_in_its_line(tmp_path: Path) -> None:
+    scorers = "scorers:\n  - type: equals\n    value: file://../secret.txt\n  - {type: python, value: file://nothing.py}\n"
+    text = f"name: a\nprompt: b\ndataset: cases.jsonl\nmodels: ['echo:']\n{scorers}"
+    with pytest.raises(InvalidFile) as raised:
+        read_suite(suite_file(tmp_path, text))
+    assert {(fault.path, fault.line) for fault in raised.value.faults} == {("scorers.0.value", 7), ("scorers.1.value", 8)}
 
 
 MANY_FAULTS = """\

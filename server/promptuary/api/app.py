@@ -28,6 +28,7 @@ from promptuary.context.prompts import PromptSearch
 from promptuary.context.retrieval import Retrieval
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
+from promptuary.evaluation.scorers.registry import kinds
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
 from promptuary.registry.stream import Feed
@@ -54,6 +55,7 @@ def create_app(
         clock: gives the present moment.
         retrieval: the process's embedder and index; by default one that makes both at their first use.
     """
+    kinds()  # a plug-in that cannot be used stops it here, not at the first request
     opened = database or Database(settings.sql_url)
     upgrade(opened)
 

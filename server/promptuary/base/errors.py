@@ -7,9 +7,12 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidSplit            … the arms of a split label
 │   ├── InvalidFile             … a file: line and field
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
+│   ├── InvalidPattern          … a regular expression, by JavaScript's rules
 │   ├── InvalidRequest          … a request's fields
-│   └── MalformedBody           … a body that is no JSON at all
+│   ├── MalformedBody           … a body that is no JSON at all
+│   └── WebhookRefused          … an address that webhooks may not go to (promptuary.base.webhook)
 ├── UnknownSchema               the database is of another release
+├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
 ├── NotAuthenticated            no key, or none that is valid
 ├── Forbidden                   the key may not do this
@@ -20,8 +23,11 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── BodyTooLarge                the request passes the limit
 ├── UnsupportedBody             not application/json, or compressed
 └── Unavailable                 something that is needed does not answer; try again
+    ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code)
+    ├── JudgeUnclear            a judging model, in the form that it was asked for (promptuary.evaluation.scorers.judge)
     ├── Busy                    the database is held by other writers
-    └── StorageFull             the disk is full
+    ├── StorageFull             the disk is full
+    └── WebhookFailed           a webhook's receiver (promptuary.base.webhook)
 """
 
 from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
@@ -29,6 +35,7 @@ from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
 __all__ = [
     "AlreadyExists",
     "BodyTooLarge",
+    "BrokenPlugin",
     "Busy",
     "Conflict",
     "Fault",
@@ -56,6 +63,12 @@ class MalformedBody(Invalid):
     """A body cannot be read: it is no JSON, or JSON of a kind that two readers would read differently."""
 
     code = "malformed_body"
+
+
+class BrokenPlugin(PromptuaryError):
+    """A package that is installed as a plug-in does not load, or takes a name that is taken; nothing starts with it."""
+
+    code = "broken_plugin"
 
 
 class NotAuthenticated(PromptuaryError):

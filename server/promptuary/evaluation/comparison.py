@@ -30,16 +30,24 @@ class Scores:
 
 
 def scores_of(results: Sequence[Result], metric: str) -> Scores:
-    """Average each case's repeats on a metric; what is not known is left out and counted."""
+    """Average each case's repeats on a metric; what is not known is left out and counted, what a case is not asked is not."""
     known: dict[str, list[float]] = {}
-    unscored = 0
+    scored = unscored = 0
     for result in results:
+        if not has(result, metric):
+            continue
         value = value_of(result, metric)
         if value is None:
             unscored += 1
         else:
+            scored += 1
             known.setdefault(result.case, []).append(value)
-    return Scores(repeat_means(known), len(results) - unscored, unscored)
+    return Scores(repeat_means(known), scored, unscored)
+
+
+def has(result: Result, metric: str) -> bool:
+    """Tell whether a result's case is asked for a metric: all are for the suite's, some for those of their own scorers."""
+    return metric in result.metrics or metric in (PASS, SCORE)
 
 
 def comparison(

@@ -7,7 +7,7 @@ in batches, each under the lease's fence; whoever has lost the lease writes noth
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,10 +22,11 @@ from promptuary.base.errors import NotFound, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
 from promptuary.evaluation.calls import Calls, Chats, Reply, Request
+from promptuary.evaluation.groups import Groups
 from promptuary.evaluation.plan import Done, Item, Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
 from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build
+from promptuary.evaluation.scorers.of_case import CaseScorers
 from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.stopping import Watch
 from promptuary.evaluation.store import Run, RunState
@@ -106,8 +107,8 @@ class Execution:
         """
         bound = log.bind(run=run.id, suite=run.suite, fence=run.fence)
         try:
-            with self._held(run) as lost:
-                asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event()))
+            with self._held(run) as lost, ExitStack() as closing:
+                asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event(), closing))
         except LeaseLost:
             bound.info("run left to others")
         except Unavailable:
@@ -125,42 +126,59 @@ class Execution:
         bound.info("run done", state=found.state, verdict=found.verdict, done=found.done, total=found.total)
         return found
 
-    def runner(self, run: Run, parts: int = 1) -> Runner:
-        """Give what does a run's items in this process, with one of so many parts of its concurrency.
+    def runner(self, run: Run, closing: ExitStack, share: int = 1) -> Runner:
+        """Give what does a run's items in this process, with one of so many shares of its concurrency.
+
+        Args:
+            run: whose items.
+            closing: closes what scorers have opened.
+            share: in how many the concurrency is to be shared.
 
         Raises:
             NotFound: when the registry no longer has a version that the run is about.
         """
+        calls = Calls(self.models)
+        return self._runner(run, Suite.model_validate(run.plan.suite), calls, self._parts(calls, closing), share)
+
+    def _runner(self, run: Run, suite: Suite, calls: Calls, parts: ScorerParts, share: int = 1) -> Runner:
         with self.database.read() as session:
             contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
-        calls = Calls(self.models)
         return Runner(
             project=run.project,
             renderer=self.renderer,
             calls=calls,
-            scorers=[build(spec, self._parts(calls)) for spec in Suite.model_validate(run.plan.suite).scorers],
+            scorers=CaseScorers.of(suite.scorers, parts, suite.threshold),
             prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
-            concurrency=max(1, -(-run.plan.concurrency // parts)),
+            concurrency=max(1, -(-run.plan.concurrency // share)),
             timeout=self.settings.case_timeout,
             clock=self.clock,
         )
 
     async def _do(
-        self, run: Run, on_progress: Callable[[Progress], None], lost: threading.Event, stop: threading.Event
+        self,
+        run: Run,
+        on_progress: Callable[[Progress], None],
+        lost: threading.Event,
+        stop: threading.Event,
+        closing: ExitStack,
     ) -> None:
         suite = Suite.model_validate(run.plan.suite)
         with self.database.read() as session:
             done = Done(run.total, store.ordinals(session, run.id))
             failed = store.unanswered(session, run.id)
-        runner = self.runner(run)
+        calls = Calls(self.models)
+        parts = self._parts(calls, closing)
+        runner = self._runner(run, suite, calls, parts)
+        groups = Groups(suite, run.plan, parts, runner.prepared, self.settings.case_timeout)
         count = len(done)
         on_progress(Progress(count, run.total, failed))
         watch = self._watch(run, suite) if suite.early_stop else None
         left = self._left(run, done) if watch is None else self._left_in(run, done, watch.order)
         if watch is not None and watch.decided():
             left = iter(())
-        results = self.spread(run, left) if self.spread else runner.run(left)
-        async with aclosing(results) as batches:
+        spread = self.spread
+        done_by = runner.run if spread is None else (lambda items: spread(run, items))
+        async with aclosing(groups.judged(done_by, left)) as batches:
             async for batch in batches:
                 if batch:
                     await asyncio.to_thread(self._write, run, batch)
@@ -176,7 +194,7 @@ class Execution:
                 if stop.is_set() and count < run.total:
                     self._give_back(run)
                     raise LeaseLost
-        self._finish(run, suite, [scorer.name for scorer in runner.scorers], watch.reached() if watch else None)
+        self._finish(run, suite, runner.scorers.names, watch.reached() if watch else None)
 
     def _left(self, run: Run, done: Done) -> Iterator[Item]:
         """Give what is left to do; cases are read a page at a time, and pages that have nothing left are not read."""
@@ -210,21 +228,21 @@ class Execution:
             for place in page:
                 yield from work(plan, [cases[place]], done, place)
 
-    def _parts(self, calls: Calls) -> ScorerParts:
+    def _parts(self, calls: Calls, closing: ExitStack) -> ScorerParts:
         async def ask(
             model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
         ) -> Reply:
             config = {"temperature": 0.0} if model.startswith("local:") else {}  # hosted ones may refuse a temperature
             return await calls.ask(Request(model, messages, config, schema=schema, repeat=repeat))
 
-        return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names)
+        return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names, closing.callback)
 
     def _write(self, run: Run, batch: list[Result]) -> None:
         with self.database.write() as session:
             if not store.add_results(session, run, batch, self._until()):
                 raise LeaseLost
 
-    def _finish(self, run: Run, suite: Suite, scorers: list[str], order: Order | None) -> None:
+    def _finish(self, run: Run, suite: Suite, scorers: Sequence[str], order: Order | None) -> None:
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:

@@ -4,7 +4,7 @@ What goes wrong with one item is that item's result. Only a stop from outside, o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from promptuary.base.clock import Clock
 from promptuary.base.errors import PromptuaryError
 from promptuary.evaluation.calls import Asks, Reply, Request, storable
 from promptuary.evaluation.plan import Item, Result
+from promptuary.evaluation.scorers.of_case import CaseScorers, judged
 from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored, told_discreetly
 from promptuary.prompt.template import Passage, Prepared, Rendered
 
@@ -46,7 +47,7 @@ class Runner:
         project: whose collections the prompts read.
         renderer: renders.
         calls: asks models.
-        scorers: in the suite's order.
+        scorers: the suite's, and those of its cases.
         prepared: the parsed content of each variant, by its name.
         concurrency: how many items are under way at once.
         timeout: seconds for one item's answer with its retries, and again for each of its scorers.
@@ -56,7 +57,7 @@ class Runner:
     project: int
     renderer: Renders
     calls: Asks
-    scorers: Sequence[Scorer]
+    scorers: CaseScorers
     prepared: Mapping[str, Prepared]
     concurrency: int
     timeout: float
@@ -119,12 +120,12 @@ class Runner:
             reply.logprobs,
             reply.tokens,
             reply.cost,
+            tuple(self.prepared[item.variant.name].content.tools or ()),
+            self._discreet(item),
         )
-        scores = await asyncio.gather(*(self._score(scorer, sample, discreet=self._discreet(item)) for scorer in self.scorers))
-        passed, score = _together(self.scorers, scores)
-        detail["scores"] = {one.name: {"passed": one.passed, "reason": one.reason, "error": one.error} for one in scores}
-        metrics = {one.name: one.score for one in scores}
-        return self._of(item, reply, passed, score, metrics, None, detail)
+        found = await judged(self.scorers, sample, self._score)
+        detail["scores"] = found.shown
+        return self._of(item, reply, found.passed, found.score, found.metrics, None, detail)
 
     async def _answered(self, item: Item, detail: dict[str, Any]) -> _Answer:
         prepared = self.prepared[item.variant.name]
@@ -170,15 +171,15 @@ class Runner:
         """Tell whether a sensitive value went into the prompt, so that words of other programs may repeat it."""
         return not self._sensitive[item.variant.name].isdisjoint(item.case.vars)
 
-    async def _score(self, scorer: Scorer, sample: Sample, *, discreet: bool) -> Score:
+    async def _score(self, scorer: Scorer, sample: Sample) -> Score:
         try:
             async with asyncio.timeout(self.timeout):
-                return await scored(scorer, sample, discreet=discreet)
+                return await scored(scorer, sample, discreet=sample.discreet)
         except TimeoutError:
             return Score.failed(scorer.name, f"no score within {self.timeout:g} seconds")
 
     def _unanswered(self, item: Item, detail: dict[str, Any], error: str) -> Result:
-        return self._of(item, None, None, None, {scorer.name: None for scorer in self.scorers}, error, detail)
+        return self._of(item, None, None, None, dict.fromkeys(self.scorers.names_of(item.case)), error, detail)
 
     def _of(
         self,
@@ -224,20 +225,6 @@ async def _batch(done: "asyncio.Queue[Result | None]", most: int) -> tuple[list[
     except TimeoutError:
         pass
     return batch, True
-
-
-def _together(scorers: Sequence[Scorer], scores: Sequence[Score]) -> tuple[bool | None, float | None]:
-    """Give verdict and score of a result: all that count must pass, the mean is weighted; not known where one is not.
-
-    Scorers of weight 0 are only shown. Where nothing counts the result passes, with a score of 0, as promptfoo has it.
-    """
-    counting = [(scorer.weight, score) for scorer, score in zip(scorers, scores, strict=True) if scorer.weight > 0]
-    known = [(weight, score.score) for weight, score in counting if score.score is not None]
-    if len(known) < len(counting):
-        return None, None
-    whole = sum(weight for weight, _ in known)
-    mean = sum(weight * score for weight, score in known) / whole if whole else 0.0
-    return all(score.passed for _, score in counting), min(1.0, max(0.0, mean))
 
 
 def _words(error: Exception, *, discreet: bool) -> str:

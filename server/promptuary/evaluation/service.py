@@ -11,6 +11,7 @@ from promptuary.access.caller import Unit
 from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound
 from promptuary.base.paging import Page, decode, page
 from promptuary.evaluation import store
+from promptuary.evaluation.admission import admit
 from promptuary.evaluation.case import Case, cases_digest
 from promptuary.evaluation.plan import Result, Variant, VariantRole
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
@@ -161,6 +162,7 @@ class Evaluations:
         registry = Registry(self.unit)
         candidates = candidates_of(registry, chosen, label, version, versions)
         plan = plan_of(registry, chosen, dataset, candidates, baseline, self.unit.settings.concurrency)
+        admit(chosen, plan, self.unit.settings)
         plan = replace(plan, cache=cache, max_cost=max_cost if max_cost is not None else chosen.max_cost)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")

@@ -19,10 +19,11 @@ from promptuary.base.wire import Received
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.dataset_file import read_cases
 from promptuary.evaluation.models import name_fault
+from promptuary.evaluation.scorers.inline import inlined
 from promptuary.evaluation.scorers.spec import Found, ScorerSpec, with_faults
 from promptuary.prompt.digest import digest
 from promptuary.prompt.document import InvalidFile
-from promptuary.prompt.errors import Fault
+from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.faults import faults_of
 from promptuary.prompt.file import read_document
 from promptuary.prompt.name import Name
@@ -145,11 +146,13 @@ def read_suite(path: Path) -> SuiteFile:
     if not isinstance(body, dict):
         raise InvalidFile(f"{path} is not a suite file", [Fault("", "must be a mapping that has `name`, `prompt` …", 1)])
     faults: list[Fault] = []
+    body = _with_files(body, path.parent, faults)
     suite, cases = None, []
     try:
         suite = Suite.model_validate(body)
     except ValidationError as error:
-        faults += faults_of(error)
+        told = {fault.path for fault in faults}
+        faults += [fault for fault in faults_of(error) if fault.path not in told]
     dataset = body.get("dataset")
     if isinstance(dataset, str) and dataset:
         try:
@@ -163,6 +166,21 @@ def read_suite(path: Path) -> SuiteFile:
     if faults or suite is None:
         raise InvalidFile(f"{path} cannot be used", [document.located(fault) for fault in faults])
     return SuiteFile(suite, tuple(cases), path)
+
+
+def _with_files(body: dict[str, Any], folder: Path, faults: list[Fault]) -> dict[str, Any]:
+    """Give what a suite's file says, with the content of the files that its scorers name."""
+    scorers = body.get("scorers")
+    if not isinstance(scorers, list):
+        return body
+    carried: list[Any] = []
+    for number, scorer in enumerate(scorers):
+        try:
+            carried.append(inlined(scorer, folder) if isinstance(scorer, dict) else scorer)
+        except Invalid as error:
+            carried.append(scorer)
+            faults += [Fault(f"scorers.{number}.{fault.path}", fault.message) for fault in error.faults]
+    return body | {"scorers": carried}
 
 
 def _gate_faults(gate: dict[str, Any]) -> Iterator[Found]:

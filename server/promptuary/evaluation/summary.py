@@ -36,12 +36,13 @@ def summarise(
         suite: whose gate and largest share of unrunnable cases apply.
         clusters: the cluster of each case; None for a case that stands alone.
         results: of the run; gone through once.
-        scorers: the scorers' names in the suite's order; `pass` and `score` are added.
+        scorers: the scorers' names in the suite's order; those of cases' own scorers, `pass` and `score` are added.
         order: of a run that may stop early, as far as it came; cases beyond it are left out of every mean.
     """
     metrics = tuple(dict.fromkeys((*scorers, PASS, SCORE)))
     asked = {gate.metric for gate in suite.gate}
     tally = Tally.of(results, (variant.name for variant in plan.variants), plan.repeats, metrics, asked)
+    metrics = tuple(dict.fromkeys((*scorers, *tally.more, PASS, SCORE)))
     scores = {(name, metric): own.scores(metric) for name, own in tally.variants.items() for metric in metrics}
     gates = judge(checks(plan, suite, clusters, scores, order))
     broken = any(infrastructure(own.lost, own.results, suite.max_unrunnable) for own in tally.variants.values())
@@ -51,6 +52,7 @@ def summarise(
     return {
         "verdict": verdict.value,
         "metrics": list(metrics),
+        "metrics_left_out": len(tally.left_out),
         "cases": plan.dataset.cases,
         "results": sum(own.results for own in tally.variants.values()),
         "errors": sum(own.errors for own in tally.variants.values()),

@@ -2,13 +2,14 @@
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from promptuary.evaluation.comparison import PASS, SCORE, Scores
 from promptuary.evaluation.plan import Figures, Result
 from promptuary.statistics.sample import finite, mean
 
+MORE_METRICS = 100
 _UNKNOWN = math.nan
 
 
@@ -52,11 +53,15 @@ class VariantTally:
         self._repeats = repeats
         self._values = {metric: array("d") for metric in metrics}
         self._unscored = dict.fromkeys(metrics, 0)
+        self._scored: dict[str, int] = {}  # of metrics that only some cases have
         self._times, self._costs = array("d"), array("d")
         self._tokens: list[int] | None = None
 
-    def add(self, place: int, result: Figures | Result, asked: Iterable[str]) -> None:
-        """Count a result of the case at a place."""
+    def add(self, place: int, result: Figures | Result, asked: Iterable[str], more: Collection[str] = ()) -> None:
+        """Count a result of the case at a place; `more` are the metrics that only some cases have."""
+        for metric in more:
+            if metric in result.metrics and metric not in self._values:
+                self._values[metric], self._unscored[metric], self._scored[metric] = array("d"), 0, 0
         self.results += 1
         self.errors += result.error is not None
         unrunnable = result.unrunnable
@@ -65,6 +70,10 @@ class VariantTally:
         known = {PASS: None if result.passed is None else float(result.passed), SCORE: result.score, **result.metrics}
         for metric, values in self._values.items():
             value = known.get(metric)
+            if metric in self._scored:
+                if metric not in known:
+                    continue
+                self._scored[metric] += value is not None
             if value is None:
                 self._unscored[metric] += 1
                 continue
@@ -82,11 +91,12 @@ class VariantTally:
 
     def scores(self, metric: str) -> Scores:
         """Give the scores on a metric: each case's repeats averaged, what is not known left out and counted."""
-        means = self._values[metric]
+        means = self._values.get(metric, array("d"))
         if self._repeats > 1:
             means = array("d", (_mean(means[at : at + self._repeats]) for at in range(0, len(means), self._repeats)))
-        unscored = self._unscored[metric]
-        return Scores(Means(self._places, means), self.results - unscored, unscored)
+        unscored = self._unscored.get(metric, 0)
+        scored = self._scored.get(metric, self.results - unscored if metric in self._values else 0)
+        return Scores(Means(self._places, means), scored, unscored)
 
     def figures(self) -> dict[str, Any]:
         """Give counts, times, tokens and cost as JSON values."""
@@ -107,12 +117,17 @@ class Tally:
     Attributes:
         variants: by name.
         places: the cases in the order in which they came.
+        more: metrics of cases' own scorers, in the order in which they came; at most `MORE_METRICS`.
+        left_out: metrics of cases' own scorers beyond those.
     """
 
     def __init__(self, variants: Iterable[str], repeats: int, metrics: Sequence[str], asked: Iterable[str] = ()) -> None:
         """Make room for what will be added; `asked` are the metrics that a gate asks for."""
         self.places: dict[str, int] = {}
         self.variants = {name: VariantTally(self.places, repeats, metrics) for name in variants}
+        self.more: dict[str, None] = {}
+        self.left_out: set[str] = set()
+        self._listed = frozenset(metrics)
         self._asked = frozenset(asked)
 
     @classmethod
@@ -135,7 +150,13 @@ class Tally:
         place = self.places.setdefault(result.case, len(self.places))
         own = self.variants.get(result.variant)
         if own is not None:
-            own.add(place, result, self._asked)
+            for metric in result.metrics:
+                if metric not in self._listed and metric not in self.more:
+                    if len(self.more) < MORE_METRICS:
+                        self.more[metric] = None
+                    else:
+                        self.left_out.add(metric)
+            own.add(place, result, self._asked, self.more)
 
 
 def _mean(repeats: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """What a worker is made of, read top to bottom; the command line does its own runs with the same parts."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -14,6 +14,7 @@ from promptuary.evaluation import execution
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
 from promptuary.evaluation.runner import Runner
+from promptuary.evaluation.scorers.registry import kinds
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.tracking import Tracker
 from promptuary.migrations.upgrade import upgrade
@@ -39,6 +40,7 @@ def build(
         retrieval: the process's embedder and index; by default one that makes both at their first use.
         models: the process's chat models; by default those that the settings name.
     """
+    kinds()  # a plug-in that cannot be used stops it here
     opened = database or Database(settings.sql_url)
     upgrade(opened)
     found = retrieval or Retrieval(opened, clock, settings)
@@ -76,14 +78,15 @@ def build_execution(
 
 
 @contextmanager
-def hands(settings: Settings, run: Run, parts: int) -> Iterator[Runner]:
+def hands(settings: Settings, run: Run, share: int) -> Iterator[Runner]:
     """Put together what does a run's items on a worker of a Ray cluster, with its own connections and models."""
     database = Database(settings.sql_url)
     retrieval = Retrieval(database, wall_clock, settings)
     models = ChatModels(settings)
     try:
         alone = settings.model_copy(update={"executor": "local"})
-        yield build_execution(alone, database, wall_clock, retrieval, models).runner(run, parts)
+        with ExitStack() as closing:
+            yield build_execution(alone, database, wall_clock, retrieval, models).runner(run, closing, share)
     finally:
         models.close()
         retrieval.close()

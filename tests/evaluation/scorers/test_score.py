@@ -65,19 +65,26 @@ def test_a_cancellation_is_no_score() -> None:
         asyncio.run(scored(Broken(asyncio.CancelledError()), SAMPLE))
 
 
+TAKES: dict[str, dict[str, Any]] = {
+    "assert-set": {"assert": [{"type": "equals", "value": "x"}]},
+    "cost": {"threshold": 1},
+    "latency": {"threshold": 1},
+    "token-count": {"value": 3},
+    "webhook": {"value": "https://hooks.example.com/"},
+    "word-count": {"value": 3},
+}
+
+
 def test_every_type_can_be_built() -> None:
-    spec: dict[str, dict[str, Any]] = {
-        "is-json": {},
-        "contains-json": {},
-        "latency": {"threshold": 1},
-        "word-count": {"value": 3},
-        "llm-rubric": {"value": "x", "model": "echo:"},
-    }
-    parts = ScorerParts(embed=list, ask=no_judge)
-    for kind in kinds():
-        for prefix in ("", "not-"):
-            given = ScorerSpec.model_validate({"type": prefix + kind, **spec.get(kind, {"value": "x"})})
-            assert build(given, parts).name == prefix + kind
+    parts = ScorerParts(embed=list, ask=no_judge, code=True, webhook_hosts=frozenset({"hooks.example.com"}))
+    for name, kind in kinds().items():
+        if name == "javascript":
+            continue  # it is known in order to be refused
+        given = TAKES.get(name) or ({} if kind.value(None) is None else {"value": "x"})
+        given = given | ({"model": "echo:"} if kind.judged else {})
+        for prefix in ("", "not-") if kind.inverse else ("",):
+            spec = ScorerSpec.model_validate({"type": prefix + name, **given})
+            assert build(spec, parts).name == prefix + name
 
 
 def test_a_spec_that_was_not_checked_is_not_built() -> None:

@@ -1,16 +1,19 @@
 """What a type of scorer is: what it takes, how it is checked, how it is made. Each family of scorers has a table of its own."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from promptuary.evaluation.calls import Reply
 from promptuary.evaluation.scorers import pattern, schema
+from promptuary.evaluation.scorers.javascript import InvalidPattern
 from promptuary.evaluation.scorers.score import Scorer
 from promptuary.evaluation.scorers.value import split, value_of
 from promptuary.prompt.errors import Invalid
 
 if TYPE_CHECKING:
+    from promptuary.evaluation.scorers.judge import Form
     from promptuary.evaluation.scorers.spec import ScorerSpec
 
 
@@ -32,12 +35,14 @@ class ScorerParts:
         ask: asks a judging model.
         code: whether scorers may run the suite's own code.
         webhook_hosts: the hosts that scorers may send outputs to.
+        closing: is given what ends a scorer's processes, to be called when the scorers are no longer needed.
     """
 
     embed: Callable[[Sequence[str]], Any]
     ask: Judges
     code: bool = False
     webhook_hosts: frozenset[str] = frozenset()
+    closing: Callable[[Callable[[], None]], object] = lambda close: None
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,11 @@ class Kind:
         needs_threshold: whether it cannot do without one.
         judged: whether a model judges, so that it needs one.
         nested: whether it is made of other scorers.
+        inverse: whether `not-` may stand before it.
+        own: as `value`, for a scorer of a case, where that takes more than a suite's.
         config: says what is wrong with its further settings, or None; without it, none are taken.
+        forms: the questions that its judge is asked.
+        grouped: whether it compares the outputs of all variants, so that it stands in no set.
     """
 
     value: Callable[[Any], str | None]
@@ -60,7 +69,11 @@ class Kind:
     needs_threshold: bool = False
     judged: bool = False
     nested: bool = False
+    inverse: bool = True
+    own: Callable[[Any], str | None] | None = None
     config: Callable[[Any], str | None] | None = None
+    forms: "tuple[Form[Any], ...]" = ()
+    grouped: bool = False
 
 
 def checked(parse: Callable[[Any], object]) -> Callable[[Any], str | None]:
@@ -113,7 +126,12 @@ def _pattern(value: Any) -> None:
     if not isinstance(value, str):
         raise Invalid("must be a string")
     if len(value) > pattern.PATTERN_LIMIT or value_of(value).constant:
-        pattern.compiled(value)
+        pattern.of_javascript(value)
+
+
+def _own_pattern(value: Any) -> None:
+    with suppress(InvalidPattern):
+        _pattern(value)
 
 
 def _schema(value: Any) -> None:
@@ -131,15 +149,23 @@ def _count(value: Any) -> None:
     if isinstance(value, dict):
         low, high = value.get("min"), value.get("max")
         bounds = [bound for bound in (low, high) if bound is not None]
-        if not bounds or value.keys() - {"min", "max"} or not all(_is_count(bound) for bound in bounds):
+        if not bounds or value.keys() - {"min", "max"} or not all(_may_count(bound) for bound in bounds):
             raise Invalid("must have min, max or both, as whole numbers")
-        if low is not None and high is not None and low > high:
+        if isinstance(low, int) and isinstance(high, int) and low > high:
             raise Invalid("has a min above its max")
-    elif not _is_count(value):
+    elif not _may_count(value):
         raise Invalid("must be a whole number, or an object of min and max")
 
 
-def _is_count(value: Any) -> bool:
+def _may_count(value: Any) -> bool:
+    """Tell whether a value is a number, or may be one once its template is filled."""
+    if isinstance(value, str):
+        return not value_of(value).constant or (value.isascii() and value.strip().isdigit())
+    return is_count(value)
+
+
+def is_count(value: Any) -> bool:
+    """Tell whether a value is a whole number from 0 on."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
@@ -149,8 +175,9 @@ def _nothing(value: Any) -> None:
 
 
 GIVEN, TEXT, TEXTS, REFERENCE = checked(_given), checked(_text), checked(_texts), checked(_reference)
-PATTERN, SCHEMA, RUBRIC, COUNT, NOTHING = (
+PATTERN, OWN_PATTERN, SCHEMA, RUBRIC, COUNT, NOTHING = (
     checked(_pattern),
+    checked(_own_pattern),
     checked(_schema),
     checked(_rubric),
     checked(_count),

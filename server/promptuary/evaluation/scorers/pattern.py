@@ -7,7 +7,7 @@ from promptuary.prompt.errors import Invalid
 PATTERN_LIMIT = 1000
 
 
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str, limit: int = PATTERN_LIMIT) -> Any:
     """Compile a pattern for `found`.
 
     Raises:
@@ -15,8 +15,8 @@ def compiled(pattern: str) -> Any:
     """
     import re2
 
-    if len(pattern) > PATTERN_LIMIT:
-        raise Invalid(f"the pattern is over the limit of {PATTERN_LIMIT} characters")
+    if len(pattern) > limit:
+        raise Invalid(f"the pattern is over the limit of {limit} characters")
     options = re2.Options()
     options.log_errors = False
     try:
@@ -25,6 +25,20 @@ def compiled(pattern: str) -> Any:
         reason = error.args[0] if error.args else "not understood"
         words = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise Invalid(f"the pattern is not one that RE2 takes: {words}") from None
+
+
+def of_javascript(source: str) -> Any:
+    """Compile a pattern as JavaScript reads it.
+
+    Raises:
+        InvalidPattern: for what JavaScript does not take.
+        Invalid: as `compiled`.
+    """
+    from promptuary.evaluation.scorers.javascript import for_re2
+
+    if len(source) > PATTERN_LIMIT:
+        raise Invalid(f"the pattern is over the limit of {PATTERN_LIMIT} characters")
+    return compiled(for_re2(source), limit=PATTERN_LIMIT * 100)
 
 
 def found(pattern: Any, text: str) -> bool:

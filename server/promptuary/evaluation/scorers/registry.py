@@ -4,20 +4,64 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from promptuary.evaluation.scorers import json_output, measure, rubric, similar, text
+from promptuary.evaluation.scorers import (
+    best,
+    code,
+    graded,
+    html_output,
+    json_output,
+    measure,
+    overlap,
+    rag,
+    refusal,
+    retrieval,
+    rubric,
+    sets,
+    similar,
+    sql_output,
+    text,
+    tools,
+    webhook,
+    xml_output,
+)
 from promptuary.evaluation.scorers.kind import Kind, ScorerParts
+from promptuary.evaluation.scorers.plugins import plugins
 from promptuary.evaluation.scorers.score import Scorer
 
 if TYPE_CHECKING:
     from promptuary.evaluation.scorers.spec import ScorerSpec
 
-FAMILIES: tuple[Mapping[str, Kind], ...] = (text.KINDS, json_output.KINDS, measure.KINDS, similar.KINDS, rubric.KINDS)
+FAMILIES: tuple[Mapping[str, Kind], ...] = (
+    text.KINDS,
+    json_output.KINDS,
+    xml_output.KINDS,
+    html_output.KINDS,
+    sql_output.KINDS,
+    overlap.KINDS,
+    measure.KINDS,
+    refusal.KINDS,
+    tools.KINDS,
+    retrieval.KINDS,
+    similar.KINDS,
+    rubric.KINDS,
+    graded.KINDS,
+    rag.KINDS,
+    best.KINDS,
+    code.KINDS,
+    webhook.KINDS,
+    sets.KINDS,
+)
 
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Give every type by its name, without `not-`."""
-    return {name: kind for family in FAMILIES for name, kind in family.items()}
+    """Give every type by its name, without `not-`.
+
+    Raises:
+        BrokenPlugin: for an installed plug-in that cannot be used.
+    """
+    own = {name: kind for family in FAMILIES for name, kind in family.items()}
+    return own | plugins(own)
 
 
 def kind_of(name: str) -> Kind | None:

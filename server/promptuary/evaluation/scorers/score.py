@@ -10,6 +10,8 @@ from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.template import Passage
 
 _WORDS_LIMIT = 500
+METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
+"""What a metric may be called."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Sample:
         logprobs: of the answer's tokens, natural logarithms; None where the model gives none.
         tokens: `input` and `output` of the call; None where it is not known.
         cost: of the call in US dollars; None where no price is known.
+        tools: what the model was offered to call, in OpenAI's form.
+        discreet: whether a sensitive value went into the prompt, so that words of other programs may repeat it.
     """
 
     case: Case
@@ -41,17 +45,23 @@ class Sample:
     logprobs: tuple[float, ...] | None = None
     tokens: Mapping[str, int] | None = None
     cost: float | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    discreet: bool = False
 
 
 @dataclass(frozen=True)
 class Score:
-    """A scorer's answer: a verdict and a finite score in [0, 1], or an error and neither of the two."""
+    """A scorer's answer: a verdict and a finite score in [0, 1], or an error and neither of the two.
+
+    `parts` are the answers that it was put together from.
+    """
 
     name: str
     passed: bool | None
     score: float | None
     reason: str
     error: str | None = None
+    parts: tuple["Part", ...] = ()
 
     def __post_init__(self) -> None:
         if self.error is None:
@@ -61,15 +71,32 @@ class Score:
             raise ValueError(f"scorer '{self.name}' gave an error and a verdict")
 
     @classmethod
-    def failed(cls, name: str, error: str) -> "Score":
+    def failed(cls, name: str, error: str, parts: tuple["Part", ...] = ()) -> "Score":
         """Give the score of a scorer that could not tell."""
-        return cls(name, passed=None, score=None, reason="", error=error[:_WORDS_LIMIT])
+        return cls(name, passed=None, score=None, reason="", error=error[:_WORDS_LIMIT], parts=parts)
 
     @classmethod
     def binary(cls, name: str, holds: bool, reason: str, *, inverse: bool = False) -> "Score":
         """Give 1 and a pass for what holds, 0 and a fail for what does not; `inverse` turns both."""
         passed = holds != inverse
         return cls(name, passed=passed, score=float(passed), reason=reason[:_WORDS_LIMIT])
+
+
+@dataclass(frozen=True)
+class Part:
+    """One answer among those that are put together.
+
+    Attributes:
+        score: the answer.
+        weight: its share, 0 or more; an answer of weight 0 is only shown.
+        metric: what it adds to; None where it was given no name.
+        own: whether it is the case's own, not the suite's.
+    """
+
+    score: Score
+    weight: float = 1.0
+    metric: str | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +110,13 @@ class Question:
     def answer(self, holds: bool, reason: str) -> Score:
         """Give the score of a plain yes or no."""
         return Score.binary(self.name, holds, reason, inverse=self.inverse)
+
+    def reached(self, score: float, threshold: float, reason: str) -> Score:
+        """Give a score in [0, 1] that passes at the threshold or above; `not-` turns both, the score to one minus it."""
+        within = min(1.0, max(0.0, score))
+        return Score(
+            self.name, (score >= threshold) != self.inverse, 1 - within if self.inverse else within, reason[:_WORDS_LIMIT]
+        )
 
 
 class Scorer(Protocol):

@@ -9,6 +9,7 @@ from pydantic import (
     JsonValue,
     SerializerFunctionWrapHandler,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     model_serializer,
     model_validator,
@@ -19,9 +20,12 @@ from promptuary.base.wire import Received
 from promptuary.evaluation.case import uncarried
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.registry import kind_of, kinds
+from promptuary.evaluation.scorers.score import METRIC
 
 INVERSE = "not-"
-METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
+NESTED_LIMIT = 5
+OWN = {"own": True}
+"""The context in which a scorer of a case is checked: what promptfoo takes and lets fail is then no fault."""
 Found = tuple[tuple[str | int, ...], str]
 
 
@@ -83,20 +87,24 @@ class ScorerSpec(Received):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _fits_its_type(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        return with_faults(value, handler, _faults(value) if isinstance(value, dict) else ())
+    def _fits_its_type(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        own = info.context is OWN
+        return with_faults(value, handler, _faults(value, own=own) if isinstance(value, dict) else ())
 
 
-def _faults(spec: dict[str, Any]) -> Iterator[Found]:
+def _faults(spec: dict[str, Any], *, own: bool) -> Iterator[Found]:
     name = spec.get("type")
     if not isinstance(name, str):
         return
-    kind = kind_of(name.removeprefix(INVERSE))
+    kind_name = name.removeprefix(INVERSE)
+    kind = kind_of(kind_name)
     if kind is None:
         yield ("type",), f"'{name}' is not a known scorer; known are {', '.join(sorted(kinds()))}, each also with not-"
         return
+    if not kind.inverse and name.startswith(INVERSE):
+        yield ("type",), f"'{kind_name}' cannot be turned by not-"
     value = spec.get("value")
-    words = next(uncarried(value), None) or kind.value(value)
+    words = next(uncarried(value), None) or (kind.own if own and kind.own else kind.value)(value)
     if words:
         yield ("value",), words
     threshold, model = spec.get("threshold"), spec.get("model")
@@ -116,12 +124,38 @@ def _faults(spec: dict[str, Any]) -> Iterator[Found]:
         yield ("model",), f"'{name}' takes no model"
     elif isinstance(model, str) and (words := name_fault(model)):
         yield ("model",), words
-    if kind.nested and not spec.get("assert"):
+    asserts = spec.get("assert")
+    if kind.nested and not asserts:
         yield ("assert",), f"'{name}' needs the scorers that it is made of"
-    elif not kind.nested and spec.get("assert") is not None:
+    elif kind.nested and _depth(spec) > NESTED_LIMIT:
+        yield ("assert",), f"is nested more than {NESTED_LIMIT} deep"
+    elif kind.nested and (compares := _comparing(asserts)):
+        yield ("assert",), f"'{compares}' compares variants, so it stands by itself, in no set"
+    elif not kind.nested and asserts is not None:
         yield ("assert",), f"'{name}' is not made of other scorers"
     config = spec.get("config")
     if config is not None:
         words = next(uncarried(config), None) or (kind.config(config) if kind.config else f"'{name}' has no further settings")
         if words:
             yield ("config",), words
+
+
+def _depth(spec: Any) -> int:
+    """How many sets stand in each other, counted to one over the limit."""
+    depth, inner = 0, [spec]
+    while inner and depth <= NESTED_LIMIT:
+        inner = [
+            one for each in inner if isinstance(each, dict) and isinstance(each.get("assert"), list) for one in each["assert"]
+        ]
+        depth += bool(inner)
+    return depth
+
+
+def _comparing(asserts: Any) -> str | None:
+    """Give the type of a scorer in a set that compares variants, which only the whole of them can be asked."""
+    for one in asserts if isinstance(asserts, list) else ():
+        name = one.get("type") if isinstance(one, dict) else None
+        kind = kind_of(name.removeprefix(INVERSE)) if isinstance(name, str) else None
+        if kind is not None and kind.grouped:
+            return str(name)
+    return None

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from promptuary.evaluation.scorers import pattern
+from promptuary.evaluation.scorers.javascript import InvalidPattern
 from promptuary.evaluation.scorers.json_output import parsed
-from promptuary.evaluation.scorers.kind import GIVEN, PATTERN, TEXT, TEXTS, Kind
+from promptuary.evaluation.scorers.kind import GIVEN, OWN_PATTERN, PATTERN, TEXT, TEXTS, Kind
 from promptuary.evaluation.scorers.score import Question, Sample, Score
 from promptuary.evaluation.scorers.value import Value, text_of, value_of
 from promptuary.prompt.errors import Invalid
@@ -14,18 +15,18 @@ from promptuary.prompt.errors import Invalid
 
 @dataclass(frozen=True)
 class Equals(Question):
-    """The output is the value: as text, or, for objects and lists, as JSON with the same members in any order of keys."""
+    """The output is the value: an object or a list as JSON, with keys in any order; all else, a text of JSON too, as text."""
 
     value: Value
 
     async def score(self, sample: Sample) -> Score:
-        """Compare text first, then JSON where the value is an object or a list, or a text of one."""
-        value = self.value.of(sample.case)
-        holds = text_of(value) == sample.output
-        if not holds:
-            wanted = parsed(value) if isinstance(value, str) else (value,)
+        """Compare."""
+        value = self.value.whole(sample.case)
+        if isinstance(value, dict | list):
             given = parsed(sample.output)
-            holds = bool(wanted and given and isinstance(wanted[0], dict | list) and same(wanted[0], given[0]))
+            holds = given is not None and same(value, given[0])
+        else:
+            holds = text_of(value) == sample.output
         return self.answer(holds, f"the output {'equals' if holds else 'does not equal'} {_shown(text_of(value))}")
 
 
@@ -67,7 +68,12 @@ class StartsWith(Question):
 
 @dataclass(frozen=True)
 class Regex(Question):
-    """The pattern matches somewhere in the output. `compiled` is the pattern where no template is in it."""
+    """The pattern, as JavaScript reads it, matches somewhere in the output.
+
+    What is no pattern in JavaScript, such as `(?i)` at the beginning, is a fault of a suite; of a case it fails with a score of
+    0, with `not-` too, as promptfoo has it.
+    `compiled` is the pattern where no template is in it, or says what is wrong with it.
+    """
 
     value: Value
     compiled: Any
@@ -77,15 +83,25 @@ class Regex(Question):
         """Compile a pattern that is the same for all cases, once.
 
         Raises:
-            Invalid: for a pattern that RE2 does not take.
+            Invalid: for a pattern that JavaScript takes and RE2 does not: it has look-around or references back.
         """
-        return cls(name, weight, inverse, value, pattern.compiled(value.parsed) if value.constant else None)
+        return cls(name, weight, inverse, value, _compiled(value.parsed) if value.constant else None)
 
     async def score(self, sample: Sample) -> Score:
         """Search the output."""
-        compiled = self.compiled or pattern.compiled(self.value.text(sample.case))
+        source = self.value.text(sample.case)
+        compiled = self.compiled or _compiled(source)
+        if isinstance(compiled, InvalidPattern):
+            return Score(self.name, False, 0.0, f"{_shown(source)} is no pattern in JavaScript: {compiled.message}")
         holds = pattern.found(compiled, sample.output)
-        return self.answer(holds, f"{'matches' if holds else 'does not match'} {_shown(compiled.pattern)}")
+        return self.answer(holds, f"{'matches' if holds else 'does not match'} {_shown(source)}")
+
+
+def _compiled(source: str) -> Any:
+    try:
+        return pattern.of_javascript(source)
+    except InvalidPattern as error:
+        return error
 
 
 def same(left: Any, right: Any) -> bool:
@@ -124,5 +140,7 @@ KINDS: dict[str, Kind] = {
     "icontains-any": _contains("any", fold=True),
     "icontains-all": _contains("all", fold=True),
     "starts-with": Kind(TEXT, lambda spec, _: StartsWith(spec.metric, spec.weight, spec.inverse, value_of(spec.value))),
-    "regex": Kind(PATTERN, lambda spec, _: Regex.of(spec.metric, spec.weight, spec.inverse, value_of(spec.value))),
+    "regex": Kind(
+        PATTERN, lambda spec, _: Regex.of(spec.metric, spec.weight, spec.inverse, value_of(spec.value)), own=OWN_PATTERN
+    ),
 }

@@ -12,13 +12,18 @@ from promptuary.prompt import mustache
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.rendering import render
 from promptuary.prompt.template import OUTPUT_LIMIT
-from promptuary.prompt.tree import Node, names
+from promptuary.prompt.tree import Node, Tag, names
 
 
 @dataclass(frozen=True)
 class _Text:
     nodes: tuple[Node, ...]
     uses_expected: bool
+
+    @property
+    def tag(self) -> str | None:
+        """The name in the text's one tag, where it is nothing else."""
+        return self.nodes[0].name if len(self.nodes) == 1 and isinstance(self.nodes[0], Tag) else None
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,20 @@ class Value:
             Invalid: when a template asks for `expected` and the case has none: an empty text would be a silent zero.
         """
         return self.parsed if self.constant else _filled(self.parsed, case, _scope(case))
+
+    def whole(self, case: Case) -> Any:
+        """Give the value as `of` does; where it is one tag alone that names an object or a list, give that itself.
+
+        Raises:
+            Invalid: as `of`.
+        """
+        if isinstance(self.parsed, _Text) and self.parsed.tag is not None:
+            found: Any = _scope(case)
+            for name in self.parsed.tag.split("."):
+                found = found.get(name) if isinstance(found, dict) else None
+            if isinstance(found, dict | list):
+                return found
+        return self.of(case)
 
     def text(self, case: Case) -> str:
         """Give the value as the text that an output is compared with; numbers as JSON writes them (5, not 5.0).

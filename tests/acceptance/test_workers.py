@@ -1,0 +1,154 @@
+"""Several workers on one database: whoever does a run, and whoever is killed in it, the results are those of one process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from promptuary.access.caller import Unit
+from promptuary.access.service import local_caller
+from promptuary.base.clock import wall_clock
+from promptuary.base.database import Database
+from promptuary.base.settings import Settings
+from promptuary.evaluation import store
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.models import ChatModels
+from promptuary.evaluation.plan import Result
+from promptuary.evaluation.service import Evaluations
+from promptuary.evaluation.store import Run, RunState
+from promptuary.evaluation.suite import Suite
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
+from promptuary.worker.assembly import build
+
+pytestmark = pytest.mark.acceptance
+WORKERS, RUNS, CASES, WAIT = 3, 6, 200, 180.0
+SUITE = {
+    "name": "words",
+    "prompt": "word",
+    "dataset": "words",
+    "models": ["echo:"],
+    "repeats": 2,
+    "scorers": [{"type": "equals", "value": "{{expected}}", "name": "exact"}, {"type": "word-count", "value": {"max": 2}}],
+    "gate": [{"metric": "exact", "not_worse_than": "production", "by": 0.02}],
+}
+
+
+@contextmanager
+def workers(settings: Settings, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Start worker processes; those that are left at the end are ended."""
+    environment = {
+        **os.environ,
+        "PROMPTUARY_DATA_DIR": str(settings.data_dir),
+        "PROMPTUARY_DATABASE_URL": settings.sql_url,
+        "PROMPTUARY_LEASE_SECONDS": "5",
+    }
+    command = [sys.executable, "-m", "promptuary.cli.main", "worker"]
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        for number in range(count):
+            with (settings.data_dir / f"worker{number}.log").open("wb") as log:
+                started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def wait(what: Callable[[], Any]) -> Any:
+    """Wait until there is an answer, and give it."""
+    end = time.monotonic() + WAIT
+    while not (found := what()):
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.05)
+    return found
+
+
+def said(one: Result) -> tuple[Any, ...]:
+    """Give all but the moment and the milliseconds, which differ from one time to the next."""
+    return one.ordinal, one.case, one.variant, one.repeat, one.output, one.passed, one.score, one.metrics, one.error
+
+
+@pytest.fixture
+def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
+    """Submit a run of a suite of two versions on 200 cases, twice each; 800 results."""
+    caller = local_caller(sqlite, wall_clock())
+    with sqlite.write() as session:
+        unit = Unit(session, caller, wall_clock, settings)
+        for number, template in enumerate(("{{text}}", "{{text}}!"), 1):
+            content = Content(type="text", template=template)
+            Registry(unit).register("word", content, labels=("production",) if number == 1 else ())
+        texts = [("yes", "no", "yes, very surely")[number % 3] for number in range(CASES)]
+        cases = [Case(f"c{number}", {"text": text}, "yes") for number, text in enumerate(texts)]
+        Evaluations(unit).put_dataset_version("words", cases)
+        Evaluations(unit).put_suite(Suite.model_validate(SUITE))
+
+    def do() -> Run:
+        with sqlite.write() as session:
+            return Evaluations(Unit(session, caller, wall_clock, settings)).submit("words")
+
+    return do
+
+
+@pytest.fixture
+def alone(submit: Callable[[], Run], sqlite: Database, settings: Settings) -> list[tuple[Any, ...]]:
+    """What one process comes to."""
+    run = submit()
+    with ChatModels(settings) as models, build(settings, database=sqlite, models=models) as worker:
+        assert worker.work()
+    return results(sqlite, run)
+
+
+def results(database: Database, run: Run) -> list[tuple[Any, ...]]:
+    with database.read() as session:
+        found = store.run(session, run.id)
+        assert found is not None
+        assert (found.state, found.done, found.verdict) == (RunState.FINISHED, found.total, "regression")
+        return [said(one) for one in store.results(session, run.id)]
+
+
+def over(database: Database, runs: list[Run]) -> list[Run]:
+    """Give the runs as they are, once all of them are over."""
+    with database.read() as session:
+        now = [store.run(session, run.id) for run in runs]
+    return [run for run in now if run is not None] if all(run is not None and run.state.over for run in now) else []
+
+
+def test_three_workers_do_what_one_process_does(
+    alone: list[tuple[Any, ...]], submit: Callable[[], Run], sqlite: Database, settings: Settings
+) -> None:
+    with workers(settings, WORKERS):
+        wait(lambda: all(b"worker started" in log.read_bytes() for log in settings.data_dir.glob("worker*.log")))
+        runs = [submit() for _ in range(RUNS)]
+        ended = wait(lambda: over(sqlite, runs))
+
+    assert len(alone) == 4 * CASES
+    assert len({run.worker for run in ended}) > 1
+    assert all(results(sqlite, run) == alone for run in runs)
+
+
+def test_workers_that_are_killed_lose_and_double_nothing(
+    alone: list[tuple[Any, ...]], submit: Callable[[], Run], sqlite: Database, settings: Settings
+) -> None:
+    runs = [submit() for _ in range(RUNS)]
+    with workers(settings, WORKERS) as started:
+        wait(lambda: any(run.done for run in standing(sqlite, runs)))
+        for process in started:
+            os.kill(process.pid, signal.SIGKILL)
+    with workers(settings, WORKERS):
+        wait(lambda: over(sqlite, runs))
+
+    assert all(results(sqlite, run) == alone for run in runs)
+
+
+def standing(database: Database, runs: list[Run]) -> list[Run]:
+    with database.read() as session:
+        found = [store.run(session, run.id) for run in runs]
+    return [run for run in found if run is not None]

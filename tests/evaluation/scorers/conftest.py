@@ -1,0 +1,94 @@
+"""What tests of judged scorers share: a judge behind the real client, whose server answers each question as told."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from promptuary.evaluation.calls import Calls, Reply, Request
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.registry import build
+from promptuary.evaluation.scorers.score import Sample, Score, scored
+from promptuary.evaluation.scorers.spec import ScorerSpec
+
+
+async def at_once(seconds: float) -> None:
+    """Wait for nothing."""
+
+
+class Judge:
+    """Answers by the title of the schema that it is held to: with a value as JSON, or what a function of the request gives.
+
+    Each question that came is in `asked`: the title, the instruction and the texts.
+    """
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers: Mapping[str, Any] = answers
+        self.asked: list[tuple[str, str, str]] = []
+        self.finish_reason = "stop"
+
+    async def ask(self, model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> Reply:
+        return await Calls(self, pause=at_once).ask(Request(model, messages, schema=schema, repeat=repeat))
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        title = body["response_format"]["json_schema"]["name"]
+        instruction, texts = (message["content"] for message in body["messages"])
+        self.asked.append((title, instruction, texts))
+        reply = self.answers[title]
+        reply = reply(texts) if callable(reply) else reply
+        message = {"role": "assistant", "content": reply if isinstance(reply, str) else json.dumps(reply)}
+        choice = {"index": 0, "finish_reason": self.finish_reason, "message": message}
+        return httpx.Response(
+            200, json={"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        )
+
+    def chat(self, name: str, config: Any) -> Any:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
+        return ChatOpenAI(
+            model=name, base_url="http://judge.invalid/v1", api_key=SecretStr("k"), max_retries=0, http_async_client=client
+        )
+
+
+def no_embedding(_: Any) -> Any:
+    raise AssertionError("nothing is to be embedded")
+
+
+async def no_judge(*_: Any, **__: Any) -> Reply:
+    raise AssertionError("no judge is to be asked")
+
+
+@pytest.fixture
+def judge_of() -> Callable[..., Judge]:
+    """Make a judge from its answers by the questions' titles."""
+    return Judge
+
+
+@pytest.fixture
+def sample_of() -> Callable[..., Sample]:
+    """Make a sample of an output, of a case with these variables."""
+
+    def make(output: str = "Paris.", *, vars: Mapping[str, Any] | None = None, **more: Any) -> Sample:  # noqa: A002
+        messages = more.pop("messages", ({"role": "user", "content": "What is the capital of France?"},))
+        return Sample(Case("c", dict(vars or {})), output, messages, **more)
+
+    return make
+
+
+@pytest.fixture
+def score_of(sample_of: Callable[..., Sample]) -> Callable[..., Score]:
+    """Score one sample: by a spec's fields, and the parts that the scorer is given."""
+
+    def score(sample: Sample | None = None, *, judge: Judge | None = None, embed: Any = no_embedding, **spec: Any) -> Score:
+        given = {"model": "openai:judge", **spec} if judge else spec
+        parts = ScorerParts(embed=embed, ask=judge.ask if judge else no_judge)
+        scorer = build(ScorerSpec.model_validate(given), parts)
+        return asyncio.run(scored(scorer, sample or sample_of()))
+
+    return score

@@ -1,0 +1,90 @@
+"""Types of scorers from other packages: real packages are laid into a folder, with the metadata that an installer writes."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from promptuary.base.errors import BrokenPlugin
+from promptuary.evaluation.scorers.plugins import plugins
+from promptuary.evaluation.scorers.registry import kind_of, kinds
+from promptuary.evaluation.scorers.spec import ScorerSpec
+
+Install = Callable[..., None]
+MODULE = """\
+from dataclasses import dataclass
+
+from promptuary.evaluation.scorers.kind import NOTHING, Kind
+from promptuary.evaluation.scorers.score import Question
+
+
+@dataclass(frozen=True)
+class Shouts(Question):
+    async def score(self, sample):
+        return self.answer(sample.output.isupper(), "looked for capitals")
+
+
+SHOUTS = Kind(NOTHING, lambda spec, parts: Shouts(spec.metric, spec.weight, spec.inverse))
+TWO = {"shouts": SHOUTS, "yells-loud": SHOUTS}
+TAKEN = {"contains": SHOUTS}
+ODD = {"Shouts!": SHOUTS}
+NOT = {"not-shouts": SHOUTS}
+NUMBER = 5
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    kinds.cache_clear()
+    modules = set(sys.modules)
+
+    def lay(package: str, points: str, module: str = MODULE) -> None:
+        (tmp_path / f"{package}.py").write_text(module)
+        metadata = tmp_path / f"{package}-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(f"[promptuary.scorers]\n{points}\n")
+
+    yield lay
+    kinds.cache_clear()
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+
+
+def test_without_plug_ins_there_are_our_own_types() -> None:
+    assert plugins(()) == {}
+
+
+def test_an_entry_point_gives_one_type_under_its_own_name_or_several(install: Install) -> None:
+    install("loud", "loud = loud:SHOUTS\nmore = loud:TWO")
+    assert {"loud", "shouts", "yells-loud"} <= set(kinds())
+    assert ScorerSpec.model_validate({"type": "not-yells-loud"}).kind == "yells-loud"
+    assert kind_of("loud") is kind_of("shouts")
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ("x = loud:NOBODY", "does not load (AttributeError"),
+        ("x = absent:SHOUTS", "does not load (ModuleNotFoundError"),
+        ("x = loud:TAKEN", "takes the type 'contains', which Promptuary has"),
+        ("x = loud:ODD", "gives the type 'Shouts!', which is no name"),
+        ("x = loud:NOT", "gives the type 'not-shouts', which is no name"),
+        ("x = loud:NUMBER", "gives int for 'x', where a Kind is needed"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_used_is_an_error_that_names_its_package(install: Install, points: str, words: str) -> None:
+    install("loud", points)
+    with pytest.raises(BrokenPlugin, match="the plug-in 'x' of the package 'loud'") as raised:
+        kinds()
+    assert words in str(raised.value)
+    assert "mend the package 'loud' or uninstall it" in str(raised.value)
+
+
+def test_two_packages_cannot_give_one_type(install: Install) -> None:
+    install("loud", "shouts = loud:SHOUTS")
+    install("noisy", "shouts = noisy:SHOUTS")
+    with pytest.raises(BrokenPlugin, match="of the package 'noisy' takes the type 'shouts', which the package 'loud' has"):
+        kinds()

@@ -1,0 +1,62 @@
+"""Scorers and their rules of combination against promptfoo 0.121.20, case by case: on our own cases, and on others at hand."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptuary.evaluation.case import CaseIn
+from promptuary.evaluation.scorers.kind import ScorerParts
+from promptuary.evaluation.scorers.of_case import CaseScorers, Judgement, judged
+from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored
+
+OWN = Path(__file__).parents[2] / "golden" / "promptfoo-scorers.json"
+OTHERS = Path(__file__).parents[3].parent / "shared" / "reference" / "promptfoo-cases.json"
+
+
+def cases(path: Path) -> list[Any]:
+    tests = json.loads(path.read_text())["tests"] if path.exists() else []
+    return [pytest.param(test, id=f"{number}") for number, test in enumerate(tests)]
+
+
+def nobody(*_: Any, **__: Any) -> Any:
+    raise AssertionError("these scorers ask nobody")
+
+
+async def answer(scorer: Scorer, sample: Sample) -> Score:
+    return await scored(scorer, sample)
+
+
+def judge(test: dict[str, Any]) -> Judgement:
+    """Score what `{{out}}` says when it is echoed."""
+    fields = {name: test[name] for name in ("vars", "threshold") if name in test}
+    case = CaseIn.model_validate({"id": "c", **fields, "assert": [_named(spec) for spec in test.get("assert", ())]}).case()
+    scorers = CaseScorers.of((), ScorerParts(embed=nobody, ask=nobody))
+    return asyncio.run(judged(scorers, Sample(case, test["vars"]["out"], cost=0.0), answer))
+
+
+def _named(spec: dict[str, Any]) -> dict[str, Any]:
+    """Give an assert in our words: promptfoo's `metric` is a scorer's name."""
+    inner = {"assert": [_named(one) for one in spec["assert"]]} if "assert" in spec else {}
+    return {("name" if key == "metric" else key): value for key, value in spec.items()} | inner
+
+
+@pytest.mark.parametrize("test", cases(OWN) + cases(OTHERS))
+def test_a_case_comes_out_as_in_promptfoo(test: dict[str, Any]) -> None:
+    found, expected = judge(test), test["expected"] | test.get("ours", {})
+    assert (found.passed, found.score) == (expected["pass"], pytest.approx(expected["score"], abs=1e-6)), found.shown
+    assert found.metrics == pytest.approx(expected["namedScores"], abs=1e-6)
+
+
+def test_the_cases_are_many_and_the_differences_few_and_told() -> None:
+    tests = json.loads(OWN.read_text())["tests"]
+    differences = [test["ours"]["why"] for test in tests if "ours" in test]
+    assert len(tests) > 1000
+    assert len(differences) < 0.04 * len(tests)
+    assert set(differences) == {
+        "sqlglot and node-sql-parser differ in the dialect",
+        "modifiers are taken: newer JavaScript has them",
+        "a set of weight 0 fails nothing",
+    }
