@@ -68,3 +68,94 @@ def test_the_cases_of_every_kind_have_promptfoos_verdicts(run: Run, tmp_path: Pa
     (found,) = ours(tmp_path / "run.json")
     wanted = [(one["expected"]["pass"], round(one["expected"]["score"], 6), one["expected"]["namedScores"]) for one in cases]
     assert [(passed, score, named) for _, passed, score, named in found] == wanted
+
+
+SMALL = """\
+description: Small talk
+prompts: ["{{said}}", "Well: {{said}}"]
+providers: [echo]
+tests:
+  - vars: {said: hello}
+    assert: [{type: contains, value: hello}]
+"""
+
+
+def test_a_run_again_tries_the_same_versions(run: Run, write: Write) -> None:
+    path = write("promptfooconfig.yaml", SMALL)
+    first, second = (run("eval", "run", path) for _ in range(2))
+    assert (first.code, second.code) == (0, 0), first.err
+    assert [line.split()[0] for line in second.out.splitlines()[1:3]] == ["v1", "v2"]
+    (prompt,) = [one for one in run("prompts", "--json").json if one["name"] == "small-talk"]
+    assert prompt["newest"] == 2
+    assert "promptfooconfig.yaml: carried   assertion contains" in first.err
+
+
+def test_what_is_refused_is_told_and_nothing_is_run(run: Run, write: Write) -> None:
+    path = write("promptfooconfig.yaml", SMALL + "    options: {transform: output.trim()}\n")
+    told = run("eval", "run", path)
+    assert told.code == 64
+    assert told.out == ""
+    assert "refused   test option transform: is code, which is not run here (tests[0])" in told.err
+    assert "has 1 part without which verdicts would change (--partial runs the rest)" in told.err
+    assert run("eval", "list", "--json").json == []
+    assert run("eval", "run", path, "--partial").code == 0
+
+
+def test_a_model_may_be_named_instead_of_the_files_providers(run: Run, write: Write) -> None:
+    path = write("promptfooconfig.yaml", SMALL.replace("[echo]", "[file://provider.py]"))
+    assert run("eval", "run", path).code == 64
+    assert run("eval", "run", path, "--model", "echo:").code == 0
+
+
+def test_an_imported_file_runs_as_a_suite_of_ours(run: Run, write: Write, tmp_path: Path) -> None:
+    path = write("promptfooconfig.yaml", SMALL)
+    told = run("eval", "import", path, "--to", tmp_path / "repository")
+    assert told.code == 0, told.err
+    lines = told.out.splitlines()
+    assert lines[0] == f"+ {tmp_path}/repository/evals/datasets/small-talk.jsonl"
+    assert "carried   assertion contains" in lines
+    apply, evaluate = (line.split("promptuary ")[1].split() for line in lines[-2:])
+    assert run(*apply).code == 0
+    assert run(*evaluate).code == 0
+    assert run("eval", "import", path, "--to", tmp_path / "repository").code == 0
+    (tmp_path / "repository" / "evals" / "small-talk.1.yaml").write_text("name: mine\n", encoding="utf-8")
+    again = run("eval", "import", path, "--to", tmp_path / "repository")
+    assert again.code == 64
+    assert "is there and different" in again.fault
+    assert run("eval", "import", path, "--to", tmp_path / "repository", "--force").code == 0
+
+
+def test_the_report_is_json_for_programs_also_where_parts_are_refused(run: Run, write: Write, tmp_path: Path) -> None:
+    path = write("promptfooconfig.yaml", SMALL + "    threshold: 2\n")
+    told = run("eval", "import", path, "--to", tmp_path / "out", "--json")
+    assert told.code == 64
+    body = json.loads(told.out)
+    assert body["files"] == []
+    assert body["report"][0] == {
+        "kind": "test",
+        "name": "tests[0]",
+        "fate": "refused",
+        "why": "has a threshold that no score can reach: scores are from 0 to 1",
+        "count": 1,
+        "places": ["tests[0]"],
+    }
+    assert not (tmp_path / "out").exists()
+    fine = run("eval", "import", write("other.yaml", SMALL), "--to", tmp_path / "out", "--name", "talk", "--json").json
+    assert [Path(name).name for name in fine["files"]] == ["talk.jsonl", "1.yaml", "talk.1.yaml", "2.yaml", "talk.2.yaml"]
+
+
+def test_with_a_server_its_worker_does_the_run(
+    run: Run, write: Write, served: Callable[[str], Any], data_dir: Path, tmp_path: Path
+) -> None:
+    served("author")
+    path = write("promptfooconfig.yaml", SMALL)
+    assert run("eval", "import", path, "--to", tmp_path / "out").code == 0
+    from promptuary.cli.connection import connect
+    from promptuary.cli.suites import stored
+
+    with connect(None) as api:
+        found = stored(api, str(path))
+        assert api.get("/suites/small-talk")["definition"]["gate"] == [
+            {"metric": "pass", "every": True, "at_least": None, "not_worse_than": None, "by": None}
+        ]
+    assert (found.name, found.versions) == ("small-talk", (1, 2))

@@ -15,7 +15,8 @@ from promptuary.evaluation.promptfoo.template import filled, protected
 from promptuary.evaluation.promptfoo.tests import Row
 from promptuary.evaluation.scorers.kind import NOTHING, Kind
 from promptuary.evaluation.scorers.registry import kind_of
-from promptuary.evaluation.scorers.spec import INVERSE, METRIC
+from promptuary.evaluation.scorers.score import METRIC
+from promptuary.evaluation.scorers.spec import INVERSE
 from promptuary.prompt.faults import faults_of
 
 OURS: Mapping[str, str] = {"model-graded-factuality": "factuality", "similar:cosine": "similar", "similar:dot": "similar"}
