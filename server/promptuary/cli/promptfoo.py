@@ -41,7 +41,7 @@ def import_suite(
     except ModuleNotFoundError as error:
         raise NotInstalled(f"promptfoo files need {error.name}; install promptuary[server,evaluation]") from None
     try:
-        made = translate(file, partial=partial, judge=judge, models=model, name=name)
+        made = translate(file, partial=partial, judge=judge, models=model, name=name, apart=True)
     except Refused as error:
         if json:
             as_json(_told(error.report.entries, []))

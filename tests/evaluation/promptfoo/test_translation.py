@@ -211,6 +211,7 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
         ("file://missing.txt", "does not exist"),
         ("file://../outside.txt", "outside the folder"),
         ("file:///etc/hostname", "outside the folder"),
+        ("file://../**/*.txt", "outside the folder"),
         ("{{ x | nothing_of_ours }}", "cannot be read here"),
         ("{% set y = 1 %}{{ y }}", "cannot be read here"),
         ("{{ x.length }}", "JavaScript's"),
@@ -347,6 +348,55 @@ def test_the_grader_is_the_files_or_the_judge_that_is_named(read: Read) -> None:
     assert [one["model"] for one in read(changes, judge="local:smollm2").cases[0].asserts] == ["local:smollm2"] * 2
 
 
+def test_scorers_of_code_and_of_instructions_are_carried_as_ours(read: Read) -> None:
+    asserts: list[dict[str, Any]] = [
+        {"type": "python", "value": "file://check.py:polite"},
+        {"type": "python", "value": "len(output) > {{ x | length }}"},
+        {"type": "not-llm-rubric", "value": "is rude to {{x}}", "rubricPrompt": "Be strict."},
+        {"type": "factuality", "value": "five days"},
+        {"type": "webhook", "value": "https://hooks.example.com/check"},
+        {"type": "is-json", "value": {"pattern": "{{x}}"}},
+        {"type": "is-refusal", "value": "what is not looked at"},
+    ]
+    options = {"provider": "openai:gpt-4.1", "factuality": {"subset": 0.5}}
+    code = "def polite(output, context):\n    return True\n"
+    made = read({"tests": [{**TEST, "assert": asserts, "options": options}]}, {"check.py": code})
+    assert list(made.cases[0].asserts) == [
+        {"type": "python", "value": {"file": "check.py", "function": "polite", "code": code}},
+        {"type": "python", "value": "len(output) > 1"},
+        {"type": "not-llm-rubric", "value": "is rude to a", "model": "openai:gpt-4.1", "config": {"prompt": "Be strict."}},
+        {"type": "factuality", "value": "five days", "model": "openai:gpt-4.1", "config": {"subset": 0.5}},
+        {"type": "webhook", "value": "https://hooks.example.com/check"},
+        {"type": "is-json", "value": {"pattern": "{{x}}"}},
+        {"type": "is-refusal"},
+    ]
+    assert "PROMPTUARY_CODE_SCORERS" in why(made.report, Fate.CHANGED, "python")
+    assert "PROMPTUARY_WEBHOOK_HOSTS" in why(made.report, Fate.CHANGED, "webhook")
+    assert "means nothing" in why(made.report, Fate.LEFT, "is-refusal")
+
+
+@pytest.mark.parametrize(
+    ("assertion", "words"),
+    [
+        ({"type": "javascript", "value": "output.length"}, "not run here"),
+        ({"type": "regex", "value": "(?<!not )sure"}, "look-around"),
+        ({"type": "llm-rubric", "value": "x", "provider": "openai:a", "rubricPrompt": "{{output}}"}, "a whole prompt"),
+        ({"type": "assert-set", "assert": [{"type": "assert-set", "assert": [CONTAINS]}]}, "in another set"),
+        ({"type": "python", "value": "file://../check.py"}, "outside the folder"),
+    ],
+)
+def test_scorers_that_others_could_misread_are_refused(read: Read, assertion: dict[str, Any], words: str) -> None:
+    assert words in refusal(read, assertion["type"], {"tests": [{**TEST, "assert": [CONTAINS, assertion]}]})
+
+
+def test_outputs_that_are_compared_are_not_run_apart(read: Read) -> None:
+    best = {"type": "select-best", "value": "is shorter", "provider": "openai:gpt-4.1"}
+    changes = {"prompts": ["{{x}}", "Two: {{x}}"], "tests": [{**TEST, "assert": [best]}]}
+    assert read(changes).cases
+    assert "run apart" in refusal(read, "select-best", changes, apart=True)
+    assert read({**changes, "prompts": ["{{x}}"]}, apart=True).cases
+
+
 def test_a_threshold_that_no_score_reaches_is_refused_and_one_below_zero_always_holds(read: Read) -> None:
     assert read({"tests": [{**TEST, "threshold": -1}]}).cases[0].threshold == 0
     assert "from 0 to 1" in refusal(read, "over", {"tests": [{**TEST, "threshold": 1.5, "description": "over"}]})
@@ -395,6 +445,16 @@ def test_references_that_grow_are_stopped(tmp_path: Path) -> None:
 def test_combinations_that_grow_are_refused(read: Read) -> None:
     many = {f"v{number}": [str(one) for one in range(10)] for number in range(6)}
     assert "combinations" in refusal(read, "tests[0]", {"tests": [{**TEST, "vars": {**many, "x": "a"}}, TEST]})
+
+
+def test_variables_that_grow_by_each_other_are_refused(read: Read) -> None:
+    said = {"whole": "a" * 600_000, "twice": "{{whole}}{{whole}}", "x": "a"}
+    assert "grows over" in refusal(read, "tests[0]", {"tests": [{**TEST, "vars": said}, TEST]})
+
+
+def test_a_pattern_with_many_braces_ends(read: Read) -> None:
+    with pytest.raises(Refused, match="no file is named"):
+        read({"prompts": [f"file://{'{a,b}' * 40}.txt", "{{x}}"]})
 
 
 def test_yaml_is_read_as_javascript_reads_it(tmp_path: Path) -> None:

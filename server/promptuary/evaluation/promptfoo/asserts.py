@@ -123,7 +123,8 @@ class Asserts:
             if value not in ("", 0):
                 self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)
             return {}
-        return {"value": protected(self._filled(value, values))}
+        found = self._filled(value, values)
+        return {"value": found if name in JSON else protected(found)}  # a schema is taken as it stands
 
     def _code(self, value: Any, values: Mapping[str, Any]) -> Any:
         """Give Python as a scorer takes it: the text, or what a file has and the function that is called."""

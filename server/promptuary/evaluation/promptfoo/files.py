@@ -3,6 +3,7 @@
 import csv
 import glob
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -63,7 +64,13 @@ class Folder:
             if not path.is_file():
                 raise Uncarried(f"the file '{name}' does not exist")
             return [path]
-        names = {found for one in _braces(name) for found in glob.iglob(one, root_dir=base or self.root, recursive=True)}
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise Uncarried(f"'{name}' leads outside the folder of the promptfoo file; only files in it and below are read")
+        names = {
+            found
+            for one in itertools.islice(_braces(name), FILES_LIMIT)
+            for found in glob.iglob(one, root_dir=base or self.root, recursive=True)
+        }
         paths = [self.place(one, base) for one in sorted(names)]
         paths = [path for path in paths if path.is_file()]
         if not paths:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from promptuary.evaluation.promptfoo.report import Uncarried
+from promptuary.prompt.content import TEMPLATE_LIMIT
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.jinja import parsing as jinja
 from promptuary.prompt.rendering import render as render_nodes
@@ -19,7 +20,7 @@ _WORDS = frozenset({"true", "false", "none", "null", "loop", "not"})
 _ONE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _USED = re.compile(r"\{\{\s*([^{}\s|]+)\s*(?:\|[^}]+)?\}\}|\{%\s*(?:if|for)\s+([^{}\s]+)\s*.*?%\}")
 _LOOP = re.compile(r"\{%\s*for\s+(\w+)\s+in\s+(\w+)\s*%\}")
-_PARTIAL = re.compile(r"(\{%[^%]*$|\{\{[^}]*$|\{#[^#]*$)", re.MULTILINE)
+_PAIRS = (("{%", "%"), ("{{", "}"), ("{#", "#"))
 _RAW = (re.compile(r"\{%\s*raw\s*%\}"), re.compile(r"\{%\s*endraw\s*%\}"))
 _ROUNDS = 5
 _MARKS = (("<%", "%>"), ("<<", ">>"), ("[[", "]]"), ("<@", "@>"), ("<$", "$>"))
@@ -66,6 +67,8 @@ def filled(source: str, values: Mapping[str, Any]) -> str:
     Raises:
         Uncarried: for what our reader does not take.
     """
+    if _OPENS.search(source) and len(source) > TEMPLATE_LIMIT:
+        raise Uncarried(f"a text with braces is over the limit of {TEMPLATE_LIMIT} characters")
     if plain(source):
         return _PLAIN.sub(lambda match: shown(_found(match[1], values)), source)
     try:
@@ -107,7 +110,11 @@ def protected(value: Any) -> Any:
 
 
 def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give variables as assertions see them: one that is put into another is there, five rounds deep."""
+    """Give variables as assertions see them: one that is put into another is there, five rounds deep.
+
+    Raises:
+        Uncarried: for one that grows without measure.
+    """
     found = {name: value.removesuffix("\n") if isinstance(value, str) else value for name, value in values.items()}
     for _ in range(_ROUNDS):
         still = True
@@ -115,6 +122,8 @@ def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
             match = _ONE.search(value) if isinstance(value, str) else None
             if match and found.get(match[1]) is not None:
                 found[name] = value.replace(match[0], shown(found[match[1]]), 1)
+                if len(found[name]) > OUTPUT_LIMIT:
+                    raise Uncarried(f"the variable '{name}' grows over {OUTPUT_LIMIT} characters by what is put into it")
                 still = False
         if still:
             break
@@ -131,7 +140,12 @@ def prompted(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prompted(value: str, values: Mapping[str, Any]) -> str:
-    if not _OPENS.search(value) or _stands(value) or any(values.get(root) is None for root in _roots(value)):
+    if (
+        not _OPENS.search(value)
+        or len(value) > TEMPLATE_LIMIT
+        or _stands(value)
+        or any(values.get(root) is None for root in _roots(value))
+    ):
         return value
     return filled(value, values)
 
@@ -148,8 +162,11 @@ def _roots(source: str) -> set[str]:
 
 
 def _stands(source: str) -> bool:
-    """Tell a text with a tag that is not closed, which promptfoo takes as it stands."""
-    return bool(_PARTIAL.search(source)) and not all(mark.search(source) for mark in _RAW)
+    """Tell a text with a tag that is not closed in its line, which promptfoo takes as it stands."""
+    if all(mark.search(source) for mark in _RAW):
+        return False
+    lines = [line for line in source.split("\n") if "{" in line]
+    return any((at := line.rfind(opener)) >= 0 and closer not in line[at + 2 :] for line in lines for opener, closer in _PAIRS)
 
 
 def _found(path: str, values: Mapping[str, Any]) -> Any:

@@ -28,6 +28,7 @@ from promptuary.prompt.errors import Fault
 from promptuary.prompt.faults import faults_of
 
 FAULTS_SHOWN = 20
+COMPARING = ("select-best", "not-select-best")
 GATE = {"metric": "pass", "every": True}
 _WORD = re.compile(r"[^a-z0-9]+")
 _LINE = re.compile(r"[\x00-\x1f\x7f]+")
@@ -48,7 +49,13 @@ class Translation:
 
 
 def translate(
-    path: Path, *, partial: bool = False, judge: str | None = None, models: Sequence[str] | None = None, name: str | None = None
+    path: Path,
+    *,
+    partial: bool = False,
+    judge: str | None = None,
+    models: Sequence[str] | None = None,
+    name: str | None = None,
+    apart: bool = False,
 ) -> Translation:
     """Translate a promptfoo file; nothing of it is run, and no file outside its folder is read.
 
@@ -58,6 +65,7 @@ def translate(
         judge: the model that judges in place of the file's graders.
         models: are asked instead of the file's providers.
         name: of the suite, its prompt and its dataset; by default the description's, else the file's.
+        apart: whether each of several prompts is to be run by itself.
 
     Raises:
         InvalidFile: for what cannot be read at all, leaves nothing to run, or, without `partial`, for all that is refused.
@@ -66,6 +74,14 @@ def translate(
     config = read_config(path, report)
     reader = _Translator(path, Folder(path.parent), report, partial=partial, judge=judge, models=models)
     made = reader.translation(config, name or _name(path, config))
+    if (
+        made
+        and apart
+        and len(made.contents) > 1
+        and any(one["type"] in COMPARING for case in made.cases for one in case.asserts)
+    ):
+        why = "compares the answers to all prompts, which are run apart after an import: run the promptfoo file as it is"
+        report.refuse("assertion", "select-best", why, "tests")
     refused = report.of(Fate.REFUSED)
     if refused and not partial:
         raise Refused(path, report)
