@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from promptuary.evaluation.promptfoo.asserts import EMPTY
 from promptuary.evaluation.promptfoo.report import Fate, Report
 from promptuary.evaluation.promptfoo.translation import Refused, Translation, translate
 from promptuary.evaluation.promptfoo.writing import texts
@@ -88,6 +89,13 @@ def test_values_are_filled_with_the_tests_variables_and_braces_stay_text(read: R
     from promptuary.evaluation.scorers.value import value_of
 
     assert [value_of(one["value"]).of(case) for one in case.asserts] == ["a {{y}}", ["A"]]
+
+
+def test_a_value_that_is_empty_for_a_test_is_an_error_of_that_test_alone(read: Read) -> None:
+    asserts = [{"type": "contains", "value": "{{gone}}"}, {"type": "contains-any", "value": ["{{gone}}", "b"]}]
+    made = read({"tests": [{**TEST, "assert": asserts}]})
+    assert [one["value"] for one in made.cases[0].asserts] == [EMPTY, [EMPTY, "b"]]
+    assert "is empty for some test" in why(made.report, Fate.CHANGED, "contains")
 
 
 @pytest.mark.parametrize("text", ["{{", "\n{{x}}\n", "<% {{x}} %>", "{{#a}}b{{/a}}"])

@@ -22,6 +22,8 @@ from promptuary.prompt.faults import faults_of
 OURS: Mapping[str, str] = {"model-graded-factuality": "factuality", "similar:cosine": "similar", "similar:dot": "similar"}
 """Types that have another name here and mean the same; our vectors have unit length, so their product is the cosine."""
 CODE = ("javascript", "python", "ruby")
+EMPTY = "{{! nothing }}"
+"""A template that comes to nothing: an empty text is no value that a suite may have by itself."""
 JSON = ("is-json", "contains-json")
 _KEYS = frozenset({"type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "assert"})
 _NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
@@ -124,7 +126,14 @@ class Asserts:
                 self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)
             return {}
         found = self._filled(value, values)
-        return {"value": found if name in JSON else protected(found)}  # a schema is taken as it stands
+        if found == "" and kind.value(found) is not None:
+            why = "its value is empty for some test: it is an error there, as in promptfoo, and no verdict"
+            self.report.change("assertion", assertion["type"], why, place)
+            return {"value": EMPTY}
+        if name in JSON:
+            return {"value": found}  # a schema is taken as it stands
+        found = protected(found)
+        return {"value": [EMPTY if item == "" else item for item in found] if isinstance(found, list) else found}
 
     def _code(self, value: Any, values: Mapping[str, Any]) -> Any:
         """Give Python as a scorer takes it: the text, or what a file has and the function that is called."""
