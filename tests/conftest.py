@@ -400,3 +400,18 @@ def local(app: Any) -> Iterator[Any]:
 
     with TestClient(as_operator, base_url="http://127.0.0.1") as client:
         yield client
+
+
+# --- models ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stub_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A `StubModel` that listens; every `openai:` name reaches it, in this process and in those that it starts."""
+    from stub_model import StubModel
+
+    stub = StubModel()
+    with stub.listening() as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "stub")
+        yield stub

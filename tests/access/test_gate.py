@@ -49,8 +49,10 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"GET /v1/collections(/.*)?", Scope.CONTEXT_READ),
     (r"POST /v1/collections/{}/query", Scope.CONTEXT_READ),
     (r"(PUT|POST|DELETE) /v1/collections/{}(/documents(/{})?|/reindex)?", Scope.CONTEXT_WRITE),
-    (r"GET /v1/(datasets|suites|runs)(/.*)?", Scope.RUN_READ),
+    (r"GET /v1/(datasets|suites|runs|evidence|schedules|alerts)(/.*)?", Scope.RUN_READ),
     (r"(PUT|POST) /v1/(datasets|suites|runs)(/.*)?", Scope.RUN_WRITE),
+    (r"(PUT|POST|DELETE) /v1/schedules/{}(/(pause|resume|now))?", Scope.RUN_WRITE),
+    (r"POST /v1/alerts/{}/seen", Scope.RUN_WRITE),
     (r"\w+ /v1/claims/{}(/\w+)?", Scope.REVIEW_DECIDE),
     (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
     (r"GET /v1/queues(/{})?", Scope.REVIEW_READ),
@@ -77,7 +79,7 @@ def test_every_call_needs_the_scope_that_was_decided_for_it(method: str, path: s
 
 def test_every_route_but_the_health_checks_and_the_documentation_is_in_the_matrix(app: Any) -> None:
     paths = {path for _, path, _ in ROUTES}
-    assert set(app.app.openapi()["paths"]) - paths == {"/healthz", "/readyz"}
+    assert set(app.app.openapi()["paths"]) - paths == {"/healthz", "/readyz", "/metrics"}
     assert paths <= set(app.app.openapi()["paths"])
 
 

@@ -52,7 +52,7 @@ class Ways:
 
     def __init__(self, app: Any, portal: Any) -> None:
         self.fast = app
-        self.slow = Edge(app.app, app.parts, app.close)
+        self.slow = Edge(app.app, app.parts, app.close, app.traffic)
         self.slow.lookup = passed_on  # type: ignore[assignment] # the app without its fast path
         self._portal = portal
 

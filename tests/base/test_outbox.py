@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from promptuary.base import outbox
 from promptuary.base.database import Database
-from promptuary.base.outbox import LONGEST_WAIT, Delivery, OutboxRow, put, relay, waiting
+from promptuary.base.outbox import LONGEST_WAIT, Delivery, OutboxRow, put, relay, relay_each, waiting
 
 TOPIC = "index"
 
@@ -149,3 +149,55 @@ def test_an_error_is_kept_short_and_gone_when_the_message_is_delivered(sqlite: D
     with sqlite.read() as session:
         row = session.get_one(OutboxRow, 1)
     assert (row.error, row.attempts, row.done_at) == (None, 1, clock())
+
+
+def test_messages_that_have_nothing_to_do_with_each_other_do_not_wait_for_each_other(
+    database: Database, clock: Any, projection: Projection
+) -> None:
+    fill(database, clock, 1, 2, 3)
+    projection.refused = {1}
+    assert relay_each(database, clock, TOPIC, projection) == Delivery(2, 1, "ConnectionError: no answer to 1")
+    assert (projection.seen, left(database)) == ([2, 3], 1)
+    fill(database, clock, 4)
+    assert relay_each(database, clock, TOPIC, projection) == Delivery(1, 0)
+    projection.refused = set()
+    clock.move(seconds=1)
+    assert relay_each(database, clock, TOPIC, projection) == Delivery(1, 0)
+    assert (projection.seen, left(database)) == ([2, 3, 4, 1], 0)
+
+
+def test_what_one_process_is_delivering_is_not_delivered_by_another(database: Database, clock: Any) -> None:
+    fill(database, clock, 1)
+    told: list[Delivery] = []
+
+    def slow(_payload: dict[str, Any]) -> None:
+        told.append(relay_each(database, clock, TOPIC, lambda _: None))
+
+    assert relay_each(database, clock, TOPIC, slow) == Delivery(1, 0)
+    assert told == [Delivery(0, 0)]
+
+
+def test_what_a_process_took_to_its_grave_is_delivered_by_another(database: Database, clock: Any) -> None:
+    fill(database, clock, 1)
+
+    def crash(_payload: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        relay_each(database, clock, TOPIC, crash)
+    assert relay_each(database, clock, TOPIC, lambda _: None) == Delivery(0, 0)
+    clock.move(minutes=2)
+    assert relay_each(database, clock, TOPIC, lambda _: None) == Delivery(1, 0)
+
+
+def test_a_message_that_another_claimed_since_it_was_read_is_passed_over(sqlite: Database, clock: Any) -> None:
+    fill(sqlite, clock, 1, 2)
+    seen: list[Any] = []
+
+    def hasty(payload: dict[str, Any]) -> None:
+        seen.append(payload)
+        if len(seen) == 1:
+            relay_each(sqlite, clock, TOPIC, seen.append)  # another process, which takes the second meanwhile
+
+    assert relay_each(sqlite, clock, TOPIC, hasty) == Delivery(1, 0)
+    assert len(seen) == 2

@@ -55,3 +55,25 @@ def test_the_hosts_are_loopback_the_bound_address_and_the_named_ones() -> None:
 
 def test_every_setting_has_a_default_so_that_a_bare_start_works() -> None:
     assert all(not field.is_required() for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("name", ["public_url", "public_ui_url"])
+def test_a_public_address_is_an_address(name: str) -> None:
+    assert getattr(read_settings(**{name: "https://prompts.example.org/x"}), name) == "https://prompts.example.org/x"
+    for wrong in ("prompts.example.org", "javascript:alert(1)", "https://a b", "https://a/?q=1"):
+        with pytest.raises(InvalidSettings):
+            read_settings(**{name: wrong})
+
+
+def test_rate_limits_are_json_by_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTUARY_RATE_LIMITS", '{"openai": {"requests_per_minute": 500, "tokens_per_minute": 90000}}')
+    limit = read_settings().rate_limits["openai"]
+    assert (limit.requests_per_minute, limit.tokens_per_minute) == (500, 90_000)
+
+
+@pytest.mark.parametrize("value", ["500", "{", '{"openai": {"requests": 5}}', '{"openai": {"requests_per_minute": 0}}'])
+def test_rate_limits_that_are_none_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PROMPTUARY_RATE_LIMITS", value)
+    with pytest.raises(InvalidSettings) as refused:
+        read_settings()
+    assert refused.value.faults[0].path.startswith("PROMPTUARY_RATE_LIMITS")

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,11 +29,12 @@ WIDE, HIGH = 1280, 800
 
 @dataclass(frozen=True)
 class Service:
-    """Where the API and the pages are, and a way to make keys."""
+    """Where the API, the pages and the data are, and a way to make keys."""
 
     api: str
     pages: str
     make_key: Callable[[str, str], str]
+    data: Path
 
     def call(self, key: str, method: str, path: str, body: Any = None) -> Any:
         """Make a call of the API that succeeds, and give what it answers."""
@@ -62,8 +64,8 @@ def wait_for(url: str, process: subprocess.Popen[bytes] | None = None) -> None:
 
 
 @pytest.fixture(scope="session")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Callable[[str, str], str]]]:
-    """The API on a free port with a data directory of its own, and a way to make keys in it."""
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Callable[[str, str], str], Path]]:
+    """The API on a free port, a way to make keys in it, and its data directory."""
     import uvicorn
 
     from promptuary.access.caller import Unit
@@ -90,18 +92,20 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
 
     url = f"http://127.0.0.1:{port}"
     wait_for(f"{url}/healthz")
-    yield url, make_key
+    yield url, make_key, settings.data_dir
     server.should_exit = True
     thread.join()
     database.dispose()
 
 
 @pytest.fixture(scope="session")
-def service(api_server: tuple[str, Callable[[str, str], str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    api_server: tuple[str, Callable[[str, str], str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """The API, and Streamlit in a process of its own as `promptuary ui` starts it."""
     from promptuary_ui.launch import command
 
-    api, make_key = api_server
+    api, make_key, data = api_server
     port = free_port()
     words, more = command("127.0.0.1", port, api)
     log: Path = tmp_path_factory.mktemp("pages") / "log"
@@ -110,10 +114,27 @@ def service(api_server: tuple[str, Callable[[str, str], str]], tmp_path_factory:
         try:
             pages = f"http://127.0.0.1:{port}"
             wait_for(f"{pages}/_stcore/health", process)
-            yield Service(api, pages, make_key)
+            yield Service(api, pages, make_key, data)
         finally:
             process.terminate()
             process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def worker(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A worker in a process of its own, which does the runs."""
+    log = tmp_path_factory.mktemp("worker") / "log"
+    words = [sys.executable, "-m", "promptuary.cli.main", "worker"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTUARY_")}
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            words, env={**kept, "PROMPTUARY_DATA_DIR": str(service.data)}, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def test_the_exit_code_is_the_verdict(
     assert lines[0].startswith("words  run run_")
     assert [line for line in lines if line.startswith(f"  verdict: {verdict} (")]
     assert lines[-1].startswith("  MLflow run: ")
-    assert told.err.splitlines()[-1] == f"words: {len(texts)} of {len(texts)}"
+    assert told.err.splitlines()[-1].startswith(f"words: {len(texts)} of {len(texts)}")
 
 
 def test_a_prompt_that_cannot_be_rendered_ends_with_3_and_is_no_zero(
@@ -86,13 +86,14 @@ def test_a_prompt_that_cannot_be_rendered_ends_with_3_and_is_no_zero(
 
 def test_the_reports_hold_every_case_in_the_files_order(run: Run, suite_of: Callable[..., Path], tmp_path: Path) -> None:
     texts = ["yes", "no", *["yes"] * 28]
-    reports = {name: tmp_path / "reports" / name for name in ("run.json", "junit.xml", "summary.md")}
+    reports = {name: tmp_path / "reports" / name for name in ("run.json", "junit.xml", "summary.md", "run.html")}
     told = run(
         *("eval", "run", suite_of(*texts, gate=floor(0.5)), "--repeats", 2),
         *("--json", reports["run.json"], "--junit", reports["junit.xml"], "--summary", reports["summary.md"]),
+        *("--html", reports["run.html"]),
     )
     assert told.code == 0
-    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["junit.xml", "run.json", "summary.md"]
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == sorted(reports)
 
     written = json.loads(reports["run.json"].read_text())
     assert {"run", "verdict", "summary", "results"} <= written.keys()
@@ -111,9 +112,21 @@ def test_the_reports_hold_every_case_in_the_files_order(run: Run, suite_of: Call
         "error": None,
     }
     (suite,) = ElementTree.parse(reports["junit.xml"]).getroot()
-    assert suite.attrib == {"name": "words", "tests": "61", "failures": "2", "errors": "0"}
-    assert len(suite) == 61
+    assert {name: suite.get(name) for name in ("name", "tests", "failures", "errors")} == {
+        **{"name": "words", "tests": "61", "failures": "2", "errors": "0"},
+    }
+    assert len(suite.findall("testcase")) == 61
+    assert "60 results" in told.out
+    assert "<title>words: pass</title>" in reports["run.html"].read_text()
     assert reports["summary.md"].read_text().startswith("## words: pass\n")
+
+    again = {name: tmp_path / "again" / name for name in reports}
+    options = {"run.json": "--json", "junit.xml": "--junit", "summary.md": "--summary", "run.html": "--html"}
+    assert run("eval", "report", written["run"], *(word for name in again for word in (options[name], again[name]))).code == 0
+    assert {name: path.read_text() for name, path in again.items()} == {
+        name: path.read_text() for name, path in reports.items()
+    }
+    assert run("eval", "report", written["run"]).out == reports["summary.md"].read_text()
 
     shown = run("eval", "show", written["run"], "--json").json
     assert shown == written
@@ -212,10 +225,37 @@ def test_of_several_suites_the_worst_verdict_counts_and_reports_hold_all(
     text = good.read_text().replace("name: words", "name: bad").replace("words.jsonl", "bad.jsonl")
     bad = write("evals/bad.yaml", text)
     reports = ["--json", tmp_path / "run.json", "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "summary.md"]
+    reports += ["--html", tmp_path / "run.html"]
     assert run("eval", "run", good, bad, *reports).code == 1
     assert [one["verdict"] for one in json.loads((tmp_path / "run.json").read_text())] == ["pass", "regression"]
     assert [suite.get("name") for suite in ElementTree.parse(tmp_path / "junit.xml").getroot()] == ["words", "bad"]
     assert "## bad: regression" in (tmp_path / "summary.md").read_text()
+    assert sorted(path.name for path in tmp_path.glob("*.html")) == ["run.bad.html", "run.words.html"]
+    assert run("eval", "run", good, "words", "--html", tmp_path / "twice.html").code == 0
+    assert len(list(tmp_path.glob("twice.words.run_*.html"))) == 2
+
+
+def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
+    run: Run, suite_of: Callable[..., Path], served: Turn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from promptuary.api import app
+
+    allowed: list[bool] = []
+    made = app.create_app
+
+    def create(settings: Any) -> Any:
+        allowed.append(settings.code_scorers)
+        return made(settings)
+
+    monkeypatch.setattr(app, "create_app", create)
+    assert run("eval", "run", suite_of("yes"), "--allow-code").code == 0
+    assert run("eval", "run", suite_of("yes")).code == 0
+    monkeypatch.setenv("PROMPTUARY_CODE_SCORERS", "true")
+    assert run("eval", "run", suite_of("yes")).code == 0
+    assert allowed == [True, False, True]
+    served("author")
+    told = run("eval", "run", "words", "--allow-code")
+    assert (told.code, "--allow-code" in told.fault, "a server decides itself" in told.fault) == (64, True, True)
 
 
 def half_done(data_dir: Path, lease: timedelta) -> str:

@@ -23,30 +23,30 @@ def faults(path: Path) -> list[str]:
 def test_a_jsonl_file_gives_its_cases_in_order(tmp_path: Path) -> None:
     first = '{"id": "b", "vars": {"x": 1}, "expected": ["y"], "cluster": "k", "tags": ["t"], "metadata": {"m": 1}}'
     text = first + '\n\n{"id": "a", "vars": {}}'
-    assert read_cases(file(tmp_path, text)) == [
+    assert list(read_cases(file(tmp_path, text))) == [
         Case("b", {"x": 1}, ["y"], "k", ("t",), {"m": 1}),
         Case("a", {}),
     ]
 
 
 def test_a_line_separator_inside_a_text_ends_no_line(tmp_path: Path) -> None:
-    assert read_cases(file(tmp_path, '{"id": "a", "vars": {"x": "one\u2028two\x85three"}}\r\n'))[0].vars == {
-        "x": "one\u2028two\x85three"
-    }
+    (case,) = read_cases(file(tmp_path, '{"id": "a", "vars": {"x": "one\u2028two\x85three"}}\r\n'))
+    assert case.vars == {"x": "one\u2028two\x85three"}
 
 
 def test_a_csv_file_makes_a_variable_of_every_column_that_has_no_meaning_of_its_own(tmp_path: Path) -> None:
     text = (
         'id,ticket,expected,cluster,tags,intents\r\na,"late, very\nlate",card_arrival,h-1,chat; short,"x,y"\r\n\r\nb,,,,,\r\n'
     )
-    assert read_cases(file(tmp_path, text, "cases.csv")) == [
+    assert list(read_cases(file(tmp_path, text, "cases.csv"))) == [
         Case("a", {"ticket": "late, very\nlate", "intents": "x,y"}, "card_arrival", "h-1", ("chat", "short")),
         Case("b", {"ticket": "", "intents": ""}),
     ]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
-    assert read_cases(file(tmp_path, b"\xef\xbb\xbfid,x\na,1\n", "cases.csv")) == [Case("a", {"x": "1"})]
+    assert list(read_cases(file(tmp_path, b"\xef\xbb\xbfid,x\na,1\n", "cases.csv"))) == [Case("a", {"x": "1"})]
+    assert list(read_cases(file(tmp_path, b'\xef\xbb\xbf{"id": "a", "vars": {}}'))) == [Case("a", {})]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,8 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
     assert faults(tmp_path / "gone.jsonl") == []
-    assert faults(file(tmp_path, b'{"id": "\xff"}')) == ["byte 8"]
+    assert faults(file(tmp_path, b'{"id": "\xff"}')) == ["line 1: the line is not UTF-8: byte 8"]
+    assert faults(file(tmp_path, b"id,x\na,\xff", "cases.csv")) == ["line 1: is not UTF-8"]
 
 
 @pytest.mark.parametrize("name", ["tickets", "questions", "smoke"])

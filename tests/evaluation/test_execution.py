@@ -13,6 +13,7 @@ from promptuary.access import audit
 from promptuary.base import outbox
 from promptuary.base.errors import Unavailable
 from promptuary.evaluation import store
+from promptuary.evaluation.case import CaseIn
 from promptuary.evaluation.execution import LEASES_LIMIT, TOPIC, Execution, Progress
 from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import Run, RunState
@@ -47,6 +48,36 @@ def test_a_run_goes_from_the_suite_to_the_verdict(
         assert {item.result.output for item in results} == {"yes"}
         assert outbox.waiting(unit.session, TOPIC) == 1
         assert audit.verify(unit.session, unit.caller.project).broken_at is None
+
+
+def test_cases_are_scored_by_their_own_scorers_too(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution, author: Open
+) -> None:
+    ground("yes", threshold=0.5)
+    own = {"assert": [{"type": "contains", "value": "e", "name": "tone"}, {"type": "starts-with", "value": "n"}]}
+    bodies: list[dict[str, Any]] = [
+        {"id": "a", "vars": {"text": "yes"}, "expected": "yes", **own},
+        {"id": "b", "vars": {"text": "maybe"}, "expected": "yes", **own, "threshold": 0.3},
+        {"id": "c", "vars": {"text": "no"}, "expected": "yes"},
+    ]
+    with author() as unit:
+        Evaluations(unit).put_dataset_version("words", [CaseIn.model_validate(body).case() for body in bodies])
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    with author() as unit:
+        results = [item.result for item in Evaluations(unit).results(run.id, 200, None).items]
+    assert [(one.passed, round(one.score or 0, 3), one.metrics) for one in results] == [
+        (True, 0.667, {"exact": 1.0, "tone": 1.0}),
+        (True, 0.333, {"exact": 0.0, "tone": 1.0}),
+        (False, 0.0, {"exact": 0.0}),
+    ]
+    assert list(results[0].detail["scores"]) == ["exact", "tone", "starts-with"]
+    assert run.summary is not None
+    assert (run.summary["metrics"], run.summary["metrics_left_out"]) == (["exact", "tone", "pass", "score"], 0)
+    figures = run.summary["variants"][0]["metrics"]
+    assert (figures["tone"]["scored"], figures["tone"]["unscored"], figures["exact"]["scored"]) == (2, 0, 3)
 
 
 def test_a_regression_against_production_is_found(

@@ -85,10 +85,16 @@ def test_the_local_model_answers_and_its_server_goes_with_it(capfd: pytest.Captu
     with ChatModels(Settings(concurrency=2)) as models:
         chat = models.chat("local:smollm2", {"temperature": 0, "max_tokens": 8})
         examples = [("user", "2 and 3"), ("assistant", "5"), ("user", "4 and 4"), ("assistant", "8"), ("user", "1 and 1")]
-        first = chat.invoke(examples)
-        assert first.content
-        for _ in range(2):  # an event loop each: no connection may outlive its own
-            assert asyncio.run(chat.ainvoke(examples)).content == first.content
+
+        async def ask() -> str:
+            try:
+                return str((await chat.ainvoke(examples)).content)
+            finally:
+                await models.leave()
+
+        first = asyncio.run(ask())
+        assert first
+        assert asyncio.run(ask()) == first  # in an event loop of its own: no connection may outlive its own
         address = models._servers["smollm2"].url
         assert address.startswith("http://127.0.0.1:")
         with pytest.raises(urllib.error.HTTPError, match="401") as refused:

@@ -102,14 +102,14 @@ def test_a_provider_is_set_up_with_the_prompts_settings(settings: Settings, monk
     chat: Any = ChatModels(settings).chat("openai:gpt-4o-mini", {**given})
     assert type(chat).__name__ == "ChatOpenAI"
     assert {name: getattr(chat, name) for name in given} == given
-    assert (chat.model_name, chat.request_timeout, chat.max_retries) == ("gpt-4o-mini", 7, 2)
+    assert (chat.model_name, chat.request_timeout, chat.max_retries) == ("gpt-4o-mini", 7, 0)
 
 
 def test_the_local_model_is_reached_by_its_own_key_and_address(settings: Settings) -> None:
     with ChatModels(settings, Served().start) as models:
         chat: Any = models.chat("local:smollm2", {"temperature": 0, "max_tokens": 16, "seed": None})
     assert (chat.openai_api_base, chat.openai_api_key.get_secret_value()) == ("http://127.0.0.1:9/v1", "secret")
-    assert (chat.model_name, chat.temperature, chat.max_tokens, chat.seed, chat.max_retries) == ("smollm2", 0, 16, None, 2)
+    assert (chat.model_name, chat.temperature, chat.max_tokens, chat.seed, chat.max_retries) == ("smollm2", 0, 16, None, 0)
 
 
 def test_the_local_server_starts_once_whichever_thread_asks(settings: Settings) -> None:

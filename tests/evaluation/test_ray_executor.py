@@ -1,5 +1,6 @@
 """Runs on a real Ray cluster of several nodes of this machine: the same results, whoever does the items."""
 
+import json
 import os
 import signal
 import sys
@@ -16,9 +17,10 @@ from promptuary.evaluation import store
 from promptuary.evaluation.execution import Execution, Progress
 from promptuary.evaluation.plan import Result
 from promptuary.evaluation.ray_executor import RayExecutor
-from promptuary.evaluation.runner import Runner
+from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import Run, RunState
 from promptuary.worker.assembly import hands
+from stub_model import StubModel
 
 Ground = Callable[..., None]
 Submit = Callable[..., Run]
@@ -28,10 +30,12 @@ TEXTS = ["yes", "no", "yes, surely"] * 40
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A cluster of three nodes, one processor each, that this process has joined."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
     from ray.cluster_utils import Cluster
 
+    patched = pytest.MonkeyPatch()
+    patched.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    patched.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the workers import the tests' own modules
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     for _ in range(2):
         made.add_node(num_cpus=1)
@@ -39,6 +43,7 @@ def cluster() -> Iterator[Any]:
     yield made
     ray.shutdown()
     made.shutdown()
+    patched.undo()
 
 
 def results(execution: Execution, run: Run) -> list[Result]:
@@ -60,11 +65,48 @@ def done(execution: Execution, submit: Submit, on_progress: Callable[[Progress],
 
 
 @contextmanager
-def marking(settings: Settings, run: Run, parts: int) -> Iterator[Runner]:
+def marking(settings: Settings, run: Run, parts: int) -> Iterator[Any]:
     """Hands that leave their process's number in the data directory, so that a test can end one."""
     with hands(settings, run, parts) as runner:
         (settings.data_dir / f"hand-{os.getpid()}").touch()
         yield runner
+
+
+@contextmanager
+def paying(settings: Settings, run: Run, parts: int) -> Iterator[Any]:
+    """Hands that reach the model server of the test, which is younger than the cluster."""
+    os.environ.update(json.loads((settings.data_dir / "environment.json").read_text()))
+    with hands(settings, run, parts) as worker:
+        yield worker
+
+
+@pytest.mark.usefixtures("database", "cluster")
+def test_workers_pay_from_one_purse_and_never_more_than_it_holds(
+    ground: Ground, submitted: Submit, execution: Execution, settings: Settings, author: Any, stub_model: StubModel
+) -> None:
+    settings.data_dir.mkdir(exist_ok=True)
+    (settings.data_dir / "environment.json").write_text(
+        json.dumps({name: os.environ[name] for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY")})
+    )
+    price = 1000.0  # a case costs 0.006, and 1.2 is reserved for it
+    prices = {"openai:stub": {"input": price, "output": price}}
+    texts = [f"case number {number}" for number in range(400)]
+    ground(*texts, models=["openai:stub"], prices=prices, concurrency=6, max_cost=3.0)
+    spread = replace(execution, spread=RayExecutor(settings, paying).run)
+
+    stopped = done(spread, submitted)
+
+    assert (stopped.state, stopped.verdict) == (RunState.STOPPED, "infrastructure")
+    assert 0 < stopped.done < 400
+    assert stub_model.billed(price, price) <= stopped.spent + 1e-9 <= 3.0 + 2e-9
+    with author() as unit:
+        Evaluations(unit).resume(stopped.id, 100.0)
+    held = spread.lease("w")
+    assert held is not None
+    finished = spread.execute(held)
+    assert (finished.state, finished.done) == (RunState.FINISHED, 400)
+    assert finished.spent == pytest.approx(stub_model.billed(price, price))
+    assert stub_model.requests == 400
 
 
 @pytest.mark.usefixtures("database", "cluster")
@@ -105,7 +147,7 @@ def test_a_worker_that_is_killed_costs_time_and_no_result(
     assert [one.ordinal for one in results(execution, run)] == list(range(600))
 
 
-def broken(settings: Settings, run: Run, parts: int) -> AbstractContextManager[Runner]:
+def broken(settings: Settings, run: Run, parts: int) -> AbstractContextManager[Any]:
     raise OSError("this node has no disk")
 
 

@@ -116,6 +116,21 @@ def test_a_run_that_is_over_cannot_be_cancelled(laid: Any) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
 
 
+def test_a_run_that_waits_gets_another_ceiling_and_one_that_is_over_does_not(laid: Any) -> None:
+    run = laid.post("/v1/runs", json={"suite": "words", "max_cost": 0.5}).json()["id"]
+
+    resumed = laid.post(f"/v1/runs/{run}/resume", json={"max_cost": 2.0})
+    assert (resumed.status_code, resumed.json()["state"]) == (202, "queued")
+    assert laid.get(f"/v1/runs/{run}").json()["plan"]["max_cost"] == 2.0
+    for body in ({"max_cost": 0}, {"max_cost": "2"}, {"ceiling": 2}):
+        assert laid.post(f"/v1/runs/{run}/resume", json=body).status_code == 422
+
+    laid.post(f"/v1/runs/{run}/cancel")
+    again = laid.post(f"/v1/runs/{run}/resume", json={"max_cost": 3.0})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    assert laid.post("/v1/runs/run_0/resume", json={}).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
@@ -182,3 +197,23 @@ def test_roles_are_held_to(api: Any, bearer: Make) -> None:
     assert api.get("/v1/runs", headers=reviewer).status_code == 200
     assert api.post("/v1/runs", json={"suite": "words"}, headers=reviewer).status_code == 403
     assert api.put("/v1/suites/words", json=SUITE, headers=ci).status_code == 200
+
+
+def test_evidence_of_finished_runs_is_listed_by_what_it_is_of(laid: Any, execution: Execution, clock: Any) -> None:
+    for _ in range(2):
+        clock.move(minutes=1)
+        laid.post("/v1/runs", json={"suite": "words"})
+        held = execution.lease("w1")
+        assert held is not None
+        execution.execute(held)
+
+    page = laid.get("/v1/evidence?prompt=word&version=1&suite=words&limit=1").json()
+    (newest,) = page["items"]
+    assert (newest["prompt"], newest["version"], newest["verdict"], newest["gates"]) == ("word", 1, "pass", [])
+    assert newest["context"] is None
+    (older,) = laid.get(f"/v1/evidence?digest={newest['digest']}&limit=1&cursor={page['next_cursor']}").json()["items"]
+    assert older["at"] < newest["at"]
+    assert [one["id"] for one in laid.get(f"/v1/evidence?run={older['run']}").json()["items"]] == [older["id"]]
+    assert laid.get("/v1/evidence?prompt=other").json() == {"items": [], "next_cursor": None}
+    for wrong in ("digest=sha256:zz", "version=0", "prompt=../x", "run=1", "cursor=!"):
+        assert laid.get(f"/v1/evidence?{wrong}").status_code in (400, 422), wrong

@@ -269,7 +269,7 @@ def test_the_prompts_model_settings_tools_and_format_reach_the_model(done: Make)
 
     done("unused", "unused", content=content, model=model)
 
-    assert model.configs == [{"temperature": 0.0, "max_tokens": 16}] * 2
+    assert model.configs == [{"temperature": 0.0, "max_tokens": 16}]
     assert model.bound == {"tools": [{"type": "function"}], "response_format": {"type": "json_object"}}
 
 

@@ -8,7 +8,7 @@ import pytest
 from promptuary.evaluation.comparison import scores_of
 from promptuary.evaluation.plan import Done
 from promptuary.evaluation.summary import CASES_LISTED, shortened
-from promptuary.evaluation.tally import Tally
+from promptuary.evaluation.tally import MORE_METRICS, Tally
 
 Make = Callable[..., Any]
 
@@ -45,6 +45,27 @@ def test_a_case_that_was_not_scored_has_no_mean(result_of: Make) -> None:
 def test_a_metric_that_bears_the_name_of_the_verdict_is_the_scorers(result_of: Make) -> None:
     tally = Tally.of([result_of("c1", 1.0, metrics={"pass": 0.25})], ("v2",), 1, ("pass",))
     assert dict(tally.variants["v2"].scores("pass").means) == {"c1": 0.25}
+
+
+def test_a_metric_that_only_some_cases_have_is_counted_for_those_alone(result_of: Make) -> None:
+    results = [
+        result_of("c1", 1.0),
+        result_of("c2", 1.0, metrics={"exact": 1.0, "tone": 0.5}),
+        result_of("c3", 1.0, metrics={"exact": 1.0, "tone": None}),
+    ]
+    tally = Tally.of(results, ("v2", "v1"), 1, ("exact",))
+    tone = tally.variants["v2"].scores("tone")
+    assert list(tally.more) == ["tone"]
+    assert (dict(tone.means), tone.scored, tone.unscored) == ({"c2": 0.5}, 1, 1)
+    assert tally.variants["v2"].scores("exact").scored == 3
+    other = tally.variants["v1"].scores("tone")
+    assert (dict(other.means), other.scored, other.unscored) == ({}, 0, 0)
+
+
+def test_metrics_of_cases_are_bounded_and_those_left_out_are_counted(result_of: Make) -> None:
+    results = [result_of(f"c{place}", 1.0, metrics={f"m{place}": 1.0}) for place in range(MORE_METRICS + 3)]
+    tally = Tally.of(results, ("v2",), 1, ())
+    assert (len(tally.more), len(tally.left_out)) == (MORE_METRICS, 3)
 
 
 def test_a_variant_that_is_not_counted_still_names_its_cases(result_of: Make) -> None:

@@ -2,19 +2,22 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from promptuary.base import outbox
+from promptuary.evaluation.artifacts import NOTES, REPORT, SUMMARY, TABLE
 from promptuary.evaluation.execution import TOPIC, Execution
 from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import Run
-from promptuary.evaluation.tracking import TABLE, Tracker
+from promptuary.evaluation.tracking import Tracker
 
 Make = Callable[..., Any]
 Open = Callable[[], AbstractContextManager[Any]]
@@ -107,6 +110,60 @@ def test_the_table_of_results_can_be_loaded(run: Run, tracker: Tracker, settings
     assert [(row["case"], row["variant"], row["exact"]) for row in rows][:2] == [("c1", "v2", 0.0), ("c1", "v1", 1.0)]
     assert len(rows) == 6
     assert json.loads(parent.data.tags["mlflow.loggedArtifacts"]) == [{"path": TABLE, "type": "table"}]
+
+
+def test_the_copy_says_where_it_came_from_and_what_came_of_it(run: Run, tracker: Tracker) -> None:
+    urls = {"public_url": "https://prompts.example/", "public_ui_url": "https://prompts.example/ui"}
+    replace(tracker, settings=tracker.settings.model_copy(update=urls)).deliver({"run": run.id})
+
+    parent, _ = runs_of(tracker)
+    tags = parent.data.tags
+    assert tags["promptuary.url"] == f"https://prompts.example/v1/runs/{run.id}"
+    assert tags["promptuary.ui_url"] == f"https://prompts.example/ui/runs?run={run.id}"
+    assert (tags["promptuary.suite"], tags["promptuary.suite_digest"]) == ("words", run.plan.suite_digest)
+    assert (tags["promptuary.dataset"], tags["promptuary.dataset_digest"]) == ("words v1", run.plan.dataset.digest)
+    assert (tags["promptuary.prompt"], tags["promptuary.versions"]) == ("word", "2, 1")
+    assert tags["mlflow.note.content"].startswith(f"## words: {run.verdict}\n")
+
+
+def test_without_an_address_there_is_no_link(run: Run, tracker: Tracker) -> None:
+    tracker.deliver({"run": run.id})
+
+    assert [name for name in runs_of(tracker)[0].data.tags if name.endswith("url")] == []
+
+
+def test_the_reports_lie_beside_the_table(run: Run, tracker: Tracker, settings: Any) -> None:
+    tracker.deliver({"run": run.id})
+
+    parent, _ = runs_of(tracker)
+    listed = [one.path for one in tracker._client().list_artifacts(parent.info.run_id)]
+    assert listed == [REPORT, TABLE, SUMMARY, NOTES]
+    folder = (settings.data_dir / "mlartifacts" / parent.info.run_id / "artifacts").resolve()
+    assert json.loads((folder / SUMMARY).read_text())["verdict"] == run.verdict
+    assert f"<title>words: {run.verdict}</title>" in (folder / REPORT).read_text()
+    assert (folder / NOTES).read_text().startswith(f"## words: {run.verdict}\n")
+    assert "<code>c1</code> fell by 1.000" in (folder / NOTES).read_text()
+
+
+def test_results_are_copied_a_page_at_a_time(run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.evaluation import artifacts, store
+
+    asked: list[int | None] = []
+    results = store.results
+
+    def watched(session: Any, run_id: str, after: int | None = None, limit: int | None = None) -> Any:
+        asked.append(limit)
+        return results(session, run_id, after, limit)
+
+    monkeypatch.setattr(artifacts, "_PAGE", 4)
+    monkeypatch.setattr(store, "results", watched)
+    tracker.deliver({"run": run.id})
+
+    assert asked == [4, 4, 4]
+    (file,) = (tracker.settings.data_dir / "mlartifacts").rglob(TABLE)
+    assert [row[:3] for row in json.loads(file.read_text())["data"]] == [
+        [case, variant, 0] for case in ("c1", "c2", "c3") for variant in ("v2", "v1")
+    ]
 
 
 def test_a_second_delivery_changes_nothing(run: Run, tracker: Tracker) -> None:
@@ -205,3 +262,66 @@ def test_mlflow_that_is_back_gets_what_has_waited(
 
     assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
     assert runs_of(tracker)[0].data.tags["promptuary.run"] == run.id
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """An MLflow that is there and cannot work: it answers every request with 503."""
+
+    asked: ClassVar[list[str]] = []
+
+    def _refuse(self) -> None:
+        self.asked.append(self.path)
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = _refuse  # the names that the base class looks for
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_what_a_server_refuses_is_delivered_once_it_works(
+    run: Run,
+    settings: Any,
+    opened_database: Any,
+    clock: Any,
+    tracker: Tracker,
+    author: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        refused = replace(tracker, settings=settings.model_copy(update={"mlflow_tracking_uri": url}))
+        delivery = outbox.relay(opened_database, clock, TOPIC, refused.deliver)
+        server.shutdown()
+        thread.join()
+    assert (delivery.delivered, delivery.failed) == (0, 1)
+    assert Refusing.asked
+    with author() as unit:
+        assert outbox.waiting(unit.session, TOPIC) == 1
+        assert Evaluations(unit).run(run.id).verdict == run.verdict
+
+    clock.move(minutes=1)
+    assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
+    parent, children = runs_of(tracker)
+    assert (parent.data.tags["promptuary.run"], len(children)) == (run.id, 2)
+
+
+def test_a_run_that_left_cases_out_is_copied_with_the_cases_it_has(
+    run: Run, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from promptuary.evaluation import store
+
+    results = store.results
+    monkeypatch.setattr(store, "results", lambda *of: [one for one in results(*of) if one.case != "c2"])
+    tracker.deliver({"run": run.id})
+
+    folder = tracker.settings.data_dir / "mlartifacts"
+    ((table,), (page,)) = list(folder.rglob(TABLE)), list(folder.rglob(REPORT))
+    assert [row[0] for row in json.loads(table.read_text())["data"]] == ["c1", "c1", "c3", "c3"]
+    assert '<div class="text">=A1</div>' in page.read_text()  # the input of c3

@@ -47,6 +47,61 @@ def app_test(connection: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Calla
     return opened
 
 
+@pytest.fixture
+def requests() -> list[httpx.Request]:
+    """Every request that the pages made, in order."""
+    return []
+
+
+@pytest.fixture
+def opened(
+    answers: dict[str, Any], requests: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Any]]:
+    """Open a page by its name, signed in, in front of the module's `answers` by path; more arguments are the address's query.
+
+    An answer may be a function of the request; a number is the status of a refusal.
+    """
+    from streamlit.testing.v1 import AppTest
+
+    from promptuary_ui import session
+    from promptuary_ui.answers import Who
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        found = answers[request.url.path]
+        found = found(request) if callable(found) else found
+        if isinstance(found, int):
+            return httpx.Response(found, json={"detail": "it cannot be done"})
+        return httpx.Response(200, json=found)
+
+    with httpx.Client(base_url="http://api.test", transport=httpx.MockTransport(answer)) as client:
+        monkeypatch.setattr(session, "connect", lambda _url: client)
+        session._connection.cache_clear()
+
+        def page(name: str, scopes: tuple[str, ...] = (), **query: str) -> Any:
+            script = f"from promptuary_ui.page import {name}\n{name}.show()"
+            found = AppTest.from_string(script, default_timeout=30)
+            found.session_state["promptuary.key"] = "pmt_mine"
+            found.session_state["promptuary.who"] = Who(project="p", actor="key:me", role="ci", scopes=frozenset(scopes))
+            found.query_params.update(query)
+            found.run()
+            assert not found.exception
+            return found
+
+        yield page
+
+
+@pytest.fixture
+def shown() -> Callable[[Any], str]:
+    """Give all that a page says, as one text."""
+
+    def told(page: Any) -> str:
+        kinds = (page.markdown, page.caption, page.text, page.code, page.title, page.subheader, page.info, page.error)
+        return "\n".join(str(found.value) for kind in (*kinds, page.success, page.warning) for found in kind)
+
+    return told
+
+
 def button(page: Any, label: str) -> Any:
     """Find a button by its label."""
     return next(found for found in page.button if found.label == label)

@@ -88,6 +88,38 @@ def test_a_topic_that_cannot_be_delivered_holds_up_nothing_else(worker: Any, sql
         assert outbox.waiting(session, "mlflow") == 1
 
 
+def test_messages_of_a_topic_that_is_apart_do_not_wait_for_each_other(sqlite: Any, clock: Any, settings: Any) -> None:
+    def first_is_away(payload: Mapping[str, Any]) -> None:
+        if payload["number"] == 1:
+            raise ConnectionError("nobody there")
+
+    for number in (1, 2):
+        put(sqlite, clock, "webhook", number)
+    one = Worker(sqlite, clock, settings, Runs(0), [("webhook", first_is_away)], frozenset({"webhook"}))
+
+    assert one.step() is True
+    with sqlite.read() as session:
+        assert outbox.waiting(session, "webhook") == 1
+
+
+def test_scheduled_runs_are_submitted_beside_all_else_until_the_end(sqlite: Any, clock: Any, settings: Any) -> None:
+    stop, ticked = threading.Event(), threading.Event()
+
+    def tick() -> bool:
+        ticked.set()
+        raise ZeroDivisionError
+
+    def do(_: Any) -> None:
+        assert ticked.wait(10)
+        stop.set()
+
+    runs = Runs(due=1, do=do)
+    Worker(sqlite, clock, settings, runs, [], tick=tick).run(stop)
+
+    assert runs.done == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "schedules"]
+
+
 def test_every_worker_has_a_name_of_its_own(worker: Any) -> None:
     assert worker(Runs(0)).name != worker(Runs(0)).name
 
@@ -140,7 +172,9 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
         submitted = Evaluations(unit).submit("words")
 
     with build(settings, database=sqlite, clock=clock) as built:
-        assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow"]
+        assert built.apart == {"webhook"}
+        assert built.tick() is False
+        assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow", "webhook"]
         assert built.work() is True
         assert built.work() is False
 

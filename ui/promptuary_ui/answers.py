@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -171,98 +171,3 @@ class Move(Answer):
     actor: str
     reason: str
     at: datetime
-
-
-class Interval(Answer):
-    """An estimate with its bounds; `level` is their confidence."""
-
-    estimate: float
-    low: float
-    high: float
-    level: float
-    n: int
-
-
-class Figures(Answer):
-    """One variant's mean on one metric, and how many results it stands on."""
-
-    interval: Interval | None = None
-    scored: int = 0
-    unscored: int = 0
-
-
-class Variant(Answer):
-    """A content under a model, with its figures by metric."""
-
-    name: str
-    model: str
-    prompt: str
-    version: int | None = None
-    results: int = 0
-    errors: int = 0
-    metrics: dict[str, Figures]
-
-
-class Comparison(Answer):
-    """The paired difference of two variants on one metric."""
-
-    candidate: str
-    baseline: str
-    metric: str
-    interval: Interval | None = None
-    cases: int = 0
-    better: list[str] = Field(default_factory=list)
-    worse: list[str] = Field(default_factory=list)
-
-
-class Gate(Answer):
-    """One demand of the gate, with its sentence."""
-
-    metric: str
-    verdict: str
-    sentence: str
-
-
-class Summary(Answer):
-    """What a finished run says."""
-
-    metrics: list[str]
-    cases: int
-    results: int
-    errors: int
-    unrunnable: int = 0
-    variants: list[Variant]
-    comparisons: list[Comparison] = Field(default_factory=list)
-    gates: list[Gate] = Field(default_factory=list)
-
-
-class Run(Answer):
-    """A run; without a summary until it is finished."""
-
-    id: str
-    suite: str
-    state: str
-    verdict: str | None = None
-    error: str | None = None
-    total: int
-    done: int
-    actor: str = ""
-    tracking_id: str | None = None
-    created_at: datetime
-    finished_at: datetime | None = None
-    summary: Summary | None = None
-
-
-class Result(Answer):
-    """What one case came to under one variant."""
-
-    case: str
-    variant: str
-    repeat: int = 0
-    passed: bool | None = Field(default=None, validation_alias=AliasChoices("pass", "passed"))
-    score: float | None = None
-    metrics: dict[str, float | None] = Field(default_factory=dict)
-    output: str | None = None
-    error: str | None = None
-    vars: dict[str, Any] = Field(default_factory=dict)
-    expected: Any = None

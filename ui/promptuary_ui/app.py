@@ -8,24 +8,28 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.answers import Who
-from promptuary_ui.page import prompts, review, runs, sign_in
+from promptuary_ui.page import prompts, review, runs, schedules, sign_in
 from promptuary_ui.parts.guard import guarded
 from promptuary_ui.parts.text import plain
 
 HERE = Path(__file__).parent
 
 
-def pages(scopes: Collection[str]) -> dict[str, Any]:
-    """Give every page by the scope that it needs. All of them are always there, so that no address is unknown."""
+def pages(scopes: Collection[str]) -> dict[Any, str]:
+    """Give every page with the scope that it needs. All of them are always there, so that no address is unknown."""
 
     def page(scope: str, show: Any, title: str, icon: str, *, default: bool = False) -> Any:
         seen = "visible" if scope in scopes else "hidden"
         return st.Page(show, title=title, icon=icon, url_path=title.lower(), default=default, visibility=seen)
 
+    known = [
+        ("review:decide", review.show, "Review", ":material/rate_review:"),
+        ("run:read", runs.show, "Runs", ":material/science:"),
+        ("run:read", schedules.show, "Schedules", ":material/calendar_clock:"),
+        ("prompt:read", prompts.show, "Prompts", ":material/description:"),
+    ]
     return {
-        "review:decide": page("review:decide", review.show, "Review", ":material/rate_review:", default=True),
-        "run:read": page("run:read", runs.show, "Runs", ":material/science:"),
-        "prompt:read": page("prompt:read", prompts.show, "Prompts", ":material/description:"),
+        page(scope, show, title, icon, default=number == 0): scope for number, (scope, show, title, icon) in enumerate(known)
     }
 
 
@@ -35,7 +39,7 @@ def main() -> None:
     st.html(HERE / "style.css")
     who = session.who()
     if who is None:
-        st.navigation(list(pages(()).values()), position="hidden")
+        st.navigation(list(pages(())), position="hidden")
         sign_in.show()
     else:
         signed_in(who)
@@ -44,8 +48,9 @@ def main() -> None:
 def signed_in(who: Who) -> None:
     """Draw the page, with who is signed in beside it; a page that the key does not open leads to one that it does."""
     known = pages(who.scopes)
-    chosen = st.navigation(list(known.values()))
-    allowed = [page for scope, page in known.items() if scope in who.scopes]
+    chosen = st.navigation(list(known))
+    session.keep_runs_page(next(page for page in known if page.url_path == "runs"))
+    allowed = [page for page, scope in known.items() if scope in who.scopes]
     if allowed and chosen not in allowed:
         st.switch_page(allowed[0])
     st.logo(HERE / "wordmark.svg", size="large", icon_image=HERE / "mark.svg")

@@ -1,6 +1,6 @@
 """The REST API as typed calls. The connection is shared by all sessions; the key belongs to one call."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -8,10 +8,12 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from promptuary_ui.answers import Claim, Diff, Move, Page, Prompt, Queue, Result, Run, Version, Who
+from promptuary_ui.answers import Claim, Diff, Move, Page, Prompt, Queue, Version, Who
+from promptuary_ui.evaluations import Alert, Compared, Distribution, Result, Run, Schedule, Suite
 
 T = TypeVar("T", bound=BaseModel)
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+PATIENCE = httpx.Timeout(120.0, connect=3.0)
 PAGE = 200
 
 
@@ -81,17 +83,60 @@ class Api:
         """Hold an item longer."""
         self._call("POST", f"/v1/claims/{_part(claim)}/heartbeat")
 
-    def runs(self, limit: int = 50) -> list[Run]:
-        """List the newest runs, the newest first."""
-        return self._read(Page[Run], "GET", "/v1/runs", params={"limit": limit}).items
+    def suites(self) -> list[Suite]:
+        """List every suite by name."""
+        return list(self._all(Suite, "/v1/suites"))
+
+    def runs(self, limit: int = 50, cursor: str | None = None, **wanted: str | None) -> Page[Run]:
+        """List a page of runs, the newest first; `suite`, `state` and `verdict` choose some."""
+        return self._page(Run, "/v1/runs", limit, cursor, wanted)
 
     def run(self, run: str) -> Run:
         """Give a run, with its summary when it is finished."""
         return self._read(Run, "GET", f"/v1/runs/{_part(run)}")
 
-    def results(self, run: str) -> list[Result]:
-        """List every result of a run in the file's order."""
-        return list(self._all(Result, f"/v1/runs/{_part(run)}/results"))
+    def cancel(self, run: str) -> None:
+        """Stop a run; the results that it has are kept."""
+        self._call("POST", f"/v1/runs/{_part(run)}/cancel")
+
+    def results(
+        self, run: str, limit: int = 50, cursor: str | None = None, wanted: Mapping[str, str | None] | None = None
+    ) -> Page[Result]:
+        """List a page of a run's results: all, or those that are wanted, by the API's names of its filters."""
+        return self._page(Result, f"/v1/runs/{_part(run)}/results", limit, cursor, wanted or {})
+
+    def distribution(self, run: str, metric: str) -> Distribution:
+        """Tell how a metric's values lie in a run."""
+        return self._read(Distribution, "GET", f"/v1/runs/{_part(run)}/distribution", params={"metric": metric})
+
+    def compare(self, run: str, baseline: str) -> Compared:
+        """Compare a finished run with another; it may have very many results, so this may take a while."""
+        path = f"/v1/runs/{_part(run)}/compare"
+        return self._read(Compared, "GET", path, params={"baseline": baseline}, timeout=PATIENCE)
+
+    def schedules(self, limit: int = 50, cursor: str | None = None) -> Page[Schedule]:
+        """List a page of schedules by name."""
+        return self._page(Schedule, "/v1/schedules", limit, cursor, {})
+
+    def pause_schedule(self, name: str) -> None:
+        """Submit no more runs of a schedule until it is resumed."""
+        self._call("POST", f"/v1/schedules/{_part(name)}/pause")
+
+    def resume_schedule(self, name: str) -> None:
+        """Submit runs of a schedule again."""
+        self._call("POST", f"/v1/schedules/{_part(name)}/resume")
+
+    def run_schedule(self, name: str) -> None:
+        """Queue a run of a schedule now."""
+        self._call("POST", f"/v1/schedules/{_part(name)}/now")
+
+    def alerts(self, limit: int = 50, cursor: str | None = None, *, unseen: bool = True) -> Page[Alert]:
+        """List a page of alerts, the newest first; `unseen` gives those that nobody has seen."""
+        return self._page(Alert, "/v1/alerts", limit, cursor, {"open": "true" if unseen else None})
+
+    def see(self, alert: int) -> None:
+        """Say that an alert has been seen."""
+        self._call("POST", f"/v1/alerts/{alert}/seen")
 
     def prompts(self, search: str = "") -> list[Prompt]:
         """List prompts by name: all, or those whose name holds `search`."""
@@ -118,6 +163,11 @@ class Api:
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def _page(self, kind: type[T], path: str, limit: int, cursor: str | None, wanted: Mapping[str, str | None]) -> Page[T]:
+        given = {"limit": str(limit), "cursor": cursor, **wanted}
+        params = {name: value for name, value in given.items() if value is not None}
+        return self._read(Page[kind], "GET", path, params=params)  # type: ignore[valid-type]  # made at run time
 
     def _read(self, kind: type[T], method: str, path: str, **more: Any) -> T:
         return _parsed(kind, self._call(method, path, **more))

@@ -9,20 +9,35 @@ from pathlib import Path
 from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8401
+_LIGHT = {
+    "primaryColor": "#2f6f62",
+    "backgroundColor": "#fdfcfa",
+    "secondaryBackgroundColor": "#f3f1ec",
+    "textColor": "#22302d",
+    "borderColor": "#dedad1",
+    "codeTextColor": "#22302d",
+    "codeBackgroundColor": "#f6f4ef",
+    "sidebar.backgroundColor": "#f3f1ec",
+}
+_DARK = {
+    "primaryColor": "#6bb5a4",
+    "backgroundColor": "#151b1a",
+    "secondaryBackgroundColor": "#1e2624",
+    "textColor": "#e4e8e5",
+    "borderColor": "#384340",
+    "codeTextColor": "#e4e8e5",
+    "codeBackgroundColor": "#1e2624",
+    "sidebar.backgroundColor": "#1a2120",
+}
 THEME: Mapping[str, object] = {
-    "theme.base": "light",
-    "theme.primaryColor": "#2f6f62",
-    "theme.backgroundColor": "#fdfcfa",
-    "theme.secondaryBackgroundColor": "#f3f1ec",
-    "theme.textColor": "#22302d",
-    "theme.borderColor": "#dedad1",
     "theme.showWidgetBorder": True,
     "theme.baseRadius": "medium",
     "theme.headingFontSizes": ["1.8rem", "1.35rem", "1.15rem"],
-    "theme.codeTextColor": "#22302d",
-    "theme.codeBackgroundColor": "#f6f4ef",
-    "theme.sidebar.backgroundColor": "#f3f1ec",
+    "theme.chartCategoricalColors": ["#2f7f9e", "#d98a3d", "#6a9a4f", "#9a6bb0", "#c25f74", "#7c7f86", "#b59a2c", "#3f9c8c"],
+    **{f"theme.light.{name}": value for name, value in _LIGHT.items()},
+    **{f"theme.dark.{name}": value for name, value in _DARK.items()},
 }
+"""Light or dark, as the browser asks."""
 
 
 def options(host: str, port: int) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What one browser session knows: its key, who that is, and nothing of any other session."""
 
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import streamlit as st
@@ -10,7 +10,7 @@ from promptuary_ui.answers import Who
 from promptuary_ui.client import Api, connect
 from promptuary_ui.settings import api_url
 
-KEY, WHO, NOTE = "promptuary.key", "promptuary.who", "promptuary.note"
+KEY, WHO, NOTE, RUNS = "promptuary.key", "promptuary.who", "promptuary.note", "promptuary.runs"
 
 
 @lru_cache(maxsize=4)
@@ -26,6 +26,22 @@ def api(key: str | None = None) -> Api:
 def who() -> Who | None:
     """Give who is signed in; None for nobody."""
     return cast("Who | None", st.session_state.get(WHO))
+
+
+def may(scope: str) -> bool:
+    """Tell whether who is signed in may do something."""
+    found = who()
+    return found is not None and scope in found.scopes
+
+
+def runs_page() -> Any:
+    """Give the page of runs, for links that lead to one; None where the app has not been put together."""
+    return st.session_state.get(RUNS)
+
+
+def keep_runs_page(page: Any) -> None:
+    """Keep the page of runs."""
+    st.session_state[RUNS] = page
 
 
 def sign_in(key: str) -> None:

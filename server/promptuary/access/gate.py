@@ -5,7 +5,7 @@ A route declares its one scope with `allow(Scope.…)`; assembling the app fails
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -30,6 +30,7 @@ LOCAL = "promptuary.local"
 BODY = "promptuary.body"
 SCOPE_MARK = "declared_scope"
 _KEY_LIMIT = 200
+First = Callable[[Request], Awaitable[None]]
 
 PathName = Annotated[Name, Path()]
 Limit = Annotated[int, Query(ge=1, le=10_000)]
@@ -85,15 +86,18 @@ def sent_key(header: str, *, basic: bool = False) -> str:
     raise NotAuthenticated("send an API key `pmt_…` as the password of HTTP Basic, or as `Authorization: Bearer pmt_…`")
 
 
-def allow(scope: Scope, *, reads: bool = False, basic: bool = False) -> Any:
+def allow(scope: Scope, *, reads: bool = False, basic: bool = False, first: First | None = None) -> Any:
     """Declare the scope of a route, and give it its unit of work.
 
     A GET reads. Everything else writes, in one transaction that is committed before the answer leaves; `reads=True` is for
-    a POST that changes nothing. `basic=True` takes HTTP Basic besides Bearer.
+    a POST that changes nothing. `basic=True` takes HTTP Basic besides Bearer. `first` is done when the caller is known and
+    before the transaction begins, as to receive a large body.
     """
 
     async def unit(request: Request) -> AsyncIterator[Unit]:
         caller = await run_in_threadpool(_allowed, request, scope, basic)
+        if first is not None:
+            await first(request)
         writing = not reads and request.method not in ("GET", "HEAD")
         opened = _writing(request, caller) if writing else _reading(request, caller)
         async with request.app.state.turns.turn(writing=writing), contextmanager_in_threadpool(opened) as unit:

@@ -14,8 +14,10 @@ from promptuary.access.store import COUNTERS
 from promptuary.access.turns import Turns
 from promptuary.api.documentation import document
 from promptuary.api.edge import Edge
+from promptuary.api.metrics import router as metrics_routes
 from promptuary.api.parts import Parts
 from promptuary.api.problems import install
+from promptuary.api.traffic import Traffic
 from promptuary.base.changes import changes_of
 from promptuary.base.clock import Clock, wall_clock
 from promptuary.base.database import Database
@@ -28,13 +30,23 @@ from promptuary.context.prompts import PromptSearch
 from promptuary.context.retrieval import Retrieval
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.routes import router as evaluation_routes
+from promptuary.evaluation.schedule_routes import router as schedule_routes
 from promptuary.evaluation.scorers.registry import kinds
+from promptuary.evaluation.upload import router as upload_routes
 from promptuary.migrations.upgrade import HEAD, current, upgrade
 from promptuary.registry.routes import router as registry_routes
 from promptuary.registry.stream import Feed
 from promptuary.review.routes import router as review_routes
 
-ROUTERS: tuple[APIRouter, ...] = (access_routes, registry_routes, context_routes, evaluation_routes, review_routes)
+ROUTERS: tuple[APIRouter, ...] = (
+    access_routes,
+    registry_routes,
+    context_routes,
+    upload_routes,
+    evaluation_routes,
+    schedule_routes,
+    review_routes,
+)
 """What stands under /v1."""
 COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes)
 """What stands where other registries' clients look for it; these routers have their whole paths."""
@@ -84,6 +96,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = opened
+    app.state.traffic = Traffic()
     app.state.turns = Turns(opened.dialect)
     app.state.clock = clock
     app.state.retrieval = held
@@ -100,7 +113,8 @@ def create_app(
         check_scopes(router)
         app.include_router(router)
     app.include_router(_health)
-    edge = Edge(app, parts, close)
+    app.include_router(metrics_routes)
+    edge = Edge(app, parts, close, app.state.traffic)
     return edge
 
 

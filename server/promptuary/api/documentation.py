@@ -62,7 +62,7 @@ def _with_problems(made: dict[str, Any]) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             shape = shape_of(path)
             operation["responses"]["default"] = _foreign(shape.fields) if shape else _REFUSED
-            if shape or path.startswith("/v1/"):
+            if shape or path.startswith("/v1/") or path == "/metrics":
                 operation["security"] = [{"key": []}, {"password": []}] if shape else [{"key": []}]
     return made
 

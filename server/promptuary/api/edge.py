@@ -1,8 +1,10 @@
 """The app's outermost layer, plain ASGI: Host allow-list, body limit, strict JSON, request id, access log, security headers.
 
-What passes here reaches FastAPI with a body that has been read whole and is JSON of one meaning only.
+What passes here reaches FastAPI with a body that has been read whole and is JSON of one meaning only. The lines of a dataset
+are the exception: they are read by their route once the caller is known, up to a limit of their own.
 """
 
+import re
 import time
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -15,6 +17,7 @@ from promptuary.api.asgi import SECURITY, App, Hosts, Receive, RequestIds, Scope
 from promptuary.api.lookup import Lookup
 from promptuary.api.parts import Parts
 from promptuary.api.problems import problem_of
+from promptuary.api.traffic import Traffic
 from promptuary.base.errors import (
     BodyTooLarge,
     Fault,
@@ -29,22 +32,27 @@ from promptuary.compat.refusal import ENCODED_SLASH
 
 log = structlog.get_logger(__name__)
 _WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
+LINES = "application/x-ndjson"
+UNREAD = "promptuary.unread"
+_DATASET = re.compile(r"/v1/datasets/[^/]+/versions")
 _QUIET = ("/healthz", "/readyz", "/metrics")
 
 
 class Edge:
     """Wraps the app; see the module's docstring."""
 
-    def __init__(self, app: App, parts: Parts, close: Callable[[], None]) -> None:
-        """Keep the app, its parts, and what ends it where no server runs its lifespan."""
+    def __init__(self, app: App, parts: Parts, close: Callable[[], None], traffic: Traffic) -> None:
+        """Keep the app, its parts, what ends it where no server runs its lifespan, and what counts its answers."""
         settings = parts.settings
         self.app = app
         self.parts = parts
         self.close = close
+        self.traffic = traffic
         self.hosts = Hosts(settings.hosts)
         self.ids = RequestIds()
         self.lookup = Lookup(parts, self.ids, self.hosts)
         self.body_limit = settings.body_limit
+        self.dataset_limit = settings.dataset_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, hand it on, and log how it went."""
@@ -54,11 +62,12 @@ class Edge:
         if await self.lookup(scope, send):
             return
         request_id = self.ids()
-        started, status = time.perf_counter(), 500
+        started, status, begun = time.perf_counter(), 500, 0.0
 
         async def out(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
+                begun = time.perf_counter()
                 status = message["status"]
                 message["headers"] = [*message["headers"], *SECURITY, (b"x-request-id", request_id.encode())]
             await send(message)
@@ -71,8 +80,11 @@ class Edge:
                     response: Response = problem_of(error, scope["path"])
                     await response(scope, receive, out)
                 else:
+                    if scope.get(UNREAD):
+                        receive = _limited(receive, self.dataset_limit)
                     await self.app(scope, receive if body is None else _replay(body, receive), out)
             finally:
+                self.traffic.count(scope["method"], _template(scope), status, (begun or time.perf_counter()) - started)
                 if scope["path"] not in _QUIET:
                     elapsed = round((time.perf_counter() - started) * 1000, 1)
                     log.info("request", method=scope["method"], path=scope["path"], status=status, milliseconds=elapsed)
@@ -97,11 +109,17 @@ class Edge:
             )
         if scope["method"] not in _WITH_BODY:
             return None
+        media = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+        if media == LINES and scope["method"] == "POST" and _DATASET.fullmatch(scope["path"]):
+            if headers.get(b"content-encoding"):
+                raise UnsupportedBody(f"send the lines as plain `Content-Type: {LINES}`, not compressed")
+            _declared(headers, self.dataset_limit)
+            scope[UNREAD] = True
+            return None
         body = await self._read(headers, receive)
         scope[BODY] = body
         if not body:
             return body
-        media = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if media != "application/json" or headers.get(b"content-encoding"):
             raise UnsupportedBody("send the body as plain `Content-Type: application/json`")
         if not isinstance(loads(body), dict):
@@ -110,10 +128,7 @@ class Edge:
 
     async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """Read the body whole, in however many chunks; stop at the limit."""
-        too_large = BodyTooLarge(f"the body is over the limit of {self.body_limit} bytes; send less at a time")
-        declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self.body_limit:
-            raise too_large
+        _declared(headers, self.body_limit)
         body = bytearray()
         while True:
             message = await receive()
@@ -121,9 +136,43 @@ class Edge:
                 raise MalformedBody("the client went away before the body was whole")
             body += message.get("body", b"")
             if len(body) > self.body_limit:
-                raise too_large
+                raise _too_large(self.body_limit)
             if not message.get("more_body"):
                 return bytes(body)
+
+
+def _declared(headers: dict[bytes, bytes], limit: int) -> None:
+    """Refuse a body whose own length says that it is too large, before any of it is read."""
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is over the limit of {limit} bytes; send less at a time")
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Give the body on as it comes, up to the limit."""
+    left = limit
+
+    async def counted() -> MutableMapping[str, Any]:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise _too_large(limit)
+        return message
+
+    return counted
+
+
+def _template(scope: Scope) -> str | None:
+    """Give the template of the route that answered, None where there was none; a router's route does not know its prefix."""
+    template: str | None = getattr(scope.get("route"), "path", None)
+    if template is not None and scope["path"].startswith("/v1/"):
+        return "/v1" + template.removeprefix("/v1")
+    return template
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

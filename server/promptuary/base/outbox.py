@@ -1,4 +1,4 @@
-"""What must reach Chroma or MLflow, written in the transaction of what caused it, and delivered later: at least once, in order.
+"""What must reach Chroma, MLflow or a webhook, written in the transaction of its cause, and delivered later: at least once.
 
 A relay takes due messages of its topic, hands each to a handler, and marks it done or puts it off with a growing wait. The
 handler must be idempotent: a crash between the delivery and the mark delivers again.
@@ -18,6 +18,7 @@ from promptuary.base.database import Database, Moment, table_of
 
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(minutes=5)
+CLAIM = timedelta(minutes=2)
 log = structlog.get_logger(__name__)
 
 
@@ -89,16 +90,52 @@ def relay(
         except Declined:
             break
         except Exception as error:
-            wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), LONGEST_WAIT)
-            reason = f"{type(error).__name__}: {error}"[:500]
-            _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)
-            log.warning(
-                "outbox delivery failed", topic=topic, attempts=row.attempts + 1, wait=wait.total_seconds(), error=reason
-            )
-            return Delivery(delivered, 1, reason)
+            return Delivery(delivered, 1, _put_off(database, clock, row, error))
         _mark(database, row, done_at=clock(), error=None)
         delivered += 1
     return Delivery(delivered, 0)
+
+
+def relay_each(
+    database: Database, clock: Clock, topic: str, handler: Callable[[dict[str, Any]], None], limit: int = 100
+) -> Delivery:
+    """Deliver what is due to receivers that have nothing to do with each other: none waits for another's message.
+
+    Each message is claimed for two minutes before it is handed over, so that several processes do not all deliver it.
+    """
+    with database.read() as session:
+        pending = select(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
+        pending = pending.where(OutboxRow.due_at <= clock())
+        rows = session.exec(pending.order_by(col(OutboxRow.id)).limit(limit)).all()
+    delivered, failed, reason = 0, 0, None
+    for row in rows:
+        if not _claim(database, row, clock() + CLAIM):
+            continue
+        try:
+            handler(row.payload)
+        except Exception as error:
+            failed, reason = failed + 1, _put_off(database, clock, row, error)
+            continue
+        _mark(database, row, done_at=clock(), error=None)
+        delivered += 1
+    return Delivery(delivered, failed, reason)
+
+
+def _put_off(database: Database, clock: Clock, row: OutboxRow, error: Exception) -> str:
+    """Let a message wait, longer each time; gives the reason."""
+    wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), LONGEST_WAIT)
+    reason = f"{type(error).__name__}: {error}"[:500]
+    _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)
+    log.warning("outbox delivery failed", topic=row.topic, attempts=row.attempts + 1, wait=wait.total_seconds(), error=reason)
+    return reason
+
+
+def _claim(database: Database, row: OutboxRow, until: datetime) -> bool:
+    """Hold a message back from other processes until a moment; False when another was faster."""
+    with database.write() as session:
+        free = update(OutboxRow).where(col(OutboxRow.id) == row.id, col(OutboxRow.due_at) == row.due_at)
+        free = free.where(col(OutboxRow.done_at).is_(None)).values(due_at=until).returning(col(OutboxRow.id))
+        return session.execute(free).scalar_one_or_none() is not None
 
 
 def _mark(database: Database, row: OutboxRow, **values: Any) -> None:

@@ -1,15 +1,18 @@
 """Every setting, read once from `PROMPTUARY_…` variables; nothing else reads the environment."""
 
+import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptuary.base.errors import Invalid
 from promptuary.prompt.errors import Fault
 from promptuary.prompt.faults import faults_of
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
 
 
 class InvalidSettings(Invalid):
@@ -20,6 +23,22 @@ class InvalidSettings(Invalid):
 
 def _default_data_dir() -> Path:
     return Path.home() / ".local" / "share" / "promptuary"
+
+
+class RateLimit(BaseModel):
+    """How much a provider is asked at most, by all runs of a process together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
+
+
+def _json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('is no JSON, as in {"openai": {"requests_per_minute": 500}}') from None
 
 
 class Settings(BaseSettings):
@@ -37,6 +56,8 @@ class Settings(BaseSettings):
     ui_port: Annotated[int, Field(ge=0, le=65535)] = 8401
     mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 8402
     allowed_hosts: str = ""
+    public_url: Url | None = None
+    public_ui_url: Url | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
@@ -50,11 +71,14 @@ class Settings(BaseSettings):
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
     similar_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     case_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    rate_limits: Annotated[dict[str, RateLimit], NoDecode, BeforeValidator(_json)] = Field(default_factory=dict)
+    answer_days: Annotated[int, Field(ge=1, le=36_500)] = 30
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None
     code_scorers: bool = False
     webhook_hosts: str = ""
     webhook_secret: SecretStr | None = None
+    metrics_open: bool = False
     dataset_limit: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
 
     @cached_property

@@ -7,7 +7,7 @@ ways take the same routes, so the same rules and the same errors hold.
 import asyncio
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -68,7 +68,13 @@ def part(text: str) -> str:
 
 
 class Api:
-    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process."""
+    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process.
+
+    Attributes:
+        deliver: brings finished runs to MLflow, where the command has something that does it beside this process.
+    """
+
+    deliver: Callable[[], None] | None = None
 
     def __init__(self, client: httpx.Client, parts: "Parts | None" = None) -> None:
         """Keep the client, and the parts of a service in this process."""
@@ -82,6 +88,10 @@ class Api:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """POST a body; what is None is left out of it."""
         return self._call("POST", path, json={key: value for key, value in body.items() if value is not None})
+
+    def post_lines(self, path: str, pieces: Iterable[bytes]) -> Any:
+        """POST JSON lines, piece by piece as they come."""
+        return self._call("POST", path, content=pieces, headers={"Content-Type": "application/x-ndjson"})
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
         """PUT a body; what is None is left out of it."""
@@ -146,6 +156,17 @@ def _error(status: int, problem: Any) -> PromptuaryError:
     return refused
 
 
+class _Pieces(httpx.AsyncByteStream):
+    """A body that comes in pieces, as an app on an event loop takes it."""
+
+    def __init__(self, stream: Iterable[bytes]) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._stream:
+            yield piece
+
+
 class _InProcess(httpx.BaseTransport):
     """Runs each request through the app in this process, on an event loop of its own."""
 
@@ -154,6 +175,9 @@ class _InProcess(httpx.BaseTransport):
         self._transport = httpx.ASGITransport(app)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not isinstance(request.stream, httpx.AsyncByteStream):
+            request.stream = _Pieces(request.stream)
+
         async def send() -> httpx.Response:
             response = await self._transport.handle_async_request(request)
             await response.aread()
@@ -166,17 +190,22 @@ class _InProcess(httpx.BaseTransport):
 
 
 @contextmanager
-def connect(project: str | None = None) -> Iterator[Api]:
+def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator[Api]:
     """Give the service to talk to.
 
     Args:
         project: with the local service, the project to work in; a server's key has its own.
+        allow_code: with the local service, whether suites may run code of their own in this process.
 
     Raises:
         NotInstalled: when there is no `PROMPTUARY_URL`, and the server's parts are not installed.
-        Invalid: naming the variable, or the project, that cannot be used.
+        Invalid: naming the variable, the option or the project that cannot be used.
     """
     url = os.environ.get("PROMPTUARY_URL")
+    if url and allow_code:
+        raise Invalid(
+            "a server decides itself whether suites may run code", [Fault("--allow-code", "is for a run without one")]
+        )
     if url:
         with _client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
             yield Api(client)
@@ -184,7 +213,7 @@ def connect(project: str | None = None) -> Iterator[Api]:
     if project is not None and not is_name(project):
         raise Invalid("there is no such project", [Fault("--project", f"'{project}' is not of a-z 0-9 _ . -")])
     with (
-        local_app() as app,
+        local_app(allow_code=allow_code) as app,
         httpx.Client(base_url=LOCAL_URL, transport=_InProcess(_trusted(app, project)), timeout=None) as client,
     ):
         yield Api(client, app.parts)
@@ -203,8 +232,8 @@ def _client(url: str, key: str) -> httpx.Client:
 
 
 @contextmanager
-def local_app() -> Iterator["Edge"]:
-    """Assemble the service in this process, on the data directory.
+def local_app(*, allow_code: bool = False) -> Iterator["Edge"]:
+    """Assemble the service in this process, on the data directory; `allow_code` lets suites run code, as the setting does.
 
     Raises:
         NotInstalled: when the server's parts are not installed.
@@ -219,7 +248,7 @@ def local_app() -> Iterator["Edge"]:
             "set the first, or install promptuary[server]"
         ) from None
     configure("ERROR")  # what a command has to say it says itself, in one line
-    app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT))
+    app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT, code_scorers=allow_code or None))
     try:
         yield app
     finally:

@@ -1,26 +1,31 @@
-"""`promptuary eval run | list | show | compare`: suites run, and what came of them.
+"""`promptuary eval run | list | show | compare | report`: suites run, and what came of them.
 
 With a server, its worker does the run and this command follows it; without one, the run is done in this process, on the same
 tables and by the same code as a worker's.
 """
 
-import json as json_text
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from promptuary.cli import report
+from promptuary.cli import schedules
 from promptuary.cli.connection import Api, connect, part
+from promptuary.cli.delivery import delivery
 from promptuary.cli.forecast import plan
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
 from promptuary.cli.promptfoo import Judge, Partial, import_suite
+from promptuary.cli.reports import Html, Json, Junit, Reports, Summary, printed, results_of
 from promptuary.cli.running import Executor, run_suite
 from promptuary.cli.suites import Reading
+from promptuary.evaluation.reports.lines import lines
+from promptuary.evaluation.reports.markdown import markdown
+from promptuary.evaluation.reports.values import values
 from promptuary.prompt.errors import Fault, Invalid
 
 app = typer.Typer(help="Run suites and see what they say.", no_args_is_help=True)
+app.add_typer(schedules.app, name="schedule")
+app.command("alerts")(schedules.alerts)
 EXIT_CODES = {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": INFRASTRUCTURE}
 app.command("import")(import_suite)
 _WORST_FIRST = (INFRASTRUCTURE, 1, 2, 0)
@@ -37,26 +42,33 @@ def run(
         Executor, typer.Option("--executor", help="Where cases are done: in this process, or on a Ray cluster.")
     ] = Executor.LOCAL,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with this run instead of starting one.")] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
-    summary: Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary here.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write all results as JSON here.")] = None,
+    max_cost: Annotated[float | None, typer.Option("--max-cost", help="Spend no more than so many US dollars.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Ask anew, also what was asked before.")] = False,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Let suites run Python code on this machine, in a run without a server.")
+    ] = False,
     partial: Partial = False,
     judge: Judge = None,
+    junit: Junit = None,
+    summary: Summary = None,
+    html: Html = None,
+    json: Json = None,
     project: Project = None,
 ) -> None:
     """Run suites; exits 0 pass, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume goes on with one run; name its suite alone")
-    changes = {"models": model, "repeats": repeats}
+    changes = {"models": model, "repeats": repeats, "max_cost": max_cost, "cache": not no_cache}
     reading = Reading(partial, judge, model)
-    with connect(project) as api:
+    with delivery() as deliver, connect(project, allow_code=allow_code) as api:
+        api.deliver = deliver
         earlier = _earlier(api, baseline)
         finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor, reading) for suite in suites]
-        _write(finished, junit, summary, json)
-        for done, _ in finished:
+        Reports(junit, summary, html, json).write(api, finished)
+        for done in finished:
             if earlier is not None and done["state"] == "finished":
                 _show_comparison(api.get(f"/runs/{done['id']}/compare", baseline=earlier))
-    codes = [EXIT_CODES.get(done["verdict"], INFRASTRUCTURE) for done, _ in finished]
+    codes = [EXIT_CODES.get(done["verdict"], INFRASTRUCTURE) for done in finished]
     raise typer.Exit(next(code for code in _WORST_FIRST if code in codes))
 
 
@@ -68,24 +80,6 @@ def _earlier(api: Api, baseline: str | None) -> str | None:
     if state != "finished":
         raise Invalid("the baseline cannot be used", [Fault("--baseline", f"the run '{baseline}' is {state}, not finished")])
     return baseline
-
-
-def _write(finished: list[tuple[Any, list[Any]]], junit: Path | None, summary: Path | None, json: Path | None) -> None:
-    if junit is not None:
-        _save(junit, report.junit(finished))
-    if summary is not None:
-        _save(summary, "\n".join(report.markdown(*one) for one in finished).encode())
-    if json is not None:
-        values: list[Any] = [report.as_values(*one) for one in finished]
-        _save(json, json_text.dumps(values[0] if len(values) == 1 else values, ensure_ascii=False, indent=2).encode())
-
-
-def _save(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    new.write_bytes(content)
-    os.replace(new, path)
 
 
 app.command("plan")(plan)
@@ -114,12 +108,30 @@ def show(
     """Give what a run says."""
     with connect(project) as api:
         found = api.get(f"/runs/{part(run_id)}")
-        results = list(api.items(f"/runs/{part(run_id)}/results")) if json else []
-    if json:
-        as_json(report.as_values(found, results))
-        return
-    for text in report.text(found):
+        if json:
+            printed(values(found, results_of(api, found)))
+            return
+    for text in lines(found):
         line(text)
+
+
+@app.command("report")
+def report(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    junit: Junit = None,
+    summary: Summary = None,
+    html: Html = None,
+    json: Json = None,
+    project: Project = None,
+) -> None:
+    """Write reports of a run that is over, as `eval run` does; prints the Markdown summary where no file is named."""
+    reports = Reports(junit, summary, html, json)
+    with connect(project) as api:
+        found = api.get(f"/runs/{part(run_id)}")
+        if reports.none:
+            printed([markdown(found, results_of(api, found)).removesuffix("\n")])
+        else:
+            reports.write(api, [found])
 
 
 @app.command("compare")

@@ -3,18 +3,20 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from promptuary.cli import report
 from promptuary.cli.connection import Api, NotInstalled, part
 from promptuary.cli.output import line
 from promptuary.cli.suites import Reading, registered, stored
+from promptuary.evaluation.reports.lines import lines
 from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import find_prompts
 
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 TRACKING_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is: results there are, results there will be, US dollars spent by it and by its judges."""
+
+    done: int
+    total: int
+    spent: float
 
 
 class Executor(StrEnum):
@@ -34,7 +45,7 @@ class Executor(StrEnum):
     """On a Ray cluster: the one that PROMPTUARY_RAY_ADDRESS names, or this machine's processors."""
 
 
-OnProgress = Callable[[int, int], None]
+OnProgress = Callable[[Standing], None]
 
 
 def run_suite(
@@ -47,15 +58,15 @@ def run_suite(
     project: str | None = None,
     executor: Executor = Executor.LOCAL,
     reading: Reading | None = None,
-) -> tuple[Any, list[Any]]:
-    """Run one suite to its end and print what it says; gives the run and its results."""
+) -> Any:
+    """Run one suite to its end and print what it says; gives the run."""
     if executor is not Executor.LOCAL and api.parts is None:
         raise Invalid(
             "the executor cannot be chosen here",
             [Fault("--executor", "the server's workers do the run; PROMPTUARY_EXECUTOR chooses theirs")],
         )
     if resume is not None:
-        submitted = api.get(f"/runs/{part(resume)}")
+        submitted = _resumed(api, resume, changes["max_cost"])
     else:
         tried = find_prompts(prompts) if prompts else None
         found = stored(api, suite, reading)
@@ -70,15 +81,28 @@ def run_suite(
             api,
             submitted["id"],
             on_progress,
-            lambda: api.parts is not None and _done_here(api.parts, submitted["id"], project, on_progress, executor),
+            lambda: (
+                api.parts is not None
+                and _done_here(api.parts, submitted["id"], project, on_progress, executor)
+                and _delivered(api)
+            ),
         )
     done = api.get(f"/runs/{submitted['id']}")
-    results = list(api.items(f"/runs/{submitted['id']}/results"))
-    for text in report.text(done):
+    for text in lines(done):
         line(text)
-    if done["state"] == "finished":
+    if done["state"] == "stopped":
+        line(f"  stopped: {done['error']}: promptuary eval run {suite} --resume {done['id']} --max-cost …")
+    elif done["state"] == "finished":
         line(f"  MLflow run: {done['tracking_id'] or 'not delivered yet; the worker delivers it when MLflow answers'}")
-    return done, results
+    return done
+
+
+def _resumed(api: Api, run_id: str, max_cost: float | None) -> Any:
+    """Let a run go on: under another ceiling where one is given, or as it is; one that its ceiling has stopped needs one."""
+    found = api.get(f"/runs/{part(run_id)}")
+    if max_cost is None and found["state"] != "stopped":
+        return found
+    return api.post(f"/runs/{part(run_id)}/resume", {"max_cost": max_cost})
 
 
 def _reference(baseline: str) -> int | str:
@@ -90,7 +114,7 @@ def _follow(api: Api, run_id: str, on_progress: OnProgress, take: Callable[[], b
     patience = TRACKING_SECONDS
     while True:
         current = api.get(f"/runs/{run_id}")
-        on_progress(current["done"], current["total"])
+        on_progress(Standing(current["done"], current["total"], current["spent"]))
         over = current["state"] not in ("queued", "running")
         if over and (current["tracking_id"] or current["state"] != "finished" or patience <= 0):
             return
@@ -101,18 +125,15 @@ def _follow(api: Api, run_id: str, on_progress: OnProgress, take: Callable[[], b
 
 
 def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: OnProgress, executor: Executor) -> bool:
-    """Do a run in this process, as a worker would, and deliver it to MLflow; False where a worker was faster to take it."""
+    """Do a run in this process, as a worker would; False where a worker was faster to take it."""
     try:
         from promptuary.evaluation.models import ChatModels
-        from promptuary.evaluation.tracking import Tracker
         from promptuary.worker.assembly import build_execution
     except ModuleNotFoundError as error:
         raise NotInstalled(f"running a suite needs {error.name}; install promptuary[evaluation,context,local]") from None
     from promptuary.access.caller import Unit
     from promptuary.access.service import DEFAULT_PROJECT, local_caller
-    from promptuary.base import outbox
     from promptuary.base.errors import Conflict
-    from promptuary.evaluation.execution import TOPIC
     from promptuary.evaluation.service import Evaluations
     from promptuary.worker.loop import worker_name
 
@@ -128,10 +149,22 @@ def _done_here(parts: "Parts", run_id: str, project: str | None, on_progress: On
         if executor is not Executor.LOCAL:
             settings = settings.model_copy(update={"executor": executor.value})
         execution = build_execution(settings, parts.database, parts.clock, parts.retrieval, models)
-        execution.execute(held, lambda progress: on_progress(progress.done, progress.total))
-        outbox.relay(parts.database, parts.clock, TOPIC, Tracker(parts.settings, parts.database).deliver)
+        execution.execute(held, lambda now: on_progress(Standing(now.done, now.total, now.spent)))
     finally:
         models.close()
+    return True
+
+
+def _delivered(api: Api) -> bool:
+    """Have MLflow given what is due, by the process that stands ready for it or else by this one."""
+    from promptuary.base import outbox
+    from promptuary.evaluation.execution import TOPIC
+    from promptuary.evaluation.tracking import Tracker
+
+    if api.deliver is not None:
+        api.deliver()
+    elif api.parts is not None:
+        outbox.relay(api.parts.database, api.parts.clock, TOPIC, Tracker(api.parts.settings, api.parts.database).deliver)
     return True
 
 
@@ -142,10 +175,34 @@ def _progress(suite: str) -> Iterator[OnProgress]:
     if not console.is_terminal:
         yield _Lines(suite)
         return
-    columns = (TextColumn(suite), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    figures = TextColumn("{task.fields[figures]}")
+    columns = (TextColumn(suite), BarColumn(), MofNCompleteColumn(), figures, TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(suite, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task, pace = bar.add_task(suite, total=None, figures=""), Pace()
+        yield lambda now: bar.update(task, completed=now.done, total=now.total, figures=pace.figures(now))
+
+
+class Pace:
+    """The figures beside a run's progress: results a second since this process looks on, dollars, and the time left."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start when the run is first seen; what was done before says nothing of the pace."""
+        self._clock = clock
+        self._began: tuple[float, int] | None = None
+
+    def figures(self, now: Standing) -> str:
+        """Give the figures that are known, as `12.5/s, $0.03, 0:01:20 left`."""
+        moment = self._clock()
+        if self._began is None:
+            self._began = (moment, now.done)
+        seconds, done = moment - self._began[0], now.done - self._began[1]
+        rate = done / seconds if seconds > 0 else 0.0
+        told = [f"{rate:.3g}/s"] if rate > 0 else []
+        if now.spent > 0:
+            told.append(f"${now.spent:.2f}" if now.spent >= 1 else f"${now.spent:.2g}")
+        if rate > 0 and now.done < now.total:
+            told.append(f"{timedelta(seconds=round((now.total - now.done) / rate))} left")
+        return ", ".join(told)
 
 
 class _Lines:
@@ -154,9 +211,11 @@ class _Lines:
     def __init__(self, suite: str) -> None:
         self._suite = suite
         self._told = -1
+        self._pace = Pace()
 
-    def __call__(self, done: int, total: int) -> None:
-        tenth = done * 10 // total if total else 10
+    def __call__(self, now: Standing) -> None:
+        tenth = now.done * 10 // now.total if now.total else 10
+        figures = self._pace.figures(now)
         if tenth > self._told:
             self._told = tenth
-            typer.echo(f"{self._suite}: {done} of {total}", err=True)
+            typer.echo(f"{self._suite}: {now.done} of {now.total}" + (f" ({figures})" if figures else ""), err=True)

@@ -18,9 +18,9 @@ from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import PromptFile
 
 if TYPE_CHECKING:
-    from promptuary.evaluation.case import Case
     from promptuary.evaluation.promptfoo.report import Report
     from promptuary.evaluation.promptfoo.translation import Translation
+    from promptuary.evaluation.spool import Spool
     from promptuary.evaluation.suite import Suite
 
 
@@ -70,8 +70,10 @@ def stored(api: Api, suite: str, reading: Reading | None = None) -> Stored:
 
 def _translated(api: Api, made: "Translation") -> Stored:
     """Store what a promptfoo file became."""
+    from promptuary.evaluation.spool import Spool
+
     versions = registered_all(api, made.suite.prompt, made.contents, made.labels)
-    _store(api, made.suite, made.suite.dataset, made.cases)
+    _store(api, made.suite, made.suite.dataset, Spool(made.cases))
     return Stored(made.suite.name, made.suite.prompt, versions)
 
 
@@ -81,11 +83,10 @@ def _tell(path: Path, report: "Report") -> None:
         typer.echo(f"{path.name}: {text}", err=True)
 
 
-def _store(api: Api, suite: "Suite", dataset: str, cases: "Sequence[Case]") -> None:
-    from promptuary.evaluation.case import case_json
+def _store(api: Api, suite: "Suite", dataset: str, cases: "Spool") -> None:
     from promptuary.evaluation.suite import suite_json
 
-    api.post(f"/datasets/{part(dataset)}/versions", {"cases": [case_json(case) for case in cases]})
+    api.post_lines(f"/datasets/{part(dataset)}/versions", cases.pieces())
     api.put(f"/suites/{suite.name}", suite_json(suite) | {"dataset": dataset})
 
 

@@ -1,5 +1,6 @@
 """Queries of the context: a session in, domain values out. Every query is scoped by the project or by a collection of it."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, Subquery, and_, tuple_
 from sqlmodel import Session, col, delete, func, select, update
 
 from promptuary.context.tables import ChunkRow, CollectionRow, DocumentRow, PromptIndexRow, PromptVectorRow
+from promptuary.prompt.digest import canonical
 from promptuary.registry.store import heads
 
 
@@ -133,6 +135,26 @@ def counts(session: Session, collection: int) -> tuple[int, int]:
     documents = select(func.count()).select_from(DocumentRow).where(DocumentRow.collection_id == collection)
     chunks = select(func.count()).select_from(ChunkRow).where(ChunkRow.collection_id == collection)
     return session.exec(documents).one(), session.exec(chunks).one()
+
+
+def content_digest(session: Session, project: int, name: str) -> str | None:
+    """Give the digest of all that a collection's answers depend on: its documents and how they are cut and embedded.
+
+    Equal content has an equal digest, whenever and in whichever order it came in; None where there is no such collection.
+    One pass over the documents, of which keys and digests are read.
+    """
+    found = collection(session, project, name)
+    if found is None:
+        return None
+    made = {name: getattr(found, name) for name in ("embedding_model", "dimensions", "chunk_size", "chunk_overlap")}
+    content = hashlib.sha256(canonical(made))
+    key: Any = col(DocumentRow.key)
+    if session.get_bind().dialect.name == "postgresql":
+        key = key.collate("C")  # byte by byte, as SQLite sorts
+    query = select(DocumentRow.key, DocumentRow.digest).where(DocumentRow.collection_id == found.id).order_by(key)
+    for document, digest in session.exec(query.execution_options(yield_per=1000)):
+        content.update(canonical([document, digest]))
+    return "sha256:" + content.hexdigest()
 
 
 def document(session: Session, collection: int, key: str) -> Document | None:

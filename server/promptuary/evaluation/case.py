@@ -85,9 +85,9 @@ def _carried(value: Any) -> Any:
 
 
 def _scorer(value: dict[str, Any]) -> dict[str, Any]:
-    from promptuary.evaluation.scorers.spec import OWN, ScorerSpec
+    from promptuary.evaluation.scorers.spec import ScorerSpec
 
-    return ScorerSpec.model_validate(value, context=OWN).model_dump(mode="json", exclude_defaults=True)
+    return ScorerSpec.of_case(value).model_dump(mode="json", exclude_defaults=True)
 
 
 Json = Annotated[JsonValue, AfterValidator(_carried)]

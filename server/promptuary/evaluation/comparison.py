@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from promptuary.evaluation.plan import Result, Variant
+from promptuary.evaluation.plan import Figures, Result, Variant
 from promptuary.evaluation.sequence import Order
 from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval, mean_interval, repeat_means
@@ -90,7 +90,7 @@ def adjusted(comparisons: Sequence[dict[str, Any]], gated: Collection[str]) -> l
     return [{**one, "adjusted": corrected.get(place)} for place, one in enumerate(comparisons)]
 
 
-def value_of(result: Result, metric: str) -> float | None:
+def value_of(result: Result | Figures, metric: str) -> float | None:
     """Give a result's value on a metric, in [0, 1]; None where it is not known."""
     if metric in result.metrics:
         return result.metrics[metric]

@@ -1,21 +1,24 @@
-"""Dataset files: one JSON object a line (.jsonl), or a table (.csv) whose columns are variables."""
+"""Dataset files: one JSON object a line (.jsonl), or a table (.csv) whose columns are variables.
+
+They are gone through line by line and never held whole, however large they are; see `spool`.
+"""
 
 import csv
 import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pydantic import ValidationError
 
 from promptuary.base.errors import InvalidRequest, MalformedBody
 from promptuary.base.wire import loads
 from promptuary.evaluation.case import Case, CaseIn
+from promptuary.evaluation.spool import Spool
 from promptuary.prompt.document import InvalidFile
 from promptuary.prompt.errors import Fault
 from promptuary.prompt.faults import faults_of
-from promptuary.prompt.file import read_text
 
 FILE_LIMIT = 64 * 1024 * 1024
 FAULTS_LIMIT = 100
@@ -23,8 +26,31 @@ _COLUMNS = ("id", "expected", "cluster", "tags")
 Line = tuple[int, dict[str, Any]]
 
 
-def read_cases(path: Path) -> list[Case]:
-    """Read a dataset of at most 64 MiB; the order of its cases is kept.
+class Faults:
+    """What is wrong in a file: the first hundred faults, and how many more there are."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._first: list[Fault] = []
+        self._more = 0
+
+    def add(self, fault: Fault) -> None:
+        """Note a fault."""
+        if len(self._first) < FAULTS_LIMIT:
+            self._first.append(fault)
+        else:
+            self._more += 1
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
+
+    def told(self) -> list[Fault]:
+        """Give the faults in the order of their lines."""
+        return self._first + ([Fault("", f"and {self._more} more faults")] if self._more else [])
+
+
+def read_cases(path: Path) -> Spool:
+    """Check a dataset of at most 64 MiB, and give its cases in their order; they stay on disk.
 
     Raises:
         InvalidFile: naming the file, and line and field of every fault (the first hundred of them).
@@ -32,69 +58,115 @@ def read_cases(path: Path) -> list[Case]:
     reader = {".jsonl": _jsonl, ".csv": _csv}.get(path.suffix.lower())
     if reader is None:
         raise InvalidFile(f"{path} is not a dataset file", [Fault("", "must end in .jsonl or .csv")])
-    text = read_text(path, FILE_LIMIT)
-    faults: list[Fault] = []
-    cases: list[Case] = []
-    lines: dict[str, int] = {}
-    for line, body in reader(text, faults):
-        try:
-            case = CaseIn.model_validate(body).case()
-        except ValidationError as error:
-            faults += [Fault(fault.path, fault.message, line) for fault in faults_of(error)]
-            continue
-        if case.id in lines:
-            faults.append(Fault("id", f"'{case.id}' is the id of line {lines[case.id]} too", line))
-        lines.setdefault(case.id, line)
-        cases.append(case)
-    if not cases and not faults:
-        faults.append(Fault("", "has no case"))
+    faults = Faults()
+    try:
+        if path.stat().st_size > FILE_LIMIT:
+            raise InvalidFile(f"{path} is over the limit of {FILE_LIMIT} bytes")
+        with path.open("rb") as file:
+            spool = _spooled(reader(_without_mark(file), faults), faults)
+    except FileNotFoundError:
+        raise InvalidFile(f"{path} does not exist") from None
+    except OSError as error:
+        raise InvalidFile(f"{path} cannot be read: {error.strerror}") from None
     if faults:
-        raise InvalidFile(f"{path} cannot be used", _first(sorted(faults, key=lambda fault: fault.line or 0)))
-    return cases
+        raise InvalidFile(f"{path} cannot be used", faults.told())
+    return spool
 
 
-def _first(faults: list[Fault]) -> list[Fault]:
-    more = len(faults) - FAULTS_LIMIT
-    return faults[:FAULTS_LIMIT] + ([Fault("", f"and {more} more faults")] if more > 0 else [])
+def received_cases(file: IO[bytes]) -> Spool:
+    """Check the cases of a request, one JSON object a line.
+
+    Raises:
+        InvalidRequest: with line and field of every fault (the first hundred of them).
+    """
+    faults = Faults()
+    spool = _spooled(_jsonl(file, faults), faults)
+    if faults:
+        placed = [Fault(": ".join(filter(None, [_place(one), one.path])), one.message) for one in faults.told()]
+        raise InvalidRequest("the dataset cannot be used", placed)
+    return spool
 
 
-def _jsonl(text: str, faults: list[Fault]) -> Iterator[Line]:
-    for number, line in enumerate(text.split("\n"), 1):
+def _place(fault: Fault) -> str:
+    return f"line {fault.line}" if fault.line else ""
+
+
+def _spooled(lines: Iterator[Line], faults: Faults) -> Spool:
+    """Check each line, and keep its case unless there was a fault."""
+    spool, places = Spool(), dict[str, int]()
+    for line, body in lines:
+        case = _checked(body, line, faults)
+        if case is None:
+            continue
+        if case.id in places:
+            faults.add(Fault("id", f"'{case.id}' is the id of line {places[case.id]} too", line))
+        places.setdefault(case.id, line)
+        if not faults:
+            spool.add(case)
+    if not places and not faults:
+        faults.add(Fault("", "has no case"))
+    return spool
+
+
+def _checked(body: dict[str, Any], line: int, faults: Faults) -> Case | None:
+    try:
+        return CaseIn.model_validate(body).case()
+    except ValidationError as error:
+        for fault in faults_of(error):
+            faults.add(Fault(fault.path, fault.message, line))
+        return None
+
+
+def _without_mark(file: IO[bytes]) -> IO[bytes]:
+    """Pass over a byte order mark."""
+    if file.read(3) != b"\xef\xbb\xbf":
+        file.seek(0)
+    return file
+
+
+def _jsonl(file: IO[bytes], faults: Faults) -> Iterator[Line]:
+    for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
-            body = loads(line.encode())
+            body = loads(line)
         except MalformedBody as error:
-            faults.append(Fault("", error.message.replace("the body", "the line", 1), number))
+            faults.add(Fault("", error.message.replace("the body", "the line", 1), number))
         except InvalidRequest as error:
-            faults += [Fault(fault.path, fault.message, number) for fault in error.faults]
+            for fault in error.faults:
+                faults.add(Fault(fault.path, fault.message, number))
         else:
             if isinstance(body, dict):
                 yield number, body
             else:
-                faults.append(Fault("", "must be an object that has `id` and `vars`", number))
+                faults.add(Fault("", "must be an object that has `id` and `vars`", number))
 
 
-def _csv(text: str, faults: list[Fault]) -> Iterator[Line]:
-    if "\x00" in text:
-        faults.append(Fault("", "a NUL character", 1 + text[: text.index("\x00")].count("\n")))
-        return
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv(file: IO[bytes], faults: Faults) -> Iterator[Line]:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    rows = csv.reader(text, strict=True)
     line = 1
     try:
         header = [name.strip() for name in next(rows, [])]
-        faults += [Fault("", words, 1) for words in _header_faults(header)]
+        for words in _header_faults(header):
+            faults.add(Fault("", words, 1))
         if faults:
             return
         line = rows.line_num + 1
         for row in rows:
-            if len(row) == len(header):
+            if any("\x00" in cell for cell in row):
+                faults.add(Fault("", "a NUL character", line))
+            elif len(row) == len(header):
                 yield line, _body(dict(zip(header, row, strict=True)))
             elif row:
-                faults.append(Fault("", f"has {len(row)} cells where the header has {len(header)}", line))
+                faults.add(Fault("", f"has {len(row)} cells where the header has {len(header)}", line))
             line = rows.line_num + 1
     except csv.Error as error:
-        faults.append(Fault("", f"cannot be read as CSV: {error}", line))
+        faults.add(Fault("", f"cannot be read as CSV: {error}", line))
+    except UnicodeDecodeError:
+        faults.add(Fault("", "is not UTF-8", line))
+    finally:
+        text.detach()  # the file is its opener's to close
 
 
 def _header_faults(header: list[str]) -> Iterator[str]:

@@ -1,39 +1,56 @@
-"""A chat model that needs no weights: it answers with the last user message, so that a suite can be tried on itself."""
+"""A chat model that needs no weights: it answers with the last user message, so that a suite can be tried on itself.
 
-from typing import Any
+Plain messages are answered without LangChain, whose import takes as long as a thousand answers.
+"""
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.echo_chat import EchoChat
+
+VERBATIM: Mapping[str, Any] = {"verbatim": True}
 
 
-class EchoChat(BaseChatModel):
+@dataclass(frozen=True)
+class Said:
+    """An answer with what a run reads of LangChain's."""
+
+    text: str
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    response_metadata: Mapping[str, Any] = field(default_factory=dict)
+    usage_metadata: None = None
+
+
+class Echo:
     """Answers every conversation with the text of its last user message, or with nothing where there is none.
 
     The answer is verbatim: white space around it stays, which is taken off what other models write.
+    Whatever else is asked of a chat model, LangChain's does.
     """
 
-    @property
-    def _llm_type(self) -> str:
-        return "echo"
+    async def ainvoke(self, messages: Any, *more: Any, **options: Any) -> Any:
+        """Answer."""
+        if more or options or not _plain(messages):
+            return await self._chat.ainvoke(messages, *more, **options)
+        said = [message["content"] for message in messages if message["role"] == "user"]
+        return Said(said[-1] if said else "", response_metadata=VERBATIM)
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        said = [str(message.text) for message in messages if message.type == "human"]
-        message = AIMessage(content=said[-1] if said else "", response_metadata={"verbatim": True})
-        return ChatResult(generations=[ChatGeneration(message=message)])
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._chat, name)
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        return self._generate(messages, stop)
+    @cached_property
+    def _chat(self) -> "EchoChat":
+        from promptuary.evaluation.echo_chat import EchoChat
+
+        return EchoChat()
+
+
+def _plain(messages: Any) -> bool:
+    return isinstance(messages, Sequence) and all(
+        isinstance(one, dict) and one.keys() == {"role", "content"} and isinstance(one["content"], str) for one in messages
+    )

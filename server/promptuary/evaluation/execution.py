@@ -21,7 +21,10 @@ from promptuary.base.database import Database
 from promptuary.base.errors import NotFound, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
+from promptuary.evaluation.books import Books, Settling
 from promptuary.evaluation.calls import Calls, Chats, Reply, Request
+from promptuary.evaluation.calls.store import Due
+from promptuary.evaluation.ceiling import reached, with_missing
 from promptuary.evaluation.groups import Groups
 from promptuary.evaluation.plan import Done, Item, Result, Variant, work
 from promptuary.evaluation.runner import Renders, Runner
@@ -31,12 +34,12 @@ from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.stopping import Watch
 from promptuary.evaluation.store import Run, RunState
 from promptuary.evaluation.suite import Suite
+from promptuary.evaluation.tracking import TOPIC as TOPIC
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.template import prepare
 from promptuary.registry import store as registry_store
 
-TOPIC = "mlflow"
 ACTOR = "worker"
 LEASES_LIMIT = 50
 CASES_PAGE = 500
@@ -45,11 +48,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: results there are, results there will be, and how many of them are errors."""
+    """How far a run is: results there are, results there will be, how many of them are errors, and US dollars spent."""
 
     done: int
     total: int
     failed: int
+    spent: float = 0.0
+
+
+class Interrupted(Exception):
+    """The process is to stop; leaves the execution at once, and the run is given back when all calls are settled."""
 
 
 class LeaseLost(Exception):
@@ -111,6 +119,8 @@ class Execution:
                 asyncio.run(self._do(run, on_progress or (lambda _: None), lost, stop or threading.Event(), closing))
         except LeaseLost:
             bound.info("run left to others")
+        except Interrupted:
+            self._give_back(run)
         except Unavailable:
             self._give_back(run)
             raise
@@ -126,21 +136,29 @@ class Execution:
         bound.info("run done", state=found.state, verdict=found.verdict, done=found.done, total=found.total)
         return found
 
-    def runner(self, run: Run, closing: ExitStack, share: int = 1) -> Runner:
-        """Give what does a run's items in this process, with one of so many shares of its concurrency.
+    def worker(self, run: Run, closing: ExitStack, share: int, processes: int) -> Settling:
+        """Give what does a run's items in this process, one of several, with one of so many shares of its concurrency.
 
         Args:
             run: whose items.
             closing: closes what scorers have opened.
             share: in how many the concurrency is to be shared.
+            processes: how many are on the run, and share its rates.
 
         Raises:
             NotFound: when the registry no longer has a version that the run is about.
         """
-        calls = Calls(self.models)
-        return self._runner(run, Suite.model_validate(run.plan.suite), calls, self._parts(calls, closing), share)
+        suite = Suite.model_validate(run.plan.suite)
+        books = Books(self.database, self.clock, self.settings, run)
+        calls = books.calls(self.models, suite, processes)
+        return Settling(self._runner(run, suite, calls, self._parts(calls, closing), share), books, calls)
 
     def _runner(self, run: Run, suite: Suite, calls: Calls, parts: ScorerParts, share: int = 1) -> Runner:
+        """Give what does a run's items, with one of so many shares of its concurrency.
+
+        Raises:
+            NotFound: when the registry no longer has a version that the run is about.
+        """
         with self.database.read() as session:
             contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
         return Runner(
@@ -166,35 +184,37 @@ class Execution:
         with self.database.read() as session:
             done = Done(run.total, store.ordinals(session, run.id))
             failed = store.unanswered(session, run.id)
-        calls = Calls(self.models)
+        books = Books(self.database, self.clock, self.settings, run)
+        calls = books.calls(self.models, suite)
         parts = self._parts(calls, closing)
         runner = self._runner(run, suite, calls, parts)
         groups = Groups(suite, run.plan, parts, runner.prepared, self.settings.case_timeout)
         count = len(done)
-        on_progress(Progress(count, run.total, failed))
+        on_progress(Progress(count, run.total, failed, calls.ledger.spent))
         watch = self._watch(run, suite) if suite.early_stop else None
         left = self._left(run, done) if watch is None else self._left_in(run, done, watch.order)
         if watch is not None and watch.decided():
             left = iter(())
         spread = self.spread
         done_by = runner.run if spread is None else (lambda items: spread(run, items))
-        async with aclosing(groups.judged(done_by, left)) as batches:
+        async with books.settled(calls), aclosing(groups.judged(done_by, left)) as batches:
             async for batch in batches:
                 if batch:
-                    await asyncio.to_thread(self._write, run, batch)
+                    await asyncio.to_thread(self._write, run, batch, books, calls.due())
                     if watch is not None:
                         watch.add(batch)
                     count += len(batch)
                     failed += sum(result.error is not None for result in batch)
-                    on_progress(Progress(count, run.total, failed))
+                    on_progress(Progress(count, run.total, failed, calls.ledger.spent))
                 if watch is not None and watch.decided():
                     break
                 if lost.is_set():
                     raise LeaseLost
                 if stop.is_set() and count < run.total:
-                    self._give_back(run)
-                    raise LeaseLost
-        self._finish(run, suite, runner.scorers.names, watch.reached() if watch else None)
+                    raise Interrupted
+        decided = watch is not None and watch.decided()
+        stopped = run.plan.max_cost is not None and count < run.total and not decided
+        self._finish(run, suite, runner.scorers.names, watch.reached() if watch else None, stopped=stopped)
 
     def _left(self, run: Run, done: Done) -> Iterator[Item]:
         """Give what is left to do; cases are read a page at a time, and pages that have nothing left are not read."""
@@ -237,18 +257,25 @@ class Execution:
 
         return ScorerParts(self.embed, ask, self.settings.code_scorers, self.settings.webhook_names, closing.callback)
 
-    def _write(self, run: Run, batch: list[Result]) -> None:
+    def _write(self, run: Run, batch: list[Result], books: Books, due: Due) -> None:
         with self.database.write() as session:
             if not store.add_results(session, run, batch, self._until()):
                 raise LeaseLost
+            books.write(session, due)
 
-    def _finish(self, run: Run, suite: Suite, scorers: Sequence[str], order: Order | None) -> None:
+    def _finish(self, run: Run, suite: Suite, scorers: Sequence[str], order: Order | None, *, stopped: bool) -> None:
+        from promptuary.evaluation.conclusion import conclude, record
         from promptuary.evaluation.summary import summarise
 
         with self.database.read() as session:
             clusters = store.clusters(session, run.plan.dataset.id)
             summary = summarise(run.plan, suite, clusters, store.figures(session, run.id), scorers, order)
+        if stopped:
+            self._stop(run, with_missing(summary, run.plan, suite))
+            return
         now = self.clock()
+        with self.database.read() as session:
+            conclusion = conclude(session, run, summary, now, order)
         with self.database.write() as session:
             verdict = summary["verdict"]
             if not store.finish(session, run, RunState.FINISHED, now, verdict=verdict, summary=summary):
@@ -261,6 +288,17 @@ class Execution:
             }
             audit.write(session, run.project, ACTOR, "run.finished", run.id, detail, now)
             outbox.put(session, TOPIC, {"run": run.id}, now)
+            record(session, run, conclusion, now)
+
+    def _stop(self, run: Run, summary: dict[str, Any]) -> None:
+        """End a run that has reached its ceiling; MLflow gets it when it has gone on to its end."""
+        reason, now = reached(run.plan, summary["missing"]), self.clock()
+        with self.database.write() as session:
+            if not store.finish(session, run, RunState.STOPPED, now, verdict=summary["verdict"], summary=summary, error=reason):
+                raise LeaseLost
+            audit.write(
+                session, run.project, ACTOR, "run.stopped", run.id, {"error": reason, "verdict": summary["verdict"]}, now
+            )
 
     def _fail(self, run: Run, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:1000]

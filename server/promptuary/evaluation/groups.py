@@ -113,7 +113,7 @@ class Groups:
     def _asked(self, case: Case) -> tuple[_Asked, ...]:
         if not case.asserts:
             return self._of_suite
-        own = [ScorerSpec.model_validate(raw) for raw in case.asserts if _compares(raw)]
+        own = [ScorerSpec.of_case(raw) for raw in case.asserts if _compares(raw)]
         return self._of_suite + tuple(_Asked(select_best(spec, self.parts), spec.name) for spec in own)
 
     def _joined(self, result: Result) -> _Group | None:
@@ -195,6 +195,8 @@ async def _finished(comparing: set[asyncio.Task[list[Result]]], *, wait: bool) -
 
 
 def _words(error: Exception, *, discreet: bool) -> str:
+    if discreet:
+        return told_discreetly(error)
     if isinstance(error, PromptuaryError):
         return error.message
-    return told_discreetly(error) if discreet else " ".join(f"{type(error).__name__}: {error}".split())
+    return " ".join(f"{type(error).__name__}: {error}".split())

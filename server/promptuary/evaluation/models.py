@@ -4,11 +4,12 @@ import importlib.util
 import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from promptuary.base.errors import Fault, InvalidRequest, Unavailable
 from promptuary.base.settings import Settings
 from promptuary.evaluation import local_server
+from promptuary.evaluation.connections import LoopClient
 from promptuary.evaluation.local_server import LOCAL_MODELS, LocalServer, local_fault
 from promptuary.prompt.digest import canonical
 
@@ -69,6 +70,7 @@ class ChatModels:
         self._lock = threading.Lock()
         self._servers: dict[str, LocalServer] = {}
         self._chats: dict[tuple[str, bytes], BaseChatModel] = {}
+        self._client = LoopClient(settings.case_timeout)
 
     def check(self, name: str) -> None:
         """See that a model can be used here, without starting or importing anything.
@@ -115,6 +117,10 @@ class ChatModels:
             while self._servers:
                 self._servers.popitem()[1].close()
 
+    async def leave(self) -> None:
+        """Close the connections that this event loop has opened; called when it is about to end."""
+        await self._client.leave()
+
     def __enter__(self) -> Self:
         return self
 
@@ -124,16 +130,21 @@ class ChatModels:
     def _made(self, name: str, given: Mapping[str, Any]) -> "BaseChatModel":
         provider, _, model = name.partition(":")
         if provider == ECHO:
-            from promptuary.evaluation.echo import EchoChat
+            from promptuary.evaluation.echo import Echo
 
-            return EchoChat()
+            return cast("BaseChatModel", Echo())  # what it does not do itself it passes on to one
         if provider == LOCAL:
             return self._local(model, given)
         from langchain.chat_models import init_chat_model
 
         try:
             made: BaseChatModel = init_chat_model(
-                model, model_provider=provider, timeout=self._settings.case_timeout, max_retries=2, **given
+                # Tried again by `Calls`, which must see each refusal.
+                model,
+                model_provider=provider,
+                timeout=self._settings.case_timeout,
+                max_retries=0,
+                **{**self._transport(provider), **given},
             )
         except Exception as error:  # each provider's package has its own errors for a key that is missing
             words = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -141,22 +152,21 @@ class ChatModels:
         return made
 
     def _local(self, model: str, config: Mapping[str, Any]) -> "BaseChatModel":
-        import httpx
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
 
         if model not in self._servers:
             self._servers[model] = self._start(model, self._settings)
         server = self._servers[model]
-        # Connections are not kept: one that outlives its event loop breaks the next, and on loopback a new one costs nothing.
-        limits = httpx.Limits(max_keepalive_connections=0)
         return ChatOpenAI(
             base_url=server.url,
             api_key=SecretStr(server.key),
             model=model,
-            max_retries=2,
+            max_retries=0,
             timeout=self._settings.case_timeout,
-            http_client=httpx.Client(limits=limits, timeout=self._settings.case_timeout),
-            http_async_client=httpx.AsyncClient(limits=limits, timeout=self._settings.case_timeout),
+            **self._transport("openai"),
             **config,
         )
+
+    def _transport(self, provider: str) -> dict[str, Any]:
+        return {"http_async_client": self._client} if PROVIDERS[provider] == "langchain_openai" else {}

@@ -30,6 +30,8 @@ class Variant:
         version: its number.
         digest: of its content.
         references: the labels and versions that were asked for and led here; a candidate may be its own baseline.
+        collection: from which the version retrieves its context; None where it does not.
+        context_digest: of what the collection held when the run was submitted; None where it was not there.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Variant:
     version: int
     digest: str
     references: tuple[str, ...] = ()
+    collection: str | None = None
+    context_digest: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,20 @@ from promptuary.access.gate import Cursor, Limit, PathName, Route, allow
 from promptuary.access.role import Scope
 from promptuary.base.errors import Fault, InvalidRequest
 from promptuary.base.wire import PageOf
+from promptuary.evaluation import evidence_service, upload
+from promptuary.evaluation.comparison import SCORE
+from promptuary.evaluation.results import Order, Selection
 from promptuary.evaluation.schemas import (
     ComparisonOut,
     DatasetOut,
     DatasetPageOut,
+    DistributionOut,
+    EvidenceOut,
     ForecastOut,
     NewDatasetVersion,
     NewRun,
     ResultOut,
+    ResumedRun,
     RunOut,
     SuiteOut,
     WholeRunOut,
@@ -26,18 +32,26 @@ from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import RunState
 from promptuary.evaluation.suite import Suite
 from promptuary.prompt.name import Name
+from promptuary.statistics.verdict import Verdict
 
 router = APIRouter(tags=["evaluation"], route_class=Route)
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 RunId = Annotated[str, Path(pattern=r"^run_[0-9a-f]{1,60}$")]
+Metric = Annotated[str | None, Query(max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
+Bound = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str | None, Query(max_length=400)]
 
 
-@router.post("/datasets/{dataset}/versions", status_code=201, responses={200: {"model": DatasetOut}})
+@router.post(
+    "/datasets/{dataset}/versions", status_code=201, responses={200: {"model": DatasetOut}}, openapi_extra=upload.DESCRIBED
+)
 def put_dataset_version(
     dataset: PathName, body: NewDatasetVersion, response: Response, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]
 ) -> DatasetOut:
-    """Store a dataset's next version: 201 for a new one, 200 when the newest version has the same cases."""
+    """Store a dataset's next version: 201 for a new one, 200 when the newest version has the same cases.
+
+    A large one is sent as lines: `Content-Type: application/x-ndjson`, one case a line.
+    """
     put = Evaluations(unit).put_dataset_version(dataset, [item.case() for item in body.cases])
     response.status_code = 201 if put.created else 200
     return DatasetOut.of(put.version)
@@ -110,11 +124,12 @@ def list_runs(
     unit: Annotated[Unit, allow(Scope.RUN_READ)],
     suite: Annotated[Name | None, Query()] = None,
     state: RunState | None = None,
+    verdict: Verdict | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[RunOut]:
     """List runs, the newest first."""
-    found = Evaluations(unit).runs(min(limit, unit.settings.page_limit), cursor, suite, state)
+    found = Evaluations(unit).runs(min(limit, unit.settings.page_limit), cursor, suite, state, verdict)
     return PageOf[RunOut](items=[RunOut.of(item) for item in found.items], next_cursor=found.next_cursor)
 
 
@@ -130,18 +145,44 @@ def list_results(
     unit: Annotated[Unit, allow(Scope.RUN_READ)],
     variant: Text = None,
     passed: bool | None = None,
+    errors: bool = False,
+    case: Text = None,
+    tag: Text = None,
+    search: Text = None,
+    metric: Metric = None,
+    at_least: Bound = None,
+    at_most: Bound = None,
+    differing: bool = False,
+    order: Order = Order.FILE,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[ResultOut]:
-    """List a run's results in the file's order, each with its case; also while it is being done."""
-    found = Evaluations(unit).results(run, min(limit, unit.settings.page_limit), cursor, variant, passed)
+    """List a run's results, each with its case, also while it is being done; those that are wanted, in the file's order.
+
+    `errors` gives those without a verdict, `differing` the cases whose verdict is not the same under every variant;
+    `at_least` and `at_most` bound the metric, by default the score.
+    """
+    wanted = Selection(variant, passed, errors, case, tag, search, metric, at_least, at_most, differing, order)
+    found = Evaluations(unit).selected(run, wanted, min(limit, unit.settings.page_limit), cursor)
     return PageOf[ResultOut](items=[ResultOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/runs/{run}/distribution")
+def read_distribution(run: RunId, unit: Annotated[Unit, allow(Scope.RUN_READ)], metric: Metric = None) -> DistributionOut:
+    """Tell how a metric's values lie, by default the score's: in equal parts of [0, 1], and as means of clusters."""
+    return DistributionOut.model_validate(Evaluations(unit).distribution(run, metric or SCORE))
 
 
 @router.post("/runs/{run}/cancel")
 def cancel_run(run: RunId, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]) -> RunOut:
     """Stop a run; the results that it has are kept. 409 when it is over."""
     return RunOut.of(Evaluations(unit).cancel(run))
+
+
+@router.post("/runs/{run}/resume", status_code=202)
+def resume_run(run: RunId, body: ResumedRun, unit: Annotated[Unit, allow(Scope.RUN_WRITE)]) -> RunOut:
+    """Let a run go on that its cost ceiling has stopped, under a higher one. 409 when it is over, or somebody works on it."""
+    return RunOut.of(Evaluations(unit).resume(run, body.max_cost))
 
 
 @router.get("/runs/{run}/compare")
@@ -152,3 +193,20 @@ def compare_runs(
 ) -> ComparisonOut:
     """Compare a finished run with another, paired by the cases' ids."""
     return ComparisonOut.model_validate(Evaluations(unit).compare(run, baseline))
+
+
+@router.get("/evidence")
+def list_evidence(
+    unit: Annotated[Unit, allow(Scope.RUN_READ)],
+    prompt: Annotated[Name | None, Query()] = None,
+    version: NumberQuery = None,
+    digest: Annotated[str | None, Query(pattern=r"^sha256:[0-9a-f]{64}$")] = None,
+    suite: Annotated[Name | None, Query()] = None,
+    run: Annotated[str | None, Query(pattern=r"^run_[0-9a-f]{1,60}$")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> PageOf[EvidenceOut]:
+    """List what finished runs showed of versions, the newest first; by `digest`, of what a version holds."""
+    wanted: dict[str, Any] = {"prompt": prompt, "version": version, "digest": digest, "suite": suite, "run": run}
+    found = evidence_service.evidence(unit, min(limit, unit.settings.page_limit), cursor, **wanted)
+    return PageOf[EvidenceOut].model_validate(found)

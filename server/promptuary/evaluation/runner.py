@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from promptuary.base.clock import Clock
 from promptuary.base.errors import PromptuaryError
-from promptuary.evaluation.calls import Asks, Reply, Request, storable
+from promptuary.evaluation.calls import Asks, CeilingReached, Reply, Request, private, storable, within
 from promptuary.evaluation.plan import Item, Result
 from promptuary.evaluation.scorers.of_case import CaseScorers, judged
 from promptuary.evaluation.scorers.score import Sample, Score, Scorer, scored, told_discreetly
@@ -50,7 +50,7 @@ class Runner:
         scorers: the suite's, and those of its cases.
         prepared: the parsed content of each variant, by its name.
         concurrency: how many items are under way at once.
-        timeout: seconds for one item's answer with its retries, and again for each of its scorers.
+        timeout: seconds for one item's answer with its retries, and again for each of its scorers; waiting in line left out.
         clock: gives the present moment.
     """
 
@@ -74,8 +74,12 @@ class Runner:
         done: asyncio.Queue[Result | None] = asyncio.Queue(WAITING)
 
         async def hand() -> None:
-            for item in todo:
-                await done.put(await self._result(item))
+            try:
+                for item in todo:
+                    with private(self._discreet(item)):
+                        await done.put(await self._result(item))
+            except CeilingReached:
+                return  # what is not done has no result: with a higher ceiling the run goes on there
 
         hands = [asyncio.create_task(hand()) for _ in range(self.concurrency)]
 
@@ -101,7 +105,7 @@ class Runner:
     async def _result(self, item: Item) -> Result:
         detail: dict[str, Any] = {}
         try:
-            async with asyncio.timeout(self.timeout):
+            async with within(self.timeout):
                 answer = await self._answered(item, detail)
         except TimeoutError:
             return self._unanswered(item, detail, f"no answer within {self.timeout:g} seconds")
@@ -173,7 +177,7 @@ class Runner:
 
     async def _score(self, scorer: Scorer, sample: Sample) -> Score:
         try:
-            async with asyncio.timeout(self.timeout):
+            async with within(self.timeout):
                 return await scored(scorer, sample, discreet=sample.discreet)
         except TimeoutError:
             return Score.failed(scorer.name, f"no score within {self.timeout:g} seconds")

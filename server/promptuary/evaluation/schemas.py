@@ -76,8 +76,14 @@ class NewRun(Received):
     max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
 
 
+class ResumedRun(Received):
+    """How a run goes on: under a higher ceiling, in US dollars."""
+
+    max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+
+
 class RunOut(Sent):
-    """Where a run stands. `verdict` is pass, regression, inconclusive or infrastructure, once it has finished."""
+    """Where a run stands. `verdict` is pass, regression, inconclusive or infrastructure, once it is finished or stopped."""
 
     id: str
     suite: str
@@ -130,6 +136,7 @@ class ResultOut(Sent):
     error: str | None
     vars: dict[str, Any]
     expected: Any
+    cluster: str | None
     tags: list[str]
     detail: dict[str, Any]
     at: datetime
@@ -143,7 +150,56 @@ class ResultOut(Sent):
     def of(cls, shown: Shown) -> Self:
         """Make it from the domain's value."""
         case = shown.case
-        return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags))
+        return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags), cluster=case.cluster)
+
+
+class SpreadOut(Sent):
+    """How many results of a variant are in each of the equal parts of [0, 1]."""
+
+    variant: str
+    counts: list[int]
+
+
+class ClusterMeanOut(Sent):
+    """The mean of one cluster's results under one variant."""
+
+    cluster: str
+    variant: str
+    mean: float
+    results: int
+
+
+class DistributionOut(Sent):
+    """How a metric's values lie. `clusters` is how many there are; `means` has the largest."""
+
+    metric: str
+    spreads: list[SpreadOut]
+    means: list[ClusterMeanOut]
+    clusters: int
+
+
+class EvidenceOut(Sent):
+    """What a finished run showed of one candidate under one model, and the digests of all that it rests on.
+
+    `context` tells what the version's collection held when the run was submitted and when it ended, and whether that changed.
+    """
+
+    id: int
+    run: str
+    variant: str
+    prompt: str
+    version: int
+    digest: str
+    model: str
+    suite: str
+    suite_digest: str
+    dataset: str
+    dataset_digest: str
+    judges: list[dict[str, Any]]
+    context: dict[str, Any] | None
+    verdict: str
+    gates: list[dict[str, Any]]
+    at: datetime
 
 
 class ComparisonOut(Sent):

@@ -1,29 +1,34 @@
 """The rules of evaluations: what a dataset and a suite may be, what a run is to do, and who may stop it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from promptuary.access import audit
 from promptuary.access.caller import Unit
 from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound
 from promptuary.base.paging import Page, decode, page
-from promptuary.evaluation import store
+from promptuary.evaluation import results, store
 from promptuary.evaluation.admission import admit
-from promptuary.evaluation.case import Case, cases_digest
-from promptuary.evaluation.plan import Result, Variant, VariantRole
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.plan import Plan, Result, Variant, VariantRole
+from promptuary.evaluation.results import ClusterMean, Selection, Spread
+from promptuary.evaluation.spool import Spool
 from promptuary.evaluation.store import DatasetVersion, Run, RunState, StoredSuite
 from promptuary.evaluation.submission import candidates_of, chosen_suite, plan_of
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
 from promptuary.prompt.name import is_name
 from promptuary.registry.service import Registry
+from promptuary.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
     from promptuary.evaluation.tally import Tally
 
 RESULTS_LIMIT = 1_000_000
+CASES_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -43,25 +48,44 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Distribution:
+    """How a run's values on one metric lie; `clusters` is how many there are, of which `means` has the largest."""
+
+    metric: str
+    spreads: Sequence[Spread]
+    means: Sequence[ClusterMean]
+    clusters: int
+
+
+@dataclass(frozen=True)
 class Evaluations:
     """Datasets, suites and runs, on behalf of a caller."""
 
     unit: Unit
 
-    def put_dataset_version(self, name: str, cases: Sequence[Case]) -> Put:
+    def put_dataset_version(self, name: str, cases: Iterable[Case]) -> Put:
         """Store cases as the dataset's next version, unless its newest version has the same.
 
+        Args:
+            name: of the dataset.
+            cases: in their order; a `Spool` is not held in memory.
+
         Raises:
-            InvalidRequest: for no case, two cases of one run_id, or a dataset's name that is none.
+            InvalidRequest: for no case, two cases of one id, or a dataset's name that is none.
         """
-        _check_cases(name, cases)
-        digest = cases_digest(list(cases))
+        spool = cases if isinstance(cases, Spool) else _spooled(cases)
+        faults = [] if is_name(name) else [Fault("name", "must be 1 to 128 of a-z 0-9 _ . -")]
+        if not len(spool):
+            faults.append(Fault("cases", "must have at least one case"))
+        if faults:
+            raise InvalidRequest("the dataset cannot be used", faults)
         session, caller = self.unit.session, self.unit.caller
         newest = store.dataset_version(session, caller.project, name)
-        if newest is not None and newest.digest == digest:
+        if newest is not None and newest.digest == spool.digest:
             return Put(newest, created=False)
-        added = store.add_dataset_version(session, caller.project, name, digest, cases, caller.actor, self.unit.clock())
-        audit.record(self.unit, "dataset.versioned", name, {"version": added.number, "digest": digest, "cases": added.cases})
+        added = store.add_dataset_version(session, caller.project, name, spool, caller.actor, self.unit.clock())
+        detail = {"version": added.number, "digest": added.digest, "cases": added.cases}
+        audit.record(self.unit, "dataset.versioned", name, detail)
         return Put(added, created=True)
 
     def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
@@ -155,7 +179,8 @@ class Evaluations:
         Raises:
             NotFound: for an unknown suite, dataset, prompt, label or version. A label that only the gate names may be
                 missing: then that demand of the gate is inconclusive.
-            InvalidRequest: for more than one candidate, models or repeats that are not taken, or too many results.
+            InvalidRequest: for more than one candidate, models or repeats that are not taken, too many results, or a ceiling
+                with a model whose price is not known.
         """
         chosen = chosen_suite(self.suite(suite), models, repeats)
         dataset = self.dataset(chosen.dataset, dataset_version)
@@ -166,6 +191,7 @@ class Evaluations:
         plan = replace(plan, cache=cache, max_cost=max_cost if max_cost is not None else chosen.max_cost)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
+        self._check_ceiling(plan, chosen)
         caller, now = self.unit.caller, self.unit.clock()
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
         run = store.add_run(self.unit.session, run_id, caller.project, plan, caller.actor, now, schedule)
@@ -173,6 +199,44 @@ class Evaluations:
         detail = {"suite": suite, "suite_digest": plan.suite_digest, "dataset_digest": dataset.digest, "variants": digests}
         audit.record(self.unit, "run.submitted", run_id, detail)
         return run
+
+    def resume(self, run_id: str, max_cost: float | None = None) -> Run:
+        """Let a run go on that its ceiling has stopped, or that nobody works on any more; what is there is kept.
+
+        Args:
+            run_id: its id.
+            max_cost: the new ceiling, in US dollars, over what is spent already; by default the one that it has.
+
+        Raises:
+            NotFound: when there is no such run.
+            InvalidRequest: when the ceiling leaves nothing to spend, or a model's price is not known.
+            Conflict: when it is over in another way, or somebody works on it.
+        """
+        run, now = self.run(run_id), self.unit.clock()
+        plan = run.plan if max_cost is None else replace(run.plan, max_cost=max_cost)
+        spent = run.spent + run.reserved
+        if run.state is RunState.STOPPED and max_cost is None:
+            raise InvalidRequest(f"the run '{run_id}' has reached its ceiling", [Fault("max_cost", "give a higher one")])
+        if plan.max_cost is not None and plan.max_cost <= spent:
+            raise InvalidRequest(
+                f"the run '{run_id}' cannot go on", [Fault("max_cost", f"must be over the ${spent:.6g} that is spent already")]
+            )
+        self._check_ceiling(plan, Suite.model_validate(plan.suite))
+        if not store.raise_ceiling(self.unit.session, run_id, plan, now):
+            over = run.state in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+            raise Conflict(
+                f"the run '{run_id}' is {run.state} already" if over else f"{run.worker} works on the run '{run_id}'"
+            )
+        audit.record(self.unit, "run.resumed", run_id, {"max_cost": plan.max_cost, "done": run.done, "total": run.total})
+        return self.run(run_id)
+
+    def _check_ceiling(self, plan: Plan, suite: Suite) -> None:
+        if plan.max_cost is not None:
+            from promptuary.evaluation.ceiling import check_prices
+
+            pages = range(0, plan.dataset.cases, CASES_PAGE)
+            cases = (store.cases(self.unit.session, plan.dataset.id, first, CASES_PAGE) for first in pages)
+            check_prices(plan, suite, chain.from_iterable(cases))
 
     def hold(self, run_id: str, worker: str) -> Run:
         """Take the lease of this very run, to do it in this process; a run that nobody works on any more is resumed so.
@@ -202,10 +266,17 @@ class Evaluations:
             raise NotFound(f"there is no run '{run_id}'")
         return found
 
-    def runs(self, limit: int, cursor: str | None, suite: str | None = None, state: RunState | None = None) -> Page[Run]:
+    def runs(
+        self,
+        limit: int,
+        cursor: str | None,
+        suite: str | None = None,
+        state: RunState | None = None,
+        verdict: Verdict | None = None,
+    ) -> Page[Run]:
         """List runs, the newest first."""
         before = decode(cursor, str)
-        rows = store.runs(self.unit.session, self.unit.caller.project, suite, state, before, limit + 1)
+        rows = store.runs(self.unit.session, self.unit.caller.project, suite, state, before, limit + 1, verdict)
         return page(rows, limit, lambda run: run.id)
 
     def results(
@@ -216,14 +287,27 @@ class Evaluations:
         Raises:
             NotFound: when there is no such run.
         """
+        return self.selected(run_id, Selection(variant=variant, passed=passed), limit, cursor)
+
+    def selected(self, run_id: str, selection: Selection, limit: int, cursor: str | None) -> Page[Shown]:
+        """List the results of a run that are wanted, each with its case.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        run = self.run(run_id)
+        found = results.selected(self.unit.session, run_id, run.plan, selection, limit, cursor)
+        return Page([Shown(result, case) for result, case in found.items], found.next_cursor)
+
+    def distribution(self, run_id: str, metric: str) -> Distribution:
+        """Tell how a metric's values lie, variant by variant and cluster by cluster.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
         run, session = self.run(run_id), self.unit.session
-        rows = store.results(session, run_id, decode(cursor, int), limit + 1, variant=variant, passed=passed)
-        found = page(rows, limit, lambda result: result.ordinal)
-        places = [result.ordinal // run.plan.per_case for result in found.items]
-        first = places[0] if places else 0
-        cases = store.cases(session, run.plan.dataset.id, first, places[-1] - first + 1) if places else []
-        shown = [Shown(result, cases[place - first]) for result, place in zip(found.items, places, strict=True)]
-        return Page(shown, found.next_cursor)
+        means, clusters = results.cluster_means(session, run_id, run.plan, metric)
+        return Distribution(metric, results.spreads(session, run_id, metric), means, clusters)
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run; the results that it has are kept.
@@ -305,14 +389,18 @@ def _candidates(run: Run) -> list[Variant]:
     return [variant for variant in run.plan.variants if variant.role is VariantRole.CANDIDATE]
 
 
-def _check_cases(name: str, cases: Sequence[Case]) -> None:
-    faults = [] if is_name(name) else [Fault("name", "must be 1 to 128 of a-z 0-9 _ . -")]
-    if not cases:
-        faults.append(Fault("cases", "must have at least one case"))
-    seen: set[str] = set()
+def _spooled(cases: Iterable[Case]) -> Spool:
+    """Keep cases that were checked one by one.
+
+    Raises:
+        InvalidRequest: for two cases of one id.
+    """
+    faults, seen, spool = list[Fault](), set[str](), Spool()
     for number, case in enumerate(cases):
         if case.id in seen:
             faults.append(Fault(f"cases.{number}.id", f"'{case.id}' is the id of an earlier case"))
         seen.add(case.id)
+        spool.add(case)
     if faults:
         raise InvalidRequest("the dataset cannot be used", faults)
+    return spool

@@ -12,8 +12,9 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select, update
 
 from promptuary.base.database import table_of
-from promptuary.evaluation.case import Case, case_from_json, case_json
+from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.plan import Figures, Plan, Result, plan_from_json, plan_json
+from promptuary.evaluation.spool import Spool
 from promptuary.evaluation.tables import CaseRow, DatasetRow, DatasetVersionRow, ResultRow, RunRow, SuiteRow
 
 _ROWS = 500
@@ -35,11 +36,13 @@ class RunState(StrEnum):
     """It cannot be done; `error` says why."""
     CANCELLED = "cancelled"
     """Somebody stopped it; the results until then are kept."""
+    STOPPED = "stopped"
+    """The cost ceiling was reached; what is there is kept, and a higher ceiling goes on."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing changes any more."""
-        return self in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+        """Whether nothing changes any more by itself."""
+        return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,7 @@ def datasets(session: Session, project: int, after: str | None, limit: int) -> l
     return [_dataset(*found) for found in session.exec(query.order_by(DatasetRow.name).limit(limit))]
 
 
-def add_dataset_version(
-    session: Session, project: int, name: str, digest: str, cases: Sequence[Case], author: str, at: datetime
-) -> DatasetVersion:
+def add_dataset_version(session: Session, project: int, name: str, cases: Spool, author: str, at: datetime) -> DatasetVersion:
     """Add a version under the next number, which the same transaction counts up; adds the dataset where it is new."""
     query = select(DatasetRow).where(DatasetRow.project_id == project, DatasetRow.name == name)
     dataset = session.exec(query).one_or_none()
@@ -127,11 +128,11 @@ def add_dataset_version(
     counted = update(DatasetRow).where(col(DatasetRow.id) == dataset.id).values(newest=DatasetRow.newest + 1)
     number = int(session.execute(counted.returning(col(DatasetRow.newest))).scalar_one())
     row = DatasetVersionRow(
-        dataset_id=dataset.id or 0, number=number, digest=digest, cases=len(cases), author=author, created_at=at
+        dataset_id=dataset.id or 0, number=number, digest=cases.digest, cases=len(cases), author=author, created_at=at
     )
     session.add(row)
     session.flush()
-    rows = ({"dataset_version_id": row.id, "ordinal": at, "body": case_json(case)} for at, case in enumerate(cases))
+    rows = ({"dataset_version_id": row.id, "ordinal": place, "body": body} for place, body in enumerate(cases.bodies()))
     while page := list(islice(rows, _ROWS)):
         session.connection().execute(_NEW_CASES, page)
     return _dataset(dataset, row)
@@ -217,20 +218,38 @@ def run(session: Session, run_id: str, project: int | None = None) -> Run | None
     return _run(row) if row and project in (None, row.project_id) else None
 
 
-def runs(session: Session, project: int, suite: str | None, state: str | None, before: str | None, limit: int) -> list[Run]:
+def runs(
+    session: Session,
+    project: int,
+    suite: str | None,
+    state: str | None,
+    before: str | None,
+    limit: int,
+    verdict: str | None = None,
+) -> list[Run]:
     """List runs, the newest first; ids grow with time."""
     query = select(RunRow).where(RunRow.project_id == project).order_by(col(RunRow.id).desc()).limit(limit)
     if suite is not None:
         query = query.where(RunRow.suite == suite)
     if state is not None:
         query = query.where(RunRow.state == state)
+    if verdict is not None:
+        query = query.where(RunRow.verdict == verdict)
     if before is not None:
         query = query.where(RunRow.id < before)
     return [_run(row) for row in session.exec(query)]
 
 
+def outcomes(session: Session) -> list[tuple[str, str | None, int]]:
+    """Count every project's runs by state and verdict."""
+    query = select(RunRow.state, RunRow.verdict, func.count()).group_by(col(RunRow.state), col(RunRow.verdict))
+    return [(state, verdict, count) for state, verdict, count in session.exec(query)]
+
+
 def lease(session: Session, worker: str, now: datetime, until: datetime, only: str | None = None) -> Run | None:
     """Take the oldest run that nobody holds, and count its fence up; with `only`, that one or none.
+
+    What an earlier holder has reserved and not settled may have been asked for: it counts as spent.
 
     In SQLite the writing transaction holds the database; in PostgreSQL the row is locked, and locked rows are passed over.
     """
@@ -243,6 +262,7 @@ def lease(session: Session, worker: str, now: datetime, until: datetime, only: s
         return None
     row.state, row.worker, row.lease_until = RunState.RUNNING, worker, until
     row.fence += 1
+    row.spent, row.reserved = row.spent + row.reserved, 0.0
     row.started_at = row.started_at or now
     session.add(row)
     session.flush()
@@ -279,7 +299,9 @@ def finish(
     error: str | None = None,
 ) -> bool:
     """End a run and its lease; False when the lease is another's by now."""
-    return _change(session, held, state=state, verdict=verdict, summary=summary, error=error, finished_at=at, lease_until=None)
+    lost = {"spent": RunRow.spent + RunRow.reserved, "reserved": 0.0}  # reserved by a worker that has died
+    told = {"state": state, "verdict": verdict, "summary": summary, "error": error, "finished_at": at}
+    return _change(session, held, lease_until=None, **told, **lost)
 
 
 def cancel(session: Session, run_id: str, at: datetime) -> bool:
@@ -288,6 +310,20 @@ def cancel(session: Session, run_id: str, at: datetime) -> bool:
     stopped = update(RunRow).where(col(RunRow.id) == run_id, going)
     stopped = stopped.values(state=RunState.CANCELLED, finished_at=at, lease_until=None)
     return session.execute(stopped.returning(col(RunRow.id))).scalar_one_or_none() is not None
+
+
+def raise_ceiling(session: Session, run_id: str, plan: Plan, now: datetime) -> bool:
+    """Let a run go on under another plan, which differs in its ceiling: one that it has stopped, or nobody works on.
+
+    False when it is over in another way, or somebody works on it.
+    """
+    free = or_(col(RunRow.lease_until).is_(None), col(RunRow.lease_until) <= now)
+    waiting = update(RunRow).where(col(RunRow.id) == run_id, free)
+    waiting = waiting.where(col(RunRow.state).in_([RunState.STOPPED, RunState.QUEUED, RunState.RUNNING]))
+    waiting = waiting.values(
+        plan=plan_json(plan), state=RunState.QUEUED, verdict=None, summary=None, error=None, finished_at=None, worker=None
+    )
+    return session.execute(waiting.returning(col(RunRow.id))).scalar_one_or_none() is not None
 
 
 def set_tracking(session: Session, run_id: str, tracking_id: str) -> None:
@@ -320,9 +356,11 @@ def ordinals(session: Session, run: str) -> Iterator[int]:
     yield from session.exec(select(ResultRow.ordinal).where(ResultRow.run_id == run).execution_options(yield_per=_ROWS))
 
 
-def figures(session: Session, run: str) -> Iterator[Figures]:
-    """Give what statistics need of each result, in the file's order, as it is read: no output and no detail."""
+def figures(session: Session, run: str, variant: str | None = None) -> Iterator[Figures]:
+    """Give what statistics need of each result, or of one variant's, in the file's order, as it is read; no output."""
     query = columns(*_FIGURES).where(col(ResultRow.run_id) == run).order_by(col(ResultRow.ordinal))
+    if variant is not None:
+        query = query.where(col(ResultRow.variant) == variant)
     for row in session.execute(query.execution_options(yield_per=_ROWS)):
         yield Figures(*row)
 

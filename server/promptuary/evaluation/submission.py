@@ -6,6 +6,7 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from promptuary.base.errors import InvalidRequest, NotFound
+from promptuary.evaluation import evidence_store
 from promptuary.evaluation.plan import Cases, Plan, Variant, VariantRole
 from promptuary.evaluation.store import DatasetVersion, StoredSuite
 from promptuary.evaluation.suite import Suite, suite_digest, suite_json
@@ -66,6 +67,9 @@ def plan_of(
         NotFound: for a baseline that was asked for and is unknown.
     """
     variants, missing = _variants(registry, suite, candidates, baseline)
+    unit = registry.unit
+    held = evidence_store.held(unit.session, unit.caller.project, (variant.collection for variant in variants))
+    variants = [replace(one, context_digest=held.get(one.collection)) if one.collection else one for one in variants]
     return Plan(
         suite=suite_json(suite),
         suite_digest=suite_digest(suite),
@@ -107,7 +111,8 @@ def _variant(registry: Registry, prompt: str, reference: int | str, role: Varian
         reference = f"version {reference}"
     else:
         found = registry.lookup(prompt, label=reference).version
-    return Variant(f"v{found.number}", role, "", prompt, found.number, found.digest, references=(reference,))
+    collection = (found.content.get("context") or {}).get("collection")
+    return Variant(f"v{found.number}", role, "", prompt, found.number, found.digest, (reference,), collection)
 
 
 def _under(variant: Variant, model: str, models: Sequence[str]) -> Variant:

@@ -16,11 +16,11 @@ from pydantic import (
 )
 
 from promptuary.base.wire import Received
-from promptuary.evaluation.case import Case
 from promptuary.evaluation.dataset_file import read_cases
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.inline import inlined
 from promptuary.evaluation.scorers.spec import Found, ScorerSpec, with_faults
+from promptuary.evaluation.spool import Spool
 from promptuary.prompt.digest import digest
 from promptuary.prompt.document import InvalidFile
 from promptuary.prompt.errors import Fault, Invalid
@@ -107,10 +107,10 @@ class Suite(Received):
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """A suite as its file says it, with the cases of its dataset."""
+    """A suite as its file says it, with the cases of its dataset, which stay on disk."""
 
     suite: Suite
-    cases: tuple[Case, ...]
+    cases: Spool
     path: Path
 
 
@@ -147,7 +147,7 @@ def read_suite(path: Path) -> SuiteFile:
         raise InvalidFile(f"{path} is not a suite file", [Fault("", "must be a mapping that has `name`, `prompt` …", 1)])
     faults: list[Fault] = []
     body = _with_files(body, path.parent, faults)
-    suite, cases = None, []
+    suite, cases = None, Spool()
     try:
         suite = Suite.model_validate(body)
     except ValidationError as error:
@@ -161,11 +161,11 @@ def read_suite(path: Path) -> SuiteFile:
             if not faults:
                 raise
             faults.append(Fault("dataset", str(error)))
-    if suite is not None and cases and not suite.scorers and not any(case.asserts for case in cases):
+    if suite is not None and len(cases) and not suite.scorers and not cases.asserts:
         faults.append(Fault("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass"))
     if faults or suite is None:
         raise InvalidFile(f"{path} cannot be used", [document.located(fault) for fault in faults])
-    return SuiteFile(suite, tuple(cases), path)
+    return SuiteFile(suite, cases, path)
 
 
 def _with_files(body: dict[str, Any], folder: Path, faults: list[Fault]) -> dict[str, Any]:

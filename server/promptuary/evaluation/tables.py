@@ -65,7 +65,7 @@ class RunRow(SQLModel, table=True):
     """A run: what it is to do, who holds its lease, and how it ended. `fence` grows with every lease."""
 
     __tablename__ = "run"
-    __table_args__ = (Index("ix_run_due", "state", "lease_until"),)
+    __table_args__ = (Index("ix_run_due", "state", "lease_until"), Index("ix_run_outcome", "state", "verdict"))
 
     id: str = Field(primary_key=True)
     project_id: int = Field(foreign_key="project.id", index=True)
@@ -165,6 +165,7 @@ class ScheduleRow(SQLModel, table=True):
     label: str | None = None
     paused: bool = False
     margin: float
+    webhook: str | None = None
     actor: str
     next_at: datetime = Field(sa_type=Moment)
     last_run: str | None = None

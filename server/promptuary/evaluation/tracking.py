@@ -8,24 +8,28 @@ nothing.
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from promptuary.access.store import project_by_id
 from promptuary.base.database import Database
 from promptuary.base.settings import Settings
 from promptuary.evaluation import store
-from promptuary.evaluation.plan import Result, Variant
+from promptuary.evaluation.artifacts import TABLE, notes, write_artifacts
+from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.store import Run, RunState
 
+TOPIC = "mlflow"
 RUN_TAG = "promptuary.run"
 VARIANT_TAG = "promptuary.variant"
-TABLE = "results.json"
-SUMMARY = "summary.json"
+NOTE_TAG = "mlflow.note.content"
 _BATCH = 100
 _VALUE_LIMIT = 500
+_NOTE_LIMIT = 5000
 _DIGEST_LIMIT = 36
 # MLflow asks for home by default, and waits minutes for a server that is gone; what an operator has set stays.
 _ENVIRONMENT = {
@@ -50,7 +54,7 @@ class Tracker:
     database: Database
 
     def deliver(self, payload: Mapping[str, Any]) -> None:
-        """Copy a run: a parent run with the suite's settings and the table of results, and a nested run a variant.
+        """Copy a run: a parent run with the suite's settings, the reports and the table of results, and a nested run a variant.
 
         Args:
             payload: `{"run": id}`; may be delivered again. A run that is gone or has not finished is left out.
@@ -63,13 +67,15 @@ class Tracker:
             if run is None or run.state is not RunState.FINISHED:
                 return
             project = project_by_id(session, run.project)
-            results = store.results(session, run.id)
         assert project is not None
         client = self._client()
         experiment = self._experiment(client, f"promptuary/{project.name}/{run.suite}")
         parent = _found_or_made(client, experiment, run, None, {})
         if parent.info.status != "FINISHED":
-            _log_parent(client, parent.info.run_id, run, project.name, results)
+            _log_parent(client, parent.info.run_id, run, project.name, self._links(run))
+            with TemporaryDirectory() as folder:
+                write_artifacts(self.database, run, Path(folder))
+                client.log_artifacts(parent.info.run_id, folder)
             for variant in run.plan.variants:
                 child = _found_or_made(client, experiment, run, variant, {"mlflow.parentRunId": parent.info.run_id})
                 _log_variant(client, child.info.run_id, run, variant, project.name)
@@ -78,6 +84,20 @@ class Tracker:
         if run.tracking_id != parent.info.run_id:
             with self.database.write() as session:
                 store.set_tracking(session, run.id, parent.info.run_id)
+
+    def warm(self) -> None:
+        """Import MLflow and connect to it, so that the first delivery need not.
+
+        Raises:
+            Exception: whatever MLflow raises when it cannot be reached.
+        """
+        self._client().get_experiment_by_name("promptuary")
+
+    def _links(self, run: Run) -> dict[str, str]:
+        """Say where people find the run here, as far as the settings know."""
+        api, ui = self.settings.public_url, self.settings.public_ui_url
+        links = {"promptuary.url": f"{api.rstrip('/')}/v1/runs/{run.id}"} if api else {}
+        return links | ({"promptuary.ui_url": f"{ui.rstrip('/')}/runs?run={run.id}"} if ui else {})
 
     def _client(self) -> Any:
         for name, value in _ENVIRONMENT.items():
@@ -137,10 +157,8 @@ def _found_or_made(client: Any, experiment: str, run: Run, variant: Variant | No
     return kept
 
 
-def _log_parent(client: Any, tracked: str, run: Run, project: str, results: Sequence[Result]) -> None:
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-    from mlflow.entities import DatasetInput, InputTag
+def _log_parent(client: Any, tracked: str, run: Run, project: str, links: Mapping[str, str]) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
     plan, summary = run.plan, run.summary or {}
     params = {
@@ -153,17 +171,27 @@ def _log_parent(client: Any, tracked: str, run: Run, project: str, results: Sequ
         "models": ", ".join(plan.suite["models"]),
         "scorers": ", ".join(metric for metric in summary.get("metrics", [])),
     }
-    tags = {"promptuary.project": project, "promptuary.prompt": plan.suite["prompt"], "promptuary.verdict": run.verdict or ""}
+    tags = {
+        "promptuary.project": project,
+        "promptuary.suite": run.suite,
+        "promptuary.suite_digest": plan.suite_digest,
+        "promptuary.dataset": f"{plan.dataset.name} v{plan.dataset.number}",
+        "promptuary.dataset_digest": plan.dataset.digest,
+        "promptuary.prompt": plan.suite["prompt"],
+        "promptuary.versions": ", ".join(str(number) for number in dict.fromkeys(one.version for one in plan.variants)),
+        "promptuary.verdict": run.verdict or "",
+        **links,
+    }
     metrics = {"results": run.done, "errors": summary.get("errors", 0), "unrunnable": summary.get("unrunnable", 0)}
     for item in summary.get("comparisons", []):
         _interval(metrics, f"difference.{item['candidate']}.{item['baseline']}.{item['metric']}", item["interval"])
     _log(client, tracked, run, params, tags, metrics)
-    source = CodeDatasetSource(tags={"project": project, "dataset": plan.dataset.name, "version": str(plan.dataset.number)})
+    # Made by hand: MLflow's own classes of data sets import pandas.
+    source = json.dumps({"tags": {"project": project, "dataset": plan.dataset.name, "version": str(plan.dataset.number)}})
     digest = plan.dataset.digest.removeprefix("sha256:")[:_DIGEST_LIMIT]
-    dataset = MetaDataset(source, name=plan.dataset.name, digest=digest)._to_mlflow_entity()
+    dataset = Dataset(plan.dataset.name, digest, "code", source)
     client.log_inputs(tracked, [DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])])
-    client.log_dict(tracked, summary, SUMMARY)
-    client.log_dict(tracked, _table(results), TABLE)
+    client.set_tag(tracked, NOTE_TAG, notes(run)[:_NOTE_LIMIT])
     # What `log_table` would set; it appends to a table that is there, so that a second delivery would double the rows.
     client.set_tag(tracked, "mlflow.loggedArtifacts", json.dumps([{"path": TABLE, "type": "table"}]))
 
@@ -218,18 +246,6 @@ def _log(
     whole = [Metric(re.sub(r"[^\w\-. :]", "_", name), float(value), at, 0) for name, value in metrics.items()]
     for first in range(0, len(whole), _BATCH):
         client.log_batch(tracked, metrics=whole[first : first + _BATCH])
-
-
-def _table(results: Sequence[Result]) -> dict[str, Any]:
-    """Give the results as MLflow keeps a table: pandas' `split` form."""
-    names = list(dict.fromkeys(metric for result in results for metric in result.metrics))
-    fixed = ["case", "variant", "repeat", "passed", "score", "output", "error"]
-    return {
-        "columns": [*fixed, *names],
-        "data": [
-            [getattr(result, name) for name in fixed] + [result.metrics.get(name) for name in names] for result in results
-        ],
-    }
 
 
 def _milliseconds(moment: datetime | None) -> int:

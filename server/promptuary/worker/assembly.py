@@ -10,10 +10,12 @@ from promptuary.context import retrieval as context_retrieval
 from promptuary.context.prompt_vectors import PromptVectors
 from promptuary.context.rendering import Renderer
 from promptuary.context.retrieval import Retrieval
-from promptuary.evaluation import execution
+from promptuary.evaluation import alert_webhook, execution
+from promptuary.evaluation.alert_webhook import AlertWebhook
+from promptuary.evaluation.books import Settling
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.models import ChatModels
-from promptuary.evaluation.runner import Runner
+from promptuary.evaluation.scheduler import Scheduler
 from promptuary.evaluation.scorers.registry import kinds
 from promptuary.evaluation.store import Run
 from promptuary.evaluation.tracking import Tracker
@@ -52,9 +54,11 @@ def build(
         (context_retrieval.TOPIC, found.deliver),
         (resemblance.TOPIC, vectors.deliver),
         (execution.TOPIC, tracker.deliver),
+        (alert_webhook.TOPIC, AlertWebhook(settings, opened, clock).deliver),
     ]
+    scheduler = Scheduler(opened, clock, settings)
     try:
-        yield Worker(opened, clock, settings, done, relays)
+        yield Worker(opened, clock, settings, done, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
     finally:
         if models is None:
             chats.close()
@@ -78,15 +82,18 @@ def build_execution(
 
 
 @contextmanager
-def hands(settings: Settings, run: Run, share: int) -> Iterator[Runner]:
+def hands(settings: Settings, run: Run, share: int) -> Iterator[Settling]:
     """Put together what does a run's items on a worker of a Ray cluster, with its own connections and models."""
+    from promptuary.evaluation.ray_executor import CHUNKS_A_HAND
+
     database = Database(settings.sql_url)
     retrieval = Retrieval(database, wall_clock, settings)
     models = ChatModels(settings)
     try:
         alone = settings.model_copy(update={"executor": "local"})
+        execution = build_execution(alone, database, wall_clock, retrieval, models)
         with ExitStack() as closing:
-            yield build_execution(alone, database, wall_clock, retrieval, models).runner(run, closing, share)
+            yield execution.worker(run, closing, share, max(1, share // CHUNKS_A_HAND))
     finally:
         models.close()
         retrieval.close()

@@ -1,4 +1,4 @@
-"""The worker's loop: lease a run and do it, and beside that deliver each topic of the outbox in a thread of its own.
+"""The worker's loop: lease a run and do it; beside that, in threads of their own, submit scheduled runs and deliver the outbox.
 
 A projection that is down, or a run that takes an hour, holds nothing else up. What goes wrong is logged, and the loop goes on.
 """
@@ -41,6 +41,8 @@ class Worker:
         settings: how long a lease is.
         execution: does a run.
         relays: for each topic of the outbox the handler that delivers one message.
+        apart: the topics whose messages do not wait for each other.
+        tick: submits the runs that are due by a schedule; True if there were any.
         name: what its leases are signed with.
     """
 
@@ -49,16 +51,19 @@ class Worker:
     settings: Settings
     execution: Execution
     relays: Sequence[tuple[str, Handler]]
+    apart: frozenset[str] = frozenset()
+    tick: Callable[[], bool] = lambda: False
     name: str = field(default_factory=worker_name)
 
     def step(self, stop: threading.Event | None = None) -> bool:
-        """Do one round of everything: each topic's due messages, then one run; True if anything was done."""
-        delivered = [self.deliver(topic, handler) for topic, handler in self.relays]
-        return self.work(stop) or any(delivered)
+        """Do one round of everything: scheduled runs, each topic's due messages, then one run; True if anything was done."""
+        done = [self.tick(), *(self.deliver(topic, handler) for topic, handler in self.relays)]
+        return self.work(stop) or any(done)
 
     def deliver(self, topic: str, handler: Handler) -> bool:
         """Deliver a topic's due messages; True if any got through."""
-        return outbox.relay(self.database, self.clock, topic, handler).delivered > 0
+        relay = outbox.relay_each if topic in self.apart else outbox.relay
+        return relay(self.database, self.clock, topic, handler).delivered > 0
 
     def work(self, stop: threading.Event | None = None) -> bool:
         """Lease the oldest run that is due and do it; True if there was one."""
@@ -77,6 +82,7 @@ class Worker:
             )
             for pair in self.relays
         ]
+        threads.append(threading.Thread(target=_repeat, args=(stop, self.tick), name="schedules", daemon=True))
         for thread in threads:
             thread.start()
         _repeat(stop, lambda: self.work(stop))

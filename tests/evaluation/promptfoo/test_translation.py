@@ -482,6 +482,6 @@ def test_what_is_written_is_read_back_as_the_same_cases_and_contents(read: Read,
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     first, second = (read_suite(tmp_path / "evals" / f"desk.{number}.yaml") for number in (1, 2))
-    assert first.cases == second.cases == made.cases
+    assert tuple(first.cases) == tuple(second.cases) == made.cases
     assert (first.suite.gate, second.suite.prompt) == (made.suite.gate, "desk.2")
     assert [prompt.content for prompt in find_prompts(tmp_path / "prompts")] == list(made.contents)

@@ -47,6 +47,11 @@ def test_what_a_file_has_is_carried(spec: dict[str, Any], value: Any, folder: Pa
     assert inlined(spec, folder) == spec | {"value": value}
 
 
+def test_a_judges_prompt_may_be_a_file(folder: Path) -> None:
+    given = {"type": "llm-rubric", "value": "x", "config": {"prompt": "file://rubric.txt", "other": "file://rubric.txt"}}
+    assert inlined(given, folder)["config"] == {"prompt": "is polite", "other": "file://rubric.txt"}
+
+
 def test_files_of_scorers_in_a_set_are_carried_too(folder: Path) -> None:
     given = {"type": "assert-set", "assert": [{"type": "equals", "value": "file://rubric.txt"}, "nonsense"]}
     assert inlined(given, folder)["assert"] == [{"type": "equals", "value": "is polite"}, "nonsense"]

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from promptuary.evaluation.calls import Calls, Reply, Request
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.echo import EchoChat
+from promptuary.evaluation.echo_chat import EchoChat
 from promptuary.evaluation.scorers.kind import ScorerParts
 from promptuary.evaluation.scorers.registry import build
 from promptuary.evaluation.scorers.score import Sample, Score, scored

@@ -5,6 +5,7 @@ which tags count, and which text stands outside every element. Both take time in
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +28,7 @@ _WRAPPERS = frozenset(("html", "head", "body"))
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr keygen".split())
 _RAW = frozenset("script style textarea title iframe noembed noframes noscript xmp".split())
 _IN_TABLE = frozenset("caption col colgroup tbody td tfoot th thead tr".split())
+_LISTED = frozenset("dd dt li option td th tr".split())
 _TABLE_PARTS = frozenset("table tbody tfoot thead tr".split())
 _FORMATTING = frozenset("a b big code em font i nobr s small strike strong tt u".split())
 _CLOSE_P = frozenset(
@@ -81,7 +83,8 @@ class _Page:
 
     literal: frozenset[str]
     open: list[str] = field(default_factory=list)
-    formatting: list[str] = field(default_factory=list)
+    within: Counter[str] = field(default_factory=Counter)
+    formatting: Counter[str] = field(default_factory=Counter)
     found: bool = False
     loose: bool = False
     body: bool = False
@@ -89,10 +92,10 @@ class _Page:
     def take(self, kind: str, name: str, alone: bool) -> None:
         """Go on by a start tag, an end tag or text; `alone` for a tag that closes itself."""
         if kind == "text":
-            around = self.open
-            if around and around[-1] in _TABLE_PARTS and "table" in around:  # such text is put before its table
-                around = around[: around.index("table")]
-            self.loose |= not around and not self.formatting
+            around = len(self.open)
+            if around and self.open[-1] in _TABLE_PARTS and self.within["table"]:  # such text is put before its table
+                around = self.open.index("table")
+            self.loose |= not around and not self.formatting.total()
         elif kind == "start":
             self._start("img" if name == "image" else name, alone)
         else:
@@ -103,36 +106,35 @@ class _Page:
             self.found |= name in self.literal
             self.body |= name == "body"
             return
-        if name in _IN_TABLE and "table" not in self.open and "template" not in self.open:
+        if name in _IN_TABLE and not self.within["table"] and not self.within["template"]:
             return
         self.found |= name in _ELEMENTS or "-" in name
-        if name in _CLOSE_P and "p" in self.open:
+        if name in _CLOSE_P and self.within["p"]:
             self._close("p")
-        if name in ("li", "dd", "dt", "option", "tr", "td", "th") and self.open and self.open[-1] == name:
-            self.open.pop()
-        foreign = "svg" in self.open or "math" in self.open
-        if name in _VOID or (alone and (foreign or name in ("svg", "math"))):
+        if name in _LISTED and self.open and self.open[-1] == name:
+            self._close(name)
+        foreign = self.within["svg"] or self.within["math"] or name in ("svg", "math")
+        if name in _VOID or (alone and foreign):
             return
         if name in _FORMATTING:
-            if name == "a" and "a" in self.formatting:
+            if name == "a" and self.formatting["a"]:
                 self._end("a")
-            self.formatting.append(name)
+            self.formatting[name] += 1
         self.open.append(name)
+        self.within[name] += 1
 
     def _end(self, name: str) -> None:
-        if name in _WRAPPERS:
-            return
         self.found |= name == "br"
-        if name in self.formatting:
-            self.formatting.reverse()
-            self.formatting.remove(name)
-            self.formatting.reverse()
-        if name in self.open:
+        if self.formatting[name]:
+            self.formatting[name] -= 1
+        if self.within[name]:
             self._close(name)
 
     def _close(self, name: str) -> None:
-        while self.open.pop() != name:
-            pass
+        closed = ""
+        while closed != name:
+            closed = self.open.pop()
+            self.within[closed] -= 1
 
 
 def _parts(text: str) -> Iterator[tuple[str, str, bool]]:

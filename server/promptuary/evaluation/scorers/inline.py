@@ -15,7 +15,7 @@ _PARSED = (".json", ".yaml", ".yml")
 
 
 def inlined(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Give a scorer as a file says it, with the content of the files that it names in its `value`, also inside sets.
+    """Give a scorer as a file says it, with the content of files that its `value` or `config.prompt` names, also inside sets.
 
     `.json` and `.yaml` become what they say, Python becomes its code and the name of a function (`file://check.py:function`),
     all else becomes text without white space around it.
@@ -33,6 +33,9 @@ def inlined(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["value"] = [_value(item, folder, python=False) for item in value]
     elif value is not None:
         found["value"] = _value(value, folder, python=str(found.get("type")).removeprefix("not-") == "python")
+    config = found.get("config")
+    if isinstance(config, Mapping) and "prompt" in config:
+        found["config"] = {**config, "prompt": _value(config["prompt"], folder, python=False)}
     nested = found.get("assert")
     if isinstance(nested, list):
         found["assert"] = [inlined(one, folder) if isinstance(one, Mapping) else one for one in nested]

@@ -12,7 +12,7 @@ from promptuary.evaluation.scorers.kind import ScorerParts
 from promptuary.evaluation.scorers.registry import build
 from promptuary.evaluation.scorers.score import Part, Sample, Score, Scorer
 from promptuary.evaluation.scorers.sets import AssertSet
-from promptuary.evaluation.scorers.spec import OWN, ScorerSpec
+from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.scorers.together import metrics, shown, together
 from promptuary.prompt.errors import Invalid, PromptuaryError
 
@@ -137,7 +137,7 @@ def _built(text: str, parts: ScorerParts | None) -> Asked:
     try:
         if parts is None:
             raise Invalid("scorers of cases are not taken here")
-        return Asked(build(ScorerSpec.model_validate(raw, context=OWN), parts), name, own=True)
+        return Asked(build(ScorerSpec.of_case(raw), parts), name, own=True)
     except (PromptuaryError, ValueError) as error:
         words = " ".join(str(error).split())
         return Asked(

@@ -1,7 +1,7 @@
 """A scorer as a suite says it, and what each type of scorer takes."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import (
@@ -20,7 +20,7 @@ from promptuary.base.wire import Received
 from promptuary.evaluation.case import uncarried
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.registry import kind_of, kinds
-from promptuary.evaluation.scorers.score import METRIC
+from promptuary.evaluation.scorers.score import METRIC as METRIC
 
 INVERSE = "not-"
 NESTED_LIMIT = 5
@@ -61,6 +61,15 @@ class ScorerSpec(Received):
     model: Annotated[str, Field(max_length=200)] | None = None
     asserts: Annotated[list["ScorerSpec"] | None, Field(alias="assert", min_length=1, max_length=100)] = None
     config: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def of_case(cls, body: Mapping[str, Any]) -> "ScorerSpec":
+        """Read a scorer of a case, of which more is taken than of a suite's.
+
+        Raises:
+            ValidationError: with all its faults.
+        """
+        return cls.model_validate(body, context=OWN)
 
     @property
     def inverse(self) -> bool:

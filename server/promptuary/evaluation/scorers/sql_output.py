@@ -116,7 +116,9 @@ def fault_of(text: str, demands: Demands) -> str | None:
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would log outputs
     try:
         found = [one for one in sqlglot.parse(text, dialect=dialect or None) if one is not None]
-    except (SqlglotError, RecursionError, ValueError) as error:
+    except RecursionError:
+        return f"{wrong}: it is nested too deep"
+    except (SqlglotError, ValueError) as error:
         return f"{wrong}: {next(iter(str(error).splitlines()), '')[:200]}"
     if not found or not all(_is_statement(one, exp, dialect) for one in found):
         return wrong

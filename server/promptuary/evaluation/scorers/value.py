@@ -71,7 +71,8 @@ class Value:
         """
         value = self.of(case)
         if isinstance(value, str):
-            value = _json_list(value) or (split(value) if commas else [value])
+            listed = _json_list(value)
+            value = listed if listed is not None else split(value) if commas else [value]
         texts = [text_of(item) for item in value] if isinstance(value, list) else [text_of(value)]
         if not texts:
             raise Invalid(f"the value is an empty list for case '{case.id}'")

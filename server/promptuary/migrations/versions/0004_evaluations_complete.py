@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("run", sa.Column("reserved", sa.Float(), nullable=False, server_default="0"))
     op.add_column("run", sa.Column("schedule", sa.String(), nullable=True))
     op.create_index(op.f("ix_run_schedule"), "run", ["schedule"], unique=False)
+    op.create_index("ix_run_outcome", "run", ["state", "verdict"], unique=False)
     op.add_column("result", sa.Column("latency_ms", sa.Float(), nullable=True))
     op.add_column("result", sa.Column("tokens_input", sa.Integer(), nullable=True))
     op.add_column("result", sa.Column("tokens_output", sa.Integer(), nullable=True))
@@ -69,6 +70,7 @@ def upgrade() -> None:
         sa.Column("label", sa.String(), nullable=True),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("margin", sa.Float(), nullable=False),
+        sa.Column("webhook", sa.String(), nullable=True),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("next_at", MOMENT, nullable=False),
         sa.Column("last_run", sa.String(), nullable=True),

@@ -1,0 +1,94 @@
+"""`/metrics` for Prometheus: counted in SQL when it is asked for, over all projects, under labels that are few.
+
+All projects' figures together are the operator's, so it takes an operator's key (Prometheus sends one by `authorization:` with
+`credentials:`), unless PROMPTUARY_METRICS_OPEN says that the network is guarded already.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+import promptuary
+from promptuary.access.gate import caller_of
+from promptuary.access.role import Scope
+from promptuary.api.traffic import BOUNDS, Traffic
+from promptuary.base import outbox
+from promptuary.base.database import Session
+from promptuary.context.retrieval import TOPIC as CHROMA
+from promptuary.evaluation import schedule_store, store
+from promptuary.evaluation.alert_webhook import TOPIC as WEBHOOK
+from promptuary.registry.resemblance import TOPIC as PROMPTS
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+LATE = timedelta(minutes=1)
+SERIES_LIMIT = 1000
+MLFLOW = "mlflow"
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(request: Request) -> Response:
+    """Give this service's figures in Prometheus' text format; needs an operator's key, unless a setting opens it."""
+    from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+    from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+    state = request.app.state
+    if not state.settings.metrics_open:
+        caller_of(request).require(Scope.PROJECT_MANAGE)
+    with state.database.read() as session:
+        found = [*_of_database(session, state.clock()), *_of_process(state.traffic)]
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    registry.register(_Found(found))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Found:
+    """Gives what was found already, in the form in which Prometheus' client asks for it."""
+
+    def __init__(self, found: "Iterable[Metric]") -> None:
+        self._found = found
+
+    def collect(self) -> "Iterable[Metric]":
+        return self._found
+
+
+def _of_database(session: Session, now: datetime) -> "Iterator[Metric]":
+    from prometheus_client.core import GaugeMetricFamily
+
+    runs = GaugeMetricFamily("promptuary_runs", "Runs by state and verdict.", labels=("state", "verdict"))
+    for state, verdict, count in store.outcomes(session):
+        runs.add_metric((state, verdict or "none"), count)
+    yield runs
+    alerts = GaugeMetricFamily("promptuary_alerts_open", "Alerts that nobody has seen.", labels=("project", "schedule"))
+    for project, schedule, count in schedule_store.open_alerts(session, SERIES_LIMIT):
+        alerts.add_metric((project, schedule), count)
+    yield alerts
+    late = schedule_store.late(session, now - LATE)
+    yield GaugeMetricFamily("promptuary_schedules_late", "Schedules that were due over a minute ago.", value=late)
+    waiting = GaugeMetricFamily("promptuary_outbox_waiting", "Messages that are not delivered yet.", labels=("topic",))
+    for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK):
+        waiting.add_metric((topic,), outbox.waiting(session, topic))
+    yield waiting
+
+
+def _of_process(traffic: Traffic) -> "Iterator[Metric]":
+    from prometheus_client.core import HistogramMetricFamily, InfoMetricFamily
+
+    yield InfoMetricFamily("promptuary", "This release.", value={"version": promptuary.__version__})
+    labels = ("method", "route", "status")
+    words = "Seconds until a request's answer began; lookups that memory answered are not in it."
+    requests = HistogramMetricFamily("promptuary_http_request_seconds", words, labels=labels)
+    ends = [*map(str, BOUNDS), "+Inf"]
+    for (method, route, status), counted in traffic:
+        parts = list(zip(ends, accumulate(counted.parts), strict=True))
+        requests.add_metric((method, route, str(status)), parts, counted.seconds)
+    yield requests

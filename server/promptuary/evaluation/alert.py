@@ -1,0 +1,108 @@
+"""Drops of a scheduled run against the schedule's own history. Pure.
+
+A run is held against the last runs of its schedule under the same model, with the same suite and the same cases: for each case
+its score now against its mean score then, paired, with the dataset's clusters. An alert is raised where the upper bound of the
+difference is below −margin at 95 %; among several metrics and models by Holm's step-down, so that of the runs that are no worse
+than their history at most one in forty raises any. So a suite that runs daily without a margin gives a false alarm every forty
+days or so, and fewer the larger the margin is.
+
+A drop that stays is told once: after an alert the history of its metric begins anew with the run that raised it, whose level
+is what later runs are held against. A further drop, and one after a recovery, are told again. As any history it speaks only
+once it has two runs, so that the run just after an alert raises none on the same metric.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from promptuary.evaluation.comparison import LEVEL, Clusters, Scores, difference_of
+from promptuary.evaluation.sequence import Order
+from promptuary.statistics.interval import Interval
+from promptuary.statistics.verdict import Verdict, not_worse
+
+HISTORY, LEAST_HISTORY = 5, 2
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One metric under one model: each case's score in this run, and in each run of its history."""
+
+    model: str
+    metric: str
+    now: Mapping[str, float]
+    history: Sequence[Mapping[str, float]]
+
+    @property
+    def before(self) -> dict[str, float]:
+        """Each case's mean over the runs of the history that it has a score in."""
+        known: dict[str, list[float]] = {}
+        for scores in self.history:
+            for case, score in scores.items():
+                known.setdefault(case, []).append(score)
+        return {case: sum(scores) / len(scores) for case, scores in known.items()}
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is enough history to be held against, and cases that both have."""
+        return len(self.history) >= LEAST_HISTORY and any(case in self.now for scores in self.history for case in scores)
+
+    def difference(self, clusters: Clusters, level: float, order: Order | None = None) -> Interval:
+        """Give the interval of now − before, over the cases that both have a score of."""
+        before = self.before
+        shared = [case for case in self.now if case in before]
+        return difference_of(shared, Scores(self.now, 0, 0), Scores(before, 0, 0), clusters, level, order)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A drop that is shown: of what, by how much, from where to where over the cases that are compared."""
+
+    watched: Watched
+    interval: Interval
+    now: float
+    before: float
+
+    def sentence(self, schedule: str, margin: float, changed: str = "") -> str:
+        """Say it in a sentence for people."""
+        watched, interval = self.watched, self.interval
+        under = f" under {watched.model}" if watched.model else ""
+        return (
+            f"{watched.metric}{under} dropped to {_number(self.now)} from {_number(self.before)} in the last "
+            f"{len(watched.history)} runs of '{schedule}': difference {_number(interval.estimate)}, "
+            f"{interval.level:.0%} interval {_number(interval.low)} to {_number(interval.high)} over {interval.n} cases; "
+            f"the upper bound is below {_number(-margin or 0.0)}{changed}"
+        )
+
+
+def drops(watched: Sequence[Watched], clusters: Clusters, margin: float, order: Order | None = None) -> list[Drop]:
+    """Give what dropped by more than the margin, judged together.
+
+    Args:
+        watched: all metrics of a run under all of its models.
+        clusters: the cluster of each case; None for a case that stands alone.
+        margin: the loss that is borne, ≥ 0.
+        order: of the cases of a run that may stop early: then the intervals are valid at every look.
+    """
+    asked = [one for one in watched if one.tells]
+    shown: set[int] = set()
+    while len(shown) < len(asked):
+        level = 1 - (1 - LEVEL) / (len(asked) - len(shown))
+        found = {
+            place
+            for place, one in enumerate(asked)
+            if place not in shown and not_worse(one.difference(clusters, level, order), margin) is Verdict.REGRESSION
+        }
+        if not found:
+            break
+        shown |= found
+    return [_drop(asked[place], clusters, order) for place in sorted(shown)]
+
+
+def _drop(watched: Watched, clusters: Clusters, order: Order | None) -> Drop:
+    before = watched.before
+    shared = [case for case in watched.now if case in before]
+    now, then = (sum(scores[case] for case in shared) / len(shared) for scores in (watched.now, before))
+    return Drop(watched, watched.difference(clusters, LEVEL, order), now, then)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")

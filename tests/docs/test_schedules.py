@@ -1,0 +1,53 @@
+"""What the page on schedules tells people to type, to check and to watch is so."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from promptuary.cli.main import app
+from promptuary.evaluation.alert import HISTORY, LEAST_HISTORY
+from promptuary.evaluation.alert_webhook import GIVE_UP, signature
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "schedules.md").read_text()
+LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("line", sorted({line.partition("  #")[0].strip() for line in LINES}))
+def test_every_command_of_the_page_is_one_with_these_options(line: str) -> None:
+    command: Any = typer.main.get_command(app)
+    words = re.sub(r'"[^"]*"', "x", line).split()
+    assert words.pop(0) == "promptuary"
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert [word for word in words if word.startswith("-") and word not in known] == []
+
+
+def test_the_receiver_of_the_page_takes_what_is_signed_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    monkeypatch.setattr(names["time"], "time", lambda: 1_800_000_100.0)
+    header = signature("s3cret", 1_800_000_000, b"{}")
+    assert names["genuine"]("s3cret", header, b"{}") is True
+    assert names["genuine"]("s3cret", header, b"{ }") is False
+    assert names["genuine"]("other", header, b"{}") is False
+    assert names["genuine"]("s3cret", signature("s3cret", 1_799_000_000, b"{}"), b"{}") is False
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_the_metrics_of_the_page_are_those_that_there_are(local: Any) -> None:
+    local.get("/v1/suites")
+    told = set(re.findall(r"`(promptuary_\w+)(?:\{[\w,]*\})?`", PAGE.partition("## Metrics")[2]))
+    there = set(re.findall(r"(?m)^# TYPE (promptuary_\w+) ", local.get("/metrics").text))
+    assert told == there
+
+
+def test_the_numbers_of_the_page_are_the_codes() -> None:
+    words = {2: "two", 5: "five"}
+    assert f"last {words[HISTORY]}\nfinished runs" in PAGE
+    assert f"Fewer than {words[LEAST_HISTORY]}\n  runs" in PAGE
+    assert GIVE_UP.days == 1

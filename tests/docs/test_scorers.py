@@ -1,0 +1,77 @@
+"""What the page on scorers says is so: its table has every type, its examples are taken, its defaults are the code's."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from promptuary.evaluation.case import CaseIn
+from promptuary.evaluation.scorers.kind import Kind, ScorerParts
+from promptuary.evaluation.scorers.registry import build, kinds
+from promptuary.evaluation.scorers.score import Sample
+from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.tally import MORE_METRICS
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scorers.md").read_text()
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.partition("## Types")[2].partition("## Patterns")[0].splitlines()
+    if line.startswith("| `")
+]
+TYPES = {name: row for row in ROWS for name in re.findall(r"`([^`]+)`", row[0])}
+
+
+def nobody(*_: Any, **__: Any) -> Any:
+    raise AssertionError("a scorer asks nobody while it is built")
+
+
+def test_every_type_has_a_row_and_every_row_a_type() -> None:
+    missing, unknown = sorted(set(kinds()) - set(TYPES)), sorted(set(TYPES) - set(kinds()))
+    assert (missing, unknown) == ([], []), f"rows to write: {missing}; rows to take out: {unknown}"
+
+
+@pytest.mark.parametrize("name", sorted(TYPES))
+def test_a_row_says_what_the_type_takes(name: str) -> None:
+    kind, row = kinds()[name], TYPES[name]
+    assert len(row) == 4
+    assert bool(row[2]) == (kind.threshold is not None)
+    assert ("required" in row[2]) == kind.needs_threshold
+    assert row[0].endswith("*") == (not kind.inverse)
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [(name, float(found[0])) for name, row in TYPES.items() if (found := re.findall(r"(?:^|, )([\d.]+)$", row[2]))],
+)
+def test_a_default_threshold_is_the_codes(name: str, default: float) -> None:
+    kind = kinds()[name]
+    given = ({} if kind.value("x") else {"value": "x"}) | ({"model": "echo:"} if kind.judged else {})
+    scorer: Any = build(ScorerSpec.model_validate({"type": name, **given}), ScorerParts(embed=list, ask=nobody))
+    assert scorer.threshold == default
+
+
+def test_the_examples_are_taken() -> None:
+    suite, case = re.findall(r"```(?:yaml|json)\n(.*?)```", PAGE, re.S)
+    assert [ScorerSpec.model_validate(spec).kind for spec in yaml.safe_load(suite)["scorers"]]
+    assert CaseIn.model_validate(json.loads(case)).case().threshold == 0.5
+    for spec in re.findall(r"`(\{type: .*?\})`", PAGE):
+        ScorerSpec.model_validate(yaml.safe_load(spec))
+
+
+def test_the_type_of_ones_own_works() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    names: dict[str, Any] = {"__name__": "loud"}
+    exec(code, names)
+    kind = names["SHOUTS"]
+    assert isinstance(kind, Kind)
+    scorer = kind.build(ScorerSpec.model_construct(type="shouts", weight=1.0, name=None), Any)  # type: ignore[arg-type]
+    case = CaseIn(id="c", vars={}).case()
+    assert asyncio.run(scorer.score(Sample(case, "LOUD"))).passed
+
+
+def test_the_figure_of_metrics_is_the_codes() -> None:
+    assert f"at most {MORE_METRICS} metrics" in PAGE

@@ -1,0 +1,285 @@
+"""What the API answers about evaluations: runs with their figures, results with their cases, and what compares them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AliasChoices, Field
+
+from promptuary_ui.answers import Answer
+
+
+class Suite(Answer):
+    """A suite in a list."""
+
+    name: str
+
+
+class Interval(Answer):
+    """An estimate with its bounds; `level` is their confidence."""
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    n: int
+
+
+class Figures(Answer):
+    """One variant's mean on one metric, and how many results it stands on."""
+
+    interval: Interval | None = None
+    scored: int = 0
+    unscored: int = 0
+
+
+class Latency(Answer):
+    """How long answers took, in milliseconds."""
+
+    median: float | None = None
+    slowest: float | None = None
+
+
+class Tokens(Answer):
+    """How many tokens went in and came out."""
+
+    input: int | None = None
+    output: int | None = None
+
+
+class Variant(Answer):
+    """A content under a model, with its figures by metric; `cost` is in US dollars."""
+
+    name: str
+    role: str = "candidate"
+    model: str
+    prompt: str
+    version: int | None = None
+    results: int = 0
+    errors: int = 0
+    unrunnable: int = 0
+    latency_ms: Latency | None = None
+    tokens: Tokens | None = None
+    cost: float | None = None
+    metrics: dict[str, Figures]
+
+
+class Comparison(Answer):
+    """The paired difference of two variants on one metric; `better` and `worse` are ids of cases."""
+
+    candidate: str
+    baseline: str
+    model: str = ""
+    metric: str
+    interval: Interval | None = None
+    p_value: float | None = None
+    adjusted: float | None = None
+    cases: int = 0
+    better: list[str] = Field(default_factory=list)
+    worse: list[str] = Field(default_factory=list)
+    better_in_all: int | None = None
+    worse_in_all: int | None = None
+
+    @property
+    def gains(self) -> int:
+        """How many cases got better; of very many, only the first are listed."""
+        return len(self.better) if self.better_in_all is None else self.better_in_all
+
+    @property
+    def losses(self) -> int:
+        """How many cases got worse."""
+        return len(self.worse) if self.worse_in_all is None else self.worse_in_all
+
+
+class Gate(Answer):
+    """One demand of the gate, with its sentence; `bound` is the least mean, or the least difference."""
+
+    metric: str
+    verdict: str
+    sentence: str
+    kind: str = ""
+    bound: float | None = None
+    candidate: str | None = None
+    baseline: str | None = None
+
+
+class Summary(Answer):
+    """What a finished run says."""
+
+    metrics: list[str]
+    cases: int
+    results: int
+    errors: int
+    unrunnable: int = 0
+    metrics_left_out: int = 0
+    stopped_early: bool = False
+    variants: list[Variant]
+    comparisons: list[Comparison] = Field(default_factory=list)
+    gates: list[Gate] = Field(default_factory=list)
+
+
+class Planned(Answer):
+    """A variant as a run plans it."""
+
+    name: str
+    role: str = "candidate"
+    model: str = ""
+
+
+class Run(Answer):
+    """A run; without a summary until it is finished. `spent` is in US dollars, as far as prices are known."""
+
+    id: str
+    suite: str
+    state: str
+    verdict: str | None = None
+    error: str | None = None
+    total: int
+    done: int
+    prompt: str = ""
+    variants: list[Planned] = Field(default_factory=list)
+    actor: str = ""
+    spent: float = 0.0
+    schedule: str | None = None
+    tracking_id: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    summary: Summary | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing changes any more."""
+        return self.state not in ("queued", "running")
+
+    @property
+    def who(self) -> str:
+        """Who submitted it, as people know them."""
+        return self.actor.removeprefix("key:")
+
+
+class Told(Answer):
+    """What one scorer said of a result; a set of scorers has parts."""
+
+    name: str = ""
+    score: float | None = None
+    passed: bool | None = None
+    reason: str | None = None
+    error: str | None = None
+    parts: list["Told"] = Field(default_factory=list)
+
+
+class Detail(Answer):
+    """What people look at beside a result's figures."""
+
+    scores: dict[str, Told] = Field(default_factory=dict)
+    messages: list[dict[str, Any]] = Field(default_factory=list)
+    passages: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class Result(Answer):
+    """What one case came to under one variant in one repeat, with the case."""
+
+    ordinal: int = 0
+    case: str
+    variant: str
+    repeat: int = 0
+    passed: bool | None = Field(default=None, validation_alias=AliasChoices("pass", "passed"))
+    score: float | None = None
+    metrics: dict[str, float | None] = Field(default_factory=dict)
+    output: str | None = None
+    error: str | None = None
+    vars: dict[str, Any] = Field(default_factory=dict)
+    expected: Any = None
+    tags: list[str] = Field(default_factory=list)
+    cluster: str | None = None
+    detail: Detail = Field(default_factory=Detail)
+    latency_ms: float | None = None
+    tokens_input: int | None = None
+    tokens_output: int | None = None
+    cost: float | None = None
+    cached: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Passed, failed or error; an error is no failure."""
+        if self.error is not None or self.passed is None:
+            return "error"
+        return "passed" if self.passed else "failed"
+
+    @property
+    def title(self) -> str:
+        """The variant, and the number of the repeat where there was one before."""
+        return self.variant if self.repeat == 0 else f"{self.variant}, repeat {self.repeat + 1}"
+
+
+class Spread(Answer):
+    """How many results of a variant are in each of the equal parts of [0, 1]."""
+
+    variant: str
+    counts: list[int]
+
+
+class ClusterMean(Answer):
+    """The mean of one cluster's results under one variant."""
+
+    cluster: str
+    variant: str
+    mean: float
+    results: int
+
+
+class Distribution(Answer):
+    """How a metric's values lie; `means` has the largest of `clusters`."""
+
+    metric: str
+    spreads: list[Spread]
+    means: list[ClusterMean]
+    clusters: int
+
+
+class Compared(Answer):
+    """A run's candidates against another run's, on the cases that both have."""
+
+    run: str
+    baseline: str
+    same_dataset: bool
+    cases: int
+    comparisons: list[Comparison]
+
+
+class LastRun(Answer):
+    """How the run that a schedule submitted last stands."""
+
+    id: str
+    state: str
+    verdict: str | None = None
+
+
+class Schedule(Answer):
+    """A suite that runs by itself; `error` says why its last time gave no run."""
+
+    name: str
+    suite: str
+    cron: str
+    zone: str
+    label: str | None = None
+    margin: float = 0.0
+    paused: bool = False
+    next_at: datetime | None = None
+    next_times: list[datetime] = Field(default_factory=list)
+    last: LastRun | None = None
+    error: str | None = None
+
+
+class Alert(Answer):
+    """A drop of a scheduled run against its own history; open until somebody has seen it."""
+
+    id: int
+    schedule: str
+    suite: str
+    run: str
+    model: str
+    metric: str
+    sentence: str
+    at: datetime
+    seen_by: str | None = None

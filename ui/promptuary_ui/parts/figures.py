@@ -1,0 +1,61 @@
+"""Numbers as people read them: with a true minus, a unit, and no more digits than they carry."""
+
+from datetime import datetime
+
+from promptuary_ui.evaluations import Interval
+
+UNKNOWN = "not known"
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Give a score or a difference of scores, to three places."""
+    return format(value, "+.3f" if signed else ".3f").replace("-", "−")
+
+
+def span(interval: Interval | None, *, signed: bool = False) -> str:
+    """Give an estimate with its interval."""
+    if interval is None:
+        return UNKNOWN
+    estimate, low, high = (number(value, signed=signed) for value in (interval.estimate, interval.low, interval.high))
+    return f"{estimate}  [{low}, {high}]"
+
+
+def chance(value: float | None) -> str:
+    """Give a p-value."""
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def money(value: float | None) -> str:
+    """Give US dollars: cents where they are all there is to say, more places for what costs less."""
+    if value is None:
+        return ""
+    if value == 0 or value >= 0.1:
+        return f"${value:,.2f}"
+    return f"${value:.4f}" if value >= 0.001 else f"${value:.7f}".rstrip("0")
+
+
+def time(milliseconds: float | None) -> str:
+    """Give a time of an answer."""
+    if milliseconds is None:
+        return ""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def lasted(start: datetime | None, end: datetime | None) -> str:
+    """Give how long something took, in its two largest units."""
+    if start is None or end is None:
+        return ""
+    seconds = max(0, round((end - start).total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(value: int | None) -> str:
+    """Give a number of things, in groups of three."""
+    return "" if value is None else f"{value:,}"
