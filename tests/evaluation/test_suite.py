@@ -68,6 +68,8 @@ def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
         ({"id": 7}, "id: is not a known field"),
         ({"gate": [{"metric": "polite", "at_least": 0.5}]}, "gate.0.metric: no scorer gives 'polite'; the metrics are exact"),
         ({"gate": [{"metric": "exact"}]}, "gate.0: takes one demand"),
+        ({"gate": [{"metric": "exact", "every": True, "at_least": 0.5}]}, "gate.0: takes one demand"),
+        ({"gate": [{"metric": "exact", "every": True}], "early_stop": True}, "gate.0.every: asks for all cases"),
         ({"gate": [{"metric": "exact", "at_least": 1.2}]}, "gate.0.at_least: "),
         ({"gate": [{"metric": "exact", "at_least": 0.5, "not_worse_than": "a", "by": 0.1}]}, "gate.0: takes one demand"),
         ({"gate": [{"metric": "exact", "not_worse_than": "production"}]}, "gate.0.by: is required"),
