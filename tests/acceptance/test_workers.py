@@ -1,6 +1,7 @@
 """Several workers on one database: whoever does a run, and whoever is killed in it, the results are those of one process."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from promptuary.access.caller import Unit
 from promptuary.access.service import local_caller
@@ -29,6 +31,7 @@ from promptuary.worker.assembly import build
 
 pytestmark = pytest.mark.acceptance
 WORKERS, RUNS, CASES, WAIT = 3, 6, 200, 180.0
+KILLS = 6
 SUITE = {
     "name": "words",
     "prompt": "word",
@@ -152,3 +155,31 @@ def standing(database: Database, runs: list[Run]) -> list[Run]:
     with database.read() as session:
         found = [store.run(session, run.id) for run in runs]
     return [run for run in found if run is not None]
+
+
+def test_a_command_that_is_killed_again_and_again_ends_with_one_result_a_case(
+    submit: Callable[[], Run], sqlite: Database, settings: Settings
+) -> None:
+    run = submit()
+    drawn = random.Random(7)
+    command = [sys.executable, "-m", "promptuary.cli.main", "eval", "run", "words", "--resume", run.id]
+    environment = os.environ | {"PROMPTUARY_DATA_DIR": str(settings.data_dir), "PROMPTUARY_DATABASE_URL": settings.sql_url}
+    for kill in range(KILLS):
+        goal = round(run.total * (kill + drawn.random()) / KILLS)
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            wait(lambda goal=goal, process=process: standing(sqlite, [run])[0].done >= goal or process.poll() is not None)
+            process.kill()
+        lease_ends(sqlite, run)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        process.wait(WAIT)
+
+    ended = standing(sqlite, [run])[0]
+    assert (ended.state, ended.done) == (RunState.FINISHED, run.total)
+    with sqlite.read() as session:
+        assert [one.ordinal for one in store.written(session, run.id)] == list(range(run.total))
+
+
+def lease_ends(database: Database, run: Run) -> None:
+    """Let the lease of a process that was killed be over, without the wait."""
+    with database.write() as session:
+        session.connection().execute(text("UPDATE run SET lease_until = NULL WHERE id = :id"), {"id": run.id})

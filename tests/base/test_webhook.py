@@ -1,13 +1,22 @@
 import asyncio
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from promptuary.base import webhook
 from promptuary.base.webhook import ANSWER_LIMIT, WebhookFailed, WebhookRefused, post_json, target_of
 
 LOOPBACK = frozenset({"127.0.0.1"})
@@ -157,6 +166,29 @@ def test_a_name_is_resolved_once_and_the_connection_goes_there(receiver: Receive
     assert receiver.came[0][0]["Host"] == f"localhost:{receiver.server_port}"
 
 
+@pytest.mark.parametrize(("named", "reached"), [("hooks.example.com", True), ("other.example.com", False)])
+def test_the_receivers_certificate_must_be_for_the_name_although_the_address_is_pinned(
+    named: str, reached: bool, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str | None] = []
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.load_cert_chain(certificate(named, tmp_path))
+    ours.sni_callback = lambda _, name, __: seen.append(name)
+    receiver.socket = ours.wrap_socket(receiver.socket, server_side=True)
+    answers(monkeypatch, ["127.0.0.1"])
+    monkeypatch.setattr(webhook, "_public", lambda address: True)
+    monkeypatch.setattr(webhook, "_tls", lambda: ssl.create_default_context(cafile=str(tmp_path / "own.pem")))
+    url, hosts = f"https://hooks.example.com:{receiver.server_port}/hook", frozenset({"hooks.example.com"})
+    if reached:
+        assert post(url, hosts=hosts)[0] == 200
+        assert receiver.came[0][0]["Host"] == f"hooks.example.com:{receiver.server_port}"
+    else:
+        with pytest.raises(WebhookFailed, match="not reached"):
+            post(url, hosts=hosts)
+        assert receiver.came == []
+    assert seen == ["hooks.example.com"]
+
+
 def test_redirects_are_not_followed(receiver: Receiver) -> None:
     receiver.status, receiver.headers = 307, {"Location": receiver.url}
     assert post(receiver.url)[0] == 307
@@ -186,6 +218,20 @@ def test_what_is_no_json_is_not_sent(receiver: Receiver) -> None:
     with pytest.raises(ValueError, match="JSON"):
         post(receiver.url, {"score": float("nan")})
     assert receiver.came == []
+
+
+def certificate(name: str, folder: Path) -> Path:
+    """Make a certificate for a name, signed by its own key, in one file with the key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    called = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(called, called, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "own.pem"
+    file.write_bytes(secret + made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    return file
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import client, first_lookup, lookup, mlflow_client, register, simulations, stream
+from bench import client, evaluation, first_lookup, lookup, mlflow_client, register, simulations, stream
 from bench.serving import PROMPTS, VERSIONS, build
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
@@ -106,6 +106,44 @@ def intervals() -> tuple[Table, Table]:
     )
 
 
+def runs() -> tuple[Table, ...]:
+    """Measure runs of suites: beside promptfoo, against a model's latency, and how memory grows."""
+    speeds = evaluation.whole_processes()
+    shown = [
+        (one.what, f"{one.rate:,.0f}", f"{min(one.seconds):.2f}–{max(one.seconds):.2f}", f"{one.rate / speeds[-1].rate:.1f}")
+        for one in speeds
+    ]
+    if len(speeds) == 1:
+        shown.append(("promptfoo eval: not measured, for PROMPTFOO names no command", "", "", ""))
+    through, sizes = evaluation.model_throughput(), evaluation.memory()
+    title = (
+        f"`eval run` as a whole process: {evaluation.CASES:,} cases, an echoing model, two deterministic scorers, everything "
+        f"recorded durably and in MLflow, {evaluation.ROUNDS} rounds in turn"
+    )
+    behind = (
+        f"A model of {evaluation.LATENCY * 1000:.0f} ms behind HTTP in another process, LangChain's OpenAI client, "
+        f"{evaluation.MODEL_CASES:,} cases, {evaluation.CONCURRENCY} at once"
+    )
+    return (
+        (title, ("", "cases/s", "range s", "ratio"), shown),
+        (
+            behind,
+            ("answers/s", "of what the latency allows"),
+            [(f"{through.answers / through.seconds:,.0f}", f"{through.share:.1%}")],
+        ),
+        (
+            "Runs of few and of many cases, upload and MLflow in it",
+            ("cases", "seconds", "MB at most"),
+            [(f"{one.cases:,}", f"{one.seconds:.1f}", f"{one.megabytes:.0f}") for one in sizes],
+        ),
+        (
+            f"A run of {evaluation.MANY:,} cases, killed half-way",
+            ("seconds from its resumption to the first new result",),
+            [(f"{evaluation.resumption():.2f}",)],
+        ),
+    )
+
+
 def markdown(table: Table) -> str:
     """Write a table as Markdown."""
     title, head, rows = table
@@ -122,7 +160,7 @@ def main() -> None:
     said = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
     print(said, file=sys.stderr)
     tables: list[Table] = []
-    for measure in (lookups, pushed, registering, applications, starting, intervals):
+    for measure in (lookups, pushed, registering, applications, starting, intervals, runs):
         found: Any = measure()
         for table in found if isinstance(found[0], tuple) else (found,):
             tables.append(table)

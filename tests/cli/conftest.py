@@ -77,6 +77,19 @@ def data_dir(tmp_path: Path, migrated_file: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database whose tables are made already, of which a test gets a copy: making them takes seconds."""
+    from promptuary.base.database import Database
+    from promptuary.base.settings import read_settings
+    from promptuary.evaluation.tracking import Tracker
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    with surroundings():
+        Tracker(read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}"))._client().search_experiments()
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
 def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command as a shell would: `run("get", "word", "--json")`."""

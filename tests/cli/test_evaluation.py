@@ -13,28 +13,17 @@ import pytest
 
 from cli.conftest import SUITE, WORD, Run, surroundings, working
 from promptuary.base.clock import wall_clock
-from promptuary.base.database import Database
 from promptuary.base.settings import read_settings
 from promptuary.cli import running
 from promptuary.evaluation import store
 from promptuary.evaluation.plan import Result
 from promptuary.evaluation.service import Evaluations
 from promptuary.evaluation.store import RunState
-from promptuary.evaluation.tracking import Tracker
 
 Write = Callable[[str, str], Path]
 Turn = Callable[[str], Mapping[str, str]]
 # MLflow asks SQLAlchemy in a way that its newest release means to take away.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
-
-
-@pytest.fixture(scope="session")
-def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database whose tables are made already, of which a test gets a copy: making them takes seconds."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    with surroundings():
-        Tracker(read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}"))._client().search_experiments()
-    return folder / "mlflow.db"
 
 
 @pytest.fixture

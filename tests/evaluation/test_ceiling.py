@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from promptuary.base import outbox
-from promptuary.base.errors import Conflict, InvalidRequest
+from promptuary.base.errors import Conflict, InvalidRequest, Unavailable
 from promptuary.evaluation import store
+from promptuary.evaluation.books import Books
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.ceiling import dollars
 from promptuary.evaluation.execution import TOPIC, Execution
@@ -294,3 +295,47 @@ def test_a_run_that_is_interrupted_settles_its_calls_before_it_is_given_back(
 )
 def test_an_amount_is_told_as_precisely_as_it_takes(amount: float, words: str) -> None:
     assert dollars(amount) in (words, words.replace("12.35", "12.34"))
+
+
+def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
+    paid: Make, submitted: Make, execution: Execution, author: Any, stub_model: StubModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(3)
+    run_id = submitted(max_cost=5.0).id
+
+    def away(*_: Any) -> None:
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Books, "_close", away)
+        finished = done_by(execution)
+
+    assert finished.state is RunState.FINISHED
+    assert 0.018 < finished.spent <= 5.0  # more than the calls did cost
+    assert stub_model.requests == 3
+    assert finished.reserved == 0
+    assert the_run(author, run_id).spent == finished.spent
+
+
+def test_a_comparison_that_cannot_be_paid_leaves_its_group_to_be_done_again(
+    paid: Make, submitted: Make, execution: Execution, author: Any, stub_model: StubModel
+) -> None:
+    picked = '{"reason":"fine","choice":1,"winner":"A","best":0}'
+    stub_model.answer = lambda body: picked if "response_format" in body else last_message(body)
+    best = [{"type": "select-best", "value": "is the shortest", "model": MODEL, "name": "exact"}]
+    paid(30, scorers=best)
+    with author() as unit:
+        model = {"name": MODEL, "max_tokens": 16}
+        content = Content.model_validate({"type": "text", "template": "Say {{text}}", "model": model})
+        Registry(unit).register("word", content, labels=("staging",))
+    run_id = submitted(max_cost=8.0, baseline=1).id
+
+    stopped = done_by(execution)
+
+    assert stopped.state is RunState.STOPPED
+    assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 8.0 + 2e-9
+    assert stopped.done % 2 == 0
+    with author() as unit:
+        Evaluations(unit).resume(run_id, 1000.0)
+    finished = done_by(execution)
+    assert (finished.state, finished.done) == (RunState.FINISHED, 60)

@@ -26,6 +26,16 @@ def test_a_floor_is_met_by_the_lower_bound_not_by_the_mean(told: Make) -> None:
     )
 
 
+def test_a_demand_on_every_case_counts_these_cases_and_infers_nothing(told: Make) -> None:
+    every = [{"metric": "exact", "every": True}]
+    all_met, one_short = told(every, v2=[1.0] * 3), told(every, v2=[1.0] * 99 + [0.5])
+
+    assert (all_met["verdict"], one_short["verdict"]) == ("pass", "regression")
+    (gate,) = one_short["gates"]
+    assert (gate["kind"], gate["bound"], gate["interval"]) == ("every", 1.0, None)
+    assert gate["sentence"].startswith("exact of v2 is below 1 in 1 of 100 cases: ")
+
+
 def test_a_floor_out_of_reach_is_a_regression(told: Make) -> None:
     assert told(FLOOR, v2=[0.0] * 20)["verdict"] == "regression"
 

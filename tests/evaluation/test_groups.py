@@ -14,7 +14,7 @@ from promptuary.base.errors import InvalidRequest
 from promptuary.evaluation import store
 from promptuary.evaluation.calls import Reply
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.echo import EchoChat
+from promptuary.evaluation.echo_chat import EchoChat
 from promptuary.evaluation.execution import Execution
 from promptuary.evaluation.groups import Groups
 from promptuary.evaluation.plan import Item, Plan, Result, work

@@ -68,6 +68,8 @@ def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
         ({"id": 7}, "id: is not a known field"),
         ({"gate": [{"metric": "polite", "at_least": 0.5}]}, "gate.0.metric: no scorer gives 'polite'; the metrics are exact"),
         ({"gate": [{"metric": "exact"}]}, "gate.0: takes one demand"),
+        ({"gate": [{"metric": "exact", "every": True, "at_least": 0.5}]}, "gate.0: takes one demand"),
+        ({"gate": [{"metric": "exact", "every": True}], "early_stop": True}, "gate.0.every: asks for all cases"),
         ({"gate": [{"metric": "exact", "at_least": 1.2}]}, "gate.0.at_least: "),
         ({"gate": [{"metric": "exact", "at_least": 0.5, "not_worse_than": "a", "by": 0.1}]}, "gate.0: takes one demand"),
         ({"gate": [{"metric": "exact", "not_worse_than": "production"}]}, "gate.0.by: is required"),
@@ -132,6 +134,15 @@ def test_what_is_wrong_in_a_suite_is_named(change: dict[str, Any], fault: str) -
 def test_what_is_wrong_in_a_scorer_is_named(scorer: dict[str, Any], fault: str) -> None:
     found = refused_scorer(**scorer)
     assert any(each.startswith(fault) for each in found), found
+
+
+def test_a_gate_may_ask_for_a_metric_inside_a_set() -> None:
+    inner = {"type": "assert-set", "assert": [{"type": "is-json", "name": "form"}]}
+    scorers = [{"type": "assert-set", "name": "whole", "assert": [inner, {"type": "contains", "value": "x"}]}]
+    suite = Suite.model_validate({**GOOD, "scorers": scorers, "gate": [{"metric": "form", "at_least": 0.5}]})
+    assert suite.gate[0].metric == "form"
+    with pytest.raises(ValidationError, match="no scorer gives 'contains'; the metrics are whole, form, pass and score"):
+        Suite.model_validate({**GOOD, "scorers": scorers, "gate": [{"metric": "contains", "at_least": 0.5}]})
 
 
 def test_a_gate_by_itself_is_checked_too() -> None:

@@ -110,3 +110,33 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_a_character_that_json_writes_in_two_halves_is_one() -> None:
     read_back = read(json.dumps({"a 😀": ["😀 is one", "\u00e4"]}), "f.json").value
     assert read_back == {"a 😀": ["😀 is one", "ä"]}
+
+
+CORE = """
+text: [yes, on, 1:30, 2024-01-01, Really?, a?b, "1", 'no', http://a.b/c?d=e]
+whole: [012, -3, 0x1F, 0o17, +4]
+number: [1e3, .5, 1., -0.25]
+other: [~, null, true, False, ]
+lines: one
+  two?  # a comment
+map: {ask: When do you open?, none: , last: x}
+"""
+
+
+def test_the_core_schema_is_what_javascript_reads() -> None:
+    assert read(CORE, "file", core=True).value == {
+        "text": ["yes", "on", "1:30", "2024-01-01", "Really?", "a?b", "1", "no", "http://a.b/c?d=e"],
+        "whole": [12, -3, 31, 15, 4],
+        "number": [1000.0, 0.5, 1.0, -0.25],
+        "other": [None, None, True, False],
+        "lines": "one two?",
+        "map": {"ask": "When do you open?", "none": None, "last": "x"},
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &x 1\nb: *x", "a: !!python/name:os.system", "<<: {a: 1}", "a: .inf", "a: .nan", "a: 1\na: 2"]
+)
+def test_the_core_schema_refuses_what_the_other_does(text: str) -> None:
+    with pytest.raises(InvalidFile):
+        read(text, "file", core=True)

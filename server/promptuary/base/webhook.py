@@ -131,7 +131,8 @@ async def _resolved(target: Target) -> Address:
 async def _sent(target: Target, address: Address, content: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
     """Post to the address, under the host's name in the request and in TLS."""
     fixed = {"Host": target.url.netloc.decode("ascii"), "Content-Type": "application/json", "Accept-Encoding": "identity"}
-    extensions = {} if target.literal else {"sni_hostname": target.url.raw_host.decode("ascii")}
+    host = target.url.raw_host.decode("ascii")
+    extensions = {} if _address(host) else {"sni_hostname": host}
     client = httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=None)
     pinned = target.url.copy_with(host=str(address))
     async with (

@@ -14,8 +14,10 @@ from promptuary.cli.connection import Api, connect, part
 from promptuary.cli.delivery import delivery
 from promptuary.cli.forecast import plan
 from promptuary.cli.output import INFRASTRUCTURE, AsJson, Project, as_json, line, table
+from promptuary.cli.promptfoo import Judge, Partial, import_suite
 from promptuary.cli.reports import Html, Json, Junit, Reports, Summary, printed, results_of
 from promptuary.cli.running import Executor, run_suite
+from promptuary.cli.suites import Reading
 from promptuary.evaluation.reports.lines import lines
 from promptuary.evaluation.reports.markdown import markdown
 from promptuary.evaluation.reports.values import values
@@ -25,6 +27,7 @@ app = typer.Typer(help="Run suites and see what they say.", no_args_is_help=True
 app.add_typer(schedules.app, name="schedule")
 app.command("alerts")(schedules.alerts)
 EXIT_CODES = {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": INFRASTRUCTURE}
+app.command("import")(import_suite)
 _WORST_FIRST = (INFRASTRUCTURE, 1, 2, 0)
 
 
@@ -44,6 +47,8 @@ def run(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Let suites run Python code on this machine, in a run without a server.")
     ] = False,
+    partial: Partial = False,
+    judge: Judge = None,
     junit: Junit = None,
     summary: Summary = None,
     html: Html = None,
@@ -54,10 +59,11 @@ def run(
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume goes on with one run; name its suite alone")
     changes = {"models": model, "repeats": repeats, "max_cost": max_cost, "cache": not no_cache}
+    reading = Reading(partial, judge, model)
     with delivery() as deliver, connect(project, allow_code=allow_code) as api:
         api.deliver = deliver
         earlier = _earlier(api, baseline)
-        finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor) for suite in suites]
+        finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor, reading) for suite in suites]
         Reports(junit, summary, html, json).write(api, finished)
         for done in finished:
             if earlier is not None and done["state"] == "finished":

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from promptuary.cli.connection import Api, NotInstalled, part
 from promptuary.cli.output import line
-from promptuary.cli.suites import registered, stored
+from promptuary.cli.suites import Reading, registered, stored
 from promptuary.evaluation.reports.lines import lines
 from promptuary.prompt.errors import Fault, Invalid
 from promptuary.prompt.file import find_prompts
@@ -57,6 +57,7 @@ def run_suite(
     resume: str | None = None,
     project: str | None = None,
     executor: Executor = Executor.LOCAL,
+    reading: Reading | None = None,
 ) -> Any:
     """Run one suite to its end and print what it says; gives the run."""
     if executor is not Executor.LOCAL and api.parts is None:
@@ -68,10 +69,13 @@ def run_suite(
         submitted = _resumed(api, resume, changes["max_cost"])
     else:
         tried = find_prompts(prompts) if prompts else None
-        found = stored(api, suite)
+        found = stored(api, suite, reading)
         version = None if tried is None else registered(api, tried, found.prompt)
+        versions = list(found.versions) if found.versions and version is None else None
         reference = None if baseline is None or baseline.startswith("run_") else _reference(baseline)
-        submitted = api.post("/runs", {"suite": found.name, "version": version, "baseline": reference, **changes})
+        submitted = api.post(
+            "/runs", {"suite": found.name, "version": version, "versions": versions, "baseline": reference, **changes}
+        )
     with _progress(submitted["suite"]) as on_progress:
         _follow(
             api,

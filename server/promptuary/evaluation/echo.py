@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promptuary.evaluation.echo_chat import EchoChat
 
+VERBATIM: Mapping[str, Any] = {"verbatim": True}
+
 
 @dataclass(frozen=True)
 class Said:
@@ -25,6 +27,7 @@ class Said:
 class Echo:
     """Answers every conversation with the text of its last user message, or with nothing where there is none.
 
+    The answer is verbatim: white space around it stays, which is taken off what other models write.
     Whatever else is asked of a chat model, LangChain's does.
     """
 
@@ -33,7 +36,7 @@ class Echo:
         if more or options or not _plain(messages):
             return await self._chat.ainvoke(messages, *more, **options)
         said = [message["content"] for message in messages if message["role"] == "user"]
-        return Said(said[-1] if said else "")
+        return Said(said[-1] if said else "", response_metadata=VERBATIM)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -7,6 +7,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from promptuary.evaluation.echo import VERBATIM
+
 
 class EchoChat(BaseChatModel):
     """Answers every conversation with the text of its last user message, or with nothing where there is none."""
@@ -23,7 +25,8 @@ class EchoChat(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         said = [str(message.text) for message in messages if message.type == "human"]
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=said[-1] if said else ""))])
+        message = AIMessage(content=said[-1] if said else "", response_metadata=dict(VERBATIM))
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _agenerate(
         self,

@@ -185,7 +185,7 @@ class Execution:
             done = Done(run.total, store.ordinals(session, run.id))
             failed = store.unanswered(session, run.id)
         books = Books(self.database, self.clock, self.settings, run)
-        calls = books.calls(self.models, suite)
+        calls = books.calls(self.models, suite, 1 if self.spread is None else 2)
         parts = self._parts(calls, closing)
         runner = self._runner(run, suite, calls, parts)
         groups = Groups(suite, run.plan, parts, runner.prepared, self.settings.case_timeout)

@@ -53,13 +53,31 @@ def checks(
         order: of a run that may stop early; then the intervals are valid at every look.
     """
     return [
-        _floor(gate, candidate, scores[candidate.name, gate.metric], clusters, order)
+        _every(gate, candidate, scores[candidate.name, gate.metric])
+        if gate.every
+        else _floor(gate, candidate, scores[candidate.name, gate.metric], clusters, order)
         if gate.at_least is not None
         else _against(gate, candidate, plan, scores, clusters, order)
         for gate in suite.gate
         for candidate in plan.variants
         if candidate.role is VariantRole.CANDIDATE
     ]
+
+
+def _every(gate: GateSpec, candidate: Variant, scores: Scores) -> Check:
+    """Count: a demand on these very cases is met or not, and nothing is inferred from them."""
+    if not scores.means:
+        return _unscored(gate, candidate, None)
+    short = [case for case, mean in scores.means.items() if mean < 1]
+    if not short:
+        verdict, why = Verdict.PASS, f"{gate.metric} of {candidate.name} is 1 in all {len(scores.means)} cases"
+    else:
+        first = f"'{short[0]}'" + (f" and {len(short) - 1} more" if len(short) > 1 else "")
+        verdict, why = (
+            Verdict.REGRESSION,
+            f"{gate.metric} of {candidate.name} is below 1 in {len(short)} of {len(scores.means)} cases: {first}",
+        )
+    return Check(gate, candidate.model, candidate.name, None, None, (verdict, why))
 
 
 def _floor(gate: GateSpec, candidate: Variant, scores: Scores, clusters: Clusters, order: Order | None) -> Check:
@@ -121,8 +139,8 @@ def _gate(check: Check, regression: bool) -> dict[str, Any]:
     bound = gate.at_least if gate.at_least is not None else -(gate.by or 0.0)
     answer = {
         "metric": gate.metric,
-        "kind": "at_least" if floor else "not_worse_than",
-        "bound": bound,
+        "kind": "every" if gate.every else "at_least" if floor else "not_worse_than",
+        "bound": 1.0 if gate.every else bound,
         "label": gate.not_worse_than,
         "model": check.model,
         "candidate": check.candidate,

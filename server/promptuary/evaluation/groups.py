@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from promptuary.evaluation.calls import CeilingReached, private, within
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Item, Plan, Result
 from promptuary.evaluation.scorers.best import SelectBest, select_best
@@ -59,7 +60,7 @@ class Groups:
         plan: its variants make up a group.
         parts: what the scorers need.
         prepared: the variants' content, whose sensitive variables keep words of errors out.
-        timeout: seconds for one comparison of a group.
+        timeout: seconds for each pair of a group that is compared.
     """
 
     suite: Suite
@@ -126,7 +127,8 @@ class Groups:
         """Ask each scorer about the outputs that there are, and put its answers into the results."""
         results = sorted(group.results, key=lambda result: result.ordinal)
         outputs = {one.variant: one.output for one in results if one.output is not None}
-        answers = await asyncio.gather(*(self._answers(asked.scorer, group, outputs) for asked in group.asked))
+        with private(self._discreet(group.case)):
+            answers = await asyncio.gather(*(self._answers(asked.scorer, group, outputs) for asked in group.asked))
         weight = self._weight(group.case)
         for asked, scores in zip(group.asked, answers, strict=True):
             results = [
@@ -137,11 +139,12 @@ class Groups:
         return results
 
     async def _answers(self, scorer: SelectBest, group: _Group, outputs: Mapping[str, str]) -> Mapping[str, Score]:
+        seconds = self.timeout * max(1, len(outputs) * (len(outputs) - 1) // 2)
         try:
-            async with asyncio.timeout(self.timeout):
+            async with within(seconds):
                 return await scorer.compared(group.case, group.repeat, outputs)
         except TimeoutError:
-            words = f"no comparison within {self.timeout:g} seconds"
+            words = f"no comparison within {seconds:g} seconds"
         except Exception as error:
             words = _words(error, discreet=self._discreet(group.case))
         return {name: Score.failed(scorer.name, words) for name in outputs}
@@ -185,13 +188,16 @@ def _compares(raw: Mapping[str, Any]) -> bool:
 
 
 async def _finished(comparing: set[asyncio.Task[list[Result]]], *, wait: bool) -> list[Result]:
-    """Take out the groups that are done; with `wait` there is time for one to be, but not longer than a caller can be away."""
+    """Take out the groups that are done; with `wait` there is time for one to be, but not longer than a caller can be away.
+
+    A group that the run's ceiling has stopped is not given: with a higher one it is done again.
+    """
     if not comparing:
         return []
     timeout = LOOK_UP_SECONDS if wait else 0
     done, _ = await asyncio.wait(comparing, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     comparing -= done
-    return [result for task in done for result in task.result()]
+    return [result for task in done if not isinstance(task.exception(), CeilingReached) for result in task.result()]
 
 
 def _words(error: Exception, *, discreet: bool) -> str:

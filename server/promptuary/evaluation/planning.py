@@ -60,7 +60,7 @@ def planned(suite: Suite, cases: int, variants: int, pilot: Pilot | None, effect
         }
 
     demands = []
-    for gate in suite.gate or [GateSpec(metric="score", at_least=0.0)]:
+    for gate in [gate for gate in suite.gate if not gate.every] or [GateSpec(metric="score", at_least=0.0)]:
         wanted = effect if effect is not None else gate.by or EFFECT
         spread, design, source = _spread(gate, pilot)
         common: dict[str, Any] = {"power": power, "level": LEVEL, "design_effect": design}

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from promptuary.base.wire import Received
 from promptuary.evaluation.dataset_file import read_cases
 from promptuary.evaluation.models import name_fault
 from promptuary.evaluation.scorers.inline import inlined
-from promptuary.evaluation.scorers.spec import Found, ScorerSpec, with_faults
+from promptuary.evaluation.scorers.spec import NESTED_LIMIT, Found, ScorerSpec, with_faults
 from promptuary.evaluation.spool import Spool
 from promptuary.prompt.digest import digest
 from promptuary.prompt.document import InvalidFile
@@ -35,12 +43,22 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class GateSpec(Received):
-    """One demand on a metric: a floor for its lower confidence bound, or a loss against a baseline that must be excluded."""
+    """One demand on a metric: a floor for its lower confidence bound, or a loss against a baseline that must be excluded.
+
+    Or that `every` case has it in full: then the cases are all that is asked about, and no sample of more.
+    """
 
     metric: str
+    every: bool = False
     at_least: Share | None = None
     not_worse_than: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     by: Share | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_does_not_say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `every` out where it says nothing, so that the digests of suites stay what they were."""
+        body: dict[str, Any] = handler(self)
+        return {name: value for name, value in body.items() if name != "every" or value}
 
     @model_validator(mode="wrap")
     @classmethod
@@ -167,8 +185,8 @@ def _with_files(body: dict[str, Any], folder: Path, faults: list[Fault]) -> dict
 
 def _gate_faults(gate: dict[str, Any]) -> Iterator[Found]:
     floor, baseline, margin = (gate.get(key) is not None for key in ("at_least", "not_worse_than", "by"))
-    if floor == baseline:
-        yield (), "takes one demand: at_least, or not_worse_than with by"
+    if floor + baseline + (gate.get("every") is True) != 1:
+        yield (), "takes one demand: at_least, or not_worse_than with by, or every: true"
     if baseline and not margin:
         yield ("by",), "is required with not_worse_than: the loss that is borne, as in 0.02"
     if margin and not baseline:
@@ -178,19 +196,33 @@ def _gate_faults(gate: dict[str, Any]) -> Iterator[Found]:
 def _suite_faults(suite: dict[str, Any]) -> Iterator[Found]:
     scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
     names: list[Any] = []
+    inside: list[str] = []
     for number, scorer in enumerate(scorers if isinstance(scorers, list) else ()):
         fields = scorer if isinstance(scorer, dict) else scorer.model_dump() if isinstance(scorer, ScorerSpec) else {}
         name = fields.get("name") or fields.get("type")
         if isinstance(name, str) and name in names:
             yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
         names.append(name)
+        inside += _names_inside(fields)
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
-        if isinstance(metric, str) and metric not in (*names, "pass", "score"):
-            known = ", ".join(str(name) for name in names if name) or "none"
+        if suite.get("early_stop") is True and (gate.get("every") if isinstance(gate, dict) else getattr(gate, "every", None)):
+            yield ("gate", number, "every"), "asks for all cases, so the run cannot stop early: leave `early_stop` out"
+        if isinstance(metric, str) and metric not in (*names, *inside, "pass", "score"):
+            known = ", ".join(str(name) for name in dict.fromkeys((*names, *inside)) if name) or "none"
             yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}, pass and score"
     seen: list[Any] = []
     for number, model in enumerate(models if isinstance(models, list) else ()):
         if model in seen:
             yield ("models", number), f"'{model}' is given twice"
         seen.append(model)
+
+
+def _names_inside(fields: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """Give the names of the scorers that a set is made of, which are metrics too."""
+    inner = fields.get("assert")
+    for one in inner if isinstance(inner, list) and depth < NESTED_LIMIT else ():
+        if isinstance(one, dict):
+            if isinstance(one.get("name"), str):
+                yield one["name"]
+            yield from _names_inside(one, depth + 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from promptuary.prompt.core_yaml import CoreLoader
 from promptuary.prompt.errors import Fault, Invalid
 
 DEPTH_LIMIT = 64
@@ -33,8 +34,8 @@ class Document:
         return Fault(fault.path, fault.message, self.lines.get(path, 1))
 
 
-class _Reader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also takes no alias, so that a few lines cannot grow into gigabytes."""
+class _NoAlias(yaml.SafeLoader):
+    """Takes no alias, so that a few lines cannot grow into gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -42,8 +43,21 @@ class _Reader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def read(text: str, source: str) -> Document:
+class _Reader(_NoAlias):
+    """PyYAML's safe loader, which reads YAML 1.1."""
+
+
+class _CoreReader(_NoAlias, CoreLoader):
+    """The safe loader by the core schema of YAML 1.2."""
+
+
+def read(text: str, source: str, *, core: bool = False) -> Document:
     """Parse YAML (and so JSON) into plain values.
+
+    Args:
+        text: the YAML.
+        source: what errors call it.
+        core: by YAML 1.2's core schema, for files that are written for programs that read so; by default by 1.1.
 
     Raises:
         InvalidFile: naming the source, the line and what is wrong.
@@ -52,7 +66,7 @@ def read(text: str, source: str) -> Document:
     try:
         if "\x00" in text:
             raise _fault("a NUL character", 1 + text[: text.index("\x00")].count("\n"))
-        loader = _Reader(text)
+        loader = _CoreReader(text) if core else _Reader(text)
         try:
             node = loader.get_single_node()
             value = None if node is None else _value(loader, node, "", lines, 0)
@@ -77,7 +91,7 @@ def _fault(message: str, line: int, path: str = "") -> InvalidFile:
     return InvalidFile("not taken", [Fault(path, message, line)])
 
 
-def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
+def _value(loader: _NoAlias, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
     line = node.start_mark.line + 1
     if depth > DEPTH_LIMIT:
         raise _fault(f"nested more than {DEPTH_LIMIT} deep", line, path)
@@ -108,7 +122,7 @@ def _value(loader: _Reader, node: yaml.Node, path: str, lines: dict[str, int], d
     raise _fault(f"the tag {node.tag} is not taken", line, path)
 
 
-def _scalar(loader: _Reader, node: yaml.ScalarNode, path: str) -> Any:
+def _scalar(loader: _NoAlias, node: yaml.ScalarNode, path: str) -> Any:
     """Read one plain value; what JSON cannot say is refused here, where its line is known."""
     line = node.start_mark.line + 1
     try:

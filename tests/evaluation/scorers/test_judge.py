@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from promptuary.evaluation.calls import Reply
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.echo import EchoChat
+from promptuary.evaluation.echo_chat import EchoChat
 from promptuary.evaluation.scorers.judge import enclosed, judge_digest, units_of
 from promptuary.evaluation.scorers.kind import ScorerParts
 from promptuary.evaluation.scorers.registry import build, kinds

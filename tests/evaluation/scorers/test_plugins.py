@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from promptuary.api.app import create_app
 from promptuary.base.errors import BrokenPlugin
+from promptuary.base.settings import read_settings
 from promptuary.evaluation.scorers.plugins import plugins
 from promptuary.evaluation.scorers.registry import kind_of, kinds
 from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.worker.assembly import build
 
 Install = Callable[..., None]
 MODULE = """\
@@ -88,3 +91,13 @@ def test_two_packages_cannot_give_one_type(install: Install) -> None:
     install("noisy", "shouts = noisy:SHOUTS")
     with pytest.raises(BrokenPlugin, match="of the package 'noisy' takes the type 'shouts', which the package 'loud' has"):
         kinds()
+
+
+def test_neither_server_nor_worker_starts_with_one_that_cannot_be_used(install: Install, tmp_path: Path) -> None:
+    install("loud", "x = loud:NUMBER")
+    settings = read_settings(data_dir=tmp_path / "data")
+    with pytest.raises(BrokenPlugin):
+        create_app(settings)
+    with pytest.raises(BrokenPlugin), build(settings):
+        raise AssertionError("the worker has started")
+    assert not list(tmp_path.rglob("*.db"))

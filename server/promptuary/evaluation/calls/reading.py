@@ -33,7 +33,9 @@ def _tokens(usage: Mapping[str, Any] | None) -> dict[str, int] | None:
 
 def _text(message: Any, calls: Sequence[Mapping[str, Any]]) -> str:
     """Give the answer's text; where there is none, the calls of tools that it asks for, in OpenAI's form."""
-    text = storable(str(message.text)).strip()
+    text = storable(str(message.text))
+    if not (getattr(message, "response_metadata", None) or {}).get("verbatim"):
+        text = text.strip()
     if text or not calls:
         return text
     return storable(

@@ -1,0 +1,118 @@
+"""A promptfoo file as one value: recognised by its keys, its references put in, its environment filled."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from promptuary.evaluation.promptfoo.report import Report
+from promptuary.evaluation.promptfoo.template import shown
+from promptuary.prompt.document import InvalidFile, read
+from promptuary.prompt.errors import Fault
+from promptuary.prompt.file import read_text
+
+OURS = ("name", "prompt", "dataset", "models", "scorers")
+THEIRS = ("prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "evaluateOptions")
+VALUES_LIMIT = 500_000
+_ENV = re.compile(r"\{\{\s*env(?:\.(\w+)|\[['\"]([^'\"]+)['\"]\])\s*\}\}")
+
+
+def is_promptfoo(value: Any) -> bool:
+    """Tell a promptfoo file from a suite of ours."""
+    return isinstance(value, dict) and any(key in value for key in THEIRS) and not any(key in value for key in OURS)
+
+
+def is_promptfoo_file(path: Path) -> bool:
+    """Tell whether a file is one of promptfoo's; one that cannot be read is for the reader of suites to complain of."""
+    try:
+        return is_promptfoo(read(read_text(path), str(path), core=True).value)
+    except InvalidFile:
+        return False
+
+
+def read_config(path: Path, report: Report) -> dict[str, Any]:
+    """Read a promptfoo file, with `$ref` to its own parts put in.
+
+    Raises:
+        InvalidFile: for what is no YAML, no promptfoo file, or a reference that leads nowhere, outside or into itself.
+    """
+    document = read(read_text(path), str(path), core=True)
+    value = document.value
+    if not isinstance(value, dict) or not any(key in value for key in THEIRS):
+        faults = [Fault("", f"must be a mapping that has some of {', '.join(THEIRS)}", 1)]
+        raise InvalidFile(f"{path} is not a promptfoo file", faults)
+    if "providers" in value and "targets" in value:
+        raise InvalidFile(
+            f"{path} cannot be used", [document.located(Fault("targets", "is another word for `providers`; give one"))]
+        )
+    put = _References(value, path)
+    config = {key: put.into(part, key, ()) for key, part in value.items()}
+    said = config.get("env")
+    env = {name: shown(one) for name, one in said.items()} if isinstance(said, dict) else {}
+    return {key: _with_env(part, env, report, key) for key, part in config.items()}
+
+
+class _References:
+    """Puts the parts in that `{"$ref": "#/…"}` names."""
+
+    def __init__(self, whole: Mapping[str, Any], path: Path) -> None:
+        self.whole = whole
+        self.path = path
+        self.left = VALUES_LIMIT
+
+    def into(self, value: Any, place: str, within: tuple[str, ...]) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            self.refuse(place, f"the references make more than {VALUES_LIMIT} values of the file")
+        if isinstance(value, list):
+            return [self.into(item, f"{place}.{number}", within) for number, item in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        reference = value.get("$ref")
+        if not isinstance(reference, str) or _is_schema(place):
+            return {key: self.into(item, f"{place}.{key}", within) for key, item in value.items()}
+        if not reference.startswith("#/"):
+            self.refuse(
+                place, f"'{reference}' is in another file; only parts of this one are put in, as #/assertionTemplates/x"
+            )
+        if reference in within:
+            self.refuse(place, f"'{reference}' leads into itself")
+        found: Any = self.whole
+        for part in reference[2:].split("/"):
+            part = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(found, list) and part.isdigit() and int(part) < len(found):
+                found = found[int(part)]
+            elif isinstance(found, dict) and part in found:
+                found = found[part]
+            else:
+                self.refuse(place, f"there is no '{reference}' in the file")
+        made = self.into(found, place, (*within, reference))
+        rest = {key: self.into(item, f"{place}.{key}", within) for key, item in value.items() if key != "$ref"}
+        return {**made, **rest} if isinstance(made, dict) and rest else made
+
+    def refuse(self, place: str, words: str) -> None:
+        raise InvalidFile(f"{self.path} cannot be used", [Fault(place, words)])
+
+
+def _is_schema(place: str) -> bool:
+    """Tell the inside of a JSON Schema or of tools, whose references are their own."""
+    return ".config.tools" in place or ".config.functions" in place or ".config.response_format" in place
+
+
+def _with_env(value: Any, env: Mapping[str, str], report: Report, place: str) -> Any:
+    if isinstance(value, list):
+        return [_with_env(item, env, report, f"{place}[{number}]") for number, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: _with_env(item, env, report, f"{place}.{key}") for key, item in value.items()}
+    if not isinstance(value, str) or "env" not in value:
+        return value
+
+    def put(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        if name in env:
+            return env[name]
+        if not place.startswith(("providers", "targets", "env")):  # a provider's settings are told one by one
+            report.refuse("env", name, "only the file's own `env` is put in, not the environment of this process", place)
+        return match[0]
+
+    return _ENV.sub(put, value)

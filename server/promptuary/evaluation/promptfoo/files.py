@@ -1,0 +1,170 @@
+"""The files that a promptfoo file names: only those in its folder and below, each within a size, none of them run."""
+
+import csv
+import glob
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from promptuary.evaluation.promptfoo.report import Uncarried
+from promptuary.prompt.document import InvalidFile, read
+from promptuary.prompt.file import read_text
+
+FILES_LIMIT = 1000
+FILE_LIMIT = 64 * 1024 * 1024
+SCHEME = "file://"
+CODE = (".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".py", ".rb", ".sh", ".bash", ".exe", ".bat", ".cmd", ".ps1", ".pl")
+YAML = (".yaml", ".yml")
+_MAGIC = re.compile(r"[*?\[{]")
+
+
+def is_code(name: str) -> bool:
+    """Tell a file of code, with or without `:function` behind it."""
+    head, _, _ = name.rpartition(":")
+    return name.endswith(CODE) or head.endswith(CODE)
+
+
+def is_reference(value: Any) -> bool:
+    """Tell a text that names a file."""
+    return isinstance(value, str) and value.startswith(SCHEME)
+
+
+class Folder:
+    """The folder of one promptfoo file, with all below it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._read = 0
+
+    def place(self, reference: str, base: Path | None = None) -> Path:
+        """Find the file that a reference names, relative to a folder.
+
+        Raises:
+            Uncarried: for one outside the folder.
+        """
+        name = reference.removeprefix(SCHEME)
+        path = ((base or self.root) / name).resolve()
+        if not path.is_relative_to(self.root):
+            raise Uncarried(f"'{name}' is outside the folder of the promptfoo file; only files in it and below are read")
+        return path
+
+    def found(self, reference: str, base: Path | None = None) -> list[Path]:
+        """Find the files that a reference names: one, or those of a pattern in the order of their names.
+
+        Raises:
+            Uncarried: when there is none, or for one outside the folder.
+        """
+        name = reference.removeprefix(SCHEME)
+        if (base or self.root).joinpath(name).is_file() or not _MAGIC.search(name):
+            path = self.place(name, base)
+            if not path.is_file():
+                raise Uncarried(f"the file '{name}' does not exist")
+            return [path]
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise Uncarried(f"'{name}' leads outside the folder of the promptfoo file; only files in it and below are read")
+        names = {
+            found
+            for one in itertools.islice(_braces(name), FILES_LIMIT)
+            for found in glob.iglob(one, root_dir=base or self.root, recursive=True)
+        }
+        paths = [self.place(one, base) for one in sorted(names)]
+        paths = [path for path in paths if path.is_file()]
+        if not paths:
+            raise Uncarried(f"no file is named '{name}'")
+        return paths
+
+    def text(self, path: Path) -> str:
+        """Read a text.
+
+        Raises:
+            Uncarried: for one that is too large, or no UTF-8; or too many files.
+        """
+        self._read += 1
+        if self._read > FILES_LIMIT:
+            raise Uncarried(f"the promptfoo file names more than {FILES_LIMIT} files")
+        try:
+            return read_text(path, FILE_LIMIT)
+        except InvalidFile as error:
+            raise Uncarried(str(error)) from None
+
+    def value(self, path: Path) -> Any:
+        """Read YAML or JSON.
+
+        Raises:
+            Uncarried: as `text`, and for what is not well-formed.
+        """
+        text = self.text(path)
+        try:
+            return read(text, path.name, core=True).value
+        except InvalidFile as error:
+            raise Uncarried(str(error)) from None
+
+    def json_lines(self, path: Path) -> list[Any]:
+        """Read one JSON value a line.
+
+        Raises:
+            Uncarried: as `value`.
+        """
+        values = []
+        for number, line in enumerate(self.text(path).split("\n"), 1):
+            if line.strip():
+                try:
+                    values.append(json.loads(line))
+                except (ValueError, RecursionError):
+                    raise Uncarried(f"line {number} of {path.name} is not JSON") from None
+        return values
+
+    def rows(self, path: Path) -> list[dict[str, str]]:
+        """Read a table whose first line names the columns.
+
+        Raises:
+            Uncarried: as `value`.
+        """
+        reader = csv.reader(io.StringIO(self.text(path), newline=""), strict=True)
+        try:
+            header = next(reader, [])
+            rows = [(reader.line_num, row) for row in reader if row]
+        except csv.Error as error:
+            raise Uncarried(f"{path.name} cannot be read as CSV: {error}") from None
+        for number, row in rows:
+            if len(row) != len(header):
+                raise Uncarried(f"line {number} of {path.name} has {len(row)} cells where the header has {len(header)}")
+        return [dict(zip(header, row, strict=True)) for _, row in rows]
+
+    def included(self, value: Any, base: Path | None = None, key: str = "") -> Any:
+        """Put the files in that a value names; variables and code keep their references.
+
+        Raises:
+            Uncarried: for a file that cannot be read.
+        """
+        if isinstance(value, list):
+            return [self.included(item, base, key) for item in value]
+        if isinstance(value, dict):
+            return {name: self.included(item, base, key if key == "vars" else name) for name, item in value.items()}
+        if not is_reference(value) or key == "vars" or is_code(value):
+            return value
+        found = self.found(value, base)
+        if len(found) > 1 or _MAGIC.search(value):
+            loaded = [self.loaded(path) for path in found]
+            return [item for one in loaded for item in (one if isinstance(one, list) else [one])]
+        return self.loaded(found[0])
+
+    def loaded(self, path: Path) -> Any:
+        """Read a file as its ending says: YAML, JSON, a table, or text."""
+        if path.suffix in (*YAML, ".json"):
+            return self.value(path)
+        return self.rows(path) if path.suffix == ".csv" else self.text(path)
+
+
+def _braces(pattern: str) -> Iterator[str]:
+    """Write out `{a,b}` of a pattern."""
+    match = re.search(r"\{([^{}]*)\}", pattern)
+    if match is None:
+        yield pattern
+        return
+    for part in match[1].split(",")[:100]:
+        yield from _braces(pattern[: match.start()] + part + pattern[match.end() :])

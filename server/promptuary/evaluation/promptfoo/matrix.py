@@ -1,0 +1,161 @@
+"""What a promptfoo file tries on its tests: which prompts under which models. Here that is always the whole matrix."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from promptuary.evaluation.promptfoo.options import RunOptions
+from promptuary.evaluation.promptfoo.prompts import Draft, Prompt, draft_of
+from promptuary.evaluation.promptfoo.providers import Provider, model_of, settings_of
+from promptuary.evaluation.promptfoo.report import Report, Uncarried
+from promptuary.evaluation.promptfoo.tests import Row
+from promptuary.prompt.check import check
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_digest
+from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.faults import faults_of
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Puts prompts and models together.
+
+    Attributes:
+        report: is told what becomes of each.
+        models: are asked instead of the file's providers, where given.
+    """
+
+    report: Report
+    models: Sequence[str] | None = None
+
+    def chosen(self, what: str, rows: Sequence[Row], all_of: list[Any]) -> list[Any]:
+        """Give the prompts or providers that every test names; where tests name different ones, that is refused."""
+        chosen = [
+            tuple(one for one in all_of if names is None or one.called(names)) for row in rows for names in [getattr(row, what)]
+        ]
+        if any(one != chosen[0] for one in chosen):
+            place = next(row.place for row in rows if getattr(row, what) is not None)
+            why = "only some tests name these; here every case is tried with every prompt and model: split the file"
+            self.report.refuse("test", what, why, place)
+            return all_of
+        if any(getattr(row, what) is not None for row in rows):
+            self.report.carry("test", what)
+        return list(chosen[0]) if chosen else all_of
+
+    def for_providers(self, providers: Sequence[Provider], prompts: list[Prompt]) -> list[Prompt]:
+        """Give the prompts that every provider is for; where providers are for different ones, that is refused."""
+        chosen = [tuple(prompt for prompt in prompts if one.prompts is None or prompt.called(one.prompts)) for one in providers]
+        if any(one != chosen[0] for one in chosen):
+            why = "only some providers name these; here every prompt is tried with every model: split the file"
+            self.report.refuse("provider", "prompts", why, "providers")
+            return prompts
+        return list(chosen[0]) if chosen else prompts
+
+    def models_of(self, providers: Sequence[Provider]) -> tuple[list[str], dict[str, Any]]:
+        """Give the models, and what all of them share of settings, which a version keeps."""
+        models: list[str] = []
+        parts: list[dict[str, Any]] = []
+        for number, provider in enumerate(providers):
+            place = f"providers[{number}]"
+            if self.models is not None:
+                if provider.config:
+                    self.report.leave("provider", provider.id[:60], "--model is asked instead, without its settings", place)
+                continue
+            try:
+                model = model_of(provider.id)
+                if model in models:
+                    raise Uncarried(f"is '{model}' again; a model is asked once, with one set of settings: split the file")
+                made = settings_of(provider.config, model, self.report, place)
+            except Uncarried as error:
+                self.report.refuse("provider", provider.id[:60], str(error), place)
+                continue
+            if provider.id.startswith("openai:responses:"):
+                self.report.change("provider", provider.id, "is asked by the chat API", place)
+            elif provider.label:
+                self.report.change("provider", provider.id, "is called by its model's name here, without its label", place)
+            else:
+                self.report.carry("provider", provider.id, place)
+            models.append(model)
+            if model != "echo:":
+                parts.append(made)
+        if any(one != parts[0] for one in parts):
+            why = "the providers have different settings; a version has one for all models: split the file"
+            self.report.refuse("provider config", "settings", why, "providers")
+        return list(self.models or models), parts[0] if parts else {}
+
+    def around(self, rows: Sequence[Row], options: RunOptions) -> tuple[str, str, dict[str, str]]:
+        """Give what goes before and after every prompt; where tests differ in it, variables that each test fills."""
+        pairs = [
+            (str(row.options.get("prefix") or options.before or ""), str(row.options.get("suffix") or options.after or ""))
+            for row in rows
+        ]
+        if not any(map(any, pairs)):
+            return "", "", {}
+        self.report.carry("test option", "prefix, suffix")
+        if len(set(pairs)) == 1:
+            return *pairs[0], {}
+        taken = {name for row in rows for name in row.vars}
+        before, after = (_free(name, taken) for name in ("prompt_prefix", "prompt_suffix"))
+        return f"{{{{{before}}}}}", f"{{{{{after}}}}}", {"prefix": before, "suffix": after}
+
+    def drafts(self, prompts: Sequence[Prompt], before: str, after: str) -> Iterator[Draft]:
+        """Turn prompts into our form, with what goes before and after each."""
+        for prompt in prompts:
+            try:
+                draft = draft_of(prompt, before, after)
+            except Uncarried as error:
+                self.report.refuse("prompt", prompt.shown, str(error), "prompts")
+                continue
+            if draft.parts["format"] == "jinja2":
+                why = "has filters or blocks, so it is of the format jinja2: whoever runs it sets PROMPTUARY_JINJA2=true"
+                self.report.change("prompt", prompt.shown, why, "prompts")
+            else:
+                self.report.carry("prompt", prompt.shown, "prompts")
+            yield draft
+
+    def contents(
+        self, drafts: Sequence[Draft], parts: Mapping[str, Any], models: Sequence[str]
+    ) -> Iterator[tuple[Content, str]]:
+        """Give each content once, with its label; every variable of it may be missing, as in promptfoo."""
+        seen: set[str] = set()
+        for draft in drafts:
+            body = {**draft.parts, **{key: value for key, value in parts.items() if key != "model"}}
+            settings = {**parts.get("model", {}), **self._own_settings(draft.prompt, models)}
+            if settings and models:
+                body["model"] = {"name": models[0], **settings}
+            try:
+                content = Content.model_validate(body)
+                used = check(content, resolved=True, jinja2=True).variables
+                optional = {name: {"required": False} for name in used}
+                content = Content.model_validate(body | {"variables": optional})
+                check(content, resolved=True, jinja2=True)
+            except ValidationError as error:
+                self.report.refuse("prompt", draft.prompt.shown, str(faults_of(error)[0]), "prompts")
+            except InvalidPrompt as error:
+                self.report.refuse("prompt", draft.prompt.shown, str(error.faults[0] if error.faults else error), "prompts")
+            else:
+                if (digest := content_digest(content)) in seen:
+                    self.report.change("prompt", draft.prompt.shown, "is the same as an earlier one, and tried once", "prompts")
+                else:
+                    seen.add(digest)
+                    yield content, draft.prompt.label
+
+    def _own_settings(self, prompt: Prompt, models: Sequence[str]) -> dict[str, Any]:
+        if not prompt.config:
+            return {}
+        model = next((model for model in models if model != "echo:"), "echo:")
+        try:
+            parts = settings_of(prompt.config, model, self.report, "prompts")
+        except Uncarried as error:
+            self.report.refuse("prompt", prompt.shown, str(error), "prompts")
+            return {}
+        found: dict[str, Any] = parts.get("model", {})
+        return found
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

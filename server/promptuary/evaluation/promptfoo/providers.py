@@ -1,0 +1,159 @@
+"""promptfoo's providers by our names of models, which are LangChain's, and what of their settings a version keeps."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptuary.evaluation.models import CONFIG, name_fault
+from promptuary.evaluation.promptfoo.files import Folder, is_code, is_reference
+from promptuary.evaluation.promptfoo.report import Report, Uncarried
+from promptuary.prompt.content import ModelConfig
+
+CHAT = ("chat", "messages", "responses", "converse")
+NAMES: Mapping[str, str] = {
+    "anthropic": "anthropic",
+    "azure": "azure_openai",
+    "azureopenai": "azure_openai",
+    "bedrock": "bedrock_converse",
+    "cohere": "cohere",
+    "deepseek": "deepseek",
+    "fireworks": "fireworks",
+    "google": "google_genai",
+    "groq": "groq",
+    "mistral": "mistralai",
+    "nvidia": "nvidia",
+    "ollama": "ollama",
+    "openai": "openai",
+    "openrouter": "openrouter",
+    "palm": "google_genai",
+    "perplexity": "perplexity",
+    "togetherai": "together",
+    "vertex": "google_vertexai",
+    "xai": "xai",
+}
+"""Providers whose models answer chats here, too."""
+OTHERS = frozenset(
+    {
+        *("agent", "agents", "assistant", "chatkit", "codex", "codex-sdk", "completion", "embedding", "embeddings", "image"),
+        *("live", "moderation", "realtime", "rerank", "speech", "transcription", "tts", "video"),
+    }
+)
+"""What stands behind the provider's name where it is no chat model."""
+CODE = ("exec", "python", "javascript", "golang", "ruby", "package", "file")
+ADDRESSES = ("http", "https", "ws", "wss", "websocket", "webhook", "mcp", "a2a")
+KEYS = frozenset({"apiKey", "apiKeyEnvar", "organization", "accessKeyId", "secretAccessKey", "sessionToken", "profile"})
+PLACES = frozenset({"apiBaseUrl", "apiHost", "apiVersion", "baseUrl", "region", "projectId", "headers", "deploymentName"})
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider as the file says it: its id, its label, its settings, the prompts that it is for."""
+
+    id: str
+    label: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    prompts: Any = None
+
+    def called(self, names: Any) -> bool:
+        """Tell whether a list of names means this provider: its label or id, the beginning of one before `:`, or `…*`."""
+        mine = [one for one in (self.label, self.id) if one]
+        return any(
+            own == name or own.startswith(f"{name}:") or (name.endswith("*") and own.startswith(name[:-1]))
+            for name in (names if isinstance(names, list) else [names])
+            if isinstance(name, str)
+            for own in mine
+        )
+
+
+def providers_of(said: Any, folder: Folder, report: Report) -> list[Provider]:
+    """Read the key `providers`, or `targets`; what is no provider is reported."""
+    found: list[Provider] = []
+    for number, entry in enumerate(said if isinstance(said, list) else [said]):
+        try:
+            found += _read(entry, folder)
+        except Uncarried as error:
+            report.refuse("provider", str(entry)[:60], str(error), f"providers[{number}]")
+    return found
+
+
+def _read(entry: Any, folder: Folder) -> Iterator[Provider]:
+    if is_reference(entry) and not is_code(entry):
+        loaded = folder.included(entry)
+        for one in loaded if isinstance(loaded, list) else [loaded]:
+            yield from _read(one, folder)
+    elif isinstance(entry, str):
+        yield Provider(entry)
+    elif isinstance(entry, dict) and isinstance(entry.get("id"), str):
+        yield Provider(entry["id"], entry.get("label"), entry.get("config") or {}, entry.get("prompts"))
+    elif isinstance(entry, dict) and len(entry) == 1:
+        ((name, options),) = entry.items()
+        options = options if isinstance(options, dict) else {}
+        yield Provider(options.get("id") or name, options.get("label"), options.get("config") or {}, options.get("prompts"))
+    else:
+        raise Uncarried("is no provider: a name, or an object with `id`")
+
+
+def model_of(name: str) -> str:
+    """Give our name of a provider's model.
+
+    Raises:
+        Uncarried: for one that has none here.
+    """
+    head, _, rest = name.partition(":")
+    if name in ("echo", "promptfoo:echo"):
+        return "echo:"
+    if head in CODE or is_code(name):
+        raise Uncarried("is code, which is not run here; name a model with --model")
+    if head in ADDRESSES:
+        raise Uncarried("is an address of its own; only known providers are asked; name a model with --model")
+    ours = NAMES.get(head)
+    kind, colon, model = rest.partition(":")
+    if ours is None or not rest or kind in OTHERS:
+        raise Uncarried("is no chat model that is known here; name one with --model")
+    model = model if colon and kind in CHAT else rest
+    if words := name_fault(f"{ours}:{model}"):
+        raise Uncarried(words)
+    return f"{ours}:{model}"
+
+
+def settings_of(config: Mapping[str, Any], model: str, report: Report, place: str) -> dict[str, Any]:
+    """Give the parts of a content that a provider's settings become; the others are reported.
+
+    Raises:
+        Uncarried: for a setting of a kind or size that is not taken.
+    """
+    if model == "echo:":
+        for key in config:
+            report.leave("provider config", key, "echo has no settings", place)
+        return {}
+    parts: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in CONFIG:
+            settings[key] = value
+            report.carry("provider config", key, place)
+        elif key in ("tools", "response_format") and _wire(key, value):
+            parts[key] = value
+            report.carry("provider config", key, place)
+        elif key in KEYS:
+            report.leave("provider config", key, "keys are set in the environment of whoever runs the suite", place)
+        elif key in PLACES:
+            report.change("provider config", key, "the environment says where a provider is (as OPENAI_BASE_URL)", place)
+        else:
+            report.refuse("provider config", key, "a version keeps " + ", ".join(sorted(CONFIG)), place)
+    if settings:
+        if isinstance(settings.get("stop"), str):
+            settings["stop"] = [settings["stop"]]
+        try:
+            ModelConfig.model_validate({"name": model, **settings})
+        except ValueError:
+            raise Uncarried("has settings beyond what a model takes here: " + ", ".join(sorted(settings))) from None
+        parts["model"] = settings
+    return parts
+
+
+def _wire(key: str, value: Any) -> bool:
+    """Tell whether tools or a response format are in OpenAI's form."""
+    if key == "response_format":
+        return isinstance(value, dict) and "type" in value
+    return isinstance(value, list) and all(isinstance(one, dict) and "function" in one for one in value)

@@ -1,0 +1,101 @@
+"""What becomes of each part of a promptfoo file: nothing is left out without a word."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+PLACES_SHOWN = 3
+
+
+class Fate(StrEnum):
+    """What becomes of a part."""
+
+    CARRIED = "carried"
+    """It means the same here."""
+    CHANGED = "changed"
+    """It is another way here, which the words say."""
+    LEFT = "left out"
+    """It has no place here, and no verdict depends on it."""
+    REFUSED = "refused"
+    """It has no place here, and verdicts would change without it."""
+
+
+class Uncarried(Exception):
+    """A part cannot be carried; the words say why, and what to do."""
+
+
+@dataclass
+class Entry:
+    """One kind of part with one fate: how often, and where."""
+
+    kind: str
+    name: str
+    fate: Fate
+    why: str
+    places: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How often it is in the file."""
+        return len(self.places)
+
+    def as_value(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "fate": self.fate.value,
+            "why": self.why or None,
+            "count": self.count,
+            "places": self.places,
+        }
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        times = f" ×{self.count}" if self.count > 1 else ""
+        shown = [place for place in dict.fromkeys(self.places) if place][:PLACES_SHOWN]
+        where = f" ({', '.join(shown)}{' …' if self.count > len(shown) else ''})" if shown and self.why else ""
+        return f"{self.fate.value:<8}  {self.kind} {self.name}{times}{': ' + self.why if self.why else ''}{where}"
+
+
+class Report:
+    """The fates of all parts of a file, gathered type by type."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str, Fate, str], Entry] = {}
+
+    def add(self, kind: str, name: str, fate: Fate, why: str = "", place: str = "") -> None:
+        """Note what becomes of a part."""
+        key = (kind, name, fate, why)
+        self._entries.setdefault(key, Entry(*key)).places.append(place)
+
+    def carry(self, kind: str, name: str, place: str = "") -> None:
+        """Note a part that means the same here."""
+        self.add(kind, name, Fate.CARRIED, place=place)
+
+    def change(self, kind: str, name: str, why: str, place: str = "") -> None:
+        """Note a part that is another way here."""
+        self.add(kind, name, Fate.CHANGED, why, place)
+
+    def leave(self, kind: str, name: str, why: str, place: str = "") -> None:
+        """Note a part that no verdict depends on."""
+        self.add(kind, name, Fate.LEFT, why, place)
+
+    def refuse(self, kind: str, name: str, why: str, place: str = "") -> None:
+        """Note a part without which verdicts would change."""
+        self.add(kind, name, Fate.REFUSED, why, place)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All of them: what is refused first, what is carried last; each in the file's order."""
+        order = [Fate.REFUSED, Fate.CHANGED, Fate.LEFT, Fate.CARRIED]
+        return sorted(self._entries.values(), key=lambda entry: order.index(entry.fate))
+
+    def of(self, fate: Fate) -> list[Entry]:
+        """The parts of one fate."""
+        return [entry for entry in self.entries if entry.fate is fate]
+
+    def lines(self) -> Iterator[str]:
+        """Say every entry in a line."""
+        yield from map(str, self.entries)

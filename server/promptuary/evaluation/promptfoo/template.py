@@ -1,0 +1,193 @@
+"""Nunjucks templates as promptfoo uses them: filled where the values are known, or turned into a format of ours.
+
+`{{name}}` and `{{a.b}}` are mustache here. What has filters or blocks is read by our Jinja reader, which runs no code.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from promptuary.evaluation.promptfoo.report import Uncarried
+from promptuary.prompt.content import TEMPLATE_LIMIT
+from promptuary.prompt.errors import Invalid
+from promptuary.prompt.jinja import parsing as jinja
+from promptuary.prompt.rendering import render as render_nodes
+from promptuary.prompt.template import OUTPUT_LIMIT
+
+_PLAIN = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}\}")
+_OPENS = re.compile(r"\{\{|\{%|\{#")
+_WORDS = frozenset({"true", "false", "none", "null", "loop", "not"})
+_ONE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_USED = re.compile(r"\{\{\s*([^{}\s|]+)\s*(?:\|[^}]+)?\}\}|\{%\s*(?:if|for)\s+([^{}\s]+)\s*.*?%\}")
+_LOOP = re.compile(r"\{%\s*for\s+(\w+)\s+in\s+(\w+)\s*%\}")
+_PAIRS = (("{%", "%"), ("{{", "}"), ("{#", "#"))
+_RAW = (re.compile(r"\{%\s*raw\s*%\}"), re.compile(r"\{%\s*endraw\s*%\}"))
+_ROUNDS = 5
+_MARKS = (("<%", "%>"), ("<<", ">>"), ("[[", "]]"), ("<@", "@>"), ("<$", "$>"))
+
+
+def shown(value: Any) -> str:
+    """Give a value as JavaScript puts it into a text: a list with commas, an object as `[object Object]`."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(shown, value))
+    return "[object Object]" if isinstance(value, dict) else str(numbers(value))
+
+
+def numbers(value: Any) -> Any:
+    """Give a value with its whole floats as integers: JavaScript has one kind of number, and shows 1.0 as 1."""
+    if isinstance(value, list):
+        return [numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: numbers(item) for key, item in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+def plain(source: str) -> bool:
+    """Tell whether a template only puts values in, by names and paths."""
+    paths = [match.split(".") for match in _PLAIN.findall(source)]
+    return not _OPENS.search(_PLAIN.sub("", source)) and not any(
+        path[0] in _WORDS or (len(path) > 1 and path[-1] == "length") for path in paths
+    )
+
+
+def paths(source: str) -> list[str]:
+    """List the paths that a plain template shows."""
+    return _PLAIN.findall(source)
+
+
+def filled(source: str, values: Mapping[str, Any]) -> str:
+    """Render a template with values; what has no value is empty.
+
+    Raises:
+        Uncarried: for what our reader does not take.
+    """
+    if _OPENS.search(source) and len(source) > TEMPLATE_LIMIT:
+        raise Uncarried(f"a text with braces is over the limit of {TEMPLATE_LIMIT} characters")
+    if plain(source):
+        return _PLAIN.sub(lambda match: shown(_found(match[1], values)), source)
+    try:
+        return render_nodes(jinja.parse(_kept(source)), values, limit=OUTPUT_LIMIT)
+    except Invalid as error:
+        raise Uncarried(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
+
+
+def converted(source: str) -> tuple[Literal["mustache", "jinja2"], str]:
+    """Turn a prompt's template into a format of ours.
+
+    Raises:
+        Uncarried: for what our reader does not take.
+    """
+    if plain(source):
+        return "mustache", source
+    if _stands(source):
+        return "mustache", protected(source)
+    try:
+        jinja.parse(_kept(source))
+    except Invalid as error:
+        raise Uncarried(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
+    return "jinja2", _kept(source)
+
+
+def protected(value: Any) -> Any:
+    """Give a value whose texts mean themselves in mustache: one with braces changes the delimiters first."""
+    if isinstance(value, list):
+        return [protected(item) for item in value]
+    if isinstance(value, dict):
+        return {key: protected(item) for key, item in value.items()}
+    if not isinstance(value, str) or "{{" not in value:
+        return value
+    for opener, closer in _MARKS:
+        if opener not in value:
+            # The comment keeps the change of delimiters from standing alone in its line, which would swallow the line.
+            return f"{{{{={opener} {closer}=}}}}{opener}! {closer}{value}"
+    raise Uncarried("a text has braces and every other pair of delimiters in it")
+
+
+def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give variables as assertions see them: one that is put into another is there, five rounds deep.
+
+    Raises:
+        Uncarried: for one that grows without measure.
+    """
+    found = {name: value.removesuffix("\n") if isinstance(value, str) else value for name, value in values.items()}
+    for _ in range(_ROUNDS):
+        still = True
+        for name, value in found.items():
+            match = _ONE.search(value) if isinstance(value, str) else None
+            if match and found.get(match[1]) is not None:
+                found[name] = value.replace(match[0], shown(found[match[1]]), 1)
+                if len(found[name]) > OUTPUT_LIMIT:
+                    raise Uncarried(f"the variable '{name}' grows over {OUTPUT_LIMIT} characters by what is put into it")
+                still = False
+        if still:
+            break
+    return found
+
+
+def prompted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give resolved variables as a text prompt sees them: their own templates are filled, where every name has a value.
+
+    Raises:
+        Uncarried: for a variable whose template our reader does not take.
+    """
+    return {name: _prompted(value, values) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _prompted(value: str, values: Mapping[str, Any]) -> str:
+    if (
+        not _OPENS.search(value)
+        or len(value) > TEMPLATE_LIMIT
+        or _stands(value)
+        or any(values.get(root) is None for root in _roots(value))
+    ):
+        return value
+    return filled(value, values)
+
+
+def _roots(source: str) -> set[str]:
+    """Give the variables that a template asks for, as promptfoo finds them."""
+    source = re.sub(r"\{#[\s\S]*?#\}", "", source)
+    found = {first or second for first, second in _USED.findall(source)}
+    for name, over in _LOOP.findall(source):
+        found.discard(name)
+        found.add(over)
+    roots = (re.match(r"[A-Za-z_]\w*", name) for name in found)
+    return {root[0] for root in roots if root} - {"env"}
+
+
+def _stands(source: str) -> bool:
+    """Tell a text with a tag that is not closed in its line, which promptfoo takes as it stands."""
+    if all(mark.search(source) for mark in _RAW):
+        return False
+    lines = [line for line in source.split("\n") if "{" in line]
+    return any((at := line.rfind(opener)) >= 0 and closer not in line[at + 2 :] for line in lines for opener, closer in _PAIRS)
+
+
+def _found(path: str, values: Mapping[str, Any]) -> Any:
+    value: Any = values
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _kept(source: str) -> str:
+    """Give a Jinja reader the line's end that it takes away."""
+    if re.search(r"\.length\b", source):
+        raise Uncarried("`.length` is JavaScript's; write `| length`")
+    return source + "\n" if source.endswith("\n") else source
+
+
+def _first(source: str) -> str:
+    match = _OPENS.search(source)
+    at = match.start() if match else 0
+    return f"'{source[at : at + 40]}{'…' if len(source) > at + 40 else ''}'"
+
+
+def _words(error: Invalid) -> str:
+    return error.faults[0].message if error.faults else error.message

@@ -1,0 +1,261 @@
+"""A promptfoo file translated: a suite, its cases, the contents of its prompts, and the report of what became of each part."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from promptuary.evaluation.case import Case, CaseIn
+from promptuary.evaluation.promptfoo.asserts import Asserts
+from promptuary.evaluation.promptfoo.config import read_config
+from promptuary.evaluation.promptfoo.files import Folder
+from promptuary.evaluation.promptfoo.matrix import Matrix
+from promptuary.evaluation.promptfoo.options import RunOptions, run_options, test_options
+from promptuary.evaluation.promptfoo.prompts import Draft, prompts_of
+from promptuary.evaluation.promptfoo.providers import Provider, model_of, providers_of
+from promptuary.evaluation.promptfoo.report import Fate, Report, Uncarried
+from promptuary.evaluation.promptfoo.template import filled, prompted, resolved, shown
+from promptuary.evaluation.promptfoo.tests import Row, rows_of
+from promptuary.evaluation.suite import Suite
+from promptuary.prompt.content import Content
+from promptuary.prompt.document import InvalidFile
+from promptuary.prompt.errors import Fault
+from promptuary.prompt.faults import faults_of
+
+FAULTS_SHOWN = 20
+COMPARING = ("select-best", "not-select-best")
+GATE = {"metric": "pass", "every": True}
+_WORD = re.compile(r"[^a-z0-9]+")
+_LINE = re.compile(r"[\x00-\x1f\x7f]+")
+_AUTOMATIC = re.compile(r"Row #\d+")
+_STEMS = ("promptfooconfig", "promptfoo", "config")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A promptfoo file in our form. The suite's dataset and prompt are names; `labels` are promptfoo's of the contents."""
+
+    suite: Suite
+    cases: tuple[Case, ...]
+    contents: tuple[Content, ...]
+    labels: tuple[str, ...]
+    report: Report
+    path: Path
+
+
+def translate(
+    path: Path,
+    *,
+    partial: bool = False,
+    judge: str | None = None,
+    models: Sequence[str] | None = None,
+    name: str | None = None,
+    apart: bool = False,
+) -> Translation:
+    """Translate a promptfoo file; nothing of it is run, and no file outside its folder is read.
+
+    Args:
+        path: of the file.
+        partial: takes the file although something is refused, without that.
+        judge: the model that judges in place of the file's graders.
+        models: are asked instead of the file's providers.
+        name: of the suite, its prompt and its dataset; by default the description's, else the file's.
+        apart: whether each of several prompts is to be run by itself.
+
+    Raises:
+        InvalidFile: for what cannot be read at all, leaves nothing to run, or, without `partial`, for all that is refused.
+    """
+    report = Report()
+    config = read_config(path, report)
+    reader = _Translator(path, Folder(path.parent), report, partial=partial, judge=judge, models=models)
+    made = reader.translation(config, name or _name(path, config))
+    if (
+        made
+        and apart
+        and len(made.contents) > 1
+        and any(one["type"] in COMPARING for case in made.cases for one in case.asserts)
+    ):
+        why = "compares the answers to all prompts, which are run apart after an import: run the promptfoo file as it is"
+        report.refuse("assertion", "select-best", why, "tests")
+    refused = report.of(Fate.REFUSED)
+    if refused and not partial:
+        raise Refused(path, report)
+    assert made is not None
+    return made
+
+
+class Refused(InvalidFile):
+    """Verdicts would change without parts of a file that have no place here."""
+
+    def __init__(self, path: Path, report: Report) -> None:
+        """Say all of them."""
+        faults = [Fault(entry.places[0], f"{entry.kind} {entry.name}: {entry.why}") for entry in report.of(Fate.REFUSED)]
+        faults, more = faults[:FAULTS_SHOWN], len(faults) - FAULTS_SHOWN
+        if more > 0:
+            faults.append(Fault("", f"and {more} more kinds of parts"))
+        count = sum(entry.count for entry in report.of(Fate.REFUSED))
+        parts = "1 part" if count == 1 else f"{count} parts"
+        super().__init__(f"{path} has {parts} without which verdicts would change (--partial runs the rest)", faults)
+        self.report = report
+
+
+class _Translator:
+    def __init__(
+        self, path: Path, folder: Folder, report: Report, *, partial: bool, judge: str | None, models: Sequence[str] | None
+    ) -> None:
+        self.path = path
+        self.folder = folder
+        self.report = report
+        self.partial = partial
+        self.judge = judge
+        self.models = models
+
+    def translation(self, config: Mapping[str, Any], name: str) -> Translation | None:
+        options, matrix = run_options(config, self.report), Matrix(self.report, self.models)
+        prompts = prompts_of(config.get("prompts"), self.folder, self.report)
+        said = providers_of(config.get("providers", config.get("targets", [])), self.folder, self.report)
+        rows = rows_of(config, self.folder, self.report)
+        for row in rows:
+            test_options(row.options, row.others, row.place, self.report)
+        providers = matrix.chosen("providers", rows, said)
+        prompts = matrix.chosen("prompts", rows, matrix.for_providers(providers, prompts))
+        models, parts = matrix.models_of(providers)
+        before, after, added = matrix.around(rows, options)
+        drafts = list(matrix.drafts(prompts, before, after))
+        cases = list(self._cases(rows, drafts, added, self._asserts(options, said)))
+        contents = list(matrix.contents(drafts, parts, models))
+        for what, found in (("prompt", contents), ("model", models), ("test", cases)):
+            if not found:
+                self._nothing(what)
+                return None
+        if not any(case.asserts for case in cases):
+            self.report.refuse("file", self.path.name, "no test has an assertion: every output would pass", "tests")
+        if "echo:" in models and any(content.type == "chat" for content, _ in contents):
+            why = "answers with a chat's last user message; promptfoo's echo gives the whole chat as JSON"
+            self.report.change("provider", "echo", why, "providers")
+        suite = self._suite(
+            {
+                "name": name,
+                "prompt": name,
+                "dataset": name,
+                "models": models,
+                "repeats": options.repeats,
+                "concurrency": options.concurrency,
+                "gate": [GATE],
+                "max_unrunnable": 0.0,
+            }
+        )
+        made, labels = zip(*contents, strict=True)
+        return Translation(suite, tuple(cases), made, labels, self.report, self.path)
+
+    def _nothing(self, what: str) -> None:
+        """Refuse a file that leaves nothing to do; with what was refused, where that is why."""
+        if self.report.of(Fate.REFUSED) and not self.partial:
+            return
+        raise InvalidFile(f"{self.path} leaves nothing to run", [Fault("", f"there is no {what} that can be carried")])
+
+    def _suite(self, body: dict[str, Any]) -> Suite:
+        try:
+            return Suite.model_validate(body)
+        except ValidationError as error:
+            raise InvalidFile(f"{self.path} cannot be used", faults_of(error)) from None
+
+    def _asserts(self, options: RunOptions, providers: Sequence[Provider]) -> Asserts:
+        def grader(said: Any) -> str:
+            if isinstance(said, dict) and ("text" in said or "embedding" in said):
+                said = said.get("text")
+            name = said.get("id") if isinstance(said, dict) else said
+            if isinstance(said, dict) and said.get("config"):
+                self.report.change("grader", str(name), "judges with this program's own settings, temperature 0", "provider")
+            if not isinstance(name, str):
+                raise Uncarried("its grader is no provider with a name; say --judge MODEL")
+            named = next((one.id for one in providers if one.label == name), name)
+            try:
+                return model_of(named)
+            except Uncarried as error:
+                raise Uncarried(f"its grader '{named[:60]}' {error}, or say --judge MODEL") from None
+
+        judge = self.judge
+        if judge is None and options.grader is not None:
+            try:
+                judge = grader(options.grader)
+            except Uncarried as error:
+                self.report.refuse("setting", "grader", str(error), "commandLineOptions.grader")
+        return Asserts(self.folder, self.report, grader, judge)
+
+    def _cases(
+        self, rows: Sequence[Row], drafts: Sequence[Draft], added: Mapping[str, str], asserts: Asserts
+    ) -> Iterator[Case]:
+        ids: dict[str, int] = {}
+        texts = any(not draft.chat for draft in drafts)
+        whole = {name for draft in drafts for name in draft.whole}
+        whole -= {name for draft in drafts for name in draft.used - draft.whole}
+        whole = whole if all(draft.parts["format"] == "mustache" for draft in drafts) else set()
+        for row in rows:
+            try:
+                seen = resolved(row.vars)
+                given = prompted(seen) if texts else seen
+                if texts and given != seen and any(draft.chat for draft in drafts):
+                    raise Uncarried("has a variable with a template, which promptfoo fills in texts and leaves in chats")
+                for key, name in added.items():
+                    given[name] = filled(str(row.options.get(key) or ""), given)
+                given = {name: shown(value) if name in whole else value for name, value in given.items()}
+                specs = asserts.of(row, seen)
+                if row.asserts and not specs:
+                    raise Uncarried("has no assertion that can be carried: every output would pass")
+                yield self._case(row, given, specs, ids)
+            except Uncarried as error:
+                self.report.refuse("test", (row.description or row.place)[:60], str(error), row.place)
+
+    def _case(self, row: Row, given: dict[str, Any], specs: list[dict[str, Any]], ids: dict[str, int]) -> Case:
+        description = None if _AUTOMATIC.fullmatch(row.description or "") else row.description
+        metadata = dict(row.metadata)
+        if description:
+            metadata.setdefault("description", description)
+        threshold = row.threshold
+        if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold > 1):
+            raise Uncarried("has a threshold that no score can reach: scores are from 0 to 1")
+        body = {
+            "id": _id(description, given, ids),
+            "vars": given,
+            "metadata": metadata,
+            "assert": specs,
+            "threshold": None if threshold is None else max(0.0, float(threshold)),
+        }
+        try:
+            case = CaseIn.model_validate(body).case()
+        except ValidationError as error:
+            raise Uncarried("; ".join(map(str, faults_of(error)[:3]))) from None
+        self.report.carry("test", "vars, assert" + (", threshold" if threshold is not None else ""), row.place)
+        return case
+
+
+def _id(description: str | None, given: Mapping[str, Any], ids: dict[str, int]) -> str:
+    """Name a case so that the same test has the same name in the next run, wherever it stands by then."""
+    body = json.dumps(given, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
+    short = hashlib.sha256(body).hexdigest()[:10]
+    words = " ".join(_LINE.sub(" ", description or "").split())[:150]
+    name = words or short
+    if words and name in ids:
+        name = f"{words} {short}"
+    ids[name] = ids.get(name, 0) + 1
+    if ids[name] == 1:
+        return name
+    again = f"{name} {ids[name]}"
+    ids[again] = 1
+    return again
+
+
+def _name(path: Path, config: Mapping[str, Any]) -> str:
+    """Name a file by its description, else by its own name, or its folder's where it has promptfoo's usual one."""
+    said = config.get("description")
+    stem = path.resolve().parent.name if path.stem in _STEMS else path.stem
+    for words in (said if isinstance(said, str) else "", stem, "promptfoo"):
+        if name := _WORD.sub("-", words.lower()).strip("-")[:100].strip("-"):
+            return name
+    raise InvalidFile(f"{path} has no name", [Fault("description", "must have letters or digits")])

@@ -1,0 +1,235 @@
+"""Runs of suites as whole processes: cases a second beside promptfoo's, throughput behind a latency, memory, resumption.
+
+    PROMPTFOO=…/node_modules/.bin/promptfoo python -m bench.evaluation
+
+Everything is recorded as for any user: results with full durability, and the copy in MLflow, before the process ends.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+CASES, ROUNDS = 2000, 3
+MODEL_CASES, CONCURRENCY, LATENCY = 5000, 64, 0.05
+FEW, MANY = 10_000, 100_000
+PROMPTFOO = os.environ.get("PROMPTFOO")
+_COMMAND = "import sys, resource; from promptuary.cli.main import main\ntry:\n    main()\nfinally:\n"
+_PEAK = "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A data directory with a prompt in it, and suites beside it."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def made(cls, folder: Path, **more: str) -> "Place":
+        """Initialise one."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTUARY_")}
+        place = cls(folder, environment | {"PROMPTUARY_DATA_DIR": str(folder / "data"), **more})
+        prompt = folder / "prompts" / "echo.yaml"
+        prompt.parent.mkdir(parents=True)
+        prompt.write_text('type: text\nformat: mustache\ntemplate: "{{text}}"\nmessage: for the benchmark\n')
+        place.run("init")
+        place.run("sync", "apply", str(prompt.parent))
+        return place
+
+    def suite(self, cases: int, model: str = "echo:", concurrency: int = CONCURRENCY) -> Path:
+        """Write a suite with two deterministic scorers, and its cases."""
+        name = f"cases-{cases}"
+        with (self.folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(case(number)) + "\n" for number in range(cases))
+        body = {
+            "name": name,
+            "prompt": "echo",
+            "dataset": f"{name}.jsonl",
+            "models": [model],
+            "concurrency": concurrency,
+            "scorers": [{"type": "equals", "value": "{{expected}}"}, {"type": "contains", "value": "card"}],
+        }
+        path = self.folder / f"{name}.yaml"
+        path.write_text(json.dumps(body))
+        return path
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start the command line."""
+        command = [sys.executable, "-c", _COMMAND + _PEAK, *arguments]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=self.environment, cwd=self.folder, **pipes)
+
+    def run(self, *arguments: str) -> tuple[float, float]:
+        """Run the command line to its end; gives seconds, and the peak of its memory in MB."""
+        started = time.perf_counter()
+        process = self.start(*arguments)
+        said, told = process.communicate()
+        seconds = time.perf_counter() - started
+        if process.returncode != 0 or "not delivered" in said:
+            raise RuntimeError(f"promptuary {' '.join(arguments)} ended with {process.returncode}: {said}{told}")
+        return seconds, int(told.rsplit("peak ", 1)[1]) / 1024
+
+    def asked(self, query: str, *values: Any) -> Any:
+        """Ask the database for one value."""
+        with closing(sqlite3.connect(self.folder / "data" / "promptuary.db")) as connection:
+            return connection.execute(query, values).fetchone()[0]
+
+
+def case(number: int) -> dict[str, Any]:
+    """Make a case; two of three are answered as expected."""
+    right = f"ticket {number}: my card has not come, yes"
+    return {"id": f"c{number}", "vars": {"text": right if number % 3 else f"ticket {number}: my card, no"}, "expected": right}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long whole processes took for the same cases."""
+
+    what: str
+    seconds: Sequence[float]
+
+    @property
+    def rate(self) -> float:
+        """Cases a second, by the median."""
+        return CASES / median(self.seconds)
+
+
+def whole_processes() -> list[Speed]:
+    """Run the same cases through promptuary and promptfoo, in turn."""
+    ours: list[float] = []
+    theirs: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place.made(Path(folder))
+        suite = place.suite(CASES)
+        config = _promptfoo(Path(folder))
+        for _ in range(ROUNDS):
+            ours.append(place.run("eval", "run", str(suite))[0])
+            if PROMPTFOO:
+                theirs.append(_timed_promptfoo(Path(folder), config))
+    found = [Speed("promptuary eval run", ours)]
+    return [*found, Speed("promptfoo eval", theirs)] if theirs else found
+
+
+def _promptfoo(folder: Path) -> Path:
+    tests = [
+        {"vars": one["vars"], "assert": [{"type": "equals", "value": one["expected"]}, {"type": "contains", "value": "card"}]}
+        for one in map(case, range(CASES))
+    ]
+    path = folder / "promptfooconfig.json"
+    path.write_text(json.dumps({"prompts": ["{{text}}"], "providers": ["echo"], "tests": tests}))
+    return path
+
+
+def _timed_promptfoo(folder: Path, config: Path) -> float:
+    assert PROMPTFOO
+    silent = {"PROMPTFOO_DISABLE_TELEMETRY": "1", "PROMPTFOO_DISABLE_UPDATE": "1"}
+    command = [PROMPTFOO, "eval", "-c", str(config), "--no-cache", "--no-table", "-j", str(CONCURRENCY)]
+    environment = os.environ | silent | {"PROMPTFOO_CONFIG_DIR": str(folder / "promptfoo")}
+    started = time.perf_counter()
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 100):  # 100: some cases failed, as they are meant to
+        raise RuntimeError(f"promptfoo ended with {done.returncode}: {done.stderr[-2000:]}")
+    return time.perf_counter() - started
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Answers a second that a model behind HTTP gave, from its first request to its last answer."""
+
+    answers: int
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        """Of what its latency and the concurrency allow."""
+        return self.answers / self.seconds / (CONCURRENCY / LATENCY)
+
+
+def model_throughput() -> Throughput:
+    """Run cases on a model of fixed latency in another process, through LangChain's OpenAI client."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = subprocess.Popen([sys.executable, "-m", "bench.latent_model", str(LATENCY)], stdout=subprocess.PIPE, text=True)
+        assert model.stdout is not None
+        try:
+            url = model.stdout.readline().strip()
+            place = Place.made(Path(folder), OPENAI_BASE_URL=url, OPENAI_API_KEY="none")
+            place.run("eval", "run", str(place.suite(MODEL_CASES, "openai:latent")))
+        finally:
+            model.send_signal(signal.SIGTERM)
+        answers, seconds = model.communicate()[0].split()
+    return Throughput(int(answers), float(seconds))
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a run of so many cases took."""
+
+    cases: int
+    seconds: float
+    megabytes: float
+
+
+def memory() -> list[Size]:
+    """Run few cases and many, each in a process of its own; the upload is in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place.made(Path(folder))
+        return [Size(cases, *place.run("eval", "run", str(place.suite(cases)))) for cases in (FEW, MANY)]
+
+
+def resumption() -> float:
+    """Kill a long run half-way, and give the seconds from the start of its resumption to the first new result."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place.made(Path(folder), PROMPTUARY_LEASE_SECONDS="5")
+        process = place.start("eval", "run", str(place.suite(MANY)))
+        _until(lambda: _done(place) > MANY // 2)
+        process.kill()
+        process.communicate()
+        run, before = place.asked("SELECT id FROM run"), _done(place)
+        time.sleep(6)  # until the lease of the process that was killed is over
+        started = time.perf_counter()
+        process = place.start("eval", "run", f"cases-{MANY}", "--resume", run)
+        _until(lambda: _done(place) > before)
+        seconds = time.perf_counter() - started
+        process.kill()
+        process.communicate()
+        return seconds
+
+
+def _done(place: Place) -> int:
+    try:
+        return int(place.asked("SELECT coalesce(max(done), 0) FROM run"))
+    except sqlite3.OperationalError:  # it is being written
+        return 0
+
+
+def _until(reached: Any) -> None:
+    while not reached():
+        time.sleep(0.005)
+
+
+def main() -> None:
+    """Measure all of it, and print it."""
+    for one in whole_processes():
+        print(f"{one.what}: {one.rate:,.0f} cases/s ({', '.join(f'{seconds:.2f}' for seconds in one.seconds)} s)", flush=True)
+    if not PROMPTFOO:
+        print("promptfoo: not measured; PROMPTFOO names no command")
+    found = model_throughput()
+    print(f"model of {LATENCY * 1000:.0f} ms: {found.answers} answers in {found.seconds:.2f} s, {found.share:.1%}", flush=True)
+    for size in memory():
+        print(f"{size.cases:,} cases: {size.seconds:.1f} s, {size.megabytes:.0f} MB", flush=True)
+    print(f"first new result {resumption():.2f} s after a resumption")
+
+
+if __name__ == "__main__":
+    main()
