@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +111,9 @@ def test_a_number_of_passages_beyond_the_limits_is_refused(run: Run, write: Writ
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real embedding model, read once for all commands of the test."""
-    monkeypatch.setattr(retrieval, "embedder", lru_cache(retrieval.embedder))
+    known: list[Any] = []  # one for all commands: its weights take seconds to load
+    made = retrieval.embedder
+    monkeypatch.setattr(retrieval, "embedder", lambda settings: known[0] if known else known.append(made(settings)) or known[0])
 
 
 @pytest.mark.model

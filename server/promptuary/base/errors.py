@@ -6,6 +6,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidVariables        … the values for a render
 │   ├── InvalidSplit            … the arms of a split label
 │   ├── InvalidFile             … a file: line and field
+│   │   └── NotCarried          … a promptfoo file has parts that have no place here
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
 │   ├── InvalidPattern          … a regular expression, by JavaScript's rules
 │   ├── InvalidRequest          … a request's fields

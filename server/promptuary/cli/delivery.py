@@ -17,7 +17,7 @@ def delivery() -> Iterator[Callable[[], None] | None]:
 
     The process ends with the block, or as soon as this one is gone. What it did not deliver stays due.
     """
-    if os.environ.get("PROMPTUARY_URL") or importlib.util.find_spec("mlflow") is None:
+    if os.environ.get("PROMPTUARY_URL") or not _installed():
         yield None
         return
     # A session of its own: Ctrl-C is for this process, whose end the other sees by its input.
@@ -46,3 +46,10 @@ def delivery() -> Iterator[Callable[[], None] | None]:
             process.kill()
         told.close()
         process.wait()
+
+
+def _installed() -> bool:
+    try:
+        return importlib.util.find_spec("mlflow") is not None
+    except ModuleNotFoundError:
+        return False

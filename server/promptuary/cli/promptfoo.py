@@ -36,13 +36,13 @@ def import_suite(
     """Turn a promptfoo file into a suite, a dataset and prompts, as files; tell what became of each part, type by type."""
     try:
         from promptuary.evaluation.promptfoo.report import Fate
-        from promptuary.evaluation.promptfoo.translation import Refused, translate
+        from promptuary.evaluation.promptfoo.translation import NotCarried, translate
         from promptuary.evaluation.promptfoo.writing import texts
     except ModuleNotFoundError as error:
         raise NotInstalled(f"promptfoo files need {error.name}; install promptuary[server,evaluation]") from None
     try:
         made = translate(file, partial=partial, judge=judge, models=model, name=name, apart=True)
-    except Refused as error:
+    except NotCarried as error:
         if json:
             as_json(_told(error.report.entries, []))
         else:

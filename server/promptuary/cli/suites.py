@@ -50,7 +50,7 @@ def stored(api: Api, suite: str, reading: Reading | None = None) -> Stored:
         return Stored(definition["name"], definition["prompt"])
     try:
         from promptuary.evaluation.promptfoo.config import is_promptfoo_file
-        from promptuary.evaluation.promptfoo.translation import Refused, translate
+        from promptuary.evaluation.promptfoo.translation import NotCarried, translate
         from promptuary.evaluation.suite import read_suite
     except ModuleNotFoundError as error:
         raise NotInstalled(f"suite files need {error.name}; install promptuary[server,evaluation]") from None
@@ -58,7 +58,7 @@ def stored(api: Api, suite: str, reading: Reading | None = None) -> Stored:
         reading = reading or Reading()
         try:
             made = translate(path, partial=reading.partial, judge=reading.judge, models=reading.models)
-        except Refused as error:
+        except NotCarried as error:
             _tell(path, error.report)
             raise
         _tell(path, made.report)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from promptuary.evaluation.plan import Figures, Result, Variant
+from promptuary.evaluation.plan import PASS, SCORE, Figures, Result, Variant
 from promptuary.evaluation.sequence import Order
 from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval, mean_interval, repeat_means
@@ -16,7 +16,6 @@ from promptuary.statistics.paired import difference, holm, mcnemar_exact
 LEVEL = 0.95
 FEW_CLUSTERS = 15
 SEED = 20_240_229  # of the bootstrap's draws: the same scores give the same interval, whoever computes it
-PASS, SCORE = "pass", "score"
 Clusters = Mapping[str, str | None]
 
 

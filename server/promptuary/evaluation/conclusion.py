@@ -13,10 +13,10 @@ from promptuary.base import outbox
 from promptuary.base.database import Session
 from promptuary.evaluation import alert_webhook, evidence_store, schedule_store, store
 from promptuary.evaluation.alert import HISTORY, Watched, drops
-from promptuary.evaluation.comparison import PASS, value_of
+from promptuary.evaluation.comparison import value_of
 from promptuary.evaluation.evidence import evidence_of
 from promptuary.evaluation.evidence_store import Evidence
-from promptuary.evaluation.plan import Figures
+from promptuary.evaluation.plan import PASS, Figures
 from promptuary.evaluation.schedule_store import Alert, Schedule
 from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.store import Run

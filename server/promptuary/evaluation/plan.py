@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from promptuary.evaluation.case import Case
 
+PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its scorers'
+
 
 class VariantRole(StrEnum):
     """What a variant is in its run."""

@@ -14,8 +14,7 @@ from sqlmodel import Session, and_, col, select
 from promptuary.base.errors import MalformedBody
 from promptuary.base.paging import Page, decode, encode
 from promptuary.evaluation.case import Case, case_from_json
-from promptuary.evaluation.comparison import PASS, SCORE
-from promptuary.evaluation.plan import Plan, Result
+from promptuary.evaluation.plan import PASS, SCORE, Plan, Result
 from promptuary.evaluation.tables import CaseRow, ResultRow
 
 BINS = 20

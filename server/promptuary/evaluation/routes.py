@@ -11,7 +11,7 @@ from promptuary.access.role import Scope
 from promptuary.base.errors import Fault, InvalidRequest
 from promptuary.base.wire import PageOf
 from promptuary.evaluation import evidence_service, upload
-from promptuary.evaluation.comparison import SCORE
+from promptuary.evaluation.plan import SCORE
 from promptuary.evaluation.results import Order, Selection
 from promptuary.evaluation.schemas import (
     ComparisonOut,

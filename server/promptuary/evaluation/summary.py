@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from promptuary.evaluation.comparison import PASS, SCORE, Clusters, Scores, adjusted, comparison, mean_of
+from promptuary.evaluation.comparison import Clusters, Scores, adjusted, comparison, mean_of
 from promptuary.evaluation.gate import checks, judge
-from promptuary.evaluation.plan import Figures, Plan, Result, Variant, VariantRole
+from promptuary.evaluation.plan import PASS, SCORE, Figures, Plan, Result, Variant, VariantRole
 from promptuary.evaluation.sequence import Order
 from promptuary.evaluation.suite import Suite
 from promptuary.evaluation.tally import Tally

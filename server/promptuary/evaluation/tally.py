@@ -5,8 +5,8 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from promptuary.evaluation.comparison import PASS, SCORE, Scores
-from promptuary.evaluation.plan import Figures, Result
+from promptuary.evaluation.comparison import Scores
+from promptuary.evaluation.plan import PASS, SCORE, Figures, Result
 from promptuary.statistics.sample import finite, mean
 
 MORE_METRICS = 100

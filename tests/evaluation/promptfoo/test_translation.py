@@ -9,7 +9,7 @@ import pytest
 
 from promptuary.evaluation.promptfoo.asserts import EMPTY
 from promptuary.evaluation.promptfoo.report import Fate, Report
-from promptuary.evaluation.promptfoo.translation import Refused, Translation, translate
+from promptuary.evaluation.promptfoo.translation import NotCarried, Translation, translate
 from promptuary.evaluation.promptfoo.writing import texts
 from promptuary.evaluation.suite import read_suite
 from promptuary.prompt.document import InvalidFile
@@ -46,7 +46,7 @@ def why(report: Report, fate: Fate, name: str) -> str:
 
 def refusal(read: Read, name: str, changes: dict[str, Any], files: dict[str, str] | None = None, **options: Any) -> str:
     """Give the words with which a part is refused."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(NotCarried) as refused:
         read(changes, files, **options)
     return why(refused.value.report, Fate.REFUSED, name)
 
@@ -228,7 +228,7 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
     ],
 )
 def test_a_prompt_that_cannot_be_carried_is_refused_with_the_reason(read: Read, prompt: str, words: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(NotCarried) as refused:
         read({"prompts": [prompt, "{{x}}"]})
     (entry,) = refused.value.report.of(Fate.REFUSED)
     assert entry.kind == "prompt"
@@ -335,7 +335,7 @@ def test_an_assertion_that_cannot_be_carried_is_refused_and_never_dropped_in_sil
     read: Read, name: str, assertion: dict[str, Any], words: str
 ) -> None:
     changes = {"tests": [{**TEST, "assert": [assertion]}, TEST]}
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(NotCarried) as refused:
         read(changes)
     kinds = {entry.kind: entry.why for entry in refused.value.report.of(Fate.REFUSED)}
     assert words in kinds["assertion"]
@@ -461,7 +461,7 @@ def test_variables_that_grow_by_each_other_are_refused(read: Read) -> None:
 
 
 def test_a_pattern_with_many_braces_ends(read: Read) -> None:
-    with pytest.raises(Refused, match="no file is named"):
+    with pytest.raises(NotCarried, match="no file is named"):
         read({"prompts": [f"file://{'{a,b}' * 40}.txt", "{{x}}"]})
 
 

@@ -84,13 +84,15 @@ def translate(
         report.refuse("assertion", "select-best", why, "tests")
     refused = report.of(Fate.REFUSED)
     if refused and not partial:
-        raise Refused(path, report)
+        raise NotCarried(path, report)
     assert made is not None
     return made
 
 
-class Refused(InvalidFile):
+class NotCarried(InvalidFile):
     """Verdicts would change without parts of a file that have no place here."""
+
+    code = "not_carried"
 
     def __init__(self, path: Path, report: Report) -> None:
         """Say all of them."""
