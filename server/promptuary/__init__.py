@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from promptuary.client import AsyncPromptuary, Prompt, Promptuary
 
 __all__ = ["AsyncPromptuary", "Prompt", "Promptuary", "__version__"]
-__version__ = "0.1.0"
+__version__ = "0.3.0"
 
 
 def __getattr__(name: str) -> Any:

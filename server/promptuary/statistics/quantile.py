@@ -1,6 +1,11 @@
-"""The only place that asks scipy for quantiles: everything here is `scipy.special`, which loads in a third of `scipy.stats`."""
+"""The only place of quantiles. Scipy's are loaded when they are asked for: a run of plain 0/1 scores needs the normal's alone.
 
-from scipy.special import bdtr, ndtri, stdtrit  # type: ignore[import-untyped, unused-ignore]
+Everything of scipy here is `scipy.special`, which loads in a third of `scipy.stats`.
+"""
+
+from statistics import NormalDist
+
+_NORMAL = NormalDist()
 
 
 def checked_level(level: float) -> float:
@@ -12,19 +17,23 @@ def checked_level(level: float) -> float:
 
 def normal(level: float) -> float:
     """Two-sided quantile of the standard normal: 1.96 for `level` 0.95."""
-    return float(ndtri(0.5 + checked_level(level) / 2))
+    return _NORMAL.inv_cdf(0.5 + checked_level(level) / 2)
 
 
 def normal_tail(probability: float) -> float:
     """The z that a standard normal exceeds with `probability`, which lies in (0, 1): 1.645 for 0.05."""
-    return float(-ndtri(probability))
+    return -_NORMAL.inv_cdf(probability)
 
 
 def student(level: float, freedom: int) -> float:
     """Two-sided quantile of Student's t on `freedom` ≥ 1 degrees of freedom: 12.71 for 0.95 and 1."""
+    from scipy.special import stdtrit
+
     return float(stdtrit(freedom, 0.5 + checked_level(level) / 2))
 
 
 def binomial_share(count: int, trials: int, probability: float) -> float:
     """The probability of at most `count` successes in `trials` independent ones."""
+    from scipy.special import bdtr
+
     return float(bdtr(count, trials, probability))
