@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import client, evaluation, first_lookup, lookup, mlflow_client, register, simulations, stream
+from bench import client, evaluation, first_lookup, local_model, lookup, mlflow_client, register, simulations, stream
 from bench.serving import PROMPTS, VERSIONS, build
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
@@ -144,6 +144,16 @@ def runs() -> tuple[Table, ...]:
     )
 
 
+def tokens() -> Table:
+    """Measure the local model's tokens a second, under a run and under a bare client."""
+    title = (
+        f"Tokens a second of the local model: {local_model.CASES} questions, {local_model.CONCURRENCY} at once, at most "
+        f"{local_model.TOKENS} tokens each, {local_model.ROUNDS} rounds in turn"
+    )
+    shown = [(f"{run.rate:.0f}", f"{bare.rate:.0f}", f"{run.rate / bare.rate:.3f}") for run, bare in local_model.rates()]
+    return title, ("under `eval run`", "a bare concurrent client", "ratio"), shown
+
+
 def markdown(table: Table) -> str:
     """Write a table as Markdown."""
     title, head, rows = table
@@ -160,7 +170,7 @@ def main() -> None:
     said = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
     print(said, file=sys.stderr)
     tables: list[Table] = []
-    for measure in (lookups, pushed, registering, applications, starting, intervals, runs):
+    for measure in (lookups, pushed, registering, applications, starting, intervals, runs, tokens):
         found: Any = measure()
         for table in found if isinstance(found[0], tuple) else (found,):
             tables.append(table)
