@@ -43,8 +43,10 @@ def test_a_run_stops_at_its_ceiling_with_3_and_goes_on_under_a_higher_one(
     assert (stopped["state"], stopped["verdict"]) == ("stopped", "infrastructure")
     assert 0 < stopped["done"] < 30
     assert stub_model.billed(PRICE, PRICE) <= stopped["spent"] + 1e-9 <= 0.15 + 2e-9
-    (line,) = [line for line in told.out.splitlines() if line.startswith("  stopped: the cost ceiling of $0.15 was reached")]
-    assert line.endswith(f"--resume {stopped['id']} --max-cost …")
+    lines = told.out.splitlines()
+    assert f"  stopped after {stopped['done']} of 30 results: {stopped['error']}" in lines
+    assert stopped["error"].startswith("the cost ceiling of $0.15 was reached")
+    assert lines[-1] == f"  it goes on with: promptuary eval run {suite} --resume {stopped['id']} --max-cost …"
 
     again = run("eval", "run", suite, "--resume", stopped["id"])
     assert (again.code, "give a higher one" in again.err) == (64, True)

@@ -91,7 +91,7 @@ def run_suite(
     for text in lines(done):
         line(text)
     if done["state"] == "stopped":
-        line(f"  stopped: {done['error']}: promptuary eval run {suite} --resume {done['id']} --max-cost …")
+        line(f"  it goes on with: promptuary eval run {suite} --resume {done['id']} --max-cost …")
     elif done["state"] == "finished":
         line(f"  MLflow run: {done['tracking_id'] or 'not delivered yet; the worker delivers it when MLflow answers'}")
     return done

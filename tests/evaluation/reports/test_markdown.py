@@ -120,3 +120,8 @@ def test_a_matrix_of_very_many_variants_is_capped(run: Values) -> None:
 def test_a_run_that_stopped_early_says_so(run: Values) -> None:
     run |= {"summary": {**run["summary"], "stopped_early": True}, "total": 1200}
     assert "It stopped after 40 of 1,200 results, as soon as the gate was decided." in markdown(run, []).splitlines()
+
+
+def test_a_run_that_its_ceiling_stopped_says_so(run: Values) -> None:
+    run |= {"state": "stopped", "total": 1200, "error": "the cost ceiling of $1.00 was reached"}
+    assert "It stopped after 40 of 1,200 results: the cost ceiling of $1.00 was reached." in markdown(run, []).splitlines()

@@ -43,7 +43,9 @@ def changed(comparison: Mapping[str, Any], side: str) -> int:
 
 
 def stopped_early(run: Run) -> str:
-    """Say that a run stopped because its gate was decided; nothing where it did not."""
+    """Say that a run stopped because its gate was decided, or its ceiling reached; nothing where it went to its end."""
+    if run["state"] == "stopped":
+        return f"stopped after {run['done']:,} of {run['total']:,} results: {run['error']}"
     if not (run["summary"] or {}).get("stopped_early"):
         return ""
     return f"stopped after {run['done']:,} of {run['total']:,} results, as soon as the gate was decided"
