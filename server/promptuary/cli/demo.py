@@ -78,8 +78,7 @@ def _index(api: Api, evals: Path) -> None:
 
 def _evaluate(api: Api, evals: Path) -> Any:
     line("3. Evaluation: two versions on the local chat model SmolLM2-135M, the same cases")
-    run = running.run_suite(api, str(evals / "support_triage.yaml"), {}, baseline=LABEL)
-    return run
+    return running.run_suite(api, str(evals / "support_triage.yaml"), {}, baseline=LABEL)
 
 
 def _review(api: Api, run: Any) -> None:
