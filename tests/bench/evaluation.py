@@ -24,8 +24,9 @@ CASES, ROUNDS = 2000, 3
 MODEL_CASES, CONCURRENCY, LATENCY = 5000, 64, 0.05
 FEW, MANY = 10_000, 100_000
 PROMPTFOO = os.environ.get("PROMPTFOO")
-_COMMAND = "import sys, resource; from promptuary.cli.main import main\ntry:\n    main()\nfinally:\n"
-_PEAK = "    print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+_COMMAND = "import sys; from promptuary.cli.main import main\ntry:\n    main()\nfinally:\n"
+# Not getrusage's: that one remembers the memory of the process that forked this one.
+_PEAK = "    print('peak', open('/proc/self/status').read().split('VmHWM:')[1].split()[0], file=sys.stderr)\n"
 
 
 @dataclass(frozen=True)
