@@ -342,3 +342,14 @@ def test_a_run_that_is_gone_on_with_keeps_its_order_and_counts_what_was_there(
 
     assert (run.verdict, run.summary is not None and run.summary["stopped_early"]) == ("pass", True)
     assert held.done < run.done < 600
+
+
+def test_a_gate_that_is_decided_under_a_ceiling_ends_the_run_and_not_the_ceiling(
+    ground: Callable[..., None], submitted: Callable[..., Run], execution: Execution
+) -> None:
+    decided_early(ground, ["yes"] * 600)
+    submitted(max_cost=5.0)
+
+    run = execution.execute(leased(execution))
+
+    assert (run.state, run.verdict, run.done < 600) == (RunState.FINISHED, "pass", True)

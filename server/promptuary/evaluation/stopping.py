@@ -30,6 +30,7 @@ class Watch:
         self._unit = {case: number for number, unit in enumerate(order.units) for case in unit}
         self._open = [len(unit) * plan.per_case for unit in order.units]
         self._complete = 0
+        self._over = False
         self._looks = iter(looks(len(order.units)))
         self._next = next(self._looks)
 
@@ -42,16 +43,17 @@ class Watch:
             self._complete += 1
 
     def decided(self) -> bool:
-        """Look, if it is time to; True where every demand is decided, or one has shown a regression."""
-        if not self._suite.gate or self._complete < self._next:
-            return False
+        """Look, if it is time to; True where every demand is decided, or one has shown a regression, and ever after."""
+        if self._over or not self._suite.gate or self._complete < self._next:
+            return self._over
         while self._next <= self._complete:
             following = next(self._looks, None)
             if following is None:
                 break
             self._next = following
         verdicts = {Verdict(gate["verdict"]) for gate in self._judged()}
-        return Verdict.REGRESSION in verdicts or verdicts <= _DECIDED
+        self._over = Verdict.REGRESSION in verdicts or verdicts <= _DECIDED
+        return self._over
 
     def reached(self) -> Order:
         """Give the order as far as all is done."""
