@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from promptuary.evaluation.case import Case, CaseIn, case_from_json, case_json, cases_digest
+from promptuary.evaluation.case import Case, CaseIn, case_from_json, case_json
+from promptuary.evaluation.spool import Spool
 from promptuary.prompt.faults import faults_of
 
 FULL = Case("c-1", {"ticket": "late"}, expected="card_arrival", cluster="h-1", tags=("chat",), metadata={"year": 2026})
@@ -38,9 +39,9 @@ def test_the_json_names_every_field() -> None:
 
 def test_the_digest_tells_content_and_order_apart() -> None:
     other = Case("c-2", {})
-    assert cases_digest([FULL, other]) == cases_digest((FULL, other))
-    assert len({cases_digest(cases) for cases in ([FULL], [other], [FULL, other], [other, FULL])}) == 4
-    assert cases_digest([FULL]).startswith("sha256:")
+    assert Spool([FULL, other]).digest == Spool((FULL, other)).digest
+    assert len({Spool(cases).digest for cases in ([FULL], [other], [FULL, other], [other, FULL])}) == 4
+    assert Spool([FULL]).digest.startswith("sha256:")
 
 
 def test_a_received_case_says_only_what_it_must() -> None:
@@ -87,4 +88,4 @@ def test_whatever_is_taken_has_a_digest(variables: dict[str, Any], expected: Any
         case = CaseIn.model_validate({"id": "a", "vars": variables, "expected": expected}).case()
     except ValidationError:
         return
-    assert cases_digest([case]) == cases_digest([case_from_json(case_json(case))])
+    assert Spool([case]).digest == Spool([case_from_json(case_json(case))]).digest

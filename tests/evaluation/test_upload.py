@@ -8,8 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
-from promptuary.evaluation.case import Case, cases_digest
+from promptuary.evaluation.case import Case, case_json
 from promptuary.evaluation.spool import Spool
+from promptuary.prompt.digest import digest
 
 PATH = "/v1/datasets/words/versions"
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -130,6 +131,6 @@ def test_a_spool_gives_its_cases_again_and_the_digest_of_all() -> None:
     cases = [Case("a", {"x": 1.0}, ["y"], "k", ("t",)), Case("b", {"x": "\u2028"}, asserts=({"type": "is-json"},))]
     spool = Spool(cases)
     assert (list(spool), list(spool), len(spool), spool.asserts) == (cases, cases, 2, True)
-    assert spool.digest == cases_digest(cases)
+    assert spool.digest == digest([case_json(case) for case in cases])
     assert re.fullmatch(rb'\{"assert".*', b"".join(spool.pieces()).splitlines()[1])
-    assert (Spool().digest, Spool().asserts) == (cases_digest([]), False)
+    assert (Spool().digest, Spool().asserts) == (digest([]), False)

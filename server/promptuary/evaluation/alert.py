@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from promptuary.evaluation.comparison import LEVEL, Clusters, Scores, difference_of
 from promptuary.evaluation.sequence import Order
 from promptuary.statistics.interval import Interval
+from promptuary.statistics.paired import step_down
 from promptuary.statistics.verdict import Verdict, not_worse
 
 HISTORY, LEAST_HISTORY = 5, 2
@@ -83,18 +84,11 @@ def drops(watched: Sequence[Watched], clusters: Clusters, margin: float, order: 
         order: of the cases of a run that may stop early: then the intervals are valid at every look.
     """
     asked = [one for one in watched if one.tells]
-    shown: set[int] = set()
-    while len(shown) < len(asked):
-        level = 1 - (1 - LEVEL) / (len(asked) - len(shown))
-        found = {
-            place
-            for place, one in enumerate(asked)
-            if place not in shown and not_worse(one.difference(clusters, level, order), margin) is Verdict.REGRESSION
-        }
-        if not found:
-            break
-        shown |= found
-    return [_drop(asked[place], clusters, order) for place in sorted(shown)]
+
+    def dropped(number: int, level: float) -> bool:
+        return not_worse(asked[number].difference(clusters, level, order), margin) is Verdict.REGRESSION
+
+    return [_drop(asked[number], clusters, order) for number in sorted(step_down(dropped, len(asked), LEVEL))]
 
 
 def _drop(watched: Watched, clusters: Clusters, order: Order | None) -> Drop:

@@ -1,14 +1,13 @@
 """A case: what goes into a prompt, what should come out, and what belongs together when scores are averaged."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from promptuary.base.wire import DEPTH_LIMIT, Labelled, Received
-from promptuary.prompt.digest import digest
 
 INTEGER_LIMIT = 2**53 - 1
 Printable = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -52,11 +51,6 @@ def case_from_json(body: dict[str, Any]) -> Case:
     """Read back what `case_json` gave; stored cases were checked when they came in."""
     fields = {name: value for name, value in body.items() if name != "assert"}
     return Case(**{**fields, "tags": tuple(body["tags"]), "asserts": tuple(body.get("assert", ()))})
-
-
-def cases_digest(cases: Sequence[Case]) -> str:
-    """Give the digest of the cases, which depends on their order."""
-    return digest([case_json(case) for case in cases])
 
 
 def uncarried(value: Any, depth: int = 0) -> Iterator[str]:

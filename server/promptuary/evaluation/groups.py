@@ -16,10 +16,9 @@ from promptuary.evaluation.plan import Item, Plan, Result
 from promptuary.evaluation.scorers.best import SelectBest, select_best
 from promptuary.evaluation.scorers.kind import ScorerParts
 from promptuary.evaluation.scorers.registry import kind_of
-from promptuary.evaluation.scorers.score import Score, told_discreetly
+from promptuary.evaluation.scorers.score import Score, told
 from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.suite import Suite
-from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.template import Prepared
 
 LOOK_UP_SECONDS = 0.5
@@ -146,7 +145,7 @@ class Groups:
         except TimeoutError:
             words = f"no comparison within {seconds:g} seconds"
         except Exception as error:
-            words = _words(error, discreet=self._discreet(group.case))
+            words = told(error, discreet=self._discreet(group.case))
         return {name: Score.failed(scorer.name, words) for name in outputs}
 
     def _discreet(self, case: Case) -> bool:
@@ -198,11 +197,3 @@ async def _finished(comparing: set[asyncio.Task[list[Result]]], *, wait: bool) -
     done, _ = await asyncio.wait(comparing, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     comparing -= done
     return [result for task in done if not isinstance(task.exception(), CeilingReached) for result in task.result()]
-
-
-def _words(error: Exception, *, discreet: bool) -> str:
-    if discreet:
-        return told_discreetly(error)
-    if isinstance(error, PromptuaryError):
-        return error.message
-    return " ".join(f"{type(error).__name__}: {error}".split())

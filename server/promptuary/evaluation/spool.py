@@ -43,7 +43,7 @@ class Spool:
 
     @property
     def digest(self) -> str:
-        """The digest of the cases, as `cases_digest` gives it."""
+        """The digest of the list of the cases as JSON, which depends on their order."""
         whole = self._hash.copy()
         whole.update(b"]")
         return "sha256:" + whole.hexdigest()

@@ -145,12 +145,17 @@ async def scored(scorer: Scorer, sample: Sample, *, discreet: bool = False) -> S
     try:
         return await scorer.score(sample)
     except Exception as error:
-        if discreet:
-            return Score.failed(scorer.name, told_discreetly(error))
-        words = next(iter(str(error).strip().splitlines()), "")
-        if isinstance(error, PromptuaryError):
-            return Score.failed(scorer.name, words)
-        return Score.failed(scorer.name, f"{type(error).__name__}: {words}" if words else type(error).__name__)
+        return Score.failed(scorer.name, told(error, discreet=discreet))
+
+
+def told(error: Exception, *, discreet: bool) -> str:
+    """Say why there is no score, in a line; `discreet` leaves the error's words out."""
+    if discreet:
+        return told_discreetly(error)
+    words = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, PromptuaryError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def told_discreetly(error: Exception) -> str:
