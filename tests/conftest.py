@@ -25,6 +25,7 @@ import hypothesis
 import pytest
 import structlog
 
+pytest_plugins = ["factories.evaluation", "factories.context"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW_TO_GET_CHROMIUM = "install one (Debian: `apt-get install chromium`) or point PROMPTUARY_CHROMIUM at it"
 REQUIRE_ALL = os.environ.get("PROMPTUARY_REQUIRE_ALL") == "1"
@@ -131,11 +132,11 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Callabl
     stream = io.StringIO()
 
     def at(level: str) -> Callable[[], str]:
-        from promptuary.base.logs import configure
+        from promptuary.core.logs import configure_logging
 
         with monkeypatch.context() as patched:
             patched.setattr(sys, "stderr", stream)
-            configure(level)
+            configure_logging(level)
         return stream.getvalue
 
     with logging_kept():
@@ -178,7 +179,7 @@ class Postgres:
     """One PostgreSQL server with a migrated database in it, of which a test gets a copy in a few hundredths of a second."""
 
     def __init__(self, folder: Path) -> None:
-        from promptuary.base.database import Database
+        from promptuary.core.database import Database
         from promptuary.migrations.upgrade import upgrade
 
         with warnings.catch_warnings():
@@ -233,7 +234,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, of which a test gets a copy."""
-    from promptuary.base.database import Database
+    from promptuary.core.database import Database
     from promptuary.migrations.upgrade import upgrade
 
     file = tmp_path_factory.mktemp("migrated") / "promptuary.db"
@@ -246,7 +247,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def opened_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """The test's database; tests name `database` or `sqlite` instead."""
-    from promptuary.base.database import Database
+    from promptuary.core.database import Database
 
     if request.param == "sqlite":
         file = tmp_path / "data" / "promptuary.db"
@@ -287,7 +288,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def settings(opened_database: Any, tmp_path: Path) -> Any:
     """Settings for the test's database, with a data directory of the test's own."""
-    from promptuary.base.settings import read_settings
+    from promptuary.core.settings import read_settings
 
     url = opened_database.engine.url.render_as_string(hide_password=False)
     return read_settings(data_dir=tmp_path / "data", database_url=url)
@@ -300,18 +301,18 @@ def settings(opened_database: Any, tmp_path: Path) -> Any:
 def unit_as(opened_database: Any, clock: HandClock, settings: Any) -> Callable[..., AbstractContextManager[Any]]:
     """Open units of work: each is one transaction, committed at its end, and its caller has the role."""
     from promptuary.access import store
-    from promptuary.access.caller import Caller, Unit
     from promptuary.access.role import Role
+    from promptuary.access.unit_of_work import Caller, UnitOfWork
 
     with opened_database.write() as session:
-        if store.project_named(session, "default") is None:
+        if store.find_project(session, "default") is None:
             store.add_project(session, "default", clock())
 
     @contextmanager
-    def unit_of(role: str, project: str = "default") -> Iterator[Unit]:
+    def unit_of(role: str, project: str = "default") -> Iterator[UnitOfWork]:
         with opened_database.write() as session:
-            home = store.project_named(session, project) or store.add_project(session, project, clock())
-            yield Unit(session, Caller(home.id, home.name, f"key:{role}", Role(role)), clock, settings)
+            home = store.find_project(session, project) or store.add_project(session, project, clock())
+            yield UnitOfWork(session, Caller(home.id, home.name, f"key:{role}", Role(role)), clock, settings)
 
     return unit_of
 
@@ -320,11 +321,11 @@ def unit_as(opened_database: Any, clock: HandClock, settings: Any) -> Callable[.
 def key(unit_as: Callable[..., AbstractContextManager[Any]]) -> Callable[..., str]:
     """Make API keys: `key("author")` or `key("reader", "another-project", days=1)` gives the key's text."""
     from promptuary.access.role import Role
-    from promptuary.access.service import Access
+    from promptuary.access.service import AccessService
 
     def make(role: str, project: str = "default", *, days: int | None = None) -> str:
         with unit_as("operator", project) as unit:
-            return str(Access(unit).create_key(f"a {role}", Role(role), days)[1])
+            return str(AccessService(unit).create_key(f"a {role}", Role(role), days)[1])
 
     return make
 
@@ -393,10 +394,10 @@ def local(app: Any) -> Iterator[Any]:
     """An HTTP client of the app in this process, with the rights of the machine's operator in the project `default`."""
     from starlette.testclient import TestClient
 
-    from promptuary.access.gate import LOCAL
+    from promptuary.access.auth.authentication import LOCAL_PROJECT
 
     async def as_operator(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, LOCAL: "default"}, receive, send)
+        await app({**scope, LOCAL_PROJECT: "default"}, receive, send)
 
     with TestClient(as_operator, base_url="http://127.0.0.1") as client:
         yield client
@@ -407,10 +408,10 @@ def local(app: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def stub_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A `StubModel` that listens; every `openai:` name reaches it, in this process and in those that it starts."""
-    from stub_model import StubModel
+    """A `StubModelServer` that listens; every `openai:` name reaches it, in this process and in those that it starts."""
+    from doubles.stub_model import StubModelServer
 
-    stub = StubModel()
+    stub = StubModelServer()
     with stub.listening() as url:
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         monkeypatch.setenv("OPENAI_API_KEY", "stub")

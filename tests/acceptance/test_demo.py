@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from paths import ROOT as CHECKOUT
+
 pytestmark = [pytest.mark.acceptance, pytest.mark.model]
-CHECKOUT = Path(__file__).parents[2]
 DATASET = "evals/datasets/tickets.jsonl"
 FIGURE = r"[+−]?\d\.\d{3} \[[+−]?\d\.\d{3}, [+−]?\d\.\d{3}\]"
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from promptuary.access import audit
-from promptuary.access.caller import Unit
 from promptuary.access.service import local_caller
-from promptuary.base.clock import wall_clock
-from promptuary.base.database import Database
-from promptuary.base.settings import read_settings
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.clock import wall_clock
+from promptuary.core.database import Database
+from promptuary.core.settings import read_settings
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -22,11 +22,11 @@ ROUNDS = 3
 ACKNOWLEDGED_BEFORE_THE_KILL = 40
 WRITERS = """
 import os, sys, threading
-from promptuary.access.caller import Unit
+from promptuary.access.unit_of_work import Unit
 from promptuary.access.service import local_caller
-from promptuary.base.clock import wall_clock
-from promptuary.base.database import Database
-from promptuary.base.settings import read_settings
+from promptuary.core.clock import wall_clock
+from promptuary.core.database import Database
+from promptuary.core.settings import read_settings
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -79,9 +79,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done_when_a_process_is
         numbers = connection.execute(text("SELECT number FROM version ORDER BY number")).scalars().all()
         newest = connection.execute(text("SELECT newest FROM prompt")).scalar_one()
         moves = connection.execute(text("SELECT count(*) FROM label_move")).scalar_one()
-        registry = Registry(Unit(session, caller, wall_clock, settings))
+        registry = Registry(UnitOfWork(session, caller, wall_clock, settings))
         lost = [number for number, words in acknowledged.items() if registry.version("p", number).content["template"] != words]
-        chain = audit.verify(session, caller.project)
+        chain = audit.verify_chain(session, caller.project)
         assert registry.lookup("p").version.number == newest
     assert lost == []
     assert numbers == list(range(1, newest + 1))
@@ -89,5 +89,5 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done_when_a_process_is
     assert (chain.rows, chain.broken_at) == (2 * newest, None)
 
     with sqlite.write() as session:
-        registry = Registry(Unit(session, caller, wall_clock, settings))
+        registry = Registry(UnitOfWork(session, caller, wall_clock, settings))
         assert registry.register("p", Content(type="text", template="after")).version.number == newest + 1

@@ -26,9 +26,9 @@ FIRST_LOOKUP = """
 import json, sys
 import httpx
 import anyio
-from promptuary.access.gate import LOCAL
+from promptuary.access.auth.authentication import LOCAL
 from promptuary.api.app import create_app
-from promptuary.base.settings import read_settings
+from promptuary.core.settings import read_settings
 
 app = create_app(read_settings(data_dir=sys.argv[1]))
 

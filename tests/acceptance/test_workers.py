@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from promptuary.access.caller import Unit
 from promptuary.access.service import local_caller
-from promptuary.base.clock import wall_clock
-from promptuary.base.database import Database
-from promptuary.base.settings import Settings
-from promptuary.evaluation import store
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.models import ChatModels
-from promptuary.evaluation.plan import Result
-from promptuary.evaluation.service import Evaluations
-from promptuary.evaluation.store import Run, RunState
-from promptuary.evaluation.suite import Suite
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.clock import wall_clock
+from promptuary.core.database import Database
+from promptuary.core.settings import Settings
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.plan import CaseResult
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.models.chat_models import ChatModels
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
-from promptuary.worker.assembly import build
+from promptuary.worker.assembly import build_worker
 
 pytestmark = pytest.mark.acceptance
 WORKERS, RUNS, CASES, WAIT = 3, 6, 200, 180.0
@@ -74,7 +74,7 @@ def wait(what: Callable[[], Any]) -> Any:
     return found
 
 
-def said(one: Result) -> tuple[Any, ...]:
+def said(one: CaseResult) -> tuple[Any, ...]:
     """Give all but the moment and the milliseconds, which differ from one time to the next."""
     return one.ordinal, one.case, one.variant, one.repeat, one.output, one.passed, one.score, one.metrics, one.error
 
@@ -84,7 +84,7 @@ def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
     """Submit a run of a suite of two versions on 200 cases, twice each; 800 results."""
     caller = local_caller(sqlite, wall_clock())
     with sqlite.write() as session:
-        unit = Unit(session, caller, wall_clock, settings)
+        unit = UnitOfWork(session, caller, wall_clock, settings)
         for number, template in enumerate(("{{text}}", "{{text}}!"), 1):
             content = Content(type="text", template=template)
             Registry(unit).register("word", content, labels=("production",) if number == 1 else ())
@@ -95,7 +95,7 @@ def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
 
     def do() -> Run:
         with sqlite.write() as session:
-            return Evaluations(Unit(session, caller, wall_clock, settings)).submit("words")
+            return Evaluations(UnitOfWork(session, caller, wall_clock, settings)).submit("words")
 
     return do
 
@@ -104,23 +104,23 @@ def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
 def alone(submit: Callable[[], Run], sqlite: Database, settings: Settings) -> list[tuple[Any, ...]]:
     """What one process comes to."""
     run = submit()
-    with ChatModels(settings) as models, build(settings, database=sqlite, models=models) as worker:
+    with ChatModels(settings) as models, build_worker(settings, database=sqlite, models=models) as worker:
         assert worker.work()
     return results(sqlite, run)
 
 
 def results(database: Database, run: Run) -> list[tuple[Any, ...]]:
     with database.read() as session:
-        found = store.run(session, run.id)
+        found = store.get_run(session, run.id)
         assert found is not None
         assert (found.state, found.done, found.verdict) == (RunState.FINISHED, found.total, "regression")
-        return [said(one) for one in store.results(session, run.id)]
+        return [said(one) for one in store.list_results(session, run.id)]
 
 
 def over(database: Database, runs: list[Run]) -> list[Run]:
     """Give the runs as they are, once all of them are over."""
     with database.read() as session:
-        now = [store.run(session, run.id) for run in runs]
+        now = [store.get_run(session, run.id) for run in runs]
     return [run for run in now if run is not None] if all(run is not None and run.state.over for run in now) else []
 
 
@@ -153,7 +153,7 @@ def test_workers_that_are_killed_lose_and_double_nothing(
 
 def standing(database: Database, runs: list[Run]) -> list[Run]:
     with database.read() as session:
-        found = [store.run(session, run.id) for run in runs]
+        found = [store.get_run(session, run.id) for run in runs]
     return [run for run in found if run is not None]
 
 
@@ -176,7 +176,7 @@ def test_a_command_that_is_killed_again_and_again_ends_with_one_result_a_case(
     ended = standing(sqlite, [run])[0]
     assert (ended.state, ended.done) == (RunState.FINISHED, run.total)
     with sqlite.read() as session:
-        assert [one.ordinal for one in store.written(session, run.id)] == list(range(run.total))
+        assert [one.ordinal for one in store.iterate_results(session, run.id)] == list(range(run.total))
 
 
 def lease_ends(database: Database, run: Run) -> None:

@@ -7,26 +7,26 @@ import pytest
 from sqlalchemy import text
 
 from promptuary.access import audit, store
-from promptuary.access.audit import Verification
-from promptuary.access.caller import Unit
-from promptuary.base.clock import in_utc
-from promptuary.base.database import Database
+from promptuary.access.audit import ChainVerification
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.clock import format_timestamp
+from promptuary.core.database import Database
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import digest
+from promptuary.prompt.digest import json_digest
 from promptuary.registry.service import Registry
 
-Units = Callable[..., AbstractContextManager[Unit]]
+Units = Callable[..., AbstractContextManager[UnitOfWork]]
 
 
 def fill(unit_as: Units, rows: int = 5, project: str = "default") -> None:
     for number in range(rows):
         with unit_as("author", project) as unit:
-            audit.record(unit, "label.moved", "a.prompt", {"n": number, "reason": "déjà vu"})
+            audit.record_change(unit, "label.moved", "a.prompt", {"n": number, "reason": "déjà vu"})
 
 
-def verify(unit_as: Units, project: str = "default") -> Verification:
+def verify(unit_as: Units, project: str = "default") -> ChainVerification:
     with unit_as("admin", project) as unit:
-        return audit.verify(unit.session, unit.caller.project)
+        return audit.verify_chain(unit.session, unit.caller.project)
 
 
 def tamper(database: Database, *statements: str) -> None:
@@ -48,16 +48,16 @@ def tamper(database: Database, *statements: str) -> None:
 def test_every_row_is_chained_to_the_one_before(database: Database, unit_as: Units) -> None:
     fill(unit_as)
     with unit_as("admin") as unit:
-        rows = store.entries(unit.session, unit.caller.project, None, 10)
+        rows = store.list_entries(unit.session, unit.caller.project, None, 10)
     assert [row.sequence for row in rows] == [1, 2, 3, 4, 5]
-    assert rows[0].previous == audit.ORIGIN
+    assert rows[0].previous == audit.GENESIS_DIGEST
     assert [row.previous for row in rows[1:]] == [row.digest for row in rows[:-1]]
     assert rows[0].actor == "key:author"
-    assert verify(unit_as) == Verification(5, None, None)
+    assert verify(unit_as) == ChainVerification(5, None, None)
 
 
 def test_an_empty_chain_is_whole(unit_as: Units) -> None:
-    assert verify(unit_as) == Verification(0, None, None)
+    assert verify(unit_as) == ChainVerification(0, None, None)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_empty_chain_is_whole(unit_as: Units) -> None:
 def test_a_changed_row_is_found(database: Database, unit_as: Units, change: str) -> None:
     fill(unit_as)
     tamper(database, f"UPDATE audit SET {change} WHERE sequence = 3")
-    assert verify(unit_as) == Verification(3, 3, "the row was changed")
+    assert verify(unit_as) == ChainVerification(3, 3, "the row was changed")
 
 
 @pytest.mark.parametrize(("removed", "broken_at", "rows"), [(1, 1, 1), (3, 3, 3), (5, 5, 4)])
@@ -110,7 +110,7 @@ def test_each_project_has_a_chain_of_its_own(database: Database, unit_as: Units)
     fill(unit_as, 2)
     fill(unit_as, 3, "shop")
     tamper(database, "UPDATE audit SET actor = 'x' WHERE sequence = 3")
-    assert verify(unit_as) == Verification(2, None, None)
+    assert verify(unit_as) == ChainVerification(2, None, None)
     assert verify(unit_as, "shop").broken_at == 3
 
 
@@ -141,22 +141,22 @@ def test_the_database_itself_refuses_to_change_the_chain(database: Database, uni
     fill(unit_as, 1)
     with pytest.raises(Exception, match="audit is append-only"), database.write() as session:
         session.connection().execute(text(statement))
-    assert verify(unit_as) == Verification(1, None, None)
+    assert verify(unit_as) == ChainVerification(1, None, None)
 
 
 def test_a_row_changed_together_with_its_own_digest_is_found_by_the_next_one(database: Database, unit_as: Units) -> None:
     fill(unit_as)
     with unit_as("admin") as unit:
-        third = store.entries(unit.session, unit.caller.project, 2, 1)[0]
+        third = store.list_entries(unit.session, unit.caller.project, 2, 1)[0]
     forged = replace(third, actor="key:nobody")
-    body = {**vars(forged), "at": in_utc(forged.at)}
+    body = {**vars(forged), "at": format_timestamp(forged.at)}
     body.pop("digest")
-    tamper(database, f"UPDATE audit SET actor = 'key:nobody', digest = '{digest(body)}' WHERE sequence = 3")
-    assert verify(unit_as) == Verification(4, 4, "the row was changed")
+    tamper(database, f"UPDATE audit SET actor = 'key:nobody', digest = '{json_digest(body)}' WHERE sequence = 3")
+    assert verify(unit_as) == ChainVerification(4, 4, "the row was changed")
 
 
 def test_a_long_chain_is_walked_in_batches(sqlite: Database, unit_as: Units) -> None:
     with unit_as("author") as unit:
         for number in range(1001):
-            audit.record(unit, "x.done", "s", {"n": number})
-    assert verify(unit_as) == Verification(1001, None, None)
+            audit.record_change(unit, "x.done", "s", {"n": number})
+    assert verify(unit_as) == ChainVerification(1001, None, None)

@@ -8,14 +8,14 @@ from sqlalchemy import text
 from sqlmodel import Session, SQLModel
 
 from promptuary.access import store
-from promptuary.access.caller import Unit
-from promptuary.access.key import new_key
+from promptuary.access.api_key import generate_key
 from promptuary.access.role import Role
-from promptuary.access.service import Access, authenticate, local_caller
-from promptuary.base.database import Database
-from promptuary.base.errors import AlreadyExists, Forbidden, NotAuthenticated, NotFound
+from promptuary.access.service import AccessService, authenticate, local_caller
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.database import Database
+from promptuary.core.errors import AlreadyExists, Forbidden, NotAuthenticated, NotFound
 
-Units = Callable[..., AbstractContextManager[Unit]]
+Units = Callable[..., AbstractContextManager[UnitOfWork]]
 
 
 def test_a_key_lets_its_holder_into_its_project_with_its_role(database: Database, key: Callable[..., str], clock: Any) -> None:
@@ -38,15 +38,15 @@ def test_malformed_unknown_expired_and_revoked_keys_are_refused_in_the_same_word
 ) -> None:
     good, expired, revoked = key("reader"), key("reader", days=1), key("reader")
     with unit_as("admin") as unit:
-        Access(unit).revoke_key(revoked.split("_")[1])
+        AccessService(unit).revoke_key(revoked.split("_")[1])
     forged = good[:-1] + ("0" if good[-1] != "0" else "1")
-    stolen_id = str(new_key()).split("_")
+    stolen_id = str(generate_key()).split("_")
     stolen_id[1] = good.split("_")[1]
     with database.read() as session:
         authenticate(session, expired, clock() + timedelta(days=1, microseconds=-1))
     clock.move(days=1)
     told = set()
-    for given in (expired, revoked, forged, "_".join(stolen_id), str(new_key()), "nonsense", "", "pmt_\x00"):
+    for given in (expired, revoked, forged, "_".join(stolen_id), str(generate_key()), "nonsense", "", "pmt_\x00"):
         with database.read() as session, pytest.raises(NotAuthenticated) as raised:
             authenticate(session, given, clock())
         told.add(raised.value.message)
@@ -55,7 +55,7 @@ def test_malformed_unknown_expired_and_revoked_keys_are_refused_in_the_same_word
 
 def test_a_key_ends_after_its_days(unit_as: Units, clock: Any) -> None:
     with unit_as("admin") as unit:
-        made, _ = Access(unit).create_key("k", Role.READER, days=30)
+        made, _ = AccessService(unit).create_key("k", Role.READER, days=30)
     assert made.live(clock() + timedelta(days=30, microseconds=-1))
     assert not made.live(clock() + timedelta(days=30))
 
@@ -63,7 +63,7 @@ def test_a_key_ends_after_its_days(unit_as: Units, clock: Any) -> None:
 @pytest.mark.parametrize("role", [Role.READER, Role.CI, Role.AUTHOR, Role.ADMIN])
 def test_an_admin_makes_keys_up_to_its_own_role(unit_as: Units, role: Role) -> None:
     with unit_as("admin") as unit:
-        assert Access(unit).create_key("k", role)[0].role is role
+        assert AccessService(unit).create_key("k", role)[0].role is role
 
 
 def test_an_admin_makes_no_operators_key_and_none_for_another_project(unit_as: Units) -> None:
@@ -71,28 +71,28 @@ def test_an_admin_makes_no_operators_key_and_none_for_another_project(unit_as: U
         pass
     with unit_as("admin") as unit:
         with pytest.raises(Forbidden, match="only an operator makes operators' keys"):
-            Access(unit).create_key("k", Role.OPERATOR)
+            AccessService(unit).create_key("k", Role.OPERATOR)
         with pytest.raises(Forbidden, match="for another project"):
-            Access(unit).create_key("k", Role.READER, project="shop")
+            AccessService(unit).create_key("k", Role.READER, project="shop")
         with pytest.raises(Forbidden, match="for another project"):
-            Access(unit).create_key("k", Role.READER, project="there-is-none")
+            AccessService(unit).create_key("k", Role.READER, project="there-is-none")
 
 
 def test_an_operator_makes_keys_for_any_project_that_there_is(database: Database, unit_as: Units, clock: Any) -> None:
     with unit_as("operator") as unit:
-        Access(unit).create_project("shop")
-        _, made = Access(unit).create_key("k", Role.ADMIN, project="shop")
+        AccessService(unit).create_project("shop")
+        _, made = AccessService(unit).create_key("k", Role.ADMIN, project="shop")
         with pytest.raises(NotFound, match="there is no project 'none'"):
-            Access(unit).create_key("k", Role.ADMIN, project="none")
+            AccessService(unit).create_key("k", Role.ADMIN, project="none")
     with database.read() as session:
         assert authenticate(session, str(made), clock()).project_name == "shop"
 
 
 def test_a_projects_name_is_taken_once(unit_as: Units) -> None:
     with unit_as("operator") as unit:
-        Access(unit).create_project("shop")
+        AccessService(unit).create_project("shop")
         with pytest.raises(AlreadyExists, match="there is a project 'shop' already"):
-            Access(unit).create_project("shop")
+            AccessService(unit).create_project("shop")
 
 
 def test_a_key_is_revoked_in_its_own_project_only_and_once(
@@ -100,10 +100,10 @@ def test_a_key_is_revoked_in_its_own_project_only_and_once(
 ) -> None:
     id_ = key("reader", "shop").split("_")[1]
     with unit_as("admin") as unit, pytest.raises(NotFound, match=f"there is no key '{id_}'"):
-        Access(unit).revoke_key(id_)
+        AccessService(unit).revoke_key(id_)
     for _ in range(2):
         with unit_as("admin", "shop") as unit:
-            Access(unit).revoke_key(id_)
+            AccessService(unit).revoke_key(id_)
         clock.move(hours=1)
     with database.read() as session:
         told = session.connection().execute(text("SELECT action FROM audit WHERE subject = :id"), {"id": id_}).scalars().all()
@@ -114,13 +114,13 @@ def test_keys_and_projects_are_listed_in_pages(unit_as: Units, key: Callable[...
     ids = sorted(key("reader").split("_")[1] for _ in range(5))
     key("reader", "shop")
     with unit_as("operator") as unit:
-        first = Access(unit).keys(3, None)
-        second = Access(unit).keys(3, first.next_cursor)
+        first = AccessService(unit).keys(3, None)
+        second = AccessService(unit).keys(3, first.next_cursor)
         assert [found.id for found in (*first.items, *second.items)] == ids
         assert second.next_cursor is None
-        names = Access(unit).projects(1, None)
+        names = AccessService(unit).projects(1, None)
         assert [project.name for project in names.items] == ["default"]
-        assert [project.name for project in Access(unit).projects(9, names.next_cursor).items] == ["shop"]
+        assert [project.name for project in AccessService(unit).projects(9, names.next_cursor).items] == ["shop"]
 
 
 def test_the_machines_operator_has_a_project_at_once(database: Database, clock: Any) -> None:
@@ -134,24 +134,24 @@ def test_every_change_of_a_projects_keys_is_counted_in_its_transaction(database:
 
     def count(project: str) -> int:
         with database.read() as session:
-            return store.counters(session, project_id(session, project)).access_revision
+            return store.read_revisions(session, project_id(session, project)).access_revision
 
     def project_id(session: Session, project: str) -> int:
-        found = store.project_named(session, project)
+        found = store.find_project(session, project)
         assert found is not None
         return found.id
 
     counted = [count("default")]
     with unit_as("operator") as unit:
-        _, text_ = Access(unit).create_key("one", Role.READER)
-        counted.append(store.counters(unit.session, unit.caller.project).access_revision)
+        _, text_ = AccessService(unit).create_key("one", Role.READER)
+        counted.append(store.read_revisions(unit.session, unit.caller.project).access_revision)
     with unit_as("operator") as unit:
-        Access(unit).create_project("shop")
-        Access(unit).create_key("two", Role.READER, project="shop")
+        AccessService(unit).create_project("shop")
+        AccessService(unit).create_key("two", Role.READER, project="shop")
     counted.append(count("default"))
     for _ in range(2):
         with unit_as("operator") as unit:
-            Access(unit).revoke_key(text_.id)
+            AccessService(unit).revoke_key(text_.id)
         counted.append(count("default"))
     assert counted == [1, 2, 2, 3, 3]
     assert count("shop") == 2

@@ -6,11 +6,11 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from promptuary.access.gate import LOCAL
+from promptuary.access.auth.authentication import LOCAL_PROJECT
 from promptuary.api.app import COMPATIBLE, ROUTERS, create_app
-from promptuary.base.database import Database
-from promptuary.base.settings import read_settings
-from promptuary.evaluation import upload
+from promptuary.core.database import Database
+from promptuary.core.settings import read_settings
+from promptuary.evaluation.datasets import upload
 
 VERSION = {"type": "text", "template": "Hi {{name}}"}
 
@@ -26,7 +26,7 @@ def test_a_write_is_committed_before_the_first_byte_of_its_answer(database: Data
                     seen.append(session.connection().execute(text("SELECT count(*) FROM version")).scalar_one())
             await send(message)
 
-        await app({**scope, LOCAL: "default"}, receive, out)
+        await app({**scope, LOCAL_PROJECT: "default"}, receive, out)
 
     with TestClient(watched, base_url="http://127.0.0.1") as client:
         for number in (1, 2):

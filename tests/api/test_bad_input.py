@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from promptuary.access.gate import LOCAL
+from promptuary.access.auth.authentication import LOCAL_PROJECT
 
 VERSIONS = "/v1/prompts/support.triage/versions"
 GOOD = {"type": "text", "template": "Hi {{name}}"}
@@ -128,7 +128,7 @@ def send(
         "headers": list(headers),
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 8400),
-        LOCAL: "default",
+        LOCAL_PROJECT: "default",
     }
     anyio.run(app, scope, receive, out)
     return Answer(messages)
@@ -181,7 +181,14 @@ def test_a_client_that_leaves_before_its_body_is_whole_changes_nothing(app: Any)
     async def out(message: Any) -> None:
         messages.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": VERSIONS, "query_string": b"", "headers": headers, LOCAL: "default"}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": VERSIONS,
+        "query_string": b"",
+        "headers": headers,
+        LOCAL_PROJECT: "default",
+    }
     anyio.run(app, scope, receive, out)
     check(Answer(messages), 400, "malformed_body")
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from promptuary.api.traffic import BOUNDS, Traffic
-from promptuary.base import outbox
-from promptuary.evaluation import schedule_store
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.schedule_service import NewSchedule, Schedules
-from promptuary.evaluation.schedule_store import Alert
-from promptuary.evaluation.service import Evaluations
-from promptuary.evaluation.suite import Suite
+from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
+from promptuary.core import outbox
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
+from promptuary.scheduling import store as schedule_store
+from promptuary.scheduling.service import ScheduleDefinition, Schedules
+from promptuary.scheduling.store import Alert
 
 UnitAs = Callable[..., AbstractContextManager[Any]]
 SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
@@ -34,7 +34,7 @@ def lay(unit: Any) -> str:
     Evaluations(unit).put_dataset_version("words", [Case("c1", {"text": "yes"}, "yes")])
     body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
     Evaluations(unit).put_suite(Suite.model_validate(body))
-    Schedules(unit).put("nightly", NewSchedule("words", "0 * * * *"))
+    Schedules(unit).put("nightly", ScheduleDefinition("words", "0 * * * *"))
     run: str = Evaluations(unit).submit("words", schedule="nightly").id
     return run
 
@@ -52,7 +52,7 @@ def test_runs_alerts_schedules_and_messages_are_counted_over_all_projects(
             schedule_store.add_alerts(unit.session, [new, Alert(**{**vars(new), "metric": "pass"})])
     with unit_as("author") as unit:
         Schedules(unit).see(1)
-        outbox.put(unit.session, "webhook", {"alert": 1}, unit.clock())
+        outbox.enqueue(unit.session, "webhook", {"alert": 1}, unit.clock())
 
     text = local.get("/metrics").text
     assert figures(text, "promptuary_runs") == {("queued", "none"): 1.0, ("cancelled", "none"): 1.0}
@@ -112,10 +112,10 @@ def test_a_setting_opens_it(sqlite: Any, api: Any, app: Any, settings: Any) -> N
 
 
 def test_a_histogram_counts_each_request_in_one_part() -> None:
-    traffic = Traffic()
-    for seconds in (0.001, BOUNDS[0], 0.3, 60.0):
+    traffic = RequestMetrics()
+    for seconds in (0.001, BUCKET_BOUNDS[0], 0.3, 60.0):
         traffic.count("GET", "/v1/runs", 200, seconds)
     ((place, counted),) = traffic
     assert place == ("GET", "/v1/runs", 200)
-    assert (counted.parts[0], counted.parts[BOUNDS.index(0.5)], counted.parts[-1], sum(counted.parts)) == (2, 1, 1, 4)
+    assert (counted.parts[0], counted.parts[BUCKET_BOUNDS.index(0.5)], counted.parts[-1], sum(counted.parts)) == (2, 1, 1, 4)
     assert counted.seconds == pytest.approx(60.306)

@@ -12,11 +12,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from context.words import WordEmbedder
-from promptuary.access.gate import LOCAL
+from factories.word_embedder import WordEmbedder
+from promptuary.access.auth.authentication import LOCAL_PROJECT
 from promptuary.api.app import create_app
-from promptuary.context.exact import ExactIndex
-from promptuary.context.retrieval import Retrieval
+from promptuary.context.retrieval import PassageRetrieval
+from promptuary.embedding.exact_index import ExactIndex
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -41,7 +41,7 @@ def test_every_error_is_described_as_it_comes_and_every_call_as_needing_a_key(ap
 @pytest.fixture
 def quick(sqlite: Any, settings: Any, clock: Any) -> Iterator[Any]:
     """The app with an embedder and an index that are quick: a request that waits for a model would be none of hundreds."""
-    retrieval = Retrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=ExactIndex(sqlite))
+    retrieval = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=ExactIndex(sqlite))
     app = create_app(settings, database=sqlite, clock=clock, retrieval=retrieval)
     yield app
     app.close()
@@ -51,7 +51,7 @@ def quick(sqlite: Any, settings: Any, clock: Any) -> Iterator[Any]:
 def test_whatever_is_sent_the_answer_is_one_that_is_described(quick: Any, unit_as: Any, tag: str) -> None:
     async def as_operator(scope: Any, receive: Any, send: Any) -> None:
         headers = [(name, b"localhost" if name == b"host" else value) for name, value in scope.get("headers", ())]
-        await quick({**scope, "headers": headers, LOCAL: "default"}, receive, send)
+        await quick({**scope, "headers": headers, LOCAL_PROJECT: "default"}, receive, send)
 
     schema = schemathesis.openapi.from_asgi("/openapi.json", as_operator)
     settings = hypothesis.settings(

@@ -8,10 +8,10 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 import promptuary
-from promptuary.api.problems import STATUS, TITLES, problem_of, status_of
-from promptuary.base import errors
-from promptuary.base.errors import PromptuaryError, StorageFull, Unavailable
-from promptuary.prompt.errors import Fault, Invalid
+from promptuary.api.problems import STATUS_BY_ERROR, TITLES, error_response, status_of
+from promptuary.core import errors
+from promptuary.core.errors import PromptuaryError, StorageFull, Unavailable
+from promptuary.prompt.errors import FieldError, Invalid
 
 AT_START_ONLY = {"BrokenPlugin", "UnknownSchema"}
 """Errors that keep a server from starting; none can be the answer to a request."""
@@ -39,7 +39,7 @@ def test_every_error_of_ours_has_a_status_of_its_own_kind(server_errors: list[ty
     undecided = {kind.__name__ for kind in server_errors if status_of(kind) == 500}
     assert undecided == AT_START_ONLY
     assert {status_of(kind) for kind in server_errors} <= set(TITLES)
-    assert set(STATUS.values()) <= set(TITLES)
+    assert set(STATUS_BY_ERROR.values()) <= set(TITLES)
 
 
 def test_every_error_of_ours_has_a_code_of_its_own(server_errors: list[type[PromptuaryError]]) -> None:
@@ -54,7 +54,7 @@ def test_the_tree_of_errors_is_drawn_whole(server_errors: list[type[PromptuaryEr
 
 
 def test_an_invalid_input_is_told_with_all_its_faults() -> None:
-    answer = problem_of(Invalid("it is wrong", [Fault("a.0", "is bad"), Fault("", "is odd")]))
+    answer = error_response(Invalid("it is wrong", [FieldError("a.0", "is bad"), FieldError("", "is odd")]))
     assert bytes(answer.body).decode() == (
         '{"type": "urn:promptuary:problem:invalid", "title": "Not valid", "status": 422, "code": "invalid", '
         '"detail": "it is wrong", "errors": [{"path": "a.0", "message": "is bad"}, {"path": "", "message": "is odd"}]}'
@@ -62,8 +62,11 @@ def test_an_invalid_input_is_told_with_all_its_faults() -> None:
 
 
 def test_what_may_succeed_later_says_when() -> None:
-    assert (problem_of(Unavailable("x", 7)).status_code, problem_of(Unavailable("x", 7)).headers["retry-after"]) == (503, "7")
-    assert (problem_of(StorageFull("x", 30)).status_code, problem_of(StorageFull("x", 30)).headers["retry-after"]) == (
+    assert (error_response(Unavailable("x", 7)).status_code, error_response(Unavailable("x", 7)).headers["retry-after"]) == (
+        503,
+        "7",
+    )
+    assert (error_response(StorageFull("x", 30)).status_code, error_response(StorageFull("x", 30)).headers["retry-after"]) == (
         507,
         "30",
     )
@@ -88,13 +91,13 @@ def test_an_error_nobody_expected_is_a_500_that_tells_nothing_and_is_in_the_log(
 
 
 def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from promptuary.registry import ledger
+    from promptuary.registry import label_store
 
     def breaks(*_given: Any) -> None:
         raise RuntimeError("on the way")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ledger, "add_event", breaks)
+        patched.setattr(label_store, "add_event", breaks)
         with pytest.raises(RuntimeError, match="on the way"):
             local.post("/v1/prompts/a/versions", json={"type": "text", "template": "x"})
     assert local.get("/v1/prompts").json()["items"] == []
@@ -103,11 +106,11 @@ def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, 
 def test_while_the_database_is_held_a_write_is_told_to_come_back(
     sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptuary.registry import ledger
+    from promptuary.registry import label_store
 
     def held(*_given: Any) -> None:
-        raise errors.Busy("the database is held by other writers; try again")
+        raise errors.DatabaseBusy("the database is held by other writers; try again")
 
-    monkeypatch.setattr(ledger, "add_event", held)
+    monkeypatch.setattr(label_store, "add_event", held)
     answer = local.post("/v1/prompts/a/versions", json={"type": "text", "template": "x"})
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "1")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.prompt.budget import WORK_LIMIT
+from promptuary.prompt.templates.render_budget import WORK_LIMIT
 
 NAME = "/v1/prompts/support.triage"
 JINJA = {"type": "text", "format": "jinja2", "labels": ["production"]}
@@ -17,13 +17,13 @@ def with_jinja(opened_database: Any, settings: Any, clock: Any) -> Iterator[Any]
     """An HTTP client of a server whose operator has turned jinja2 on."""
     from starlette.testclient import TestClient
 
-    from promptuary.access.gate import LOCAL
+    from promptuary.access.auth.authentication import LOCAL_PROJECT
     from promptuary.api.app import create_app
 
     app = create_app(settings.model_copy(update={"jinja2": True}), database=opened_database, clock=clock)
 
     async def as_operator(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, LOCAL: "default"}, receive, send)
+        await app({**scope, LOCAL_PROJECT: "default"}, receive, send)
 
     with TestClient(as_operator, base_url="http://127.0.0.1") as client:
         yield client
@@ -35,7 +35,7 @@ def register(client: Any, body: Any) -> None:
     assert answer.status_code == 201, answer.text
 
 
-def faults(answer: Any, code: str) -> list[tuple[str, str]]:
+def field_errors(answer: Any, code: str) -> list[tuple[str, str]]:
     body = answer.json()
     assert (answer.status_code, body["code"]) == (422, code), answer.text
     return [(fault["path"], fault["message"]) for fault in body["errors"]]
@@ -57,13 +57,16 @@ def test_jinja2_is_registered_and_rendered_where_it_is_turned_on(with_jinja: Any
 def test_where_it_is_off_it_is_not_registered_or_rendered_but_what_is_stored_is_found(with_jinja: Any, local: Any) -> None:
     register(with_jinja, {**JINJA, "template": LOOP})
     off = [("format", "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true")]
-    assert faults(local.post(f"{NAME}/versions", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
-    assert faults(local.post(f"{NAME}/versions?dry_run=true", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
-    assert faults(local.post(f"{NAME}/render", json={"variables": {"tickets": []}}), "invalid_prompt") == off
+    assert field_errors(local.post(f"{NAME}/versions", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
+    assert (
+        field_errors(local.post(f"{NAME}/versions?dry_run=true", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt")
+        == off
+    )
+    assert field_errors(local.post(f"{NAME}/render", json={"variables": {"tickets": []}}), "invalid_prompt") == off
     register(with_jinja, {**JINJA, "template": LOOP + "{{ sign }}"})
     compared = with_jinja.get(f"{NAME}/diff?from=1&to=2").json()
     assert (compared["breaking"], compared["reasons"]) == (True, ["the variable 'sign' is new and must be given"])
-    assert faults(local.get(f"{NAME}/diff?from=1&to=2"), "invalid_prompt") == off
+    assert field_errors(local.get(f"{NAME}/diff?from=1&to=2"), "invalid_prompt") == off
     found = local.get(f"{NAME}?version=1")
     assert (found.status_code, found.json()["format"], found.json()["template"]) == (200, "jinja2", LOOP)
     assert local.get(f"{NAME}/versions/1").json()["version"] == 1
@@ -92,7 +95,9 @@ def test_where_it_is_off_it_is_not_registered_or_rendered_but_what_is_stored_is_
     ids=lambda text: text[:50],
 )
 def test_jinja_that_could_do_harm_is_refused_when_it_is_registered(with_jinja: Any, template: str, words: str) -> None:
-    ((path, message),) = faults(with_jinja.post(f"{NAME}/versions", json={**JINJA, "template": template}), "invalid_prompt")
+    ((path, message),) = field_errors(
+        with_jinja.post(f"{NAME}/versions", json={**JINJA, "template": template}), "invalid_prompt"
+    )
     assert (path, words in message) == ("template", True), message
     assert with_jinja.get("/v1/prompts").json()["items"] == []
 
@@ -168,7 +173,7 @@ def test_values_that_do_not_fit_are_422_and_every_variable_is_named(
     local: Any, variables: Any, expected: list[tuple[str, str]]
 ) -> None:
     register(local, TYPED)
-    assert faults(local.post(f"{NAME}/render", json={"variables": variables}), "invalid_variables") == expected
+    assert field_errors(local.post(f"{NAME}/render", json={"variables": variables}), "invalid_variables") == expected
 
 
 @pytest.mark.usefixtures("sqlite")
@@ -245,7 +250,7 @@ def test_not_even_a_fault_of_ours_writes_it_down(
         with sqlite.read() as session:
             session.execute(text("SELECT :card FROM nowhere"), {"card": values["card"]})
 
-    monkeypatch.setattr(rendering.Renderer, "render", fail)
+    monkeypatch.setattr(rendering.ContextRenderer, "render", fail)
     body = {"type": "text", "template": "{{card}}", "variables": {"card": CARD}, "labels": ["production"]}
     register(with_jinja, body)
     with pytest.raises(Exception, match="no such table") as raised:

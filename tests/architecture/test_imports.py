@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from paths import ROOT
+
 HEAVY = (
     "chromadb",
     "jinja2",
@@ -45,7 +46,9 @@ def test_the_app_is_put_together_without_any_heavy_part() -> None:
     assert loaded_by("import promptuary.api.app", HEAVY) == []
 
 
-@pytest.mark.parametrize("code", ["import promptuary", "import promptuary.prompt.template, promptuary.prompt.file"])
+@pytest.mark.parametrize(
+    "code", ["import promptuary", "import promptuary.prompt.templates.prepared, promptuary.prompt.files.prompt_file"]
+)
 def test_the_package_and_its_prompts_need_neither_server_nor_model(code: str) -> None:
     assert loaded_by(code, (*SERVER, *HEAVY)) == []
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 
 from bench.evaluation import Place
-from promptuary.base.settings import read_settings
-from promptuary.evaluation import local_server
+from promptuary.core.settings import read_settings
+from promptuary.models import local_server
 
 CASES, CONCURRENCY, TOKENS, ROUNDS = 80, 4, 32, 2
 PROMPT = "Write a short answer to a customer who asks: {}"
@@ -71,7 +71,7 @@ def under_a_run(folder: Path) -> Rate:
 
 def bare(folder: Path) -> Rate:
     """Ask the same of the same server by plain HTTP, as many at once."""
-    server = local_server.start("smollm2", read_settings(data_dir=folder, concurrency=CONCURRENCY))
+    server = local_server.start_local_server("smollm2", read_settings(data_dir=folder, concurrency=CONCURRENCY))
     try:
         return asyncio.run(_asked(server.url, server.key))
     finally:

@@ -45,9 +45,9 @@ def registered(data: Data, seconds: float = SECONDS) -> float:
 
 def committed(folder: Path, seconds: float = 2.0) -> float:
     """Insert one row a transaction straight into SQLite, synced as the server's are; gives commits a second."""
-    from promptuary.base.database import sqlite_module
+    from promptuary.core.database import sqlite_driver
 
-    connection = sqlite_module().connect(folder / "bare.db", isolation_level=None)
+    connection = sqlite_driver().connect(folder / "bare.db", isolation_level=None)
     for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "CREATE TABLE t (id INTEGER PRIMARY KEY, body)"):
         connection.execute(statement)
     count, started = 0, time.perf_counter()

@@ -38,16 +38,16 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
     """Fill a new data directory in one transaction: every prompt with its versions, `production` on the newest."""
     from sqlalchemy import insert, update
 
-    from promptuary.access.caller import Unit
     from promptuary.access.role import Role
-    from promptuary.access.service import Access, local_caller
+    from promptuary.access.service import AccessService, local_caller
     from promptuary.access.tables import ProjectRow
-    from promptuary.base.clock import wall_clock
-    from promptuary.base.database import Database
-    from promptuary.base.settings import read_settings
+    from promptuary.access.unit_of_work import UnitOfWork
+    from promptuary.core.clock import wall_clock
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
     from promptuary.migrations.upgrade import upgrade
     from promptuary.prompt.content import Content
-    from promptuary.prompt.digest import canonical, content_json, digest
+    from promptuary.prompt.digest import canonical_json, content_json, json_digest
     from promptuary.registry.tables import EventRow, LabelMoveRow, LabelRow, PromptRow, VersionRow
 
     settings = read_settings(data_dir=folder)
@@ -63,7 +63,7 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
         for number in range(1, versions + 1):
             told = json.loads(json.dumps(content).replace("NUMBER", f"{at} {number}"))
             stored = {"prompt_id": at, "number": number, "message": "", "tags": [], "author": "bench", "created_at": now}
-            rows[VersionRow].append({**stored, "digest": digest(told), "content": canonical(told).decode()})
+            rows[VersionRow].append({**stored, "digest": json_digest(told), "content": canonical_json(told).decode()})
             revision += 1
             event = {"project_id": caller.project, "prompt_id": at, "at": now}
             rows[EventRow].append({**event, "revision": revision, "kind": "version.created", "detail": {"version": number}})
@@ -79,7 +79,7 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
         for table, values in rows.items():
             session.connection().execute(insert(table), values)
         session.connection().execute(update(ProjectRow).values(revision=revision))
-        _, key = Access(Unit(session, caller, wall_clock, settings)).create_key("bench", Role.AUTHOR)
+        _, key = AccessService(UnitOfWork(session, caller, wall_clock, settings)).create_key("bench", Role.AUTHOR)
     database.dispose()
     return Data(folder, str(key), names)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from simulated import FULL, NULLS, SETTINGS, coverage, false_passes
+from factories.simulated_suites import FULL, NULLS, SETTINGS, coverage, false_passes
 
 
 def held() -> Iterator[tuple[str, float]]:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from bench import lookup
 from promptuary.access import audit
 from promptuary.api.app import create_app
-from promptuary.base.settings import read_settings
+from promptuary.core.settings import read_settings
 
 
 def test_the_data_set_is_looked_up_and_written_on(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_the_data_set_is_looked_up_and_written_on(tmp_path: Path) -> None:
         assert client.get(path).json()["version"] == 1
         assert client.get(f"{path}?version=2").json()["digest"] != client.get(path).json()["digest"]
     with app.parts.database.read() as session:
-        assert audit.verify(session, 1).broken_at is None
+        assert audit.verify_chain(session, 1).broken_at is None
 
 
 def test_without_wrk_the_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

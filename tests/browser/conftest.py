@@ -68,13 +68,13 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     """The API on a free port, a way to make keys in it, and its data directory."""
     import uvicorn
 
-    from promptuary.access.caller import Unit
     from promptuary.access.role import Role
-    from promptuary.access.service import Access, local_caller
+    from promptuary.access.service import AccessService, local_caller
+    from promptuary.access.unit_of_work import UnitOfWork
     from promptuary.api.app import create_app
-    from promptuary.base.clock import wall_clock
-    from promptuary.base.database import Database
-    from promptuary.base.settings import read_settings
+    from promptuary.core.clock import wall_clock
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
 
     settings = read_settings(data_dir=tmp_path_factory.mktemp("service"))
     database = Database(settings.sql_url)
@@ -87,8 +87,8 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, 
     def make_key(name: str, role: str) -> str:
         caller = local_caller(database, wall_clock())
         with database.write() as session:
-            unit = Unit(session, caller, wall_clock, settings)
-            return str(Access(unit).create_key(name, Role(role))[1])
+            unit = UnitOfWork(session, caller, wall_clock, settings)
+            return str(AccessService(unit).create_key(name, Role(role))[1])
 
     url = f"http://127.0.0.1:{port}"
     wait_for(f"{url}/healthz")

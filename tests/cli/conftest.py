@@ -31,7 +31,7 @@ scorers:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommandResult:
     """How a command ended, and what it said."""
 
     code: int
@@ -53,11 +53,11 @@ class Outcome:
         return self.err.removeprefix("promptuary: ").rstrip("\n")
 
 
-Run = Callable[..., Outcome]
+Run = Callable[..., CommandResult]
 
 
 @contextmanager
-def surroundings() -> Iterator[None]:
+def restored_process_state() -> Iterator[None]:
     """Undo what a command sets for its process: logging, and the environment that MLflow reads."""
     environment = dict(os.environ)
     try:
@@ -80,13 +80,15 @@ def data_dir(tmp_path: Path, migrated_file: Path) -> Path:
 @pytest.fixture(scope="session")
 def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database whose tables are made already, of which a test gets a copy: making them takes seconds."""
-    from promptuary.base.database import Database
-    from promptuary.base.settings import read_settings
-    from promptuary.evaluation.tracking import Tracker
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
+    from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
 
     folder = tmp_path_factory.mktemp("mlflow")
-    with surroundings():
-        Tracker(read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}"))._client().search_experiments()
+    with restored_process_state():
+        MlflowTracker(
+            read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}")
+        )._client().search_experiments()
     return folder / "mlflow.db"
 
 
@@ -95,13 +97,13 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Run a command as a shell would: `run("get", "word", "--json")`."""
     monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(data_dir))
 
-    def command(*words: object) -> Outcome:
+    def command(*words: object) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["promptuary", *map(str, words)])
         capsys.readouterr()
-        with surroundings(), pytest.raises(SystemExit) as ended:
+        with restored_process_state(), pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr()
-        return Outcome(ended.value.code or 0, said.out, said.err)  # type: ignore[arg-type]  # main gives a number or None
+        return CommandResult(ended.value.code or 0, said.out, said.err)  # type: ignore[arg-type]  # main gives a number or None
 
     return command
 
@@ -120,19 +122,19 @@ def write(tmp_path: Path) -> Callable[[str, str], Path]:
 
 
 @contextmanager
-def working(data_dir: Path) -> Iterator[Any]:
+def unit_of_work_on(data_dir: Path) -> Iterator[Any]:
     """Open a unit of work on a data directory, as another process of the machine's operator would."""
-    from promptuary.access.caller import Unit
     from promptuary.access.service import local_caller
-    from promptuary.base.clock import wall_clock
-    from promptuary.base.database import Database
-    from promptuary.base.settings import read_settings
+    from promptuary.access.unit_of_work import UnitOfWork
+    from promptuary.core.clock import wall_clock
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
 
     settings = read_settings(data_dir=data_dir)
     database = Database(settings.sql_url)
     caller = local_caller(database, wall_clock())
     with database.write() as session:
-        yield Unit(session, caller, wall_clock, settings)
+        yield UnitOfWork(session, caller, wall_clock, settings)
     database.dispose()
 
 
@@ -150,7 +152,7 @@ def serving(data_dir: Path) -> Iterator[str]:
     import uvicorn
 
     from promptuary.api.app import create_app
-    from promptuary.base.settings import read_settings
+    from promptuary.core.settings import read_settings
 
     app: Any = create_app(read_settings(data_dir=data_dir))
     opened = socket.create_server(("127.0.0.1", 0))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import Run
-from context.words import WordEmbedder
+from factories.word_embedder import WordEmbedder
 from promptuary.context import retrieval
 
 Write = Callable[[str, str], Path]
@@ -18,7 +18,7 @@ GOOD = '{"id": "a", "text": "A refund takes five days."}'
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """An embedder that needs no model."""
-    monkeypatch.setattr(retrieval, "embedder", lambda _: WordEmbedder())
+    monkeypatch.setattr(retrieval, "build_embedder", lambda _: WordEmbedder())
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,10 @@ def test_a_number_of_passages_beyond_the_limits_is_refused(run: Run, write: Writ
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real embedding model, read once for all commands of the test."""
     known: list[Any] = []  # one for all commands: its weights take seconds to load
-    made = retrieval.embedder
-    monkeypatch.setattr(retrieval, "embedder", lambda settings: known[0] if known else known.append(made(settings)) or known[0])
+    made = retrieval.build_embedder
+    monkeypatch.setattr(
+        retrieval, "build_embedder", lambda settings: known[0] if known else known.append(made(settings)) or known[0]
+    )
 
 
 @pytest.mark.model

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import SUITE, Run
-from promptuary.cli import registry
+from promptuary.cli.registry import prompts
 
 Write = Callable[[str, str], Path]
 CASE = '{"id": "c1", "vars": {"text": "yes"}, "expected": "yes"}\n'
@@ -220,6 +220,6 @@ def test_ctrl_c_ends_a_command_as_shells_know_it(run: Run, monkeypatch: pytest.M
     def interrupted(_: str | None) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(registry, "connect", interrupted)
+    monkeypatch.setattr(prompts, "connect", interrupted)
     told = run("prompts")
     assert (told.code, told.out, told.err) == (130, "", "")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import Run, working
-from promptuary.base.clock import wall_clock
-from promptuary.evaluation import store
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import Result
-from promptuary.evaluation.service import Evaluations
-from promptuary.evaluation.store import RunState
-from promptuary.evaluation.suite import Suite
+from cli.conftest import Run, unit_of_work_on
+from promptuary.core.clock import wall_clock
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.plan import CaseResult
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import RunState
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.review.service import Reviews
 
 COMMENTS = ['=HYPERLINK("http://example.org")', "+1", "-1", "@SUM(A1)", "\tindented", "plain, with a comma\nand a line"]
@@ -24,17 +24,19 @@ SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
 @pytest.fixture
 def run_id(run: Run, word: Path, data_dir: Path) -> str:
     """A run of six cases, of which the first two failed."""
-    with working(data_dir) as unit:
+    with unit_of_work_on(data_dir) as unit:
         evaluations, now = Evaluations(unit), wall_clock()
         cases = [Case(f"c{number}", {"text": "yes"}, "yes") for number in range(1, 7)]
         evaluations.put_dataset_version("words", cases)
         body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
         evaluations.put_suite(Suite.model_validate(body))
         submitted = evaluations.submit("words")
-        held = store.lease(unit.session, "w1", now, now + timedelta(seconds=60), submitted.id)
+        held = store.lease_run(unit.session, "w1", now, now + timedelta(seconds=60), submitted.id)
         assert held is not None
         done = [
-            Result(number, case.id, "v1", 0, "out", number > 1, float(number > 1), {"exact": float(number > 1)}, None, {}, now)
+            CaseResult(
+                number, case.id, "v1", 0, "out", number > 1, float(number > 1), {"exact": float(number > 1)}, None, {}, now
+            )
             for number, case in enumerate(cases)
         ]
         assert store.add_results(unit.session, held, done, now + timedelta(seconds=60))
@@ -66,9 +68,9 @@ def test_what_a_queue_cannot_be_is_told(run: Run, run_id: str, words: list[str],
 def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_dir: Path) -> None:
     told = run("review", "open", "words.queue", "--run", "latest")
     assert (told.code, "there is no finished run" in told.fault) == (64, True)
-    with working(data_dir) as unit:
+    with unit_of_work_on(data_dir) as unit:
         held = Evaluations(unit).run(run_id)
-        assert store.finish(unit.session, held, RunState.FINISHED, wall_clock(), verdict="pass", summary={})
+        assert store.finish_run(unit.session, held, RunState.FINISHED, wall_clock(), verdict="pass", summary={})
     assert run("review", "open", "words.queue", "--run", "latest", "--json").json == {"added": 6, "present": 0}
 
 
@@ -83,7 +85,7 @@ def test_decisions_come_out_as_they_were_made_and_are_no_formulas_in_a_spreadshe
     run("review", "open", "words.queue", "--run", run_id)
     assert run("review", "export", "words.queue").out == "item,source,reviewer,decision,comment,at\n"
     assert run("review", "export", "words.queue", "--json").json == []
-    with working(data_dir) as unit:
+    with unit_of_work_on(data_dir) as unit:
         reviews = Reviews(unit)
         decision = reviews.queue("words.queue").queue.choices[0].value
         for comment in COMMENTS:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from client.loopback import KEY, Asyncio, Client, Connect, Server, Threads
+from client.loopback_server import KEY, AsyncHarness, Client, Connect, Server, SyncHarness
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def server() -> Iterator[Server]:
     server.kill()
 
 
-@pytest.fixture(params=[Threads, Asyncio])
+@pytest.fixture(params=[SyncHarness, AsyncHarness])
 def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connect]:
     """Make clients, of both kinds in turn; all of them share a folder for their copies, as restarts of one program do.
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from client.loopback import lookup_body
+from client.loopback_server import lookup_body
 from promptuary import Promptuary
 from promptuary.client import InvalidBundle, InvalidSettings
 from promptuary.client.bundle import Bundle, read_bundle
-from promptuary.client.selector import Selector
+from promptuary.client.versions.selector import Selector
 from promptuary.prompt.split import divide
 
 TRIAGE = "support.triage"

@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from client.loopback import KEY, Connect, Reply, Server, black_hole, dripping, found, hanging_up, lookup_body, problem, send
+from client.loopback_server import (
+    KEY,
+    Connect,
+    Reply,
+    Server,
+    black_hole,
+    dripping,
+    hanging_up,
+    lookup_body,
+    lookup_reply,
+    problem,
+    send,
+)
 from promptuary.client import KeyRefused, PromptNotFound, PromptUnavailable, Reason, RequestRefused
 from promptuary.prompt.errors import Invalid, InvalidPrompt, InvalidVariables
 
@@ -61,7 +73,7 @@ def test_a_lookup_comes_from_the_server_and_then_from_memory(server: Server, con
 def test_the_key_goes_into_the_header_and_the_selector_into_the_query(server: Server, connect: Connect) -> None:
     client = connect(server.url)
     client.get(TRIAGE, label="staging", targeting_key="user 42&x")
-    server.reply = found(lookup_body(version=7))
+    server.reply = lookup_reply(lookup_body(version=7))
     client.get(TRIAGE, version=7)
     (first, headers), (second, _) = server.requests
     assert headers["Authorization"] == f"Bearer {KEY}"
@@ -88,7 +100,7 @@ def test_a_stale_answer_is_given_at_once_and_renewed_with_its_etag(server: Serve
     assert (stale.source, stale.stale) == ("memory", True)
     assert "If-None-Match" not in server.requests[0][1]
     assert server.requests[1][1]["If-None-Match"].startswith('"')
-    server.reply = found(lookup_body("New: {{ticket}}", version=2))
+    server.reply = lookup_reply(lookup_body("New: {{ticket}}", version=2))
     client.get(TRIAGE)
     client.settle()
     assert client.get(TRIAGE).version == 2
@@ -273,7 +285,7 @@ def test_a_copy_that_was_deleted_is_written_again_with_the_next_version(
     copy.unlink()
     client.get(TRIAGE)  # 304: what was confirmed is not there
     client.settle()
-    server.reply = found(lookup_body("New", version=2))
+    server.reply = lookup_reply(lookup_body("New", version=2))
     client.get(TRIAGE)
     client.settle()
     assert copy.exists()

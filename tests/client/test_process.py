@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client.loopback import KEY, Handler, Server, black_hole, found, lookup_body
+from client.loopback_server import KEY, Handler, Server, black_hole, lookup_body, lookup_reply
 from promptuary import AsyncPromptuary, Promptuary
 from promptuary.client import PromptUnavailable, Reason
 
@@ -41,7 +41,7 @@ class TestFork:
     def test_a_child_looks_up_with_connections_of_its_own(self, server: Server, tmp_path: Path) -> None:
         with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5) as client:
             client.get(TRIAGE)
-            server.reply = found(lookup_body(name="support.other"))
+            server.reply = lookup_reply(lookup_body(name="support.other"))
             said = in_child(lambda: f"{client.get(TRIAGE).source} {client.get('support.other').source}")
             assert said == "memory server"
             assert client.get("support.other", label="staging").source == "server"
@@ -124,9 +124,9 @@ def test_a_request_that_hangs_where_no_timeout_reaches_does_not_hold_the_caller(
             client.get(TRIAGE)
         assert caught.value.reason == Reason.TIMEOUT
     assert time.monotonic() - started < 1.0 + 1.9  # only the first waits; the rest is a busy machine's
-    (flight,) = client._flights.values()
+    (flight,) = client._pending.values()
     go_on.set()  # what comes late is kept
-    assert flight.landed.wait(5)
+    assert flight.finished.wait(5)
     assert client.get(TRIAGE).source == "memory"
     client.close()
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.loopback import lookup_body
+from client.loopback_server import lookup_body
 from promptuary.client import NeedsContext, Prompt, Source
-from promptuary.client.standing import Standing
-from promptuary.client.version import Unusable, fallback_version, read_version
+from promptuary.client.freshness import Freshness
+from promptuary.client.versions.version import UnusableResponse, fallback_version, read_version
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables, RenderTooLarge
-from promptuary.prompt.template import Passage
+from promptuary.prompt.templates.prepared import Passage
 
 TURNS = [{"role": "user", "content": "{{text}}"}, {"role": "assistant", "content": "{{metadata.intent}}"}]
 CONTEXT = {"collection": "tickets", "query": "{{ticket}}", "into": "examples"}
@@ -29,7 +29,7 @@ VARIABLES = {
 
 
 def prompt_of(template: Any, source: Source = Source.SERVER, **parts: Any) -> Prompt:
-    return Prompt(read_version(lookup_body(template, **parts), "support.triage"), source, Standing(10.0), 60.0, lambda: 15.0)
+    return Prompt(read_version(lookup_body(template, **parts), "support.triage"), source, Freshness(10.0), 60.0, lambda: 15.0)
 
 
 def test_a_chat_renders_to_messages_and_a_text_to_text() -> None:
@@ -190,7 +190,7 @@ def test_jinja2_can_be_read_without_the_library_and_rendering_names_the_extra(mo
 
 def test_a_fallback_takes_the_values_of_the_prompt_that_it_stands_in_for() -> None:
     version = fallback_version("support.triage", "Sort {{ticket}}")
-    prompt = Prompt(version, Source.FALLBACK, Standing(None), 60.0, lambda: 0.0)
+    prompt = Prompt(version, Source.FALLBACK, Freshness(None), 60.0, lambda: 0.0)
     assert prompt.render(ticket="x", intents="unused") == "Sort x"
     with pytest.raises(InvalidVariables):
         prompt.render(intents="unused")
@@ -216,12 +216,12 @@ def test_versions_of_one_content_share_what_was_parsed() -> None:
     ],
 )
 def test_a_body_that_is_not_what_it_says_is_not_believed(change: dict[str, Any]) -> None:
-    with pytest.raises(Unusable):
+    with pytest.raises(UnusableResponse):
         read_version({**lookup_body(), **change}, "support.triage")
 
 
 def test_every_part_of_the_content_must_be_there() -> None:
     body = lookup_body()
     del body["partials"]
-    with pytest.raises(Unusable, match="partials"):
+    with pytest.raises(UnusableResponse, match="partials"):
         read_version(body, "support.triage")

@@ -46,8 +46,8 @@ def through(api: Any, tmp_path: Path) -> Callable[..., Promptuary]:
 
 
 def settle(client: Promptuary) -> None:
-    for flight in list(client._flights.values()):
-        assert flight.landed.wait(10)
+    for flight in list(client._pending.values()):
+        assert flight.finished.wait(10)
 
 
 def test_a_registered_version_is_looked_up_rendered_and_followed(

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from client.live import until
-from client.loopback import Asyncio, Client, Threads
+from client.live_server import wait_until
+from client.loopback_server import AsyncHarness, Client, SyncHarness
 from promptuary import AsyncPromptuary, Prompt, Promptuary
-from promptuary.access.caller import Unit
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.prompt.content import Content
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
 
-Units = Callable[..., AbstractContextManager[Unit]]
+Units = Callable[..., AbstractContextManager[UnitOfWork]]
 WAIT = 20.0
 
 
@@ -34,13 +34,13 @@ def test_a_moved_label_is_seen_though_the_answer_in_memory_is_good_for_hours(
 ) -> None:
     with Promptuary(url, key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path) as client:
         assert client.get("p").version == 1
-        until(lambda: client.following)
+        wait_until(lambda: client.following)
         with unit_as("author") as unit:
             Labels(unit).move("p", "production", 2, "better")
-        until(lambda: client.get("p").version == 2)
+        wait_until(lambda: client.get("p").version == 2)
         with unit_as("author") as unit:
             Labels(unit).split("p", "production", [(1, 1.0), (2, 1.0)], "or not")
-        until(lambda: client.get("p").variant == "v1")
+        wait_until(lambda: client.get("p").variant == "v1")
         keys = [f"user-{number}" for number in range(40)]
         with unit_as("reader") as unit:
             expected = {name: Registry(unit).lookup("p", targeting_key=name).variant for name in keys}
@@ -68,7 +68,7 @@ def test_the_client_for_asyncio_does_the_same(url: str, key: Callable[..., str],
     asyncio.run(follow())
 
 
-@pytest.mark.parametrize("kind", [Threads, Asyncio])
+@pytest.mark.parametrize("kind", [SyncHarness, AsyncHarness])
 def test_new_versions_archiving_and_restoring_are_seen_too(
     kind: type[Client], url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path
 ) -> None:
@@ -79,17 +79,17 @@ def test_new_versions_archiving_and_restoring_are_seen_too(
 
     try:
         assert (client.get("p").version, client.get("p", label="latest").version) == (1, 2)
-        until(lambda: client.client.following and fresh("production") is not None and fresh("latest") is not None)
+        wait_until(lambda: client.client.following and fresh("production") is not None and fresh("latest") is not None)
         client.settle()
         with unit_as("author") as unit:
             Registry(unit).register("p", Content(type="text", template="text 3"))
-        until(lambda: client.get("p", label="latest").version == 3)
+        wait_until(lambda: client.get("p", label="latest").version == 3)
         with unit_as("author") as unit:
             Registry(unit).archive("p", "no longer")
-        until(lambda: fresh("production") is None)
+        wait_until(lambda: fresh("production") is None)
         assert client.get("p").version == 1  # who has it keeps it
         with unit_as("author") as unit:
             Registry(unit).restore("p", "after all")
-        until(lambda: fresh("production") is not None)
+        wait_until(lambda: fresh("production") is not None)
     finally:
         client.close()

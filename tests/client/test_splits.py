@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.loopback import Connect, Reply, Server, found, lookup_body
-from client.stage import DOWN, TRIAGE, Registry, Shell, received
+from client.fake_registry import DOWN, TRIAGE, CoreDriver, FakeRegistry, received
+from client.loopback_server import Connect, Reply, Server, lookup_body, lookup_reply
 from promptuary.client import PromptUnavailable, Reason
 from promptuary.client.bundle import Bundle
-from promptuary.client.core import Ask, Policy, ReadDisk, Stored
-from promptuary.client.selector import Selector
-from promptuary.client.wire import Answer, Failure, Received, read_lookup
+from promptuary.client.lookup.core import DiskCopy, FetchStep, LookupPolicy, ReadDiskStep
+from promptuary.client.transport.wire import FetchFailure, HttpResponse, ReceivedVersion, read_lookup_response
+from promptuary.client.versions.selector import Selector
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.split import Split, divide
 
@@ -28,16 +28,16 @@ weights = st.lists(
 aims: st.SearchStrategy[int | list[tuple[int, float]]] = st.one_of(st.integers(1, 5), weights)
 
 
-def split_registry() -> Registry:
-    registry = Registry()
+def split_registry() -> FakeRegistry:
+    registry = FakeRegistry()
     registry.label_moved("production", [(1, 90.0), (2, 10.0)])
     return registry
 
 
 @given(st.lists(st.tuples(aims, st.lists(st.one_of(st.none(), st.text(max_size=8)), max_size=12)), min_size=1, max_size=5))
 def test_every_key_gets_the_version_that_the_server_gives(scenes: list[tuple[Any, list[str | None]]]) -> None:
-    registry = Registry()
-    shell = Shell(registry=registry)
+    registry = FakeRegistry()
+    shell = CoreDriver(registry=registry)
     for aim, keys in scenes:
         registry.label_moved("production", aim)
         shell.now += 61  # a first `get` after that is still answered with what was
@@ -49,16 +49,16 @@ def test_every_key_gets_the_version_that_the_server_gives(scenes: list[tuple[Any
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=60), weights)
 def test_there_is_one_request_an_arm_however_many_keys_there_are(keys: list[str], arms: list[tuple[int, float]]) -> None:
-    registry = Registry()
+    registry = FakeRegistry()
     registry.label_moved("production", arms)
-    shell = Shell(registry=registry)
+    shell = CoreDriver(registry=registry)
     versions = [shell.get(targeting_key=key).version for key in keys]
     assert versions == [registry.version_for("production", key) for key in keys]
     assert len(shell.asked) == len(set(versions))
 
 
 def test_arms_are_renewed_one_by_one_with_their_own_etags() -> None:
-    shell = Shell(registry=split_registry())
+    shell = CoreDriver(registry=split_registry())
     ada, bob = IN[1][0], IN[2][0]
     shell.get(targeting_key=ada)
     shell.now += 30
@@ -76,7 +76,7 @@ def test_arms_are_renewed_one_by_one_with_their_own_etags() -> None:
 
 
 def test_without_a_key_the_first_arm_is_given_and_its_entry_is_that_arms() -> None:
-    shell = Shell(registry=split_registry())
+    shell = CoreDriver(registry=split_registry())
     assert shell.get().version == 1
     assert shell.get(targeting_key=IN[1][0]).source == "memory"
     assert shell.get(targeting_key=IN[2][0]).source == "server"
@@ -84,7 +84,7 @@ def test_without_a_key_the_first_arm_is_given_and_its_entry_is_that_arms() -> No
 
 def test_an_arm_that_was_kept_under_another_split_must_be_confirmed_under_this_one() -> None:
     registry = split_registry()
-    shell = Shell(registry=registry)
+    shell = CoreDriver(registry=registry)
     ada, bob = IN[1][0], IN[2][0]
     shell.get(targeting_key=ada)
     shell.now += 30
@@ -102,8 +102,8 @@ def test_an_arm_that_was_kept_under_another_split_must_be_confirmed_under_this_o
 
 
 def test_a_label_that_is_split_later_is_asked_for_once_an_arm() -> None:
-    registry = Registry()
-    shell = Shell(registry=registry)
+    registry = FakeRegistry()
+    shell = CoreDriver(registry=registry)
     shell.get(targeting_key=IN[1][0])
     assert shell.get(targeting_key=IN[2][0]).source == "memory"
     registry.label_moved("production", [(1, 90.0), (2, 10.0)])
@@ -116,7 +116,7 @@ def test_a_label_that_is_split_later_is_asked_for_once_an_arm() -> None:
 
 def test_a_label_that_is_split_no_longer_is_one_again() -> None:
     registry = split_registry()
-    shell = Shell(registry=registry)
+    shell = CoreDriver(registry=registry)
     for key in KEYS:
         shell.get(targeting_key=key)
     registry.label_moved("production", 3)
@@ -128,14 +128,14 @@ def test_a_label_that_is_split_no_longer_is_one_again() -> None:
 
 def test_keys_of_other_arms_who_waited_for_the_same_answer_ask_for_their_own() -> None:
     registry, bob = split_registry(), IN[2][0]
-    shell = Shell(registry=registry)
+    shell = CoreDriver(registry=registry)
     steps = shell.core.lookup(TRIAGE, None, None, bob, None)
     first = steps.send(None)
-    assert isinstance(first, Ask)
+    assert isinstance(first, FetchStep)
     assert first.question.about == Selector(TRIAGE, "production", None, None)
     others = shell.get(targeting_key=IN[1][0])  # who began the request that bob waits for
     second = steps.send(shell.core.entry(Selector(TRIAGE, "production", None, IN[1][0])))
-    assert isinstance(second, Ask)
+    assert isinstance(second, FetchStep)
     assert second.question.about == Selector(TRIAGE, "production", 2, None)
     with pytest.raises(StopIteration) as end:
         steps.send(shell.ask(second.question))
@@ -143,39 +143,39 @@ def test_keys_of_other_arms_who_waited_for_the_same_answer_ask_for_their_own() -
 
 
 def test_a_split_that_moves_every_time_ends_within_three_questions() -> None:
-    shell = Shell(registry=split_registry())
+    shell = CoreDriver(registry=split_registry())
     other = shell.core.lookup(TRIAGE, None, None, IN[2][0], "spare {{ticket}}")
     step, asked = other.send(None), 0
     shell.get(targeting_key=IN[1][0])
     wrong = shell.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
-    while isinstance(step, Ask):
+    while isinstance(step, FetchStep):
         asked += 1
         step = other.send(wrong)
     assert asked == 3
-    assert isinstance(step, ReadDisk)
+    assert isinstance(step, ReadDiskStep)
 
 
 def test_all_questions_of_a_lookup_share_one_deadline() -> None:
-    shell = Shell(Policy(deadline=1.0), registry=split_registry())
+    shell = CoreDriver(LookupPolicy(deadline=1.0), registry=split_registry())
     steps = shell.core.lookup(TRIAGE, None, None, IN[2][0], None)
     first = steps.send(None)
     shell.get(targeting_key=IN[1][0])
     wrong = shell.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
     shell.now += 0.6
     second = steps.send(wrong)
-    assert isinstance(first, Ask)
-    assert isinstance(second, Ask)
+    assert isinstance(first, FetchStep)
+    assert isinstance(second, FetchStep)
     assert (round(first.seconds, 6), round(second.seconds, 6)) == (0.95, 0.35)
     shell.now += 0.35
-    assert isinstance(steps.send(wrong), ReadDisk)
+    assert isinstance(steps.send(wrong), ReadDiskStep)
 
 
 def test_a_late_answer_under_an_earlier_split_does_not_bring_it_back() -> None:
     registry, (ada, bob) = split_registry(), (IN[1][0], IN[2][0])
-    shell = Shell(registry=registry)
+    shell = CoreDriver(registry=registry)
     shell.get(targeting_key=ada)
     slow = shell.core.lookup(TRIAGE, None, None, bob, None).send(None)
-    assert isinstance(slow, Ask)
+    assert isinstance(slow, FetchStep)
     late = shell.answer(slow.question)
     registry.label_moved("production", [(3, 50.0), (2, 50.0)])
     shell.now += 60
@@ -188,7 +188,7 @@ def test_a_late_answer_under_an_earlier_split_does_not_bring_it_back() -> None:
 
 
 def test_a_registry_that_went_back_in_time_is_believed_when_the_ttl_is_over() -> None:
-    shell = Shell()
+    shell = CoreDriver()
     shell.answers = lambda: received(9, revision=90)
     shell.get()
     shell.answers = lambda: received(3, revision=30)  # restored from a backup
@@ -201,12 +201,12 @@ def test_while_the_server_is_away_the_keys_own_arm_is_sought_everywhere_before_a
     ada, bob = IN[1][0], IN[2][0]
     bodies = {"1": lookup_body(version=1), "2": lookup_body("bundled {{ticket}}", version=2)}
     bundle = Bundle({TRIAGE: {"labels": {"production": {"split": SPLIT.as_json()}}, "versions": bodies}}, print)
-    stored = Stored(received(2, SPLIT).version, '"2"', 7.0)
+    stored = DiskCopy(received(2, SPLIT).version, '"2"', 7.0)
     found_in = {}
     for name, shell in {
-        "disk": Shell(registry=split_registry(), bundle=bundle, stored=stored),
-        "bundle": Shell(registry=split_registry(), bundle=bundle),
-        "memory": Shell(registry=split_registry()),
+        "disk": CoreDriver(registry=split_registry(), bundle=bundle, stored=stored),
+        "bundle": CoreDriver(registry=split_registry(), bundle=bundle),
+        "memory": CoreDriver(registry=split_registry()),
     }.items():
         shell.get(targeting_key=ada)
         shell.registry, shell.answers = None, lambda: DOWN
@@ -219,7 +219,7 @@ def test_while_the_server_is_away_the_keys_own_arm_is_sought_everywhere_before_a
 def test_an_arm_from_disk_stands_beside_the_others_and_is_confirmed_when_the_server_is_back() -> None:
     ada, bob = IN[1][0], IN[2][0]
     registry = split_registry()
-    shell = Shell(Policy(failures=9), registry=registry, stored=Stored(received(2, SPLIT).version, '"2"', 7.0))
+    shell = CoreDriver(LookupPolicy(failures=9), registry=registry, stored=DiskCopy(received(2, SPLIT).version, '"2"', 7.0))
     shell.get(targeting_key=ada)
     shell.registry = None
     assert shell.get(targeting_key=bob).source == "disk"
@@ -229,7 +229,7 @@ def test_an_arm_from_disk_stands_beside_the_others_and_is_confirmed_when_the_ser
 
 
 def test_any_arms_copy_is_better_than_none() -> None:
-    shell = Shell(stored=Stored(received(1, SPLIT).version, None, 1.0))
+    shell = CoreDriver(stored=DiskCopy(received(1, SPLIT).version, None, 1.0))
     prompt = shell.get(targeting_key=IN[2][0], fallback="x")
     assert (prompt.source, prompt.version) == ("disk", 1)
 
@@ -237,7 +237,7 @@ def test_any_arms_copy_is_better_than_none() -> None:
 @pytest.mark.parametrize("key", ["\ud800", 42, b"ada", True])
 @pytest.mark.parametrize("warm", [False, True])
 def test_what_is_no_key_is_refused_also_when_it_is_warm(key: Any, warm: bool) -> None:
-    shell = Shell(registry=split_registry())
+    shell = CoreDriver(registry=split_registry())
     if warm:
         shell.get()
     with pytest.raises(Invalid, match="targeting key"):
@@ -257,12 +257,12 @@ ASTRAY = [
 
 @pytest.mark.parametrize("more", [more for _, more in ASTRAY], ids=[name for name, _ in ASTRAY])
 def test_an_answer_that_its_own_split_does_not_give_is_not_used(more: dict[str, Any]) -> None:
-    answer = Answer(200, {}, json.dumps(lookup_body(**more)).encode())
-    outcome = read_lookup(answer, Selector(TRIAGE, "production", None, IN[1][0]))
-    assert isinstance(outcome, Failure)
+    answer = HttpResponse(200, {}, json.dumps(lookup_body(**more)).encode())
+    outcome = read_lookup_response(answer, Selector(TRIAGE, "production", None, IN[1][0]))
+    assert isinstance(outcome, FetchFailure)
     assert outcome.reason == Reason.UNUSABLE
-    by_number = read_lookup(answer, Selector(TRIAGE, None, more.get("version", 1), None))
-    assert isinstance(by_number, Received)  # which is in no arm
+    by_number = read_lookup_response(answer, Selector(TRIAGE, None, more.get("version", 1), None))
+    assert isinstance(by_number, ReceivedVersion)  # which is in no arm
     assert by_number.version.split is None
 
 
@@ -275,7 +275,9 @@ def splitting(split: Split) -> Reply:
     def reply(handler: Any) -> None:
         key = parse_qs(urlsplit(handler.path).query).get("targeting_key", [None])[0]
         number = split.arm(key).version
-        found(lookup_body(f"{number}: {{{{ticket}}}}", version=number, variant=f"v{number}", split=split.as_json()))(handler)
+        lookup_reply(lookup_body(f"{number}: {{{{ticket}}}}", version=number, variant=f"v{number}", split=split.as_json()))(
+            handler
+        )
 
     return reply
 
@@ -309,7 +311,7 @@ def test_copies_of_arms_that_are_no_more_go(server: Server, connect: Connect, tm
     for reply, left in (
         (splitting(SPLIT), 3),
         (splitting(divide(SPLIT.salt, [(2, 50.0), (3, 50.0)])), 3),
-        (found(lookup_body()), 1),
+        (lookup_reply(lookup_body()), 1),
     ):
         server.reply = reply
         client = connect(server.url)

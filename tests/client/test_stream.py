@@ -15,14 +15,27 @@ from typing import Any
 import httpx
 import pytest
 
-from client.live import LiveServer, threads, until
-from client.loopback import KEY, Asyncio, Connect, Handler, Reply, black_hole, dripping, found, hanging_up, lookup_body, problem
-from client.loopback import send as answer
-from client.stage import TRIAGE, ready
+from client.fake_registry import TRIAGE, ready
+from client.live_server import LiveServer, threads, wait_until
+from client.loopback_server import (
+    KEY,
+    AsyncHarness,
+    Connect,
+    Handler,
+    Reply,
+    black_hole,
+    dripping,
+    hanging_up,
+    lookup_body,
+    lookup_reply,
+    problem,
+)
+from client.loopback_server import send as answer
 from client.test_process import in_child
 from promptuary import AsyncPromptuary, Promptuary
-from promptuary.client import Lookup, connection
-from promptuary.client.selector import Selector
+from promptuary.client import Lookup
+from promptuary.client.transport import connection
+from promptuary.client.versions.selector import Selector
 
 LONG = 3600.0
 
@@ -41,7 +54,7 @@ def follow(connect: Connect, server: LiveServer) -> Callable[..., Any]:
     def make(**options: Any) -> Any:
         client = connect(server.url, **{"ttl": LONG, "follow": True, **options})
         client.get(TRIAGE)
-        until(lambda: client.client.following and len(server.requests) > 1)  # what was asked before is asked for again
+        wait_until(lambda: client.client.following and len(server.requests) > 1)  # what was asked before is asked for again
         client.settle()
         return client
 
@@ -53,7 +66,7 @@ def test_a_move_is_there_without_asking(server: LiveServer, follow: Callable[...
     client.get(TRIAGE, version=1)
     for number in (2, 3, 4):
         server.move("production", number)
-        until(lambda number=number: client.get(TRIAGE).version == number)
+        wait_until(lambda number=number: client.get(TRIAGE).version == number)
         prompt = client.get(TRIAGE)
         assert (prompt.source, prompt.stale) == ("memory", False)
     assert client.get(TRIAGE, version=1).version == 1
@@ -71,7 +84,7 @@ def test_all_arms_of_a_split_follow(server: LiveServer, follow: Callable[..., An
     for arms in ([(1, 50.0), (2, 50.0)], [(1, 10.0), (2, 90.0)], [(3, 50.0), (2, 50.0)]):
         server.move("production", arms)
         wanted = [server.registry.version_for("production", key) for key in keys]
-        until(lambda wanted=wanted: [client.get(TRIAGE, targeting_key=key).version for key in keys] == wanted)
+        wait_until(lambda wanted=wanted: [client.get(TRIAGE, targeting_key=key).version for key in keys] == wanted)
 
 
 def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServer, follow: Callable[..., Any]) -> None:
@@ -85,12 +98,12 @@ def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServ
 
     server.reply = slow
     server.move("production", 2)
-    until(lambda: len(server.requests) > asked)
+    wait_until(lambda: len(server.requests) > asked)
     for _ in range(3):
         assert client.get(TRIAGE).version == 1
     assert len(server.requests) == asked + 1
     go_on.set()
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
 
 
 def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer, follow: Callable[..., Any]) -> None:
@@ -111,11 +124,11 @@ def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer,
     waiting.start()
     assert made.wait(10)
     server.move("staging", 2)
-    until(lambda: client.client._core._memory._events)
+    wait_until(lambda: client.client._core._memory._events)
     go_on.set()
     waiting.join(10)
     assert given == [1]  # the server said so
-    until(lambda: (held := client.client._core.fresh(TRIAGE, "staging", None, None)) and held.version == 2)  # … unasked
+    wait_until(lambda: (held := client.client._core.fresh(TRIAGE, "staging", None, None)) and held.version == 2)  # … unasked
 
 
 def test_what_happened_while_the_stream_was_cut_off_comes_when_it_is_back(
@@ -123,10 +136,10 @@ def test_what_happened_while_the_stream_was_cut_off_comes_when_it_is_back(
 ) -> None:
     client = follow()
     server.move("production", 2)
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
     server.move("production", 3, tell=False)
     server.say(None)
-    until(lambda: client.get(TRIAGE).version == 3)
+    wait_until(lambda: client.get(TRIAGE).version == 3)
     assert [headers.get("Last-Event-ID") for _, headers in server.streams] == [None, "2"]
 
 
@@ -137,7 +150,7 @@ def test_a_server_that_forgot_what_happened_has_everything_asked_for_again(
     server.remembers = False
     server.move("production", 2, tell=False)
     server.say(None)
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
 
 
 @pytest.mark.parametrize("chunk", [b"data: {\n\n", ready(1) + b"data: 7\n\n", b"id: 1\ndata: " + b"x" * 2_000_000])
@@ -145,7 +158,7 @@ def test_a_stream_of_garbage_is_left_and_begun_anew(chunk: bytes, server: LiveSe
     client = follow()
     server.move("production", 2, tell=False)
     server.say(chunk)
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
     assert "Last-Event-ID" not in server.streams[-1][1]
 
 
@@ -155,7 +168,7 @@ def test_a_silent_stream_is_left_and_begun_anew(
     monkeypatch.setattr(connection, "STREAM_TIMEOUT", httpx.Timeout(5.0, read=0.2))
     client = follow()
     server.move("production", 2, tell=False)
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
     assert len(server.streams) >= 2
 
 
@@ -168,7 +181,7 @@ NONE: dict[str, Reply] = {
     "204": answer(204, b""),
     "redirect": answer(302, b"", {"Location": "/elsewhere"}),
     "a page": answer(200, b"<html>", {"Content-Type": "text/html"}),
-    "a lookup": found(lookup_body()),
+    "a lookup": lookup_reply(lookup_body()),
     "hangs up": hanging_up,
     "black hole": black_hole,
     "slow body": dripping,
@@ -182,14 +195,14 @@ def test_where_there_is_no_stream_prompts_are_asked_for_again_after_the_ttl(
     server.stream = NONE[way]
     client = connect(server.url, ttl=0, follow=True)
     client.get(TRIAGE)
-    until(lambda: server.streams)
+    wait_until(lambda: server.streams)
     server.move("production", 2)
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
     assert not client.client.following
     client.settle()
     assert server.requests[-1][1]["If-None-Match"]
     client.shut()  # … and nobody waits for it
-    until(lambda: not threads())
+    wait_until(lambda: not threads())
 
 
 def test_a_proxy_that_keeps_everything_back_is_no_stream(server: LiveServer, connect: Connect) -> None:
@@ -202,9 +215,9 @@ def test_a_proxy_that_keeps_everything_back_is_no_stream(server: LiveServer, con
     server.stream = buffering
     client = connect(server.url, ttl=0, follow=True)
     client.get(TRIAGE)
-    until(lambda: server.streams)
+    wait_until(lambda: server.streams)
     server.move("production", 2)
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
     assert not client.client.following
 
 
@@ -235,9 +248,9 @@ def test_closing_ends_the_stream_at_once(server: LiveServer, follow: Callable[..
     client.shut()
     assert not client.client.following
     assert threads() == []
-    until(lambda: not server.readers)
+    wait_until(lambda: not server.readers)
     assert client.get(TRIAGE).source == "memory"
-    if isinstance(client, Asyncio):
+    if isinstance(client, AsyncHarness):
         assert not [task for task in asyncio.all_tasks(client.loop) if task.get_name() == "promptuary-stream"]
 
 
@@ -246,9 +259,9 @@ def test_closing_wakes_who_waits_for_a_stream_on_a_server_that_keeps_connections
     server.stream = answer(200, b": alive\n\n", {"Content-Type": "text/event-stream"})  # and that was it
     client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
     client.get(TRIAGE)
-    until(lambda: server.streams)
+    wait_until(lambda: server.streams)
     server.stream = black_hole
-    until(lambda: len(server.streams) > 1)
+    wait_until(lambda: len(server.streams) > 1)
     client.close()
     assert threads() == []
 
@@ -264,7 +277,7 @@ def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: C
     server.reply = slow
     waiting = threading.Thread(target=lambda: client.get(TRIAGE, fallback="x"))
     waiting.start()
-    until(lambda: server.requests)
+    wait_until(lambda: server.requests)
     closing = threading.Thread(target=client.shut)
     closing.start()
     go_on.set()
@@ -285,18 +298,18 @@ def test_a_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveS
 
     held = [Application()]
     held[0].client.get(TRIAGE)
-    until(lambda: held[0].client.following and not held[0].client._flights)
+    wait_until(lambda: held[0].client.following and not held[0].client._pending)
     held.clear()
     gc.collect()
-    until(lambda: not threads())
-    until(lambda: not server.readers)
+    wait_until(lambda: not threads())
+    wait_until(lambda: not server.readers)
 
 
 def test_an_async_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveServer, tmp_path: Path) -> None:
     async def scene() -> None:
         client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
         await client.get(TRIAGE)
-        while not client.following or client._loop().flights:
+        while not client.following or client._loop().pending:
             await asyncio.sleep(0.01)
         http = client._loop().connection
         del client
@@ -306,7 +319,7 @@ def test_an_async_client_that_nobody_holds_any_more_lets_go_of_the_stream(server
         await http.close()
 
     asyncio.run(asyncio.wait_for(scene(), 20))
-    until(lambda: not server.readers)
+    wait_until(lambda: not server.readers)
 
 
 def test_the_next_event_loop_takes_over_from_one_that_stopped(server: LiveServer, tmp_path: Path) -> None:
@@ -362,16 +375,16 @@ class TestFork:
     def test_a_child_follows_by_itself_and_leaves_the_parents_stream_alone(self, server: LiveServer, tmp_path: Path) -> None:
         with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG) as client:
             client.get(TRIAGE)
-            until(lambda: client.following)
-            until(lambda: not client._flights)
+            wait_until(lambda: client.following)
+            wait_until(lambda: not client._pending)
 
             def work() -> str:
                 said = [client.following, "promptuary-stream" in threads(), client.get(TRIAGE).source]
                 client.get(TRIAGE, version=1)  # reaches the server
-                until(lambda: client.following)
+                wait_until(lambda: client.following)
                 server_says = Promptuary(server.url, KEY, disk=False, follow=False)
                 server_says.get(TRIAGE, label="move-me", fallback="x")  # … which moves the label then
-                until(lambda: client.get(TRIAGE).version == 2)
+                wait_until(lambda: client.get(TRIAGE).version == 2)
                 client.close()
                 gc.collect()
                 return " ".join(map(str, [*said, threads()]))
@@ -385,7 +398,7 @@ class TestFork:
             assert in_child(work) == "False False memory []"
             assert [headers.get("Last-Event-ID") for _, headers in server.streams] == [None, "1"]
             server.move("production", 3)
-            until(lambda: client.get(TRIAGE).version == 3)
+            wait_until(lambda: client.get(TRIAGE).version == 3)
             assert len(server.streams) == 2
 
     def test_a_child_that_ends_or_forgets_the_client_leaves_the_parents_stream_alone(
@@ -393,8 +406,8 @@ class TestFork:
     ) -> None:
         held = [Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG)]
         held[0].get(TRIAGE)
-        until(lambda: held[0].following)
-        until(lambda: not held[0]._flights)
+        wait_until(lambda: held[0].following)
+        wait_until(lambda: not held[0]._pending)
 
         def work() -> str:
             held.clear()
@@ -403,7 +416,7 @@ class TestFork:
 
         assert in_child(work) == "done"
         server.move("production", 2)
-        until(lambda: held[0].get(TRIAGE).version == 2)
+        wait_until(lambda: held[0].get(TRIAGE).version == 2)
         assert len(server.streams) == 1
         held[0].close()
 
@@ -444,10 +457,10 @@ def test_the_stream_goes_through_the_same_proxy(server: LiveServer, connect: Con
     monkeypatch.setenv("HTTP_PROXY", server.url)
     client = connect("http://prompts.invalid", ttl=LONG, follow=True)
     client.get(TRIAGE)
-    until(lambda: client.client.following)
+    wait_until(lambda: client.client.following)
     assert server.streams[0][0] == "http://prompts.invalid/v1/stream"
     server.move("production", 2)
-    until(lambda: client.get(TRIAGE).version == 2)
+    wait_until(lambda: client.get(TRIAGE).version == 2)
     client.shut()
     assert threads() == []
 
@@ -462,7 +475,7 @@ def test_the_stream_goes_through_the_transport_that_was_given(server: LiveServer
 
     with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG, transport=Watching()) as client:
         client.get(TRIAGE)
-        until(lambda: client.following)
+        wait_until(lambda: client.following)
     assert set(seen) == {f"/v1/prompts/{TRIAGE}", "/v1/stream"}
     assert threads() == []
 
@@ -488,16 +501,16 @@ def test_the_stream_goes_over_the_same_tls_and_closing_wakes_who_reads_it(
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         with Promptuary(server.url.replace("http:", "https:"), KEY, disk=False, deadline=5, ttl=LONG) as client:
             client.get(TRIAGE)
-            until(lambda: client.following)
+            wait_until(lambda: client.following)
             server.move("production", 2)
-            until(lambda: client.get(TRIAGE).version == 2)
+            wait_until(lambda: client.get(TRIAGE).version == 2)
         assert threads() == []
     finally:
         server.kill()
 
 
 def test_what_is_hung_up_while_it_connects_is_cut_off_as_soon_as_it_is_connected() -> None:
-    from promptuary.client.wire import Endpoint
+    from promptuary.client.transport.wire import Endpoint
 
     one, other = socket.socketpair()
     one.settimeout(5)
@@ -507,8 +520,10 @@ def test_what_is_hung_up_while_it_connects_is_cut_off_as_soon_as_it_is_connected
             def get_extra_info(self, _: str) -> socket.socket:
                 return one
 
-        made = connection.Connection(Endpoint.of(None, None), connection.tls_for(Endpoint.of(None, None)), None, time.monotonic)
-        made.hang_up()
+        made = connection.Connection(
+            Endpoint.of(None, None), connection.build_tls_context(Endpoint.of(None, None)), None, time.monotonic
+        )
+        made.abort_stream()
         made._watch("connection.connect_tcp.started", {})
         made._watch("connection.connect_tcp.complete", {"return_value": Stream()})
         assert one.recv(1) == b""

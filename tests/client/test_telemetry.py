@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from client.loopback import Connect, Server, lookup_body, problem
-from client.stage import DOWN, TRIAGE, Registry, Shell
+from client.fake_registry import DOWN, TRIAGE, CoreDriver, FakeRegistry
+from client.loopback_server import Connect, Server, lookup_body, problem
 from client.test_prompt import prompt_of
 from promptuary.client import Lookup, PromptUnavailable, Source, trace
 from promptuary.client.telemetry import SEMANTIC_NAME
@@ -19,7 +19,7 @@ SPLIT = divide(f"{TRIAGE}/production", [(4, 50.0), (5, 50.0)]).as_json()
 
 def test_every_lookup_that_memory_did_not_answer_is_told_of() -> None:
     seen: list[Lookup] = []
-    shell = Shell(registry=Registry(), on_lookup=seen.append)
+    shell = CoreDriver(registry=FakeRegistry(), on_lookup=seen.append)
     shell.get()
     shell.get()
     shell.now += 60
@@ -29,7 +29,7 @@ def test_every_lookup_that_memory_did_not_answer_is_told_of() -> None:
 
 def test_it_is_told_why_the_server_did_not_answer() -> None:
     seen: list[Lookup] = []
-    shell = Shell(registry=Registry(), on_lookup=seen.append)
+    shell = CoreDriver(registry=FakeRegistry(), on_lookup=seen.append)
     shell.get(label="nobody", fallback="x")
     shell.registry, shell.answers = None, lambda: DOWN
     shell.get(version=7, fallback="x")
@@ -46,7 +46,7 @@ def test_a_hook_that_raises_costs_no_lookup_and_is_told_once() -> None:
     def broken(_: Lookup) -> None:
         raise ValueError("a secret")
 
-    shell = Shell(registry=Registry(), on_lookup=broken)
+    shell = CoreDriver(registry=FakeRegistry(), on_lookup=broken)
     shell.get()
     shell.get(version=1)
     assert shell.told == ["on_lookup raised ValueError; lookups go on without it"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from compat.listening import Service
+from compat.sdk_service import Service
 from conftest import listening
 
 

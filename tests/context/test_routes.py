@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from context.words import WordEmbedder
+from factories.word_embedder import WordEmbedder
 from promptuary.api.app import create_app
-from promptuary.context.exact import ExactIndex
-from promptuary.context.retrieval import Retrieval
+from promptuary.context.retrieval import PassageRetrieval
+from promptuary.embedding.exact_index import ExactIndex
 
 CHAT = {
     "type": "chat",
@@ -22,7 +22,7 @@ CHAT = {
 
 @pytest.fixture
 def app(sqlite: Any, settings: Any, clock: Any) -> Any:
-    retrieval = Retrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=ExactIndex(sqlite))
+    retrieval = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=ExactIndex(sqlite))
     return create_app(settings, database=sqlite, clock=clock, retrieval=retrieval)
 
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from cli.conftest import serving, surroundings, working
+from cli.conftest import restored_process_state, serving, unit_of_work_on
 
-ROOT = Path(__file__).parents[2]
 BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
 SUITE = """\
 name: words
@@ -84,13 +83,15 @@ def write(path: Path, text: str) -> None:
 @pytest.fixture(scope="session")
 def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database whose tables are made already: making them takes seconds."""
-    from promptuary.base.database import Database
-    from promptuary.base.settings import read_settings
-    from promptuary.evaluation.tracking import Tracker
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
+    from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
 
     folder = tmp_path_factory.mktemp("mlflow")
-    with surroundings():
-        Tracker(read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}"))._client().search_experiments()
+    with restored_process_state():
+        MlflowTracker(
+            read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}")
+        )._client().search_experiments()
     return folder / "mlflow.db"
 
 
@@ -125,17 +126,17 @@ def machine(tmp_path: Path, data_dir: Path) -> Machine:
 def server(data_dir: Path, machine: Machine) -> Iterator[Mapping[str, str]]:
     """A server with a worker and the prompt in production, reached by a key of the role ci; its URL and the key."""
     from promptuary.access.role import Role
-    from promptuary.access.service import Access
-    from promptuary.base.settings import read_settings
+    from promptuary.access.service import AccessService
+    from promptuary.core.settings import read_settings
     from promptuary.prompt.content import Content
     from promptuary.registry.service import Registry
-    from promptuary.worker.assembly import build
+    from promptuary.worker.assembly import build_worker
 
-    with working(data_dir) as unit:
+    with unit_of_work_on(data_dir) as unit:
         Registry(unit).register("word", Content(type="text", template="{{text}}"), labels=("production",))
-        _, key = Access(unit).create_key("ci", Role.CI)
+        _, key = AccessService(unit).create_key("ci", Role.CI)
     stop = threading.Event()
-    with surroundings(), build(read_settings(data_dir=data_dir)) as worker, serving(data_dir) as url:
+    with restored_process_state(), build_worker(read_settings(data_dir=data_dir)) as worker, serving(data_dir) as url:
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
         try:

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from deploy.conftest import ROOT, Machine, Step
+from deploy.conftest import Machine, Step
+from paths import ROOT
 
 pytestmark = [
     pytest.mark.acceptance,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.conftest import ROOT, Machine, Step
+from deploy.conftest import Machine, Step
+from paths import ROOT
 
 pytestmark = [
     pytest.mark.acceptance,

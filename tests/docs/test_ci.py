@@ -1,18 +1,17 @@
 """What the page on CI tells people to write is there."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 import yaml
 
-from promptuary.cli.evaluation import EXIT_CODES
+from paths import ROOT
+from promptuary.cli.evaluation.runs import EXIT_CODES
 from promptuary.cli.main import app
-from promptuary.cli.output import USAGE
+from promptuary.cli.output import EXIT_USAGE
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text()
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "github" / "action.yml").read_text())
 TEMPLATE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "gitlab" / "promptuary.gitlab-ci.yml").read_text())[".promptuary"]
@@ -44,7 +43,7 @@ def test_the_options_of_reports_are_those_of_both_commands() -> None:
 
 def test_the_exit_codes_are_the_codes() -> None:
     told = {int(code): verdict for code, verdict in re.findall(r"(?m)^\| (\d+) \| (\w+)", PAGE)}
-    assert told == {code: verdict for verdict, code in EXIT_CODES.items()} | {USAGE: "bad"}
+    assert told == {code: verdict for verdict, code in EXIT_CODES.items()} | {EXIT_USAGE: "bad"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 import promptuary.client
-from client.loopback import Server, lookup_body, send
+from client.loopback_server import Server, lookup_body, send
+from paths import ROOT
 from promptuary import AsyncPromptuary, Promptuary
 from promptuary.client import Reason, Source
 from promptuary.client.bundle import FORMAT
 
-TEXT = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 
 
 def section(title: str) -> str:

@@ -1,23 +1,23 @@
 """What the page on promptfoo files says of types, fates, settings and commands is so."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 
+from paths import ROOT
 from promptuary.cli.main import app
-from promptuary.evaluation.models import CONFIG
-from promptuary.evaluation.promptfoo.asserts import OURS
-from promptuary.evaluation.promptfoo.options import OTHERS, REFUSED, RUN_TAKEN
-from promptuary.evaluation.promptfoo.prompts import ENDINGS
-from promptuary.evaluation.promptfoo.report import Fate
-from promptuary.evaluation.promptfoo.row import SPECIAL, TYPES
-from promptuary.evaluation.promptfoo.translation import GATE
-from promptuary.evaluation.scorers.registry import kind_of
+from promptuary.evaluation.promptfoo.assertions import TYPE_ALIASES
+from promptuary.evaluation.promptfoo.options import REFUSED_KEYS, REFUSED_TEST_KEYS, SUPPORTED_RUN_OPTIONS
+from promptuary.evaluation.promptfoo.prompts import PROMPT_SUFFIXES
+from promptuary.evaluation.promptfoo.report import PartOutcome
+from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES
+from promptuary.evaluation.promptfoo.translation import DEFAULT_GATE
+from promptuary.evaluation.scorers.catalog import find_scorer_type
+from promptuary.models.chat_models import MODEL_SETTINGS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "promptfoo.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "promptfoo.md").read_text(encoding="utf-8")
 COMMANDS = [line.partition("  ")[0] for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
 
 
@@ -27,29 +27,29 @@ def section(title: str) -> str:
 
 def test_every_type_of_promptfoos_is_in_the_table_with_its_fate() -> None:
     told = dict(re.findall(r"(?m)^\| `([a-z0-9:-]+)` \| (carried|refused)", section("Assertions")))
-    assert told.keys() == {*TYPES, *SPECIAL}
-    known = {name for name in told if name != "javascript" and kind_of(OURS.get(name, name))}
+    assert told.keys() == {*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES}
+    known = {name for name in told if name != "javascript" and find_scorer_type(TYPE_ALIASES.get(name, name))}
     assert {name for name, fate in told.items() if fate == "carried"} == known
 
 
 def test_the_fates_are_those_of_the_report() -> None:
     assert re.findall(r"(?m)^\| `([a-z ]+)` \|", section("The report")) == [
-        fate.value for fate in (Fate.CARRIED, Fate.CHANGED, Fate.LEFT, Fate.REFUSED)
+        fate.value for fate in (PartOutcome.CARRIED, PartOutcome.CHANGED, PartOutcome.LEFT, PartOutcome.REFUSED)
     ]
 
 
 def test_what_is_said_to_be_carried_or_refused_is() -> None:
     rows = {row[0]: row[1:] for row in re.findall(r"(?m)^\| ([a-z ]+) \| (.*?) \| (.*?) \|$", PAGE)}
     words = {name: [set(re.findall(r"`([^`]+)`", cell)) for cell in cells] for name, cells in rows.items()}
-    assert words["provider settings"][0] == {*CONFIG, "tools", "response_format"}
-    assert words["settings"][0] == {*RUN_TAKEN, "env", "$ref"}
-    assert words["settings"][1] - {"filter…"} < REFUSED.keys()
-    assert set(ENDINGS) - words["prompts"][0] == {".yml"}
-    assert OTHERS.keys() < words["tests"][1]
+    assert words["provider settings"][0] == {*MODEL_SETTINGS, "tools", "response_format"}
+    assert words["settings"][0] == {*SUPPORTED_RUN_OPTIONS, "env", "$ref"}
+    assert words["settings"][1] - {"filter…"} < REFUSED_KEYS.keys()
+    assert set(PROMPT_SUFFIXES) - words["prompts"][0] == {".yml"}
+    assert REFUSED_TEST_KEYS.keys() < words["tests"][1]
 
 
 def test_the_gate_of_the_page_is_the_one_that_files_get() -> None:
-    assert f"gate: [{{metric: {GATE['metric']}, every: true}}]" in PAGE
+    assert f"gate: [{{metric: {DEFAULT_GATE['metric']}, every: true}}]" in PAGE
 
 
 @pytest.mark.parametrize("line", COMMANDS)

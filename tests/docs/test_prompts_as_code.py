@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import typer.main
 
-from promptuary.cli.bundle import REQUEST_BYTES
+from paths import ROOT
 from promptuary.cli.main import app
-from promptuary.prompt.bundle import PARTS, BundledPrompt
-from promptuary.prompt.file import parse_prompt
+from promptuary.cli.transfer.bundle import REQUEST_BYTES
+from promptuary.prompt.files.bundle import REQUIRED_FIELDS, BundledPrompt
+from promptuary.prompt.files.prompt_file import parse_prompt_file
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "prompts-as-code.md").read_text()
+PAGE = (ROOT / "docs" / "prompts-as-code.md").read_text()
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
 COMMANDS = sorted({line.partition("  #")[0].strip() for line in LINES})
 
@@ -30,12 +31,12 @@ def test_every_command_of_the_page_is_one_with_these_options(line: str) -> None:
 
 def test_the_file_of_the_page_can_be_used() -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
-    prompt = parse_prompt(text, Path("prompts/support/triage.yaml"), "support.triage")
+    prompt = parse_prompt_file(text, Path("prompts/support/triage.yaml"), "support.triage")
     assert (prompt.labels, prompt.tags) == (("staging",), ("support",))
 
 
 def test_the_keys_of_a_bundle_are_the_codes() -> None:
     listed = re.findall(r"(?m)^\| `(\w+)` \|", PAGE.split("| key of a prompt |")[1].split("\n## ")[0])
-    assert set(listed) == {*PARTS, "archivals"}
+    assert set(listed) == {*REQUIRED_FIELDS, "archivals"}
     assert {"versions", "history", "archivals"} <= set(BundledPrompt.__dataclass_fields__)
     assert f"({REQUEST_BYTES // 1000} kB)" in PAGE

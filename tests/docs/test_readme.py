@@ -1,16 +1,15 @@
 """What the README tells people to type is there."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 
-from promptuary.base.settings import Settings
+from paths import ROOT
 from promptuary.cli.main import app
+from promptuary.core.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.S))
 COMMANDS = sorted(set(re.findall(r"(?m)(?:^|`)promptuary ([a-z]+(?: [a-z]+)?)[^`\n]*", SHELL + README)))

@@ -1,17 +1,17 @@
 """What the page on schedules tells people to type, to check and to watch is so."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 
+from paths import ROOT
 from promptuary.cli.main import app
-from promptuary.evaluation.alert import HISTORY, LEAST_HISTORY
-from promptuary.evaluation.alert_webhook import GIVE_UP, signature
+from promptuary.scheduling.alert_webhook import GIVE_UP_AFTER, sign_body
+from promptuary.scheduling.drops import HISTORY_RUNS, MIN_HISTORY_RUNS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "schedules.md").read_text()
+PAGE = (ROOT / "docs" / "schedules.md").read_text()
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
 
 
@@ -31,11 +31,11 @@ def test_the_receiver_of_the_page_takes_what_is_signed_and_nothing_else(monkeypa
     names: dict[str, Any] = {}
     exec(code, names)
     monkeypatch.setattr(names["time"], "time", lambda: 1_800_000_100.0)
-    header = signature("s3cret", 1_800_000_000, b"{}")
+    header = sign_body("s3cret", 1_800_000_000, b"{}")
     assert names["genuine"]("s3cret", header, b"{}") is True
     assert names["genuine"]("s3cret", header, b"{ }") is False
     assert names["genuine"]("other", header, b"{}") is False
-    assert names["genuine"]("s3cret", signature("s3cret", 1_799_000_000, b"{}"), b"{}") is False
+    assert names["genuine"]("s3cret", sign_body("s3cret", 1_799_000_000, b"{}"), b"{}") is False
 
 
 @pytest.mark.usefixtures("sqlite")
@@ -48,6 +48,6 @@ def test_the_metrics_of_the_page_are_those_that_there_are(local: Any) -> None:
 
 def test_the_numbers_of_the_page_are_the_codes() -> None:
     words = {2: "two", 5: "five"}
-    assert f"last {words[HISTORY]}\nfinished runs" in PAGE
-    assert f"Fewer than {words[LEAST_HISTORY]}\n  runs" in PAGE
-    assert GIVE_UP.days == 1
+    assert f"last {words[HISTORY_RUNS]}\nfinished runs" in PAGE
+    assert f"Fewer than {words[MIN_HISTORY_RUNS]}\n  runs" in PAGE
+    assert GIVE_UP_AFTER.days == 1

@@ -3,20 +3,20 @@
 import asyncio
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from promptuary.evaluation.case import CaseIn
-from promptuary.evaluation.scorers.kind import Kind, ScorerParts
-from promptuary.evaluation.scorers.registry import build, kinds
-from promptuary.evaluation.scorers.score import Sample
+from paths import ROOT
+from promptuary.evaluation.datasets.case import CaseIn
+from promptuary.evaluation.scorers.catalog import build_scorer, scorer_types
+from promptuary.evaluation.scorers.score import ScorerInput
+from promptuary.evaluation.scorers.scorer_type import ScorerDependencies, ScorerType
 from promptuary.evaluation.scorers.spec import ScorerSpec
-from promptuary.evaluation.tally import MORE_METRICS
+from promptuary.evaluation.verdict.aggregate import EXTRA_METRICS_LIMIT
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scorers.md").read_text()
+PAGE = (ROOT / "docs" / "scorers.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in PAGE.partition("## Types")[2].partition("## Patterns")[0].splitlines()
@@ -30,13 +30,13 @@ def nobody(*_: Any, **__: Any) -> Any:
 
 
 def test_every_type_has_a_row_and_every_row_a_type() -> None:
-    missing, unknown = sorted(set(kinds()) - set(TYPES)), sorted(set(TYPES) - set(kinds()))
+    missing, unknown = sorted(set(scorer_types()) - set(TYPES)), sorted(set(TYPES) - set(scorer_types()))
     assert (missing, unknown) == ([], []), f"rows to write: {missing}; rows to take out: {unknown}"
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))
 def test_a_row_says_what_the_type_takes(name: str) -> None:
-    kind, row = kinds()[name], TYPES[name]
+    kind, row = scorer_types()[name], TYPES[name]
     assert len(row) == 4
     assert bool(row[2]) == (kind.threshold is not None)
     assert ("required" in row[2]) == kind.needs_threshold
@@ -48,9 +48,9 @@ def test_a_row_says_what_the_type_takes(name: str) -> None:
     [(name, float(found[0])) for name, row in TYPES.items() if (found := re.findall(r"(?:^|, )([\d.]+)$", row[2]))],
 )
 def test_a_default_threshold_is_the_codes(name: str, default: float) -> None:
-    kind = kinds()[name]
+    kind = scorer_types()[name]
     given = ({} if kind.value("x") else {"value": "x"}) | ({"model": "echo:"} if kind.judged else {})
-    scorer: Any = build(ScorerSpec.model_validate({"type": name, **given}), ScorerParts(embed=list, ask=nobody))
+    scorer: Any = build_scorer(ScorerSpec.model_validate({"type": name, **given}), ScorerDependencies(embed=list, ask=nobody))
     assert scorer.threshold == default
 
 
@@ -67,11 +67,11 @@ def test_the_type_of_ones_own_works() -> None:
     names: dict[str, Any] = {"__name__": "loud"}
     exec(code, names)
     kind = names["SHOUTS"]
-    assert isinstance(kind, Kind)
+    assert isinstance(kind, ScorerType)
     scorer = kind.build(ScorerSpec.model_construct(type="shouts", weight=1.0, name=None), Any)  # type: ignore[arg-type]
     case = CaseIn(id="c", vars={}).case()
-    assert asyncio.run(scorer.score(Sample(case, "LOUD"))).passed
+    assert asyncio.run(scorer.score(ScorerInput(case, "LOUD"))).passed
 
 
 def test_the_figure_of_metrics_is_the_codes() -> None:
-    assert f"at most {MORE_METRICS} metrics" in PAGE
+    assert f"at most {EXTRA_METRICS_LIMIT} metrics" in PAGE

@@ -2,22 +2,22 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from promptuary.prompt import check
-from promptuary.prompt.budget import WORK_LIMIT
+from paths import ROOT
+from promptuary.prompt import validation
 from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
-from promptuary.prompt.jinja import expression
-from promptuary.prompt.jinja import parsing as jinja
-from promptuary.prompt.jinja.filters import FILTERS, TESTS
-from promptuary.prompt.template import OUTPUT_LIMIT, prepare
-from promptuary.prompt.tree import DEPTH_LIMIT
-from promptuary.prompt.variable import PARTS_LIMIT, Property, Schema, Variable
+from promptuary.prompt.templates.jinja import expression
+from promptuary.prompt.templates.jinja import parser as jinja
+from promptuary.prompt.templates.jinja.filters import FILTERS, TESTS
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, prepare
+from promptuary.prompt.templates.render_budget import WORK_LIMIT
+from promptuary.prompt.templates.tree import DEPTH_LIMIT
+from promptuary.prompt.variables import PARTS_LIMIT, Property, Schema, Variable
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "templates.md").read_text()
+PAGE = (ROOT / "docs" / "templates.md").read_text()
 EXAMPLES = re.findall(r"```(mustache|f-string|jinja2)\n(.*?)```\n```json\n(.*?)```\n```text\n(.*?)```", PAGE, re.S)
 
 
@@ -61,7 +61,7 @@ def test_the_words_of_a_variable_are_the_codes() -> None:
         f"| {OUTPUT_LIMIT // 1024**2} MiB (`PROMPTUARY_OUTPUT_LIMIT`)",
         f"| {WORK_LIMIT:,} steps |",
         f"| parts of a value that is checked part by part | {PARTS_LIMIT:,} |",
-        f"| {check.TOOLS_LIMIT}; {check.SCHEMA_LIMIT:,} |",
+        f"| {validation.TOOLS_LIMIT}; {validation.SCHEMA_LIMIT:,} |",
     ],
 )
 def test_a_limit_is_the_codes(figure: str) -> None:
@@ -69,7 +69,7 @@ def test_a_limit_is_the_codes(figure: str) -> None:
 
 
 def test_the_cases_of_the_specification_that_do_not_apply_are_those_of_the_test() -> None:
-    from prompt.test_mustache import CASES, ESCAPES_HTML
+    from prompt.templates.test_mustache import CASES, ESCAPES_HTML
 
     rows: Any = re.findall(r"(?m)^\| `(interpolation|sections)` \| (.+?) \|", PAGE)
     assert set(rows) == ESCAPES_HTML

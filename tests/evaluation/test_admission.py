@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from promptuary.base.errors import InvalidRequest
-from promptuary.base.settings import Settings
+from promptuary.core.errors import InvalidRequest
+from promptuary.core.settings import Settings
 from promptuary.evaluation.admission import admit
 
 PYTHON = {"type": "python", "value": "True"}
@@ -15,7 +15,7 @@ def test_what_is_not_allowed_here_is_told_all_at_once_and_in_its_place(suite_of:
     suite = suite_of(scorers=[PYTHON, {"type": "equals", "value": "x"}, WEBHOOK, BEST])
     with pytest.raises(InvalidRequest) as refused:
         admit(suite, plan_of(1), Settings())
-    told = {fault.path: fault.message for fault in refused.value.faults}
+    told = {fault.path: fault.message for fault in refused.value.field_errors}
     assert set(told) == {"scorers.0.value", "scorers.2.value", "scorers.3"}
     assert "PROMPTUARY_CODE_SCORERS" in told["scorers.0.value"]
     assert "PROMPTUARY_WEBHOOK_HOSTS" in told["scorers.2.value"]
@@ -28,11 +28,11 @@ def test_what_is_allowed_goes_in(suite_of: Any, plan_of: Any) -> None:
 
 
 def test_a_suite_with_code_is_refused_when_a_run_is_submitted_and_no_run_is_left(
-    ground: Any, submitted: Any, author: Any
+    create_words_suite: Any, submitted: Any, author: Any
 ) -> None:
-    from promptuary.evaluation.service import Evaluations
+    from promptuary.evaluation.runs.service import Evaluations
 
-    ground(scorers=[PYTHON])
+    create_words_suite(scorers=[PYTHON])
     with pytest.raises(InvalidRequest, match="PROMPTUARY_CODE_SCORERS"):
         submitted()
     with author() as unit:

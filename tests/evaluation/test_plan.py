@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from promptuary.evaluation.plan import plan_from_json, plan_json, work
+from promptuary.evaluation.plan import plan_from_json, plan_to_json, work_items
 
 Make = Callable[..., Any]
 
@@ -12,7 +12,7 @@ Make = Callable[..., Any]
 def test_work_goes_case_by_case_then_variant_then_repeat(plan_of: Make, cases_of: Make) -> None:
     plan = plan_of(2, baseline="production", repeats=2)
 
-    items = list(work(plan, cases_of("a", "b")))
+    items = list(work_items(plan, cases_of("a", "b")))
 
     assert [(item.ordinal, item.case.id, item.variant.name, item.repeat) for item in items] == [
         (0, "c1", "v2", 0),
@@ -28,7 +28,7 @@ def test_work_goes_case_by_case_then_variant_then_repeat(plan_of: Make, cases_of
 
 
 def test_what_is_done_is_not_done_again(plan_of: Make, cases_of: Make) -> None:
-    left = work(plan_of(3), cases_of("a", "b", "c"), frozenset({0, 2}))
+    left = work_items(plan_of(3), cases_of("a", "b", "c"), frozenset({0, 2}))
 
     assert [item.ordinal for item in left] == [1]
 
@@ -36,7 +36,7 @@ def test_what_is_done_is_not_done_again(plan_of: Make, cases_of: Make) -> None:
 def test_a_plan_comes_back_from_json_as_it_was(plan_of: Make) -> None:
     plan = plan_of(3, baseline="production", missing=("staging",))
 
-    assert plan_from_json(json.loads(json.dumps(plan_json(plan)))) == plan
+    assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
 
 
 def test_a_result_without_a_verdict_is_unrunnable(result_of: Make) -> None:

@@ -13,9 +13,9 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 import promptuary
-from promptuary.base.database import Database
+from promptuary.core.database import Database
 from promptuary.migrations import upgrade as upgrade_module
-from promptuary.migrations.upgrade import HEAD, UnknownSchema, current, upgrade
+from promptuary.migrations.upgrade import HEAD, UnknownSchema, current_revision, upgrade
 
 APPEND_ONLY = [
     "audit",
@@ -36,7 +36,7 @@ def _all_tables() -> None:
     for part in pkgutil.iter_modules(promptuary.__path__, "promptuary."):
         if part.ispkg and importlib.util.find_spec(f"{part.name}.tables"):
             importlib.import_module(f"{part.name}.tables")
-    importlib.import_module("promptuary.base.outbox")
+    importlib.import_module("promptuary.core.outbox")
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def tables(database: Database) -> set[str]:
 
 
 def test_an_empty_database_gets_exactly_the_tables_of_the_models(empty: Database) -> None:
-    assert current(empty) is None
+    assert current_revision(empty) is None
     upgrade(empty)
-    assert current(empty) == HEAD
+    assert current_revision(empty) == HEAD
     assert tables(empty) == {*SQLModel.metadata.tables, "alembic_version"}
     with empty.read() as session:
         context = MigrationContext.configure(session.connection(), opts={"compare_type": True, "compare_server_default": True})
@@ -80,7 +80,7 @@ def test_upgrades_at_the_same_moment_do_it_once(empty_url: str) -> None:
     databases = [Database(empty_url) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(upgrade, databases))
-    assert {current(database) for database in databases} == {HEAD}
+    assert {current_revision(database) for database in databases} == {HEAD}
     for database in databases:
         database.dispose()
 
@@ -91,7 +91,7 @@ def test_a_database_ahead_of_this_release_is_refused_and_left_as_it_is(empty: Da
         session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(UnknownSchema, match=r"the database is not of this release .*; install the release that made it"):
         upgrade(empty)
-    assert current(empty) == "9999"
+    assert current_revision(empty) == "9999"
 
 
 def test_an_upgrade_that_fails_on_the_way_leaves_nothing(empty: Database) -> None:

@@ -4,13 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
-from promptuary.prompt.faults import faults_of
+from promptuary.prompt.validation_errors import field_errors_from
 
 
-def faults(body: Any) -> list[tuple[str, str]]:
+def field_errors(body: Any) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as raised:
         Content.model_validate(body)
-    return [(fault.path, fault.message) for fault in faults_of(raised.value)]
+    return [(fault.path, fault.message) for fault in field_errors_from(raised.value)]
 
 
 TEXT = {"type": "text", "template": "x"}
@@ -59,7 +59,7 @@ CONTEXT = {"collection": "c", "query": "q", "into": "e"}
     ],
 )
 def test_each_fault_is_told_by_its_path_in_our_words(body: Any, expected: list[tuple[str, str]]) -> None:
-    found = faults(body)
+    found = field_errors(body)
     assert [path for path, _ in found] == [path for path, _ in expected]
     assert [message for _, message in found] == [
         words or message for (_, words), (_, message) in zip(expected, found, strict=True)
@@ -67,7 +67,7 @@ def test_each_fault_is_told_by_its_path_in_our_words(body: Any, expected: list[t
 
 
 def test_no_fault_repeats_the_input_or_names_a_class_of_ours() -> None:
-    told = str(faults({"type": "chat", "template": [{"role": "hunter2", "content": ["hunter2"]}], "model": "hunter2"}))
+    told = str(field_errors({"type": "chat", "template": [{"role": "hunter2", "content": ["hunter2"]}], "model": "hunter2"}))
     assert "hunter2" not in told
     assert "<" not in told
 
@@ -75,20 +75,22 @@ def test_no_fault_repeats_the_input_or_names_a_class_of_ours() -> None:
 def test_the_template_has_a_limit_over_all_its_messages_together() -> None:
     half = {"role": "user", "content": "x" * (TEMPLATE_LIMIT // 2)}
     assert Content.model_validate({"type": "chat", "template": [half, half]})
-    assert faults({"type": "chat", "template": [half, half, {"role": "user", "content": "x"}]}) == [
+    assert field_errors({"type": "chat", "template": [half, half, {"role": "user", "content": "x"}]}) == [
         ("", f"the template is over the limit of {TEMPLATE_LIMIT} characters")
     ]
-    assert [path for path, _ in faults({**TEXT, "template": "x" * (TEMPLATE_LIMIT + 1)})] == ["template"]
+    assert [path for path, _ in field_errors({**TEXT, "template": "x" * (TEMPLATE_LIMIT + 1)})] == ["template"]
 
 
 def test_partials_count_towards_the_limit() -> None:
     partials = {str(number): "x" * (TEMPLATE_LIMIT // 2) for number in range(3)}
-    assert faults({**TEXT, "partials": partials}) == [("", f"the template is over the limit of {TEMPLATE_LIMIT} characters")]
+    assert field_errors({**TEXT, "partials": partials}) == [
+        ("", f"the template is over the limit of {TEMPLATE_LIMIT} characters")
+    ]
 
 
 def test_there_is_a_limit_to_the_number_of_variables() -> None:
     variables: dict[str, Any] = {f"v{number}": {} for number in range(VARIABLES_LIMIT + 1)}
-    assert [path for path, _ in faults({**TEXT, "variables": variables})] == ["variables"]
+    assert [path for path, _ in field_errors({**TEXT, "variables": variables})] == ["variables"]
 
 
 def test_content_cannot_be_changed() -> None:

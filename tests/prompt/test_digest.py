@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import canonical, content_digest, content_from_json, content_json, digest, unwritable
+from promptuary.prompt.digest import (
+    canonical_json,
+    content_digest,
+    content_from_json,
+    content_json,
+    json_digest,
+    noncanonical_parts,
+)
 
 TRIAGE: dict[str, Any] = {
     "type": "chat",
@@ -61,7 +68,7 @@ def test_what_is_digested_has_all_nine_parts_and_says_nothing_inside_them_that_w
 
 def test_content_read_back_from_its_json_is_the_same() -> None:
     content = Content.model_validate(TRIAGE)
-    again = content_from_json(json.loads(canonical(content_json(content))))
+    again = content_from_json(json.loads(canonical_json(content_json(content))))
     assert again == content
     assert content_digest(again) == content_digest(content)
 
@@ -112,7 +119,7 @@ def shuffled(value: Any, chance: random.Random) -> Any:
 
 @given(json_values, st.randoms(use_true_random=False))
 def test_the_order_of_keys_does_not_matter_and_a_way_through_json_changes_nothing(value: Any, chance: random.Random) -> None:
-    assert digest(shuffled(value, chance)) == digest(value) == digest(json.loads(json.dumps(value)))
+    assert json_digest(shuffled(value, chance)) == json_digest(value) == json_digest(json.loads(json.dumps(value)))
 
 
 @pytest.mark.parametrize(
@@ -149,10 +156,10 @@ def test_the_order_of_keys_does_not_matter_and_a_way_through_json_changes_nothin
     ],
 )
 def test_canonical_json_is_that_of_rfc_8785(value: Any, text: str) -> None:
-    assert canonical(value) == text.encode()
+    assert canonical_json(value) == text.encode()
 
 
 @pytest.mark.parametrize("number", [2**53, -(2**53), 2**62, 1e16, -9e20, float("nan"), float("inf")])
 def test_a_number_without_one_form_is_named_with_its_part(number: float) -> None:
     content = Content(type="text", template="x", response_format={"a": [number]}, tools=[{}])
-    assert [fault.path for fault in unwritable(content)] == ["response_format"]
+    assert [fault.path for fault in noncanonical_parts(content)] == ["response_format"]

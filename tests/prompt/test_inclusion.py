@@ -7,15 +7,15 @@ import pytest
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.inclusion import (
-    Included,
-    Unresolved,
-    as_written,
-    composed,
+    IncludedVersion,
+    UnresolvedReference,
+    compose,
+    content_references,
     read_reference,
-    references,
     refuse_unincludable,
+    without_partials,
 )
-from promptuary.prompt.template import prepare
+from promptuary.prompt.templates.prepared import prepare
 
 
 def text(template: str, **more: Any) -> Content:
@@ -40,14 +40,14 @@ def test_references_are_listed_once_with_the_place_of_their_first_use() -> None:
             },
         }
     )
-    assert references(content) == [
+    assert content_references(content) == [
         ("template.0.content", "b"),
         ("template.0.content", "a@3"),
         ("template.3.content", "c"),
         ("context.query", "q"),
         ("context.turns.0.content", "t"),
     ]
-    assert references(text("{{> a}}", format="f-string")) == []
+    assert content_references(text("{{> a}}", format="f-string")) == []
 
 
 @pytest.mark.parametrize(("reference", "parts"), [("a.b", ("a.b", "")), ("a@staging", ("a", "staging")), ("a@12", ("a", "12"))])
@@ -57,7 +57,7 @@ def test_a_reference_is_a_name_and_a_label_or_number(reference: str, parts: tupl
 
 @pytest.mark.parametrize("reference", ["A", "a@", "a@@b", "@a", "a@B"])
 def test_anything_else_is_no_reference(reference: str) -> None:
-    with pytest.raises(Unresolved, match="is no reference"):
+    with pytest.raises(UnresolvedReference, match="is no reference"):
         read_reference(reference)
 
 
@@ -65,37 +65,37 @@ def test_only_plain_mustache_texts_can_be_included() -> None:
     refuse_unincludable(text("x"))
     binding = {"collection": "c", "query": "q", "into": "x"}
     for content in (text("x", format="f-string"), text("{{x}}", context=binding)):
-        with pytest.raises(Unresolved, match="only a text prompt in mustache"):
+        with pytest.raises(UnresolvedReference, match="only a text prompt in mustache"):
             refuse_unincludable(content)
 
 
 def test_partials_bring_their_variables_and_their_own_partials_under_pinned_names() -> None:
     inner = text("{{> word}} {{n}}", partials={"word": "hello"}, variables={"n": {"type": "integer"}})
-    tone = Included("tone", 2, inner, {"word": "word@7"})
+    tone = IncludedVersion("tone", 2, inner, {"word": "word@7"})
     assert tone.names() == {"tone", "word"}
     written = text("{{> tone}}!", variables={})
-    whole = composed(written, {"tone": tone})
+    whole = compose(written, {"tone": tone})
     assert whole.partials == {"tone": "{{> word@7}} {{n}}", "word@7": "hello"}
     assert whole.variables == inner.variables
     assert prepare(whole).render({"n": 3}).text == "hello 3!"
-    assert as_written(whole, [inner.variables]) == written
-    assert composed(written, {}) is written
+    assert without_partials(whole, [inner.variables]) == written
+    assert compose(written, {}) is written
 
 
 def test_two_partials_that_declare_a_variable_differently_leave_the_say_to_the_author() -> None:
     found = {
-        name: Included(name, 1, text("{{n}}", variables={"n": {"type": kind}}))
+        name: IncludedVersion(name, 1, text("{{n}}", variables={"n": {"type": kind}}))
         for name, kind in (("a", "string"), ("b", "number"))
     }
     with pytest.raises(InvalidPrompt, match=r"variables\.n: is declared differently by two partials; declare it here"):
-        composed(text("{{> a}}{{> b}}"), found)
+        compose(text("{{> a}}{{> b}}"), found)
     own = text("{{> a}}{{> b}}", variables={"n": {"type": "number"}})
-    whole = composed(own, found)
+    whole = compose(own, found)
     assert whole.variables == own.variables
-    assert as_written(whole, [version.content.variables for version in found.values()]).variables == {}
+    assert without_partials(whole, [version.content.variables for version in found.values()]).variables == {}
 
 
 def test_a_whole_that_is_too_large_is_refused() -> None:
-    large = Included("a", 1, text("x" * 200_000))
+    large = IncludedVersion("a", 1, text("x" * 200_000))
     with pytest.raises(InvalidPrompt, match="over the limit"):
-        composed(text("{{> a}}" + "y" * 100_000), {"a": large})
+        compose(text("{{> a}}" + "y" * 100_000), {"a": large})

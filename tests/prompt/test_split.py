@@ -2,16 +2,16 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arms import shares
+from factories.splits import bucket_shares
+from paths import ROOT
 from promptuary.prompt.split import BUCKETS, InvalidSplit, Split, bucket, divide, split_from_json
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "split-labels.md"
+DOCUMENT = ROOT / "docs" / "split-labels.md"
 SALT = "support.triage/production"
 KEYS = [f"user-{number}" for number in range(2000)]
 weights = st.floats(0.5, 100, allow_nan=False)
@@ -41,7 +41,7 @@ def test_the_documents_example_is_what_dividing_gives() -> None:
 
 def test_keys_fall_into_arms_by_their_shares() -> None:
     split = divide(SALT, [(1, 90.0), (2, 10.0)])
-    assert shares(split) == {1: 0.9, 2: 0.1}
+    assert bucket_shares(split) == {1: 0.9, 2: 0.1}
     counted = list(versions_of(split).values()).count(2)
     assert 140 < counted < 260  # 200 expected, standard deviation 13
 
@@ -61,7 +61,7 @@ def test_raising_a_canary_moves_nobody_who_is_in_it_and_nobody_between_the_other
 def test_only_as_many_buckets_change_hands_as_must(first: list[tuple[int, float]], second: list[tuple[int, float]]) -> None:
     before = divide(SALT, first)
     after = divide(SALT, second, before=before)
-    had, has = shares(before), shares(after)
+    had, has = bucket_shares(before), bucket_shares(after)
     must = sum(max(0.0, had[version] - has.get(version, 0.0)) for version in had)
     moved = sum(before.arm_of(at).version != after.arm_of(at).version for at in range(BUCKETS))
     assert moved == round(must * BUCKETS)
@@ -71,10 +71,10 @@ def test_only_as_many_buckets_change_hands_as_must(first: list[tuple[int, float]
 def test_the_arms_own_every_bucket_once_and_survive_the_wire(given_arms: list[tuple[int, float]]) -> None:
     split = divide(SALT, given_arms)
     assert split_from_json(json.loads(json.dumps(split.as_json()))) == split
-    assert sum(shares(split).values()) == pytest.approx(1)
+    assert sum(bucket_shares(split).values()) == pytest.approx(1)
     total = sum(weight for _, weight in given_arms)
     for version, weight in given_arms:
-        assert abs(shares(split)[version] - weight / total) <= 1 / BUCKETS
+        assert abs(bucket_shares(split)[version] - weight / total) <= 1 / BUCKETS
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from promptuary.access.caller import Unit
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.template import prepare
+from promptuary.prompt.templates.prepared import prepare
 from promptuary.registry.labels import Labels
-from promptuary.registry.service import Registered, Registry
+from promptuary.registry.service import Registration, Registry
 from promptuary.registry.store import Version
 
 pytestmark = pytest.mark.usefixtures("database")
-Units = Callable[..., AbstractContextManager[Unit]]
+Units = Callable[..., AbstractContextManager[UnitOfWork]]
 
 
-def register(unit_as: Units, name: str, template: Any, *labels: str, **more: Any) -> Registered:
+def register(unit_as: Units, name: str, template: Any, *labels: str, **more: Any) -> Registration:
     kind = "text" if isinstance(template, str) else "chat"
     content = Content.model_validate({"type": kind, "template": template, **more})
     with unit_as("author") as unit:
@@ -30,10 +30,10 @@ def rendered(version: Version, **values: Any) -> str:
     return prepare(content_from_json(version.content)).render(values).text or ""
 
 
-def faults(unit_as: Units, name: str, template: Any, **more: Any) -> str:
+def field_errors(unit_as: Units, name: str, template: Any, **more: Any) -> str:
     with pytest.raises(InvalidPrompt) as refused:
         register(unit_as, name, template, **more)
-    return "; ".join(map(str, refused.value.faults))
+    return "; ".join(map(str, refused.value.field_errors))
 
 
 def test_an_included_prompt_is_pinned_to_the_version_that_its_label_meant(unit_as: Units) -> None:
@@ -108,7 +108,7 @@ def test_what_cannot_be_included_is_told_with_its_place_and_nothing_is_written(u
     with unit_as("author") as unit:
         Labels(unit).split("tone", "canary", [(1, 1.0), (2, 1.0)], "")
         Registry(unit).archive("gone", "")
-    told = faults(
+    told = field_errors(
         unit_as,
         "p",
         [
@@ -136,22 +136,22 @@ def test_what_cannot_be_included_is_told_with_its_place_and_nothing_is_written(u
 def test_another_projects_prompts_cannot_be_included(unit_as: Units) -> None:
     with unit_as("author", "another") as unit:
         Registry(unit).register("tone", Content(type="text", template="x"), labels=("production",))
-    assert "there is no prompt 'tone'" in faults(unit_as, "p", "{{> tone}}")
+    assert "there is no prompt 'tone'" in field_errors(unit_as, "p", "{{> tone}}")
 
 
 def test_rings_are_refused_however_long(unit_as: Units) -> None:
     register(unit_as, "a", "a", "production")
-    assert "{{> a}}: the prompt would include itself" in faults(unit_as, "a", "{{> a}}")
+    assert "{{> a}}: the prompt would include itself" in field_errors(unit_as, "a", "{{> a}}")
     register(unit_as, "b", "{{> a}}", "production")
     register(unit_as, "c", "{{> b}}", "production")
-    assert "{{> c}}: the prompt would include itself by way of 'c'" in faults(unit_as, "a", "{{> c}}")
+    assert "{{> c}}: the prompt would include itself by way of 'c'" in field_errors(unit_as, "a", "{{> c}}")
 
 
 def test_partials_are_nested_eight_deep_and_no_deeper(unit_as: Units) -> None:
     register(unit_as, "n0", "x", "production")
     for level in range(1, 9):
         register(unit_as, f"n{level}", f"{{{{> n{level - 1}}}}}{level}", "production")
-    assert "partials are nested more than 8 deep" in faults(unit_as, "n9", "{{> n8}}")
+    assert "partials are nested more than 8 deep" in field_errors(unit_as, "n9", "{{> n8}}")
     with unit_as("reader") as unit:
         assert rendered(Registry(unit).lookup("n8").version) == "x12345678"
 
@@ -159,14 +159,16 @@ def test_partials_are_nested_eight_deep_and_no_deeper(unit_as: Units) -> None:
 def test_a_variable_that_two_partials_declare_differently_must_be_declared_here(unit_as: Units) -> None:
     register(unit_as, "a", "{{x}}", "production", variables={"x": {"type": "string"}})
     register(unit_as, "b", "{{x}}", "production", variables={"x": {"type": "integer"}})
-    assert "variables.x: is declared differently by two partials; declare it here" in faults(unit_as, "p", "{{> a}}{{> b}}")
+    assert "variables.x: is declared differently by two partials; declare it here" in field_errors(
+        unit_as, "p", "{{> a}}{{> b}}"
+    )
     made = register(unit_as, "p", "{{> a}}{{> b}}", variables={"x": {"type": "number"}}).version
     assert made.content["variables"]["x"]["type"] == "number"
 
 
 def test_too_much_text_with_the_partials_is_refused(unit_as: Units) -> None:
     register(unit_as, "big", "x" * 200_000, "production")
-    assert "over the limit of 262144 characters" in faults(unit_as, "p", "{{> big}}" + "y" * 100_000)
+    assert "over the limit of 262144 characters" in field_errors(unit_as, "p", "{{> big}}" + "y" * 100_000)
 
 
 def test_a_new_version_of_a_partial_is_offered_and_taken_only_when_asked(unit_as: Units) -> None:

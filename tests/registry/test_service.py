@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from promptuary.access.caller import Unit
-from promptuary.base.database import Database
-from promptuary.base.errors import Conflict, Forbidden, InvalidRequest, NotFound, PreconditionFailed
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.database import Database
+from promptuary.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, PreconditionFailed
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.registry.labels import Labels
-from promptuary.registry.service import Registered, Registry
+from promptuary.registry.service import Registration, Registry
 
 pytestmark = pytest.mark.usefixtures("database")
-Units = Callable[..., AbstractContextManager[Unit]]
+Units = Callable[..., AbstractContextManager[UnitOfWork]]
 
 
 def content(words: str = "Hi {{name}}") -> Content:
     return Content(type="text", template=words)
 
 
-def register(unit_as: Units, words: str, name: str = "p", **more: Any) -> Registered:
+def register(unit_as: Units, words: str, name: str = "p", **more: Any) -> Registration:
     with unit_as("author") as unit:
         return Registry(unit).register(name, content(words), **more)
 
@@ -250,7 +250,7 @@ def test_latest_cannot_be_set_by_anyone(unit_as: Units) -> None:
     register(unit_as, "a")
     with pytest.raises(InvalidRequest) as raised:
         move(unit_as, 1, label="latest")
-    assert [fault.path for fault in raised.value.faults] == ["labels.latest"]
+    assert [fault.path for fault in raised.value.field_errors] == ["labels.latest"]
     with pytest.raises(InvalidRequest):
         register(unit_as, "b", labels=("staging", "latest"))
     assert looked_up(unit_as, label="latest") == 1

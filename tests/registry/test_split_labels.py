@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from arms import shares
-from promptuary.access.caller import Unit
-from promptuary.base.errors import InvalidRequest, NotFound, PreconditionFailed
+from factories.splits import bucket_shares
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.errors import InvalidRequest, NotFound, PreconditionFailed
 from promptuary.prompt.content import Content
 from promptuary.prompt.split import InvalidSplit, bucket
 from promptuary.registry.labels import Labels
-from promptuary.registry.service import Found, Registry
+from promptuary.registry.service import LookupResult, Registry
 
 pytestmark = pytest.mark.usefixtures("database")
-Units = Callable[..., AbstractContextManager[Unit]]
+Units = Callable[..., AbstractContextManager[UnitOfWork]]
 KEYS = [f"user-{number}" for number in range(300)]
 
 
@@ -30,7 +30,7 @@ def split(unit_as: Units, *weights: tuple[int, float], label: str = "production"
         return Labels(unit).split("p", label, weights, "carefully", **more)
 
 
-def look_up(unit_as: Units, key: str | None = None, **by: Any) -> Found:
+def look_up(unit_as: Units, key: str | None = None, **by: Any) -> LookupResult:
     with unit_as("reader") as unit:
         return Registry(unit).lookup("p", targeting_key=key, **by)
 
@@ -74,7 +74,7 @@ def test_every_arm_carries_the_label_and_lists_show_the_split(unit_as: Units) ->
         listed = Registry(unit).versions("p", 9, None).items
         (prompt,) = Registry(unit).prompts(9, None).items
     assert [version.labels for version in listed] == [("production",), (), ("production",)]
-    assert (prompt.labels, shares(prompt.splits["production"])) == ({"production": 1}, {1: 0.5, 3: 0.5})
+    assert (prompt.labels, bucket_shares(prompt.splits["production"])) == ({"production": 1}, {1: 0.5, 3: 0.5})
 
 
 def test_a_rollback_brings_a_split_back_with_its_buckets_and_ends_one(unit_as: Units) -> None:

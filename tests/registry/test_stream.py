@@ -10,17 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
-from promptuary.access.caller import Unit
-from promptuary.access.service import Access
-from promptuary.base.changes import changes_of
-from promptuary.base.errors import Unavailable
+from promptuary.access.service import AccessService
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.change_feed import create_change_feed
+from promptuary.core.errors import Unavailable
 from promptuary.prompt.content import Content
 from promptuary.registry import stream
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
-from promptuary.registry.stream import Feed
+from promptuary.registry.stream import EventStream
 
-Units = Callable[..., AbstractContextManager[Unit]]
+Units = Callable[..., AbstractContextManager[UnitOfWork]]
 WAIT = 20.0
 
 
@@ -193,14 +193,14 @@ def test_a_revoked_keys_stream_ends(
         while next(lines) != ": alive":
             pass
         with unit_as("operator") as unit:
-            Access(unit).revoke_key(headers["Authorization"].split("_")[1])
+            AccessService(unit).revoke_key(headers["Authorization"].split("_")[1])
         assert set(lines) <= {"", ": alive"}
 
 
 def test_more_followers_than_the_limit_are_told_to_poll(database: Any) -> None:
     async def fill() -> None:
-        changes = changes_of(database, "SELECT id, revision, access_revision FROM project")
-        feed = Feed(database, changes, 1)
+        changes = create_change_feed(database, "SELECT id, revision, access_revision FROM project")
+        feed = EventStream(database, changes, 1)
         feed.admit()
         following = feed.follow(1, 0, lambda: None)
         reading = asyncio.ensure_future(anext(following))

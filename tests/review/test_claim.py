@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptuary.access import audit
-from promptuary.base.errors import Conflict, InvalidRequest, NotFound
+from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.review.store import Claim
 
 Reviewing = Callable[[str], Any]
@@ -136,7 +136,7 @@ def test_a_decision_that_the_queue_does_not_have_is_refused(sqlite: Any, reviewi
     claim = take_one(reviewing, "ann")
     with pytest.raises(InvalidRequest) as caught:
         submit(reviewing, "ann", claim, "maybe")
-    assert [(fault.path, fault.message) for fault in caught.value.faults] == [
+    assert [(fault.path, fault.message) for fault in caught.value.field_errors] == [
         ("decision", "is none of this queue's: approve, reject, unsure")
     ]
 
@@ -181,8 +181,8 @@ def test_every_step_is_in_the_audit(sqlite: Any, reviewing: Reviewing, filled: F
     with unit_as("admin") as unit:
         from promptuary.access import store
 
-        actions = [entry.action for entry in store.entries(unit.session, unit.caller.project, None, 50)]
-        assert audit.verify(unit.session, unit.caller.project).broken_at is None
+        actions = [entry.action for entry in store.list_entries(unit.session, unit.caller.project, None, 50)]
+        assert audit.verify_chain(unit.session, unit.caller.project).broken_at is None
     assert actions == ["queue.set", "queue.filled", "item.claimed", "item.skipped", "item.claimed", "item.decided"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.base.errors import Conflict, InvalidRequest, NotFound
+from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.review.choice import Choice
 from promptuary.review.service import NewItem
 
@@ -68,7 +68,7 @@ def test_decisions_that_cannot_be_told_apart_are_refused(
 ) -> None:
     with pytest.raises(InvalidRequest) as caught, reviewing("author") as reviews:
         reviews.put_queue("triage", "", choices)
-    assert [fault.path for fault in caught.value.faults] == [path]
+    assert [fault.path for fault in caught.value.field_errors] == [path]
 
 
 def test_a_source_comes_into_a_queue_once(database: Any, reviewing: Reviewing) -> None:

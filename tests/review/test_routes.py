@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptuary.access.role import Role
-from promptuary.access.service import Access
+from promptuary.access.service import AccessService
 
 Headers = dict[str, str]
 
@@ -17,7 +17,7 @@ def as_(unit_as: Any) -> Callable[[str, str], Headers]:
 
     def header(name: str, role: str = "reviewer") -> Headers:
         with unit_as("operator") as unit:
-            return {"Authorization": f"Bearer {Access(unit).create_key(name, Role(role))[1]}"}
+            return {"Authorization": f"Bearer {AccessService(unit).create_key(name, Role(role))[1]}"}
 
     return header
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from promptuary.base.errors import NotFound
-from promptuary.evaluation import store
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import Result, work
-from promptuary.evaluation.service import Evaluations
-from promptuary.evaluation.suite import Suite
+from promptuary.core.errors import NotFound
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.plan import CaseResult, work_items
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 from promptuary.review.run_items import Only, run_items
@@ -36,15 +36,15 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
         suite["scorers"] = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
         evaluations.put_suite(Suite.model_validate(suite))
         submitted = evaluations.submit("triage", version=2, baseline=1)
-        held = store.lease(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted.id)
+        held = store.lease_run(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted.id)
         assert held is not None
-        cases = store.cases(unit.session, held.plan.dataset.id)
+        cases = store.list_cases(unit.session, held.plan.dataset.id)
         results = []
-        for item in work(held.plan, cases):
+        for item in work_items(held.plan, cases):
             answered = item.case.id != "four"
             passed = PASSES.get((item.case.id, f"v{item.variant.version}"))
             results.append(
-                Result(
+                CaseResult(
                     item.ordinal,
                     item.case.id,
                     item.variant.name,

@@ -9,15 +9,15 @@ from promptuary.statistics.agreement import (
     NO_PAIRS,
     NO_VARIATION,
     Agreement,
-    Metric,
-    Weights,
+    DistanceMetric,
+    KappaWeights,
     agreement_interval,
     cohen_kappa,
     gwet_ac1,
     krippendorff_alpha,
     table_kappa,
 )
-from promptuary.statistics.rating import Label
+from promptuary.statistics.ratings import Label
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), data C: 4 observers by 12 units.
 DATA_C: list[list[Label | None]] = [
@@ -50,9 +50,14 @@ def listed(table: list[list[int]]) -> tuple[list[Label], list[Label]]:
 
 @pytest.mark.parametrize(
     ("metric", "alpha"),
-    [(Metric.NOMINAL, 0.743), (Metric.ORDINAL, 0.815), (Metric.INTERVAL, 0.849), (Metric.RATIO, 0.797)],
+    [
+        (DistanceMetric.NOMINAL, 0.743),
+        (DistanceMetric.ORDINAL, 0.815),
+        (DistanceMetric.INTERVAL, 0.849),
+        (DistanceMetric.RATIO, 0.797),
+    ],
 )
-def test_alpha_agrees_with_krippendorffs_data_c(metric: Metric, alpha: float) -> None:
+def test_alpha_agrees_with_krippendorffs_data_c(metric: DistanceMetric, alpha: float) -> None:
     agreement = krippendorff_alpha(DATA_C, metric=metric)
     assert value(agreement) == pytest.approx(alpha, abs=5e-4)
     assert agreement.units == 11
@@ -96,22 +101,24 @@ def test_labels_without_variation_give_no_coefficient(rows: Sequence[Sequence[La
 
 @pytest.mark.parametrize("rows", [[[1, None], [None, 2]], [[None], [None]], [[], []]])
 def test_units_with_one_label_give_no_coefficient(rows: Sequence[Sequence[Label | None]]) -> None:
-    for agreement in (krippendorff_alpha(rows, metric=Metric.INTERVAL), gwet_ac1(rows), cohen_kappa(rows[0], rows[1])):
+    for agreement in (krippendorff_alpha(rows, metric=DistanceMetric.INTERVAL), gwet_ac1(rows), cohen_kappa(rows[0], rows[1])):
         assert (agreement.value, agreement.reason, agreement.units) == (None, NO_PAIRS, 0)
 
 
 @given(labels, st.sampled_from([None, "linear", "quadratic"]))
 def test_kappa_agrees_with_scikit_learn(pairs: list[tuple[int, int]], weights: str | None) -> None:
     first, second = (list(side) for side in zip(*pairs, strict=True))
-    agreement = cohen_kappa(first, second, weights=Weights(weights) if weights else None, categories=[1, 2, 3, 4])
+    agreement = cohen_kappa(first, second, weights=KappaWeights(weights) if weights else None, categories=[1, 2, 3, 4])
     if agreement.value is None:
         assert agreement.reason == NO_VARIATION
     else:
         assert agreement.value == pytest.approx(cohen_kappa_score(first, second, labels=[1, 2, 3, 4], weights=weights))
 
 
-@given(labels, st.sampled_from(Metric))
-def test_perfect_agreement_is_1_and_order_of_observers_does_not_matter(pairs: list[tuple[int, int]], metric: Metric) -> None:
+@given(labels, st.sampled_from(DistanceMetric))
+def test_perfect_agreement_is_1_and_order_of_observers_does_not_matter(
+    pairs: list[tuple[int, int]], metric: DistanceMetric
+) -> None:
     first, second = (list(side) for side in zip(*pairs, strict=True))
     same = krippendorff_alpha([first, first], metric=metric)
     assert same.value == (pytest.approx(1.0) if len(set(first)) > 1 else None)
@@ -132,10 +139,10 @@ def test_words_take_their_order_from_the_categories() -> None:
     order = ["poor", "fair", "good"]
     first, second = ["poor", "fair", "good", "good", "poor", "fair"], ["fair", "fair", "good", "good", "poor", "poor"]
     numbers = {word: place for place, word in enumerate(order)}
-    by_words = krippendorff_alpha([first, second], metric=Metric.ORDINAL, categories=order)
-    by_numbers = krippendorff_alpha([[numbers[word] for word in row] for row in (first, second)], metric=Metric.ORDINAL)
+    by_words = krippendorff_alpha([first, second], metric=DistanceMetric.ORDINAL, categories=order)
+    by_numbers = krippendorff_alpha([[numbers[word] for word in row] for row in (first, second)], metric=DistanceMetric.ORDINAL)
     assert by_words.value == pytest.approx(by_numbers.value)
-    assert by_words.value != krippendorff_alpha([first, second], metric=Metric.ORDINAL).value
+    assert by_words.value != krippendorff_alpha([first, second], metric=DistanceMetric.ORDINAL).value
 
 
 def test_a_category_that_nobody_used_counts_towards_ac1() -> None:
@@ -146,15 +153,15 @@ def test_a_category_that_nobody_used_counts_towards_ac1() -> None:
 
 def test_labels_that_a_metric_cannot_take_are_refused() -> None:
     with pytest.raises(ValueError, match="not a number"):
-        krippendorff_alpha([["a", "b"], ["a", "a"]], metric=Metric.INTERVAL)
+        krippendorff_alpha([["a", "b"], ["a", "a"]], metric=DistanceMetric.INTERVAL)
     with pytest.raises(ValueError, match="below 0"):
-        krippendorff_alpha([[-1, 2], [1, 2]], metric=Metric.RATIO)
+        krippendorff_alpha([[-1, 2], [1, 2]], metric=DistanceMetric.RATIO)
     with pytest.raises(ValueError, match="mixed"):
-        krippendorff_alpha([["a", 2], ["a", 1]], metric=Metric.ORDINAL)
+        krippendorff_alpha([["a", 2], ["a", 1]], metric=DistanceMetric.ORDINAL)
     with pytest.raises(ValueError, match="NaN"):
         krippendorff_alpha([[float("nan"), 2], [1, 2]])
     with pytest.raises(ValueError, match="finite"):
-        krippendorff_alpha([[float("inf"), 2], [1, 2]], metric=Metric.INTERVAL)
+        krippendorff_alpha([[float("inf"), 2], [1, 2]], metric=DistanceMetric.INTERVAL)
     with pytest.raises(ValueError, match="not one of the categories"):
         gwet_ac1([["a"], ["b"]], categories=["a"])
     with pytest.raises(ValueError, match="named twice"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulated import NULLS, SETTINGS, Setting, coverage, false_passes
+from factories.simulated_suites import NULLS, SETTINGS, Setting, coverage, false_passes
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS.keys())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from promptuary.statistics.interval import Interval, mean_interval
-from promptuary.statistics.paired import difference, holm, mcnemar_exact, step_down
+from promptuary.statistics.paired import holm_adjusted, holm_step_down, mcnemar_exact, paired_difference
 from promptuary.statistics.sample import NoSpreadError
 
 pairs = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 1.0])), min_size=1, max_size=50)
@@ -35,7 +35,7 @@ def table(both: int, gains: int, losses: int, neither: int) -> tuple[list[float]
     ],
 )
 def test_the_score_interval_agrees_with_published_values(cells: tuple[int, int, int, int], low: float, high: float) -> None:
-    interval = difference(*table(*cells))
+    interval = paired_difference(*table(*cells))
     assert interval.method == "tango"
     assert bounds(interval) == pytest.approx((low, high), abs=6e-4)
 
@@ -44,7 +44,7 @@ def test_the_score_interval_agrees_with_published_values(cells: tuple[int, int, 
 def test_equal_sides_leave_room_for_a_difference_that_was_not_seen(n: int) -> None:
     # Without a discordant pair the score equation is solved by ± z²/(n + z²).
     square = stats.norm.ppf(0.975) ** 2
-    interval = difference([1.0] * n, [1.0] * n)
+    interval = paired_difference([1.0] * n, [1.0] * n)
     assert bounds(interval) == pytest.approx((-square / (n + square), square / (n + square)))
 
 
@@ -53,7 +53,7 @@ def test_zero_is_inside_the_score_interval_exactly_where_mcnemars_statistic_is_s
     ours, theirs = zip(*rows, strict=True)
     gains = sum(a > b for a, b in rows)
     losses = sum(a < b for a, b in rows)
-    interval = difference(ours, theirs)
+    interval = paired_difference(ours, theirs)
     statistic = abs(gains - losses) / math.sqrt(gains + losses) if gains + losses else 0.0
     assert (interval.low <= 0 <= interval.high) == (statistic <= stats.norm.ppf(0.975))
 
@@ -61,14 +61,14 @@ def test_zero_is_inside_the_score_interval_exactly_where_mcnemars_statistic_is_s
 @given(graded)
 def test_exchanging_the_sides_turns_the_interval_round(rows: list[tuple[float, float]]) -> None:
     ours, theirs = zip(*rows, strict=True)
-    here, there = difference(ours, theirs), difference(theirs, ours)
+    here, there = paired_difference(ours, theirs), paired_difference(theirs, ours)
     assert bounds(here) == pytest.approx((-there.high, -there.low))
 
 
 @given(graded, st.floats(0.5, 0.99))
 def test_a_difference_holds_its_estimate_and_has_a_width(rows: list[tuple[float, float]], level: float) -> None:
     ours, theirs = zip(*rows, strict=True)
-    interval = difference(ours, theirs, level=level)
+    interval = paired_difference(ours, theirs, level=level)
     assert -1.0 <= interval.low <= interval.estimate <= interval.high <= 1.0
     assert interval.low < interval.high
 
@@ -76,13 +76,13 @@ def test_a_difference_holds_its_estimate_and_has_a_width(rows: list[tuple[float,
 @given(graded)
 def test_clusters_of_one_case_change_nothing(rows: list[tuple[float, float]]) -> None:
     ours, theirs = zip(*rows, strict=True)
-    clustered = difference(ours, theirs, clusters=range(len(rows)))
-    assert bounds(clustered) == pytest.approx(bounds(difference(ours, theirs)))
+    clustered = paired_difference(ours, theirs, clusters=range(len(rows)))
+    assert bounds(clustered) == pytest.approx(bounds(paired_difference(ours, theirs)))
 
 
 def test_graded_scores_take_students_t_on_the_differences() -> None:
     ours, theirs = [0.8, 0.4, 0.9, 0.7, 0.65], [0.7, 0.5, 0.6, 0.5, 0.6]
-    interval = difference(ours, theirs)
+    interval = paired_difference(ours, theirs)
     reference = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
     assert bounds(interval) == pytest.approx((reference.low, reference.high))
     assert (interval.method, interval.n, interval.clusters) == ("paired-clt", 5, None)
@@ -92,21 +92,21 @@ def test_pairing_takes_the_difficulty_of_the_cases_out() -> None:
     rng = np.random.default_rng(2)
     theirs = rng.uniform(0.1, 0.8, 60)
     ours = theirs + rng.normal(0.05, 0.02, 60)
-    assert difference(ours.tolist(), theirs.tolist()).half_width < mean_interval(ours.tolist()).half_width / 5
+    assert paired_difference(ours.tolist(), theirs.tolist()).half_width < mean_interval(ours.tolist()).half_width / 5
 
 
 def test_clusters_are_the_unit_of_the_difference() -> None:
     ours = [0.9, 0.9, 0.4, 0.4, 0.7, 0.7, 0.6, 0.6]
     theirs = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
-    interval = difference(ours, theirs, clusters=list("aabbccdd"))
-    alone = difference([0.9, 0.4, 0.7, 0.6], [0.5] * 4)
+    interval = paired_difference(ours, theirs, clusters=list("aabbccdd"))
+    alone = paired_difference([0.9, 0.4, 0.7, 0.6], [0.5] * 4)
     assert bounds(interval) == pytest.approx(bounds(alone))
     assert (interval.method, interval.n, interval.clusters) == ("paired-cluster-robust", 8, 4)
 
 
 @pytest.mark.parametrize("clusters", [None, list("aabbccdd")])
 def test_equal_graded_differences_are_no_proof_of_certainty(clusters: list[str] | None) -> None:
-    interval = difference([0.8] * 8, [0.7] * 8, clusters=clusters)
+    interval = paired_difference([0.8] * 8, [0.7] * 8, clusters=clusters)
     assert interval.method == "tango-effective"
     assert interval.low < 0 < interval.estimate < interval.high
 
@@ -114,28 +114,28 @@ def test_equal_graded_differences_are_no_proof_of_certainty(clusters: list[str] 
 def test_few_changed_cases_among_many_do_not_claim_a_normal_mean() -> None:
     theirs = [1.0] * 100
     ours = [2 / 3, 1 / 3] + [1.0] * 98
-    interval = difference(ours, theirs)
+    interval = paired_difference(ours, theirs)
     assert interval.method == "tango-effective"
     assert interval.low < -0.025
     assert 0 <= interval.high < 0.02
 
 
 def test_rounding_of_repeat_means_is_no_difference() -> None:
-    noisy, exact = difference([0.1 + 0.2] * 9 + [0.3], [0.3] * 10), difference([0.3] * 10, [0.3] * 10)
+    noisy, exact = paired_difference([0.1 + 0.2] * 9 + [0.3], [0.3] * 10), paired_difference([0.3] * 10, [0.3] * 10)
     assert bounds(noisy) == bounds(exact)
 
 
 def test_differences_without_a_range_need_spread() -> None:
     with pytest.raises(NoSpreadError, match="`bounds`"):
-        difference([120.0, 80.0], [120.0, 80.0])
-    assert difference([120.0, 80.0], [120.0, 80.0], bounds=(0, 200)).half_width > 50
+        paired_difference([120.0, 80.0], [120.0, 80.0])
+    assert paired_difference([120.0, 80.0], [120.0, 80.0], bounds=(0, 200)).half_width > 50
 
 
 def test_both_sides_must_hold_the_same_cases() -> None:
     with pytest.raises(ValueError, match="3 scores and the baseline 2"):
-        difference([0.1, 0.2, 0.3], [0.1, 0.2])
+        paired_difference([0.1, 0.2, 0.3], [0.1, 0.2])
     with pytest.raises(ValueError, match="at position 0"):
-        difference([0.1], [math.nan])
+        paired_difference([0.1], [math.nan])
 
 
 @given(pairs)
@@ -158,12 +158,12 @@ def test_mcnemar_takes_binary_scores_only() -> None:
 
 def test_holm_agrees_with_published_values() -> None:
     # Holm's procedure as R's p.adjust computes it: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm").
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_holm_keeps_the_order_and_lies_between_the_raw_and_bonferroni(values: list[float]) -> None:
-    adjusted = holm(values)
+    adjusted = holm_adjusted(values)
     for raw, value in zip(values, adjusted, strict=True):
         assert raw <= value <= min(1.0, raw * len(values)) or value == pytest.approx(max(raw, value))
         assert value <= 1.0
@@ -173,9 +173,9 @@ def test_holm_keeps_the_order_and_lies_between_the_raw_and_bonferroni(values: li
 
 def test_a_p_value_is_a_probability() -> None:
     with pytest.raises(ValueError, match="position 1"):
-        holm([0.1, 1.5])
+        holm_adjusted([0.1, 1.5])
     with pytest.raises(ValueError, match="position 0"):
-        holm([math.nan])
+        holm_adjusted([math.nan])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -183,6 +183,6 @@ def test_the_step_down_by_intervals_holds_what_holm_holds_by_p_values(p_values: 
     alpha = 0.05
     assume(all(abs(value - alpha / step) > 1e-9 for value in p_values for step in range(1, 9)))
 
-    held = step_down(lambda number, level: p_values[number] <= 1 - level, len(p_values), 1 - alpha)
+    held = holm_step_down(lambda number, level: p_values[number] <= 1 - level, len(p_values), 1 - alpha)
 
-    assert held == {place for place, value in enumerate(holm(p_values)) if value <= alpha}
+    assert held == {place for place, value in enumerate(holm_adjusted(p_values)) if value <= alpha}

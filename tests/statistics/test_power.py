@@ -5,25 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.statistics.paired import difference
-from promptuary.statistics.power import Spread, cases_needed, detectable_effect, pilot_spread, plans
+from promptuary.statistics.paired import paired_difference
+from promptuary.statistics.power import (
+    VarianceComponents,
+    cases_needed,
+    design_points,
+    detectable_effect,
+    estimate_variance_components,
+)
 
 variances = st.floats(0, 0.25)
-spreads = st.builds(Spread, st.floats(0.01, 0.25), variances, variances)
+spreads = st.builds(VarianceComponents, st.floats(0.01, 0.25), variances, variances)
 
 
 def test_the_number_of_cases_agrees_with_the_formula_by_hand() -> None:
     # (1.959964 + 0.841621)² = 7.848879; times 1/9 over 0.03² is 969.0, and with 1/6 + 1/6 more 3876; Miller 2024, section 5.
-    assert cases_needed(0.03, Spread(1 / 9, 0, 0)) == 969
-    assert cases_needed(0.03, Spread(1 / 9, 1 / 6, 1 / 6)) == 3876
-    assert cases_needed(0.03, Spread(1 / 9, 1 / 6, 1 / 6), repeats=10) == 1260
-    assert cases_needed(0.03, Spread(1 / 9, 1 / 6, 1 / 6), repeats=10, baseline_repeats=1) == 2568
-    assert cases_needed(0.03, Spread(1 / 9, 0, 0), design_effect=2) == 1938
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 0, 0)) == 969
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6)) == 3876
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6), repeats=10) == 1260
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6), repeats=10, baseline_repeats=1) == 2568
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 0, 0), design_effect=2) == 1938
 
 
 @given(spreads, st.floats(0.005, 0.5), st.integers(1, 20), st.floats(0.55, 0.99))
 def test_the_cases_needed_for_an_effect_detect_it_and_one_case_less_does_not(
-    spread: Spread, effect: float, repeats: int, power: float
+    spread: VarianceComponents, effect: float, repeats: int, power: float
 ) -> None:
     n = cases_needed(effect, spread, repeats=repeats, power=power)
     assert detectable_effect(n, spread, repeats=repeats, power=power) <= effect * (1 + 1e-6)
@@ -32,10 +38,15 @@ def test_the_cases_needed_for_an_effect_detect_it_and_one_case_less_does_not(
 
 
 def test_repeats_buy_nothing_where_the_cases_differ_and_cases_always_do() -> None:
-    table = {(plan.cases, plan.repeats): plan.effect for plan in plans(Spread(0.1, 0.2, 0.0), cases=[50, 100], repeats=[1, 4])}
+    table = {
+        (plan.cases, plan.repeats): plan.effect
+        for plan in design_points(VarianceComponents(0.1, 0.2, 0.0), cases=[50, 100], repeats=[1, 4])
+    }
     assert table[100, 1] == pytest.approx(table[50, 1] / math.sqrt(2))
     assert table[50, 4] == pytest.approx(table[50, 1] / math.sqrt(2))
-    flat = {plan.repeats: plan.effect for plan in plans(Spread(0.1, 0.0, 0.0), cases=[50], repeats=[1, 100])}
+    flat = {
+        plan.repeats: plan.effect for plan in design_points(VarianceComponents(0.1, 0.0, 0.0), cases=[50], repeats=[1, 100])
+    }
     assert flat[1] == flat[100]
 
 
@@ -44,39 +55,39 @@ def test_a_pilot_tells_noise_of_repeats_from_difference_of_cases() -> None:
     truth, gain = rng.uniform(0.2, 0.7, 4000), rng.normal(0.0, 0.1, 4000)
     ours = truth[:, None] + gain[:, None] + rng.normal(0, 0.2, (4000, 3))
     theirs = truth[:, None] + rng.normal(0, 0.3, (4000, 2))
-    spread = pilot_spread(ours.tolist(), theirs.tolist())
+    spread = estimate_variance_components(ours.tolist(), theirs.tolist())
     assert (spread.between, spread.candidate, spread.baseline) == pytest.approx((0.01, 0.04, 0.09), abs=0.005)
 
 
 def test_single_repeats_promise_no_gain_from_repeats() -> None:
-    spread = pilot_spread([[1.0], [0.0], [1.0]], [[0.0], [0.0], [1.0]])
+    spread = estimate_variance_components([[1.0], [0.0], [1.0]], [[0.0], [0.0], [1.0]])
     assert spread.between == pytest.approx(1 / 3)
     assert (spread.candidate, spread.baseline) == (0.0, 0.0)
 
 
 def test_noise_alone_leaves_no_negative_variance() -> None:
-    assert pilot_spread([[0.0, 1.0], [1.0, 0.0]], [[0.5], [0.5]]).between == 0.0
+    assert estimate_variance_components([[0.0, 1.0], [1.0, 0.0]], [[0.5], [0.5]]).between == 0.0
 
 
 def test_the_promised_power_is_reached() -> None:
     rng = np.random.default_rng(11)
-    spread = Spread(0.04, 0.0, 0.0)
+    spread = VarianceComponents(0.04, 0.0, 0.0)
     n = cases_needed(0.06, spread)
     found = 0
     for _ in range(400):
         ours = rng.normal(0.06, 0.2, n)
-        found += difference(ours.tolist(), [0.0] * n, bounds=(-9, 9)).low > 0
+        found += paired_difference(ours.tolist(), [0.0] * n, bounds=(-9, 9)).low > 0
     assert found / 400 == pytest.approx(0.8, abs=0.06)
 
 
 @pytest.mark.parametrize("effect", [0.0, -0.1, math.nan, math.inf])
 def test_an_effect_is_above_zero(effect: float) -> None:
     with pytest.raises(ValueError, match="effect"):
-        cases_needed(effect, Spread(0.1, 0.1, 0.1))
+        cases_needed(effect, VarianceComponents(0.1, 0.1, 0.1))
 
 
 def test_arguments_out_of_range_are_refused() -> None:
-    spread = Spread(0.1, 0.1, 0.1)
+    spread = VarianceComponents(0.1, 0.1, 0.1)
     with pytest.raises(ValueError, match="power"):
         cases_needed(0.1, spread, power=80)
     with pytest.raises(ValueError, match="at least once"):
@@ -86,8 +97,8 @@ def test_arguments_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         detectable_effect(0, spread)
     with pytest.raises(ValueError, match="between"):
-        Spread(-0.1, 0, 0)
+        VarianceComponents(-0.1, 0, 0)
     with pytest.raises(ValueError, match="at least 2"):
-        pilot_spread([[1.0]], [[1.0]])
+        estimate_variance_components([[1.0]], [[1.0]])
     with pytest.raises(ValueError, match="same cases"):
-        pilot_spread([[1.0], [1.0]], [[1.0]])
+        estimate_variance_components([[1.0], [1.0]], [[1.0]])

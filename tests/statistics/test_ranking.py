@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.statistics.ranking import bradley_terry, tally
+from promptuary.statistics.ranking import bradley_terry, count_wins
 
 counts = st.integers(1, 4).flatmap(
     lambda size: st.lists(
@@ -59,17 +59,17 @@ def test_sides_that_are_not_connected_both_ways_have_no_strengths(wins: list[lis
 
 
 def test_a_tie_is_half_a_win_for_each() -> None:
-    wins = tally(["a", "b"], [("a", "b"), ("a", "b"), ("b", "a")], ties=[("a", "b")])
+    wins = count_wins(["a", "b"], [("a", "b"), ("a", "b"), ("b", "a")], ties=[("a", "b")])
     assert wins == [[0, 2.5], [1.5, 0]]
 
 
 def test_a_choice_names_two_ranked_sides() -> None:
     with pytest.raises(ValueError, match="not ranked"):
-        tally(["a", "b"], [("a", "c")])
+        count_wins(["a", "b"], [("a", "c")])
     with pytest.raises(ValueError, match="itself"):
-        tally(["a", "b"], [("a", "a")])
+        count_wins(["a", "b"], [("a", "a")])
     with pytest.raises(ValueError, match="twice"):
-        tally(["a", "a"], [])
+        count_wins(["a", "a"], [])
 
 
 @pytest.mark.parametrize(

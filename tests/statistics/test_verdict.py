@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptuary.statistics.interval import Interval
-from promptuary.statistics.verdict import Verdict, at_least, infrastructure, not_worse, worst
+from promptuary.statistics.verdict import Verdict, floor_verdict, non_inferiority_verdict, too_many_unrunnable, worst_verdict
 
 
 def interval(low: float, high: float) -> Interval:
@@ -25,7 +25,7 @@ def interval(low: float, high: float) -> Interval:
     ],
 )
 def test_a_loss_of_the_margin_must_be_excluded(low: float, high: float, verdict: Verdict) -> None:
-    assert not_worse(interval(low, high), 0.02) is verdict
+    assert non_inferiority_verdict(interval(low, high), 0.02) is verdict
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_a_loss_of_the_margin_must_be_excluded(low: float, high: float, verdict:
     ],
 )
 def test_the_lower_bound_must_reach_the_floor(low: float, high: float, verdict: Verdict) -> None:
-    assert at_least(interval(low, high), 0.8) is verdict
+    assert floor_verdict(interval(low, high), 0.8) is verdict
 
 
 @given(st.lists(st.sampled_from(Verdict), min_size=1))
 def test_the_worst_verdict_speaks_for_all(verdicts: list[Verdict]) -> None:
     order = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE]
-    assert order.index(worst(verdicts)) == max(order.index(verdict) for verdict in verdicts)
+    assert order.index(worst_verdict(verdicts)) == max(order.index(verdict) for verdict in verdicts)
 
 
 def test_a_verdict_is_its_word_on_the_wire() -> None:
@@ -53,34 +53,34 @@ def test_a_verdict_is_its_word_on_the_wire() -> None:
 
 def test_no_verdict_is_not_a_pass() -> None:
     with pytest.raises(ValueError, match="not a pass"):
-        worst([])
+        worst_verdict([])
 
 
 @pytest.mark.parametrize(("unrunnable", "expected"), [(0, False), (5, False), (6, True), (100, True)])
 def test_a_share_of_unrunnable_cases_is_borne_and_no_more(unrunnable: int, expected: bool) -> None:
-    assert infrastructure(unrunnable, 100, 0.05) is expected
+    assert too_many_unrunnable(unrunnable, 100, 0.05) is expected
 
 
 def test_a_suite_without_a_case_could_not_be_run() -> None:
-    assert infrastructure(0, 0, 0.05)
+    assert too_many_unrunnable(0, 0, 0.05)
 
 
 @pytest.mark.parametrize(("unrunnable", "total", "share"), [(-1, 5, 0.1), (6, 5, 0.1), (1, 5, 5.0), (1, 5, math.nan)])
 def test_counts_and_shares_out_of_range_are_refused(unrunnable: int, total: int, share: float) -> None:
     with pytest.raises(ValueError, match=r"share|unrunnable"):
-        infrastructure(unrunnable, total, share)
+        too_many_unrunnable(unrunnable, total, share)
 
 
 @pytest.mark.parametrize("margin", [-0.1, math.nan, math.inf])
 def test_a_margin_is_a_loss_of_0_or_more(margin: float) -> None:
     with pytest.raises(ValueError, match="margin"):
-        not_worse(interval(0, 1), margin)
+        non_inferiority_verdict(interval(0, 1), margin)
 
 
 def test_a_floor_is_finite() -> None:
     with pytest.raises(ValueError, match="bound"):
-        at_least(interval(0, 1), math.nan)
+        floor_verdict(interval(0, 1), math.nan)
 
 
 def test_every_verdict_has_a_place_in_the_order() -> None:
-    assert len({worst(pair) for pair in itertools.product(Verdict, repeat=2)}) == len(Verdict)
+    assert len({worst_verdict(pair) for pair in itertools.product(Verdict, repeat=2)}) == len(Verdict)

@@ -1,13 +1,14 @@
 """The pages in Streamlit's own simulation, in front of the real API in this process."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-APP = Path(__file__).parents[2] / "ui" / "promptuary_ui" / "app.py"
+from paths import ROOT
+
+APP = ROOT / "ui" / "promptuary_ui" / "app.py"
 
 
 @pytest.fixture

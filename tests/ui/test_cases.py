@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from run_answers import HOSTILE, RESULTS, RUN, Requests, answers_of_a_run, asked, listed, pressed
+from factories.runs import HOSTILE, RESULTS, RUN, Requests, click_button, last_query, page_of, run_responses
 
 Shown = Callable[[Any], str]
 
@@ -13,7 +13,7 @@ Shown = Callable[[Any], str]
 @pytest.fixture
 def answers() -> dict[str, Any]:
     """What the API answers by path; a test may change it."""
-    return answers_of_a_run()
+    return run_responses()
 
 
 def test_cases_are_a_page_of_results_and_an_error_is_no_failure(opened: Any, requests: Requests) -> None:
@@ -21,19 +21,19 @@ def test_cases_are_a_page_of_results_and_an_error_is_no_failure(opened: Any, req
     assert list(table["verdict"]) == ["passed", "failed", "error"]
     assert list(table["answer"]) == [HOSTILE, "wrong", "no answer"]
     assert list(table["tags"]) == ["short", "", ""]
-    assert asked(requests, f"/v1/runs/{RUN}/results") == {"limit": "50"}
+    assert last_query(requests, f"/v1/runs/{RUN}/results") == {"limit": "50"}
 
 
 def test_the_filters_are_the_apis_and_a_new_one_begins_at_the_first_page(
     opened: Any, requests: Requests, answers: dict[str, Any]
 ) -> None:
     path = f"/v1/runs/{RUN}/results"
-    answers[path] = listed(RESULTS, "next")
-    page = pressed(opened("runs", run=RUN, view="Cases"), "Next")
-    assert asked(requests, path) == {"limit": "50", "cursor": "next"}
+    answers[path] = page_of(RESULTS, "next")
+    page = click_button(opened("runs", run=RUN, view="Cases"), "Next")
+    assert last_query(requests, path) == {"limit": "50", "cursor": "next"}
     for kind, given in (("Failed", {"passed": "false"}), ("Passed", {"passed": "true"}), ("Errors", {"errors": "true"})):
         page.button_group[0].set_value(kind).run()
-        assert asked(requests, path) == {"limit": "50", **given}
+        assert last_query(requests, path) == {"limit": "50", **given}
     page.button_group[0].set_value("All").run()
     page.text_input[0].set_value(" refund ").run()
     named = {found.label: found for found in page.selectbox}
@@ -42,7 +42,7 @@ def test_the_filters_are_the_apis_and_a_new_one_begins_at_the_first_page(
     page.slider[0].set_range(0.0, 0.5).run()
     page.text_input[1].set_value("short").run()
     page.toggle[0].set_value(True).run()
-    assert asked(requests, path) == {
+    assert last_query(requests, path) == {
         "limit": "50",
         "search": "refund",
         "variant": "v2",
@@ -55,7 +55,7 @@ def test_the_filters_are_the_apis_and_a_new_one_begins_at_the_first_page(
 
 
 def test_nothing_found_is_told_as_that(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers[f"/v1/runs/{RUN}/results"] = listed([])
+    answers[f"/v1/runs/{RUN}/results"] = page_of([])
     page = opened("runs", run=RUN, view="Cases")
     assert "This run has no result." in shown(page)
     page.text_input[0].set_value("x").run()
@@ -65,12 +65,12 @@ def test_nothing_found_is_told_as_that(opened: Any, shown: Shown, answers: dict[
 def test_a_case_of_the_address_is_shown_whole_and_what_a_model_wrote_is_text(
     opened: Any, shown: Shown, requests: Requests, answers: dict[str, Any]
 ) -> None:
-    answers[f"/v1/runs/{RUN}/results"] = lambda request: listed(
+    answers[f"/v1/runs/{RUN}/results"] = lambda request: page_of(
         [one for one in RESULTS if one["case"] == request.url.params.get("case", one["case"])]
     )
     page = opened("runs", run=RUN, case="a")
     told = shown(page)
-    assert asked(requests, f"/v1/runs/{RUN}/results") == {"limit": "24", "case": "a"}
+    assert last_query(requests, f"/v1/runs/{RUN}/results") == {"limit": "24", "case": "a"}
     assert HOSTILE in [found.value for found in page.text]
     assert HOSTILE not in [found.value for found in page.markdown]
     for text in (
@@ -92,5 +92,5 @@ def test_a_case_of_the_address_is_shown_whole_and_what_a_model_wrote_is_text(
 
 
 def test_a_case_that_the_run_has_not_got_is_told(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers[f"/v1/runs/{RUN}/results"] = listed([])
+    answers[f"/v1/runs/{RUN}/results"] = page_of([])
     assert "no result of the case" in shown(opened("runs", run=RUN, case="gone"))

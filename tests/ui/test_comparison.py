@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from run_answers import (
+from factories.runs import (
     COMPARISON,
     FINISHED,
     HOSTILE,
@@ -15,9 +15,9 @@ from run_answers import (
     SPREAD,
     SUMMARY,
     Requests,
-    answers_of_a_run,
-    listed,
-    pressed,
+    click_button,
+    page_of,
+    run_responses,
 )
 
 Shown = Callable[[Any], str]
@@ -30,12 +30,12 @@ def answers() -> dict[str, Any]:
     """What the API answers by path; a test may change it."""
     earlier = {**FINISHED, "id": OLD, "summary": SUMMARY, "variants": [{"name": "v2"}]}
     compared = {"run": RUN, "baseline": OLD, "same_dataset": True, "cases": 8, "comparisons": [AGAINST]}
-    return answers_of_a_run() | {
-        "/v1/runs": listed([FINISHED, earlier]),
+    return run_responses() | {
+        "/v1/runs": page_of([FINISHED, earlier]),
         f"/v1/runs/{OLD}": earlier,
         f"/v1/runs/{OLD}/distribution": SPREAD,
         f"/v1/runs/{RUN}/compare": compared,
-        f"/v1/runs/{OLD}/results": listed([{**RESULTS[0], "output": "as it was before"}]),
+        f"/v1/runs/{OLD}/results": page_of([{**RESULTS[0], "output": "as it was before"}]),
     }
 
 
@@ -45,7 +45,7 @@ def test_a_run_offers_the_suites_other_finished_runs_to_be_compared_with(opened:
     assert [option.split(" · ")[0] for option in choice.options] == ["2026-03-02 12:00 UTC"]
     offered = next(request for request in requests if request.url.path == "/v1/runs")
     assert dict(offered.url.params) == {"limit": "50", "suite": "triage", "state": "finished"}
-    pressed(page, "Compare both")
+    click_button(page, "Compare both")
     assert (page.query_params["run"], page.query_params["baseline"]) == (RUN, OLD)
 
 
@@ -83,7 +83,7 @@ def test_a_case_shows_both_answers_word_by_word_and_as_text(opened: Any, shown: 
 
 
 def test_a_case_that_one_run_has_not_got_is_told(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers[f"/v1/runs/{OLD}/results"] = listed([])
+    answers[f"/v1/runs/{OLD}/results"] = page_of([])
     assert "One of the runs has no result" in shown(opened("runs", run=RUN, baseline=OLD, case="a"))
 
 
@@ -95,9 +95,9 @@ def test_comparing_is_asked_for_once(opened: Any, requests: Requests) -> None:
 
 def test_both_can_be_turned_round_and_left(opened: Any, answers: dict[str, Any]) -> None:
     answers[f"/v1/runs/{OLD}/compare"] = answers[f"/v1/runs/{RUN}/compare"]
-    page = pressed(opened("runs", run=RUN, baseline=OLD, case="a"), "Turn round")
+    page = click_button(opened("runs", run=RUN, baseline=OLD, case="a"), "Turn round")
     assert (page.query_params["run"], page.query_params["baseline"]) == (OLD, RUN)
-    pressed(page, "The run alone")
+    click_button(page, "The run alone")
     assert page.query_params["run"] == OLD
     assert "baseline" not in page.query_params
     assert "case" not in page.query_params

@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from run_answers import COMPARISON, FINISHED, HEAD, RUN, RUNNING, SUMMARY, Requests, answers_of_a_run, asked, listed, pressed
+from factories.runs import (
+    COMPARISON,
+    FINISHED,
+    HEAD,
+    RUN,
+    RUNNING,
+    SUMMARY,
+    Requests,
+    click_button,
+    last_query,
+    page_of,
+    run_responses,
+)
 
 Shown = Callable[[Any], str]
 
@@ -14,7 +26,7 @@ Shown = Callable[[Any], str]
 @pytest.fixture
 def answers() -> dict[str, Any]:
     """What the API answers by path; a test may change it."""
-    return answers_of_a_run()
+    return run_responses()
 
 
 def test_runs_are_listed_with_all_that_tells_them_apart_and_lead_to_one(opened: Any, shown: Shown) -> None:
@@ -22,38 +34,38 @@ def test_runs_are_listed_with_all_that_tells_them_apart_and_lead_to_one(opened: 
     for text in ("**triage**", "support\\.triage v2 against v1", "nightly", "inconclusive", "ci", "16 results", "1 min 5 s"):
         assert text in shown(page)
     assert "\\$0\\.50" in shown(page)
-    pressed(page, "Open")
+    click_button(page, "Open")
     assert page.query_params["run"] == RUN
 
 
 def test_runs_are_chosen_by_suite_state_and_verdict(opened: Any, shown: Shown, requests: Requests, answers: Any) -> None:
     page = opened("runs")
-    assert asked(requests, "/v1/runs") == {"limit": "20"}
+    assert last_query(requests, "/v1/runs") == {"limit": "20"}
     for number, choice in enumerate(("triage", "finished", "regression")):
         page.selectbox[number].select(choice).run()
-    answers["/v1/runs"] = listed([])
-    assert asked(requests, "/v1/runs") == {"limit": "20", "suite": "triage", "state": "finished", "verdict": "regression"}
+    answers["/v1/runs"] = page_of([])
+    assert last_query(requests, "/v1/runs") == {"limit": "20", "suite": "triage", "state": "finished", "verdict": "regression"}
     assert "No run is like that." in shown(page.run())
 
 
 def test_the_list_is_paged_on_and_back_and_a_new_choice_begins_anew(opened: Any, requests: Requests, answers: Any) -> None:
-    answers["/v1/runs"] = lambda request: listed([FINISHED], None if "cursor" in request.url.params else "next")
-    page = pressed(opened("runs"), "Next")
-    assert asked(requests, "/v1/runs")["cursor"] == "next"
-    pressed(page, "Previous")
-    assert "cursor" not in asked(requests, "/v1/runs")
-    pressed(page, "Next").selectbox[0].select("triage").run()
-    assert "cursor" not in asked(requests, "/v1/runs")
+    answers["/v1/runs"] = lambda request: page_of([FINISHED], None if "cursor" in request.url.params else "next")
+    page = click_button(opened("runs"), "Next")
+    assert last_query(requests, "/v1/runs")["cursor"] == "next"
+    click_button(page, "Previous")
+    assert "cursor" not in last_query(requests, "/v1/runs")
+    click_button(page, "Next").selectbox[0].select("triage").run()
+    assert "cursor" not in last_query(requests, "/v1/runs")
 
 
 def test_open_alerts_are_told_above_the_runs(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
     alert = {"id": 1, "schedule": "s", "suite": "t", "run": RUN, "model": "m", "metric": "x", "sentence": "y"}
-    answers["/v1/alerts"] = listed([{**alert, "at": "2026-03-02T12:00:00Z"}])
+    answers["/v1/alerts"] = page_of([{**alert, "at": "2026-03-02T12:00:00Z"}])
     assert "1 open alert, under Schedules" in shown(opened("runs"))
 
 
 def test_without_runs_the_page_says_how_to_begin(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers["/v1/runs"] = listed([])
+    answers["/v1/runs"] = page_of([])
     assert "promptuary eval run" in shown(opened("runs"))
 
 
@@ -62,7 +74,7 @@ def test_a_run_begins_with_its_summary_whatever_another_showed(opened: Any, answ
     answers["/v1/runs/run_2/distribution"] = answers[f"/v1/runs/{RUN}/distribution"]
     page = opened("runs", run=RUN, view="Cases")
     assert not page.get("vega_lite_chart")
-    pressed(page, "All runs")
+    click_button(page, "All runs")
     assert dict(page.query_params) == {}
     page.query_params["run"] = "run_2"
     assert page.run().get("vega_lite_chart")
@@ -117,11 +129,11 @@ def test_a_run_under_way_shows_how_far_it_is_and_can_be_stopped_once_it_is_confi
     opened: Any, shown: Shown, requests: Requests, answers: dict[str, Any]
 ) -> None:
     answers[f"/v1/runs/{RUN}"] = {**RUNNING, "summary": None}
-    answers[f"/v1/runs/{RUN}/results"] = listed([])
+    answers[f"/v1/runs/{RUN}/results"] = page_of([])
     page = opened("runs", scopes=("run:write",), run=RUN)
     assert [found.proto.text for found in page.get("progress")] == ["4 of 16 results · \\$0\\.50"]
     assert "The figures come when the run is finished" in shown(page)
-    pressed(page, "Stop the run")
+    click_button(page, "Stop the run")
     assert [request.url.path for request in requests if request.method == "POST"] == [f"/v1/runs/{RUN}/cancel"]
     assert "The run is stopped" in shown(page)
     assert "Stop the run" not in [found.label for found in opened("runs", scopes=("run:read",), run=RUN).button]
@@ -131,7 +143,7 @@ def test_a_stop_that_is_refused_is_told(opened: Any, shown: Shown, answers: dict
     answers[f"/v1/runs/{RUN}"] = {**RUNNING, "summary": None}
     answers[f"/v1/runs/{RUN}/cancel"] = 409
     page = opened("runs", scopes=("run:write",), run=RUN)
-    assert "It cannot be done" in shown(pressed(page, "Stop the run"))
+    assert "It cannot be done" in shown(click_button(page, "Stop the run"))
 
 
 def test_a_run_that_failed_says_why(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:

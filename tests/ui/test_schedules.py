@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from run_answers import RUN, Requests, asked, listed, pressed
+from factories.runs import RUN, Requests, click_button, last_query, page_of
 
 Shown = Callable[[Any], str]
 MAY = ("run:read", "run:write")
@@ -39,7 +39,7 @@ ALERT = {
 def answers() -> dict[str, Any]:
     """What the API answers by path; a test may change it."""
     posts = ("alerts/7/seen", "schedules/nightly/pause", "schedules/nightly/resume", "schedules/nightly/now")
-    return {"/v1/schedules": listed([SCHEDULE]), "/v1/alerts": listed([ALERT]), **{f"/v1/{path}": {} for path in posts}}
+    return {"/v1/schedules": page_of([SCHEDULE]), "/v1/alerts": page_of([ALERT]), **{f"/v1/{path}": {} for path in posts}}
 
 
 def posted(requests: Requests) -> list[str]:
@@ -61,12 +61,12 @@ def test_a_schedule_tells_when_it_runs_and_how_its_last_run_ended(opened: Any, s
 
 def test_an_open_alert_is_told_and_seen_by_whoever_may(opened: Any, shown: Shown, requests: Requests) -> None:
     page = opened("schedules", scopes=MAY)
-    assert asked(requests, "/v1/alerts") == {"limit": "20", "open": "true"}
+    assert last_query(requests, "/v1/alerts") == {"limit": "20", "open": "true"}
     assert "exact dropped to \\*0\\.1\\*" in shown(page)
-    pressed(page, "Seen")
+    click_button(page, "Seen")
     assert posted(requests) == ["/v1/alerts/7/seen"]
     page.toggle[0].set_value(True).run()
-    assert asked(requests, "/v1/alerts") == {"limit": "20"}
+    assert last_query(requests, "/v1/alerts") == {"limit": "20"}
 
 
 def test_whoever_may_only_read_has_nothing_to_press(opened: Any) -> None:
@@ -75,20 +75,20 @@ def test_whoever_may_only_read_has_nothing_to_press(opened: Any) -> None:
 
 def test_a_schedule_is_paused_resumed_and_run_now(opened: Any, shown: Shown, requests: Requests, answers: Any) -> None:
     page = opened("schedules", scopes=MAY)
-    pressed(pressed(page, "Run now"), "Pause")
-    answers["/v1/schedules"] = listed([{**SCHEDULE, "paused": True, "next_times": []}])
-    pressed(page.run(), "Resume")
+    click_button(click_button(page, "Run now"), "Pause")
+    answers["/v1/schedules"] = page_of([{**SCHEDULE, "paused": True, "next_times": []}])
+    click_button(page.run(), "Resume")
     assert posted(requests) == [f"/v1/schedules/nightly/{word}" for word in ("now", "pause", "resume")]
     assert "no next time while it is paused" in shown(page)
 
 
 def test_a_press_that_is_refused_is_told(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
     answers["/v1/schedules/nightly/now"] = 409
-    assert "It cannot be done" in shown(pressed(opened("schedules", scopes=MAY), "Run now"))
+    assert "It cannot be done" in shown(click_button(opened("schedules", scopes=MAY), "Run now"))
 
 
 def test_without_schedules_and_alerts_the_page_says_so(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers["/v1/schedules"] = answers["/v1/alerts"] = listed([])
+    answers["/v1/schedules"] = answers["/v1/alerts"] = page_of([])
     told = shown(opened("schedules"))
     assert "There is no open alert." in told
     assert "promptuary eval schedule set" in told

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from promptuary.base import outbox
-from promptuary.base.errors import Unavailable
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.service import Evaluations
-from promptuary.evaluation.store import RunState
-from promptuary.evaluation.suite import Suite
+from promptuary.core import outbox
+from promptuary.core.errors import Unavailable
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import RunState
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 from promptuary.worker import loop
-from promptuary.worker.assembly import build
+from promptuary.worker.assembly import build_worker
 from promptuary.worker.loop import Handler, Worker
 
 UnitAs = Callable[..., AbstractContextManager[Any]]
@@ -56,7 +56,7 @@ def worker(sqlite: Any, clock: Any, settings: Any) -> Callable[..., Worker]:
 
 def put(database: Any, clock: Any, topic: str, number: int) -> None:
     with database.write() as session:
-        outbox.put(session, topic, {"number": number}, clock())
+        outbox.enqueue(session, topic, {"number": number}, clock())
 
 
 def test_a_round_delivers_every_topic_and_does_one_run(worker: Any, sqlite: Any, clock: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_topic_that_cannot_be_delivered_holds_up_nothing_else(worker: Any, sql
     assert one.step() is True
     assert (got, runs.done) == ([{"number": 2}], 1)
     with sqlite.read() as session:
-        assert outbox.waiting(session, "mlflow") == 1
+        assert outbox.count_pending(session, "mlflow") == 1
 
 
 def test_messages_of_a_topic_that_is_apart_do_not_wait_for_each_other(sqlite: Any, clock: Any, settings: Any) -> None:
@@ -99,7 +99,7 @@ def test_messages_of_a_topic_that_is_apart_do_not_wait_for_each_other(sqlite: An
 
     assert one.step() is True
     with sqlite.read() as session:
-        assert outbox.waiting(session, "webhook") == 1
+        assert outbox.count_pending(session, "webhook") == 1
 
 
 def test_scheduled_runs_are_submitted_beside_all_else_until_the_end(sqlite: Any, clock: Any, settings: Any) -> None:
@@ -144,7 +144,7 @@ def test_a_worker_works_until_it_is_told_to_stop(worker: Any, sqlite: Any, clock
 
 @pytest.mark.parametrize("error", [Unavailable("the database does not answer"), ZeroDivisionError("by zero")])
 def test_a_fault_is_waited_out(worker: Any, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "FAULT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "ERROR_PAUSE_SECONDS", 0.0)
     stop = threading.Event()
 
     def do(_: Any) -> None:
@@ -171,7 +171,7 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
         )
         submitted = Evaluations(unit).submit("words")
 
-    with build(settings, database=sqlite, clock=clock) as built:
+    with build_worker(settings, database=sqlite, clock=clock) as built:
         assert built.apart == {"webhook"}
         assert built.tick() is False
         assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow", "webhook"]
@@ -181,4 +181,4 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
     with unit_as("author") as unit:
         run = Evaluations(unit).run(submitted.id)
         assert (run.state, run.verdict, run.worker) == (RunState.FINISHED, "pass", built.name)
-        assert outbox.waiting(unit.session, "mlflow") == 1
+        assert outbox.count_pending(unit.session, "mlflow") == 1

@@ -200,7 +200,7 @@ def _sentence(answer: httpx.Response) -> str:
     """Give the problem's detail and its faults, or the status where the answer is no problem+json."""
     try:
         problem = answer.json()
-        faults = [f"{fault['path']} {fault['message']}".strip() for fault in problem.get("errors", ())]
-        return "; ".join([str(problem["detail"]), *faults])
+        field_errors = [f"{fault['path']} {fault['message']}".strip() for fault in problem.get("errors", ())]
+        return "; ".join([str(problem["detail"]), *field_errors])
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"the API answered with the status {answer.status_code}"

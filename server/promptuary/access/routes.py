@@ -5,72 +5,78 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from promptuary.access import audit
-from promptuary.access.caller import Unit
-from promptuary.access.gate import Cursor, Limit, Route, allow
+from promptuary.access.auth.authentication import Cursor, IdempotentRoute, Limit, authorize
 from promptuary.access.role import SCOPES, Role, Scope
 from promptuary.access.schemas import (
-    EntryOut,
-    KeyMade,
+    AuditEntryOut,
+    CallerOut,
+    CreatedKeyOut,
     KeyOut,
     NewKey,
     NewProject,
     ProjectOut,
-    Self,
     VerificationOut,
 )
-from promptuary.access.service import Access
-from promptuary.base.wire import PageOf
+from promptuary.access.service import AccessService
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.wire import PageOf
 
-router = APIRouter(tags=["access"], route_class=Route)
+router = APIRouter(tags=["access"], route_class=IdempotentRoute)
 
 
 @router.post("/projects", status_code=201)
-def create_project(body: NewProject, unit: Annotated[Unit, allow(Scope.PROJECT_MANAGE)]) -> ProjectOut:
+def create_project(body: NewProject, unit: Annotated[UnitOfWork, authorize(Scope.PROJECT_MANAGE)]) -> ProjectOut:
     """Make a project; needs an operator's key."""
-    return ProjectOut.model_validate(Access(unit).create_project(body.name))
+    return ProjectOut.model_validate(AccessService(unit).create_project(body.name))
 
 
 @router.get("/projects")
 def list_projects(
-    unit: Annotated[Unit, allow(Scope.PROJECT_MANAGE)], limit: Limit = 50, cursor: Cursor = None
+    unit: Annotated[UnitOfWork, authorize(Scope.PROJECT_MANAGE)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[ProjectOut]:
     """List the projects by name; needs an operator's key."""
-    return PageOf[ProjectOut].model_validate(Access(unit).projects(min(limit, unit.settings.page_limit), cursor))
+    return PageOf[ProjectOut].model_validate(AccessService(unit).projects(min(limit, unit.settings.page_limit), cursor))
 
 
 @router.get("/self")
-def read_self(unit: Annotated[Unit, allow(Scope.PROMPT_READ)]) -> Self:
+def read_self(unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> CallerOut:
     """Tell who the key belongs to and what it may do."""
     caller = unit.caller
-    return Self(project=caller.project_name, actor=caller.actor, role=caller.role, scopes=sorted(SCOPES[Role(caller.role)]))
+    return CallerOut(
+        project=caller.project_name, actor=caller.actor, role=caller.role, scopes=sorted(SCOPES[Role(caller.role)])
+    )
 
 
 @router.post("/keys", status_code=201)
-def create_key(body: NewKey, unit: Annotated[Unit, allow(Scope.KEY_MANAGE)]) -> KeyMade:
+def create_key(body: NewKey, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> CreatedKeyOut:
     """Make a key. Its text is in this answer and nowhere else."""
-    key, text = Access(unit).create_key(body.name, Role(body.role), body.days, body.project)
-    return KeyMade(**KeyOut.model_validate(key).model_dump(), key=str(text))
+    key, text = AccessService(unit).create_key(body.name, Role(body.role), body.days, body.project)
+    return CreatedKeyOut(**KeyOut.model_validate(key).model_dump(), key=str(text))
 
 
 @router.get("/keys")
-def list_keys(unit: Annotated[Unit, allow(Scope.KEY_MANAGE)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[KeyOut]:
+def list_keys(
+    unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)], limit: Limit = 50, cursor: Cursor = None
+) -> PageOf[KeyOut]:
     """List the project's keys, revoked ones too."""
-    return PageOf[KeyOut].model_validate(Access(unit).keys(min(limit, unit.settings.page_limit), cursor))
+    return PageOf[KeyOut].model_validate(AccessService(unit).keys(min(limit, unit.settings.page_limit), cursor))
 
 
 @router.delete("/keys/{id}", status_code=204)
-def revoke_key(id: str, unit: Annotated[Unit, allow(Scope.KEY_MANAGE)]) -> None:  # noqa: A002 - the word of the API
+def revoke_key(id: str, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> None:  # noqa: A002 - the word of the API
     """End a key now."""
-    Access(unit).revoke_key(id)
+    AccessService(unit).revoke_key(id)
 
 
 @router.get("/audit")
-def list_audit(unit: Annotated[Unit, allow(Scope.AUDIT_READ)], limit: Limit = 50, cursor: Cursor = None) -> PageOf[EntryOut]:
+def list_audit(
+    unit: Annotated[UnitOfWork, authorize(Scope.AUDIT_READ)], limit: Limit = 50, cursor: Cursor = None
+) -> PageOf[AuditEntryOut]:
     """List the audit chain in its order."""
-    return PageOf[EntryOut].model_validate(audit.entries(unit, min(limit, unit.settings.page_limit), cursor))
+    return PageOf[AuditEntryOut].model_validate(audit.list_entries(unit, min(limit, unit.settings.page_limit), cursor))
 
 
 @router.get("/audit/verify")
-def verify_audit(unit: Annotated[Unit, allow(Scope.AUDIT_READ)]) -> VerificationOut:
+def verify_audit(unit: Annotated[UnitOfWork, authorize(Scope.AUDIT_READ)]) -> VerificationOut:
     """Recompute the whole chain."""
-    return VerificationOut.model_validate(audit.verify(unit.session, unit.caller.project))
+    return VerificationOut.model_validate(audit.verify_chain(unit.session, unit.caller.project))

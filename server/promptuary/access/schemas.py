@@ -5,35 +5,35 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from promptuary.base.wire import Labelled, Received, Sent
+from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel
 from promptuary.prompt.name import Name
 
 RoleName = Literal["reader", "reviewer", "ci", "author", "admin", "operator"]
 
 
-class NewProject(Received):
+class NewProject(RequestModel):
     """A project to make."""
 
     name: Name
 
 
-class ProjectOut(Sent):
+class ProjectOut(ResponseModel):
     """A project."""
 
     name: str
     created_at: datetime
 
 
-class NewKey(Received):
+class NewKey(RequestModel):
     """A key to make."""
 
-    name: Labelled
+    name: NonEmptyText
     role: RoleName
     days: Annotated[int, Field(ge=1, le=3650)] | None = None
     project: Name | None = None
 
 
-class KeyOut(Sent):
+class KeyOut(ResponseModel):
     """What is known of a key."""
 
     id: str
@@ -44,13 +44,13 @@ class KeyOut(Sent):
     revoked_at: datetime | None
 
 
-class KeyMade(KeyOut):
+class CreatedKeyOut(KeyOut):
     """A new key with its text, which is shown this once."""
 
     key: str
 
 
-class EntryOut(Sent):
+class AuditEntryOut(ResponseModel):
     """One row of the audit chain."""
 
     sequence: int
@@ -63,7 +63,7 @@ class EntryOut(Sent):
     digest: str
 
 
-class VerificationOut(Sent):
+class VerificationOut(ResponseModel):
     """What a walk over the chain found."""
 
     rows: int
@@ -71,7 +71,7 @@ class VerificationOut(Sent):
     reason: str | None
 
 
-class Self(Sent):
+class CallerOut(ResponseModel):
     """Who the key belongs to, and what it may do."""
 
     project: str

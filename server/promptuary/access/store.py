@@ -11,10 +11,10 @@ from sqlmodel import Session, col, select, update
 
 from promptuary.access.role import Role
 from promptuary.access.tables import AuditRow, IdempotencyRow, KeyRow, ProjectRow
-from promptuary.base.changes import Counters, announce
-from promptuary.base.database import table_of
+from promptuary.core.change_feed import ProjectRevisions, publish_revisions
+from promptuary.core.database import table_of
 
-COUNTERS = "SELECT id, revision, access_revision FROM project"  # for base.changes
+REVISIONS_QUERY = "SELECT id, revision, access_revision FROM project"  # for base.changes
 _PROJECT, _AUDIT = table_of(ProjectRow), table_of(AuditRow)
 _COUNT = {
     counter: update(_PROJECT)
@@ -55,7 +55,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditEntry:
     """One row of the audit chain."""
 
     sequence: int
@@ -69,7 +69,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Answer:
+class StoredResponse:
     """The answer to a write, kept for its retries."""
 
     request_digest: str
@@ -77,19 +77,19 @@ class Answer:
     body: str
 
 
-def project_named(session: Session, name: str) -> Project | None:
+def find_project(session: Session, name: str) -> Project | None:
     """Find a project by its name."""
     row = session.exec(select(ProjectRow).where(ProjectRow.name == name)).one_or_none()
     return _project(row) if row else None
 
 
-def project_by_id(session: Session, project: int) -> Project | None:
+def get_project(session: Session, project: int) -> Project | None:
     """Find a project by its number."""
     row = session.get(ProjectRow, project)
     return _project(row) if row else None
 
 
-def projects(session: Session, after: str | None, limit: int) -> list[Project]:
+def list_projects(session: Session, after: str | None, limit: int) -> list[Project]:
     """List projects by name, at most `limit`."""
     query = select(ProjectRow).order_by(ProjectRow.name).limit(limit)
     if after is not None:
@@ -107,16 +107,16 @@ def add_project(session: Session, name: str, at: datetime) -> Project:
     return project
 
 
-def ensure_project(session: Session, name: str, at: datetime) -> Project:
+def get_or_create_project(session: Session, name: str, at: datetime) -> Project:
     """Give the project of that name, made now if there is none; of two who make it at once, both get the one that was made."""
-    known = project_named(session, name)
+    known = find_project(session, name)
     if known is not None:
         return known
     try:
         with session.begin_nested():
             return add_project(session, name, at)
     except IntegrityError:
-        made = project_named(session, name)
+        made = find_project(session, name)
         assert made is not None
         return made
 
@@ -126,7 +126,7 @@ def _project(row: ProjectRow) -> Project:
     return Project(row.id, row.name, row.created_at)
 
 
-def hold(session: Session, project: int) -> None:
+def lock_project(session: Session, project: int) -> None:
     """Let no other writer that counts in this project go on until the transaction ends; SQLite has one writer anyway."""
     if session.get_bind().dialect.name != "sqlite":
         session.exec(select(ProjectRow.id).where(ProjectRow.id == project).with_for_update())
@@ -142,27 +142,27 @@ def next_access_revision(session: Session, project: int) -> int:
     return _count(session, project, "access_revision").access_revision
 
 
-def _count(session: Session, project: int, counter: str) -> Counters:
+def _count(session: Session, project: int, counter: str) -> ProjectRevisions:
     """Count up and announce it; the row is held, so counters are announced in the order of the commits."""
     row = session.connection().execute(_COUNT[counter], {"project": project}).one()
-    counters = Counters(row.revision, row.access_revision)
-    announce(session, project, counters)
+    counters = ProjectRevisions(row.revision, row.access_revision)
+    publish_revisions(session, project, counters)
     return counters
 
 
-def counters(session: Session, project: int) -> Counters:
+def read_revisions(session: Session, project: int) -> ProjectRevisions:
     """Give a project's counters as the session sees them."""
     query = select(ProjectRow.revision, ProjectRow.access_revision).where(ProjectRow.id == project)
-    return Counters(*session.exec(query).one())
+    return ProjectRevisions(*session.exec(query).one())
 
 
-def key_by_id(session: Session, key: str) -> Key | None:
+def find_key(session: Session, key: str) -> Key | None:
     """Find a key by its id, in whatever project."""
     row = session.get(KeyRow, key)
     return _key(row) if row else None
 
 
-def keys(session: Session, project: int, after: str | None, limit: int) -> list[Key]:
+def list_keys(session: Session, project: int, after: str | None, limit: int) -> list[Key]:
     """List a project's keys by id, revoked ones too."""
     query = select(KeyRow).where(KeyRow.project_id == project).order_by(KeyRow.id).limit(limit)
     if after is not None:
@@ -201,18 +201,18 @@ def next_audit_sequence(session: Session, project: int) -> int:
     return int(session.connection().execute(_COUNT["audit_sequence"], {"project": project}).one().audit_sequence)
 
 
-def audit_digest(session: Session, project: int, sequence: int) -> str | None:
+def get_audit_digest(session: Session, project: int, sequence: int) -> str | None:
     """Give the digest of one row of the chain."""
     found = session.connection().execute(_DIGEST, {"project": project, "sequence": sequence}).scalar_one_or_none()
     return None if found is None else str(found)
 
 
-def add_entry(session: Session, project: int, entry: Entry) -> None:
+def add_entry(session: Session, project: int, entry: AuditEntry) -> None:
     """Add a row to the chain, at once, so that its failure fails the write it belongs to."""
     session.connection().execute(_ENTRY, {"project_id": project, **vars(entry)})
 
 
-def entries(session: Session, project: int, after: int | None, limit: int) -> list[Entry]:
+def list_entries(session: Session, project: int, after: int | None, limit: int) -> list[AuditEntry]:
     """List the chain in its order."""
     query = select(AuditRow).where(AuditRow.project_id == project).order_by(col(AuditRow.sequence)).limit(limit)
     if after is not None:
@@ -220,31 +220,31 @@ def entries(session: Session, project: int, after: int | None, limit: int) -> li
     return [_entry(row) for row in session.exec(query)]
 
 
-def walk_entries(session: Session, project: int) -> Iterator[Entry]:
+def iterate_entries(session: Session, project: int) -> Iterator[AuditEntry]:
     """Go through the whole chain in batches."""
     last = 0
-    while batch := entries(session, project, last, 1000):
+    while batch := list_entries(session, project, last, 1000):
         yield from batch
         last = batch[-1].sequence
         session.expunge_all()
 
 
-def audit_sequence(session: Session, project: int) -> int:
+def get_audit_sequence(session: Session, project: int) -> int:
     """Give the number of rows that the chain should have."""
     return session.exec(select(ProjectRow.audit_sequence).where(ProjectRow.id == project)).one()
 
 
-def _entry(row: AuditRow) -> Entry:
-    return Entry(row.sequence, row.at, row.actor, row.action, row.subject, row.detail, row.previous, row.digest)
+def _entry(row: AuditRow) -> AuditEntry:
+    return AuditEntry(row.sequence, row.at, row.actor, row.action, row.subject, row.detail, row.previous, row.digest)
 
 
-def answer(session: Session, project: int, key: str) -> Answer | None:
+def find_response(session: Session, project: int, key: str) -> StoredResponse | None:
     """Find the answer that a write under this idempotency key got."""
     row = session.get(IdempotencyRow, (project, key))
-    return Answer(row.request_digest, row.status, row.body) if row else None
+    return StoredResponse(row.request_digest, row.status, row.body) if row else None
 
 
-def add_answer(session: Session, project: int, key: str, given: Answer, at: datetime) -> None:
+def add_response(session: Session, project: int, key: str, given: StoredResponse, at: datetime) -> None:
     """Keep an answer; a second writer under the same key fails here and gets the first one's answer on its retry."""
     session.add(IdempotencyRow(project_id=project, key=key, created_at=at, **vars(given)))
     session.flush()

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
-from promptuary.base.database import Moment
+from promptuary.core.database import UtcDateTime
 
 
 class ProjectRow(SQLModel, table=True):
@@ -19,7 +19,7 @@ class ProjectRow(SQLModel, table=True):
     revision: int = 0
     access_revision: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     audit_sequence: int = 0
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class KeyRow(SQLModel, table=True):
@@ -32,9 +32,9 @@ class KeyRow(SQLModel, table=True):
     name: str
     role: str
     hash: str
-    created_at: datetime = Field(sa_type=Moment)
-    expires_at: datetime | None = Field(default=None, sa_type=Moment)
-    revoked_at: datetime | None = Field(default=None, sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class AuditRow(SQLModel, table=True):
@@ -46,7 +46,7 @@ class AuditRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id")
     sequence: int
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(sa_type=UtcDateTime)
     actor: str
     action: str
     subject: str
@@ -65,4 +65,4 @@ class IdempotencyRow(SQLModel, table=True):
     request_digest: str
     status: int
     body: str
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)

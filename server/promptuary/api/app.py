@@ -8,35 +8,35 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import promptuary
-from promptuary.access.gate import SCOPE_MARK
+from promptuary.access.auth.authentication import SCOPE_ATTRIBUTE
+from promptuary.access.auth.slots import DatabaseSlots
 from promptuary.access.routes import router as access_routes
-from promptuary.access.store import COUNTERS
-from promptuary.access.turns import Turns
-from promptuary.api.documentation import document
-from promptuary.api.edge import Edge
+from promptuary.access.store import REVISIONS_QUERY
 from promptuary.api.metrics import router as metrics_routes
-from promptuary.api.parts import Parts
-from promptuary.api.problems import install
-from promptuary.api.traffic import Traffic
-from promptuary.base.changes import changes_of
-from promptuary.base.clock import Clock, wall_clock
-from promptuary.base.database import Database
-from promptuary.base.errors import Unavailable
-from promptuary.base.settings import Settings
-from promptuary.compat.langfuse_routes import router as langfuse_routes
-from promptuary.compat.mlflow_routes import router as mlflow_routes
-from promptuary.context.prompt_vectors import PromptVectors
-from promptuary.context.prompts import PromptSearch
-from promptuary.context.retrieval import Retrieval
+from promptuary.api.middleware import RequestMiddleware
+from promptuary.api.openapi import install_openapi
+from promptuary.api.problems import install_error_handlers
+from promptuary.api.request_metrics import RequestMetrics
+from promptuary.api.services import Services
+from promptuary.compat.langfuse.routes import router as langfuse_routes
+from promptuary.compat.mlflow.routes import router as mlflow_routes
+from promptuary.context.retrieval import PassageRetrieval
 from promptuary.context.routes import router as context_routes
-from promptuary.evaluation.routes import router as evaluation_routes
-from promptuary.evaluation.schedule_routes import router as schedule_routes
-from promptuary.evaluation.scorers.registry import kinds
-from promptuary.evaluation.upload import router as upload_routes
-from promptuary.migrations.upgrade import HEAD, current, upgrade
+from promptuary.core.change_feed import create_change_feed
+from promptuary.core.clock import Clock, wall_clock
+from promptuary.core.database import Database
+from promptuary.core.errors import Unavailable
+from promptuary.core.settings import Settings
+from promptuary.evaluation.datasets.upload import router as upload_routes
+from promptuary.evaluation.runs.routes import router as evaluation_routes
+from promptuary.evaluation.scorers.catalog import scorer_types
+from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
 from promptuary.registry.routes import router as registry_routes
-from promptuary.registry.stream import Feed
+from promptuary.registry.stream import EventStream
 from promptuary.review.routes import router as review_routes
+from promptuary.scheduling.routes import router as schedule_routes
+from promptuary.search.prompt_vectors import PromptVectors
+from promptuary.search.service import PromptSearch
 
 ROUTERS: tuple[APIRouter, ...] = (
     access_routes,
@@ -57,8 +57,8 @@ def create_app(
     *,
     database: Database | None = None,
     clock: Clock = wall_clock,
-    retrieval: Retrieval | None = None,
-) -> Edge:
+    retrieval: PassageRetrieval | None = None,
+) -> RequestMiddleware:
     """Assemble the service on a database of today's schema; nothing heavy is imported until a request needs it.
 
     Args:
@@ -67,12 +67,12 @@ def create_app(
         clock: gives the present moment.
         retrieval: the process's embedder and index; by default one that makes both at their first use.
     """
-    kinds()  # a plug-in that cannot be used stops it here, not at the first request
+    scorer_types()  # a plug-in that cannot be used stops it here, not at the first request
     opened = database or Database(settings.sql_url)
     upgrade(opened)
 
-    held = retrieval or Retrieval(opened, clock, settings)
-    parts = Parts(settings, opened, clock, held, changes_of(opened, COUNTERS))
+    held = retrieval or PassageRetrieval(opened, clock, settings)
+    parts = Services(settings, opened, clock, held, create_change_feed(opened, REVISIONS_QUERY))
 
     def close() -> None:
         edge.lookup.close()
@@ -96,16 +96,16 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = opened
-    app.state.traffic = Traffic()
-    app.state.turns = Turns(opened.dialect)
+    app.state.traffic = RequestMetrics()
+    app.state.turns = DatabaseSlots(opened.dialect)
     app.state.clock = clock
     app.state.retrieval = held
     app.state.prompt_vectors = PromptVectors(opened, settings, held)
     app.state.prompts = PromptSearch(opened, clock, settings, app.state.prompt_vectors)
     app.state.neighbours = app.state.prompts  # what the registry asks for prompts that say nearly the same
-    app.state.feed = Feed(opened, parts.changes, settings.stream_limit)
-    install(app)
-    document(app)
+    app.state.feed = EventStream(opened, parts.changes, settings.stream_limit)
+    install_error_handlers(app)
+    install_openapi(app)
     for router in ROUTERS:
         check_scopes(router)
         app.include_router(router, prefix="/v1")
@@ -114,7 +114,7 @@ def create_app(
         app.include_router(router)
     app.include_router(_health)
     app.include_router(metrics_routes)
-    edge = Edge(app, parts, close, app.state.traffic)
+    edge = RequestMiddleware(app, parts, close, app.state.traffic)
     return edge
 
 
@@ -123,7 +123,7 @@ def check_scopes(router: APIRouter) -> None:
     for route in router.routes:
         dependant = getattr(route, "dependant", None)
         calls = [inner.call for inner in dependant.dependencies] if dependant else []
-        if sum(hasattr(call, SCOPE_MARK) for call in calls) != 1:
+        if sum(hasattr(call, SCOPE_ATTRIBUTE) for call in calls) != 1:
             raise RuntimeError(f"the route {getattr(route, 'path', route)} does not declare one scope with allow(…)")
 
 
@@ -139,6 +139,6 @@ def alive() -> dict[str, str]:
 @_health.get("/readyz")
 def ready(request: Request) -> Response:
     """Tell that lookups can be answered: the database is there and of this release."""
-    if current(request.app.state.database) != HEAD:
+    if current_revision(request.app.state.database) != HEAD:
         raise Unavailable("the database's schema is not of this release; run `promptuary init`")
     return Response('{"status":"ready"}', media_type="application/json")

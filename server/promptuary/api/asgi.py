@@ -11,7 +11,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-SECURITY: Headers = [
+SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
@@ -19,7 +19,7 @@ SECURITY: Headers = [
 _REMEMBERED = 64
 
 
-class Hosts:
+class HostAllowList:
     """The Host headers that are taken; some that were taken before are known by their bytes."""
 
     def __init__(self, names: frozenset[str]) -> None:

@@ -14,15 +14,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 import promptuary
-from promptuary.access.gate import caller_of
+from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.role import Scope
-from promptuary.api.traffic import BOUNDS, Traffic
-from promptuary.base import outbox
-from promptuary.base.database import Session
-from promptuary.context.retrieval import TOPIC as CHROMA
-from promptuary.evaluation import schedule_store, store
-from promptuary.evaluation.alert_webhook import TOPIC as WEBHOOK
-from promptuary.registry.resemblance import TOPIC as PROMPTS
+from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
+from promptuary.context.retrieval import CHROMA_TOPIC as CHROMA
+from promptuary.core import outbox
+from promptuary.core.database import Session
+from promptuary.evaluation.runs import store
+from promptuary.registry.similarity import PROMPTS_TOPIC as PROMPTS
+from promptuary.scheduling import store as schedule_store
+from promptuary.scheduling.alert_webhook import TOPIC as WEBHOOK
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -41,17 +42,17 @@ def metrics(request: Request) -> Response:
 
     state = request.app.state
     if not state.settings.metrics_open:
-        caller_of(request).require(Scope.PROJECT_MANAGE)
+        authenticate_request(request).require(Scope.PROJECT_MANAGE)
     with state.database.read() as session:
         found = [*_of_database(session, state.clock()), *_of_process(state.traffic)]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    registry.register(_Found(found))
+    registry.register(_CollectedMetrics(found))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-class _Found:
+class _CollectedMetrics:
     """Gives what was found already, in the form in which Prometheus' client asks for it."""
 
     def __init__(self, found: "Iterable[Metric]") -> None:
@@ -65,29 +66,29 @@ def _of_database(session: Session, now: datetime) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
     runs = GaugeMetricFamily("promptuary_runs", "Runs by state and verdict.", labels=("state", "verdict"))
-    for state, verdict, count in store.outcomes(session):
+    for state, verdict, count in store.count_outcomes(session):
         runs.add_metric((state, verdict or "none"), count)
     yield runs
     alerts = GaugeMetricFamily("promptuary_alerts_open", "Alerts that nobody has seen.", labels=("project", "schedule"))
-    for project, schedule, count in schedule_store.open_alerts(session, SERIES_LIMIT):
+    for project, schedule, count in schedule_store.count_open_alerts(session, SERIES_LIMIT):
         alerts.add_metric((project, schedule), count)
     yield alerts
-    late = schedule_store.late(session, now - LATE)
+    late = schedule_store.count_overdue(session, now - LATE)
     yield GaugeMetricFamily("promptuary_schedules_late", "Schedules that were due over a minute ago.", value=late)
     waiting = GaugeMetricFamily("promptuary_outbox_waiting", "Messages that are not delivered yet.", labels=("topic",))
     for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK):
-        waiting.add_metric((topic,), outbox.waiting(session, topic))
+        waiting.add_metric((topic,), outbox.count_pending(session, topic))
     yield waiting
 
 
-def _of_process(traffic: Traffic) -> "Iterator[Metric]":
+def _of_process(traffic: RequestMetrics) -> "Iterator[Metric]":
     from prometheus_client.core import HistogramMetricFamily, InfoMetricFamily
 
     yield InfoMetricFamily("promptuary", "This release.", value={"version": promptuary.__version__})
     labels = ("method", "route", "status")
     words = "Seconds until a request's answer began; lookups that memory answered are not in it."
     requests = HistogramMetricFamily("promptuary_http_request_seconds", words, labels=labels)
-    ends = [*map(str, BOUNDS), "+Inf"]
+    ends = [*map(str, BUCKET_BOUNDS), "+Inf"]
     for (method, route, status), counted in traffic:
         parts = list(zip(ends, accumulate(counted.parts), strict=True))
         requests.add_metric((method, route, str(status)), parts, counted.seconds)

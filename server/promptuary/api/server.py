@@ -8,16 +8,16 @@ from types import FrameType
 
 import uvicorn
 
-from promptuary.api.edge import Edge
+from promptuary.api.middleware import RequestMiddleware
 
 STOP_SECONDS = 5
-INFRASTRUCTURE = 3
+EXIT_INFRASTRUCTURE = 3
 
 
 class _Server(uvicorn.Server):
     """Lets streams end as soon as the process is asked to: they would otherwise hold it for as long as it waits."""
 
-    def __init__(self, config: uvicorn.Config, app: Edge) -> None:
+    def __init__(self, config: uvicorn.Config, app: RequestMiddleware) -> None:
         super().__init__(config)
         self._edge = app
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def run(app: Edge, host: str, port: int) -> None:
+def serve(app: RequestMiddleware, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are answered, for a few seconds."""
     config = uvicorn.Config(
         app,
@@ -47,4 +47,4 @@ def run(app: Edge, host: str, port: int) -> None:
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
-        sys.exit(INFRASTRUCTURE)
+        sys.exit(EXIT_INFRASTRUCTURE)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from promptuary.cli.connection import connect, part
-from promptuary.cli.output import AsJson, Project, as_json, line, table
+from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 
 key_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
@@ -23,9 +23,9 @@ def create(
     with connect(project) as api:
         made = api.post("/keys", {"name": name, "role": role, "days": days})
     if json:
-        as_json(made)
+        print_json(made)
     else:
-        line(made["key"])
+        print_line(made["key"])
 
 
 @key_app.command("list")
@@ -34,18 +34,18 @@ def list_keys(project: Project = None, json: AsJson = False) -> None:
     with connect(project) as api:
         keys = list(api.items("/keys"))
     if json:
-        as_json(keys)
+        print_json(keys)
         return
     rows = [(key["id"], key["name"], key["role"], key["created_at"], key["expires_at"], key["revoked_at"]) for key in keys]
-    table(["id", "name", "role", "created", "expires", "revoked"], rows)
+    print_table(["id", "name", "role", "created", "expires", "revoked"], rows)
 
 
 @key_app.command("revoke")
 def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")], project: Project = None) -> None:
     """End a key now."""
     with connect(project) as api:
-        api.delete(f"/keys/{part(key)}")
-    line(f"key {key} is revoked")
+        api.delete(f"/keys/{path_segment(key)}")
+    print_line(f"key {key} is revoked")
 
 
 @audit_app.command("verify")
@@ -54,10 +54,10 @@ def verify(project: Project = None, json: AsJson = False) -> None:
     with connect(project) as api:
         found = api.get("/audit/verify")
     if json:
-        as_json(found)
+        print_json(found)
     elif found["broken_at"] is None:
-        line(f"the audit chain is whole: {found['rows']} rows")
+        print_line(f"the audit chain is whole: {found['rows']} rows")
     else:
-        line(f"the audit chain is broken at row {found['broken_at']}: {found['reason']}")
+        print_line(f"the audit chain is broken at row {found['broken_at']}: {found['reason']}")
     if found["broken_at"] is not None:
         raise typer.Exit(1)

@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 import httpx
 
-from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
+from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 from promptuary.prompt.name import is_name
 
 if TYPE_CHECKING:
     from promptuary.api.asgi import App
-    from promptuary.api.edge import Edge
-    from promptuary.api.parts import Parts
+    from promptuary.api.middleware import RequestMiddleware
+    from promptuary.api.services import Services
 
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 LOCAL_URL = "http://127.0.0.1"
@@ -33,26 +33,26 @@ class NotInstalled(PromptuaryError):
     code = "not_installed"
 
 
-class Refused(Invalid):
+class ApiRefused(Invalid):
     """The service refused a request; its own sentence says why."""
 
     code = "refused"
 
 
-class Unreachable(PromptuaryError):
+class ServiceUnreachable(PromptuaryError):
     """The service does not answer, or is not able to."""
 
     code = "unreachable"
 
 
-class _Answer(dict[str, Any]):
+class _JsonObject(dict[str, Any]):
     """A JSON object of an answer: a member that a server of another kind or release does not send is told as that."""
 
     def __missing__(self, name: str) -> Any:
-        raise Unreachable(f"the server's answer has no `{name}`; is it Promptuary, and of this release?")
+        raise ServiceUnreachable(f"the server's answer has no `{name}`; is it Promptuary, and of this release?")
 
 
-def part(text: str) -> str:
+def path_segment(text: str) -> str:
     """Give a name or an id as one part of a path.
 
     Raises:
@@ -61,13 +61,13 @@ def part(text: str) -> str:
     try:
         quoted = quote(text, safe="")
     except UnicodeEncodeError:
-        raise Invalid("a name or an id is no Unicode text", [Fault(ascii(text), "has bytes that are not UTF-8")]) from None
+        raise Invalid("a name or an id is no Unicode text", [FieldError(ascii(text), "has bytes that are not UTF-8")]) from None
     if not quoted:
         raise Invalid("a name or an id is empty; give it")
     return quoted.replace(".", "%2E") if text in (".", "..") else quoted
 
 
-class Api:
+class ApiClient:
     """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process.
 
     Attributes:
@@ -76,7 +76,7 @@ class Api:
 
     deliver: Callable[[], None] | None = None
 
-    def __init__(self, client: httpx.Client, parts: "Parts | None" = None) -> None:
+    def __init__(self, client: httpx.Client, parts: "Services | None" = None) -> None:
         """Keep the client, and the parts of a service in this process."""
         self._client = client
         self.parts = parts
@@ -115,7 +115,7 @@ class Api:
         """GET a path that may not be there."""
         try:
             return self.get(path, **query)
-        except Refused as error:
+        except ApiRefused as error:
             if error.code == "not_found":
                 return None
             raise
@@ -124,39 +124,41 @@ class Api:
         try:
             request = self._client.build_request(method, f"/v1{path}", **more)
         except (ValueError, httpx.InvalidURL) as error:  # NaN, half of a surrogate pair, an address without an end
-            raise Invalid("the request cannot be sent", [Fault("", str(error))]) from None
+            raise Invalid("the request cannot be sent", [FieldError("", str(error))]) from None
         try:
             response = self._client.send(request)
         except httpx.HTTPError as error:
-            raise Unreachable(
+            raise ServiceUnreachable(
                 f"{self._client.base_url} does not answer ({type(error).__name__}); start it, or unset PROMPTUARY_URL"
             ) from error
         if response.status_code == 204:
             return None
         try:
-            body = json.loads(response.content, object_hook=_Answer)
+            body = json.loads(response.content, object_hook=_JsonObject)
         except (ValueError, RecursionError):
-            raise Unreachable(
+            raise ServiceUnreachable(
                 f"{self._client.base_url} answered {response.status_code} and no JSON; is it Promptuary?"
             ) from None
         if not response.is_success:
             raise _error(response.status_code, body)
         if not isinstance(body, dict):
-            raise Unreachable(f"{self._client.base_url} answered in a form that is not Promptuary's; is it Promptuary?")
+            raise ServiceUnreachable(f"{self._client.base_url} answered in a form that is not Promptuary's; is it Promptuary?")
         return body
 
 
 def _error(status: int, problem: Any) -> PromptuaryError:
     if not isinstance(problem, dict) or not isinstance(problem.get("detail"), str):
-        return Unreachable(f"the server answered {status} in a form that is not Promptuary's")
+        return ServiceUnreachable(f"the server answered {status} in a form that is not Promptuary's")
     if status >= 500:
-        return Unreachable(problem["detail"])
-    refused = Refused(problem["detail"], [Fault(fault["path"], fault["message"]) for fault in problem.get("errors", [])])
+        return ServiceUnreachable(problem["detail"])
+    refused = ApiRefused(
+        problem["detail"], [FieldError(fault["path"], fault["message"]) for fault in problem.get("errors", [])]
+    )
     refused.code = problem.get("code", refused.code)
     return refused
 
 
-class _Pieces(httpx.AsyncByteStream):
+class _AsyncBody(httpx.AsyncByteStream):
     """A body that comes in pieces, as an app on an event loop takes it."""
 
     def __init__(self, stream: Iterable[bytes]) -> None:
@@ -167,7 +169,7 @@ class _Pieces(httpx.AsyncByteStream):
             yield piece
 
 
-class _InProcess(httpx.BaseTransport):
+class _InProcessTransport(httpx.BaseTransport):
     """Runs each request through the app in this process, on an event loop of its own."""
 
     def __init__(self, app: "App") -> None:
@@ -176,7 +178,7 @@ class _InProcess(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if not isinstance(request.stream, httpx.AsyncByteStream):
-            request.stream = _Pieces(request.stream)
+            request.stream = _AsyncBody(request.stream)
 
         async def send() -> httpx.Response:
             response = await self._transport.handle_async_request(request)
@@ -190,7 +192,7 @@ class _InProcess(httpx.BaseTransport):
 
 
 @contextmanager
-def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator[Api]:
+def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator[ApiClient]:
     """Give the service to talk to.
 
     Args:
@@ -204,35 +206,35 @@ def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator
     url = os.environ.get("PROMPTUARY_URL")
     if url and allow_code:
         raise Invalid(
-            "a server decides itself whether suites may run code", [Fault("--allow-code", "is for a run without one")]
+            "a server decides itself whether suites may run code", [FieldError("--allow-code", "is for a run without one")]
         )
     if url:
         with _client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
-            yield Api(client)
+            yield ApiClient(client)
         return
     if project is not None and not is_name(project):
-        raise Invalid("there is no such project", [Fault("--project", f"'{project}' is not of a-z 0-9 _ . -")])
+        raise Invalid("there is no such project", [FieldError("--project", f"'{project}' is not of a-z 0-9 _ . -")])
     with (
         local_app(allow_code=allow_code) as app,
-        httpx.Client(base_url=LOCAL_URL, transport=_InProcess(_trusted(app, project)), timeout=None) as client,
+        httpx.Client(base_url=LOCAL_URL, transport=_InProcessTransport(_trusted(app, project)), timeout=None) as client,
     ):
-        yield Api(client, app.parts)
+        yield ApiClient(client, app.parts)
 
 
 def _client(url: str, key: str) -> httpx.Client:
     if not (key.isascii() and key.isprintable()):
-        raise Invalid("the server cannot be asked", [Fault("PROMPTUARY_API_KEY", "is no API key, which is plain ASCII")])
+        raise Invalid("the server cannot be asked", [FieldError("PROMPTUARY_API_KEY", "is no API key, which is plain ASCII")])
     if not url.startswith(("http://", "https://")):
-        raise Invalid("the server cannot be asked", [Fault("PROMPTUARY_URL", "must begin with http:// or https://")])
+        raise Invalid("the server cannot be asked", [FieldError("PROMPTUARY_URL", "must begin with http:// or https://")])
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
     except httpx.InvalidURL as error:
-        raise Invalid("the server cannot be asked", [Fault("PROMPTUARY_URL", f"is no URL: {error}")]) from None
+        raise Invalid("the server cannot be asked", [FieldError("PROMPTUARY_URL", f"is no URL: {error}")]) from None
 
 
 @contextmanager
-def local_app(*, allow_code: bool = False) -> Iterator["Edge"]:
+def local_app(*, allow_code: bool = False) -> Iterator["RequestMiddleware"]:
     """Assemble the service in this process, on the data directory; `allow_code` lets suites run code, as the setting does.
 
     Raises:
@@ -240,14 +242,14 @@ def local_app(*, allow_code: bool = False) -> Iterator["Edge"]:
     """
     try:
         from promptuary.api.app import create_app
-        from promptuary.base.logs import configure
-        from promptuary.base.settings import read_settings
+        from promptuary.core.logs import configure_logging
+        from promptuary.core.settings import read_settings
     except ModuleNotFoundError as error:
         raise NotInstalled(
             f"there is no PROMPTUARY_URL, and the server is not installed ({error.name}): "
             "set the first, or install promptuary[server]"
         ) from None
-    configure("ERROR")  # what a command has to say it says itself, in one line
+    configure_logging("ERROR")  # what a command has to say it says itself, in one line
     app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT, code_scorers=allow_code or None))
     try:
         yield app
@@ -256,10 +258,10 @@ def local_app(*, allow_code: bool = False) -> Iterator["Edge"]:
 
 
 def _trusted(app: "App", project: str | None) -> "App":
-    from promptuary.access.gate import LOCAL
+    from promptuary.access.auth.authentication import LOCAL_PROJECT
     from promptuary.access.service import DEFAULT_PROJECT
 
     async def trusted(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, LOCAL: project or DEFAULT_PROJECT}, receive, send)
+        await app({**scope, LOCAL_PROJECT: project or DEFAULT_PROJECT}, receive, send)
 
     return trusted

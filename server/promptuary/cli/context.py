@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from promptuary.cli.connection import Api, connect, part
-from promptuary.cli.output import AsJson, Project, as_json, line, table
-from promptuary.cli.search import tell_behind
-from promptuary.prompt.document import InvalidFile
-from promptuary.prompt.errors import Fault, Invalid
-from promptuary.prompt.file import read_text
+from promptuary.cli.connection import ApiClient, connect, path_segment
+from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
+from promptuary.cli.registry.search import warn_unindexed
+from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.files.prompt_file import read_text
+from promptuary.prompt.files.yaml_document import InvalidFile
 
 app = typer.Typer(help="Collections of documents that prompts retrieve from.", no_args_is_help=True)
 Collection = Annotated[str, typer.Argument(help="The collection's name.")]
@@ -34,15 +34,15 @@ def add(
     with connect(project) as api:
         total = take_in(api, collection, documents, chunk_size)
     if json:
-        as_json(total)
+        print_json(total)
     else:
         documents_told = f"{total['added']} documents added, {total['unchanged']} unchanged"
-        line(f"{collection}: {documents_told}, {total['chunks']} passages indexed")
+        print_line(f"{collection}: {documents_told}, {total['chunks']} passages indexed")
 
 
-def take_in(api: Api, collection: str, documents: list[dict[str, Any]], chunk_size: int | None = None) -> dict[str, int]:
+def take_in(api: ApiClient, collection: str, documents: list[dict[str, Any]], chunk_size: int | None = None) -> dict[str, int]:
     """Send documents in batches that fit the body limit; gives what came of them in all."""
-    where = f"/collections/{part(collection)}"
+    where = f"/collections/{path_segment(collection)}"
     api.put(where, {"chunk_size": chunk_size})
     total = {"added": 0, "unchanged": 0, "chunks": 0}
     for batch in _batches(documents):
@@ -105,18 +105,22 @@ def _document(text: str, path: Path, number: int) -> dict[str, Any]:
         value = json_text.loads(text)
         json_text.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise InvalidFile(f"{path} cannot be read", [Fault("", f"not JSON: {error}", number)]) from None
+        raise InvalidFile(f"{path} cannot be read", [FieldError("", f"not JSON: {error}", number)]) from None
     if not isinstance(value, dict):
-        raise InvalidFile(f"{path} cannot be read", [Fault("", "must be an object with `id` and `text`", number)])
-    faults = [
-        Fault(field, "is required, as a string", number) for field in ("id", "text") if not isinstance(value.get(field), str)
+        raise InvalidFile(f"{path} cannot be read", [FieldError("", "must be an object with `id` and `text`", number)])
+    field_errors = [
+        FieldError(field, "is required, as a string", number)
+        for field in ("id", "text")
+        if not isinstance(value.get(field), str)
     ]
-    faults += [
-        Fault("text", "is blank", number) for given in (value.get("text"),) if isinstance(given, str) and not given.strip()
+    field_errors += [
+        FieldError("text", "is blank", number) for given in (value.get("text"),) if isinstance(given, str) and not given.strip()
     ]
-    faults += [Fault(field, "is not a known field", number) for field in value.keys() - {"id", "text", "title", "metadata"}]
-    if faults:
-        raise InvalidFile(f"{path} cannot be read", faults)
+    field_errors += [
+        FieldError(field, "is not a known field", number) for field in value.keys() - {"id", "text", "title", "metadata"}
+    ]
+    if field_errors:
+        raise InvalidFile(f"{path} cannot be read", field_errors)
     return value
 
 
@@ -130,23 +134,23 @@ def query(
 ) -> None:
     """Find the passages that are nearest to a text."""
     with connect(project) as api:
-        found = api.post(f"/collections/{part(collection)}/query", {"query": text, "k": k})
+        found = api.post(f"/collections/{path_segment(collection)}/query", {"query": text, "k": k})
     if json:
-        as_json(found)
+        print_json(found)
         return
     rows = [(f"{one['score']:.3f}", one["document"], one["chunk"], one["text"].replace("\n", " ")) for one in found["passages"]]
-    table(["score", "document", "chunk", "text"], rows)
+    print_table(["score", "document", "chunk", "text"], rows)
 
 
 @app.command("list")
 def list_collections(project: Project = None, json: AsJson = False) -> None:
     """List the collections and how much they hold."""
     with connect(project) as api:
-        held = [api.get(f"/collections/{part(one['name'])}") for one in api.items("/collections")]
+        held = [api.get(f"/collections/{path_segment(one['name'])}") for one in api.items("/collections")]
     if json:
-        as_json(held)
+        print_json(held)
         return
-    table(["collection", "documents", "passages"], [(one["name"], one["documents"], one["chunks"]) for one in held])
+    print_table(["collection", "documents", "passages"], [(one["name"], one["documents"], one["chunks"]) for one in held])
 
 
 @app.command("reindex")
@@ -160,22 +164,22 @@ def reindex(
 ) -> None:
     """Make a collection's index in Chroma anew from SQL, or that of the prompts."""
     if prompts == (collection is not None):
-        raise Invalid("nothing can be indexed anew", [Fault("COLLECTION", "give a collection, or --prompts")])
+        raise Invalid("nothing can be indexed anew", [FieldError("COLLECTION", "give a collection, or --prompts")])
     with connect(project) as api:
         if collection is None:
             made = _reindex_prompts(api)
         else:
-            made = api.post(f"/collections/{part(collection)}/reindex", {})
+            made = api.post(f"/collections/{path_segment(collection)}/reindex", {})
     if json:
-        as_json(made)
+        print_json(made)
     elif collection is None:
-        line(f"{made['prompts']} prompts in the index")
-        tell_behind(made["behind"])
+        print_line(f"{made['prompts']} prompts in the index")
+        warn_unindexed(made["behind"])
     else:
-        line(f"{collection}: {made['chunks']} passages in the index")
+        print_line(f"{collection}: {made['chunks']} passages in the index")
 
 
-def _reindex_prompts(api: Api) -> Any:
+def _reindex_prompts(api: ApiClient) -> Any:
     """Ask for as many steps as it takes; one that gets nowhere is the last, for prompts may come in all the time."""
     made = api.post("/search/reindex", {"anew": True})
     while made["behind"]:

@@ -9,23 +9,13 @@ from typing import Annotated
 import typer
 
 import promptuary
-from promptuary.cli import (
-    access,
-    bundle,
-    context,
-    demo,
-    diff,
-    evaluation,
-    importing,
-    labels,
-    registry,
-    review,
-    search,
-    service,
-    sync,
-    upkeep,
-)
-from promptuary.cli.output import INFRASTRUCTURE, USAGE, report
+from promptuary.cli import access, context, demo, review
+from promptuary.cli.evaluation import runs
+from promptuary.cli.output import EXIT_INFRASTRUCTURE, EXIT_USAGE, report_error
+from promptuary.cli.prompts_as_code import commands as sync
+from promptuary.cli.registry import diff, labels, lifecycle, prompts, search
+from promptuary.cli.service import commands as service
+from promptuary.cli.transfer import bundle, importing
 from promptuary.prompt.errors import PromptuaryError
 
 COLLECT_EVERY = 20_000
@@ -47,17 +37,17 @@ _RUN: tuple[Callable[..., None], ...] = (
     service.doctor,
 )
 _REGISTRY: tuple[Callable[..., None], ...] = (
-    registry.push,
-    registry.get,
-    registry.render,
+    prompts.push,
+    prompts.get,
+    prompts.render,
     diff.diff,
-    registry.prompts,
+    prompts.prompts,
     search.search,
     search.similar,
-    upkeep.uses,
-    upkeep.renew,
-    upkeep.archive,
-    upkeep.restore,
+    lifecycle.uses,
+    lifecycle.renew,
+    lifecycle.archive,
+    lifecycle.restore,
 )
 for command in _RUN:
     app.command(rich_help_panel="Run")(command)
@@ -68,7 +58,7 @@ app.command("import", rich_help_panel="Registry")(importing.import_file)
 app.add_typer(sync.app, name="sync", rich_help_panel="Registry")
 app.add_typer(labels.app, name="label", rich_help_panel="Registry")
 app.add_typer(context.app, name="context", rich_help_panel="Context")
-app.add_typer(evaluation.app, name="eval", rich_help_panel="Evaluation and review")
+app.add_typer(runs.app, name="eval", rich_help_panel="Evaluation and review")
 app.add_typer(review.app, name="review", rich_help_panel="Evaluation and review")
 app.add_typer(access.key_app, name="key", rich_help_panel="Access")
 app.add_typer(access.audit_app, name="audit", rich_help_panel="Access")
@@ -93,7 +83,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except PromptuaryError as error:
-        code = report(error)
+        code = report_error(error)
     except typer.Abort:
         code = 130
     except SystemExit as ended:
@@ -104,13 +94,13 @@ def main() -> None:
         code = 141
     except OSError as error:
         typer.echo(f"promptuary: {error.strerror}: {error.filename or ''}".rstrip(": "), err=True)
-        code = INFRASTRUCTURE
+        code = EXIT_INFRASTRUCTURE
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
         if words := error.format_message():  # none where the help was printed instead
             typer.echo(f"promptuary: {words}", err=True)
-        code = USAGE
+        code = EXIT_USAGE
     sys.exit(code)
 
 

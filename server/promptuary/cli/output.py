@@ -13,32 +13,32 @@ from rich.text import Text
 
 from promptuary.prompt.errors import PromptuaryError
 
-USAGE = 64
-INFRASTRUCTURE = 3
+EXIT_USAGE = 64
+EXIT_INFRASTRUCTURE = 3
 _INFRASTRUCTURE_CODES = ("unreachable", "unavailable", "busy", "storage_full")
 
-_UNSEEN = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Project = Annotated[str | None, typer.Option("--project", help="The project, when working on the data directory.")]
 
 
-def line(text: str = "") -> None:
+def print_line(text: str = "") -> None:
     """Print a line."""
     typer.echo(text)
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
     """Print a table: drawn on a terminal, tab-separated lines elsewhere."""
     shown = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(columns), *shown]:
-            line("\t".join(" ".join(cell.split()) for cell in row))
+            print_line("\t".join(" ".join(cell.split()) for cell in row))
         return
     drawn = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for row in shown:
@@ -46,26 +46,26 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     Console().print(drawn)
 
 
-def coloured(text: str, style: str = "") -> None:
+def print_styled(text: str, style: str = "") -> None:
     """Print a line as it is, but for what a terminal would obey or hide; in colour on a terminal."""
-    shown = visible(text)
+    shown = escape_invisible(text)
     if sys.stdout.isatty():
         Console().print(Text(shown, style), soft_wrap=True)
     else:
-        line(shown)
+        print_line(shown)
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """Write control characters, and those that are not seen or turn the direction of reading, as their escapes."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def exit_code(error: PromptuaryError) -> int:
     """Give 3 where something that is needed does not answer, 64 where the call or a file is wrong."""
-    return INFRASTRUCTURE if error.code in _INFRASTRUCTURE_CODES else USAGE
+    return EXIT_INFRASTRUCTURE if error.code in _INFRASTRUCTURE_CODES else EXIT_USAGE
 
 
-def report(error: PromptuaryError) -> int:
+def report_error(error: PromptuaryError) -> int:
     """Print an error in one line on standard error; give the exit code."""
     typer.echo(f"promptuary: {str(error).replace(chr(10), ' ')}", err=True)
     return exit_code(error)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from promptuary.cli.connection import Api, connect, part
-from promptuary.cli.output import AsJson, Project, as_json, line
+from promptuary.cli.connection import ApiClient, connect, path_segment
+from promptuary.cli.output import AsJson, Project, print_json, print_line
 from promptuary.prompt.errors import Invalid
 
 app = typer.Typer(help="Review queues.", no_args_is_help=True)
@@ -34,37 +34,37 @@ def open_queue(
         run = _latest(api) if run == "latest" else run
         added = fill(api, queue, run, only=only, variant=variant, instructions=instructions, slots=slots)
     if json:
-        as_json(added)
+        print_json(added)
     else:
-        line(told(queue, added))
+        print_line(describe_added(queue, added))
 
 
-def _latest(api: Api) -> str:
+def _latest(api: ApiClient) -> str:
     runs = api.get("/runs", state="finished", limit=1)["items"]
     if not runs:
         raise Invalid("there is no finished run to review; run a suite first")
     return str(runs[0]["id"])
 
 
-def told(queue: str, added: Any) -> str:
+def describe_added(queue: str, added: Any) -> str:
     """Say how many items came in, and how many were there already."""
     return f"{queue}: {added['added']} items added, {added['present']} in the queue already"
 
 
-def fill(api: Api, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:
+def fill(api: ApiClient, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:
     """Make a queue and put a run's results in; what is in it already is not added again."""
-    api.get(f"/runs/{part(run)}")  # an unknown one leaves no empty queue behind
-    api.put(f"/queues/{part(queue)}", {"instructions": instructions, "slots": slots})
-    return api.post(f"/queues/{part(queue)}/items", {"run": run, "only": only, "variant": variant})
+    api.get(f"/runs/{path_segment(run)}")  # an unknown one leaves no empty queue behind
+    api.put(f"/queues/{path_segment(queue)}", {"instructions": instructions, "slots": slots})
+    return api.post(f"/queues/{path_segment(queue)}/items", {"run": run, "only": only, "variant": variant})
 
 
 @app.command("export")
 def export(queue: Queue, project: Project = None, json: AsJson = False) -> None:
     """Print a queue's decisions: CSV, or JSON with `--json`."""
     with connect(project) as api:
-        decisions = list(api.items(f"/queues/{part(queue)}/export"))
+        decisions = list(api.items(f"/queues/{path_segment(queue)}/export"))
     if json:
-        as_json(decisions)
+        print_json(decisions)
         return
     written = io.StringIO()
     fields = ("item", "source", "reviewer", "decision", "comment", "at")

@@ -1,6 +1,6 @@
 """What applications import: prompts looked up with a deadline, kept in memory and on disk, and there when the server is not."""
 
-from promptuary.client.aio import AsyncPromptuary
+from promptuary.client.async_client import AsyncPromptuary
 from promptuary.client.errors import (
     InvalidBundle,
     InvalidSettings,
@@ -14,7 +14,7 @@ from promptuary.client.errors import (
 )
 from promptuary.client.prompt import Prompt, Source
 from promptuary.client.rendering import Rendering
-from promptuary.client.sync import Promptuary
+from promptuary.client.sync_client import Promptuary
 from promptuary.client.telemetry import Lookup, trace
 
 __all__ = [

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from promptuary.client.errors import InvalidBundle
-from promptuary.client.selector import Selector
-from promptuary.client.version import Unusable, Version, read_version
+from promptuary.client.versions.selector import Selector
+from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_version
 from promptuary.prompt.split import InvalidSplit, split_from_json
 
 LATEST = "latest"
@@ -30,7 +30,7 @@ class Bundle:
     prompts: Mapping[str, Mapping[str, Any]]
     tell: Callable[[str], None]
 
-    def find(self, selector: Selector) -> Version | None:
+    def find(self, selector: Selector) -> ResolvedVersion | None:
         """Give the version that the selector means; None when the file does not have it, or not intact."""
         prompt = self.prompts.get(selector.name)
         if prompt is None:
@@ -48,7 +48,7 @@ class Bundle:
             return None
         try:
             version = read_version(body, selector.name, number)
-        except Unusable as error:
+        except UnusableResponse as error:
             self.tell(f"{selector}: the bundle's version {number} is passed over: {error}")
             return None
         return replace(version, label=selector.label, split=split, variant=None if arm is None else arm.variant)
@@ -86,12 +86,12 @@ def _has_shape(prompt: Any) -> bool:
         or not isinstance(prompt.get("versions"), dict)
     ):
         return False
-    return all(_is_aim(aim) for aim in prompt["labels"].values()) and all(
+    return all(_is_label_target(aim) for aim in prompt["labels"].values()) and all(
         key.isdecimal() and isinstance(body, dict) for key, body in prompt["versions"].items()
     )
 
 
-def _is_aim(aim: Any) -> bool:
+def _is_label_target(aim: Any) -> bool:
     """Tell whether something says where a label leads: a version's number, or a split that is whole."""
     if not isinstance(aim, dict):
         return type(aim) is int

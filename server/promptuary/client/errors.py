@@ -15,7 +15,7 @@ PromptuaryError                 the root (promptuary.prompt.errors)
 from collections.abc import Iterable
 from enum import StrEnum
 
-from promptuary.prompt.errors import Fault, Invalid, PromptuaryError
+from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 
 __all__ = [
     "InvalidBundle",
@@ -95,10 +95,10 @@ class RequestRefused(Refused):
 
     code = "request_refused"
 
-    def __init__(self, message: str, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, message: str, field_errors: Iterable[FieldError] = ()) -> None:
         """Keep the sentence and the faults."""
         super().__init__(message)
-        self.faults = tuple(faults)
+        self.field_errors = tuple(field_errors)
 
 
 class NeedsContext(PromptuaryError):

@@ -12,18 +12,18 @@ class Forkable(Protocol):
         """Let go of what belongs to the parent process."""
 
 
-_living: WeakSet[Forkable] = WeakSet()
+_clients: WeakSet[Forkable] = WeakSet()
 
 
-def remember(client: Forkable) -> None:
+def register(client: Forkable) -> None:
     """Have the client told after every fork, in the child, as long as it lives."""
-    _living.add(client)
+    _clients.add(client)
 
 
-def _tell_all() -> None:
-    for client in list(_living):
+def _notify_all() -> None:
+    for client in list(_clients):
         client.after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_tell_all)
+    os.register_at_fork(after_in_child=_notify_all)

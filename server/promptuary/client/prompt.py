@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from promptuary.client.errors import NeedsContext
-from promptuary.client.standing import Standing
-from promptuary.client.version import Version
+from promptuary.client.freshness import Freshness
+from promptuary.client.versions.version import ResolvedVersion
 from promptuary.prompt.content import Content
-from promptuary.prompt.errors import Fault, InvalidVariables
-from promptuary.prompt.template import Passage, Prepared
+from promptuary.prompt.errors import FieldError, InvalidVariables
+from promptuary.prompt.templates.prepared import Passage, PreparedPrompt
 
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
@@ -35,7 +35,9 @@ class Prompt:
 
     __slots__ = ("_clock", "_standing", "_ttl", "_version", "source")
 
-    def __init__(self, version: Version, source: Source, standing: Standing, ttl: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, version: ResolvedVersion, source: Source, standing: Freshness, ttl: float, clock: Callable[[], float]
+    ) -> None:
         """Keep the version, and since when (by the clock) it stands confirmed."""
         self._version = version
         self.source = source
@@ -139,17 +141,17 @@ class Prompt:
         Raises:
             InvalidPrompt: for a template with sections or partials, which LangChain's form cannot say; render those first.
         """
-        from promptuary.prompt.langchain import to_langchain
+        from promptuary.prompt.foreign.langchain_export import to_langchain
 
         template = to_langchain(self._prepared())
         template.metadata = {**(template.metadata or {}), **self.metadata}
         return template
 
-    def seen_with(self, version: Version) -> "Prompt":
+    def with_version(self, version: ResolvedVersion) -> "Prompt":
         """Give the same prompt as another value of its version: what led there has changed, and not its content."""
         return Prompt(version, self.source, self._standing, self._ttl, self._clock)
 
-    def seen_as(self, source: Source) -> "Prompt":
+    def with_source(self, source: Source) -> "Prompt":
         """Give the same prompt with another source."""
         return Prompt(self._version, source, self._standing, self._ttl, self._clock)
 
@@ -157,14 +159,14 @@ class Prompt:
         """Name the version and its source; the content is left out."""
         return f"<Prompt {self.name} version {self.version} from {self.source}>"
 
-    def _prepared(self) -> Prepared:
+    def _prepared(self) -> PreparedPrompt:
         parsed = self._version.parsed
         if parsed.prepared is None:
             assert parsed.fault is not None
             raise parsed.fault
         return parsed.prepared
 
-    def _passages(self, prepared: Prepared, values: dict[str, Any]) -> tuple[Passage, ...]:
+    def _passages(self, prepared: PreparedPrompt, values: dict[str, Any]) -> tuple[Passage, ...]:
         """Take the passages out of the values of a prompt with a context."""
         binding = prepared.content.context
         if binding is None:
@@ -182,7 +184,7 @@ def _passages(into: str, given: Any) -> tuple[Passage, ...]:
     if isinstance(given, Sequence) and all(_is_passage(item) for item in given):
         return tuple(item if isinstance(item, Passage) else _passage(item) for item in given)
     raise InvalidVariables(
-        "the variables do not fit the prompt", [Fault(into, "must be a list of texts or passages, each with a `text`")]
+        "the variables do not fit the prompt", [FieldError(into, "must be a list of texts or passages, each with a `text`")]
     )
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptuary.client.errors import PromptUnavailable, Reason
-from promptuary.client.selector import select
-from promptuary.client.version import Unusable, read_json
-from promptuary.client.wire import Answer, Failure, Refusal, read_no
+from promptuary.client.transport.wire import FetchFailure, HttpResponse, ServerRefusal, read_error_response
+from promptuary.client.versions.selector import build_selector
+from promptuary.client.versions.version import UnusableResponse, read_json
 
 RENDER_DEADLINE = 10.0
 """Seconds: the server embeds the query and searches, which is no lookup."""
@@ -43,7 +43,7 @@ def rendering_body(
     Raises:
         Invalid: for a name, label, version or targeting key that cannot be one.
     """
-    selector = select(name, label, version, targeting_key)
+    selector = build_selector(name, label, version, targeting_key)
     body: dict[str, Any] = {"variables": dict(variables or {})}
     said = {
         "label": selector.label,
@@ -54,20 +54,20 @@ def rendering_body(
     return body | {key: value for key, value in said.items() if value is not None}
 
 
-def read_rendering(name: str, answer: Answer | Failure) -> Rendering:
+def read_rendering(name: str, answer: HttpResponse | FetchFailure) -> Rendering:
     """Read the server's answer.
 
     Raises:
         Refused, InvalidVariables, RenderTooLarge: when the server said no.
         PromptUnavailable: when it gave no answer that can be used.
     """
-    if isinstance(answer, Answer) and answer.status == 200:
+    if isinstance(answer, HttpResponse) and answer.status == 200:
         try:
             return _read(name, read_json(answer.body))
-        except Unusable as error:
-            answer = Failure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
-    outcome = answer if isinstance(answer, Failure) else read_no(answer)
-    if isinstance(outcome, Refusal):
+        except UnusableResponse as error:
+            answer = FetchFailure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
+    outcome = answer if isinstance(answer, FetchFailure) else read_error_response(answer)
+    if isinstance(outcome, ServerRefusal):
         raise outcome.error
     raise PromptUnavailable(f"prompt '{name}' was not rendered: {outcome.detail}", outcome.reason)
 
@@ -76,7 +76,7 @@ def _read(name: str, body: dict[str, Any]) -> Rendering:
     messages, text, passages = body.get("messages"), body.get("text"), body.get("passages")
     chat = isinstance(messages, list) and all(isinstance(message, dict) for message in messages)
     if not chat and not isinstance(text, str):
-        raise Unusable("it has neither messages nor a text")
+        raise UnusableResponse("it has neither messages nor a text")
     return Rendering(
         name=name,
         version=body.get("version"),

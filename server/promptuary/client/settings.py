@@ -8,17 +8,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from promptuary.client.bundle import read_bundle
-from promptuary.client.core import Core, Policy
-from promptuary.client.disk import Disk
+from promptuary.client.disk_cache import DiskCache
 from promptuary.client.errors import InvalidSettings
+from promptuary.client.lookup.core import LookupCore, LookupPolicy
 from promptuary.client.telemetry import Lookup
-from promptuary.client.wire import Endpoint
+from promptuary.client.transport.wire import Endpoint
 
 log = logging.getLogger("promptuary.client")
 
 
 @dataclass(frozen=True)
-class Options:
+class ClientOptions:
     """What an application gives to `Promptuary` and `AsyncPromptuary`; see there."""
 
     url: str | None
@@ -35,12 +35,12 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Fittings:
+class ClientComponents:
     """The parts that a shell drives: where the server is, the decisions, and the disk, which may be off."""
 
     endpoint: Endpoint
-    core: Core
-    disk: Disk | None
+    core: LookupCore
+    disk: DiskCache | None
 
     def __str__(self) -> str:
         """Give the server for a repr; the key is left out."""
@@ -48,7 +48,9 @@ class Fittings:
         return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def fittings(options: Options, clock: Callable[[], float], environment: Mapping[str, str] | None = None) -> Fittings:
+def build_components(
+    options: ClientOptions, clock: Callable[[], float], environment: Mapping[str, str] | None = None
+) -> ClientComponents:
     """Put the parts together.
 
     Raises:
@@ -64,12 +66,12 @@ def fittings(options: Options, clock: Callable[[], float], environment: Mapping[
     ):
         raise InvalidSettings("ttl and breaker_cool_down are at least 0 s, deadline over 0 s, breaker_failures at least 1")
     bundle = None if options.bundle is None else read_bundle(Path(options.bundle), log.warning)
-    policy = Policy(options.ttl, options.deadline, options.breaker_failures, options.breaker_cool_down)
+    policy = LookupPolicy(options.ttl, options.deadline, options.breaker_failures, options.breaker_cool_down)
     disk = None
     if options.disk and (root := _cache_root(options.cache_dir or environment.get("PROMPTUARY_CACHE_DIR"))):
-        disk = Disk(root, endpoint.mark, log.warning)
-    core = Core(policy, bundle, clock, log.warning, follow=options.follow, on_lookup=options.on_lookup)
-    return Fittings(endpoint, core, disk)
+        disk = DiskCache(root, endpoint.mark, log.warning)
+    core = LookupCore(policy, bundle, clock, log.warning, follow=options.follow, on_lookup=options.on_lookup)
+    return ClientComponents(endpoint, core, disk)
 
 
 def _cache_root(given: str | Path | None) -> Path | None:

@@ -1,6 +1,6 @@
 """Names as other registries write them, as names of ours."""
 
-from promptuary.base.errors import Fault, InvalidRequest, NotFound
+from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.prompt.name import is_name
 
 _FORM = "a name is 1 to 128 of a-z 0-9 _ . - and begins and ends with a letter or digit"
@@ -29,5 +29,5 @@ def new_name(name: str) -> str:
         InvalidRequest: when it is none of ours.
     """
     if not is_name(name):
-        raise InvalidRequest("the prompt cannot be registered", [Fault("name", _FORM)])
+        raise InvalidRequest("the prompt cannot be registered", [FieldError("name", _FORM)])
     return name

@@ -1,11 +1,11 @@
 """Documents cut into chunks that an embedding can hold, at paragraphs and sentences where possible (LangChain's splitters)."""
 
-from promptuary.base.errors import Unavailable
+from promptuary.core.errors import Unavailable
 
 SEPARATORS = ["\n\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
 
 
-def split(text: str, size: int, overlap: int) -> list[str]:
+def split_text(text: str, size: int, overlap: int) -> list[str]:
     """Cut a text into chunks of at most `size` characters, neighbours sharing up to `overlap`; blank ones are left out."""
     try:
         from langchain_text_splitters import RecursiveCharacterTextSplitter

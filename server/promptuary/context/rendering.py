@@ -4,19 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptuary.base.settings import Settings
-from promptuary.context.retrieval import Retrieval
-from promptuary.prompt.template import Prepared, Rendered
+from promptuary.context.retrieval import PassageRetrieval
+from promptuary.core.settings import Settings
+from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
 
 @dataclass(frozen=True)
-class Renderer:
+class ContextRenderer:
     """Renders; synchronous, safe to use from several threads, with no transaction held while it embeds."""
 
-    retrieval: Retrieval
+    retrieval: PassageRetrieval
     settings: Settings
 
-    def render(self, project: int, prepared: Prepared, values: Mapping[str, Any], query: str | None = None) -> Rendered:
+    def render(
+        self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any], query: str | None = None
+    ) -> RenderedPrompt:
         """Retrieve what the context binding asks for, and render.
 
         Args:

@@ -7,23 +7,24 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from promptuary.base import outbox
-from promptuary.base.clock import Clock
-from promptuary.base.database import Database
-from promptuary.base.errors import NotFound
-from promptuary.base.settings import Settings
-from promptuary.context import index, store
-from promptuary.context.embedding import Embedder, embedder
-from promptuary.context.exact import ExactIndex
-from promptuary.context.index import Entry, Index, Ownership, Scalar
-from promptuary.context.store import Collection, Placed
-from promptuary.prompt.template import Passage
+from promptuary.context import store
+from promptuary.context.store import Collection, DocumentChunk
+from promptuary.core import outbox
+from promptuary.core.clock import Clock
+from promptuary.core.database import Database
+from promptuary.core.errors import NotFound
+from promptuary.core.settings import Settings
+from promptuary.embedding import chroma_index
+from promptuary.embedding.chroma_index import ChromaOwnership, IndexEntry, Scalar, VectorIndex
+from promptuary.embedding.exact_index import ExactIndex
+from promptuary.embedding.model import Embedder, build_embedder
+from promptuary.prompt.templates.prepared import Passage
 
-TOPIC = "chroma"
+CHROMA_TOPIC = "chroma"
 _RELAY_BATCH = 50
 
 
-class Retrieval:
+class PassageRetrieval:
     """One a process; safe to use from several threads."""
 
     def __init__(
@@ -33,7 +34,7 @@ class Retrieval:
         settings: Settings,
         *,
         embedder: Embedder | None = None,
-        index: Index | None = None,
+        index: VectorIndex | None = None,
     ) -> None:
         """Keep the parts; the embedder and the index that are not given are made at their first use."""
         self._database = database
@@ -42,31 +43,31 @@ class Retrieval:
         self._embedder = embedder
         self._index = index
         self._lock = threading.Lock()
-        self._ownership = Ownership(settings.data_dir / "chroma")
+        self._ownership = ChromaOwnership(settings.data_dir / "chroma")
 
     @property
     def embedder(self) -> Embedder:
         """The embedder that the settings name."""
         with self._lock:
             if self._embedder is None:
-                self._embedder = embedder(self._settings)
+                self._embedder = build_embedder(self._settings)
             return self._embedder
 
     @property
-    def index(self) -> Index:
+    def index(self) -> VectorIndex:
         """The index: a Chroma server where one is set or serves this folder, embedded Chroma where this process owns it."""
         with self._lock:
             if self._index is None:
                 self._index = self._open_index()
             return self._index
 
-    def _open_index(self) -> Index:
+    def _open_index(self) -> VectorIndex:
         if self._settings.chroma_url:
-            return index.connect(self._settings.chroma_url)
+            return chroma_index.connect_chroma(self._settings.chroma_url)
         if self._ownership.take():
-            return index.embedded(self._ownership.folder)
+            return chroma_index.open_embedded_chroma(self._ownership.folder)
         address = self._ownership.address()
-        return index.connect(address) if address else ExactIndex(self._database)
+        return chroma_index.connect_chroma(address) if address else ExactIndex(self._database)
 
     def query(
         self,
@@ -93,7 +94,7 @@ class Retrieval:
         """
         with self._database.read() as session:
             found = store.collection(session, project, collection)
-            behind = found is not None and outbox.waiting(session, TOPIC) > 0
+            behind = found is not None and outbox.count_pending(session, CHROMA_TOPIC) > 0
         if found is None:
             raise NotFound(f"there is no collection '{collection}'")
         if behind:
@@ -101,7 +102,7 @@ class Retrieval:
         vector = self.embedder.embed([text])[0].tolist()
         hits = self.index.query(found.uid, vector, k, where or {})
         with self._database.read() as session:
-            placed = store.placed(session, found.id, [hit.id for hit in hits])
+            placed = store.document_chunks(session, found.id, [hit.id for hit in hits])
         return [
             _passage(found, placed[hit.id], hit.score)
             for hit in hits
@@ -110,7 +111,7 @@ class Retrieval:
 
     def catch_up(self) -> None:
         """Deliver what the index has not heard of yet."""
-        while outbox.relay(self._database, self._clock, TOPIC, self.deliver, _RELAY_BATCH).delivered == _RELAY_BATCH:
+        while outbox.relay(self._database, self._clock, CHROMA_TOPIC, self.deliver, _RELAY_BATCH).delivered == _RELAY_BATCH:
             pass
 
     def deliver(self, payload: dict[str, Any]) -> None:
@@ -123,12 +124,12 @@ class Retrieval:
             Declined: in a process that reads SQL itself because another has the index: that one is to hear of it.
         """
         if isinstance(self.index, ExactIndex):
-            raise outbox.Declined
+            raise outbox.DeliveryDeferred
         with self._database.read() as session:
             found = store.collection_by_id(session, payload["collection"])
             if found is None:
                 return
-            placed = store.placed(session, found.id, payload["chunks"])
+            placed = store.document_chunks(session, found.id, payload["chunks"])
         self.index.delete(found.uid, [chunk for chunk in payload["chunks"] if chunk not in placed])
         if placed:
             self.index.upsert(found.uid, [_entry(one) for one in placed.values()])
@@ -144,7 +145,7 @@ class Retrieval:
             if found is None:
                 raise NotFound(f"there is no collection '{collection}'")
             self.index.drop(found.uid)
-            for batch in store.walk(session, found.id):
+            for batch in store.walk_chunks(session, found.id):
                 self.index.upsert(found.uid, [_entry(placed) for placed in batch])
         return self.index.count(found.uid)
 
@@ -154,17 +155,17 @@ class Retrieval:
             if self._index is not None:
                 self._index.close()
                 self._index = None
-        self._ownership.give_back()
+        self._ownership.release()
 
 
-def _entry(placed: Placed) -> Entry:
+def _entry(placed: DocumentChunk) -> IndexEntry:
     import numpy as np
 
     scalars = {name: value for name, value in placed.metadata.items() if isinstance(value, str | int | float | bool)}
-    return Entry(placed.chunk.id, np.frombuffer(placed.chunk.vector, dtype="<f4").tolist(), scalars)
+    return IndexEntry(placed.chunk.id, np.frombuffer(placed.chunk.vector, dtype="<f4").tolist(), scalars)
 
 
-def _passage(collection: Collection, placed: Placed, score: float) -> Passage:
+def _passage(collection: Collection, placed: DocumentChunk, score: float) -> Passage:
     return Passage(
         text=placed.chunk.text,
         score=round(score, 6),

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from promptuary.base.wire import Received, Sent
-from promptuary.context.prompts import Nearest
-from promptuary.context.service import Held
+from promptuary.context.service import CollectionSummary
+from promptuary.core.wire import RequestModel, ResponseModel
 from promptuary.prompt.name import Name
-from promptuary.prompt.template import Passage
+from promptuary.prompt.templates.prepared import Passage
+from promptuary.search.service import PromptMatches
 
 Text = Annotated[str, Field(min_length=1, max_length=1024 * 1024)]
 Key = Annotated[str, Field(min_length=1, max_length=500)]
@@ -17,7 +17,7 @@ Metadata = Annotated[dict[str, JsonValue], Field(max_length=50)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class PutCollection(Received):
+class PutCollection(RequestModel):
     """A collection to make or describe."""
 
     description: Annotated[str, Field(max_length=2000)] | None = None
@@ -31,7 +31,7 @@ class PutCollection(Received):
         return self
 
 
-class CollectionOut(Sent):
+class CollectionOut(ResponseModel):
     """A collection and how much it holds."""
 
     name: str
@@ -43,20 +43,20 @@ class CollectionOut(Sent):
     created_at: datetime
 
 
-class HeldOut(CollectionOut):
+class CollectionSummaryOut(CollectionOut):
     """A collection and how much it holds."""
 
     documents: int
     chunks: int
 
     @classmethod
-    def of(cls, held: Held) -> Self:
+    def of(cls, held: CollectionSummary) -> Self:
         """Make it from the domain's value."""
         shown = CollectionOut.model_validate(held.collection)
         return cls(**shown.model_dump(), documents=held.documents, chunks=held.chunks)
 
 
-class DocumentIn(Received):
+class DocumentIn(RequestModel):
     """A document to take in, under a key of the caller's choice."""
 
     id: Key
@@ -65,13 +65,13 @@ class DocumentIn(Received):
     metadata: Metadata = Field(default_factory=dict)
 
 
-class NewDocuments(Received):
+class NewDocuments(RequestModel):
     """Documents to take in."""
 
     documents: Annotated[list[DocumentIn], Field(min_length=1, max_length=1000)]
 
 
-class AddedOut(Sent):
+class IngestionResultOut(ResponseModel):
     """What came of it."""
 
     added: int
@@ -79,7 +79,7 @@ class AddedOut(Sent):
     chunks: int
 
 
-class DocumentOut(Sent):
+class DocumentOut(ResponseModel):
     """A document in a list."""
 
     id: str
@@ -89,7 +89,7 @@ class DocumentOut(Sent):
     created_at: datetime
 
 
-class Query(Received):
+class Query(RequestModel):
     """What to look for."""
 
     query: Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -98,7 +98,7 @@ class Query(Received):
     where: Annotated[dict[str, str | int | float | bool], Field(max_length=10)] | None = None
 
 
-class PassageOut(Sent):
+class PassageOut(ResponseModel):
     """A passage that was found: its cosine, and where it comes from."""
 
     score: float
@@ -110,13 +110,13 @@ class PassageOut(Sent):
     metadata: dict[str, Any]
 
 
-class Passages(Sent):
+class Passages(ResponseModel):
     """The passages, the nearest first."""
 
     passages: list[PassageOut]
 
 
-class Render(Received):
+class Render(RequestModel):
     """Which version to render, and with what."""
 
     label: Name | None = None
@@ -126,7 +126,7 @@ class Render(Received):
     targeting_key: Annotated[str, Field(max_length=1000)] | None = None
 
 
-class ManifestEntry(Sent):
+class ManifestEntry(ResponseModel):
     """Which piece of which document is in the rendered prompt."""
 
     collection: str
@@ -136,7 +136,7 @@ class ManifestEntry(Sent):
     score: float
 
 
-class RenderedOut(Sent):
+class RenderedOut(ResponseModel):
     """What goes to a model, the version that it was rendered from, and the passages in it with their manifest."""
 
     name: str
@@ -158,7 +158,7 @@ class RenderedOut(Sent):
         }
 
 
-class NearOut(Sent):
+class PromptMatchOut(ResponseModel):
     """A prompt that was found: which version was compared, its cosine, the labels on it, and the sentence that fits best."""
 
     name: str
@@ -168,25 +168,25 @@ class NearOut(Sent):
     snippet: str
 
 
-class NearestOut(Sent):
+class PromptMatchesOut(ResponseModel):
     """The prompts, the nearest first, and how many could not be compared because they are not indexed yet."""
 
-    items: list[NearOut]
+    items: list[PromptMatchOut]
     behind: int
 
     @classmethod
-    def of(cls, found: Nearest) -> Self:
+    def of(cls, found: PromptMatches) -> Self:
         """Make it from the domain's value."""
         return cls.model_validate(found)
 
 
-class Reindex(Received):
+class Reindex(RequestModel):
     """Whether to send the index every vector again, or only what it has not heard of."""
 
     anew: bool = False
 
 
-class IndexedOut(Sent):
+class IndexProgressOut(ResponseModel):
     """How many prompts the index holds, and how many are still to come: call again until none is."""
 
     prompts: int

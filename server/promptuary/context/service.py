@@ -1,24 +1,24 @@
-"""The rules of collections and of the documents in them, except for what waits on a model (`promptuary.context.intake`)."""
+"""The rules of collections and of the documents in them, except for what waits on a model (`promptuary.context.ingestion`)."""
 
 import secrets
 from dataclasses import dataclass
 
 from promptuary.access import audit
-from promptuary.access.caller import Unit
-from promptuary.base import outbox
-from promptuary.base.errors import Conflict, NotFound
-from promptuary.base.paging import Page, decode, page
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.context import store
-from promptuary.context.embedding import MiniLM
-from promptuary.context.retrieval import TOPIC
-from promptuary.context.store import Collection, Document
+from promptuary.context.retrieval import CHROMA_TOPIC
+from promptuary.context.store import Collection, StoredDocument
+from promptuary.core import outbox
+from promptuary.core.errors import Conflict, NotFound
+from promptuary.core.paging import Page, build_page, decode_cursor
+from promptuary.embedding.model import MiniLM
 
 CHUNK_SIZE = 600
 CHUNK_OVERLAP = 60
 
 
 @dataclass(frozen=True)
-class Held:
+class CollectionSummary:
     """A collection and how much it holds."""
 
     collection: Collection
@@ -27,14 +27,14 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Context:
+class Collections:
     """Collections and documents, on behalf of a caller."""
 
-    unit: Unit
+    unit: UnitOfWork
 
     def put_collection(
         self, name: str, description: str | None = None, chunk_size: int | None = None, chunk_overlap: int | None = None
-    ) -> Held:
+    ) -> CollectionSummary:
         """Make a collection, or change its description.
 
         Args:
@@ -60,34 +60,34 @@ class Context:
                 created_at=self.unit.clock(),
             )
             made = store.add_collection(self.unit.session, self.unit.caller.project, new)
-            audit.record(self.unit, "collection.created", name, {"chunk_size": made.chunk_size})
-            return Held(made, 0, 0)
+            audit.record_change(self.unit, "collection.created", name, {"chunk_size": made.chunk_size})
+            return CollectionSummary(made, 0, 0)
         wanted = (chunk_size or found.chunk_size, found.chunk_overlap if chunk_overlap is None else chunk_overlap)
         if wanted != (found.chunk_size, found.chunk_overlap):
             raise Conflict(f"the collection '{name}' is cut into chunks of {found.chunk_size} already; make another one")
         if description is not None and description != found.description:
             store.describe(self.unit.session, found.id, description)
-            audit.record(self.unit, "collection.described", name)
+            audit.record_change(self.unit, "collection.described", name)
         return self.collection(name)
 
-    def collection(self, name: str) -> Held:
+    def collection(self, name: str) -> CollectionSummary:
         """Give a collection and how much it holds.
 
         Raises:
             NotFound: when there is none.
         """
         found = self._collection(name)
-        return Held(found, *store.counts(self.unit.session, found.id))
+        return CollectionSummary(found, *store.counts(self.unit.session, found.id))
 
     def collections(self, limit: int, cursor: str | None) -> Page[Collection]:
         """List the project's collections by name."""
-        rows = store.collections(self.unit.session, self.unit.caller.project, decode(cursor, str), limit + 1)
-        return page(rows, limit, lambda collection: collection.name)
+        rows = store.collections(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
+        return build_page(rows, limit, lambda collection: collection.name)
 
-    def documents(self, name: str, limit: int, cursor: str | None) -> Page[Document]:
+    def documents(self, name: str, limit: int, cursor: str | None) -> Page[StoredDocument]:
         """List a collection's documents by key."""
-        rows = store.documents(self.unit.session, self._collection(name).id, decode(cursor, str), limit + 1)
-        return page(rows, limit, lambda document: document.key)
+        rows = store.documents(self.unit.session, self._collection(name).id, decode_cursor(cursor, str), limit + 1)
+        return build_page(rows, limit, lambda document: document.key)
 
     def delete_document(self, name: str, key: str) -> None:
         """Take a document out of a collection; its chunks leave the index by way of the outbox.
@@ -100,8 +100,8 @@ class Context:
         if document is None:
             raise NotFound(f"the collection '{name}' has no document '{key}'")
         gone = store.remove_document(self.unit.session, document.id)
-        outbox.put(self.unit.session, TOPIC, {"collection": collection.id, "chunks": gone}, self.unit.clock())
-        audit.record(self.unit, "document.deleted", name, {"document": key})
+        outbox.enqueue(self.unit.session, CHROMA_TOPIC, {"collection": collection.id, "chunks": gone}, self.unit.clock())
+        audit.record_change(self.unit, "document.deleted", name, {"document": key})
 
     def _collection(self, name: str) -> Collection:
         found = store.collection(self.unit.session, self.unit.caller.project, name)

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Subquery, and_, tuple_
 from sqlmodel import Session, col, delete, func, select, update
 
 from promptuary.context.tables import ChunkRow, CollectionRow, DocumentRow, PromptIndexRow, PromptVectorRow
-from promptuary.prompt.digest import canonical
-from promptuary.registry.store import heads
+from promptuary.prompt.digest import canonical_json
+from promptuary.registry.store import active_prompts
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Document:
+class StoredDocument:
     """A document in a list."""
 
     id: int
@@ -53,7 +53,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Placed:
+class DocumentChunk:
     """A chunk with the document that it is of."""
 
     chunk: Chunk
@@ -85,7 +85,7 @@ def collection_by_id(session: Session, collection: int) -> Collection | None:
     return _collection(row) if row else None
 
 
-def number_of(session: Session, uid: str) -> int:
+def collection_id_of(session: Session, uid: str) -> int:
     """Give the number of the collection with this name in the index; 0, which none has, where it is unknown."""
     return session.exec(select(CollectionRow.id).where(CollectionRow.uid == uid)).one_or_none() or 0
 
@@ -147,24 +147,24 @@ def content_digest(session: Session, project: int, name: str) -> str | None:
     if found is None:
         return None
     made = {name: getattr(found, name) for name in ("embedding_model", "dimensions", "chunk_size", "chunk_overlap")}
-    content = hashlib.sha256(canonical(made))
+    content = hashlib.sha256(canonical_json(made))
     key: Any = col(DocumentRow.key)
     if session.get_bind().dialect.name == "postgresql":
         key = key.collate("C")  # byte by byte, as SQLite sorts
     query = select(DocumentRow.key, DocumentRow.digest).where(DocumentRow.collection_id == found.id).order_by(key)
     for document, digest in session.exec(query.execution_options(yield_per=1000)):
-        content.update(canonical([document, digest]))
+        content.update(canonical_json([document, digest]))
     return "sha256:" + content.hexdigest()
 
 
-def document(session: Session, collection: int, key: str) -> Document | None:
+def document(session: Session, collection: int, key: str) -> StoredDocument | None:
     """Find a document by its key."""
     query = select(DocumentRow).where(DocumentRow.collection_id == collection, DocumentRow.key == key)
     row = session.exec(query).one_or_none()
     return _document(row) if row else None
 
 
-def documents(session: Session, collection: int, after: str | None, limit: int) -> list[Document]:
+def documents(session: Session, collection: int, after: str | None, limit: int) -> list[StoredDocument]:
     """List a collection's documents by key."""
     query = select(DocumentRow).where(DocumentRow.collection_id == collection).order_by(DocumentRow.key).limit(limit)
     if after is not None:
@@ -179,7 +179,7 @@ def digests(session: Session, collection: int, keys: Sequence[str]) -> dict[str,
     return {key: digest for key, digest in session.exec(query)}
 
 
-def add_document(session: Session, collection: int, new: Document, chunks: Sequence[Chunk]) -> None:
+def add_document(session: Session, collection: int, new: StoredDocument, chunks: Sequence[Chunk]) -> None:
     """Add a document and its chunks."""
     row = DocumentRow(
         collection_id=collection,
@@ -203,14 +203,14 @@ def remove_document(session: Session, document: int) -> list[str]:
     return gone
 
 
-def placed(session: Session, collection: int, ids: Sequence[str]) -> dict[str, Placed]:
+def document_chunks(session: Session, collection: int, ids: Sequence[str]) -> dict[str, DocumentChunk]:
     """Give those of the chunks that the collection has, with their documents."""
     query = select(ChunkRow, DocumentRow).join(DocumentRow, col(DocumentRow.id) == ChunkRow.document_id)
     query = query.where(ChunkRow.collection_id == collection, col(ChunkRow.id).in_(ids))
-    return {chunk.id: Placed(_chunk(chunk), document.key, document.extra) for chunk, document in session.exec(query)}
+    return {chunk.id: DocumentChunk(_chunk(chunk), document.key, document.extra) for chunk, document in session.exec(query)}
 
 
-def walk(session: Session, collection: int, batch: int = 1000) -> Iterator[list[Placed]]:
+def walk_chunks(session: Session, collection: int, batch: int = 1000) -> Iterator[list[DocumentChunk]]:
     """Go through all of a collection's chunks, by id, in batches."""
     last = ""
     while True:
@@ -219,13 +219,13 @@ def walk(session: Session, collection: int, batch: int = 1000) -> Iterator[list[
         rows = session.exec(query).all()
         if not rows:
             return
-        yield [Placed(_chunk(chunk), document.key, document.extra) for chunk, document in rows]
+        yield [DocumentChunk(_chunk(chunk), document.key, document.extra) for chunk, document in rows]
         last = rows[-1][0].id
         session.expunge_all()
 
 
-def _document(row: DocumentRow) -> Document:
-    return Document(row.id or 0, row.key, row.title, row.digest, row.extra, row.created_at)
+def _document(row: DocumentRow) -> StoredDocument:
+    return StoredDocument(row.id or 0, row.key, row.title, row.digest, row.extra, row.created_at)
 
 
 def _chunk(row: ChunkRow) -> Chunk:
@@ -247,18 +247,18 @@ def add_prompt_uid(session: Session, project: int, model: str, uid: str) -> None
         session.add(PromptIndexRow(project_id=project, model=model, uid=uid))
 
 
-def outdated(session: Session, project: int, model: str, limit: int, first: int | None = None) -> dict[int, int]:
+def prompts_without_vector(session: Session, project: int, model: str, limit: int, first: int | None = None) -> dict[int, int]:
     """Give prompts whose newest version has no vector, each with that version's number: `first`, then the last changed."""
-    now = heads(project)
+    now = active_prompts(project)
     query = select(now.c.id, now.c.newest).outerjoin(PromptVectorRow, _current(now, model))
     query = query.where(col(PromptVectorRow.prompt_id).is_(None))
     rows = session.exec(query.order_by(now.c.id != first, now.c.revision.desc(), now.c.id).limit(limit))
     return {int(prompt): int(number) for prompt, number in rows}
 
 
-def behind(session: Session, project: int, model: str, *, indexed: bool) -> int:
+def count_pending(session: Session, project: int, model: str, *, indexed: bool) -> int:
     """Count the prompts whose newest version has no vector; with `indexed`, also those that the index has not heard of."""
-    now = heads(project)
+    now = active_prompts(project)
     found = _current(now, model)
     query = select(func.count()).select_from(now)
     query = query.outerjoin(PromptVectorRow, and_(found, col(PromptVectorRow.indexed)) if indexed else found)
@@ -285,7 +285,7 @@ def put_prompt_vectors(session: Session, vectors: Sequence[PromptVector]) -> Non
             session.merge(PromptVectorRow(prompt_id=vector.prompt, indexed=False, **values))
 
 
-def unindexed(session: Session, project: int, model: str, limit: int) -> list[PromptVector]:
+def unindexed_vectors(session: Session, project: int, model: str, limit: int) -> list[PromptVector]:
     """Give vectors that the index has not heard of."""
     query = _vectors_of(project, model).where(~col(PromptVectorRow.indexed)).limit(limit)
     return [_prompt_vector(row) for row in session.exec(query)]
@@ -306,7 +306,7 @@ def forget_indexed(session: Session, project: int) -> None:
     session.exec(update(PromptVectorRow).where(col(PromptVectorRow.prompt_id).in_(_ids(project))).values(indexed=False))
 
 
-def walk_prompts(session: Session, uid: str, batch: int = 1000) -> Iterator[list[PromptVector]]:
+def walk_prompt_vectors(session: Session, uid: str, batch: int = 1000) -> Iterator[list[PromptVector]]:
     """Go through all vectors of the prompts that the index keeps under this name, by prompt, in batches."""
     index = session.exec(select(PromptIndexRow).where(PromptIndexRow.uid == uid)).one_or_none()
     last = 0
@@ -325,7 +325,7 @@ def _vectors_of(project: int, model: str) -> Any:
 
 
 def _ids(project: int) -> Any:
-    return select(heads(project).c.id)
+    return select(active_prompts(project).c.id)
 
 
 def _prompt_vector(row: PromptVectorRow) -> PromptVector:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
-from promptuary.base.database import Moment
+from promptuary.core.database import UtcDateTime
 
 
 class CollectionRow(SQLModel, table=True):
@@ -24,7 +24,7 @@ class CollectionRow(SQLModel, table=True):
     dimensions: int
     chunk_size: int
     chunk_overlap: int
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class DocumentRow(SQLModel, table=True):
@@ -39,7 +39,7 @@ class DocumentRow(SQLModel, table=True):
     title: str = ""
     digest: str
     extra: dict[str, Any] = Field(sa_column=Column("metadata", JSON, nullable=False))
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ChunkRow(SQLModel, table=True):

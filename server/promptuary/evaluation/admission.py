@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from promptuary.base.errors import Fault, InvalidRequest
-from promptuary.base.settings import Settings
-from promptuary.evaluation.calls import Reply
+from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.core.settings import Settings
 from promptuary.evaluation.plan import Plan
-from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build, kind_of
-from promptuary.evaluation.suite import Suite
+from promptuary.evaluation.scorers.catalog import build_scorer, find_scorer_type
+from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.models.calls import ModelReply
 from promptuary.prompt.errors import Invalid
 
 
@@ -20,24 +20,24 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
         InvalidRequest: for code or addresses that the settings do not allow, and for a comparison of outputs where there is
             only one, each in its place.
     """
-    parts = ScorerParts(_no_embedding, _no_judge, settings.code_scorers, settings.webhook_names)
-    faults: list[Fault] = []
+    parts = ScorerDependencies(_no_embedding, _no_judge, settings.code_scorers, settings.allowed_webhook_hosts)
+    field_errors: list[FieldError] = []
     for number, spec in enumerate(suite.scorers):
-        kind = kind_of(spec.kind)
+        kind = find_scorer_type(spec.kind)
         if kind is not None and kind.grouped and len(plan.variants) < 2:
             words = "compares the outputs of several variants, and the run has one; give models, versions or a baseline"
-            faults.append(Fault(f"scorers.{number}", f"'{spec.type}' {words}"))
+            field_errors.append(FieldError(f"scorers.{number}", f"'{spec.type}' {words}"))
         try:
-            build(spec, parts)
+            build_scorer(spec, parts)
         except Invalid as error:
-            faults.append(Fault(f"scorers.{number}.value", str(error)))
-    if faults:
-        raise InvalidRequest("the suite cannot be run here", faults)
+            field_errors.append(FieldError(f"scorers.{number}.value", str(error)))
+    if field_errors:
+        raise InvalidRequest("the suite cannot be run here", field_errors)
 
 
 def _no_embedding(_: Sequence[str]) -> Any:
     raise AssertionError("nothing is scored when a run is submitted")
 
 
-async def _no_judge(*_: Any, **__: Any) -> Reply:
+async def _no_judge(*_: Any, **__: Any) -> ModelReply:
     raise AssertionError("nothing is scored when a run is submitted")

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.case import Case
 
 PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its scorers'
 
@@ -48,7 +48,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Cases:
+class DatasetRef:
     """The version of a dataset that a run goes through, and how many cases it has."""
 
     id: int
@@ -76,7 +76,7 @@ class Plan:
 
     suite: dict[str, Any]
     suite_digest: str
-    dataset: Cases
+    dataset: DatasetRef
     variants: tuple[Variant, ...]
     repeats: int
     concurrency: int
@@ -96,7 +96,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Item:
+class WorkItem:
     """One piece of work: a case under a variant, and its place in the whole."""
 
     ordinal: int
@@ -106,7 +106,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Result:
+class CaseResult:
     """What one item came to.
 
     Attributes:
@@ -151,7 +151,7 @@ class Result:
         return self.error is not None or self.passed is None
 
 
-class Figures(NamedTuple):
+class ResultFigures(NamedTuple):
     """Of a result what statistics need, as `Result` has it."""
 
     case: str
@@ -172,7 +172,7 @@ class Figures(NamedTuple):
         return self.error is not None or self.passed is None
 
 
-class Done:
+class CompletedItems:
     """The places of a plan that have their result, a bit each: a million of them take 125 kB."""
 
     def __init__(self, total: int, ordinals: Iterable[int] = ()) -> None:
@@ -196,7 +196,7 @@ class Done:
         return self._count
 
 
-def work(plan: Plan, cases: Iterable[Case], done: Container[int] = frozenset(), first: int = 0) -> Iterator[Item]:
+def work_items(plan: Plan, cases: Iterable[Case], done: Container[int] = frozenset(), first: int = 0) -> Iterator[WorkItem]:
     """Give what is left to do, in the file's order: case by case, in it variant by variant, in it repeat by repeat.
 
     Args:
@@ -210,10 +210,10 @@ def work(plan: Plan, cases: Iterable[Case], done: Container[int] = frozenset(), 
             for repeat in range(plan.repeats):
                 ordinal = place * plan.per_case + number * plan.repeats + repeat
                 if ordinal not in done:
-                    yield Item(ordinal, case, variant, repeat)
+                    yield WorkItem(ordinal, case, variant, repeat)
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_to_json(plan: Plan) -> dict[str, Any]:
     """Give the plan as it is stored."""
     return asdict(plan)
 
@@ -223,7 +223,7 @@ def plan_from_json(body: Mapping[str, Any]) -> Plan:
     return Plan(
         suite=body["suite"],
         suite_digest=body["suite_digest"],
-        dataset=Cases(**body["dataset"]),
+        dataset=DatasetRef(**body["dataset"]),
         variants=tuple(
             Variant(**{**item, "role": VariantRole(item["role"]), "references": tuple(item["references"])})
             for item in body["variants"]

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, Text, UniqueConstraint, false
 from sqlmodel import Column, Field, SQLModel
 
-from promptuary.base.database import Moment
+from promptuary.core.database import UtcDateTime
 
 
 class DatasetRow(SQLModel, table=True):
@@ -19,7 +19,7 @@ class DatasetRow(SQLModel, table=True):
     project_id: int = Field(foreign_key="project.id")
     name: str
     newest: int = 0
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class DatasetVersionRow(SQLModel, table=True):
@@ -34,7 +34,7 @@ class DatasetVersionRow(SQLModel, table=True):
     digest: str
     cases: int
     author: str
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class CaseRow(SQLModel, table=True):
@@ -58,7 +58,7 @@ class SuiteRow(SQLModel, table=True):
     name: str
     definition: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     digest: str
-    updated_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class RunRow(SQLModel, table=True):
@@ -80,14 +80,14 @@ class RunRow(SQLModel, table=True):
     actor: str
     worker: str | None = None
     fence: int = 0
-    lease_until: datetime | None = Field(default=None, sa_type=Moment)
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     tracking_id: str | None = None
     spent: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     reserved: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     schedule: str | None = Field(default=None, index=True)
-    created_at: datetime = Field(sa_type=Moment)
-    started_at: datetime | None = Field(default=None, sa_type=Moment)
-    finished_at: datetime | None = Field(default=None, sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ResultRow(SQLModel, table=True):
@@ -106,7 +106,7 @@ class ResultRow(SQLModel, table=True):
     metrics: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     error: str | None = None
     detail: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(sa_type=UtcDateTime)
     latency_ms: float | None = None
     tokens_input: int | None = None
     tokens_output: int | None = None
@@ -122,7 +122,7 @@ class ResponseRow(SQLModel, table=True):
     project_id: int = Field(foreign_key="project.id", primary_key=True)
     key: str = Field(primary_key=True)
     body: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    created_at: datetime = Field(sa_type=Moment, index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class EvidenceRow(SQLModel, table=True):
@@ -147,7 +147,7 @@ class EvidenceRow(SQLModel, table=True):
     context: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     verdict: str
     gates: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ScheduleRow(SQLModel, table=True):
@@ -167,11 +167,11 @@ class ScheduleRow(SQLModel, table=True):
     margin: float
     webhook: str | None = None
     actor: str
-    next_at: datetime = Field(sa_type=Moment)
+    next_at: datetime = Field(sa_type=UtcDateTime)
     last_run: str | None = None
     error: str | None = None
-    created_at: datetime = Field(sa_type=Moment)
-    updated_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class AlertRow(SQLModel, table=True):
@@ -189,6 +189,6 @@ class AlertRow(SQLModel, table=True):
     metric: str
     interval: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     sentence: str
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(sa_type=UtcDateTime)
     seen_by: str | None = None
-    seen_at: datetime | None = Field(default=None, sa_type=Moment)
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
-from promptuary.base.database import Database
-from promptuary.base.errors import PromptuaryError
+from promptuary.core.database import Database
+from promptuary.core.errors import PromptuaryError
 
 HEAD = "0004"
 _POSTGRES_LOCK = 0x70726F6D
@@ -17,7 +17,7 @@ class UnknownSchema(PromptuaryError):
     code = "unknown_schema"
 
 
-def current(database: Database) -> str | None:
+def current_revision(database: Database) -> str | None:
     """Give the schema's revision; None for an empty database."""
     with database.read() as session:
         connection = session.connection()
@@ -32,7 +32,7 @@ def upgrade(database: Database) -> None:
     Raises:
         UnknownSchema: when the database is ahead of this release.
     """
-    if current(database) == HEAD:
+    if current_revision(database) == HEAD:
         return
     from alembic import command
     from alembic.config import Config

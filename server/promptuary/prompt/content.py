@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, field_validator, model_validator
 
 from promptuary.prompt.name import Name
-from promptuary.prompt.variable import Variable
+from promptuary.prompt.variables import Variable
 
 Format = Literal["mustache", "f-string", "jinja2"]
 Role = Literal["system", "user", "assistant", "tool"]
@@ -14,27 +14,27 @@ VARIABLES_LIMIT = 200
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 
-class Part(BaseModel):
+class ContentPart(BaseModel):
     """The common ground of the content's parts: frozen, strict, no field that is not known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Message(Part):
+class Message(ContentPart):
     """One chat message, its content a template."""
 
     role: Role
     content: Annotated[str, Field(max_length=TEMPLATE_LIMIT)]
 
 
-class Placeholder(Part):
+class Placeholder(ContentPart):
     """A place in a chat where a list of messages is put: history, or examples from the context."""
 
     role: Literal["placeholder"]
     name: Annotated[str, Field(pattern=IDENTIFIER)]
 
 
-class ModelConfig(Part):
+class ModelConfig(ContentPart):
     """The model that a prompt was written for, in LangChain's `provider:model` form, and its settings."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -50,7 +50,7 @@ class ModelConfig(Part):
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-class ContextBinding(Part):
+class ContextBinding(ContentPart):
     """Which passages a render retrieves, and where it puts them.
 
     `into` names a variable (its text, or a section over the passages) or a placeholder, whose `turns` every passage becomes.
@@ -84,7 +84,7 @@ Template = Annotated[
 ]
 
 
-class Content(Part):
+class Content(ContentPart):
     """A version's whole content, as it is digested, stored, sent and rendered."""
 
     type: Literal["text", "chat"]

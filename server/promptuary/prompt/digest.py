@@ -7,10 +7,10 @@ from typing import Any
 import rfc8785
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.errors import Fault, Invalid
+from promptuary.prompt.errors import FieldError, Invalid
 
 
-def canonical(value: Any) -> bytes:
+def canonical_json(value: Any) -> bytes:
     """Give the RFC 8785 canonical JSON of a JSON value: keys sorted, one form a number, UTF-8.
 
     Raises:
@@ -20,12 +20,12 @@ def canonical(value: Any) -> bytes:
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
-        raise Invalid("the content has a value that every reader would not read alike", [Fault("", str(error))]) from None
+        raise Invalid("the content has a value that every reader would not read alike", [FieldError("", str(error))]) from None
 
 
-def digest(value: Any) -> str:
+def json_digest(value: Any) -> str:
     """Give `sha256:` and the hex digest of the canonical JSON of a JSON value."""
-    return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def content_json(content: Content) -> dict[str, Any]:
@@ -36,23 +36,23 @@ def content_json(content: Content) -> dict[str, Any]:
 
 def content_digest(content: Content) -> str:
     """Give the digest of the whole content."""
-    return digest(content_json(content))
+    return json_digest(content_json(content))
 
 
-def unwritable(content: Content) -> list[Fault]:
+def noncanonical_parts(content: Content) -> list[FieldError]:
     """List the parts that have no canonical form, or one that is read back as none.
 
     That is an integer beyond 2^53 − 1, a float that is written as such an integer (1e16), NaN, or a lone surrogate.
     """
-    faults = []
+    field_errors = []
     for part, value in content_json(content).items():
         try:
-            canonical(json.loads(canonical(value)))
+            canonical_json(json.loads(canonical_json(value)))
         except Invalid:
-            faults.append(
-                Fault(part, "has a number beyond ±(2^53 − 1), or a text that is not Unicode: it has no one form in JSON")
+            field_errors.append(
+                FieldError(part, "has a number beyond ±(2^53 − 1), or a text that is not Unicode: it has no one form in JSON")
             )
-    return faults
+    return field_errors
 
 
 def content_from_json(body: dict[str, Any]) -> Content:

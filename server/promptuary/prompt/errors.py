@@ -1,6 +1,6 @@
 """The root of every error that Promptuary raises on purpose, and the two that a prompt can cause by itself.
 
-The rest of the tree hangs in `promptuary.base.errors`; the root stands here because the client, which has no server
+The rest of the tree hangs in `promptuary.core.errors`; the root stands here because the client, which has no server
 parts, raises from the same tree.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Fault:
+class FieldError:
     """One thing that is wrong in an input: where (a dotted path, empty for the whole), what, and in which line."""
 
     path: str
@@ -38,14 +38,14 @@ class Invalid(PromptuaryError):
 
     code = "invalid"
 
-    def __init__(self, message: str, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, message: str, field_errors: Iterable[FieldError] = ()) -> None:
         """Keep the sentence and the faults in the order in which they stand in the input."""
         super().__init__(message)
-        self.faults = tuple(faults)
+        self.field_errors = tuple(field_errors)
 
     def __str__(self) -> str:
         """Give the sentence, and the faults behind it, in one line."""
-        return self.message + (": " + "; ".join(map(str, self.faults)) if self.faults else "")
+        return self.message + (": " + "; ".join(map(str, self.field_errors)) if self.field_errors else "")
 
 
 class InvalidPrompt(Invalid):

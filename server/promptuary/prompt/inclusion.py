@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from promptuary.prompt.content import Content, Message
-from promptuary.prompt.errors import Fault, InvalidPrompt
-from promptuary.prompt.faults import faults_of
-from promptuary.prompt.mustache import references as references_in
-from promptuary.prompt.mustache import renamed
+from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.name import DEFAULT_LABEL, LATEST, is_name
-from promptuary.prompt.variable import Variable
+from promptuary.prompt.templates.mustache import partial_names as references_in
+from promptuary.prompt.templates.mustache import rename_partials
+from promptuary.prompt.validation_errors import field_errors_from
+from promptuary.prompt.variables import Variable
 
 CANNOT_INCLUDE = "the prompt includes what cannot be included"
 
 
-class Unresolved(Exception):
+class UnresolvedReference(Exception):
     """Why a reference leads nowhere; the text completes a sentence that begins with the reference."""
 
 
 @dataclass(frozen=True)
-class Included:
+class IncludedVersion:
     """A version that a reference means; `pinned` says which `name@number` each reference in it stands for."""
 
     name: str
@@ -34,18 +34,18 @@ class Included:
     content: Content
     pinned: Mapping[str, str] = field(default_factory=dict)
 
-    def flattened(self, reference: str) -> dict[str, str]:
+    def as_partials(self, reference: str) -> dict[str, str]:
         """Give its text under the reference, and its own partials under `name@number`, with its text naming them so."""
         assert isinstance(self.content.template, str)  # `refuse_unincludable` let it pass
         own = {self.pinned.get(key, key): source for key, source in self.content.partials.items()}
-        return {reference: renamed(self.content.template, self.pinned), **own}
+        return {reference: rename_partials(self.content.template, self.pinned), **own}
 
     def names(self) -> set[str]:
         """Name every prompt that is in it, itself too."""
         return {self.name, *(key.partition("@")[0] for key in self.content.partials)}
 
 
-def references(content: Content) -> list[tuple[str, str]]:
+def content_references(content: Content) -> list[tuple[str, str]]:
     """List a content's references with the place of the first use of each; only mustache has any."""
     if content.format != "mustache":
         return []
@@ -76,11 +76,11 @@ def read_reference(reference: str) -> tuple[str, str]:
     """
     name, at, selector = reference.partition("@")
     if not is_name(name) or (at and not (is_name(selector) or selector.isdecimal())):
-        raise Unresolved("is no reference; write a prompt's name, name@label or name@number")
+        raise UnresolvedReference("is no reference; write a prompt's name, name@label or name@number")
     return name, selector
 
 
-def number_of(name: str, selector: str, newest: int, labels: Mapping[str, int], split: Container[str]) -> int:
+def resolve_number(name: str, selector: str, newest: int, labels: Mapping[str, int], split: Container[str]) -> int:
     """Give the number that a reference to a prompt means, from what is known of the prompt.
 
     Args:
@@ -99,13 +99,13 @@ def number_of(name: str, selector: str, newest: int, labels: Mapping[str, int], 
     elif label == LATEST:
         number = newest
     elif label in split:
-        raise Unresolved(f"the label '{label}' of '{name}' is split; name a version")
+        raise UnresolvedReference(f"the label '{label}' of '{name}' is split; name a version")
     elif label not in labels:
-        raise Unresolved(f"'{name}' has no label '{label}'; its labels are: {', '.join(labels) or 'none'}")
+        raise UnresolvedReference(f"'{name}' has no label '{label}'; its labels are: {', '.join(labels) or 'none'}")
     else:
         number = labels[label]
     if not 1 <= number <= newest:
-        raise Unresolved(f"'{name}' has no version {number}; its newest is {newest}")
+        raise UnresolvedReference(f"'{name}' has no version {number}; its newest is {newest}")
     return number
 
 
@@ -116,10 +116,10 @@ def refuse_unincludable(content: Content) -> None:
         Unresolved: saying what can.
     """
     if content.type != "text" or content.format != "mustache" or content.context:
-        raise Unresolved("only a text prompt in mustache, without a context, can be included")
+        raise UnresolvedReference("only a text prompt in mustache, without a context, can be included")
 
 
-def composed(content: Content, found: Mapping[str, Included]) -> Content:
+def compose(content: Content, found: Mapping[str, IncludedVersion]) -> Content:
     """Put what a content refers to into it.
 
     Args:
@@ -133,24 +133,26 @@ def composed(content: Content, found: Mapping[str, Included]) -> Content:
         return content
     partials: dict[str, str] = {}
     declared: dict[str, Variable] = {}
-    faults: list[Fault] = []
+    field_errors: list[FieldError] = []
     for reference, version in found.items():
-        partials |= version.flattened(reference)
+        partials |= version.as_partials(reference)
         for variable, said in version.content.variables.items():
             if variable in content.variables:
                 continue
             if declared.setdefault(variable, said) != said:
-                faults.append(Fault(f"variables.{variable}", "is declared differently by two partials; declare it here"))
-    if faults:
-        raise InvalidPrompt(CANNOT_INCLUDE, faults)
+                field_errors.append(
+                    FieldError(f"variables.{variable}", "is declared differently by two partials; declare it here")
+                )
+    if field_errors:
+        raise InvalidPrompt(CANNOT_INCLUDE, field_errors)
     body = {**dict(content), "partials": partials, "variables": {**declared, **content.variables}}
     try:
         return Content.model_validate(body)
     except ValidationError as error:
-        raise InvalidPrompt("the prompt with its partials cannot be used", faults_of(error)) from None
+        raise InvalidPrompt("the prompt with its partials cannot be used", field_errors_from(error)) from None
 
 
-def as_written(content: Content, brought: Iterable[Mapping[str, Variable]]) -> Content:
+def without_partials(content: Content, brought: Iterable[Mapping[str, Variable]]) -> Content:
     """Give a composed content as its author wrote it: without partials, and without the variables that they brought.
 
     A variable that the author declared just as a partial does is taken for the partial's.

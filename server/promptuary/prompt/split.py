@@ -14,7 +14,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
-from promptuary.prompt.errors import Fault, Invalid
+from promptuary.prompt.errors import FieldError, Invalid
 
 BUCKETS = 10_000
 ARMS_LIMIT = 16
@@ -133,19 +133,19 @@ def split_from_json(value: Any) -> Split:
 
 
 def _check(weights: Sequence[tuple[int, float]]) -> None:
-    faults = []
+    field_errors = []
     if not 2 <= len(weights) <= ARMS_LIMIT:
-        faults.append(Fault("split", f"must have 2 to {ARMS_LIMIT} arms"))
+        field_errors.append(FieldError("split", f"must have 2 to {ARMS_LIMIT} arms"))
     if len({version for version, _ in weights}) != len(weights):
-        faults.append(Fault("split", "has a version in two arms"))
+        field_errors.append(FieldError("split", "has a version in two arms"))
     total = math.fsum(weight for _, weight in weights if weight > 0)
     for number, (_, weight) in enumerate(weights):
         if not 0 < weight < math.inf:
-            faults.append(Fault(f"split.{number}.weight", "must be a positive number"))
+            field_errors.append(FieldError(f"split.{number}.weight", "must be a positive number"))
         elif weight / total * BUCKETS < 1:
-            faults.append(Fault(f"split.{number}.weight", f"is less than one part in {BUCKETS:,}"))
-    if faults:
-        raise InvalidSplit("the label cannot be split so", faults)
+            field_errors.append(FieldError(f"split.{number}.weight", f"is less than one part in {BUCKETS:,}"))
+    if field_errors:
+        raise InvalidSplit("the label cannot be split so", field_errors)
 
 
 def _quotas(weights: Sequence[float]) -> list[int]:

@@ -8,29 +8,29 @@ changes a version that includes it; `dependents` says who could take its newer v
 
 from dataclasses import dataclass
 
-from promptuary.access.caller import Unit
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.prompt import inclusion
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
-from promptuary.prompt.errors import Fault, InvalidPrompt
+from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.inclusion import (
     CANNOT_INCLUDE,
-    Included,
-    Unresolved,
-    number_of,
+    IncludedVersion,
+    UnresolvedReference,
+    content_references,
     read_reference,
-    references,
     refuse_unincludable,
+    resolve_number,
 )
 from promptuary.registry import store
-from promptuary.registry.labels import existing
+from promptuary.registry.labels import require_prompt
 from promptuary.registry.store import Dependent, Include, Version
 
 DEPTH_LIMIT = 8
 
 
 @dataclass(frozen=True)
-class Composed:
+class ComposedContent:
     """A content with its partials in it, and the versions that they were pinned to."""
 
     content: Content
@@ -38,14 +38,14 @@ class Composed:
 
 
 @dataclass(frozen=True)
-class Offer:
+class IncludeUpdate:
     """A version that includes another prompt, and the newer version that its reference means by now, if it does."""
 
     dependent: Dependent
     offered: int | None
 
 
-def compose(unit: Unit, name: str, content: Content) -> Composed:
+def compose(unit: UnitOfWork, name: str, content: Content) -> ComposedContent:
     """Resolve and pin what a content's templates include.
 
     Args:
@@ -57,63 +57,63 @@ def compose(unit: Unit, name: str, content: Content) -> Composed:
         InvalidPrompt: with a fault for each reference that means no version, or one that cannot be included.
     """
     found: dict[str, Version] = {}
-    faults: list[Fault] = []
-    for path, reference in references(content):
+    field_errors: list[FieldError] = []
+    for path, reference in content_references(content):
         try:
             found[reference] = _resolve(unit, name, reference)
-        except Unresolved as error:
-            faults.append(Fault(path, f"{{{{> {reference}}}}}: {error}"))
-    if faults:
-        raise InvalidPrompt(CANNOT_INCLUDE, faults)
-    whole = inclusion.composed(content, {reference: included(version) for reference, version in found.items()})
+        except UnresolvedReference as error:
+            field_errors.append(FieldError(path, f"{{{{> {reference}}}}}: {error}"))
+    if field_errors:
+        raise InvalidPrompt(CANNOT_INCLUDE, field_errors)
+    whole = inclusion.compose(content, {reference: includable(version) for reference, version in found.items()})
     includes = tuple(
         Include(version.id, reference, version.prompt, version.number, version.digest)
         for reference, version in sorted(found.items())
     )
-    return Composed(whole, includes)
+    return ComposedContent(whole, includes)
 
 
-def included(version: Version) -> Included:
+def includable(version: Version) -> IncludedVersion:
     """Give a version as what it is to those who include it."""
     pinned = {include.reference: f"{include.name}@{include.version}" for include in version.includes}
-    return Included(version.prompt, version.number, content_from_json(version.content), pinned)
+    return IncludedVersion(version.prompt, version.number, content_from_json(version.content), pinned)
 
 
-def as_written(unit: Unit, version: Version) -> Content:
+def authored_content(unit: UnitOfWork, version: Version) -> Content:
     """Give a version's content as its author wrote it, which `inclusion.as_written` says more of."""
     brought = []
     for include in version.includes:
-        partial = store.version(unit.session, existing(unit, include.name), include.version)
+        partial = store.version(unit.session, require_prompt(unit, include.name), include.version)
         assert partial is not None  # nothing is ever deleted
         brought.append(content_from_json(partial.content).variables)
-    return inclusion.as_written(content_from_json(version.content), brought)
+    return inclusion.without_partials(content_from_json(version.content), brought)
 
 
-def offers(unit: Unit, name: str) -> list[Offer]:
+def include_updates(unit: UnitOfWork, name: str) -> list[IncludeUpdate]:
     """List the versions in use that include a prompt, each with the version that its reference means now, if another.
 
     Raises:
         NotFound: for an unknown prompt.
     """
-    listed = store.dependents(unit.session, existing(unit, name))
-    return [Offer(dependent, _newer(unit, dependent)) for dependent in listed]
+    listed = store.dependents(unit.session, require_prompt(unit, name))
+    return [IncludeUpdate(dependent, _newer(unit, dependent)) for dependent in listed]
 
 
-def _newer(unit: Unit, dependent: Dependent) -> int | None:
+def _newer(unit: UnitOfWork, dependent: Dependent) -> int | None:
     try:
         now = _resolve(unit, dependent.prompt, dependent.reference).number
-    except Unresolved:
+    except UnresolvedReference:
         return None
     return now if now != dependent.pinned else None
 
 
-def _resolve(unit: Unit, name: str, reference: str) -> Version:
+def _resolve(unit: UnitOfWork, name: str, reference: str) -> Version:
     """Find the version that a reference means now, and check that `name` may include it."""
     wanted, selector = read_reference(reference)
     prompt = store.prompt(unit.session, unit.caller.project, wanted)
     if prompt is None or prompt.archived_at is not None:
-        raise Unresolved(f"there is no prompt '{wanted}'" if prompt is None else f"the prompt '{wanted}' is archived")
-    number = number_of(wanted, selector, prompt.newest, prompt.labels, prompt.splits)
+        raise UnresolvedReference(f"there is no prompt '{wanted}'" if prompt is None else f"the prompt '{wanted}' is archived")
+    number = resolve_number(wanted, selector, prompt.newest, prompt.labels, prompt.splits)
     version = store.version(unit.session, prompt, number)
     assert version is not None  # numbers have no gap
     refuse_unincludable(content_from_json(version.content))
@@ -121,15 +121,15 @@ def _resolve(unit: Unit, name: str, reference: str) -> Version:
     return version
 
 
-def _check_rings(unit: Unit, name: str, version: Version) -> None:
+def _check_rings(unit: UnitOfWork, name: str, version: Version) -> None:
     """Follow the pinned includes down, level by level; refuse the prompt itself among them, and too many levels."""
     level, names = {version.id}, {version.prompt}
     for _ in range(DEPTH_LIMIT):
         if name in names:
             way = "" if version.prompt == name else f" by way of '{version.prompt}'"
-            raise Unresolved(f"the prompt would include itself{way}")
+            raise UnresolvedReference(f"the prompt would include itself{way}")
         below = [include for included in store.includes_of(unit.session, tuple(level)).values() for include in included]
         if not below:
             return
         level, names = {include.id for include in below}, {include.name for include in below}
-    raise Unresolved(f"partials are nested more than {DEPTH_LIMIT} deep")
+    raise UnresolvedReference(f"partials are nested more than {DEPTH_LIMIT} deep")

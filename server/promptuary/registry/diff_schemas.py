@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from promptuary.base.wire import Sent
-from promptuary.registry.comparison import Comparison
+from promptuary.core.wire import ResponseModel
+from promptuary.registry.comparison import VersionComparison
 from promptuary.registry.store import Version
 
 
-class SideOut(Sent):
+class SideOut(ResponseModel):
     """One of the two versions."""
 
     version: int
@@ -21,7 +21,7 @@ class SideOut(Sent):
         return cls(version=version.number, digest=version.digest)
 
 
-class ChangeOut(Sent):
+class ChangeOut(ResponseModel):
     """One difference: in which part, at which dotted path, and why it breaks a program that works with the old version.
 
     `before` is null for what was added, `after` for what was removed, `why` for what breaks nothing. `diff` is a unified line
@@ -38,7 +38,7 @@ class ChangeOut(Sent):
     why: str | None
 
 
-class DiffOut(Sent):
+class DiffOut(ResponseModel):
     """What changed from one version to another, in the order of a version's parts; `reasons` has a sentence a break."""
 
     name: str
@@ -49,7 +49,7 @@ class DiffOut(Sent):
     changes: list[ChangeOut]
 
     @classmethod
-    def of(cls, found: Comparison) -> Self:
+    def of(cls, found: VersionComparison) -> Self:
         """Make it from the domain's value."""
         return cls.model_validate(
             {

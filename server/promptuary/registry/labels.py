@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptuary.access import audit
-from promptuary.access.caller import Unit
-from promptuary.access.store import hold
-from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound, PreconditionFailed
-from promptuary.base.paging import Page, decode, page
+from promptuary.access.store import lock_project
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound, PreconditionFailed
+from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.prompt.name import DEFAULT_LABEL as DEFAULT_LABEL
 from promptuary.prompt.name import LATEST as LATEST
 from promptuary.prompt.name import is_name
 from promptuary.prompt.split import divide
-from promptuary.registry import ledger, store
-from promptuary.registry.event import Kind
-from promptuary.registry.ledger import Label, Move, Target
+from promptuary.registry import label_store, store
+from promptuary.registry.events import EventKind
+from promptuary.registry.label_store import Label, LabelMove, LabelTarget
 from promptuary.registry.store import Prompt
 
 
@@ -22,7 +22,7 @@ from promptuary.registry.store import Prompt
 class Labels:
     """A project's labels, on behalf of a caller."""
 
-    unit: Unit
+    unit: UnitOfWork
 
     def label(self, name: str, label: str) -> Label:
         """Give where a label points.
@@ -30,7 +30,7 @@ class Labels:
         Raises:
             NotFound: for an unknown prompt or label.
         """
-        found = ledger.label(self.unit.session, existing(self.unit, name), label)
+        found = label_store.label(self.unit.session, require_prompt(self.unit, name), label)
         if found is None:
             raise NotFound(f"the prompt '{name}' has no label '{label}'")
         return found
@@ -53,7 +53,7 @@ class Labels:
         """
         prompt = self._movable(name, label, expected)
         self._known(prompt, [version])
-        return self.point(prompt, label, Target(version), reason)
+        return self.point(prompt, label, LabelTarget(version), reason)
 
     def split(
         self, name: str, label: str, weights: Sequence[tuple[int, float]], reason: str, expected: int | None = None
@@ -74,7 +74,7 @@ class Labels:
         prompt = self._movable(name, label, expected)
         self._known(prompt, [version for version, _ in weights])
         split = divide(f"{name}/{label}", weights, prompt.splits.get(label) or prompt.labels.get(label))
-        return self.point(prompt, label, Target(split.arms[0].version, split), reason)
+        return self.point(prompt, label, LabelTarget(split.arms[0].version, split), reason)
 
     def roll_back(self, name: str, label: str, reason: str) -> Label:
         """Point a label where it pointed before the last move that changed that; a split comes back with its buckets.
@@ -84,7 +84,7 @@ class Labels:
             Conflict: when the label has never pointed anywhere else, or the prompt is archived.
         """
         prompt = self._movable(name, label, None)
-        walk = ledger.walk_moves(self.unit.session, prompt, label)
+        walk = label_store.walk_moves(self.unit.session, prompt, label)
         now = next(walk, None)
         if now is None:
             raise NotFound(f"the prompt '{name}' has no label '{label}'")
@@ -93,12 +93,14 @@ class Labels:
             raise Conflict(f"the label '{label}' of '{name}' has never pointed anywhere else")
         return self.point(prompt, label, before.target, reason)
 
-    def history(self, name: str, label: str, limit: int, cursor: str | None) -> Page[Move]:
+    def history(self, name: str, label: str, limit: int, cursor: str | None) -> Page[LabelMove]:
         """List a label's moves, the newest first."""
-        rows = ledger.moves(self.unit.session, existing(self.unit, name), label, decode(cursor, int), limit + 1)
-        return page(rows, limit, lambda move: move.id)
+        rows = label_store.moves(
+            self.unit.session, require_prompt(self.unit, name), label, decode_cursor(cursor, int), limit + 1
+        )
+        return build_page(rows, limit, lambda move: move.id)
 
-    def point(self, prompt: Prompt, label: str, target: Target, reason: str) -> Label:
+    def point(self, prompt: Prompt, label: str, target: LabelTarget, reason: str) -> Label:
         """Move a label of a prompt that this transaction holds; what was checked before is not checked again."""
         unit, now = self.unit, self.unit.clock()
         split = target.split.as_json() if target.split else None
@@ -109,19 +111,19 @@ class Labels:
             "previous": prompt.labels.get(label),
             "reason": reason,
         }
-        audit.record(unit, Kind.LABEL_MOVED, prompt.name, detail)
-        revision = ledger.add_event(unit.session, unit.caller.project, prompt.id, Kind.LABEL_MOVED, detail, now)
-        move = Move(0, label, target, prompt.labels.get(label), unit.caller.actor, reason, revision, now)
-        return ledger.set_label(unit.session, prompt, move)
+        audit.record_change(unit, EventKind.LABEL_MOVED, prompt.name, detail)
+        revision = label_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.LABEL_MOVED, detail, now)
+        move = LabelMove(0, label, target, prompt.labels.get(label), unit.caller.actor, reason, revision, now)
+        return label_store.set_label(unit.session, prompt, move)
 
     def _movable(self, name: str, label: str, expected: int | None) -> Prompt:
         """Hold the prompt, and check that the label may move and has not since it was read."""
-        settable((label,))
-        hold(self.unit.session, self.unit.caller.project)
-        prompt = existing(self.unit, name, lock=True)
-        refuse_archived(prompt)
+        require_settable((label,))
+        lock_project(self.unit.session, self.unit.caller.project)
+        prompt = require_prompt(self.unit, name, lock=True)
+        require_not_archived(prompt)
         if expected is not None:
-            now = ledger.label(self.unit.session, prompt, label, lock=True)
+            now = label_store.label(self.unit.session, prompt, label, lock=True)
             if now is None or now.revision != expected:
                 raise PreconditionFailed(f"the label '{label}' has moved since it was read; read it again")
         return prompt
@@ -132,7 +134,7 @@ class Labels:
                 raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
 
 
-def existing(unit: Unit, name: str, *, lock: bool = False) -> Prompt:
+def require_prompt(unit: UnitOfWork, name: str, *, lock: bool = False) -> Prompt:
     """Find a prompt of the caller's project.
 
     Raises:
@@ -144,7 +146,7 @@ def existing(unit: Unit, name: str, *, lock: bool = False) -> Prompt:
     return prompt
 
 
-def refuse_archived(prompt: Prompt) -> None:
+def require_not_archived(prompt: Prompt) -> None:
     """Refuse to change a prompt that is archived.
 
     Raises:
@@ -154,17 +156,17 @@ def refuse_archived(prompt: Prompt) -> None:
         raise Conflict(f"the prompt '{prompt.name}' is archived; restore it first")
 
 
-def settable(labels: Sequence[str]) -> None:
+def require_settable(labels: Sequence[str]) -> None:
     """Refuse labels that nobody can set.
 
     Raises:
         InvalidRequest: naming each.
     """
-    faults = [
-        Fault(f"labels.{label}", "is given by the registry itself, to the newest version")
+    field_errors = [
+        FieldError(f"labels.{label}", "is given by the registry itself, to the newest version")
         for label in labels
         if label == LATEST
     ]
-    faults += [Fault("labels", f"'{label}' is no name: use a-z 0-9 _ . -") for label in labels if not is_name(label)]
-    if faults:
-        raise InvalidRequest("the label cannot be set", faults)
+    field_errors += [FieldError("labels", f"'{label}' is no name: use a-z 0-9 _ . -") for label in labels if not is_name(label)]
+    if field_errors:
+        raise InvalidRequest("the label cannot be set", field_errors)

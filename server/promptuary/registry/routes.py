@@ -8,21 +8,29 @@ from pydantic import AwareDatetime, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from promptuary.access.caller import Caller, Unit
-from promptuary.access.gate import BODY, Cursor, Limit, PathName, Route, admit, allow, caller_of
+from promptuary.access.auth.authentication import (
+    REQUEST_BODY,
+    Cursor,
+    IdempotentRoute,
+    Limit,
+    PathName,
+    authenticate_request,
+    authorize,
+    authorize_caller,
+)
 from promptuary.access.role import Scope
-from promptuary.base.errors import PreconditionFailed
-from promptuary.base.wire import PageOf
+from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.core.errors import PreconditionFailed
+from promptuary.core.wire import PageOf
 from promptuary.prompt.name import is_name
-from promptuary.registry.answer import MEDIA_TYPE, answer_to
-from promptuary.registry.comparison import comparison
+from promptuary.registry.comparison import compare_versions
 from promptuary.registry.diff_schemas import DiffOut
-from promptuary.registry.event import Kind
-from promptuary.registry.import_schemas import ImportOut, ImportPrompt, PreviewImport
-from promptuary.registry.importing import Importing
+from promptuary.registry.events import EventKind
+from promptuary.registry.imports.schemas import ImportOut, ImportPrompt, PreviewImport
+from promptuary.registry.imports.service import PromptImporter
+from promptuary.registry.label_store import Label
 from promptuary.registry.labels import Labels
-from promptuary.registry.ledger import Label
-from promptuary.registry.resemblance import Neighbours, Resemblance, same_content
+from promptuary.registry.lookup_response import MEDIA_TYPE, build_response
 from promptuary.registry.schemas import (
     Archive,
     DependentOut,
@@ -36,36 +44,37 @@ from promptuary.registry.schemas import (
     PreviewOut,
     PromptOut,
     RegisteredOut,
+    RegistrationWarningOut,
     Renew,
-    ResemblanceOut,
     RollBack,
     VersionOut,
 )
 from promptuary.registry.service import Registry
-from promptuary.registry.stream import Feed
+from promptuary.registry.similarity import RegistrationWarning, SimilarityChecker, same_content_warnings
+from promptuary.registry.stream import EventStream
 
-router = APIRouter(tags=["registry"], route_class=Route)
+router = APIRouter(tags=["registry"], route_class=IdempotentRoute)
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 NumberPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Text = Annotated[str | None, Query(max_length=200)]
 
 
-def _near(request: Request, similar: bool = False) -> list[Resemblance]:
+def _near(request: Request, similar: bool = False) -> list[RegistrationWarning]:
     """Look for prompts like the new one, where that is asked for, before the transaction opens: a model may take its time.
 
     What is wrong with the request is for the route to say; nothing is looked for then.
     """
     if not similar:
         return []
-    caller = caller_of(request)
+    caller = authenticate_request(request)
     caller.require(Scope.PROMPT_WRITE)
     name = request.path_params["name"]
     try:
-        body = NewVersion.model_validate_json(request.scope.get(BODY, b""))
+        body = NewVersion.model_validate_json(request.scope.get(REQUEST_BODY, b""))
     except ValidationError:
         return []
-    neighbours: Neighbours = request.app.state.neighbours
-    return neighbours.resembling(caller.project, name, body.content()) if is_name(name) else []
+    neighbours: SimilarityChecker = request.app.state.neighbours
+    return neighbours.check_similarity(caller.project, name, body.content()) if is_name(name) else []
 
 
 @router.post("/prompts/{name}/versions", status_code=201, responses={200: {"model": RegisteredOut}})
@@ -73,8 +82,8 @@ def register(
     name: PathName,
     body: NewVersion,
     response: Response,
-    near: Annotated[list[Resemblance], Depends(_near)],  # before the unit, which opens the transaction
-    unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)],
+    near: Annotated[list[RegistrationWarning], Depends(_near)],  # before the unit, which opens the transaction
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)],
 ) -> RegisteredOut:
     """Register a version: 201 for a new one, 200 when the newest version has the same content.
 
@@ -84,13 +93,15 @@ def register(
         name, body.content(), message=body.message, tags=tuple(body.tags), labels=tuple(body.labels)
     )
     response.status_code = 201 if registered.created else 200
-    same = same_content(unit, registered.version)
+    same = same_content_warnings(unit, registered.version)
     warnings = same + [one for one in near if one.name is None or one.name not in [twin.name for twin in same]]
-    return RegisteredOut.of(registered.version, warnings=[ResemblanceOut.model_validate(one) for one in warnings])
+    return RegisteredOut.of(registered.version, warnings=[RegistrationWarningOut.model_validate(one) for one in warnings])
 
 
 @router.post("/prompts/{name}/preview")
-def preview(name: PathName, body: NewVersion, unit: Annotated[Unit, allow(Scope.PROMPT_READ, reads=True)]) -> PreviewOut:
+def preview(
+    name: PathName, body: NewVersion, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, reads=True)]
+) -> PreviewOut:
     """Tell what registering would do: the digest, and whether it would be a new version. Nothing is written."""
     return PreviewOut.of(name, Registry(unit).preview(name, body.content()))
 
@@ -99,7 +110,7 @@ def preview(name: PathName, body: NewVersion, unit: Annotated[Unit, allow(Scope.
 def look_up(
     name: PathName,
     request: Request,
-    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
     label: Text = None,
     version: NumberQuery = None,
     targeting_key: Annotated[str | None, Query(max_length=1000)] = None,
@@ -107,7 +118,7 @@ def look_up(
 ) -> Response:
     """Look one version up, by label (`production` by default) or by number; now, or as it was at a moment."""
     found = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
-    answer = answer_to(found)
+    answer = build_response(found)
     if answer.is_held(request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=answer.headers)
     return Response(answer.body, headers=answer.headers, media_type=MEDIA_TYPE)
@@ -115,7 +126,7 @@ def look_up(
 
 @router.get("/prompts")
 def list_prompts(
-    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
     search: Text = None,
     label: Text = None,
     tag: Text = None,
@@ -130,7 +141,7 @@ def list_prompts(
 
 @router.get("/prompts/{name}/versions")
 def list_versions(
-    name: PathName, unit: Annotated[Unit, allow(Scope.PROMPT_READ)], limit: Limit = 50, cursor: Cursor = None
+    name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[VersionOut]:
     """List a prompt's versions, the newest first."""
     found = Registry(unit).versions(name, min(limit, unit.settings.page_limit), cursor)
@@ -138,7 +149,7 @@ def list_versions(
 
 
 @router.get("/prompts/{name}/versions/{number}")
-def read_version(name: PathName, number: NumberPath, unit: Annotated[Unit, allow(Scope.PROMPT_READ)]) -> VersionOut:
+def read_version(name: PathName, number: NumberPath, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> VersionOut:
     """Give one version."""
     return VersionOut.of(Registry(unit).version(name, number))
 
@@ -146,22 +157,22 @@ def read_version(name: PathName, number: NumberPath, unit: Annotated[Unit, allow
 @router.get("/prompts/{name}/diff")
 def diff(
     name: PathName,
-    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
     before: Annotated[str, Query(alias="from", min_length=1, max_length=128)],
     after: Annotated[str, Query(alias="to", min_length=1, max_length=128)],
 ) -> DiffOut:
     """Tell what changed between two versions, each a number or a label, and what of it breaks a program that works."""
-    return DiffOut.of(comparison(Registry(unit), name, before, after))
+    return DiffOut.of(compare_versions(Registry(unit), name, before, after))
 
 
 @router.post("/prompts/{name}/archive")
-def archive(name: PathName, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
+def archive(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
     """Hide a prompt: its labels no longer answer, lists leave it out. Nothing is deleted."""
     return PromptOut.model_validate(Registry(unit).archive(name, (body or Archive()).reason))
 
 
 @router.post("/prompts/{name}/restore")
-def restore(name: PathName, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
+def restore(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
     """Bring an archived prompt back as it was."""
     return PromptOut.model_validate(Registry(unit).restore(name, (body or Archive()).reason))
 
@@ -169,8 +180,8 @@ def restore(name: PathName, unit: Annotated[Unit, allow(Scope.LABEL_MOVE)], body
 @router.get("/prompts/{name}/events")
 def list_events(
     name: PathName,
-    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
-    kind: Annotated[list[Kind] | None, Query(max_length=10)] = None,
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
+    kind: Annotated[list[EventKind] | None, Query(max_length=10)] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[EventOut]:
@@ -180,31 +191,31 @@ def list_events(
 
 
 @router.post("/prompts/{name}/import")
-def import_prompt(name: PathName, body: ImportPrompt, unit: Annotated[Unit, allow(Scope.PROMPT_IMPORT)]) -> ImportOut:
+def import_prompt(name: PathName, body: ImportPrompt, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_IMPORT)]) -> ImportOut:
     """Take a prompt over from another server, with its numbers, digests, authors, times and its labels' history.
 
     Versions come first, then moves, then archivals, in one request or several. What is here already is left as it is.
     """
-    return ImportOut.of(name, Importing(unit).take_over(name, body.past(), body.moves(), body.turns()))
+    return ImportOut.of(name, PromptImporter(unit).import_prompt_history(name, body.past(), body.moves(), body.turns()))
 
 
 @router.post("/prompts/{name}/import/preview")
 def preview_import(
-    name: PathName, body: PreviewImport, unit: Annotated[Unit, allow(Scope.PROMPT_IMPORT, reads=True)]
+    name: PathName, body: PreviewImport, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_IMPORT, reads=True)]
 ) -> ImportOut:
     """Tell what importing would do, and what stands in its way. Nothing is written."""
-    return ImportOut.of(name, Importing(unit).preview(name, body.numbered(), body.moves(), body.turns()))
+    return ImportOut.of(name, PromptImporter(unit).preview(name, body.numbered(), body.moves(), body.turns()))
 
 
 @router.get("/prompts/{name}/dependents")
-def list_dependents(name: PathName, unit: Annotated[Unit, allow(Scope.PROMPT_READ)]) -> Dependents:
+def list_dependents(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> Dependents:
     """List the versions in use that include this prompt, with the newer version that each could take."""
     return Dependents(dependents=[DependentOut.of(offer) for offer in Registry(unit).offers(name)])
 
 
 @router.post("/prompts/{name}/renew", status_code=201, responses={200: {"model": VersionOut}})
 def renew(
-    name: PathName, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_WRITE)], body: Renew | None = None
+    name: PathName, response: Response, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)], body: Renew | None = None
 ) -> VersionOut:
     """Register the newest version again with its includes resolved anew: 201 when that changed any, else 200."""
     renewed = Registry(unit).renew(name, (body or Renew()).message)
@@ -214,7 +225,7 @@ def renew(
 
 @router.get("/prompts/{name}/labels/{label}")
 def read_label(
-    name: PathName, label: PathName, response: Response, unit: Annotated[Unit, allow(Scope.PROMPT_READ)]
+    name: PathName, label: PathName, response: Response, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]
 ) -> LabelOut:
     """Give where a label points; its ETag is what `If-Match` takes."""
     return _answer(Labels(unit).label(name, label), response)
@@ -226,7 +237,7 @@ def move_label(
     label: PathName,
     body: MoveLabel,
     response: Response,
-    unit: Annotated[Unit, allow(Scope.LABEL_MOVE)],
+    unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)],
     if_match: Annotated[str | None, Header()] = None,
 ) -> LabelOut:
     """Point a label at a version, or split it over several; with `If-Match`, only if it has not moved since."""
@@ -242,7 +253,7 @@ def roll_back(
     name: PathName,
     label: PathName,
     response: Response,
-    unit: Annotated[Unit, allow(Scope.LABEL_MOVE)],
+    unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)],
     body: RollBack | None = None,
 ) -> LabelOut:
     """Point a label where it pointed before; a split comes back with its buckets."""
@@ -253,7 +264,7 @@ def roll_back(
 def label_history(
     name: PathName,
     label: PathName,
-    unit: Annotated[Unit, allow(Scope.PROMPT_READ)],
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[MoveOut]:
@@ -265,13 +276,13 @@ def label_history(
 @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def stream(
     request: Request,
-    caller: Annotated[Caller, admit(Scope.PROMPT_READ)],
+    caller: Annotated[Caller, authorize_caller(Scope.PROMPT_READ)],
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
 ) -> StreamingResponse:
     """Tell every change of the project's prompts as it happens, as server-sent events; `Last-Event-ID` resumes."""
-    feed: Feed = request.app.state.feed
+    feed: EventStream = request.app.state.feed
     feed.admit()
-    events = feed.follow(caller.project, last_event_id, lambda: caller_of(request))
+    events = feed.follow(caller.project, last_event_id, lambda: authenticate_request(request))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(events, headers=headers, media_type="text/event-stream")
 

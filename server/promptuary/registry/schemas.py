@@ -5,13 +5,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from promptuary.base.wire import Labelled, Received, Sent, ShortText
+from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.name import Name
-from promptuary.registry.composition import Offer
-from promptuary.registry.event import Kind
-from promptuary.registry.service import Found, Preview
+from promptuary.registry.composition import IncludeUpdate
+from promptuary.registry.events import EventKind
+from promptuary.registry.service import LookupResult, RegistrationPreview
 from promptuary.registry.store import Version
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -21,7 +21,7 @@ class NewVersion(Content):
     """A version to register: the content, and what goes with it."""
 
     message: ShortText = ""
-    tags: Annotated[list[Labelled], Field(max_length=50)] = Field(default_factory=list)
+    tags: Annotated[list[NonEmptyText], Field(max_length=50)] = Field(default_factory=list)
     labels: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -35,7 +35,7 @@ class NewVersion(Content):
         return Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields})
 
 
-class IncludeOut(Sent):
+class IncludeOut(ResponseModel):
     """A reference in the templates, and the version of another prompt to which it is pinned."""
 
     reference: str
@@ -44,7 +44,7 @@ class IncludeOut(Sent):
     digest: str
 
 
-class VersionOut(Sent):
+class VersionOut(ResponseModel):
     """A version, whole."""
 
     name: str
@@ -84,7 +84,7 @@ class VersionOut(Sent):
         )
 
 
-class PreviewOut(Sent):
+class PreviewOut(ResponseModel):
     """What registering would do; nothing was written."""
 
     name: str
@@ -95,7 +95,7 @@ class PreviewOut(Sent):
     includes: list[IncludeOut]
 
     @classmethod
-    def of(cls, name: str, preview: Preview) -> Self:
+    def of(cls, name: str, preview: RegistrationPreview) -> Self:
         """Make it from the domain's value."""
         return cls(
             name=name,
@@ -107,7 +107,7 @@ class PreviewOut(Sent):
         )
 
 
-class ArmOut(Sent):
+class ArmOut(ResponseModel):
     """An arm of a split label: its version, its weight as it was given, and the buckets that it owns, half-open."""
 
     version: int
@@ -115,14 +115,14 @@ class ArmOut(Sent):
     buckets: list[tuple[int, int]]
 
 
-class SplitOut(Sent):
+class SplitOut(ResponseModel):
     """A split label whole, so that a client can decide by itself (docs/split-labels.md)."""
 
     salt: str
     arms: list[ArmOut]
 
 
-class ResemblanceOut(Sent):
+class RegistrationWarningOut(ResponseModel):
     """Another prompt like the one that was registered, or why none could be looked for."""
 
     code: str
@@ -135,7 +135,7 @@ class ResemblanceOut(Sent):
 class RegisteredOut(VersionOut):
     """The answer to a registering: the version that holds the content, and what may be worth knowing about it."""
 
-    warnings: list[ResemblanceOut] = Field(default_factory=list)
+    warnings: list[RegistrationWarningOut] = Field(default_factory=list)
 
 
 class LookupOut(VersionOut):
@@ -147,13 +147,13 @@ class LookupOut(VersionOut):
     revision: int
 
     @classmethod
-    def found(cls, found: Found) -> Self:
+    def found(cls, found: LookupResult) -> Self:
         """Make it from the domain's value."""
         split = SplitOut.model_validate(found.split) if found.split else None
         return cls.of(found.version, label=found.label, variant=found.variant, split=split, revision=found.revision)
 
 
-class PromptOut(Sent):
+class PromptOut(ResponseModel):
     """A prompt in a list. `labels` has a split label's first arm; `splits` has such labels whole."""
 
     name: str
@@ -166,14 +166,14 @@ class PromptOut(Sent):
     archived_at: datetime | None
 
 
-class ArmIn(Received):
+class ArmIn(RequestModel):
     """An arm to be: a version and its weight, which counts relative to the sum."""
 
     version: Number
     weight: float
 
 
-class MoveLabel(Received):
+class MoveLabel(RequestModel):
     """Where a label is to point (one version, or several with weights), and why."""
 
     version: Number | None = None
@@ -187,25 +187,25 @@ class MoveLabel(Received):
         return self
 
 
-class RollBack(Received):
+class RollBack(RequestModel):
     """Why a label goes back."""
 
     reason: Annotated[str, Field(max_length=2000)] = "rolled back"
 
 
-class Archive(Received):
+class Archive(RequestModel):
     """Why a prompt is archived or restored."""
 
     reason: Annotated[str, Field(max_length=2000)] = ""
 
 
-class Renew(Received):
+class Renew(RequestModel):
     """Why the includes are resolved anew."""
 
     message: ShortText = "includes resolved anew"
 
 
-class LabelOut(Sent):
+class LabelOut(ResponseModel):
     """Where a label points, and since when. A split label has its first arm's version in `version`."""
 
     name: str
@@ -215,7 +215,7 @@ class LabelOut(Sent):
     moved_at: datetime
 
 
-class MoveOut(Sent):
+class MoveOut(ResponseModel):
     """One move of a label."""
 
     label: str
@@ -228,17 +228,17 @@ class MoveOut(Sent):
     at: datetime
 
 
-class EventOut(Sent):
+class EventOut(ResponseModel):
     """Something that happened to a prompt, under the project's revision that it made."""
 
     revision: int
-    kind: Kind
+    kind: EventKind
     prompt: str
     detail: dict[str, Any]
     at: datetime
 
 
-class DependentOut(Sent):
+class DependentOut(ResponseModel):
     """A version in use that includes the prompt: by which reference, pinned to which version, and which it could have."""
 
     prompt: str
@@ -248,12 +248,12 @@ class DependentOut(Sent):
     offered: int | None
 
     @classmethod
-    def of(cls, offer: Offer) -> Self:
+    def of(cls, offer: IncludeUpdate) -> Self:
         """Make it from the domain's value."""
         return cls(**vars(offer.dependent), offered=offer.offered)
 
 
-class Dependents(Sent):
+class Dependents(ResponseModel):
     """What includes a prompt."""
 
     dependents: list[DependentOut]

@@ -12,8 +12,8 @@ from sqlalchemy import Subquery, bindparam, insert, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, delete, func, select, update
 
-from promptuary.base.database import table_of
-from promptuary.base.errors import Conflict
+from promptuary.core.database import table_of
+from promptuary.core.errors import Conflict
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, TagRow, VersionRow
 
@@ -313,13 +313,13 @@ def dependents(session: Session, prompt: Prompt) -> list[Dependent]:
     ]
 
 
-def heads(project: int) -> Subquery:
+def active_prompts(project: int) -> Subquery:
     """Give a project's prompts that are not archived, as `id`, `newest` and `revision`: what parts above join their rows to."""
     query = select(col(PromptRow.id), col(PromptRow.newest), col(PromptRow.revision))
     return query.where(PromptRow.project_id == project, col(PromptRow.archived_at).is_(None)).subquery("heads")
 
 
-def held(session: Session, project: int, numbers: Mapping[int, int]) -> dict[int, Version]:
+def versions_by_prompt(session: Session, project: int, numbers: Mapping[int, int]) -> dict[int, Version]:
     """Give one version each of some prompts in use, without what it includes; one that was tampered with is left out.
 
     Args:
@@ -337,7 +337,7 @@ def held(session: Session, project: int, numbers: Mapping[int, int]) -> dict[int
     return found
 
 
-def twins(session: Session, project: int, digest: str, name: str, limit: int) -> list[tuple[str, int]]:
+def prompts_with_digest(session: Session, project: int, digest: str, name: str, limit: int) -> list[tuple[str, int]]:
     """Give the other prompts that have a version of this digest, by name, each with its last such version."""
     query = select(PromptRow.name, func.max(VersionRow.number)).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id)
     query = query.where(VersionRow.digest == digest, PromptRow.project_id == project, PromptRow.name != name)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from promptuary.access import store as access
-from promptuary.base.changes import Changes
-from promptuary.base.clock import in_utc
-from promptuary.base.database import Database
-from promptuary.base.errors import PromptuaryError, Unavailable
-from promptuary.registry import ledger
-from promptuary.registry.event import Event
+from promptuary.core.change_feed import ChangeFeed
+from promptuary.core.clock import format_timestamp
+from promptuary.core.database import Database
+from promptuary.core.errors import PromptuaryError, Unavailable
+from promptuary.registry import label_store
+from promptuary.registry.events import PromptEvent
 
 log = structlog.get_logger(__name__)
 ALIVE_SECONDS = 15.0
@@ -39,10 +39,10 @@ class _Recent:
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Feed:
+class EventStream:
     """One a process and event loop: what followers are told."""
 
-    def __init__(self, database: Database, changes: Changes, limit: int) -> None:
+    def __init__(self, database: Database, changes: ChangeFeed, limit: int) -> None:
         """Keep the parts, and how many may follow at a time."""
         self._database = database
         self._changes = changes
@@ -115,14 +115,14 @@ class Feed:
 
     def _revision(self, project: int) -> int:
         with self._database.read() as session:
-            return access.counters(session, project).revision
+            return access.read_revisions(session, project).revision
 
     def _read(self, project: int, after: int) -> list[tuple[int, bytes]]:
         with self._database.read() as session:
-            return [(event.revision, _line(event)) for event in ledger.events(session, project, after, BATCH)]
+            return [(event.revision, _line(event)) for event in label_store.events(session, project, after, BATCH)]
 
 
-def _line(event: Event) -> bytes:
+def _line(event: PromptEvent) -> bytes:
     said = {name: value for name, value in event.detail.items() if name != "reason"}
-    body = {"revision": event.revision, "prompt": event.prompt, "at": in_utc(event.at), **said}
+    body = {"revision": event.revision, "prompt": event.prompt, "at": format_timestamp(event.at), **said}
     return f"id: {event.revision}\nevent: {event.kind}\ndata: {json.dumps(body)}\n\n".encode()

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
-from promptuary.base.database import Moment
+from promptuary.core.database import UtcDateTime
 
 
 class PromptRow(SQLModel, table=True):
@@ -20,8 +20,8 @@ class PromptRow(SQLModel, table=True):
     name: str
     newest: int = 0
     revision: int = 0
-    created_at: datetime = Field(sa_type=Moment)
-    archived_at: datetime | None = Field(default=None, sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    archived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class VersionRow(SQLModel, table=True):
@@ -38,7 +38,7 @@ class VersionRow(SQLModel, table=True):
     message: str = ""
     tags: list[Any] = Field(sa_column=Column(JSON, nullable=False))
     author: str
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class LabelRow(SQLModel, table=True):
@@ -51,7 +51,7 @@ class LabelRow(SQLModel, table=True):
     version: int
     split: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     revision: int
-    moved_at: datetime = Field(sa_type=Moment)
+    moved_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class LabelMoveRow(SQLModel, table=True):
@@ -68,7 +68,7 @@ class LabelMoveRow(SQLModel, table=True):
     actor: str
     reason: str
     revision: int
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class EventRow(SQLModel, table=True):
@@ -83,7 +83,7 @@ class EventRow(SQLModel, table=True):
     kind: str
     prompt_id: int = Field(foreign_key="prompt.id", index=True)
     detail: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class IncludeRow(SQLModel, table=True):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from promptuary.base.errors import Fault, InvalidRequest
+from promptuary.core.errors import FieldError, InvalidRequest
 
 CHOICE_LIMIT = 12
 TAKEN_KEYS = {"C": "the page keeps it for itself", "R": "the page keeps it for itself", "S": "it skips an item"}
@@ -31,18 +31,18 @@ def checked(choices: Sequence[Choice]) -> tuple[Choice, ...]:
     Raises:
         InvalidRequest: with every value or key that comes twice, and every key that is taken.
     """
-    faults = []
+    field_errors = []
     values: set[str] = set()
     keys: set[str] = set()
     for number, choice in enumerate(choices):
         if choice.value in values:
-            faults.append(Fault(f"decisions.{number}.value", "is there twice"))
+            field_errors.append(FieldError(f"decisions.{number}.value", "is there twice"))
         if choice.shortcut in TAKEN_KEYS:
-            faults.append(Fault(f"decisions.{number}.shortcut", f"is taken: {TAKEN_KEYS[choice.shortcut]}"))
+            field_errors.append(FieldError(f"decisions.{number}.shortcut", f"is taken: {TAKEN_KEYS[choice.shortcut]}"))
         if choice.shortcut in keys:
-            faults.append(Fault(f"decisions.{number}.shortcut", "is there twice"))
+            field_errors.append(FieldError(f"decisions.{number}.shortcut", "is there twice"))
         values.add(choice.value)
         keys |= {choice.shortcut} if choice.shortcut else set()
-    if faults:
-        raise InvalidRequest("the queue's decisions cannot be told apart", faults)
+    if field_errors:
+        raise InvalidRequest("the queue's decisions cannot be told apart", field_errors)
     return tuple(choices)

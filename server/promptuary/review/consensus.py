@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from promptuary.access.caller import Unit
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.review import store
 from promptuary.review.service import Reviews
 
@@ -41,13 +41,13 @@ class Consensus:
     disagreements: tuple[str, ...]
 
 
-def agreement(unit: Unit, name: str) -> Consensus:
+def agreement(unit: UnitOfWork, name: str) -> Consensus:
     """Compare the reviewers: percent agreement, Krippendorff's alpha and Gwet's AC1, which holds where one label is rare.
 
     Raises:
         NotFound: when there is no such queue.
     """
-    from promptuary.statistics.agreement import Metric, agreement_interval, gwet_ac1, krippendorff_alpha
+    from promptuary.statistics.agreement import DistanceMetric, agreement_interval, gwet_ac1, krippendorff_alpha
 
     queue = Reviews(unit).queue(name).queue
     given = store.ballots(unit.session, queue)
@@ -59,7 +59,7 @@ def agreement(unit: Unit, name: str) -> Consensus:
     percent = None
     if ratings:
         for measure in (
-            partial(krippendorff_alpha, metric=Metric.NOMINAL, categories=labels),
+            partial(krippendorff_alpha, metric=DistanceMetric.NOMINAL, categories=labels),
             partial(gwet_ac1, categories=labels),
         ):
             found = measure(ratings)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
-from promptuary.access.caller import Unit
-from promptuary.base.errors import InvalidRequest, NotFound
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.evaluation.plan import Variant
-from promptuary.evaluation.service import Evaluations, Shown
+from promptuary.evaluation.runs.service import Evaluations, ResultWithCase
 from promptuary.review.service import NewItem
 
 RUN_ITEM_LIMIT = 10_000
@@ -22,7 +22,7 @@ class Only(StrEnum):
     DISAGREE = "disagree"  # those of cases that passed under one variant and failed under another
 
 
-def run_items(unit: Unit, run: str, only: Only = Only.FAILED, variant: str | None = None) -> list[NewItem]:
+def run_items(unit: UnitOfWork, run: str, only: Only = Only.FAILED, variant: str | None = None) -> list[NewItem]:
     """Choose a run's results and make items of them; the same result always has the same source.
 
     Args:
@@ -60,7 +60,7 @@ def run_items(unit: Unit, run: str, only: Only = Only.FAILED, variant: str | Non
     return [NewItem(f"{run}/{shown.result.ordinal}", _payload(shown, variants[shown.result.variant])) for shown in chosen]
 
 
-def _results(evaluations: Evaluations, run: str) -> Iterator[Shown]:
+def _results(evaluations: Evaluations, run: str) -> Iterator[ResultWithCase]:
     cursor = None
     while True:
         found = evaluations.results(run, _BATCH, cursor)
@@ -70,7 +70,7 @@ def _results(evaluations: Evaluations, run: str) -> Iterator[Shown]:
             return
 
 
-def _payload(shown: Shown, variant: Variant) -> dict[str, Any]:
+def _payload(shown: ResultWithCase, variant: Variant) -> dict[str, Any]:
     result = shown.result
     return {
         "input": shown.case.vars,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from promptuary.base.wire import Labelled, Received, Sent
+from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel
 from promptuary.prompt.name import Name
 from promptuary.review.choice import CHOICE_LIMIT, DEFAULT_CHOICES, Choice
 from promptuary.review.service import NewItem, QueueState
@@ -15,11 +15,11 @@ ITEM_LIMIT = 1000
 Source = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
-class NewChoice(Received):
+class NewChoice(RequestModel):
     """One decision that reviewers may make; the label is the value in capitals where none is given."""
 
-    value: Labelled
-    label: Labelled | None = None
+    value: NonEmptyText
+    label: NonEmptyText | None = None
     shortcut: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]$")] | None = None
 
     def choice(self) -> Choice:
@@ -27,7 +27,7 @@ class NewChoice(Received):
         return Choice(self.value, self.label or self.value.replace("_", " ").capitalize(), self.shortcut)
 
 
-class NewQueue(Received):
+class NewQueue(RequestModel):
     """What a queue asks of its reviewers."""
 
     instructions: Annotated[str, Field(max_length=20_000)] = ""
@@ -39,7 +39,7 @@ class NewQueue(Received):
         return DEFAULT_CHOICES if self.decisions is None else tuple(given.choice() for given in self.decisions)
 
 
-class ChoiceOut(Sent):
+class ChoiceOut(ResponseModel):
     """One decision that reviewers may make."""
 
     value: str
@@ -47,7 +47,7 @@ class ChoiceOut(Sent):
     shortcut: str | None
 
 
-class CountsOut(Sent):
+class CountsOut(ResponseModel):
     """How far a queue is. `mine` and `left` are the caller's: decided by them, and open and undecided by them."""
 
     items: int
@@ -58,7 +58,7 @@ class CountsOut(Sent):
     left: int
 
 
-class QueueOut(Sent):
+class QueueOut(ResponseModel):
     """A queue."""
 
     name: str
@@ -82,7 +82,7 @@ class QueueOut(Sent):
         )
 
 
-class ItemIn(Received):
+class ItemIn(RequestModel):
     """An item for a queue."""
 
     source: Source
@@ -90,13 +90,13 @@ class ItemIn(Received):
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
-class NewItems(Received):
+class NewItems(RequestModel):
     """Items, or the run to take them from: its failed results, all of them, or those where its variants disagree."""
 
     items: Annotated[list[ItemIn], Field(min_length=1, max_length=ITEM_LIMIT)] | None = None
-    run: Labelled | None = None
+    run: NonEmptyText | None = None
     only: Literal["failed", "all", "disagree"] | None = None
-    variant: Labelled | None = None
+    variant: NonEmptyText | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "NewItems":
@@ -111,14 +111,14 @@ class NewItems(Received):
         return [NewItem(item.source, item.payload, item.probability) for item in self.items or ()]
 
 
-class AddedOut(Sent):
+class AddedOut(ResponseModel):
     """How many items came in, and how many were in the queue already."""
 
     added: int
     present: int
 
 
-class ClaimedItem(Sent):
+class ClaimedItem(ResponseModel):
     """The item of a claim: what there is to see of it."""
 
     id: str
@@ -126,7 +126,7 @@ class ClaimedItem(Sent):
     payload: dict[str, Any]
 
 
-class ClaimOut(Sent):
+class ClaimOut(ResponseModel):
     """A claim; `nonce` goes back with the decision, and only from where the item was shown."""
 
     id: str
@@ -141,15 +141,15 @@ class ClaimOut(Sent):
         return cls.model_validate(claim)
 
 
-class Submission(Received):
+class Submission(RequestModel):
     """A decision on what was shown."""
 
     nonce: Annotated[str, Field(min_length=1, max_length=200)]
-    decision: Labelled
+    decision: NonEmptyText
     comment: Annotated[str, Field(max_length=10_000)] = ""
 
 
-class DecisionOut(Sent):
+class DecisionOut(ResponseModel):
     """A decision as it was stored."""
 
     claim: str
@@ -168,13 +168,13 @@ class ExportedDecision(DecisionOut):
     payload: dict[str, Any]
 
 
-class HeartbeatOut(Sent):
+class HeartbeatOut(ResponseModel):
     """Until when the item is the reviewer's."""
 
     lease_until: datetime
 
 
-class CoefficientOut(Sent):
+class CoefficientOut(ResponseModel):
     """An agreement beyond chance, or the reason why there is none; `low` and `high` bound it at 95 %."""
 
     coefficient: str
@@ -184,7 +184,7 @@ class CoefficientOut(Sent):
     high: float | None
 
 
-class AgreementOut(Sent):
+class AgreementOut(ResponseModel):
     """How far a queue's reviewers agree, over the items with at least two decisions."""
 
     items: int

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from promptuary.access import audit
-from promptuary.access.caller import Unit
-from promptuary.base.errors import Conflict, Fault, InvalidRequest, NotFound
-from promptuary.base.paging import Page, decode, page
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
+from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.review import leases, store
 from promptuary.review.choice import DEFAULT_CHOICES, Choice, checked
 from promptuary.review.store import Claim, ClaimState, Counts, Decision, Item, Queue
@@ -61,7 +61,7 @@ class Reviews:
     item has left, on SQLite and on PostgreSQL alike, and one reviewer in two windows gets one item.
     """
 
-    unit: Unit
+    unit: UnitOfWork
 
     def put_queue(
         self, name: str, instructions: str = "", choices: Sequence[Choice] = DEFAULT_CHOICES, slots: int = 1
@@ -82,7 +82,9 @@ class Reviews:
         session, project = self.unit.session, self.unit.caller.project
         detail = {"decisions": [choice.value for choice in choices], "slots": slots}
         known = store.queue(session, project, name, lock=True)  # the queue before the project, as whoever claims
-        audit.record(self.unit, "queue.set", name, detail)  # holds the project, so that two who make it follow each other
+        audit.record_change(
+            self.unit, "queue.set", name, detail
+        )  # holds the project, so that two who make it follow each other
         known = known or store.queue(session, project, name, lock=True)
         if known is not None:
             used, most = store.used_decisions(session, known)
@@ -104,8 +106,8 @@ class Reviews:
 
     def queues(self, limit: int, cursor: str | None) -> Page[QueueState]:
         """List queues by name."""
-        rows = store.queues(self.unit.session, self.unit.caller.project, decode(cursor, str), limit + 1)
-        found = page(rows, limit, lambda queue: queue.name)
+        rows = store.queues(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
+        found = build_page(rows, limit, lambda queue: queue.name)
         return Page([self._state(queue) for queue in found.items], found.next_cursor)
 
     def add_items(self, name: str, items: Sequence[NewItem]) -> Added:
@@ -122,7 +124,7 @@ class Reviews:
                 new[item.source] = Item(uuid.uuid4().hex, item.source, item.probability, item.payload, 0)
         if new:
             store.add_items(self.unit.session, queue, new.values(), self.unit.clock())
-            audit.record(self.unit, "queue.filled", name, {"added": len(new)})
+            audit.record_change(self.unit, "queue.filled", name, {"added": len(new)})
         return Added(len(new), len(items) - len(new))
 
     def claim(self, name: str) -> Taken | None:
@@ -142,7 +144,7 @@ class Reviews:
             return None
         claim = Claim(uuid.uuid4().hex, name, item, secrets.token_urlsafe(16), ClaimState.LEASED, until)
         leases.add_claim(self.unit.session, claim, reviewer, now)
-        audit.record(self.unit, "item.claimed", item.id, {"queue": name, "claim": claim.id})
+        audit.record_change(self.unit, "item.claimed", item.id, {"queue": name, "claim": claim.id})
         return Taken(claim, created=True)
 
     def held(self, id: str) -> Claim:  # noqa: A002 - the word of the API
@@ -173,14 +175,14 @@ class Reviews:
             raise Conflict("this is not the item that was shown; show the claim again, then decide")
         values = [choice.value for choice in queue.choices]
         if decision not in values:
-            fault = Fault("decision", f"is none of this queue's: {', '.join(values)}")
+            fault = FieldError("decision", f"is none of this queue's: {', '.join(values)}")
             raise InvalidRequest("the decision cannot be taken", [fault])
         reviewer, now = self.unit.caller.actor, self.unit.clock()
         made = store.decide(self.unit.session, claim, queue.slots, reviewer, decision, comment, now)
         if made is None:
             raise Conflict("the item has all its decisions already; claim the next one")
         leases.end(self.unit.session, claim, ClaimState.SUBMITTED)
-        audit.record(self.unit, "item.decided", claim.item.id, {"queue": queue.name, "claim": id, "decision": decision})
+        audit.record_change(self.unit, "item.decided", claim.item.id, {"queue": queue.name, "claim": id, "decision": decision})
         return made
 
     def skip(self, id: str) -> None:  # noqa: A002
@@ -203,8 +205,8 @@ class Reviews:
         Raises:
             NotFound: when there is no such queue.
         """
-        rows = store.decisions(self.unit.session, self._queue(name), decode(cursor, int), limit + 1)
-        return page(rows, limit, lambda decision: decision.id)
+        rows = store.decisions(self.unit.session, self._queue(name), decode_cursor(cursor, int), limit + 1)
+        return build_page(rows, limit, lambda decision: decision.id)
 
     def _queue(self, name: str, *, lock: bool = False) -> Queue:
         found = store.queue(self.unit.session, self.unit.caller.project, name, lock=lock)
@@ -236,4 +238,4 @@ class Reviews:
     def _end(self, id: str, state: ClaimState) -> None:  # noqa: A002
         claim, queue = self._turn(id)
         leases.end(self.unit.session, claim, state)
-        audit.record(self.unit, f"item.{state}", claim.item.id, {"queue": queue.name, "claim": id})
+        audit.record_change(self.unit, f"item.{state}", claim.item.id, {"queue": queue.name, "claim": id})

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
-from promptuary.base.database import Moment
+from promptuary.core.database import UtcDateTime
 
 
 class QueueRow(SQLModel, table=True):
@@ -21,7 +21,7 @@ class QueueRow(SQLModel, table=True):
     instructions: str = ""
     decisions: list[Any] = Field(sa_column=Column(JSON, nullable=False))
     slots: int = 1
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ItemRow(SQLModel, table=True):
@@ -37,7 +37,7 @@ class ItemRow(SQLModel, table=True):
     probability: float = 1.0
     payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     decided: int = 0
-    created_at: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class ClaimRow(SQLModel, table=True):
@@ -51,8 +51,8 @@ class ClaimRow(SQLModel, table=True):
     reviewer: str
     nonce: str
     state: str
-    lease_until: datetime = Field(sa_type=Moment)
-    created_at: datetime = Field(sa_type=Moment)
+    lease_until: datetime = Field(sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class DecisionRow(SQLModel, table=True):
@@ -67,4 +67,4 @@ class DecisionRow(SQLModel, table=True):
     reviewer: str
     decision: str
     comment: str = Field(default="", sa_column=Column(Text, nullable=False))
-    at: datetime = Field(sa_type=Moment)
+    at: datetime = Field(sa_type=UtcDateTime)

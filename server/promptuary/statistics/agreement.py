@@ -8,14 +8,14 @@ import numpy as np
 
 from promptuary.statistics import quantile
 from promptuary.statistics.interval import Interval
-from promptuary.statistics.rating import Label, Ratings, Table
+from promptuary.statistics.ratings import ContingencyTable, Label, Ratings
 from promptuary.statistics.sample import ROUNDING, Floats
 
 NO_VARIATION = "undefined: no variation"
 NO_PAIRS = "undefined: no unit has two labels"
 
 
-class Metric(StrEnum):
+class DistanceMetric(StrEnum):
     """What a distance between two labels means for Krippendorff's alpha."""
 
     NOMINAL = "nominal"  # labels are the same or not
@@ -24,7 +24,7 @@ class Metric(StrEnum):
     RATIO = "ratio"  # labels are numbers of 0 or more, and their difference counts relative to their sum
 
 
-class Weights(StrEnum):
+class KappaWeights(StrEnum):
     """How much a disagreement counts in a weighted kappa, by the distance of the two categories in their order."""
 
     LINEAR = "linear"  # by the distance
@@ -53,7 +53,10 @@ class Agreement:
 
 
 def krippendorff_alpha(
-    ratings: Sequence[Sequence[Label | None]], *, metric: Metric = Metric.NOMINAL, categories: Sequence[Label] | None = None
+    ratings: Sequence[Sequence[Label | None]],
+    *,
+    metric: DistanceMetric = DistanceMetric.NOMINAL,
+    categories: Sequence[Label] | None = None,
 ) -> Agreement:
     """Krippendorff's alpha of any number of observers, with labels missing; a unit with one label is left out.
 
@@ -68,7 +71,7 @@ def krippendorff_alpha(
     Raises:
         ValueError: rows of different length, a label outside `categories`, or labels that the metric cannot take.
     """
-    table = Ratings.of(ratings, categories, ordered=metric is not Metric.NOMINAL, numbers=metric in _NUMERIC)
+    table = Ratings.of(ratings, categories, ordered=metric is not DistanceMetric.NOMINAL, numbers=metric in _NUMERIC)
     name = f"krippendorff-alpha-{metric}"
     counts = table.counts[table.counts.sum(axis=1) >= 2]
     if len(counts) == 0:
@@ -120,7 +123,7 @@ def cohen_kappa(
     first: Sequence[Label | None],
     second: Sequence[Label | None],
     *,
-    weights: Weights | Sequence[Sequence[float]] | None = None,
+    weights: KappaWeights | Sequence[Sequence[float]] | None = None,
     categories: Sequence[Label] | None = None,
 ) -> Agreement:
     """Cohen's kappa of two observers over the units that both labelled; weighted where disagreements differ in weight.
@@ -134,11 +137,11 @@ def cohen_kappa(
     Raises:
         ValueError: sides of different length, a label outside `categories`, or what `table_kappa` refuses.
     """
-    return table_kappa(Table.of(first, second, categories, ordered=weights is not None).counts, weights=weights)
+    return table_kappa(ContingencyTable.of(first, second, categories, ordered=weights is not None).counts, weights=weights)
 
 
 def table_kappa(
-    counts: Sequence[Sequence[float]] | Floats, *, weights: Weights | Sequence[Sequence[float]] | None = None
+    counts: Sequence[Sequence[float]] | Floats, *, weights: KappaWeights | Sequence[Sequence[float]] | None = None
 ) -> Agreement:
     """Cohen's kappa from a contingency table: κ = 1 - Σ v·o / Σ v·e over the cells.
 
@@ -152,7 +155,7 @@ def table_kappa(
     Raises:
         ValueError: a table that is not square or holds a negative count, or weights that do not fit it.
     """
-    cells = Table.checked(counts)
+    cells = ContingencyTable.checked(counts)
     name = "cohen-kappa" if weights is None else "cohen-kappa-weighted"
     n = float(cells.sum())
     if n == 0:
@@ -211,7 +214,7 @@ def agreement_interval(
     return Interval(estimate, min(float(low), estimate), max(float(high), estimate), level, "unit-bootstrap", whole.units, None)
 
 
-_NUMERIC = (Metric.INTERVAL, Metric.RATIO)
+_NUMERIC = (DistanceMetric.INTERVAL, DistanceMetric.RATIO)
 
 
 def _beyond_chance(name: str, observed: float, expected: float, units: int) -> Agreement:
@@ -221,15 +224,15 @@ def _beyond_chance(name: str, observed: float, expected: float, units: int) -> A
     return Agreement(name, (observed - expected) / (1 - expected), None, observed, expected, units)
 
 
-def _distances(metric: Metric, numbers: Floats, totals: Floats) -> Floats:
+def _distances(metric: DistanceMetric, numbers: Floats, totals: Floats) -> Floats:
     """Squared distances of all pairs of labels, in their order."""
-    if metric is Metric.NOMINAL:
+    if metric is DistanceMetric.NOMINAL:
         return 1.0 - np.eye(len(totals))
-    if metric is Metric.ORDINAL:
+    if metric is DistanceMetric.ORDINAL:
         middles = np.cumsum(totals) - totals / 2
         return np.subtract.outer(middles, middles) ** 2
     gaps: Floats = np.subtract.outer(numbers, numbers)
-    if metric is Metric.INTERVAL:
+    if metric is DistanceMetric.INTERVAL:
         return gaps**2
     if numbers.size and numbers.min() < 0:
         raise ValueError("A label is below 0, which a ratio cannot take; use the interval metric.")
@@ -237,13 +240,13 @@ def _distances(metric: Metric, numbers: Floats, totals: Floats) -> Floats:
     return (gaps / np.where(sums == 0, 1.0, sums)) ** 2
 
 
-def _penalties(weights: Weights | Sequence[Sequence[float]] | None, size: int) -> Floats:
+def _penalties(weights: KappaWeights | Sequence[Sequence[float]] | None, size: int) -> Floats:
     """The weight of disagreement of every cell."""
     if weights is None:
         return 1.0 - np.eye(size)
-    if isinstance(weights, Weights):
+    if isinstance(weights, KappaWeights):
         steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size))).astype(np.float64)
-        return steps if weights is Weights.LINEAR else steps**2
+        return steps if weights is KappaWeights.LINEAR else steps**2
     matrix = np.asarray(weights, dtype=np.float64)
     if matrix.shape != (size, size):
         raise ValueError(f"The weights have the shape {matrix.shape}, the table {(size, size)}; give one weight a cell.")

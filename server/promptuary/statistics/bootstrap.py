@@ -6,7 +6,16 @@ import numpy as np
 
 from promptuary.statistics import quantile
 from promptuary.statistics.interval import Interval
-from promptuary.statistics.sample import ROUNDING, UNIT, Floats, NoSpreadError, Range, Sample, checked_range, within
+from promptuary.statistics.sample import (
+    ROUNDING,
+    UNIT_RANGE,
+    ClusteredSample,
+    Floats,
+    NoSpreadError,
+    ScoreRange,
+    all_within,
+    checked_range,
+)
 
 
 def cluster_bootstrap(
@@ -16,7 +25,7 @@ def cluster_bootstrap(
     level: float = 0.95,
     seed: int,
     resamples: int = 4_999,
-    bounds: Range = UNIT,
+    bounds: ScoreRange = UNIT_RANGE,
 ) -> Interval:
     """The studentised bootstrap over whole clusters: for few, skewed clusters, where ± t · error is too symmetric.
 
@@ -39,8 +48,8 @@ def cluster_bootstrap(
     """
     level = quantile.checked_level(level)
     limits = checked_range(bounds)
-    sample = Sample.of(scores, clusters)
-    if not within(sample.values, limits):
+    sample = ClusteredSample.of(scores, clusters)
+    if not all_within(sample.values, limits):
         raise ValueError("A score lies outside the stated range; state the range that scores can take as `bounds`.")
     if resamples < 199:
         raise ValueError(f"{resamples} resamples do not place a tail; take at least 199.")
@@ -56,7 +65,7 @@ def cluster_bootstrap(
     return Interval(sample.mean, min(bottom, sample.mean), max(top, sample.mean), level, "cluster-bootstrap", sample.n, groups)
 
 
-def _deviations(sample: Sample, rng: np.random.Generator, resamples: int) -> Floats:
+def _deviations(sample: ClusteredSample, rng: np.random.Generator, resamples: int) -> Floats:
     """Studentised deviations of resampled means, shape (resamples,); ± inf where a draw shows no spread."""
     count = sample.count
     sums = sample.sums(sample.values)

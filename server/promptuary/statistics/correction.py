@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptuary.statistics import quantile
-from promptuary.statistics.agreement import Agreement, Metric, krippendorff_alpha
-from promptuary.statistics.draw import MINIMUM, Draw
-from promptuary.statistics.interval import Interval, mean_interval, rare, wilson
-from promptuary.statistics.paired import difference, tango
-from promptuary.statistics.sample import UNIT, Floats, Range, checked_range, finite, mean, within
+from promptuary.statistics.agreement import Agreement, DistanceMetric, krippendorff_alpha
+from promptuary.statistics.interval import Interval, is_rare, mean_interval, wilson_interval
+from promptuary.statistics.label_sample import MINIMUM_LABELS, LabelSample
+from promptuary.statistics.paired import paired_difference, tango_interval
+from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array, mean
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def corrected_mean(
     probabilities: Sequence[float],
     clusters: Sequence[Hashable] | None = None,
     level: float = 0.95,
-    bounds: Range = UNIT,
-    minimum: int = MINIMUM,
+    bounds: ScoreRange = UNIT_RANGE,
+    minimum: int = MINIMUM_LABELS,
 ) -> Correction:
     """The mean that humans would have given over all cases, from a judge on all and labels on a random part.
 
@@ -74,18 +74,18 @@ def corrected_mean(
     """
     low, high = checked_range(bounds)
     drawn, truth = _labels(labels)
-    scores = finite(judged, "judged score")
+    scores = finite_array(judged, "judged score")
     _same_cases(len(scores), len(truth))
-    draw = Draw.of(drawn, probabilities, clusters, minimum)
+    draw = LabelSample.of(drawn, probabilities, clusters, minimum)
     _on_scale((low, high), scores, truth[draw.drawn])
     raw = mean_interval(judged, clusters=clusters, level=level, bounds=bounds)
     case = _Case(scores, truth, draw, raw, high - low, (low, high))
     if case.rare_disagreement():
         return case.nearly_perfect()
-    if rare(min(draw.touched(truth != low), draw.touched(truth != high)), draw.groups):
+    if is_rare(min(draw.touched(truth != low), draw.touched(truth != high)), draw.groups):
         share = min(1.0, max(0.0, (draw.mean(truth) - low) / (high - low)))
         size = draw.size(truth, share * (1 - share) * (high - low) ** 2)
-        bottom, top = wilson(share * size, size, quantile.normal(level))
+        bottom, top = wilson_interval(share * size, size, quantile.normal(level))
         return case.labels_alone(low + (high - low) * bottom, low + (high - low) * top, "labels-wilson")
     return case.tuned()
 
@@ -99,8 +99,8 @@ def corrected_difference(
     probabilities: Sequence[float],
     clusters: Sequence[Hashable] | None = None,
     level: float = 0.95,
-    bounds: Range = UNIT,
-    minimum: int = MINIMUM,
+    bounds: ScoreRange = UNIT_RANGE,
+    minimum: int = MINIMUM_LABELS,
 ) -> Correction:
     """The paired difference that humans would have given, from a judge of both versions and labels of both on a random part.
 
@@ -130,15 +130,15 @@ def corrected_difference(
     if drawn != also_drawn:
         place = [one is both for one, both in zip(drawn, also_drawn, strict=True)].index(False)
         raise ValueError(f"The case at position {place} has one answer labelled and one not; label both or neither.")
-    draw = Draw.of(drawn, probabilities, clusters, minimum)
-    first, second = finite(candidate, "judged score"), finite(baseline, "judged score")
+    draw = LabelSample.of(drawn, probabilities, clusters, minimum)
+    first, second = finite_array(candidate, "judged score"), finite_array(baseline, "judged score")
     _on_scale((low, high), first, second, ours[draw.drawn], theirs[draw.drawn])
-    raw = difference(candidate, baseline, clusters=clusters, level=level, bounds=bounds)
+    raw = paired_difference(candidate, baseline, clusters=clusters, level=level, bounds=bounds)
     width = high - low
     case = _Case(first - second, ours - theirs, draw, raw, width, (-width, width))
     if case.rare_disagreement():
         return case.nearly_perfect()
-    if rare(draw.touched(case.truth != 0.0), draw.groups):
+    if is_rare(draw.touched(case.truth != 0.0), draw.groups):
         return case.labels_alone(*case.tango(case.truth, width), "labels-tango")
     return case.tuned()
 
@@ -149,13 +149,13 @@ class _Case:
 
     scores: Floats
     truth: Floats
-    draw: Draw
+    draw: LabelSample
     raw: Interval
     width: float
-    limits: Range
+    limits: ScoreRange
 
     def rare_disagreement(self) -> bool:
-        return rare(self.draw.touched(self.truth != self.scores), self.draw.groups)
+        return is_rare(self.draw.touched(self.truth != self.scores), self.draw.groups)
 
     def tuned(self) -> Correction:
         draw = self.draw
@@ -166,7 +166,7 @@ class _Case:
         power = float(pushes @ pushes)
         tuning = min(1.0, max(0.0, -float(pushes @ pulls) / power)) if power > 0 else 0.0
         whole = mean(labels + tuning * shift)
-        reach = quantile.student(self.raw.level, draw.groups - 2) * draw.error(labels + tuning * shift)
+        reach = quantile.student_t(self.raw.level, draw.groups - 2) * draw.error(labels + tuning * shift)
         return self._answer(whole, whole - reach, whole + reach, "prediction-powered", tuning)
 
     def nearly_perfect(self) -> Correction:
@@ -185,7 +185,7 @@ class _Case:
         gain = self.draw.mean(np.clip(values, 0.0, None)) / width
         loss = self.draw.mean(np.clip(-values, 0.0, None)) / width
         size = self.draw.size(values, (gain + loss - (gain - loss) ** 2) * width**2)
-        low, high = tango(gain * size, loss * size, size, quantile.normal(self.raw.level))
+        low, high = tango_interval(gain * size, loss * size, size, quantile.normal(self.raw.level))
         return width * low, width * high
 
     def _answer(self, estimate: float, low: float, high: float, method: str, tuning: float) -> Correction:
@@ -194,7 +194,7 @@ class _Case:
         interval = Interval(estimate, low, high, self.raw.level, method, self.raw.n, self.raw.clusters)
         drawn = self.draw.drawn
         pair = (self.scores[drawn].tolist(), self.truth[drawn].tolist())
-        agreement = krippendorff_alpha(pair, metric=Metric.INTERVAL)
+        agreement = krippendorff_alpha(pair, metric=DistanceMetric.INTERVAL)
         labels = int(drawn.sum())
         return Correction(interval, self.raw, tuning, labels, self._effective(interval), agreement)
 
@@ -210,7 +210,7 @@ class _Case:
 def _labels(labels: Sequence[float | None]) -> tuple[list[bool], Floats]:
     """Which cases have a label, and the labels with 0 in place of a missing one."""
     given = [label is not None for label in labels]
-    values = finite([0.0 if label is None else label for label in labels], "label")
+    values = finite_array([0.0 if label is None else label for label in labels], "label")
     return given, values
 
 
@@ -220,7 +220,7 @@ def _same_cases(scores: int, others: int) -> None:
         raise ValueError(f"There are {scores} judged cases but {others} on another side; give the same cases on all sides.")
 
 
-def _on_scale(bounds: Range, *sides: Floats) -> None:
+def _on_scale(bounds: ScoreRange, *sides: Floats) -> None:
     """Refuse a judge and labels that are not on one stated scale."""
-    if not all(within(side, bounds) for side in sides):
+    if not all(all_within(side, bounds) for side in sides):
         raise ValueError("A score or label lies outside the stated range; put both on one scale and state it as `bounds`.")

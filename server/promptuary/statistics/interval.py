@@ -8,15 +8,15 @@ import numpy as np
 
 from promptuary.statistics import quantile
 from promptuary.statistics.sample import (
-    UNIT,
+    UNIT_RANGE,
+    ClusteredSample,
     NoSpreadError,
-    Range,
-    Sample,
-    binary,
+    ScoreRange,
+    all_within,
     checked_range,
-    finite,
+    finite_array,
+    is_binary,
     mean,
-    within,
 )
 
 # With fewer clusters than this off an end of the range, a normal approximation to the mean does not hold yet.
@@ -64,11 +64,11 @@ def repeat_means(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
     for case, repeats in scores.items():
         if len(repeats) == 0:
             raise ValueError(f"The case {case!r} has no scored repeat; leave it out and count it as not run.")
-        means[case] = mean(finite(repeats, f"score of the case {case!r}"))
+        means[case] = mean(finite_array(repeats, f"score of the case {case!r}"))
     return means
 
 
-def wilson(successes: float, trials: float, quantile: float) -> tuple[float, float]:
+def wilson_interval(successes: float, trials: float, quantile: float) -> tuple[float, float]:
     """Both bounds of Wilson's score interval for a proportion, never outside [0, 1] and never of zero width.
 
     Source: Wilson, JASA 22 (1927); equation 4 of Brown, Cai and DasGupta, Statistical Science 16 (2001).
@@ -92,7 +92,7 @@ def mean_interval(
     *,
     clusters: Sequence[Hashable] | None = None,
     level: float = 0.95,
-    bounds: Range = UNIT,
+    bounds: ScoreRange = UNIT_RANGE,
 ) -> Interval:
     """The interval of the mean score over cases; never of zero width, whatever the data.
 
@@ -124,15 +124,15 @@ def mean_interval(
     """
     level = quantile.checked_level(level)
     low, high = checked_range(bounds)
-    sample = Sample.of(scores, clusters)
+    sample = ClusteredSample.of(scores, clusters)
     groups = sample.count if sample.clustered else None
 
     def answer(bottom: float, top: float, method: str) -> Interval:
         return Interval(sample.mean, bottom, top, level, method, sample.n, groups)
 
-    if binary(sample.values) and sample.independent and (low, high) == UNIT:
-        return answer(*wilson(float(sample.values.sum()), sample.n, quantile.normal(level)), "wilson")
-    inside = within(sample.values, (low, high))
+    if is_binary(sample.values) and sample.independent and (low, high) == UNIT_RANGE:
+        return answer(*wilson_interval(float(sample.values.sum()), sample.n, quantile.normal(level)), "wilson")
+    inside = all_within(sample.values, (low, high))
     error = sample.error() if sample.count > 1 else 0.0
     if not inside:
         if error == 0.0:
@@ -140,22 +140,22 @@ def mean_interval(
                 "The scores show no spread between clusters and lie outside the stated range, so no interval can be given; "
                 "state the range that scores can take as `bounds`, or add cases."
             )
-        reach = quantile.student(level, sample.count - 1) * error
+        reach = quantile.student_t(level, sample.count - 1) * error
         return answer(sample.mean - reach, sample.mean + reach, "cluster-robust" if sample.clustered else "clt")
     if error == 0.0 or _scarce(sample, low, high):
         bottom, top = _effective(sample, error, level, (low, high))
         return answer(min(bottom, sample.mean), max(top, sample.mean), "wilson-effective")
-    reach = quantile.student(level, sample.count - 1) * error
+    reach = quantile.student_t(level, sample.count - 1) * error
     method = "cluster-robust" if sample.clustered else "clt"
     return answer(max(low, sample.mean - reach), min(high, sample.mean + reach), method)
 
 
-def rare(touched: int, count: int) -> bool:
+def is_rare(touched: int, count: int) -> bool:
     """Whether so few of `count` clusters differ from the rest, which all sit on one value, that a normal mean is a fiction."""
     return touched < SCARCE and 2 * touched < count
 
 
-def effective_size(sample: Sample, variance: float, error: float) -> float:
+def effective_size(sample: ClusteredSample, variance: float, error: float) -> float:
     """How many independent cases, each of `variance`, give the mean this `error`: at least C, and C where the error is zero.
 
     At most what the cases would give were they independent, so that clusters which happen to balance count for nothing.
@@ -166,21 +166,21 @@ def effective_size(sample: Sample, variance: float, error: float) -> float:
     return max(float(sample.count), min(max(float(sample.n), alone), variance / error**2))
 
 
-def effective_quantile(sample: Sample, error: float, level: float) -> float:
+def effective_quantile(sample: ClusteredSample, error: float, level: float) -> float:
     """Student's quantile on C-1 degrees of freedom where an estimated error set the size, the normal one where none could."""
-    return quantile.normal(level) if error == 0.0 else quantile.student(level, sample.count - 1)
+    return quantile.normal(level) if error == 0.0 else quantile.student_t(level, sample.count - 1)
 
 
-def _scarce(sample: Sample, low: float, high: float) -> bool:
+def _scarce(sample: ClusteredSample, low: float, high: float) -> bool:
     """Whether failures, or successes, are so rare that most clusters hold none."""
     off = min(sample.touched(sample.values > low), sample.touched(sample.values < high))
-    return rare(off, sample.count)
+    return is_rare(off, sample.count)
 
 
-def _effective(sample: Sample, error: float, level: float, bounds: Range) -> tuple[float, float]:
+def _effective(sample: ClusteredSample, error: float, level: float, bounds: ScoreRange) -> tuple[float, float]:
     """Wilson's bounds at the mean, scaled to [0, 1] and back, on the effective number of cases."""
     low, width = bounds[0], bounds[1] - bounds[0]
     share = min(1.0, max(0.0, (sample.mean - low) / width))
     size = effective_size(sample, share * (1 - share) * width**2, error)
-    bottom, top = wilson(share * size, size, effective_quantile(sample, error, level))
+    bottom, top = wilson_interval(share * size, size, effective_quantile(sample, error, level))
     return low + width * bottom, low + width * top

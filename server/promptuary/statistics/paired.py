@@ -5,24 +5,24 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from promptuary.statistics import quantile
-from promptuary.statistics.interval import Interval, effective_quantile, effective_size, rare
+from promptuary.statistics.interval import Interval, effective_quantile, effective_size, is_rare
 from promptuary.statistics.sample import (
     ROUNDING,
-    UNIT,
+    UNIT_RANGE,
+    ClusteredSample,
     Floats,
     NoSpreadError,
-    Range,
-    Sample,
-    binary,
+    ScoreRange,
+    all_within,
     checked_range,
-    finite,
-    within,
+    finite_array,
+    is_binary,
 )
 
 STEPS = 80
 
 
-def tango(gains: float, losses: float, pairs: float, quantile: float) -> tuple[float, float]:
+def tango_interval(gains: float, losses: float, pairs: float, quantile: float) -> tuple[float, float]:
     """Both bounds of Tango's score interval for the difference of two paired proportions, inside [-1, 1].
 
     All differences Δ that the score test does not reject: (b - c - nΔ)² ≤ z² · n(2q + Δ(1 - Δ)), where q is the share of losses
@@ -57,13 +57,13 @@ def _tango_high(gains: float, losses: float, pairs: float, quantile: float) -> f
     return outside
 
 
-def difference(
+def paired_difference(
     candidate: Sequence[float],
     baseline: Sequence[float],
     *,
     clusters: Sequence[Hashable] | None = None,
     level: float = 0.95,
-    bounds: Range = UNIT,
+    bounds: ScoreRange = UNIT_RANGE,
 ) -> Interval:
     """The interval of mean(candidate - baseline) over the same cases in the same order; never of zero width.
 
@@ -94,37 +94,37 @@ def difference(
     ours, theirs = _pairs(candidate, baseline)
     changes = ours - theirs
     changes[np.abs(changes) <= ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))] = 0.0
-    sample = Sample.of(changes.tolist(), clusters, "difference")
+    sample = ClusteredSample.of(changes.tolist(), clusters, "difference")
     groups = sample.count if sample.clustered else None
 
     def answer(bottom: float, top: float, method: str) -> Interval:
         return Interval(sample.mean, min(bottom, sample.mean), max(top, sample.mean), level, method, sample.n, groups)
 
-    if binary(ours) and binary(theirs) and sample.independent and (low, high) == UNIT:
+    if is_binary(ours) and is_binary(theirs) and sample.independent and (low, high) == UNIT_RANGE:
         gains, losses = _discordant(ours, theirs)
-        return answer(*tango(gains, losses, sample.n, quantile.normal(level)), "tango")
-    inside = within(ours, (low, high)) and within(theirs, (low, high))
+        return answer(*tango_interval(gains, losses, sample.n, quantile.normal(level)), "tango")
+    inside = all_within(ours, (low, high)) and all_within(theirs, (low, high))
     error = sample.error() if sample.count > 1 else 0.0
-    if inside and (error == 0.0 or rare(sample.touched(sample.values != 0.0), sample.count)):
+    if inside and (error == 0.0 or is_rare(sample.touched(sample.values != 0.0), sample.count)):
         return answer(*_effective(sample, error, level, high - low), "tango-effective")
     if error == 0.0:
         raise NoSpreadError(
             "The differences show no spread between clusters and the scores lie outside the stated range, so no interval can "
             "be given; state the range that scores can take as `bounds`, or add cases."
         )
-    reach = quantile.student(level, sample.count - 1) * error
+    reach = quantile.student_t(level, sample.count - 1) * error
     width = high - low if inside else float("inf")
     method = "paired-cluster-robust" if sample.clustered else "paired-clt"
     return answer(max(-width, sample.mean - reach), min(width, sample.mean + reach), method)
 
 
-def _effective(sample: Sample, error: float, level: float, width: float) -> tuple[float, float]:
+def _effective(sample: ClusteredSample, error: float, level: float, width: float) -> tuple[float, float]:
     """Tango's bounds, on differences scaled to [-1, 1] and an effective number of pairs, scaled back."""
     scaled = sample.values / width
     gain = float(np.clip(scaled, 0.0, None).mean())
     loss = float(np.clip(-scaled, 0.0, None).mean())
     size = effective_size(sample, (gain + loss - (gain - loss) ** 2) * width**2, error)
-    bottom, top = tango(gain * size, loss * size, size, effective_quantile(sample, error, level))
+    bottom, top = tango_interval(gain * size, loss * size, size, effective_quantile(sample, error, level))
     return width * bottom, width * top
 
 
@@ -142,13 +142,13 @@ def mcnemar_exact(candidate: Sequence[float], baseline: Sequence[float]) -> floa
         ValueError: no case, sides of different length, or a score that is neither 0 nor 1.
     """
     ours, theirs = _pairs(candidate, baseline)
-    if not (binary(ours) and binary(theirs)):
+    if not (is_binary(ours) and is_binary(theirs)):
         raise ValueError("McNemar's test takes scores of 0 or 1 only; compare other scores by `difference`.")
     gains, losses = _discordant(ours, theirs)
     return min(1.0, 2 * quantile.binomial_share(min(gains, losses), gains + losses, 0.5))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_adjusted(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values for being several, in their order; compare each with α to keep the chance of any false alarm at α.
 
     The i-th smallest of m is multiplied by m - i + 1, made monotone, and held at 1.
@@ -168,7 +168,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def step_down(rejected: Callable[[int, float], bool], count: int, level: float = 0.95) -> frozenset[int]:
+def holm_step_down(rejected: Callable[[int, float], bool], count: int, level: float = 0.95) -> frozenset[int]:
     """Holm's procedure where there are intervals and no p-values: which of several claims hold with their family at `level`.
 
     The same as `holm` on the p-values that the intervals invert to: claims are asked at the level 1 - α/m, and those that hold
@@ -196,7 +196,7 @@ def _pairs(candidate: Sequence[float], baseline: Sequence[float]) -> tuple[Float
             f"The candidate has {len(candidate)} scores and the baseline {len(baseline)}; "
             "compare the cases that both versions were scored on."
         )
-    return finite(candidate, "candidate score"), finite(baseline, "baseline score")
+    return finite_array(candidate, "candidate score"), finite_array(baseline, "baseline score")
 
 
 def _discordant(ours: Floats, theirs: Floats) -> tuple[int, int]:

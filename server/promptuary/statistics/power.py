@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptuary.statistics import quantile
-from promptuary.statistics.sample import finite, mean
+from promptuary.statistics.sample import finite_array, mean
 
 
 @dataclass(frozen=True)
-class Spread:
+class VarianceComponents:
     """Where the difference of two versions varies, in squared units of the scores.
 
     Attributes:
@@ -46,7 +46,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Plan:
+class DesignPoint:
     """What a number of cases and repeats would show.
 
     Attributes:
@@ -60,7 +60,9 @@ class Plan:
     effect: float
 
 
-def pilot_spread(candidate: Sequence[Sequence[float]], baseline: Sequence[Sequence[float]]) -> Spread:
+def estimate_variance_components(
+    candidate: Sequence[Sequence[float]], baseline: Sequence[Sequence[float]]
+) -> VarianceComponents:
     """Estimate the spread from a pilot of the same cases on both sides; held at 0 where noise alone explains the differences.
 
     σ² is the mean over cases of the unbiased variance of the repeats, and ω² the variance of the per-case differences less the
@@ -81,12 +83,12 @@ def pilot_spread(candidate: Sequence[Sequence[float]], baseline: Sequence[Sequen
     ours, ours_noise, ours_share = _repeats(candidate)
     theirs, theirs_noise, theirs_share = _repeats(baseline)
     total = float(np.var(np.subtract(ours, theirs), ddof=1))
-    return Spread(max(0.0, total - ours_share - theirs_share), ours_noise, theirs_noise)
+    return VarianceComponents(max(0.0, total - ours_share - theirs_share), ours_noise, theirs_noise)
 
 
 def cases_needed(
     effect: float,
-    spread: Spread,
+    spread: VarianceComponents,
     *,
     repeats: int = 1,
     baseline_repeats: int | None = None,
@@ -120,7 +122,7 @@ def cases_needed(
 
 def detectable_effect(
     cases: int,
-    spread: Spread,
+    spread: VarianceComponents,
     *,
     repeats: int = 1,
     baseline_repeats: int | None = None,
@@ -138,19 +140,19 @@ def detectable_effect(
     return _quantiles(level, power) * math.sqrt(variance / cases)
 
 
-def plans(
-    spread: Spread,
+def design_points(
+    spread: VarianceComponents,
     *,
     cases: Iterable[int],
     repeats: Iterable[int],
     level: float = 0.95,
     power: float = 0.8,
     design_effect: float = 1.0,
-) -> list[Plan]:
+) -> list[DesignPoint]:
     """What more cases or more repeats would buy: the detectable effect of every combination, repeats changing fastest."""
     counts = list(repeats)
     return [
-        Plan(
+        DesignPoint(
             number,
             count,
             detectable_effect(number, spread, repeats=count, level=level, power=power, design_effect=design_effect),
@@ -164,7 +166,7 @@ def _repeats(scores: Sequence[Sequence[float]]) -> tuple[list[float], float, flo
     """Per-case means, the variance within a case, and how much of it is left in a case's mean on average."""
     means, variances, shares = [], [], []
     for place, repeats in enumerate(scores):
-        values = finite(repeats, f"score of the case at position {place}")
+        values = finite_array(repeats, f"score of the case at position {place}")
         means.append(mean(values))
         if values.size > 1:
             variances.append(float(np.var(values, ddof=1)))

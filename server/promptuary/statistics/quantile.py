@@ -25,7 +25,7 @@ def normal_tail(probability: float) -> float:
     return -_NORMAL.inv_cdf(probability)
 
 
-def student(level: float, freedom: int) -> float:
+def student_t(level: float, freedom: int) -> float:
     """Two-sided quantile of Student's t on `freedom` ≥ 1 degrees of freedom: 12.71 for 0.95 and 1."""
     from scipy.special import stdtrit
 

@@ -35,7 +35,7 @@ class Ranking:
         return self.strengths[first] / (self.strengths[first] + self.strengths[second])
 
 
-def tally(
+def count_wins(
     sides: Sequence[Hashable], choices: Iterable[tuple[Hashable, Hashable]], ties: Iterable[tuple[Hashable, Hashable]] = ()
 ) -> list[list[float]]:
     """Count choices into a matrix of wins, a tie as half a win for each side.

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Range = tuple[float, float]
-UNIT: Range = (0.0, 1.0)
+ScoreRange = tuple[float, float]
+UNIT_RANGE: ScoreRange = (0.0, 1.0)
 # Below this share of the values' size a spread is the rounding of repeat means (0.1 + 0.2 against 0.3), not variation.
 ROUNDING = 1e-12
 
@@ -18,7 +18,7 @@ class NoSpreadError(ValueError):
     """The data hold no spread and no range that could stand in for it, so every width would be invented."""
 
 
-def finite(values: Sequence[float], noun: str = "score") -> Floats:
+def finite_array(values: Sequence[float], noun: str = "score") -> Floats:
     """Give `values` as floats; refuse none at all, NaN and infinities by position, for a missing score is never a number."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
@@ -32,7 +32,7 @@ def finite(values: Sequence[float], noun: str = "score") -> Floats:
     return array
 
 
-def checked_range(bounds: Range) -> Range:
+def checked_range(bounds: ScoreRange) -> ScoreRange:
     """Refuse a range that is not two finite numbers in ascending order."""
     low, high = bounds
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -40,18 +40,18 @@ def checked_range(bounds: Range) -> Range:
     return float(low), float(high)
 
 
-def within(values: Floats, bounds: Range) -> bool:
+def all_within(values: Floats, bounds: ScoreRange) -> bool:
     """Whether every value lies in the closed range."""
     return bool(values.min() >= bounds[0] and values.max() <= bounds[1])
 
 
-def binary(values: Floats) -> bool:
+def is_binary(values: Floats) -> bool:
     """Whether every value is exactly 0 or 1."""
     return bool(np.all((values == 0.0) | (values == 1.0)))
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ClusteredSample:
     """Per-case values and the cluster of each, with the cluster-robust error of their mean.
 
     Attributes:
@@ -67,13 +67,13 @@ class Sample:
     clustered: bool
 
     @classmethod
-    def of(cls, values: Sequence[float], clusters: Sequence[Hashable] | None, noun: str = "score") -> "Sample":
+    def of(cls, values: Sequence[float], clusters: Sequence[Hashable] | None, noun: str = "score") -> "ClusteredSample":
         """Check the values and number the clusters; a case whose cluster is None stands alone.
 
         Raises:
             ValueError: on no case, a value that is not finite, or another number of clusters than of cases.
         """
-        array = finite(values, noun)
+        array = finite_array(values, noun)
         n = array.size
         if clusters is None:
             return cls(array, np.arange(n, dtype=np.intp), n, clustered=False)

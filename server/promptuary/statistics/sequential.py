@@ -7,7 +7,7 @@ import numpy as np
 
 from promptuary.statistics import quantile
 from promptuary.statistics.interval import Interval
-from promptuary.statistics.sample import UNIT, Floats, Range, checked_range, finite, within
+from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array
 
 # Bets are truncated to this share of the largest that cannot go broke; the paper names 1/2 and 3/4 as reasonable.
 TRUNCATION = 0.75
@@ -15,7 +15,7 @@ STEPS = 50
 
 
 def confidence_sequence(
-    scores: Sequence[float], *, level: float = 0.95, bounds: Range = UNIT, looks: Sequence[int] | None = None
+    scores: Sequence[float], *, level: float = 0.95, bounds: ScoreRange = UNIT_RANGE, looks: Sequence[int] | None = None
 ) -> list[Interval]:
     """One interval after every case, or at the `looks`; with probability `level` all of them together hold the mean.
 
@@ -45,8 +45,8 @@ def confidence_sequence(
     """
     level = quantile.checked_level(level)
     low, high = checked_range(bounds)
-    values = finite(scores)
-    if not within(values, (low, high)):
+    values = finite_array(scores)
+    if not all_within(values, (low, high)):
         raise ValueError("A score lies outside the stated range; state the range that scores can take as `bounds`.")
     width = high - low
     scaled = np.clip((values - low) / width, 0.0, 1.0)
@@ -65,7 +65,7 @@ def difference_sequence(
     baseline: Sequence[float],
     *,
     level: float = 0.95,
-    bounds: Range = UNIT,
+    bounds: ScoreRange = UNIT_RANGE,
     looks: Sequence[int] | None = None,
 ) -> list[Interval]:
     """One interval of mean(candidate - baseline) after every case, valid at every look; see `confidence_sequence`.
@@ -86,8 +86,8 @@ def difference_sequence(
             f"The candidate has {len(candidate)} scores and the baseline {len(baseline)}; "
             "look only at cases that both versions were scored on."
         )
-    ours, theirs = finite(candidate, "candidate score"), finite(baseline, "baseline score")
-    if not (within(ours, (low, high)) and within(theirs, (low, high))):
+    ours, theirs = finite_array(candidate, "candidate score"), finite_array(baseline, "baseline score")
+    if not (all_within(ours, (low, high)) and all_within(theirs, (low, high))):
         raise ValueError("A score lies outside the stated range; state the range that scores can take as `bounds`.")
     width = high - low
     changes = np.clip(ours - theirs, -width, width).tolist()

@@ -21,7 +21,7 @@ class Verdict(StrEnum):
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE)
 
 
-def not_worse(interval: "Interval", margin: float) -> Verdict:
+def non_inferiority_verdict(interval: "Interval", margin: float) -> Verdict:
     """Judge candidate - baseline for non-inferiority: *pass* only where a loss of `margin` or more is excluded.
 
     Pass where the lower bound is above -margin, regression where the upper bound is below it, else inconclusive. A candidate
@@ -43,7 +43,7 @@ def not_worse(interval: "Interval", margin: float) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def at_least(interval: "Interval", bound: float) -> Verdict:
+def floor_verdict(interval: "Interval", bound: float) -> Verdict:
     """Judge a mean against a floor: *pass* only where the lower bound, not the estimate, reaches it.
 
     Raises:
@@ -58,7 +58,7 @@ def at_least(interval: "Interval", bound: float) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
+def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict of several gates together: infrastructure over regression over inconclusive over pass.
 
     Raises:
@@ -70,7 +70,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return found
 
 
-def infrastructure(unrunnable: int, total: int, share: float) -> bool:
+def too_many_unrunnable(unrunnable: int, total: int, share: float) -> bool:
     """Whether more than `share` of the cases could not be run, so that no verdict may rest on the others.
 
     Args:

@@ -3,34 +3,35 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from promptuary.base.clock import Clock, wall_clock
-from promptuary.base.database import Database
-from promptuary.base.settings import Settings
 from promptuary.context import retrieval as context_retrieval
-from promptuary.context.prompt_vectors import PromptVectors
-from promptuary.context.rendering import Renderer
-from promptuary.context.retrieval import Retrieval
-from promptuary.evaluation import alert_webhook, execution
-from promptuary.evaluation.alert_webhook import AlertWebhook
-from promptuary.evaluation.books import Settling
-from promptuary.evaluation.execution import Execution
-from promptuary.evaluation.models import ChatModels
-from promptuary.evaluation.scheduler import Scheduler
-from promptuary.evaluation.scorers.registry import kinds
-from promptuary.evaluation.store import Run
-from promptuary.evaluation.tracking import Tracker
+from promptuary.context.rendering import ContextRenderer
+from promptuary.context.retrieval import PassageRetrieval
+from promptuary.core.clock import Clock, wall_clock
+from promptuary.core.database import Database
+from promptuary.core.settings import Settings
+from promptuary.evaluation.execution import executor
+from promptuary.evaluation.execution.accounting import AccountedRunner
+from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.scorers.catalog import scorer_types
+from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
 from promptuary.migrations.upgrade import upgrade
-from promptuary.registry import resemblance
+from promptuary.models.chat_models import ChatModels
+from promptuary.registry import similarity
+from promptuary.scheduling import alert_webhook
+from promptuary.scheduling.alert_webhook import AlertWebhook
+from promptuary.scheduling.scheduler import Scheduler
+from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.worker.loop import Worker
 
 
 @contextmanager
-def build(
+def build_worker(
     settings: Settings,
     *,
     database: Database | None = None,
     clock: Clock = wall_clock,
-    retrieval: Retrieval | None = None,
+    retrieval: PassageRetrieval | None = None,
     models: ChatModels | None = None,
 ) -> Iterator[Worker]:
     """Assemble a worker on a database of today's schema; what was opened here is closed when the block ends.
@@ -42,18 +43,18 @@ def build(
         retrieval: the process's embedder and index; by default one that makes both at their first use.
         models: the process's chat models; by default those that the settings name.
     """
-    kinds()  # a plug-in that cannot be used stops it here
+    scorer_types()  # a plug-in that cannot be used stops it here
     opened = database or Database(settings.sql_url)
     upgrade(opened)
-    found = retrieval or Retrieval(opened, clock, settings)
+    found = retrieval or PassageRetrieval(opened, clock, settings)
     chats = models or ChatModels(settings)
     done = build_execution(settings, opened, clock, found, chats)
-    tracker = Tracker(settings, opened)
+    tracker = MlflowTracker(settings, opened)
     vectors = PromptVectors(opened, settings, found)
     relays = [
-        (context_retrieval.TOPIC, found.deliver),
-        (resemblance.TOPIC, vectors.deliver),
-        (execution.TOPIC, tracker.deliver),
+        (context_retrieval.CHROMA_TOPIC, found.deliver),
+        (similarity.PROMPTS_TOPIC, vectors.deliver),
+        (executor.TOPIC, tracker.deliver),
         (alert_webhook.TOPIC, AlertWebhook(settings, opened, clock).deliver),
     ]
     scheduler = Scheduler(opened, clock, settings)
@@ -69,31 +70,31 @@ def build(
 
 
 def build_execution(
-    settings: Settings, database: Database, clock: Clock, retrieval: Retrieval, models: ChatModels
-) -> Execution:
+    settings: Settings, database: Database, clock: Clock, retrieval: PassageRetrieval, models: ChatModels
+) -> RunExecutor:
     """Put together what does a run in this process, or leads it on a Ray cluster where the settings say so."""
     spread = None
     if settings.executor == "ray":
-        from promptuary.evaluation.ray_executor import RayExecutor
+        from promptuary.evaluation.execution.ray_runner import RayRunner
 
-        spread = RayExecutor(settings, hands).run
-    renderer = Renderer(retrieval, settings)
-    return Execution(database, clock, settings, renderer, models, lambda texts: retrieval.embedder.embed(texts), spread)
+        spread = RayRunner(settings, open_ray_worker).run
+    renderer = ContextRenderer(retrieval, settings)
+    return RunExecutor(database, clock, settings, renderer, models, lambda texts: retrieval.embedder.embed(texts), spread)
 
 
 @contextmanager
-def hands(settings: Settings, run: Run, share: int) -> Iterator[Settling]:
+def open_ray_worker(settings: Settings, run: Run, share: int) -> Iterator[AccountedRunner]:
     """Put together what does a run's items on a worker of a Ray cluster, with its own connections and models."""
-    from promptuary.evaluation.ray_executor import CHUNKS_A_HAND
+    from promptuary.evaluation.execution.ray_runner import CHUNKS_PER_WORKER
 
     database = Database(settings.sql_url)
-    retrieval = Retrieval(database, wall_clock, settings)
+    retrieval = PassageRetrieval(database, wall_clock, settings)
     models = ChatModels(settings)
     try:
         alone = settings.model_copy(update={"executor": "local"})
         execution = build_execution(alone, database, wall_clock, retrieval, models)
         with ExitStack() as closing:
-            yield execution.worker(run, closing, share, max(1, share // CHUNKS_A_HAND))
+            yield execution.worker(run, closing, share, max(1, share // CHUNKS_PER_WORKER))
     finally:
         models.close()
         retrieval.close()

@@ -13,15 +13,15 @@ from typing import Any
 
 import structlog
 
-from promptuary.base import outbox
-from promptuary.base.clock import Clock
-from promptuary.base.database import Database
-from promptuary.base.errors import Unavailable
-from promptuary.base.settings import Settings
-from promptuary.evaluation.execution import Execution
+from promptuary.core import outbox
+from promptuary.core.clock import Clock
+from promptuary.core.database import Database
+from promptuary.core.errors import Unavailable
+from promptuary.core.settings import Settings
+from promptuary.evaluation.execution.executor import RunExecutor
 
 POLL_SECONDS = 0.5
-FAULT_SECONDS = 5.0
+ERROR_PAUSE_SECONDS = 5.0
 Handler = Callable[[dict[str, Any]], None]
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Worker:
     database: Database
     clock: Clock
     settings: Settings
-    execution: Execution
+    execution: RunExecutor
     relays: Sequence[tuple[str, Handler]]
     apart: frozenset[str] = frozenset()
     tick: Callable[[], bool] = lambda: False
@@ -62,7 +62,7 @@ class Worker:
 
     def deliver(self, topic: str, handler: Handler) -> bool:
         """Deliver a topic's due messages; True if any got through."""
-        relay = outbox.relay_each if topic in self.apart else outbox.relay
+        relay = outbox.relay_independent if topic in self.apart else outbox.relay
         return relay(self.database, self.clock, topic, handler).delivered > 0
 
     def work(self, stop: threading.Event | None = None) -> bool:
@@ -98,8 +98,8 @@ def _repeat(stop: threading.Event, step: Callable[[], bool]) -> None:
             wait = 0.0 if step() else POLL_SECONDS
         except Unavailable as error:
             log.warning("worker waits", error=str(error))
-            wait = FAULT_SECONDS
+            wait = ERROR_PAUSE_SECONDS
         except Exception:
             log.exception("worker's step failed")
-            wait = FAULT_SECONDS
+            wait = ERROR_PAUSE_SECONDS
         stop.wait(wait)

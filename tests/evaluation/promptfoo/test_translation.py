@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.promptfoo.asserts import EMPTY
-from promptuary.evaluation.promptfoo.report import Fate, Report
-from promptuary.evaluation.promptfoo.translation import NotCarried, Translation, translate
-from promptuary.evaluation.promptfoo.writing import texts
-from promptuary.evaluation.suite import read_suite
-from promptuary.prompt.document import InvalidFile
-from promptuary.prompt.file import find_prompts
+from promptuary.evaluation.promptfoo.assertions import EMPTY_TEMPLATE
+from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport
+from promptuary.evaluation.promptfoo.suite_files import suite_file_texts
+from promptuary.evaluation.promptfoo.translation import Translation, UnsupportedParts, translate
+from promptuary.evaluation.suites.suite import read_suite
+from promptuary.prompt.files.prompt_file import read_prompt_folder
+from promptuary.prompt.files.yaml_document import InvalidFile
 
 CONTAINS = {"type": "contains", "value": "a"}
 TEST = {"vars": {"x": "a"}, "assert": [CONTAINS]}
@@ -38,7 +38,7 @@ def read(tmp_path: Path) -> Read:
     return made
 
 
-def why(report: Report, fate: Fate, name: str) -> str:
+def why(report: TranslationReport, fate: PartOutcome, name: str) -> str:
     """Give the words on a part of the file."""
     (words,) = [entry.why for entry in report.of(fate) if entry.name == name]
     return words
@@ -46,9 +46,9 @@ def why(report: Report, fate: Fate, name: str) -> str:
 
 def refusal(read: Read, name: str, changes: dict[str, Any], files: dict[str, str] | None = None, **options: Any) -> str:
     """Give the words with which a part is refused."""
-    with pytest.raises(NotCarried) as refused:
+    with pytest.raises(UnsupportedParts) as refused:
         read(changes, files, **options)
-    return why(refused.value.report, Fate.REFUSED, name)
+    return why(refused.value.report, PartOutcome.REFUSED, name)
 
 
 def test_the_suite_is_named_by_the_description_else_by_the_file_or_its_folder(read: Read, tmp_path: Path) -> None:
@@ -86,25 +86,25 @@ def test_values_are_filled_with_the_tests_variables_and_braces_stay_text(read: R
         {"type": "contains-any", "value": ["{{x | upper}}"]},
     ]
     (case,) = read({"tests": [{"vars": {"x": "a", "y": 1}, "assert": asserts}]}).cases
-    from promptuary.evaluation.scorers.value import value_of
+    from promptuary.evaluation.scorers.value_template import parse_value
 
-    assert [value_of(one["value"]).of(case) for one in case.asserts] == ["a {{y}}", ["A"]]
+    assert [parse_value(one["value"]).of(case) for one in case.asserts] == ["a {{y}}", ["A"]]
 
 
 def test_a_value_that_is_empty_for_a_test_is_an_error_of_that_test_alone(read: Read) -> None:
     asserts = [{"type": "contains", "value": "{{gone}}"}, {"type": "contains-any", "value": ["{{gone}}", "b"]}]
     made = read({"tests": [{**TEST, "assert": asserts}]})
-    assert [one["value"] for one in made.cases[0].asserts] == [EMPTY, [EMPTY, "b"]]
-    assert "is empty for some test" in why(made.report, Fate.CHANGED, "contains")
+    assert [one["value"] for one in made.cases[0].asserts] == [EMPTY_TEMPLATE, [EMPTY_TEMPLATE, "b"]]
+    assert "is empty for some test" in why(made.report, PartOutcome.CHANGED, "contains")
 
 
 @pytest.mark.parametrize("text", ["{{", "\n{{x}}\n", "<% {{x}} %>", "{{#a}}b{{/a}}"])
 def test_a_text_with_braces_means_itself(text: str) -> None:
-    from promptuary.evaluation.case import Case
-    from promptuary.evaluation.promptfoo.template import protected
-    from promptuary.evaluation.scorers.value import value_of
+    from promptuary.evaluation.datasets.case import Case
+    from promptuary.evaluation.promptfoo.template import escape_mustache
+    from promptuary.evaluation.scorers.value_template import parse_value
 
-    assert value_of(protected(text)).of(Case("c", {"x": 1, "a": True})) == text
+    assert parse_value(escape_mustache(text)).of(Case("c", {"x": 1, "a": True})) == text
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_settings_that_all_models_share_are_kept_with_the_version(read: Read) ->
         "max_tokens": 20,
         "stop": ["END"],
     }
-    assert "environment" in why(made.report, Fate.LEFT, "apiKey")
-    assert "environment" in why(made.report, Fate.CHANGED, "apiHost")
-    assert "label" in why(made.report, Fate.CHANGED, "openai:gpt-4.1")
+    assert "environment" in why(made.report, PartOutcome.LEFT, "apiKey")
+    assert "environment" in why(made.report, PartOutcome.CHANGED, "apiHost")
+    assert "label" in why(made.report, PartOutcome.CHANGED, "openai:gpt-4.1")
     assert not any("secret" in str(entry) for entry in made.report.entries)
 
 
@@ -228,9 +228,9 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
     ],
 )
 def test_a_prompt_that_cannot_be_carried_is_refused_with_the_reason(read: Read, prompt: str, words: str) -> None:
-    with pytest.raises(NotCarried) as refused:
+    with pytest.raises(UnsupportedParts) as refused:
         read({"prompts": [prompt, "{{x}}"]})
-    (entry,) = refused.value.report.of(Fate.REFUSED)
+    (entry,) = refused.value.report.of(PartOutcome.REFUSED)
     assert entry.kind == "prompt"
     assert words in entry.why
     made = read({"prompts": [prompt, "{{x}}"]}, partial=True)
@@ -247,7 +247,7 @@ def test_a_link_out_of_the_folder_is_outside(read: Read, tmp_path: Path) -> None
 def test_equal_prompts_are_tried_once(read: Read) -> None:
     made = read({"prompts": ["{{x}}", {"raw": "{{x}}", "label": "again"}]})
     assert len(made.contents) == 1
-    assert "earlier" in why(made.report, Fate.CHANGED, "'again'")
+    assert "earlier" in why(made.report, PartOutcome.CHANGED, "'again'")
 
 
 def test_prefix_and_suffix_stand_in_the_prompt_or_are_filled_by_each_test(read: Read) -> None:
@@ -286,7 +286,7 @@ def test_options_of_the_run_are_taken_over_or_told(read: Read) -> None:
     )
     assert (made.suite.repeats, made.suite.concurrency) == (4, 2)
     assert made.cases[0].vars["y"] == "from the line"
-    assert {entry.name for entry in made.report.of(Fate.LEFT)} == {
+    assert {entry.name for entry in made.report.of(PartOutcome.LEFT)} == {
         "delay",
         "cache",
         "outputPath",
@@ -335,9 +335,9 @@ def test_an_assertion_that_cannot_be_carried_is_refused_and_never_dropped_in_sil
     read: Read, name: str, assertion: dict[str, Any], words: str
 ) -> None:
     changes = {"tests": [{**TEST, "assert": [assertion]}, TEST]}
-    with pytest.raises(NotCarried) as refused:
+    with pytest.raises(UnsupportedParts) as refused:
         read(changes)
-    kinds = {entry.kind: entry.why for entry in refused.value.report.of(Fate.REFUSED)}
+    kinds = {entry.kind: entry.why for entry in refused.value.report.of(PartOutcome.REFUSED)}
     assert words in kinds["assertion"]
     assert "every output would pass" in kinds["test"]
     assert len(read(changes, partial=True).cases) == 1  # the test that lost all it asks is left out, not passed
@@ -378,9 +378,9 @@ def test_scorers_of_code_and_of_instructions_are_carried_as_ours(read: Read) -> 
         {"type": "is-json", "value": {"pattern": "{{x}}"}},
         {"type": "is-refusal"},
     ]
-    assert "PROMPTUARY_CODE_SCORERS" in why(made.report, Fate.CHANGED, "python")
-    assert "PROMPTUARY_WEBHOOK_HOSTS" in why(made.report, Fate.CHANGED, "webhook")
-    assert "means nothing" in why(made.report, Fate.LEFT, "is-refusal")
+    assert "PROMPTUARY_CODE_SCORERS" in why(made.report, PartOutcome.CHANGED, "python")
+    assert "PROMPTUARY_WEBHOOK_HOSTS" in why(made.report, PartOutcome.CHANGED, "webhook")
+    assert "means nothing" in why(made.report, PartOutcome.LEFT, "is-refusal")
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_a_file_without_any_assertion_is_refused_for_it_would_always_pass(read: 
 def test_a_metrics_name_is_written_as_ours_are(read: Read) -> None:
     made = read({"tests": [{**TEST, "assert": [{**CONTAINS, "metric": "Ton & Stil: {{x}}"}]}]})
     assert made.cases[0].asserts[0]["name"] == "Ton _ Stil_ a"
-    assert "is called" in why(made.report, Fate.CHANGED, "Ton & Stil: a")
+    assert "is called" in why(made.report, PartOutcome.CHANGED, "Ton & Stil: a")
 
 
 @pytest.mark.parametrize(
@@ -461,7 +461,7 @@ def test_variables_that_grow_by_each_other_are_refused(read: Read) -> None:
 
 
 def test_a_pattern_with_many_braces_ends(read: Read) -> None:
-    with pytest.raises(NotCarried, match="no file is named"):
+    with pytest.raises(UnsupportedParts, match="no file is named"):
         read({"prompts": [f"file://{'{a,b}' * 40}.txt", "{{x}}"]})
 
 
@@ -478,10 +478,10 @@ def test_yaml_is_read_as_javascript_reads_it(tmp_path: Path) -> None:
 
 def test_what_is_written_is_read_back_as_the_same_cases_and_contents(read: Read, tmp_path: Path) -> None:
     made = read({"prompts": ["{{x}}", "Two: {{x}}"], "tests": [{**TEST, "threshold": 0.5}, {**TEST, "vars": {"x": "b"}}]})
-    for path, text in texts(made).items():
+    for path, text in suite_file_texts(made).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     first, second = (read_suite(tmp_path / "evals" / f"desk.{number}.yaml") for number in (1, 2))
     assert tuple(first.cases) == tuple(second.cases) == made.cases
     assert (first.suite.gate, second.suite.prompt) == (made.suite.gate, "desk.2")
-    assert [prompt.content for prompt in find_prompts(tmp_path / "prompts")] == list(made.contents)
+    assert [prompt.content for prompt in read_prompt_folder(tmp_path / "prompts")] == list(made.contents)

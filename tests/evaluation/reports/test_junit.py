@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from promptuary.evaluation.reports.junit import TEXT_LIMIT, junit
+from promptuary.evaluation.reports.junit import TEXT_LIMIT, junit_report
 
 Values = dict[str, Any]
 Make = Callable[..., Values]
@@ -38,7 +38,7 @@ COMMON = etree.RelaxNG(
 
 def read(*runs: tuple[Values, list[Values]]) -> Any:
     """Give the suites as a reader sees them; what no reader takes is told."""
-    text = "".join(junit([(run, lambda results=results: results) for run, results in runs]))
+    text = "".join(junit_report([(run, lambda results=results: results) for run, results in runs]))
     root = etree.fromstring(text.encode())
     COMMON.assertValid(root)
     return list(root)
@@ -135,5 +135,5 @@ def test_results_are_gone_through_and_never_held(run: Values, result_of: Make, n
     def results() -> Iterable[Values]:
         return (Counted(result_of(f"c{place}")) for place in range(number))
 
-    assert sum(piece.count("<testcase") for piece in junit([(run, results)])) == number + 2
+    assert sum(piece.count("<testcase") for piece in junit_report([(run, results)])) == number + 2
     assert most <= 3

@@ -10,12 +10,12 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from promptuary.evaluation.calls import Calls, Reply, Request
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build
-from promptuary.evaluation.scorers.score import Sample, Score, scored
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.models.calls import ModelClient, ModelReply, ModelRequest
 
 
 async def at_once(seconds: float) -> None:
@@ -33,8 +33,8 @@ class Judge:
         self.asked: list[tuple[str, str, str]] = []
         self.finish_reason = "stop"
 
-    async def ask(self, model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> Reply:
-        return await Calls(self, pause=at_once).ask(Request(model, messages, schema=schema, repeat=repeat))
+    async def ask(self, model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> ModelReply:
+        return await ModelClient(self, pause=at_once).ask(ModelRequest(model, messages, schema=schema, repeat=repeat))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -60,7 +60,7 @@ def no_embedding(_: Any) -> Any:
     raise AssertionError("nothing is to be embedded")
 
 
-async def no_judge(*_: Any, **__: Any) -> Reply:
+async def no_judge(*_: Any, **__: Any) -> ModelReply:
     raise AssertionError("no judge is to be asked")
 
 
@@ -71,24 +71,26 @@ def judge_of() -> Callable[..., Judge]:
 
 
 @pytest.fixture
-def sample_of() -> Callable[..., Sample]:
+def sample_of() -> Callable[..., ScorerInput]:
     """Make a sample of an output, of a case with these variables."""
 
-    def make(output: str = "Paris.", *, vars: Mapping[str, Any] | None = None, **more: Any) -> Sample:  # noqa: A002
+    def make(output: str = "Paris.", *, vars: Mapping[str, Any] | None = None, **more: Any) -> ScorerInput:  # noqa: A002
         messages = more.pop("messages", ({"role": "user", "content": "What is the capital of France?"},))
-        return Sample(Case("c", dict(vars or {})), output, messages, **more)
+        return ScorerInput(Case("c", dict(vars or {})), output, messages, **more)
 
     return make
 
 
 @pytest.fixture
-def score_of(sample_of: Callable[..., Sample]) -> Callable[..., Score]:
+def score_of(sample_of: Callable[..., ScorerInput]) -> Callable[..., Score]:
     """Score one sample: by a spec's fields, and the parts that the scorer is given."""
 
-    def score(sample: Sample | None = None, *, judge: Judge | None = None, embed: Any = no_embedding, **spec: Any) -> Score:
+    def score(
+        sample: ScorerInput | None = None, *, judge: Judge | None = None, embed: Any = no_embedding, **spec: Any
+    ) -> Score:
         given = {"model": "openai:judge", **spec} if judge else spec
-        parts = ScorerParts(embed=embed, ask=judge.ask if judge else no_judge)
-        scorer = build(ScorerSpec.model_validate(given), parts)
-        return asyncio.run(scored(scorer, sample or sample_of()))
+        parts = ScorerDependencies(embed=embed, ask=judge.ask if judge else no_judge)
+        scorer = build_scorer(ScorerSpec.model_validate(given), parts)
+        return asyncio.run(run_scorer(scorer, sample or sample_of()))
 
     return score

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build
-from promptuary.evaluation.scorers.score import Sample, Score, scored
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.markup.xml_output import SIZE_LIMIT
+from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
-from promptuary.evaluation.scorers.xml_output import SIZE_LIMIT
 
 TEN = "&a;" * 10
 BOMB = f'<!DOCTYPE a [<!ENTITY a "xxxxxxxxxx"><!ENTITY b "{TEN}"><!ENTITY c "{TEN.replace("a", "b")}">]><a>&c;</a>'
@@ -24,8 +24,10 @@ def nobody(*_: Any, **__: Any) -> Any:
 
 
 def score(kind: str, output: str, value: Any = None) -> Score:
-    scorer = build(ScorerSpec.model_validate({"type": kind, "value": value}), ScorerParts(embed=nobody, ask=nobody))
-    return asyncio.run(scored(scorer, Sample(Case("c", {"path": "a.b"}), output)))
+    scorer = build_scorer(
+        ScorerSpec.model_validate({"type": kind, "value": value}), ScorerDependencies(embed=nobody, ask=nobody)
+    )
+    return asyncio.run(run_scorer(scorer, ScorerInput(Case("c", {"path": "a.b"}), output)))
 
 
 @pytest.mark.parametrize(

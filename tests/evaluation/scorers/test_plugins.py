@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from promptuary.api.app import create_app
-from promptuary.base.errors import BrokenPlugin
-from promptuary.base.settings import read_settings
-from promptuary.evaluation.scorers.plugins import plugins
-from promptuary.evaluation.scorers.registry import kind_of, kinds
+from promptuary.core.errors import BrokenPlugin
+from promptuary.core.settings import read_settings
+from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
+from promptuary.evaluation.scorers.plugins import load_plugins
 from promptuary.evaluation.scorers.spec import ScorerSpec
-from promptuary.worker.assembly import build
+from promptuary.worker.assembly import build_worker
 
 Install = Callable[..., None]
 MODULE = """\
 from dataclasses import dataclass
 
-from promptuary.evaluation.scorers.kind import NOTHING, Kind
+from promptuary.evaluation.scorers.scorer_type import NOTHING, Kind
 from promptuary.evaluation.scorers.score import Question
 
 
@@ -40,7 +40,7 @@ NUMBER = 5
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     monkeypatch.syspath_prepend(str(tmp_path))
-    kinds.cache_clear()
+    scorer_types.cache_clear()
     modules = set(sys.modules)
 
     def lay(package: str, points: str, module: str = MODULE) -> None:
@@ -51,20 +51,20 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (metadata / "entry_points.txt").write_text(f"[promptuary.scorers]\n{points}\n")
 
     yield lay
-    kinds.cache_clear()
+    scorer_types.cache_clear()
     for name in set(sys.modules) - modules:
         del sys.modules[name]
 
 
 def test_without_plug_ins_there_are_our_own_types() -> None:
-    assert plugins(()) == {}
+    assert load_plugins(()) == {}
 
 
 def test_an_entry_point_gives_one_type_under_its_own_name_or_several(install: Install) -> None:
     install("loud", "loud = loud:SHOUTS\nmore = loud:TWO")
-    assert {"loud", "shouts", "yells-loud"} <= set(kinds())
+    assert {"loud", "shouts", "yells-loud"} <= set(scorer_types())
     assert ScorerSpec.model_validate({"type": "not-yells-loud"}).kind == "yells-loud"
-    assert kind_of("loud") is kind_of("shouts")
+    assert find_scorer_type("loud") is find_scorer_type("shouts")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_entry_point_gives_one_type_under_its_own_name_or_several(install: In
 def test_a_plug_in_that_cannot_be_used_is_an_error_that_names_its_package(install: Install, points: str, words: str) -> None:
     install("loud", points)
     with pytest.raises(BrokenPlugin, match="the plug-in 'x' of the package 'loud'") as raised:
-        kinds()
+        scorer_types()
     assert words in str(raised.value)
     assert "mend the package 'loud' or uninstall it" in str(raised.value)
 
@@ -90,7 +90,7 @@ def test_two_packages_cannot_give_one_type(install: Install) -> None:
     install("loud", "shouts = loud:SHOUTS")
     install("noisy", "shouts = noisy:SHOUTS")
     with pytest.raises(BrokenPlugin, match="of the package 'noisy' takes the type 'shouts', which the package 'loud' has"):
-        kinds()
+        scorer_types()
 
 
 def test_neither_server_nor_worker_starts_with_one_that_cannot_be_used(install: Install, tmp_path: Path) -> None:
@@ -98,6 +98,6 @@ def test_neither_server_nor_worker_starts_with_one_that_cannot_be_used(install: 
     settings = read_settings(data_dir=tmp_path / "data")
     with pytest.raises(BrokenPlugin):
         create_app(settings)
-    with pytest.raises(BrokenPlugin), build(settings):
+    with pytest.raises(BrokenPlugin), build_worker(settings):
         raise AssertionError("the worker has started")
     assert not list(tmp_path.rglob("*.db"))

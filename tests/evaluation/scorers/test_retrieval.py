@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build
-from promptuary.evaluation.scorers.score import Sample, Score, scored
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
-from promptuary.prompt.template import Passage
+from promptuary.prompt.templates.prepared import Passage
 
 FOUND = ("d1", "d2", "d2", "d3", "d4")
 """As passages of documents; `d2` has two."""
@@ -24,9 +24,9 @@ def nobody(*_: Any, **__: Any) -> Any:
 
 def score(kind: str, found: tuple[str, ...] = FOUND, relevant: Any = RELEVANT, **spec: Any) -> Score:
     given = {"type": kind, "value": "{{metadata.relevant}}", **spec}
-    scorer = build(ScorerSpec.model_validate(given), ScorerParts(embed=nobody, ask=nobody))
+    scorer = build_scorer(ScorerSpec.model_validate(given), ScorerDependencies(embed=nobody, ask=nobody))
     passages = tuple(Passage("text", 0.5, "c", document, number, "sha256:x", {}) for number, document in enumerate(found))
-    return asyncio.run(scored(scorer, Sample(Case("c", {}, metadata={"relevant": relevant}), "x", passages=passages)))
+    return asyncio.run(run_scorer(scorer, ScorerInput(Case("c", {}, metadata={"relevant": relevant}), "x", passages=passages)))
 
 
 IDEAL = 1 / math.log2(2) + 1 / math.log2(3) + 1 / math.log2(4)

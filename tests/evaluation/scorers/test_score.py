@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.kind import ScorerParts
-from promptuary.evaluation.scorers.registry import build, kinds
-from promptuary.evaluation.scorers.score import Sample, Score, scored
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.scorers.catalog import build_scorer, scorer_types
+from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.prompt.errors import Invalid
 
@@ -40,11 +40,11 @@ class Broken:
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    async def score(self, sample: Sample) -> Score:
+    async def score(self, sample: ScorerInput) -> Score:
         raise self.error
 
 
-SAMPLE = Sample(Case("c", {}), "x")
+SAMPLE = ScorerInput(Case("c", {}), "x")
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ SAMPLE = Sample(Case("c", {}), "x")
     ],
 )
 def test_a_scorer_that_raises_gives_an_error_score(error: Exception, words: str) -> None:
-    assert asyncio.run(scored(Broken(error), SAMPLE)) == Score("broken", None, None, "", words)
+    assert asyncio.run(run_scorer(Broken(error), SAMPLE)) == Score("broken", None, None, "", words)
 
 
 def test_a_cancellation_is_no_score() -> None:
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(scored(Broken(asyncio.CancelledError()), SAMPLE))
+        asyncio.run(run_scorer(Broken(asyncio.CancelledError()), SAMPLE))
 
 
 TAKES: dict[str, dict[str, Any]] = {
@@ -76,17 +76,17 @@ TAKES: dict[str, dict[str, Any]] = {
 
 
 def test_every_type_can_be_built() -> None:
-    parts = ScorerParts(embed=list, ask=no_judge, code=True, webhook_hosts=frozenset({"hooks.example.com"}))
-    for name, kind in kinds().items():
+    parts = ScorerDependencies(embed=list, ask=no_judge, code=True, webhook_hosts=frozenset({"hooks.example.com"}))
+    for name, kind in scorer_types().items():
         if name == "javascript":
             continue  # it is known in order to be refused
         given = TAKES.get(name) or ({} if kind.value(None) is None else {"value": "x"})
         given = given | ({"model": "echo:"} if kind.judged else {})
         for prefix in ("", "not-") if kind.inverse else ("",):
             spec = ScorerSpec.model_validate({"type": prefix + name, **given})
-            assert build(spec, parts).name == prefix + name
+            assert build_scorer(spec, parts).name == prefix + name
 
 
 def test_a_spec_that_was_not_checked_is_not_built() -> None:
     with pytest.raises(KeyError, match="nonsense"):
-        build(ScorerSpec.model_construct(type="nonsense", value="x"), ScorerParts(embed=list, ask=no_judge))
+        build_scorer(ScorerSpec.model_construct(type="nonsense", value="x"), ScorerDependencies(embed=list, ask=no_judge))

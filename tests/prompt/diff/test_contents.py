@@ -5,13 +5,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt.schemas import VALUES, pairs
+from factories.variable_schemas import VALUES, variable_pairs
 from promptuary.prompt.content import Content
-from promptuary.prompt.diff.answers import response_losses, tool_losses
-from promptuary.prompt.diff.contents import compare
+from promptuary.prompt.diff.contents import compare_contents
+from promptuary.prompt.diff.output_contract import response_losses, tool_losses
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables
-from promptuary.prompt.template import Passage, Prepared, prepare
+from promptuary.prompt.templates.prepared import Passage, PreparedPrompt, prepare
 
 USER = {"role": "user", "content": "{{ticket}}"}
 SYSTEM = {"role": "system", "content": "Sort it.\nBe kind.\nOne word."}
@@ -28,12 +28,12 @@ def chat(*template: dict[str, str], **more: Any) -> Content:
 
 
 def told(before: Content, after: Content) -> list[tuple[str, str, Any, Any]]:
-    return [(change.path, change.kind, change.before, change.after) for change in compare(before, after).changes]
+    return [(change.path, change.kind, change.before, change.after) for change in compare_contents(before, after).changes]
 
 
 def breaks(before: Content, after: Content) -> dict[str, str]:
     """The breaking changes, by their paths."""
-    return {change.path: change.why for change in compare(before, after).changes if change.why is not None}
+    return {change.path: change.why for change in compare_contents(before, after).changes if change.why is not None}
 
 
 # --- the rule -----------------------------------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ def contents(draw: st.DrawFn, variables: dict[str, Any]) -> Content | None:
         try:
             prepare(content)
         except InvalidPrompt as error:
-            for fault in error.faults:
+            for fault in error.field_errors:
                 first, _, name = fault.path.partition(".")
                 body["variables"].pop(name, None)
                 if first == "context":
@@ -86,7 +86,7 @@ def contents(draw: st.DrawFn, variables: dict[str, Any]) -> Content | None:
 @st.composite
 def versions(draw: st.DrawFn) -> tuple[Content, Content]:
     """Two contents: unlike each other, or the second one a little different from the first."""
-    drawn = {name: draw(pairs()) for name in "abch"}
+    drawn = {name: draw(variable_pairs()) for name in "abch"}
     old = draw(contents({name: pair[0].model_dump() for name, pair in drawn.items()})) or text("x")
     if draw(st.integers(0, 3)) == 0:
         return old, draw(contents({name: pair[1].model_dump() for name, pair in drawn.items()})) or text("x")
@@ -105,7 +105,7 @@ def versions(draw: st.DrawFn) -> tuple[Content, Content]:
     return old, new
 
 
-def renders(prepared: Prepared, values: dict[str, Any]) -> bool:
+def renders(prepared: PreparedPrompt, values: dict[str, Any]) -> bool:
     """Whether a render with these values is taken, by the service and by a program that renders by itself."""
     passages = [Passage("p", 0.5, "c", "d", 0, "sha256:0", {})] if prepared.content.context else []
     try:
@@ -122,7 +122,7 @@ def test_where_nothing_breaks_the_new_version_takes_all_values_that_the_old_one_
     pair: tuple[Content, Content], data: st.DataObject
 ) -> None:
     before, after = pair
-    found = compare(before, after)
+    found = compare_contents(before, after)
     if found.breaking:
         return
     old, new = prepare(before), prepare(after)
@@ -136,11 +136,11 @@ def test_where_nothing_breaks_the_new_version_takes_all_values_that_the_old_one_
             assert renders(new, values), (found, values)
 
 
-def renders_alone(prepared: Prepared, name: str, value: Any) -> bool:
-    from promptuary.prompt.variable import checked
+def renders_alone(prepared: PreparedPrompt, name: str, value: Any) -> bool:
+    from promptuary.prompt.variables import validate_values
 
     try:
-        checked({name: prepared.variables[name]}, {name: value})
+        validate_values({name: prepared.variables[name]}, {name: value})
     except InvalidVariables:
         return False
     return name not in prepared.content.placeholders() or value in (None, False, "", [], {}, MESSAGES, MESSAGES * 2)
@@ -150,7 +150,7 @@ def renders_alone(prepared: Prepared, name: str, value: Any) -> bool:
 @given(versions())
 def test_there_is_no_change_exactly_where_the_digests_are_equal(pair: tuple[Content, Content]) -> None:
     before, after = pair
-    found = compare(before, after)
+    found = compare_contents(before, after)
     assert (found.changes == ()) == (content_digest(before) == content_digest(after))
     assert found.breaking == bool(found.reasons)
     for change in found.changes:
@@ -162,7 +162,7 @@ def test_there_is_no_change_exactly_where_the_digests_are_equal(pair: tuple[Cont
 
 
 def test_a_text_is_compared_line_by_line() -> None:
-    (change,) = compare(text("Hi {{ticket}}\nBye"), text("Hello {{ticket}}\nBye")).changes
+    (change,) = compare_contents(text("Hi {{ticket}}\nBye"), text("Hello {{ticket}}\nBye")).changes
     assert (change.part, change.path, change.kind, change.breaking) == ("template", "template", "changed", False)
     assert change.diff == "@@ -1,2 +1,2 @@\n-Hi {{ticket}}\n+Hello {{ticket}}\n Bye"
 
@@ -176,11 +176,11 @@ def test_messages_are_added_removed_and_changed_at_their_places() -> None:
         ("template.1", "removed", {"role": "assistant", "content": "Yes?"}, None),
         ("template.2", "added", None, {"role": "assistant", "content": "Intent:"}),
     ]
-    assert compare(before, after).changes[0].diff == "@@ -1,3 +1,2 @@\n Sort it.\n-Be kind.\n One word."
+    assert compare_contents(before, after).changes[0].diff == "@@ -1,3 +1,2 @@\n Sort it.\n-Be kind.\n One word."
 
 
 def test_a_role_that_changed_is_told_as_that_and_breaks_nothing() -> None:
-    found = compare(chat(SYSTEM, USER), chat({**SYSTEM, "role": "user"}, USER))
+    found = compare_contents(chat(SYSTEM, USER), chat({**SYSTEM, "role": "user"}, USER))
     assert [(change.path, change.before, change.after) for change in found.changes] == [("template.0.role", "system", "user")]
     assert not found.breaking
 
@@ -257,7 +257,7 @@ def test_an_optional_variable_that_is_gone_breaks_too_for_a_render_refuses_what_
 
 
 def test_the_formats_of_simple_templates_render_alike() -> None:
-    found = compare(text("Hi {{a}}"), text("Hi {a}", format="f-string"))
+    found = compare_contents(text("Hi {{a}}"), text("Hi {a}", format="f-string"))
     assert [(change.path, change.breaking) for change in found.changes] == [("template", False), ("format", False)]
 
 
@@ -275,7 +275,7 @@ def test_the_model_may_change_but_not_go() -> None:
 def test_partials_are_compared_as_texts_and_what_they_use_are_variables() -> None:
     before = text("{{> tone}}", partials={"tone": "Be kind.\nBe short."})
     after = text("{{> tone}}", partials={"tone": "Be kind.\nBe {{how}}."})
-    partial, variable = compare(before, after).changes[::-1]
+    partial, variable = compare_contents(before, after).changes[::-1]
     assert (partial.path, partial.diff) == ("partials.tone", "@@ -1,2 +1,2 @@\n Be kind.\n-Be short.\n+Be {{how}}.")
     assert (variable.path, variable.breaking) == ("variables.how", True)
     other = text("{{> style}}", partials={"style": "Be kind."})
@@ -380,8 +380,8 @@ def test_a_tools_arguments_are_read_by_a_function_that_knows_no_others() -> None
 )
 def test_whatever_stands_for_tools_and_answers_is_compared(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
     before, after = (text(tools=tools, response_format=(tools or [None])[0]) for tools in (old, new))
-    found = compare(before, after)
+    found = compare_contents(before, after)
     assert (found.changes == ()) == (content_digest(before) == content_digest(after))
-    assert compare(before, before).changes == ()
+    assert compare_contents(before, before).changes == ()
     lost = response_losses(before.response_format, after.response_format) | tool_losses(before.tools, after.tools)
     assert {change.path: change.why for change in found.changes if change.breaking} == lost

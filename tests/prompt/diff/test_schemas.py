@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptuary.prompt.diff.schemas import losses, same
+from promptuary.prompt.diff.schemas import json_equal, schema_losses
 
 SCALARS = st.sampled_from([None, True, False, 0, 1, 1.0, 2, 0.5, "", "a", "bb", "ccc"])
 INSTANCES = st.recursive(
@@ -77,7 +77,7 @@ def pairs(draw: st.DrawFn) -> tuple[Any, Any]:
 
 
 def lost(old: Any, new: Any, **more: Any) -> list[tuple[str, str]]:
-    return [(loss.path, loss.why) for loss in losses(old, new, "f", "the answer", "field", **more)]
+    return [(loss.path, loss.why) for loss in schema_losses(old, new, "f", "the answer", "field", **more)]
 
 
 @settings(max_examples=300)
@@ -101,9 +101,9 @@ def test_what_is_no_schema_is_compared_all_the_same(old: Any, new: Any, closed: 
 
 @given(JSON, JSON)
 def test_values_are_the_same_as_their_canonical_forms_are(one: Any, other: Any) -> None:
-    from promptuary.prompt.digest import canonical
+    from promptuary.prompt.digest import canonical_json
 
-    assert same(one, other) == (canonical(one) == canonical(other))
+    assert json_equal(one, other) == (canonical_json(one) == canonical_json(other))
 
 
 ANSWER = {

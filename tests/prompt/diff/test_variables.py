@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prompt.schemas import VALUES, pairs
+from factories.variable_schemas import VALUES, variable_pairs
 from promptuary.prompt.diff.variables import narrowings
 from promptuary.prompt.errors import InvalidVariables
-from promptuary.prompt.variable import Variable, checked
+from promptuary.prompt.variables import Variable, validate_values
 
 
 def takes(variable: Variable, *value: Any) -> bool:
     try:
-        checked({"x": variable}, {"x": value[0]} if value else {})
+        validate_values({"x": variable}, {"x": value[0]} if value else {})
     except InvalidVariables:
         return False
     return True
 
 
 @settings(max_examples=200)
-@given(pairs())
+@given(variable_pairs())
 def test_what_is_no_narrowing_takes_every_value_that_was_taken_and_a_narrowing_refuses_one(
     pair: tuple[Variable, Variable],
 ) -> None:

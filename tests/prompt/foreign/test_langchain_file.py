@@ -19,18 +19,18 @@ from langchain_core.prompts import (
 )
 from langchain_core.prompts.structured import StructuredPrompt
 
-from prompt.contents import TEXT
-from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.foreign.files import Imported, together
+from factories.prompt_contents import TEXT
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
+from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
-from promptuary.prompt.template import prepare
+from promptuary.prompt.templates.prepared import prepare
 
 
-def imported(value: Any) -> Imported:
+def imported(value: Any) -> ImportedPrompt:
     """Read what a file of this value would hold."""
-    document = read(json.dumps(value, indent=1), "p.json")
+    document = parse_yaml(json.dumps(value, indent=1), "p.json")
     assert is_langchain(document.value)
-    (one,) = together(read_langchain(document.value, "p"), document, "p.json")
+    (one,) = finish_drafts(read_langchain(document.value, "p"), document, "p.json")
     return one
 
 
@@ -40,22 +40,22 @@ def refused(value: Any) -> str:
     return str(error.value)
 
 
-def saved(prompt: Any, path: Path) -> Imported:
+def saved(prompt: Any, path: Path) -> ImportedPrompt:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # LangChain is about to take `save` away; its files stay
         prompt.save(path)
-    document = read(path.read_text(), str(path))
+    document = parse_yaml(path.read_text(), str(path))
     assert is_langchain(document.value)
-    (one,) = together(read_langchain(document.value, path.stem), document, str(path))
+    (one,) = finish_drafts(read_langchain(document.value, path.stem), document, str(path))
     return one
 
 
-def rendered(one: Imported, **values: Any) -> Any:
+def rendered(one: ImportedPrompt, **values: Any) -> Any:
     done = prepare(one.content).render(values)
     return done.text if done.messages is None else [(message["role"], message["content"]) for message in done.messages]
 
 
-def remarks(one: Imported) -> list[str]:
+def remarks(one: ImportedPrompt) -> list[str]:
     return [f"{said.path}: {said.message}" for said in one.remarks]
 
 

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from langfuse.api.prompts.types import ChatMessage, PlaceholderMessage, Prompt_Chat, Prompt_Text
 from langfuse.model import ChatPromptClient, TextPromptClient
 
-from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.foreign.files import Imported, chosen, together
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
+from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts, select_versions
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
-from promptuary.prompt.template import prepare
+from promptuary.prompt.templates.prepared import prepare
 
 
-def imported(value: Any) -> list[Imported]:
-    document = read(json.dumps(value, indent=1), "lf.json")
+def imported(value: Any) -> list[ImportedPrompt]:
+    document = parse_yaml(json.dumps(value, indent=1), "lf.json")
     assert is_langfuse(document.value)
-    return together(read_langfuse(document.value, "lf"), document, "lf.json")
+    return finish_drafts(read_langfuse(document.value, "lf"), document, "lf.json")
 
 
 def text(prompt: Any, **more: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def text(prompt: Any, **more: Any) -> dict[str, Any]:
     return {"name": "a", "version": 1, "type": kind, "prompt": prompt, "config": {}, "labels": [], "tags": [], **more}
 
 
-def remarks(one: Imported) -> list[str]:
+def remarks(one: ImportedPrompt) -> list[str]:
     return [f"{said.path}: {said.message}" for said in one.remarks]
 
 
@@ -158,10 +158,10 @@ def test_of_several_versions_a_file_takes_the_highest_or_the_labelled_one_and_te
     value = {
         "data": [text("one", labels=["production"]), text("three", version=3), text("two", version=2), text("x", name="b")]
     }
-    first, second = chosen(imported(value))
+    first, second = select_versions(imported(value))
     assert (first.content.template, second.name) == ("three", "b")
     assert remarks(first)[-1] == ": a file holds one version; left out: version 1, version 2"
-    assert chosen(imported(value), "production")[0].content.template == "one"
+    assert select_versions(imported(value), "production")[0].content.template == "one"
 
 
 @pytest.mark.parametrize(

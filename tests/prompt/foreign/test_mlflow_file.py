@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.foreign.files import Imported, together
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
+from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
-from promptuary.prompt.template import prepare
+from promptuary.prompt.templates.prepared import prepare
 
 
-def imported(value: Any) -> list[Imported]:
-    document = read(json.dumps(value, indent=1, default=list), "ml.json")
+def imported(value: Any) -> list[ImportedPrompt]:
+    document = parse_yaml(json.dumps(value, indent=1, default=list), "ml.json")
     assert is_mlflow(document.value)
-    return together(read_mlflow(document.value, "ml"), document, "ml.json")
+    return finish_drafts(read_mlflow(document.value, "ml"), document, "ml.json")
 
 
 def version(template: Any, **more: Any) -> Any:
@@ -25,7 +25,7 @@ def version(template: Any, **more: Any) -> Any:
     return PromptVersion(**{"name": "a", "version": 1, "template": template, **more})
 
 
-def remarks(one: Imported) -> list[str]:
+def remarks(one: ImportedPrompt) -> list[str]:
     return [f"{said.path}: {said.message}" for said in one.remarks]
 
 

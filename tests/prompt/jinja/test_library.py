@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables
-from promptuary.prompt.jinja.filters import FILTERS, TESTS
-from promptuary.prompt.jinja.parsing import parse
-from promptuary.prompt.rendering import render
-from promptuary.prompt.value import text_of
+from promptuary.prompt.templates.jinja.filters import FILTERS, TESTS
+from promptuary.prompt.templates.jinja.parser import parse
+from promptuary.prompt.templates.rendering import render
+from promptuary.prompt.templates.value import to_text
 
 
 def rendered(template: str, values: dict[str, Any]) -> str:
@@ -26,7 +26,7 @@ def sandboxed(template: str, values: dict[str, Any]) -> str:
     from jinja2 import Undefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(finalize=lambda value: "" if isinstance(value, Undefined) else text_of(value))
+    environment = ImmutableSandboxedEnvironment(finalize=lambda value: "" if isinstance(value, Undefined) else to_text(value))
     return environment.from_string(template).render(values)
 
 

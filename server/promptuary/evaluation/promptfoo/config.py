@@ -5,50 +5,52 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from promptuary.evaluation.promptfoo.report import Report
-from promptuary.evaluation.promptfoo.template import shown
-from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.errors import Fault
-from promptuary.prompt.file import read_text
+from promptuary.evaluation.promptfoo.report import TranslationReport
+from promptuary.evaluation.promptfoo.template import to_javascript_text
+from promptuary.prompt.errors import FieldError
+from promptuary.prompt.files.prompt_file import read_text
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 
-OURS = ("name", "prompt", "dataset", "models", "scorers")
-THEIRS = ("prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "evaluateOptions")
+SUITE_KEYS = ("name", "prompt", "dataset", "models", "scorers")
+PROMPTFOO_KEYS = ("prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "evaluateOptions")
 VALUES_LIMIT = 500_000
 _ENV = re.compile(r"\{\{\s*env(?:\.(\w+)|\[['\"]([^'\"]+)['\"]\])\s*\}\}")
 
 
 def is_promptfoo(value: Any) -> bool:
     """Tell a promptfoo file from a suite of ours."""
-    return isinstance(value, dict) and any(key in value for key in THEIRS) and not any(key in value for key in OURS)
+    return (
+        isinstance(value, dict) and any(key in value for key in PROMPTFOO_KEYS) and not any(key in value for key in SUITE_KEYS)
+    )
 
 
 def is_promptfoo_file(path: Path) -> bool:
     """Tell whether a file is one of promptfoo's; one that cannot be read is for the reader of suites to complain of."""
     try:
-        return is_promptfoo(read(read_text(path), str(path), core=True).value)
+        return is_promptfoo(parse_yaml(read_text(path), str(path), core=True).value)
     except InvalidFile:
         return False
 
 
-def read_config(path: Path, report: Report) -> dict[str, Any]:
+def read_config(path: Path, report: TranslationReport) -> dict[str, Any]:
     """Read a promptfoo file, with `$ref` to its own parts put in.
 
     Raises:
         InvalidFile: for what is no YAML, no promptfoo file, or a reference that leads nowhere, outside or into itself.
     """
-    document = read(read_text(path), str(path), core=True)
+    document = parse_yaml(read_text(path), str(path), core=True)
     value = document.value
-    if not isinstance(value, dict) or not any(key in value for key in THEIRS):
-        faults = [Fault("", f"must be a mapping that has some of {', '.join(THEIRS)}", 1)]
-        raise InvalidFile(f"{path} is not a promptfoo file", faults)
+    if not isinstance(value, dict) or not any(key in value for key in PROMPTFOO_KEYS):
+        field_errors = [FieldError("", f"must be a mapping that has some of {', '.join(PROMPTFOO_KEYS)}", 1)]
+        raise InvalidFile(f"{path} is not a promptfoo file", field_errors)
     if "providers" in value and "targets" in value:
         raise InvalidFile(
-            f"{path} cannot be used", [document.located(Fault("targets", "is another word for `providers`; give one"))]
+            f"{path} cannot be used", [document.with_line(FieldError("targets", "is another word for `providers`; give one"))]
         )
     put = _References(value, path)
     config = {key: put.into(part, key, ()) for key, part in value.items()}
     said = config.get("env")
-    env = {name: shown(one) for name, one in said.items()} if isinstance(said, dict) else {}
+    env = {name: to_javascript_text(one) for name, one in said.items()} if isinstance(said, dict) else {}
     return {key: _with_env(part, env, report, key) for key, part in config.items()}
 
 
@@ -91,7 +93,7 @@ class _References:
         return {**made, **rest} if isinstance(made, dict) and rest else made
 
     def refuse(self, place: str, words: str) -> None:
-        raise InvalidFile(f"{self.path} cannot be used", [Fault(place, words)])
+        raise InvalidFile(f"{self.path} cannot be used", [FieldError(place, words)])
 
 
 def _is_schema(place: str) -> bool:
@@ -99,7 +101,7 @@ def _is_schema(place: str) -> bool:
     return ".config.tools" in place or ".config.functions" in place or ".config.response_format" in place
 
 
-def _with_env(value: Any, env: Mapping[str, str], report: Report, place: str) -> Any:
+def _with_env(value: Any, env: Mapping[str, str], report: TranslationReport, place: str) -> Any:
     if isinstance(value, list):
         return [_with_env(item, env, report, f"{place}[{number}]") for number, item in enumerate(value)]
     if isinstance(value, dict):

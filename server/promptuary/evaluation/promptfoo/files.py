@@ -10,22 +10,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from promptuary.evaluation.promptfoo.report import Uncarried
-from promptuary.prompt.document import InvalidFile, read
-from promptuary.prompt.file import read_text
+from promptuary.evaluation.promptfoo.report import Unsupported
+from promptuary.prompt.files.prompt_file import read_text
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 
 FILES_LIMIT = 1000
 FILE_LIMIT = 64 * 1024 * 1024
 SCHEME = "file://"
-CODE = (".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".py", ".rb", ".sh", ".bash", ".exe", ".bat", ".cmd", ".ps1", ".pl")
-YAML = (".yaml", ".yml")
+CODE_SUFFIXES = (
+    ".js",
+    ".cjs",
+    ".mjs",
+    ".ts",
+    ".cts",
+    ".mts",
+    ".py",
+    ".rb",
+    ".sh",
+    ".bash",
+    ".exe",
+    ".bat",
+    ".cmd",
+    ".ps1",
+    ".pl",
+)
+YAML_SUFFIXES = (".yaml", ".yml")
 _MAGIC = re.compile(r"[*?\[{]")
 
 
 def is_code(name: str) -> bool:
     """Tell a file of code, with or without `:function` behind it."""
     head, _, _ = name.rpartition(":")
-    return name.endswith(CODE) or head.endswith(CODE)
+    return name.endswith(CODE_SUFFIXES) or head.endswith(CODE_SUFFIXES)
 
 
 def is_reference(value: Any) -> bool:
@@ -33,7 +49,7 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(SCHEME)
 
 
-class Folder:
+class PromptfooFolder:
     """The folder of one promptfoo file, with all below it."""
 
     def __init__(self, root: Path) -> None:
@@ -49,7 +65,7 @@ class Folder:
         name = reference.removeprefix(SCHEME)
         path = ((base or self.root) / name).resolve()
         if not path.is_relative_to(self.root):
-            raise Uncarried(f"'{name}' is outside the folder of the promptfoo file; only files in it and below are read")
+            raise Unsupported(f"'{name}' is outside the folder of the promptfoo file; only files in it and below are read")
         return path
 
     def found(self, reference: str, base: Path | None = None) -> list[Path]:
@@ -62,10 +78,10 @@ class Folder:
         if (base or self.root).joinpath(name).is_file() or not _MAGIC.search(name):
             path = self.place(name, base)
             if not path.is_file():
-                raise Uncarried(f"the file '{name}' does not exist")
+                raise Unsupported(f"the file '{name}' does not exist")
             return [path]
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise Uncarried(f"'{name}' leads outside the folder of the promptfoo file; only files in it and below are read")
+            raise Unsupported(f"'{name}' leads outside the folder of the promptfoo file; only files in it and below are read")
         names = {
             found
             for one in itertools.islice(_braces(name), FILES_LIMIT)
@@ -74,7 +90,7 @@ class Folder:
         paths = [self.place(one, base) for one in sorted(names)]
         paths = [path for path in paths if path.is_file()]
         if not paths:
-            raise Uncarried(f"no file is named '{name}'")
+            raise Unsupported(f"no file is named '{name}'")
         return paths
 
     def text(self, path: Path) -> str:
@@ -85,11 +101,11 @@ class Folder:
         """
         self._read += 1
         if self._read > FILES_LIMIT:
-            raise Uncarried(f"the promptfoo file names more than {FILES_LIMIT} files")
+            raise Unsupported(f"the promptfoo file names more than {FILES_LIMIT} files")
         try:
             return read_text(path, FILE_LIMIT)
         except InvalidFile as error:
-            raise Uncarried(str(error)) from None
+            raise Unsupported(str(error)) from None
 
     def value(self, path: Path) -> Any:
         """Read YAML or JSON.
@@ -99,9 +115,9 @@ class Folder:
         """
         text = self.text(path)
         try:
-            return read(text, path.name, core=True).value
+            return parse_yaml(text, path.name, core=True).value
         except InvalidFile as error:
-            raise Uncarried(str(error)) from None
+            raise Unsupported(str(error)) from None
 
     def json_lines(self, path: Path) -> list[Any]:
         """Read one JSON value a line.
@@ -115,7 +131,7 @@ class Folder:
                 try:
                     values.append(json.loads(line))
                 except (ValueError, RecursionError):
-                    raise Uncarried(f"line {number} of {path.name} is not JSON") from None
+                    raise Unsupported(f"line {number} of {path.name} is not JSON") from None
         return values
 
     def rows(self, path: Path) -> list[dict[str, str]]:
@@ -129,10 +145,10 @@ class Folder:
             header = next(reader, [])
             rows = [(reader.line_num, row) for row in reader if row]
         except csv.Error as error:
-            raise Uncarried(f"{path.name} cannot be read as CSV: {error}") from None
+            raise Unsupported(f"{path.name} cannot be read as CSV: {error}") from None
         for number, row in rows:
             if len(row) != len(header):
-                raise Uncarried(f"line {number} of {path.name} has {len(row)} cells where the header has {len(header)}")
+                raise Unsupported(f"line {number} of {path.name} has {len(row)} cells where the header has {len(header)}")
         return [dict(zip(header, row, strict=True)) for _, row in rows]
 
     def included(self, value: Any, base: Path | None = None, key: str = "") -> Any:
@@ -155,7 +171,7 @@ class Folder:
 
     def loaded(self, path: Path) -> Any:
         """Read a file as its ending says: YAML, JSON, a table, or text."""
-        if path.suffix in (*YAML, ".json"):
+        if path.suffix in (*YAML_SUFFIXES, ".json"):
             return self.value(path)
         return self.rows(path) if path.suffix == ".csv" else self.text(path)
 

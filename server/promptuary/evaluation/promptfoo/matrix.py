@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from promptuary.evaluation.promptfoo.options import RunOptions
-from promptuary.evaluation.promptfoo.prompts import Draft, Prompt, draft_of
-from promptuary.evaluation.promptfoo.providers import Provider, model_of, settings_of
-from promptuary.evaluation.promptfoo.report import Report, Uncarried
-from promptuary.evaluation.promptfoo.tests import Row
-from promptuary.prompt.check import check
+from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, PromptfooPrompt, convert_prompt
+from promptuary.evaluation.promptfoo.providers import Provider, content_settings, model_name
+from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
+from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.faults import faults_of
+from promptuary.prompt.validation import validate_content
+from promptuary.prompt.validation_errors import field_errors_from
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Matrix:
         models: are asked instead of the file's providers, where given.
     """
 
-    report: Report
+    report: TranslationReport
     models: Sequence[str] | None = None
 
-    def chosen(self, what: str, rows: Sequence[Row], all_of: list[Any]) -> list[Any]:
+    def chosen(self, what: str, rows: Sequence[ExpandedTest], all_of: list[Any]) -> list[Any]:
         """Give the prompts or providers that every test names; where tests name different ones, that is refused."""
         chosen = [
             tuple(one for one in all_of if names is None or one.called(names)) for row in rows for names in [getattr(row, what)]
@@ -44,7 +44,7 @@ class Matrix:
             self.report.carry("test", what)
         return list(chosen[0]) if chosen else all_of
 
-    def for_providers(self, providers: Sequence[Provider], prompts: list[Prompt]) -> list[Prompt]:
+    def for_providers(self, providers: Sequence[Provider], prompts: list[PromptfooPrompt]) -> list[PromptfooPrompt]:
         """Give the prompts that every provider is for; where providers are for different ones, that is refused."""
         chosen = [tuple(prompt for prompt in prompts if one.prompts is None or prompt.called(one.prompts)) for one in providers]
         if any(one != chosen[0] for one in chosen):
@@ -64,11 +64,11 @@ class Matrix:
                     self.report.leave("provider", provider.id[:60], "--model is asked instead, without its settings", place)
                 continue
             try:
-                model = model_of(provider.id)
+                model = model_name(provider.id)
                 if model in models:
-                    raise Uncarried(f"is '{model}' again; a model is asked once, with one set of settings: split the file")
-                made = settings_of(provider.config, model, self.report, place)
-            except Uncarried as error:
+                    raise Unsupported(f"is '{model}' again; a model is asked once, with one set of settings: split the file")
+                made = content_settings(provider.config, model, self.report, place)
+            except Unsupported as error:
                 self.report.refuse("provider", provider.id[:60], str(error), place)
                 continue
             if provider.id.startswith("openai:responses:"):
@@ -85,7 +85,7 @@ class Matrix:
             self.report.refuse("provider config", "settings", why, "providers")
         return list(self.models or models), parts[0] if parts else {}
 
-    def around(self, rows: Sequence[Row], options: RunOptions) -> tuple[str, str, dict[str, str]]:
+    def around(self, rows: Sequence[ExpandedTest], options: RunOptions) -> tuple[str, str, dict[str, str]]:
         """Give what goes before and after every prompt; where tests differ in it, variables that each test fills."""
         pairs = [
             (str(row.options.get("prefix") or options.before or ""), str(row.options.get("suffix") or options.after or ""))
@@ -100,12 +100,12 @@ class Matrix:
         before, after = (_free(name, taken) for name in ("prompt_prefix", "prompt_suffix"))
         return f"{{{{{before}}}}}", f"{{{{{after}}}}}", {"prefix": before, "suffix": after}
 
-    def drafts(self, prompts: Sequence[Prompt], before: str, after: str) -> Iterator[Draft]:
+    def drafts(self, prompts: Sequence[PromptfooPrompt], before: str, after: str) -> Iterator[ConvertedPrompt]:
         """Turn prompts into our form, with what goes before and after each."""
         for prompt in prompts:
             try:
-                draft = draft_of(prompt, before, after)
-            except Uncarried as error:
+                draft = convert_prompt(prompt, before, after)
+            except Unsupported as error:
                 self.report.refuse("prompt", prompt.shown, str(error), "prompts")
                 continue
             if draft.parts["format"] == "jinja2":
@@ -116,7 +116,7 @@ class Matrix:
             yield draft
 
     def contents(
-        self, drafts: Sequence[Draft], parts: Mapping[str, Any], models: Sequence[str]
+        self, drafts: Sequence[ConvertedPrompt], parts: Mapping[str, Any], models: Sequence[str]
     ) -> Iterator[tuple[Content, str]]:
         """Give each content once, with its label; every variable of it may be missing, as in promptfoo."""
         seen: set[str] = set()
@@ -127,14 +127,16 @@ class Matrix:
                 body["model"] = {"name": models[0], **settings}
             try:
                 content = Content.model_validate(body)
-                used = check(content, resolved=True, jinja2=True).variables
+                used = validate_content(content, resolved=True, jinja2=True).variables
                 optional = {name: {"required": False} for name in used}
                 content = Content.model_validate(body | {"variables": optional})
-                check(content, resolved=True, jinja2=True)
+                validate_content(content, resolved=True, jinja2=True)
             except ValidationError as error:
-                self.report.refuse("prompt", draft.prompt.shown, str(faults_of(error)[0]), "prompts")
+                self.report.refuse("prompt", draft.prompt.shown, str(field_errors_from(error)[0]), "prompts")
             except InvalidPrompt as error:
-                self.report.refuse("prompt", draft.prompt.shown, str(error.faults[0] if error.faults else error), "prompts")
+                self.report.refuse(
+                    "prompt", draft.prompt.shown, str(error.field_errors[0] if error.field_errors else error), "prompts"
+                )
             else:
                 if (digest := content_digest(content)) in seen:
                     self.report.change("prompt", draft.prompt.shown, "is the same as an earlier one, and tried once", "prompts")
@@ -142,13 +144,13 @@ class Matrix:
                     seen.add(digest)
                     yield content, draft.prompt.label
 
-    def _own_settings(self, prompt: Prompt, models: Sequence[str]) -> dict[str, Any]:
+    def _own_settings(self, prompt: PromptfooPrompt, models: Sequence[str]) -> dict[str, Any]:
         if not prompt.config:
             return {}
         model = next((model for model in models if model != "echo:"), "echo:")
         try:
-            parts = settings_of(prompt.config, model, self.report, "prompts")
-        except Uncarried as error:
+            parts = content_settings(prompt.config, model, self.report, "prompts")
+        except Unsupported as error:
             self.report.refuse("prompt", prompt.shown, str(error), "prompts")
             return {}
         found: dict[str, Any] = parts.get("model", {})

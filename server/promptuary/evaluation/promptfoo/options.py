@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptuary.evaluation.promptfoo.report import Report
+from promptuary.evaluation.promptfoo.report import TranslationReport
 
-TAKEN = frozenset({"prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "evaluateOptions"})
+READ_KEYS = frozenset({"prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "evaluateOptions"})
 """The keys that other parts of this folder read."""
-SILENT = frozenset({"$schema", "description", "env", "metadata", "commandLineOptions", "assertionTemplates", "assertTemplates"})
+SILENT_KEYS = frozenset(
+    {"$schema", "description", "env", "metadata", "commandLineOptions", "assertionTemplates", "assertTemplates"}
+)
 """Keys that are read, or only hold what others refer to."""
 _REPORTS = "`eval run` writes reports where --json, --junit and --summary say"
-LEFT: Mapping[str, str] = {
+IGNORED_KEYS: Mapping[str, str] = {
     "outputPath": _REPORTS,
     "sharing": "nothing is shared",
     "tags": "a run has no tags; its suite has a name",
@@ -19,14 +21,14 @@ LEFT: Mapping[str, str] = {
     "derivedMetrics": "no verdict depends on it; reckon with the figures of --json",
     "tracing": "MLflow has every run",
 }
-REFUSED: Mapping[str, str] = {
+REFUSED_KEYS: Mapping[str, str] = {
     "extensions": "is code, which is not run here",
     "nunjucksFilters": "is code, which is not run here",
     "redteam": "attacks are not made here",
     "plugins": "attacks are not made here",
     "strategies": "attacks are not made here",
 }
-RUN_LEFT: Mapping[str, str] = {
+IGNORED_RUN_OPTIONS: Mapping[str, str] = {
     "cache": "answers are remembered by their content; a run says itself whether it takes them",
     "delay": "a suite's `limits` say how often a provider is asked",
     "timeoutMs": "PROMPTUARY_CASE_TIMEOUT says how long a case may take",
@@ -48,16 +50,16 @@ RUN_LEFT: Mapping[str, str] = {
     "envPath": "the environment is set by whoever runs the suite",
     "tags": "a run has no tags; its suite has a name",
 }
-RUN_TAKEN = frozenset({"repeat", "maxConcurrency", "grader", "var", "promptPrefix", "promptSuffix"})
-TEST_TAKEN = frozenset(
+SUPPORTED_RUN_OPTIONS = frozenset({"repeat", "maxConcurrency", "grader", "var", "promptPrefix", "promptSuffix"})
+SUPPORTED_TEST_OPTIONS = frozenset(
     {"prefix", "suffix", "provider", "rubricPrompt", "factuality", "disableVarExpansion", "disableDefaultAsserts"}
 )
-TEST_LEFT: Mapping[str, str] = {
+IGNORED_TEST_OPTIONS: Mapping[str, str] = {
     "disableConversationVar": "every case stands alone here",
     "runSerially": "every case stands alone here",
     "repeat": "all cases are repeated alike, as often as `evaluateOptions.repeat` or --repeats says",
 }
-OTHERS: Mapping[str, str] = {
+REFUSED_TEST_KEYS: Mapping[str, str] = {
     "provider": "a test with a provider of its own; the suite's models answer every case",
     "providerOutput": "an answer that is given in advance; here a model answers every case (echo gives its prompt)",
     "assertScoringFunction": "is code, which is not run here",
@@ -76,14 +78,14 @@ class RunOptions:
     after: str = ""
 
 
-def run_options(config: Mapping[str, Any], report: Report) -> RunOptions:
+def read_run_options(config: Mapping[str, Any], report: TranslationReport) -> RunOptions:
     """Read the file's settings, and report every key that nobody reads."""
     for key in config:
-        if key in LEFT:
-            report.leave("setting", key, LEFT[key], key)
-        elif key in REFUSED:
-            report.refuse("setting", key, REFUSED[key], key)
-        elif key not in TAKEN | SILENT:
+        if key in IGNORED_KEYS:
+            report.leave("setting", key, IGNORED_KEYS[key], key)
+        elif key in REFUSED_KEYS:
+            report.refuse("setting", key, REFUSED_KEYS[key], key)
+        elif key not in READ_KEYS | SILENT_KEYS:
             report.leave("setting", key, "is no key of promptfoo that is known here", key)
     evaluate = config.get("evaluateOptions") or {}
     line = config.get("commandLineOptions") or {}
@@ -91,11 +93,11 @@ def run_options(config: Mapping[str, Any], report: Report) -> RunOptions:
     for key, options in (("evaluateOptions", evaluate), ("commandLineOptions", line)):
         for name, value in options.items() if isinstance(options, dict) else ():
             place = f"{key}.{name}"
-            if name in RUN_TAKEN:
+            if name in SUPPORTED_RUN_OPTIONS:
                 said[name] = value
                 report.carry("setting", name, place)
-            elif name in RUN_LEFT:
-                report.leave("setting", name, RUN_LEFT[name], place)
+            elif name in IGNORED_RUN_OPTIONS:
+                report.leave("setting", name, IGNORED_RUN_OPTIONS[name], place)
             else:
                 report.refuse("setting", name, "chooses among the tests, or adds to them; write it into the tests", place)
     return RunOptions(
@@ -107,21 +109,21 @@ def run_options(config: Mapping[str, Any], report: Report) -> RunOptions:
     )
 
 
-def test_options(options: Mapping[str, Any], others: Mapping[str, Any], place: str, report: Report) -> None:
+def report_test_options(options: Mapping[str, Any], others: Mapping[str, Any], place: str, report: TranslationReport) -> None:
     """Report what a test's options ask beyond what others read."""
     for name in options:
-        if name in TEST_LEFT:
-            report.leave("test option", name, TEST_LEFT[name], place)
-        elif name not in TEST_TAKEN and options[name] is not None:
+        if name in IGNORED_TEST_OPTIONS:
+            report.leave("test option", name, IGNORED_TEST_OPTIONS[name], place)
+        elif name not in SUPPORTED_TEST_OPTIONS and options[name] is not None:
             code = name in ("transform", "transformVars", "postprocess")
             why = "is code, which is not run here" if code else "changes how this one test is asked or graded"
             report.refuse("test option", name, why, place)
     for name, value in others.items():
         if value is not None:
-            report.refuse("test", name, OTHERS.get(name, "is no part of a test that is known here"), place)
+            report.refuse("test", name, REFUSED_TEST_KEYS.get(name, "is no part of a test that is known here"), place)
 
 
-def _count(name: str, said: Mapping[str, Any], limit: int, report: Report) -> int | None:
+def _count(name: str, said: Mapping[str, Any], limit: int, report: TranslationReport) -> int | None:
     value = said.get(name)
     if value is None:
         return None

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from promptuary.evaluation.promptfoo.files import SCHEME, Folder, is_code
-from promptuary.evaluation.promptfoo.report import Report, Uncarried
-from promptuary.evaluation.promptfoo.template import converted, paths, plain
-from promptuary.prompt.document import InvalidFile, read
+from promptuary.evaluation.promptfoo.files import SCHEME, PromptfooFolder, is_code
+from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
+from promptuary.evaluation.promptfoo.template import convert_template, is_plain, variable_paths
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 
-ENDINGS = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
-REMOTE = ("portkey://", "langfuse://", "helicone://", "package:")
+PROMPT_SUFFIXES = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
+REMOTE_SCHEMES = ("portkey://", "langfuse://", "helicone://", "package:")
 ROLES = ("system", "user", "assistant", "tool")
 _LIKE_A_FILE = re.compile(r"[*/\\]")
 
 
 @dataclass(frozen=True)
-class Prompt:
+class PromptfooPrompt:
     """A prompt as promptfoo has it: its template, what tests and providers may call it, its model's settings."""
 
     raw: str
@@ -45,14 +45,14 @@ def _means(name: str, own: str) -> bool:
     return own == name or (name.endswith("*") and own.startswith(name[:-1])) or own.startswith(f"{name}:")
 
 
-def prompts_of(said: Any, folder: Folder, report: Report) -> list[Prompt]:
+def read_prompts(said: Any, folder: PromptfooFolder, report: TranslationReport) -> list[PromptfooPrompt]:
     """Read the key `prompts`; what cannot be a prompt here is reported."""
-    found: list[Prompt] = []
+    found: list[PromptfooPrompt] = []
     for number, entry in enumerate(_entries(said)):
         place = f"prompts[{number}]"
         try:
             found += _read(entry, folder)
-        except Uncarried as error:
+        except Unsupported as error:
             report.refuse("prompt", str(entry.get("label") or entry.get("raw") or number)[:60], str(error), place)
     return found
 
@@ -69,53 +69,53 @@ def _entries(said: Any) -> Iterator[dict[str, Any]]:
             yield entry | {"raw": entry.get("raw") or entry.get("id")} if isinstance(entry, dict) else {"raw": entry}
 
 
-def _read(entry: dict[str, Any], folder: Folder) -> list[Prompt]:
+def _read(entry: dict[str, Any], folder: PromptfooFolder) -> list[PromptfooPrompt]:
     raw, label, config = entry.get("raw"), entry.get("label"), entry.get("config") or {}
     if not isinstance(raw, str):
-        raise Uncarried("must be a text, or an object with `raw` or `id`")
+        raise Unsupported("must be a text, or an object with `raw` or `id`")
     if raw.startswith("exec:") or ("\n" not in raw and is_code(raw)):
-        raise Uncarried("is made by code, which is not run here; write the prompt as a text")
-    if raw.startswith(REMOTE):
-        raise Uncarried("is kept by another service; import it with `promptuary import`, or write it as a text")
-    if "\n" not in raw and (raw.startswith(SCHEME) or raw.endswith(ENDINGS) or _LIKE_A_FILE.search(raw)):
+        raise Unsupported("is made by code, which is not run here; write the prompt as a text")
+    if raw.startswith(REMOTE_SCHEMES):
+        raise Unsupported("is kept by another service; import it with `promptuary import`, or write it as a text")
+    if "\n" not in raw and (raw.startswith(SCHEME) or raw.endswith(PROMPT_SUFFIXES) or _LIKE_A_FILE.search(raw)):
         try:
             files = folder.found(raw)
-        except Uncarried:
-            if raw.startswith(SCHEME) or raw.endswith(ENDINGS):
+        except Unsupported:
+            if raw.startswith(SCHEME) or raw.endswith(PROMPT_SUFFIXES):
                 raise
         else:
             one = len(files) == 1
             return [prompt for path in files for prompt in _of_file(path, label if one else None, config, folder)]
-    return [Prompt(raw, label or raw, entry.get("id"), config)]
+    return [PromptfooPrompt(raw, label or raw, entry.get("id"), config)]
 
 
-def _of_file(path: Path, label: str | None, config: Mapping[str, Any], folder: Folder) -> Iterator[Prompt]:
+def _of_file(path: Path, label: str | None, config: Mapping[str, Any], folder: PromptfooFolder) -> Iterator[PromptfooPrompt]:
     """Read a file as its ending says. Labels are as promptfoo makes them, for tests may name them, but relative."""
     name = str(path.relative_to(folder.root))
     if is_code(path.name):
-        raise Uncarried("is made by code, which is not run here; write the prompt as a text")
+        raise Unsupported("is made by code, which is not run here; write the prompt as a text")
     text = folder.text(path)
     if path.suffix == ".txt":
         parts = [part.strip() for part in re.split(r"(?m)^[^\S\n]*---[^\S\n]*$", text.replace("\r\n", "\n"))]
         for part in filter(None, parts):
-            yield Prompt(part, f"{label}: {name}: {part}" if label else f"{name}: {part}")
+            yield PromptfooPrompt(part, f"{label}: {name}: {part}" if label else f"{name}: {part}")
     elif path.suffix == ".jsonl":
         lines = [line for line in re.split(r"\r?\n", text) if line]
         for line in lines:
             called = label or name
-            yield Prompt(line, f"{called}: {line}" if len(lines) > 1 else called, config=config)
+            yield PromptfooPrompt(line, f"{called}: {line}" if len(lines) > 1 else called, config=config)
     elif path.suffix in (".json", ".yaml", ".yml"):
         value = folder.included(folder.value(path))
-        yield Prompt(json.dumps(value, ensure_ascii=False), label or name, config=config)
+        yield PromptfooPrompt(json.dumps(value, ensure_ascii=False), label or name, config=config)
     elif path.suffix == ".csv":
         yield from _of_table(text, label, config)
     elif path.suffix in (".md", ".j2"):
-        yield Prompt(text, label or name, config=config)
+        yield PromptfooPrompt(text, label or name, config=config)
     else:
-        raise Uncarried(f"'{name}' is no kind of file that holds prompts; known are {', '.join(ENDINGS)}")
+        raise Unsupported(f"'{name}' is no kind of file that holds prompts; known are {', '.join(PROMPT_SUFFIXES)}")
 
 
-def _of_table(text: str, label: str | None, config: Mapping[str, Any]) -> Iterator[Prompt]:
+def _of_table(text: str, label: str | None, config: Mapping[str, Any]) -> Iterator[PromptfooPrompt]:
     if "," not in text:
         lines = [line for line in text.splitlines() if line.strip()]
         rows = [{"prompt": line} for line in lines[lines[:1] != [] and lines[0].strip().lower() == "prompt" :]]
@@ -126,14 +126,14 @@ def _of_table(text: str, label: str | None, config: Mapping[str, Any]) -> Iterat
         ]
     for row in rows:
         if row.get("prompt"):
-            yield Prompt(row["prompt"], row.get("label") or label or row["prompt"], config=config)
+            yield PromptfooPrompt(row["prompt"], row.get("label") or label or row["prompt"], config=config)
 
 
 @dataclass(frozen=True)
-class Draft:
+class ConvertedPrompt:
     """A prompt in our form: the parts of a content, and how its variables are used."""
 
-    prompt: Prompt
+    prompt: PromptfooPrompt
     parts: dict[str, Any]
     chat: bool
     whole: frozenset[str]
@@ -141,7 +141,7 @@ class Draft:
     used: frozenset[str]
 
 
-def draft_of(prompt: Prompt, before: str = "", after: str = "") -> Draft:
+def convert_prompt(prompt: PromptfooPrompt, before: str = "", after: str = "") -> ConvertedPrompt:
     """Turn a prompt into a content's parts, with what goes before and after it.
 
     Raises:
@@ -150,24 +150,24 @@ def draft_of(prompt: Prompt, before: str = "", after: str = "") -> Draft:
     messages = None if before or after else _messages(prompt.raw)
     sources = [before + prompt.raw + after] if messages is None else [message["content"] for message in messages]
     if any("_conversation" in source for source in sources):
-        raise Uncarried("asks for `_conversation`, the turns before; every case stands alone here")
-    if all(map(plain, sources)):
+        raise Unsupported("asks for `_conversation`, the turns before; every case stands alone here")
+    if all(map(is_plain, sources)):
         form, texts = "mustache", sources
-        shown = [path.split(".") for source in sources for path in paths(source)]
+        shown = [path.split(".") for source in sources for path in variable_paths(source)]
         whole = {path[0] for path in shown if len(path) == 1} - {path[0] for path in shown if len(path) > 1}
         used = {path[0] for path in shown}
     else:
-        made = [converted(source) for source in sources]
+        made = [convert_template(source) for source in sources]
         form = "jinja2" if any(one == "jinja2" for one, _ in made) else "mustache"
-        texts = [text for one, text in made if one == form or plain(text)]
+        texts = [text for one, text in made if one == form or is_plain(text)]
         if len(texts) < len(made):
-            raise Uncarried("has a message whose braces are not closed beside one with filters or blocks")
+            raise Unsupported("has a message whose braces are not closed beside one with filters or blocks")
         whole, used = set(), set()
     template: Any = (
         texts[0] if messages is None else [one | {"content": text} for one, text in zip(messages, texts, strict=True)]
     )
     kind = "text" if messages is None else "chat"
-    return Draft(
+    return ConvertedPrompt(
         prompt, {"type": kind, "template": template, "format": form}, messages is not None, frozenset(whole), frozenset(used)
     )
 
@@ -182,12 +182,12 @@ def _messages(raw: str) -> list[dict[str, Any]] | None:
     if not begins.startswith(("[", "- role:")):
         return None
     try:
-        value = json.loads(raw) if begins.startswith("[") else read(raw, "the prompt", core=True).value
+        value = json.loads(raw) if begins.startswith("[") else parse_yaml(raw, "the prompt", core=True).value
     except (ValueError, RecursionError, InvalidFile):
         return None
     if not isinstance(value, list) or not value or not all(isinstance(one, dict) and "role" in one for one in value):
         return None
     for message in value:
         if message["role"] not in ROLES or not isinstance(message.get("content"), str) or message.keys() - {"role", "content"}:
-            raise Uncarried(f"has a message that is not a text of {', '.join(ROLES)}: only {{role, content}} is taken")
+            raise Unsupported(f"has a message that is not a text of {', '.join(ROLES)}: only {{role, content}} is taken")
     return value

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptuary.evaluation.models import CONFIG, name_fault
-from promptuary.evaluation.promptfoo.files import Folder, is_code, is_reference
-from promptuary.evaluation.promptfoo.report import Report, Uncarried
+from promptuary.evaluation.promptfoo.files import PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
+from promptuary.models.chat_models import MODEL_SETTINGS, model_name_error
 from promptuary.prompt.content import ModelConfig
 
-CHAT = ("chat", "messages", "responses", "converse")
-NAMES: Mapping[str, str] = {
+CHAT_ENDPOINTS = ("chat", "messages", "responses", "converse")
+PROVIDER_NAMES: Mapping[str, str] = {
     "anthropic": "anthropic",
     "azure": "azure_openai",
     "azureopenai": "azure_openai",
@@ -32,17 +32,21 @@ NAMES: Mapping[str, str] = {
     "xai": "xai",
 }
 """Providers whose models answer chats here, too."""
-OTHERS = frozenset(
+OTHER_ENDPOINTS = frozenset(
     {
         *("agent", "agents", "assistant", "chatkit", "codex", "codex-sdk", "completion", "embedding", "embeddings", "image"),
         *("live", "moderation", "realtime", "rerank", "speech", "transcription", "tts", "video"),
     }
 )
 """What stands behind the provider's name where it is no chat model."""
-CODE = ("exec", "python", "javascript", "golang", "ruby", "package", "file")
-ADDRESSES = ("http", "https", "ws", "wss", "websocket", "webhook", "mcp", "a2a")
-KEYS = frozenset({"apiKey", "apiKeyEnvar", "organization", "accessKeyId", "secretAccessKey", "sessionToken", "profile"})
-PLACES = frozenset({"apiBaseUrl", "apiHost", "apiVersion", "baseUrl", "region", "projectId", "headers", "deploymentName"})
+CODE_PROVIDERS = ("exec", "python", "javascript", "golang", "ruby", "package", "file")
+ADDRESS_PROVIDERS = ("http", "https", "ws", "wss", "websocket", "webhook", "mcp", "a2a")
+CREDENTIAL_SETTINGS = frozenset(
+    {"apiKey", "apiKeyEnvar", "organization", "accessKeyId", "secretAccessKey", "sessionToken", "profile"}
+)
+ENDPOINT_SETTINGS = frozenset(
+    {"apiBaseUrl", "apiHost", "apiVersion", "baseUrl", "region", "projectId", "headers", "deploymentName"}
+)
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,18 @@ class Provider:
         )
 
 
-def providers_of(said: Any, folder: Folder, report: Report) -> list[Provider]:
+def read_providers(said: Any, folder: PromptfooFolder, report: TranslationReport) -> list[Provider]:
     """Read the key `providers`, or `targets`; what is no provider is reported."""
     found: list[Provider] = []
     for number, entry in enumerate(said if isinstance(said, list) else [said]):
         try:
             found += _read(entry, folder)
-        except Uncarried as error:
+        except Unsupported as error:
             report.refuse("provider", str(entry)[:60], str(error), f"providers[{number}]")
     return found
 
 
-def _read(entry: Any, folder: Folder) -> Iterator[Provider]:
+def _read(entry: Any, folder: PromptfooFolder) -> Iterator[Provider]:
     if is_reference(entry) and not is_code(entry):
         loaded = folder.included(entry)
         for one in loaded if isinstance(loaded, list) else [loaded]:
@@ -90,10 +94,10 @@ def _read(entry: Any, folder: Folder) -> Iterator[Provider]:
         options = options if isinstance(options, dict) else {}
         yield Provider(options.get("id") or name, options.get("label"), options.get("config") or {}, options.get("prompts"))
     else:
-        raise Uncarried("is no provider: a name, or an object with `id`")
+        raise Unsupported("is no provider: a name, or an object with `id`")
 
 
-def model_of(name: str) -> str:
+def model_name(name: str) -> str:
     """Give our name of a provider's model.
 
     Raises:
@@ -102,21 +106,21 @@ def model_of(name: str) -> str:
     head, _, rest = name.partition(":")
     if name in ("echo", "promptfoo:echo"):
         return "echo:"
-    if head in CODE or is_code(name):
-        raise Uncarried("is code, which is not run here; name a model with --model")
-    if head in ADDRESSES:
-        raise Uncarried("is an address of its own; only known providers are asked; name a model with --model")
-    ours = NAMES.get(head)
+    if head in CODE_PROVIDERS or is_code(name):
+        raise Unsupported("is code, which is not run here; name a model with --model")
+    if head in ADDRESS_PROVIDERS:
+        raise Unsupported("is an address of its own; only known providers are asked; name a model with --model")
+    ours = PROVIDER_NAMES.get(head)
     kind, colon, model = rest.partition(":")
-    if ours is None or not rest or kind in OTHERS:
-        raise Uncarried("is no chat model that is known here; name one with --model")
-    model = model if colon and kind in CHAT else rest
-    if words := name_fault(f"{ours}:{model}"):
-        raise Uncarried(words)
+    if ours is None or not rest or kind in OTHER_ENDPOINTS:
+        raise Unsupported("is no chat model that is known here; name one with --model")
+    model = model if colon and kind in CHAT_ENDPOINTS else rest
+    if words := model_name_error(f"{ours}:{model}"):
+        raise Unsupported(words)
     return f"{ours}:{model}"
 
 
-def settings_of(config: Mapping[str, Any], model: str, report: Report, place: str) -> dict[str, Any]:
+def content_settings(config: Mapping[str, Any], model: str, report: TranslationReport, place: str) -> dict[str, Any]:
     """Give the parts of a content that a provider's settings become; the others are reported.
 
     Raises:
@@ -129,25 +133,25 @@ def settings_of(config: Mapping[str, Any], model: str, report: Report, place: st
     parts: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     for key, value in config.items():
-        if key in CONFIG:
+        if key in MODEL_SETTINGS:
             settings[key] = value
             report.carry("provider config", key, place)
         elif key in ("tools", "response_format") and _wire(key, value):
             parts[key] = value
             report.carry("provider config", key, place)
-        elif key in KEYS:
+        elif key in CREDENTIAL_SETTINGS:
             report.leave("provider config", key, "keys are set in the environment of whoever runs the suite", place)
-        elif key in PLACES:
+        elif key in ENDPOINT_SETTINGS:
             report.change("provider config", key, "the environment says where a provider is (as OPENAI_BASE_URL)", place)
         else:
-            report.refuse("provider config", key, "a version keeps " + ", ".join(sorted(CONFIG)), place)
+            report.refuse("provider config", key, "a version keeps " + ", ".join(sorted(MODEL_SETTINGS)), place)
     if settings:
         if isinstance(settings.get("stop"), str):
             settings["stop"] = [settings["stop"]]
         try:
             ModelConfig.model_validate({"name": model, **settings})
         except ValueError:
-            raise Uncarried("has settings beyond what a model takes here: " + ", ".join(sorted(settings))) from None
+            raise Unsupported("has settings beyond what a model takes here: " + ", ".join(sorted(settings))) from None
         parts["model"] = settings
     return parts
 

@@ -8,7 +8,7 @@ from typing import Any
 PLACES_SHOWN = 3
 
 
-class Fate(StrEnum):
+class PartOutcome(StrEnum):
     """What becomes of a part."""
 
     CARRIED = "carried"
@@ -21,17 +21,17 @@ class Fate(StrEnum):
     """It has no place here, and verdicts would change without it."""
 
 
-class Uncarried(Exception):
+class Unsupported(Exception):
     """A part cannot be carried; the words say why, and what to do."""
 
 
 @dataclass
-class Entry:
+class ReportEntry:
     """One kind of part with one fate: how often, and where."""
 
     kind: str
     name: str
-    fate: Fate
+    fate: PartOutcome
     why: str
     places: list[str] = field(default_factory=list)
 
@@ -59,40 +59,40 @@ class Entry:
         return f"{self.fate.value:<8}  {self.kind} {self.name}{times}{': ' + self.why if self.why else ''}{where}"
 
 
-class Report:
+class TranslationReport:
     """The fates of all parts of a file, gathered type by type."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str, Fate, str], Entry] = {}
+        self._entries: dict[tuple[str, str, PartOutcome, str], ReportEntry] = {}
 
-    def add(self, kind: str, name: str, fate: Fate, why: str = "", place: str = "") -> None:
+    def add(self, kind: str, name: str, fate: PartOutcome, why: str = "", place: str = "") -> None:
         """Note what becomes of a part."""
         key = (kind, name, fate, why)
-        self._entries.setdefault(key, Entry(*key)).places.append(place)
+        self._entries.setdefault(key, ReportEntry(*key)).places.append(place)
 
     def carry(self, kind: str, name: str, place: str = "") -> None:
         """Note a part that means the same here."""
-        self.add(kind, name, Fate.CARRIED, place=place)
+        self.add(kind, name, PartOutcome.CARRIED, place=place)
 
     def change(self, kind: str, name: str, why: str, place: str = "") -> None:
         """Note a part that is another way here."""
-        self.add(kind, name, Fate.CHANGED, why, place)
+        self.add(kind, name, PartOutcome.CHANGED, why, place)
 
     def leave(self, kind: str, name: str, why: str, place: str = "") -> None:
         """Note a part that no verdict depends on."""
-        self.add(kind, name, Fate.LEFT, why, place)
+        self.add(kind, name, PartOutcome.LEFT, why, place)
 
     def refuse(self, kind: str, name: str, why: str, place: str = "") -> None:
         """Note a part without which verdicts would change."""
-        self.add(kind, name, Fate.REFUSED, why, place)
+        self.add(kind, name, PartOutcome.REFUSED, why, place)
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[ReportEntry]:
         """All of them: what is refused first, what is carried last; each in the file's order."""
-        order = [Fate.REFUSED, Fate.CHANGED, Fate.LEFT, Fate.CARRIED]
+        order = [PartOutcome.REFUSED, PartOutcome.CHANGED, PartOutcome.LEFT, PartOutcome.CARRIED]
         return sorted(self._entries.values(), key=lambda entry: order.index(entry.fate))
 
-    def of(self, fate: Fate) -> list[Entry]:
+    def of(self, fate: PartOutcome) -> list[ReportEntry]:
         """The parts of one fate."""
         return [entry for entry in self.entries if entry.fate is fate]
 

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from promptuary.evaluation.promptfoo.report import Uncarried
+from promptuary.evaluation.promptfoo.report import Unsupported
 from promptuary.prompt.content import TEMPLATE_LIMIT
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.jinja import parsing as jinja
-from promptuary.prompt.rendering import render as render_nodes
-from promptuary.prompt.template import OUTPUT_LIMIT
+from promptuary.prompt.templates.jinja import parser as jinja
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
+from promptuary.prompt.templates.rendering import render as render_nodes
 
 _PLAIN = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}\}")
 _OPENS = re.compile(r"\{\{|\{%|\{#")
@@ -26,7 +26,7 @@ _ROUNDS = 5
 _MARKS = (("<%", "%>"), ("<<", ">>"), ("[[", "]]"), ("<@", "@>"), ("<$", "$>"))
 
 
-def shown(value: Any) -> str:
+def to_javascript_text(value: Any) -> str:
     """Give a value as JavaScript puts it into a text: a list with commas, an object as `[object Object]`."""
     if isinstance(value, str):
         return value
@@ -35,20 +35,20 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return ",".join(map(shown, value))
-    return "[object Object]" if isinstance(value, dict) else str(numbers(value))
+        return ",".join(map(to_javascript_text, value))
+    return "[object Object]" if isinstance(value, dict) else str(whole_floats_to_int(value))
 
 
-def numbers(value: Any) -> Any:
+def whole_floats_to_int(value: Any) -> Any:
     """Give a value with its whole floats as integers: JavaScript has one kind of number, and shows 1.0 as 1."""
     if isinstance(value, list):
-        return [numbers(item) for item in value]
+        return [whole_floats_to_int(item) for item in value]
     if isinstance(value, dict):
-        return {key: numbers(item) for key, item in value.items()}
+        return {key: whole_floats_to_int(item) for key, item in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
-def plain(source: str) -> bool:
+def is_plain(source: str) -> bool:
     """Tell whether a template only puts values in, by names and paths."""
     paths = [match.split(".") for match in _PLAIN.findall(source)]
     return not _OPENS.search(_PLAIN.sub("", source)) and not any(
@@ -56,60 +56,60 @@ def plain(source: str) -> bool:
     )
 
 
-def paths(source: str) -> list[str]:
+def variable_paths(source: str) -> list[str]:
     """List the paths that a plain template shows."""
     return _PLAIN.findall(source)
 
 
-def filled(source: str, values: Mapping[str, Any]) -> str:
+def fill_template(source: str, values: Mapping[str, Any]) -> str:
     """Render a template with values; what has no value is empty.
 
     Raises:
         Uncarried: for what our reader does not take.
     """
     if _OPENS.search(source) and len(source) > TEMPLATE_LIMIT:
-        raise Uncarried(f"a text with braces is over the limit of {TEMPLATE_LIMIT} characters")
-    if plain(source):
-        return _PLAIN.sub(lambda match: shown(_found(match[1], values)), source)
+        raise Unsupported(f"a text with braces is over the limit of {TEMPLATE_LIMIT} characters")
+    if is_plain(source):
+        return _PLAIN.sub(lambda match: to_javascript_text(_found(match[1], values)), source)
     try:
         return render_nodes(jinja.parse(_kept(source)), values, limit=OUTPUT_LIMIT)
     except Invalid as error:
-        raise Uncarried(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
+        raise Unsupported(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
 
 
-def converted(source: str) -> tuple[Literal["mustache", "jinja2"], str]:
+def convert_template(source: str) -> tuple[Literal["mustache", "jinja2"], str]:
     """Turn a prompt's template into a format of ours.
 
     Raises:
         Uncarried: for what our reader does not take.
     """
-    if plain(source):
+    if is_plain(source):
         return "mustache", source
     if _stands(source):
-        return "mustache", protected(source)
+        return "mustache", escape_mustache(source)
     try:
         jinja.parse(_kept(source))
     except Invalid as error:
-        raise Uncarried(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
+        raise Unsupported(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
     return "jinja2", _kept(source)
 
 
-def protected(value: Any) -> Any:
+def escape_mustache(value: Any) -> Any:
     """Give a value whose texts mean themselves in mustache: one with braces changes the delimiters first."""
     if isinstance(value, list):
-        return [protected(item) for item in value]
+        return [escape_mustache(item) for item in value]
     if isinstance(value, dict):
-        return {key: protected(item) for key, item in value.items()}
+        return {key: escape_mustache(item) for key, item in value.items()}
     if not isinstance(value, str) or "{{" not in value:
         return value
     for opener, closer in _MARKS:
         if opener not in value:
             # The comment keeps the change of delimiters from standing alone in its line, which would swallow the line.
             return f"{{{{={opener} {closer}=}}}}{opener}! {closer}{value}"
-    raise Uncarried("a text has braces and every other pair of delimiters in it")
+    raise Unsupported("a text has braces and every other pair of delimiters in it")
 
 
-def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
+def resolve_variables(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give variables as assertions see them: one that is put into another is there, five rounds deep.
 
     Raises:
@@ -121,16 +121,16 @@ def resolved(values: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in found.items():
             match = _ONE.search(value) if isinstance(value, str) else None
             if match and found.get(match[1]) is not None:
-                found[name] = value.replace(match[0], shown(found[match[1]]), 1)
+                found[name] = value.replace(match[0], to_javascript_text(found[match[1]]), 1)
                 if len(found[name]) > OUTPUT_LIMIT:
-                    raise Uncarried(f"the variable '{name}' grows over {OUTPUT_LIMIT} characters by what is put into it")
+                    raise Unsupported(f"the variable '{name}' grows over {OUTPUT_LIMIT} characters by what is put into it")
                 still = False
         if still:
             break
     return found
 
 
-def prompted(values: Mapping[str, Any]) -> dict[str, Any]:
+def fill_variables(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give resolved variables as a text prompt sees them: their own templates are filled, where every name has a value.
 
     Raises:
@@ -147,7 +147,7 @@ def _prompted(value: str, values: Mapping[str, Any]) -> str:
         or any(values.get(root) is None for root in _roots(value))
     ):
         return value
-    return filled(value, values)
+    return fill_template(value, values)
 
 
 def _roots(source: str) -> set[str]:
@@ -179,7 +179,7 @@ def _found(path: str, values: Mapping[str, Any]) -> Any:
 def _kept(source: str) -> str:
     """Give a Jinja reader the line's end that it takes away."""
     if re.search(r"\.length\b", source):
-        raise Uncarried("`.length` is JavaScript's; write `| length`")
+        raise Unsupported("`.length` is JavaScript's; write `| length`")
     return source + "\n" if source.endswith("\n") else source
 
 
@@ -190,4 +190,4 @@ def _first(source: str) -> str:
 
 
 def _words(error: Invalid) -> str:
-    return error.faults[0].message if error.faults else error.message
+    return error.field_errors[0].message if error.field_errors else error.message

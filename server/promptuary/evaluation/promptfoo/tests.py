@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from promptuary.evaluation.promptfoo.files import YAML, Folder, is_code, is_reference
-from promptuary.evaluation.promptfoo.report import Report, Uncarried
-from promptuary.evaluation.promptfoo.row import test_of
-from promptuary.evaluation.promptfoo.template import numbers
+from promptuary.evaluation.promptfoo.files import YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
+from promptuary.evaluation.promptfoo.table_row import parse_row
+from promptuary.evaluation.promptfoo.template import whole_floats_to_int
 
 ROWS_LIMIT = 100_000
-BINARY = (
+BINARY_SUFFIXES = (
     *(".bmp", ".gif", ".heic", ".ico", ".jpeg", ".jpg", ".png", ".tiff", ".webp", ".avif", ".svg"),
     *(".mp3", ".mp4", ".wav", ".webm", ".mov", ".ogg", ".flac", ".m4a", ".pdf", ".xlsx", ".xls"),
 )
-REMOTE = ("huggingface://", "az://", "https://", "http://", "package:")
+REMOTE_SCHEMES = ("huggingface://", "az://", "https://", "http://", "package:")
 
 
 @dataclass(frozen=True)
-class Row:
+class ExpandedTest:
     """One test with one combination of its variables; `place` is where the test stands in the file."""
 
     place: str
@@ -37,26 +37,26 @@ class Row:
     others: Mapping[str, Any] = field(default_factory=dict)
 
 
-def rows_of(config: Mapping[str, Any], folder: Folder, report: Report) -> list[Row]:
+def read_tests(config: Mapping[str, Any], folder: PromptfooFolder, report: TranslationReport) -> list[ExpandedTest]:
     """Read `tests` and `scenarios` with `defaultTest`; a test that cannot be read is reported."""
-    rows: list[Row] = []
+    rows: list[ExpandedTest] = []
     default = _default(config, folder, report)
     for place, test in _tests(config, default, folder, report):
         try:
             rows += _rows(place, test, default, folder, ROWS_LIMIT - len(rows))
-        except Uncarried as error:
+        except Unsupported as error:
             report.refuse("test", str(test.get("description") or place)[:60], str(error), place)
     return rows
 
 
-def _default(config: Mapping[str, Any], folder: Folder, report: Report) -> dict[str, Any]:
+def _default(config: Mapping[str, Any], folder: PromptfooFolder, report: TranslationReport) -> dict[str, Any]:
     said = config.get("defaultTest")
     try:
         default = folder.included(said) if is_reference(said) else said or {}
         if not isinstance(default, dict):
-            raise Uncarried("must be an object, or a file of one")
+            raise Unsupported("must be an object, or a file of one")
         default = _with_vars(default, folder, folder.root)
-    except Uncarried as error:
+    except Unsupported as error:
         report.refuse("test", "defaultTest", str(error), "defaultTest")
         default = {}
     if isinstance(config.get("metadata"), dict) and "metadata" not in default:
@@ -66,7 +66,7 @@ def _default(config: Mapping[str, Any], folder: Folder, report: Report) -> dict[
 
 
 def _tests(
-    config: Mapping[str, Any], default: Mapping[str, Any], folder: Folder, report: Report
+    config: Mapping[str, Any], default: Mapping[str, Any], folder: PromptfooFolder, report: TranslationReport
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     said, scenarios = config.get("tests"), config.get("scenarios")
     listed = list(_listed(said, "tests", folder, report)) if said else []
@@ -75,7 +75,7 @@ def _tests(
         return
     try:
         loaded = folder.included(scenarios)
-    except Uncarried as error:
+    except Unsupported as error:
         report.refuse("test", "scenarios", str(error), "scenarios")
         return
     flat = (
@@ -104,46 +104,46 @@ def _scenario(default: Mapping[str, Any], data: Any, test: Mapping[str, Any]) ->
 _MERGED = ("vars", "options", "metadata")
 
 
-def _listed(said: Any, place: str, folder: Folder, report: Report) -> Iterator[tuple[str, dict[str, Any]]]:
+def _listed(said: Any, place: str, folder: PromptfooFolder, report: TranslationReport) -> Iterator[tuple[str, dict[str, Any]]]:
     alone = not isinstance(said, list)
     for number, entry in enumerate([said] if alone else said):
         here = place if alone else f"{place}[{number}]"
         try:
             if isinstance(entry, dict) and isinstance(entry.get("path"), str):
-                raise Uncarried("is made by code, which is not run here; write the tests into a file")
+                raise Unsupported("is made by code, which is not run here; write the tests into a file")
             if isinstance(entry, str):
                 yield from _of_files(entry, folder, here, as_rows=alone)
             elif isinstance(entry, dict):
                 yield here, _with_vars(entry, folder, folder.root)
             else:
-                raise Uncarried("is no test: an object, or a file of tests")
-        except Uncarried as error:
+                raise Unsupported("is no test: an object, or a file of tests")
+        except Unsupported as error:
             report.refuse("test", entry[:60] if isinstance(entry, str) else here, str(error), here)
 
 
-def _of_files(name: str, folder: Folder, place: str, *, as_rows: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_files(name: str, folder: PromptfooFolder, place: str, *, as_rows: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     if is_code(name):
-        raise Uncarried("is made by code, which is not run here; write the tests into a file")
-    if name.startswith(REMOTE):
-        raise Uncarried("is on the network, which nothing is read from; download it and name the file")
+        raise Unsupported("is made by code, which is not run here; write the tests into a file")
+    if name.startswith(REMOTE_SCHEMES):
+        raise Unsupported("is on the network, which nothing is read from; download it and name the file")
     for path in folder.found(name):
         shown = path.relative_to(folder.root)
         if path.suffix == ".csv":
-            tests: Any = [test_of(cells, number) for number, cells in enumerate(folder.rows(path), 1)]
+            tests: Any = [parse_row(cells, number) for number, cells in enumerate(folder.rows(path), 1)]
         elif path.suffix == ".jsonl":
             tests = folder.included(folder.json_lines(path))
-        elif path.suffix in (*YAML, ".json"):
+        elif path.suffix in (*YAML_SUFFIXES, ".json"):
             tests = folder.included(folder.value(path))
         else:
-            raise Uncarried(f"'{shown}' is no file of tests: .csv, .jsonl, .json, .yaml")
+            raise Unsupported(f"'{shown}' is no file of tests: .csv, .jsonl, .json, .yaml")
         for number, test in enumerate(tests if isinstance(tests, list) else [tests]):
             if not isinstance(test, dict):
-                raise Uncarried(f"'{shown}' has an entry that is no object")
-            base = folder.root if as_rows and path.suffix not in YAML else path.parent
+                raise Unsupported(f"'{shown}' has an entry that is no object")
+            base = folder.root if as_rows and path.suffix not in YAML_SUFFIXES else path.parent
             yield f"{place} {shown}[{number}]", _with_vars(test, folder, base)
 
 
-def _with_vars(test: dict[str, Any], folder: Folder, base: Path) -> dict[str, Any]:
+def _with_vars(test: dict[str, Any], folder: PromptfooFolder, base: Path) -> dict[str, Any]:
     """Read variables that stand in files of their own."""
     said = test.get("vars")
     if not isinstance(said, str | list):
@@ -151,31 +151,33 @@ def _with_vars(test: dict[str, Any], folder: Folder, base: Path) -> dict[str, An
     found: dict[str, Any] = {}
     for name in [said] if isinstance(said, str) else said:
         if is_reference(name):
-            raise Uncarried(f"promptfoo finds no variables by `{name}`; write the path without file://")
+            raise Unsupported(f"promptfoo finds no variables by `{name}`; write the path without file://")
         for path in folder.found(str(name), base):
             value = folder.included(folder.value(path))
             if not isinstance(value, dict):
-                raise Uncarried(f"'{path.name}' is no file of variables: an object")
+                raise Unsupported(f"'{path.name}' is no file of variables: an object")
             found |= value
     return {**test, "vars": found}
 
 
-def _rows(place: str, test: Mapping[str, Any], default: Mapping[str, Any], folder: Folder, left: int) -> Iterator[Row]:
+def _rows(
+    place: str, test: Mapping[str, Any], default: Mapping[str, Any], folder: PromptfooFolder, left: int
+) -> Iterator[ExpandedTest]:
     """Give a test with its defaults, once for each combination of the variables that are lists of texts."""
     parts = {key: {**_object(default, key), **_object(test, key)} for key in _MERGED}
     options = parts["options"]
     own = _list(test, "assert")
     asserts = own if options.get("disableDefaultAsserts") is True else [*_list(default, "assert"), *own]
-    variables = numbers(parts["vars"])
+    variables = whole_floats_to_int(parts["vars"])
     choices = [[value] for value in variables.values()]
     if not options.get("disableVarExpansion"):
         choices = [_choices(name, value, folder) for name, value in variables.items()]
     if math.prod(map(len, choices)) > left:
-        raise Uncarried(f"makes more than {ROWS_LIMIT} combinations of its variables with the tests before it")
+        raise Unsupported(f"makes more than {ROWS_LIMIT} combinations of its variables with the tests before it")
     description = test.get("description")
     others = {key: value for key, value in {**default, **test}.items() if key not in _KNOWN}
     for values in itertools.product(*choices):
-        yield Row(
+        yield ExpandedTest(
             place,
             {name: _loaded(name, value, folder) for name, value in zip(variables, values, strict=True)},
             asserts,
@@ -195,37 +197,37 @@ _KNOWN = frozenset({*_MERGED, "assert", "threshold", "description", "prompts", "
 def _object(test: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = test.get(key) or {}
     if not isinstance(value, dict):
-        raise Uncarried(f"`{key}` must be an object")
+        raise Unsupported(f"`{key}` must be an object")
     return value
 
 
 def _list(test: Mapping[str, Any], key: str) -> list[Any]:
     value = test.get(key) or []
     if not isinstance(value, list):
-        raise Uncarried(f"`{key}` must be a list")
+        raise Unsupported(f"`{key}` must be a list")
     return value
 
 
-def _choices(name: str, value: Any, folder: Folder) -> list[Any]:
+def _choices(name: str, value: Any, folder: PromptfooFolder) -> list[Any]:
     """Give the values that a variable takes: a list's items where the first is a text, a pattern's files."""
     if is_reference(value):
         if is_code(value):
-            raise Uncarried(f"the variable '{name}' is made by code, which is not run here")
+            raise Unsupported(f"the variable '{name}' is made by code, which is not run here")
         return [f"file://{path.relative_to(folder.root)}" for path in folder.found(value)]
     if isinstance(value, list) and value and isinstance(value[0], str):
         return value
     return [value]
 
 
-def _loaded(name: str, value: Any, folder: Folder) -> Any:
+def _loaded(name: str, value: Any, folder: PromptfooFolder) -> Any:
     """Give a variable's value, or the text of the file that it names."""
     if not is_reference(value):
         return value
     if is_code(value):
-        raise Uncarried(f"the variable '{name}' is made by code, which is not run here")
+        raise Unsupported(f"the variable '{name}' is made by code, which is not run here")
     path = folder.found(value)[0]
-    if path.suffix.lower() in BINARY:
-        raise Uncarried(f"the variable '{name}' is a file of {path.suffix}; only texts are put into prompts")
-    if path.suffix in YAML:
+    if path.suffix.lower() in BINARY_SUFFIXES:
+        raise Unsupported(f"the variable '{name}' is a file of {path.suffix}; only texts are put into prompts")
+    if path.suffix in YAML_SUFFIXES:
         return json.dumps(folder.value(path), ensure_ascii=False, separators=(",", ":"))
     return folder.text(path).strip()

@@ -10,26 +10,26 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptuary.evaluation.case import Case, CaseIn
-from promptuary.evaluation.promptfoo.asserts import Asserts
+from promptuary.evaluation.datasets.case import Case, CaseIn
+from promptuary.evaluation.promptfoo.assertions import AssertionTranslator
 from promptuary.evaluation.promptfoo.config import read_config
-from promptuary.evaluation.promptfoo.files import Folder
+from promptuary.evaluation.promptfoo.files import PromptfooFolder
 from promptuary.evaluation.promptfoo.matrix import Matrix
-from promptuary.evaluation.promptfoo.options import RunOptions, run_options, test_options
-from promptuary.evaluation.promptfoo.prompts import Draft, prompts_of
-from promptuary.evaluation.promptfoo.providers import Provider, model_of, providers_of
-from promptuary.evaluation.promptfoo.report import Fate, Report, Uncarried
-from promptuary.evaluation.promptfoo.template import filled, prompted, resolved, shown
-from promptuary.evaluation.promptfoo.tests import Row, rows_of
-from promptuary.evaluation.suite import Suite
+from promptuary.evaluation.promptfoo.options import RunOptions, read_run_options, report_test_options
+from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
+from promptuary.evaluation.promptfoo.providers import Provider, model_name, read_providers
+from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport, Unsupported
+from promptuary.evaluation.promptfoo.template import fill_template, fill_variables, resolve_variables, to_javascript_text
+from promptuary.evaluation.promptfoo.tests import ExpandedTest, read_tests
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
-from promptuary.prompt.document import InvalidFile
-from promptuary.prompt.errors import Fault
-from promptuary.prompt.faults import faults_of
+from promptuary.prompt.errors import FieldError
+from promptuary.prompt.files.yaml_document import InvalidFile
+from promptuary.prompt.validation_errors import field_errors_from
 
 FAULTS_SHOWN = 20
-COMPARING = ("select-best", "not-select-best")
-GATE = {"metric": "pass", "every": True}
+COMPARISON_TYPES = ("select-best", "not-select-best")
+DEFAULT_GATE = {"metric": "pass", "every": True}
 _WORD = re.compile(r"[^a-z0-9]+")
 _LINE = re.compile(r"[\x00-\x1f\x7f]+")
 _AUTOMATIC = re.compile(r"Row #\d+")
@@ -44,7 +44,7 @@ class Translation:
     cases: tuple[Case, ...]
     contents: tuple[Content, ...]
     labels: tuple[str, ...]
-    report: Report
+    report: TranslationReport
     path: Path
 
 
@@ -70,45 +70,54 @@ def translate(
     Raises:
         InvalidFile: for what cannot be read at all, leaves nothing to run, or, without `partial`, for all that is refused.
     """
-    report = Report()
+    report = TranslationReport()
     config = read_config(path, report)
-    reader = _Translator(path, Folder(path.parent), report, partial=partial, judge=judge, models=models)
+    reader = _Translator(path, PromptfooFolder(path.parent), report, partial=partial, judge=judge, models=models)
     made = reader.translation(config, name or _name(path, config))
     if (
         made
         and apart
         and len(made.contents) > 1
-        and any(one["type"] in COMPARING for case in made.cases for one in case.asserts)
+        and any(one["type"] in COMPARISON_TYPES for case in made.cases for one in case.asserts)
     ):
         why = "compares the answers to all prompts, which are run apart after an import: run the promptfoo file as it is"
         report.refuse("assertion", "select-best", why, "tests")
-    refused = report.of(Fate.REFUSED)
+    refused = report.of(PartOutcome.REFUSED)
     if refused and not partial:
-        raise NotCarried(path, report)
+        raise UnsupportedParts(path, report)
     assert made is not None
     return made
 
 
-class NotCarried(InvalidFile):
+class UnsupportedParts(InvalidFile):
     """Verdicts would change without parts of a file that have no place here."""
 
     code = "not_carried"
 
-    def __init__(self, path: Path, report: Report) -> None:
+    def __init__(self, path: Path, report: TranslationReport) -> None:
         """Say all of them."""
-        faults = [Fault(entry.places[0], f"{entry.kind} {entry.name}: {entry.why}") for entry in report.of(Fate.REFUSED)]
-        faults, more = faults[:FAULTS_SHOWN], len(faults) - FAULTS_SHOWN
+        field_errors = [
+            FieldError(entry.places[0], f"{entry.kind} {entry.name}: {entry.why}") for entry in report.of(PartOutcome.REFUSED)
+        ]
+        field_errors, more = field_errors[:FAULTS_SHOWN], len(field_errors) - FAULTS_SHOWN
         if more > 0:
-            faults.append(Fault("", f"and {more} more kinds of parts"))
-        count = sum(entry.count for entry in report.of(Fate.REFUSED))
+            field_errors.append(FieldError("", f"and {more} more kinds of parts"))
+        count = sum(entry.count for entry in report.of(PartOutcome.REFUSED))
         parts = "1 part" if count == 1 else f"{count} parts"
-        super().__init__(f"{path} has {parts} without which verdicts would change (--partial runs the rest)", faults)
+        super().__init__(f"{path} has {parts} without which verdicts would change (--partial runs the rest)", field_errors)
         self.report = report
 
 
 class _Translator:
     def __init__(
-        self, path: Path, folder: Folder, report: Report, *, partial: bool, judge: str | None, models: Sequence[str] | None
+        self,
+        path: Path,
+        folder: PromptfooFolder,
+        report: TranslationReport,
+        *,
+        partial: bool,
+        judge: str | None,
+        models: Sequence[str] | None,
     ) -> None:
         self.path = path
         self.folder = folder
@@ -118,12 +127,12 @@ class _Translator:
         self.models = models
 
     def translation(self, config: Mapping[str, Any], name: str) -> Translation | None:
-        options, matrix = run_options(config, self.report), Matrix(self.report, self.models)
-        prompts = prompts_of(config.get("prompts"), self.folder, self.report)
-        said = providers_of(config.get("providers", config.get("targets", [])), self.folder, self.report)
-        rows = rows_of(config, self.folder, self.report)
+        options, matrix = read_run_options(config, self.report), Matrix(self.report, self.models)
+        prompts = read_prompts(config.get("prompts"), self.folder, self.report)
+        said = read_providers(config.get("providers", config.get("targets", [])), self.folder, self.report)
+        rows = read_tests(config, self.folder, self.report)
         for row in rows:
-            test_options(row.options, row.others, row.place, self.report)
+            report_test_options(row.options, row.others, row.place, self.report)
         providers = matrix.chosen("providers", rows, said)
         prompts = matrix.chosen("prompts", rows, matrix.for_providers(providers, prompts))
         models, parts = matrix.models_of(providers)
@@ -148,7 +157,7 @@ class _Translator:
                 "models": models,
                 "repeats": options.repeats,
                 "concurrency": options.concurrency,
-                "gate": [GATE],
+                "gate": [DEFAULT_GATE],
                 "max_unrunnable": 0.0,
             }
         )
@@ -157,17 +166,17 @@ class _Translator:
 
     def _nothing(self, what: str) -> None:
         """Refuse a file that leaves nothing to do; with what was refused, where that is why."""
-        if self.report.of(Fate.REFUSED) and not self.partial:
+        if self.report.of(PartOutcome.REFUSED) and not self.partial:
             return
-        raise InvalidFile(f"{self.path} leaves nothing to run", [Fault("", f"there is no {what} that can be carried")])
+        raise InvalidFile(f"{self.path} leaves nothing to run", [FieldError("", f"there is no {what} that can be carried")])
 
     def _suite(self, body: dict[str, Any]) -> Suite:
         try:
             return Suite.model_validate(body)
         except ValidationError as error:
-            raise InvalidFile(f"{self.path} cannot be used", faults_of(error)) from None
+            raise InvalidFile(f"{self.path} cannot be used", field_errors_from(error)) from None
 
-    def _asserts(self, options: RunOptions, providers: Sequence[Provider]) -> Asserts:
+    def _asserts(self, options: RunOptions, providers: Sequence[Provider]) -> AssertionTranslator:
         def grader(said: Any) -> str:
             if isinstance(said, dict) and ("text" in said or "embedding" in said):
                 said = said.get("text")
@@ -175,23 +184,27 @@ class _Translator:
             if isinstance(said, dict) and said.get("config"):
                 self.report.change("grader", str(name), "judges with this program's own settings, temperature 0", "provider")
             if not isinstance(name, str):
-                raise Uncarried("its grader is no provider with a name; say --judge MODEL")
+                raise Unsupported("its grader is no provider with a name; say --judge MODEL")
             named = next((one.id for one in providers if one.label == name), name)
             try:
-                return model_of(named)
-            except Uncarried as error:
-                raise Uncarried(f"its grader '{named[:60]}' {error}, or say --judge MODEL") from None
+                return model_name(named)
+            except Unsupported as error:
+                raise Unsupported(f"its grader '{named[:60]}' {error}, or say --judge MODEL") from None
 
         judge = self.judge
         if judge is None and options.grader is not None:
             try:
                 judge = grader(options.grader)
-            except Uncarried as error:
+            except Unsupported as error:
                 self.report.refuse("setting", "grader", str(error), "commandLineOptions.grader")
-        return Asserts(self.folder, self.report, grader, judge)
+        return AssertionTranslator(self.folder, self.report, grader, judge)
 
     def _cases(
-        self, rows: Sequence[Row], drafts: Sequence[Draft], added: Mapping[str, str], asserts: Asserts
+        self,
+        rows: Sequence[ExpandedTest],
+        drafts: Sequence[ConvertedPrompt],
+        added: Mapping[str, str],
+        asserts: AssertionTranslator,
     ) -> Iterator[Case]:
         ids: dict[str, int] = {}
         texts = any(not draft.chat for draft in drafts)
@@ -200,28 +213,28 @@ class _Translator:
         whole = whole if all(draft.parts["format"] == "mustache" for draft in drafts) else set()
         for row in rows:
             try:
-                seen = resolved(row.vars)
-                given = prompted(seen) if texts else seen
+                seen = resolve_variables(row.vars)
+                given = fill_variables(seen) if texts else seen
                 if texts and given != seen and any(draft.chat for draft in drafts):
-                    raise Uncarried("has a variable with a template, which promptfoo fills in texts and leaves in chats")
+                    raise Unsupported("has a variable with a template, which promptfoo fills in texts and leaves in chats")
                 for key, name in added.items():
-                    given[name] = filled(str(row.options.get(key) or ""), given)
-                given = {name: shown(value) if name in whole else value for name, value in given.items()}
+                    given[name] = fill_template(str(row.options.get(key) or ""), given)
+                given = {name: to_javascript_text(value) if name in whole else value for name, value in given.items()}
                 specs = asserts.of(row, seen)
                 if row.asserts and not specs:
-                    raise Uncarried("has no assertion that can be carried: every output would pass")
+                    raise Unsupported("has no assertion that can be carried: every output would pass")
                 yield self._case(row, given, specs, ids)
-            except Uncarried as error:
+            except Unsupported as error:
                 self.report.refuse("test", (row.description or row.place)[:60], str(error), row.place)
 
-    def _case(self, row: Row, given: dict[str, Any], specs: list[dict[str, Any]], ids: dict[str, int]) -> Case:
+    def _case(self, row: ExpandedTest, given: dict[str, Any], specs: list[dict[str, Any]], ids: dict[str, int]) -> Case:
         description = None if _AUTOMATIC.fullmatch(row.description or "") else row.description
         metadata = dict(row.metadata)
         if description:
             metadata.setdefault("description", description)
         threshold = row.threshold
         if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold > 1):
-            raise Uncarried("has a threshold that no score can reach: scores are from 0 to 1")
+            raise Unsupported("has a threshold that no score can reach: scores are from 0 to 1")
         body = {
             "id": _id(description, given, ids),
             "vars": given,
@@ -232,7 +245,7 @@ class _Translator:
         try:
             case = CaseIn.model_validate(body).case()
         except ValidationError as error:
-            raise Uncarried("; ".join(map(str, faults_of(error)[:3]))) from None
+            raise Unsupported("; ".join(map(str, field_errors_from(error)[:3]))) from None
         self.report.carry("test", "vars, assert" + (", threshold" if threshold is not None else ""), row.place)
         return case
 
@@ -260,4 +273,4 @@ def _name(path: Path, config: Mapping[str, Any]) -> str:
     for words in (said if isinstance(said, str) else "", stem, "promptfoo"):
         if name := _WORD.sub("-", words.lower()).strip("-")[:100].strip("-"):
             return name
-    raise InvalidFile(f"{path} has no name", [Fault("description", "must have letters or digits")])
+    raise InvalidFile(f"{path} has no name", [FieldError("description", "must have letters or digits")])

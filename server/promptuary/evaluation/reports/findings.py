@@ -10,14 +10,22 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from promptuary.evaluation.reports.answers import Result, Run, candidates, changed, compared, metrics, value
+from promptuary.evaluation.reports.content import (
+    Result,
+    Run,
+    candidate_names,
+    count_changed,
+    result_value,
+    shown_comparisons,
+    shown_metrics,
+)
 
 BINS = 20
 CLUSTERS_LIMIT = 10_000
 
 
 @dataclass(frozen=True)
-class Pair:
+class ComparedPair:
     """Two variants to look at side by side, and the metric to do it by."""
 
     candidate: str
@@ -26,10 +34,10 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Regression:
+class CaseRegression:
     """A case that got worse: how far, and a result of each side; of several repeats the one that shows it most."""
 
-    pair: Pair
+    pair: ComparedPair
     case: str
     drop: float
     candidate: Result
@@ -37,7 +45,7 @@ class Regression:
 
 
 @dataclass
-class Mean:
+class RunningMean:
     """A mean that grows."""
 
     number: int = 0
@@ -68,14 +76,14 @@ class Findings:
     """
 
     metric: str
-    regressions: Sequence[Regression] = ()
+    regressions: Sequence[CaseRegression] = ()
     results: Sequence[Result] = ()
     counted: int = 0
     distribution: dict[str, list[int]] = field(default_factory=dict)
-    clusters: dict[str, dict[str, Mean]] = field(default_factory=dict)
+    clusters: dict[str, dict[str, RunningMean]] = field(default_factory=dict)
 
 
-def find(run: Run, results: Iterable[Result], *, regressions: int = 5, rows: int = 0) -> Findings:
+def collect_findings(run: Run, results: Iterable[Result], *, regressions: int = 5, rows: int = 0) -> Findings:
     """Go through a run's results once.
 
     Args:
@@ -85,10 +93,10 @@ def find(run: Run, results: Iterable[Result], *, regressions: int = 5, rows: int
         rows: how many results are wanted to be looked at.
     """
     summary = run["summary"]
-    found = Findings(metrics(summary)[0])
+    found = Findings(shown_metrics(summary)[0])
     pairs = _pairs(summary)
-    about = candidates(run)
-    worst: list[tuple[float, int, int, Regression]] = []
+    about = candidate_names(run)
+    worst: list[tuple[float, int, int, CaseRegression]] = []
     bad: list[tuple[int, Result]] = []
     good: list[tuple[int, Result]] = []
     for place, (case, together) in enumerate(groupby(results, key=lambda result: result["case"])):
@@ -111,19 +119,19 @@ def find(run: Run, results: Iterable[Result], *, regressions: int = 5, rows: int
     return found
 
 
-def _pairs(summary: Mapping[str, Any]) -> list[Pair]:
+def _pairs(summary: Mapping[str, Any]) -> list[ComparedPair]:
     """Give each pair of variants once, by the first of its metrics on which a case got worse."""
-    found: dict[tuple[str, str], Pair] = {}
-    for one in compared(summary):
-        if changed(one, "worse"):
+    found: dict[tuple[str, str], ComparedPair] = {}
+    for one in shown_comparisons(summary):
+        if count_changed(one, "worse"):
             sides = (one["candidate"], one["baseline"])
-            found.setdefault(sides, Pair(*sides, one["metric"]))
+            found.setdefault(sides, ComparedPair(*sides, one["metric"]))
     return list(found.values())
 
 
 def _spread(found: Findings, by_variant: Mapping[str, Sequence[Result]]) -> None:
     for variant, own in by_variant.items():
-        known = [score for score in (value(result, found.metric) for result in own) if score is not None]
+        known = [score for score in (result_value(result, found.metric) for result in own) if score is not None]
         if not known:
             continue
         mean = math.fsum(known) / len(known)
@@ -131,12 +139,12 @@ def _spread(found: Findings, by_variant: Mapping[str, Sequence[Result]]) -> None
         bins[min(BINS - 1, max(0, int(mean * BINS)))] += 1
         cluster = own[0].get("cluster")
         if cluster is not None and (cluster in found.clusters or len(found.clusters) < CLUSTERS_LIMIT):
-            found.clusters.setdefault(cluster, {}).setdefault(variant, Mean()).add(mean)
+            found.clusters.setdefault(cluster, {}).setdefault(variant, RunningMean()).add(mean)
 
 
-def _regression(pair: Pair, case: str, by_variant: Mapping[str, Sequence[Result]]) -> Regression | None:
+def _regression(pair: ComparedPair, case: str, by_variant: Mapping[str, Sequence[Result]]) -> CaseRegression | None:
     def known(variant: str) -> list[tuple[float, Result]]:
-        found = [(value(result, pair.metric), result) for result in by_variant.get(variant, ())]
+        found = [(result_value(result, pair.metric), result) for result in by_variant.get(variant, ())]
         return [(score, result) for score, result in found if score is not None]
 
     ours, theirs = known(pair.candidate), known(pair.baseline)
@@ -146,4 +154,4 @@ def _regression(pair: Pair, case: str, by_variant: Mapping[str, Sequence[Result]
     if drop <= 0:
         return None
     worst, best = min(ours, key=lambda one: one[0]), max(theirs, key=lambda one: one[0])
-    return Regression(pair, case, drop, worst[1], best[1])
+    return CaseRegression(pair, case, drop, worst[1], best[1])

@@ -7,13 +7,13 @@ twice, and never held.
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-from promptuary.evaluation.reports.answers import Result, Results, Run, candidates, reasons
-from promptuary.evaluation.reports.words import cut, number
+from promptuary.evaluation.reports.content import Result, Results, Run, candidate_names, failure_reasons
+from promptuary.evaluation.reports.formatting import format_number, truncate
 
 TEXT_LIMIT = 20_000
 
 
-def junit(runs: Iterable[tuple[Run, Results]]) -> Iterator[str]:
+def junit_report(runs: Iterable[tuple[Run, Results]]) -> Iterator[str]:
     """Give the file piece by piece."""
     yield '<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n'
     for run, results in runs:
@@ -22,7 +22,7 @@ def junit(runs: Iterable[tuple[Run, Results]]) -> Iterator[str]:
 
 
 def _suite(run: Run, results: Results) -> Iterator[str]:
-    about = candidates(run)
+    about = candidate_names(run)
     gates = run["summary"]["gates"] if run["summary"] else []
     broken = run["summary"] is None
     tests, errors, seconds = len(gates) + broken, int(broken), 0.0
@@ -59,12 +59,12 @@ def _result(run: Run, result: Result) -> str:
     name = result["case"] + (f" #{result['repeat'] + 1}" if result["repeat"] else "")
     latency = result.get("latency_ms")
     seconds = None if latency is None else latency / 1000
-    text = _text("\n".join([*reasons(result), result["output"] or ""]))
+    text = _text("\n".join([*failure_reasons(result), result["output"] or ""]))
     told = ""
     if result["pass"] is None:
         told = f"      <error message={_attribute(result['error'] or 'a scorer could not answer')}>{text}</error>\n"
     elif not result["pass"]:
-        scores = ", ".join(f"{name} {number(score)}" for name, score in result["metrics"].items() if score is not None)
+        scores = ", ".join(f"{name} {format_number(score)}" for name, score in result["metrics"].items() if score is not None)
         told = f"      <failure message={_attribute(scores)}>{text}</failure>\n"
     return _test(f"{run['suite']}.{result['variant']}", name, told, seconds)
 
@@ -80,7 +80,7 @@ def _attribute(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(_clean(cut(text, TEXT_LIMIT)), {"\r": "&#13;"})
+    return escape(_clean(truncate(text, TEXT_LIMIT)), {"\r": "&#13;"})
 
 
 def _clean(text: str) -> str:

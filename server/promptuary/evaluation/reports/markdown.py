@@ -8,50 +8,65 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from promptuary.evaluation.reports import words
-from promptuary.evaluation.reports.answers import VERDICTS, Result, Run, changed, compared, figures, reasons, stopped_early
-from promptuary.evaluation.reports.findings import Regression, find
-from promptuary.evaluation.reports.words import cut, number, shown
+from promptuary.evaluation.reports import formatting
+from promptuary.evaluation.reports.content import (
+    VERDICT_TEXTS,
+    Result,
+    Run,
+    count_changed,
+    failure_reasons,
+    shown_comparisons,
+    shown_intervals,
+    stop_note,
+)
+from promptuary.evaluation.reports.findings import CaseRegression, collect_findings
+from promptuary.evaluation.reports.formatting import format_number, truncate, visible_text
 
 ROWS_LIMIT = 60
 TEXT_LIMIT = 1000
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:^])")
 
 
-def markdown(run: Run, results: Iterable[Result], *, regressions: int = 5) -> str:
+def markdown_report(run: Run, results: Iterable[Result], *, regressions: int = 5) -> str:
     """Give the verdict, the gate, the metrics, the paired differences, and the cases that got worse by most side by side."""
     summary = run["summary"]
     if summary is None:
         return f"## {plain(run['suite'])}: {plain(run['state'])}\n\n{plain(run['error'] or '')}\n"
-    told = [f"## {plain(run['suite'])}: {run['verdict']}", "", f"{VERDICTS[run['verdict']].capitalize()}. Run `{run['id']}`."]
-    if early := stopped_early(run):
+    told = [
+        f"## {plain(run['suite'])}: {run['verdict']}",
+        "",
+        f"{VERDICT_TEXTS[run['verdict']].capitalize()}. Run `{run['id']}`.",
+    ]
+    if early := stop_note(run):
         told += ["", f"It {early}."]
     if summary["gates"]:
         told += ["", *_capped([f"- **{gate['verdict']}**: {plain(gate['sentence'])}" for gate in summary["gates"]], "demands")]
-    rows = [_row(variant["name"], *one) for variant in summary["variants"] for one in figures(summary, variant)]
+    rows = [_row(variant["name"], *one) for variant in summary["variants"] for one in shown_intervals(summary, variant)]
     if rows:
         told += ["", "| variant | metric | mean | interval | cases |", "|---|---|---|---|---|", *_capped(rows, "figures")]
     told += [f"\n{plain(variant['name'])}: {_lost(variant)}." for variant in summary["variants"] if _lost(variant)]
-    differences = compared(summary)
+    differences = shown_comparisons(summary)
     if differences:
         told += ["", *_paired(differences)]
-    worst = find(run, results, regressions=regressions).regressions
+    worst = collect_findings(run, results, regressions=regressions).regressions
     return "\n".join([*told, *_worst(worst, differences)]) + "\n"
 
 
 def plain(text: str) -> str:
     """Give a text in one line, as words and nothing else."""
-    flat = _MARKS.sub(r"\\\1", shown(" ".join(cut(text, 500).split())))
+    flat = _MARKS.sub(r"\\\1", visible_text(" ".join(truncate(text, 500).split())))
     # An entity would not do for @: who looks for mentions does so in what is rendered.
     return flat.replace("&", "&amp;").replace("@", "@\u2060").replace("www.", "www\\.")
 
 
 def _row(variant: str, metric: str, interval: Mapping[str, Any]) -> str:
-    return f"| {plain(variant)} | {plain(metric)} | {number(interval['estimate'])} | {_ends(interval)} | {interval['n']} |"
+    return (
+        f"| {plain(variant)} | {plain(metric)} | {format_number(interval['estimate'])} | {_ends(interval)} | {interval['n']} |"
+    )
 
 
 def _ends(interval: Mapping[str, Any], *, signed: bool = False) -> str:
-    return f"{number(interval['low'], signed=signed)} to {number(interval['high'], signed=signed)}"
+    return f"{format_number(interval['low'], signed=signed)} to {format_number(interval['high'], signed=signed)}"
 
 
 def _lost(variant: Mapping[str, Any]) -> str:
@@ -68,9 +83,11 @@ def _paired(differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in differences:
         interval = one["interval"]
         cells = [f"{plain(one['candidate'])} − {plain(one['baseline'])}", plain(one["metric"])]
-        cells += [number(interval["estimate"], signed=True), _ends(interval, signed=True), str(interval["n"])]
-        cells += [str(changed(one, "better")), str(changed(one, "worse"))]
-        cells += [words.p_value(one.get("p_value"))] * p + [words.p_value(one.get("adjusted"))] * adjusted
+        cells += [format_number(interval["estimate"], signed=True), _ends(interval, signed=True), str(interval["n"])]
+        cells += [str(count_changed(one, "better")), str(count_changed(one, "worse"))]
+        cells += [formatting.format_p_value(one.get("p_value"))] * p + [
+            formatting.format_p_value(one.get("adjusted"))
+        ] * adjusted
         rows.append(f"| {' | '.join(cells)} |")
     yield from _capped(rows, "differences")
 
@@ -80,11 +97,11 @@ def _capped(rows: Sequence[str], what: str) -> list[str]:
     return [*rows[:ROWS_LIMIT], "", f"And {left} more {what}."] if left > 0 else list(rows)
 
 
-def _worst(worst: Sequence[Regression], differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _worst(worst: Sequence[CaseRegression], differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Show cases side by side: HTML on one line each, since a blank line would end the block."""
     for pair in dict.fromkeys(one.pair for one in worst):
         total = next(
-            changed(one, "worse")
+            count_changed(one, "worse")
             for one in differences
             if (one["candidate"], one["baseline"], one["metric"]) == (pair.candidate, pair.baseline, pair.metric)
         )
@@ -94,11 +111,11 @@ def _worst(worst: Sequence[Regression], differences: Sequence[Mapping[str, Any]]
             yield from (f"The {len(own)} that fell by most, {plain(pair.candidate)} beside {plain(pair.baseline)}:", "")
         for one in own:
             heads = (f"<code>{_html(pair.candidate, 200)}</code> now", f"<code>{_html(pair.baseline, 200)}</code> before")
-            yield f"<details><summary><code>{_html(one.case, 200)}</code> fell by {number(one.drop)}</summary>"
-            yield f"<p>Input</p><pre>{_html(words.variables(one.candidate.get('vars')), TEXT_LIMIT)}</pre>"
+            yield f"<details><summary><code>{_html(one.case, 200)}</code> fell by {format_number(one.drop)}</summary>"
+            yield f"<p>Input</p><pre>{_html(formatting.format_variables(one.candidate.get('vars')), TEXT_LIMIT)}</pre>"
             yield "<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr><tr>"
             yield "".join(f"<td><pre>{_html(_answer(side), TEXT_LIMIT)}</pre></td>" for side in (one.candidate, one.baseline))
-            why = _html("\n".join(reasons(one.candidate)), TEXT_LIMIT)
+            why = _html("\n".join(failure_reasons(one.candidate)), TEXT_LIMIT)
             yield "</tr></table>" + (f"<pre>{why}</pre>" if why else "") + "</details>"
             yield ""
 
@@ -109,5 +126,5 @@ def _answer(result: Result) -> str:
 
 def _html(text: str, most: int) -> str:
     """Escape a text for HTML within Markdown: lines as entities, so that none is blank and ends the block."""
-    safe = escape(shown(cut(text, most)).replace("\r\n", "\n").replace("\r", "\n"))
+    safe = escape(visible_text(truncate(text, most)).replace("\r\n", "\n").replace("\r", "\n"))
     return safe.replace("\n", "&#10;").replace("|", "&#124;").replace("`", "&#96;").replace("@", "&#64;")

@@ -9,15 +9,15 @@ from collections.abc import Collection, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from promptuary.base.errors import BrokenPlugin
-from promptuary.evaluation.scorers.kind import Kind
+from promptuary.core.errors import BrokenPlugin
+from promptuary.evaluation.scorers.scorer_type import ScorerType
 
 GROUP = "promptuary.scorers"
-NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+TYPE_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 NAME_LIMIT = 60
 
 
-def plugins(known: Collection[str]) -> dict[str, Kind]:
+def load_plugins(known: Collection[str]) -> dict[str, ScorerType]:
     """Load every plug-in.
 
     Args:
@@ -26,16 +26,16 @@ def plugins(known: Collection[str]) -> dict[str, Kind]:
     Raises:
         BrokenPlugin: naming the package, where one does not load, gives no kind, or takes a type that is there already.
     """
-    found: dict[str, Kind] = {}
+    found: dict[str, ScorerType] = {}
     givers: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: (_package(point), point.name)):
         for name, kind in _kinds(point).items():
             if name in known or name in found:
                 giver = f"the package '{givers[name]}'" if name in found else "Promptuary"
                 raise _broken(point, f"takes the type '{name}', which {giver} has; one of the two must go")
-            if not isinstance(kind, Kind):
+            if not isinstance(kind, ScorerType):
                 raise _broken(point, f"gives {type(kind).__name__} for '{str(name)[:NAME_LIMIT]}', where a Kind is needed")
-            if not isinstance(name, str) or len(name) > NAME_LIMIT or not NAME.fullmatch(name) or name.startswith("not-"):
+            if not isinstance(name, str) or len(name) > NAME_LIMIT or not TYPE_NAME.fullmatch(name) or name.startswith("not-"):
                 raise _broken(point, f"gives the type '{str(name)[:NAME_LIMIT]}', which is no name: write it as in word-count")
             found[name], givers[name] = kind, _package(point)
     return found

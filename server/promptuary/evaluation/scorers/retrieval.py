@@ -10,19 +10,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from promptuary.evaluation.scorers.kind import TEXTS, Kind, ScorerParts, is_count
-from promptuary.evaluation.scorers.score import Question, Sample, Score
-from promptuary.evaluation.scorers.value import Value, value_of
+from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
+from promptuary.evaluation.scorers.scorer_type import TEXTS, ScorerDependencies, ScorerType, is_count
+from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
 
 if TYPE_CHECKING:
     from promptuary.evaluation.scorers.spec import ScorerSpec
 
-REACHED = 0.5
+DEFAULT_THRESHOLD = 0.5
 Measure = Callable[[Sequence[bool], int, int | None], float]
 
 
 @dataclass(frozen=True)
-class Retrieval(Question):
+class RetrievalScorer(BaseScorer):
     """The documents of the prompt's passages reach `threshold` on a measure against the relevant ones, which the value names.
 
     Attributes:
@@ -32,12 +32,12 @@ class Retrieval(Question):
         k: how many documents are looked at; None for all.
     """
 
-    value: Value
+    value: ValueTemplate
     threshold: float
     measure: Measure
     k: int | None
 
-    async def score(self, sample: Sample) -> Score:
+    async def score(self, sample: ScorerInput) -> Score:
         """Measure; a prompt without passages found nothing, which is a score of 0."""
         relevant = set(self.value.texts(sample.case, commas=True))
         documents = list(dict.fromkeys(passage.document for passage in sample.passages))[: self.k]
@@ -74,16 +74,18 @@ def _cut(config: Any) -> str | None:
     return None if is_count(config["k"]) and 1 <= config["k"] <= 1000 else "must have k as a whole number from 1 to 1000"
 
 
-def _kind(measure: Measure) -> Kind:
-    def build(spec: "ScorerSpec", _: ScorerParts) -> Retrieval:
+def _kind(measure: Measure) -> ScorerType:
+    def build(spec: "ScorerSpec", _: ScorerDependencies) -> RetrievalScorer:
         settings: dict[str, Any] = spec.config or {}
-        reached = REACHED if spec.threshold is None else spec.threshold
-        return Retrieval(spec.metric, spec.weight, spec.inverse, value_of(spec.value), reached, measure, settings.get("k"))
+        reached = DEFAULT_THRESHOLD if spec.threshold is None else spec.threshold
+        return RetrievalScorer(
+            spec.metric, spec.weight, spec.inverse, parse_value(spec.value), reached, measure, settings.get("k")
+        )
 
-    return Kind(TEXTS, build, threshold=(0, 1), config=_cut)
+    return ScorerType(TEXTS, build, threshold=(0, 1), config=_cut)
 
 
-KINDS: dict[str, Kind] = {
+SCORER_TYPES: dict[str, ScorerType] = {
     "retrieval-precision": _kind(precision),
     "retrieval-recall": _kind(recall),
     "retrieval-mrr": _kind(reciprocal_rank),

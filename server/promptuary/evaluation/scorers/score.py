@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.case import Case
 from promptuary.prompt.errors import PromptuaryError
-from promptuary.prompt.template import Passage
+from promptuary.prompt.templates.prepared import Passage
 
 _WORDS_LIMIT = 500
 METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
@@ -15,7 +15,7 @@ METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
 
 
 @dataclass(frozen=True)
-class Sample:
+class ScorerInput:
     """One output with all that led to it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Score:
     score: float | None
     reason: str
     error: str | None = None
-    parts: tuple["Part", ...] = ()
+    parts: tuple["WeightedScore", ...] = ()
 
     def __post_init__(self) -> None:
         if self.error is None:
@@ -71,7 +71,7 @@ class Score:
             raise ValueError(f"scorer '{self.name}' gave an error and a verdict")
 
     @classmethod
-    def failed(cls, name: str, error: str, parts: tuple["Part", ...] = ()) -> "Score":
+    def failed(cls, name: str, error: str, parts: tuple["WeightedScore", ...] = ()) -> "Score":
         """Give the score of a scorer that could not tell."""
         return cls(name, passed=None, score=None, reason="", error=error[:_WORDS_LIMIT], parts=parts)
 
@@ -83,7 +83,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Part:
+class WeightedScore:
     """One answer among those that are put together.
 
     Attributes:
@@ -100,7 +100,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Question:
+class BaseScorer:
     """What every scorer of this folder is: a metric's name, its weight, and whether `not-` turns its verdict."""
 
     name: str
@@ -130,11 +130,11 @@ class Scorer(Protocol):
     def weight(self) -> float:
         """The share in the case's score, 0 or more."""
 
-    async def score(self, sample: Sample) -> Score:
+    async def score(self, sample: ScorerInput) -> Score:
         """Answer for one output; raise when there is no answer."""
 
 
-async def scored(scorer: Scorer, sample: Sample, *, discreet: bool = False) -> Score:
+async def run_scorer(scorer: Scorer, sample: ScorerInput, *, discreet: bool = False) -> Score:
     """Ask a scorer, and turn whatever it raises into an error score; only a cancellation passes through.
 
     Args:
@@ -145,20 +145,20 @@ async def scored(scorer: Scorer, sample: Sample, *, discreet: bool = False) -> S
     try:
         return await scorer.score(sample)
     except Exception as error:
-        return Score.failed(scorer.name, told(error, discreet=discreet))
+        return Score.failed(scorer.name, error_text(error, discreet=discreet))
 
 
-def told(error: Exception, *, discreet: bool) -> str:
+def error_text(error: Exception, *, discreet: bool) -> str:
     """Say why there is no score, in a line; `discreet` leaves the error's words out."""
     if discreet:
-        return told_discreetly(error)
+        return redacted_error_text(error)
     words = next(iter(str(error).strip().splitlines()), "")
     if isinstance(error, PromptuaryError):
         return words
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
-def told_discreetly(error: Exception) -> str:
+def redacted_error_text(error: Exception) -> str:
     """Name an error by its kind and HTTP status alone: its words may repeat what it was about."""
     status = getattr(error, "status_code", None)
     kind = f"{type(error).__name__} {status}" if isinstance(status, int) else type(error).__name__

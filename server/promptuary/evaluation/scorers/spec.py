@@ -16,20 +16,20 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from promptuary.base.wire import Received
-from promptuary.evaluation.case import uncarried
-from promptuary.evaluation.models import name_fault
-from promptuary.evaluation.scorers.registry import kind_of, kinds
+from promptuary.core.wire import RequestModel
+from promptuary.evaluation.datasets.case import unsupported_values
+from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
 from promptuary.evaluation.scorers.score import METRIC as METRIC
+from promptuary.models.chat_models import model_name_error
 
 INVERSE = "not-"
 NESTED_LIMIT = 5
 OWN = {"own": True}
 """The context in which a scorer of a case is checked: what promptfoo takes and lets fail is then no fault."""
-Found = tuple[tuple[str | int, ...], str]
+LocatedError = tuple[tuple[str | int, ...], str]
 
 
-def with_faults(value: Any, handler: ValidatorFunctionWrapHandler, found: Iterable[Found]) -> Any:
+def validate_with_errors(value: Any, handler: ValidatorFunctionWrapHandler, found: Iterable[LocatedError]) -> Any:
     """Validate, and raise pydantic's faults and the ones that were found besides, all at once and each in its place.
 
     Raises:
@@ -50,7 +50,7 @@ def with_faults(value: Any, handler: ValidatorFunctionWrapHandler, found: Iterab
     return made
 
 
-class ScorerSpec(Received):
+class ScorerSpec(RequestModel):
     """A scorer of a suite: its type (with `not-` before it the verdict turns), what it compares with, and its metric's name."""
 
     type: str
@@ -98,22 +98,22 @@ class ScorerSpec(Received):
     @classmethod
     def _fits_its_type(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         own = info.context is OWN
-        return with_faults(value, handler, _faults(value, own=own) if isinstance(value, dict) else ())
+        return validate_with_errors(value, handler, _faults(value, own=own) if isinstance(value, dict) else ())
 
 
-def _faults(spec: dict[str, Any], *, own: bool) -> Iterator[Found]:
+def _faults(spec: dict[str, Any], *, own: bool) -> Iterator[LocatedError]:
     name = spec.get("type")
     if not isinstance(name, str):
         return
     kind_name = name.removeprefix(INVERSE)
-    kind = kind_of(kind_name)
+    kind = find_scorer_type(kind_name)
     if kind is None:
-        yield ("type",), f"'{name}' is not a known scorer; known are {', '.join(sorted(kinds()))}, each also with not-"
+        yield ("type",), f"'{name}' is not a known scorer; known are {', '.join(sorted(scorer_types()))}, each also with not-"
         return
     if not kind.inverse and name.startswith(INVERSE):
         yield ("type",), f"'{kind_name}' cannot be turned by not-"
     value = spec.get("value")
-    words = next(uncarried(value), None) or (kind.own if own and kind.own else kind.value)(value)
+    words = next(unsupported_values(value), None) or (kind.own if own and kind.own else kind.value)(value)
     if words:
         yield ("value",), words
     threshold, model = spec.get("threshold"), spec.get("model")
@@ -131,7 +131,7 @@ def _faults(spec: dict[str, Any], *, own: bool) -> Iterator[Found]:
         yield ("model",), f"'{name}' needs a model that judges, as in local:smollm2"
     elif not kind.judged and model is not None:
         yield ("model",), f"'{name}' takes no model"
-    elif isinstance(model, str) and (words := name_fault(model)):
+    elif isinstance(model, str) and (words := model_name_error(model)):
         yield ("model",), words
     asserts = spec.get("assert")
     if kind.nested and not asserts:
@@ -144,7 +144,9 @@ def _faults(spec: dict[str, Any], *, own: bool) -> Iterator[Found]:
         yield ("assert",), f"'{name}' is not made of other scorers"
     config = spec.get("config")
     if config is not None:
-        words = next(uncarried(config), None) or (kind.config(config) if kind.config else f"'{name}' has no further settings")
+        words = next(unsupported_values(config), None) or (
+            kind.config(config) if kind.config else f"'{name}' has no further settings"
+        )
         if words:
             yield ("config",), words
 
@@ -164,7 +166,7 @@ def _comparing(asserts: Any) -> str | None:
     """Give the type of a scorer in a set that compares variants, which only the whole of them can be asked."""
     for one in asserts if isinstance(asserts, list) else ():
         name = one.get("type") if isinstance(one, dict) else None
-        kind = kind_of(name.removeprefix(INVERSE)) if isinstance(name, str) else None
+        kind = find_scorer_type(name.removeprefix(INVERSE)) if isinstance(name, str) else None
         if kind is not None and kind.grouped:
             return str(name)
     return None

@@ -35,21 +35,21 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from promptuary.prompt.content import Content, Message, Placeholder
-from promptuary.prompt.diff.answers import response_losses, tool_losses, tools_by_name
-from promptuary.prompt.diff.lines import EFFORT, edits, unified
-from promptuary.prompt.diff.schemas import same
-from promptuary.prompt.diff.variables import must_be_given, narrowings
+from promptuary.prompt.diff.output_contract import response_losses, tool_losses, tools_by_name
+from promptuary.prompt.diff.schemas import json_equal
+from promptuary.prompt.diff.sequences import EFFORT_LIMIT, edits, unified_diff
+from promptuary.prompt.diff.variables import is_mandatory, narrowings
 from promptuary.prompt.digest import content_json
-from promptuary.prompt.template import Prepared, prepare
-from promptuary.prompt.variable import Variable
+from promptuary.prompt.templates.prepared import PreparedPrompt, prepare
+from promptuary.prompt.variables import Variable
 
-Kind = Literal["added", "removed", "changed"]
-Turn = Message | Placeholder
+ChangeKind = Literal["added", "removed", "changed"]
+MessageOrPlaceholder = Message | Placeholder
 ABSENT: Any = object()
 
 
 @dataclass(frozen=True)
-class Change:
+class ContentChange:
     """One difference. `before` is null for what is added, `after` for what is removed.
 
     `path` is where it stands in the content, dotted; a message has its place in the new template, or in the old one where it is
@@ -58,7 +58,7 @@ class Change:
 
     part: str
     path: str
-    kind: Kind
+    kind: ChangeKind
     before: Any
     after: Any
     diff: str | None = None
@@ -71,10 +71,10 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Diff:
+class ContentDiff:
     """Every change, in the order of the content's parts."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[ContentChange, ...]
 
     @property
     def breaking(self) -> bool:
@@ -87,7 +87,7 @@ class Diff:
         return tuple(dict.fromkeys(change.why for change in self.changes if change.why is not None))
 
 
-def compare(before: Content, after: Content, *, jinja2: bool = False) -> Diff:
+def compare_contents(before: Content, after: Content, *, jinja2: bool = False) -> ContentDiff:
     """Compare two contents; equal digests, and only those, give no change.
 
     Args:
@@ -100,13 +100,13 @@ def compare(before: Content, after: Content, *, jinja2: bool = False) -> Diff:
     """
     old, new = prepare(before, jinja2=jinja2), prepare(after, jinja2=jinja2)
     old_body, new_body = content_json(before), content_json(after)
-    effort = EFFORT // (len(after.texts()) + len(after.partials) + 1)
+    effort = EFFORT_LIMIT // (len(after.texts()) + len(after.partials) + 1)
 
-    def walked(part: str, whys: Mapping[str, str]) -> Iterator[Change]:
+    def walked(part: str, whys: Mapping[str, str]) -> Iterator[ContentChange]:
         one, other = (ABSENT if body[part] is None else body[part] for body in (old_body, new_body))
         return _walk(part, part, one, other, whys)
 
-    return Diff(
+    return ContentDiff(
         (
             *_type(before, after),
             *_template(old, new, effort),
@@ -124,19 +124,19 @@ def compare(before: Content, after: Content, *, jinja2: bool = False) -> Diff:
 # --- the parts ----------------------------------------------------------------------------------------------------------
 
 
-def _type(before: Content, after: Content) -> Iterator[Change]:
+def _type(before: Content, after: Content) -> Iterator[ContentChange]:
     if before.type != after.type:
         gives = "messages instead of a text" if after.type == "chat" else "a text instead of messages"
-        yield Change("type", "type", "changed", before.type, after.type, why=f"a render gives {gives}")
+        yield ContentChange("type", "type", "changed", before.type, after.type, why=f"a render gives {gives}")
 
 
-def _template(old: Prepared, new: Prepared, effort: int) -> Iterator[Change]:
+def _template(old: PreparedPrompt, new: PreparedPrompt, effort: int) -> Iterator[ContentChange]:
     before, after = old.content.template, new.content.template
     if isinstance(before, str) and isinstance(after, str):
         if before != after:
-            yield Change("template", "template", "changed", before, after, unified(before, after, effort))
+            yield ContentChange("template", "template", "changed", before, after, unified_diff(before, after, effort))
     elif isinstance(before, str) or isinstance(after, str):
-        yield Change("template", "template", "changed", _dumped(before), _dumped(after))
+        yield ContentChange("template", "template", "changed", _dumped(before), _dumped(after))
     else:
         narrowed = (old.variables.keys() - old.content.placeholders()) & new.variables.keys()
         for place, new_place in _pairs(before, after):
@@ -145,7 +145,9 @@ def _template(old: Prepared, new: Prepared, effort: int) -> Iterator[Change]:
             yield from _message(f"template.{place if new_place is None else new_place}", one, other, narrowed, effort)
 
 
-def _pairs(before: Sequence[Turn], after: Sequence[Turn]) -> Iterator[tuple[int | None, int | None]]:
+def _pairs(
+    before: Sequence[MessageOrPlaceholder], after: Sequence[MessageOrPlaceholder]
+) -> Iterator[tuple[int | None, int | None]]:
     """Pair the messages that are not the same, by their place before and after; one without a partner was removed or added."""
     for edit in edits([(one.role, _body(one)) for one in before], [(one.role, _body(one)) for one in after]):
         free, paired, last = list(range(edit.start, edit.end)), {}, edit.start - 1
@@ -166,30 +168,32 @@ def _pairs(before: Sequence[Turn], after: Sequence[Turn]) -> Iterator[tuple[int 
         yield from ((place, None) for place in free)
 
 
-def _message(path: str, old: Turn | None, new: Turn | None, narrowed: Set[str], effort: int) -> Iterator[Change]:
+def _message(
+    path: str, old: MessageOrPlaceholder | None, new: MessageOrPlaceholder | None, narrowed: Set[str], effort: int
+) -> Iterator[ContentChange]:
     why = None
     if isinstance(new, Placeholder) and new.name in narrowed:
         why = f"the variable '{new.name}' is a placeholder now and takes only a list of messages"
     if old is None or new is None:
-        kind: Kind = "added" if old is None else "removed"
-        yield Change("template", path, kind, _dumped(old), _dumped(new), why=why)
+        kind: ChangeKind = "added" if old is None else "removed"
+        yield ContentChange("template", path, kind, _dumped(old), _dumped(new), why=why)
         return
     if old.role != new.role:
-        yield Change("template", f"{path}.role", "changed", old.role, new.role)
+        yield ContentChange("template", f"{path}.role", "changed", old.role, new.role)
     before, after = _body(old), _body(new)
     if before != after:
         name = "name" if isinstance(new, Placeholder) else "content"
-        diff = None if isinstance(new, Placeholder) else unified(before, after, effort)
-        yield Change("template", f"{path}.{name}", "changed", before, after, diff, why)
+        diff = None if isinstance(new, Placeholder) else unified_diff(before, after, effort)
+        yield ContentChange("template", f"{path}.{name}", "changed", before, after, diff, why)
 
 
-def _variables(old: Prepared, new: Prepared) -> Iterator[Change]:
+def _variables(old: PreparedPrompt, new: PreparedPrompt) -> Iterator[ContentChange]:
     for name in dict.fromkeys([*old.variables, *new.variables]):
         path, whys = f"variables.{name}", {}
         before, after = old.variables.get(name), new.variables.get(name)
         if before is not None and after is not None:
             whys = {f"{path}.{word}": why for word, why in narrowings(name, before, after).items()}
-        elif after is not None and must_be_given(after):
+        elif after is not None and is_mandatory(after):
             whys = {path: f"the variable '{name}' is new and must be given"}
         elif after is None:
             whys = {path: f"the variable '{name}' is gone, and a render that gives it is refused"}
@@ -205,18 +209,18 @@ def _variable(variable: Variable | None, declared: bool) -> Any:
     return {"declared": declared, **{word: value for word, value in said.items() if word != "sensitive" or value}}
 
 
-def _tools(before: Content, after: Content) -> Iterator[Change]:
+def _tools(before: Content, after: Content) -> Iterator[ContentChange]:
     old, new = tools_by_name(before.tools), tools_by_name(after.tools)
     found = list(_walk("tools", "tools", old, new, tool_losses(before.tools, after.tools)))
-    if not found and not same(before.tools, after.tools):  # another order, or none and an empty list
-        found = [Change("tools", "tools", "changed", list(old), list(new))]
+    if not found and not json_equal(before.tools, after.tools):  # another order, or none and an empty list
+        found = [ContentChange("tools", "tools", "changed", list(old), list(new))]
     yield from found
 
 
-def _partials(before: Content, after: Content, effort: int) -> Iterator[Change]:
+def _partials(before: Content, after: Content, effort: int) -> Iterator[ContentChange]:
     for change in _walk("partials", "partials", before.partials, after.partials, {}):
         both = change.kind == "changed"
-        yield replace(change, diff=unified(change.before, change.after, effort)) if both else change
+        yield replace(change, diff=unified_diff(change.before, change.after, effort)) if both else change
 
 
 def _format_whys(before: Content, after: Content) -> dict[str, str]:
@@ -244,25 +248,25 @@ def _context_whys(before: Content, after: Content) -> dict[str, str]:
 # --- JSON ---------------------------------------------------------------------------------------------------------------
 
 
-def _walk(part: str, path: str, before: Any, after: Any, whys: Mapping[str, str]) -> Iterator[Change]:
+def _walk(part: str, path: str, before: Any, after: Any, whys: Mapping[str, str]) -> Iterator[ContentChange]:
     """List the differences of two JSON values: as deep as objects go, but no deeper than what has a reason."""
     if isinstance(before, dict) and isinstance(after, dict) and path not in whys:
         for name in dict.fromkeys([*before, *after]):
             yield from _walk(part, f"{path}.{name}", before.get(name, ABSENT), after.get(name, ABSENT), whys)
     elif before is ABSENT:
         if after is not ABSENT:
-            yield Change(part, path, "added", None, after, why=whys.get(path))
+            yield ContentChange(part, path, "added", None, after, why=whys.get(path))
     elif after is ABSENT:
-        yield Change(part, path, "removed", before, None, why=whys.get(path))
-    elif not same(before, after):
-        yield Change(part, path, "changed", before, after, why=whys.get(path))
+        yield ContentChange(part, path, "removed", before, None, why=whys.get(path))
+    elif not json_equal(before, after):
+        yield ContentChange(part, path, "changed", before, after, why=whys.get(path))
 
 
-def _body(message: Turn) -> str:
+def _body(message: MessageOrPlaceholder) -> str:
     return message.content if isinstance(message, Message) else message.name
 
 
-def _dumped(template: str | Sequence[Turn] | Turn | None) -> Any:
+def _dumped(template: str | Sequence[MessageOrPlaceholder] | MessageOrPlaceholder | None) -> Any:
     if template is None or isinstance(template, str):
         return template
     return template.model_dump() if isinstance(template, Message | Placeholder) else [one.model_dump() for one in template]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptuary.prompt.diff.variables import kind_of
-from promptuary.prompt.digest import canonical
+from promptuary.prompt.diff.variables import json_type
+from promptuary.prompt.digest import canonical_json
 
 _ABSENT: Any = object()
 _ANNOTATIONS = frozenset(
@@ -67,7 +67,7 @@ class _Place:
         return Loss(f"{self.path}.{word}" if word else self.path, f"{noun} {what}")
 
 
-def losses(old: Any, new: Any, path: str, whole: str, part: str, *, closed: bool = False) -> list[Loss]:
+def schema_losses(old: Any, new: Any, path: str, whole: str, part: str, *, closed: bool = False) -> list[Loss]:
     """List what a reader of the old schema's answers may no longer count on with the new one.
 
     Args:
@@ -81,14 +81,14 @@ def losses(old: Any, new: Any, path: str, whole: str, part: str, *, closed: bool
     return list(_losses(old, new, _Place(path, whole, part, closed)))
 
 
-def same(one: Any, other: Any) -> bool:
+def json_equal(one: Any, other: Any) -> bool:
     """Tell whether two JSON values are one, as their canonical form has it: 1 is 1.0, and is not true."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+        return one.keys() == other.keys() and all(json_equal(value, other[name]) for name, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(json_equal, one, other))
     return bool(one == other)
 
 
@@ -96,7 +96,7 @@ def _losses(old: Any, new: Any, place: _Place) -> Iterator[Loss]:
     if old is True or new is False or (old == {} and not place.names_arguments):
         return
     if not isinstance(old, dict) or not isinstance(new, dict):
-        if not same(old, new):
+        if not json_equal(old, new):
             yield place.loss("", "may be anything now")
         return
     for word in old:
@@ -142,7 +142,7 @@ def _of_word(word: str, old: dict[str, Any], new: dict[str, Any], place: _Place)
             )
     elif now is _ABSENT:
         yield place.loss(word, f"has lost its `{word}`")
-    elif not same(held, now):
+    elif not json_equal(held, now):
         yield place.loss(word, f"has another `{word}`, which cannot be told to be safe")
 
 
@@ -173,8 +173,8 @@ def _values(word: str, held: list[Any], new: dict[str, Any], place: _Place) -> I
     if values is None:
         yield place.loss(word, "may have any value now")
         return
-    allowed = {canonical(value) for value in held}
-    more = [canonical(value).decode() for value in values if canonical(value) not in allowed]
+    allowed = {canonical_json(value) for value in held}
+    more = [canonical_json(value).decode() for value in values if canonical_json(value) not in allowed]
     if more:
         rest = f" and {len(more) - _SHOWN} more" if len(more) > _SHOWN else ""
         yield place.loss(word, f"may have new values: {', '.join(more[:_SHOWN])}{rest}")
@@ -192,9 +192,9 @@ def _possible(schema: dict[str, Any]) -> frozenset[str]:
     """Give the kinds of values that a schema's type, enum and const leave."""
     kinds = _types(schema.get("type")) or frozenset().union(*_TYPES.values())
     if isinstance(schema.get("enum"), list):
-        kinds &= {kind_of(value) for value in schema["enum"]}
+        kinds &= {json_type(value) for value in schema["enum"]}
     if "const" in schema:
-        kinds &= {kind_of(schema["const"])}
+        kinds &= {json_type(schema["const"])}
     return kinds
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from math import ceil, floor
 from typing import Any
 
-from promptuary.prompt.digest import canonical
-from promptuary.prompt.variable import Property, Schema, Variable, fits
+from promptuary.prompt.digest import canonical_json
+from promptuary.prompt.variables import Property, Schema, Variable, fits
 
 WORDS = ("type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "items", "properties")
 _FEW = 1000
@@ -23,7 +23,7 @@ _KINDS: dict[str | None, frozenset[str]] = {
 _KINDS |= {word: frozenset({word}) for word in ("string", "integer", "boolean", "array", "object")}
 
 
-def must_be_given(variable: Variable) -> bool:
+def is_mandatory(variable: Variable) -> bool:
     """Tell whether a render without a value for it is refused."""
     return variable.required and variable.default is None
 
@@ -35,7 +35,7 @@ def narrowings(name: str, old: Variable, new: Variable) -> dict[str, str]:
         limit = getattr(new, word)
         if limit is not None and _refuses(word, limit, old):
             found[word] = f"the variable '{name}' {_said(word, getattr(old, word), limit)}"
-    if must_be_given(new) and not must_be_given(old):
+    if is_mandatory(new) and not is_mandatory(old):
         if not old.required:
             found["required"] = f"the variable '{name}' was optional and must be given now"
         else:
@@ -52,8 +52,8 @@ def _refuses(word: str, limit: Any, old: Schema) -> bool:
     """Tell whether the word keeps out some value that the old schema takes."""
     few = _few(old)
     if word == "enum":
-        allowed = {canonical(value) for value in limit}
-        return bool(_kinds(old)) if few is None else any(canonical(value) not in allowed for value in few)
+        allowed = {canonical_json(value) for value in limit}
+        return bool(_kinds(old)) if few is None else any(canonical_json(value) not in allowed for value in few)
     if few is not None:
         return any(not _fits(word, limit, value) for value in few)
     kinds = _kinds(old)
@@ -124,7 +124,7 @@ def _few(variable: Schema) -> list[Any] | None:
 
 def _fits(word: str, limit: Any, value: Any) -> bool:
     """Tell whether a value fits one word, as JSON Schema has it: a bound says nothing of a value of another kind."""
-    kind = kind_of(value)
+    kind = json_type(value)
     match word:
         case "type":
             return kind in _KINDS[limit]
@@ -142,7 +142,7 @@ def _fits(word: str, limit: Any, value: Any) -> bool:
             return kind not in _NUMBERS or bool(value <= limit)
 
 
-def kind_of(value: Any) -> str:
+def json_type(value: Any) -> str:
     """Name the kind of a JSON value as a schema's `type` does; a number that is no integer is a `decimal`."""
     match value:
         case None:
@@ -166,8 +166,8 @@ def _said(word: str, before: Any, after: Any) -> str:
         case "type":
             return f"was of {f'type {before}' if before else 'any type'} and is of type {after}"
         case "enum":
-            kept = {canonical(value) for value in after}
-            lost = [canonical(value).decode() for value in before or () if canonical(value) not in kept]
+            kept = {canonical_json(value) for value in after}
+            lost = [canonical_json(value).decode() for value in before or () if canonical_json(value) not in kept]
             more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
             return f"no longer takes {', '.join(lost[:_SHOWN])}{more}" if lost else "takes only the values of its enum now"
         case "items":

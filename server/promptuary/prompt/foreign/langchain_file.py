@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.foreign.files import Draft, Fields
-from promptuary.prompt.inclusion import references
-from promptuary.prompt.template import prepare
+from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft
+from promptuary.prompt.inclusion import content_references
+from promptuary.prompt.templates.prepared import prepare
 
 _SPEAKERS = {
     "SystemMessagePromptTemplate": "system",
@@ -43,14 +43,14 @@ def is_langchain(value: Any) -> bool:
     )
 
 
-def read_langchain(value: Any, fallback: str) -> list[Draft]:
+def read_langchain(value: Any, fallback: str) -> list[ImportDraft]:
     """Read its prompt.
 
     Args:
         value: what the file holds.
         fallback: the name of a prompt that has none, which is so for most.
     """
-    draft = Draft("", fallback, {}, {})
+    draft = ImportDraft("", fallback, {}, {})
     kind, said = _opened(value, "", draft)
     draft.name = said.take("name", str, fallback)
     draft.tags = said.take("tags", list, [])
@@ -63,20 +63,20 @@ def read_langchain(value: Any, fallback: str) -> list[Draft]:
     return [draft]
 
 
-def _opened(value: Any, path: str, draft: Draft) -> tuple[str, Fields]:
+def _opened(value: Any, path: str, draft: ImportDraft) -> tuple[str, FieldReader]:
     """Open an object in either form: the name of its class or type, and its fields."""
-    said = Fields(value, path, draft)
+    said = FieldReader(value, path, draft)
     if said.left.get("lc") is None:
         return str(said.left.get("_type") or ("prompt" if "template" in said.left else "")), said
     kind, names = said.left.get("type"), said.left.get("id")
     name = names[-1] if isinstance(names, list) and names and isinstance(names[-1], str) else "object without a name"
     if kind != "constructor" or said.left.get("lc") != 1:
         draft.fault(path, f"is a {name} that LangChain did not write whole ({kind}), so there is nothing to take")
-        return "", Fields({}, path, draft)
-    return name, Fields(said.left.get("kwargs"), said.at("kwargs"), draft)
+        return "", FieldReader({}, path, draft)
+    return name, FieldReader(said.left.get("kwargs"), said.at("kwargs"), draft)
 
 
-def _text(draft: Draft, said: Fields) -> None:
+def _text(draft: ImportDraft, said: FieldReader) -> None:
     draft.parts["type"] = "text"
     form, path, template = _template(draft, said)
     draft.parts |= {"format": form, "template": template}
@@ -85,7 +85,7 @@ def _text(draft: Draft, said: Fields) -> None:
     _close(draft, said)
 
 
-def _template(draft: Draft, said: Fields) -> tuple[str, str, str]:
+def _template(draft: ImportDraft, said: FieldReader) -> tuple[str, str, str]:
     """Take the template of a PromptTemplate: its format, where it stands, and its text."""
     if said.left.pop("template_path", None) is not None:
         draft.fault(said.at("template_path"), "names another file, which is not read; put the template into this one")
@@ -100,7 +100,7 @@ def _template(draft: Draft, said: Fields) -> tuple[str, str, str]:
     return form, said.at("template"), template or ""
 
 
-def _chat(draft: Draft, said: Fields) -> None:
+def _chat(draft: ImportDraft, said: FieldReader) -> None:
     messages: list[dict[str, Any]] = []
     formats: dict[str, str] = {}
     literal: list[tuple[int, str]] = []
@@ -132,7 +132,7 @@ def _chat(draft: Draft, said: Fields) -> None:
     _close(draft, said)
 
 
-def _message(draft: Draft, value: Any, path: str, optional: dict[str, Any]) -> tuple[dict[str, Any], str | None, str]:
+def _message(draft: ImportDraft, value: Any, path: str, optional: dict[str, Any]) -> tuple[dict[str, Any], str | None, str]:
     """Take a message: in our form, its template's format (None for a text that is no template), and where the text stands."""
     if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
         return {"role": _role(draft, path, value[0]), "content": value[1]}, "f-string", f"{path}.1"
@@ -170,7 +170,7 @@ def _message(draft: Draft, value: Any, path: str, optional: dict[str, Any]) -> t
     )
 
 
-def _part(draft: Draft, value: Any, path: str) -> tuple[str, str, str]:
+def _part(draft: ImportDraft, value: Any, path: str) -> tuple[str, str, str]:
     """Take the one text of a message."""
     if isinstance(value, list):
         if len(value) != 1:
@@ -188,13 +188,13 @@ def _part(draft: Draft, value: Any, path: str) -> tuple[str, str, str]:
     return found
 
 
-def _role(draft: Draft, path: str, role: str) -> str:
+def _role(draft: ImportDraft, path: str, role: str) -> str:
     if role not in _ROLES:
         draft.fault(path, f"is {role!a}; a message here is of system, user, assistant or tool")
     return _ROLES.get(role, "user")
 
 
-def _escaped(draft: Draft, path: str, text: str, form: str) -> str:
+def _escaped(draft: ImportDraft, path: str, text: str, form: str) -> str:
     """Write a text that is no template so that it stands in one as it is."""
     if form == "f-string":
         return text.replace("{", "{{").replace("}", "}}")
@@ -203,7 +203,7 @@ def _escaped(draft: Draft, path: str, text: str, form: str) -> str:
     return text
 
 
-def _variables(draft: Draft, said: Fields, optional: dict[str, Any]) -> None:
+def _variables(draft: ImportDraft, said: FieldReader, optional: dict[str, Any]) -> None:
     """Take partial variables as defaults; what code would compute must be given here."""
     partial = said.take("partial_variables", dict, {})
     used = _used(draft, optional)
@@ -223,18 +223,20 @@ def _variables(draft: Draft, said: Fields, optional: dict[str, Any]) -> None:
         draft.parts["variables"] = variables
 
 
-def _used(draft: Draft, optional: dict[str, Any]) -> set[str] | None:
+def _used(draft: ImportDraft, optional: dict[str, Any]) -> set[str] | None:
     """Name the variables that the template uses; None where that cannot be told."""
     try:
         content = Content.model_validate({**draft.parts, "variables": optional})
-        for _, reference in references(content):
-            draft.remark(draft.places["template"], f"'{{{{> {reference}}}}}' is nothing there; here it includes that prompt")
+        for _, reference in content_references(content):
+            draft.add_remark(
+                draft.places["template"], f"'{{{{> {reference}}}}}' is nothing there; here it includes that prompt"
+            )
         return set(prepare(content, resolved=False, jinja2=True).variables)
     except (ValidationError, InvalidPrompt):
         return None
 
 
-def _close(draft: Draft, said: Fields) -> None:
+def _close(draft: ImportDraft, said: FieldReader) -> None:
     if said.left.get("output_parser") is not None:
         said.left.pop("output_parser")
         draft.lose(said.at("output_parser"), "it reads a model's answer, which is the application's to do")

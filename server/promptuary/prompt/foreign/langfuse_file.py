@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from promptuary.prompt.foreign.files import SETTINGS, Draft, Fields, check_reading, model_of
-from promptuary.prompt.mustache import Literal, Node, Partial, Tag
+from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_reading, read_model
 from promptuary.prompt.name import is_name
+from promptuary.prompt.templates.mustache import Literal, Node, Partial, Tag
 
 _REFERENCE = re.compile(r"@@@langfusePrompt:(.*?)@@@")
 _ONLY_THERE = (
@@ -24,7 +24,7 @@ def is_langfuse(value: Any) -> bool:
     )
 
 
-def read_langfuse(value: Any, fallback: str) -> list[Draft]:
+def read_langfuse(value: Any, fallback: str) -> list[ImportDraft]:
     """Read its prompts.
 
     Args:
@@ -42,9 +42,9 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     return [("", value)]
 
 
-def _draft(item: Any, path: str, fallback: str) -> Draft:
-    draft = Draft(path, fallback, {"format": "mustache"}, {})
-    said = Fields(item, path, draft)
+def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
+    draft = ImportDraft(path, fallback, {"format": "mustache"}, {})
+    said = FieldReader(item, path, draft)
     draft.name = said.take("name", str, fallback)
     draft.version = said.take("version", int)
     draft.labels = said.take("labels", list, [])
@@ -69,8 +69,8 @@ def _draft(item: Any, path: str, fallback: str) -> Draft:
     return draft
 
 
-def _message(draft: Draft, path: str, message: Any) -> dict[str, Any]:
-    said = Fields(message, path, draft)
+def _message(draft: ImportDraft, path: str, message: Any) -> dict[str, Any]:
+    said = FieldReader(message, path, draft)
     kind = said.take("type", str, "chatmessage")
     if kind == "placeholder":
         made = {"role": "placeholder", "name": said.take("name", str, "")}
@@ -79,7 +79,7 @@ def _message(draft: Draft, path: str, message: Any) -> dict[str, Any]:
         if role not in _ROLES:
             draft.fault(said.at("role"), f"is {role!a}; a message here is of system, user, assistant or tool")
         elif _ROLES[role] != role:
-            draft.remark(said.at("role"), f"'{role}' becomes '{_ROLES[role]}'")
+            draft.add_remark(said.at("role"), f"'{role}' becomes '{_ROLES[role]}'")
         content = said.take("content", str)
         if content is None:
             draft.fault(said.at("content"), "must be a text")
@@ -91,7 +91,7 @@ def _message(draft: Draft, path: str, message: Any) -> dict[str, Any]:
     return made
 
 
-def _text(draft: Draft, path: str, text: str) -> str:
+def _text(draft: ImportDraft, path: str, text: str) -> str:
     """Take a text over: its variables are ours, and a reference to another prompt becomes an inclusion."""
     out: list[str] = []
     theirs: list[Node] = []
@@ -108,7 +108,7 @@ def _text(draft: Draft, path: str, text: str) -> str:
         theirs += [*_pieces(before), Partial(reference, "")]
         at = match.end()
     result = "".join([*out, text[at:]])
-    check_reading(draft, path, result, [*theirs, *_pieces(text[at:])], "Langfuse")
+    check_same_reading(draft, path, result, [*theirs, *_pieces(text[at:])], "Langfuse")
     return result
 
 
@@ -130,13 +130,13 @@ def _pieces(text: str) -> list[Node]:
     return [*pieces, Literal(text[at:])]
 
 
-def _config(draft: Draft, said: Fields) -> None:
+def _config(draft: ImportDraft, said: FieldReader) -> None:
     config = said.take("config", dict)
     if not config:
         return
-    inside = Fields(config, said.at("config"), draft)
+    inside = FieldReader(config, said.at("config"), draft)
     draft.places["model.name"] = inside.at("model")
-    model_of(draft, inside.take("model", str), inside, SETTINGS)
+    read_model(draft, inside.take("model", str), inside, SETTINGS)
     for part, kind in (("response_format", dict), ("tools", list), ("variables", dict)):  # as our own routes for its SDK do
         if isinstance(inside.left.get(part), kind):
             draft.parts[part] = inside.left.pop(part)

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from promptuary.prompt.foreign.files import SETTINGS, Draft, Fields, check_reading, model_of
-from promptuary.prompt.mustache import Literal, Node, Tag
+from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_reading, read_model
+from promptuary.prompt.templates.mustache import Literal, Node, Tag
 
 _NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
 _TEXT, _TYPE = "mlflow.prompt.text", "_mlflow_prompt_type"
@@ -30,7 +30,7 @@ def is_mlflow(value: Any) -> bool:
     )
 
 
-def read_mlflow(value: Any, fallback: str) -> list[Draft]:
+def read_mlflow(value: Any, fallback: str) -> list[ImportDraft]:
     """Read its prompts.
 
     Args:
@@ -60,9 +60,9 @@ def _pairs(tags: Any) -> dict[str, Any]:
     return {str(tag.get("key")): tag.get("value") for tag in pairs if isinstance(tag, dict)}
 
 
-def _draft(item: Any, path: str, fallback: str) -> Draft:
-    draft = Draft(path, fallback, {}, {})
-    said = Fields(item, path, draft)
+def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
+    draft = ImportDraft(path, fallback, {}, {})
+    said = FieldReader(item, path, draft)
     draft.name = said.take("name", str, fallback)
     draft.version = _version(draft, said)
     draft.labels = [one.get("alias") if isinstance(one, dict) else one for one in said.take("aliases", list, [])]
@@ -98,7 +98,7 @@ def _draft(item: Any, path: str, fallback: str) -> Draft:
     return draft
 
 
-def _version(draft: Draft, said: Fields) -> int | None:
+def _version(draft: ImportDraft, said: FieldReader) -> int | None:
     version: int | str | None = said.take("version", (int, str))
     if isinstance(version, str) and version.isascii() and version.isdigit() and len(version) < 10:
         return int(version)
@@ -108,7 +108,7 @@ def _version(draft: Draft, said: Fields) -> int | None:
     return version
 
 
-def _json(draft: Draft, path: str, text: Any) -> Any:
+def _json(draft: ImportDraft, path: str, text: Any) -> Any:
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError):
@@ -116,7 +116,7 @@ def _json(draft: Draft, path: str, text: Any) -> Any:
         return None
 
 
-def _template(draft: Draft, path: str, template: str | list[Any]) -> None:
+def _template(draft: ImportDraft, path: str, template: str | list[Any]) -> None:
     texts = [template] if isinstance(template, str) else [one.get("content") for one in template if isinstance(one, dict)]
     jinja2 = any(isinstance(text, str) and "{%" in text and "%}" in text for text in texts)
     draft.parts["format"] = "jinja2" if jinja2 else "mustache"
@@ -128,7 +128,7 @@ def _template(draft: Draft, path: str, template: str | list[Any]) -> None:
     messages = []
     for place, message in enumerate(template):
         at = f"{path}.{place}"
-        said = Fields(message, at, draft)
+        said = FieldReader(message, at, draft)
         content = said.take("content", str)
         if content is None:
             draft.fault(f"{at}.content", "must be a text")
@@ -140,7 +140,7 @@ def _template(draft: Draft, path: str, template: str | list[Any]) -> None:
     draft.places |= {f"template.{place}": f"{path}.{place}" for place in range(len(messages))}
 
 
-def _check(draft: Draft, path: str, text: str, jinja2: bool) -> None:
+def _check(draft: ImportDraft, path: str, text: str, jinja2: bool) -> None:
     if jinja2:
         return
     pieces: list[Node] = []
@@ -150,23 +150,25 @@ def _check(draft: Draft, path: str, text: str, jinja2: bool) -> None:
         at = match.end()
         if "." in match.group(1):
             first = match.group(1).partition(".")[0]
-            draft.remark(path, f"'{match.group(1)}' is one variable there; here it is looked up inside the variable '{first}'")
-    check_reading(draft, path, text, [*pieces, Literal(text[at:])], "MLflow")
+            draft.add_remark(
+                path, f"'{match.group(1)}' is one variable there; here it is looked up inside the variable '{first}'"
+            )
+    check_same_reading(draft, path, text, [*pieces, Literal(text[at:])], "MLflow")
 
 
-def _model(draft: Draft, said: Fields) -> None:
+def _model(draft: ImportDraft, said: FieldReader) -> None:
     config = said.take("model_config", dict)
     if not config:
         return
-    inside = Fields(config, said.at("model_config"), draft)
+    inside = FieldReader(config, said.at("model_config"), draft)
     provider, name = inside.take("provider", str), inside.take("model_name", str)
     if provider and not name:
         draft.lose(inside.at("provider"), "it is the provider of a model that is not named")
     draft.places["model.name"] = inside.at("model_name")
-    model_of(draft, f"{provider}:{name}" if provider and name else name, inside, _SETTINGS)
+    read_model(draft, f"{provider}:{name}" if provider and name else name, inside, _SETTINGS)
     extra = inside.take("extra_params", dict)
     if extra:
-        Fields(extra, inside.at("extra_params"), draft).rest()
+        FieldReader(extra, inside.at("extra_params"), draft).rest()
     inside.rest()
 
 

@@ -1,0 +1,57 @@
+"""API keys: `pmt_<id>_<secret><crc>`. Only a hash of the secret is stored; the checksum finds typing errors."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from dataclasses import dataclass
+
+_ALPHABET = string.ascii_letters + string.digits
+_FORM = re.compile(r"pmt_([A-Za-z0-9]{12})_([A-Za-z0-9]{40})([0-9a-f]{8})\Z")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key as its owner holds it, taken apart."""
+
+    id: str
+    secret: str
+
+    def __str__(self) -> str:
+        """Give the whole key; shown once, when it is made."""
+        body = f"pmt_{self.id}_{self.secret}"
+        return body + _checksum(body)
+
+    def __repr__(self) -> str:
+        """Give the id alone, for logs."""
+        return f"KeyText(id={self.id!r})"
+
+    def hashed(self) -> str:
+        """Give what is stored. The secret has 238 random bits, so one round of SHA-256 is enough."""
+        return hashlib.sha256(self.secret.encode()).hexdigest()
+
+    def matches(self, stored: str) -> bool:
+        """Compare with a stored hash in constant time."""
+        return hmac.compare_digest(self.hashed(), stored)
+
+
+def generate_key() -> ApiKey:
+    """Make a key from the system's random source."""
+    return ApiKey(
+        id="".join(secrets.choice(_ALPHABET) for _ in range(12)),
+        secret="".join(secrets.choice(_ALPHABET) for _ in range(40)),
+    )
+
+
+def parse_key(text: str) -> ApiKey | None:
+    """Take a key apart; None for one that is malformed or mistyped."""
+    match = _FORM.match(text)
+    if match is None or _checksum(text[: -len(match.group(3))]) != match.group(3):
+        return None
+    return ApiKey(match.group(1), match.group(2))
+
+
+def _checksum(body: str) -> str:
+    return f"{zlib.crc32(body.encode()):08x}"

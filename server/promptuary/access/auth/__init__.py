@@ -1,0 +1,1 @@
+"""Authentication of requests, the scope that a route declares, and database slots."""

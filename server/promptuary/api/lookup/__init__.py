@@ -1,0 +1,1 @@
+"""The lookup fast path: a version by label or number, answered from memory before the web framework."""

@@ -1,0 +1,1 @@
+"""`promptuary eval`: suites run, followed and reported."""

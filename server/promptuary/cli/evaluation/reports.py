@@ -1,0 +1,83 @@
+"""Reports as files: what `eval run` and `eval report` write, each whole or not at all."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from promptuary.cli.connection import ApiClient, path_segment
+from promptuary.evaluation.reports.html_report import html_report
+from promptuary.evaluation.reports.json_report import json_list, json_report
+from promptuary.evaluation.reports.junit import junit_report
+from promptuary.evaluation.reports.markdown import markdown_report
+from promptuary.evaluation.reports.result_spool import spool_results
+
+Junit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")]
+Summary = Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary here.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write a page with plots here; of several suites one each.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write all results as JSON here.")]
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """The files that are wanted."""
+
+    junit: Path | None
+    summary: Path | None
+    html: Path | None
+    json: Path | None
+
+    @property
+    def none(self) -> bool:
+        """Whether no file is wanted."""
+        return not any((self.junit, self.summary, self.html, self.json))
+
+    def write(self, api: ApiClient, runs: Sequence[Any]) -> None:
+        """Write the files; the service is asked once for the results of each run."""
+        if self.none:
+            return
+        with ExitStack() as stack:
+            held = [(run, stack.enter_context(spool_results(results_of(api, run)))) for run in runs]
+            if self.junit is not None:
+                _save(self.junit, junit_report(held))
+            if self.summary is not None:
+                _save(self.summary, ["\n".join(markdown_report(run, results()) for run, results in held)])
+            if self.json is not None:
+                _save(self.json, json_list([json_report(run, results()) for run, results in held]))
+            if self.html is not None:
+                for path, (run, results) in zip(_paths(self.html, runs), held, strict=True):
+                    _save(path, html_report(run, results()))
+
+
+def results_of(api: ApiClient, run: Any) -> Iterator[Any]:
+    """Give a run's results in the file's order, a page of them at a time."""
+    return api.items(f"/runs/{path_segment(run['id'])}/results")
+
+
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Print a report piece by piece."""
+    for piece in pieces:
+        typer.echo(piece, nl=False)
+    typer.echo()
+
+
+def _paths(path: Path, runs: Sequence[Any]) -> list[Path]:
+    """Name a page for each run: one alone as it is asked for, several by their suites, and by their runs where those repeat."""
+    if len(runs) == 1:
+        return [path]
+    suites = [run["suite"] for run in runs]
+    names = [run["suite"] if suites.count(run["suite"]) == 1 else f"{run['suite']}.{run['id']}" for run in runs]
+    return [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in names]
+
+
+def _save(path: Path, pieces: Iterable[str]) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    with new.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.writelines(pieces)
+    os.replace(new, path)

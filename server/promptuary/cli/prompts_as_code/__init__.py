@@ -1,0 +1,1 @@
+"""`promptuary sync`: prompt files and the registry kept alike."""

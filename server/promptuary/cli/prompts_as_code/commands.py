@@ -1,0 +1,108 @@
+"""`promptuary sync plan | apply | drift | pull`: prompts as files, and the registry, kept alike."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from promptuary.cli.connection import ApiClient, connect
+from promptuary.cli.output import AsJson, Project, print_json, print_line
+from promptuary.cli.prompts_as_code import plan as plans
+from promptuary.cli.prompts_as_code.drift import differences
+from promptuary.cli.prompts_as_code.plan import PlanStep, plan
+from promptuary.cli.prompts_as_code.pull import pull, write
+from promptuary.cli.registry.state import RegistryState
+
+app = typer.Typer(help="Prompts as code: a folder of prompt files and the registry kept alike.", no_args_is_help=True)
+Folder = Annotated[Path, typer.Argument(help="The folder; prompts/ by default.")]
+Force = Annotated[bool, typer.Option("--force", help="Move labels that are split too, which ends the split.")]
+PROMPTS = Path("prompts")
+
+
+def show(steps: list[PlanStep]) -> None:
+    """Print a plan."""
+    for step in steps:
+        print_line(step.describe())
+        for detail in step.details():
+            print_line(detail)
+
+
+@app.command("plan")
+def show_plan(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
+    """Say what `apply` would do."""
+    with connect(project) as api:
+        steps = plan(RegistryState(api), folder, force=force)
+    if json:
+        print_json([step.as_json() for step in steps])
+        return
+    show(steps)
+
+
+@app.command("apply")
+def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
+    """Register what is new, and move the labels that the files name: all of it, or nothing where one file cannot be."""
+    with connect(project) as api:
+        steps = plan(RegistryState(api), folder, force=force)
+        versions = apply_steps(api, steps)
+    for version in versions:
+        for warning in version.get("warnings", []):
+            typer.echo(f"warning: {version['name']}: {warning['detail']}", err=True)
+    if json:
+        print_json(versions)
+        return
+    show(steps)
+
+
+def apply_steps(api: ApiClient, steps: list[PlanStep]) -> list[Any]:
+    """Apply a plan after it has been checked whole; gives the versions."""
+    plans.check_steps(api, steps)
+    return [plans.apply_step(api, step, steps[:number]) for number, step in enumerate(steps)]
+
+
+@app.command("drift")
+def drift(
+    folder: Folder = PROMPTS,
+    files_only: Annotated[bool, typer.Option("--files-only", help="Leave out prompts that have no file here.")] = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Say in what files and registry differ; exit 1 where they do, for CI."""
+    with connect(project) as api:
+        found = [one for one in differences(RegistryState(api), folder) if not (files_only and one.kind == "registry")]
+    if json:
+        print_json({"drift": bool(found), "differences": [one.as_json() for one in found]})
+    else:
+        for one in found:
+            print_line(f"{one.prompt}  {one.told}")
+        if not found:
+            print_line("files and registry are alike")
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command("pull")
+def pull_files(
+    folder: Folder = PROMPTS,
+    label: Annotated[str | None, typer.Option("--label", help="The version under this label, of prompts that have it.")] = None,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="The newest version, which is also what you get without --label.")
+    ] = False,
+    prompts: Annotated[list[str] | None, typer.Option("--prompt", help="Only this prompt; may be given again.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that have changes of their own.")] = False,
+    no_labels: Annotated[bool, typer.Option("--no-labels", help="Write no labels into the files.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Write prompt files from the registry: all of them, or none where one would lose changes. Nothing is removed."""
+    if label is not None and latest:
+        raise typer.BadParameter("give --label or --latest, not both")
+    with connect(project) as api:
+        pulled = pull(RegistryState(api), folder, label=label, prompts=prompts or (), labels=not no_labels, force=force)
+    if not dry_run:
+        write(pulled)
+    if json:
+        print_json([one.as_json() for one in pulled])
+        return
+    for one in pulled:
+        print_line(one.describe())

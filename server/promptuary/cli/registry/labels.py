@@ -1,0 +1,98 @@
+"""`promptuary label set | split | history | rollback`: where labels point, and how they came there."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
+from promptuary.prompt.errors import FieldError, Invalid
+
+app = typer.Typer(help="Move and split labels, and see how they moved.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The prompt's name, as support.triage.")]
+Label = Annotated[str, typer.Argument(help="The label.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
+
+
+def describe_target(target: Mapping[str, Any]) -> str:
+    """Say where a label or a move points: `3`, or `3=95 4=5` where it is split, as `label split` takes it."""
+    if target["split"] is None:
+        return str(target["version"])
+    return " ".join(f"{arm['version']}={arm['weight']:g}" for arm in target["split"]["arms"])
+
+
+def describe_label(name: str, label: str, target: Mapping[str, Any]) -> str:
+    """Say in a line where a label points now."""
+    kind = "version " if target["split"] is None else "split "
+    return f"{name}  {label} → {kind}{describe_target(target)}"
+
+
+@app.command("set")
+def set_label(
+    name: Name,
+    label: Label,
+    version: Annotated[int, typer.Argument(help="The version that it is to point at.")],
+    reason: Reason = "",
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Point a label at a version; a split ends with that."""
+    with connect(project) as api:
+        moved = api.put(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}", {"version": version, "reason": reason})
+    if json:
+        print_json(moved)
+    else:
+        print_line(describe_label(name, label, moved))
+
+
+@app.command("split")
+def split(
+    name: Name,
+    label: Label,
+    arms: Annotated[list[str], typer.Argument(help="VERSION=WEIGHT, two to sixteen; the first serves whoever gives no key.")],
+    reason: Reason = "",
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Split a label over several versions, as in `3=95 4=5`; as few keys change their version as can be."""
+    weights = [_arm(arm) for arm in arms]
+    with connect(project) as api:
+        moved = api.put(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}", {"split": weights, "reason": reason})
+    if json:
+        print_json(moved)
+    else:
+        print_line(describe_label(name, label, moved))
+
+
+def _arm(text: str) -> dict[str, Any]:
+    version, equals, weight = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError
+        return {"version": int(version), "weight": float(weight)}
+    except ValueError:
+        raise Invalid("the label cannot be split so", [FieldError(text, "must be VERSION=WEIGHT, as 4=5")]) from None
+
+
+@app.command("history")
+def history(name: Name, label: Label, project: Project = None, json: AsJson = False) -> None:
+    """List a label's moves, the newest first."""
+    with connect(project) as api:
+        moves = list(api.items(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}/history"))
+    if json:
+        print_json(moves)
+        return
+    rows = [(move["at"], move["previous"], describe_target(move), move["actor"], move["reason"]) for move in moves]
+    print_table(["at", "from", "to", "by", "reason"], rows)
+
+
+@app.command("rollback")
+def roll_back(name: Name, label: Label, reason: Reason = "rolled back", project: Project = None, json: AsJson = False) -> None:
+    """Point a label where it pointed before; a split comes back as it was."""
+    with connect(project) as api:
+        moved = api.post(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}/rollback", {"reason": reason})
+    if json:
+        print_json(moved)
+    else:
+        print_line(describe_label(name, label, moved))

@@ -1,0 +1,229 @@
+"""`promptuary init | serve | worker | ui | up | doctor`: run the service and see how it is."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from promptuary.cli.connection import NotInstalled, connect
+from promptuary.cli.output import AsJson, print_json, print_line, print_table
+from promptuary.cli.service.processes import (
+    NotStarted,
+    Program,
+    check_port,
+    free_port,
+    run_programs,
+    stopped_by_signal,
+    wait_until_stopped,
+)
+from promptuary.prompt.errors import PromptuaryError
+
+if TYPE_CHECKING:
+    from promptuary.core.settings import Settings
+
+LOOPBACK = "127.0.0.1"  # MLflow and Chroma know no keys, so they never listen anywhere else
+Host = Annotated[str | None, typer.Option("--host", help="The address to listen on; loopback by default.")]
+Port = Annotated[int | None, typer.Option("--port", help="The port; 8400 by default.")]
+
+
+def load_settings(**given: Any) -> "Settings":
+    """Read the settings, where the server is installed.
+
+    Raises:
+        NotInstalled: where it is not.
+    """
+    try:
+        from promptuary.core.settings import read_settings
+    except ModuleNotFoundError as error:
+        raise NotInstalled(f"the server is not installed ({error.name}); install promptuary[server]") from None
+    return read_settings(**given)
+
+
+def init() -> None:
+    """Make the data directory and its database, and the first key: an operator's, shown this once."""
+    data = load_settings().data_dir
+    with connect() as api:
+        held = [key for key in api.items("/keys") if key["role"] == "operator" and key["revoked_at"] is None]
+        print_line(f"data directory: {data}")
+        if held:
+            print_line(f"there is an operator's key already: {held[0]['id']} ({held[0]['name']})")
+            return
+        made = api.post("/keys", {"name": "operator", "role": "operator"})
+    print_line(f"operator's key, shown this once: {made['key']}")
+
+
+def serve(host: Host = None, port: Port = None) -> None:
+    """Run the API."""
+    chosen = load_settings(host=host, port=port)
+    from promptuary.api.app import create_app
+    from promptuary.api.server import serve
+    from promptuary.core.logs import configure_logging
+
+    configure_logging(chosen.log_level)
+    check_port("the API", chosen.host, chosen.port, "PROMPTUARY_PORT")
+    serve(create_app(chosen), chosen.host, chosen.port)
+
+
+def worker() -> None:
+    """Run the worker: evaluation runs, and what waits for Chroma and MLflow."""
+    chosen = load_settings()
+    from promptuary.core.logs import configure_logging
+    from promptuary.worker.assembly import build_worker
+
+    configure_logging(chosen.log_level)
+    with build_worker(chosen) as assembled, stopped_by_signal() as stopped:
+        assembled.run(stopped)
+
+
+def ui(host: Host = None, port: Port = None) -> None:
+    """Run the Streamlit app, on the API at PROMPTUARY_URL."""
+    chosen = load_settings(host=host, ui_port=port)
+    url = os.environ.get("PROMPTUARY_URL") or f"http://{chosen.host}:{chosen.port}"
+    program = ui_program(chosen.host, chosen.ui_port, url)
+    check_port("the UI", chosen.host, chosen.ui_port, "PROMPTUARY_UI_PORT")
+    os.execvpe(program.command[0], list(program.command), {**os.environ, **program.environment})
+
+
+def ui_program(host: str, port: int, url: str) -> Program:
+    """Give the program that is the UI, on the API at `url`.
+
+    Raises:
+        NotInstalled: without Streamlit.
+    """
+    if importlib.util.find_spec("streamlit") is None:
+        raise NotInstalled("the UI is not installed; install promptuary[ui]")
+    from promptuary_ui.launch import command
+
+    words, environment = command(host, port, url)
+    return Program("ui", words, environment, f"http://{host}:{port}/_stcore/health")
+
+
+def up() -> None:
+    """Run all of it: API, worker, UI, Chroma and MLflow's UI; Ctrl-C stops them together."""
+    with all_programs(load_settings()) as started:
+        wait_until_stopped(started)
+
+
+@contextmanager
+def all_programs(chosen: "Settings") -> Iterator[list[Any]]:
+    """Start every part on the data directory and say where each is; stop them at the end."""
+    from promptuary.core.database import Database
+    from promptuary.embedding.chroma_index import ChromaOwnership
+    from promptuary.migrations.upgrade import upgrade
+
+    chosen.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(chosen.sql_url)
+    upgrade(database)
+    database.dispose()
+    for name, host, port, setting in (
+        ("the API", chosen.host, chosen.port, "PROMPTUARY_PORT"),
+        ("the UI", chosen.host, chosen.ui_port, "PROMPTUARY_UI_PORT"),
+        ("MLflow", LOOPBACK, chosen.mlflow_port, "PROMPTUARY_MLFLOW_PORT"),
+    ):
+        check_port(name, host, port, setting)
+    ownership = ChromaOwnership(chosen.data_dir / "chroma")
+    if not chosen.chroma_url and not ownership.take():
+        raise NotStarted(f"another process uses {ownership.folder}; stop it first")
+    programs = _programs(chosen, None if chosen.chroma_url else free_port())
+    try:
+        with run_programs(programs, chosen.data_dir / "logs") as started:
+            chroma = next((one.program.ready_at for one in started if one.program.name == "chroma"), None)
+            if chroma:
+                ownership.publish_address(chroma.removesuffix("/api/v2/heartbeat"))
+            print_line(f"API    http://{chosen.host}:{chosen.port}   (documentation at /docs)")
+            print_line(f"UI     http://{chosen.host}:{chosen.ui_port}")
+            print_line(f"MLflow http://{LOOPBACK}:{chosen.mlflow_port}")
+            print_line(f"data   {chosen.data_dir}   (logs in logs/)")
+            yield started
+    finally:
+        ownership.release()
+
+
+def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
+    me = [sys.executable, "-m", "promptuary.cli.main"]
+    api_url = f"http://{chosen.host}:{chosen.port}"
+    shared = {"PROMPTUARY_DATA_DIR": str(chosen.data_dir), "PROMPTUARY_HOST": chosen.host}
+    programs = []
+    if chroma_port is not None:
+        chroma_url = f"http://{LOOPBACK}:{chroma_port}"
+        shared["PROMPTUARY_CHROMA_URL"] = chroma_url
+        data = str(chosen.data_dir / "chroma" / "data")
+        serve_chroma = "from chromadb.cli.cli import app; app()"
+        programs.append(
+            Program(
+                "chroma",
+                [sys.executable, "-c", serve_chroma, "run", "--path", data, "--host", LOOPBACK, "--port", str(chroma_port)],
+                {"ANONYMIZED_TELEMETRY": "false"},
+                f"{chroma_url}/api/v2/heartbeat",
+            )
+        )
+    programs += [
+        Program("api", [*me, "serve", "--port", str(chosen.port)], shared, f"{api_url}/readyz"),
+        Program("worker", [*me, "worker"], shared),
+        ui_program(chosen.host, chosen.ui_port, api_url),
+    ]
+    if not chosen.mlflow_tracking_uri:
+        programs.append(
+            Program(
+                "mlflow",
+                [
+                    *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+                    *("--host", LOOPBACK, "--port", str(chosen.mlflow_port)),
+                    *("--backend-store-uri", chosen.tracking_uri),
+                    *("--artifacts-destination", str(chosen.data_dir / "mlartifacts")),
+                ],
+                {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                f"http://{LOOPBACK}:{chosen.mlflow_port}/health",
+            )
+        )
+    return programs
+
+
+def doctor(json: AsJson = False) -> None:
+    """Check this installation; exit 1 where something is amiss."""
+    checks = list(_checks())
+    if json:
+        print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in checks])
+    else:
+        print_table(["", "check", "found"], [("ok" if ok else "!!", name, found) for name, ok, found in checks])
+    if not all(ok for _, ok, _ in checks):
+        raise typer.Exit(1)
+
+
+def _checks() -> Iterator[tuple[str, bool, str]]:
+    chosen = load_settings()
+    from promptuary.core.database import Database, sqlite_driver
+    from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
+
+    yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
+    version = sqlite_driver().sqlite_version
+    safe = tuple(map(int, version.split("."))) >= (3, 51, 3)
+    yield "sqlite", safe, version + ("" if safe else ": older than 3.51.3, which mends a WAL corruption; install pysqlite3")
+    database = Database(chosen.sql_url)
+    try:
+        upgrade(database)
+        yield "database", current_revision(database) == HEAD, f"{database.dialect}, schema {current_revision(database)}"
+    finally:
+        database.dispose()
+    chosen.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private = not chosen.data_dir.stat().st_mode & 0o007
+    yield "data directory", private, str(chosen.data_dir) + ("" if private else ": others may read it; chmod 700")
+    free = shutil.disk_usage(chosen.data_dir).free // 2**20
+    yield "disk", free > 1024, f"{free} MiB free"
+    yield from _models()
+
+
+def _models() -> Iterator[tuple[str, bool, str]]:
+    from promptuary.embedding.model import WEIGHTS, MiniLM
+    from promptuary.models.local_server import LOCAL_MODELS
+
+    for name, weights in {MiniLM.model: WEIGHTS, **{f"local:{name}": found for name, found in LOCAL_MODELS.items()}}.items():
+        try:
+            yield name, True, f"{weights.verified().name}, the published weights"
+        except PromptuaryError as error:
+            yield name, False, error.message

@@ -1,0 +1,1 @@
+"""`promptuary export` and `import`."""

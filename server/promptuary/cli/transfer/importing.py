@@ -1,0 +1,136 @@
+"""`promptuary import`: a bundle into the registry, or prompts of Langfuse, MLflow and LangChain into prompt files."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from promptuary.cli.atomic_files import write_files
+from promptuary.cli.connection import connect
+from promptuary.cli.output import AsJson, Project, print_json, print_line
+from promptuary.cli.prompts_as_code.pull import path_of
+from promptuary.cli.transfer.bundle import apply_import, plan_import
+from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.files.bundle import is_bundle, parse_bundle, parse_json
+from promptuary.prompt.files.prompt_file import read_text
+from promptuary.prompt.files.prompt_file_writer import prompt_file_text
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
+from promptuary.prompt.foreign.drafts import ImportDraft, ImportedPrompt, finish_drafts, select_versions
+from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
+from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
+from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
+
+BUNDLE_LIMIT = 2**30
+BUNDLE = "bundle"
+READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str], list[ImportDraft]]]] = {
+    "langchain": (is_langchain, read_langchain),
+    "mlflow": (is_mlflow, read_mlflow),
+    "langfuse": (is_langfuse, read_langfuse),
+}
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A bundle, or a JSON or YAML file of Langfuse, MLflow or LangChain.")],
+    form: Annotated[
+        str | None, typer.Option("--from", help="bundle, langfuse, mlflow or langchain; by default what the file looks like.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--to", help="Where prompt files go; a bundle goes into the registry.")] = Path(
+        "prompts"
+    ),
+    label: Annotated[
+        str | None, typer.Option("--label", help="Of a prompt's versions, the one under this label; by default the highest.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The prompt's name, for a file of one prompt.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite prompt files that are there and different.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Take prompts in: a bundle with its history into the registry, prompts of other systems as files for `sync apply`."""
+    if form not in (None, BUNDLE, *READERS):
+        raise typer.BadParameter(f"--from must be {BUNDLE}, {', '.join(READERS)}")
+    text = read_text(file, BUNDLE_LIMIT)
+    if form == BUNDLE or (form is None and _says_bundle(text)):
+        _import_bundle(file, text, project, dry_run=dry_run, json=json)
+        return
+    imported = _foreign(file, form, name, label)
+    paths = [path_of(folder, one.name) for one in imported]
+    states = _written(paths, imported, force=force, dry_run=dry_run)
+    if json:
+        print_json(
+            [
+                {
+                    "prompt": one.name,
+                    "version": one.version,
+                    "file": str(path),
+                    "state": state,
+                    "remarks": [{"path": said.path, "line": said.line, "message": said.message} for said in one.remarks],
+                }
+                for one, path, state in zip(imported, paths, states, strict=True)
+            ]
+        )
+        return
+    for one, path, state in zip(imported, paths, states, strict=True):
+        print_line(f"{'=' if state == 'same' else '+'} {one.name}  {path}")
+        for said in one.remarks:
+            print_line(f"  {said}")
+    if not dry_run:
+        print_line(f"next: promptuary sync plan {folder}")
+
+
+def _says_bundle(text: str) -> bool:
+    """Tell a bundle by its first words, so that one that is cut off is still told as that."""
+    return text.lstrip("\ufeff \t\r\n").startswith("{") and '"promptuary-bundle' in text[:1000]
+
+
+def _import_bundle(file: Path, text: str, project: str | None, *, dry_run: bool, json: bool) -> None:
+    prompts = parse_bundle(parse_json(text, str(file)), str(file))
+    with connect(project) as api:
+        planned = plan_import(api, prompts)
+        told = [] if dry_run else apply_import(api, planned)
+    if json:
+        print_json([{"prompt": one.prompt.name, "conflict": one.conflict, "plan": one.shown} for one in planned])
+    else:
+        for one in planned:
+            print_line(one.describe())
+        for sentence in told:
+            print_line(f"  {sentence}")
+    if any(one.conflict is not None for one in planned):
+        raise typer.Exit(1)
+
+
+def _foreign(file: Path, form: str | None, name: str | None, label: str | None) -> list[ImportedPrompt]:
+    document = parse_yaml(read_text(file), str(file))
+    form = form or next((kind for kind, (is_one, _) in READERS.items() if is_one(document.value)), None)
+    if form is None:
+        what = "bundle" if is_bundle(document.value) else ", ".join((BUNDLE, *READERS))
+        raise InvalidFile(
+            f"{file} is of no kind that can be imported", [FieldError("", f"known are {what}; --from says which it is")]
+        )
+    drafts = READERS[form][1](document.value, file.stem)
+    if name is not None:
+        if len({draft.name for draft in drafts}) > 1:
+            raise Invalid("--name is for a file of one prompt", [FieldError(str(file), "has several")])
+        for draft in drafts:
+            draft.name = name
+    imported = finish_drafts(drafts, document, str(file))
+    if not imported:
+        raise InvalidFile(f"{file} holds no prompt")
+    return select_versions(imported, label)
+
+
+def _written(paths: Sequence[Path], imported: Sequence[ImportedPrompt], *, force: bool, dry_run: bool) -> list[str]:
+    """Write each prompt's file; what is there and different is overwritten with `force` only."""
+    texts = {
+        path: prompt_file_text(one.content, labels=one.labels, message=one.message, tags=one.tags)
+        for path, one in zip(paths, imported, strict=True)
+    }
+    there = {path: read_text(path) for path in texts if path.exists()}
+    field_errors = [FieldError(str(path), "is there and different") for path, text in there.items() if text != texts[path]]
+    if field_errors and not force:
+        raise Invalid("nothing was written (--force overwrites)", field_errors)
+    new = {path: text for path, text in texts.items() if there.get(path) != text}
+    if not dry_run:
+        write_files(new)
+    return ["same" if path not in new else "updated" if path in there else "new" for path in paths]

@@ -1,0 +1,82 @@
+"""What the client for threads and the one for asyncio share: how they are made, and what a fork does to them."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import httpx
+
+from promptuary.client import fork
+from promptuary.client.settings import ClientOptions, build_components
+from promptuary.client.telemetry import Lookup
+from promptuary.client.transport.connection import build_tls_context
+
+BACKGROUND_LIMIT = 16
+"""How many requests may be under way before a refresh waits for the next `get` instead."""
+Transport = TypeVar("Transport", httpx.BaseTransport, httpx.AsyncBaseTransport)
+
+
+class BaseClient(ABC, Generic[Transport]):
+    """A client without its I/O; the arguments are described where applications meet them, at `Promptuary`."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        ttl: float = 60.0,
+        deadline: float = 1.0,
+        follow: bool = True,
+        bundle: str | Path | None = None,
+        cache_dir: str | Path | None = None,
+        disk: bool = True,
+        breaker_failures: int = 3,
+        breaker_cool_down: float = 10.0,
+        on_lookup: Callable[[Lookup], object] | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        options = ClientOptions(
+            url=url,
+            api_key=api_key,
+            ttl=ttl,
+            deadline=deadline,
+            follow=follow,
+            bundle=bundle,
+            cache_dir=cache_dir,
+            disk=disk,
+            breaker_failures=breaker_failures,
+            breaker_cool_down=breaker_cool_down,
+            on_lookup=on_lookup,
+        )
+        self._clock = time.monotonic
+        self._components = build_components(options, self._clock)
+        self._core = self._components.core
+        self._tls = build_tls_context(self._components.endpoint)
+        self._transport: Transport | None = transport
+        self._inherited: Mapping[str, object] = {}
+        self._begin()
+        fork.register(self)
+
+    @property
+    def following(self) -> bool:
+        """Whether the server tells this client of changes now, so that nothing is asked for again when its `ttl` is over."""
+        return self._core.following is not None and self._core.following.live
+
+    def after_fork(self) -> None:
+        """Let go of the parent's connections, locks, threads and tasks, in the child.
+
+        What is let go of is kept all the same: closing it would say good-bye on connections that the parent still uses.
+        """
+        self._core.after_fork()
+        self._inherited = dict(vars(self))
+        self._begin()
+
+    def __repr__(self) -> str:
+        """Name the server; the key is left out."""
+        return f"<{type(self).__name__} at {self._components}>"
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Make what belongs to one process, anew after a fork."""

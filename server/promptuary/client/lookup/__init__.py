@@ -1,0 +1,1 @@
+"""The lookup without I/O: cache, breaker and the decisions of both clients."""

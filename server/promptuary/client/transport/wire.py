@@ -1,0 +1,225 @@
+"""What is asked of the server and what its answers mean, as values: no connection is made here."""
+
+import email.utils
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from promptuary.client.errors import (
+    InvalidSettings,
+    KeyRefused,
+    PromptNotFound,
+    Reason,
+    RequestRefused,
+)
+from promptuary.client.versions.selector import Selector
+from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_json, read_version
+from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryError, RenderTooLarge
+
+DEFAULT_URL = "http://127.0.0.1:8400"
+BODY_LIMIT = 8 * 1024 * 1024
+_KEY_PATTERN = re.compile(r"[\x21-\x7e]*\Z")
+_BUSY_STATUSES = (429, 503)
+
+
+@dataclass(frozen=True)
+class ReceivedVersion:
+    """The server gave a version, and it is what its digest says. `body` is the JSON as it came."""
+
+    version: ResolvedVersion
+    etag: str | None
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class NotModified:
+    """The server says that what the client holds still stands."""
+
+
+@dataclass(frozen=True)
+class ServerRefusal:
+    """The server answered, and said no."""
+
+    error: PromptuaryError
+
+
+@dataclass(frozen=True)
+class FetchFailure:
+    """The server gave no answer that can be used; `retry_after` are the seconds that it asked for, if it did."""
+
+    reason: Reason
+    detail: str
+    retry_after: float | None = None
+
+
+TIMED_OUT = FetchFailure(Reason.TIMEOUT, "the server did not answer within the deadline")
+CLIENT_CLOSED = FetchFailure(Reason.CLOSED, "the client is closed")
+RESPONSE_TOO_LARGE = FetchFailure(Reason.UNUSABLE, "the server's answer is over 8 MiB")
+FetchOutcome = ReceivedVersion | NotModified | ServerRefusal | FetchFailure
+
+
+@dataclass(frozen=True)
+class StreamEnd:
+    """How a stream ended. `refused`: asking again soon changes nothing; `unusable`: where it was is not to be gone back to."""
+
+    detail: str
+    refused: bool = False
+    unusable: bool = False
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """An HTTP answer, read whole; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server and the key to it."""
+
+    url: str
+    key: str = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str | None, key: str | None) -> "Endpoint":
+        """Check what the application or the environment gave.
+
+        Raises:
+            InvalidSettings: for a URL that is not http(s), or a key that no header can carry.
+        """
+        url = (url or DEFAULT_URL).strip().rstrip("/")
+        key = (key or "").strip()
+        try:
+            parts = urlsplit(url)
+            valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        except ValueError:
+            valid = False
+        if not valid:
+            raise InvalidSettings("the server's URL must be like https://prompts.example.org; set PROMPTUARY_URL")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise InvalidSettings("the server's URL holds a password or a query; the key goes into PROMPTUARY_API_KEY")
+        if not _KEY_PATTERN.match(key):
+            raise InvalidSettings("the API key has characters that no key has; copy it again into PROMPTUARY_API_KEY")
+        return cls(url, key)
+
+    @property
+    def mark(self) -> str:
+        """Tell servers and keys apart without telling the key."""
+        return hashlib.sha256(f"{self.url}\0{self.key}".encode()).hexdigest()[:24]
+
+    def headers(self, etag: str | None = None) -> dict[str, str]:
+        """Give a request's headers."""
+        headers = {"Accept": "application/json"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        if etag:
+            headers["If-None-Match"] = etag
+        return headers
+
+    def lookup(self, selector: Selector) -> tuple[str, dict[str, str]]:
+        """Give the URL and the query of a lookup."""
+        which = {"label": selector.label, "version": selector.version, "targeting_key": selector.targeting_key}
+        query = {name: str(value) for name, value in which.items() if value is not None}
+        return f"{self.url}/v1/prompts/{selector.name}", query
+
+    def stream(self, last: int | None) -> tuple[str, dict[str, str]]:
+        """Give the URL and the headers of the stream of changes, which goes on after the event `last`."""
+        headers = {**self.headers(), "Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
+        return f"{self.url}/v1/stream", headers if last is None else {**headers, "Last-Event-ID": str(last)}
+
+    def rendering(self, name: str) -> str:
+        """Give the URL at which the server renders a prompt."""
+        return f"{self.url}/v1/prompts/{name}/render"
+
+
+def read_lookup_response(answer: HttpResponse, selector: Selector, now: datetime | None = None) -> FetchOutcome:
+    """Say what the answer to a lookup means."""
+    if answer.status == 304:
+        return NotModified()
+    if answer.status != 200:
+        return read_error_response(answer, now)
+    try:
+        version = read_version(read_json(answer.body), selector.name, selector.version)
+    except UnusableResponse as error:
+        return FetchFailure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
+    if version.split is None:
+        wrong_arm = version.variant is not None and selector.version is None
+    else:
+        wrong_arm = version.split.arm(selector.targeting_key).version != version.number
+    if wrong_arm:
+        return FetchFailure(Reason.UNUSABLE, "the server's answer is an arm that its split does not give")
+    return ReceivedVersion(version, answer.headers.get("etag"), answer.body)
+
+
+def check_stream_response(status: int, headers: Mapping[str, str], now: datetime | None = None) -> StreamEnd | None:
+    """Say why an answer is no stream of changes; None for one that is. Header names in lower case."""
+    if status in _BUSY_STATUSES:
+        pause = parse_retry_after(headers.get("retry-after"), now or datetime.now(UTC))
+        return StreamEnd(f"the server answered {status}", retry_after=pause)
+    if status != 200:
+        return StreamEnd(f"the server answered {status}", refused=status < 500)
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "text/event-stream":
+        return StreamEnd("the server answered with something else", refused=True)
+    return None
+
+
+def read_error_response(answer: HttpResponse, now: datetime | None = None) -> ServerRefusal | FetchFailure:
+    """Say what an answer other than the wanted one means.
+
+    A 4xx is the server's own word only with a problem's `code`: a proxy's 404 for a server that is away is an outage.
+    """
+    status = answer.status
+    if status in _BUSY_STATUSES:
+        pause = parse_retry_after(answer.headers.get("retry-after"), now or datetime.now(UTC))
+        return FetchFailure(Reason.BUSY, f"the server answered {status}", pause)
+    if not 400 <= status < 500:
+        return FetchFailure(Reason.SERVER_ERROR, f"the server answered {status}")
+    try:
+        problem = read_json(answer.body)
+    except UnusableResponse:
+        problem = {}
+    code, detail = problem.get("code"), problem.get("detail")
+    if not isinstance(code, str):
+        return FetchFailure(Reason.SERVER_ERROR, f"something that is no Promptuary server answered {status}")
+    return ServerRefusal(_error(status, code, detail if isinstance(detail, str) else code, _faults(problem.get("errors"))))
+
+
+def _error(status: int, code: str, detail: str, field_errors: list[FieldError]) -> PromptuaryError:
+    if status == 404:
+        return PromptNotFound(detail)
+    if status in (401, 403):
+        return KeyRefused(detail)
+    if code == InvalidVariables.code:
+        return InvalidVariables(detail, field_errors)
+    if code == RenderTooLarge.code:
+        return RenderTooLarge(detail)
+    return RequestRefused(detail, field_errors)
+
+
+def _faults(errors: Any) -> list[FieldError]:
+    if not isinstance(errors, list):
+        return []
+    return [
+        FieldError(str(error.get("path", "")), str(error.get("message", ""))) for error in errors if isinstance(error, dict)
+    ]
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header, in seconds from now: a number, or an HTTP date. None for one that is neither."""
+    if value is None:
+        return None
+    if value.strip().isdecimal() and len(value) < 10:
+        return float(value)
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())

@@ -1,0 +1,1 @@
+"""Prompt versions as the client receives, verifies and renders them."""

@@ -1,0 +1,145 @@
+"""The short way to render: for plain text values in plain tags, which is nearly every prompt.
+
+It takes only what it is sure of. For anything else (a section, a number, a value that does not fit) it gives None, and the
+full renderer decides; so there is one set of rules and one set of errors.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, MessageTemplate, PreparedPrompt
+from promptuary.prompt.templates.tree import Literal, Node, Tag
+from promptuary.prompt.variables import Variable
+
+Message = dict[str, str]
+_ROLES = frozenset({"system", "user", "assistant", "tool"})
+_LIST_KEYWORDS = {"enum", "items", "minItems", "maxItems"}
+
+
+@dataclass(frozen=True, slots=True)
+class _TextRule:
+    """What a value must be: a text between two lengths, perhaps one of a few."""
+
+    name: str
+    shortest: int
+    longest: float
+    allowed: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledPart:
+    """A message as a `%` form and what goes into it, or (without a role) the name of a list of messages."""
+
+    role: str | None
+    form: str
+    values: Callable[[Mapping[str, Any]], Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPrompt:
+    """A prompt of plain tags, ready to be filled."""
+
+    chat: bool
+    count: int
+    unsaid: dict[str, Any]
+    texts: tuple[_TextRule, ...]
+    parts: tuple[_CompiledPart, ...]
+
+    def render(self, values: dict[str, Any]) -> list[Message] | str | None:
+        """Give messages, or the text; None says that the full renderer must look at it."""
+        full = {**self.unsaid, **values} if self.unsaid else values
+        if len(full) != self.count:
+            return None
+        for text in self.texts:
+            value = full.get(text.name)
+            if type(value) is not str or not text.shortest <= len(value) <= text.longest:
+                return None
+            if text.allowed is not None and value not in text.allowed:
+                return None
+        messages: list[Message] = []
+        size = 0
+        for part in self.parts:
+            if part.role is None:
+                placed = _checked_messages(full.get(part.form))
+                if placed is None:
+                    return None
+                messages += placed
+                continue
+            content = part.form if part.values is None else part.form % part.values(full)
+            size += len(content)
+            messages.append({"role": part.role, "content": content})
+        if size > OUTPUT_LIMIT:
+            return None
+        return messages if self.chat else messages[0]["content"]
+
+
+def _checked_messages(items: Any) -> list[Message] | None:
+    if type(items) is not list:
+        return None
+    messages = []
+    for item in items:
+        if type(item) is not dict or len(item) != 2:
+            return None
+        role, content = item.get("role"), item.get("content")
+        if type(role) is not str or role not in _ROLES or type(content) is not str:
+            return None
+        messages.append({"role": role, "content": content})
+    return messages
+
+
+def compile_prompt(prepared: PreparedPrompt) -> CompiledPrompt | None:
+    """Give the short way for a prompt, or None where there is none."""
+    if prepared.content.context is not None:
+        return None
+    lists = set(prepared.content.placeholders())
+    unsaid: dict[str, Any] = {}
+    texts = []
+    for name, variable in prepared.variables.items():
+        if name in lists:
+            if variable.json_schema().keys() & _LIST_KEYWORDS:
+                return None
+        elif (text := _text_rule(name, variable)) is None:
+            return None
+        else:
+            texts.append(text)
+        if variable.default is not None:
+            unsaid[name] = variable.default
+        elif not variable.required:
+            unsaid[name] = [] if name in lists else ""
+    parts = []
+    for part in prepared.parts:
+        made = (
+            _compiled_part(part.role, part.nodes, lists)
+            if isinstance(part, MessageTemplate)
+            else _CompiledPart(None, part.name, None)
+        )
+        if made is None:
+            return None
+        parts.append(made)
+    return CompiledPrompt(prepared.content.type == "chat", len(prepared.variables), unsaid, tuple(texts), tuple(parts))
+
+
+def _text_rule(name: str, variable: Variable) -> _TextRule | None:
+    if variable.type not in (None, "string"):
+        return None
+    allowed = None if variable.enum is None else frozenset(item for item in variable.enum if isinstance(item, str))
+    longest = float("inf") if variable.maxLength is None else variable.maxLength
+    return _TextRule(name, variable.minLength or 0, longest, allowed)
+
+
+def _compiled_part(role: str, nodes: tuple[Node, ...], lists: set[str]) -> _CompiledPart | None:
+    form: list[str] = []
+    names: list[str] = []
+    for node in nodes:
+        if isinstance(node, Literal):
+            form.append(node.text.replace("%", "%%"))
+        elif isinstance(node, Tag) and "." not in node.name and node.name not in lists:
+            form.append("%s")
+            names.append(node.name)
+        else:
+            return None
+    if not names:
+        return _CompiledPart(role, "".join(form).replace("%%", "%"), None)
+    return _CompiledPart(role, "".join(form), itemgetter(*names))

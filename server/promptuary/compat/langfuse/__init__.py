@@ -1,0 +1,1 @@
+"""Routes that the Langfuse SDK speaks."""

@@ -1,0 +1,141 @@
+"""The prompts of the registry as the Langfuse SDK asks for them."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import Response
+
+from promptuary.access.auth.authentication import IdempotentRoute, authorize
+from promptuary.access.role import Scope
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.compat.error_format import LANGFUSE
+from promptuary.compat.langfuse.schemas import (
+    SDK,
+    LangfuseProject,
+    LangfusePrompt,
+    NewLabels,
+    NewPrompt,
+    Organization,
+    PageMeta,
+    ProjectList,
+    PromptList,
+    PromptMeta,
+    config_of,
+)
+from promptuary.compat.names import dotted, known_name, new_name
+from promptuary.compat.sdk_rendering import require_sdk_renderable
+from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.prompt.digest import content_from_json
+from promptuary.registry.labels import LATEST, Labels
+from promptuary.registry.service import Registry
+from promptuary.registry.store import Prompt
+
+router = APIRouter(prefix=LANGFUSE, tags=["langfuse"], route_class=IdempotentRoute)
+
+Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
+Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
+Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
+Text = Annotated[str | None, Query(max_length=200)]
+Name = Annotated[str, Path(max_length=255)]
+Number = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+_REASON = "by a Langfuse client"
+_STEP = 1000
+
+
+@router.get("/projects")
+def projects(unit: Read) -> ProjectList:
+    """Give the key's project: what the SDK's `auth_check` asks for."""
+    name = unit.caller.project_name
+    organization = Organization(id="promptuary", name="Promptuary")
+    return ProjectList(data=[LangfuseProject(id=name, name=name, organization=organization, metadata={})])
+
+
+@router.post("/v2/prompts", status_code=201, responses={200: {"model": LangfusePrompt}})
+def create(body: NewPrompt, response: Response, unit: Write) -> LangfusePrompt:
+    """Register a version and move the labels to it: 201 for a new one, 200 when the newest version has the same content."""
+    content, name = body.content(), new_name(dotted(body.name))
+    registered = Registry(unit).register(
+        name,
+        content,
+        message=body.commitMessage or "",
+        tags=tuple(body.tags or ()),
+        labels=tuple(body.labels or ()),
+    )
+    require_sdk_renderable(content_from_json(registered.version.content), SDK)  # with the partials that registering has put in
+    response.status_code = 201 if registered.created else 200
+    return LangfusePrompt.written(registered.version)
+
+
+@router.get("/v2/prompts")
+def list_prompts(
+    unit: Read,
+    name: Text = None,
+    label: Text = None,
+    tag: Text = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
+    from_updated: Annotated[str | None, Query(alias="fromUpdatedAt")] = None,
+    to_updated: Annotated[str | None, Query(alias="toUpdatedAt")] = None,
+    conditions: Annotated[str | None, Query(alias="filter")] = None,
+) -> PromptList:
+    """List prompts by name, page by page; of one that is listed for a label, only the version that has it is told."""
+    not_taken = {"fromUpdatedAt": from_updated, "toUpdatedAt": to_updated, "filter": conditions}
+    field_errors = [FieldError(key, "is not taken; filter by name, label and tag") for key, value in not_taken.items() if value]
+    if field_errors:
+        raise InvalidRequest("the list cannot be filtered this way", field_errors)
+    registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
+    wanted = None if name is None else dotted(name)
+    found = [prompt for prompt in _all(registry, wanted, label, tag) if wanted in (None, prompt.name)]
+    shown = found[(page - 1) * limit : page * limit]
+    return PromptList(data=[_meta(registry, prompt, label) for prompt in shown], meta=PageMeta.of(page, limit, len(found)))
+
+
+@router.get("/v2/prompts/{name:path}")
+def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, resolve: bool = True) -> LangfusePrompt:
+    """Look one version up, by label (`production` by default) or by number.
+
+    It comes as the SDK can compile it, what it includes put in; with `resolve=false` as it was written.
+    """
+    found = Registry(unit).lookup(known_name(dotted(name)), label=label, version=version)
+    return LangfusePrompt.resolved(found.version) if resolve else LangfusePrompt.written(found.version)
+
+
+@router.patch("/v2/prompts/{name:path}/versions/{version}")
+def add_labels(name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewLabels, unit: Move) -> LangfusePrompt:
+    """Move labels to a version; it keeps those that it has."""
+    known = known_name(dotted(name))
+    for label in dict.fromkeys(body.newLabels):
+        Labels(unit).move(known, label, version, _REASON)
+    return LangfusePrompt.written(Registry(unit).version(known, version))
+
+
+@router.delete("/v2/prompts/{name:path}")
+def delete(name: Name, unit: Write) -> None:
+    """Refuse: nothing is deleted."""
+    known_name(dotted(name))
+    raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
+
+
+def _all(registry: Registry, search: str | None, label: str | None, tag: str | None) -> Iterator[Prompt]:
+    cursor = None
+    while True:
+        found = registry.prompts(_STEP, cursor, search, None if label == LATEST else label, tag)
+        yield from found.items
+        cursor = found.next_cursor
+        if cursor is None:
+            return
+
+
+def _meta(registry: Registry, prompt: Prompt, label: str | None) -> PromptMeta:
+    number = prompt.newest if label in (None, LATEST) else prompt.labels[label]
+    version = registry.version(prompt.name, number)
+    return PromptMeta(
+        name=prompt.name,
+        type=version.content["type"],
+        versions=list(range(1, prompt.newest + 1)) if label is None else [number],
+        labels=list(prompt.labels) if label is None else list(version.labels),
+        tags=list(version.tags),
+        lastUpdatedAt=version.created_at,
+        lastConfig=config_of(version),
+    )

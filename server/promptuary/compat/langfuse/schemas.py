@@ -1,0 +1,244 @@
+"""What the Langfuse SDK sends and reads, from and to what the registry keeps.
+
+A Langfuse prompt has a free `config`. Ours has parts, so the config's known keys are parts of the version, both ways, and a
+key that no part can hold is refused by its name: nothing is lost on the way in or out.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, JsonValue, ValidationError
+
+from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, sdk_texts
+from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
+from promptuary.prompt.content import Content, Message
+from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.templates import mustache
+from promptuary.prompt.validation_errors import field_errors_from
+from promptuary.registry.store import Version
+
+MODEL_KEYS = {"model": "name", **{key: key for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}}
+"""Keys of a config that are the version's `model`, and what they are called there."""
+PART_KEYS = ("response_format", "tools", "variables")
+"""Keys of a config that are parts of the version themselves."""
+_REFERENCE = "@@@langfusePrompt:"
+
+
+def _read(text: str) -> Iterator[Piece]:
+    """Cut a text up as the SDK's `compile` does: from every `{{` to the next `}}` is a variable."""
+    at = 0
+    while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start)) >= 0:
+        yield mustache.Literal(text[at:start])
+        yield mustache.Tag(text[start + 2 : end].strip())
+        at = end + 2
+    yield mustache.Literal(text[at:])
+
+
+SDK = SdkTemplateReader(
+    name="the Langfuse SDK",
+    read=_read,
+    instead="use Promptuary's client, or ask with resolve=false for the text as it was written",
+)
+
+
+class NewPrompt(RequestModel):
+    """A prompt version to register."""
+
+    name: str
+    prompt: JsonValue
+    type: Literal["text", "chat"] = "text"
+    config: dict[str, JsonValue] | None = None
+    labels: Annotated[list[str], Field(max_length=50)] | None = None
+    tags: Annotated[list[NonEmptyText], Field(max_length=50)] | None = None
+    commitMessage: ShortText | None = None
+
+    def content(self) -> Content:
+        """Give the content that is to be registered.
+
+        Raises:
+            InvalidRequest: with every fault, in the words of the request.
+        """
+        config = {key: value for key, value in (self.config or {}).items() if value is not None}
+        field_errors = [
+            FieldError(
+                f"config.{key}",
+                f"has no place in a version, which keeps {', '.join((*MODEL_KEYS, *PART_KEYS))}: leave it out of the config",
+            )
+            for key in config
+            if key not in MODEL_KEYS and key not in PART_KEYS
+        ]
+        model = {MODEL_KEYS[key]: value for key, value in config.items() if key in MODEL_KEYS}
+        if model and "name" not in model:
+            field_errors.append(FieldError("config.model", f"is required where there is {', '.join(model)}: name the model"))
+        parts = {key: config[key] for key in PART_KEYS if key in config} | ({"model": model} if "name" in model else {})
+        content = None
+        try:
+            content = Content.model_validate({"type": self.type, "template": _template(self.prompt), **parts})
+        except ValidationError as error:
+            field_errors += [FieldError(_their_path(fault.path), fault.message) for fault in field_errors_from(error)]
+        if content and any(_REFERENCE in text for text in content.texts()):
+            field_errors.append(
+                FieldError("prompt", f"has '{_REFERENCE}…'; a prompt is included here by {{{{> its.name@label}}}}")
+            )
+        if content is None or field_errors:
+            raise InvalidRequest("the prompt cannot be registered", field_errors)
+        return content
+
+
+class NewLabels(RequestModel):
+    """Labels that a version is to get besides those it has."""
+
+    newLabels: Annotated[list[str], Field(max_length=50)]
+
+
+class LangfusePrompt(ResponseModel):
+    """A prompt version as the SDK reads it. `digest` and `format` are ours: which content this is, and how it is written."""
+
+    name: str
+    version: int
+    type: Literal["text", "chat"]
+    prompt: str | list[dict[str, Any]]
+    config: dict[str, Any]
+    labels: list[str]
+    tags: list[str]
+    commitMessage: str | None
+    createdAt: datetime
+    createdBy: str
+    digest: str
+    format: str
+
+    @classmethod
+    def written(cls, version: Version) -> Self:
+        """Give it as it was written, whatever its format."""
+        content = content_from_json(version.content)
+        return cls._of(version, content, content.texts(), content.format)
+
+    @classmethod
+    def resolved(cls, version: Version) -> Self:
+        """Give it as the SDK can compile it, with what it includes put in.
+
+        Raises:
+            Conflict: when the SDK cannot, with the reason.
+        """
+        content = content_from_json(version.content)
+        texts = sdk_texts(content, f"version {version.number} of '{version.prompt}'", SDK)
+        return cls._of(version, content, texts, "mustache")
+
+    @classmethod
+    def _of(cls, version: Version, content: Content, texts: list[str], written_in: str) -> Self:
+        return cls(
+            name=version.prompt,
+            version=version.number,
+            type=content.type,
+            prompt=_prompt(content, texts),
+            config=config_of(version),
+            labels=list(version.labels),
+            tags=list(version.tags),
+            commitMessage=version.message or None,
+            createdAt=version.created_at,
+            createdBy=version.author,
+            digest=version.digest,
+            format=written_in,
+        )
+
+
+class PromptMeta(ResponseModel):
+    """A prompt in a list; type, tags and config are its newest version's."""
+
+    name: str
+    type: str
+    versions: list[int]
+    labels: list[str]
+    tags: list[str]
+    lastUpdatedAt: datetime
+    lastConfig: dict[str, Any]
+
+
+class PageMeta(ResponseModel):
+    """Which page this is, and of how many."""
+
+    page: int
+    limit: int
+    totalItems: int
+    totalPages: int
+
+    @classmethod
+    def of(cls, page: int, limit: int, total: int) -> Self:
+        """Count the pages."""
+        return cls(page=page, limit=limit, totalItems=total, totalPages=math.ceil(total / limit))
+
+
+class PromptList(ResponseModel):
+    """A page of prompts."""
+
+    data: list[PromptMeta]
+    meta: PageMeta
+
+
+class Organization(ResponseModel):
+    """Who has the project: always this server."""
+
+    id: str
+    name: str
+
+
+class LangfuseProject(ResponseModel):
+    """The key's project."""
+
+    id: str
+    name: str
+    organization: Organization
+    metadata: dict[str, Any]
+
+
+class ProjectList(ResponseModel):
+    """The key's project, in a list of one."""
+
+    data: list[LangfuseProject]
+
+
+def config_of(version: Version) -> dict[str, Any]:
+    """Give what a version keeps besides its text, as a config that `NewPrompt` takes back."""
+    model: Mapping[str, Any] = version.content["model"] or {}
+    settings = {key: model[ours] for key, ours in MODEL_KEYS.items() if ours in model}
+    return settings | {key: version.content[key] for key in PART_KEYS if version.content[key]}
+
+
+def _template(prompt: JsonValue) -> JsonValue:
+    """Write messages our way: a placeholder is a role, and a message needs no type."""
+    if not isinstance(prompt, list):
+        return prompt
+    return [_message(item) if isinstance(item, dict) else item for item in prompt]
+
+
+def _message(item: dict[str, JsonValue]) -> JsonValue:
+    kind = item.get("type", "message")
+    rest = {key: value for key, value in item.items() if key != "type"}
+    if kind == "placeholder":
+        return {"role": "placeholder", **rest}
+    return rest if kind in (None, "message", "chatmessage") else item
+
+
+def _prompt(content: Content, texts: list[str]) -> str | list[dict[str, Any]]:
+    if isinstance(content.template, str):
+        return texts[0]
+    left = iter(texts)
+    return [
+        {"role": message.role, "content": next(left)}
+        if isinstance(message, Message)
+        else {"type": "placeholder", "name": message.name}
+        for message in content.template
+    ]
+
+
+def _their_path(path: str) -> str:
+    """Say where a fault of the content stands in the request."""
+    first, _, rest = path.partition(".")
+    if first == "template":
+        return ".".join(filter(None, ["prompt", rest]))
+    if first == "model":
+        return "config." + next((theirs for theirs, ours in MODEL_KEYS.items() if ours == rest.partition(".")[0]), "model")
+    return f"config.{path}" if first in PART_KEYS else path

@@ -1,0 +1,1 @@
+"""Routes that MLflow's prompt API speaks."""

@@ -1,0 +1,183 @@
+"""A version as MLflow's tags, and back.
+
+MLflow keeps everything about a prompt in tags, which are texts by key. Words of ours are tags of theirs: `team` of the value
+`support` is kept as `team=support`. Parts of a version that MLflow has no tag for have one of ours (`promptuary.tools`,
+`promptuary.variables`), which is taken back too; what no part of a version can hold is refused by its name.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, is_jinja2
+from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.core.wire import parse_strict_json
+from promptuary.prompt.content import Content, Message
+from promptuary.prompt.errors import Invalid
+from promptuary.prompt.templates import mustache
+from promptuary.prompt.validation_errors import field_errors_from
+from promptuary.registry.store import Version
+
+IS_PROMPT = "mlflow.prompt.is_prompt"
+TEXT = "mlflow.prompt.text"
+TYPE = "_mlflow_prompt_type"
+RESPONSE_FORMAT = "_mlflow_prompt_response_format"
+MODEL_CONFIG = "_mlflow_prompt_model_config"
+EXPERIMENTS = "_mlflow_experiment_ids"
+NOT_RENDERABLE = "promptuary.refused"
+PROMPTUARY_TAGS = {"promptuary.tools": "tools", "promptuary.variables": "variables"}
+_KNOWN = {IS_PROMPT, TEXT, TYPE, RESPONSE_FORMAT, MODEL_CONFIG, *PROMPTUARY_TAGS}
+_RESERVED = ("mlflow.", "_mlflow", "promptuary.")
+_SETTINGS = {key: key for key in ("temperature", "max_tokens", "top_p", "seed")} | {"stop_sequences": "stop"}
+_WORD_LIMIT = 200
+_WORDS_LIMIT = 50
+_NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
+
+
+def _read(text: str) -> Iterator[Piece]:
+    """Cut a text up as the SDK's `format` does."""
+    at = 0
+    for match in _NAME.finditer(text):
+        yield mustache.Literal(text[at : match.start()])
+        yield mustache.Tag(match.group(1))
+        at = match.end()
+    yield mustache.Literal(text[at:])
+
+
+SDK = SdkTemplateReader(
+    name="MLflow's SDK",
+    read=_read,
+    instead="use Promptuary's client, or POST /v1/prompts/{name}/render",
+    takes_jinja2=True,
+    takes_placeholders=False,
+)
+
+
+def content_of(tags: Sequence[tuple[str, str]], field_errors: list[FieldError]) -> tuple[Content, tuple[str, ...]]:
+    """Give the content that tags say, and the words that the rest of them become.
+
+    Args:
+        tags: keys and values as they were sent.
+        field_errors: what is wrong already.
+
+    Raises:
+        InvalidRequest: with every fault, by the tag's key.
+    """
+    said = dict(tags)
+    if len(said) != len(tags):
+        field_errors.append(FieldError("tags", "have a key twice"))
+    if said.get(IS_PROMPT) != "true":
+        field_errors.append(FieldError(IS_PROMPT, "must be 'true': only prompts are kept here"))
+    if TEXT not in said:
+        field_errors.append(FieldError(TEXT, "is required"))
+    field_errors += [
+        FieldError(key, "is no tag that is known here") for key in said if key.startswith(_RESERVED) and key not in _KNOWN
+    ]
+    words = tuple(_word(key, value, field_errors) for key, value in said.items() if not key.startswith(_RESERVED))
+    if len(words) > _WORDS_LIMIT:
+        field_errors.append(FieldError("tags", f"are over the limit of {_WORDS_LIMIT}"))
+    parts = _parts(said, field_errors)
+    if field_errors:
+        raise InvalidRequest("the prompt cannot be registered", field_errors)
+    try:
+        content = Content.model_validate(parts)
+        if any(is_jinja2(text) for text in content.texts()):
+            content = Content.model_validate({**parts, "format": "jinja2"})
+    except ValidationError as error:
+        raise InvalidRequest("the prompt cannot be registered", field_errors_from(error)) from None
+    return content, words
+
+
+def content_tags(version: Version, content: Content, texts: Sequence[str]) -> dict[str, str]:
+    """Give the tags that say a version's content, with these texts in the place of its own."""
+    parts = version.content
+    tags = {IS_PROMPT: "true", TYPE: content.type, TEXT: _text(content, texts)}
+    if parts["response_format"]:
+        tags[RESPONSE_FORMAT] = json.dumps(parts["response_format"])
+    if parts["model"]:
+        tags[MODEL_CONFIG] = json.dumps(_model_config(parts["model"]))
+    return tags | {key: json.dumps(parts[part]) for key, part in PROMPTUARY_TAGS.items() if parts[part]}
+
+
+def free_tags(version: Version) -> dict[str, str]:
+    """Give the words of a version as tags, none of which MLflow would take for its own; a word may have no value."""
+    pairs = (word.partition("=") for word in version.tags)
+    return {key: value for key, _, value in pairs if not key.startswith(_RESERVED)}
+
+
+def _parts(said: Mapping[str, str], field_errors: list[FieldError]) -> dict[str, Any]:
+    parts: dict[str, Any] = {"type": said.get(TYPE, "text"), "template": said.get(TEXT, "")}
+    if parts["type"] == "chat":
+        parts["template"] = _json(TEXT, said.get(TEXT, "[]"), list, field_errors)
+    for key, part in {RESPONSE_FORMAT: "response_format", **PROMPTUARY_TAGS}.items():
+        if key in said:
+            parts[part] = _json(key, said[key], list if part == "tools" else dict, field_errors)
+    if MODEL_CONFIG in said:
+        parts["model"] = _model(_json(MODEL_CONFIG, said[MODEL_CONFIG], dict, field_errors) or {}, field_errors)
+    return parts
+
+
+def _text(content: Content, texts: Sequence[str]) -> str:
+    if isinstance(content.template, str):
+        return texts[0]
+    left = iter(texts)
+    return json.dumps(
+        [
+            {"role": message.role, "content": next(left)} if isinstance(message, Message) else message.model_dump()
+            for message in content.template
+        ]
+    )
+
+
+def _model_config(model: Mapping[str, Any]) -> dict[str, Any]:
+    provider, _, name = model["name"].partition(":")
+    called = {"provider": provider, "model_name": name} if provider and name else {"model_name": model["name"]}
+    return called | {theirs: model[ours] for theirs, ours in _SETTINGS.items() if ours in model}
+
+
+def _model(config: Mapping[str, Any], field_errors: list[FieldError]) -> dict[str, Any] | None:
+    """Read a model's settings. A colon parts a provider from a model's name here, so it must stand nowhere else."""
+    said = {key: value for key, value in config.items() if value is not None}
+    provider, name = said.pop("provider", None), said.pop("model_name", None)
+    known = ", ".join(("provider", "model_name", *_SETTINGS))
+    field_errors += [
+        FieldError(f"{MODEL_CONFIG}.{key}", f"has no place in a version, which keeps {known}: leave it out")
+        for key in said
+        if key not in _SETTINGS
+    ]
+    if not isinstance(name, str) or not name:
+        if config:
+            field_errors.append(
+                FieldError(f"{MODEL_CONFIG}.model_name", "is required: name the model that the settings are for")
+            )
+        return None
+    if provider is None and ":" in name:
+        field_errors.append(FieldError(f"{MODEL_CONFIG}.provider", f"is required: '{name}' would be read as provider:model"))
+    elif provider is not None and (not isinstance(provider, str) or not provider or ":" in provider):
+        field_errors.append(FieldError(f"{MODEL_CONFIG}.provider", "must be a name without a colon"))
+    settings = {_SETTINGS[key]: value for key, value in said.items() if key in _SETTINGS}
+    return {"name": name if provider is None else f"{provider}:{name}", **settings}
+
+
+def _json(key: str, text: str, kind: type, field_errors: list[FieldError]) -> Any:
+    try:
+        value = parse_strict_json(text.encode())
+    except Invalid as error:
+        field_errors.append(FieldError(key, f"is no JSON that can be used: {error}"))
+        return None
+    if not isinstance(value, kind):
+        field_errors.append(FieldError(key, f"must be a JSON {'list' if kind is list else 'object'}"))
+        return None
+    return value
+
+
+def _word(key: str, value: str, field_errors: list[FieldError]) -> str:
+    word = f"{key}={value}" if value else key
+    if "=" in key:
+        field_errors.append(FieldError(key, "is no key of a tag: it has a ="))
+    if len(word) > _WORD_LIMIT:
+        field_errors.append(FieldError(key, f"is over the limit of {_WORD_LIMIT} characters, key and value together"))
+    return word

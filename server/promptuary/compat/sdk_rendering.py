@@ -1,0 +1,154 @@
+"""A version as text with `{{name}}` and nothing else, which is all that the SDKs of others fill in; or a clear no.
+
+An SDK leaves what it does not know in the text, and the model reads it. So a text is given to an SDK only when that SDK's own
+reading of it, piece by piece, is what Promptuary would render.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from promptuary.core.errors import Conflict, FieldError, InvalidRequest
+from promptuary.prompt.content import Content
+from promptuary.prompt.templates.mustache import parse
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, MessageTemplate, prepare
+from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
+
+Piece = Literal | Tag
+_PARTIAL_COST = 256
+"""What a partial counts besides its text, so that many empty ones come to an end too."""
+
+
+@dataclass(frozen=True)
+class SdkTemplateReader:
+    """A reader of templates that is not ours: its name in sentences, how it cuts a text up, and what to do instead."""
+
+    name: str
+    read: Callable[[str], Iterable[Piece]]
+    instead: str
+    takes_jinja2: bool = False
+    takes_placeholders: bool = True
+
+
+class _NotRenderable(Exception):
+    """The text has something that the SDK would leave in it; the reason completes a sentence."""
+
+
+def sdk_texts(content: Content, what: str, sdk: SdkTemplateReader) -> list[str]:
+    """Give the content's texts in order, each as it is written where the SDK reads it rightly, else written anew for it.
+
+    Args:
+        content: what is to be said.
+        what: the version in a sentence: "version 3 of 'support.triage'".
+        sdk: who will read it.
+
+    Raises:
+        Conflict: when the SDK would not render what Promptuary renders, with the reason and what to do instead.
+    """
+    try:
+        return _texts(content, sdk)
+    except _NotRenderable as reason:
+        raise Conflict(f"{sdk.name} cannot render {what}: {reason}; {sdk.instead}") from None
+
+
+def require_sdk_renderable(content: Content, sdk: SdkTemplateReader) -> None:
+    """Let pass what the SDK will be able to render.
+
+    Raises:
+        InvalidRequest: for anything else, with the reason and what to do instead.
+    """
+    try:
+        _texts(content, sdk)
+    except _NotRenderable as reason:
+        fault = FieldError("", f"{sdk.name} could not render it: {reason}; register it with POST /v1/prompts/{{name}}/versions")
+        raise InvalidRequest("the prompt cannot be registered", [fault]) from None
+
+
+def _texts(content: Content, sdk: SdkTemplateReader) -> list[str]:
+    if content.context:
+        raise _NotRenderable(f"its context, passages of '{content.context.collection}', is retrieved by the server alone")
+    if content.placeholders() and not sdk.takes_placeholders:
+        raise _NotRenderable(f"it has the placeholder '{content.placeholders()[0]}'")
+    if content.format == "jinja2":
+        return [_jinja2(text, sdk) for text in content.texts()]
+    turns = [part for part in prepare(content).parts if isinstance(part, MessageTemplate)]
+    partials = _Partials(content.partials)
+    return [_plain(text, _merged(partials.flat(turn.nodes)), sdk) for text, turn in zip(content.texts(), turns, strict=True)]
+
+
+def is_jinja2(text: str) -> bool:
+    """Tell whether MLflow would run the text as Jinja2."""
+    return "{%" in text and "%}" in text
+
+
+def _plain(source: str, wanted: Sequence[Piece], sdk: SdkTemplateReader) -> str:
+    written = "".join(piece.text if isinstance(piece, Literal) else f"{{{{{piece.name}}}}}" for piece in wanted)
+    for text in (source, written):
+        if _merged(sdk.read(text)) == wanted:
+            if sdk.takes_jinja2 and is_jinja2(text):
+                raise _NotRenderable("its text has '{% … %}', which would be run as Jinja2")
+            return text
+    raise _NotRenderable("its text has braces or a name that would be read otherwise")
+
+
+def _jinja2(source: str, sdk: SdkTemplateReader) -> str:
+    """Give a Jinja2 source to whom it is Jinja2, or where it has nothing but plain names."""
+    if sdk.takes_jinja2 and is_jinja2(source):
+        return source
+    pieces = _merged(sdk.read(source))
+    names = [piece.name for piece in pieces if isinstance(piece, Tag)]
+    texts = [piece.text for piece in pieces if isinstance(piece, Literal)]
+    if all(name.isidentifier() for name in names) and not any(mark in text for text in texts for mark in ("{{", "{%", "{#")):
+        return source
+    raise _NotRenderable("it is a Jinja2 template with more than plain names")
+
+
+class _Partials:
+    """Puts partials in their places, as rendering does, up to as much text as a rendering may have."""
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self.sources = sources
+        self.left = OUTPUT_LIMIT
+        self.parsed: dict[tuple[str, str], tuple[Node, ...]] = {}
+
+    def flat(self, nodes: Iterable[Node], depth: int = 0) -> Iterator[Piece]:
+        """Give texts and names alone, in order."""
+        for node in nodes:
+            if isinstance(node, Section):
+                raise _NotRenderable(f"it has the section '{node.name}'")
+            if isinstance(node, Tag) and node.name == ".":
+                raise _NotRenderable("it has '{{.}}', all values at once")
+            if isinstance(node, Output | If | For):
+                raise _NotRenderable("it has an expression")  # no mustache and no f-string has one
+            if not isinstance(node, Partial):
+                self._spend(len(node.text) if isinstance(node, Literal) else len(node.name))
+                yield node
+            elif node.name in self.sources:
+                if depth == DEPTH_LIMIT:
+                    raise _NotRenderable(f"its partials are nested more than {DEPTH_LIMIT} deep")
+                self._spend(_PARTIAL_COST)
+                yield from self.flat(self._nodes(node), depth + 1)
+
+    def _nodes(self, partial: Partial) -> tuple[Node, ...]:
+        known = self.parsed.get((partial.name, partial.indent))
+        if known is None:
+            source = self.sources[partial.name]
+            indented = re.sub(r"(?m)^(?=.|\n)", partial.indent, source) if partial.indent else source
+            known = self.parsed[partial.name, partial.indent] = parse(indented, partial.name)
+        return known
+
+    def _spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise _NotRenderable("it grows too large with its partials put in")
+
+
+def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Join neighbouring texts, and leave empty ones out."""
+    merged: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Literal) and merged and isinstance(merged[-1], Literal):
+            merged[-1] = Literal(merged[-1].text + piece.text)
+        elif not (isinstance(piece, Literal) and not piece.text):
+            merged.append(piece)
+    return merged

@@ -1,0 +1,178 @@
+"""The engine and the unit of work: one transaction, committed at the end or not at all. Application code never commits.
+
+SQLite runs in WAL mode with `synchronous=FULL`; writers take the lock at once (`BEGIN IMMEDIATE`), so that none fails
+half-way for a lock. Python's own SQLite can be old, and versions before 3.51.3 can corrupt a WAL that is reset: the
+`pysqlite3` wheel is used where it is installed.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Engine, Table, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session as Session  # services name the type from here
+from sqlmodel import SQLModel
+
+from promptuary.core.errors import Conflict, DatabaseBusy, FieldError, StorageFull, Unavailable
+from promptuary.core.settings import InvalidSettings
+
+BUSY_MILLISECONDS = 10_000
+CONNECTIONS, KEPT_CONNECTIONS = 40, 10
+_STATEMENT_ERRORS = (
+    "no such table",
+    "no such column",
+    "already exists",
+    "syntax error",
+)  # of a statement; SQLite gives them the class of a lost database
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; both databases give it back with its time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC; a moment without a zone is a fault of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back, which SQLite does not keep."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Database:
+    """One database, SQLite or PostgreSQL, with reading and writing units of work."""
+
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        """Make the engine; nothing is connected yet.
+
+        Args:
+            url: SQLAlchemy's form; `postgres://` and `postgresql://` mean the psycopg driver.
+            connections: how many may be open at a time.
+
+        Raises:
+            InvalidSettings: when the URL is none, or its driver is not installed.
+        """
+        self.engine = _engine(url, connections)
+        self.after_commit: list[Callable[[Mapping[Any, Any]], None]] = []
+        self.dialect = self.engine.dialect.name
+        self._writing = self.engine.execution_options(writing=True)
+        self._reading = self.engine
+        if self.dialect == "postgresql":  # SQLite's deferred transaction sees one state by itself
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session that sees one state of the database throughout; what it changes is refused or thrown away."""
+        with _translate_driver_errors(), Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session whose changes are committed when the block ends, and none of them when it raises."""
+        with _translate_driver_errors(), Session(self._writing, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            for told in self.after_commit:
+                told(session.info)
+
+    def apart(self, connections: int) -> "Database":
+        """Give the same database with connections of its own, for readers that must not wait for those that others hold."""
+        return Database(self.engine.url.render_as_string(hide_password=False), connections)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Give a model's table, for statements that are made once: making one anew each time costs more than running it."""
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+def _engine(url: str, connections: int) -> Engine:
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            url = "postgresql+psycopg://" + url.removeprefix(prefix)
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(url, parsed.database, _pool(connections))
+        return create_engine(url, pool_pre_ping=True, **_pool(connections))
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        what = f"the driver is not installed ({error})" if isinstance(error, ModuleNotFoundError) else "is not a database URL"
+        raise InvalidSettings(
+            "the database cannot be used",
+            [FieldError("PROMPTUARY_DATABASE_URL", f"{what}; use sqlite:///FILE or postgresql://… with promptuary[postgres]")],
+        ) from None
+
+
+def sqlite_driver() -> Any:
+    """Give the SQLite driver in use: the newer wheel where it is installed, else Python's own."""
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        return sqlite3
+    return dbapi2
+
+
+def _pool(connections: int) -> dict[str, Any]:
+    kept = min(connections, KEPT_CONNECTIONS)
+    # A failed statement's error is logged; its parameters hold messages and the values of variables.
+    return {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 10, "hide_parameters": True}
+
+
+def _sqlite(url: str, file: str | None, pool: dict[str, Any]) -> Engine:
+    if file and file != ":memory:":
+        Path(file).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(url, module=sqlite_driver(), **pool)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the begin event below decides, not the driver
+        for pragma in (
+            f"busy_timeout={BUSY_MILLISECONDS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Any) -> None:
+        writing = connection.get_execution_options().get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _translate_driver_errors() -> Iterator[None]:
+    """Turn what the driver raises for a lock, a race, a full disk or a lost server into errors that say what to do."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseBusy("every connection to the database is in use; try again") from error
+    except DBAPIError as error:
+        words = str(error.orig).lower()
+        if "database is locked" in words or "database table is locked" in words or "deadlock" in words:
+            raise DatabaseBusy("the database is held by other writers; try again") from error
+        if "disk is full" in words or "no space left" in words:
+            raise StorageFull("the database's disk is full; free some space, then try again", retry_after=30) from error
+        if isinstance(error, IntegrityError) and "unique constraint" in words:
+            raise Conflict("another writer has just made the same thing; read it, then decide") from error
+        ours = any(flaw in words for flaw in _STATEMENT_ERRORS)
+        if (isinstance(error, OperationalError) and not ours) or error.connection_invalidated:
+            raise Unavailable("the database does not answer; see that it runs and that the disk is there") from error
+        raise

@@ -1,0 +1,71 @@
+"""Structured logs on standard error: a line of JSON an event, or readable lines on a terminal. No secret gets in."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_KEY = re.compile(r"\bpmt_[A-Za-z0-9]+_[A-Za-z0-9]+")
+_BASIC = re.compile(r"\b(Basic) [A-Za-z0-9+/]{60,}=*", re.IGNORECASE)
+_BLANK = "pmt_[redacted]"
+_SECRET_NAMES = ("authorization", "key", "password", "secret", "token", "api_key")
+
+
+def redact_api_keys(text: str) -> str:
+    """Blank every API key in a text."""
+    return _KEY.sub(_BLANK, text)
+
+
+def redact_entry(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Blank what is named like a secret, and every API key in any text."""
+    for name, value in entry.items():
+        if name.lower() in _SECRET_NAMES:
+            entry[name] = "[redacted]"
+        elif isinstance(value, str) and "pmt_" in value:
+            entry[name] = redact_api_keys(value)
+    return entry
+
+
+def redact_line(_logger: Any, _method: str, line: Any) -> str:
+    """Blank every API key in a finished line, however deep in a value it stood, also as HTTP Basic sends it."""
+    return _BASIC.sub(r"\1 [redacted]", redact_api_keys(str(line)))
+
+
+def configure_logging(level: str) -> None:
+    """Set the process's logging up, the standard library's too; called once by each command that runs something."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact_entry,
+                renderer,
+                redact_line,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries write whole requests at DEBUG, and these hold the values of variables: DEBUG is for our own events alone.
+    root.setLevel(level)
+    logging.getLogger("promptuary").setLevel(root.level)
+    root.setLevel(max(logging.INFO, root.level))
+    for name in ("httpx", "httpcore", "urllib3", "alembic", "chromadb", "mlflow", "sentence_transformers"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,170 @@
+"""The one door for HTTP requests to addresses that users name: only to listed hosts, pinned, bounded, never redirected.
+
+A host that is not listed gets nothing. A name is resolved once, and the connection goes to an address that was looked at, so
+that a second answer of the name server cannot lead it elsewhere. Names may only lead to public addresses; loopback and
+private ones have to be listed as themselves (`127.0.0.1`, `10.0.0.7`, `localhost`).
+"""
+
+import asyncio
+import ipaddress
+import json
+import socket
+import ssl
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+
+from promptuary.core.errors import Invalid, Unavailable
+
+RESPONSE_LIMIT = 64 * 1024
+BODY_LIMIT = 4 * 1024 * 1024
+_LOOPBACK_NAME = "localhost"
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class DestinationRefused(Invalid):
+    """An address is not one that webhooks may be sent to."""
+
+    code = "webhook_refused"
+
+
+class DestinationFailed(Unavailable):
+    """A webhook's receiver was not reached, was too slow, or answered too much."""
+
+    code = "webhook_failed"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """An address that passed: where it goes, and whether its host was listed as that very address."""
+
+    url: httpx.URL
+    literal: bool
+
+
+def parse_destination(url: str, hosts: Collection[str]) -> Destination:
+    """Check an address without resolving it.
+
+    Args:
+        url: https, or http to loopback.
+        hosts: that may be sent to, each a name or an address, alone (any port) or with a port.
+
+    Raises:
+        WebhookRefused: naming what is wrong with it and what to do.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        raise DestinationRefused("the webhook's address is no URL; give one as in https://hooks.example.com/path") from None
+    host = parsed.raw_host.decode("ascii").lower()
+    if parsed.scheme not in ("http", "https") or not host or not 0 < (parsed.port or 443) < 2**16:
+        raise DestinationRefused("the webhook's address must begin with https:// and a host")
+    if parsed.userinfo:
+        raise DestinationRefused("the webhook's address holds a user or password; send a header instead")
+    port = parsed.port or (443 if parsed.scheme == "https" else 80)
+    listed = {name.lower().replace("[", "").replace("]", "") for name in hosts}
+    if not listed & {host, f"{host}:{port}"}:
+        raise DestinationRefused(
+            f"webhooks may not go to '{host}' (port {port}); an operator can list it in PROMPTUARY_WEBHOOK_HOSTS"
+        )
+    address = _address(host)
+    if parsed.scheme == "http" and not (host == _LOOPBACK_NAME or (address is not None and address.is_loopback)):
+        raise DestinationRefused(f"webhooks go to '{host}' by https only; plain http is for loopback")
+    return Destination(parsed, literal=address is not None or host == _LOOPBACK_NAME)
+
+
+async def post_json(
+    url: str, body: Any, *, hosts: Collection[str], timeout: float, headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
+    """Send a JSON body, and give status and content of the answer, whatever the status is; nothing is sent twice.
+
+    Args:
+        url: https, or http to loopback; its host has to be listed.
+        body: any JSON value; bytes are sent as they are (say, because they were signed).
+        hosts: that may be sent to, as `parse_destination` takes them.
+        timeout: seconds for all of it, the name's resolution too.
+        headers: beside the content's type.
+
+    Raises:
+        WebhookRefused: for an address that is not listed, or a name that leads to one that is not public.
+        WebhookFailed: for no connection, no answer in time, or one of more than 64 KiB.
+    """
+    target = parse_destination(url, hosts)
+    content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    if len(content) > BODY_LIMIT:
+        raise DestinationRefused(f"the webhook's body has {len(content)} bytes; the most are {BODY_LIMIT}")
+    host = target.url.raw_host.decode("ascii")
+    try:
+        async with asyncio.timeout(timeout):
+            address = await _resolve(target)
+            return await _send(target, address, content, dict(headers or {}))
+    except TimeoutError:
+        raise DestinationFailed(f"the webhook at '{host}' gave no answer within {timeout:g} seconds") from None
+    except (httpx.HTTPError, OSError, UnicodeError) as error:
+        raise DestinationFailed(f"the webhook at '{host}' was not reached: {type(error).__name__}") from None
+
+
+async def _resolve(target: Destination) -> Address:
+    """Resolve the host once; every address that its name has must be public."""
+    host = target.url.raw_host.decode("ascii")
+    known = _address(host)
+    if known is not None:
+        return known
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    addresses = [address for *_, place in found if (address := _address(str(place[0]))) is not None]
+    if not addresses:
+        raise DestinationFailed(f"the name '{host}' has no address")
+    for address in addresses:
+        if target.literal and address.is_loopback:
+            continue
+        if not _public(address):
+            raise DestinationRefused(
+                f"the name '{host}' leads to {address}, which is not public; list that address itself if it is meant"
+            )
+    return addresses[0]
+
+
+async def _send(target: Destination, address: Address, content: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    """Post to the address, under the host's name in the request and in TLS."""
+    fixed = {"Host": target.url.netloc.decode("ascii"), "Content-Type": "application/json", "Accept-Encoding": "identity"}
+    host = target.url.raw_host.decode("ascii")
+    extensions = {} if _address(host) else {"sni_hostname": host}
+    client = httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=None)
+    pinned = target.url.copy_with(host=str(address))
+    async with (
+        client,
+        client.stream("POST", pinned, content=content, headers={**headers, **fixed}, extensions=extensions) as answer,
+    ):
+        found = bytearray()
+        async for part in answer.aiter_raw():
+            found += part
+            if len(found) > RESPONSE_LIMIT:
+                raise DestinationFailed(f"the webhook at '{target.url.host}' answered more than {RESPONSE_LIMIT} bytes")
+        return answer.status_code, bytes(found)
+
+
+def _address(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _public(address: Address) -> bool:
+    """Tell whether an address is on the open internet, whatever it is wrapped in."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _NAT64:
+            return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if inner is not None:
+            return _public(inner)
+    return address.is_global and not address.is_multicast
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)

@@ -1,0 +1,143 @@
+"""What must reach Chroma, MLflow or a webhook, written in the transaction of its cause, and delivered later: at least once.
+
+A relay takes due messages of its topic, hands each to a handler, and marks it done or puts it off with a growing wait. The
+handler must be idempotent: a crash between the delivery and the mark delivers again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import JSON, Index, func, insert
+from sqlmodel import Column, Field, Session, SQLModel, col, select, update
+
+from promptuary.core.clock import Clock
+from promptuary.core.database import Database, UtcDateTime, table_of
+
+FIRST_WAIT = timedelta(seconds=1)
+MAX_WAIT = timedelta(minutes=5)
+CLAIM_DURATION = timedelta(minutes=2)
+log = structlog.get_logger(__name__)
+
+
+class OutboxRow(SQLModel, table=True):
+    """One message on its way to a projection."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_due", "topic", "done_at", "due_at", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    topic: str
+    payload: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    attempts: int = 0
+    error: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+_NEW_MESSAGE = insert(table_of(OutboxRow))
+
+
+class DeliveryDeferred(Exception):
+    """A handler's word that this process has nowhere to deliver to: the message stays due, for a process that has."""
+
+
+@dataclass(frozen=True)
+class RelayResult:
+    """What a relay did in one round."""
+
+    delivered: int
+    failed: int
+    error: str | None = None
+
+
+def enqueue(session: Session, topic: str, payload: dict[str, Any], at: datetime) -> None:
+    """Add a message to the transaction of the session."""
+    new = {"topic": topic, "payload": payload, "attempts": 0, "created_at": at, "due_at": at}
+    session.connection().execute(_NEW_MESSAGE, new)
+
+
+def count_pending(session: Session, topic: str) -> int:
+    """Count the messages of a topic that are not delivered yet."""
+    query = select(func.count()).select_from(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
+    return session.exec(query).one()
+
+
+def relay(
+    database: Database, clock: Clock, topic: str, handler: Callable[[dict[str, Any]], None], limit: int = 100
+) -> RelayResult:
+    """Deliver what is due, oldest first, outside of any transaction; one failure ends the round, for order is kept.
+
+    Args:
+        database: where the messages are.
+        clock: gives the present moment.
+        topic: which messages.
+        handler: takes a payload; may be called again with one that it has seen.
+        limit: the most messages in this round.
+    """
+    with database.read() as session:
+        pending = select(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
+        rows = session.exec(pending.order_by(col(OutboxRow.id)).limit(limit)).all()
+    delivered = 0
+    for row in rows:
+        if row.due_at > clock():
+            break
+        try:
+            handler(row.payload)
+        except DeliveryDeferred:
+            break
+        except Exception as error:
+            return RelayResult(delivered, 1, _postpone(database, clock, row, error))
+        _mark(database, row, done_at=clock(), error=None)
+        delivered += 1
+    return RelayResult(delivered, 0)
+
+
+def relay_independent(
+    database: Database, clock: Clock, topic: str, handler: Callable[[dict[str, Any]], None], limit: int = 100
+) -> RelayResult:
+    """Deliver what is due to receivers that have nothing to do with each other: none waits for another's message.
+
+    Each message is claimed for two minutes before it is handed over, so that several processes do not all deliver it.
+    """
+    with database.read() as session:
+        pending = select(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
+        pending = pending.where(OutboxRow.due_at <= clock())
+        rows = session.exec(pending.order_by(col(OutboxRow.id)).limit(limit)).all()
+    delivered, failed, reason = 0, 0, None
+    for row in rows:
+        if not _claim(database, row, clock() + CLAIM_DURATION):
+            continue
+        try:
+            handler(row.payload)
+        except Exception as error:
+            failed, reason = failed + 1, _postpone(database, clock, row, error)
+            continue
+        _mark(database, row, done_at=clock(), error=None)
+        delivered += 1
+    return RelayResult(delivered, failed, reason)
+
+
+def _postpone(database: Database, clock: Clock, row: OutboxRow, error: Exception) -> str:
+    """Let a message wait, longer each time; gives the reason."""
+    wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), MAX_WAIT)
+    reason = f"{type(error).__name__}: {error}"[:500]
+    _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)
+    log.warning("outbox delivery failed", topic=row.topic, attempts=row.attempts + 1, wait=wait.total_seconds(), error=reason)
+    return reason
+
+
+def _claim(database: Database, row: OutboxRow, until: datetime) -> bool:
+    """Hold a message back from other processes until a moment; False when another was faster."""
+    with database.write() as session:
+        free = update(OutboxRow).where(col(OutboxRow.id) == row.id, col(OutboxRow.due_at) == row.due_at)
+        free = free.where(col(OutboxRow.done_at).is_(None)).values(due_at=until).returning(col(OutboxRow.id))
+        return session.execute(free).scalar_one_or_none() is not None
+
+
+def _mark(database: Database, row: OutboxRow, **values: Any) -> None:
+    with database.write() as session:
+        session.exec(update(OutboxRow).where(col(OutboxRow.id) == row.id).values(**values))

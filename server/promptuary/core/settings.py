@@ -1,0 +1,121 @@
+"""Every setting, read once from `PROMPTUARY_…` variables; nothing else reads the environment."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from promptuary.core.errors import Invalid
+from promptuary.prompt.errors import FieldError
+from promptuary.prompt.validation_errors import field_errors_from
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
+
+
+class InvalidSettings(Invalid):
+    """A `PROMPTUARY_…` variable has a value that is not taken."""
+
+    code = "invalid_settings"
+
+
+def _default_data_dir() -> Path:
+    return Path.home() / ".local" / "share" / "promptuary"
+
+
+class RateLimit(BaseModel):
+    """How much a provider is asked at most, by all runs of a process together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
+
+
+def _json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('is no JSON, as in {"openai": {"requests_per_minute": 500}}') from None
+
+
+class Settings(BaseSettings):
+    """What an operator can set. Every field is the variable `PROMPTUARY_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    database_url: SecretStr | None = None
+    chroma_url: str | None = None
+    mlflow_tracking_uri: str | None = None
+    embedding_model: str = "all-MiniLM-L6-v2"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8400
+    ui_port: Annotated[int, Field(ge=0, le=65535)] = 8401
+    mlflow_port: Annotated[int, Field(ge=0, le=65535)] = 8402
+    allowed_hosts: str = ""
+    public_url: Url | None = None
+    public_ui_url: Url | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    jinja2: bool = False
+    lookup_memory: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
+    page_limit: Annotated[int, Field(ge=1, le=10_000)] = 200
+    stream_limit: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    claim_seconds: Annotated[int, Field(ge=5, le=86_400)] = 300
+    lease_seconds: Annotated[int, Field(ge=5, le=3600)] = 60
+    model_threads: Annotated[int, Field(ge=1, le=256)] = 2
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 4
+    similar_threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    case_timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
+    rate_limits: Annotated[dict[str, RateLimit], NoDecode, BeforeValidator(_json)] = Field(default_factory=dict)
+    answer_days: Annotated[int, Field(ge=1, le=36_500)] = 30
+    executor: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
+    code_scorers: bool = False
+    webhook_hosts: str = ""
+    webhook_secret: SecretStr | None = None
+    metrics_open: bool = False
+    dataset_limit: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+
+    @cached_property
+    def sql_url(self) -> str:
+        """The database's URL: the one that is set, else a SQLite file in the data directory."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'promptuary.db'}"
+
+    @cached_property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking URI: the one that is set, else a SQLite file in the data directory."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.data_dir / 'mlflow.db'}"
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The Host names that requests may carry: loopback's, the bound address, and those that are set."""
+        return frozenset({"127.0.0.1", "localhost", "[::1]", self.host, *_names(self.allowed_hosts)})
+
+    @cached_property
+    def allowed_webhook_hosts(self) -> frozenset[str]:
+        """The hosts that webhooks may be sent to; none by default."""
+        return _names(self.webhook_hosts)
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(filter(None, (name.strip() for name in listed.split(","))))
+
+
+def read_settings(**given: object) -> Settings:
+    """Read the settings from the environment, with what is given taking precedence.
+
+    Raises:
+        InvalidSettings: naming every variable that is wrong.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        field_errors = [FieldError(f"PROMPTUARY_{fault.path.upper()}", fault.message) for fault in field_errors_from(error)]
+        raise InvalidSettings("the settings cannot be used", field_errors) from None

@@ -1,0 +1,106 @@
+"""JSON at the edge: read strictly, so that no two readers of one body can disagree, and the base of every wire model."""
+
+import json
+from collections import Counter
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from promptuary.core.errors import FieldError, InvalidRequest, MalformedBody
+
+T = TypeVar("T")
+DEPTH_LIMIT = 64
+_INTEGER_DIGITS = 20
+_INTEGER_LIMIT = 2**63
+
+ShortText = Annotated[str, StringConstraints(max_length=2000)]
+NonEmptyText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class RequestModel(BaseModel):
+    """What a client sends: no unknown field, no silent change of type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ResponseModel(BaseModel):
+    """What the server answers; made from domain values, so it is not strict."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class PageOf(ResponseModel, Generic[T]):
+    """A page of a list."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+def parse_strict_json(body: bytes) -> Any:
+    """Read JSON that has one meaning only.
+
+    Raises:
+        MalformedBody: bytes that are not UTF-8 or not JSON, a key given twice, NaN or Infinity, too deep, a huge integer.
+        InvalidRequest: NUL or a lone surrogate in a text, an integer beyond 64 bits.
+    """
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"the body is not UTF-8: byte {error.start}") from None
+    if text.startswith("\ufeff"):
+        raise MalformedBody("the body begins with a byte order mark; send UTF-8 without one")
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise MalformedBody(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+    except RecursionError:
+        raise MalformedBody(f"the body is nested more than {DEPTH_LIMIT} deep") from None
+    field_errors: list[FieldError] = []
+    _walk(value, "", 0, field_errors)
+    if field_errors:
+        raise InvalidRequest("the request has values that are not taken", field_errors)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        double, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise MalformedBody(f"the body has the key {double!a} twice in one object")
+    return result
+
+
+def _constant(word: str) -> Any:
+    raise MalformedBody(f"the body has {word}, which is no JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _INTEGER_DIGITS:
+        raise MalformedBody("the body has an integer of too many digits")
+    return int(digits)
+
+
+def _walk(value: Any, path: str, depth: int, field_errors: list[FieldError]) -> None:
+    if depth > DEPTH_LIMIT:
+        raise MalformedBody(f"the body is nested more than {DEPTH_LIMIT} deep")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _text(key, path or "(key)", field_errors)
+            _walk(item, f"{path}.{key}" if path else key, depth + 1, field_errors)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            _walk(item, f"{path}.{number}" if path else str(number), depth + 1, field_errors)
+    elif isinstance(value, str):
+        _text(value, path, field_errors)
+    elif isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
+        field_errors.append(FieldError(path, "is an integer beyond 64 bits"))
+    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
+        field_errors.append(FieldError(path, "is a number beyond what can be held"))
+
+
+def _text(text: str, path: str, field_errors: list[FieldError]) -> None:
+    where = path.encode("utf-8", "replace").decode().replace("\x00", "?")
+    if "\x00" in text:
+        field_errors.append(FieldError(where, "has a NUL character"))
+    elif any("\ud800" <= character <= "\udfff" for character in text):
+        field_errors.append(FieldError(where, "has a lone surrogate, which is no text"))

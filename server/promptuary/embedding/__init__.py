@@ -1,0 +1,1 @@
+"""The embedding model, exact vector search in SQL, and the Chroma index."""

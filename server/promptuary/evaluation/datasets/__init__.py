@@ -1,0 +1,1 @@
+"""Datasets: cases, the files they come from, and uploads of any size."""

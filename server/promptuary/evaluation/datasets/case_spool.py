@@ -1,0 +1,69 @@
+"""Cases on disk: checked once, counted and digested as they came, and read again as often as they are needed."""
+
+import hashlib
+import json
+import weakref
+from collections.abc import Iterable, Iterator
+from tempfile import SpooledTemporaryFile
+from typing import Any
+
+from promptuary.evaluation.datasets.case import Case, case_from_json, case_to_json
+from promptuary.prompt.digest import canonical_json
+
+_IN_MEMORY = 1024 * 1024
+_PIECE = 64 * 1024
+
+
+class CaseSpool:
+    """Cases in their order, one a line in a temporary file that goes with the object.
+
+    Attributes:
+        asserts: whether any of them has asserts of its own.
+    """
+
+    def __init__(self, cases: Iterable[Case] = ()) -> None:
+        """Begin a file, and keep what is given."""
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # closed with the object
+        self._closed = weakref.finalize(self, self._file.close)
+        self._hash = hashlib.sha256(b"[")
+        self._count = 0
+        self.asserts = False
+        for case in cases:
+            self.add(case)
+
+    def add(self, case: Case) -> None:
+        """Keep a case after the others."""
+        body = case_to_json(case)
+        if self._count:
+            self._hash.update(b",")
+        self._hash.update(canonical_json(body))
+        self._file.write(json.dumps(body, ensure_ascii=False).encode() + b"\n")  # not canonical, where 1.0 is 1
+        self._count += 1
+        self.asserts = self.asserts or bool(case.asserts)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the list of the cases as JSON, which depends on their order."""
+        whole = self._hash.copy()
+        whole.update(b"]")
+        return "sha256:" + whole.hexdigest()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Case]:
+        return map(case_from_json, self.bodies())
+
+    def bodies(self) -> Iterator[dict[str, Any]]:
+        """Give each case's JSON."""
+        return map(json.loads, self._lines())
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give the whole file in pieces, to be sent."""
+        self._file.seek(0)
+        while piece := self._file.read(_PIECE):
+            yield piece
+
+    def _lines(self) -> Iterator[bytes]:
+        self._file.seek(0)
+        yield from self._file

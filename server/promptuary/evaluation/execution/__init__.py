@@ -1,0 +1,1 @@
+"""The execution of a leased run: work items, runner, accounting, Ray."""

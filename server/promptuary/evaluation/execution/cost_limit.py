@@ -1,0 +1,69 @@
+"""What a cost ceiling asks of a run before it starts, and what is said of a run that has reached it. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from promptuary.core.errors import InvalidRequest
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.plan import Plan
+from promptuary.evaluation.suites.suite import Suite, suite_to_json
+from promptuary.models.calls.client import missing_price_error
+from promptuary.models.calls.pricing import PriceTable
+from promptuary.statistics.verdict import Verdict, too_many_unrunnable
+
+
+def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
+    """See that the price of every model that the run may ask is known: candidates' and judges', also of single cases.
+
+    Raises:
+        InvalidRequest: with a fault for each model without a price.
+    """
+    prices = PriceTable(suite.prices)
+    models = dict.fromkeys(variant.model for variant in plan.variants)
+    models.update(dict.fromkeys(_judges(suite_to_json(suite)["scorers"])))
+    for case in cases:
+        models.update(dict.fromkeys(_judges(case.asserts)))
+    unknown = [model for model in models if not prices.known(model)]
+    if unknown:
+        raise InvalidRequest("the run cannot be kept under a cost ceiling", [missing_price_error(model) for model in unknown])
+
+
+def _judges(specs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Give the models that raw scorer specs name, and those that they are made of."""
+    for spec in specs:
+        if spec.get("model"):
+            yield str(spec["model"])
+        yield from _judges(spec.get("assert") or ())
+
+
+def with_missing(summary: Mapping[str, Any], plan: Plan, suite: Suite) -> dict[str, Any]:
+    """Give the summary of a run that was stopped: results that are missing could not be run, and count so in the verdict."""
+    expected = plan.dataset.cases * plan.repeats
+    variants, broken = [], bool(summary["infrastructure"])
+    for variant in summary["variants"]:
+        missing = expected - variant["results"]
+        unscored = max((figures["unscored"] for figures in variant["metrics"].values()), default=0)
+        broken = broken or too_many_unrunnable(max(variant["unrunnable"], unscored) + missing, expected, suite.max_unrunnable)
+        variants.append({**variant, "missing": missing, "unrunnable": variant["unrunnable"] + missing})
+    missing = sum(variant["missing"] for variant in variants)
+    return {
+        **summary,
+        "verdict": Verdict.INFRASTRUCTURE.value if broken else summary["verdict"],
+        "infrastructure": broken,
+        "variants": variants,
+        "missing": missing,
+        "unrunnable": summary["unrunnable"] + missing,
+    }
+
+
+def cost_limit_message(plan: Plan, missing: int) -> str:
+    """Say that a run was stopped by its ceiling, and what goes on."""
+    return (
+        f"the cost ceiling of {format_dollars(plan.max_cost or 0)} was reached with {missing} of {plan.total} results missing; "
+        "what is there is kept, and a higher ceiling goes on"
+    )
+
+
+def format_dollars(amount: float) -> str:
+    """Give an amount as people read it: cents and, for little, as many places as it takes to see it."""
+    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}" if amount >= 1e-4 else f"${amount:.2e}"

@@ -1,0 +1,207 @@
+"""promptfoo's assertions as scorers of a case: their values filled, and each checked as a suite's scorer is."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from promptuary.evaluation.datasets.case import CaseIn
+from promptuary.evaluation.promptfoo.files import SCHEME, YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
+from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES
+from promptuary.evaluation.promptfoo.template import escape_mustache, fill_template
+from promptuary.evaluation.promptfoo.tests import ExpandedTest
+from promptuary.evaluation.scorers.catalog import find_scorer_type
+from promptuary.evaluation.scorers.score import METRIC
+from promptuary.evaluation.scorers.scorer_type import NOTHING, ScorerType
+from promptuary.evaluation.scorers.spec import INVERSE
+from promptuary.prompt.validation_errors import field_errors_from
+
+TYPE_ALIASES: Mapping[str, str] = {
+    "model-graded-factuality": "factuality",
+    "similar:cosine": "similar",
+    "similar:dot": "similar",
+}
+"""Types that have another name here and mean the same; our vectors have unit length, so their product is the cosine."""
+CODE_TYPES = ("javascript", "python", "ruby")
+EMPTY_TEMPLATE = "{{! nothing }}"
+"""A template that comes to nothing: an empty text is no value that a suite may have by itself."""
+JSON_TYPES = ("is-json", "contains-json")
+_KEYS = frozenset({"type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "assert"})
+_NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
+
+
+@dataclass(frozen=True)
+class AssertionTranslator:
+    """Turns the assertions of tests into scorers.
+
+    Attributes:
+        folder: where files are that values name.
+        report: is told what becomes of each.
+        model: gives our name of a grader that the file names.
+        judge: the model that judges where the file names none.
+    """
+
+    folder: PromptfooFolder
+    report: TranslationReport
+    model: Callable[[Any], str]
+    judge: str | None = None
+
+    def of(self, row: ExpandedTest, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Give a test's scorers; `values` are its variables as assertions see them."""
+        return list(self._all(row.asserts, row, values, row.place))
+
+    def _all(self, asserts: list[Any], row: ExpandedTest, values: Mapping[str, Any], place: str) -> Iterator[dict[str, Any]]:
+        for number, assertion in enumerate(asserts):
+            here = f"{place}.assert[{number}]"
+            name = str(assertion.get("type")) if isinstance(assertion, dict) else "?"
+            try:
+                if not isinstance(assertion, dict) or not isinstance(assertion.get("type"), str):
+                    raise Unsupported("an assertion is an object with a `type`")
+                spec = self._one(assertion, row, values, here)
+            except Unsupported as error:
+                self.report.refuse("assertion", name, str(error), here)
+            else:
+                if spec is not None:
+                    self.report.carry("assertion", name, here)
+                    yield spec
+
+    def _one(
+        self, assertion: dict[str, Any], row: ExpandedTest, values: Mapping[str, Any], place: str
+    ) -> dict[str, Any] | None:
+        inverse = assertion["type"].startswith(INVERSE)
+        theirs = assertion["type"].removeprefix(INVERSE)
+        name = theirs if find_scorer_type(theirs) else TYPE_ALIASES.get(theirs, theirs)
+        kind = find_scorer_type(name)
+        if kind is None:
+            known = theirs in (*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES)
+            raise Unsupported("has no scorer here" if known else "is no type that is known, of promptfoo's or ours")
+        if unknown := sorted(assertion.keys() - _KEYS):
+            raise Unsupported(f"its `{unknown[0]}` has no place here: a scorer sees the output as it is")
+        spec: dict[str, Any] = {"type": (INVERSE if inverse else "") + name}
+        if assertion.get("weight") is not None:
+            spec["weight"] = assertion["weight"]
+        if assertion.get("metric"):
+            spec["name"] = self._metric(str(assertion["metric"]), values, place)
+        if kind.nested:
+            inner = assertion.get("assert")
+            if any(isinstance(one, dict) and one.get("type") == assertion["type"] for one in inner or ()):
+                raise Unsupported("stands in another set, which promptfoo has no rule for")
+            spec["assert"] = list(self._all(inner if isinstance(inner, list) else [], row, values, place))
+            if not spec["assert"]:
+                return None  # what was in it is reported, each on its own
+        else:
+            spec |= self._value(assertion, name, kind, values, place)
+        if assertion.get("threshold") is not None:
+            if kind.threshold is not None:
+                spec["threshold"] = assertion["threshold"]
+            elif name != "starts-with" or assertion["threshold"] != 0.75:  # which rows of tables always have
+                self.report.leave("assertion", assertion["type"], "its `threshold` means nothing in promptfoo, either", place)
+        spec |= self._grading(assertion, name, kind, row, place)
+        try:
+            CaseIn.model_validate({"id": "case", "vars": {}, "assert": [spec]})
+        except ValidationError as error:
+            field_errors = [
+                f"{fault.path.removeprefix('assert.0').lstrip('.')} {fault.message}" for fault in field_errors_from(error)
+            ]
+            raise Unsupported("; ".join(fault.strip() for fault in field_errors[:3])) from None
+        return spec
+
+    def _metric(self, metric: str, values: Mapping[str, Any], place: str) -> str:
+        name = fill_template(metric, values)
+        ours = _NOT_IN_METRICS.sub("_", name)[:100]
+        if not re.match(METRIC, ours):
+            ours = f"m{ours}"[:100]
+        if ours != name:
+            self.report.change("metric", name[:60], f"is called '{ours}' here", place)
+        return ours
+
+    def _value(
+        self, assertion: Mapping[str, Any], name: str, kind: ScorerType, values: Mapping[str, Any], place: str
+    ) -> dict[str, Any]:
+        value = assertion.get("value")
+        if value is None:
+            return {}
+        if name == "python":
+            self.report.change("assertion", name, "is run only where an operator sets PROMPTUARY_CODE_SCORERS=true", place)
+            return {"value": self._code(value, values)}
+        if name == "webhook":
+            self.report.change("assertion", name, "is asked only where PROMPTUARY_WEBHOOK_HOSTS names its host", place)
+        if kind.value is NOTHING or (value == "" and name in JSON_TYPES):
+            if value not in ("", 0):
+                self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)
+            return {}
+        found = self._filled(value, values)
+        if found == "" and kind.value(found) is not None:
+            why = "its value is empty for some test: it is an error there, as in promptfoo, and no verdict"
+            self.report.change("assertion", assertion["type"], why, place)
+            return {"value": EMPTY_TEMPLATE}
+        if name in JSON_TYPES:
+            return {"value": found}  # a schema is taken as it stands
+        found = escape_mustache(found)
+        return {"value": [EMPTY_TEMPLATE if item == "" else item for item in found] if isinstance(found, list) else found}
+
+    def _code(self, value: Any, values: Mapping[str, Any]) -> Any:
+        """Give Python as a scorer takes it: the text, or what a file has and the function that is called."""
+        if not is_reference(value):
+            return fill_template(value, values) if isinstance(value, str) else value
+        name, _, function = value.removeprefix(SCHEME).partition(":")
+        return {"file": name, "function": function or "get_assert", "code": self.folder.text(self.folder.found(name)[0])}
+
+    def _filled(self, value: Any, values: Mapping[str, Any]) -> Any:
+        """Fill a text, or the texts of a list; objects stand as they are, as promptfoo leaves them."""
+        if is_reference(value):
+            if is_code(value):
+                raise Unsupported("its value is made by code, which is not run here")
+            path = self.folder.found(value)[0]
+            if path.suffix in (*YAML_SUFFIXES, ".json"):
+                return self.folder.value(path)
+            if path.suffix != ".txt":
+                raise Unsupported(f"its value is a file of {path.suffix}; taken are .json, .yaml and .txt")
+            return self.folder.text(path).strip()
+        if isinstance(value, str):
+            return fill_template(value, values)
+        if isinstance(value, list):
+            return [self._filled(item, values) if isinstance(item, str) else item for item in value]
+        return value
+
+    def _grading(
+        self, assertion: Mapping[str, Any], name: str, kind: ScorerType, row: ExpandedTest, place: str
+    ) -> dict[str, Any]:
+        """Give the model that judges, and the settings of scorers that have some."""
+        given: dict[str, Any] = {}
+        config = dict(assertion.get("config") or {})
+        if name == "similar":
+            why = "is measured by the embedding model of this server (PROMPTUARY_EMBEDDING_MODEL); its scores are others"
+            self.report.change("grader", "similar", why, place)
+        if kind.judged:
+            grader = assertion.get("provider") or row.options.get("provider")
+            if grader is None and self.judge is None:
+                raise Unsupported("the file names no grader, where promptfoo asks OpenAI: say --judge MODEL")
+            given["model"] = self.judge or self.model(grader)
+            config |= self._instruction(assertion.get("rubricPrompt") or row.options.get("rubricPrompt"), name, place)
+            if name == "factuality" and isinstance(scores := row.options.get("factuality"), dict):
+                config |= scores
+        if not config:
+            return given
+        words = "has no further settings here" if kind.config is None else kind.config(config)
+        if words is None:
+            return given | {"config": config}
+        if kind.judged or name in (*CODE_TYPES, "webhook"):
+            raise Unsupported(f"its settings cannot be carried: {words}")
+        self.report.leave("assertion", assertion["type"], "its `config` means nothing to it", place)
+        return given
+
+    def _instruction(self, rubric: Any, name: str, place: str) -> dict[str, Any]:
+        """Give a grader's prompt as the instruction that a judge takes; output and rubric are put beside it here."""
+        if rubric is None:
+            return {}
+        text = self.folder.included(rubric)
+        if not isinstance(text, str) or "{{" in text or "{%" in text:
+            raise Unsupported(
+                "its `rubricPrompt` is a whole prompt; a judge takes an instruction, and is shown the rest beside it"
+            )
+        self.report.change("grader", name, "its `rubricPrompt` is the judge's instruction here", place)
+        return {"prompt": text}

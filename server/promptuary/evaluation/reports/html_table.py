@@ -1,0 +1,35 @@
+"""Tables of the HTML report. What is too wide for a screen scrolls within itself."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from promptuary.evaluation.reports.formatting import truncate, visible_text
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a kind: a figure by default."""
+
+    text: str
+    kind: str = "n"
+
+
+def html_table(heads: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, cards: bool = False) -> str:
+    """Give a table; plain texts are names. With `cards`, each row is a card on a phone, its cells named by the heads."""
+    body = [[cell if isinstance(cell, Cell) else Cell(cell, "") for cell in row] for row in rows]
+    kinds = ["n" if cell.kind == "n" else "" for cell in body[0]] if body else [""] * len(heads)
+    head = "".join(f'<th scope="col"{_kind(kind)}>{escape(name)}</th>' for name, kind in zip(heads, kinds, strict=True))
+    lines = ["<tr>" + "".join(_cell(name, cell) for name, cell in zip(heads, row, strict=True)) + "</tr>" for row in body]
+    kind = ' class="cards"' if cards else ""
+    return f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _cell(head: str, cell: Cell) -> str:
+    text = escape(visible_text(truncate(cell.text, 1000)))
+    inner = f'<div class="text">{text}</div>' if cell.kind == "text" else f"<bdi>{text}</bdi>"
+    return f'<td{_kind(cell.kind)} data-label="{escape(head)}">{inner}</td>'
+
+
+def _kind(kind: str) -> str:
+    return f' class="{kind}"' if kind and kind != "text" else ""

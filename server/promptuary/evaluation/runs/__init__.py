@@ -1,0 +1,1 @@
+"""Runs: submission, storage, rules and routes."""

@@ -1,0 +1,1 @@
+"""Scorers that run the suite's own code or call a service."""

@@ -1,0 +1,1 @@
+"""Scorers by which a model judges an output, and how such a judge is asked."""

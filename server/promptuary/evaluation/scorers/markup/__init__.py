@@ -1,0 +1,1 @@
+"""Scorers of structured output: JSON, XML, HTML, SQL."""

@@ -1,0 +1,51 @@
+"""Regular expressions by RE2, whose time grows with the text alone: no pattern can hold a worker."""
+
+from typing import Any
+
+from promptuary.prompt.errors import Invalid
+
+PATTERN_LIMIT = 1000
+
+
+def compile_pattern(pattern: str, limit: int = PATTERN_LIMIT) -> Any:
+    """Compile a pattern for `found`.
+
+    Raises:
+        Invalid: for one that is too long or that RE2 does not take: it has no look-around and no back-references.
+    """
+    import re2
+
+    if len(pattern) > limit:
+        raise Invalid(f"the pattern is over the limit of {limit} characters")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(_encodable(pattern), options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "not understood"
+        words = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise Invalid(f"the pattern is not one that RE2 takes: {words}") from None
+
+
+def compile_javascript(source: str) -> Any:
+    """Compile a pattern as JavaScript reads it.
+
+    Raises:
+        InvalidPattern: for what JavaScript does not take.
+        Invalid: as `compiled`.
+    """
+    from promptuary.evaluation.scorers.patterns.javascript import translate_to_re2
+
+    if len(source) > PATTERN_LIMIT:
+        raise Invalid(f"the pattern is over the limit of {PATTERN_LIMIT} characters")
+    return compile_pattern(translate_to_re2(source), limit=PATTERN_LIMIT * 100)
+
+
+def matches(pattern: Any, text: str) -> bool:
+    """Tell whether a compiled pattern matches anywhere in the text."""
+    return pattern.search(_encodable(text)) is not None
+
+
+def _encodable(text: str) -> str:
+    """Put U+FFFD for lone surrogates, which RE2, working on UTF-8, cannot see."""
+    return text.encode("utf-8", "replace").decode("utf-8")

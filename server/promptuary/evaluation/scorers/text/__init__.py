@@ -1,0 +1,1 @@
+"""Scorers that compare an output with a text."""

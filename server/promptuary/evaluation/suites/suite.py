@@ -1,0 +1,230 @@
+"""A suite: which prompt is tried on which cases by which models, how outputs are scored, and what the scores must reach."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from promptuary.core.wire import RequestModel
+from promptuary.evaluation.datasets.case_file import read_case_file
+from promptuary.evaluation.datasets.case_spool import CaseSpool
+from promptuary.evaluation.scorers.file_values import inline_files
+from promptuary.evaluation.scorers.spec import NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
+from promptuary.models.chat_models import model_name_error
+from promptuary.prompt.digest import json_digest
+from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.files.prompt_file import read_yaml_file
+from promptuary.prompt.files.yaml_document import InvalidFile
+from promptuary.prompt.name import Name
+from promptuary.prompt.validation_errors import field_errors_from
+
+__all__ = ["GateSpec", "ScorerSpec", "Suite", "SuiteFile", "read_suite", "suite_digest", "suite_to_json"]
+
+
+def _model(name: str) -> str:
+    if words := model_name_error(name):
+        raise ValueError(words)
+    return name
+
+
+ModelName = Annotated[str, Field(max_length=200), AfterValidator(_model)]
+Provider = Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9_]+$")]
+UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class GateSpec(RequestModel):
+    """One demand on a metric: a floor for its lower confidence bound, or a loss against a baseline that must be excluded.
+
+    Or that `every` case has it in full: then the cases are all that is asked about, and no sample of more.
+    """
+
+    metric: str
+    every: bool = False
+    at_least: UnitInterval | None = None
+    not_worse_than: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    by: UnitInterval | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_it_does_not_say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `every` out where it says nothing, so that the digests of suites stay what they were."""
+        body: dict[str, Any] = handler(self)
+        return {name: value for name, value in body.items() if name != "every" or value}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_demand(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return validate_with_errors(value, handler, _gate_faults(value) if isinstance(value, dict) else ())
+
+
+class LimitSpec(RequestModel):
+    """How much a provider is asked at most."""
+
+    requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
+
+
+class PriceSpec(RequestModel):
+    """What a model costs, in US dollars for a million tokens; instead of the published price."""
+
+    input: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+    output: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class Suite(RequestModel):
+    """A suite as its file or a request says it, checked whole: all faults are told at once, each in its place."""
+
+    name: Name
+    prompt: Name
+    label: Name = "latest"
+    dataset: Annotated[str, Field(min_length=1, max_length=1000)]
+    models: Annotated[list[ModelName], Field(min_length=1, max_length=50)]
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    scorers: Annotated[list[ScorerSpec], Field(max_length=100)] = Field(default_factory=list)
+    gate: Annotated[list[GateSpec], Field(max_length=100)] = Field(default_factory=list)
+    max_unrunnable: UnitInterval = 0.05
+    concurrency: Annotated[int, Field(ge=1, le=1024)] | None = None
+    threshold: UnitInterval | None = None
+    early_stop: bool = False
+    max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    limits: dict[Provider, LimitSpec] = Field(default_factory=dict)
+    prices: dict[ModelName, PriceSpec] = Field(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _parts_fit(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return validate_with_errors(value, handler, _suite_faults(value) if isinstance(value, dict) else ())
+
+
+@dataclass(frozen=True)
+class SuiteFile:
+    """A suite as its file says it, with the cases of its dataset, which stay on disk."""
+
+    suite: Suite
+    cases: CaseSpool
+    path: Path
+
+
+def suite_to_json(suite: Suite) -> dict[str, Any]:
+    """Give the JSON that is stored and digested: every field by name, the defaults too.
+
+    Fields that came later are left out where they say nothing, so that a suite's digest stays what it was.
+    """
+    body = suite.model_dump(mode="json")
+    return {
+        name: value
+        for name, value in body.items()
+        if name not in _LATER or value != Suite.model_fields[name].get_default(call_default_factory=True)
+    }
+
+
+_LATER = ("threshold", "early_stop", "max_cost", "limits", "prices")
+
+
+def suite_digest(suite: Suite) -> str:
+    """Give the digest of all that the suite says; its dataset has a digest of its own."""
+    return json_digest(suite_to_json(suite))
+
+
+def read_suite(path: Path) -> SuiteFile:
+    """Read a suite file and its dataset, whose path is relative to it.
+
+    Raises:
+        InvalidFile: naming the file, and line and field of every fault; a faulty dataset is named by its own path.
+    """
+    document = read_yaml_file(path)
+    body = document.value
+    if not isinstance(body, dict):
+        raise InvalidFile(f"{path} is not a suite file", [FieldError("", "must be a mapping that has `name`, `prompt` …", 1)])
+    field_errors: list[FieldError] = []
+    body = _with_files(body, path.parent, field_errors)
+    suite, cases = None, CaseSpool()
+    try:
+        suite = Suite.model_validate(body)
+    except ValidationError as error:
+        told = {fault.path for fault in field_errors}
+        field_errors += [fault for fault in field_errors_from(error) if fault.path not in told]
+    dataset = body.get("dataset")
+    if isinstance(dataset, str) and dataset:
+        try:
+            cases = read_case_file(path.parent / dataset)
+        except InvalidFile as error:
+            if not field_errors:
+                raise
+            field_errors.append(FieldError("dataset", str(error)))
+    if suite is not None and len(cases) and not suite.scorers and not cases.asserts:
+        field_errors.append(
+            FieldError("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass")
+        )
+    if field_errors or suite is None:
+        raise InvalidFile(f"{path} cannot be used", [document.with_line(fault) for fault in field_errors])
+    return SuiteFile(suite, cases, path)
+
+
+def _with_files(body: dict[str, Any], folder: Path, field_errors: list[FieldError]) -> dict[str, Any]:
+    """Give what a suite's file says, with the content of the files that its scorers name."""
+    scorers = body.get("scorers")
+    if not isinstance(scorers, list):
+        return body
+    carried: list[Any] = []
+    for number, scorer in enumerate(scorers):
+        try:
+            carried.append(inline_files(scorer, folder) if isinstance(scorer, dict) else scorer)
+        except Invalid as error:
+            carried.append(scorer)
+            field_errors += [FieldError(f"scorers.{number}.{fault.path}", fault.message) for fault in error.field_errors]
+    return body | {"scorers": carried}
+
+
+def _gate_faults(gate: dict[str, Any]) -> Iterator[LocatedError]:
+    floor, baseline, margin = (gate.get(key) is not None for key in ("at_least", "not_worse_than", "by"))
+    if floor + baseline + (gate.get("every") is True) != 1:
+        yield (), "takes one demand: at_least, or not_worse_than with by, or every: true"
+    if baseline and not margin:
+        yield ("by",), "is required with not_worse_than: the loss that is borne, as in 0.02"
+    if margin and not baseline:
+        yield ("by",), "goes with not_worse_than only"
+
+
+def _suite_faults(suite: dict[str, Any]) -> Iterator[LocatedError]:
+    scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
+    names: list[Any] = []
+    inside: list[str] = []
+    for number, scorer in enumerate(scorers if isinstance(scorers, list) else ()):
+        fields = scorer if isinstance(scorer, dict) else scorer.model_dump() if isinstance(scorer, ScorerSpec) else {}
+        name = fields.get("name") or fields.get("type")
+        if isinstance(name, str) and name in names:
+            yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
+        names.append(name)
+        inside += _names_inside(fields)
+    for number, gate in enumerate(gates if isinstance(gates, list) else ()):
+        metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
+        if suite.get("early_stop") is True and (gate.get("every") if isinstance(gate, dict) else getattr(gate, "every", None)):
+            yield ("gate", number, "every"), "asks for all cases, so the run cannot stop early: leave `early_stop` out"
+        if isinstance(metric, str) and metric not in (*names, *inside, "pass", "score"):
+            known = ", ".join(str(name) for name in dict.fromkeys((*names, *inside)) if name) or "none"
+            yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}, pass and score"
+    seen: list[Any] = []
+    for number, model in enumerate(models if isinstance(models, list) else ()):
+        if model in seen:
+            yield ("models", number), f"'{model}' is given twice"
+        seen.append(model)
+
+
+def _names_inside(fields: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """Give the names of the scorers that a set is made of, which are metrics too."""
+    inner = fields.get("assert")
+    for one in inner if isinstance(inner, list) and depth < NESTED_LIMIT else ():
+        if isinstance(one, dict):
+            if isinstance(one.get("name"), str):
+                yield one["name"]
+            yield from _names_inside(one, depth + 1)

@@ -1,0 +1,1 @@
+"""The copy of finished runs in MLflow."""

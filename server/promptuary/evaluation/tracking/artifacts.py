@@ -1,0 +1,69 @@
+"""A finished run's files, as its copy in MLflow keeps them. Results are read and written a page at a time."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from promptuary.core.database import Database
+from promptuary.evaluation.reports.content import Results
+from promptuary.evaluation.reports.html_report import html_report
+from promptuary.evaluation.reports.markdown import markdown_report
+from promptuary.evaluation.reports.result_spool import spool_results
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.schemas import ResultOut, WholeRunOut
+from promptuary.evaluation.runs.service import ResultWithCase
+from promptuary.evaluation.runs.store import Run
+
+RESULTS_FILE = "results.json"
+SUMMARY_FILE = "summary.json"
+REPORT_FILE = "report.html"
+NOTES_FILE = "summary.md"
+_PAGE = 500
+_COLUMNS = ("case", "variant", "repeat", "pass", "score", "output", "error")
+
+
+def write_artifacts(database: Database, run: Run, folder: Path) -> None:
+    """Write the summary as JSON and as Markdown, the HTML report, and the table of results."""
+    answer = WholeRunOut.whole(run).model_dump(mode="json")
+    (folder / SUMMARY_FILE).write_text(json.dumps(run.summary, indent=2), encoding="utf-8")
+    with spool_results(_answers(database, run)) as results:
+        with (folder / RESULTS_FILE).open("w", encoding="utf-8") as file:
+            file.writelines(_table(results))
+        with (folder / REPORT_FILE).open("w", encoding="utf-8") as file:
+            file.writelines(html_report(answer, results()))
+        (folder / NOTES_FILE).write_text(markdown_report(answer, results()), encoding="utf-8")
+
+
+def summary_markdown(run: Run) -> str:
+    """Give the summary without any case, as a description of the run."""
+    return markdown_report(WholeRunOut.whole(run).model_dump(mode="json"), ())
+
+
+def _answers(database: Database, run: Run) -> Iterator[dict[str, Any]]:
+    """Give a run's results as the API lists them."""
+    after: int | None = None
+    while True:
+        with database.read() as session:
+            results = store.list_results(session, run.id, after, _PAGE)
+            if not results:
+                return
+            places = sorted({result.ordinal // run.plan.per_case for result in results})
+            cases = store.cases_at(session, run.plan.dataset.id, places)
+        for result in results:
+            shown = ResultWithCase(result, cases[result.ordinal // run.plan.per_case])
+            yield ResultOut.of(shown).model_dump(mode="json", by_alias=True)
+        after = results[-1].ordinal
+
+
+def _table(results: Results) -> Iterator[str]:
+    """Give the results as MLflow keeps a table: pandas' `split` form."""
+    names = list(dict.fromkeys(metric for result in results() for metric in result["metrics"]))
+    columns = ["passed" if name == "pass" else name for name in _COLUMNS]
+    yield f'{{"columns": {json.dumps([*columns, *names])}, "data": ['
+    between = "\n"
+    for result in results():
+        row = [result[name] for name in _COLUMNS] + [result["metrics"].get(name) for name in names]
+        yield between + json.dumps(row)
+        between = ",\n"
+    yield "\n]}\n"

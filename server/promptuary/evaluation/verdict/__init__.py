@@ -1,0 +1,1 @@
+"""From results to a verdict: aggregate, summary, comparison, gate, early stop, power."""

@@ -1,0 +1,1 @@
+"""Chat models by name, their connections, the local server, and calls."""

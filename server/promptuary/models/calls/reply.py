@@ -1,0 +1,58 @@
+"""LangChain's messages, read into replies."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from promptuary.models.calls.request import ModelReply
+
+
+def parse_reply(message: Any, latency_ms: float, parsed: Any = None) -> ModelReply:
+    """Read LangChain's message."""
+    calls = tuple(getattr(message, "tool_calls", None) or ())
+    metadata = getattr(message, "response_metadata", None) or {}
+    shown = (metadata.get("logprobs") or {}).get("content") if isinstance(metadata.get("logprobs"), dict) else None
+    return ModelReply(
+        text=_text(message, calls),
+        tool_calls=calls,
+        parsed=parsed,
+        finish_reason=metadata.get("finish_reason") or metadata.get("stop_reason"),
+        logprobs=tuple(float(token["logprob"]) for token in shown) if shown else None,
+        tokens=_tokens(getattr(message, "usage_metadata", None)),
+        latency_ms=latency_ms,
+    )
+
+
+def _tokens(usage: Mapping[str, Any] | None) -> dict[str, int] | None:
+    if not usage:
+        return None
+    tokens = {"input": usage["input_tokens"], "output": usage["output_tokens"]}
+    at_hand = (usage.get("input_token_details") or {}).get("cache_read")
+    return tokens | {"cache_read": at_hand} if at_hand else tokens
+
+
+def _text(message: Any, calls: Sequence[Mapping[str, Any]]) -> str:
+    """Give the answer's text; where there is none, the calls of tools that it asks for, in OpenAI's form."""
+    text = storable_text(str(message.text))
+    if not (getattr(message, "response_metadata", None) or {}).get("verbatim"):
+        text = text.strip()
+    if text or not calls:
+        return text
+    return storable_text(
+        json.dumps(
+            [
+                {
+                    "id": call.get("id"),
+                    "type": "function",
+                    "function": {"name": call["name"], "arguments": json.dumps(call["args"], ensure_ascii=False)},
+                }
+                for call in calls
+            ],
+            ensure_ascii=False,
+        )
+    )
+
+
+def storable_text(text: str) -> str:
+    """Put a replacement character where a model wrote what no database takes: a NUL, or half of a surrogate pair."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

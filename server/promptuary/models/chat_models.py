@@ -1,0 +1,174 @@
+"""Chat models by name, `provider:model`, in LangChain's words. What a name reaches is a closed list; no request says where."""
+
+import importlib.util
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from promptuary.core.errors import FieldError, InvalidRequest, Unavailable
+from promptuary.core.settings import Settings
+from promptuary.models import local_server
+from promptuary.models.connections import EventLoopClient
+from promptuary.models.local_server import LOCAL_MODELS, LocalServer, local_model_error
+from promptuary.prompt.digest import canonical_json
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+LOCAL, ECHO = "local", "echo"
+MODEL_SETTINGS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop"})
+
+# LangChain's names of providers and the module that each needs. Those that would load weights which the name says
+# (huggingface), or that pass the name on to any address (litellm, langsmith), are left out.
+PROVIDERS: dict[str, str] = {
+    "anthropic": "langchain_anthropic",
+    "azure_openai": "langchain_openai",
+    "bedrock": "langchain_aws",
+    "bedrock_converse": "langchain_aws",
+    "cohere": "langchain_cohere",
+    "deepseek": "langchain_deepseek",
+    "fireworks": "langchain_fireworks",
+    "google_genai": "langchain_google_genai",
+    "google_vertexai": "langchain_google_vertexai",
+    "groq": "langchain_groq",
+    "mistralai": "langchain_mistralai",
+    "nvidia": "langchain_nvidia_ai_endpoints",
+    "ollama": "langchain_ollama",
+    "openai": "langchain_openai",
+    "openrouter": "langchain_openrouter",
+    "perplexity": "langchain_perplexity",
+    "together": "langchain_together",
+    "upstage": "langchain_upstage",
+    "xai": "langchain_xai",
+}
+
+
+def model_name_error(name: str) -> str | None:
+    """Say what is wrong with a model's name by itself, wherever it is to run."""
+    provider, colon, model = name.partition(":")
+    if not colon or not provider or (not model and provider != ECHO) or not name.isprintable() or " " in name:
+        return f"'{name}' is not of the form provider:model, as in local:smollm2 or openai:gpt-4o-mini"
+    if provider == LOCAL and model not in LOCAL_MODELS:
+        return f"'{model}' is not a local model; known are {', '.join(sorted(LOCAL_MODELS))}"
+    if provider not in (LOCAL, ECHO) and provider not in PROVIDERS:
+        return f"'{provider}' is not a known provider; known are {', '.join(sorted({LOCAL, ECHO, *PROVIDERS}))}"
+    return None
+
+
+class ChatModels:
+    """The chat models of one process. The local server starts when it is first asked for, once, whichever thread asks.
+
+    Attributes:
+        start: makes the local server; an argument so that tests need no weights.
+    """
+
+    def __init__(
+        self, settings: Settings, start: Callable[[str, Settings], LocalServer] = local_server.start_local_server
+    ) -> None:
+        """Keep what is needed to start; nothing is started or imported yet."""
+        self._settings = settings
+        self._start = start
+        self._lock = threading.Lock()
+        self._servers: dict[str, LocalServer] = {}
+        self._chats: dict[tuple[str, bytes], BaseChatModel] = {}
+        self._client = EventLoopClient(settings.case_timeout)
+
+    def check(self, name: str) -> None:
+        """See that a model can be used here, without starting or importing anything.
+
+        Raises:
+            InvalidRequest: for a name that is not taken, or a package that is not installed, with the command that installs it.
+        """
+        words = model_name_error(name)
+        provider, _, model = name.partition(":")
+        if words is None and provider == LOCAL:
+            words = local_model_error(model)
+        elif words is None and provider in PROVIDERS and importlib.util.find_spec(PROVIDERS[provider]) is None:
+            package = PROVIDERS[provider].replace("_", "-")
+            words = f"'{name}' needs the package {package}, which is not installed: pip install {package}"
+        if words:
+            raise InvalidRequest("the model cannot be used", [FieldError("model", words)])
+
+    def chat(self, name: str, config: Mapping[str, Any]) -> "BaseChatModel":
+        """Give LangChain's model with its settings: any of temperature, max_tokens, top_p, seed and stop; null is not said.
+
+        The same name and settings give the same object until `close`.
+
+        Raises:
+            InvalidRequest: as `check`, and for a setting of another name.
+            Unavailable: when the local server does not start, or a provider's package refuses, say, for want of a key.
+            Invalid: when the local model's weights are not the published ones.
+        """
+        self.check(name)
+        given = {key: value for key, value in config.items() if value is not None}
+        if unknown := sorted(given.keys() - MODEL_SETTINGS):
+            raise InvalidRequest(
+                "the model cannot be used", [FieldError(f"model.{key}", "is not a setting of a model") for key in unknown]
+            )
+        known = (name, canonical_json(given))
+        with self._lock:
+            if known not in self._chats:
+                self._chats[known] = self._made(name, given)
+            return self._chats[known]
+
+    def close(self) -> None:
+        """Stop the local server, if one runs; the next use starts it again."""
+        with self._lock:
+            self._chats.clear()
+            while self._servers:
+                self._servers.popitem()[1].close()
+
+    async def leave(self) -> None:
+        """Close the connections that this event loop has opened; called when it is about to end."""
+        await self._client.leave()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _made(self, name: str, given: Mapping[str, Any]) -> "BaseChatModel":
+        provider, _, model = name.partition(":")
+        if provider == ECHO:
+            from promptuary.models.echo import EchoModel
+
+            return cast("BaseChatModel", EchoModel())  # what it does not do itself it passes on to one
+        if provider == LOCAL:
+            return self._local(model, given)
+        from langchain.chat_models import init_chat_model
+
+        try:
+            made: BaseChatModel = init_chat_model(
+                # Tried again by `ModelClient`, which must see each refusal.
+                model,
+                model_provider=provider,
+                timeout=self._settings.case_timeout,
+                max_retries=0,
+                **{**self._transport(provider), **given},
+            )
+        except Exception as error:  # each provider's package has its own errors for a key that is missing
+            words = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise Unavailable(f"the model '{name}' cannot be set up: {words}") from None
+        return made
+
+    def _local(self, model: str, config: Mapping[str, Any]) -> "BaseChatModel":
+        from langchain_openai import ChatOpenAI
+        from pydantic import SecretStr
+
+        if model not in self._servers:
+            self._servers[model] = self._start(model, self._settings)
+        server = self._servers[model]
+        return ChatOpenAI(
+            base_url=server.url,
+            api_key=SecretStr(server.key),
+            model=model,
+            max_retries=0,
+            timeout=self._settings.case_timeout,
+            **self._transport("openai"),
+            **config,
+        )
+
+    def _transport(self, provider: str) -> dict[str, Any]:
+        return {"http_async_client": self._client} if PROVIDERS[provider] == "langchain_openai" else {}

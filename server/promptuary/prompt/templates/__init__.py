@@ -1,0 +1,1 @@
+"""Template formats, parsed to one tree that one renderer walks."""

@@ -1,0 +1,1 @@
+"""The history of prompts from another server, imported."""

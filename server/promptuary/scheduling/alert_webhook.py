@@ -1,0 +1,97 @@
+"""Alerts sent to the address that their schedule names, signed where a secret is set.
+
+The address is read when it is sent to and is never in a message or in a log. `X-Promptuary-Signature: t=SECONDS,v1=HEX` is the
+HMAC-SHA256 of `SECONDS.BODY` under PROMPTUARY_WEBHOOK_SECRET; a receiver refuses old seconds, and drops an `id` that it has
+seen: what is sent may come twice. Whatever is not answered with 2xx is tried again, for a day.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from promptuary.access import store as access_store
+from promptuary.core.clock import Clock, format_timestamp
+from promptuary.core.database import Database
+from promptuary.core.outbound_http import DestinationFailed, DestinationRefused, post_json
+from promptuary.core.settings import Settings
+from promptuary.scheduling import store as schedule_store
+from promptuary.scheduling.store import Alert
+
+TOPIC = "webhook"
+TIMEOUT_SECONDS = 10.0
+GIVE_UP_AFTER = timedelta(days=1)
+log = structlog.get_logger(__name__)
+Post = Callable[..., Awaitable[tuple[int, bytes]]]
+
+
+@dataclass(frozen=True)
+class AlertWebhook:
+    """Sends alerts."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    post: Post = post_json
+
+    def deliver(self, payload: dict[str, Any]) -> None:
+        """Send one alert; dropped with an error in the log where its host is not allowed any more, or a day has passed.
+
+        Args:
+            payload: `{"alert": number}`.
+
+        Raises:
+            WebhookFailed: when the receiver does not take it.
+        """
+        with self.database.read() as session:
+            alert = schedule_store.get_alert(session, payload["alert"])
+            schedule = schedule_store.get_schedule(session, alert.project, alert.schedule) if alert else None
+            project = access_store.get_project(session, alert.project) if alert else None
+        if alert is None or project is None or schedule is None or schedule.webhook is None:
+            log.info("alert is sent nowhere: its schedule has no webhook any more", alert=payload["alert"])
+            return
+        host, now = urlsplit(schedule.webhook).hostname, self.clock()
+        bound = log.bind(alert=alert.id, schedule=alert.schedule, host=host)
+        if now - alert.at > GIVE_UP_AFTER:
+            bound.error("alert not delivered: nobody took it for a day")
+            return
+        body = alert_body(alert, project.name)
+        headers = {"X-Promptuary-Event": "alert.raised"}
+        if self.settings.webhook_secret is not None:
+            secret = self.settings.webhook_secret.get_secret_value()
+            headers["X-Promptuary-Signature"] = sign_body(secret, int(now.timestamp()), body)
+        sending = self.post(
+            schedule.webhook, body, hosts=self.settings.allowed_webhook_hosts, timeout=TIMEOUT_SECONDS, headers=headers
+        )
+        try:
+            status, _ = asyncio.run(_awaited(sending))
+        except DestinationRefused as error:
+            bound.error("alert not delivered", error=error.message)
+            return
+        if not 200 <= status < 300:
+            raise DestinationFailed(f"the webhook at '{host}' answered {status}")
+        bound.info("alert delivered", status=status)
+
+
+def alert_body(alert: Alert, project: str) -> bytes:
+    """Give what is sent of an alert."""
+    told = ("id", "schedule", "suite", "run", "model", "metric", "interval", "sentence")
+    body = {"event": "alert.raised", "project": project, "at": format_timestamp(alert.at)}
+    return json.dumps(body | {name: getattr(alert, name) for name in told}, ensure_ascii=False, allow_nan=False).encode()
+
+
+def sign_body(secret: str, seconds: int, body: bytes) -> str:
+    """Give the header's value that shows who sent a body, and when."""
+    signed = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={seconds},v1={signed}"
+
+
+async def _awaited(sending: Awaitable[tuple[int, bytes]]) -> tuple[int, bytes]:
+    return await sending

@@ -1,0 +1,1 @@
+"""Prompts by meaning and by text, and prompts that are similar to each other."""

@@ -1,0 +1,141 @@
+"""Labels as counts: units by category for many observers, category by category for two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from promptuary.statistics.sample import Floats
+
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """How often each unit was given each label.
+
+    Attributes:
+        counts: shape (units, labels).
+        numbers: the labels as numbers, shape (labels,); their positions where they are not numbers.
+    """
+
+    counts: Floats
+    numbers: Floats
+
+    @classmethod
+    def of(
+        cls,
+        rows: Sequence[Sequence[Label | None]],
+        categories: Sequence[Label] | None,
+        *,
+        ordered: bool,
+        numbers: bool,
+    ) -> "Ratings":
+        """Count labels; see `order` for which labels there are.
+
+        Raises:
+            ValueError: no row, rows of different length, or labels that cannot be ordered or are not numbers where needed.
+        """
+        if not rows:
+            raise ValueError("There is no observer; give one row of labels an observer.")
+        units = len(rows[0])
+        for place, row in enumerate(rows):
+            if len(row) != units:
+                raise ValueError(
+                    f"The observer at position {place} has {len(row)} labels and the first {units}; "
+                    "give one a unit, None where it is missing."
+                )
+        labels = label_order([label for row in rows for label in row if label is not None], categories, ordered=ordered)
+        places = {label: place for place, label in enumerate(labels)}
+        counts = np.zeros((units, len(labels)))
+        for row in rows:
+            for unit, label in enumerate(row):
+                if label is not None:
+                    counts[unit, places[label]] += 1
+        return cls(counts, _numbers(labels) if numbers else np.arange(len(labels), dtype=np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class ContingencyTable:
+    """How often two observers gave each pair of labels.
+
+    Attributes:
+        counts: shape (labels, labels), the first observer in rows.
+    """
+
+    counts: Floats
+
+    @classmethod
+    def of(
+        cls,
+        first: Sequence[Label | None],
+        second: Sequence[Label | None],
+        categories: Sequence[Label] | None,
+        *,
+        ordered: bool,
+    ) -> "ContingencyTable":
+        """Count the units that both observers labelled.
+
+        Raises:
+            ValueError: sides of different length, or labels that cannot be ordered where needed.
+        """
+        if len(first) != len(second):
+            raise ValueError(
+                f"The first observer has {len(first)} labels and the second {len(second)}; give one a unit, None where missing."
+            )
+        given = [label for side in (first, second) for label in side if label is not None]
+        labels = label_order(given, categories, ordered=ordered)
+        places = {label: place for place, label in enumerate(labels)}
+        counts = np.zeros((len(labels), len(labels)))
+        for ours, theirs in zip(first, second, strict=True):
+            if ours is not None and theirs is not None:
+                counts[places[ours], places[theirs]] += 1
+        return cls(counts)
+
+    @staticmethod
+    def checked(counts: Sequence[Sequence[float]] | Floats) -> Floats:
+        """Refuse a table that is not square, or holds a count that is negative or not finite."""
+        cells = np.asarray(counts, dtype=np.float64)
+        if cells.size == 0:
+            return np.zeros((0, 0))
+        if cells.ndim != 2 or cells.shape[0] != cells.shape[1]:
+            raise ValueError(f"The table has the shape {cells.shape}; give one row and one column a category.")
+        if not np.all(np.isfinite(cells)) or cells.min() < 0:
+            raise ValueError("A count of the table is negative or not finite; count units.")
+        return cells
+
+
+def label_order(given: Sequence[Label], categories: Sequence[Label] | None, *, ordered: bool) -> list[Label]:
+    """The labels there are: `categories` as they stand, or those given, in their own order where one is needed.
+
+    Raises:
+        ValueError: a label that is NaN or outside `categories`, a category named twice, or labels of mixed kinds to be ordered.
+    """
+    distinct = list(dict.fromkeys(given))
+    if any(label != label for label in distinct):
+        raise ValueError("A label is NaN; give None where a label is missing.")
+    if categories is not None:
+        if len(set(categories)) != len(categories):
+            raise ValueError("A category is named twice; give each category once.")
+        strange = [label for label in distinct if label not in set(categories)]
+        if strange:
+            raise ValueError(f"The label {strange[0]!r} is not one of the categories; add it, or correct the label.")
+        return list(categories)
+    if not ordered:
+        return distinct
+    if not (all(isinstance(label, str) for label in distinct) or not any(isinstance(label, str) for label in distinct)):
+        raise ValueError("Words and numbers are mixed and have no common order; give the `categories` in theirs.")
+    values: list[Any] = list(distinct)
+    return sorted(values)
+
+
+def _numbers(labels: Sequence[Label]) -> Floats:
+    """The labels as finite numbers."""
+    for label in labels:
+        if isinstance(label, str):
+            raise ValueError(f"The label {label!r} is not a number; use the nominal or ordinal metric.")
+    numbers = np.asarray(labels, dtype=np.float64)
+    if not np.all(np.isfinite(numbers)):
+        raise ValueError("A label is not a finite number; use the nominal or ordinal metric.")
+    return numbers

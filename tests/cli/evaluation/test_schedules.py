@@ -1,0 +1,78 @@
+"""Schedules and alerts on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Run, unit_of_work_on
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.scheduling import store as schedule_store
+from promptuary.scheduling.store import Alert
+
+SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
+
+
+@pytest.fixture
+def suite(word: Path, data_dir: Path) -> None:
+    """The suite `words`."""
+    with unit_of_work_on(data_dir) as unit:
+        Evaluations(unit).put_dataset_version("words", [Case("c1", {"text": "yes"}, "yes")])
+        body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
+        Evaluations(unit).put_suite(Suite.model_validate(body))
+
+
+@pytest.mark.usefixtures("suite")
+def test_a_schedule_is_set_listed_paused_run_and_removed(run: Run) -> None:
+    words = ["set", "nightly", "words", "30 6 * * MON-FRI", "--zone", "Europe/Lisbon", "--margin", "0.02"]
+    told = run("eval", "schedule", *words)
+    assert told.code == 0, told.err
+    said = told.out.splitlines()
+    assert said[0] == "nightly: words at '30 6 * * MON-FRI' (Europe/Lisbon), by local"
+    assert said[2] == "  alert: when a metric drops by more than 0.02"
+    assert said[3].count("T") == 3
+    assert said[4] == "  last run: none yet"
+
+    (one,) = run("eval", "schedule", "list", "--json").json
+    assert (one["name"], one["margin"], one["label"], len(one["next_times"])) == ("nightly", 0.02, None, 3)
+    assert run("eval", "schedule", "pause", "nightly").out.splitlines()[3] == "  next: paused"
+    rows = [row.split("\t") for row in run("eval", "schedule", "list").out.splitlines()]
+    assert rows == [
+        ["schedule", "suite", "cron", "zone", "next", "last run", "note"],
+        ["nightly", "words", "30 6 * * MON-FRI", "Europe/Lisbon", "paused", "", ""],
+    ]
+    assert run("eval", "schedule", "resume", "nightly", "--json").json["paused"] is False
+
+    submitted = run("eval", "schedule", "now", "nightly", "--json").json
+    assert submitted["schedule"] == "nightly"
+    assert f"  last run: {submitted['id']} queued" in run("eval", "schedule", "show", "nightly").out
+    assert "still going" in run("eval", "schedule", "now", "nightly").fault
+
+    assert run("eval", "schedule", "remove", "nightly").out == "nightly is removed\n"
+    assert run("eval", "schedule", "show", "nightly").fault == "there is no schedule 'nightly'"
+
+
+@pytest.mark.usefixtures("suite")
+def test_what_cannot_be_a_schedule_is_told_in_one_line(run: Run) -> None:
+    told = run("eval", "schedule", "set", "nightly", "words", "at night", "--zone", "Mars")
+    assert told.code == 64
+    assert "cron: must have five fields" in told.fault
+    assert "zone: 'Mars' is no time zone" in told.fault
+    hook = run("eval", "schedule", "set", "nightly", "words", "* * * * *", "--webhook", "https://example.org/x")
+    assert "PROMPTUARY_WEBHOOK_HOSTS" in hook.fault
+
+
+@pytest.mark.usefixtures("suite")
+def test_alerts_are_listed_until_they_are_seen(run: Run, data_dir: Path) -> None:
+    with unit_of_work_on(data_dir) as unit:
+        submitted = Evaluations(unit).submit("words", schedule="nightly")
+        new = Alert(0, unit.caller.project, "nightly", "words", submitted.id, "echo:", "exact", {}, "it fell", unit.clock())
+        schedule_store.add_alerts(unit.session, [new])
+
+    assert run("eval", "alerts").out.splitlines()[1].split("\t")[3:] == ["it fell", ""]
+    assert run("eval", "alerts", "--schedule", "other", "--json").json == []
+    assert run("eval", "alerts", "--seen", "1", "--json").json["seen_by"] == "local"
+    assert run("eval", "alerts", "--json").json == []
+    assert len(run("eval", "alerts", "--all", "--json").json) == 1
+    assert run("eval", "alerts", "--seen", "7").fault == "there is no alert 7"

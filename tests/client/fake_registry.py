@@ -1,0 +1,162 @@
+"""The client's core on a stage: a shell without I/O, a clock moved by hand, and a registry that answers as the server does."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from client.loopback_server import lookup_body
+from promptuary.client import Prompt, Reason
+from promptuary.client.bundle import Bundle
+from promptuary.client.lookup.cache import PendingFetch
+from promptuary.client.lookup.core import DiskCopy, FetchStep, LookupCore, LookupPolicy, ReadDiskStep, RefreshStep
+from promptuary.client.transport.wire import (
+    FetchFailure,
+    FetchOutcome,
+    HttpResponse,
+    NotModified,
+    ReceivedVersion,
+    read_lookup_response,
+)
+from promptuary.client.versions.selector import Selector
+from promptuary.client.versions.version import read_version
+from promptuary.prompt.split import Split, divide
+
+TRIAGE = "support.triage"
+DOWN = FetchFailure(Reason.CONNECTION, "the server cannot be reached (ConnectError)")
+
+
+def received(version: int = 1, split: Split | None = None, revision: int | None = None) -> ReceivedVersion:
+    """Give what the server answers with for a version, which says its number."""
+    variant = None if split is None else f"v{version}"
+    rule = None if split is None else split.as_json()
+    body = lookup_body(f"{version}: {{{{ticket}}}}", version=version, variant=variant, split=rule, revision=revision)
+    return ReceivedVersion(read_version(body, TRIAGE), f'"{version}"', b"{}")
+
+
+def sse(kind: str, revision: int, **data: Any) -> bytes:
+    """Give an event as the server sends it."""
+    body = json.dumps({"revision": revision, **data})
+    return f"id: {revision}\nevent: {kind}\ndata: {body}\n\n".encode()
+
+
+def ready(revision: int, *, resumed: bool = True) -> bytes:
+    """Give the beginning of a stream."""
+    return b"retry: 1000\n\n" + sse("ready", revision, resumed=resumed)
+
+
+ALIVE = b": alive\n\n"
+
+
+class FakeRegistry:
+    """One prompt's labels, and the answers that a server gives for them; `revision` counts what happened."""
+
+    def __init__(self) -> None:
+        self.labels: dict[str, int | Split] = {}
+        self.revision = 0
+        self.events: list[tuple[int, bytes]] = []
+        self.label_moved("production", 1)
+
+    def label_moved(self, label: str, to: int | list[tuple[int, float]]) -> int:
+        """Point a label at a version or split it; gives the event's revision."""
+        self.revision += 1
+        before = self.labels.get(label)
+        self.labels[label] = to if isinstance(to, int) else divide(f"{TRIAGE}/{label}", to, before)
+        self.events.append((self.revision, sse("label.moved", self.revision, prompt=TRIAGE, label=label)))
+        return self.revision
+
+    def stream(self, last: int | None, *, remembers: bool = True) -> list[bytes]:
+        """Give what a new stream begins with: `ready`, and what happened since."""
+        if last is None or not remembers:
+            return [ready(self.revision, resumed=last is None)]
+        return [ready(self.revision), *(event for revision, event in self.events if revision > last)]
+
+    def version_for(self, label: str, targeting_key: str | None) -> int:
+        """Give the version that a label gives a key, as the server works it out."""
+        aim = self.labels[label]
+        return aim if isinstance(aim, int) else aim.arm(targeting_key).version
+
+    def look_up(self, selector: Selector) -> HttpResponse:
+        """Answer a lookup."""
+        if selector.label is not None and selector.label not in self.labels:
+            return HttpResponse(404, {}, b'{"code": "not_found"}')
+        aim = None if selector.label is None else self.labels[selector.label]
+        number = selector.version or self.version_for(str(selector.label), selector.targeting_key)
+        split = aim if isinstance(aim, Split) else None
+        body = lookup_body(
+            f"{number}: {{{{ticket}}}}",
+            version=number,
+            label=selector.label,
+            variant=None if split is None else f"v{number}",
+            split=None if split is None else split.as_json(),
+            revision=self.revision,
+        )
+        data = json.dumps(body).encode()
+        return HttpResponse(200, {"etag": f'"{hashlib.sha256(data).hexdigest()}"'}, data)
+
+    def answer(self, selector: Selector, etag: str | None) -> FetchOutcome:
+        """Answer a lookup, as it is read off the wire."""
+        answer = self.look_up(selector)
+        return NotModified() if etag and etag == answer.headers.get("etag") else read_lookup_response(answer, selector)
+
+
+class CoreDriver:
+    """Drives the core as the real shells do, and answers from a script (`answers`) or from a registry."""
+
+    def __init__(
+        self,
+        policy: LookupPolicy | None = None,
+        bundle: Bundle | None = None,
+        stored: DiskCopy | None = None,
+        registry: FakeRegistry | None = None,
+        **options: Any,
+    ) -> None:
+        self.now = 1000.0
+        self.told: list[str] = []
+        self.core = LookupCore(policy or LookupPolicy(), bundle, lambda: self.now, self.told.append, **options)
+        self.answers: Callable[[], FetchOutcome] = lambda: DOWN
+        self.registry = registry
+        self.asked: list[tuple[Selector, str | None]] = []
+        self.stored = stored
+        self.steps: list[type] = []
+
+    def get(self, name: str = TRIAGE, *, fallback: Any = None, **which: Any) -> Prompt:
+        label, version, key = which.get("label"), which.get("version"), which.get("targeting_key")
+        prompt = self.core.fresh(name, label, version, key)
+        if prompt is not None:
+            return prompt
+        steps, reply = self.core.lookup(name, label, version, key, fallback), None
+        try:
+            while True:
+                step = steps.send(reply)
+                self.steps.append(type(step))
+                reply = None
+                if isinstance(step, FetchStep):
+                    reply = self.ask(step.question)
+                elif isinstance(step, RefreshStep):
+                    self.ask(step.question)
+                else:
+                    assert isinstance(step, ReadDiskStep)
+                    reply = self.stored
+        except StopIteration as end:
+            return end.value
+
+    def ask(self, question: PendingFetch) -> Any:
+        failure = self.core.refusal()
+        if failure is not None:
+            return failure
+        return self.core.settle(question, self.answer(question))
+
+    def answer(self, question: PendingFetch) -> FetchOutcome:
+        """Have the server answer, which takes no time here."""
+        etag = question.entry.etag if question.entry else None
+        self.asked.append((question.selector, etag))
+        return self.answers() if self.registry is None else self.registry.answer(question.selector, etag)
+
+    def hear(self, *chunks: bytes) -> list[Selector]:
+        """Take what comes from the stream, and ask what is to be asked; gives what was asked."""
+        before = len(self.asked)
+        for chunk in chunks:
+            for question in self.core.heard(chunk):
+                self.ask(question)
+        return [selector for selector, _ in self.asked[before:]]

@@ -1,0 +1,358 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptuary.core.errors import StorageFull
+
+PROMPTS = "/api/public/v2/prompts"
+NAMES = {400: "InvalidRequestError", 404: "LangfuseNotFoundError", 405: "MethodNotAllowedError"}
+
+
+def check(answer: Any, status: int, words: str, name: str | None = None) -> None:
+    """Check that an answer is an error in Langfuse's shape."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), answer.text
+    body = answer.json()
+    assert set(body) == {"message", "error"}
+    assert body["error"] == (name or NAMES[status])
+    assert words in body["message"]
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+# --- reading ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lookup_tells_all_that_langfuses_own_server_tells(local: Any, register: Callable[..., int], database: Any) -> None:
+    register(
+        "a", "Hi {{name}}", labels=["production"], message="first", tags=["t"], model={"name": "m", "top_p": 0.5, "seed": 3}
+    )
+    found = local.get(f"{PROMPTS}/a")
+    assert found.status_code == 200
+    assert found.json() == {
+        "name": "a",
+        "version": 1,
+        "type": "text",
+        "prompt": "Hi {{name}}",
+        "config": {"model": "m", "top_p": 0.5, "seed": 3},
+        "labels": ["production"],
+        "tags": ["t"],
+        "commitMessage": "first",
+        "createdAt": "2026-03-02T12:00:00Z",
+        "createdBy": "local",
+        "digest": local.get("/v1/prompts/a").json()["digest"],
+        "format": "mustache",
+    }
+
+
+def test_a_folder_is_a_dot_however_its_slash_comes(local: Any, register: Callable[..., int]) -> None:
+    register("support.mail.triage", "x", labels=["production"])
+    for name in ("support.mail.triage", "support%2Fmail%2ftriage", "support/mail/triage", "support.mail%2Ftriage"):
+        assert local.get(f"{PROMPTS}/{name}").json()["name"] == "support.mail.triage"
+
+
+def test_a_name_that_no_prompt_can_have_is_not_found(local: Any, register: Callable[..., int]) -> None:
+    register("a..b", "x", labels=["production"])
+    for name in ("/a%2F%2Fb", "/%2Fa", "/a%2F", "/A", "/a%20b", "/%E2%80%AEa", f"/{'x' * 129}", "/a%5Cb", "/"):
+        check(local.get(PROMPTS + name), 404, "a name is 1 to 128 of a-z 0-9 _ . -")
+
+
+@pytest.mark.parametrize("name", ["a%2F..%2Fb", "..", "%2e%2e%2fv1", "a%00b"])
+def test_behind_the_encoded_slash_everything_else_of_a_path_is_checked(app: Any, name: str) -> None:
+    from api.test_bad_input import HOST, send
+
+    answer = send(app, "GET", f"{PROMPTS}/{name}", headers=[HOST])
+    check(answer, 400, "the path has a `%2F`, a NUL or `..`")
+
+
+@pytest.mark.parametrize("path", ["/api/public%2Fv2/prompts/a", "/api/public/v2/prompts%2Fa", "/api/public/projects%2F"])
+def test_an_encoded_slash_stands_in_a_name_alone(app: Any, path: str) -> None:
+    from api.test_bad_input import HOST, send
+
+    check(send(app, "GET", path, headers=[HOST]), 400, "the path has a `%2F`")
+
+
+@pytest.mark.parametrize("version", [0, -1, "x", 2**31])
+def test_a_version_that_is_no_number_is_refused(local: Any, register: Callable[..., int], version: Any) -> None:
+    register("a", "x")
+    check(local.get(f"{PROMPTS}/a?version={version}"), 400, "version: ")
+
+
+def test_both_a_label_and_a_version_are_refused(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x", labels=["production"])
+    check(local.get(f"{PROMPTS}/a?version=1&label=production"), 400, "give a label or a version, not both")
+
+
+def test_what_the_sdk_can_compile_is_written_for_it_and_as_it_is_with_resolve_false(
+    local: Any, register: Callable[..., int]
+) -> None:
+    register("a", "Hi {name}, {{really}}", format="f-string", labels=["production"])
+    found = local.get(f"{PROMPTS}/a").json()
+    assert (found["prompt"], found["format"]) == ("Hi {{name}}, {really}", "mustache")
+    raw = local.get(f"{PROMPTS}/a?resolve=false").json()
+    assert (raw["prompt"], raw["format"], raw["digest"]) == ("Hi {name}, {{really}}", "f-string", found["digest"])
+
+
+def test_what_the_sdk_would_leave_in_the_text_is_refused_unless_asked_for_as_it_is(
+    local: Any, register: Callable[..., int]
+) -> None:
+    register("a", "{{#items}}{{.}}{{/items}}", labels=["production"])
+    check(
+        local.get(f"{PROMPTS}/a"),
+        400,
+        "the Langfuse SDK cannot render version 1 of 'a': it has the section 'items'; use Promptuary's client, or ask with "
+        "resolve=false for the text as it was written",
+    )
+    assert local.get(f"{PROMPTS}/a?resolve=false").json()["prompt"] == "{{#items}}{{.}}{{/items}}"
+
+
+def test_a_version_with_context_is_refused_because_the_server_alone_retrieves(local: Any, register: Callable[..., int]) -> None:
+    context = {"collection": "tickets", "query": "{{q}}", "into": "found"}
+    register("a", "{{found}} {{q}}", context=context, labels=["production"])
+    check(local.get(f"{PROMPTS}/a"), 400, "its context, passages of 'tickets', is retrieved by the server alone")
+
+
+def test_what_a_prompt_includes_is_put_in_where_the_sdk_reads_it_and_pinned(local: Any, register: Callable[..., int]) -> None:
+    register("tone", "Be {{kind}}. ", labels=["production"])
+    made = local.post(PROMPTS, json={"name": "a", "prompt": "{{> tone}}Hi {{name}}", "labels": ["production"]})
+    assert (made.status_code, made.json()["prompt"]) == (201, "{{> tone}}Hi {{name}}")
+    register("tone", "Be brief. ", labels=["production"])
+    assert local.get(f"{PROMPTS}/a").json()["prompt"] == "Be {{kind}}. Hi {{name}}"
+    assert local.get(f"{PROMPTS}/a?resolve=false").json()["prompt"] == "{{> tone}}Hi {{name}}"
+    check(local.post(PROMPTS, json={"name": "b", "prompt": "{{> nobody}}"}), 400, "{{> nobody}}")
+
+
+def test_a_split_label_gives_its_first_version_and_a_label_that_is_added_ends_the_split(
+    local: Any, register: Callable[..., int]
+) -> None:
+    for words in ("one", "two"):
+        register("a", words)
+    arms = [{"version": 2, "weight": 10}, {"version": 1, "weight": 90}]
+    assert local.put("/v1/prompts/a/labels/production", json={"split": arms}).status_code == 200
+    found = local.get(f"{PROMPTS}/a").json()
+    assert (found["version"], found["labels"]) == (2, ["production"])
+    (listed,) = local.get(f"{PROMPTS}?label=production").json()["data"]
+    assert (listed["versions"], listed["labels"]) == ([2], ["production"])
+    assert local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": ["production"]}).status_code == 200
+    assert local.get("/v1/prompts/a").json()["split"] is None
+    assert local.get(f"{PROMPTS}/a").json()["version"] == 1
+
+
+def test_an_archived_prompt_is_found_by_its_numbers_alone_and_takes_nothing_new(
+    local: Any, register: Callable[..., int]
+) -> None:
+    register("a", "x", labels=["production"])
+    assert local.post("/v1/prompts/a/archive", json={}).status_code == 200
+    check(local.get(f"{PROMPTS}/a"), 404, "the prompt 'a' is archived")
+    assert local.get(f"{PROMPTS}/a?version=1").json()["prompt"] == "x"
+    assert local.get(PROMPTS).json()["data"] == []
+    check(local.post(PROMPTS, json={"name": "a", "prompt": "y"}), 400, "restore it first")
+    check(local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": ["b"]}), 400, "restore it first")
+
+
+def test_a_list_takes_what_it_can_filter_by_and_refuses_the_rest(local: Any, register: Callable[..., int]) -> None:
+    register("support.a", "x")
+    register("support", "x")
+    assert [item["name"] for item in local.get(f"{PROMPTS}?name=support").json()["data"]] == ["support"]
+    assert [item["name"] for item in local.get(f"{PROMPTS}?name=support/a").json()["data"]] == ["support.a"]
+    register("support", "newer")
+    (newest,) = local.get(f"{PROMPTS}?name=support&label=latest").json()["data"]
+    assert newest["versions"] == [2]
+    for key in ("filter", "fromUpdatedAt", "toUpdatedAt"):
+        check(local.get(f"{PROMPTS}?{key}=%5B%5D"), 400, f"{key}: is not taken")
+    for query in ("page=0", "limit=0", "page=x"):
+        check(local.get(f"{PROMPTS}?{query}"), 400, query.partition("=")[0])
+    assert local.get(f"{PROMPTS}?page=9").json() == {
+        "data": [],
+        "meta": {"page": 9, "limit": 50, "totalItems": 2, "totalPages": 1},
+    }
+
+
+def test_a_list_is_read_to_its_end(local: Any, register: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.compat.langfuse import routes as langfuse_routes
+
+    monkeypatch.setattr(langfuse_routes, "_STEP", 2)
+    for number in range(5):
+        register(f"p{number}", "x")
+    found = local.get(f"{PROMPTS}?limit=3&page=2").json()
+    assert [item["name"] for item in found["data"]] == ["p3", "p4"]
+    assert found["meta"]["totalItems"] == 5
+
+
+# --- writing ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_config_is_the_versions_parts_and_comes_back_as_it_was(local: Any, register: Callable[..., int]) -> None:
+    config = {
+        "model": "openai:gpt-4o",
+        "temperature": 0.5,
+        "max_tokens": 100,
+        "top_p": 0.9,
+        "seed": 7,
+        "stop": ["END"],
+        "response_format": {"type": "json_object"},
+        "tools": [{"name": "close"}],
+        "variables": {"name": {"type": "string", "required": True, "sensitive": False}},
+    }
+    made = local.post(PROMPTS, json={"name": "a", "prompt": "Hi {{name}}", "config": config})
+    assert (made.status_code, made.json()["config"]) == (201, config)
+    model = {"name": "openai:gpt-4o", **{key: config[key] for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}}
+    parts = {key: config[key] for key in ("response_format", "tools", "variables")}
+    register("b", "Hi {{name}}", model=model, **parts)
+    assert made.json()["digest"] == local.get("/v1/prompts/b?version=1").json()["digest"]
+
+
+def test_the_same_content_again_is_200_and_null_is_as_if_not_said(local: Any) -> None:
+    first = local.post(PROMPTS, json={"name": "a", "prompt": "x"})
+    body = {"name": "a", "prompt": "x", "type": "text", "config": None, "labels": None, "tags": None, "commitMessage": None}
+    again = local.post(PROMPTS, json=body | {"config": {"temperature": None}})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+
+
+def test_a_retry_under_one_idempotency_key_is_one_version(local: Any) -> None:
+    headers = {"Idempotency-Key": "k"}
+    made = [local.post(PROMPTS, json={"name": "a", "prompt": "x"}, headers=headers) for _ in range(2)]
+    assert [(answer.status_code, answer.json()["version"]) for answer in made] == [(201, 1), (201, 1)]
+    check(local.post(PROMPTS, json={"name": "a", "prompt": "y"}, headers=headers), 400, "was used for another request")
+
+
+REFUSED: list[tuple[Any, str]] = [
+    ({"prompt": "x"}, "name: is required"),
+    ({"name": "a"}, "prompt: is required"),
+    ({"name": "A b", "prompt": "x"}, "name: a name is 1 to 128"),
+    ({"name": "a//b", "prompt": "x"}, "name: a name is 1 to 128"),
+    ({"name": "a", "prompt": "x", "isActive": True}, "isActive: is not a known field"),
+    ({"name": "a", "prompt": "x", "type": "image"}, "type: "),
+    ({"name": "a", "prompt": "x", "type": "chat"}, "a chat prompt a list of messages"),
+    ({"name": "a", "prompt": [{"role": "user", "content": "x"}]}, "a text prompt has one string"),
+    ({"name": "a", "prompt": 7}, "prompt: must be a list"),
+    ({"name": "a", "prompt": ["x"], "type": "chat"}, "prompt.0: must be an object"),
+    ({"name": "a", "prompt": [], "type": "chat"}, "prompt: "),
+    ({"name": "a", "prompt": [{"role": "user", "content": [{}]}], "type": "chat"}, "prompt.0.content: must be"),
+    ({"name": "a", "prompt": [{"role": "user", "content": "x", "name": "y"}], "type": "chat"}, "prompt.0.name: is not"),
+    ({"name": "a", "prompt": [{"type": "image", "role": "user", "content": "x"}], "type": "chat"}, "prompt.0.type: is not"),
+    ({"name": "a", "prompt": [{"type": "placeholder", "name": "a b"}], "type": "chat"}, "prompt.0.name: "),
+    ({"name": "a", "prompt": "{{a"}, "never closed"),
+    ({"name": "a", "prompt": "{{a b}}"}, "'a b' is no name"),
+    ({"name": "a", "prompt": "x", "config": {"model": "m", "temperature": 9}}, "config.temperature: "),
+    ({"name": "a", "prompt": "x", "config": {"model": 7}}, "config.model: must be a string"),
+    ({"name": "a", "prompt": "x", "config": {"model": "m", "stop": "x"}}, "config.stop: must be a list"),
+    ({"name": "a", "prompt": "x", "config": {"tools": {}}}, "config.tools: must be a list"),
+    ({"name": "a", "prompt": "x", "config": {"variables": {"b": {}}}}, "variables.b: is declared, but"),
+    ({"name": "a", "prompt": "x", "config": [1]}, "config: must be an object"),
+    ({"name": "a", "prompt": "x", "labels": ["Prod"]}, "'Prod' is no name"),
+    ({"name": "a", "prompt": "x", "labels": ["latest"]}, "labels.latest: is given by the registry itself"),
+    ({"name": "a", "prompt": "x", "tags": [""]}, "tags.0: "),
+]  # fmt: skip
+
+
+def test_what_cannot_be_registered_is_refused_in_the_requests_own_words(local: Any) -> None:
+    for body, words in REFUSED:
+        check(local.post(PROMPTS, json=body), 400, words)
+    assert local.get("/v1/prompts").json()["items"] == []
+
+
+def test_every_key_that_cannot_be_kept_is_named_at_once(local: Any) -> None:
+    answer = local.post(PROMPTS, json={"name": "a", "prompt": "x", "config": {"languages": [], "top_k": 1, "tools": 7}})
+    for words in ("config.languages: ", "config.top_k: ", "config.tools: "):
+        check(answer, 400, words)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [({"newLabels": ["latest"]}, "labels.latest"), ({}, "newLabels: is required"), ({"newLabels": ["A"]}, "no name")],
+)
+def test_labels_that_cannot_be_added_are_refused_and_none_is_moved(
+    local: Any, register: Callable[..., int], body: Any, words: str
+) -> None:
+    register("a", "x")
+    labels = {"newLabels": ["staging", *body["newLabels"]]} if body else body
+    check(local.patch(f"{PROMPTS}/a/versions/1", json=labels), 400, words)
+    assert local.get("/v1/prompts/a/versions/1").json()["labels"] == []
+
+
+def test_a_version_that_is_not_there_gets_no_label(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x")
+    check(local.patch(f"{PROMPTS}/a/versions/2", json={"newLabels": ["b"]}), 404, "has no version 2")
+    check(local.patch(f"{PROMPTS}/a/versions/2", json={"newLabels": []}), 404, "has no version 2")
+    check(local.patch(f"{PROMPTS}/b/versions/1", json={"newLabels": ["b"]}), 404, "there is no prompt 'b'")
+    check(local.patch(f"{PROMPTS}/a/versions/x", json={"newLabels": ["b"]}), 400, "version: ")
+
+
+def test_no_label_to_add_changes_nothing(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x", labels=["production"])
+    assert local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": []}).json()["labels"] == ["production"]
+    assert len(local.get("/v1/prompts/a/labels/production/history").json()["items"]) == 1
+
+
+def test_nothing_is_deleted(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x")
+    check(local.delete(f"{PROMPTS}/a"), 400, "nothing is deleted; archive the prompt")
+    check(local.delete(f"{PROMPTS}/A"), 404, "a name is")
+    assert local.get("/v1/prompts/a?version=1").status_code == 200
+
+
+# --- errors from anywhere -----------------------------------------------------------------------------------------------
+
+
+def test_errors_of_the_edge_have_langfuses_shape_too(local: Any, app: Any) -> None:
+    from api.test_bad_input import HOST, send
+
+    json_type = {"Content-Type": "application/json"}
+    check(local.post(PROMPTS, content=b'{"a": 1, "a": 2}', headers=json_type), 400, "twice in one object")
+    check(local.post(PROMPTS, content=b"[]", headers=json_type), 400, "the body must be a JSON object")
+    check(local.post(PROMPTS, content=b"a=1", headers={"Content-Type": "text/plain"}), 415, "application/json", "Error")
+    check(local.post(PROMPTS, content=b"x" * 2_000_000, headers=json_type), 413, "over the limit", "Error")
+    check(send(app, "GET", PROMPTS, headers=[(b"host", b"evil.example")]), 400, "the Host header")
+    check(send(app, "GET", f"{PROMPTS}?a=pmt_x", headers=[HOST]), 401, "revoke it", "UnauthorizedError")
+
+
+def test_a_path_or_method_that_is_not_there_is_told_in_langfuses_shape(local: Any) -> None:
+    check(local.post("/api/public/otel/v1/traces", json={}), 404, "there is nothing at this path")
+    check(local.get("/api/public"), 404, "there is nothing at this path")
+    answer = local.put(PROMPTS, json={})
+    check(answer, 405, "does not take this method")
+    assert answer.headers["allow"]
+    assert local.get("/api/publicity").json()["code"] == "not_found"
+
+
+def test_a_full_disk_keeps_its_status_and_says_when_to_come_back(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.registry.service import Registry
+
+    def full(*_given: Any, **_more: Any) -> None:
+        raise StorageFull("the disk is full", 30)
+
+    monkeypatch.setattr(Registry, "register", full)
+    answer = local.post(PROMPTS, json={"name": "a", "prompt": "x"})
+    check(answer, 507, "the disk is full", "Error")
+    assert answer.headers["retry-after"] == "30"
+
+
+def test_an_error_that_nobody_expected_tells_nothing(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from starlette.testclient import TestClient
+
+    from promptuary.access.auth.authentication import LOCAL_PROJECT
+    from promptuary.registry.service import Registry
+
+    def breaks(*_given: Any, **_more: Any) -> None:
+        raise RuntimeError("hunter2")
+
+    async def as_operator(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, LOCAL_PROJECT: "default"}, receive, send)
+
+    monkeypatch.setattr(Registry, "lookup", breaks)
+    with TestClient(as_operator, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+        check(client.get(f"{PROMPTS}/a"), 500, "something went wrong in the server", "Error")
+
+
+def test_a_version_that_was_changed_in_the_database_is_refused_once_and_not_asked_for_again(
+    local: Any, register: Callable[..., int], sqlite: Any
+) -> None:
+    """Langfuse's SDK asks again after a 409, in vain here."""
+    from sqlalchemy import text
+
+    register("a", "x", labels=["production"])
+    with sqlite.write() as session:
+        session.connection().execute(text("DROP TRIGGER version_no_update"))
+        session.connection().execute(text("UPDATE version SET content = replace(content, 'x', 'y')"))
+    check(local.get(f"{PROMPTS}/a"), 400, "was changed in the database")

@@ -1,0 +1,313 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from promptuary.core.errors import StorageFull
+
+BASE = "/api/2.0/mlflow"
+IS_PROMPT = {"key": "mlflow.prompt.is_prompt", "value": "true"}
+
+
+def check(answer: Any, status: int, code: str, words: str = "") -> None:
+    """Check that an answer is an error in MLflow's shape."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), answer.text
+    body = answer.json()
+    assert set(body) == {"error_code", "message"}
+    assert body["error_code"] == code
+    assert words in body["message"]
+
+
+def version(name: str, *tags: tuple[str, str], **more: Any) -> dict[str, Any]:
+    """Make the body that registers a version."""
+    said = {"mlflow.prompt.is_prompt": "true", "mlflow.prompt.text": "x", **dict(tags)}
+    return {"name": name, "source": "dummy-source", "tags": [{"key": key, "value": said[key]} for key in said], **more}
+
+
+def tags_of(answer: Any) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in next(iter(answer.json().values()))["tags"]}
+
+
+# --- reading ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_prompt_and_a_version_tell_all_that_mlflow_tells(
+    local: Any, register: Callable[..., int], clock: Any, database: Any
+) -> None:
+    register("a", "Hi {{name}}", labels=["staging"], message="first", tags=["team=b", "urgent"])
+    clock.move(seconds=1)
+    register("a", "Hello {{name}}", message="second")
+    model = local.get(f"{BASE}/registered-models/get?name=a")
+    assert model.json()["registered_model"] == {
+        "name": "a",
+        "creation_timestamp": 1772452800000,
+        "last_updated_timestamp": 1772452801000,
+        "description": "first",
+        "tags": [IS_PROMPT],
+        "aliases": [{"alias": "staging", "version": "1"}],
+    }
+    found = local.get(f"{BASE}/model-versions/get?name=a&version=1")
+    assert found.json()["model_version"] == {
+        "name": "a",
+        "version": "1",
+        "creation_timestamp": 1772452800000,
+        "last_updated_timestamp": 1772452800000,
+        "user_id": "local",
+        "current_stage": "None",
+        "description": "first",
+        "source": "dummy-source",
+        "status": "READY",
+        "tags": [
+            {"key": "team", "value": "b"},
+            {"key": "urgent", "value": ""},
+            IS_PROMPT,
+            {"key": "_mlflow_prompt_type", "value": "text"},
+            {"key": "mlflow.prompt.text", "value": "Hi {{name}}"},
+        ],
+        "aliases": ["staging"],
+    }
+    assert local.get(f"{BASE}/registered-models/alias?name=a&alias=staging").json() == found.json()
+    newest = local.get(f"{BASE}/registered-models/alias?name=a&alias=latest").json()
+    assert newest["model_version"]["version"] == "2"
+
+
+def test_no_word_of_ours_is_taken_for_a_tag_of_mlflows(local: Any, register: Callable[..., int]) -> None:
+    words = ["mlflow.prompt.text=evil", "_mlflow_prompt_type=chat", "mlflow.prompt.is_prompt=false", "promptuary.tools=[]"]
+    register("a", "x", tags=words)
+    assert tags_of(local.get(f"{BASE}/model-versions/get?name=a&version=1")) == {
+        "mlflow.prompt.is_prompt": "true",
+        "mlflow.prompt.text": "x",
+        "_mlflow_prompt_type": "text",
+    }
+    assert tags_of(local.get(f"{BASE}/registered-models/get?name=a")) == {"mlflow.prompt.is_prompt": "true"}
+
+
+UNREADABLE: list[tuple[str, int, str, str]] = [
+    ("registered-models/get", 400, "INVALID_PARAMETER_VALUE", "name: is required"),
+    ("registered-models/get?name=b", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'b'"),
+    ("registered-models/get?name=A%20b", 404, "RESOURCE_DOES_NOT_EXIST", "a name is 1 to 128"),
+    ("registered-models/alias?name=a&alias=b", 404, "RESOURCE_DOES_NOT_EXIST", "has no label 'b'; its labels are: none"),
+    ("model-versions/get?name=a&version=2", 404, "RESOURCE_DOES_NOT_EXIST", "has no version 2"),
+    ("model-versions/get?name=a&version=x", 400, "INVALID_PARAMETER_VALUE", "version: must be a number"),
+    ("model-versions/get?name=a&version=99999999999", 400, "INVALID_PARAMETER_VALUE", "version: must be a number"),
+    ("registered-models/search?filter=source%20%3D%20'x'", 400, "INVALID_PARAMETER_VALUE", "'source = 'x'' is not taken"),
+    ("registered-models/search?filter=name%20%3D%20'a'%20AND", 400, "INVALID_PARAMETER_VALUE", "filter: '' is not taken"),
+    ("registered-models/search?order_by=timestamp", 400, "INVALID_PARAMETER_VALUE", "order_by: is not taken"),
+    ("registered-models/search?page_token=forged", 400, "INVALID_PARAMETER_VALUE", "the cursor is none"),
+    ("registered-models/search?max_results=0", 400, "INVALID_PARAMETER_VALUE", "max_results: "),
+    (
+        "registered-models/search?filter=tags._mlflow_experiment_ids%20LIKE%20'%25'",
+        *(400, "INVALID_PARAMETER_VALUE", "prompts do not belong to experiments here"),
+    ),
+    ("model-versions/search", 400, "INVALID_PARAMETER_VALUE", "must say of which prompt"),
+    ("model-versions/search?filter=name%3D'b'", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'b'"),
+    ("model-versions/search?filter=name%3D'a'&order_by=name", 400, "INVALID_PARAMETER_VALUE", "order_by: is not taken"),
+    ("experiments/search", 404, "ENDPOINT_NOT_FOUND", "there is nothing at this path"),
+    ("registered-models/create", 405, "ENDPOINT_NOT_FOUND", "does not take this method"),
+]
+
+
+def test_what_cannot_be_read_is_told_in_mlflows_shape(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x")
+    for path, status, code, words in UNREADABLE:
+        check(local.get(f"{BASE}/{path}"), status, code, words)
+
+
+def test_models_that_are_no_prompts_are_none(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x")
+    found = local.get(f"{BASE}/registered-models/search", params={"filter": "tag.`mlflow.prompt.is_prompt` != 'true'"})
+    assert found.json() == {"registered_models": [], "next_page_token": ""}
+    found = local.get(f"{BASE}/model-versions/search", params={"filter": "name = 'a' AND tags.team = 'b'"})
+    assert found.json() == {"model_versions": [], "next_page_token": ""}
+
+
+def test_orders_that_are_ours_are_taken(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x")
+    assert local.get(f"{BASE}/registered-models/search?order_by=name%20ASC").status_code == 200
+    assert local.get(f"{BASE}/model-versions/search?filter=name%3D'a'&order_by=version_number%20DESC").status_code == 200
+
+
+# --- writing ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_prompt_comes_into_being_with_its_first_version(local: Any) -> None:
+    made = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT], "description": "about"})
+    assert made.status_code == 200
+    assert (made.json()["registered_model"]["name"], made.json()["registered_model"]["description"]) == ("a", "about")
+    assert local.get("/v1/prompts").json()["items"] == []
+    assert local.get("/v1/audit").json()["items"] == []
+    assert local.post(f"{BASE}/model-versions/create", json=version("a")).json()["model_version"]["version"] == "1"
+    again = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT]})
+    check(again, 400, "RESOURCE_ALREADY_EXISTS", "there is a prompt 'a' already")
+
+
+@pytest.mark.parametrize("tags", [[], [{"key": "mlflow.prompt.is_prompt", "value": "false"}], [{"key": "a", "value": "b"}]])
+def test_a_model_that_is_no_prompt_is_refused(local: Any, tags: list[Any]) -> None:
+    answer = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": tags})
+    check(answer, 400, "INVALID_PARAMETER_VALUE", "only prompts are kept here")
+
+
+REFUSED: list[tuple[Any, str]] = [
+    ({"name": "a", "source": "s3://bucket/model", "tags": [IS_PROMPT]}, "source: is for models"),
+    ({"name": "a", "run_id": "r", "tags": [IS_PROMPT]}, "run_id: is not a known field"),
+    ({"name": "a", "tags": []}, "mlflow.prompt.is_prompt: must be 'true'"),
+    ({"name": "a", "tags": [IS_PROMPT]}, "mlflow.prompt.text: is required"),
+    ({"name": "a", "tags": [IS_PROMPT, IS_PROMPT]}, "tags: have a key twice"),
+    (version("A"), "name: a name is 1 to 128"),
+    (version("a", ("mlflow.prompt.associatedRunIds", "r")), "mlflow.prompt.associatedRunIds: is no tag that is known here"),
+    (version("a", ("promptuary.refused", "r")), "promptuary.refused: is no tag that is known here"),
+    (version("a", ("_mlflow_prompt_type", "image")), "type: "),
+    (version("a", ("_mlflow_prompt_type", "chat")), "mlflow.prompt.text: is no JSON that can be used"),
+    (version("a", ("_mlflow_prompt_type", "chat"), ("mlflow.prompt.text", "{}")), "text: must be a JSON list"),
+    (version("a", ("_mlflow_prompt_response_format", "[]")), "_mlflow_prompt_response_format: must be a JSON object"),
+    (version("a", ("_mlflow_prompt_response_format", '{"a": NaN}')), "NaN, which is no JSON number"),
+    (version("a", ("_mlflow_prompt_response_format", '{"a": 1, "a": 2}')), "twice in one object"),
+    (version("a", ("_mlflow_prompt_model_config", "{")), "_mlflow_prompt_model_config: is no JSON"),
+    (
+        version("a", ("_mlflow_prompt_model_config", '{"provider": "openai"}')), "model_name: is required"
+    ),
+    (version("a", ("_mlflow_prompt_model_config", '{"model_name": 7}')), "model_name: is required"),
+    (version("a", ("_mlflow_prompt_model_config", '{"model_name": "m", "provider": "a:b"}')), "provider: must be a name"),
+    (version("a", ("_mlflow_prompt_model_config", '{"model_name": "m", "temperature": 9}')), "model.temperature"),
+    (version("a", ("promptuary.tools", "{}")), "promptuary.tools: must be a JSON list"),
+    (version("a", ("promptuary.variables", '{"b": {}}')), "variables.b: is declared, but"),
+    (version("a", ("k" * 250, "")), "is over the limit of 200 characters"),
+    (version("a", *((f"k{number}", "") for number in range(51))), "tags: are over the limit of 50"),
+    (version("a", description="x" * 2001), "description: "),
+]  # fmt: skip
+
+
+def test_what_cannot_be_registered_is_refused_by_the_tags_key(local: Any) -> None:
+    for body, words in REFUSED:
+        check(local.post(f"{BASE}/model-versions/create", json=body), 400, "INVALID_PARAMETER_VALUE", words)
+    assert local.get("/v1/prompts").json()["items"] == []
+
+
+def test_an_empty_model_config_says_nothing(local: Any) -> None:
+    local.post(f"{BASE}/model-versions/create", json=version("a", ("_mlflow_prompt_model_config", '{"temperature": null}')))
+    local.post(f"{BASE}/model-versions/create", json=version("b", ("_mlflow_prompt_model_config", "{}")))
+    assert local.get("/v1/prompts/b?version=1").json()["model"] is None
+
+
+def test_a_template_of_mlflows_own_jinja2_is_registered_as_jinja2(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the server takes Jinja2 is its own setting; that the format is said is what matters here."""
+    from promptuary.registry.service import Registry
+
+    seen = []
+
+    def register(_registry: Any, _name: str, content: Any, **_more: Any) -> None:
+        seen.append(content)
+        raise StorageFull("seen", 1)
+
+    monkeypatch.setattr(Registry, "register", register)
+    for text in ("{% if a %}{{ a }}{% endif %}", "{{ a }} {%"):
+        local.post(f"{BASE}/model-versions/create", json=version("a", ("mlflow.prompt.text", text)))
+    assert [content.format for content in seen] == ["jinja2", "mustache"]
+
+
+def test_an_alias_is_a_label(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x")
+    body = {"name": "a", "alias": "champion", "version": "1"}
+    assert local.post(f"{BASE}/registered-models/alias", json=body).json() == {}
+    (move,) = local.get("/v1/prompts/a/labels/champion/history").json()["items"]
+    assert (move["version"], move["reason"]) == (1, "by an MLflow client")
+    for change, status, code in (
+        ({"version": 1}, 400, "INVALID_PARAMETER_VALUE"),
+        ({"version": "2"}, 404, "RESOURCE_DOES_NOT_EXIST"),
+        ({"alias": "Champion"}, 400, "INVALID_PARAMETER_VALUE"),
+        ({"alias": "latest"}, 400, "INVALID_PARAMETER_VALUE"),
+        ({"name": "b"}, 404, "RESOURCE_DOES_NOT_EXIST"),
+    ):
+        check(local.post(f"{BASE}/registered-models/alias", json=body | change), status, code)
+
+
+def test_a_split_alias_gives_its_first_version_and_setting_it_ends_the_split(local: Any, register: Callable[..., int]) -> None:
+    for words in ("one", "two"):
+        register("a", words)
+    arms = [{"version": 2, "weight": 10}, {"version": 1, "weight": 90}]
+    local.put("/v1/prompts/a/labels/production", json={"split": arms})
+    found = local.get(f"{BASE}/registered-models/alias?name=a&alias=production").json()["model_version"]
+    assert (found["version"], found["aliases"]) == ("2", ["production"])
+    aliases = local.get(f"{BASE}/registered-models/get?name=a").json()["registered_model"]["aliases"]
+    assert aliases == [{"alias": "production", "version": "2"}]
+    local.post(f"{BASE}/registered-models/alias", json={"name": "a", "alias": "production", "version": "1"})
+    assert (local.get("/v1/prompts/a").json()["split"], local.get("/v1/prompts/a").json()["version"]) == (None, 1)
+
+
+def test_an_archived_prompt_is_found_by_its_numbers_alone_and_takes_nothing_new(
+    local: Any, register: Callable[..., int]
+) -> None:
+    register("a", "x", labels=["production"])
+    local.post("/v1/prompts/a/archive", json={})
+    assert local.get(f"{BASE}/registered-models/get?name=a").status_code == 200
+    assert local.get(f"{BASE}/model-versions/get?name=a&version=1").status_code == 200
+    archived = local.get(f"{BASE}/registered-models/alias?name=a&alias=production")
+    check(archived, 404, "RESOURCE_DOES_NOT_EXIST", "the prompt 'a' is archived")
+    assert local.get(f"{BASE}/registered-models/search").json()["registered_models"] == []
+    check(local.post(f"{BASE}/model-versions/create", json=version("a")), 409, "RESOURCE_CONFLICT", "restore it first")
+    taken = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT]})
+    check(taken, 400, "RESOURCE_ALREADY_EXISTS")
+
+
+def test_what_a_prompt_includes_is_put_in(local: Any, register: Callable[..., int]) -> None:
+    register("tone", "Be {{kind}}. ", labels=["production"])
+    made = local.post(f"{BASE}/model-versions/create", json=version("a", ("mlflow.prompt.text", "{{> tone}}Hi {{ name }}")))
+    assert made.status_code == 200
+    assert tags_of(made)["mlflow.prompt.text"] == "Be {{kind}}. Hi {{name}}"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("registered-models/alias", {"alias": "b"}, "an alias cannot be removed"),
+        ("registered-models/delete-tag", {"key": "b"}, "a tag cannot be removed"),
+        ("registered-models/delete", {}, "nothing is deleted; archive the prompt"),
+        ("model-versions/delete-tag", {"version": "1", "key": "b"}, "a version never changes"),
+        ("model-versions/delete", {"version": "1"}, "a version is never deleted"),
+    ],
+)
+def test_nothing_is_removed(local: Any, register: Callable[..., int], path: str, body: dict[str, str], words: str) -> None:
+    register("a", "x")
+    for name, status, code in (("a", 400, "INVALID_PARAMETER_VALUE"), ("A", 404, "RESOURCE_DOES_NOT_EXIST")):
+        answer = local.request("DELETE", f"{BASE}/{path}", json={"name": name, **body})
+        check(answer, status, code, words if name == "a" else "")
+    if path != "registered-models/delete":
+        check(local.request("DELETE", f"{BASE}/{path}", json={"name": "b", **body}), 404, "RESOURCE_DOES_NOT_EXIST")
+
+
+def test_the_body_of_a_delete_is_read_as_strictly_as_any(local: Any) -> None:
+    def delete(**sent: Any) -> Any:
+        return local.request("DELETE", f"{BASE}/registered-models/delete", **sent)
+
+    json_type = {"Content-Type": "application/json"}
+    check(delete(content=b'{"name": "a", "name": "b"}', headers=json_type), 400, "INVALID_PARAMETER_VALUE", "twice")
+    check(delete(content=b'{"name": "a"}', headers={"Content-Type": "text/plain"}), 415, "BAD_REQUEST")
+    check(delete(content=b"x" * 2_000_000, headers=json_type), 413, "INVALID_PARAMETER_VALUE", "over the limit")
+    check(delete(json={"name": "a", "force": True}), 400, "INVALID_PARAMETER_VALUE", "force: is not a known field")
+    check(delete(), 400, "INVALID_PARAMETER_VALUE")
+
+
+# --- errors from anywhere -----------------------------------------------------------------------------------------------
+
+
+def test_errors_of_the_edge_have_mlflows_shape_too(local: Any, app: Any) -> None:
+    from api.test_bad_input import HOST, send
+
+    path = f"{BASE}/registered-models/get"
+    check(send(app, "GET", f"{path}?name=a", headers=[(b"host", b"evil.example")]), 400, "INVALID_PARAMETER_VALUE", "Host")
+    check(send(app, "GET", f"{path}%2Fx", headers=[HOST]), 400, "INVALID_PARAMETER_VALUE", "the path has a `%2F`")
+    check(send(app, "GET", f"{path}?name=pmt_x", headers=[HOST]), 401, "UNAUTHENTICATED", "revoke it")
+    check(local.post(f"{BASE}/model-versions/create", content=json.dumps(version("a")) + "x"), 415, "BAD_REQUEST")
+
+
+def test_a_full_disk_keeps_its_status_and_says_when_to_come_back(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.registry.service import Registry
+
+    def full(*_given: Any, **_more: Any) -> None:
+        raise StorageFull("the disk is full", 30)
+
+    monkeypatch.setattr(Registry, "register", full)
+    answer = local.post(f"{BASE}/model-versions/create", json=version("a"))
+    check(answer, 507, "RESOURCE_EXHAUSTED", "the disk is full")
+    assert answer.headers["retry-after"] == "30"

@@ -1,0 +1,267 @@
+"""MLflow's own prompt API against the service."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from compat.sdk_service import Service, settle
+from promptuary.core.errors import DatabaseBusy
+
+As = Callable[..., Any]
+
+
+@pytest.fixture
+def genai(service: Service, key: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Iterator[As]:
+    """Give `mlflow.genai` with a key of the role: `genai("reader").load_prompt(…)`."""
+    for name, value in {
+        "MLFLOW_TRACKING_URI": service.url,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    import mlflow.genai
+
+    def acting(role: str = "author", secret: str | None = None) -> Any:
+        settle()
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", secret or key(role))
+        return mlflow.genai
+
+    yield acting
+    settle()
+
+
+@pytest.fixture
+def refused() -> Callable[..., Any]:
+    """Expect MLflow's exception with a code."""
+    from mlflow.exceptions import MlflowException
+
+    @contextmanager
+    def expect(code: str, words: str = "") -> Iterator[None]:
+        with pytest.raises(MlflowException) as raised:
+            yield
+        assert raised.value.error_code == code
+        assert words in str(raised.value)
+
+    return expect
+
+
+def test_a_prompt_is_registered_labelled_and_loaded(genai: As, service: Service, local: Any) -> None:
+    config = {"provider": "openai", "model_name": "gpt-4o", "temperature": 0.5, "stop_sequences": ["x"], "seed": 7}
+    schema = {"type": "object"}
+    author = genai("author")
+    made = author.register_prompt(
+        "support.triage",
+        "Hi {{ name }}!",
+        commit_message="first",
+        tags={"team": "support", "urgent": ""},
+        model_config=config,
+        response_format=schema,
+    )
+    author.set_prompt_alias("support.triage", alias="production", version=1)
+    loaded = genai("reader").load_prompt("prompts:/support.triage@production", cache_ttl_seconds=0)
+    for one in (made, loaded):
+        assert (one.name, one.version, one.template, one.commit_message) == ("support.triage", 1, "Hi {{ name }}!", "first")
+        assert (one.model_config, one.response_format) == (config, schema)
+        assert one.tags == {"team": "support", "urgent": ""}
+    assert (made.aliases, loaded.aliases) == ([], ["production"])
+    assert loaded.format(name="Ann") == "Hi Ann!"
+    found = local.get("/v1/prompts/support.triage").json()
+    assert (found["model"]["name"], found["tags"]) == ("openai:gpt-4o", ["team=support", "urgent"])
+    settle()
+    assert [line.partition("?")[0] for line in service.requests[-6:]] == [
+        "GET /api/2.0/mlflow/registered-models/get",
+        "GET /api/2.0/mlflow/registered-models/alias",
+        "GET /api/2.0/mlflow/registered-models/get",
+        "GET /api/2.0/mlflow/model-versions/get",
+        "GET /api/2.0/mlflow/registered-models/get",
+        "POST /api/2.0/mlflow/registered-models/set-tag 200",
+    ]
+
+
+def test_a_chat_prompt_is_registered_over_a_text_and_both_stay(genai: As) -> None:
+    author = genai()
+    author.register_prompt("a", "Hi {{name}}")
+    chat = [{"role": "system", "content": "Be {{style}}"}, {"role": "user", "content": "{{question}}"}]
+    author.register_prompt("a", chat, tags={"team": "b"})
+    assert author.load_prompt("a").template == chat
+    assert author.load_prompt("a", version=2, cache_ttl_seconds=0).format(style="brief", question="Why?") == [
+        {"role": "system", "content": "Be brief"},
+        {"role": "user", "content": "Why?"},
+    ]
+    assert author.load_prompt("a", version=1, cache_ttl_seconds=0).template == "Hi {{name}}"
+    assert author.get_prompt_tags("a") == {"team": "b"}
+
+
+def test_what_is_not_there_is_told_or_none_where_it_may_be_missing(genai: As, refused: Any, register: Any) -> None:
+    register("a", "x")
+    reader = genai("reader")
+    for uri in ("prompts:/nobody@production", "prompts:/a@production", "prompts:/a/2", "prompts:/Nobody@production"):
+        with refused("RESOURCE_DOES_NOT_EXIST"):
+            reader.load_prompt(uri, cache_ttl_seconds=0)
+        assert reader.load_prompt(uri, allow_missing=True, cache_ttl_seconds=0) is None
+
+
+def test_keys_and_roles_hold_for_the_sdk_too(genai: As, refused: Any, register: Any, local: Any, key: Any) -> None:
+    register("a", "x", labels=["production"])
+    with refused("UNAUTHENTICATED", "the key is not valid"):
+        genai(secret="pmt_nobody").load_prompt("a", cache_ttl_seconds=0)
+    with refused("PERMISSION_DENIED", "the scope 'prompt:write'"):
+        genai("reader").register_prompt("a", "y")
+    with refused("PERMISSION_DENIED", "the scope 'label:move'"):
+        genai("ci").set_prompt_alias("a", alias="production", version=1)
+    with refused("RESOURCE_DOES_NOT_EXIST"):
+        genai(secret=key("admin", "another")).load_prompt("a", cache_ttl_seconds=0)
+    assert len(local.get("/v1/prompts/a/versions").json()["items"]) == 1
+
+
+def test_the_key_is_taken_as_a_password_too(
+    genai: As, register: Any, monkeypatch: pytest.MonkeyPatch, key: Callable[..., str]
+) -> None:
+    register("a", "x")
+    reader = genai("reader")
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "any")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", key("reader"))
+    assert reader.load_prompt("a", version=1, cache_ttl_seconds=0).template == "x"
+    settle()
+
+
+REFUSED: list[tuple[Any, dict[str, Any], str]] = [
+    ("{{#a}}x{{/a}}", {}, "it has the section 'a'"),
+    ("{{a", {}, "never closed"),
+    ("x", {"model_config": {"model_name": "m", "top_k": 3}}, "_mlflow_prompt_model_config.top_k: has no place"),
+    ("x", {"model_config": {"temperature": 1}}, "model_name: is required"),
+    ("x", {"model_config": {"model_name": "ft:gpt:me"}}, "'ft:gpt:me' would be read as provider:model"),
+    ("x", {"tags": {"a=b": "c"}}, "a=b: is no key of a tag"),
+    ("x", {"tags": {"a": "x" * 200}}, "a: is over the limit of 200 characters"),
+    ([{"role": "robot", "content": "x"}], {}, "template.0.role"),
+]
+
+
+def test_what_cannot_be_kept_is_refused_with_its_reason_and_nothing_is_left(genai: As, refused: Any, local: Any) -> None:
+    """The SDK makes the prompt first, and takes it back when its first version is refused."""
+    author = genai()
+    for template, more, words in REFUSED:
+        with refused("INVALID_PARAMETER_VALUE", words):
+            author.register_prompt("a", template, **more)
+    assert local.get("/v1/prompts").json()["items"] == []
+
+
+def test_a_name_that_is_none_of_ours_is_refused(genai: As, refused: Any) -> None:
+    with refused("INVALID_PARAMETER_VALUE", "a name is 1 to 128 of a-z"):
+        genai().register_prompt("Support", "x")
+
+
+def test_what_would_change_a_version_or_lose_one_is_refused(genai: As, refused: Any, register: Any) -> None:
+    from mlflow import MlflowClient
+
+    register("a", "x", labels=["production"], tags=["team=b"])
+    author = genai()
+    for change in (
+        lambda: author.set_prompt_version_tag("a", 1, "k", "v"),
+        lambda: author.delete_prompt_version_tag("a", 1, "k"),
+        lambda: author.set_prompt_model_config("a", 1, {"model_name": "m"}),
+        lambda: author.delete_prompt_model_config("a", 1),
+        lambda: author.delete_prompt_tag("a", "team"),
+        lambda: author.delete_prompt_alias("a", "production"),
+        lambda: author.set_prompt_alias("a", alias="latest", version=1),
+        lambda: MlflowClient().delete_prompt_version("a", "1"),
+        lambda: MlflowClient().delete_prompt("a"),
+    ):
+        with refused("INVALID_PARAMETER_VALUE"):
+            change()
+    author.set_prompt_version_tag("a", 1, "team", "b")  # it has it
+    assert author.load_prompt("prompts:/a@production", cache_ttl_seconds=0).tags == {"team": "b"}
+
+
+def test_a_prompts_own_tag_is_taken_from_who_may_write_and_not_kept(genai: As, refused: Any, register: Any) -> None:
+    register("a", "x")
+    genai("author").set_prompt_tag("a", "team", "b")
+    assert genai("author").get_prompt_tags("a") == {}
+    with refused("PERMISSION_DENIED"):
+        genai("reader").set_prompt_tag("a", "team", "b")
+
+
+def test_a_name_that_is_taken_is_told_so(genai: As, refused: Any, register: Any) -> None:
+    from mlflow import MlflowClient
+
+    register("a", "x")
+    genai()
+    with refused("RESOURCE_ALREADY_EXISTS", "there is a prompt 'a' already"):
+        MlflowClient().create_prompt("a")
+
+
+def test_prompts_and_versions_are_searched_in_pages(genai: As, register: Any) -> None:
+    from mlflow import MlflowClient
+
+    for name in ("support.a", "support.b", "other"):
+        register(name, f"of {name}", tags=["team=x"] if name == "other" else [], message=f"made {name}")
+    register("support.b", "newer")
+    reader = genai("reader")
+    assert [prompt.name for prompt in reader.search_prompts()] == ["other", "support.a", "support.b"]
+    assert [prompt.name for prompt in reader.search_prompts("name LIKE 'support%'")] == ["support.a", "support.b"]
+    assert [prompt.name for prompt in reader.search_prompts("name = 'support.b'")] == ["support.b"]
+    assert [(prompt.name, prompt.tags) for prompt in reader.search_prompts("tags.team = 'x'")] == [("other", {"team": "x"})]
+    client = MlflowClient()
+    first = client.search_prompts(max_results=2)
+    assert [prompt.name for prompt in first] == ["other", "support.a"]
+    (last,) = client.search_prompts(max_results=2, page_token=first.token)
+    assert (last.name, last.description) == ("support.b", "made support.b")
+    assert [(found.version, found.template) for found in client.search_prompt_versions("support.b")] == [
+        (2, "newer"),
+        (1, "of support.b"),
+    ]
+    assert client.search_prompt_versions("support.b", max_results=1).token
+
+
+def test_a_version_that_the_sdk_cannot_format_is_listed_with_the_reason_and_not_loaded(
+    genai: As, refused: Any, register: Any
+) -> None:
+    from mlflow import MlflowClient
+
+    register("a", "plain")
+    register("a", [{"role": "placeholder", "name": "history"}, {"role": "user", "content": "x"}])
+    reader = genai("reader")
+    newest, oldest = MlflowClient().search_prompt_versions("a")
+    assert "it has the placeholder 'history'" in newest.tags["promptuary.refused"]
+    assert (oldest.template, oldest.tags) == ("plain", {})
+    with refused("RESOURCE_CONFLICT", "MLflow's SDK cannot render version 2 of 'a'"):
+        reader.load_prompt("a", version=2, allow_missing=True, cache_ttl_seconds=0)
+
+
+def test_parts_that_mlflow_has_no_place_for_come_as_tags_and_are_taken_back(genai: As, register: Any, local: Any) -> None:
+    parts = {"tools": [{"name": "f"}], "variables": {"name": {"type": "string", "maxLength": 9}}, "model": {"name": "plain"}}
+    register("a", "Hi {{name}}", **parts)
+    author = genai()
+    loaded = author.load_prompt("a", version=1, cache_ttl_seconds=0)
+    assert loaded.model_config == {"model_name": "plain"}
+    author.register_prompt("b", loaded.template, tags=loaded.tags, model_config=loaded.model_config)
+    one, other = (local.get(f"/v1/prompts/{name}/versions/1").json() for name in ("a", "b"))
+    assert one["digest"] == other["digest"]
+
+
+def test_while_the_database_is_held_the_sdk_waits_as_long_as_the_server_says_and_no_longer(
+    genai: As, refused: Any, register: Any, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    """Without `Retry-After` it waits 2, 4, 8 … seconds: some four minutes by its own settings."""
+    from urllib3.util import retry
+
+    from promptuary.registry.service import Registry
+
+    def held(*_given: Any, **_more: Any) -> None:
+        raise DatabaseBusy("the database is held by other writers; try again")
+
+    register("a", "x")
+    waits: list[float] = []
+    monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=waits.append, time=retry.time.time))
+    monkeypatch.setattr(Registry, "version", held)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    with refused("INTERNAL_ERROR", "too many 503 error responses"):
+        genai("reader").load_prompt("a", version=1, cache_ttl_seconds=0)
+    assert waits == [1, 1, 1]
+    assert [line.rpartition(" ")[2] for line in service.requests] == ["503"] * 4

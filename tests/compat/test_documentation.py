@@ -1,0 +1,70 @@
+"""What docs/compatibility.md tells people to type does what it says, against a listening service."""
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from compat.sdk_service import settle
+from paths import ROOT
+
+PAGE = (ROOT / "docs" / "compatibility.md").read_text()
+
+
+def section(title: str) -> str:
+    """Give a section of the page."""
+    found = re.search(rf"(?ms)^## {title}\n(.*?)(?=^## |\Z)", PAGE)
+    assert found is not None
+    return found.group(1)
+
+
+def test_the_page_names_every_key_that_is_kept() -> None:
+    from promptuary.compat.langfuse.schemas import MODEL_KEYS, PART_KEYS
+    from promptuary.compat.mlflow.tags import _SETTINGS, NOT_RENDERABLE, PROMPTUARY_TAGS
+
+    for key in (*MODEL_KEYS, *PART_KEYS):
+        assert f"`{key}`" in section("Langfuse")
+    for key in (*_SETTINGS, *PROMPTUARY_TAGS, NOT_RENDERABLE):
+        assert f"`{key}`" in section("MLflow")
+
+
+@pytest.mark.parametrize(
+    ("title", "printed"),
+    [
+        ("Langfuse", ["Write to Ann. {'model': 'openai:gpt-4o', 'temperature': 0.2}"]),
+        (
+            "MLflow",
+            [
+                "Say goodbye to Ann. {'provider': 'openai', 'model_name': 'gpt-4o', 'temperature': 0.2}",
+                "['mail.farewell']",
+            ],
+        ),
+    ],
+)
+def test_what_the_page_shows_works_as_it_stands(
+    service: Any,
+    key: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    title: str,
+    printed: list[str],
+) -> None:
+    text = section(title)
+    variables = dict(re.findall(r"(?m)^export (\w+)=(.*)$", text))
+    if title == "Langfuse":
+        variables["LANGFUSE_PUBLIC_KEY"] += f"-{uuid.uuid4()}"  # the SDK keeps one client for each
+    else:
+        variables |= {"MLFLOW_TRACKING_URI": service.url, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    for name, value in variables.items():
+        said = value.replace("http://127.0.0.1:8400", service.url)
+        monkeypatch.setenv(name, key("author") if said == "pmt_…" else said)
+    (shown,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    names: dict[str, Any] = {}
+    exec(compile(shown, f"{title} in compatibility.md", "exec"), names)
+    settle()
+    if title == "Langfuse":
+        names["langfuse"].shutdown()
+        names["langfuse"]._resources.httpx_client.close()
+    assert capsys.readouterr().out.splitlines() == printed

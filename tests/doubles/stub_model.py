@@ -1,0 +1,209 @@
+"""A model server for tests and benchmarks: OpenAI's chat protocol on a loopback port, with the faults that a test asks for.
+
+It is reached as any provider is, through LangChain's `openai:` names and the variables OPENAI_BASE_URL and OPENAI_API_KEY.
+What it counts is the witness of what was asked and what would have been billed.
+"""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What the server does with one request.
+
+    Attributes:
+        text: the answer; None for `StubModelServer.answer`'s.
+        status: of HTTP; other than 200, the body is an error in OpenAI's form.
+        headers: beside the content type, as `{"retry-after": "2"}`.
+        latency: seconds until it answers; None for `StubModelServer.latency`.
+        hang: whether it never answers; who waits has to give up.
+        drop: whether it closes the connection in the middle of an answer.
+        body: sent as it is, instead of an answer.
+        tool_calls: each `{name, args}`.
+    """
+
+    text: str | None = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    latency: float | None = None
+    hang: bool = False
+    drop: bool = False
+    body: bytes | None = None
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+
+
+def last_message(body: Body) -> str:
+    """Answer with the last message, as the echoing model does."""
+    return str(body["messages"][-1]["content"])
+
+
+class StubModelServer:
+    """An ASGI app that answers chat completions; all of its figures may be read at any time from another thread.
+
+    Attributes:
+        answer: makes the text of an answer from the request's body.
+        latency: seconds that an answer takes.
+        most: how many requests it takes at once; what is beyond is refused with 429.
+        retry_after: the header of those refusals, in seconds; None for no header.
+        react: decides for each request, by its number from 0; None leaves it to the rest.
+        script: what happens to the next requests, in their order of arrival; before `react`.
+        bodies: of all requests, in their order of arrival.
+        answered: how many answers were given.
+        refused: how many requests got an error's status.
+        busiest: the most requests that were under way at once.
+        input_tokens: that would be billed: words of the messages of each request that was not refused.
+        output_tokens: that would be billed: of an answer its words; all that were allowed where it hung, broke or was spoilt.
+        arrivals: the monotonic moment of each request.
+    """
+
+    def __init__(self, answer: Callable[[Body], str] = last_message, latency: float = 0.0) -> None:
+        self.answer = answer
+        self.latency = latency
+        self.most: int | None = None
+        self.retry_after: float | None = None
+        self.react: Callable[[int, Body], Reaction | None] = lambda number, body: None
+        self.script: deque[Reaction] = deque()
+        self.bodies: list[dict[str, Any]] = []
+        self.arrivals: list[float] = []
+        self.answered = self.refused = self.under_way = self.busiest = 0
+        self.input_tokens = self.output_tokens = 0
+        self.asked = threading.Event()
+
+    @property
+    def requests(self) -> int:
+        """How many requests came."""
+        return len(self.bodies)
+
+    def billed(self, input_price: float, output_price: float) -> float:
+        """What all that would cost, by prices for a million tokens."""
+        return (self.input_tokens * input_price + self.output_tokens * output_price) / 1_000_000
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request; a client that goes away ends it."""
+        content = b""
+        more = True
+        while more:
+            message = await receive()
+            content += message.get("body", b"")
+            more = message.get("more_body", False)
+        body = json.loads(content)
+        number = len(self.bodies)
+        self.bodies.append(body)
+        self.arrivals.append(time.monotonic())
+        self.under_way += 1
+        self.busiest = max(self.busiest, self.under_way)
+        self.asked.set()
+        try:
+            await self._answer(number, body, receive, send)
+        finally:
+            self.under_way -= 1
+
+    async def _answer(self, number: int, body: Body, receive: Any, send: Any) -> None:
+        reaction = self.script.popleft() if self.script else self.react(number, body)
+        if reaction is None and self.most is not None and self.under_way > self.most:
+            told = {} if self.retry_after is None else {"retry-after": f"{self.retry_after:g}"}
+            reaction = Reaction(status=429, headers=told)
+        reaction = reaction or Reaction()
+        if reaction.status != 200:
+            self.refused += 1
+            error = {"error": {"message": f"stub: {reaction.status}", "type": "stub", "code": None}}
+            content = reaction.body if reaction.body is not None else json.dumps(error).encode()
+            await _send(send, reaction.status, content, reaction.headers)
+            return
+        said = " ".join(str(message.get("content") or "") for message in body["messages"])
+        self.input_tokens += len(said.split())
+        allowed = body.get("max_completion_tokens") or body.get("max_tokens")
+        if reaction.hang or reaction.drop or reaction.body is not None:
+            self.output_tokens += allowed or 0
+        if reaction.hang:
+            await _gone(receive)
+            return
+        await asyncio.sleep(self.latency if reaction.latency is None else reaction.latency)
+        if reaction.drop:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+            await send({"type": "http.response.body", "body": b'{"id": ', "more_body": True})
+            raise ConnectionResetError("the stub drops this connection")
+        if reaction.body is not None:
+            await _send(send, 200, reaction.body, reaction.headers)
+            return
+        words = (self.answer(body) if reaction.text is None else reaction.text).split(" ")
+        kept = words[:allowed] if allowed else words
+        self.output_tokens += len(kept)
+        self.answered += 1
+        content = _completion(number, body, reaction, " ".join(kept), len(said.split()), len(kept), len(kept) < len(words))
+        await _send(send, 200, json.dumps(content).encode(), reaction.headers)
+
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """Serve on a free loopback port, in a thread that ends with the block; gives what OPENAI_BASE_URL is to be."""
+        import uvicorn
+
+        opened = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        config = uvicorn.Config(self, log_config=None, access_log=False, ws="none", lifespan="off", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, name="stub-model")
+        thread.start()
+        try:
+            deadline = time.monotonic() + 30
+            while not server.started:
+                assert thread.is_alive()
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            yield f"http://127.0.0.1:{opened.getsockname()[1]}/v1"
+        finally:
+            server.should_exit = True
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+async def _gone(receive: Any) -> None:
+    """Wait until the client has gone away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(send: Any, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+    told = {"content-type": "application/json", "content-length": str(len(content)), **headers}
+    pairs = [(name.encode(), value.encode()) for name, value in told.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": content})
+
+
+def _completion(
+    number: int, body: Body, reaction: Reaction, text: str, input_tokens: int, output_tokens: int, cut: bool
+) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if reaction.tool_calls:
+        message["content"] = None
+        message["tool_calls"] = [
+            {
+                "id": f"call_{number}_{place}",
+                "type": "function",
+                "function": {"name": call["name"], "arguments": json.dumps(call["args"])},
+            }
+            for place, call in enumerate(reaction.tool_calls)
+        ]
+    reason = "tool_calls" if reaction.tool_calls else "length" if cut else "stop"
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": 0,
+        "model": body["model"],
+        "choices": [{"index": 0, "message": message, "finish_reason": reason, "logprobs": None}],
+        "usage": {
+            "prompt_tokens": input_tokens,
+            "completion_tokens": output_tokens,
+            "total_tokens": input_tokens + output_tokens,
+        },
+    }

@@ -1,0 +1,82 @@
+"""The stub speaks the protocol well enough for LangChain, and what it counts is what happened."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from langchain_openai import ChatOpenAI
+from openai import APIError, APITimeoutError, RateLimitError
+from pydantic import SecretStr
+
+from doubles.stub_model import Reaction, StubModelServer
+
+
+@pytest.fixture
+def stub() -> StubModelServer:
+    return StubModelServer()
+
+
+@pytest.fixture
+def chat(stub: StubModelServer) -> Iterator[Any]:
+    import httpx2
+
+    with stub.listening() as url:
+        client = httpx2.AsyncClient(limits=httpx2.Limits(max_keepalive_connections=0))
+        yield ChatOpenAI(
+            base_url=url,
+            api_key=SecretStr("k"),
+            model="stub",
+            max_retries=0,
+            timeout=30,
+            http_async_client=client,
+            max_tokens=5,
+        )
+
+
+def test_it_echoes_with_usage_and_cuts_what_is_too_long(stub: StubModelServer, chat: ChatOpenAI) -> None:
+    answer = asyncio.run(chat.ainvoke("one two three four five six seven"))
+
+    assert answer.text == "one two three four five"
+    assert answer.response_metadata["finish_reason"] == "length"
+    assert (answer.usage_metadata or {})["input_tokens"] == 7
+    assert (stub.requests, stub.answered, stub.input_tokens, stub.output_tokens) == (1, 1, 7, 5)
+    assert stub.billed(1.0, 2.0) == pytest.approx(17e-6)
+
+
+def test_a_script_says_what_happens_next(stub: StubModelServer, chat: ChatOpenAI) -> None:
+    stub.script += [
+        Reaction(status=429, headers={"retry-after": "7"}),
+        Reaction(body=b"{"),
+        Reaction(drop=True),
+        Reaction(hang=True),
+        Reaction("fine"),
+    ]
+
+    async def ask() -> Any:
+        with pytest.raises(RateLimitError) as raised:
+            await chat.ainvoke("a")
+        assert raised.value.response.headers["retry-after"] == "7"
+        for _ in range(2):
+            with pytest.raises((APIError, ValueError)):
+                await chat.ainvoke("a")
+        with pytest.raises((APITimeoutError, TimeoutError)):
+            async with asyncio.timeout(0.2):
+                await chat.ainvoke("a")
+        return await chat.ainvoke("a")
+
+    assert asyncio.run(ask()).text == "fine"
+    assert (stub.requests, stub.answered, stub.refused) == (5, 1, 1)
+    assert stub.input_tokens == 4
+    assert stub.output_tokens == 3 * 5 + 1
+
+
+def test_it_refuses_what_is_more_than_it_takes_at_once(stub: StubModelServer, chat: ChatOpenAI) -> None:
+    stub.most, stub.latency = 1, 0.3
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(*(chat.ainvoke("a") for _ in range(4)), return_exceptions=True)
+
+    found = asyncio.run(ask())
+    assert 1 <= sum(isinstance(one, RateLimitError) for one in found) <= 3
+    assert stub.busiest > 1

@@ -1,0 +1,136 @@
+"""Datasets received as lines: the same rules and the same digest as in JSON, and nothing is read before the caller is known."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import pytest
+
+from promptuary.evaluation.datasets.case import Case, case_to_json
+from promptuary.evaluation.datasets.case_spool import CaseSpool
+from promptuary.prompt.digest import json_digest
+
+PATH = "/v1/datasets/words/versions"
+LINES = {"Content-Type": "application/x-ndjson"}
+CASES = [
+    {"id": "c1", "vars": {"text": "yes", "share": 1.0}, "expected": "yes", "cluster": "k", "tags": ["short"]},
+    {"id": "c2", "vars": {"text": "größer"}, "assert": [{"type": "contains", "value": "ö"}], "threshold": 0.5},
+]
+
+
+def lines(*cases: Any) -> bytes:
+    return b"".join(json.dumps(case).encode() + b"\n" for case in cases)
+
+
+def test_lines_and_json_are_the_same_dataset(local: Any) -> None:
+    made = local.post(PATH, content=lines(*CASES), headers=LINES)
+    assert (made.status_code, made.json()["version"], made.json()["cases"]) == (201, 1, 2)
+    same = local.post(PATH, json={"cases": CASES})
+    assert (same.status_code, same.json()["digest"]) == (200, made.json()["digest"])
+    shown = local.get("/v1/datasets/words").json()["items"]
+    assert [case["vars"] for case in shown] == [case["vars"] for case in CASES]
+    assert repr(shown[0]["vars"]["share"]) == "1.0"
+    assert [entry["action"] for entry in local.get("/v1/audit").json()["items"]] == ["dataset.versioned"]
+
+
+def test_a_body_far_over_the_limit_of_json_is_taken_in_pieces(local: Any, settings: Any) -> None:
+    def pieces() -> Iterator[bytes]:
+        for number in range(64):
+            yield lines({"id": f"c{number}", "vars": {"text": "x" * 32 * 1024}})
+
+    made = local.post(PATH, content=pieces(), headers=LINES)
+    assert (made.status_code, made.json()["cases"]) == (201, 64)
+    assert 64 * 32 * 1024 > settings.body_limit
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "words"),
+    [
+        (b"", "", "has no case"),
+        (b"\n\n", "", "has no case"),
+        (b"{", "line 1", "the line is not JSON"),
+        (lines(CASES[0], {"vars": {}}), "line 2: id", "is required"),
+        (lines(CASES[0], CASES[0]), "line 2: id", "'c1' is the id of line 1 too"),
+        (lines(CASES[0]) + b'{"id": "c2", "vars": {"x": NaN}}', "line 2", "NaN"),
+        (b'{"id": "\xff"}', "line 1", "not UTF-8"),
+        (lines({"id": "c", "vars": {}, "more": 1}), "line 1: more", "not a known field"),
+        (lines({"id": "c", "vars": {"x": "\x00"}}), "line 1: vars.x", "NUL"),
+        (b"[]", "line 1", "must be an object"),
+    ],
+)
+def test_a_line_that_is_wrong_is_422_with_its_number_and_field(local: Any, body: bytes, path: str, words: str) -> None:
+    refused = local.post(PATH, content=body, headers=LINES)
+    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+    (fault,) = refused.json()["errors"]
+    assert fault["path"] == path
+    assert words in fault["message"]
+    assert local.get("/v1/datasets/words").status_code == 404
+    assert local.get("/v1/audit").json()["items"] == []
+
+
+def test_more_lines_than_the_limit_are_413_by_their_length_or_as_they_come(local: Any, app: Any) -> None:
+    app.dataset_limit = 2048
+    whole = lines({"id": "c1", "vars": {"text": "x" * 2048}})
+    for content in (whole, iter([whole[:1024], whole[1024:]])):
+        refused = local.post(PATH, content=content, headers=LINES)
+        assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+        assert "2048 bytes" in refused.json()["detail"]
+    assert local.get("/v1/datasets/words").status_code == 404
+
+
+@pytest.mark.parametrize("more", [{"Content-Encoding": "gzip"}, {"Content-Type": "application/x-ndjson2"}])
+def test_compressed_lines_and_other_kinds_are_415(local: Any, more: dict[str, str]) -> None:
+    refused = local.post(PATH, content=lines(*CASES), headers=LINES | more)
+    assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_body")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/prompts/a/versions"), ("POST", "/v1/runs"), ("PUT", "/v1/suites/words"), ("POST", PATH + "/")],
+)
+def test_lines_are_taken_on_their_own_route_only(local: Any, method: str, path: str) -> None:
+    assert local.request(method, path, content=lines(*CASES), headers=LINES).status_code == 415
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 401), ("reader", 403)])
+def test_nothing_is_read_before_the_key_is_known(
+    app: Any, bearer: Callable[..., dict[str, str]], role: str | None, status: int
+) -> None:
+    headers = LINES | {"Host": "127.0.0.1"} | (bearer(role) if role else {})
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("the body was read")
+
+    async def out(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": PATH, "query_string": b""}
+    scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    anyio.run(app, scope, receive, out)
+
+    assert sent[0]["status"] == status
+
+
+def test_a_retry_under_the_same_key_is_answered_again_and_another_body_is_refused(local: Any) -> None:
+    headers = LINES | {"Idempotency-Key": "once"}
+    first = local.post(PATH, content=lines(*CASES), headers=headers)
+    again = local.post(PATH, content=lines(*CASES), headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert local.post(PATH, content=lines(CASES[0]), headers=headers).status_code == 422
+
+
+def test_the_document_names_both_forms(local: Any) -> None:
+    taken = local.get("/openapi.json").json()["paths"]["/v1/datasets/{dataset}/versions"]["post"]["requestBody"]["content"]
+    assert set(taken) == {"application/json", "application/x-ndjson"}
+
+
+def test_a_spool_gives_its_cases_again_and_the_digest_of_all() -> None:
+    cases = [Case("a", {"x": 1.0}, ["y"], "k", ("t",)), Case("b", {"x": "\u2028"}, asserts=({"type": "is-json"},))]
+    spool = CaseSpool(cases)
+    assert (list(spool), list(spool), len(spool), spool.asserts) == (cases, cases, 2, True)
+    assert spool.digest == json_digest([case_to_json(case) for case in cases])
+    assert re.fullmatch(rb'\{"assert".*', b"".join(spool.pieces()).splitlines()[1])
+    assert (CaseSpool().digest, CaseSpool().asserts) == (json_digest([]), False)

@@ -1,0 +1,346 @@
+"""Cost ceilings of whole runs, on the tables and over real HTTP; what the stub has counted is the witness."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from doubles.stub_model import Reaction, StubModelServer, last_message
+from promptuary.core import outbox
+from promptuary.core.errors import Conflict, InvalidRequest, Unavailable
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.execution.accounting import RunAccounting
+from promptuary.evaluation.execution.cost_limit import format_dollars
+from promptuary.evaluation.execution.executor import TOPIC, RunExecutor
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
+
+Make = Callable[..., Any]
+MODEL = "openai:stub"
+PRICE = 1000.0  # for a million tokens of either kind; so a call of three words that answers with three costs 0.006
+PRICES = {MODEL: {"input": PRICE, "output": PRICE}}
+JUDGED = [{"type": "llm-rubric", "value": "is polite", "model": MODEL, "name": "exact"}]
+RUN_IT = """
+import sys
+from datetime import datetime
+from promptuary.core.database import Database
+from promptuary.core.settings import read_settings
+from promptuary.evaluation.execution.executor import Execution
+from promptuary.models.chat_models import ChatModels
+
+class Plain:
+    def render(self, project, prepared, values):
+        return prepared.render(values)
+
+url, now = sys.argv[1], datetime.fromisoformat(sys.argv[2])
+settings = read_settings(database_url=url)
+execution = Execution(Database(url), lambda: now, settings, Plain(), ChatModels(settings), lambda texts: [])
+execution.execute(execution.lease("killed"))
+"""
+
+
+@pytest.fixture
+def paid(create_words_suite: Make, author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., None]:
+    """Lay the ground for a model that costs something; its answers have 16 tokens at most."""
+
+    def lay(number: int = 60, **changes: Any) -> None:
+        texts = [f"case number {place}" for place in range(number)]
+        create_words_suite(*texts, **({"models": [MODEL], "prices": PRICES, "concurrency": 4} | changes))
+        with author() as unit:
+            model = {"name": MODEL, "max_tokens": 16}
+            content = Content.model_validate({"type": "text", "template": "{{text}}", "model": model})
+            Registry(unit).register("word", content, labels=("production",))
+
+    return lay
+
+
+def done_by(execution: RunExecutor) -> Run:
+    run = execution.lease("w1")
+    assert run is not None
+    return execution.execute(run)
+
+
+def the_run(author: Any, run_id: str) -> Run:
+    with author() as unit:
+        return Evaluations(unit).run(run_id)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+) -> None:
+    paid(60)
+    run_id = submitted(max_cost=0.3).id
+
+    stopped = done_by(execution)
+
+    assert (stopped.state, stopped.verdict) == (RunState.STOPPED, "infrastructure")
+    assert 0 < stopped.done < 60
+    assert stub_model.billed(PRICE, PRICE) == pytest.approx(stopped.spent)
+    assert stopped.spent <= 0.3
+    assert stopped.reserved == 0
+    assert (stopped.error or "").startswith(f"the cost ceiling of $0.3 was reached with {60 - stopped.done} of 60 results")
+    summary = stopped.summary or {}
+    assert (summary["missing"], summary["results"]) == (60 - stopped.done, stopped.done)
+    assert summary["variants"][0]["unrunnable"] == 60 - stopped.done
+    with author() as unit:
+        assert outbox.count_pending(unit.session, TOPIC) == 0
+        for too_low in (None, stopped.spent, 0.01):
+            with pytest.raises(InvalidRequest):
+                Evaluations(unit).resume(run_id, too_low)
+        resumed = Evaluations(unit).resume(run_id, 5.0)
+    assert (resumed.state, resumed.verdict, resumed.summary, resumed.finished_at) == (RunState.QUEUED, None, None, None)
+
+    finished = done_by(execution)
+
+    assert (finished.state, finished.done, finished.error) == (RunState.FINISHED, 60, None)
+    assert finished.spent == pytest.approx(stub_model.billed(PRICE, PRICE))
+    assert stub_model.requests == 60
+    with author() as unit:
+        costs = [result.cost for result in store.list_results(unit.session, run_id)]
+        assert sum(cost or 0 for cost in costs) == pytest.approx(finished.spent)
+        with pytest.raises(Conflict):
+            Evaluations(unit).resume(run_id, 9.0)
+
+
+@pytest.mark.parametrize("ceiling", [0.05, 0.2, 0.4, 0.9])
+def test_whatever_fails_the_bill_stays_under_the_ceiling(
+    paid: Make, submitted: Make, execution: RunExecutor, stub_model: StubModelServer, ceiling: float
+) -> None:
+    field_errors = [Reaction(status=500), Reaction(drop=True), Reaction(body=b"{"), Reaction(status=429), Reaction(hang=True)]
+    stub_model.react = lambda number, body: field_errors[number // 3 % 5] if number % 3 == 2 else None
+    paid(30, concurrency=8, max_cost=ceiling)
+    submitted()
+    slow = execution.settings.model_copy(update={"case_timeout": 1.5})
+
+    run = done_by(replace(execution, settings=slow))
+
+    assert run.state in (RunState.STOPPED, RunState.FINISHED)
+    assert stub_model.billed(PRICE, PRICE) <= run.spent + 1e-9
+    assert run.spent <= ceiling + 1e-9
+    assert run.reserved == 0
+
+
+def test_judges_pay_from_the_same_purse_and_what_they_could_not_judge_is_no_result(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+) -> None:
+    grade = '{"reason":"fine","pass":true,"score":1}'
+    stub_model.answer = lambda body: grade if "response_format" in body else last_message(body)
+    paid(40, scorers=JUDGED)
+    run_id = submitted(max_cost=4.0).id
+
+    stopped = done_by(execution)
+
+    assert stopped.state is RunState.STOPPED
+    assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 4.0 + 2e-9
+    with author() as unit:
+        results = store.list_results(unit.session, run_id)
+        assert results
+        assert all(result.passed is True and result.error is None for result in results)
+        Evaluations(unit).resume(run_id, 100.0)
+    asked = stub_model.requests
+    finished = done_by(execution)
+    assert (finished.state, finished.done) == (RunState.FINISHED, 40)
+    # Answers that no judge had seen yet were remembered: nothing was asked twice.
+    assert stub_model.requests == 80
+    assert asked < 80
+
+
+@pytest.mark.parametrize(
+    "cases", [[], [Case("c1", {"text": "a"}, asserts=({"type": "llm-rubric", "value": "x", "model": "openai:no-9"},))]]
+)
+def test_a_model_without_a_known_price_is_refused_when_it_is_submitted(
+    paid: Make, submitted: Make, author: Any, cases: list[Case]
+) -> None:
+    paid(2, prices={} if not cases else PRICES)
+    if cases:
+        with author() as unit:
+            Evaluations(unit).put_dataset_version("words", cases)
+    with pytest.raises(InvalidRequest) as refused:
+        submitted(max_cost=1.0)
+    (fault,) = refused.value.field_errors
+    assert fault.path == "max_cost"
+    assert "prices:" in fault.message
+    assert ("openai:no-9" if cases else MODEL) in fault.message
+    submitted()
+
+
+def test_models_that_are_free_need_no_price(create_words_suite: Make, submitted: Make, execution: RunExecutor) -> None:
+    create_words_suite("yes")
+    submitted(max_cost=0.01)
+    assert done_by(execution).state is RunState.FINISHED
+
+
+def test_what_a_killed_process_had_reserved_counts_as_spent(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, clock: Any, stub_model: StubModelServer, settings: Any
+) -> None:
+    ceiling = 2.0
+    stub_model.latency = 0.02
+    paid(400, concurrency=4)
+    run_id = submitted(max_cost=ceiling).id
+    url = settings.database_url.get_secret_value()
+
+    for kill in range(2):
+        before = stub_model.requests
+        process = subprocess.Popen([sys.executable, "-c", RUN_IT, url, clock().isoformat()], env=os.environ)
+        deadline = time.monotonic() + 120
+        while stub_model.requests < before + 5 + 3 * kill and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        standing = the_run(author, run_id)
+        assert stub_model.billed(PRICE, PRICE) <= standing.spent + standing.reserved + 1e-9
+        assert standing.spent + standing.reserved <= ceiling + 1e-9
+        clock.move(seconds=120)
+
+    stopped = done_by(execution)
+
+    assert stopped.state is RunState.STOPPED
+    assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9
+    assert stopped.spent <= ceiling + 1e-9
+    with author() as unit:
+        Evaluations(unit).resume(run_id, 20.0)
+    finished = done_by(execution)
+    assert (finished.state, finished.done) == (RunState.FINISHED, 400)
+    assert stub_model.billed(PRICE, PRICE) <= finished.spent + 1e-9 <= 20.0
+    with author() as unit:
+        assert set(store.completed_ordinals(unit.session, run_id)) == set(range(400))
+
+
+def test_a_ceiling_is_raised_where_nobody_works_on_the_run_and_not_under_anybodys_hands(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, clock: Any
+) -> None:
+    paid(2)
+    run_id = submitted(max_cost=1.0).id
+    with author() as unit:
+        assert Evaluations(unit).resume(run_id, 2.0).plan.max_cost == 2.0
+    assert execution.lease("w1") is not None
+    with author() as unit, pytest.raises(Conflict, match="w1 works on"):
+        Evaluations(unit).resume(run_id, 3.0)
+    clock.move(seconds=120)
+    with author() as unit:
+        assert Evaluations(unit).resume(run_id, 3.0).state is RunState.QUEUED
+
+
+@pytest.mark.usefixtures("database")
+def test_a_second_run_pays_for_nothing_that_the_first_has_asked(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer, clock: Any
+) -> None:
+    paid(25, repeats=2)
+    submitted()
+    first = done_by(execution)
+    submitted()
+    second = done_by(execution)
+    assert stub_model.requests == 50
+    assert (first.spent > 0, second.spent) == (True, 0.0)
+    with author() as unit:
+        ours, theirs = (store.list_results(unit.session, run.id) for run in (first, second))
+    assert [result.output for result in ours] == [result.output for result in theirs]
+    assert {(result.cached, result.cost) for result in theirs} == {(True, 0.0)}
+    assert [result.latency_ms for result in ours] == [result.latency_ms for result in theirs]
+
+    submitted(cache=False)
+    done_by(execution)
+    assert stub_model.requests == 100
+    clock.move(days=31)  # longer than answers are kept
+    submitted()
+    done_by(execution)
+    assert stub_model.requests == 150
+
+
+def test_nothing_of_a_sensitive_case_is_kept(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+) -> None:
+    paid(3, scorers=JUDGED)
+    stub_model.answer = lambda body: '{"reason":"fine","pass":true,"score":1}'
+    with author() as unit:
+        variables = {"text": {"type": "string", "sensitive": True}}
+        content = Content.model_validate({"type": "text", "template": "Say {{text}}", "variables": variables})
+        Registry(unit).register("word", content, labels=("production",))
+    for _ in range(2):
+        submitted()
+        assert done_by(execution).state is RunState.FINISHED
+    assert stub_model.requests == 12
+
+
+def test_a_run_that_is_interrupted_settles_its_calls_before_it_is_given_back(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+) -> None:
+    paid(300, concurrency=4)
+    stub_model.latency = 0.01
+    run_id = submitted(max_cost=50.0).id
+    stop = threading.Event()
+    held = execution.lease("w1")
+    assert held is not None
+    execution.execute(held, lambda progress: stop.set() if progress.done else None, stop)
+    left = the_run(author, run_id)
+    assert (left.state, left.reserved) == (RunState.QUEUED, 0.0)
+    assert stub_model.billed(PRICE, PRICE) <= left.spent + 1e-9
+    assert left.spent < 10
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"), [(0.0, "$0.00"), (12.345, "$12.35"), (0.3, "$0.3"), (0.01234, "$0.0123"), (0.0000123, "$1.23e-05")]
+)
+def test_an_amount_is_told_as_precisely_as_it_takes(amount: float, words: str) -> None:
+    assert format_dollars(amount) in (words, words.replace("12.35", "12.34"))
+
+
+def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
+    paid: Make,
+    submitted: Make,
+    execution: RunExecutor,
+    author: Any,
+    stub_model: StubModelServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paid(3)
+    run_id = submitted(max_cost=5.0).id
+
+    def away(*_: Any) -> None:
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunAccounting, "_close", away)
+        finished = done_by(execution)
+
+    assert finished.state is RunState.FINISHED
+    assert 0.018 < finished.spent <= 5.0  # more than the calls did cost
+    assert stub_model.requests == 3
+    assert finished.reserved == 0
+    assert the_run(author, run_id).spent == finished.spent
+
+
+def test_a_comparison_that_cannot_be_paid_leaves_its_group_to_be_done_again(
+    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+) -> None:
+    picked = '{"reason":"fine","choice":1,"winner":"A","best":0}'
+    stub_model.answer = lambda body: picked if "response_format" in body else last_message(body)
+    best = [{"type": "select-best", "value": "is the shortest", "model": MODEL, "name": "exact"}]
+    paid(30, scorers=best)
+    with author() as unit:
+        model = {"name": MODEL, "max_tokens": 16}
+        content = Content.model_validate({"type": "text", "template": "Say {{text}}", "model": model})
+        Registry(unit).register("word", content, labels=("staging",))
+    run_id = submitted(max_cost=8.0, baseline=1).id
+
+    stopped = done_by(execution)
+
+    assert stopped.state is RunState.STOPPED
+    assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 8.0 + 2e-9
+    assert stopped.done % 2 == 0
+    with author() as unit:
+        Evaluations(unit).resume(run_id, 1000.0)
+    finished = done_by(execution)
+    assert (finished.state, finished.done) == (RunState.FINISHED, 60)

@@ -1,0 +1,362 @@
+"""Runs from their lease to their verdict, with the echoing model: an output is the rendered prompt."""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from promptuary.access import audit
+from promptuary.core import outbox
+from promptuary.core.errors import Unavailable
+from promptuary.evaluation.datasets.case import CaseIn
+from promptuary.evaluation.execution.executor import MAX_LEASES, TOPIC, Progress, RunExecutor
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
+
+Open = Callable[[], AbstractContextManager[Any]]
+
+
+def leased(execution: RunExecutor) -> Run:
+    run = execution.lease("w1")
+    assert run is not None
+    return run
+
+
+@pytest.mark.usefixtures("database")
+def test_a_run_goes_from_the_suite_to_the_verdict(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+) -> None:
+    create_words_suite(*["yes"] * 30, gate=[{"metric": "exact", "at_least": 0.8}])
+    submitted()
+    told: list[Progress] = []
+
+    run = execution.execute(leased(execution), told.append)
+
+    assert (run.state, run.verdict, run.done, run.total) == (RunState.FINISHED, "pass", 30, 30)
+    assert told[0] == Progress(0, 30, 0)
+    assert told[-1] == Progress(30, 30, 0)
+    with author() as unit:
+        results = Evaluations(unit).results(run.id, 200, None).items
+        assert [item.result.ordinal for item in results] == list(range(30))
+        assert {item.result.output for item in results} == {"yes"}
+        assert outbox.count_pending(unit.session, TOPIC) == 1
+        assert audit.verify_chain(unit.session, unit.caller.project).broken_at is None
+
+
+def test_cases_are_scored_by_their_own_scorers_too(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+) -> None:
+    create_words_suite("yes", threshold=0.5)
+    own = {"assert": [{"type": "contains", "value": "e", "name": "tone"}, {"type": "starts-with", "value": "n"}]}
+    bodies: list[dict[str, Any]] = [
+        {"id": "a", "vars": {"text": "yes"}, "expected": "yes", **own},
+        {"id": "b", "vars": {"text": "maybe"}, "expected": "yes", **own, "threshold": 0.3},
+        {"id": "c", "vars": {"text": "no"}, "expected": "yes"},
+    ]
+    with author() as unit:
+        Evaluations(unit).put_dataset_version("words", [CaseIn.model_validate(body).case() for body in bodies])
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    with author() as unit:
+        results = [item.result for item in Evaluations(unit).results(run.id, 200, None).items]
+    assert [(one.passed, round(one.score or 0, 3), one.metrics) for one in results] == [
+        (True, 0.667, {"exact": 1.0, "tone": 1.0}),
+        (True, 0.333, {"exact": 0.0, "tone": 1.0}),
+        (False, 0.0, {"exact": 0.0}),
+    ]
+    assert list(results[0].detail["scores"]) == ["exact", "tone", "starts-with"]
+    assert run.summary is not None
+    assert (run.summary["metrics"], run.summary["metrics_left_out"]) == (["exact", "tone", "pass", "score"], 0)
+    figures = run.summary["variants"][0]["metrics"]
+    assert (figures["tone"]["scored"], figures["tone"]["unscored"], figures["exact"]["scored"]) == (2, 0, 3)
+
+
+def test_a_regression_against_production_is_found(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.02}]
+    create_words_suite(*["yes"] * 40, versions=("{{text}}", "{{text}}!"), gate=gate)
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    assert run.verdict == "regression"
+    assert run.summary is not None
+    assert [variant["name"] for variant in run.summary["variants"]] == ["v2", "v1"]
+    (told,) = run.summary["gates"]
+    assert (told["candidate"], told["baseline"], told["interval"]["estimate"]) == ("v2", "v1", -1.0)
+
+
+def test_a_model_that_cannot_be_set_up_is_infrastructure_and_no_zero(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    class Refusing:
+        def chat(self, name: str, config: Any) -> Any:
+            raise RuntimeError("no key")
+
+    create_words_suite("yes", gate=[{"metric": "exact", "at_least": 0.5}])
+    submitted()
+
+    run = executor_with(execution, models=Refusing()).execute(leased(execution))
+
+    assert (run.state, run.verdict) == (RunState.FINISHED, "infrastructure")
+    assert run.summary is not None
+    assert run.summary["variants"][0]["metrics"]["exact"] == {"interval": None, "scored": 0, "unscored": 1}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_resumed_run_skips_what_is_done(
+    create_words_suite: Callable[..., None],
+    submitted: Callable[..., Run],
+    execution: RunExecutor,
+    clock: Any,
+    author: Open,
+    result_of: Callable[..., Any],
+) -> None:
+    create_words_suite("yes", "yes", "yes")
+    submitted()
+    first = leased(execution)
+    with author() as unit:
+        kept = result_of("c2", 0.0, ordinal=1, output="from before")
+        assert store.add_results(unit.session, first, [kept], clock() + timedelta(seconds=60))
+    assert execution.lease("w2") is None
+    clock.move(seconds=61)
+
+    run = execution.execute(leased(execution))
+
+    assert (run.fence, run.state, run.done) == (2, RunState.FINISHED, 3)
+    with author() as unit:
+        outputs = [item.result.output for item in Evaluations(unit).results(run.id, 10, None).items]
+    assert outputs == ["yes", "from before", "yes"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_late_worker_writes_nothing(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, clock: Any, author: Open
+) -> None:
+    create_words_suite("yes")
+    submitted()
+    late = leased(execution)
+    clock.move(seconds=61)
+    taken = leased(execution)
+
+    seen = execution.execute(late)
+
+    assert (seen.state, seen.fence, seen.done) == (RunState.RUNNING, 2, 0)
+    with author() as unit:
+        assert store.list_results(unit.session, late.id) == []
+    assert execution.execute(taken).state is RunState.FINISHED
+
+
+def test_a_run_cancelled_while_it_is_done_stops(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+) -> None:
+    create_words_suite(*["yes"] * 50)
+    submitted()
+    run = leased(execution)
+
+    def cancel(progress: Progress) -> None:
+        if progress.done:
+            with author() as unit:
+                if not Evaluations(unit).run(run.id).state.over:
+                    Evaluations(unit).cancel(run.id)
+
+    seen = execution.execute(run, cancel)
+
+    assert (seen.state, seen.verdict, seen.summary) == (RunState.CANCELLED, None, None)
+    assert seen.done < 50
+    with author() as unit:
+        assert outbox.count_pending(unit.session, TOPIC) == 0
+
+
+def test_a_stopped_process_gives_its_run_back(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    create_words_suite(*["yes"] * 50)
+    submitted()
+    stop = threading.Event()
+    stop.set()
+
+    seen = execution.execute(leased(execution), stop=stop)
+
+    assert (seen.state, seen.lease_until) == (RunState.QUEUED, None)
+    assert 0 < seen.done < 50
+    assert execution.execute(leased(execution)).state is RunState.FINISHED
+
+
+def test_an_interrupt_gives_the_run_back_and_goes_on_up(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    create_words_suite("yes")
+    submitted()
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execution.execute(leased(execution), interrupt)
+
+    assert leased(execution).fence == 2
+
+
+def test_a_run_that_cannot_be_done_fails_with_its_reason(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    create_words_suite("yes")
+    submitted()
+    run = leased(execution)
+    variant = replace(run.plan.variants[0], version=7)
+
+    seen = execution.execute(replace(run, plan=replace(run.plan, variants=(variant,))))
+
+    assert seen.state is RunState.FAILED
+    assert "version 7 of 'word'" in (seen.error or "")
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.usefixtures("sqlite")
+def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
+    create_words_suite: Callable[..., None],
+    submitted: Callable[..., Run],
+    execution: RunExecutor,
+    author: Open,
+    settings: Any,
+    on: bool,
+) -> None:
+    create_words_suite()
+    content = Content(type="text", template="{{ text|lower }}", format="jinja2")
+    turned_on = settings.model_copy(update={"jinja2": True})
+    with author() as unit:
+        Registry(replace(unit, settings=turned_on)).register("word", content, labels=("production",))
+    submitted()
+    execution = replace(execution, settings=turned_on) if on else execution
+    run = execution.execute(leased(execution))
+    if on:
+        assert (run.state, run.done) == (RunState.FINISHED, 2)
+    else:
+        assert run.state is RunState.FAILED
+        assert "jinja2 is off here" in (run.error or "")
+
+
+def test_a_database_that_is_away_gives_the_run_back(
+    create_words_suite: Callable[..., None],
+    submitted: Callable[..., Run],
+    execution: RunExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create_words_suite("yes")
+    submitted()
+    run = leased(execution)
+
+    def away(*_: Any) -> Any:
+        raise Unavailable("the database does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "completed_ordinals", away)
+        with pytest.raises(Unavailable):
+            execution.execute(run)
+
+    assert leased(execution).id == run.id
+
+
+def test_a_run_that_kills_every_worker_is_failed_in_the_end(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, clock: Any, author: Open
+) -> None:
+    create_words_suite("yes")
+    run = submitted()
+    for _ in range(MAX_LEASES):
+        leased(execution)
+        clock.move(seconds=61)
+
+    assert execution.lease("w1") is None
+
+    with author() as unit:
+        assert Evaluations(unit).run(run.id).state is RunState.FAILED
+
+
+def test_a_lost_lease_ends_the_work_at_the_next_heartbeat(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+) -> None:
+    create_words_suite("yes")
+    submitted()
+    run = leased(execution)
+    quick = executor_with(execution, settings=execution.settings.model_copy(update={"lease_seconds": 0.03}))
+    with author() as unit:
+        Evaluations(unit).cancel(run.id)
+    with quick._held(run) as lost:
+        assert lost.wait(5)
+
+
+def executor_with(execution: RunExecutor, **changes: Any) -> RunExecutor:
+    return replace(execution, **changes)
+
+
+def create_early_stop_suite(
+    create_words_suite: Callable[..., None], texts: list[str], at_least: float = 0.5, **more: Any
+) -> None:
+    create_words_suite(*texts, gate=[{"metric": "exact", "at_least": at_least}], early_stop=True, concurrency=4, **more)
+
+
+def test_a_run_that_may_stop_early_stops_once_its_gate_is_decided(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    create_early_stop_suite(create_words_suite, ["yes"] * 600)
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    assert (run.state, run.verdict) == (RunState.FINISHED, "pass")
+    assert run.done < run.total == 600
+    assert run.summary is not None
+    assert run.summary["stopped_early"] is True
+    (gate,) = run.summary["gates"]
+    assert (gate["verdict"], gate["interval"]["method"]) == ("pass", "betting-sequence")
+    assert gate["interval"]["n"] <= run.done
+
+
+def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_sequence(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    create_early_stop_suite(create_words_suite, ["yes", "no"] * 20)
+    submitted()
+
+    run = execution.execute(leased(execution))
+
+    assert (run.verdict, run.done) == ("inconclusive", 40)
+    assert run.summary is not None
+    assert (run.summary["stopped_early"], run.summary["gates"][0]["interval"]["n"]) == (False, 40)
+
+
+def test_a_run_that_is_gone_on_with_keeps_its_order_and_counts_what_was_there(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, clock: Any
+) -> None:
+    create_early_stop_suite(create_words_suite, ["yes"] * 600, at_least=0.9)
+    submitted()
+    stop = threading.Event()
+    held = execution.execute(leased(execution), lambda progress: stop.set() if progress.done else None, stop)
+    assert (held.state, 0 < held.done < 40) == (RunState.QUEUED, True)
+
+    run = execution.execute(leased(execution))
+
+    assert (run.verdict, run.summary is not None and run.summary["stopped_early"]) == ("pass", True)
+    assert held.done < run.done < 600
+
+
+def test_a_gate_that_is_decided_under_a_ceiling_ends_the_run_and_not_the_ceiling(
+    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+) -> None:
+    create_early_stop_suite(create_words_suite, ["yes"] * 600)
+    submitted(max_cost=5.0)
+
+    run = execution.execute(leased(execution))
+
+    assert (run.state, run.verdict, run.done < 600) == (RunState.FINISHED, "pass", True)

@@ -1,0 +1,351 @@
+"""The runner with models made for each test: what goes wrong with an item is that item's result."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.messages import AIMessage
+
+from promptuary.core.errors import NotFound, Unavailable
+from promptuary.evaluation.execution.runner import Runner
+from promptuary.evaluation.plan import CaseResult, work_items
+from promptuary.evaluation.scorers.per_case import CaseScorers
+from promptuary.evaluation.scorers.score import Score, ScorerInput
+from promptuary.models.calls import MAX_ATTEMPTS, ModelClient, is_transient
+from promptuary.prompt.content import Content
+from promptuary.prompt.errors import Invalid
+from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt, prepare
+
+Make = Callable[..., Any]
+Said = Callable[[list[dict[str, str]]], Awaitable[AIMessage]]
+
+
+class Plain:
+    def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
+        return prepared.render(values)
+
+
+@dataclass
+class Model:
+    """A model that does what it is told, and notes what it was bound to."""
+
+    say: Said
+    bound: dict[str, Any] = field(default_factory=dict)
+    configs: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def chat(self, name: str, config: Mapping[str, Any]) -> "Model":
+        self.configs.append(config)
+        return self
+
+    def bind(self, **more: Any) -> "Model":
+        self.bound |= more
+        return self
+
+    def bind_tools(self, tools: list[Any]) -> "Model":
+        return self.bind(tools=tools)
+
+    async def ainvoke(self, messages: list[dict[str, str]]) -> AIMessage:
+        return await self.say(messages)
+
+
+async def echo(messages: list[dict[str, str]]) -> AIMessage:
+    usage = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}
+    return AIMessage(content=f" {messages[-1]['content']}\n", usage_metadata=usage)
+
+
+@dataclass(frozen=True)
+class Says:
+    """A scorer that passes what says a word."""
+
+    word: str
+    weight: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return self.word
+
+    async def score(self, sample: ScorerInput) -> Score:
+        if self.word == "crash":
+            raise ZeroDivisionError("by zero")
+        if self.word == "hang":
+            await asyncio.Event().wait()
+        return Score.binary(self.name, self.word in sample.output, f"looked for {self.word}")
+
+
+@pytest.fixture
+def done(plan_of: Make, cases_of: Make, clock: Any) -> Make:
+    """Run texts through a model and scorers, and give the results in order."""
+
+    def do(
+        *texts: str, say: Said = echo, scorers: tuple[Says, ...] = (Says("yes"),), content: Content | None = None, **more: Any
+    ) -> list[CaseResult]:
+        waits: list[float] = []
+
+        async def pause(seconds: float) -> None:
+            waits.append(seconds)
+
+        runner = Runner(
+            project=1,
+            renderer=more.pop("renderer", Plain()),
+            calls=ModelClient(more.pop("model", None) or Model(say), pause, jitter=lambda: 0.5),
+            scorers=CaseScorers(scorers),
+            prepared={"v2": prepare(content or Content(type="text", template="{{text}}"))},
+            concurrency=3,
+            timeout=more.pop("timeout", 30.0),
+            clock=clock,
+        )
+        plan, cases = plan_of(len(texts), **more), cases_of(*texts)
+
+        async def gather() -> list[CaseResult]:
+            return [result async for batch in runner.run(work_items(plan, cases)) for result in batch]
+
+        results = sorted(asyncio.run(gather()), key=lambda result: result.ordinal)
+        assert waits in ([], [0.5], [0.5, 1.0])
+        return results
+
+    return do
+
+
+def test_an_output_is_stripped_timed_and_scored(done: Make) -> None:
+    (result,) = done("oh yes")
+
+    assert (result.output, result.passed, result.score, result.metrics, result.error) == (
+        "oh yes",
+        True,
+        1.0,
+        {"yes": 1.0},
+        None,
+    )
+    assert result.latency_ms is not None
+    assert (result.tokens_input, result.tokens_output) == (3, 1)
+    assert result.detail["messages"] == [{"role": "user", "content": "oh yes"}]
+    assert result.detail["scores"] == {"yes": {"passed": True, "score": 1.0, "reason": "looked for yes", "error": None}}
+
+
+def test_many_items_all_come_once(done: Make) -> None:
+    results = done(*["yes"] * 70, repeats=2)
+
+    assert [result.ordinal for result in results] == list(range(140))
+
+
+def test_the_case_gives_only_what_the_prompt_takes(done: Make) -> None:
+    (result,) = done("unused", content=Content(type="text", template="yes"))
+
+    assert result.output == "yes"
+
+
+def test_the_score_is_the_weighted_mean_and_all_that_count_must_pass(done: Make) -> None:
+    (result,) = done("yes", scorers=(Says("yes", 3.0), Says("no"), Says("maybe", 0.0)))
+
+    assert (result.passed, result.score) == (False, 0.75)
+    assert result.metrics == {"yes": 1.0, "no": 0.0, "maybe": 0.0}
+
+
+def test_a_scorer_of_no_weight_fails_nothing(done: Make) -> None:
+    (shown,) = done("yes", scorers=(Says("yes"), Says("crash", 0.0)))
+    (nothing,) = done("yes", scorers=(Says("no", 0.0),))
+
+    assert (shown.passed, shown.score, shown.metrics["crash"]) == (True, 1.0, None)
+    assert (nothing.passed, nothing.score) == (True, 0.0)
+
+
+def test_a_scorer_that_crashes_leaves_the_verdict_open(done: Make) -> None:
+    (result,) = done("yes", scorers=(Says("yes"), Says("crash")))
+
+    assert (result.output, result.passed, result.score, result.error) == ("yes", None, None, None)
+    assert result.metrics == {"yes": 1.0, "crash": None}
+    assert result.detail["scores"]["crash"]["error"] == "ZeroDivisionError: by zero"
+    assert result.unrunnable
+
+
+def test_a_scorer_that_hangs_is_given_up(done: Make) -> None:
+    (result,) = done("yes", scorers=(Says("hang"),), timeout=0.01)
+
+    assert result.detail["scores"]["hang"]["error"] == "no score within 0.01 seconds"
+
+
+def test_a_model_that_hangs_is_an_error_and_no_zero(done: Make) -> None:
+    async def hang(_: Any) -> AIMessage:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    (result,) = done("yes", say=hang, timeout=0.01)
+
+    assert (result.output, result.passed, result.score, result.metrics) == (None, None, None, {"yes": None})
+    assert result.error == "no answer within 0.01 seconds"
+
+
+def test_values_that_do_not_fit_are_one_items_error(done: Make) -> None:
+    content = Content.model_validate(
+        {"type": "text", "template": "{{text}}", "variables": {"text": {"type": "string", "maxLength": 3}}}
+    )
+
+    good, bad = done("yes", "yes, far too long", content=content)
+
+    assert good.passed
+    assert "text" in (bad.error or "")
+    assert bad.passed is None
+
+
+def test_a_lost_connection_is_tried_again(done: Make) -> None:
+    calls: list[int] = []
+
+    async def flaky(messages: list[dict[str, str]]) -> AIMessage:
+        calls.append(1)
+        if len(calls) < MAX_ATTEMPTS:
+            raise httpx.ConnectError("gone")
+        return await echo(messages)
+
+    (result,) = done("yes", say=flaky)
+
+    assert (len(calls), result.passed) == (MAX_ATTEMPTS, True)
+
+
+def test_attempts_come_to_an_end(done: Make) -> None:
+    calls: list[int] = []
+
+    async def down(_: Any) -> AIMessage:
+        calls.append(1)
+        raise ConnectionResetError("gone")
+
+    (result,) = done("yes", say=down)
+
+    assert (len(calls), result.error) == (MAX_ATTEMPTS, "ConnectionResetError: gone")
+
+
+def test_what_will_not_pass_is_not_tried_again(done: Make) -> None:
+    calls: list[int] = []
+
+    async def wrong(_: Any) -> AIMessage:
+        calls.append(1)
+        raise ValueError("no such model")
+
+    (result,) = done("yes", say=wrong)
+
+    assert (len(calls), result.error) == (1, "ValueError: no such model")
+
+
+def test_our_own_errors_are_told_as_they_are(done: Make) -> None:
+    class Gone:
+        def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
+            raise NotFound("there is no collection 'tickets'")
+
+    (result,) = done("yes", renderer=Gone())
+
+    assert result.error == "there is no collection 'tickets'"
+
+
+@pytest.mark.parametrize(("status", "again"), [(400, False), (401, False), (408, True), (429, True), (500, True), (503, True)])
+def test_a_status_tells_whether_to_try_again(status: int, again: bool) -> None:
+    class Refused(Exception):
+        status_code = status
+
+    assert is_transient(Refused()) is again
+
+
+def test_an_error_is_transient_by_what_it_was_raised_from() -> None:
+    error = RuntimeError("a provider's own")
+    assert not is_transient(error)
+    error.__cause__ = httpx.ReadTimeout("slow")
+    assert is_transient(error)
+    assert is_transient(Unavailable("the embedder does not answer"))
+
+
+def test_the_prompts_model_settings_tools_and_format_reach_the_model(done: Make) -> None:
+    content = Content.model_validate(
+        {
+            "type": "text",
+            "template": "yes",
+            "model": {"name": "another:model", "temperature": 0.0, "max_tokens": 16},
+            "tools": [{"type": "function"}],
+            "response_format": {"type": "json_object"},
+        }
+    )
+    model = Model(echo)
+
+    done("unused", "unused", content=content, model=model)
+
+    assert model.configs == [{"temperature": 0.0, "max_tokens": 16}]
+    assert model.bound == {"tools": [{"type": "function"}], "response_format": {"type": "json_object"}}
+
+
+@dataclass(frozen=True)
+class Repeats(Says):
+    """A scorer that fails with the output in its words."""
+
+    async def score(self, sample: ScorerInput) -> Score:
+        raise (Invalid if self.word == "ours" else ValueError)(f"cannot read {sample.output}")
+
+
+@pytest.mark.parametrize("sensitive", [True, False])
+def test_the_words_of_errors_are_left_out_where_they_may_repeat_a_sensitive_value(done: Make, sensitive: bool) -> None:
+    class Refused(Exception):
+        status_code = 400
+
+    async def refuse(messages: list[dict[str, str]]) -> AIMessage:
+        raise Refused(f"bad request: {messages}")
+
+    variables = {"text": {"type": "string", "sensitive": sensitive}}
+    content = Content.model_validate({"type": "text", "template": "Say {{text}}", "variables": variables})
+    (unanswered,) = done("hunter2", say=refuse, content=content)
+    (unscored,) = done("hunter2", scorers=(Repeats("ours"), Repeats("theirs")), content=content)
+    told = [unanswered.error, *(score["error"] for score in unscored.detail["scores"].values())]
+    assert len(told) == 3
+    if sensitive:
+        left_out = "(its words are left out: the prompt has a sensitive variable)"
+        assert told == [f"{kind} {left_out}" for kind in ("Refused 400", "Invalid", "ValueError")]
+    else:
+        assert all("hunter2" in str(words) for words in told)
+
+
+def test_a_value_that_does_not_fit_is_told_without_it(done: Make) -> None:
+    variables = {"text": {"type": "string", "maxLength": 3, "sensitive": True}}
+    content = Content.model_validate({"type": "text", "template": "{{text}}", "variables": variables})
+    (result,) = done("hunter2", content=content)
+    assert result.error == "the variables do not fit the prompt: text: must have at most 3 characters"
+
+
+def test_calls_of_tools_are_the_output_where_there_is_no_text(done: Make) -> None:
+    async def call(_: Any) -> AIMessage:
+        return AIMessage(content="", tool_calls=[{"name": "look_up", "args": {"id": 3}, "id": "t1"}])
+
+    (result,) = done("yes", say=call)
+
+    (called,) = json.loads(result.output or "")
+    assert called == {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"id": 3}'}}
+
+
+def test_what_no_database_takes_is_replaced(done: Make) -> None:
+    async def odd(_: Any) -> AIMessage:
+        return AIMessage(content="yes\x00 \ud800")
+
+    (result,) = done("yes", say=odd)
+
+    assert result.output == "yes\ufffd ?"
+
+
+def test_closing_the_iterator_stops_what_is_under_way(plan_of: Make, cases_of: Make, clock: Any) -> None:
+    stopped: list[int] = []
+
+    async def hang(_: Any) -> AIMessage:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append(1)
+        raise AssertionError
+
+    content = prepare(Content(type="text", template="yes"))
+    runner = Runner(1, Plain(), ModelClient(Model(hang)), CaseScorers(), {"v2": content}, 2, 30.0, clock)
+
+    async def first() -> list[CaseResult]:
+        batches = runner.run(work_items(plan_of(5), cases_of(*"abcde")))
+        batch = await anext(batches)
+        await batches.aclose()
+        return batch
+
+    assert asyncio.run(first()) == []
+    assert stopped == [1, 1]

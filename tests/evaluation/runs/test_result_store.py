@@ -1,0 +1,185 @@
+"""Looking for results among many: every filter, every order, and pages that neither skip nor repeat."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from promptuary.core.errors import MalformedBody
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.plan import CaseResult
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.result_store import BINS, ResultOrder, ResultSelection
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.registry.service import Registry
+
+Make = Callable[..., Any]
+Open = Callable[[], AbstractContextManager[Any]]
+CASES = [
+    Case("c1", {"text": "der Bär"}, "yes", cluster="north", tags=("animal", "short")),
+    Case("c2", {"text": "100% of it"}, "yes", cluster="north"),
+    Case("c3", {"text": "plain"}, "yes", cluster="south", tags=("short",)),
+    Case("c4", {"text": "vars"}, "yes"),
+]
+SCORES = {"v1": (1.0, 0.0, 0.5, None), "v2": (1.0, 1.0, 0.25, None)}
+
+
+@pytest.fixture
+def run(author: Open, content_of: Make, suite_of: Make, clock: Any) -> str:
+    """A run of four cases under two variants: two that both agree on, one that differs, and one without a verdict."""
+    with author() as unit:
+        for template in ("{{text}}", "{{text}}!"):
+            Registry(unit).register("word", content_of(template))
+        Evaluations(unit).put_dataset_version("words", CASES)
+        Evaluations(unit).put_suite(suite_of())
+        run = Evaluations(unit).submit("words", versions=[1, 2])
+        held = store.lease_run(unit.session, "w1", clock(), clock() + timedelta(minutes=1), run.id)
+        assert held is not None
+        store.add_results(unit.session, held, [_result(clock, *place) for place in _places()], clock() + timedelta(minutes=1))
+    return run.id
+
+
+def _places() -> list[tuple[int, str, int]]:
+    return [(number * 2 + side, variant, number) for number in range(4) for side, variant in enumerate(("v1", "v2"))]
+
+
+def _result(clock: Any, ordinal: int, variant: str, number: int) -> CaseResult:
+    score = SCORES[variant][number]
+    broken = score is None
+    return CaseResult(
+        ordinal=ordinal,
+        case=CASES[number].id,
+        variant=variant,
+        repeat=0,
+        output=None if broken else f"Answer {ordinal}",
+        passed=None if broken else score == 1.0,
+        score=score,
+        metrics={"exact": score},
+        error="no ANSWER came" if broken else None,
+        detail={},
+        at=clock(),
+        latency_ms=None if broken else 100.0 * (ordinal % 3),
+        tokens_output=None if broken else ordinal,
+    )
+
+
+@pytest.fixture
+def look(author: Open, run: str) -> Make:
+    """Look for results, page by page of a size; gives their places in the plan."""
+
+    def looked(size: int = 100, **wanted: Any) -> list[int]:
+        found, cursor = [], None
+        with author() as unit:
+            while True:
+                page = Evaluations(unit).selected(run, ResultSelection(**wanted), size, cursor)
+                found += [shown.result.ordinal for shown in page.items]
+                assert all(shown.case.id == shown.result.case for shown in page.items)
+                cursor = page.next_cursor
+                if cursor is None:
+                    return found
+
+    return looked
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("wanted", "places"),
+    [
+        ({}, list(range(8))),
+        ({"variant": "v2"}, [1, 3, 5, 7]),
+        ({"passed": True}, [0, 1, 3]),
+        ({"passed": False}, [2, 4, 5]),
+        ({"errors": True}, [6, 7]),
+        ({"case": "c2"}, [2, 3]),
+        ({"tag": "short"}, [0, 1, 4, 5]),
+        ({"tag": "shor"}, []),
+        ({"search": "bär"}, [0, 1]),
+        ({"search": "0%"}, [2, 3]),
+        ({"search": "answer 4"}, [4]),
+        ({"search": "no answer"}, [6, 7]),
+        ({"search": "C3"}, [4, 5]),
+        ({"search": "cluster"}, []),
+        ({"at_most": 0.5}, [2, 4, 5]),
+        ({"metric": "exact", "at_least": 0.5, "at_most": 0.5}, [4]),
+        ({"metric": "pass", "at_least": 1.0}, [0, 1, 3]),
+        ({"differing": True}, [2, 3]),
+        ({"differing": True, "variant": "v1"}, [2]),
+    ],
+)
+def test_results_are_found_by_what_they_say_and_came_to(look: Make, wanted: dict[str, Any], places: list[int]) -> None:
+    assert look(**wanted) == places
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+@pytest.mark.parametrize(
+    ("order", "places"),
+    [
+        (ResultOrder.FILE, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (ResultOrder.SCORE, [2, 5, 4, 0, 1, 3, 6, 7]),
+        (ResultOrder.LATENCY, [2, 5, 1, 4, 0, 3, 6, 7]),
+        (ResultOrder.TOKENS, [5, 4, 3, 2, 1, 0, 6, 7]),
+        (ResultOrder.COST, [0, 1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_every_order_is_paged_without_a_gap_and_the_unknown_come_last(
+    look: Make, order: ResultOrder, places: list[int], size: int
+) -> None:
+    assert look(size, order=order) == places
+
+
+def test_a_cursor_of_another_order_is_refused(author: Open, run: str) -> None:
+    with author() as unit:
+        evaluations = Evaluations(unit)
+        cursor = evaluations.selected(run, ResultSelection(), 1, None).next_cursor
+        with pytest.raises(MalformedBody):
+            evaluations.selected(run, ResultSelection(order=ResultOrder.SCORE), 1, cursor)
+        cursor = evaluations.selected(run, ResultSelection(order=ResultOrder.SCORE), 1, None).next_cursor
+        with pytest.raises(MalformedBody):
+            evaluations.selected(run, ResultSelection(), 1, cursor)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_spread_counts_what_is_known_and_has_one_at_the_end(author: Open, run: str) -> None:
+    with author() as unit:
+        found = Evaluations(unit).distribution(run, "exact")
+    assert [(spread.variant, sum(spread.counts)) for spread in found.spreads] == [("v1", 3), ("v2", 3)]
+    assert [number for number, count in enumerate(found.spreads[0].counts) if count] == [0, BINS // 2, BINS - 1]
+    assert found.spreads[1].counts[-1] == 2
+
+
+@pytest.mark.usefixtures("database")
+def test_clusters_have_a_mean_under_every_variant_and_a_case_alone_has_none(author: Open, run: str) -> None:
+    with author() as unit:
+        found = Evaluations(unit).distribution(run, "score")
+    assert [(mean.cluster, mean.variant, mean.mean, mean.results) for mean in found.means] == [
+        ("north", "v1", 0.5, 2),
+        ("north", "v2", 1.0, 2),
+        ("south", "v1", 0.5, 1),
+        ("south", "v2", 0.25, 1),
+    ]
+    assert found.clusters == 2
+
+
+def test_over_http_results_are_looked_for_and_spread(local: Any, run: str) -> None:
+    found = local.get(f"/v1/runs/{run}/results", params={"search": "BÄR".lower(), "order": "score"}).json()
+    assert [(item["case"], item["variant"], item["cluster"]) for item in found["items"]] == [
+        ("c1", "v1", "north"),
+        ("c1", "v2", "north"),
+    ]
+    spread = local.get(f"/v1/runs/{run}/distribution").json()
+    assert (spread["metric"], len(spread["spreads"]), spread["clusters"]) == ("score", 2, 2)
+    assert local.get(f"/v1/runs/{run}/results", params={"order": "luck"}).status_code == 422
+    assert local.get(f"/v1/runs/{run}/distribution", params={"metric": 'a"b'}).status_code == 422
+    assert local.get(f"/v1/runs/{run}/results", params={"at_most": "nan"}).status_code == 422
+
+
+def test_runs_are_listed_by_verdict(local: Any, run: str, author: Open, clock: Any) -> None:
+    with author() as unit:
+        held = replace(Evaluations(unit).run(run), fence=1)
+        assert store.finish_run(unit.session, held, store.RunState.FINISHED, clock(), verdict="regression", summary={})
+    assert [item["id"] for item in local.get("/v1/runs?verdict=regression").json()["items"]] == [run]
+    assert local.get("/v1/runs?verdict=pass").json()["items"] == []

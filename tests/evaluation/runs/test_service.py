@@ -1,0 +1,293 @@
+"""The rules of datasets, suites and runs."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from promptuary.access import store as access_store
+from promptuary.core.errors import Conflict, InvalidRequest, NotFound
+from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.plan import VariantRole
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import RunState
+from promptuary.registry.service import Registry
+
+Make = Callable[..., Any]
+Open = Callable[[], AbstractContextManager[Any]]
+GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
+
+
+@pytest.fixture
+def finished(submitted: Make, execution: RunExecutor) -> Make:
+    """Submit a run and do it."""
+
+    def do(**more: Any) -> Any:
+        run = submitted(**more)
+        held = execution.lease("w1")
+        assert held is not None
+        assert held.id == run.id
+        return execution.execute(held)
+
+    return do
+
+
+@pytest.mark.usefixtures("database")
+def test_the_same_cases_make_no_second_version(author: Open, cases_of: Make) -> None:
+    with author() as unit:
+        evaluations = Evaluations(unit)
+        first = evaluations.put_dataset_version("d", cases_of("a"))
+        again = evaluations.put_dataset_version("d", cases_of("a"))
+        second = evaluations.put_dataset_version("d", cases_of("b"))
+        third = evaluations.put_dataset_version("d", cases_of("a"))
+
+    assert [(put.version.number, put.created) for put in (first, again, second, third)] == [
+        (1, True),
+        (1, False),
+        (2, True),
+        (3, True),
+    ]
+    assert first.version.digest == third.version.digest != second.version.digest
+
+
+def test_the_order_of_cases_is_part_of_the_digest(author: Open, cases_of: Make) -> None:
+    with author() as unit:
+        cases = cases_of("a", "b")
+        evaluations = Evaluations(unit)
+        assert evaluations.put_dataset_version("d", cases[::-1]).created
+        assert evaluations.put_dataset_version("d", cases).created
+        assert evaluations.cases(evaluations.dataset("d", 1), 10, None).items == cases[::-1]
+
+
+def test_a_dataset_needs_a_name_and_cases_of_different_ids(author: Open, cases_of: Make) -> None:
+    with author() as unit:
+        with pytest.raises(InvalidRequest) as empty:
+            Evaluations(unit).put_dataset_version("../d", [])
+        with pytest.raises(InvalidRequest, match="'c1' is the id of an earlier case"):
+            Evaluations(unit).put_dataset_version("d", cases_of("a") * 2)
+    assert [fault.path for fault in empty.value.field_errors] == ["name", "cases"]
+
+
+def test_cases_are_paged_in_their_order(author: Open, cases_of: Make) -> None:
+    with author() as unit:
+        evaluations = Evaluations(unit)
+        dataset = evaluations.put_dataset_version("d", cases_of(*"abcde")).version
+        first = evaluations.cases(dataset, 2, None)
+        second = evaluations.cases(dataset, 2, first.next_cursor)
+        last = evaluations.cases(dataset, 2, second.next_cursor)
+    ids = [case.id for page in (first, second, last) for case in page.items]
+    assert ids == ["c1", "c2", "c3", "c4", "c5"]
+    assert last.next_cursor is None
+
+
+def test_a_suite_that_says_the_same_is_left_as_it_is(author: Open, suite_of: Make, clock: Any) -> None:
+    with author() as unit:
+        written = Evaluations(unit).put_suite(suite_of())
+        clock.move(seconds=1)
+        again = Evaluations(unit).put_suite(suite_of())
+        changed = Evaluations(unit).put_suite(suite_of(repeats=2))
+    assert written == again
+    assert changed.digest != written.digest
+    assert changed.updated_at == clock()
+
+
+def test_a_stored_suite_names_a_stored_dataset(author: Open, suite_of: Make) -> None:
+    with author() as unit, pytest.raises(InvalidRequest, match="stored dataset"):
+        Evaluations(unit).put_suite(suite_of(dataset="datasets/words.jsonl"))
+
+
+def test_a_plan_is_decided_when_the_run_is_submitted(
+    create_words_suite: Make, submitted: Make, author: Open, content_of: Make
+) -> None:
+    create_words_suite(versions=("{{text}}", "{{text}}!"), gate=GATE)
+
+    run = submitted()
+    with author() as unit:
+        Registry(unit).register("word", content_of("{{text}}?"), labels=("production",))
+
+    assert [(one.name, one.role, one.version, one.references) for one in run.plan.variants] == [
+        ("v2", VariantRole.CANDIDATE, 2, ("latest",)),
+        ("v1", VariantRole.BASELINE, 1, ("production",)),
+    ]
+    assert (run.state, run.total, run.done) == (RunState.QUEUED, 4, 0)
+    with author() as unit:
+        assert Evaluations(unit).run(run.id) == run
+
+
+def test_several_models_are_told_apart_by_name(create_words_suite: Make, submitted: Make) -> None:
+    create_words_suite(versions=("{{text}}", "{{text}}!"), gate=GATE)
+
+    run = submitted(models=["echo:", "echo:b"], repeats=3)
+
+    assert [one.name for one in run.plan.variants] == ["v2·echo:", "v2·echo:b", "v1·echo:", "v1·echo:b"]
+    assert run.total == 2 * 4 * 3
+    assert run.plan.suite["repeats"] == 3
+
+
+def test_a_candidate_in_production_is_its_own_baseline(create_words_suite: Make, submitted: Make) -> None:
+    create_words_suite(gate=GATE)
+
+    (only,) = submitted().plan.variants
+
+    assert (only.role, only.references) == (VariantRole.CANDIDATE, ("latest", "production"))
+
+
+def test_a_baseline_may_be_a_version_a_label_or_both(create_words_suite: Make, submitted: Make) -> None:
+    create_words_suite(versions=("{{text}}", "{{text}}!", "{{text}}?"), gate=GATE)
+
+    by_number = submitted(baseline=2)
+    by_label = submitted(version=2, baseline="latest")
+
+    assert [(one.name, one.references) for one in by_number.plan.variants] == [
+        ("v3", ("latest",)),
+        ("v2", ("version 2",)),
+        ("v1", ("production",)),
+    ]
+    assert [(one.name, one.role.value) for one in by_label.plan.variants] == [
+        ("v2", "candidate"),
+        ("v3", "baseline"),
+        ("v1", "baseline"),
+    ]
+
+
+def test_a_label_that_only_the_gate_names_may_be_missing(create_words_suite: Make, finished: Make) -> None:
+    create_words_suite(gate=[{"metric": "exact", "not_worse_than": "live", "by": 0.05}])
+
+    run = finished()
+
+    assert run.plan.missing == ("live",)
+    assert run.verdict == "inconclusive"
+
+
+def test_what_is_asked_for_must_be_there(create_words_suite: Make, submitted: Make, author: Open) -> None:
+    create_words_suite()
+    for asked in ({"label": "live"}, {"version": 9}, {"baseline": "live"}, {"baseline": 9}, {"dataset_version": 9}):
+        with pytest.raises(NotFound):
+            submitted(**asked)
+    with author() as unit, pytest.raises(NotFound, match="no suite"):
+        Evaluations(unit).submit("others")
+    with author() as unit:
+        assert Evaluations(unit).runs(10, None).items == []
+
+
+def test_a_run_takes_what_a_suite_takes(create_words_suite: Make, submitted: Make) -> None:
+    create_words_suite()
+    with pytest.raises(InvalidRequest, match="not more than one"):
+        submitted(label="latest", version=1)
+    with pytest.raises(InvalidRequest, match="known provider"):
+        submitted(models=["nowhere:model"])
+    with pytest.raises(InvalidRequest, match="repeats"):
+        submitted(repeats=101)
+
+
+def test_a_run_that_is_too_large_is_refused(create_words_suite: Make, submitted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_words_suite()
+    monkeypatch.setattr("promptuary.evaluation.runs.service.RESULTS_LIMIT", 3)
+    with pytest.raises(InvalidRequest, match="would have 4 results"):
+        submitted(repeats=2)
+
+
+def test_results_come_with_their_cases_in_the_files_order(create_words_suite: Make, finished: Make, author: Open) -> None:
+    create_words_suite("yes", "no", "yes", versions=("{{text}}", "{{text}}!"), gate=GATE)
+    run = finished()
+
+    with author() as unit:
+        evaluations = Evaluations(unit)
+        first = evaluations.results(run.id, 4, None)
+        rest = evaluations.results(run.id, 4, first.next_cursor)
+        failed = evaluations.results(run.id, 10, None, variant="v1", passed=False)
+    shown = [*first.items, *rest.items]
+    assert [(item.case.id, item.result.variant) for item in shown] == [
+        (case, variant) for case in ("c1", "c2", "c3") for variant in ("v2", "v1")
+    ]
+    assert all(item.case.id == item.result.case for item in shown)
+    assert [(item.case.vars, item.case.expected) for item in failed.items] == [({"text": "no"}, "yes")]
+
+
+def test_a_run_is_cancelled_once(create_words_suite: Make, submitted: Make, author: Open, execution: RunExecutor) -> None:
+    create_words_suite()
+    run = submitted()
+    with author() as unit:
+        assert Evaluations(unit).cancel(run.id).state is RunState.CANCELLED
+    with author() as unit, pytest.raises(Conflict, match="cancelled already"):
+        Evaluations(unit).cancel(run.id)
+    assert execution.lease("w1") is None
+
+
+def test_a_finished_run_cannot_be_cancelled(create_words_suite: Make, finished: Make, author: Open) -> None:
+    create_words_suite()
+    run = finished()
+    with author() as unit, pytest.raises(Conflict, match="finished already"):
+        Evaluations(unit).cancel(run.id)
+
+
+def test_this_process_can_take_a_run_for_itself(
+    create_words_suite: Make, submitted: Make, author: Open, execution: RunExecutor, clock: Any
+) -> None:
+    create_words_suite()
+    with author() as unit:
+        run = Evaluations(unit).hold(Evaluations(unit).submit("words").id, "cli")
+    assert execution.lease("w1") is None
+    with author() as unit, pytest.raises(Conflict, match="being done by cli"):
+        Evaluations(unit).hold(run.id, "other")
+    clock.move(minutes=2)
+    with author() as unit:
+        resumed = Evaluations(unit).hold(run.id, "other")
+    assert execution.execute(resumed).state is RunState.FINISHED
+    with author() as unit, pytest.raises(Conflict, match="finished already"):
+        Evaluations(unit).hold(run.id, "other")
+
+
+def test_two_runs_are_compared_on_the_cases_that_they_share(
+    create_words_suite: Make, finished: Make, author: Open, cases_of: Make, content_of: Make
+) -> None:
+    create_words_suite(*["yes"] * 10)
+    before = finished()
+    with author() as unit:
+        Registry(unit).register("word", content_of("{{text}}!"))
+        Evaluations(unit).put_dataset_version("words", cases_of(*["yes"] * 8))
+    after = finished()
+
+    with author() as unit:
+        told = Evaluations(unit).compare(after.id, before.id)
+        same = Evaluations(unit).compare(before.id, before.id)
+
+    assert (told["cases"], told["same_dataset"], [item["metric"] for item in told["comparisons"]]) == (
+        8,
+        False,
+        ["exact", "pass", "score"],
+    )
+    exact = told["comparisons"][0]
+    assert (exact["candidate"], exact["baseline"], exact["interval"]["estimate"]) == ("v2", "v1", -1.0)
+    assert exact["worse"] == [f"c{number}" for number in range(1, 9)]
+    assert same["comparisons"][0]["interval"]["estimate"] == 0.0
+
+
+def test_runs_without_anything_in_common_are_not_compared(
+    create_words_suite: Make, finished: Make, submitted: Make, author: Open
+) -> None:
+    create_words_suite()
+    one, other, waiting = finished(), finished(models=["echo:b"]), submitted()
+    with author() as unit:
+        with pytest.raises(Conflict, match="share no model"):
+            Evaluations(unit).compare(one.id, other.id)
+        with pytest.raises(Conflict, match="queued; only finished"):
+            Evaluations(unit).compare(one.id, waiting.id)
+        with pytest.raises(NotFound):
+            Evaluations(unit).compare(one.id, "run_0")
+
+
+def test_every_change_is_in_the_audit_chain(create_words_suite: Make, submitted: Make, author: Open) -> None:
+    create_words_suite()
+    run = submitted()
+    with author() as unit:
+        Evaluations(unit).cancel(run.id)
+        entries = access_store.list_entries(unit.session, unit.caller.project, None, 100)
+    actions = [(entry.action, entry.subject) for entry in entries]
+    assert actions[-4:] == [
+        ("dataset.versioned", "words"),
+        ("suite.written", "words"),
+        ("run.submitted", run.id),
+        ("run.cancelled", run.id),
+    ]

@@ -1,0 +1,55 @@
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
+from promptuary.evaluation.scorers.spec import ScorerSpec
+
+VECTORS = {"cat": (1.0, 0.0), "kitten": (0.8, 0.6), "stone": (0.0, 1.0), "uncat": (-1.0, 0.0)}
+
+
+def embed(texts: Sequence[str]) -> Any:
+    return np.array([VECTORS[text] for text in texts], dtype=np.float32)
+
+
+def score(output: str, **spec: Any) -> Score:
+    def no_chat(_: str) -> Any:
+        raise AssertionError("similarity asks no judge")
+
+    scorer = build_scorer(ScorerSpec.model_validate(spec), ScorerDependencies(embed=embed, ask=no_chat))
+    return asyncio.run(run_scorer(scorer, ScorerInput(Case("c", {}, expected=["stone", "cat"]), output)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "passed", "expected"),
+    [
+        ({"value": "cat"}, True, 0.8),
+        ({"value": "cat", "threshold": 0.8}, True, 0.8),
+        ({"value": "cat", "threshold": 0.81}, False, 0.8),
+        ({"value": "stone"}, False, 0.6),
+        ({"value": ["stone", "cat"]}, True, 0.8),
+        ({"value": "{{expected}}"}, True, 0.8),
+        ({"value": "uncat"}, False, 0.0),
+    ],
+)
+def test_the_nearest_text_decides_and_not_gives_the_rest_to_one(spec: dict[str, Any], passed: bool, expected: float) -> None:
+    plain, turned = score("kitten", type="similar", **spec), score("kitten", type="not-similar", **spec)
+    assert (plain.passed, turned.passed) == (passed, not passed)
+    assert [plain.score, turned.score] == pytest.approx([expected, 1 - expected], abs=1e-6)
+
+
+def test_a_text_is_as_near_to_itself_as_can_be() -> None:
+    assert score("kitten", type="similar", value="kitten", threshold=1).passed is True
+
+
+@pytest.mark.parametrize("kind", ["similar", "not-similar"])
+def test_an_embedder_that_fails_is_an_error_and_no_verdict(kind: str) -> None:
+    found = score("a word it has never seen", type=kind, value="cat")
+    assert (found.passed, found.score) == (None, None)
+    assert (found.error or "").startswith("KeyError")

@@ -1,0 +1,330 @@
+"""Finished runs in a real MLflow on SQLite, and what happens without one."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from promptuary.core import outbox
+from promptuary.evaluation.execution.executor import TOPIC, RunExecutor
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.tracking.artifacts import NOTES_FILE, REPORT_FILE, RESULTS_FILE, SUMMARY_FILE
+from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
+
+Make = Callable[..., Any]
+Open = Callable[[], AbstractContextManager[Any]]
+# MLflow asks SQLAlchemy in a way that its newest release means to take away.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
+
+
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Undo what the tracker sets in this process's environment."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_before() -> Iterator[None]:
+    with kept_environment():
+        yield
+
+
+@pytest.fixture
+def run(create_words_suite: Make, submitted: Make, execution: RunExecutor) -> Run:
+    """A finished run of two versions over three cases."""
+    create_words_suite("yes", "no", "=A1", versions=("{{text}}", "{{text}}!"), gate=GATE)
+    submitted()
+    held = execution.lease("w1")
+    assert held is not None
+    return execution.execute(held)
+
+
+@pytest.fixture(scope="session")
+def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database whose tables are made already, of which a test gets a copy: making them takes seconds."""
+    from promptuary.core.database import Database
+    from promptuary.core.settings import read_settings
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    with kept_environment():
+        MlflowTracker(
+            read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}")
+        )._client().search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def tracker(settings: Any, opened_database: Any, mlflow_file: Path) -> MlflowTracker:
+    (settings.data_dir / "mlflow.db").write_bytes(mlflow_file.read_bytes())
+    return MlflowTracker(settings, opened_database)
+
+
+def runs_of(tracker: MlflowTracker) -> tuple[Any, list[Any]]:
+    """Give the parent run and its children, and see that there are no others."""
+    client = tracker._client()
+    experiment = client.get_experiment_by_name("promptuary/default/words")
+    found = client.search_runs([experiment.experiment_id])
+    children = [one for one in found if "mlflow.parentRunId" in one.data.tags]
+    (parent,) = [one for one in found if one not in children]
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    return parent, sorted(children, key=lambda child: str(child.info.run_name))
+
+
+def test_a_run_is_copied_whole(run: Run, tracker: MlflowTracker, author: Open, settings: Any) -> None:
+    tracker.deliver({"run": run.id})
+
+    parent, (v1, v2) = runs_of(tracker)
+    assert (parent.info.status, v1.info.status, v2.info.status) == ("FINISHED",) * 3
+    assert parent.data.tags["promptuary.run"] == run.id
+    assert parent.data.tags["promptuary.verdict"] == run.verdict
+    assert parent.data.params["suite_digest"] == run.plan.suite_digest
+    assert parent.data.metrics["difference.v2.v1.exact"] == pytest.approx(-1 / 3)
+    assert v1.data.tags["promptuary.role"] == "baseline"
+    assert v2.data.tags["promptuary.digest"] == v2.data.params["digest"] == run.plan.variants[0].digest
+    assert v2.data.params["version"] == "2"
+    assert v1.data.metrics["exact"] == pytest.approx(1 / 3)
+    assert v1.data.metrics["exact_low"] < v1.data.metrics["exact"] < v1.data.metrics["exact_high"]
+    (used,) = parent.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("words", run.plan.dataset.digest[7:43])
+    with author() as unit:
+        assert Evaluations(unit).run(run.id).tracking_id == parent.info.run_id
+
+
+def test_the_table_of_results_can_be_loaded(run: Run, tracker: MlflowTracker, settings: Any) -> None:
+    tracker.deliver({"run": run.id})
+
+    parent, _ = runs_of(tracker)
+    (file,) = (settings.data_dir / "mlartifacts").rglob(RESULTS_FILE)
+    table = json.loads(file.read_text())
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+    assert [(row["case"], row["variant"], row["exact"]) for row in rows][:2] == [("c1", "v2", 0.0), ("c1", "v1", 1.0)]
+    assert len(rows) == 6
+    assert json.loads(parent.data.tags["mlflow.loggedArtifacts"]) == [{"path": RESULTS_FILE, "type": "table"}]
+
+
+def test_the_copy_says_where_it_came_from_and_what_came_of_it(run: Run, tracker: MlflowTracker) -> None:
+    urls = {"public_url": "https://prompts.example/", "public_ui_url": "https://prompts.example/ui"}
+    replace(tracker, settings=tracker.settings.model_copy(update=urls)).deliver({"run": run.id})
+
+    parent, _ = runs_of(tracker)
+    tags = parent.data.tags
+    assert tags["promptuary.url"] == f"https://prompts.example/v1/runs/{run.id}"
+    assert tags["promptuary.ui_url"] == f"https://prompts.example/ui/runs?run={run.id}"
+    assert (tags["promptuary.suite"], tags["promptuary.suite_digest"]) == ("words", run.plan.suite_digest)
+    assert (tags["promptuary.dataset"], tags["promptuary.dataset_digest"]) == ("words v1", run.plan.dataset.digest)
+    assert (tags["promptuary.prompt"], tags["promptuary.versions"]) == ("word", "2, 1")
+    assert tags["mlflow.note.content"].startswith(f"## words: {run.verdict}\n")
+
+
+def test_without_an_address_there_is_no_link(run: Run, tracker: MlflowTracker) -> None:
+    tracker.deliver({"run": run.id})
+
+    assert [name for name in runs_of(tracker)[0].data.tags if name.endswith("url")] == []
+
+
+def test_the_reports_lie_beside_the_table(run: Run, tracker: MlflowTracker, settings: Any) -> None:
+    tracker.deliver({"run": run.id})
+
+    parent, _ = runs_of(tracker)
+    listed = [one.path for one in tracker._client().list_artifacts(parent.info.run_id)]
+    assert listed == [REPORT_FILE, RESULTS_FILE, SUMMARY_FILE, NOTES_FILE]
+    folder = (settings.data_dir / "mlartifacts" / parent.info.run_id / "artifacts").resolve()
+    assert json.loads((folder / SUMMARY_FILE).read_text())["verdict"] == run.verdict
+    assert f"<title>words: {run.verdict}</title>" in (folder / REPORT_FILE).read_text()
+    assert (folder / NOTES_FILE).read_text().startswith(f"## words: {run.verdict}\n")
+    assert "<code>c1</code> fell by 1.000" in (folder / NOTES_FILE).read_text()
+
+
+def test_results_are_copied_a_page_at_a_time(run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.evaluation.runs import store
+    from promptuary.evaluation.tracking import artifacts
+
+    asked: list[int | None] = []
+    results = store.list_results
+
+    def watched(session: Any, run_id: str, after: int | None = None, limit: int | None = None) -> Any:
+        asked.append(limit)
+        return results(session, run_id, after, limit)
+
+    monkeypatch.setattr(artifacts, "_PAGE", 4)
+    monkeypatch.setattr(store, "list_results", watched)
+    tracker.deliver({"run": run.id})
+
+    assert asked == [4, 4, 4]
+    (file,) = (tracker.settings.data_dir / "mlartifacts").rglob(RESULTS_FILE)
+    assert [row[:3] for row in json.loads(file.read_text())["data"]] == [
+        [case, variant, 0] for case in ("c1", "c2", "c3") for variant in ("v2", "v1")
+    ]
+
+
+def test_a_second_delivery_changes_nothing(run: Run, tracker: MlflowTracker) -> None:
+    tracker.deliver({"run": run.id})
+    before = runs_of(tracker)
+    tracker.deliver({"run": run.id})
+
+    after = runs_of(tracker)
+    assert [one.info.run_id for one in (after[0], *after[1])] == [one.info.run_id for one in (before[0], *before[1])]
+
+
+def test_a_delivery_that_broke_off_is_taken_up(run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptuary.evaluation.tracking import mlflow_tracker
+
+    def crash(*_: Any) -> None:
+        raise ConnectionError("gone in the middle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_tracker, "_log_variant", crash)
+        with pytest.raises(ConnectionError):
+            tracker.deliver({"run": run.id})
+    tracker.deliver({"run": run.id})
+
+    parent, children = runs_of(tracker)
+    assert parent.info.status == "FINISHED"
+    assert len(children) == 2
+    history = tracker._client().get_metric_history(parent.info.run_id, "results")
+    assert [point.value for point in history] == [6.0]
+
+
+def test_two_workers_that_make_it_at_once_leave_one(run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other worker's run appears between this one's look and its own."""
+    from mlflow import MlflowClient
+
+    made = MlflowClient.create_run
+
+    def twice(client: Any, *args: Any, **more: Any) -> Any:
+        made(client, *args, **more)
+        return made(client, *args, **more)
+
+    monkeypatch.setattr(MlflowClient, "create_run", twice)
+    tracker.deliver({"run": run.id})
+
+    _, children = runs_of(tracker)
+    assert [child.info.run_name for child in children] == ["v1", "v2"]
+
+
+def test_a_run_that_is_gone_or_not_done_is_left_out(run: Run, submitted: Make, tracker: MlflowTracker) -> None:
+    tracker.deliver({"run": "run_0"})
+    tracker.deliver({"run": submitted().id})
+
+    assert tracker._client().get_experiment_by_name("promptuary/default/words") is None
+
+
+def test_nothing_is_left_where_the_process_stands(
+    run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stands = tmp_path / "stands"
+    stands.mkdir()
+    monkeypatch.chdir(stands)
+
+    tracker.deliver({"run": run.id})
+
+    assert list(stands.iterdir()) == []
+
+
+def test_mlflow_does_not_call_home(tracker: MlflowTracker) -> None:
+    tracker._client()
+    from mlflow.telemetry.utils import is_telemetry_disabled
+
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert is_telemetry_disabled()
+
+
+def test_without_mlflow_a_run_finishes_and_its_message_waits(
+    run: Run, settings: Any, opened_database: Any, clock: Any, author: Open
+) -> None:
+    away = MlflowTracker(settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}), opened_database)
+
+    delivery = outbox.relay(opened_database, clock, TOPIC, away.deliver)
+
+    assert run.verdict is not None
+    assert (delivery.delivered, delivery.failed) == (0, 1)
+    assert "127.0.0.1" in (delivery.error or "")
+    with author() as unit:
+        assert outbox.count_pending(unit.session, TOPIC) == 1
+        assert Evaluations(unit).run(run.id).tracking_id is None
+
+
+def test_mlflow_that_is_back_gets_what_has_waited(
+    run: Run, settings: Any, opened_database: Any, clock: Any, tracker: MlflowTracker
+) -> None:
+    away = replace(tracker, settings=settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}))
+    outbox.relay(opened_database, clock, TOPIC, away.deliver)
+    clock.move(minutes=1)
+
+    assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
+    assert runs_of(tracker)[0].data.tags["promptuary.run"] == run.id
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """An MLflow that is there and cannot work: it answers every request with 503."""
+
+    asked: ClassVar[list[str]] = []
+
+    def _refuse(self) -> None:
+        self.asked.append(self.path)
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_POST = _refuse  # the names that the base class looks for
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_what_a_server_refuses_is_delivered_once_it_works(
+    run: Run,
+    settings: Any,
+    opened_database: Any,
+    clock: Any,
+    tracker: MlflowTracker,
+    author: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        refused = replace(tracker, settings=settings.model_copy(update={"mlflow_tracking_uri": url}))
+        delivery = outbox.relay(opened_database, clock, TOPIC, refused.deliver)
+        server.shutdown()
+        thread.join()
+    assert (delivery.delivered, delivery.failed) == (0, 1)
+    assert Refusing.asked
+    with author() as unit:
+        assert outbox.count_pending(unit.session, TOPIC) == 1
+        assert Evaluations(unit).run(run.id).verdict == run.verdict
+
+    clock.move(minutes=1)
+    assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
+    parent, children = runs_of(tracker)
+    assert (parent.data.tags["promptuary.run"], len(children)) == (run.id, 2)
+
+
+def test_a_run_that_left_cases_out_is_copied_with_the_cases_it_has(
+    run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from promptuary.evaluation.runs import store
+
+    results = store.list_results
+    monkeypatch.setattr(store, "list_results", lambda *of: [one for one in results(*of) if one.case != "c2"])
+    tracker.deliver({"run": run.id})
+
+    folder = tracker.settings.data_dir / "mlartifacts"
+    ((table,), (page,)) = list(folder.rglob(RESULTS_FILE)), list(folder.rglob(REPORT_FILE))
+    assert [row[0] for row in json.loads(table.read_text())["data"]] == ["c1", "c1", "c3", "c3"]
+    assert '<div class="text">=A1</div>' in page.read_text()  # the input of c3

@@ -1,0 +1,154 @@
+"""What tests of runs share: a prompt with versions, a dataset, a suite, and an execution that needs no weights."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan, Variant, VariantRole
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.verdict.summary import summarise
+from promptuary.models.chat_models import ChatModels
+from promptuary.prompt.content import Content
+from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
+from promptuary.registry.service import Registry
+
+ECHO = "echo:"
+
+
+class PlainRenderer:
+    """Renders without any context."""
+
+    def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
+        return prepared.render(values)
+
+
+def content(template: str = "{{text}}") -> Content:
+    return Content(type="text", template=template)
+
+
+def cases(*texts: str, expected: str = "yes") -> list[Case]:
+    return [Case(f"c{number}", {"text": text}, expected) for number, text in enumerate(texts, 1)]
+
+
+def suite(**changes: Any) -> Suite:
+    body: dict[str, Any] = {
+        "name": "words",
+        "prompt": "word",
+        "dataset": "words",
+        "models": [ECHO],
+        "scorers": [{"type": "equals", "value": "{{expected}}", "name": "exact"}],
+    }
+    return Suite.model_validate(body | changes)
+
+
+@pytest.fixture
+def content_of() -> Callable[..., Content]:
+    """Make a text prompt's content from its template."""
+    return content
+
+
+@pytest.fixture
+def cases_of() -> Callable[..., list[Case]]:
+    """Make cases `c1`, `c2` … from the texts that they hold; `yes` is expected of each."""
+    return cases
+
+
+@pytest.fixture
+def suite_of() -> Callable[..., Suite]:
+    """Make the suite `words`, which asks whether the prompt `word` gives what is expected, with changes."""
+    return suite
+
+
+@pytest.fixture
+def author(unit_as: Callable[..., AbstractContextManager[Any]]) -> Callable[[], AbstractContextManager[Any]]:
+    """Open an author's unit of work."""
+    return lambda: unit_as("author")
+
+
+@pytest.fixture
+def create_words_suite(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., None]:
+    """Lay the ground: a prompt `word`, whose version 1 is in production, a dataset and a suite."""
+
+    def lay(*texts: str, versions: tuple[str, ...] = ("{{text}}",), **changes: Any) -> None:
+        with author() as unit:
+            for number, template in enumerate(versions, 1):
+                Registry(unit).register("word", content(template), labels=("production",) if number == 1 else ())
+            Evaluations(unit).put_dataset_version("words", cases(*(texts or ("yes", "no"))))
+            Evaluations(unit).put_suite(suite(**changes))
+
+    return lay
+
+
+@pytest.fixture
+def submitted(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., Run]:
+    """Submit a run of the suite `words`."""
+
+    def submit(**more: Any) -> Run:
+        with author() as unit:
+            return Evaluations(unit).submit("words", **more)
+
+    return submit
+
+
+@pytest.fixture
+def execution(opened_database: Any, clock: Any, settings: Any) -> RunExecutor:
+    """What does runs, with echoing models and no embedder."""
+    return RunExecutor(opened_database, clock, settings, PlainRenderer(), ChatModels(settings), lambda texts: [])
+
+
+@pytest.fixture
+def plan_of() -> Callable[..., Plan]:
+    """Make a plan of some variants, `candidate=` and `baseline=` by their names, over so many cases."""
+
+    def make(number: int, *, baseline: str | None = None, repeats: int = 1, **changes: Any) -> Plan:
+        variants = [Variant("v2", VariantRole.CANDIDATE, ECHO, "word", 2, "sha256:2", references=("latest",))]
+        if baseline:
+            variants.append(Variant("v1", VariantRole.BASELINE, ECHO, "word", 1, "sha256:1", references=(baseline,)))
+        given: dict[str, Any] = {"variants": tuple(variants), **changes}
+        dataset = DatasetRef(1, "words", 1, "sha256:d", number)
+        return Plan(
+            suite=suite().model_dump(), suite_digest="sha256:s", dataset=dataset, repeats=repeats, concurrency=2, **given
+        )
+
+    return make
+
+
+@pytest.fixture
+def result_of(clock: Callable[[], datetime]) -> Callable[..., CaseResult]:
+    """Make a result of a case under a variant that came to a score; None for one that could not be run."""
+
+    def make(case: str, score: float | None, variant: str = "v2", repeat: int = 0, **changes: Any) -> CaseResult:
+        values: dict[str, Any] = {
+            "ordinal": 0,
+            "output": None if score is None else "an answer",
+            "passed": None if score is None else score == 1.0,
+            "score": score,
+            "metrics": {"exact": score},
+            "error": "no answer" if score is None else None,
+            "detail": {},
+        }
+        return CaseResult(case=case, variant=variant, repeat=repeat, at=clock(), **(values | changes))
+
+    return make
+
+
+@pytest.fixture
+def told(
+    plan_of: Callable[..., Plan], suite_of: Callable[..., Suite], result_of: Callable[..., CaseResult]
+) -> Callable[..., Any]:
+    """Summarise scores by variant, one a case, under a gate."""
+
+    def tell(gate: list[dict[str, Any]], *, clusters: dict[str, str | None] | None = None, **scores: list[Any]) -> Any:
+        number = len(next(iter(scores.values())))
+        plan = plan_of(number, baseline="production" if "v1" in scores else None)
+        results = [result_of(f"c{place}", score, variant) for variant, own in scores.items() for place, score in enumerate(own)]
+        return summarise(plan, suite_of(gate=gate), clusters or {}, results, ["exact"])
+
+    return tell

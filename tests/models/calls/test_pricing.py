@@ -1,0 +1,56 @@
+"""Prices: the suite's, else those that come with the package; none is guessed, and none is fetched."""
+
+import socket
+from typing import Any
+
+import pytest
+
+from promptuary.evaluation.suites.suite import PriceSpec
+from promptuary.models.calls.pricing import PriceTable
+from promptuary.models.chat_models import PROVIDERS
+
+MILLION = {"input": 1_000_000, "output": 1_000_000}
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("prices must not be fetched")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def test_published_prices_are_known_by_the_providers_names() -> None:
+    cost = PriceTable().cost
+    assert cost("openai:gpt-4o-mini", MILLION) == pytest.approx(0.15 + 0.60)
+    for name in ("anthropic:claude-sonnet-4-5", "mistralai:mistral-small-latest", "google_genai:gemini-2.5-flash"):
+        assert (cost(name, MILLION) or 0) > 0
+
+
+def test_what_the_provider_had_at_hand_is_cheaper() -> None:
+    assert PriceTable().cost("openai:gpt-4o-mini", {"input": 1_000_000, "output": 0, "cache_read": 1_000_000}) == pytest.approx(
+        0.075
+    )
+
+
+@pytest.mark.parametrize("name", ["local:smollm2", "echo:"])
+def test_what_runs_here_is_free(name: str) -> None:
+    assert PriceTable().cost(name, MILLION) == 0
+
+
+@pytest.mark.parametrize("name", ["openai:no-such-model-9", "ollama:llama3.2", "nvidia:x", "upstage:solar-pro"])
+def test_an_unknown_price_is_none_and_no_zero(name: str) -> None:
+    assert PriceTable().cost(name, MILLION) is None
+    assert not PriceTable().known(name)
+
+
+def test_the_suites_price_goes_before_the_published_one() -> None:
+    prices = PriceTable({"openai:gpt-4o-mini": PriceSpec(input=1, output=2), "ollama:llama3.2": PriceSpec(input=0, output=0)})
+    assert prices.cost("openai:gpt-4o-mini", MILLION) == 3
+    assert prices.cost("ollama:llama3.2", MILLION) == 0
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_every_provider_is_looked_up_without_a_fault(provider: str) -> None:
+    assert PriceTable().cost(f"{provider}:no-such-model-9", MILLION) is None

@@ -1,0 +1,173 @@
+import importlib.util
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+from promptuary.core.errors import InvalidRequest, Unavailable
+from promptuary.core.settings import Settings
+from promptuary.models.chat_models import PROVIDERS, ChatModels, model_name_error
+from promptuary.models.local_server import LocalServer
+
+
+class Served:
+    """Counts how often a server is started, and whether it was closed."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.servers: list[LocalServer] = []
+
+    def start(self, name: str, settings: Settings) -> LocalServer:
+        self.started.append(name)
+        self.servers.append(LocalServer(type("Native", (), {"listening_address": "http://127.0.0.1:9"})(), "secret"))
+        return self.servers[-1]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(case_timeout=7)
+
+
+@pytest.mark.parametrize("name", ["local:smollm2", "echo:", "echo:any", "openai:gpt-4o-mini", "ollama:llama3.2:1b"])
+def test_a_provider_and_its_model_make_a_name(name: str) -> None:
+    assert model_name_error(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("", "not of the form"),
+        ("smollm2", "not of the form"),
+        (":x", "not of the form"),
+        ("openai:", "not of the form"),
+        ("openai: x", "not of the form"),
+        ("openai:x\n", "not of the form"),
+        ("local:gpt", "not a local model; known are smollm2"),
+        ("huggingface:evil/weights", "not a known provider"),
+        ("litellm:x", "not a known provider"),
+        ("OpenAI:x", "not a known provider"),
+    ],
+)
+def test_other_names_are_refused_with_what_is_known(name: str, words: str, settings: Settings) -> None:
+    assert words in (model_name_error(name) or "")
+    with pytest.raises(InvalidRequest) as raised:
+        ChatModels(settings).check(name)
+    assert raised.value.field_errors[0].path == "model"
+    with pytest.raises(InvalidRequest):
+        ChatModels(settings).chat(name, {})
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name.startswith(("langchain_", "xll")) else real(name)
+    )
+    with pytest.raises(InvalidRequest, match="pip install langchain-anthropic"):
+        ChatModels(settings).check("anthropic:claude-sonnet-4-5")
+    with pytest.raises(InvalidRequest, match=r"pip install 'promptuary\[local\]'"):
+        ChatModels(settings).check("local:smollm2")
+
+
+def test_a_check_starts_nothing(settings: Settings) -> None:
+    served = Served()
+    models = ChatModels(settings, served.start)
+    models.check("local:smollm2")
+    models.check("echo:")
+    assert served.started == []
+
+
+def test_a_setting_of_another_name_is_refused_so_that_no_request_says_where(settings: Settings) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        ChatModels(settings).chat(
+            "openai:gpt-4o-mini", {"base_url": "http://169.254.169.254", "temperature": 0, "api_key": "x"}
+        )
+    assert [fault.path for fault in raised.value.field_errors] == ["model.api_key", "model.base_url"]
+
+
+def test_a_provider_without_its_key_is_unavailable_and_says_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_ADMIN_KEY", raising=False)
+    with pytest.raises(Unavailable, match="'openai:gpt-4o-mini' cannot be set up: Missing credentials"):
+        ChatModels(settings).chat("openai:gpt-4o-mini", {})
+
+
+def test_a_provider_is_set_up_with_the_prompts_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    given = {"temperature": 0.5, "max_tokens": 9, "top_p": 0.9, "seed": 3, "stop": ["END"]}
+    chat: Any = ChatModels(settings).chat("openai:gpt-4o-mini", {**given})
+    assert type(chat).__name__ == "ChatOpenAI"
+    assert {name: getattr(chat, name) for name in given} == given
+    assert (chat.model_name, chat.request_timeout, chat.max_retries) == ("gpt-4o-mini", 7, 0)
+
+
+def test_the_local_model_is_reached_by_its_own_key_and_address(settings: Settings) -> None:
+    with ChatModels(settings, Served().start) as models:
+        chat: Any = models.chat("local:smollm2", {"temperature": 0, "max_tokens": 16, "seed": None})
+    assert (chat.openai_api_base, chat.openai_api_key.get_secret_value()) == ("http://127.0.0.1:9/v1", "secret")
+    assert (chat.model_name, chat.temperature, chat.max_tokens, chat.seed, chat.max_retries) == ("smollm2", 0, 16, None, 0)
+
+
+def test_the_local_server_starts_once_whichever_thread_asks(settings: Settings) -> None:
+    served = Served()
+    models = ChatModels(settings, served.start)
+    ready = threading.Barrier(8)
+
+    def ask(number: int) -> None:
+        ready.wait()
+        models.chat("local:smollm2", {"max_tokens": 1 + number % 2})
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert served.started == ["smollm2"]
+    models.close()
+    models.close()
+    models.chat("local:smollm2", {})
+    assert served.started == ["smollm2", "smollm2"]
+
+
+def test_the_same_name_and_settings_give_the_same_model_until_closed(settings: Settings) -> None:
+    models = ChatModels(settings, Served().start)
+    chat = models.chat("local:smollm2", {"temperature": 0})
+    assert models.chat("local:smollm2", {"temperature": 0, "seed": None}) is chat
+    assert models.chat("local:smollm2", {"temperature": 1}) is not chat
+    models.close()
+    assert models.chat("local:smollm2", {"temperature": 0}) is not chat
+
+
+@pytest.mark.parametrize(
+    ("messages", "answer"),
+    [
+        ([("user", "one"), ("assistant", "two"), ("user", "three")], "three"),
+        ([HumanMessage("first"), AIMessage("last")], "first"),
+        ([SystemMessage("nobody speaks")], ""),
+        ([("user", "{{not}} {a} template")], "{{not}} {a} template"),
+    ],
+)
+def test_the_echo_answers_with_the_last_user_message(settings: Settings, messages: list[Any], answer: str) -> None:
+    chat = ChatModels(settings).chat("echo:", {"temperature": 0})
+    assert chat.invoke(messages).content == answer
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_the_providers_are_langchains_own(name: str) -> None:
+    from langchain.chat_models import base
+
+    assert base._BUILTIN_PROVIDERS[name][0] == PROVIDERS[name]
+
+
+def test_the_names_can_be_checked_without_a_heavy_import() -> None:
+    script = (
+        "import sys; import promptuary.evaluation.suites.suite, promptuary.evaluation.scorers.catalog;"
+        "heavy = {'langchain', 'langchain_core', 'openai', 'numpy', 'xllamacpp', 're2', 'rapidfuzz', 'torch'};"
+        "sys.exit(', '.join(heavy & sys.modules.keys()) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,98 @@
+"""The line diff against what a diff must do whatever the texts are, and against `diff -U3` as its output is known."""
+
+import re
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptuary.prompt.diff.sequences import common_runs, edits, unified_diff
+
+TEXTS = st.lists(st.sampled_from(["a", "b", "c", "", "-x", "+y", "@@ z"]), max_size=12).map("\n".join)
+WORDS = st.text(alphabet="ab", max_size=12)
+
+
+def patched(before: str, diff: str) -> str:
+    """Apply a unified diff, and check on the way that it says what it changes."""
+    old, new = before.split("\n"), []
+    at = 0
+    for line in diff.split("\n") if diff else []:
+        if match := re.fullmatch(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", line):
+            begins = int(match[1]) - (0 if match[2] == "0" else 1)
+            new += old[at:begins]
+            at = begins
+            assert len(new) == int(match[3]) - (0 if match[4] == "0" else 1)
+        elif line[0] == "+":
+            new.append(line[1:])
+        else:
+            assert old[at] == line[1:]
+            if line[0] == " ":
+                new.append(line[1:])
+            at += 1
+    return "\n".join(new + old[at:])
+
+
+def shortest(before: str, after: str) -> int:
+    """The fewest insertions and deletions, by the table of the textbook."""
+    row = list(range(len(after) + 1))
+    for number, left in enumerate(before, 1):
+        above, row = row, [number]
+        for column, right in enumerate(after, 1):
+            row.append(above[column - 1] if left == right else 1 + min(above[column], row[-1]))
+    return row[-1]
+
+
+@given(TEXTS, TEXTS, st.sampled_from([0, 1, 10, 2_000_000]))
+def test_a_diff_applied_to_the_old_text_gives_the_new_one_whatever_the_effort(before: str, after: str, effort: int) -> None:
+    diff = unified_diff(before, after, effort)
+    assert patched(before, diff) == after
+    assert (diff == "") == (before == after)
+
+
+@given(WORDS, WORDS)
+def test_no_shorter_way_leads_from_one_to_the_other(before: str, after: str) -> None:
+    found = list(edits(before, after))
+    assert sum(edit.end - edit.start + edit.new_end - edit.new_start for edit in found) == shortest(before, after)
+
+
+@given(WORDS, WORDS)
+def test_what_matches_is_equal_and_in_order(before: str, after: str) -> None:
+    found = common_runs(before, after)
+    for one in found:
+        assert before[one.before : one.before + one.size] == after[one.after : one.after + one.size]
+    for one, following in pairwise(found):
+        assert one.before + one.size <= following.before
+        assert one.after + one.size <= following.after
+
+
+def test_a_diff_reads_as_people_know_it() -> None:
+    before = "\n".join(f"line {number}" for number in range(1, 13))
+    after = before.replace("line 2", "second", 1).replace("line 11\n", "")
+    assert unified_diff(before, after).split("\n") == [
+        "@@ -1,5 +1,5 @@",
+        " line 1",
+        "-line 2",
+        "+second",
+        " line 3",
+        " line 4",
+        " line 5",
+        "@@ -8,5 +8,4 @@",
+        " line 8",
+        " line 9",
+        " line 10",
+        "-line 11",
+        " line 12",
+    ]
+    assert unified_diff("", "a") == "@@ -1 +1 @@\n-\n+a"
+    assert unified_diff("a", "a\n") == "@@ -1 +1,2 @@\n a\n+"
+
+
+def test_only_a_newline_ends_a_line() -> None:
+    assert unified_diff("a\u2028b\x0cc", "a\u2028b\x0cd").split("\n") == ["@@ -1 +1 @@", "-a\u2028b\x0cc", "+a\u2028b\x0cd"]
+
+
+def test_texts_too_unlike_for_the_effort_are_replaced_between_their_common_ends() -> None:
+    before = "\n".join(["head", *("ab" * 30_000), "tail"])
+    after = "\n".join(["head", *("ba" * 20_000), *("b" * 20_000), "tail"])
+    assert len(list(edits(before.split("\n"), after.split("\n")))) == 1
+    assert patched(before, unified_diff(before, after)) == after

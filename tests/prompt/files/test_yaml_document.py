@@ -1,0 +1,142 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptuary.prompt.errors import FieldError
+from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
+
+MESSAGES = """\
+type: chat
+messages:
+  - role: user
+    content: |
+      a
+      b
+  - {role: user,
+     content: c}
+"""
+
+
+def test_plain_values_are_read_and_dates_stay_text() -> None:
+    text = "a: 1\nb: 1.5\nc: true\nd: null\ne: 2026-03-02\nf: '2026-03-02'\ng: [x, {h: ''}]\n3: three\n"
+    assert parse_yaml(text, "f.yaml").value == {
+        "a": 1,
+        "b": 1.5,
+        "c": True,
+        "d": None,
+        "e": "2026-03-02",
+        "f": "2026-03-02",
+        "g": ["x", {"h": ""}],
+        "3": "three",
+    }
+    assert parse_yaml('{"a": [1, "\\u00e9"]}', "f.json").value == {"a": [1, "é"]}
+    assert parse_yaml("", "empty.yaml").value is None
+
+
+def test_every_value_knows_its_line_and_a_fault_gets_that_of_the_nearest_value_above() -> None:
+    document = parse_yaml(MESSAGES, "f.yaml")
+    assert document.lines["messages.0.content"] == 4
+    assert document.lines["messages.1.content"] == 8
+    assert document.with_line(FieldError("messages.1.role", "x")) == FieldError("messages.1.role", "x", 7)
+    assert document.with_line(FieldError("messages.1.name.deep", "x")).line == 7
+    assert document.with_line(FieldError("labels", "x")).line == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line", "words"),
+    [
+        ("a: 1\nb: &x [1]\nc: *x\n", "", 3, "aliases are not taken"),
+        ("a: &a [x]\nb: &b [*a, *a]", "", 2, "aliases are not taken"),
+        ("a: !!python/object:os.system x", "a", 1, "the tag tag:yaml.org,2002:python/object:os.system is not taken"),
+        ("a:\n  - !exec ls", "a.0", 2, "the tag !exec is not taken"),
+        ("a: !!binary aGk=", "a", 1, "the tag tag:yaml.org,2002:binary is not taken"),
+        ("a: !!set {x}", "a", 1, "the tag tag:yaml.org,2002:set is not taken"),
+        ("a: 1\nb: 2\na: 3", "", 3, "the key 'a' is given twice"),
+        ('a:\n  b: 1\n  "b": 2', "a", 3, "the key 'b' is given twice"),
+        ("<<: {a: 1}", "", 1, "a key must be plain text"),
+        ("? [a, b]\n: 1", "", 1, "a key must be plain text"),
+        ('a: "x\\0y"', "a", 1, "has a NUL character or a lone surrogate, which is no text"),
+        ('a: "\\ud800"', "a", 1, "has a NUL character or a lone surrogate, which is no text"),
+        ('"\\0": 1', "", 1, "a key has a NUL character or a lone surrogate, which is no text"),
+        ("a: 1\nb: x\x00y", "", 2, "a NUL character"),
+        ("a: .nan", "a", 1, "is a number that JSON does not have"),
+        ("a: [-.inf]", "a.0", 1, "is a number that JSON does not have"),
+        ("a: 9223372036854775808", "a", 1, "is an integer beyond 64 bits"),
+        ("a: " + "9" * 5000, "a", 1, "is not a value of its kind, or has too many digits"),
+        ("a: !!int x", "a", 1, "is not a value of its kind, or has too many digits"),
+        ("a: !!bool x", "a", 1, "is not a value of its kind, or has too many digits"),
+        ("a: [1, 2", "", 1, "expected ',' or ']', but got '<stream end>'"),
+        ("a: b: c", "", 1, "mapping values are not allowed here"),
+        ("a: 1\n---\nb: 2", "", 2, "but found another document"),
+        ("a:\n\t- 1", "", 2, "found character '\\t' that cannot start any token"),
+    ],
+)
+def test_what_is_not_taken_is_named_with_file_line_and_field(text: str, path: str, line: int, words: str) -> None:
+    with pytest.raises(InvalidFile) as raised:
+        parse_yaml(text, "prompts/a.yaml")
+    assert [(fault.path, fault.line, fault.message) for fault in raised.value.field_errors] == [(path, line, words)]
+    assert raised.value.message.startswith("prompts/a.yaml is not")
+
+
+@pytest.mark.parametrize("text", ["[" * 20_000, "[" * 100 + "]" * 100, "{a: " * 100 + "}" * 100, "- " * 5000 + "x"])
+def test_deep_nesting_is_refused(text: str) -> None:
+    with pytest.raises(InvalidFile, match="nested more than 64 deep"):
+        parse_yaml(text, "f.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: \x07", 'a: "\\U00110000"', "%YAML 3.0\n---\na: 1", "@a", "%"])
+def test_what_the_parser_cannot_read_is_refused_too(text: str) -> None:
+    with pytest.raises(InvalidFile, match=r"f\.yaml is not"):
+        parse_yaml(text, "f.yaml")
+
+
+@given(st.text(alphabet=st.sampled_from("ab:-?[]{},&*!|>'\"%@`#\\ \n\t0123.~<=xU\x00é"), max_size=40))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    def plain(value: Any) -> bool:
+        if isinstance(value, dict):
+            return all(isinstance(key, str) and plain(item) for key, item in value.items())
+        return all(map(plain, value)) if isinstance(value, list) else isinstance(value, str | int | float | None)
+
+    try:
+        document = parse_yaml(text, "f.yaml")
+    except InvalidFile:
+        return
+    assert plain(document.value)
+
+
+def test_a_character_that_json_writes_in_two_halves_is_one() -> None:
+    read_back = parse_yaml(json.dumps({"a 😀": ["😀 is one", "\u00e4"]}), "f.json").value
+    assert read_back == {"a 😀": ["😀 is one", "ä"]}
+
+
+CORE = """
+text: [yes, on, 1:30, 2024-01-01, Really?, a?b, "1", 'no', http://a.b/c?d=e]
+whole: [012, -3, 0x1F, 0o17, +4]
+number: [1e3, .5, 1., -0.25]
+other: [~, null, true, False, ]
+lines: one
+  two?  # a comment
+map: {ask: When do you open?, none: , last: x}
+"""
+
+
+def test_the_core_schema_is_what_javascript_reads() -> None:
+    assert parse_yaml(CORE, "file", core=True).value == {
+        "text": ["yes", "on", "1:30", "2024-01-01", "Really?", "a?b", "1", "no", "http://a.b/c?d=e"],
+        "whole": [12, -3, 31, 15, 4],
+        "number": [1000.0, 0.5, 1.0, -0.25],
+        "other": [None, None, True, False],
+        "lines": "one two?",
+        "map": {"ask": "When do you open?", "none": None, "last": "x"},
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &x 1\nb: *x", "a: !!python/name:os.system", "<<: {a: 1}", "a: .inf", "a: .nan", "a: 1\na: 2"]
+)
+def test_the_core_schema_refuses_what_the_other_does(text: str) -> None:
+    with pytest.raises(InvalidFile):
+        parse_yaml(text, "file", core=True)

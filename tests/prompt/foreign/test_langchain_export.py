@@ -1,0 +1,146 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptuary.prompt.content import Content
+from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.foreign.langchain_export import to_langchain
+from promptuary.prompt.templates.prepared import prepare
+
+
+def converted(**body: Any) -> Any:
+    return to_langchain(prepare(Content.model_validate(body), jinja2=True))
+
+
+@pytest.mark.parametrize(
+    ("template", "format_"),
+    [
+        ('Answer {"intent": "x", "n": {}} for {{ticket}}', "mustache"),
+        ('Answer {{"intent": "x", "n": {{}}}} for {ticket}', "f-string"),
+    ],
+)
+def test_a_text_becomes_a_prompt_template_that_keeps_json_braces(template: str, format_: str) -> None:
+    prompt = converted(type="text", template=template, format=format_)
+    assert prompt.input_variables == ["ticket"]
+    assert prompt.format(ticket="{a} {{b}}") == 'Answer {"intent": "x", "n": {}} for {a} {{b}}'
+
+
+def test_a_chat_becomes_a_chat_prompt_template_with_placeholders() -> None:
+    prompt = converted(
+        type="chat",
+        template=[
+            {"role": "system", "content": 'Give {"a": 1}.'},
+            {"role": "placeholder", "name": "history"},
+            {"role": "user", "content": "{{ticket}}"},
+            {"role": "assistant", "content": "Well:"},
+        ],
+        variables={"history": {"type": "array", "required": False}},
+    )
+    messages = prompt.format_messages(ticket="{x}", history=[("human", "before")])
+    assert [(message.type, message.content) for message in messages] == [
+        ("system", 'Give {"a": 1}.'),
+        ("human", "before"),
+        ("human", "{x}"),
+        ("ai", "Well:"),
+    ]
+    assert len(prompt.format_messages(ticket="x")) == 3
+
+
+@pytest.mark.parametrize("format_", ["mustache", "jinja2"])
+def test_defaults_and_what_need_not_be_given_are_filled_in_as_we_do(format_: str) -> None:
+    variables = {"a": {"default": "d"}, "b": {"required": False}, "n": {"type": "integer", "default": 3}}
+    body = {"template": "{{ a }}-{{ b }}-{{ n }}", "format": format_, "variables": variables}
+    prompt = converted(type="text", **body)
+    assert prompt.input_variables == []
+    assert (prompt.format(), prompt.format(a="x", b="y")) == ("d--3", "x-y-3")
+    history = {
+        "h": {"type": "array", "default": [{"role": "user", "content": "hey"}]},
+        "g": {"type": "array", "required": False},
+    }
+    chat = converted(
+        type="chat",
+        template=[
+            {"role": "placeholder", "name": "h"},
+            {"role": "placeholder", "name": "g"},
+            {"role": "user", "content": "{{ a }}"},
+        ],
+        format=format_,
+        variables={"a": variables["a"], **history},
+    )
+    assert [message.content for message in chat.format_messages()] == ["hey", "d"]
+    assert [message.content for message in chat.format_messages(h=[], g=[("ai", "ho")], a="x")] == ["ho", "x"]
+
+
+NAMES = ("a", "b_1", "input", "class", "kwargs")
+pieces = st.lists(
+    st.tuples(st.just("tag"), st.sampled_from(NAMES))
+    | st.tuples(st.just("text"), st.text(alphabet='{}[]:!%"\\ aé\n', max_size=8)),
+    max_size=8,
+)
+texts = st.fixed_dictionaries({name: st.text(alphabet="{}%a\n", max_size=5) for name in NAMES})
+
+
+def written(pieces: list[tuple[str, str]], format_: str) -> str:
+    """Write pieces down so that texts stand as they are: what could be read as a tag takes the format's own way out."""
+    out = []
+    for kind, what in pieces:
+        if format_ == "f-string":
+            out.append("{" + what + "}" if kind == "tag" else what.replace("{", "{{").replace("}", "}}"))
+        elif format_ == "mustache":
+            out.append(f"{{{{=<| |>=}}}}<|{what}|><|={{{{ }}}}=|>" if kind == "tag" else what.replace("{{", "{ {"))
+        else:
+            out.append("{{ " + what + " }}" if kind == "tag" else "{{ '{' }}".join(what.split("{")))
+    return "".join(out)
+
+
+@given(st.sampled_from(["f-string", "mustache", "jinja2"]), pieces, texts)
+def test_langchain_renders_plain_tags_among_braces_as_we_do(
+    format_: str, pieces: list[tuple[str, str]], texts: dict[str, str]
+) -> None:
+    template = written(pieces, format_)
+    try:
+        prepared = prepare(Content.model_validate({"type": "text", "template": template, "format": format_}), jinja2=True)
+        prompt = to_langchain(prepared)
+    except InvalidPrompt:
+        return
+    values = {name: texts[name] for name in prepared.variables}
+    assert sorted(prompt.input_variables) == sorted(values)
+    assert prompt.format(**values) == prepared.render(values).text
+
+
+@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), pieces), min_size=1, max_size=3), texts)
+def test_langchain_renders_a_chat_as_we_do(turns: list[tuple[str, list[tuple[str, str]]]], texts: dict[str, str]) -> None:
+    messages = [{"role": role, "content": written(content, "f-string")} for role, content in turns]
+    prepared = prepare(Content.model_validate({"type": "chat", "template": messages, "format": "f-string"}))
+    values = {name: texts[name] for name in prepared.variables}
+    ours = [(message["role"], message["content"]) for message in prepared.render(values).messages or ()]
+    roles = {"human": "user", "ai": "assistant", "system": "system"}
+    theirs = to_langchain(prepared).format_messages(**values)  # type: ignore[union-attr] # a chat's has it
+    assert [(roles[message.type], message.content) for message in theirs] == ours
+
+
+@pytest.mark.parametrize("template", ["{{ a|upper }}", "{% if a %}x{% endif %}", "{% for a in b %}{% endfor %}", "{{ a.b }}"])
+def test_jinja_that_is_more_than_plain_names_is_refused(template: str) -> None:
+    with pytest.raises(InvalidPrompt, match="an expression, an if or a for is more than a plain name"):
+        converted(type="text", template=template, format="jinja2")
+
+
+@pytest.mark.parametrize("name", ["self", "stop"])
+def test_a_name_that_langchain_keeps_for_itself_is_refused(name: str) -> None:
+    with pytest.raises(InvalidPrompt, match=f"{name}: is a name that LangChain keeps for itself"):
+        converted(type="text", template=f"{{{{{name}}}}}")
+
+
+@pytest.mark.parametrize(
+    "template", ["{{#a}}x{{/a}}", "{{^a}}x{{/a}}", "{{a.b}}", "{{.}}", "{{a[0]}}", "{{x!r:>9999}}", "{{x:>9999}}", "{{> p}}"]
+)
+def test_what_langchains_form_cannot_say_or_would_read_otherwise_is_refused(template: str) -> None:
+    with pytest.raises(InvalidPrompt, match="LangChain's f-string form cannot say this prompt"):
+        converted(type="text", template=template, partials={"p": ""})
+
+
+def test_a_role_that_langchain_does_not_have_is_refused_with_its_place() -> None:
+    with pytest.raises(InvalidPrompt, match=r"template\.0\.role: 'tool' has no form"):
+        converted(type="chat", template=[{"role": "tool", "content": "x"}])

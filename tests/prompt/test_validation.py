@@ -1,0 +1,165 @@
+"""What may be registered: tools and answer's forms whose schemas are valid, local and finite."""
+
+from typing import Any
+
+import pytest
+
+from promptuary.prompt.content import Content
+from promptuary.prompt.errors import Invalid, InvalidPrompt
+from promptuary.prompt.json_schema import check_schema
+from promptuary.prompt.validation import SCHEMA_LIMIT, TOOLS_LIMIT, validate_content
+
+REFERS = {"type": "object", "properties": {"a": {"$ref": "#/$defs/word"}}, "$defs": {"word": {"type": "string"}}}
+REMOTE = {"$ref": "https://evil.example/schema.json"}
+RING = {"$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}}}}, "$ref": "#/$defs/node"}
+
+
+def checked(**more: Any) -> Any:
+    return validate_content(Content.model_validate({"type": "text", "template": "x", **more}))
+
+
+def field_errors(**more: Any) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidPrompt) as raised:
+        checked(**more)
+    return [(fault.path, fault.message) for fault in raised.value.field_errors]
+
+
+def function(name: Any = "look_up", **more: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "description": "Looks up.", **more}}
+
+
+def test_tools_in_openais_form_and_plain_functions_are_taken() -> None:
+    prepared = checked(
+        tools=[
+            function(parameters=REFERS, strict=True),
+            {"name": "close", "description": "Closes.", "input_schema": REFERS},
+            function("open"),
+        ]
+    )
+    assert len(prepared.content.tools) == 3
+
+
+@pytest.mark.parametrize(
+    ("tools", "expected"),
+    [
+        ([{}], [("tools.0.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")]),
+        ([{"type": "function"}], [("tools.0.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")]),
+        ([{"type": "function", "function": "f"}], [("tools.0.function", "must be an object")]),
+        ([function("")], [("tools.0.function.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")]),
+        ([function("a b")], [("tools.0.function.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")]),
+        ([function("a" * 65)], [("tools.0.function.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")]),
+        ([function("a\n")], [("tools.0.function.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")]),
+        ([function(3)], [("tools.0.function.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")]),
+        ([function(description=3)], [("tools.0.function.description", "must be a string")]),
+        (
+            [function(), {"name": "other"}, {"name": "look_up"}],
+            [("tools.2.name", "'look_up' is the name of tools.0 already")],
+        ),
+        ([function(parameters=[])], [("tools.0.function.parameters", "the schema must be an object, true or false")]),
+        (
+            [function(parameters={"type": "text"})],
+            [("tools.0.function.parameters", "the schema is not valid JSON Schema at 'type': see the keyword 'anyOf'")],
+        ),
+        (
+            [{"name": "a", "input_schema": REMOTE}],
+            [
+                (
+                    "tools.0.input_schema",
+                    "the schema refers to 'https://evil.example/schema.json'; only paths inside it (#/…) are taken",
+                )
+            ],
+        ),
+        ([function(parameters=RING)], [("tools.0.function.parameters", "the schema refers to itself by '#/$defs/node'")]),
+        ([function(f"f{at}") for at in range(TOOLS_LIMIT + 1)], [("tools", f"there are more than {TOOLS_LIMIT}")]),
+    ],
+)
+def test_tools_that_no_model_could_call_are_refused_by_their_place(tools: Any, expected: list[tuple[str, str]]) -> None:
+    assert field_errors(tools=tools) == expected
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"type": "text"},
+        {"type": "json_object"},
+        {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": REFERS}},
+        REFERS,
+        {"title": "Answer", "type": "object", "properties": {"intent": {"type": "string", "pattern": "^[a-z]+$"}}},
+        {},
+    ],
+)
+def test_an_answers_form_is_openais_or_a_schema_by_itself(form: Any) -> None:
+    assert checked(response_format=form).content.response_format == form
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (
+            {"type": "json_schema"},
+            [("response_format.json_schema", "must be an object with a `name` and a `schema`")],
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a"}},
+            [("response_format.json_schema", "must be an object with a `name` and a `schema`")],
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a b", "schema": {}}},
+            [("response_format.json_schema.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")],
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a", "schema": {"required": "b"}}},
+            [
+                (
+                    "response_format.json_schema.schema",
+                    "the schema is not valid JSON Schema at 'required': see the keyword 'type'",
+                )
+            ],
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a", "schema": RING}},
+            [("response_format.json_schema.schema", "the schema refers to itself by '#/$defs/node'")],
+        ),
+        (
+            {"$ref": "file:///etc/passwd"},
+            [("response_format", "the schema refers to 'file:///etc/passwd'; only paths inside it (#/…) are taken")],
+        ),
+        ({"$ref": "#"}, [("response_format", "the schema refers to itself by '#'")]),
+        ({"$dynamicRef": "#meta"}, [("response_format", "the schema refers to '#meta'; only paths inside it (#/…) are taken")]),
+        ({"$ref": "#/$defs/a"}, [("response_format", "the schema refers to '#/$defs/a', which is not in it")]),
+        (
+            {"type": "objekt"},
+            [("response_format", "the schema is not valid JSON Schema at 'type': see the keyword 'anyOf'")],
+        ),
+    ],
+)
+def test_an_answers_form_that_no_answer_could_meet_is_refused(form: Any, expected: list[tuple[str, str]]) -> None:
+    assert field_errors(response_format=form) == expected
+
+
+def test_the_schemas_of_a_prompt_have_a_limit_together() -> None:
+    half = {"enum": ["x"] * (SCHEMA_LIMIT // 2)}
+    assert checked(tools=[function(parameters=half)])
+    assert field_errors(tools=[function(f"f{at}", parameters=half) for at in range(3)]) == [
+        ("tools.1.function.parameters", f"with this, the prompt's schemas have more than {SCHEMA_LIMIT} parts together"),
+    ]
+    assert field_errors(response_format={"enum": ["x"] * SCHEMA_LIMIT}) == [
+        ("response_format", f"the schema has more than {SCHEMA_LIMIT} parts when its references are followed")
+    ]
+
+
+def test_references_that_double_at_every_step_are_counted_not_followed() -> None:
+    doubling = {f"d{at}": {"allOf": [{"$ref": f"#/$defs/d{at + 1}"}] * 2} for at in range(60)}
+    with pytest.raises(Invalid, match="more than 10000 parts"):
+        check_schema({"$defs": {**doubling, "d60": {}}, "$ref": "#/$defs/d0"})
+
+
+def test_references_that_lead_too_far_are_refused() -> None:
+    long = {f"d{at}": {"$ref": f"#/$defs/d{at + 1}"} for at in range(1500)}
+    with pytest.raises(Invalid, match="its references lead too far"):
+        check_schema({"$defs": {"first": {"$ref": "#/$defs/d0"}, **long, "d1500": {}}})
+
+
+def test_what_is_wrong_anywhere_is_told_at_once() -> None:
+    body = {"template": "{{#a}}", "variables": {"b": {}}, "tools": [{}], "response_format": REMOTE}
+    assert [path for path, _ in field_errors(**body)] == ["template", "variables.b", "tools.0.name", "response_format"]

@@ -1,0 +1,164 @@
+"""Schedules and alerts over HTTP."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from promptuary.evaluation.runs.service import Evaluations
+from promptuary.scheduling import store as schedule_store
+from promptuary.scheduling.store import Alert
+
+Make = Callable[..., Any]
+NIGHTLY = {"suite": "words", "cron": "0 3 * * *", "zone": "Europe/Lisbon"}
+
+
+@pytest.fixture
+def laid(create_words_suite: Make, local: Any) -> Any:
+    """A client, with the suite `words`."""
+    create_words_suite("yes", "no")
+    return local
+
+
+@pytest.fixture
+def alert(laid: Any, unit_as: Callable[..., AbstractContextManager[Any]]) -> int:
+    """An alert of the schedule `nightly`."""
+    with unit_as("author") as unit:
+        run = Evaluations(unit).submit("words", schedule="nightly")
+        new = Alert(0, unit.caller.project, "nightly", "words", run.id, "echo:", "exact", {"low": -1}, "it fell", unit.clock())
+        (added,) = schedule_store.add_alerts(unit.session, [new])
+    return added.id
+
+
+def test_a_schedule_is_put_read_listed_and_removed(laid: Any) -> None:
+    put = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"label": "production", "margin": 0.05})
+    assert put.status_code == 200
+    told = put.json()
+    assert told["next_times"] == [f"2026-03-0{day}T03:00:00Z" for day in (3, 4, 5)]
+    assert (told["next_at"], told["last"], told["error"], told["webhook"]) == ("2026-03-03T03:00:00Z", None, None, None)
+    assert (told["label"], told["margin"], told["paused"], told["actor"]) == ("production", 0.05, False, "local")
+
+    assert laid.get("/v1/schedules/nightly").json() == told
+    laid.put("/v1/schedules/another", json=NIGHTLY)
+    page = laid.get("/v1/schedules?limit=1").json()
+    assert [one["name"] for one in page["items"]] == ["another"]
+    assert laid.get(f"/v1/schedules?cursor={page['next_cursor']}").json() == {"items": [told], "next_cursor": None}
+
+    assert laid.delete("/v1/schedules/nightly").status_code == 204
+    assert laid.get("/v1/schedules/nightly").status_code == 404
+    assert laid.delete("/v1/schedules/nightly").status_code == 404
+
+
+def test_a_schedule_that_is_put_again_keeps_its_next_time_unless_its_times_change(laid: Any, clock: Any) -> None:
+    first = laid.put("/v1/schedules/nightly", json=NIGHTLY).json()
+    clock.move(days=3)  # nobody has run it, so it is due
+    again = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"margin": 0.5}).json()
+    assert (again["next_at"], again["created_at"]) == (first["next_at"], first["created_at"])
+    assert again["updated_at"] > first["updated_at"]
+    moved = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"cron": "0 4 * * *"}).json()
+    assert moved["next_at"] == "2026-03-06T04:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "path"),
+    [
+        ({"cron": "every night"}, 422, "cron"),
+        ({"cron": "0 3 * * * *"}, 422, "cron"),
+        ({"cron": ""}, 422, "cron"),
+        ({"zone": "Mars/Olympus"}, 422, "zone"),
+        ({"margin": -0.1}, 422, "margin"),
+        ({"margin": 1.5}, 422, "margin"),
+        ({"webhook": "https://hooks.example.org/x"}, 422, "webhook"),
+        ({"webhook": "file:///etc/passwd"}, 422, "webhook"),
+        ({"suite": "../x"}, 422, "suite"),
+        ({"next_at": "2026-03-02T13:00:00Z"}, 422, "next_at"),
+        ({"suite": "unknown"}, 404, None),
+    ],
+)
+def test_what_cannot_be_a_schedule_is_told_and_nothing_is_kept(laid: Any, change: Any, status: int, path: str | None) -> None:
+    answer = laid.put("/v1/schedules/nightly", json=NIGHTLY | change)
+    assert answer.status_code == status
+    assert [fault["path"] for fault in answer.json().get("errors", [])] == ([path] if path else [])
+    assert laid.get("/v1/schedules").json()["items"] == []
+
+
+def test_all_that_is_wrong_with_a_schedule_is_told_at_once(laid: Any) -> None:
+    wrong = {"cron": "x", "zone": "y", "webhook": "z://"}
+    answer = laid.put("/v1/schedules/nightly", json=NIGHTLY | wrong)
+    assert sorted(fault["path"] for fault in answer.json()["errors"]) == ["cron", "webhook", "zone"]
+
+
+def test_a_webhook_may_go_to_listed_hosts_only_and_is_shown_without_its_path(laid: Any, app: Any, settings: Any) -> None:
+    app.app.state.settings = settings.model_copy(update={"webhook_hosts": "hooks.example.org"})
+    hook = "https://hooks.example.org/services/secret"
+    told = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"webhook": hook})
+    assert told.json()["webhook"] == "https://hooks.example.org/…"
+    assert "secret" not in laid.get("/v1/schedules").text + laid.get("/v1/audit").text
+    userinfo = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"webhook": "https://me:secret@hooks.example.org/x"})
+    assert userinfo.status_code == 422
+    assert "secret" not in userinfo.text
+
+    assert laid.post("/v1/schedules/nightly/pause", json={}).json()["webhook"] == "https://hooks.example.org/…"
+
+
+def test_a_schedule_is_paused_and_resumed(laid: Any, clock: Any) -> None:
+    laid.put("/v1/schedules/nightly", json=NIGHTLY)
+    paused = laid.post("/v1/schedules/nightly/pause").json()
+    assert (paused["paused"], paused["next_times"]) == (True, [])
+    assert laid.post("/v1/schedules/nightly/pause").json() == paused
+    clock.move(days=2)
+    resumed = laid.post("/v1/schedules/nightly/resume").json()
+    assert (resumed["paused"], resumed["next_at"]) == (False, "2026-03-05T03:00:00Z")
+    assert laid.post("/v1/schedules/unknown/pause").status_code == 404
+    assert laid.post("/v1/schedules/nightly/pause", json={"for": "ever"}).status_code == 422
+
+
+def test_a_run_of_a_schedule_is_submitted_now_but_not_twice_at_once(laid: Any) -> None:
+    laid.put("/v1/schedules/nightly", json=NIGHTLY)
+    answer = laid.post("/v1/schedules/nightly/now")
+    assert answer.status_code == 202
+    run = answer.json()
+    assert (run["schedule"], run["state"], run["actor"]) == ("nightly", "queued", "local")
+
+    again = laid.post("/v1/schedules/nightly/now")
+    assert again.status_code == 409
+    assert run["id"] in again.json()["detail"]
+    told = laid.get("/v1/schedules/nightly").json()
+    assert told["last"] == {"id": run["id"], "state": "queued", "verdict": None}
+    assert told["next_at"] == "2026-03-03T03:00:00Z"
+    laid.post(f"/v1/runs/{run['id']}/cancel")
+    assert laid.post("/v1/schedules/nightly/now").status_code == 202
+
+
+def test_an_alert_is_listed_until_somebody_has_seen_it(laid: Any, api: Any, bearer: Make, alert: int, clock: Any) -> None:
+    (told,) = laid.get("/v1/alerts?open=true").json()["items"]
+    assert (told["id"], told["schedule"], told["metric"], told["sentence"]) == (alert, "nightly", "exact", "it fell")
+    assert (told["interval"], told["seen_by"], told["seen_at"]) == ({"low": -1}, None, None)
+    assert laid.get("/v1/alerts?open=false").json()["items"] == []
+
+    clock.move(minutes=5)
+    seen = api.post(f"/v1/alerts/{alert}/seen", headers=bearer("author")).json()
+    assert (seen["seen_by"], seen["seen_at"]) == ("key:a author", "2026-03-02T12:05:00Z")
+    clock.move(minutes=5)
+    assert laid.post(f"/v1/alerts/{alert}/seen").json() == seen
+    assert laid.get("/v1/alerts?open=true").json()["items"] == []
+    assert laid.get("/v1/alerts?open=false&schedule=nightly").json()["items"] == [seen]
+    assert laid.get("/v1/alerts?schedule=other").json()["items"] == []
+
+
+def test_another_projects_schedules_and_alerts_are_not_there(laid: Any, api: Any, bearer: Make, alert: int) -> None:
+    laid.put("/v1/schedules/nightly", json=NIGHTLY)
+    stranger = bearer("author", "elsewhere")
+    assert api.get("/v1/schedules/nightly", headers=stranger).status_code == 404
+    for path in ("schedules", "alerts", "evidence"):
+        assert api.get(f"/v1/{path}", headers=stranger).json()["items"] == []
+    assert api.post(f"/v1/alerts/{alert}/seen", headers=stranger).status_code == 404
+    assert api.delete("/v1/schedules/nightly", headers=stranger).status_code == 404
+
+
+def test_what_was_missed_on_a_day_of_two_clocks_is_shown_in_utc(laid: Any, clock: Any) -> None:
+    clock.now = datetime(2026, 10, 24, 12, tzinfo=UTC)
+    told = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"cron": "30 1 * * *"}).json()
+    assert told["next_times"] == ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-27T01:30:00Z"]
