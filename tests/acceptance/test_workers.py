@@ -18,7 +18,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations

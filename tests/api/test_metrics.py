@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
 from promptuary.core import outbox
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content

@@ -9,7 +9,7 @@ import pytest
 
 from cli.conftest import Run, unit_of_work_on
 from promptuary.core.clock import wall_clock
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from paths import ROOT
-from promptuary.evaluation.datasets.case import CaseIn
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.scorers.catalog import build_scorer, scorer_types
 from promptuary.evaluation.scorers.score import ScorerInput
 from promptuary.evaluation.scorers.scorer_type import ScorerDependencies, ScorerType

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan, Variant, VariantRole
 from promptuary.evaluation.runs.service import Evaluations

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from promptuary.core.errors import NotFound
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult, work_items
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations

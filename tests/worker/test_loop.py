@@ -10,7 +10,7 @@ import pytest
 
 from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import RunState
 from promptuary.evaluation.suites.suite import Suite

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 
 PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its scorers'
 

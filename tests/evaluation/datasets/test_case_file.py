@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from paths import ROOT
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_file import ERRORS_LIMIT, read_case_file
 from promptuary.prompt.files.yaml_document import InvalidFile
 

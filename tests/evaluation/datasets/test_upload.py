@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from promptuary.evaluation.datasets.case import Case, case_to_json
+from promptuary.evaluation.case import Case, case_to_json
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.prompt.digest import json_digest
 

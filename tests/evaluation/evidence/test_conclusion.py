@@ -10,7 +10,7 @@ from promptuary.access import audit
 from promptuary.context import store as context_store
 from promptuary.context.store import Collection, StoredDocument
 from promptuary.core import outbox
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.evidence import conclusion as conclusion_module
 from promptuary.evaluation.evidence import store as evidence_store
 from promptuary.evaluation.evidence.evidence import list_judges

@@ -15,7 +15,7 @@ import pytest
 from doubles.stub_model import Reaction, StubModelServer, last_message
 from promptuary.core import outbox
 from promptuary.core.errors import Conflict, InvalidRequest, Unavailable
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.accounting import RunAccounting
 from promptuary.evaluation.execution.cost_limit import format_dollars
 from promptuary.evaluation.execution.executor import TOPIC, RunExecutor

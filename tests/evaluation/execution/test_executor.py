@@ -12,7 +12,7 @@ import pytest
 from promptuary.access import audit
 from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
-from promptuary.evaluation.datasets.case import CaseIn
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.execution.executor import MAX_LEASES, TOPIC, Progress, RunExecutor
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations

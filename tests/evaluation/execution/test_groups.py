@@ -11,7 +11,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from promptuary.core.errors import InvalidRequest
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.groups import GroupedRunner
 from promptuary.evaluation.plan import CaseResult, Plan, WorkItem, work_items

@@ -100,7 +100,7 @@ def test_a_value_that_is_empty_for_a_test_is_an_error_of_that_test_alone(read: R
 
 @pytest.mark.parametrize("text", ["{{", "\n{{x}}\n", "<% {{x}} %>", "{{#a}}b{{/a}}"])
 def test_a_text_with_braces_means_itself(text: str) -> None:
-    from promptuary.evaluation.datasets.case import Case
+    from promptuary.evaluation.case import Case
     from promptuary.evaluation.promptfoo.template import escape_mustache
     from promptuary.evaluation.scorers.value_template import parse_value
 

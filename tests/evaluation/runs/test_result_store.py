@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptuary.core.errors import MalformedBody
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.result_store import BINS, ResultOrder, ResultSelection

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.datasets.case import Case, CaseIn
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.scorers import per_case
 from promptuary.evaluation.scorers.per_case import CaseScorers, CombinedScore, score_output
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, run_scorer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from paths import GOLDEN, SHARED
-from promptuary.evaluation.datasets.case import CaseIn
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.scorers.per_case import CaseScorers, CombinedScore, score_output
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, run_scorer
 from promptuary.evaluation.scorers.scorer_type import ScorerDependencies

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.catalog import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
 from promptuary.evaluation.scorers.scorer_type import ScorerDependencies

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from promptuary.core.errors import InvalidRequest, MalformedBody
 from promptuary.core.wire import parse_strict_json
-from promptuary.evaluation.datasets.case import Case, CaseIn
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.yaml_document import InvalidFile

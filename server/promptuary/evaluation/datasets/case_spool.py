@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from promptuary.evaluation.datasets.case import Case, case_from_json, case_to_json
+from promptuary.evaluation.case import Case, case_from_json, case_to_json
 from promptuary.prompt.digest import canonical_json
 
 _IN_MEMORY = 1024 * 1024

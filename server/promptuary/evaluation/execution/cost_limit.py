@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from promptuary.core.errors import InvalidRequest
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
 from promptuary.models.calls.client import missing_price_error

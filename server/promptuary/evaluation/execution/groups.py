@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult, Plan, WorkItem
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.judge.select_best import SelectBest, build_select_best

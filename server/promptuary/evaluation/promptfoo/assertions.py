@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptuary.evaluation.datasets.case import CaseIn
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.promptfoo.files import SCHEME, YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from promptuary.evaluation.datasets.case import case_to_json
+from promptuary.evaluation.case import case_to_json
 from promptuary.evaluation.promptfoo.translation import Translation
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
 from promptuary.prompt.files.prompt_file_writer import prompt_file_text

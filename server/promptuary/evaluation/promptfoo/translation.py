@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptuary.evaluation.datasets.case import Case, CaseIn
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.promptfoo.assertions import AssertionTranslator
 from promptuary.evaluation.promptfoo.config import read_config
 from promptuary.evaluation.promptfoo.files import PromptfooFolder

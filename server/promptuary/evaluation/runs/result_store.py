@@ -13,7 +13,7 @@ from sqlmodel import Session, and_, col, select
 
 from promptuary.core.errors import MalformedBody
 from promptuary.core.paging import Page, decode_cursor, encode_cursor
-from promptuary.evaluation.datasets.case import Case, case_from_json
+from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan
 from promptuary.evaluation.tables import CaseRow, ResultRow
 

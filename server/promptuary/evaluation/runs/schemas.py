@@ -7,7 +7,8 @@ from pydantic import Field
 
 from promptuary.core.paging import Page
 from promptuary.core.wire import RequestModel, ResponseModel
-from promptuary.evaluation.datasets.case import Case, CaseIn, case_to_json
+from promptuary.evaluation.case import Case, case_to_json
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.plan import plan_to_json
 from promptuary.evaluation.runs.service import ResultWithCase
 from promptuary.evaluation.runs.store import DatasetVersion, Run

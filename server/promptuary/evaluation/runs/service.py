@@ -12,7 +12,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.evaluation.admission import admit
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.plan import CaseResult, Plan, Variant, VariantRole
 from promptuary.evaluation.runs import result_store, store

@@ -12,7 +12,7 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select, update
 
 from promptuary.core.database import table_of
-from promptuary.evaluation.datasets.case import Case, case_from_json
+from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.plan import CaseResult, Plan, ResultFigures, plan_from_json, plan_to_json
 from promptuary.evaluation.tables import CaseRow, DatasetRow, DatasetVersionRow, ResultRow, RunRow, SuiteRow

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.aggregate import combine_scores, metric_scores, score_json
 from promptuary.evaluation.scorers.assert_set import AssertSet
 from promptuary.evaluation.scorers.catalog import build_scorer

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from promptuary.core.wire import RequestModel
-from promptuary.evaluation.datasets.case import unsupported_values
+from promptuary.evaluation.canonical_json import unsupported_values
 from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
 from promptuary.evaluation.scorers.score import METRIC as METRIC
 from promptuary.models.chat_models import model_name_error

@@ -7,7 +7,7 @@ from typing import Any
 
 import rfc8785
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT

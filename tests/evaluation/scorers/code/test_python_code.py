@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.aggregate import metric_scores
 from promptuary.evaluation.scorers.catalog import build_scorer
 from promptuary.evaluation.scorers.code.python_code import PROCESS_LIMIT, CodeFailed, CodeProcess, CodeSource, PythonCode

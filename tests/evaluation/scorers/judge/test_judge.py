@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.catalog import build_scorer, scorer_types
 from promptuary.evaluation.scorers.judge.judge import enclose_in_tags, judge_digest, split_context
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer

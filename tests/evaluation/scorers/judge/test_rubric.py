@@ -7,7 +7,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.catalog import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
 from promptuary.evaluation.scorers.scorer_type import ScorerDependencies

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.judge.judge import JudgeUnclear
 from promptuary.evaluation.scorers.judge.select_best import SelectBest, build_select_best
 from promptuary.evaluation.scorers.score import Score

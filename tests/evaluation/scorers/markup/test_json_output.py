@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.json_schema import json_schema_validator
 from promptuary.evaluation.scorers.markup.json_output import ContainsJson, IsJson, find_objects
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.catalog import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
 from promptuary.evaluation.scorers.scorer_type import ScorerDependencies

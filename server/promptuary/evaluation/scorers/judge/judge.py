@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from promptuary.core.errors import Unavailable
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.score import ScorerInput
 from promptuary.evaluation.scorers.scorer_type import JudgeClient
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from promptuary.evaluation.datasets.case import Case
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.judge.judge import MATERIAL, REASON, Judge, JudgeOutput, judge_settings, judge_task
 from promptuary.evaluation.scorers.score import Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import RUBRIC, ScorerDependencies, ScorerType

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from promptuary.evaluation.datasets.case import Case, CaseIn, case_from_json, case_to_json
+from promptuary.evaluation.case import Case, case_from_json, case_to_json
+from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.prompt.validation_errors import field_errors_from
 
