@@ -1,7 +1,6 @@
 """What commands print: tables on a terminal and plain lines elsewhere, JSON with `--json`, errors in one line."""
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
@@ -12,12 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from promptuary.prompt.errors import PromptuaryError
+from promptuary.prompt.text import show_hidden
 
 EXIT_USAGE = 64
 EXIT_INFRASTRUCTURE = 3
 _INFRASTRUCTURE_CODES = ("unreachable", "unavailable", "busy", "storage_full")
-
-_INVISIBLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Project = Annotated[str | None, typer.Option("--project", help="The project, when working on the data directory.")]
@@ -48,16 +46,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
 
 def print_styled(text: str, style: str = "") -> None:
     """Print a line as it is, but for what a terminal would obey or hide; in colour on a terminal."""
-    shown = escape_invisible(text)
+    shown = show_hidden(text, newlines=False)
     if sys.stdout.isatty():
         Console().print(Text(shown, style), soft_wrap=True)
     else:
         print_line(shown)
-
-
-def escape_invisible(text: str) -> str:
-    """Write control characters, and those that are not seen or turn the direction of reading, as their escapes."""
-    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def exit_code(error: PromptuaryError) -> int:

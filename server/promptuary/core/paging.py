@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from promptuary.core.errors import MalformedBody
+from promptuary.prompt.text import refused_character
 
 T = TypeVar("T")
 Key = TypeVar("Key", str, int)
@@ -47,7 +48,7 @@ def _storable(value: str | int) -> bool:
     """Tell whether a database could compare the value with a name or a number of a row."""
     if isinstance(value, int):
         return 0 <= value < 2**31
-    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value)
+    return refused_character(value) is None
 
 
 def build_page(rows: Sequence[T], limit: int, key: Callable[[T], str | int]) -> Page[T]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from promptuary.core.errors import FieldError, InvalidRequest, MalformedBody
+from promptuary.prompt.text import refused_character, replace_refused
 
 T = TypeVar("T")
 DEPTH_LIMIT = 64
@@ -99,8 +100,5 @@ def _walk(value: Any, path: str, depth: int, field_errors: list[FieldError]) -> 
 
 
 def _text(text: str, path: str, field_errors: list[FieldError]) -> None:
-    where = path.encode("utf-8", "replace").decode().replace("\x00", "?")
-    if "\x00" in text:
-        field_errors.append(FieldError(where, "has a NUL character"))
-    elif any("\ud800" <= character <= "\udfff" for character in text):
-        field_errors.append(FieldError(where, "has a lone surrogate, which is no text"))
+    if (message := refused_character(text)) is not None:
+        field_errors.append(FieldError(replace_refused(path), message))

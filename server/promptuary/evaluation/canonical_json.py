@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from promptuary.core.wire import DEPTH_LIMIT
+from promptuary.prompt.text import refused_character
 
 INTEGER_LIMIT = 2**53 - 1
 
@@ -24,5 +25,5 @@ def unsupported_values(value: Any, depth: int = 0) -> Iterator[str]:
         yield "has a number that is not finite"
     elif isinstance(value, int) and abs(value) > INTEGER_LIMIT:
         yield "has an integer beyond 2^53, which JSON's readers do not agree on; give it as a string"
-    elif isinstance(value, str) and any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value):
-        yield "has a NUL or a lone surrogate, which is no text"
+    elif isinstance(value, str) and (message := refused_character(value)) is not None:
+        yield message

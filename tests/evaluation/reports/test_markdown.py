@@ -38,7 +38,7 @@ def test_the_summary_shows_gate_figures_differences_and_what_got_worse(run: Valu
         "<details><summary><code>c2</code> fell by 1.000</summary>",
         "<p>Input</p><pre>the input of c2</pre>",
         "<table><tr><th><code>v2</code> now</th><th><code>v1</code> before</th></tr><tr>",
-        "<td><pre>no &#124; nay&#10;&#10;&#96;x&#96;</pre></td><td><pre>yes</pre></td>",
+        "<td><pre>no &#124; nay\\r&#10;&#10;&#96;x&#96;</pre></td><td><pre>yes</pre></td>",
         "</tr></table><pre>exact: it is not yes</pre></details>",
         "",
     ]

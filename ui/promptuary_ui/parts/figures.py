@@ -28,12 +28,12 @@ def chance(value: float | None) -> str:
 
 
 def money(value: float | None) -> str:
-    """Give US dollars: cents where they are all there is to say, more places for what costs less."""
+    """Return US dollars as `promptuary.prompt.text.format_usd` writes them; empty where they are not known."""
     if value is None:
         return ""
-    if value == 0 or value >= 0.1:
-        return f"${value:,.2f}"
-    return f"${value:.4f}" if value >= 0.001 else f"${value:.7f}".rstrip("0")
+    exponent = int(f"{abs(value):.2e}".partition("e")[2]) if value else 0
+    whole, _, fraction = f"{abs(value):,.{max(2, 2 - exponent)}f}".partition(".")
+    return f"{'-' if value < 0 else ''}${whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"
 
 
 def time(milliseconds: float | None) -> str:

@@ -7,7 +7,17 @@ from typing import Any
 
 import streamlit as st
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+HIDDEN = (
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, except tab and newline
+    "\u00ad\u180e\u200b\u2060-\u2065\ufeff"  # without width: soft hyphen, zero-width space, joiners, byte order mark
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"  # change the direction of reading, or its shaping
+    "\u2028\u2029\ufff9-\ufffb\ufffe\uffff"  # line and paragraph separators, annotations, noncharacters
+    "\ud800-\udfff\U000e0000-\U000e007f"  # lone surrogates, and tags, which can carry a whole text unseen
+    "]"
+)
+"""Characters that are not seen or change how text is shown: a copy of `promptuary.prompt.text.HIDDEN`, held equal by a test."""
+_hidden = re.compile(HIDDEN)
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -18,7 +28,7 @@ def plain(text: str) -> str:
 
 def visible(text: str) -> str:
     """Write what is not seen, or turns the direction of reading, as its escape, so that texts that differ look different."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _hidden.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 def as_text(value: Any) -> str:

@@ -8,6 +8,7 @@ import typer
 from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.evaluation.suites import store_suite
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
+from promptuary.prompt.text import format_usd
 
 
 def plan(
@@ -51,7 +52,7 @@ def _price(found: Mapping[str, Any]) -> str:
 
 
 def _dollars(cost: float | None) -> str:
-    return "?" if cost is None else f"${cost:.2f}" if cost >= 0.01 or cost == 0 else f"${cost:.4f}"
+    return "?" if cost is None else format_usd(cost)
 
 
 def _time(seconds: float | None) -> str:

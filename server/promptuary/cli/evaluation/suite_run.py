@@ -19,6 +19,7 @@ from promptuary.cli.output import print_line
 from promptuary.evaluation.reports.terminal import terminal_lines
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import read_prompt_folder
+from promptuary.prompt.text import format_usd
 
 if TYPE_CHECKING:
     from promptuary.api.services import Services
@@ -199,7 +200,7 @@ class ProgressRate:
         rate = done / seconds if seconds > 0 else 0.0
         told = [f"{rate:.3g}/s"] if rate > 0 else []
         if now.spent > 0:
-            told.append(f"${now.spent:.2f}" if now.spent >= 1 else f"${now.spent:.2g}")
+            told.append(format_usd(now.spent))
         if rate > 0 and now.done < now.total:
             told.append(f"{timedelta(seconds=round((now.total - now.done) / rate))} left")
         return ", ".join(told)

@@ -19,6 +19,7 @@ from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.yaml_document import InvalidFile
+from promptuary.prompt.text import refused_character
 from promptuary.prompt.validation_errors import field_errors_from
 
 FILE_LIMIT = 64 * 1024 * 1024
@@ -155,8 +156,8 @@ def _csv(file: IO[bytes], field_errors: FileErrors) -> Iterator[NumberedLine]:
             return
         line = rows.line_num + 1
         for row in rows:
-            if any("\x00" in cell for cell in row):
-                field_errors.add(FieldError("", "a NUL character", line))
+            if (message := refused_character("".join(row))) is not None:
+                field_errors.add(FieldError("", message, line))
             elif len(row) == len(header):
                 yield line, _body(dict(zip(header, row, strict=True)))
             elif row:

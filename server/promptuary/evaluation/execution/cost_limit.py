@@ -9,6 +9,7 @@ from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
 from promptuary.models.calls.client import missing_price_error
 from promptuary.models.calls.pricing import PriceTable
+from promptuary.prompt.text import format_usd
 from promptuary.statistics.verdict import Verdict, too_many_unrunnable
 
 
@@ -58,12 +59,8 @@ def with_missing(summary: Mapping[str, Any], plan: Plan, suite: Suite) -> dict[s
 
 def cost_limit_message(plan: Plan, missing: int) -> str:
     """Say that a run was stopped by its ceiling, and what goes on."""
+    limit = format_usd(plan.max_cost or 0, significant_digits=6)
     return (
-        f"the cost ceiling of {format_dollars(plan.max_cost or 0)} was reached with {missing} of {plan.total} results missing; "
+        f"the cost ceiling of {limit} was reached with {missing} of {plan.total} results missing; "
         "what is there is kept, and a higher ceiling goes on"
     )
-
-
-def format_dollars(amount: float) -> str:
-    """Give an amount as people read it: cents and, for little, as many places as it takes to see it."""
-    return f"${amount:.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}" if amount >= 1e-4 else f"${amount:.2e}"

@@ -20,10 +20,10 @@ from promptuary.models.calls import (
     ModelReply,
     ModelRequest,
     sensitive_calls,
-    storable_text,
     time_limit,
 )
 from promptuary.prompt.templates.prepared import Passage, PreparedPrompt, RenderedPrompt
+from promptuary.prompt.text import replace_refused
 
 FIRST_BATCH, MAX_BATCH = 20, 320
 BATCH_SECONDS = 0.5
@@ -244,7 +244,7 @@ def _error_text(error: Exception, *, discreet: bool) -> str:
     """Say what went wrong in a line; our own errors are sentences already, and repeat no value."""
     if discreet and not isinstance(error, PromptuaryError):
         return redacted_error_text(error)
-    text = " ".join(storable_text(str(error)).split())
+    text = " ".join(replace_refused(str(error)).split())
     if not isinstance(error, PromptuaryError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text[:_ERROR_TEXT_LIMIT]

@@ -5,9 +5,10 @@ from html import escape
 from typing import Any
 
 from promptuary.evaluation.reports.findings import BINS, Findings, RunningMean
-from promptuary.evaluation.reports.formatting import format_number, visible_text
+from promptuary.evaluation.reports.formatting import format_number
 from promptuary.evaluation.reports.html_table import Cell, html_table
 from promptuary.evaluation.reports.svg import DotRow, IntervalRow, dot_plot, forest_plot, histogram_plot
+from promptuary.prompt.text import show_hidden
 
 ROWS_LIMIT = 40
 VARIANTS_LIMIT = 12
@@ -60,14 +61,14 @@ def histogram_figure(found: Findings, summary: Mapping[str, Any]) -> str:
     if not held:
         return ""
     drawn = held[:VARIANTS_LIMIT]
-    said = f"How many cases have which mean of {visible_text(found.metric)}."
+    said = f"How many cases have which mean of {show_hidden(found.metric)}."
     plot = histogram_plot("spread", "Distribution of the cases' means", said, drawn)
     rows: list[list[str | Cell]] = [
         [f"{part / BINS:.2f} to {(part + 1) / BINS:.2f}", *(Cell(f"{counts[part]:,}") for _, _, counts in drawn)]
         for part in range(BINS)
         if any(counts[part] for _, _, counts in drawn)
     ]
-    figures = _figures(html_table(["Mean", *(visible_text(name) for name, _, _ in drawn)], rows))
+    figures = _figures(html_table(["Mean", *(show_hidden(name) for name, _, _ in drawn)], rows))
     note = figures + _cut(len(held), VARIANTS_LIMIT, "variants")
     return f"<section><h2>Distribution</h2>{_figure(said, plot, note)}</section>"
 
@@ -87,13 +88,13 @@ def cluster_figure(found: Findings, summary: Mapping[str, Any]) -> Iterator[str]
     compared = "baseline" in roles.values() and "candidate" in roles.values()
     order = "those where the candidate falls short of the baseline by most first" if compared else "the lowest first"
     said = (
-        f"Each cluster's mean of {visible_text(found.metric)}, {order}. Single clusters are small; "
+        f"Each cluster's mean of {show_hidden(found.metric)}, {order}. Single clusters are small; "
         "their means are no evidence alone."
     )
     plot = dot_plot("clusters", "Means by cluster", said, rows, roles)
     kinds = dict.fromkeys(roles.values())
     keys = "".join(f'<span class="key {escape(kind)}"></span>{escape(kind)}' for kind in kinds)
-    heads = ["Cluster", "Cases", *(visible_text(name) for name in roles)]
+    heads = ["Cluster", "Cases", *(show_hidden(name) for name in roles)]
     body: list[list[str | Cell]] = [
         [
             name,

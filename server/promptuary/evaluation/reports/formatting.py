@@ -1,14 +1,10 @@
 """Figures as reports write them, and texts of others made fit to be shown: bounded, and without what is unseen."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-# Controls, halves of pairs, and what is invisible or turns the direction of reading.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
-)
+from promptuary.prompt.text import format_usd
 
 
 def format_number(value: float, *, signed: bool = False) -> str:
@@ -35,8 +31,8 @@ def format_percent(level: float) -> str:
 
 
 def format_money(value: float | None) -> str:
-    """Write US dollars, with as many digits as small amounts need."""
-    return "" if value is None else f"${value:.2f}" if value >= 1 or value == 0 else f"${value:.2g}"
+    """Return an amount of US dollars as text, empty where it is not known."""
+    return "" if value is None else format_usd(value)
 
 
 def format_duration(value: float | None) -> str:
@@ -44,11 +40,6 @@ def format_duration(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value / 1000:.1f} s" if value >= 1000 else f"{value:.0f} ms"
-
-
-def visible_text(text: str) -> str:
-    """Write what is unseen in a text as its escapes; lines and tabs stay."""
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 def truncate(text: str, most: int) -> str:

@@ -22,10 +22,11 @@ from promptuary.evaluation.reports.content import (
     stop_note,
 )
 from promptuary.evaluation.reports.findings import CaseRegression, Findings, collect_findings
-from promptuary.evaluation.reports.formatting import format_number, truncate, visible_text
+from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.html_table import Cell, html_table
 from promptuary.evaluation.reports.style import CSS
 from promptuary.evaluation.reports.word_diff import mark_differences
+from promptuary.prompt.text import show_hidden
 
 RESULTS_LIMIT = 100
 REGRESSIONS_LIMIT = 10
@@ -37,7 +38,7 @@ def html_report(run: Run, results: Iterable[Result]) -> Iterator[str]:
     """Give the page piece by piece; of the results as many as a reader looks at, with a note of how many there are."""
     digest = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    title = escape(visible_text(f"{run['suite']}: {run['verdict'] or run['state']}"))
+    title = escape(show_hidden(f"{run['suite']}: {run['verdict'] or run['state']}"))
     yield f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -253,8 +254,8 @@ def _answer(result: Result) -> str:
 
 def _line(text: str) -> str:
     """Escape a text of one line; the direction of its letters stays its own."""
-    return f"<bdi>{escape(visible_text(truncate(' '.join(text.split()), 500)))}</bdi>"
+    return f"<bdi>{escape(show_hidden(truncate(' '.join(text.split()), 500)))}</bdi>"
 
 
 def _text(text: str) -> str:
-    return escape(visible_text(text))
+    return escape(show_hidden(text))

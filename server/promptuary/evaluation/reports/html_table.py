@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from promptuary.evaluation.reports.formatting import truncate, visible_text
+from promptuary.evaluation.reports.formatting import truncate
+from promptuary.prompt.text import show_hidden
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def html_table(heads: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, ca
 
 
 def _cell(head: str, cell: Cell) -> str:
-    text = escape(visible_text(truncate(cell.text, 1000)))
+    text = escape(show_hidden(truncate(cell.text, 1000)))
     inner = f'<div class="text">{text}</div>' if cell.kind == "text" else f"<bdi>{text}</bdi>"
     return f'<td{_kind(cell.kind)} data-label="{escape(head)}">{inner}</td>'
 

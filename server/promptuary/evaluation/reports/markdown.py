@@ -20,7 +20,8 @@ from promptuary.evaluation.reports.content import (
     stop_note,
 )
 from promptuary.evaluation.reports.findings import CaseRegression, collect_findings
-from promptuary.evaluation.reports.formatting import format_number, truncate, visible_text
+from promptuary.evaluation.reports.formatting import format_number, truncate
+from promptuary.prompt.text import show_hidden
 
 ROWS_LIMIT = 60
 TEXT_LIMIT = 1000
@@ -54,7 +55,7 @@ def markdown_report(run: Run, results: Iterable[Result], *, regressions: int = 5
 
 def plain(text: str) -> str:
     """Give a text in one line, as words and nothing else."""
-    flat = _MARKS.sub(r"\\\1", visible_text(" ".join(truncate(text, 500).split())))
+    flat = _MARKS.sub(r"\\\1", show_hidden(" ".join(truncate(text, 500).split())))
     # An entity would not do for @: who looks for mentions does so in what is rendered.
     return flat.replace("&", "&amp;").replace("@", "@\u2060").replace("www.", "www\\.")
 
@@ -126,5 +127,5 @@ def _answer(result: Result) -> str:
 
 def _html(text: str, most: int) -> str:
     """Escape a text for HTML within Markdown: lines as entities, so that none is blank and ends the block."""
-    safe = escape(visible_text(truncate(text, most)).replace("\r\n", "\n").replace("\r", "\n"))
+    safe = escape(show_hidden(truncate(text, most)).replace("\r\n", "\n").replace("\r", "\n"))
     return safe.replace("\n", "&#10;").replace("|", "&#124;").replace("`", "&#96;").replace("@", "&#64;")

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from promptuary.evaluation.reports import formatting
 from promptuary.evaluation.reports.findings import BINS
-from promptuary.evaluation.reports.formatting import format_number, visible_text
+from promptuary.evaluation.reports.formatting import format_number
+from promptuary.prompt.text import show_hidden
 
 LABEL_LIMIT = 48
 _ROW = 52
@@ -116,7 +117,7 @@ def dot_plot(key: str, title: str, description: str, rows: Sequence[DotRow], rol
             yield f'<line class="rail" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
             for kind in sorted(row.values, key=lambda name: roles[name] == "candidate"):
                 at, radius = _share(row.values[kind], 0.0, 1.0), 5 if roles[kind] == "candidate" else 7
-                told = escape(f"{visible_text(kind)}: {format_number(row.values[kind])}")
+                told = escape(f"{show_hidden(kind)}: {format_number(row.values[kind])}")
                 yield f'<circle class="{roles[kind]}" cx="{at}" cy="{y}" r="{radius}"><title>{told}</title></circle>'
         yield from _axis(0.0, 1.0, len(rows) * height + 12)
 
@@ -132,7 +133,7 @@ def _figure(key: str, title: str, description: str, height: int, parts: Iterator
 
 def _label(text: str, y: int) -> str:
     short = text if len(text) <= LABEL_LIMIT else text[: LABEL_LIMIT - 1] + "…"
-    return f'<text class="label" x="0" y="{y}">{escape(visible_text(short))}</text>'
+    return f'<text class="label" x="0" y="{y}">{escape(show_hidden(short))}</text>'
 
 
 def _axis(low: float, high: float, y: int, *, signed: bool = False) -> Iterator[str]:

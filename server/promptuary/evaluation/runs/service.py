@@ -21,6 +21,7 @@ from promptuary.evaluation.runs.store import DatasetVersion, Run, RunState, Stor
 from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
 from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
 from promptuary.prompt.name import is_name
+from promptuary.prompt.text import format_usd
 from promptuary.registry.service import Registry
 from promptuary.statistics.verdict import Verdict
 
@@ -220,7 +221,7 @@ class Evaluations:
         if plan.max_cost is not None and plan.max_cost <= spent:
             raise InvalidRequest(
                 f"the run '{run_id}' cannot go on",
-                [FieldError("max_cost", f"must be over the ${spent:.6g} that is spent already")],
+                [FieldError("max_cost", f"must be over the {format_usd(spent, significant_digits=6)} that is spent already")],
             )
         self._check_ceiling(plan, Suite.model_validate(plan.suite))
         if not store.requeue_run(self.unit.session, run_id, plan, now):

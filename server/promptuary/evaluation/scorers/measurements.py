@@ -9,6 +9,7 @@ from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import COUNT, NOTHING, REFERENCE, TEXT, ScorerDependencies, ScorerType, is_count
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.text import format_usd
 
 if TYPE_CHECKING:
     from promptuary.evaluation.scorers.spec import ScorerSpec
@@ -96,7 +97,8 @@ class Cost(BaseScorer):
         """Compare the cost that was counted; where no price is known there is no answer."""
         if sample.cost is None:
             raise Invalid("the cost is not known; give the model's price in the suite's `prices`")
-        return self.answer(sample.cost <= self.threshold, f"${sample.cost:.6f}, where ${self.threshold:g} is allowed")
+        cost, threshold = (format_usd(amount, significant_digits=6) for amount in (sample.cost, self.threshold))
+        return self.answer(sample.cost <= self.threshold, f"{cost}, where {threshold} is allowed")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from promptuary.models.calls.budget import CostLimitReached
 from promptuary.models.calls.client import MAX_ATTEMPTS, ModelClient
-from promptuary.models.calls.reply import parse_reply, storable_text
+from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.request import ChatModelSource, ModelCaller, ModelReply, ModelRequest
 from promptuary.models.calls.retries import is_transient
 from promptuary.models.calls.scope import sensitive_calls, time_limit
@@ -18,6 +18,5 @@ __all__ = [
     "is_transient",
     "parse_reply",
     "sensitive_calls",
-    "storable_text",
     "time_limit",
 ]

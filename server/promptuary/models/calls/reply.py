@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptuary.models.calls.request import ModelReply
+from promptuary.prompt.text import replace_refused
 
 
 def parse_reply(message: Any, latency_ms: float, parsed: Any = None) -> ModelReply:
@@ -33,12 +34,12 @@ def _tokens(usage: Mapping[str, Any] | None) -> dict[str, int] | None:
 
 def _text(message: Any, calls: Sequence[Mapping[str, Any]]) -> str:
     """Give the answer's text; where there is none, the calls of tools that it asks for, in OpenAI's form."""
-    text = storable_text(str(message.text))
+    text = replace_refused(str(message.text))
     if not (getattr(message, "response_metadata", None) or {}).get("verbatim"):
         text = text.strip()
     if text or not calls:
         return text
-    return storable_text(
+    return replace_refused(
         json.dumps(
             [
                 {
@@ -51,8 +52,3 @@ def _text(message: Any, calls: Sequence[Mapping[str, Any]]) -> str:
             ensure_ascii=False,
         )
     )
-
-
-def storable_text(text: str) -> str:
-    """Put a replacement character where a model wrote what no database takes: a NUL, or half of a surrogate pair."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

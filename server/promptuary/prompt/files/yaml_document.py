@@ -8,6 +8,7 @@ import yaml
 
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.yaml_core_schema import CoreLoader
+from promptuary.prompt.text import refused_character
 
 DEPTH_LIMIT = 64
 _INTEGER_LIMIT = 2**63
@@ -138,7 +139,7 @@ def _scalar(loader: _NoAlias, node: yaml.ScalarNode, path: str) -> Any:
 
 def _joined(text: str) -> str:
     """Put the two halves of a character together that JSON writes as two escapes, which PyYAML takes one by one."""
-    if not any("\ud800" <= character <= "\udfff" for character in text):
+    if refused_character(text) is None:
         return text
     try:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
@@ -151,6 +152,4 @@ def _flaw(value: Any) -> str | None:
         return "is a number that JSON does not have"
     if isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
         return "is an integer beyond 64 bits"
-    if isinstance(value, str) and any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value):
-        return "has a NUL character or a lone surrogate, which is no text"
-    return None
+    return refused_character(value) if isinstance(value, str) else None

@@ -16,6 +16,7 @@ from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
 from promptuary.prompt.name import LATEST, is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Tag, parse
+from promptuary.prompt.text import refused_character
 from promptuary.prompt.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
@@ -228,7 +229,7 @@ def _labels(draft: ImportDraft) -> tuple[str, ...]:
 
 
 def _tags(draft: ImportDraft) -> tuple[str, ...]:
-    fit = [tag for tag in dict.fromkeys(map(str, draft.tags)) if 0 < len(tag) <= TAG_LIMIT and "\x00" not in tag]
+    fit = [tag for tag in dict.fromkeys(map(str, draft.tags)) if 0 < len(tag) <= TAG_LIMIT and refused_character(tag) is None]
     kept = fit[:TAGS_LIMIT]
     draft.remarks += [
         FieldError(draft.path, f"cannot be carried: the tag {str(tag)[:40]!a}, too long or one too many")

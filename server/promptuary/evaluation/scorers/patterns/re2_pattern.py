@@ -3,6 +3,7 @@
 from typing import Any
 
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.text import replace_surrogates
 
 PATTERN_LIMIT = 1000
 
@@ -20,7 +21,7 @@ def compile_pattern(pattern: str, limit: int = PATTERN_LIMIT) -> Any:
     options = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile(_encodable(pattern), options)
+        return re2.compile(replace_surrogates(pattern), options)
     except re2.error as error:
         reason = error.args[0] if error.args else "not understood"
         words = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
@@ -43,9 +44,4 @@ def compile_javascript(source: str) -> Any:
 
 def matches(pattern: Any, text: str) -> bool:
     """Tell whether a compiled pattern matches anywhere in the text."""
-    return pattern.search(_encodable(text)) is not None
-
-
-def _encodable(text: str) -> str:
-    """Put U+FFFD for lone surrogates, which RE2, working on UTF-8, cannot see."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return pattern.search(replace_surrogates(text)) is not None

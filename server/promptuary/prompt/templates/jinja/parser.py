@@ -18,6 +18,7 @@ from promptuary.prompt.templates.jinja.expression import Expression
 from promptuary.prompt.templates.jinja.filters import FILTERS, TESTS
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Tag
 from promptuary.prompt.templates.value import is_number
+from promptuary.prompt.text import refused_character
 
 if TYPE_CHECKING:
     from jinja2 import Environment, nodes
@@ -196,8 +197,8 @@ class _Reader:
 
     def _constant(self, node: Any, _: int) -> Expression:
         value = node.value
-        if isinstance(value, str) and any(one == "\x00" or "\ud800" <= one <= "\udfff" for one in value):
-            self.refuse("a text has a NUL or a lone surrogate, which is no text", node.lineno)
+        if isinstance(value, str) and (message := refused_character(value)) is not None:
+            self.refuse(f"a text {message}", node.lineno)
         if not math.isfinite(value) if isinstance(value, float) else isinstance(value, int) and value >= _INTEGER_LIMIT:
             self.refuse("a number is beyond what every reader holds: integers end at 2^53 − 1", node.lineno)
         return made.Constant(value)
