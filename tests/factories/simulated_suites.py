@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from promptuary.evaluation.verdict.comparison import MetricScores, difference_interval, metric_interval
 from promptuary.statistics.bootstrap import cluster_bootstrap
-from promptuary.statistics.interval import Interval, mean_interval
+from promptuary.statistics.interval import Interval
+from promptuary.statistics.mean_interval import mean_interval
 from promptuary.statistics.paired import paired_difference
 from promptuary.statistics.verdict import Verdict, non_inferiority_verdict
 

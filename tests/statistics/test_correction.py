@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from promptuary.statistics.correction import Correction, corrected_difference, corrected_mean
-from promptuary.statistics.interval import mean_interval
 from promptuary.statistics.label_sample import TooFewLabelsError
+from promptuary.statistics.mean_interval import mean_interval
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from promptuary.statistics.interval import Interval, mean_interval
+from promptuary.statistics.interval import Interval
+from promptuary.statistics.mean_interval import mean_interval
 from promptuary.statistics.paired import holm_adjusted, holm_step_down, mcnemar_exact, paired_difference
 from promptuary.statistics.sample import NoSpreadError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptuary.statistics.interval import mean_interval
+from promptuary.statistics.mean_interval import mean_interval
 from promptuary.statistics.sequential import confidence_sequence, difference_sequence
 
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=30)

@@ -8,10 +8,12 @@ import numpy as np
 
 from promptuary.statistics import quantile
 from promptuary.statistics.agreement import Agreement, DistanceMetric, krippendorff_alpha
-from promptuary.statistics.interval import Interval, is_rare, mean_interval, wilson_interval
+from promptuary.statistics.interval import Interval
 from promptuary.statistics.label_sample import MINIMUM_LABELS, LabelSample
+from promptuary.statistics.mean import exact_mean
+from promptuary.statistics.mean_interval import is_rare, mean_interval, wilson_interval
 from promptuary.statistics.paired import paired_difference, tango_interval
-from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array, mean
+from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class _Case:
         pushes, pulls = sample.sums(shift - shift.mean()), sample.sums(labels - labels.mean())
         power = float(pushes @ pushes)
         tuning = min(1.0, max(0.0, -float(pushes @ pulls) / power)) if power > 0 else 0.0
-        whole = mean(labels + tuning * shift)
+        whole = exact_mean((labels + tuning * shift).tolist())
         reach = quantile.student_t(self.raw.level, draw.groups - 2) * draw.error(labels + tuning * shift)
         return self._answer(whole, whole - reach, whole + reach, "prediction-powered", tuning)
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from promptuary.statistics import quantile
-from promptuary.statistics.interval import Interval, effective_quantile, effective_size, is_rare
+from promptuary.statistics.interval import Interval
+from promptuary.statistics.mean_interval import effective_quantile, effective_size, is_rare
 from promptuary.statistics.sample import (
     ROUNDING,
     UNIT_RANGE,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from promptuary.statistics import quantile
-from promptuary.statistics.sample import finite_array, mean
+from promptuary.statistics.mean import exact_mean
+from promptuary.statistics.sample import finite_array
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,12 @@ def _repeats(scores: Sequence[Sequence[float]]) -> tuple[list[float], float, flo
     means, variances, shares = [], [], []
     for place, repeats in enumerate(scores):
         values = finite_array(repeats, f"score of the case at position {place}")
-        means.append(mean(values))
+        means.append(exact_mean(values.tolist()))
         if values.size > 1:
             variances.append(float(np.var(values, ddof=1)))
-    noise = math.fsum(variances) / len(variances) if variances else 0.0
+    noise = exact_mean(variances) if variances else 0.0
     shares = [noise / len(repeats) for repeats in scores]
-    return means, noise, math.fsum(shares) / len(shares)
+    return means, noise, exact_mean(shares)
 
 
 def _quantiles(level: float, power: float) -> float:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from promptuary.statistics.mean import exact_mean
+
 Floats = NDArray[np.float64]
 ScoreRange = tuple[float, float]
 UNIT_RANGE: ScoreRange = (0.0, 1.0)
@@ -99,7 +101,7 @@ class ClusteredSample:
     @property
     def mean(self) -> float:
         """The mean over cases, summed exactly: equal values have exactly their own value as mean."""
-        return mean(self.values)
+        return exact_mean(self.values.tolist())
 
     def sums(self, values: Floats) -> Floats:
         """Sum per-case `values`, shape (n,), within each cluster; shape (C,)."""
@@ -124,8 +126,3 @@ class ClusteredSample:
         variance = self.count / (self.count - 1) * float(residuals @ residuals) / self.n**2
         error = math.sqrt(variance)
         return 0.0 if error <= ROUNDING * float(np.abs(self.values).max()) else error
-
-
-def mean(values: Floats) -> float:
-    """The mean, with an exact sum."""
-    return math.fsum(values.tolist()) / values.size

@@ -3,10 +3,8 @@
 import math
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from promptuary.statistics.interval import Interval
+from promptuary.statistics.interval import Interval
 
 
 class Verdict(StrEnum):
@@ -21,7 +19,7 @@ class Verdict(StrEnum):
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE)
 
 
-def non_inferiority_verdict(interval: "Interval", margin: float) -> Verdict:
+def non_inferiority_verdict(interval: Interval, margin: float) -> Verdict:
     """Judge candidate - baseline for non-inferiority: *pass* only where a loss of `margin` or more is excluded.
 
     Pass where the lower bound is above -margin, regression where the upper bound is below it, else inconclusive. A candidate
@@ -43,7 +41,7 @@ def non_inferiority_verdict(interval: "Interval", margin: float) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def floor_verdict(interval: "Interval", bound: float) -> Verdict:
+def floor_verdict(interval: Interval, bound: float) -> Verdict:
     """Judge a mean against a floor: *pass* only where the lower bound, not the estimate, reaches it.
 
     Raises:

@@ -23,7 +23,7 @@ from promptuary.scheduling import alert_webhook
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.drops import HISTORY_RUNS, MonitoredMetric, detect_drops
 from promptuary.scheduling.store import Alert, Schedule
-from promptuary.statistics.interval import repeat_means
+from promptuary.statistics.mean import repeat_means
 from promptuary.statistics.verdict import Verdict
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, ResultFigures
 from promptuary.evaluation.verdict.comparison import MetricScores
-from promptuary.statistics.sample import finite_array, mean
+from promptuary.statistics.mean import known_mean
 
 EXTRA_METRICS_LIMIT = 100
 _UNKNOWN = math.nan
@@ -93,7 +93,8 @@ class VariantAggregate:
         """Give the scores on a metric: each case's repeats averaged, what is not known left out and counted."""
         means = self._values.get(metric, array("d"))
         if self._repeats > 1:
-            means = array("d", (_mean(means[at : at + self._repeats]) for at in range(0, len(means), self._repeats)))
+            cases = (known_mean(means[at : at + self._repeats]) for at in range(0, len(means), self._repeats))
+            means = array("d", (_UNKNOWN if mean is None else mean for mean in cases))
         unscored = self._unscored.get(metric, 0)
         scored = self._scored.get(metric, self.results - unscored if metric in self._values else 0)
         return MetricScores(CaseMeans(self._places, means), scored, unscored)
@@ -157,8 +158,3 @@ class RunAggregate:
                     else:
                         self.left_out.add(metric)
             own.add(place, result, self._asked, self.more)
-
-
-def _mean(repeats: Sequence[float]) -> float:
-    known = [value for value in repeats if value == value]
-    return mean(finite_array(known)) if known else _UNKNOWN

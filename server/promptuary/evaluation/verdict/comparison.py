@@ -10,7 +10,9 @@ from typing import Any
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, ResultFigures, Variant
 from promptuary.evaluation.verdict.case_order import CaseOrder
 from promptuary.statistics.bootstrap import cluster_bootstrap
-from promptuary.statistics.interval import Interval, mean_interval, repeat_means
+from promptuary.statistics.interval import Interval
+from promptuary.statistics.mean import repeat_means
+from promptuary.statistics.mean_interval import mean_interval
 from promptuary.statistics.paired import holm_adjusted, mcnemar_exact, paired_difference
 
 CONFIDENCE_LEVEL = 0.95

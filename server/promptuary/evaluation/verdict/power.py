@@ -7,7 +7,7 @@ from typing import Any
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.suites.suite import GateSpec, Suite
 from promptuary.evaluation.verdict.comparison import CONFIDENCE_LEVEL, CaseClusters, metric_value
-from promptuary.statistics.interval import repeat_means
+from promptuary.statistics.mean import repeat_means
 from promptuary.statistics.power import (
     VarianceComponents,
     cases_needed,

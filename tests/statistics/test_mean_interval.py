@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from promptuary.statistics.bootstrap import cluster_bootstrap
-from promptuary.statistics.interval import Interval, mean_interval, repeat_means
+from promptuary.statistics.interval import Interval
+from promptuary.statistics.mean_interval import mean_interval
 from promptuary.statistics.sample import NoSpreadError
 
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -127,15 +128,6 @@ def test_rounding_of_repeat_means_is_no_spread() -> None:
 def test_scores_of_any_size_have_an_interval_of_that_size() -> None:
     costs = [2e-9, 3e-9, 5e-9, 2.5e-9]
     assert mean_interval(costs, bounds=(-1, 1)).half_width == pytest.approx(1e-9 * mean_interval([2, 3, 5, 2.5]).half_width)
-
-
-def test_repeats_are_averaged_in_the_order_of_the_cases() -> None:
-    assert list(repeat_means({"b": [1, 0], "a": [1, 1, 1]}).items()) == [("b", 0.5), ("a", 1.0)]
-
-
-def test_a_case_without_a_score_is_not_a_zero() -> None:
-    with pytest.raises(ValueError, match="'b' has no scored repeat"):
-        repeat_means({"a": [1.0], "b": []})
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
