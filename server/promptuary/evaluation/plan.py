@@ -224,13 +224,19 @@ def plan_from_json(body: Mapping[str, Any]) -> Plan:
         suite=body["suite"],
         suite_digest=body["suite_digest"],
         dataset=DatasetRef(**body["dataset"]),
-        variants=tuple(
-            Variant(**{**item, "role": VariantRole(item["role"]), "references": tuple(item["references"])})
-            for item in body["variants"]
-        ),
+        variants=tuple(_variant_from_json(item) for item in body["variants"]),
         repeats=body["repeats"],
         concurrency=body["concurrency"],
         missing=tuple(body["missing"]),
         cache=body.get("cache", True),
         max_cost=body.get("max_cost"),
     )
+
+
+def _variant_from_json(body: Mapping[str, Any]) -> Variant:
+    """Read a stored variant back.
+
+    Release 0.1.0 also stored `content`, always null: its API took registered versions only, whose content the registry has.
+    """
+    fields = {name: value for name, value in body.items() if name != "content"}
+    return Variant(**fields | {"role": VariantRole(body["role"]), "references": tuple(body["references"])})
