@@ -1,0 +1,354 @@
+"""Databases of the releases 0.1.0, 0.2.0 and 0.3.0, upgraded: what those releases answered, today's code answers too."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, text
+from starlette.testclient import TestClient
+
+from factories.releases import (
+    DIALECTS,
+    RELEASES,
+    RecordedAnswer,
+    RecordedEmbedder,
+    RecordingIndex,
+    Release,
+    added,
+    lost,
+    read_release,
+)
+from promptuary.api.app import create_app
+from promptuary.context.retrieval import PassageRetrieval
+from promptuary.core.database import Database
+from promptuary.core.settings import Settings, read_settings
+from promptuary.embedding.exact_index import ExactIndex
+from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
+from promptuary.worker.assembly import build_worker
+
+SCHEMA = {"0.1.0": "0001", "0.2.0": "0003", "0.3.0": "0004"}
+SINCE_0_2 = {
+    "adjusted",
+    "cached",
+    "cache",
+    "cluster",
+    "collection",
+    "context_digest",
+    "cost",
+    "latency_ms",
+    "max_cost",
+    "p_value",
+    "schedule",
+    "spent",
+    "tokens_input",
+    "tokens_output",
+}
+SINCE_0_1 = SINCE_0_2 | {"archived_at", "includes", "split", "splits", "tags", "variant"}
+ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": set()}
+"""The keys that answers have got since a release."""
+Rows = dict[str, list[dict[str, Any]]]
+Ask = Callable[..., Any]
+Replayed = list[tuple[RecordedAnswer, Any]]
+
+
+@dataclass(frozen=True)
+class Left:
+    """A database as a release left it, and after today's upgrade.
+
+    Attributes:
+        release: whose it is.
+        template: the upgraded database, to be copied: a SQLite file, or the name of a PostgreSQL database.
+        rows_before: every row of every table, before the upgrade.
+        rows_after: every row of every table, after it.
+        schema_before: the schema's revision before the upgrade.
+        schema: the schema after the upgrade, as `schema_of` describes it.
+        fresh_schema: the schema that an empty database gets from today's code.
+    """
+
+    release: Release
+    template: str | Path
+    rows_before: Rows
+    rows_after: Rows
+    schema_before: str | None
+    schema: dict[str, Any]
+    fresh_schema: dict[str, Any]
+
+    def clock(self) -> datetime:
+        """Return the moment at which the release answered."""
+        return self.release.now
+
+
+@pytest.fixture(scope="module", params=product(RELEASES, DIALECTS), ids="-".join)
+def left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
+    """Each release's database, once of each kind, upgraded."""
+    name, dialect = request.param
+    release = read_release(name)
+    folder = tmp_path_factory.mktemp("release")
+    with empty_database(request, dialect, folder / "old.db") as (url, template):
+        release.restore(url)
+        database = Database(url)
+        before, revision = rows_of(database), current_revision(database)
+        upgrade(database)
+        after, schema = rows_of(database), schema_of(database)
+        database.dispose()
+        with empty_database(request, dialect, folder / "fresh.db") as (fresh_url, _):
+            fresh = Database(fresh_url)
+            upgrade(fresh)
+            fresh_schema = schema_of(fresh)
+            fresh.dispose()
+        yield Left(release, template, before, after, revision, schema, fresh_schema)
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, dialect: str, file: Path) -> Iterator[tuple[str, str | Path]]:
+    """Yield the URL of an empty database, and its name or file."""
+    if dialect == "sqlite":
+        yield f"sqlite:///{file}", file
+        return
+    with request.getfixturevalue("postgres").copy("template0") as url:
+        yield url, url.partition("?")[0].rpartition("/")[2]
+
+
+@contextmanager
+def copied(left: Left, request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
+    """Yield a copy of the upgraded database."""
+    if isinstance(left.template, Path):
+        shutil.copy(left.template, folder / "promptuary.db")
+        database = Database(f"sqlite:///{folder / 'promptuary.db'}")
+        yield database
+        database.dispose()
+        return
+    with request.getfixturevalue("postgres").copy(left.template) as url:
+        database = Database(url)
+        yield database
+        database.dispose()
+
+
+def settings_for(database: Database, folder: Path) -> Settings:
+    """Return settings for a database, with a data directory that has no index."""
+    return read_settings(data_dir=folder, database_url=database.engine.url.render_as_string(hide_password=False))
+
+
+@contextmanager
+def serving(left: Left, database: Database, folder: Path) -> Iterator[Ask]:
+    """Yield what sends requests to today's app; passages are found by the vectors in SQL."""
+    settings, embedder = settings_for(database, folder), RecordedEmbedder(left.release.vectors)
+    retrieval = PassageRetrieval(database, left.clock, settings, embedder=embedder, index=ExactIndex(database))
+    app = create_app(settings, database=database, clock=left.clock, retrieval=retrieval)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+
+        def ask(method: str, path: str, key: str, body: Any = None, **headers: str) -> Any:
+            headers |= {"Authorization": f"Bearer {left.release.keys[key]}", "Content-Type": "application/json"}
+            content = json.dumps(body) if isinstance(body, dict) else body
+            return client.request(method, f"/v1{path}", headers=headers, content=content)
+
+        yield ask
+    app.close()
+    retrieval.close()
+
+
+@pytest.fixture
+def upgraded(left: Left, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A copy of the upgraded database, of the test's own."""
+    with copied(left, request, tmp_path) as database:
+        yield database
+
+
+@pytest.fixture
+def ask(left: Left, upgraded: Database, tmp_path: Path) -> Iterator[Ask]:
+    """Send a request to today's app: `ask("GET", path, key)` returns the response; `key` is an old key's short name."""
+    with serving(left, upgraded, tmp_path / "data") as send:
+        yield send
+
+
+@pytest.fixture(scope="module")
+def replayed(left: Left, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    """Each recorded answer with today's response to the same request."""
+    folder = tmp_path_factory.mktemp("replayed")
+    with copied(left, request, folder) as database, serving(left, database, folder / "data") as send:
+        return [
+            (recorded, send(recorded.method, recorded.path, recorded.key, recorded.body)) for recorded in left.release.answers
+        ]
+
+
+# --- the database -------------------------------------------------------------------------------------------------------
+
+
+def rows_of(database: Database) -> Rows:
+    """Return every row of every table, in the order of their texts."""
+    with database.read() as session:
+        connection = session.connection()
+        found = {
+            table: [dict(row._mapping) for row in connection.execute(text(f'SELECT * FROM "{table}"'))]
+            for table in inspect(connection).get_table_names()
+            if table != "alembic_version"
+        }
+    return {table: sorted(rows, key=repr) for table, rows in found.items()}
+
+
+def schema_of(database: Database) -> dict[str, Any]:
+    """Describe each table's columns, keys, indexes and triggers in values that can be compared."""
+    triggers = {
+        "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    }[database.dialect]
+    with database.read() as session:
+        inspector = inspect(session.connection())
+        schema: dict[str, Any] = {
+            table: {
+                "columns": sorted(repr({**column, "type": str(column["type"])}) for column in inspector.get_columns(table)),
+                "primary key": repr(inspector.get_pk_constraint(table)),
+                "foreign keys": sorted(map(repr, inspector.get_foreign_keys(table))),
+                "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
+                "indexes": sorted(map(repr, inspector.get_indexes(table))),
+            }
+            for table in inspector.get_table_names()
+        }
+        schema["triggers"] = sorted(tuple(row) for row in session.connection().execute(text(triggers)))
+    return schema
+
+
+def test_an_upgraded_database_has_the_schema_of_a_fresh_one(left: Left) -> None:
+    assert left.schema_before == SCHEMA[left.release.name]
+    assert left.schema == left.fresh_schema
+
+
+def test_an_upgrade_changes_no_value_of_an_old_row(left: Left) -> None:
+    for table, old in left.rows_before.items():
+        columns = set(old[0]) if old else set()
+        kept = [{name: value for name, value in row.items() if name in columns} for row in left.rows_after[table]]
+        assert sorted(map(repr_of, kept)) == sorted(map(repr_of, old)), table
+    assert [table for table in left.rows_after.keys() - left.rows_before.keys() if left.rows_after[table]] == []
+
+
+def repr_of(row: dict[str, Any]) -> str:
+    """Write a row so that two rows with the same values are the same text."""
+    return repr(sorted(row.items()))
+
+
+def test_a_second_upgrade_of_an_old_database_changes_nothing(left: Left, upgraded: Database) -> None:
+    upgrade(upgraded)
+    assert current_revision(upgraded) == HEAD
+    assert (rows_of(upgraded), schema_of(upgraded)) == (left.rows_after, left.schema)
+
+
+# --- what was answered before -------------------------------------------------------------------------------------------
+
+
+def test_an_upgraded_database_answers_as_the_old_release_did(left: Left, replayed: Replayed) -> None:
+    differences: list[str] = []
+    keys: set[str] = set()
+    for recorded, response in replayed:
+        if response.status_code != recorded.status:
+            differences.append(f"{recorded.about}: was {recorded.status}, is {response.status_code}: {response.text}")
+            continue
+        before, now = comparable(recorded.answer), comparable(response.json())
+        differences += [f"{recorded.about}: {line}" for line in lost(before, now, 1e-6 if recorded.computed else 0)]
+        keys |= set(added(before, now))
+    assert differences == []
+    assert keys == ADDED_SINCE[left.release.name]
+
+
+def comparable(answer: Any) -> Any:
+    """Leave out what a release may reword or extend: messages of errors and diffs, and the scopes that a role has."""
+    if "status" in answer and "code" in answer:
+        return {"code": answer["code"], "paths": [error["path"] for error in answer.get("errors", [])]}
+    if "scopes" in answer:
+        return {**answer, "scopes": sorted(set(answer["scopes"]) - {"prompt:import"})}  # since 0.2.0
+    if "changes" in answer and "reasons" in answer:
+        changes = [{**change, "why": change["why"] is not None} for change in answer["changes"]]
+        return {**answer, "changes": changes, "reasons": len(answer["reasons"])}
+    return answer
+
+
+def test_the_summary_of_an_old_run_stays_as_it_was_stored(replayed: Replayed) -> None:
+    runs = [(recorded.answer, response.json()) for recorded, response in replayed if "summary" in recorded.answer]
+    assert sum(before["summary"] is not None for before, _ in runs) >= 2
+    for before, now in runs:
+        assert now["summary"] == before["summary"]
+
+
+def test_the_audit_chain_of_an_old_release_verifies_and_goes_on(left: Left, ask: Ask) -> None:
+    for key in ("admin", "branch"):
+        before = next(answer.answer for answer in left.release.answers_to("/audit/verify") if answer.key == key)
+        assert before["broken_at"] is None
+        name = f"after.{key}"
+        assert ask("POST", f"/prompts/{name}/versions", key, {"type": "text", "template": "New"}).status_code == 201
+        after = ask("GET", "/audit/verify", key).json()
+        assert (after["rows"], after["broken_at"]) == (before["rows"] + 1, None)
+
+
+def test_a_write_of_the_old_release_is_not_done_again_by_a_retry(left: Left, ask: Ask) -> None:
+    retry = left.release.retry
+    response = ask("POST", retry["path"], retry["key"], retry["content"], **retry["headers"])
+    assert (response.status_code, response.json()) == (retry["status"], retry["answer"])
+
+
+# --- what comes after ---------------------------------------------------------------------------------------------------
+
+
+def test_new_versions_and_label_moves_follow_the_old_ones(left: Left, ask: Ask) -> None:
+    name, label = "support.greeting", "production"
+    old_moves = ask("GET", f"/prompts/{name}/labels/{label}/history", "reader").json()["items"]
+    new = ask("POST", f"/prompts/{name}/versions", "author", {"type": "text", "template": "Good day"}).json()
+    assert new["version"] == 4
+    moved = ask("PUT", f"/prompts/{name}/labels/{label}", "author", {"version": 4, "reason": "shorter"})
+    assert moved.status_code == 200
+    found = ask("GET", f"/prompts/{name}", "reader").json()
+    assert (found["version"], found["template"], found["digest"]) == (4, "Good day", new["digest"])
+    moves = ask("GET", f"/prompts/{name}/labels/{label}/history", "reader").json()["items"]
+    assert moves[1:] == old_moves
+    assert (moves[0]["previous"], moves[0]["revision"]) == (old_moves[0]["version"], found["revision"])
+    back = ask("POST", f"/prompts/{name}/labels/{label}/rollback", "author", {"reason": "back"}).json()
+    assert back["version"] == old_moves[0]["version"]
+
+
+def test_old_content_registered_again_is_no_new_version(left: Left, ask: Ask) -> None:
+    newest = {}
+    for recorded in left.release.answers_to("/prompts/"):
+        if recorded.path.endswith("/versions?limit=200"):
+            newest[recorded.path.split("/")[2]] = recorded.answer["items"][0]
+    parts = ("type", "template", "format", "variables", "model", "response_format", "tools", "context")
+    for name, version in newest.items():
+        if name in ("old.notice", "old.tools"):  # archived; with tools that no release since 0.2.0 takes
+            continue
+        content = {part: version[part] for part in parts if version[part] is not None}
+        again = ask("POST", f"/prompts/{name}/versions", "author", content)
+        assert (again.status_code, again.json()["digest"]) == (200, version["digest"]), name
+
+
+def test_a_run_that_the_old_release_queued_is_done_after_the_upgrade(
+    left: Left, ask: Ask, upgraded: Database, tmp_path: Path
+) -> None:
+    settings = settings_for(upgraded, tmp_path / "data")
+    retrieval = PassageRetrieval(upgraded, left.clock, settings, embedder=RecordedEmbedder({}), index=ExactIndex(upgraded))
+    with build_worker(settings, database=upgraded, clock=left.clock, retrieval=retrieval) as worker:
+        while worker.work():
+            pass
+    for queued, finished in left.release.queued.items():
+        runs = [ask("GET", f"/runs/{run}", "ci").json() for run in (queued, finished)]
+        assert (runs[0]["state"], runs[0]["verdict"]) == ("finished", runs[1]["verdict"]), runs[0]["error"]
+        results, before = (ask("GET", f"/runs/{run}/results?limit=200", "ci").json()["items"] for run in (queued, finished))
+        fields = ("ordinal", "case", "variant", "repeat", "pass", "score", "metrics", "output")
+        assert [[one[field] for field in fields] for one in results] == [[one[field] for field in fields] for one in before]
+
+
+def test_messages_of_the_old_outbox_are_delivered(left: Left, upgraded: Database, tmp_path: Path) -> None:
+    settings, index = settings_for(upgraded, tmp_path / "data"), RecordingIndex()
+    retrieval = PassageRetrieval(upgraded, left.clock, settings, embedder=RecordedEmbedder({}), index=index)
+    pending = [row for row in left.rows_before["outbox"] if row["done_at"] is None]
+    with build_worker(settings, database=upgraded, clock=left.clock, retrieval=retrieval) as worker:
+        relays = dict(worker.relays)
+        assert {row["topic"] for row in pending} <= relays.keys()
+        for topic in ("chroma", "prompts"):
+            worker.deliver(topic, relays[topic])
+    after = [row["topic"] for row in rows_of(upgraded)["outbox"] if row["done_at"] is None]
+    assert sorted(after) == sorted(row["topic"] for row in pending if row["topic"] in ("mlflow", "webhook"))
+    assert index.deleted != []
