@@ -1,4 +1,4 @@
-"""Databases that earlier releases wrote, and the answers that those releases gave from them (tests/golden/upgrades)."""
+"""Databases that earlier releases wrote, and the answers of those releases (tests/golden/upgrades)."""
 
 import base64
 import gzip
@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 import psycopg
+from sqlalchemy import inspect, text
 
 from paths import GOLDEN
+from promptuary.core.database import Database
 
 RELEASES = ("0.1.0", "0.2.0", "0.3.0")
 DIALECTS = ("sqlite", "postgresql")
+Rows = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,14 @@ class RecordedAnswer:
 
 @dataclass(frozen=True)
 class Release:
-    """What one release left.
+    """The recorded data of one release.
 
     Attributes:
         name: as `0.1.0`.
         now: the moment at which the release answered.
         keys: the text of each API key, by a short name.
-        answers: in the order in which they were recorded.
-        queued: each run that the release queued and did not do, and the finished run that had the same plan.
+        answers: the recorded requests with their answers, in their order.
+        queued: the id of each run that is still queued, with the id of the finished run that has the same plan.
         retry: a write under an idempotency key, with its answer.
         vectors: the embeddings of the texts that the recorded queries need, float32 of length 384.
     """
@@ -96,38 +99,38 @@ class RecordedEmbedder:
 
 
 class RecordingIndex:
-    """An index that notes which ids it was told to add and to delete, and has nothing to find."""
+    """A vector index that records the ids that are added and deleted; its queries return nothing."""
 
     def __init__(self) -> None:
         self.upserted: list[str] = []
         self.deleted: list[str] = []
 
     def upsert(self, collection: str, entries: Sequence[Any]) -> None:
-        """Note the entries' ids."""
+        """Record the entries' ids."""
         self.upserted += [entry.id for entry in entries]
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Note the ids."""
+        """Record the ids."""
         self.deleted += ids
 
     def query(self, collection: str, vector: Sequence[float], k: int, where: Mapping[str, Any]) -> list[Any]:
-        """Find nothing."""
+        """Return no hit."""
         return []
 
     def count(self, collection: str) -> int:
-        """Count what was added."""
+        """Return the number of added ids."""
         return len(self.upserted)
 
     def drop(self, collection: str) -> None:
-        """Keep what was noted."""
+        """Change nothing."""
 
     def close(self) -> None:
-        """Keep what was noted."""
+        """Change nothing."""
 
 
 @lru_cache
 def read_release(name: str) -> Release:
-    """Read what a release left; one object for each release and test process."""
+    """Read the recorded data of a release; each release is read once in a test process."""
     body = json.loads(_unpacked(name, "expected.json.gz"))
     vectors = {text: np.frombuffer(base64.b64decode(row), dtype="<f4") for text, row in body["vectors"].items()}
     return Release(
@@ -141,8 +144,8 @@ def read_release(name: str) -> Release:
     )
 
 
-def lost(before: Any, now: Any, tolerance: float, path: str = "") -> Iterator[str]:
-    """Yield a line for each value of an old answer that a new one has not, or has differently; keys may be added.
+def differences_between(before: Any, now: Any, tolerance: float, path: str = "") -> Iterator[str]:
+    """Yield a line for each value of an old answer that is missing or different in the new one; added keys do not count.
 
     Args:
         before: the old answer, JSON.
@@ -153,27 +156,61 @@ def lost(before: Any, now: Any, tolerance: float, path: str = "") -> Iterator[st
     if isinstance(before, dict) and isinstance(now, dict):
         for name, value in before.items():
             if name in now:
-                yield from lost(value, now[name], tolerance, f"{path}.{name}")
+                yield from differences_between(value, now[name], tolerance, f"{path}.{name}")
             else:
                 yield f"{path}.{name} is missing"
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for number, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from lost(old, new, tolerance, f"{path}[{number}]")
+            yield from differences_between(old, new, tolerance, f"{path}[{number}]")
     elif isinstance(before, float) and isinstance(now, float) and math.isclose(before, now, rel_tol=tolerance):
         return
     elif before != now:
         yield f"{path} was {before!r} and is {now!r}"
 
 
-def added(before: Any, now: Any) -> Iterator[str]:
+def added_keys(before: Any, now: Any) -> Iterator[str]:
     """Yield the names of the keys that a new answer has and an old one has not, at any depth."""
     if isinstance(before, dict) and isinstance(now, dict):
         yield from now.keys() - before.keys()
         for name in before.keys() & now.keys():
-            yield from added(before[name], now[name])
+            yield from added_keys(before[name], now[name])
     elif isinstance(before, list) and isinstance(now, list):
         for old, new in zip(before, now, strict=False):
-            yield from added(old, new)
+            yield from added_keys(old, new)
+
+
+def rows_of(database: Database) -> Rows:
+    """Return every row of every table except Alembic's, sorted by the text of its values."""
+    with database.read() as session:
+        connection = session.connection()
+        rows_of_table = {
+            table: [dict(row._mapping) for row in connection.execute(text(f'SELECT * FROM "{table}"'))]
+            for table in inspect(connection).get_table_names()
+            if table != "alembic_version"
+        }
+    return {table: sorted(rows, key=repr) for table, rows in rows_of_table.items()}
+
+
+def schema_of(database: Database) -> dict[str, Any]:
+    """Describe each table's columns, keys, indexes and triggers in values that can be compared."""
+    triggers = {
+        "sqlite": "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    }[database.dialect]
+    with database.read() as session:
+        inspector = inspect(session.connection())
+        schema: dict[str, Any] = {
+            table: {
+                "columns": sorted(repr({**column, "type": str(column["type"])}) for column in inspector.get_columns(table)),
+                "primary key": repr(inspector.get_pk_constraint(table)),
+                "foreign keys": sorted(map(repr, inspector.get_foreign_keys(table))),
+                "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
+                "indexes": sorted(map(repr, inspector.get_indexes(table))),
+            }
+            for table in inspector.get_table_names()
+        }
+        schema["triggers"] = sorted(tuple(row) for row in session.connection().execute(text(triggers)))
+    return schema
 
 
 def _unpacked(release: str, file: str) -> bytes:
