@@ -25,7 +25,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class RecordedAnswer:
+class RecordedResponse:
     """A request, and the status and JSON body with which the release answered it."""
 
     method: str
@@ -54,7 +54,7 @@ class Release:
         name: as `0.1.0`.
         now: the moment at which the release answered.
         keys: the text of each API key, by a short name.
-        answers: the recorded requests with their answers, in their order.
+        responses: the recorded requests with their responses, in their order.
         queued: the id of each run that is still queued, with the id of the finished run that has the same plan.
         retry: a write under an idempotency key, with its answer.
         vectors: the embeddings of the texts that the recorded queries need, float32 of length 384.
@@ -63,7 +63,7 @@ class Release:
     name: str
     now: datetime
     keys: Mapping[str, str]
-    answers: Sequence[RecordedAnswer]
+    responses: Sequence[RecordedResponse]
     queued: Mapping[str, str]
     retry: Mapping[str, Any]
     vectors: Mapping[str, Any]
@@ -78,9 +78,9 @@ class Release:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(_unpacked(self.name, "promptuary.sql.gz"))
 
-    def answers_to(self, prefix: str) -> list[RecordedAnswer]:
-        """Return the recorded answers whose path starts with a text."""
-        return [recorded for recorded in self.answers if recorded.path.startswith(prefix)]
+    def responses_to(self, prefix: str) -> list[RecordedResponse]:
+        """Return the recorded responses whose path starts with a text."""
+        return [recorded for recorded in self.responses if recorded.path.startswith(prefix)]
 
 
 class RecordedEmbedder:
@@ -137,7 +137,7 @@ def read_release(name: str) -> Release:
         name=body["release"],
         now=datetime.fromisoformat(body["now"]),
         keys=body["keys"],
-        answers=[RecordedAnswer(**answer) for answer in body["answers"]],
+        responses=[RecordedResponse(**answer) for answer in body["answers"]],
         queued=body["queued"],
         retry=body["idempotent"],
         vectors=vectors,

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from factories.releases import (
     DIALECTS,
     RELEASES,
-    RecordedAnswer,
     RecordedEmbedder,
+    RecordedResponse,
     RecordingIndex,
     Release,
     Rows,
@@ -56,7 +56,7 @@ SINCE_0_1 = SINCE_0_2 | {"archived_at", "includes", "split", "splits", "tags", "
 ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": set()}
 """The keys that later releases added to the responses."""
 Ask = Callable[..., Any]
-Replayed = list[tuple[RecordedAnswer, Any]]
+Replayed = list[tuple[RecordedResponse, Any]]
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def replayed(old: UpgradedRelease, request: pytest.FixtureRequest, tmp_path_fact
     folder = tmp_path_factory.mktemp("replayed")
     with copied(old, request, folder) as database, serving(old, database, folder / "data") as send:
         return [
-            (recorded, send(recorded.method, recorded.path, recorded.key, recorded.body)) for recorded in old.release.answers
+            (recorded, send(recorded.method, recorded.path, recorded.key, recorded.body)) for recorded in old.release.responses
         ]
 
 
@@ -201,7 +201,7 @@ def test_a_second_upgrade_of_an_old_database_changes_nothing(old: UpgradedReleas
     assert (rows_of(upgraded), schema_of(upgraded)) == (old.rows_after, old.schema)
 
 
-# --- recorded answers -------------------------------------------------------------------------------------------
+# --- recorded responses -----------------------------------------------------------------------------------------
 
 
 def test_an_upgraded_database_answers_as_the_old_release_did(old: UpgradedRelease, replayed: Replayed) -> None:
@@ -241,7 +241,7 @@ def test_the_summary_of_an_old_run_stays_as_it_was_stored(replayed: Replayed) ->
 
 def test_the_audit_chain_of_an_old_release_verifies_and_continues(old: UpgradedRelease, ask: Ask) -> None:
     for key in ("admin", "branch"):
-        before = next(answer.answer for answer in old.release.answers_to("/audit/verify") if answer.key == key)
+        before = next(answer.answer for answer in old.release.responses_to("/audit/verify") if answer.key == key)
         assert before["broken_at"] is None
         name = f"after.{key}"
         assert ask("POST", f"/prompts/{name}/versions", key, {"type": "text", "template": "New"}).status_code == 201
@@ -276,7 +276,7 @@ def test_new_versions_and_label_moves_follow_the_old_ones(old: UpgradedRelease, 
 
 def test_old_content_registered_again_is_no_new_version(old: UpgradedRelease, ask: Ask) -> None:
     newest = {}
-    for recorded in old.release.answers_to("/prompts/"):
+    for recorded in old.release.responses_to("/prompts/"):
         if recorded.path.endswith("/versions?limit=200"):
             newest[recorded.path.split("/")[2]] = recorded.answer["items"][0]
     parts = ("type", "template", "format", "variables", "model", "response_format", "tools", "context")

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from paths import GOLDEN, ROOT
-from promptuary.evaluation.datasets.dataset_file import read_cases
+from promptuary.evaluation.datasets.case_file import read_case_file
 from promptuary.evaluation.suites.suite import read_suite, suite_digest
 from promptuary.prompt.digest import content_digest
-from promptuary.prompt.file import find_prompts
+from promptuary.prompt.files.prompt_file import read_prompt_folder
 
 DIGESTS = json.loads((GOLDEN / "digests.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("folder", ["prompts", "evals/baseline"])
 def test_the_content_digests_of_sample_prompts_do_not_change(folder: str) -> None:
-    prompts = find_prompts(ROOT / folder)
+    prompts = read_prompt_folder(ROOT / folder)
     digests = {prompt.path.relative_to(ROOT).as_posix(): content_digest(prompt.content) for prompt in prompts}
     assert digests == {path: digest for path, digest in DIGESTS["prompts"].items() if Path(path).is_relative_to(folder)}
 
@@ -27,6 +27,6 @@ def test_the_digests_of_sample_suites_do_not_change() -> None:
 
 
 def test_the_digests_of_sample_datasets_do_not_change() -> None:
-    datasets = {path.relative_to(ROOT).as_posix(): read_cases(path) for path in (ROOT / "evals" / "datasets").iterdir()}
+    datasets = {path.relative_to(ROOT).as_posix(): read_case_file(path) for path in (ROOT / "evals" / "datasets").iterdir()}
     digests = {path: {"cases": len(cases), "digest": cases.digest} for path, cases in datasets.items()}
     assert digests == DIGESTS["datasets"]
