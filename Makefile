@@ -6,27 +6,47 @@ LOCK := deploy/lock
 INSTALLED := $(VENV)/installed
 DEMO_DATA ?= .demo
 
-.PHONY: demo test check bench format lock clean
+# Tests start many interpreters: bytecode is written whatever the shell's setting is, and temporary files stay in memory
+# where there is room for them.
+export PYTHONDONTWRITEBYTECODE :=
+ROOMY_SHM := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "/dev/shm"}')
+ifneq ($(ROOMY_SHM),)
+test check quick coverage: export TMPDIR := $(ROOMY_SHM)
+endif
+
+.PHONY: help demo test check quick lint coverage bench format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: $(INSTALLED) ## run the whole loop once, then keep the service running (EXIT=1: stop after the loop)
 	PROMPTUARY_DATA_DIR="$(DEMO_DATA)" $(BIN)/promptuary demo $(if $(EXIT),--exit)
 
-test: check ## everything: lint, types, import rules, tests
+test: check ## everything: lint, types, import rules, vocabulary and every test (TESTS=…: some of them)
 
-check: $(INSTALLED)
+check: lint ## the same as test
+	$(BIN)/pytest -n auto --dist loadgroup $(TESTS)
+
+quick: lint ## lint, types, import rules, vocabulary and the tests that need no browser, model, process or PostgreSQL
+	$(BIN)/pytest -n auto --dist loadgroup -m "not (browser or model or acceptance or process or postgresql)" $(TESTS)
+
+lint: $(INSTALLED) ## format, lint, types, import rules and vocabulary
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/architecture/vocabulary.py
+
+coverage: $(INSTALLED) ## every test under coverage, with its floor; takes twice the time
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist loadfile $(TESTS)
+	$(BIN)/coverage run -m pytest -n auto --dist loadgroup $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 
 bench: $(INSTALLED) ## figures with their ratios to a reference, each measured in the same run; needs wrk
 	PYTHONPATH=tests $(BIN)/python -m bench.everything --markdown docs/benchmarks.md --json docs/benchmarks.json
 
-format: $(INSTALLED)
+format: $(INSTALLED) ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -39,10 +59,10 @@ $(INSTALLED): $(LOCK)/requirements.txt $(LOCK)/models.txt $(LOCK)/torch.txt pypr
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(INSTALLED)
 
-lock: ## resolve within pyproject.toml, keeping what fits (LOCK_FLAGS=--upgrade: anew); needs uv
+lock: ## resolve within pyproject.toml, keeping what fits (LOCK_FLAGS=--upgrade: newest versions); needs uv
 	uv pip compile pyproject.toml $(LOCK)/torch-needs.in --all-extras --group dev --override $(LOCK)/override.in \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-package promptuary \
 	  --no-header --no-annotate --output-file $(LOCK)/requirements.txt $(LOCK_FLAGS)
 
-clean:
+clean: ## remove the environment, the demo's data and caches
 	rm -rf $(VENV) .demo .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
