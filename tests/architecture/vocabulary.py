@@ -72,7 +72,7 @@ PROSE: Mapping[str, str] = {
     r"held|holds?|holding": "lease, lock, cached, stored, contain, keep, apply: the one that is meant",
     r"is left to|are left to|be left to": "is delegated to",
     r"asks? for|asked for": "request, need, require",
-    r"of its own accord|of one's own|of their own": "own, separate",
+    r"of its own accord|of one's own": "own, separate",
     r"in words|with words|in one's words": "with a message",
 }
 

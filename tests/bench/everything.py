@@ -97,7 +97,7 @@ def intervals() -> tuple[Table, Table]:
     passed = [(name, f"{share:.4f}") for name, share in simulations.passed()]
     suites = f"{simulations.FULL:,} simulated suites a setting"
     return (
-        (f"95 % intervals that hold the truth, {suites}", ("", "share"), held),
+        (f"95 % intervals that cover the truth, {suites}", ("", "share"), held),
         (
             f"A candidate worse by the gate's margin that the gate passes (at most 0.025 is meant), {suites}",
             ("", "share"),

@@ -1,4 +1,4 @@
-"""How often 95 % intervals hold the truth, and how often a gate passes a regression, over simulated suites."""
+"""How often 95 % intervals cover the truth, and how often a gate passes a regression, over simulated suites."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from factories.simulated_suites import FULL, NULLS, SETTINGS, coverage, false_pa
 
 
 def held() -> Iterator[tuple[str, float]]:
-    """Simulate 2,000 suites a setting; gives the share of intervals that hold the truth."""
+    """Simulate 2,000 suites a setting; gives the share of intervals that cover the truth."""
     for name, setting in SETTINGS.items():
         yield name, coverage(setting, FULL)
 
