@@ -49,7 +49,7 @@ class ResultSelection:
         case: a case's id.
         tag: a tag of the case.
         search: part of an input, an output, an error or a case's id; capitals do not matter.
-        metric: whose values `floor_verdict` and `at_most` bound; the score by default.
+        metric: whose values `at_least` and `at_most` bound; the score by default.
         at_least: the lowest value.
         at_most: the highest value.
         differing: only cases whose verdict is not the same under every variant.

@@ -168,7 +168,7 @@ def list_results(
     """List a run's results, each with its case, also while it is being done; those that are wanted, in the file's order.
 
     `errors` gives those without a verdict, `differing` the cases whose verdict is not the same under every variant;
-    `floor_verdict` and `at_most` bound the metric, by default the score.
+    `at_least` and `at_most` bound the metric, by default the score.
     """
     wanted = ResultSelection(variant, passed, errors, case, tag, search, metric, at_least, at_most, differing, order)
     found = Evaluations(unit).selected(run, wanted, min(limit, unit.settings.page_limit), cursor)
