@@ -75,6 +75,6 @@ def test_the_cases_of_the_specification_that_do_not_apply_are_those_of_the_test(
     assert set(rows) == ESCAPES_HTML
     whole = sum(CASES.values())
     assert f"six files of {whole} cases" in PAGE
-    assert f"{whole - len(ESCAPES_HTML)} render as they say" in PAGE
+    assert f"{whole - len(ESCAPES_HTML)} render as specified" in PAGE
     words = " ".join(PAGE.split()).replace("inverted sections", "inverted")
     assert [module for module, count in CASES.items() if f"{count} of {module}" not in words] == []
