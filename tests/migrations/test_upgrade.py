@@ -1,6 +1,4 @@
 import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,9 +31,9 @@ APPEND_ONLY = [
 @pytest.fixture(scope="module", autouse=True)
 def _all_tables() -> None:
     """Import every part's tables, so that the models are complete."""
-    for part in pkgutil.iter_modules(promptuary.__path__, "promptuary."):
-        if part.ispkg and importlib.util.find_spec(f"{part.name}.tables"):
-            importlib.import_module(f"{part.name}.tables")
+    for root in promptuary.__path__:
+        for path in sorted(Path(root).rglob("tables.py")):
+            importlib.import_module(".".join(["promptuary", *path.relative_to(root).with_suffix("").parts]))
     importlib.import_module("promptuary.core.outbox")
 
 

@@ -90,7 +90,7 @@ def test_the_local_model_answers_and_its_server_goes_with_it(capfd: pytest.Captu
             try:
                 return str((await chat.ainvoke(examples)).content)
             finally:
-                await models.leave()
+                await models.close_connections()
 
         first = asyncio.run(ask())
         assert first

@@ -114,17 +114,6 @@ class ResultRow(SQLModel, table=True):
     cached: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
-class ResponseRow(SQLModel, table=True):
-    """A model's answer, kept under the digest of all that it was asked and the number of the repeat."""
-
-    __tablename__ = "response"
-
-    project_id: int = Field(foreign_key="project.id", primary_key=True)
-    key: str = Field(primary_key=True)
-    body: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
-
-
 class EvidenceRow(SQLModel, table=True):
     """What a run showed of one candidate, with the digests of all that it rests on; never changed."""
 

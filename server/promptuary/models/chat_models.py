@@ -119,9 +119,9 @@ class ChatModels:
             while self._servers:
                 self._servers.popitem()[1].close()
 
-    async def leave(self) -> None:
-        """Close the connections that this event loop has opened; called when it is about to end."""
-        await self._client.leave()
+    async def close_connections(self) -> None:
+        """Close the connections of the running event loop; called when it is about to end."""
+        await self._client.close_connections()
 
     def __enter__(self) -> Self:
         return self

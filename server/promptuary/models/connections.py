@@ -30,7 +30,7 @@ class EventLoopClient(httpx.AsyncClient):
         finally:
             pile.append(client)
 
-    async def leave(self) -> None:
+    async def close_connections(self) -> None:
         """Close the running loop's connections."""
         for client in self._piles.pop(asyncio.get_running_loop(), []):
             await client.aclose()

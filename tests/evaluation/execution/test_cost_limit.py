@@ -34,7 +34,7 @@ import sys
 from datetime import datetime
 from promptuary.core.database import Database
 from promptuary.core.settings import read_settings
-from promptuary.evaluation.execution.executor import Execution
+from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.models.chat_models import ChatModels
 
 class Plain:
@@ -43,7 +43,7 @@ class Plain:
 
 url, now = sys.argv[1], datetime.fromisoformat(sys.argv[2])
 settings = read_settings(database_url=url)
-execution = Execution(Database(url), lambda: now, settings, Plain(), ChatModels(settings), lambda texts: [])
+execution = RunExecutor(Database(url), lambda: now, settings, Plain(), ChatModels(settings), lambda texts: [])
 execution.execute(execution.lease("killed"))
 """
 
@@ -320,19 +320,19 @@ def test_a_comparison_that_cannot_be_paid_leaves_its_group_to_be_done_again(
     picked = '{"reason":"fine","choice":1,"winner":"A","best":0}'
     stub_model.answer = lambda body: picked if "response_format" in body else last_message(body)
     best = [{"type": "select-best", "value": "is the shortest", "model": MODEL, "name": "exact"}]
-    paid(30, scorers=best)
+    paid(60, scorers=best)  # 6.7 dollars in all
     with author() as unit:
         model = {"name": MODEL, "max_tokens": 16}
         content = Content.model_validate({"type": "text", "template": "Say {{text}}", "model": model})
         Registry(unit).register("word", content, labels=("staging",))
-    run_id = submitted(max_cost=8.0, baseline=1).id
+    run_id = submitted(max_cost=5.0, baseline=1).id
 
     stopped = done_by(execution)
 
     assert stopped.state is RunState.STOPPED
-    assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 8.0 + 2e-9
+    assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 5.0 + 2e-9
     assert stopped.done % 2 == 0
     with author() as unit:
         Evaluations(unit).resume(run_id, 1000.0)
     finished = done_by(execution)
-    assert (finished.state, finished.done) == (RunState.FINISHED, 60)
+    assert (finished.state, finished.done) == (RunState.FINISHED, 120)

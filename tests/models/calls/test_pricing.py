@@ -42,7 +42,7 @@ def test_what_runs_here_is_free(name: str) -> None:
 @pytest.mark.parametrize("name", ["openai:no-such-model-9", "ollama:llama3.2", "nvidia:x", "upstage:solar-pro"])
 def test_an_unknown_price_is_none_and_no_zero(name: str) -> None:
     assert PriceTable().cost(name, MILLION) is None
-    assert not PriceTable().known(name)
+    assert not PriceTable().is_known(name)
 
 
 def test_the_suites_price_goes_before_the_published_one() -> None:

@@ -1,11 +1,10 @@
-"""A run's calls and what they leave behind, on the tables: answers that are kept, and the run's money."""
+"""The accounting of a run: its model client, and what calls leave to be written (cached responses, money)."""
 
 import asyncio
-import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,31 +13,78 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import RateLimit, Settings
+from promptuary.evaluation.execution import store
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.plan import CaseResult, WorkItem
-from promptuary.evaluation.runs.store import Run
-from promptuary.evaluation.runs.store import get_run as run_of
+from promptuary.evaluation.runs.store import Run, get_run
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.models.calls import ChatModelSource, ModelClient
 from promptuary.models.calls import store as calls_store
-from promptuary.models.calls.budget import CostBudget
+from promptuary.models.calls.budget import CostBudget, Settlement
+from promptuary.models.calls.client import PendingWrites
 from promptuary.models.calls.pricing import PriceTable
 from promptuary.models.calls.response_cache import ResponseCache
-from promptuary.models.calls.store import PendingWrites
 
 RESERVATION_POLL_SECONDS = 0.25
 MAX_RESERVATION_POLLS = 240
+_ROUNDING = 1e-9
 log = structlog.get_logger(__name__)
+
+
+@dataclass
+class RunBudgetStore:
+    """The reserved and spent money in the row of a run; implements `BudgetStore`.
+
+    Attributes:
+        database: contains the run.
+        run: as it was when its lease was taken.
+        limit: the cost limit of the run.
+        shared: whether other processes work on the run.
+    """
+
+    database: Database
+    run: Run
+    limit: float
+    shared: bool
+    _polls: int = field(default=0, init=False)
+
+    async def reserve(self, amount: float) -> bool:
+        """Reserve an amount; return False if it does not fit under the cost limit, or the lease is lost."""
+        return await asyncio.to_thread(self._reserve, amount)
+
+    async def wait_for_others(self, settlement: Settlement) -> bool:
+        """Write a settlement, and wait a moment while other processes have a reservation.
+
+        The number of waits is limited, since a process that was killed keeps its reservation until the run ends.
+        """
+        if not await asyncio.to_thread(self._settle_and_check, settlement) or self._polls >= MAX_RESERVATION_POLLS:
+            return False
+        self._polls += 1
+        await asyncio.sleep(RESERVATION_POLL_SECONDS)
+        return True
+
+    def _reserve(self, amount: float) -> bool:
+        with self.database.write() as session:
+            return store.reserve_cost(session, self.run, amount, self.limit)
+
+    def _settle_and_check(self, settlement: Settlement) -> bool:
+        """Write a settlement, and return whether another process has a reservation."""
+        if settlement:
+            with self.database.write() as session:
+                store.settle_cost(session, self.run, settlement)
+        with self.database.read() as session:
+            run = get_run(session, self.run.id)
+        return run is not None and run.fence == self.run.fence and run.reserved > _ROUNDING
 
 
 @dataclass(frozen=True)
 class RunAccounting:
-    """The books of one run whose lease is held.
+    """The accounting of one run, by the holder of its lease.
 
     Attributes:
-        database: where answers and runs are.
-        clock: gives the present moment.
-        settings: the process's rate limits, and how long answers are kept.
+        database: contains cached responses and runs.
+        clock: returns the current time.
+        settings: the rate limits of the process, and how long responses are cached.
         run: as it was when its lease was taken.
     """
 
@@ -47,106 +93,96 @@ class RunAccounting:
     settings: Settings
     run: Run
 
-    def calls(self, models: ChatModelSource, suite: Suite, processes: int = 1) -> ModelClient:
-        """Make what asks models for this run, in one event loop; so many processes on the run share the suite's rates."""
+    def client(self, models: ChatModelSource, suite: Suite, processes: int = 1) -> ModelClient:
+        """Build the model client of the run, for one event loop.
+
+        Args:
+            models: the source of the models.
+            suite: states prices and rate limits.
+            processes: how many processes work on the run; they share the rate limits of the suite.
+        """
         plan = self.run.plan
-        limits = {
-            provider: RateLimit(
-                requests_per_minute=_share(limit.requests_per_minute, processes),
-                tokens_per_minute=_share(limit.tokens_per_minute, processes),
-            )
-            for provider, limit in suite.limits.items()
-        }
-        waits = itertools.count()
-
-        async def others() -> bool:
-            """Give back what is spare, and wait a little while others hold something; one that has died holds it to the end."""
-            if await asyncio.to_thread(self._alone, made.pending_writes_with_unused()) or next(waits) >= MAX_RESERVATION_POLLS:
-                return False
-            await asyncio.sleep(RESERVATION_POLL_SECONDS)
-            return True
-
-        made = ModelClient(
+        if plan.max_cost is None:
+            budget = CostBudget(None, self.run.spent)
+        else:
+            budget_store = RunBudgetStore(self.database, self.run, plan.max_cost, shared=processes > 1)
+            budget = CostBudget(plan.max_cost, self.run.spent, budget_store)
+        return ModelClient(
             models,
             concurrency=plan.concurrency,
             prices=PriceTable(suite.prices),
-            limits=limits,
+            limits=_shared_limits(suite, processes),
             process_limits=self.settings.rate_limits,
-            answers=ResponseCache(self._found, reading=plan.cache),
-            ledger=CostBudget(plan.max_cost, self.run.spent, self._reserved, others if processes > 1 else None),
+            cache=ResponseCache(self._read_responses, enabled=plan.cache),
+            budget=budget,
         )
-        return made
 
     @asynccontextmanager
-    async def settled(self, calls: ModelClient) -> AsyncIterator[None]:
-        """Close the calls when the block ends, whatever ends it, and write what they leave; old answers are deleted."""
+    async def closing(self, client: ModelClient) -> AsyncIterator[None]:
+        """Close the client when the block ends, in any way; write what it leaves, and delete expired responses."""
         try:
             yield
         finally:
-            due = await calls.close()
+            pending = await client.close()
             try:
-                await asyncio.to_thread(self._close, due)
-            except Unavailable as error:  # what is reserved counts as spent, so nothing is lost but the exact figure
-                log.warning("calls not settled", run=self.run.id, error=str(error))
+                await asyncio.to_thread(self._close, pending)
+            except Unavailable as error:  # what is reserved counts as spent, so only the exact amount is lost
+                log.warning("costs not settled", run=self.run.id, error=str(error))
 
-    def keep(self, due: PendingWrites) -> None:
-        """Write what calls leave, by itself."""
-        if due:
+    def write_alone(self, pending: PendingWrites) -> None:
+        """Write what calls leave, in a transaction of its own."""
+        if pending:
             with self.database.write() as session:
-                self.write(session, due)
+                self.write(session, pending)
 
-    def write(self, session: Session, due: PendingWrites) -> None:
-        """Write what calls leave, in the transaction of the results."""
-        if due:
-            calls_store.write(session, self.run.project, self.run.id, self.run.fence, due, self.clock())
+    def write(self, session: Session, pending: PendingWrites) -> None:
+        """Write what calls leave, in the transaction of their results."""
+        calls_store.write_responses(session, self.run.project, pending.responses, self.clock())
+        store.settle_cost(session, self.run, pending.settlement)
 
-    def _alone(self, due: PendingWrites) -> bool:
-        """Write what is due, and tell whether nobody else on the run holds anything reserved."""
-        self.keep(due)
-        with self.database.read() as session:
-            found = run_of(session, self.run.id)
-        return found is None or found.fence != self.run.fence or found.reserved <= 1e-9
-
-    def _close(self, due: PendingWrites) -> None:
+    def _close(self, pending: PendingWrites) -> None:
         with self.database.write() as session:
-            self.write(session, due)
-            calls_store.delete_responses(session, self.run.project, self._oldest())
+            self.write(session, pending)
+            calls_store.delete_responses(session, self.run.project, self._cached_since())
 
-    def _oldest(self) -> Any:
+    def _cached_since(self) -> datetime:
         return self.clock() - timedelta(days=self.settings.answer_days)
 
-    def _found(self, keys: list[str]) -> dict[str, dict[str, Any]]:
+    def _read_responses(self, keys: list[str]) -> Mapping[str, Mapping[str, Any]]:
         with self.database.read() as session:
-            return calls_store.cached_responses(session, self.run.project, keys, self._oldest())
-
-    async def _reserved(self, amount: float) -> bool:
-        return await asyncio.to_thread(self._reserve, amount)
-
-    def _reserve(self, amount: float) -> bool:
-        assert self.run.plan.max_cost is not None
-        with self.database.write() as session:
-            return calls_store.reserve(session, self.run.id, self.run.fence, amount, self.run.plan.max_cost)
+            return calls_store.cached_responses(session, self.run.project, keys, self._cached_since())
 
 
 @dataclass(frozen=True)
 class AccountedRunner:
-    """A runner in one of several processes on a run: it writes what its calls leave with every chunk of items.
+    """A runner in one of several processes on a run: it writes what its calls leave after every chunk of items.
 
-    Results are written by the run's leader, under the same fence.
+    The results are written by the process that leads the run, under the same fence.
     """
 
     runner: Runner
-    books: RunAccounting
-    calls: ModelClient
+    accounting: RunAccounting
+    client: ModelClient
 
     async def run(self, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
-        """Do the items, and give their results in batches as they come; fewer where the run's ceiling is reached."""
+        """Run the items, and yield their results in batches as they come; fewer if the cost limit is reached."""
         try:
             async with aclosing(self.runner.run(items)) as batches:
                 async for batch in batches:
                     yield batch
         finally:
-            await asyncio.to_thread(self.books.keep, self.calls.pending_writes_with_unused())
+            await asyncio.to_thread(self.accounting.write_alone, self.client.take_pending_writes(unused=True))
+
+
+def _shared_limits(suite: Suite, processes: int) -> dict[str, RateLimit]:
+    """Return the rate limits of the suite by provider, for one of several processes."""
+    return {
+        provider: RateLimit(
+            requests_per_minute=_share(limit.requests_per_minute, processes),
+            tokens_per_minute=_share(limit.tokens_per_minute, processes),
+        )
+        for provider, limit in suite.limits.items()
+    }
 
 
 def _share(rate: int | None, processes: int) -> int | None:

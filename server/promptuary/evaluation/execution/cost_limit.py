@@ -7,8 +7,7 @@ from promptuary.core.errors import InvalidRequest
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
-from promptuary.models.calls.client import missing_price_error
-from promptuary.models.calls.pricing import PriceTable
+from promptuary.models.calls.pricing import PriceTable, missing_price_error
 from promptuary.prompt.text import format_usd
 from promptuary.statistics.verdict import Verdict, too_many_unrunnable
 
@@ -24,7 +23,7 @@ def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
     models.update(dict.fromkeys(_judges(suite_to_json(suite)["scorers"])))
     for case in cases:
         models.update(dict.fromkeys(_judges(case.asserts)))
-    unknown = [model for model in models if not prices.known(model)]
+    unknown = [model for model in models if not prices.is_known(model)]
     if unknown:
         raise InvalidRequest("the run cannot be kept under a cost ceiling", [missing_price_error(model) for model in unknown])
 

@@ -34,7 +34,7 @@ from promptuary.evaluation.tracking.mlflow_tracker import TOPIC as TOPIC
 from promptuary.evaluation.verdict.case_order import CaseOrder
 from promptuary.evaluation.verdict.early_stop import EarlyStopMonitor
 from promptuary.models.calls import ChatModelSource, ModelClient, ModelReply, ModelRequest
-from promptuary.models.calls.store import PendingWrites
+from promptuary.models.calls.client import PendingWrites
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.templates.prepared import prepare
@@ -150,7 +150,7 @@ class RunExecutor:
         """
         suite = Suite.model_validate(run.plan.suite)
         books = RunAccounting(self.database, self.clock, self.settings, run)
-        calls = books.calls(self.models, suite, processes)
+        calls = books.client(self.models, suite, processes)
         return AccountedRunner(self._runner(run, suite, calls, self._parts(calls, closing), share), books, calls)
 
     def _runner(self, run: Run, suite: Suite, calls: ModelClient, parts: ScorerDependencies, share: int = 1) -> Runner:
@@ -185,27 +185,27 @@ class RunExecutor:
             done = CompletedItems(run.total, store.completed_ordinals(session, run.id))
             failed = store.count_errors(session, run.id)
         books = RunAccounting(self.database, self.clock, self.settings, run)
-        calls = books.calls(self.models, suite, 1 if self.spread is None else 2)
+        calls = books.client(self.models, suite, 1 if self.spread is None else 2)
         parts = self._parts(calls, closing)
         runner = self._runner(run, suite, calls, parts)
         groups = GroupedRunner(suite, run.plan, parts, runner.prepared, self.settings.case_timeout)
         count = len(done)
-        on_progress(Progress(count, run.total, failed, calls.ledger.spent))
+        on_progress(Progress(count, run.total, failed, calls.budget.spent))
         watch = self._watch(run, suite) if suite.early_stop else None
         left = self._left(run, done) if watch is None else self._left_in(run, done, watch.order)
         if watch is not None and watch.decided():
             left = iter(())
         spread = self.spread
         done_by = runner.run if spread is None else (lambda items: spread(run, items))
-        async with books.settled(calls), aclosing(groups.judged(done_by, left)) as batches:
+        async with books.closing(calls), aclosing(groups.judged(done_by, left)) as batches:
             async for batch in batches:
                 if batch:
-                    await asyncio.to_thread(self._write, run, batch, books, calls.due())
+                    await asyncio.to_thread(self._write, run, batch, books, calls.take_pending_writes())
                     if watch is not None:
                         watch.add(batch)
                     count += len(batch)
                     failed += sum(result.error is not None for result in batch)
-                    on_progress(Progress(count, run.total, failed, calls.ledger.spent))
+                    on_progress(Progress(count, run.total, failed, calls.budget.spent))
                 if watch is not None and watch.decided():
                     break
                 if lost.is_set():

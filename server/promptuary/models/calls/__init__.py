@@ -1,10 +1,10 @@
-"""Calls of models: remembered, at no more than a provider bears and a rate allows, asked again, priced, under a ceiling."""
+"""Model calls: the client with its response cache, limits, retries, prices and budget."""
 
 from promptuary.models.calls.budget import CostLimitReached
-from promptuary.models.calls.client import MAX_ATTEMPTS, ModelClient
+from promptuary.models.calls.client import ModelClient
 from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.request import ChatModelSource, ModelCaller, ModelReply, ModelRequest
-from promptuary.models.calls.retries import is_transient
+from promptuary.models.calls.retries import MAX_ATTEMPTS, is_transient
 from promptuary.models.calls.scope import sensitive_calls, time_limit
 
 __all__ = [

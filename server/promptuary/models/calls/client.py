@@ -1,238 +1,221 @@
-"""Every call of a model that a run makes, a candidate's or a judge's: remembered, paced, asked again, paid for."""
+"""The client for all model calls of a run: cached, limited, retried, priced and within the budget."""
 
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-from promptuary.core.errors import FieldError, InvalidRequest
-from promptuary.models.calls.budget import CostBudget
+from promptuary.models.calls.bound_models import BoundModels
+from promptuary.models.calls.budget import CostBudget, Settlement
 from promptuary.models.calls.concurrency import AdaptiveConcurrency, ConcurrencyLimiter
-from promptuary.models.calls.pricing import PriceTable
+from promptuary.models.calls.pricing import DEFAULT_MAX_TOKENS, CallEstimate, CallSize, PriceTable
 from promptuary.models.calls.rate_limit import ProviderLimits, ProviderRateLimiters, provider_rate_limiters
 from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.request import ChatModelSource, ModelReply, ModelRequest
 from promptuary.models.calls.response_cache import ResponseCache, cache_key, messages_json, model_binding_json
-from promptuary.models.calls.retries import is_overloaded, is_transient, may_be_billed, retry_after
+from promptuary.models.calls.retries import Retries, is_overloaded, may_be_billed, retry_after
 from promptuary.models.calls.scope import calls_are_sensitive, time_limit_paused
-from promptuary.models.calls.store import PendingWrites
 
-MAX_ATTEMPTS, MAX_REFUSALS = 3, 8
-FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
-DEFAULT_MAX_TOKENS = 1024
-"""Of an answer, where a ceiling holds and the model's settings say nothing: without an end there is no worst case."""
 _ECHO = "echo"
-_BYTES_A_TOKEN = 3
-_FRAME, _MESSAGE, _FORM = 64, 16, 1024
-
-
-async def _nothing(amount: float) -> bool:
-    return True
 
 
 @dataclass(frozen=True)
-class _BoundModel:
-    """A model that is ready to be asked, and the bytes of what it is bound to."""
+class PendingWrites:
+    """What calls leave to be written with the next results.
 
-    chat: Any
-    form_bytes: int
+    Attributes:
+        responses: bodies for the response cache, by key.
+        settlement: money that leaves the reservation.
+    """
+
+    responses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settlement: Settlement = field(default_factory=Settlement)
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to write."""
+        return bool(self.responses or self.settlement)
 
 
 @dataclass(frozen=True)
 class ModelClient:
-    """Asks LangChain's models, for one run and in one event loop.
+    """Calls LangChain's models, for one run and in one event loop.
 
     Attributes:
-        chats: gives the models.
-        pause: waits between attempts, and for a rate.
-        jitter: in [0, 1); spreads the waits.
-        concurrency: the most calls of one provider at once.
-        prices: what calls cost.
-        limits: the suite's, by provider.
-        shared_limits: those of the process, by provider.
-        answers: those that are remembered; None remembers nothing.
-        ledger: the run's money.
+        models: the source of the models.
+        pause: waits between attempts, and for a rate limit.
+        jitter: returns a number in [0, 1) that spreads the waits.
+        concurrency: the highest number of calls in flight for one provider.
+        prices: the prices of calls.
+        limits: the rate limits of the suite, by provider.
+        process_limits: the rate limits that all runs of the process share, by provider.
+        cache: the response cache; None for no cache.
+        budget: the budget of the run.
         clock: seconds, for latencies and pauses.
     """
 
-    chats: ChatModelSource
+    models: ChatModelSource
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     concurrency: int = 1024
     prices: PriceTable = field(default_factory=PriceTable)
     limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
     process_limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
-    answers: ResponseCache | None = None
-    ledger: CostBudget = field(default_factory=lambda: CostBudget(None, 0.0, _nothing))
+    cache: ResponseCache | None = None
+    budget: CostBudget = field(default_factory=CostBudget)
     clock: Callable[[], float] = time.monotonic
-    _gates: dict[str, ConcurrencyLimiter] = field(default_factory=dict, init=False)
-    _paces: dict[str, ProviderRateLimiters] = field(default_factory=dict, init=False)
-    _bound: dict[str, asyncio.Future[_BoundModel]] = field(default_factory=dict, init=False)
-    _under_way: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
+    _limiters: dict[str, ConcurrencyLimiter] = field(default_factory=dict, init=False)
+    _rates: dict[str, ProviderRateLimiters] = field(default_factory=dict, init=False)
+    _attempts: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
 
     async def ask(self, request: ModelRequest) -> ModelReply:
-        """Give a remembered answer, or ask, and ask again after what may pass: a lost connection, an overloaded server.
+        """Return a cached reply, or call the model, again after an error that may pass.
 
         Raises:
-            CeilingReached: when the worst case of the call does not fit under the run's ceiling any more.
-            InvalidRequest: when there is a ceiling and the model's price is not known.
+            CostLimitReached: if the highest possible cost of the call does not fit under the cost limit.
+            InvalidRequest: if there is a cost limit and the price of the model is not known.
         """
-        if self.ledger.ceiling is not None and not request.config.get("max_tokens") and not self.prices.free(request.model):
+        if self.budget.limit is not None and not request.config.get("max_tokens") and not self.prices.is_free(request.model):
             request = replace(request, config={**request.config, "max_tokens": DEFAULT_MAX_TOKENS})
-        form, said = model_binding_json(request), messages_json(request.messages)
-        if self.answers is None or request.provider == _ECHO or request.discreet or calls_are_sensitive():
-            return await self._asked(request, form, said)
-        key = cache_key(form, said, request.repeat)
+        binding, messages = model_binding_json(request), messages_json(request.messages)
+        if self.cache is None or request.provider == _ECHO or request.sensitive or calls_are_sensitive():
+            return await self._call_with_retries(request, binding, messages)
+        key = cache_key(binding, messages, request.repeat)
         with time_limit_paused():
-            remembered = await self.answers.find(key)
-        if remembered is not None:
-            return remembered
-        reply = await self._asked(request, form, said)
-        self.answers.keep(key, request, reply)
+            cached = await self.cache.get(key)
+        if cached is not None:
+            return cached
+        reply = await self._call_with_retries(request, binding, messages)
+        self.cache.put(key, request, reply)
         return reply
 
-    def due(self) -> PendingWrites:
-        """Give what is to be written with the next results; nobody else will write it."""
-        return PendingWrites(self.answers.due() if self.answers else {}, self.ledger.due())
+    def take_pending_writes(self, *, unused: bool = False) -> PendingWrites:
+        """Return what to write with the next results; the caller must write it, nobody else will.
 
-    def pending_writes_with_unused(self) -> PendingWrites:
-        """Give what is to be written, and give back what is reserved and not under way, for other processes on the run."""
-        return replace(self.due(), rest=self.ledger.spare())
+        Args:
+            unused: whether to release reserved money that no call in flight needs, for other processes on the run.
+        """
+        responses = self.cache.take_new() if self.cache else {}
+        return PendingWrites(responses, self.budget.take_settlement(unused=unused))
 
     async def close(self) -> PendingWrites:
-        """Cancel what is under way, close the connections of this event loop, and give what is left to be written."""
-        stray = self._under_way - {asyncio.current_task()}
-        for task in stray:
+        """Cancel all calls, refuse new ones, close the event loop's connections and return what is left to write."""
+        self.budget.close()  # first: a slot that a cancelled call frees must not start the next one
+        attempts = self._attempts - {asyncio.current_task()}
+        for task in attempts:
             task.cancel()
-        await asyncio.gather(*stray, return_exceptions=True)
-        due, rest = self.due(), self.ledger.rest()
-        leave = getattr(self.chats, "leave", None)
-        if leave is not None:
-            await leave()
-        return replace(due, rest=rest)
+        await asyncio.gather(*attempts, return_exceptions=True)
+        pending = self.take_pending_writes(unused=True)
+        close_connections = getattr(self.models, "close_connections", None)
+        if close_connections is not None:
+            await close_connections()
+        return pending
 
-    async def _asked(self, request: ModelRequest, form: str, said: str) -> ModelReply:
-        bound = await self._model(request, form)
-        worst, tokens = self._worst(request, len(said.encode("utf-8", "replace")), bound.form_bytes)
-        failures = refusals = 0
+    async def _call_with_retries(self, request: ModelRequest, binding: str, messages: str) -> ModelReply:
+        model = await self._bound_models.get(request, binding)
+        size = CallSize(len(messages.encode("utf-8", "replace")), model.binding_bytes)
+        estimate = self.prices.estimate(request, size, limited=self.budget.limit is not None)
+        retries = Retries()
         while True:
             try:
-                return await self._attempt(request, bound.chat, worst, tokens)
+                return await self._attempt(request, model.chat, estimate)
             except Exception as error:
-                if not is_transient(error):
+                wait = retries.next_wait(error, self.jitter)
+                if wait is None:
                     raise
-                if is_overloaded(error):
-                    refusals += 1
-                else:
-                    failures += 1
-                if failures == MAX_ATTEMPTS or refusals == MAX_REFUSALS:
-                    raise
-                told = retry_after(error)
-            wait = min(FIRST_WAIT * 2.0 ** (failures + refusals - 1), LONGEST_WAIT) * self.jitter()
             with time_limit_paused():
-                await self.pause(wait if told is None else told + min(wait, FIRST_WAIT))
+                await self.pause(wait)
 
-    async def _attempt(self, request: ModelRequest, chat: Any, worst: float, tokens: float) -> ModelReply:
+    async def _attempt(self, request: ModelRequest, chat: Any, estimate: CallEstimate) -> ModelReply:
         if request.provider == _ECHO:
-            return await self._answer(request, chat)
-        gate, paces = self._gate(request.provider), self._pace(request.provider)
-        with time_limit_paused():
-            await self._in_pace(paces, tokens)
-            await gate.enter()
+            return await self._send(request, chat)
+        limiter, rates = self._limiter(request.provider), self._rate_limiters(request.provider)
+        with self._tracked():
+            with time_limit_paused():
+                await self._wait_for_turn(limiter, rates, estimate)
+            try:
+                return await self._send_accounted(request, chat, estimate)
+            finally:
+                limiter.release()
+
+    @contextmanager
+    def _tracked(self) -> Iterator[None]:
+        """Keep the current task among those that `close` cancels."""
         task = asyncio.current_task()
         assert task is not None
-        self._under_way.add(task)
+        self._attempts.add(task)
         try:
-            with time_limit_paused():
-                await self.ledger.reserve(worst)
-            started, load = self.clock(), gate.under_way
-            try:
-                reply = await self._answer(request, chat)
-            except BaseException as error:
-                self.ledger.settle(worst, worst if may_be_billed(error) else 0.0)
-                if is_overloaded(error):
-                    gate.congestion.refused(started, self.clock(), gate.under_way, retry_after(error))
-                raise
-            self.ledger.settle(worst, worst if reply.cost is None else reply.cost)
-            gate.congestion.succeeded(request.model, started, self.clock(), max(load, gate.under_way))
-            if reply.tokens is not None:
-                paces.correct(0, sum(reply.tokens[kind] for kind in ("input", "output")) - tokens)
-            return reply
+            yield
         finally:
-            self._under_way.discard(task)
-            gate.leave()
+            self._attempts.discard(task)
 
-    async def _answer(self, request: ModelRequest, chat: Any) -> ModelReply:
-        started = time.perf_counter()
+    async def _wait_for_turn(self, limiter: ConcurrencyLimiter, rates: ProviderRateLimiters, estimate: CallEstimate) -> None:
+        """Wait for the rate limit, then for a slot and the budget; what is not used is given back if the wait is cancelled."""
+        wait = rates.book(estimate.tokens, self.clock())
+        try:
+            if wait > 0:
+                await self.pause(wait)
+            await self._acquire_slot(limiter, estimate)
+        except BaseException:
+            rates.correct(-1, -estimate.tokens)
+            raise
+
+    async def _acquire_slot(self, limiter: ConcurrencyLimiter, estimate: CallEstimate) -> None:
+        """Acquire a slot of the provider and reserve the cost of the call.
+
+        The reservation may wait. If a refusal has closed the limiter meanwhile, the slot is stale: both start again.
+        """
+        while True:
+            await limiter.acquire()
+            try:
+                await self.budget.reserve(estimate.cost)
+            except BaseException:
+                limiter.release()
+                raise
+            if limiter.is_open:
+                return
+            self.budget.release(estimate.cost)
+            limiter.release()
+
+    async def _send_accounted(self, request: ModelRequest, chat: Any, estimate: CallEstimate) -> ModelReply:
+        """Send the request once, and report its outcome to the budget and the limiters."""
+        limiter, rates = self._limiter(request.provider), self._rate_limiters(request.provider)
+        started, load = self.clock(), limiter.in_flight
+        try:
+            reply = await self._send(request, chat)
+        except BaseException as error:
+            self.budget.commit(estimate.cost, estimate.cost if may_be_billed(error) else 0.0)
+            if is_overloaded(error):
+                limiter.rule.refused(started, self.clock(), limiter.in_flight, retry_after(error))
+            raise
+        self.budget.commit(estimate.cost, estimate.cost if reply.cost is None else reply.cost)
+        limiter.rule.succeeded(request.model, started, self.clock(), max(load, limiter.in_flight))
+        if reply.tokens is not None:
+            rates.correct(0, reply.tokens["input"] + reply.tokens["output"] - estimate.tokens)
+        return reply
+
+    async def _send(self, request: ModelRequest, chat: Any) -> ModelReply:
+        started = self.clock()
         answer = await chat.ainvoke([dict(message) for message in request.messages])
-        elapsed = (time.perf_counter() - started) * 1000
+        elapsed = (self.clock() - started) * 1000
         message, parsed = (answer["raw"], answer["parsed"]) if request.schema is not None else (answer, None)
         reply = parse_reply(message, elapsed, parsed)
         cost = self.prices.cost(request.model, reply.tokens or {"input": 0, "output": 0})
         return replace(reply, cost=cost if reply.tokens is not None or cost == 0 else None)
 
-    async def _in_pace(self, paces: ProviderRateLimiters, tokens: float) -> None:
-        wait = paces.book(tokens, self.clock())
-        if wait > 0:
-            try:
-                await self.pause(wait)
-            except BaseException:
-                paces.correct(-1, -tokens)
-                raise
+    @cached_property
+    def _bound_models(self) -> BoundModels:
+        return BoundModels(self.models)
 
-    def _worst(self, request: ModelRequest, said_bytes: int, form_bytes: int) -> tuple[float, float]:
-        """Give the most that a call can cost, and how many tokens a rate is asked for at first.
+    def _limiter(self, provider: str) -> ConcurrencyLimiter:
+        if provider not in self._limiters:
+            self._limiters[provider] = ConcurrencyLimiter(AdaptiveConcurrency(self.concurrency), self.clock)
+        return self._limiters[provider]
 
-        A token is a byte at least; providers put a frame around the whole and each message, and words of their own to a form.
-        """
-        allowed = request.config.get("max_tokens") or DEFAULT_MAX_TOKENS
-        expected = (said_bytes + form_bytes) / _BYTES_A_TOKEN + allowed
-        if self.ledger.ceiling is None:
-            return 0.0, expected
-        most = said_bytes + form_bytes + _FRAME + _MESSAGE * len(request.messages) + (_FORM if form_bytes else 0)
-        worst = self.prices.cost(request.model, {"input": most, "output": allowed})
-        if worst is None:
-            raise InvalidRequest("the model cannot be asked under a cost ceiling", [missing_price_error(request.model)])
-        return worst, expected
-
-    async def _model(self, request: ModelRequest, form: str) -> _BoundModel:
-        """Give the model with what it is bound to; made once, whoever asks first."""
-        if form not in self._bound:
-            self._bound[form] = asyncio.ensure_future(asyncio.to_thread(self._made, request))
-            self._bound[form].add_done_callback(lambda made: self._drop_failed(form, made))
-        return await asyncio.shield(self._bound[form])
-
-    def _made(self, request: ModelRequest) -> _BoundModel:
-        chat = self.chats.chat(request.model, request.config)
-        bound_to = [value for value in (request.tools, request.response_format, request.schema) if value]
-        if request.tools:
-            chat = chat.bind_tools(request.tools)
-        if request.response_format:
-            chat = chat.bind(response_format=request.response_format)
-        if request.schema is not None:
-            chat = chat.with_structured_output(dict(request.schema), include_raw=True)
-        return _BoundModel(chat, len(str(bound_to).encode("utf-8", "replace")) if bound_to else 0)
-
-    def _drop_failed(self, form: str, made: "asyncio.Future[_BoundModel]") -> None:
-        if made.cancelled() or made.exception() is not None:
-            self._bound.pop(form, None)
-
-    def _gate(self, provider: str) -> ConcurrencyLimiter:
-        if provider not in self._gates:
-            self._gates[provider] = ConcurrencyLimiter(AdaptiveConcurrency(self.concurrency), self.clock)
-        return self._gates[provider]
-
-    def _pace(self, provider: str) -> ProviderRateLimiters:
-        if provider not in self._paces:
-            self._paces[provider] = provider_rate_limiters(provider, self.limits, self.process_limits)
-        return self._paces[provider]
-
-
-def missing_price_error(model: str) -> FieldError:
-    """Say that a model's price is not known, and what helps."""
-    return FieldError(
-        "max_cost",
-        f"the price of '{model}' is not known; say it in the suite: prices: {{\"{model}\": {{input: …, output: …}}}}",
-    )
+    def _rate_limiters(self, provider: str) -> ProviderRateLimiters:
+        if provider not in self._rates:
+            self._rates[provider] = provider_rate_limiters(provider, self.limits, self.process_limits)
+        return self._rates[provider]

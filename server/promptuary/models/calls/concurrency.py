@@ -1,8 +1,9 @@
-"""How many calls a provider is asked at once: all that the plan allows until there is evidence of too much, then fewer.
+"""The concurrency limit of a provider: all that the plan allows until there is evidence of too much, then fewer.
 
-Additive increase, multiplicative decrease (Chiu and Jain, 1989), as TCP does: a refusal halves the number once in a round
-trip, each round trip without one adds 1. Latency counts too (as in TCP Vegas, Brakmo and Peterson, 1995): where more calls at
-once only made each of them slower, there are fewer. The rule is pure, and time is an argument; the gate lets tasks through.
+The rule is additive increase, multiplicative decrease (Chiu and Jain, 1989), as in TCP: a refusal halves the limit once in a
+round trip, and each round trip without a refusal adds 1. Latency counts too, as in TCP Vegas (Brakmo and Peterson, 1995): if
+more concurrent calls only made each of them slower, the limit falls. The rule is pure and takes the time as an argument; the
+limiter applies it to tasks.
 """
 
 import asyncio
@@ -12,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 WINDOW = 16
-INFLATED = 2.0
-GAIN = 1.1
-EASED = 0.75
+LATENCY_FACTOR = 2.0
+THROUGHPUT_GAIN = 1.1
+LATENCY_DECREASE = 0.75
 
 
 @dataclass(frozen=True)
-class _Mark:
-    """The lowest latency that was seen, in seconds, and how many calls were under way then."""
+class _Baseline:
+    """The lowest latency that was measured, in seconds, and the number of calls in flight at that time."""
 
     latency: float
     load: float
@@ -27,36 +28,36 @@ class _Mark:
 
 @dataclass
 class AdaptiveConcurrency:
-    """The rule for one provider.
+    """The rule for the concurrency limit of one provider.
 
     Attributes:
-        most: the most calls at once, 1 or more.
-        limit: how many it is now, in [1, most]; whole calls are `allowed`.
-        paused_until: the moment before which nothing may be asked.
+        highest: the highest limit, 1 or more.
+        limit: the limit of now, in [1, highest]; `allowed` is it in whole calls.
+        paused_until: the time before which no call may start.
     """
 
-    most: int
+    highest: int
     limit: float = field(init=False)
     paused_until: float = field(default=float("-inf"), init=False)
     _cut_at: float = field(default=float("-inf"), init=False)
-    _marks: dict[str, _Mark] = field(default_factory=dict, init=False)
+    _baselines: dict[str, _Baseline] = field(default_factory=dict, init=False)
     _windows: dict[str, list[tuple[float, float]]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.limit = float(self.most)
+        self.limit = float(self.highest)
 
     @property
     def allowed(self) -> int:
-        """How many calls may be under way at once."""
+        """How many calls may be in flight."""
         return max(1, int(self.limit))
 
     def refused(self, started: float, now: float, load: int, pause: float | None = None) -> None:
-        """Take note of a refusal: half of what is under way, once for all calls that were sent before the last cut.
+        """Record a refusal: halve the number of calls in flight, once for all calls sent before the last cut.
 
         Args:
             started: when the call was sent.
-            now: the present moment, by the same clock.
-            load: how many calls were under way, with this one.
+            now: the time of the refusal, by the same clock.
+            load: the number of calls in flight, with this one.
             pause: the seconds that the provider asks to wait.
         """
         if pause:
@@ -65,15 +66,15 @@ class AdaptiveConcurrency:
             self._cut(min(self.limit, load) / 2, now)
 
     def succeeded(self, model: str, started: float, now: float, load: int) -> None:
-        """Take note of an answer: a round trip of them allows one call more; a clearly slower one, fewer.
+        """Record a reply: a round trip of replies adds one call; a clearly higher latency lowers the limit.
 
         Args:
             model: latencies of different models are not compared.
             started: when the call was sent.
-            now: the present moment, by the same clock.
-            load: the most calls that were under way beside it, with this one.
+            now: the time of the reply, by the same clock.
+            load: the highest number of calls in flight beside it, with this one.
         """
-        self.limit = min(float(self.most), self.limit + 1 / self.limit)
+        self.limit = min(float(self.highest), self.limit + 1 / self.limit)
         if started < self._cut_at:
             return
         window = self._windows.setdefault(model, [])
@@ -84,12 +85,14 @@ class AdaptiveConcurrency:
             self._compare(model, latency, statistics.fmean(load for _, load in window), now)
 
     def _compare(self, model: str, latency: float, load: float, now: float) -> None:
-        mark = self._marks.get(model)
-        if mark is None or latency <= mark.latency:
-            self._marks[model] = _Mark(latency, load)
-        elif load > mark.load and latency > INFLATED * mark.latency and load / latency < GAIN * mark.load / mark.latency:
-            # By Little's law load / latency is the rate of answers: more calls at once did not bring more of them.
-            self._cut(max(self.limit * EASED, mark.load), now)
+        baseline = self._baselines.get(model)
+        if baseline is None or latency <= baseline.latency:
+            self._baselines[model] = _Baseline(latency, load)
+            return
+        slower = load > baseline.load and latency > LATENCY_FACTOR * baseline.latency
+        # By Little's law load / latency is the rate of replies: a higher load must bring a higher rate.
+        if slower and load / latency < THROUGHPUT_GAIN * baseline.load / baseline.latency:
+            self._cut(max(self.limit * LATENCY_DECREASE, baseline.load), now)
 
     def _cut(self, limit: float, now: float) -> None:
         self.limit = min(self.limit, max(1.0, limit))
@@ -98,48 +101,58 @@ class AdaptiveConcurrency:
 
 
 class ConcurrencyLimiter:
-    """Lets calls of one provider through, first come, first served; for the tasks of one event loop."""
+    """Slots for the calls of one provider, first come, first served; for the tasks of one event loop.
 
-    def __init__(self, congestion: AdaptiveConcurrency, clock: Callable[[], float]) -> None:
-        """Let through what the rule allows; the clock gives seconds and is the one that the rule is told by."""
-        self.congestion = congestion
-        self.under_way = 0
+    Attributes:
+        rule: decides how many slots there are.
+        in_flight: how many slots are taken.
+    """
+
+    def __init__(self, rule: AdaptiveConcurrency, clock: Callable[[], float]) -> None:
+        """Start with all slots free; the clock gives seconds, and the rule gets its times from the same clock."""
+        self.rule = rule
+        self.in_flight = 0
         self._clock = clock
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._queue: deque[asyncio.Future[None]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def enter(self) -> None:
-        """Wait for a place; who has one must `leave`."""
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append(place)
-        self.look()
+    @property
+    def is_open(self) -> bool:
+        """Whether the calls that have a slot may start now: there is no pause, and they are not too many."""
+        return self.rule.paused_until <= self._clock() and self.in_flight <= self.rule.allowed
+
+    async def acquire(self) -> None:
+        """Wait for a slot; the caller must `release` it."""
+        slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(slot)
+        self.wake()
         try:
-            await place
+            await slot
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self.leave()
+            if slot.done() and not slot.cancelled():
+                self.release()
             raise
 
-    def leave(self) -> None:
-        """Give a place back."""
-        self.under_way -= 1
-        self.look()
+    def release(self) -> None:
+        """Give a slot back."""
+        self.in_flight -= 1
+        self.wake()
 
-    def look(self) -> None:
-        """Let through whoever may go now; called after every change of the rule."""
-        while self._line:
-            if self._line[0].done():  # its task has given up
-                self._line.popleft()
-            elif (wait := self.congestion.paused_until - self._clock()) > 0:
-                self._look_after(wait)
+    def wake(self) -> None:
+        """Give free slots to the tasks that wait; called after every change of the rule."""
+        while self._queue:
+            if self._queue[0].done():  # its task was cancelled
+                self._queue.popleft()
+            elif (wait := self.rule.paused_until - self._clock()) > 0:
+                self._wake_after(wait)
                 return
-            elif self.under_way >= self.congestion.allowed:
+            elif self.in_flight >= self.rule.allowed:
                 return
             else:
-                self.under_way += 1
-                self._line.popleft().set_result(None)
+                self.in_flight += 1
+                self._queue.popleft().set_result(None)
 
-    def _look_after(self, seconds: float) -> None:
+    def _wake_after(self, seconds: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_later(seconds, self.look)
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self.wake)

@@ -1,11 +1,18 @@
-"""What calls cost: the suite's prices, else the published ones that come with genai-prices, which are never fetched here."""
+"""The cost of calls: by the prices of the suite, else by the published ones that genai-prices ships. Nothing is fetched."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.models.calls.request import ModelRequest
+
 FREE = frozenset({"echo", "local"})
-# LangChain's names of providers, and genai-prices' names of those that it knows.
+DEFAULT_MAX_TOKENS = 1024
+"""The length of a reply under a cost limit if the model's settings have none: without it, no highest cost is known."""
+_BYTES_PER_TOKEN = 3
+_FRAME_TOKENS, _MESSAGE_TOKENS, _BINDING_TOKENS = 64, 16, 1024
+# LangChain's names of providers, and the names that genai-prices has for those that it knows.
 _PUBLISHED = {
     "anthropic": "anthropic",
     "azure_openai": "azure",
@@ -27,15 +34,36 @@ _PUBLISHED = {
 
 
 class ModelPrice(Protocol):
-    """What a model costs, in US dollars for a million tokens."""
+    """The price of a model, in US dollars per million tokens."""
 
     @property
     def input(self) -> float:
-        """Of the prompt."""
+        """The price of the tokens of the prompt."""
 
     @property
     def output(self) -> float:
-        """Of the answer."""
+        """The price of the tokens of the reply."""
+
+
+@dataclass(frozen=True)
+class CallSize:
+    """The size of a request in bytes: of its messages, and of the tools or the schema that are bound to the model."""
+
+    messages: int
+    binding: int
+
+
+@dataclass(frozen=True)
+class CallEstimate:
+    """What a call may take before its reply is there.
+
+    Attributes:
+        cost: its highest possible cost in US dollars; 0 without a cost limit.
+        tokens: the expected number of tokens, for a rate limit.
+    """
+
+    cost: float
+    tokens: float
 
 
 @dataclass(frozen=True)
@@ -43,34 +71,65 @@ class PriceTable:
     """The prices of a run.
 
     Attributes:
-        given: the suite's, by `provider:model`; they go before the published ones.
+        suite_prices: the prices that the suite states, by `provider:model`; they take precedence over the published ones.
     """
 
-    given: Mapping[str, ModelPrice] = field(default_factory=dict)
+    suite_prices: Mapping[str, ModelPrice] = field(default_factory=dict)
 
-    def known(self, model: str) -> bool:
-        """Tell whether a price is known."""
+    def is_known(self, model: str) -> bool:
+        """Return whether the price of a model is known."""
         return self.cost(model, {"input": 1, "output": 1}) is not None
 
-    def free(self, model: str) -> bool:
-        """Tell whether a model costs nothing."""
+    def is_free(self, model: str) -> bool:
+        """Return whether a model costs nothing."""
         return self.cost(model, {"input": 1, "output": 1}) == 0
 
     def cost(self, model: str, tokens: Mapping[str, int]) -> float | None:
-        """Give what so many tokens cost, in US dollars; None where no price is known.
+        """Compute the cost of a number of tokens in US dollars; None if the price is not known.
 
         Args:
             model: its name, `provider:model`.
-            tokens: `input` and `output`; `cache_read` where the provider had so many of the input at hand.
+            tokens: `input` and `output`; `cache_read` if the provider read that many of the input tokens from its cache.
         """
-        rate = self.given.get(model)
-        if rate is not None:
-            return (tokens["input"] * rate.input + tokens["output"] * rate.output) / 1_000_000
+        price = self.suite_prices.get(model)
+        if price is not None:
+            return (tokens["input"] * price.input + tokens["output"] * price.output) / 1_000_000
         provider, _, name = model.partition(":")
-        return 0.0 if provider in FREE else _published(provider, name, tokens)
+        return 0.0 if provider in FREE else _published_cost(provider, name, tokens)
+
+    def estimate(self, request: ModelRequest, size: CallSize, *, limited: bool) -> CallEstimate:
+        """Compute the highest possible cost and the expected tokens of a call.
+
+        A token has one byte at least. Providers add tokens for the request as a whole, for each message and for a binding.
+
+        Args:
+            request: names the model and the highest number of tokens of its reply.
+            size: of the request.
+            limited: whether a cost limit holds, so that the highest cost is needed.
+
+        Raises:
+            InvalidRequest: if the highest cost is needed and the price of the model is not known.
+        """
+        max_tokens = request.config.get("max_tokens") or DEFAULT_MAX_TOKENS
+        expected = (size.messages + size.binding) / _BYTES_PER_TOKEN + max_tokens
+        if not limited:
+            return CallEstimate(0.0, expected)
+        frame = _FRAME_TOKENS + _MESSAGE_TOKENS * len(request.messages) + (_BINDING_TOKENS if size.binding else 0)
+        highest = self.cost(request.model, {"input": size.messages + size.binding + frame, "output": max_tokens})
+        if highest is None:
+            raise InvalidRequest("the model cannot be called under a cost limit", [missing_price_error(request.model)])
+        return CallEstimate(highest, expected)
 
 
-def _published(provider: str, model: str, tokens: Mapping[str, int]) -> float | None:
+def missing_price_error(model: str) -> FieldError:
+    """Return the error for a model whose price is not known, with the remedy."""
+    return FieldError(
+        "max_cost",
+        f"the price of '{model}' is not known; state it in the suite: prices: {{\"{model}\": {{input: …, output: …}}}}",
+    )
+
+
+def _published_cost(provider: str, model: str, tokens: Mapping[str, int]) -> float | None:
     if provider not in _PUBLISHED:
         return None
     try:
@@ -82,5 +141,5 @@ def _published(provider: str, model: str, tokens: Mapping[str, int]) -> float | 
     )
     try:
         return float(calc_price(usage, model, provider_id=_PUBLISHED[provider]).total_price)
-    except (LookupError, ValueError):  # not known, or known without a price of this kind of use
+    except (LookupError, ValueError):  # an unknown model, or one without a price for this kind of use
         return None

@@ -1,7 +1,7 @@
-"""How often a provider is asked: a generic cell rate (ITU-T I.371), which spreads what is asked over the minute.
+"""The rate limit of a provider: a generic cell rate algorithm (ITU-T I.371), which spreads calls over the minute.
 
-One pace is shared by all runs of the process, in whatever thread and event loop they go on: that is why it is no limiter of an
-asyncio library, which belongs to one loop. It only says how long to wait; who waits has its turn booked.
+All runs of the process share one limiter, in any thread and event loop. A limiter of an asyncio library belongs to one loop, so
+none is used. The limiter only computes how long to wait; a call that waits has its place booked.
 """
 
 import threading
@@ -11,28 +11,29 @@ from functools import cache
 from typing import Protocol
 
 BURST = 0.1
+"""The share of a minute's amount that may be used at once."""
 
 
 class ProviderLimits(Protocol):
-    """How much a provider is asked at most."""
+    """The rate limits of one provider."""
 
     @property
     def requests_per_minute(self) -> int | None:
-        """How many calls."""
+        """The number of calls; None for no limit."""
 
     @property
     def tokens_per_minute(self) -> int | None:
-        """How many tokens, of prompts and answers."""
+        """The number of tokens, of prompts and replies; None for no limit."""
 
 
 class RateLimiter:
-    """So much in any minute, and a tenth of it at once at most. Safe to use from several threads."""
+    """A limit for every minute, of which a tenth may be used at once. Safe to use from several threads."""
 
     def __init__(self, per_minute: int) -> None:
         """Start with nothing booked.
 
         Args:
-            per_minute: what any sixty seconds may have, bursts included; where a call is larger than a burst, one call more.
+            per_minute: the amount of any sixty seconds, bursts included; one call more if a call is larger than a burst.
         """
         burst = max(1.0, per_minute * BURST)
         self._interval = 60 / (per_minute - burst) if per_minute > burst else 60 / per_minute
@@ -41,48 +42,57 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def book(self, amount: float, now: float) -> float:
-        """Book an amount and give the seconds to wait for it; what is booked later waits longer."""
+        """Book an amount and return the seconds to wait for it; later bookings wait longer."""
         with self._lock:
             self._booked = max(self._booked, now) + amount * self._interval
             return max(0.0, self._booked - self._slack - now)
 
     def correct(self, amount: float) -> None:
-        """Book so much more, or with a negative amount less, for what is under way or was given up."""
+        """Book that much more, or less if the amount is negative, for a call that was booked before."""
         with self._lock:
             self._booked += amount * self._interval
 
 
 @dataclass(frozen=True)
 class ProviderRateLimiters:
-    """The paces that hold for one provider."""
+    """The rate limiters of one provider, for requests and for tokens."""
 
     requests: tuple[RateLimiter, ...] = ()
     tokens: tuple[RateLimiter, ...] = ()
 
     def book(self, tokens: float, now: float) -> float:
-        """Book one call of so many tokens, and give the seconds to wait for it."""
-        waits = [pace.book(1, now) for pace in self.requests]
-        return max((*waits, *(pace.book(tokens, now) for pace in self.tokens)), default=0.0)
+        """Book one call with a number of tokens, and return the seconds to wait for it."""
+        waits = [limiter.book(1, now) for limiter in self.requests]
+        return max((*waits, *(limiter.book(tokens, now) for limiter in self.tokens)), default=0.0)
 
     def correct(self, calls: int, tokens: float) -> None:
-        """Book more or, with negative amounts, less."""
-        for pace in self.requests:
-            pace.correct(calls)
-        for pace in self.tokens:
-            pace.correct(tokens)
+        """Book more calls and tokens or, for negative numbers, fewer."""
+        for limiter in self.requests:
+            limiter.correct(calls)
+        for limiter in self.tokens:
+            limiter.correct(tokens)
 
 
 def provider_rate_limiters(
-    provider: str, own: Mapping[str, ProviderLimits], shared: Mapping[str, ProviderLimits]
+    provider: str, suite: Mapping[str, ProviderLimits], process: Mapping[str, ProviderLimits]
 ) -> ProviderRateLimiters:
-    """Give what holds for a provider: a suite's limits, for its run alone, and the process's, for all runs together."""
-    found = [(own.get(provider), RateLimiter), (shared.get(provider), lambda rate: _shared(provider, rate))]
-    requests = [make(limit.requests_per_minute) for limit, make in found if limit and limit.requests_per_minute]
-    found = [(own.get(provider), RateLimiter), (shared.get(provider), lambda rate: _shared(f"{provider} tokens", rate))]
-    tokens = [make(limit.tokens_per_minute) for limit, make in found if limit and limit.tokens_per_minute]
+    """Build the limiters of a provider.
+
+    Args:
+        provider: its name.
+        suite: the limits of the suite by provider, for its run alone.
+        process: the limits of the process by provider, for all its runs together.
+    """
+    requests, tokens = [], []
+    if own := suite.get(provider):
+        requests += [RateLimiter(own.requests_per_minute)] if own.requests_per_minute else []
+        tokens += [RateLimiter(own.tokens_per_minute)] if own.tokens_per_minute else []
+    if shared := process.get(provider):
+        requests += [_shared_limiter(provider, "requests", shared.requests_per_minute)] if shared.requests_per_minute else []
+        tokens += [_shared_limiter(provider, "tokens", shared.tokens_per_minute)] if shared.tokens_per_minute else []
     return ProviderRateLimiters(tuple(requests), tuple(tokens))
 
 
 @cache
-def _shared(what: str, per_minute: int) -> RateLimiter:
+def _shared_limiter(provider: str, unit: str, per_minute: int) -> RateLimiter:
     return RateLimiter(per_minute)

@@ -1,4 +1,4 @@
-"""LangChain's messages, read into replies."""
+"""LangChain's messages, parsed into replies."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,16 @@ from promptuary.prompt.text import replace_refused
 
 
 def parse_reply(message: Any, latency_ms: float, parsed: Any = None) -> ModelReply:
-    """Read LangChain's message."""
+    """Parse LangChain's message."""
     calls = tuple(getattr(message, "tool_calls", None) or ())
     metadata = getattr(message, "response_metadata", None) or {}
-    shown = (metadata.get("logprobs") or {}).get("content") if isinstance(metadata.get("logprobs"), dict) else None
+    logprobs = (metadata.get("logprobs") or {}).get("content") if isinstance(metadata.get("logprobs"), dict) else None
     return ModelReply(
         text=_text(message, calls),
         tool_calls=calls,
         parsed=parsed,
         finish_reason=metadata.get("finish_reason") or metadata.get("stop_reason"),
-        logprobs=tuple(float(token["logprob"]) for token in shown) if shown else None,
+        logprobs=tuple(float(token["logprob"]) for token in logprobs) if logprobs else None,
         tokens=_tokens(getattr(message, "usage_metadata", None)),
         latency_ms=latency_ms,
     )
@@ -28,12 +28,12 @@ def _tokens(usage: Mapping[str, Any] | None) -> dict[str, int] | None:
     if not usage:
         return None
     tokens = {"input": usage["input_tokens"], "output": usage["output_tokens"]}
-    at_hand = (usage.get("input_token_details") or {}).get("cache_read")
-    return tokens | {"cache_read": at_hand} if at_hand else tokens
+    cache_read = (usage.get("input_token_details") or {}).get("cache_read")
+    return tokens | {"cache_read": cache_read} if cache_read else tokens
 
 
 def _text(message: Any, calls: Sequence[Mapping[str, Any]]) -> str:
-    """Give the answer's text; where there is none, the calls of tools that it asks for, in OpenAI's form."""
+    """Return the text of a message; if it is empty, the tool calls that it asks for, in OpenAI's form."""
     text = replace_refused(str(message.text))
     if not (getattr(message, "response_metadata", None) or {}).get("verbatim"):
         text = text.strip()

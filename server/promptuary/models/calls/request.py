@@ -1,4 +1,4 @@
-"""What a model is asked and what it answers; the two doors that calls go through."""
+"""The request and the reply of a model call, and the protocols of who provides and who calls models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,25 +6,25 @@ from typing import Any, Protocol
 
 
 class ChatModelSource(Protocol):
-    """Gives LangChain chat models by name; safe to call from several threads."""
+    """Provides LangChain chat models by name; safe to call from several threads."""
 
     def chat(self, name: str, config: Mapping[str, Any]) -> Any:
-        """Give the model with these settings; may start a local server."""
+        """Return the model with these settings; may start a local server."""
 
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """What a model is asked.
+    """A request to a model.
 
     Attributes:
         model: its name, `provider:model`.
         messages: each `{role, content}`.
-        config: the model's settings.
+        config: the settings of the model.
         tools: in OpenAI's form.
         response_format: in OpenAI's form.
-        schema: a JSON schema that the answer is to have the form of; then the reply has `parsed`.
-        repeat: 0 for the first time that the same is asked in a run, so that each repeat has an answer of its own.
-        discreet: whether a sensitive value is in it, so that the answer is not kept; what `private` says counts as well.
+        schema: a JSON schema for the reply, which then has `parsed`.
+        repeat: the number of the repeat, from 0; the same request in another repeat has a cached response of its own.
+        sensitive: whether a sensitive value is in the request, so that the response is not cached; see `sensitive_calls`.
     """
 
     model: str
@@ -34,29 +34,29 @@ class ModelRequest:
     response_format: Mapping[str, Any] | None = None
     schema: Mapping[str, Any] | None = None
     repeat: int = 0
-    discreet: bool = False
+    sensitive: bool = False
 
     @property
     def provider(self) -> str:
-        """The part of the name that says who is asked."""
+        """The part of the model's name before the colon."""
         return self.model.partition(":")[0]
 
 
 @dataclass(frozen=True)
 class ModelReply:
-    """What a model answered.
+    """The reply of a model.
 
     Attributes:
-        text: without white space around it; where there is none and tools are asked for, their calls in OpenAI's form.
+        text: without white space around it; if it is empty and tools are called, their calls in OpenAI's form.
         tool_calls: each `{name, args, id}`.
-        parsed: the answer in the form of the request's schema; None without one, or where the model did not keep to it.
-        finish_reason: why it stopped, in its provider's word.
-        logprobs: of its tokens, natural logarithms.
-        tokens: `input` and `output`, and `cache_read` where the provider had some of the input at hand; None where the
-            provider did not say.
-        cost: in US dollars; 0 for an answer that was remembered, None where no price is known.
-        latency_ms: of the attempt that gave it; of a remembered answer, as it was then.
-        cached: whether it was remembered, so that nothing was asked or paid.
+        parsed: the reply in the form of the request's schema; None without a schema, or if the reply does not fit it.
+        finish_reason: why the model stopped, in its provider's word.
+        logprobs: of the reply's tokens, natural logarithms.
+        tokens: `input` and `output`, and `cache_read` if the provider read some of the input from its cache; None if the
+            provider does not report them.
+        cost: in US dollars; 0 for a cached response, None if no price is known.
+        latency_ms: of the attempt that succeeded; of a cached response, as it was at that time.
+        cached: whether it comes from the response cache, so that nothing was sent or paid.
     """
 
     text: str
@@ -71,7 +71,7 @@ class ModelReply:
 
 
 class ModelCaller(Protocol):
-    """Asks models, within whatever limits hold."""
+    """Calls models within the limits that hold; `ModelClient` is the one of a run."""
 
     async def ask(self, request: ModelRequest) -> ModelReply:
-        """Give the model's answer; raises what the last attempt raised."""
+        """Return the model's reply; raise the error of the last attempt."""

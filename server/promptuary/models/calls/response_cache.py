@@ -1,6 +1,6 @@
-"""Answers that are remembered: found by the digest of all that was asked, and kept with the next results.
+"""The response cache of a run: replies by the digest of their request, written with the next results.
 
-Errors are never kept, nor is an answer that is not in the form that was asked for: asking again may mend both.
+Errors are never cached, nor is a reply that does not fit the requested schema: another call may get a better one.
 """
 
 import asyncio
@@ -12,23 +12,23 @@ from typing import Any
 from promptuary.models.calls.request import ModelReply, ModelRequest
 
 CACHE_FORMAT = 1
-"""Of the key and of the body; a higher one forgets all that was kept under a lower one."""
-_AT_ONCE = 200
+"""The version of keys and bodies; a higher one makes all responses of a lower one unreachable."""
+_READ_LIMIT = 200
 
 
 def model_binding_json(request: ModelRequest) -> str:
-    """Give the JSON of what the model is bound to: its name and settings, tools, response format and schema."""
-    given = {name: value for name, value in request.config.items() if value is not None}
-    return _json([CACHE_FORMAT, request.model, given, request.tools, request.response_format, request.schema])
+    """Return the JSON of what is bound to the model: its name, settings, tools, response format and schema."""
+    settings = {name: value for name, value in request.config.items() if value is not None}
+    return _json([CACHE_FORMAT, request.model, settings, request.tools, request.response_format, request.schema])
 
 
-def cache_key(form: str, messages: str, repeat: int) -> str:
-    """Give the digest under which an answer is kept: of the form, the JSON of the messages and the number of the repeat."""
-    return hashlib.sha256(f"{form}\n{messages}\n{repeat}".encode("utf-8", "surrogatepass")).hexdigest()
+def cache_key(binding: str, messages: str, repeat: int) -> str:
+    """Compute the key of a response: a digest of the binding, the messages (both as JSON) and the number of the repeat."""
+    return hashlib.sha256(f"{binding}\n{messages}\n{repeat}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def messages_json(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Give the messages as they are digested and counted."""
+    """Return the JSON of messages, as it is digested and measured."""
     return _json([dict(message) for message in messages])
 
 
@@ -37,67 +37,68 @@ def _json(value: Any) -> str:
 
 
 class ResponseCache:
-    """The answers of one run; for the tasks of one event loop.
+    """The cached responses of one run; for the tasks of one event loop.
 
-    Answers that are looked for while others are being read are read together after those, in a thread.
+    Keys that are looked up during a read are collected for the next read, which happens in a thread.
     """
 
-    def __init__(self, find: Callable[[list[str]], dict[str, dict[str, Any]]], *, reading: bool = True) -> None:
-        """Start with nothing to keep.
+    def __init__(self, read: Callable[[list[str]], Mapping[str, Mapping[str, Any]]], *, enabled: bool = True) -> None:
+        """Start with nothing to write.
 
         Args:
-            find: gives the bodies that are kept under keys; may block, is called in a thread.
-            reading: whether answers are looked for at all.
+            read: returns the cached bodies under keys; may block, is called in a thread.
+            enabled: whether cached responses are used; new ones are collected in any case.
         """
-        self._find = find
-        self._reading = reading
-        self._wanted: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
+        self._read = read
+        self._enabled = enabled
+        self._lookups: dict[str, asyncio.Future[Mapping[str, Any] | None]] = {}
         self._reader: asyncio.Task[None] | None = None
-        self._kept: dict[str, dict[str, Any]] = {}
+        self._new: dict[str, dict[str, Any]] = {}
 
-    async def find(self, key: str) -> ModelReply | None:
-        """Give the remembered answer, with a cost of 0 and the latency that it had."""
-        if not self._reading:
+    async def get(self, key: str) -> ModelReply | None:
+        """Return the cached reply, with a cost of 0 and the latency that it had; None if there is none."""
+        if not self._enabled:
             return None
-        if key not in self._wanted:
-            self._wanted[key] = asyncio.get_running_loop().create_future()
-        found = self._wanted[key]
+        if key not in self._lookups:
+            self._lookups[key] = asyncio.get_running_loop().create_future()
+        lookup = self._lookups[key]
         if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read())
-        body = await asyncio.shield(found)
-        return None if body is None else _reply(body)
+            self._reader = asyncio.create_task(self._read_batches())
+        body = await asyncio.shield(lookup)
+        return None if body is None else _reply_of(body)
 
-    def keep(self, key: str, request: ModelRequest, reply: ModelReply) -> None:
-        """Keep an answer, with the next results."""
+    def put(self, key: str, request: ModelRequest, reply: ModelReply) -> None:
+        """Add a reply to what is written with the next results."""
         if request.schema is None or reply.parsed is not None:
-            self._kept[key] = _body(reply)
+            self._new[key] = _body_of(reply)
 
-    def due(self) -> dict[str, dict[str, Any]]:
-        """Give what is to be written now; nobody else will write it."""
-        kept, self._kept = self._kept, {}
-        return kept
+    def take_new(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the bodies to write now, by key; the caller must write them, nobody else will."""
+        new, self._new = self._new, {}
+        return new
 
-    async def _read(self) -> None:
-        while self._wanted:
-            batch = dict(list(self._wanted.items())[:_AT_ONCE])
+    async def _read_batches(self) -> None:
+        while self._lookups:
+            batch = dict(list(self._lookups.items())[:_READ_LIMIT])
             for key in batch:
-                del self._wanted[key]
+                del self._lookups[key]
             try:
-                found = await asyncio.to_thread(self._find, list(batch))
-            except BaseException as error:
-                for place in batch.values():
-                    place.set_exception(error) if isinstance(error, Exception) else place.cancel()
-                    if isinstance(error, Exception):
-                        place.exception()  # seen, also where nobody waits any more
-                if not isinstance(error, Exception):
-                    raise
+                bodies = await asyncio.to_thread(self._read, list(batch))
+            except Exception as error:
+                for lookup in batch.values():
+                    lookup.set_exception(error)
+                    lookup.exception()  # marked as retrieved, also if nobody waits any more
                 continue
-            for key, place in batch.items():
-                if not place.done():
-                    place.set_result(found.get(key))
+            except BaseException:
+                for lookup in batch.values():
+                    lookup.cancel()
+                raise
+            for key, lookup in batch.items():
+                if not lookup.done():
+                    lookup.set_result(bodies.get(key))
 
 
-def _body(reply: ModelReply) -> dict[str, Any]:
+def _body_of(reply: ModelReply) -> dict[str, Any]:
     return {
         "text": reply.text,
         "tool_calls": [dict(call) for call in reply.tool_calls],
@@ -109,7 +110,7 @@ def _body(reply: ModelReply) -> dict[str, Any]:
     }
 
 
-def _reply(body: Mapping[str, Any]) -> ModelReply:
+def _reply_of(body: Mapping[str, Any]) -> ModelReply:
     return ModelReply(
         text=body["text"],
         tool_calls=tuple(body["tool_calls"]),

@@ -1,4 +1,4 @@
-"""What holds around all calls of one item: its time, in which waiting in line does not count, and whether words may be kept."""
+"""What holds for all calls in a block: a time limit that stops while a call waits its turn, and whether they are sensitive."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,71 +7,71 @@ from contextvars import ContextVar
 
 
 class _PausableTimeout:
-    """A time limit that can stand still; several waits at once stop it once."""
+    """A timeout that can be paused; several pauses at once count as one."""
 
-    def __init__(self, limit: asyncio.Timeout) -> None:
-        self._limit = limit
-        self._waits = 0
-        self._left = 0.0
+    def __init__(self, timeout: asyncio.Timeout) -> None:
+        self._timeout = timeout
+        self._pauses = 0
+        self._remaining = 0.0
 
-    def stop(self) -> None:
-        self._waits += 1
-        when = self._limit.when()
-        if self._waits == 1 and when is not None:
-            self._left = when - asyncio.get_running_loop().time()
-            with suppress(RuntimeError):  # it has just run out
-                self._limit.reschedule(None)
+    def pause(self) -> None:
+        self._pauses += 1
+        when = self._timeout.when()
+        if self._pauses == 1 and when is not None:
+            self._remaining = when - asyncio.get_running_loop().time()
+            with suppress(RuntimeError):  # it has just expired
+                self._timeout.reschedule(None)
 
-    def go_on(self) -> None:
-        self._waits -= 1
-        if self._waits == 0:
-            with suppress(RuntimeError):  # it has run out, or its block has ended before this task has
-                self._limit.reschedule(asyncio.get_running_loop().time() + self._left)
+    def resume(self) -> None:
+        self._pauses -= 1
+        if self._pauses == 0:
+            with suppress(RuntimeError):  # it has expired, or its block has ended before this task has
+                self._timeout.reschedule(asyncio.get_running_loop().time() + self._remaining)
 
 
-_time: ContextVar[_PausableTimeout | None] = ContextVar("time", default=None)
-_discreet: ContextVar[bool] = ContextVar("discreet", default=False)
+_timeout: ContextVar[_PausableTimeout | None] = ContextVar("timeout", default=None)
+_sensitive: ContextVar[bool] = ContextVar("sensitive", default=False)
 
 
 @asynccontextmanager
 async def time_limit(seconds: float) -> AsyncIterator[None]:
-    """Limit the block's time as `asyncio.timeout` does, but for what it waits `time_limit_paused`.
+    """Limit the time of the block as `asyncio.timeout` does, without the time in `time_limit_paused`.
 
     Raises:
         TimeoutError: when the time is over.
     """
-    async with asyncio.timeout(seconds) as limit:
-        token = _time.set(_PausableTimeout(limit))
+    async with asyncio.timeout(seconds) as timeout:
+        token = _timeout.set(_PausableTimeout(timeout))
         try:
             yield
         finally:
-            _time.reset(token)
+            _timeout.reset(token)
 
 
 @contextmanager
 def time_limit_paused() -> Iterator[None]:
-    """Let no time pass while the block waits for a rate, a place, a pause that was asked for, or for money."""
-    time = _time.get()
-    if time is None:
+    """Pause the time limit while the block waits for a rate limit, a slot, the budget or a pause that a provider asked for."""
+    timeout = _timeout.get()
+    if timeout is None:
         yield
         return
-    time.stop()
+    timeout.pause()
     try:
         yield
     finally:
-        time.go_on()
+        timeout.resume()
 
 
 @contextmanager
-def sensitive_calls(discreet: bool) -> Iterator[None]:
-    """Say for all calls of the block, those of tasks that it starts too, whether their words must not be kept."""
-    token = _discreet.set(discreet or _discreet.get())
+def sensitive_calls(sensitive: bool) -> Iterator[None]:
+    """Mark all calls of the block, those of tasks that it starts included, as sensitive: their responses are not cached."""
+    token = _sensitive.set(sensitive or _sensitive.get())
     try:
         yield
     finally:
-        _discreet.reset(token)
+        _sensitive.reset(token)
 
 
 def calls_are_sensitive() -> bool:
-    """Tell whether words of this block's calls must not be kept."""
-    return _discreet.get()
+    """Return whether the calls of this block are sensitive."""
+    return _sensitive.get()

@@ -1,0 +1,55 @@
+"""Chat models with the tools, response format or schema of a request bound to them; each is built once in a run."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptuary.models.calls.request import ChatModelSource, ModelRequest
+
+
+@dataclass(frozen=True)
+class BoundModel:
+    """A model that is ready to be called.
+
+    Attributes:
+        chat: LangChain's model.
+        binding_bytes: the size of what is bound to it, as a provider may count it.
+    """
+
+    chat: Any
+    binding_bytes: int
+
+
+@dataclass(frozen=True)
+class BoundModels:
+    """The bound models of one run, for the tasks of one event loop."""
+
+    source: ChatModelSource
+    _models: dict[str, asyncio.Future[BoundModel]] = field(default_factory=dict, init=False)
+
+    async def get(self, request: ModelRequest, binding: str) -> BoundModel:
+        """Return the model of a request; concurrent requests with the same binding wait for one build.
+
+        Args:
+            request: names the model, its settings and what is bound to it.
+            binding: all of that as JSON.
+        """
+        if binding not in self._models:
+            self._models[binding] = asyncio.ensure_future(asyncio.to_thread(self._build, request))
+            self._models[binding].add_done_callback(lambda future: self._drop_failed(binding, future))
+        return await asyncio.shield(self._models[binding])
+
+    def _build(self, request: ModelRequest) -> BoundModel:
+        chat = self.source.chat(request.model, request.config)
+        bound = [value for value in (request.tools, request.response_format, request.schema) if value]
+        if request.tools:
+            chat = chat.bind_tools(request.tools)
+        if request.response_format:
+            chat = chat.bind(response_format=request.response_format)
+        if request.schema is not None:
+            chat = chat.with_structured_output(dict(request.schema), include_raw=True)
+        return BoundModel(chat, len(str(bound).encode("utf-8", "replace")) if bound else 0)
+
+    def _drop_failed(self, binding: str, future: "asyncio.Future[BoundModel]") -> None:
+        if future.cancelled() or future.exception() is not None:
+            self._models.pop(binding, None)

@@ -1,0 +1,153 @@
+"""The response cache of a run, with replies over real HTTP."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from doubles.stub_model import Reaction, StubModelServer
+from factories.model_calls import MODEL, RecordedWaits, ask_all, model_request
+from promptuary.evaluation.suites.suite import PriceSpec
+from promptuary.models.calls import ModelClient, ModelReply, ModelRequest
+from promptuary.models.calls.pricing import PriceTable
+from promptuary.models.calls.response_cache import ResponseCache
+from promptuary.models.calls.scope import sensitive_calls
+from promptuary.models.chat_models import ChatModels
+
+SCHEMA = {
+    "title": "grade",
+    "description": "A grade.",
+    "type": "object",
+    "properties": {"score": {"type": "number"}},
+    "required": ["score"],
+    "additionalProperties": False,
+}
+
+
+class CachedBodies(dict[str, dict[str, Any]]):
+    """The stored bodies by key, and how often they were read."""
+
+    reads = 0
+
+    def __call__(self, keys: list[str]) -> dict[str, dict[str, Any]]:
+        self.reads += 1
+        return {key: self[key] for key in keys if key in self}
+
+
+@pytest.fixture
+def ask_with_cache(models: ChatModels) -> Callable[..., list[ModelReply]]:
+    """Send requests by a client with a response cache, and store the new responses."""
+
+    def ask(stored: CachedBodies, *requests: ModelRequest, enabled: bool = True, sensitive: bool = False) -> list[ModelReply]:
+        client = ModelClient(
+            models,
+            RecordedWaits(),
+            cache=ResponseCache(stored, enabled=enabled),
+            prices=PriceTable({MODEL: PriceSpec(input=1, output=1)}),
+        )
+
+        async def work() -> list[ModelReply]:
+            try:
+                with sensitive_calls(sensitive):
+                    return list(await asyncio.gather(*map(client.ask, requests)))
+            finally:
+                stored.update((await client.close()).responses)
+
+        return asyncio.run(work())
+
+    return ask
+
+
+def test_a_request_is_paid_once_and_each_repeat_has_its_own_reply(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
+) -> None:
+    stub_model.answer = lambda body: f"reply {stub_model.requests}"
+    stored, requests = CachedBodies(), [model_request(), model_request(repeat=1)]
+    first = ask_with_cache(stored, *requests)
+    again = ask_with_cache(stored, *requests, model_request(repeat=2))
+    assert [reply.text for reply in again[:2]] == [reply.text for reply in first]
+    assert len({reply.text for reply in again}) == 3
+    assert [(reply.cached, reply.cost) for reply in again[:2]] == [(True, 0.0)] * 2
+    assert [reply.latency_ms for reply in again[:2]] == [reply.latency_ms for reply in first]
+    assert [reply.tokens for reply in again[:2]] == [reply.tokens for reply in first]
+    assert not again[2].cached
+    assert stub_model.requests == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        model_request("one two three"),
+        model_request(config={"temperature": 0.5}),
+        model_request(response_format={"type": "json_object"}),
+        model_request(
+            tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
+        ),
+        ModelRequest("openai:other", [{"role": "user", "content": "one two"}]),
+        ModelRequest(MODEL, [{"role": "system", "content": "one two"}]),
+    ],
+)
+def test_another_request_has_another_response(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer, other: ModelRequest
+) -> None:
+    stored = CachedBodies()
+    ask_with_cache(stored, model_request())
+    assert not ask_with_cache(stored, other)[0].cached
+    assert len(stored) == 2
+
+
+def test_only_replies_that_fit_their_schema_are_cached(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
+) -> None:
+    stored = CachedBodies()
+    stub_model.script += [Reaction("no grade at all"), Reaction('{"score": 0.25}')]
+    for cached in (False, False, True):
+        (reply,) = ask_with_cache(stored, model_request(schema=SCHEMA))
+        assert reply.cached is cached
+    assert reply.parsed == {"score": 0.25}
+
+
+def test_a_disabled_cache_is_not_read_but_still_written(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
+) -> None:
+    stored = CachedBodies()
+    stub_model.script += [Reaction("old"), Reaction("new")]
+    ask_with_cache(stored, model_request())
+    assert ask_with_cache(stored, model_request(), enabled=False)[0].text == "new"
+    assert ask_with_cache(stored, model_request())[0].text == "new"
+
+
+@pytest.mark.parametrize("where", ["request", "block"])
+def test_a_sensitive_request_is_neither_cached_nor_looked_up(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer, where: str
+) -> None:
+    stored = CachedBodies()
+    for _ in range(2):
+        ask_with_cache(stored, model_request(sensitive=where == "request"), sensitive=where == "block")
+    assert (stub_model.requests, len(stored), stored.reads) == (2, 0, 0)
+
+
+def test_errors_are_never_cached(ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer) -> None:
+    stored = CachedBodies()
+    stub_model.script += [Reaction(status=400)]
+    with pytest.raises(Exception, match="400"):
+        ask_with_cache(stored, model_request())
+    assert len(stored) == 0
+    assert ask_with_cache(stored, model_request())[0].text == "one two"
+
+
+def test_many_responses_are_read_together(ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer) -> None:
+    stored, requests = CachedBodies(), [model_request(f"q{number}") for number in range(100)]
+    ask_with_cache(stored, *requests)
+    stored.reads = 0
+    assert all(reply.cached for reply in ask_with_cache(stored, *requests))
+    assert stored.reads <= 3
+
+
+def test_the_echo_model_is_not_cached(models: ChatModels) -> None:
+    stored = CachedBodies()
+    (reply,) = ask_all(
+        ModelClient(models, cache=ResponseCache(stored)), ModelRequest("echo:", [{"role": "user", "content": "a"}])
+    )
+    assert (reply.text, reply.cost, stored.reads, len(stored)) == ("a", 0.0, 0, 0)
