@@ -377,7 +377,7 @@ def url(app: Any) -> Iterator[str]:
     """The app on a loopback port; who follows its stream is let go before it stops."""
     with listening(app) as found:
         yield found
-        app.parts.changes.close()
+        app.services.change_feed.close()
 
 
 @pytest.fixture
@@ -394,7 +394,7 @@ def local(app: Any) -> Iterator[Any]:
     """An HTTP client of the app in this process, with the rights of the machine's operator in the project `default`."""
     from starlette.testclient import TestClient
 
-    from promptuary.access.auth.authentication import LOCAL_PROJECT
+    from promptuary.access.auth.request import LOCAL_PROJECT
 
     async def as_operator(scope: Any, receive: Any, send: Any) -> None:
         await app({**scope, LOCAL_PROJECT: "default"}, receive, send)

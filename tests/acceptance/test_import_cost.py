@@ -26,14 +26,14 @@ FIRST_LOOKUP = """
 import json, sys
 import httpx
 import anyio
-from promptuary.access.auth.authentication import LOCAL
+from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.app import create_app
 from promptuary.core.settings import read_settings
 
 app = create_app(read_settings(data_dir=sys.argv[1]))
 
 async def local(scope, receive, send):
-    await app({**scope, LOCAL: "default"}, receive, send)
+    await app({**scope, LOCAL_PROJECT: "default"}, receive, send)
 
 async def main():
     async with httpx.AsyncClient(transport=httpx.ASGITransport(local), base_url="http://127.0.0.1") as client:

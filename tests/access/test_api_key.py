@@ -21,8 +21,8 @@ def test_a_key_is_read_back_and_matches_its_hash_alone() -> None:
     key, other = generate_key(), generate_key()
     again = parse_key(str(key))
     assert again == key
-    assert again.matches(key.hashed())
-    assert not again.matches(other.hashed())
+    assert again.matches(key.secret_hash())
+    assert not again.matches(other.secret_hash())
     assert not again.matches("")
 
 
@@ -32,7 +32,7 @@ def test_no_two_keys_are_alike() -> None:
 
 def test_neither_the_hash_nor_the_representation_gives_the_secret_away() -> None:
     key = generate_key()
-    assert key.secret not in key.hashed()
+    assert key.secret not in key.secret_hash()
     assert key.secret not in repr(key)
 
 

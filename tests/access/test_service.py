@@ -56,8 +56,8 @@ def test_malformed_unknown_expired_and_revoked_keys_are_refused_in_the_same_word
 def test_a_key_ends_after_its_days(unit_as: Units, clock: Any) -> None:
     with unit_as("admin") as unit:
         made, _ = AccessService(unit).create_key("k", Role.READER, days=30)
-    assert made.live(clock() + timedelta(days=30, microseconds=-1))
-    assert not made.live(clock() + timedelta(days=30))
+    assert made.is_active(clock() + timedelta(days=30, microseconds=-1))
+    assert not made.is_active(clock() + timedelta(days=30))
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.CI, Role.AUTHOR, Role.ADMIN])
@@ -73,17 +73,17 @@ def test_an_admin_makes_no_operators_key_and_none_for_another_project(unit_as: U
         with pytest.raises(Forbidden, match="only an operator makes operators' keys"):
             AccessService(unit).create_key("k", Role.OPERATOR)
         with pytest.raises(Forbidden, match="for another project"):
-            AccessService(unit).create_key("k", Role.READER, project="shop")
+            AccessService(unit).create_key("k", Role.READER, project_name="shop")
         with pytest.raises(Forbidden, match="for another project"):
-            AccessService(unit).create_key("k", Role.READER, project="there-is-none")
+            AccessService(unit).create_key("k", Role.READER, project_name="there-is-none")
 
 
 def test_an_operator_makes_keys_for_any_project_that_there_is(database: Database, unit_as: Units, clock: Any) -> None:
     with unit_as("operator") as unit:
         AccessService(unit).create_project("shop")
-        _, made = AccessService(unit).create_key("k", Role.ADMIN, project="shop")
+        _, made = AccessService(unit).create_key("k", Role.ADMIN, project_name="shop")
         with pytest.raises(NotFound, match="there is no project 'none'"):
-            AccessService(unit).create_key("k", Role.ADMIN, project="none")
+            AccessService(unit).create_key("k", Role.ADMIN, project_name="none")
     with database.read() as session:
         assert authenticate(session, str(made), clock()).project_name == "shop"
 
@@ -147,7 +147,7 @@ def test_every_change_of_a_projects_keys_is_counted_in_its_transaction(database:
         counted.append(store.read_revisions(unit.session, unit.caller.project).access_revision)
     with unit_as("operator") as unit:
         AccessService(unit).create_project("shop")
-        AccessService(unit).create_key("two", Role.READER, project="shop")
+        AccessService(unit).create_key("two", Role.READER, project_name="shop")
     counted.append(count("default"))
     for _ in range(2):
         with unit_as("operator") as unit:

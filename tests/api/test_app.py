@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -6,8 +7,9 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from promptuary.access.auth.authentication import LOCAL_PROJECT
-from promptuary.api.app import COMPATIBLE, ROUTERS, create_app
+from promptuary.access.auth.request import LOCAL_PROJECT
+from promptuary.api.app import create_app
+from promptuary.api.routers import COMPATIBLE, ROUTERS
 from promptuary.core.database import Database
 from promptuary.core.settings import read_settings
 from promptuary.evaluation.datasets import upload
@@ -132,3 +134,18 @@ def test_no_two_parts_answer_the_same_call() -> None:
     routes = [route for router in routers if router is not upload.router for route in router.routes]  # told apart by media type
     calls = [(method, route.path) for route in routes for method in route.methods]  # type: ignore[attr-defined] # all are API routes
     assert len(set(calls)) == len(calls)
+
+
+@pytest.mark.parametrize("path", ["/v1/prompts/a/versions", "/v1/prompts/a/preview"])
+def test_a_body_is_parsed_once(local: Any, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    parsed, parse = [], json.loads
+
+    def counted(text: Any, *arguments: Any, **options: Any) -> Any:
+        if '"tags"' in str(text) and '"message"' in str(text):  # the body, not a part of it that is encoded again
+            parsed.append(text)
+        return parse(text, *arguments, **options)
+
+    monkeypatch.setattr(json, "loads", counted)
+    response = local.post(path, json=VERSION | {"message": "new", "tags": []})
+    assert response.status_code < 300
+    assert len(parsed) == 1

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from promptuary.access.auth.authentication import LOCAL_PROJECT
+from promptuary.access.auth.request import LOCAL_PROJECT
 
 VERSIONS = "/v1/prompts/support.triage/versions"
 GOOD = {"type": "text", "template": "Hi {{name}}"}

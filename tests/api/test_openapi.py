@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from factories.word_embedder import WordEmbedder
-from promptuary.access.auth.authentication import LOCAL_PROJECT
+from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.app import create_app
 from promptuary.context.retrieval import PassageRetrieval
 from promptuary.embedding.exact_index import ExactIndex

@@ -17,7 +17,7 @@ def with_jinja(opened_database: Any, settings: Any, clock: Any) -> Iterator[Any]
     """An HTTP client of a server whose operator has turned jinja2 on."""
     from starlette.testclient import TestClient
 
-    from promptuary.access.auth.authentication import LOCAL_PROJECT
+    from promptuary.access.auth.request import LOCAL_PROJECT
     from promptuary.api.app import create_app
 
     app = create_app(settings.model_copy(update={"jinja2": True}), database=opened_database, clock=clock)

@@ -22,7 +22,7 @@ def test_the_data_set_is_looked_up_and_written_on(tmp_path: Path) -> None:
         assert client.put(f"{path}/labels/production", json={"version": 1}).json()["revision"] == 10
         assert client.get(path).json()["version"] == 1
         assert client.get(f"{path}?version=2").json()["digest"] != client.get(path).json()["digest"]
-    with app.parts.database.read() as session:
+    with app.services.database.read() as session:
         assert audit.verify_chain(session, 1).broken_at is None
 
 

@@ -219,6 +219,6 @@ def test_more_followers_than_the_limit_are_told_to_poll(database: Any) -> None:
 def test_a_server_that_stops_ends_its_streams(app: Any, follow: Callable[..., Follower]) -> None:
     follower = follow()
     follower.next()
-    app.parts.changes.close()
+    app.services.change_feed.close()
     with pytest.raises(EOFError):
         follower.next()

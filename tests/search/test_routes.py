@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from factories.word_embedder import WordEmbedder
-from promptuary.access.auth.authentication import LOCAL_PROJECT
+from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.app import create_app
 from promptuary.context.retrieval import PassageRetrieval
 from promptuary.core.errors import Unavailable
@@ -203,8 +203,8 @@ class Neighbour:
 
 @pytest.fixture
 def neighbour(app: Any, opened_database: Any) -> Neighbour:
-    app.app.state.neighbours = Neighbour(opened_database)
-    return app.app.state.neighbours  # type: ignore[no-any-return]
+    app.app.state.similarity_checker = Neighbour(opened_database)
+    return app.app.state.similarity_checker  # type: ignore[no-any-return]
 
 
 def test_similar_prompts_are_looked_for_before_the_transaction_opens(local: Any, neighbour: Neighbour) -> None:

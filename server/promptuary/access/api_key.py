@@ -28,13 +28,13 @@ class ApiKey:
         """Give the id alone, for logs."""
         return f"KeyText(id={self.id!r})"
 
-    def hashed(self) -> str:
+    def secret_hash(self) -> str:
         """Give what is stored. The secret has 238 random bits, so one round of SHA-256 is enough."""
         return hashlib.sha256(self.secret.encode()).hexdigest()
 
     def matches(self, stored: str) -> bool:
         """Compare with a stored hash in constant time."""
-        return hmac.compare_digest(self.hashed(), stored)
+        return hmac.compare_digest(self.secret_hash(), stored)
 
 
 def generate_key() -> ApiKey:

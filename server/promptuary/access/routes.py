@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from promptuary.access import audit
-from promptuary.access.auth.authentication import Cursor, IdempotentRoute, Limit, authorize
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.routing import Cursor, Limit, authorize
 from promptuary.access.role import SCOPES, Role, Scope
 from promptuary.access.schemas import (
     AuditEntryOut,

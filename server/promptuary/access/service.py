@@ -16,28 +16,47 @@ DEFAULT_PROJECT = "default"
 
 
 def authenticate(session: Session, text: str, now: datetime) -> Caller:
-    """Find who holds a key.
+    """Return the caller that an API key's text belongs to.
 
     Raises:
-        NotAuthenticated: for a key that is malformed, unknown, expired or revoked; which, is not told.
+        NotAuthenticated: for a key that is malformed, unknown, expired or revoked; the message is the same for each.
     """
-    given = parse_key(text)
-    key = store.find_key(session, given.id) if given else None
-    if given is None or key is None or not given.matches(key.hash) or not key.live(now):
-        raise NotAuthenticated("the key is not valid; ask for a new one, or check that it was copied whole")
+    api_key = parse_key(text)
+    key = store.find_key(session, api_key.id) if api_key else None
+    if api_key is None or key is None or not api_key.matches(key.hash) or not key.is_active(now):
+        raise _not_valid()
     project = store.get_project(session, key.project)
     assert project is not None
-    return Caller(project.id, project.name, f"key:{key.name}", key.role, key.expires_at)
+    return Caller(project.id, project.name, f"key:{key.name}", key.role, key.expires_at, key.id)
 
 
-def local_caller(database: Database, now: datetime, project: str = DEFAULT_PROJECT) -> Caller:
-    """Give the operator of this machine, who has the data directory itself; makes the project if it is new."""
+def require_active_key(session: Session, caller: Caller, now: datetime) -> None:
+    """Check inside a transaction that the key of an authenticated caller has not ended since.
+
+    Between authentication and the transaction a request may wait: for a slot, or for the rest of its body.
+
+    Raises:
+        NotAuthenticated: as `authenticate` does. A caller without a key always passes.
+    """
+    if caller.key_id is None:
+        return
+    key = store.find_key(session, caller.key_id)
+    if key is None or not key.is_active(now):
+        raise _not_valid()
+
+
+def _not_valid() -> NotAuthenticated:
+    return NotAuthenticated("the key is not valid; ask for a new one, or check that it was copied whole")
+
+
+def local_caller(database: Database, now: datetime, project_name: str = DEFAULT_PROJECT) -> Caller:
+    """Return the operator of this machine, who has the data directory itself; create the project if it does not exist."""
     with database.read() as session:
-        found = store.find_project(session, project)
-    if found is None:
+        project = store.find_project(session, project_name)
+    if project is None:
         with database.write() as session:
-            found = store.get_or_create_project(session, project, now)
-    return Caller(found.id, found.name, "local", Role.OPERATOR)
+            project = store.get_or_create_project(session, project_name, now)
+    return Caller(project.id, project.name, "local", Role.OPERATOR)
 
 
 @dataclass(frozen=True)
@@ -47,7 +66,7 @@ class AccessService:
     unit: UnitOfWork
 
     def create_project(self, name: str) -> Project:
-        """Make a project.
+        """Create a project.
 
         Raises:
             AlreadyExists: when the name is taken.
@@ -63,14 +82,14 @@ class AccessService:
         rows = store.list_projects(self.unit.session, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda project: project.name)
 
-    def create_key(self, name: str, role: Role, days: int | None = None, project: str | None = None) -> tuple[Key, ApiKey]:
-        """Make a key; its text is given here and never again.
+    def create_key(self, name: str, role: Role, days: int | None = None, project_name: str | None = None) -> tuple[Key, ApiKey]:
+        """Create a key; only this call returns its text.
 
         Args:
-            name: what people know it by.
+            name: by which people recognize it.
             role: what it may do.
             days: after how many days it ends; None for no end.
-            project: another project than the caller's, for operators.
+            project_name: another project than the caller's, for operators.
 
         Raises:
             Forbidden: for a role above the caller's own, or another project without an operator's key.
@@ -79,36 +98,40 @@ class AccessService:
         caller = self.unit.caller
         if Role.OPERATOR in (role, caller.role) and caller.role is not Role.OPERATOR:
             raise Forbidden("only an operator makes operators' keys")
-        target = caller.project
-        if project is not None and project != caller.project_name:
-            if caller.role is not Role.OPERATOR:
-                raise Forbidden("only an operator makes keys for another project")
-            found = store.find_project(self.unit.session, project)
-            if found is None:
-                raise NotFound(f"there is no project '{project}'")
-            target = found.id
-        now, text = self.unit.clock(), generate_key()
+        project = self._project_of_new_key(project_name)
+        now, api_key = self.unit.clock(), generate_key()
         key = Key(
-            id=text.id,
-            project=target,
+            id=api_key.id,
+            project=project,
             name=name,
             role=role,
-            hash=text.hashed(),
+            hash=api_key.secret_hash(),
             created_at=now,
             expires_at=now + timedelta(days=days) if days else None,
             revoked_at=None,
         )
         store.add_key(self.unit.session, key)
-        at_home = replace(self.unit, caller=replace(caller, project=target))
-        audit.record_change(at_home, "key.created", key.id, {"name": name, "role": role})
-        return key, text
+        unit_of_project = replace(self.unit, caller=replace(caller, project=project))
+        audit.record_change(unit_of_project, "key.created", key.id, {"name": name, "role": role})
+        return key, api_key
+
+    def _project_of_new_key(self, project_name: str | None) -> int:
+        caller = self.unit.caller
+        if project_name is None or project_name == caller.project_name:
+            return caller.project
+        if caller.role is not Role.OPERATOR:
+            raise Forbidden("only an operator makes keys for another project")
+        project = store.find_project(self.unit.session, project_name)
+        if project is None:
+            raise NotFound(f"there is no project '{project_name}'")
+        return project.id
 
     def keys(self, limit: int, cursor: str | None) -> Page[Key]:
         """List the project's keys, revoked ones too."""
         rows = store.list_keys(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda key: key.id)
 
-    def revoke_key(self, id: str) -> None:  # noqa: A002 - the word of the API
+    def revoke_key(self, id: str) -> None:  # noqa: A002 - the API's own parameter name
         """End a key now; revoking it again changes nothing.
 
         Raises:

@@ -49,7 +49,7 @@ class Key:
     expires_at: datetime | None
     revoked_at: datetime | None
 
-    def live(self, now: datetime) -> bool:
+    def is_active(self, now: datetime) -> bool:
         """Tell whether the key is neither revoked nor past its end."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 

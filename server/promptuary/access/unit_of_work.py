@@ -1,4 +1,4 @@
-"""Who asks, and the unit of work in which the asking is done."""
+"""The caller of a request, and the unit of work that is done for it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,16 +12,17 @@ from promptuary.core.settings import Settings
 
 @dataclass(frozen=True)
 class Caller:
-    """A key's holder, inside one project, until the key ends."""
+    """On whose behalf something is done, inside one project; `key_id` is None for the local operator and for schedules."""
 
     project: int
     project_name: str
     actor: str
     role: Role
     expires_at: datetime | None = None
+    key_id: str | None = None
 
     def require(self, scope: Scope) -> None:
-        """Let pass, or refuse.
+        """Check that the caller's role has a scope.
 
         Raises:
             Forbidden: naming the scope and the role.
@@ -32,7 +33,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class UnitOfWork:
-    """One transaction with the caller on whose behalf it runs; committed when the request has succeeded."""
+    """One transaction with its caller; it is committed when the request has succeeded."""
 
     session: Session
     caller: Caller

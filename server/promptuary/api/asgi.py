@@ -1,4 +1,4 @@
-"""What both ways through the edge share: the ASGI types, the Host allow-list, request ids, and the headers on every answer."""
+"""What the middleware and the lookup's fast path share: ASGI types, the Host allow-list, request ids and security headers."""
 
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -6,8 +6,9 @@ from itertools import count
 from typing import Any
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
@@ -16,38 +17,38 @@ SECURITY_HEADERS: Headers = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
 ]
-_REMEMBERED = 64
+_CACHED_HEADERS = 64
 
 
 class HostAllowList:
-    """The Host headers that are taken; some that were taken before are known by their bytes."""
+    """The host names that requests may be sent to; some allowed headers are cached by their bytes."""
 
     def __init__(self, names: frozenset[str]) -> None:
-        """Keep the names that are answered for, whatever the port."""
+        """Keep the allowed names; each is allowed with every port."""
         self._names = names
-        self._taken: set[bytes] = set()
+        self._allowed_headers: set[bytes] = set()
 
-    def take(self, header: bytes) -> bool:
-        """Tell whether a request with this header is answered."""
-        if header in self._taken:
+    def allows(self, header: bytes) -> bool:
+        """Return whether a request with this Host header is answered."""
+        if header in self._allowed_headers:
             return True
         host = header.decode("latin-1")
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() not in self._names:
             return False
-        if len(self._taken) < _REMEMBERED:
-            self._taken.add(header)
+        if len(self._allowed_headers) < _CACHED_HEADERS:
+            self._allowed_headers.add(header)
         return True
 
 
 class RequestIds:
-    """Gives each request 32 hexadecimal digits: 16 drawn for the process, then a count. Unique, and cheap; not a secret."""
+    """Returns an id of 32 hexadecimal digits for each request: 16 random ones of the process, then a count. Not a secret."""
 
     def __init__(self) -> None:
-        """Draw what tells this process from every other."""
+        """Draw the random digits of this process."""
         self._process = secrets.token_hex(8)
         self._numbers = count(1)
 
     def __call__(self) -> str:
-        """Give the next id."""
+        """Return the next id."""
         return f"{self._process}{next(self._numbers):016x}"

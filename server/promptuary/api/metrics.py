@@ -44,7 +44,7 @@ def metrics(request: Request) -> Response:
     if not state.settings.metrics_open:
         authenticate_request(request).require(Scope.PROJECT_MANAGE)
     with state.database.read() as session:
-        found = [*_of_database(session, state.clock()), *_of_process(state.traffic)]
+        found = [*_of_database(session, state.clock()), *_of_process(state.request_metrics)]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

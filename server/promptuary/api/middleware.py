@@ -1,189 +1,98 @@
-"""The app's outermost layer, plain ASGI: Host allow-list, body limit, strict JSON, request id, access log, security headers.
+"""The app's outermost layer, plain ASGI: the lookup's fast path, the request checks, request ids, access log and metrics."""
 
-What passes here reaches FastAPI with a body that has been read whole and is JSON of one meaning only. The lines of a dataset
-are the exception: they are read by their route once the caller is known, up to a limit of their own.
-"""
-
-import re
 import time
-from collections.abc import Callable, MutableMapping
-from typing import Any
 
 import structlog
-from starlette.responses import Response
 
-from promptuary.access.auth.authentication import REQUEST_BODY
-from promptuary.api.asgi import SECURITY_HEADERS, App, HostAllowList, Receive, RequestIds, Scope, Send
+from promptuary.api.asgi import SECURITY_HEADERS, App, Message, Receive, Scope, Send
 from promptuary.api.lookup.fast_path import LookupFastPath
 from promptuary.api.problems import error_response
-from promptuary.api.request_metrics import RequestMetrics
+from promptuary.api.request_checks import RequestChecks
 from promptuary.api.services import Services
-from promptuary.compat.error_format import ENCODED_SLASH
-from promptuary.core.errors import (
-    BodyTooLarge,
-    FieldError,
-    InvalidRequest,
-    MalformedBody,
-    NotAuthenticated,
-    PromptuaryError,
-    UnsupportedMediaType,
-)
-from promptuary.core.wire import parse_strict_json
+from promptuary.core.errors import PromptuaryError
 
 log = structlog.get_logger(__name__)
-_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
-JSON_LINES = "application/x-ndjson"
-UNREAD_BODY = "promptuary.unread"
-_DATASET = re.compile(r"/v1/datasets/[^/]+/versions")
-_QUIET = ("/healthz", "/readyz", "/metrics")
+_UNLOGGED_PATHS = ("/healthz", "/readyz", "/metrics")
 
 
 class RequestMiddleware:
-    """Wraps the app; see the module's docstring."""
+    """The assembled service as one ASGI app around FastAPI."""
 
-    def __init__(self, app: App, parts: Services, close: Callable[[], None], traffic: RequestMetrics) -> None:
-        """Keep the app, its parts, what ends it where no server runs its lifespan, and what counts its answers."""
-        settings = parts.settings
+    def __init__(self, app: App, services: Services, lookup: LookupFastPath) -> None:
+        """Wrap FastAPI's app; `services` and `lookup` are closed with this object."""
+        settings = services.settings
         self.app = app
-        self.parts = parts
-        self.close = close
-        self.traffic = traffic
-        self.hosts = HostAllowList(settings.hosts)
-        self.ids = RequestIds()
-        self.lookup = LookupFastPath(parts, self.ids, self.hosts)
-        self.body_limit = settings.body_limit
-        self.dataset_limit = settings.dataset_limit
+        self.services = services
+        self.lookup = lookup
+        self._checks = RequestChecks(services.hosts, settings.body_limit, settings.dataset_limit)
+
+    def close(self) -> None:
+        """Close what is open, where no server runs the app's lifespan, too; a second call does nothing."""
+        self.lookup.close()
+        self.services.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check a request, hand it on, and log how it went."""
+        """Answer a lookup from the fast path; else check the request, call the app, count and log the response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         if await self.lookup(scope, send):
             return
-        request_id = self.ids()
-        started, status, begun = time.perf_counter(), 500, 0.0
-
-        async def out(message: MutableMapping[str, Any]) -> None:
-            nonlocal status, begun
-            if message["type"] == "http.response.start":
-                begun = time.perf_counter()
-                status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
-            await send(message)
-
+        request_id = self.services.request_ids()
+        response = _ObservedResponse(send, request_id)
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
-                try:
-                    body = await self._checked(scope, receive)
-                except PromptuaryError as error:
-                    response: Response = error_response(error, scope["path"])
-                    await response(scope, receive, out)
-                else:
-                    if scope.get(UNREAD_BODY):
-                        receive = _limited(receive, self.dataset_limit)
-                    await self.app(scope, receive if body is None else _replay(body, receive), out)
+                await self._answer(scope, receive, response)
             finally:
-                self.traffic.count(scope["method"], _template(scope), status, (begun or time.perf_counter()) - started)
-                if scope["path"] not in _QUIET:
-                    elapsed = round((time.perf_counter() - started) * 1000, 1)
-                    log.info("request", method=scope["method"], path=scope["path"], status=status, milliseconds=elapsed)
+                self._record(scope, response)
 
-    async def _checked(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Check host, path, query and body; give the body where there is one."""
-        headers = {name.lower(): value for name, value in scope["headers"]}
-        if not self.hosts.take(headers.get(b"host", b"")):
-            raise MalformedBody(
-                "the Host header names a host that this server does not answer for; see PROMPTUARY_ALLOWED_HOSTS"
-            )
-        path = scope.get("raw_path") or scope["path"].encode()
-        slashes = b"%2f" in path.lower() and not path.startswith(ENCODED_SLASH)
-        if slashes or "/../" in scope["path"] + "/" or "\x00" in scope["path"]:
-            raise MalformedBody("the path has a `%2F`, a NUL or `..`; names have none of these")
-        query = scope.get("query_string", b"")
-        if b"%00" in query or not query.isascii():
-            raise MalformedBody("the query string has a NUL, or bytes that are not percent-encoded")
-        if b"pmt_" in query:
-            raise NotAuthenticated(
-                "a key in the query string is not taken, and is now in logs: revoke it, and send keys in a header"
-            )
-        if scope["method"] not in _WITH_BODY:
-            return None
-        media = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
-        if media == JSON_LINES and scope["method"] == "POST" and _DATASET.fullmatch(scope["path"]):
-            if headers.get(b"content-encoding"):
-                raise UnsupportedMediaType(f"send the lines as plain `Content-Type: {JSON_LINES}`, not compressed")
-            _declared(headers, self.dataset_limit)
-            scope[UNREAD_BODY] = True
-            return None
-        body = await self._read(headers, receive)
-        scope[REQUEST_BODY] = body
-        if not body:
-            return body
-        if media != "application/json" or headers.get(b"content-encoding"):
-            raise UnsupportedMediaType("send the body as plain `Content-Type: application/json`")
-        if not isinstance(parse_strict_json(body), dict):
-            raise InvalidRequest("the request cannot be used", [FieldError("", "the body must be a JSON object")])
-        return body
+    async def _answer(self, scope: Scope, receive: Receive, response: "_ObservedResponse") -> None:
+        try:
+            checked_receive = await self._checks.check(scope, receive)
+        except PromptuaryError as error:
+            await error_response(error, scope["path"])(scope, receive, response.send)
+        else:
+            await self.app(scope, checked_receive, response.send)
 
-    async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """Read the body whole, in however many chunks; stop at the limit."""
-        _declared(headers, self.body_limit)
-        body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise MalformedBody("the client went away before the body was whole")
-            body += message.get("body", b"")
-            if len(body) > self.body_limit:
-                raise _too_large(self.body_limit)
-            if not message.get("more_body"):
-                return bytes(body)
+    def _record(self, scope: Scope, response: "_ObservedResponse") -> None:
+        self.services.request_metrics.count(
+            scope["method"], _route_template(scope), response.status, response.seconds_to_start()
+        )
+        if scope["path"] not in _UNLOGGED_PATHS:
+            milliseconds = round(response.seconds() * 1000, 1)
+            log.info("request", method=scope["method"], path=scope["path"], status=response.status, milliseconds=milliseconds)
 
 
-def _declared(headers: dict[bytes, bytes], limit: int) -> None:
-    """Refuse a body whose own length says that it is too large, before any of it is read."""
-    declared = headers.get(b"content-length", b"0")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+class _ObservedResponse:
+    """Sends a response with the security headers and the request id, and keeps its status and times."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.status = 500
+        self._send = send
+        self._headers = [*SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
+        self._received_at = time.perf_counter()
+        self._started_at: float | None = None
+
+    async def send(self, message: Message) -> None:
+        """Send a message."""
+        if message["type"] == "http.response.start":
+            self._started_at = time.perf_counter()
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers]
+        await self._send(message)
+
+    def seconds_to_start(self) -> float:
+        """Return the seconds until the response began; until now where it did not begin."""
+        return (self._started_at or time.perf_counter()) - self._received_at
+
+    def seconds(self) -> float:
+        """Return the seconds until now."""
+        return time.perf_counter() - self._received_at
 
 
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is over the limit of {limit} bytes; send less at a time")
-
-
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Give the body on as it comes, up to the limit."""
-    left = limit
-
-    async def counted() -> MutableMapping[str, Any]:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise _too_large(limit)
-        return message
-
-    return counted
-
-
-def _template(scope: Scope) -> str | None:
-    """Give the template of the route that answered, None where there was none; a router's route does not know its prefix."""
+def _route_template(scope: Scope) -> str | None:
+    """Return the path template of the route that answered, None where no route did; a router's route lacks its prefix."""
     template: str | None = getattr(scope.get("route"), "path", None)
     if template is not None and scope["path"].startswith("/v1/"):
         return "/v1" + template.removeprefix("/v1")
     return template
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Give the body again to whoever reads it, then what the server says."""
-    given = False
-
-    async def again() -> MutableMapping[str, Any]:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

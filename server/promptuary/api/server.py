@@ -19,7 +19,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, app: RequestMiddleware) -> None:
         super().__init__(config)
-        self._edge = app
+        self._app = app
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._edge.parts.changes.close)
+            self._loop.call_soon_threadsafe(self._app.services.change_feed.close)
         super().handle_exit(sig, frame)
 
 

@@ -218,7 +218,7 @@ def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator
         local_app(allow_code=allow_code) as app,
         httpx.Client(base_url=LOCAL_URL, transport=_InProcessTransport(_trusted(app, project)), timeout=None) as client,
     ):
-        yield ApiClient(client, app.parts)
+        yield ApiClient(client, app.services)
 
 
 def _client(url: str, key: str) -> httpx.Client:
@@ -258,7 +258,7 @@ def local_app(*, allow_code: bool = False) -> Iterator["RequestMiddleware"]:
 
 
 def _trusted(app: "App", project: str | None) -> "App":
-    from promptuary.access.auth.authentication import LOCAL_PROJECT
+    from promptuary.access.auth.request import LOCAL_PROJECT
     from promptuary.access.service import DEFAULT_PROJECT
 
     async def trusted(scope: Any, receive: Any, send: Any) -> None:

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from fastapi import Query as InQuery
 from starlette.requests import Request
 
-from promptuary.access.auth.authentication import Cursor, IdempotentRoute, Limit, PathName, authorize, authorize_caller
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.context.ingestion import DocumentIngestion, NewDocument
@@ -152,7 +153,7 @@ def search(
 ) -> PromptMatchesOut:
     """Find prompts by what they are for, the nearest first; `behind` tells how many are not in the index yet."""
     state = request.app.state
-    return PromptMatchesOut.of(state.prompts.search(caller.project, q, min(limit, state.settings.page_limit), min_score))
+    return PromptMatchesOut.of(state.prompt_search.search(caller.project, q, min(limit, state.settings.page_limit), min_score))
 
 
 @router.post("/search/reindex")
@@ -176,4 +177,4 @@ def similar(
     """Find other prompts that say nearly what a version of this one says: by label, by number, or its newest."""
     state = request.app.state
     most = min(limit, state.settings.page_limit)
-    return PromptMatchesOut.of(state.prompts.similar(caller, name, most, min_score, label=label, version=version))
+    return PromptMatchesOut.of(state.prompt_search.similar(caller, name, most, min_score, label=label, version=version))

@@ -23,7 +23,8 @@ from promptuary.core.errors import Conflict, DatabaseBusy, FieldError, StorageFu
 from promptuary.core.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
-CONNECTIONS, KEPT_CONNECTIONS = 40, 10
+MAX_CONNECTIONS = 40
+POOLED_CONNECTIONS = 10
 _STATEMENT_ERRORS = (
     "no such table",
     "no such column",
@@ -54,7 +55,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Database:
     """One database, SQLite or PostgreSQL, with reading and writing units of work."""
 
-    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: str, connections: int = MAX_CONNECTIONS) -> None:
         """Make the engine; nothing is connected yet.
 
         Args:
@@ -128,7 +129,7 @@ def sqlite_driver() -> Any:
 
 
 def _pool(connections: int) -> dict[str, Any]:
-    kept = min(connections, KEPT_CONNECTIONS)
+    kept = min(connections, POOLED_CONNECTIONS)
     # A failed statement's error is logged; its parameters hold messages and the values of variables.
     return {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 10, "hide_parameters": True}
 

@@ -8,16 +8,10 @@ from pydantic import AwareDatetime, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from promptuary.access.auth.authentication import (
-    REQUEST_BODY,
-    Cursor,
-    IdempotentRoute,
-    Limit,
-    PathName,
-    authenticate_request,
-    authorize,
-    authorize_caller,
-)
+from promptuary.access.auth.authentication import authenticate_request
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.request import REQUEST_BODY
+from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.errors import PreconditionFailed
@@ -73,7 +67,7 @@ def _near(request: Request, similar: bool = False) -> list[RegistrationWarning]:
         body = NewVersion.model_validate_json(request.scope.get(REQUEST_BODY, b""))
     except ValidationError:
         return []
-    neighbours: SimilarityChecker = request.app.state.neighbours
+    neighbours: SimilarityChecker = request.app.state.similarity_checker
     return neighbours.check_similarity(caller.project, name, body.content()) if is_name(name) else []
 
 
@@ -280,7 +274,7 @@ async def stream(
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
 ) -> StreamingResponse:
     """Tell every change of the project's prompts as it happens, as server-sent events; `Last-Event-ID` resumes."""
-    feed: EventStream = request.app.state.feed
+    feed: EventStream = request.app.state.event_stream
     feed.admit()
     events = feed.follow(caller.project, last_event_id, lambda: authenticate_request(request))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from promptuary.access.auth.authentication import Cursor, IdempotentRoute, Limit, PathName, authorize
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.wire import PageOf

@@ -10,10 +10,11 @@ from fastapi import APIRouter
 from sqlalchemy import text
 
 from promptuary.access.api_key import ApiKey, generate_key
-from promptuary.access.auth.authentication import SCOPE_ATTRIBUTE, IdempotentRoute, authorize
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.routing import SCOPE_ATTRIBUTE, authorize
 from promptuary.access.role import SCOPES, Role, Scope
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.api.app import COMPATIBLE, ROUTERS, check_scopes
+from promptuary.api.routers import COMPATIBLE, ROUTERS, check_scopes
 
 VERSION = {"type": "text", "template": "Hi {{name}}"}
 UNKNOWN = ApiKey("a" * 12, "b" * 40)
@@ -179,7 +180,7 @@ def nested() -> APIRouter:
 
 @pytest.mark.parametrize("router", [undeclared(), twice(), nested()], ids=["none", "two", "none, in an included router"])
 def test_an_app_with_a_route_that_does_not_declare_one_scope_is_not_assembled(router: APIRouter) -> None:
-    with pytest.raises(RuntimeError, match=r"does not declare one scope with allow\(…\)"):
+    with pytest.raises(RuntimeError, match=r"does not declare one scope with authorize\(…\)"):
         check_scopes(router)
 
 

@@ -331,7 +331,7 @@ def test_a_full_disk_keeps_its_status_and_says_when_to_come_back(local: Any, mon
 def test_an_error_that_nobody_expected_tells_nothing(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from starlette.testclient import TestClient
 
-    from promptuary.access.auth.authentication import LOCAL_PROJECT
+    from promptuary.access.auth.request import LOCAL_PROJECT
     from promptuary.registry.service import Registry
 
     def breaks(*_given: Any, **_more: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.access.auth.authentication import LOCAL_PROJECT
+from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.cli.connection import ApiClient, ApiRefused
 from promptuary.cli.transfer import bundle
 from promptuary.prompt.errors import Invalid

@@ -1,1 +1,1 @@
-"""Authentication of requests, the scope that a route declares, and database slots."""
+"""Authentication of requests, the scope and unit of work of a route, replay of retried writes, and database slots."""

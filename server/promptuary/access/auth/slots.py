@@ -1,9 +1,9 @@
-"""How many requests may hold a database session at once. Who waits for a turn waits on the event loop, and holds nothing.
+"""How many requests may have a database session at once. A request waits for its slot on the event loop, without a thread.
 
-A request's session outlives the thread that opened it: its answer is written out, and the transaction committed, in other
-threads of the same pool. If waiting for a lock or a connection could use all threads up, the one that everybody waits for could
-not go on either. So fewer have turns than there are threads and connections; and on SQLite, where one writes at a time anyway,
-writers come one after the other, in their order, instead of asking for the lock again and again.
+A request's session outlives the thread that opened it: other threads of the same pool encode the response and commit the
+transaction. If requests that wait for a lock or a connection could occupy every thread, the request that they all wait for
+could not finish. So there are fewer slots than threads and connections. On SQLite, which has one writer at a time, writers
+take turns in the order of their arrival, and do not poll for the lock.
 """
 
 import asyncio
@@ -19,31 +19,31 @@ SLOT_TIMEOUT_SECONDS = 10.0
 
 
 class DatabaseSlots:
-    """The turns of one process: those of readers and those of writers, for each event loop that it has."""
+    """The slots of one process: some for readers and some for writers, for each of its event loops."""
 
-    def __init__(self, dialect: str, patience: float = SLOT_TIMEOUT_SECONDS) -> None:
-        """Take the kind of database, and how many seconds somebody waits for a turn."""
+    def __init__(self, dialect: str, timeout: float = SLOT_TIMEOUT_SECONDS) -> None:
+        """Set the number of slots by the database's dialect, and how many seconds a request waits for one."""
         self._limits = {False: READER_SLOTS, True: WRITER_SLOTS[dialect]}
-        self._patience = patience
+        self._timeout = timeout
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, asyncio.Semaphore]] = WeakKeyDictionary()
 
     @asynccontextmanager
-    async def turn(self, *, writing: bool) -> AsyncIterator[None]:
-        """Hold a turn for as long as the block lasts.
+    async def acquire(self, *, writing: bool) -> AsyncIterator[None]:
+        """Occupy a slot until the block ends.
 
         Raises:
-            Busy: when none came up in time.
+            DatabaseBusy: when no slot becomes free in time.
         """
         loop = asyncio.get_running_loop()
         if loop not in self._loops:
-            self._loops[loop] = {kind: asyncio.Semaphore(limit) for kind, limit in self._limits.items()}
-        turns = self._loops[loop][writing]
+            self._loops[loop] = {is_writer: asyncio.Semaphore(limit) for is_writer, limit in self._limits.items()}
+        slots = self._loops[loop][writing]
         try:
-            async with asyncio.timeout(self._patience):
-                await turns.acquire()
+            async with asyncio.timeout(self._timeout):
+                await slots.acquire()
         except TimeoutError:
             raise DatabaseBusy("too many requests wait for the database; try again") from None
         try:
             yield
         finally:
-            turns.release()
+            slots.release()

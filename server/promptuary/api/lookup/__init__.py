@@ -1,1 +1,1 @@
-"""The lookup fast path: a version by label or number, answered from memory before the web framework."""
+"""The lookup's fast path, plain ASGI in front of FastAPI: key and response from memory, both confirmed by the change feed."""

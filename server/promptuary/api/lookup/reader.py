@@ -1,6 +1,6 @@
-"""What the lookup's fast path reads from the database, in threads: one answer, what has changed, answers ahead of questions.
+"""What the fast path reads from the database, in threads: one response, what has changed, the responses of a whole label.
 
-It has connections of its own, so no number of writers that wait for a lock can keep a lookup waiting.
+It has connections of its own, so that no number of writers that wait for a lock keeps a lookup waiting.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,15 @@ from promptuary.access.auth.authentication import key_from_header
 from promptuary.access.role import Scope
 from promptuary.access.service import authenticate
 from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.api.lookup.key_cache import CachedKey
 from promptuary.api.lookup.request import LookupRequest
-from promptuary.api.lookup.response_cache import CHANGES_LIMIT
-from promptuary.api.services import Services
+from promptuary.api.lookup.response_cache import CHANGES_LIMIT, NewEntry, build_cached_response
 from promptuary.core.change_feed import ProjectRevisions
-from promptuary.prompt.split import Split
+from promptuary.core.clock import Clock
+from promptuary.core.database import Database, Session
+from promptuary.core.settings import Settings
 from promptuary.registry.label_store import changed_since
-from promptuary.registry.lookup_response import LookupResponse, build_response
+from promptuary.registry.lookup_response import build_response
 from promptuary.registry.service import LookupResult, Registry
 
 READERS = 4
@@ -24,60 +26,78 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedLookup:
-    """An answer, and what it takes to hold it."""
+class ConfirmedLookup:
+    """A response for the cache, with the caller and the project's revisions in the transaction that read them."""
 
-    name: str
-    answer: LookupResponse
-    split: Split | None
-    version: int
+    caller: Caller
+    revisions: ProjectRevisions
+    entry: NewEntry
 
-    @classmethod
-    def of(cls, found: LookupResult) -> "LoadedLookup":
-        """Encode what a lookup found."""
-        return cls(found.version.prompt, build_response(found), found.split, found.version.number)
+
+@dataclass(frozen=True, slots=True)
+class LabelBatch:
+    """The responses of a label for some prompts, in the order of their names, and the project's revisions."""
+
+    revisions: ProjectRevisions
+    entries: list[NewEntry]
 
 
 class LookupReader:
-    """Reads; each call is one transaction that sees one state, and tells which by the project's counters."""
+    """Reads from the database; each call is one transaction that sees one state, whose revisions it returns."""
 
-    def __init__(self, parts: Services) -> None:
-        """Keep the parts; nothing is connected yet."""
-        self._database = parts.database.apart(READERS)
-        self._clock = parts.clock
-        self._settings = parts.settings
+    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+        """Connect to nothing yet; the connections will be separate from those of `database`."""
+        self._database = database.apart(READERS)
+        self._clock = clock
+        self._settings = settings
 
-    def read(self, question: LookupRequest, caller: Caller | None) -> tuple[Caller, ProjectRevisions, LoadedLookup]:
-        """Answer a question; authenticates, where the caller is not known.
+    def read(self, request: LookupRequest, cached_key: CachedKey | None) -> ConfirmedLookup:
+        """Look one version up, on behalf of a cached key while that is still valid, else after authentication.
 
         Raises:
             NotAuthenticated, Forbidden, NotFound, Conflict, Unavailable: as the route does.
         """
         with self._database.read() as session:
-            if caller is None:
-                caller = authenticate(session, key_from_header(question.authorization.decode("latin-1")), self._clock())
+            caller = self._confirmed_caller(session, request, cached_key)
             caller.require(Scope.PROMPT_READ)
-            counters = access.read_revisions(session, caller.project)
-            found = Registry(UnitOfWork(session, caller, self._clock, self._settings)).lookup(
-                question.name, label=question.label, version=question.version, targeting_key=question.targeting_key
+            revisions = access.read_revisions(session, caller.project)
+            result = self._registry(session, caller).lookup(
+                request.name, label=request.label, version=request.version, targeting_key=request.targeting_key
             )
-            return caller, counters, LoadedLookup.of(found)
+            entry = _entry(caller.project, request.selector, revisions, result)
+            return ConfirmedLookup(caller, revisions, entry)
 
-    def changed(self, project: int, since: int) -> tuple[ProjectRevisions, dict[str, int] | None]:
-        """Give the project's counters, and the prompts that changed since; None for them where they are too many to name."""
+    def changes(self, project: int, since: int) -> tuple[ProjectRevisions, dict[str, int] | None]:
+        """Return a project's revisions, and the revision of each prompt that changed since; None for too many prompts."""
         with self._database.read() as session:
-            counters = access.read_revisions(session, project)
-            if not 0 <= counters.revision - since <= CHANGES_LIMIT:
-                return counters, None
-            return counters, changed_since(session, project, since)
+            revisions = access.read_revisions(session, project)
+            if not 0 <= revisions.revision - since <= CHANGES_LIMIT:
+                return revisions, None
+            return revisions, changed_since(session, project, since)
 
-    def ahead(self, caller: Caller, label: str, after: str | None) -> tuple[ProjectRevisions, list[LoadedLookup]]:
-        """Give the answers for a label of the next prompts by name that have it; none after the last."""
+    def read_label(self, caller: Caller, label: str, after: str | None) -> LabelBatch:
+        """Look a label up for the next prompts by name that have it; the batch after the last one is empty."""
         with self._database.read() as session:
-            counters = access.read_revisions(session, caller.project)
-            unit = UnitOfWork(session, caller, self._clock, self._settings)
-            return counters, [LoadedLookup.of(found) for found in Registry(unit).labelled(label, after, BATCH)]
+            revisions = access.read_revisions(session, caller.project)
+            results = self._registry(session, caller).labelled(label, after, BATCH)
+            return LabelBatch(revisions, [_entry(caller.project, label, revisions, result) for result in results])
 
     def close(self) -> None:
         """Close the connections."""
         self._database.dispose()
+
+    def _confirmed_caller(self, session: Session, request: LookupRequest, cached_key: CachedKey | None) -> Caller:
+        """Return the caller as of this transaction: the cached key may have ended while the request waited for a thread."""
+        if cached_key is not None:
+            revisions = access.read_revisions(session, cached_key.caller.project)
+            if cached_key.is_valid(revisions.access_revision, self._clock):
+                return cached_key.caller
+        return authenticate(session, key_from_header(request.authorization.decode("latin-1")), self._clock())
+
+    def _registry(self, session: Session, caller: Caller) -> Registry:
+        return Registry(UnitOfWork(session, caller, self._clock, self._settings))
+
+
+def _entry(project: int, selector: str | int, revisions: ProjectRevisions, result: LookupResult) -> NewEntry:
+    response = build_cached_response(build_response(result), revisions.revision)
+    return NewEntry(project, result.version.prompt, selector, response, result.version.number, result.split)

@@ -1,47 +1,47 @@
-"""Reads a lookup off the ASGI scope, if it is one of the plain ones; every other request is left to FastAPI, faults and all."""
+"""Parses a lookup from the ASGI scope, if it is a plain one; every other request goes to FastAPI, with its errors too."""
 
 import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from promptuary.access.auth.authentication import LOCAL_PROJECT
+from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.asgi import HostAllowList, Scope
 from promptuary.registry.labels import DEFAULT_LABEL
 
 PREFIX = "/v1/prompts/"
-_LIMITS = {"label": 200, "version": 9, "targeting_key": 1000}  # of characters; no higher than the route's own
+_LIMITS = {"label": 200, "version": 9, "targeting_key": 1000}  # in characters; no higher than the route's own
 _VERSION = re.compile(r"[1-9][0-9]*", re.ASCII)
 
 
 class LookupRequest(NamedTuple):
-    """What a lookup asks for, on whose behalf, and what the asker has already. `wanted` is a label or a version's number."""
+    """Which version of a prompt is wanted, by whom, and which response the client has. `selector` is a label or a number."""
 
     name: str
     authorization: bytes
-    wanted: str | int = DEFAULT_LABEL
+    selector: str | int = DEFAULT_LABEL
     targeting_key: str | None = None
     if_none_match: bytes | None = None
 
     @property
     def label(self) -> str | None:
-        """The label, where one is wanted."""
-        return self.wanted if isinstance(self.wanted, str) else None
+        """The label, where the version is selected by one."""
+        return self.selector if isinstance(self.selector, str) else None
 
     @property
     def version(self) -> int | None:
-        """The version's number, where one is wanted."""
-        return self.wanted if isinstance(self.wanted, int) else None
+        """The version's number, where it is selected by that."""
+        return self.selector if isinstance(self.selector, int) else None
 
 
 def parse_lookup_request(scope: Scope, hosts: HostAllowList) -> LookupRequest | None:
-    """Read the question; None for a request that is no lookup, or that is in any way unusual."""
+    """Return the lookup; None for a request that is no lookup, or that is unusual in any way."""
     path: str = scope["path"]
     if not path.startswith(PREFIX) or scope["method"] != "GET" or LOCAL_PROJECT in scope:
         return None
     name = path[len(PREFIX) :]
     if "/" in name or b"%" in (scope.get("raw_path") or b""):
         return None
-    host = authorization = condition = None
+    host = authorization = if_none_match = None
     for header, value in scope["headers"]:
         if header == b"authorization":
             if authorization is not None:
@@ -52,28 +52,28 @@ def parse_lookup_request(scope: Scope, hosts: HostAllowList) -> LookupRequest | 
                 return None
             host = value
         elif header == b"if-none-match":
-            if condition is not None:
+            if if_none_match is not None:
                 return None
-            condition = value
-    if authorization is None or host is None or not hosts.take(host):
+            if_none_match = value
+    if authorization is None or host is None or not hosts.allows(host):
         return None
     query = scope.get("query_string")
     if not query:
-        return LookupRequest(name, authorization, if_none_match=condition)
-    return _with_query(name, authorization, condition, query)
+        return LookupRequest(name, authorization, if_none_match=if_none_match)
+    return _parse_query(name, authorization, if_none_match, query)
 
 
-def _with_query(name: str, authorization: bytes, condition: bytes | None, query: bytes) -> LookupRequest | None:
-    """Take the query in as Starlette does, if it says each thing once, in a form that FastAPI would take as well."""
+def _parse_query(name: str, authorization: bytes, if_none_match: bytes | None, query: bytes) -> LookupRequest | None:
+    """Parse the query as Starlette does; None unless it names each field once, in a form that FastAPI accepts too."""
     if not query.isascii() or b"%00" in query or b"pmt_" in query:
         return None
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    given = dict(pairs)
-    if len(given) != len(pairs) or not all(0 < len(text) <= _LIMITS.get(name, 0) for name, text in pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs) or not all(0 < len(text) <= _LIMITS.get(field, 0) for field, text in pairs):
         return None
-    wanted: str | int = given.get("label", DEFAULT_LABEL)
-    if "version" in given:
-        if "label" in given or not _VERSION.fullmatch(given["version"]):
+    selector: str | int = fields.get("label", DEFAULT_LABEL)
+    if "version" in fields:
+        if "label" in fields or not _VERSION.fullmatch(fields["version"]):
             return None
-        wanted = int(given["version"])
-    return LookupRequest(name, authorization, wanted, given.get("targeting_key"), condition)
+        selector = int(fields["version"])
+    return LookupRequest(name, authorization, selector, fields.get("targeting_key"), if_none_match)

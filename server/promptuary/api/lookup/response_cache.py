@@ -1,7 +1,7 @@
-"""The encoded answers that a process holds, bounded by their bytes, and how far each project's changes have been taken in.
+"""The encoded responses of a process, limited by their bytes, and up to which revision each project's changes are applied.
 
-An answer is held only if nothing that it was made from has changed since: what is read while a change comes in is given to
-whoever asked for it, but not kept.
+A response stays only if nothing that it was made from has changed since. A response that was read while a change came in goes
+to the client that asked for it, but is not stored.
 """
 
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from promptuary.prompt.split import Split
 from promptuary.registry.lookup_response import MEDIA_TYPE, LookupResponse
 
 CHANGES_LIMIT = 1000
-ENTRY_OVERHEAD_BYTES = 1800  # bytes that an answer takes beside its body, as measured with tracemalloc
+ENTRY_OVERHEAD_BYTES = 1800  # what an entry takes beside its body, as measured with tracemalloc
 
 Selector = str | int | tuple[str | int, int]  # a label, a version's number, or a split label with an arm's version
 CacheKey = tuple[int, str, Selector]
@@ -24,119 +24,130 @@ CacheKey = tuple[int, str, Selector]
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """An answer with its headers, as it is sent, and the project's revision that it was read in."""
+    """A response with its headers as they are sent, and the project's revision in the transaction that read it."""
 
-    answer: LookupResponse
+    response: LookupResponse
     revision: int
-    found: Headers
-    unchanged: Headers
+    headers: Headers
+    not_modified_headers: Headers
 
 
-def build_cached_response(answer: LookupResponse, revision: int) -> CachedResponse:
-    """Make the headers as FastAPI's way makes them."""
-    found = Response(answer.body, 200, answer.headers, MEDIA_TYPE).raw_headers
-    unchanged = Response(None, 304, answer.headers).raw_headers
-    return CachedResponse(answer, revision, [*found, *SECURITY_HEADERS], [*unchanged, *SECURITY_HEADERS])
+def build_cached_response(response: LookupResponse, revision: int) -> CachedResponse:
+    """Build the headers, the same ones and in the same order as FastAPI sends them."""
+    headers = Response(response.body, 200, response.headers, MEDIA_TYPE).raw_headers
+    not_modified_headers = Response(None, 304, response.headers).raw_headers
+    return CachedResponse(response, revision, [*headers, *SECURITY_HEADERS], [*not_modified_headers, *SECURITY_HEADERS])
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A response to store, what it answers, and the split that selected its version, where the label is split."""
+
+    project: int
+    name: str
+    selector: str | int
+    response: CachedResponse
+    version: int
+    split: Split | None = None
 
 
 @dataclass(slots=True)
-class _ProjectChanges:
-    """How far a project's changes are taken in, the prompts that changed since `floor`, and where their answers are."""
+class _AppliedChanges:
+    """Up to which revision a project's changes are applied, the prompts that changed since `floor`, and the entries."""
 
     revision: int
     floor: int
     changed: dict[str, int] = field(default_factory=dict)
-    places: dict[str, set[CacheKey]] = field(default_factory=dict)
+    keys_by_prompt: dict[str, set[CacheKey]] = field(default_factory=dict)
 
 
 class ResponseCache:
-    """The answers, the least recently used leaving first. Not for more than one thread: it belongs to the event loop."""
+    """The responses; the least recently used leaves first. It belongs to one event loop, so it needs no lock."""
 
     def __init__(self, limit: int) -> None:
-        """Make it empty, for so many bytes."""
+        """Create an empty cache for at most `limit` bytes."""
         self.limit = limit
         self.bytes = 0
         self._entries: OrderedDict[CacheKey, CachedResponse | Split] = OrderedDict()
-        self._projects: dict[int, _ProjectChanges] = {}
+        self._projects: dict[int, _AppliedChanges] = {}
 
     def __len__(self) -> int:
-        """Give the number of answers and splits that are held."""
+        """Return the number of responses and splits."""
         return len(self._entries)
 
-    def get(self, project: int, question: LookupRequest) -> CachedResponse | None:
-        """Give the answer to a question, if it is held."""
-        place: CacheKey = (project, question.name, question.wanted)
-        entry = self._entries.get(place)
+    def get(self, project: int, request: LookupRequest) -> CachedResponse | None:
+        """Return the response to a lookup, if it is stored."""
+        key: CacheKey = (project, request.name, request.selector)
+        entry = self._entries.get(key)
         if isinstance(entry, Split):
-            self._entries.move_to_end(place)
-            place = (project, question.name, (question.wanted, entry.arm(question.targeting_key).version))
-            entry = self._entries.get(place)
+            self._entries.move_to_end(key)
+            key = (project, request.name, (request.selector, entry.arm(request.targeting_key).version))
+            entry = self._entries.get(key)
         if entry is None or isinstance(entry, Split):
             return None
-        self._entries.move_to_end(place)
+        self._entries.move_to_end(key)
         return entry
 
-    def keep(
-        self, project: int, name: str, wanted: str | int, entry: CachedResponse, split: Split | None, version: int
-    ) -> None:
-        """Hold an answer, unless its prompt has changed since it was read, or may have.
-
-        Args:
-            project: whose prompt it is.
-            name: the prompt's.
-            wanted: the label or the version's number that it answers.
-            entry: the answer.
-            split: the label's arms, where it is split.
-            version: the number of the version in the answer.
-        """
-        taken = self._projects.setdefault(project, _ProjectChanges(entry.revision, entry.revision))
-        if entry.revision < taken.changed.get(name, taken.floor):
+    def put(self, entry: NewEntry) -> None:
+        """Store a response, unless its prompt has changed since it was read, or may have."""
+        revision = entry.response.revision
+        applied = self._projects.setdefault(entry.project, _AppliedChanges(revision, revision))
+        if revision < applied.changed.get(entry.name, applied.floor):
             return
-        if split is not None:
-            self._put(taken, (project, name, wanted), split)
-            self._put(taken, (project, name, (wanted, version)), entry)
+        if entry.split is not None:
+            self._put(applied, (entry.project, entry.name, entry.selector), entry.split)
+            self._put(applied, (entry.project, entry.name, (entry.selector, entry.version)), entry.response)
         else:
-            self._put(taken, (project, name, wanted), entry)
+            self._put(applied, (entry.project, entry.name, entry.selector), entry.response)
         while self.bytes > self.limit:
             self._drop(next(iter(self._entries)))
 
-    def revision(self, project: int) -> int | None:
-        """Tell up to which revision a project's changes are taken in; None where nothing of it was ever held."""
-        taken = self._projects.get(project)
-        return taken.revision if taken else None
+    def applied_revision(self, project: int) -> int | None:
+        """Return up to which revision a project's changes are applied; None where nothing of it was ever stored."""
+        applied = self._projects.get(project)
+        return applied.revision if applied else None
 
-    def take_in(self, project: int, revision: int, changed: Mapping[str, int] | None) -> None:
-        """Drop the answers of the prompts that have changed up to a revision; of all, where it is not known which."""
-        taken = self._projects.setdefault(project, _ProjectChanges(revision, revision))
-        if changed is None or revision < taken.revision:  # too many to name, or a database that was set back
-            for place in [place for places in taken.places.values() for place in places]:
-                self._drop(place)
-            taken.changed, taken.floor = {}, revision
+    def apply_changes(self, project: int, revision: int, changed: Mapping[str, int] | None) -> None:
+        """Drop the responses that changes up to a revision concern.
+
+        Args:
+            project: whose changes.
+            revision: up to which the changes are known.
+            changed: the revision of each changed prompt; None when they are too many, which drops the whole project.
+        """
+        applied = self._projects.setdefault(project, _AppliedChanges(revision, revision))
+        if changed is None or revision < applied.revision:  # too many to name, or a database that was restored
+            for key in [key for keys in applied.keys_by_prompt.values() for key in keys]:
+                self._drop(key)
+            applied.changed, applied.floor = {}, revision
         else:
-            for name, at in changed.items():
-                for place in list(taken.places.get(name, ())):
-                    entry = self._entries[place]
-                    if isinstance(entry, Split) or entry.revision < at:
-                        self._drop(place)
-            taken.changed.update(changed)
-            if len(taken.changed) > CHANGES_LIMIT:
-                taken.changed, taken.floor = {}, revision
-        taken.revision = revision
+            for name, changed_at in changed.items():
+                self._drop_before(applied, name, changed_at)
+            applied.changed.update(changed)
+            if len(applied.changed) > CHANGES_LIMIT:
+                applied.changed, applied.floor = {}, revision
+        applied.revision = revision
 
-    def _put(self, taken: _ProjectChanges, place: CacheKey, entry: CachedResponse | Split) -> None:
-        if place in self._entries:
-            self._drop(place)
-        self._entries[place] = entry
+    def _drop_before(self, applied: _AppliedChanges, name: str, revision: int) -> None:
+        for key in list(applied.keys_by_prompt.get(name, ())):
+            entry = self._entries[key]
+            if isinstance(entry, Split) or entry.revision < revision:
+                self._drop(key)
+
+    def _put(self, applied: _AppliedChanges, key: CacheKey, entry: CachedResponse | Split) -> None:
+        if key in self._entries:
+            self._drop(key)
+        self._entries[key] = entry
         self.bytes += _size(entry)
-        taken.places.setdefault(place[1], set()).add(place)
+        applied.keys_by_prompt.setdefault(key[1], set()).add(key)
 
-    def _drop(self, place: CacheKey) -> None:
-        self.bytes -= _size(self._entries.pop(place))
-        places = self._projects[place[0]].places
-        places[place[1]].discard(place)
-        if not places[place[1]]:
-            del places[place[1]]
+    def _drop(self, key: CacheKey) -> None:
+        self.bytes -= _size(self._entries.pop(key))
+        keys_by_prompt = self._projects[key[0]].keys_by_prompt
+        keys_by_prompt[key[1]].discard(key)
+        if not keys_by_prompt[key[1]]:
+            del keys_by_prompt[key[1]]
 
 
 def _size(entry: CachedResponse | Split) -> int:
-    return ENTRY_OVERHEAD_BYTES + (0 if isinstance(entry, Split) else len(entry.answer.body))
+    return ENTRY_OVERHEAD_BYTES + (0 if isinstance(entry, Split) else len(entry.response.body))

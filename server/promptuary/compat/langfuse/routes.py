@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from promptuary.access.auth.authentication import IdempotentRoute, authorize
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.routing import authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.compat.error_format import LANGFUSE

@@ -5,7 +5,8 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Query
 
-from promptuary.access.auth.authentication import IdempotentRoute, authorize
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.routing import authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.compat.error_format import MLFLOW

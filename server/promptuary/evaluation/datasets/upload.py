@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from promptuary.access.auth.authentication import REQUEST_BODY, IdempotentRoute, PathName, authorize
+from promptuary.access.auth.idempotency import IdempotentRoute
+from promptuary.access.auth.request import REQUEST_BODY
+from promptuary.access.auth.routing import PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.evaluation.datasets.case_file import read_case_lines
@@ -63,7 +65,7 @@ def put_dataset_lines(
     dataset: PathName,
     request: Request,
     response: Response,
-    unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, first=_receive)],
+    unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, before_transaction=_receive)],
 ) -> DatasetOut:
     """Store a dataset's next version, as `put_dataset_version` does."""
     put = Evaluations(unit).put_dataset_version(dataset, request.state.cases)

@@ -1,0 +1,81 @@
+"""Retries of writes: the response of a write under an `Idempotency-Key` is stored in its transaction, and replayed."""
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from promptuary.access import store
+from promptuary.access.auth.request import REQUEST_BODY, ParsedRequest
+from promptuary.access.store import StoredResponse
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.errors import InvalidRequest
+from promptuary.core.logs import redact_api_keys
+
+_KEY_LIMIT = 200
+
+
+class ReplayedResponse(Exception):
+    """Leaves the route at once with the response that is stored under the idempotency key."""
+
+    def __init__(self, response: StoredResponse) -> None:
+        """Keep the stored response."""
+        super().__init__("replayed")
+        self.response = response
+
+
+def replay_or_record(request: Request, unit: UnitOfWork) -> None:
+    """Raise the stored response of a retry; for a first write with a key, arrange that the route stores its response.
+
+    Raises:
+        ReplayedResponse: when the same request was done under the key before.
+        InvalidRequest: when the key is too long, or belongs to another request.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return
+    if not 0 < len(key) <= _KEY_LIMIT:
+        raise InvalidRequest(f"the header Idempotency-Key must have 1 to {_KEY_LIMIT} characters")
+    project = unit.caller.project
+    store.lock_project(unit.session, project)  # of two requests under one key, the second waits for the first one's response
+    request_digest = _request_digest(request)
+    stored_response = store.find_response(unit.session, project, key)
+    if stored_response is None:
+        request.state.store_response = lambda status, body: store.add_response(
+            unit.session, project, key, StoredResponse(request_digest, status, body), unit.clock()
+        )
+    elif stored_response.request_digest != request_digest:
+        raise InvalidRequest("this Idempotency-Key was used for another request; take a new one")
+    else:
+        raise ReplayedResponse(stored_response)
+
+
+def _request_digest(request: Request) -> str:
+    body: bytes = request.scope.get(REQUEST_BODY, b"")
+    return hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
+
+
+class IdempotentRoute(APIRoute):
+    """A route that replays retried writes, and takes the JSON body that the middleware has parsed."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return FastAPI's handler, wrapped; it runs inside the unit of work, before the commit."""
+        handle = super().get_route_handler()
+
+        async def handle_once(request: Request) -> Response:
+            parsed_request = ParsedRequest(request.scope, request.receive)
+            try:
+                response = await handle(parsed_request)
+            except ReplayedResponse as replayed:
+                return Response(replayed.response.body, replayed.response.status, media_type="application/json")
+            store_response = getattr(parsed_request.state, "store_response", None)
+            if store_response is not None and response.status_code < 300:
+                body = redact_api_keys(bytes(response.body).decode())
+                await run_in_threadpool(store_response, response.status_code, body)
+            return response
+
+        return handle_once

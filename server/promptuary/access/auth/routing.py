@@ -1,0 +1,94 @@
+"""What a route declares: its one scope, and with it its unit of work, which is committed before the response leaves.
+
+Assembling the app fails for a route that declares no scope (`promptuary.api.routers`).
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query
+from fastapi.concurrency import contextmanager_in_threadpool
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from promptuary.access.auth.authentication import authenticate_request
+from promptuary.access.auth.idempotency import replay_or_record
+from promptuary.access.role import Scope
+from promptuary.access.service import require_active_key
+from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.core.clock import freeze_clock
+from promptuary.prompt.name import Name
+
+SCOPE_ATTRIBUTE = "declared_scope"
+"""The attribute of a dependency that names the scope which it checks."""
+BeforeTransaction = Callable[[Request], Awaitable[None]]
+
+PathName = Annotated[Name, Path()]
+Limit = Annotated[int, Query(ge=1, le=10_000)]
+Cursor = Annotated[str | None, Query(max_length=1000)]
+
+
+def authorize(
+    scope: Scope, *, reads: bool = False, basic: bool = False, before_transaction: BeforeTransaction | None = None
+) -> Any:
+    """Return the dependency that checks a route's scope and yields its `UnitOfWork`.
+
+    A GET reads. Every other method writes, in one transaction that is committed before the response leaves.
+
+    Args:
+        scope: what the caller's role must have.
+        reads: whether a method other than GET changes nothing, too.
+        basic: whether HTTP Basic is accepted besides Bearer.
+        before_transaction: awaited after the caller is authorized and before the transaction begins, for example to
+            receive a large body.
+    """
+
+    async def open_unit(request: Request) -> AsyncIterator[UnitOfWork]:
+        caller = await run_in_threadpool(_authorized_caller, request, scope, basic)
+        if before_transaction is not None:
+            await before_transaction(request)
+        writing = not reads and request.method not in ("GET", "HEAD")
+        transaction = _write_transaction(request, caller) if writing else _read_transaction(request, caller)
+        async with request.app.state.slots.acquire(writing=writing), contextmanager_in_threadpool(transaction) as unit:
+            yield unit
+
+    setattr(open_unit, SCOPE_ATTRIBUTE, scope)
+    return Depends(open_unit, scope="function")
+
+
+def authorize_caller(scope: Scope) -> Any:
+    """Return the dependency that checks a route's scope and yields its `Caller`.
+
+    It is for a route that waits for a model or follows a stream, and opens short units of work itself.
+    """
+
+    def authorized_caller(request: Request) -> Caller:
+        return _authorized_caller(request, scope, basic=False)
+
+    setattr(authorized_caller, SCOPE_ATTRIBUTE, scope)
+    return Depends(authorized_caller)
+
+
+def _authorized_caller(request: Request, scope: Scope, basic: bool) -> Caller:
+    caller = authenticate_request(request, basic=basic)
+    caller.require(scope)
+    return caller
+
+
+@contextmanager
+def _read_transaction(request: Request, caller: Caller) -> Iterator[UnitOfWork]:
+    state = request.app.state
+    with state.database.read() as session:
+        require_active_key(session, caller, state.clock())
+        yield UnitOfWork(session, caller, state.clock, state.settings)
+
+
+@contextmanager
+def _write_transaction(request: Request, caller: Caller) -> Iterator[UnitOfWork]:
+    state = request.app.state
+    with state.database.write() as session:
+        unit = UnitOfWork(session, caller, freeze_clock(state.clock), state.settings)
+        require_active_key(session, caller, unit.clock())
+        replay_or_record(request, unit)
+        yield unit

@@ -1,0 +1,67 @@
+"""Reads the responses of a label for every prompt of a project, after the first lookup by that label."""
+
+import asyncio
+
+import anyio
+import structlog
+from anyio import to_thread
+
+from promptuary.access.unit_of_work import Caller
+from promptuary.api.lookup.reader import LookupReader
+from promptuary.api.lookup.response_cache import ResponseCache
+
+log = structlog.get_logger(__name__)
+
+
+class Prefetcher:
+    """Fills at most half of the response cache, in one thread. It belongs to one event loop."""
+
+    def __init__(self, reader: LookupReader, responses: ResponseCache) -> None:
+        """Start nothing yet."""
+        self._reader = reader
+        self._responses = responses
+        self._labels: set[tuple[int, str]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = anyio.CapacityLimiter(1)
+        self._stopping = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a label is being read."""
+        return bool(self._tasks)
+
+    def start(self, caller: Caller, label: str) -> None:
+        """Read a label's responses in the background, once a project and label."""
+        if (caller.project, label) in self._labels:
+            return
+        self._labels.add((caller.project, label))
+        task = asyncio.create_task(self._read(caller, label))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def forget(self, project: int) -> None:
+        """Let the labels of a project be read again: the cache has dropped its responses."""
+        self._labels = {entry for entry in self._labels if entry[0] != project}
+
+    async def join(self) -> None:
+        """Wait until nothing is being read."""
+        await asyncio.gather(*self._tasks)
+
+    async def stop(self) -> None:
+        """End after the current batches, and wait for them."""
+        self._stopping = True
+        await self.join()
+
+    async def _read(self, caller: Caller, label: str) -> None:
+        after = None
+        while self._responses.bytes < self._responses.limit / 2 and not self._stopping:
+            try:
+                batch = await to_thread.run_sync(self._reader.read_label, caller, label, after, limiter=self._thread)
+            except Exception as error:  # of any kind: without prefetching, lookups are read one by one
+                log.warning("responses are not prefetched, only read one by one", label=label, error=str(error))
+                return
+            for entry in batch.entries:
+                self._responses.put(entry)
+            if not batch.entries:
+                return
+            after = batch.entries[-1].name

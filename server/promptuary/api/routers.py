@@ -1,0 +1,58 @@
+"""The routers of the service: each route declares one scope, apart from the health checks and the metrics."""
+
+from fastapi import APIRouter, FastAPI
+
+from promptuary.access.auth.routing import SCOPE_ATTRIBUTE
+from promptuary.access.routes import router as access_routes
+from promptuary.api.health import router as health_routes
+from promptuary.api.metrics import router as metrics_routes
+from promptuary.compat.langfuse.routes import router as langfuse_routes
+from promptuary.compat.mlflow.routes import router as mlflow_routes
+from promptuary.context.routes import router as context_routes
+from promptuary.evaluation.datasets.upload import router as upload_routes
+from promptuary.evaluation.runs.routes import router as evaluation_routes
+from promptuary.registry.routes import router as registry_routes
+from promptuary.review.routes import router as review_routes
+from promptuary.scheduling.routes import router as schedule_routes
+
+ROUTERS: tuple[APIRouter, ...] = (
+    access_routes,
+    registry_routes,
+    context_routes,
+    upload_routes,
+    evaluation_routes,
+    schedule_routes,
+    review_routes,
+)
+"""The routers under /v1."""
+COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes)
+"""The routers for clients of other registries; their paths are absolute."""
+
+
+def include_routers(app: FastAPI) -> None:
+    """Include every router.
+
+    Raises:
+        RuntimeError: for a route that does not declare exactly one scope.
+    """
+    for router in ROUTERS:
+        check_scopes(router)
+        app.include_router(router, prefix="/v1")
+    for router in COMPATIBLE:
+        check_scopes(router)
+        app.include_router(router)
+    app.include_router(health_routes)
+    app.include_router(metrics_routes)
+
+
+def check_scopes(router: APIRouter) -> None:
+    """Check that each route declares exactly one scope; a route without a scope would be open to everybody.
+
+    Raises:
+        RuntimeError: naming the route.
+    """
+    for route in router.routes:
+        dependant = getattr(route, "dependant", None)
+        calls = [dependency.call for dependency in dependant.dependencies] if dependant else []
+        if sum(hasattr(call, SCOPE_ATTRIBUTE) for call in calls) != 1:
+            raise RuntimeError(f"the route {getattr(route, 'path', route)} does not declare one scope with authorize(…)")
