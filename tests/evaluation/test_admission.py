@@ -28,12 +28,12 @@ def test_what_is_allowed_goes_in(suite_of: Any, plan_of: Any) -> None:
 
 
 def test_a_suite_with_code_is_refused_when_a_run_is_submitted_and_no_run_is_left(
-    create_words_suite: Any, submitted: Any, author: Any
+    create_words_suite: Any, submit_run: Any, author: Any
 ) -> None:
     from promptuary.evaluation.runs.service import Evaluations
 
     create_words_suite(scorers=[PYTHON])
     with pytest.raises(InvalidRequest, match="PROMPTUARY_CODE_SCORERS"):
-        submitted()
+        submit_run()
     with author() as unit:
         assert Evaluations(unit).runs(10, None).items == []

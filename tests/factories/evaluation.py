@@ -87,7 +87,7 @@ def create_words_suite(author: Callable[[], AbstractContextManager[Any]]) -> Cal
 
 
 @pytest.fixture
-def submitted(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., Run]:
+def submit_run(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., Run]:
     """Submit a run of the suite `words`."""
 
     def submit(**more: Any) -> Run:
@@ -98,7 +98,7 @@ def submitted(author: Callable[[], AbstractContextManager[Any]]) -> Callable[...
 
 
 @pytest.fixture
-def execution(opened_database: Any, clock: Any, settings: Any) -> RunExecutor:
+def executor(opened_database: Any, clock: Any, settings: Any) -> RunExecutor:
     """What does runs, with echoing models and no embedder."""
     return RunExecutor(opened_database, clock, settings, PlainRenderer(), ChatModels(settings), lambda texts: [])
 

@@ -117,7 +117,7 @@ def test_a_schedule_whose_run_is_still_going_is_left_out_and_says_so(
     runs: Callable[[], list[Run]],
     clock: Any,
     author: Open,
-    execution: RunExecutor,
+    executor: RunExecutor,
 ) -> None:
     hourly()
     clock.move(hours=1)
@@ -129,9 +129,9 @@ def test_a_schedule_whose_run_is_still_going_is_left_out_and_says_so(
     assert len(runs()) == 1
     assert now_of(author).error == f"2026-03-02T14:00:00.000000Z: left out, for the run '{run.id}' is still going"
 
-    held = execution.lease("w1")
+    held = executor.lease("w1")
     assert held is not None
-    execution.execute(held)
+    executor.execute(held)
     clock.move(hours=1)
     scheduler.step()
     assert len(runs()) == 2

@@ -34,15 +34,15 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture
-def do(execution: RunExecutor, submitted: Callable[..., Run], clock: Any) -> Callable[..., Run]:
+def do(executor: RunExecutor, submit_run: Callable[..., Run], clock: Any) -> Callable[..., Run]:
     """Submit a run of the suite `words` and do it, a minute after the one before."""
 
     def done(**more: Any) -> Run:
         clock.move(minutes=1)
-        submitted(**more)
-        held = execution.lease("w1")
+        submit_run(**more)
+        held = executor.lease("w1")
         assert held is not None
-        return execution.execute(held)
+        return executor.execute(held)
 
     return done
 
@@ -102,68 +102,68 @@ def test_a_finished_run_shows_each_candidate_with_what_it_rests_on(
 
 def test_baselines_and_runs_that_did_not_finish_show_nothing(
     create_words_suite: Lay,
-    submitted: Callable[..., Run],
+    submit_run: Callable[..., Run],
     do: Callable[..., Run],
     shown: Callable[..., list[Evidence]],
     author: Open,
-    execution: RunExecutor,
+    executor: RunExecutor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     create_words_suite("yes", versions=("{{text}}", "{{text}}!"))
     do(version=2, baseline=1)
     assert [row.variant for row in shown()] == ["v2"]
 
-    cancelled = submitted()
+    cancelled = submit_run()
     with author() as unit:
         Evaluations(unit).cancel(cancelled.id)
-    submitted()
-    held = execution.lease("w1")
+    submit_run()
+    held = executor.lease("w1")
     assert held is not None
 
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(conclusion_module, "build_evidence", fail)
-    assert execution.execute(held).state is RunState.FAILED
+    assert executor.execute(held).state is RunState.FAILED
     assert len(shown()) == 1
 
 
 def test_a_run_that_lost_its_lease_at_the_end_shows_nothing(
     create_words_suite: Lay,
-    submitted: Callable[..., Run],
+    submit_run: Callable[..., Run],
     shown: Callable[..., list[Evidence]],
-    execution: RunExecutor,
+    executor: RunExecutor,
     clock: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     create_words_suite("yes")
-    submitted()
-    held = execution.lease("w1")
+    submit_run()
+    held = executor.lease("w1")
     assert held is not None
     conclude = conclusion_module.conclude
 
     def late(*given: Any) -> Any:
         clock.move(hours=1)
-        assert execution.lease("w2") is not None
+        assert executor.lease("w2") is not None
         return conclude(*given)
 
     monkeypatch.setattr(conclusion_module, "conclude", late)
-    execution.execute(held)
+    executor.execute(held)
     assert shown() == []
 
 
 def test_a_run_that_could_not_be_done_is_infrastructure_for_every_candidate(
-    create_words_suite: Lay, submitted: Callable[..., Run], execution: RunExecutor, shown: Callable[..., list[Evidence]]
+    create_words_suite: Lay, submit_run: Callable[..., Run], executor: RunExecutor, shown: Callable[..., list[Evidence]]
 ) -> None:
     class Refusing:
         def chat(self, name: str, config: Any) -> Any:
             raise RuntimeError("no key")
 
     create_words_suite("yes", gate=FLOOR)
-    submitted()
-    held = execution.lease("w1")
+    submit_run()
+    held = executor.lease("w1")
     assert held is not None
-    RunExecutor(**{**vars(execution), "models": Refusing()}).execute(held)
+    RunExecutor(**{**vars(executor), "models": Refusing()}).execute(held)
     assert [row.verdict for row in shown()] == ["infrastructure"]
 
 
@@ -227,17 +227,17 @@ def test_evidence_tells_what_the_context_held(
 
 def test_evidence_tells_that_the_context_changed_meanwhile(
     with_context: None,
-    submitted: Callable[..., Run],
-    execution: RunExecutor,
+    submit_run: Callable[..., Run],
+    executor: RunExecutor,
     shown: Callable[..., list[Evidence]],
     author: Open,
 ) -> None:
-    submitted()
+    submit_run()
     with author() as unit:
         _collection(unit, "c")
-    held = execution.lease("w1")
+    held = executor.lease("w1")
     assert held is not None
-    execution.execute(held)
+    executor.execute(held)
 
     (row,) = shown()
     assert row.context is not None

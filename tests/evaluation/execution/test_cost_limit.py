@@ -63,10 +63,10 @@ def paid(create_words_suite: Make, author: Callable[[], AbstractContextManager[A
     return lay
 
 
-def done_by(execution: RunExecutor) -> Run:
-    run = execution.lease("w1")
+def done_by(executor: RunExecutor) -> Run:
+    run = executor.lease("w1")
     assert run is not None
-    return execution.execute(run)
+    return executor.execute(run)
 
 
 def the_run(author: Any, run_id: str) -> Run:
@@ -76,12 +76,12 @@ def the_run(author: Any, run_id: str) -> Run:
 
 @pytest.mark.usefixtures("database")
 def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
     paid(60)
-    run_id = submitted(max_cost=0.3).id
+    run_id = submit_run(max_cost=0.3).id
 
-    stopped = done_by(execution)
+    stopped = done_by(executor)
 
     assert (stopped.state, stopped.verdict) == (RunState.STOPPED, "infrastructure")
     assert 0 < stopped.done < 60
@@ -100,7 +100,7 @@ def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
         resumed = Evaluations(unit).resume(run_id, 5.0)
     assert (resumed.state, resumed.verdict, resumed.summary, resumed.finished_at) == (RunState.QUEUED, None, None, None)
 
-    finished = done_by(execution)
+    finished = done_by(executor)
 
     assert (finished.state, finished.done, finished.error) == (RunState.FINISHED, 60, None)
     assert finished.spent == pytest.approx(stub_model.billed(PRICE, PRICE))
@@ -114,15 +114,15 @@ def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
 
 @pytest.mark.parametrize("ceiling", [0.05, 0.2, 0.4, 0.9])
 def test_whatever_fails_the_bill_stays_under_the_ceiling(
-    paid: Make, submitted: Make, execution: RunExecutor, stub_model: StubModelServer, ceiling: float
+    paid: Make, submit_run: Make, executor: RunExecutor, stub_model: StubModelServer, ceiling: float
 ) -> None:
     field_errors = [Reaction(status=500), Reaction(drop=True), Reaction(body=b"{"), Reaction(status=429), Reaction(hang=True)]
     stub_model.react = lambda number, body: field_errors[number // 3 % 5] if number % 3 == 2 else None
     paid(30, concurrency=8, max_cost=ceiling)
-    submitted()
-    slow = execution.settings.model_copy(update={"case_timeout": 1.5})
+    submit_run()
+    slow = executor.settings.model_copy(update={"case_timeout": 1.5})
 
-    run = done_by(replace(execution, settings=slow))
+    run = done_by(replace(executor, settings=slow))
 
     assert run.state in (RunState.STOPPED, RunState.FINISHED)
     assert stub_model.billed(PRICE, PRICE) <= run.spent + 1e-9
@@ -131,14 +131,14 @@ def test_whatever_fails_the_bill_stays_under_the_ceiling(
 
 
 def test_judges_pay_from_the_same_purse_and_what_they_could_not_judge_is_no_result(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
     grade = '{"reason":"fine","pass":true,"score":1}'
     stub_model.answer = lambda body: grade if "response_format" in body else last_message(body)
     paid(40, scorers=JUDGED)
-    run_id = submitted(max_cost=4.0).id
+    run_id = submit_run(max_cost=4.0).id
 
-    stopped = done_by(execution)
+    stopped = done_by(executor)
 
     assert stopped.state is RunState.STOPPED
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 4.0 + 2e-9
@@ -148,7 +148,7 @@ def test_judges_pay_from_the_same_purse_and_what_they_could_not_judge_is_no_resu
         assert all(result.passed is True and result.error is None for result in results)
         Evaluations(unit).resume(run_id, 100.0)
     asked = stub_model.requests
-    finished = done_by(execution)
+    finished = done_by(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 40)
     # Answers that no judge had seen yet were remembered: nothing was asked twice.
     assert stub_model.requests == 80
@@ -159,34 +159,34 @@ def test_judges_pay_from_the_same_purse_and_what_they_could_not_judge_is_no_resu
     "cases", [[], [Case("c1", {"text": "a"}, asserts=({"type": "llm-rubric", "value": "x", "model": "openai:no-9"},))]]
 )
 def test_a_model_without_a_known_price_is_refused_when_it_is_submitted(
-    paid: Make, submitted: Make, author: Any, cases: list[Case]
+    paid: Make, submit_run: Make, author: Any, cases: list[Case]
 ) -> None:
     paid(2, prices={} if not cases else PRICES)
     if cases:
         with author() as unit:
             Evaluations(unit).put_dataset_version("words", cases)
     with pytest.raises(InvalidRequest) as refused:
-        submitted(max_cost=1.0)
+        submit_run(max_cost=1.0)
     (fault,) = refused.value.field_errors
     assert fault.path == "max_cost"
     assert "prices:" in fault.message
     assert ("openai:no-9" if cases else MODEL) in fault.message
-    submitted()
+    submit_run()
 
 
-def test_models_that_are_free_need_no_price(create_words_suite: Make, submitted: Make, execution: RunExecutor) -> None:
+def test_models_that_are_free_need_no_price(create_words_suite: Make, submit_run: Make, executor: RunExecutor) -> None:
     create_words_suite("yes")
-    submitted(max_cost=0.01)
-    assert done_by(execution).state is RunState.FINISHED
+    submit_run(max_cost=0.01)
+    assert done_by(executor).state is RunState.FINISHED
 
 
 def test_what_a_killed_process_had_reserved_counts_as_spent(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, clock: Any, stub_model: StubModelServer, settings: Any
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, clock: Any, stub_model: StubModelServer, settings: Any
 ) -> None:
     ceiling = 2.0
     stub_model.latency = 0.02
     paid(400, concurrency=4)
-    run_id = submitted(max_cost=ceiling).id
+    run_id = submit_run(max_cost=ceiling).id
     url = settings.database_url.get_secret_value()
 
     for kill in range(2):
@@ -203,14 +203,14 @@ def test_what_a_killed_process_had_reserved_counts_as_spent(
         assert standing.spent + standing.reserved <= ceiling + 1e-9
         clock.move(seconds=120)
 
-    stopped = done_by(execution)
+    stopped = done_by(executor)
 
     assert stopped.state is RunState.STOPPED
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9
     assert stopped.spent <= ceiling + 1e-9
     with author() as unit:
         Evaluations(unit).resume(run_id, 20.0)
-    finished = done_by(execution)
+    finished = done_by(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 400)
     assert stub_model.billed(PRICE, PRICE) <= finished.spent + 1e-9 <= 20.0
     with author() as unit:
@@ -218,13 +218,13 @@ def test_what_a_killed_process_had_reserved_counts_as_spent(
 
 
 def test_a_ceiling_is_raised_where_nobody_works_on_the_run_and_not_under_anybodys_hands(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, clock: Any
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, clock: Any
 ) -> None:
     paid(2)
-    run_id = submitted(max_cost=1.0).id
+    run_id = submit_run(max_cost=1.0).id
     with author() as unit:
         assert Evaluations(unit).resume(run_id, 2.0).plan.max_cost == 2.0
-    assert execution.lease("w1") is not None
+    assert executor.lease("w1") is not None
     with author() as unit, pytest.raises(Conflict, match="w1 works on"):
         Evaluations(unit).resume(run_id, 3.0)
     clock.move(seconds=120)
@@ -234,13 +234,13 @@ def test_a_ceiling_is_raised_where_nobody_works_on_the_run_and_not_under_anybody
 
 @pytest.mark.usefixtures("database")
 def test_a_second_run_pays_for_nothing_that_the_first_has_asked(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer, clock: Any
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer, clock: Any
 ) -> None:
     paid(25, repeats=2)
-    submitted()
-    first = done_by(execution)
-    submitted()
-    second = done_by(execution)
+    submit_run()
+    first = done_by(executor)
+    submit_run()
+    second = done_by(executor)
     assert stub_model.requests == 50
     assert (first.spent > 0, second.spent) == (True, 0.0)
     with author() as unit:
@@ -249,17 +249,17 @@ def test_a_second_run_pays_for_nothing_that_the_first_has_asked(
     assert {(result.cached, result.cost) for result in theirs} == {(True, 0.0)}
     assert [result.latency_ms for result in ours] == [result.latency_ms for result in theirs]
 
-    submitted(cache=False)
-    done_by(execution)
+    submit_run(cache=False)
+    done_by(executor)
     assert stub_model.requests == 100
     clock.move(days=31)  # longer than answers are kept
-    submitted()
-    done_by(execution)
+    submit_run()
+    done_by(executor)
     assert stub_model.requests == 150
 
 
 def test_nothing_of_a_sensitive_case_is_kept(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
     paid(3, scorers=JUDGED)
     stub_model.answer = lambda body: '{"reason":"fine","pass":true,"score":1}'
@@ -268,21 +268,21 @@ def test_nothing_of_a_sensitive_case_is_kept(
         content = Content.model_validate({"type": "text", "template": "Say {{text}}", "variables": variables})
         Registry(unit).register("word", content, labels=("production",))
     for _ in range(2):
-        submitted()
-        assert done_by(execution).state is RunState.FINISHED
+        submit_run()
+        assert done_by(executor).state is RunState.FINISHED
     assert stub_model.requests == 12
 
 
 def test_a_run_that_is_interrupted_settles_its_calls_before_it_is_given_back(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
     paid(300, concurrency=4)
     stub_model.latency = 0.01
-    run_id = submitted(max_cost=50.0).id
+    run_id = submit_run(max_cost=50.0).id
     stop = threading.Event()
-    held = execution.lease("w1")
+    held = executor.lease("w1")
     assert held is not None
-    execution.execute(held, lambda progress: stop.set() if progress.done else None, stop)
+    executor.execute(held, lambda progress: stop.set() if progress.done else None, stop)
     left = the_run(author, run_id)
     assert (left.state, left.reserved) == (RunState.QUEUED, 0.0)
     assert stub_model.billed(PRICE, PRICE) <= left.spent + 1e-9
@@ -291,21 +291,21 @@ def test_a_run_that_is_interrupted_settles_its_calls_before_it_is_given_back(
 
 def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
     paid: Make,
-    submitted: Make,
-    execution: RunExecutor,
+    submit_run: Make,
+    executor: RunExecutor,
     author: Any,
     stub_model: StubModelServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paid(3)
-    run_id = submitted(max_cost=5.0).id
+    run_id = submit_run(max_cost=5.0).id
 
     def away(*_: Any) -> None:
         raise Unavailable("the database does not answer")
 
     with monkeypatch.context() as patch:
         patch.setattr(RunAccounting, "_close", away)
-        finished = done_by(execution)
+        finished = done_by(executor)
 
     assert finished.state is RunState.FINISHED
     assert 0.018 < finished.spent <= 5.0  # more than the calls did cost
@@ -315,7 +315,7 @@ def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
 
 
 def test_a_comparison_that_cannot_be_paid_leaves_its_group_to_be_done_again(
-    paid: Make, submitted: Make, execution: RunExecutor, author: Any, stub_model: StubModelServer
+    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
     picked = '{"reason":"fine","choice":1,"winner":"A","best":0}'
     stub_model.answer = lambda body: picked if "response_format" in body else last_message(body)
@@ -325,14 +325,14 @@ def test_a_comparison_that_cannot_be_paid_leaves_its_group_to_be_done_again(
         model = {"name": MODEL, "max_tokens": 16}
         content = Content.model_validate({"type": "text", "template": "Say {{text}}", "model": model})
         Registry(unit).register("word", content, labels=("staging",))
-    run_id = submitted(max_cost=5.0, baseline=1).id
+    run_id = submit_run(max_cost=5.0, baseline=1).id
 
-    stopped = done_by(execution)
+    stopped = done_by(executor)
 
     assert stopped.state is RunState.STOPPED
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 5.0 + 2e-9
     assert stopped.done % 2 == 0
     with author() as unit:
         Evaluations(unit).resume(run_id, 1000.0)
-    finished = done_by(execution)
+    finished = done_by(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 120)

@@ -23,21 +23,21 @@ from promptuary.registry.service import Registry
 Open = Callable[[], AbstractContextManager[Any]]
 
 
-def leased(execution: RunExecutor) -> Run:
-    run = execution.lease("w1")
+def leased(executor: RunExecutor) -> Run:
+    run = executor.lease("w1")
     assert run is not None
     return run
 
 
 @pytest.mark.usefixtures("database")
 def test_a_run_goes_from_the_suite_to_the_verdict(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, author: Open
 ) -> None:
     create_words_suite(*["yes"] * 30, gate=[{"metric": "exact", "at_least": 0.8}])
-    submitted()
+    submit_run()
     told: list[Progress] = []
 
-    run = execution.execute(leased(execution), told.append)
+    run = executor.execute(leased(executor), told.append)
 
     assert (run.state, run.verdict, run.done, run.total) == (RunState.FINISHED, "pass", 30, 30)
     assert told[0] == Progress(0, 30, 0)
@@ -51,7 +51,7 @@ def test_a_run_goes_from_the_suite_to_the_verdict(
 
 
 def test_cases_are_scored_by_their_own_scorers_too(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, author: Open
 ) -> None:
     create_words_suite("yes", threshold=0.5)
     own = {"assert": [{"type": "contains", "value": "e", "name": "tone"}, {"type": "starts-with", "value": "n"}]}
@@ -62,9 +62,9 @@ def test_cases_are_scored_by_their_own_scorers_too(
     ]
     with author() as unit:
         Evaluations(unit).put_dataset_version("words", [CaseIn.model_validate(body).case() for body in bodies])
-    submitted()
+    submit_run()
 
-    run = execution.execute(leased(execution))
+    run = executor.execute(leased(executor))
 
     with author() as unit:
         results = [item.result for item in Evaluations(unit).results(run.id, 200, None).items]
@@ -81,13 +81,13 @@ def test_cases_are_scored_by_their_own_scorers_too(
 
 
 def test_a_regression_against_production_is_found(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.02}]
     create_words_suite(*["yes"] * 40, versions=("{{text}}", "{{text}}!"), gate=gate)
-    submitted()
+    submit_run()
 
-    run = execution.execute(leased(execution))
+    run = executor.execute(leased(executor))
 
     assert run.verdict == "regression"
     assert run.summary is not None
@@ -97,16 +97,16 @@ def test_a_regression_against_production_is_found(
 
 
 def test_a_model_that_cannot_be_set_up_is_infrastructure_and_no_zero(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     class Refusing:
         def chat(self, name: str, config: Any) -> Any:
             raise RuntimeError("no key")
 
     create_words_suite("yes", gate=[{"metric": "exact", "at_least": 0.5}])
-    submitted()
+    submit_run()
 
-    run = executor_with(execution, models=Refusing()).execute(leased(execution))
+    run = executor_with(executor, models=Refusing()).execute(leased(executor))
 
     assert (run.state, run.verdict) == (RunState.FINISHED, "infrastructure")
     assert run.summary is not None
@@ -116,22 +116,22 @@ def test_a_model_that_cannot_be_set_up_is_infrastructure_and_no_zero(
 @pytest.mark.usefixtures("database")
 def test_a_resumed_run_skips_what_is_done(
     create_words_suite: Callable[..., None],
-    submitted: Callable[..., Run],
-    execution: RunExecutor,
+    submit_run: Callable[..., Run],
+    executor: RunExecutor,
     clock: Any,
     author: Open,
     result_of: Callable[..., Any],
 ) -> None:
     create_words_suite("yes", "yes", "yes")
-    submitted()
-    first = leased(execution)
+    submit_run()
+    first = leased(executor)
     with author() as unit:
         kept = result_of("c2", 0.0, ordinal=1, output="from before")
         assert store.add_results(unit.session, first, [kept], clock() + timedelta(seconds=60))
-    assert execution.lease("w2") is None
+    assert executor.lease("w2") is None
     clock.move(seconds=61)
 
-    run = execution.execute(leased(execution))
+    run = executor.execute(leased(executor))
 
     assert (run.fence, run.state, run.done) == (2, RunState.FINISHED, 3)
     with author() as unit:
@@ -141,28 +141,28 @@ def test_a_resumed_run_skips_what_is_done(
 
 @pytest.mark.usefixtures("database")
 def test_a_late_worker_writes_nothing(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, clock: Any, author: Open
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, clock: Any, author: Open
 ) -> None:
     create_words_suite("yes")
-    submitted()
-    late = leased(execution)
+    submit_run()
+    late = leased(executor)
     clock.move(seconds=61)
-    taken = leased(execution)
+    taken = leased(executor)
 
-    seen = execution.execute(late)
+    seen = executor.execute(late)
 
     assert (seen.state, seen.fence, seen.done) == (RunState.RUNNING, 2, 0)
     with author() as unit:
         assert store.list_results(unit.session, late.id) == []
-    assert execution.execute(taken).state is RunState.FINISHED
+    assert executor.execute(taken).state is RunState.FINISHED
 
 
 def test_a_run_cancelled_while_it_is_done_stops(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, author: Open
 ) -> None:
     create_words_suite(*["yes"] * 50)
-    submitted()
-    run = leased(execution)
+    submit_run()
+    run = leased(executor)
 
     def cancel(progress: Progress) -> None:
         if progress.done:
@@ -170,7 +170,7 @@ def test_a_run_cancelled_while_it_is_done_stops(
                 if not Evaluations(unit).run(run.id).state.over:
                     Evaluations(unit).cancel(run.id)
 
-    seen = execution.execute(run, cancel)
+    seen = executor.execute(run, cancel)
 
     assert (seen.state, seen.verdict, seen.summary) == (RunState.CANCELLED, None, None)
     assert seen.done < 50
@@ -179,44 +179,44 @@ def test_a_run_cancelled_while_it_is_done_stops(
 
 
 def test_a_stopped_process_gives_its_run_back(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_words_suite(*["yes"] * 50)
-    submitted()
+    submit_run()
     stop = threading.Event()
     stop.set()
 
-    seen = execution.execute(leased(execution), stop=stop)
+    seen = executor.execute(leased(executor), stop=stop)
 
     assert (seen.state, seen.lease_until) == (RunState.QUEUED, None)
     assert 0 < seen.done < 50
-    assert execution.execute(leased(execution)).state is RunState.FINISHED
+    assert executor.execute(leased(executor)).state is RunState.FINISHED
 
 
 def test_an_interrupt_gives_the_run_back_and_goes_on_up(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_words_suite("yes")
-    submitted()
+    submit_run()
 
     def interrupt(_: Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execution.execute(leased(execution), interrupt)
+        executor.execute(leased(executor), interrupt)
 
-    assert leased(execution).fence == 2
+    assert leased(executor).fence == 2
 
 
 def test_a_run_that_cannot_be_done_fails_with_its_reason(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_words_suite("yes")
-    submitted()
-    run = leased(execution)
+    submit_run()
+    run = leased(executor)
     variant = replace(run.plan.variants[0], version=7)
 
-    seen = execution.execute(replace(run, plan=replace(run.plan, variants=(variant,))))
+    seen = executor.execute(replace(run, plan=replace(run.plan, variants=(variant,))))
 
     assert seen.state is RunState.FAILED
     assert "version 7 of 'word'" in (seen.error or "")
@@ -226,8 +226,8 @@ def test_a_run_that_cannot_be_done_fails_with_its_reason(
 @pytest.mark.usefixtures("sqlite")
 def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
     create_words_suite: Callable[..., None],
-    submitted: Callable[..., Run],
-    execution: RunExecutor,
+    submit_run: Callable[..., Run],
+    executor: RunExecutor,
     author: Open,
     settings: Any,
     on: bool,
@@ -237,9 +237,9 @@ def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
     turned_on = settings.model_copy(update={"jinja2": True})
     with author() as unit:
         Registry(replace(unit, settings=turned_on)).register("word", content, labels=("production",))
-    submitted()
-    execution = replace(execution, settings=turned_on) if on else execution
-    run = execution.execute(leased(execution))
+    submit_run()
+    executor = replace(executor, settings=turned_on) if on else executor
+    run = executor.execute(leased(executor))
     if on:
         assert (run.state, run.done) == (RunState.FINISHED, 2)
     else:
@@ -249,13 +249,13 @@ def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
 
 def test_a_database_that_is_away_gives_the_run_back(
     create_words_suite: Callable[..., None],
-    submitted: Callable[..., Run],
-    execution: RunExecutor,
+    submit_run: Callable[..., Run],
+    executor: RunExecutor,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     create_words_suite("yes")
-    submitted()
-    run = leased(execution)
+    submit_run()
+    run = leased(executor)
 
     def away(*_: Any) -> Any:
         raise Unavailable("the database does not answer")
@@ -263,41 +263,41 @@ def test_a_database_that_is_away_gives_the_run_back(
     with monkeypatch.context() as patch:
         patch.setattr(store, "completed_ordinals", away)
         with pytest.raises(Unavailable):
-            execution.execute(run)
+            executor.execute(run)
 
-    assert leased(execution).id == run.id
+    assert leased(executor).id == run.id
 
 
 def test_a_run_that_kills_every_worker_is_failed_in_the_end(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, clock: Any, author: Open
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, clock: Any, author: Open
 ) -> None:
     create_words_suite("yes")
-    run = submitted()
+    run = submit_run()
     for _ in range(MAX_LEASES):
-        leased(execution)
+        leased(executor)
         clock.move(seconds=61)
 
-    assert execution.lease("w1") is None
+    assert executor.lease("w1") is None
 
     with author() as unit:
         assert Evaluations(unit).run(run.id).state is RunState.FAILED
 
 
 def test_a_lost_lease_ends_the_work_at_the_next_heartbeat(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, author: Open
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, author: Open
 ) -> None:
     create_words_suite("yes")
-    submitted()
-    run = leased(execution)
-    quick = executor_with(execution, settings=execution.settings.model_copy(update={"lease_seconds": 0.03}))
+    submit_run()
+    run = leased(executor)
+    quick = executor_with(executor, settings=executor.settings.model_copy(update={"lease_seconds": 0.03}))
     with author() as unit:
         Evaluations(unit).cancel(run.id)
     with quick._held(run) as lost:
         assert lost.wait(5)
 
 
-def executor_with(execution: RunExecutor, **changes: Any) -> RunExecutor:
-    return replace(execution, **changes)
+def executor_with(executor: RunExecutor, **changes: Any) -> RunExecutor:
+    return replace(executor, **changes)
 
 
 def create_early_stop_suite(
@@ -307,12 +307,12 @@ def create_early_stop_suite(
 
 
 def test_a_run_that_may_stop_early_stops_once_its_gate_is_decided(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_early_stop_suite(create_words_suite, ["yes"] * 600)
-    submitted()
+    submit_run()
 
-    run = execution.execute(leased(execution))
+    run = executor.execute(leased(executor))
 
     assert (run.state, run.verdict) == (RunState.FINISHED, "pass")
     assert run.done < run.total == 600
@@ -324,12 +324,12 @@ def test_a_run_that_may_stop_early_stops_once_its_gate_is_decided(
 
 
 def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_sequence(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_early_stop_suite(create_words_suite, ["yes", "no"] * 20)
-    submitted()
+    submit_run()
 
-    run = execution.execute(leased(execution))
+    run = executor.execute(leased(executor))
 
     assert (run.verdict, run.done) == ("inconclusive", 40)
     assert run.summary is not None
@@ -337,26 +337,26 @@ def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_s
 
 
 def test_a_run_that_is_gone_on_with_keeps_its_order_and_counts_what_was_there(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor, clock: Any
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, clock: Any
 ) -> None:
     create_early_stop_suite(create_words_suite, ["yes"] * 600, at_least=0.9)
-    submitted()
+    submit_run()
     stop = threading.Event()
-    held = execution.execute(leased(execution), lambda progress: stop.set() if progress.done else None, stop)
+    held = executor.execute(leased(executor), lambda progress: stop.set() if progress.done else None, stop)
     assert (held.state, 0 < held.done < 40) == (RunState.QUEUED, True)
 
-    run = execution.execute(leased(execution))
+    run = executor.execute(leased(executor))
 
     assert (run.verdict, run.summary is not None and run.summary["stopped_early"]) == ("pass", True)
     assert held.done < run.done < 600
 
 
 def test_a_gate_that_is_decided_under_a_ceiling_ends_the_run_and_not_the_ceiling(
-    create_words_suite: Callable[..., None], submitted: Callable[..., Run], execution: RunExecutor
+    create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_early_stop_suite(create_words_suite, ["yes"] * 600)
-    submitted(max_cost=5.0)
+    submit_run(max_cost=5.0)
 
-    run = execution.execute(leased(execution))
+    run = executor.execute(leased(executor))
 
     assert (run.state, run.verdict, run.done < 600) == (RunState.FINISHED, "pass", True)

@@ -218,11 +218,11 @@ class Chats:
 
 
 def test_a_run_of_two_versions_finds_the_best_and_breaks_off_between_groups(
-    create_words_suite: Any, submitted: Any, execution: RunExecutor, sqlite: Any
+    create_words_suite: Any, submit_run: Any, executor: RunExecutor, sqlite: Any
 ) -> None:
     create_words_suite("yes", "no", "perhaps", versions=("{{text}}", "{{text}} indeed"), scorers=[EXACT, BEST])
-    submitted(versions=[1, 2])
-    doing = RunExecutor(execution.database, execution.clock, execution.settings, execution.renderer, Chats(), execution.embed)
+    submit_run(versions=[1, 2])
+    doing = RunExecutor(executor.database, executor.clock, executor.settings, executor.renderer, Chats(), executor.embed)
     stop = threading.Event()
     for told in (lambda progress: stop.set() if progress.done else None, None):
         held = doing.lease("w")
@@ -238,7 +238,7 @@ def test_a_run_of_two_versions_finds_the_best_and_breaks_off_between_groups(
     ]
 
 
-def test_a_run_of_one_variant_is_refused_when_it_is_submitted(create_words_suite: Any, submitted: Any) -> None:
+def test_a_run_of_one_variant_is_refused_when_it_is_submitted(create_words_suite: Any, submit_run: Any) -> None:
     create_words_suite(scorers=[EXACT, BEST])
     with pytest.raises(InvalidRequest, match="the run has one"):
-        submitted()
+        submit_run()

@@ -46,9 +46,9 @@ def cluster() -> Iterator[Any]:
     patched.undo()
 
 
-def results(execution: RunExecutor, run: Run) -> list[CaseResult]:
+def results(executor: RunExecutor, run: Run) -> list[CaseResult]:
     """Give a run's results in the file's order."""
-    with execution.database.read() as session:
+    with executor.database.read() as session:
         return store.list_results(session, run.id)
 
 
@@ -57,11 +57,11 @@ def said(one: CaseResult) -> tuple[Any, ...]:
     return one.ordinal, one.case, one.variant, one.repeat, one.output, one.passed, one.score, one.metrics, one.error
 
 
-def done(execution: RunExecutor, submit: Submit, on_progress: Callable[[Progress], None] | None = None) -> Run:
+def done(executor: RunExecutor, submit: Submit, on_progress: Callable[[Progress], None] | None = None) -> Run:
     submit()
-    held = execution.lease("w")
+    held = executor.lease("w")
     assert held is not None
-    return execution.execute(held, on_progress)
+    return executor.execute(held, on_progress)
 
 
 @contextmanager
@@ -83,8 +83,8 @@ def paying(settings: Settings, run: Run, parts: int) -> Iterator[Any]:
 @pytest.mark.usefixtures("database", "cluster")
 def test_workers_pay_from_one_purse_and_never_more_than_it_holds(
     create_words_suite: Ground,
-    submitted: Submit,
-    execution: RunExecutor,
+    submit_run: Submit,
+    executor: RunExecutor,
     settings: Settings,
     author: Any,
     stub_model: StubModelServer,
@@ -97,9 +97,9 @@ def test_workers_pay_from_one_purse_and_never_more_than_it_holds(
     prices = {"openai:stub": {"input": price, "output": price}}
     texts = [f"case number {number}" for number in range(400)]
     create_words_suite(*texts, models=["openai:stub"], prices=prices, concurrency=6, max_cost=3.0)
-    spread = replace(execution, spread=RayRunner(settings, paying).run)
+    spread = replace(executor, spread=RayRunner(settings, paying).run)
 
-    stopped = done(spread, submitted)
+    stopped = done(spread, submit_run)
 
     assert (stopped.state, stopped.verdict) == (RunState.STOPPED, "infrastructure")
     assert 0 < stopped.done < 400
@@ -116,16 +116,16 @@ def test_workers_pay_from_one_purse_and_never_more_than_it_holds(
 
 @pytest.mark.usefixtures("database", "cluster")
 def test_one_process_and_three_nodes_give_the_same_results(
-    create_words_suite: Ground, submitted: Submit, execution: RunExecutor, settings: Settings
+    create_words_suite: Ground, submit_run: Submit, executor: RunExecutor, settings: Settings
 ) -> None:
     gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.02}]
     create_words_suite(*TEXTS, versions=("{{text}}", "{{text}}!"), gate=gate, repeats=2, concurrency=6)
-    spread = replace(execution, spread=RayRunner(settings, open_ray_worker).run)
+    spread = replace(executor, spread=RayRunner(settings, open_ray_worker).run)
 
-    here, there = done(execution, submitted), done(spread, submitted)
+    here, there = done(executor, submit_run), done(spread, submit_run)
 
     assert (here.done, there.done, there.state) == (480, 480, RunState.FINISHED)
-    assert [said(one) for one in results(execution, here)] == [said(one) for one in results(execution, there)]
+    assert [said(one) for one in results(executor, here)] == [said(one) for one in results(executor, there)]
     assert here.summary is not None
     assert there.summary is not None
     assert here.summary["gates"] == there.summary["gates"]
@@ -134,7 +134,7 @@ def test_one_process_and_three_nodes_give_the_same_results(
 
 @pytest.mark.usefixtures("sqlite", "cluster")
 def test_a_worker_that_is_killed_costs_time_and_no_result(
-    create_words_suite: Ground, submitted: Submit, execution: RunExecutor, settings: Settings
+    create_words_suite: Ground, submit_run: Submit, executor: RunExecutor, settings: Settings
 ) -> None:
     create_words_suite(*TEXTS * 5, concurrency=6)
     ended: list[int] = []
@@ -145,11 +145,11 @@ def test_a_worker_that_is_killed_costs_time_and_no_result(
             ended.append(int(marked.name.removeprefix("hand-")))
             os.kill(ended[0], signal.SIGKILL)
 
-    run = done(replace(execution, spread=RayRunner(settings, marking).run), submitted, end_one)
+    run = done(replace(executor, spread=RayRunner(settings, marking).run), submit_run, end_one)
 
     assert len(ended) == 1
     assert (run.state, run.done) == (RunState.FINISHED, 600)
-    assert [one.ordinal for one in results(execution, run)] == list(range(600))
+    assert [one.ordinal for one in results(executor, run)] == list(range(600))
 
 
 def broken(settings: Settings, run: Run, parts: int) -> AbstractContextManager[Any]:
@@ -158,28 +158,28 @@ def broken(settings: Settings, run: Run, parts: int) -> AbstractContextManager[A
 
 @pytest.mark.usefixtures("sqlite", "cluster")
 def test_workers_that_cannot_begin_leave_the_run_to_others(
-    create_words_suite: Ground, submitted: Submit, execution: RunExecutor, settings: Settings
+    create_words_suite: Ground, submit_run: Submit, executor: RunExecutor, settings: Settings
 ) -> None:
     create_words_suite(*TEXTS)
     with pytest.raises(Unavailable, match=r"worker of the Ray cluster is lost.*"):
-        done(replace(execution, spread=RayRunner(settings, broken).run), submitted)
+        done(replace(executor, spread=RayRunner(settings, broken).run), submit_run)
 
-    assert done(execution, lambda: None).done == 120
+    assert done(executor, lambda: None).done == 120
 
 
 @pytest.mark.usefixtures("sqlite")
 def test_without_ray_the_remedy_is_told(
-    create_words_suite: Ground, submitted: Submit, execution: RunExecutor, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    create_words_suite: Ground, submit_run: Submit, executor: RunExecutor, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_words_suite("yes")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(Unavailable, match=r"pip install 'promptuary\[ray\]'"):
-        done(replace(execution, spread=RayRunner(settings, open_ray_worker).run), submitted)
+        done(replace(executor, spread=RayRunner(settings, open_ray_worker).run), submit_run)
 
 
 @pytest.mark.usefixtures("sqlite")
 def test_a_cluster_that_does_not_answer_is_named(
-    create_words_suite: Ground, submitted: Submit, execution: RunExecutor, settings: Settings
+    create_words_suite: Ground, submit_run: Submit, executor: RunExecutor, settings: Settings
 ) -> None:
     import ray
 
@@ -188,4 +188,4 @@ def test_a_cluster_that_does_not_answer_is_named(
         ray.shutdown()
     away = settings.model_copy(update={"ray_address": "nowhere-at-all"})
     with pytest.raises(Unavailable, match="the Ray cluster at nowhere-at-all does not answer"):
-        done(replace(execution, spread=RayRunner(away, open_ray_worker).run), submitted)
+        done(replace(executor, spread=RayRunner(away, open_ray_worker).run), submit_run)

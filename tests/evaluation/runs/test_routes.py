@@ -30,7 +30,7 @@ def laid(local: Any) -> Any:
     return local
 
 
-def test_a_run_is_queued_done_read_and_compared(laid: Any, execution: RunExecutor) -> None:
+def test_a_run_is_queued_done_read_and_compared(laid: Any, executor: RunExecutor) -> None:
     answer = laid.post("/v1/runs", json={"suite": "words"})
     assert answer.status_code == 202
     run = answer.json()
@@ -38,9 +38,9 @@ def test_a_run_is_queued_done_read_and_compared(laid: Any, execution: RunExecuto
     assert run["plan"]["dataset"]["number"] == 1
     assert "content" not in run["variants"][0]
 
-    held = execution.lease("w1")
+    held = executor.lease("w1")
     assert held is not None
-    execution.execute(held)
+    executor.execute(held)
 
     done = laid.get(f"/v1/runs/{run['id']}").json()
     assert (done["state"], done["verdict"], done["done"]) == ("finished", "pass", 2)
@@ -199,13 +199,13 @@ def test_roles_are_held_to(api: Any, bearer: Make) -> None:
     assert api.put("/v1/suites/words", json=SUITE, headers=ci).status_code == 200
 
 
-def test_evidence_of_finished_runs_is_listed_by_what_it_is_of(laid: Any, execution: RunExecutor, clock: Any) -> None:
+def test_evidence_of_finished_runs_is_listed_by_what_it_is_of(laid: Any, executor: RunExecutor, clock: Any) -> None:
     for _ in range(2):
         clock.move(minutes=1)
         laid.post("/v1/runs", json={"suite": "words"})
-        held = execution.lease("w1")
+        held = executor.lease("w1")
         assert held is not None
-        execution.execute(held)
+        executor.execute(held)
 
     page = laid.get("/v1/evidence?prompt=word&version=1&suite=words&limit=1").json()
     (newest,) = page["items"]

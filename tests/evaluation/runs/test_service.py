@@ -20,15 +20,15 @@ GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
 
 
 @pytest.fixture
-def finished(submitted: Make, execution: RunExecutor) -> Make:
+def finished(submit_run: Make, executor: RunExecutor) -> Make:
     """Submit a run and do it."""
 
     def do(**more: Any) -> Any:
-        run = submitted(**more)
-        held = execution.lease("w1")
+        run = submit_run(**more)
+        held = executor.lease("w1")
         assert held is not None
         assert held.id == run.id
-        return execution.execute(held)
+        return executor.execute(held)
 
     return do
 
@@ -98,11 +98,11 @@ def test_a_stored_suite_names_a_stored_dataset(author: Open, suite_of: Make) -> 
 
 
 def test_a_plan_is_decided_when_the_run_is_submitted(
-    create_words_suite: Make, submitted: Make, author: Open, content_of: Make
+    create_words_suite: Make, submit_run: Make, author: Open, content_of: Make
 ) -> None:
     create_words_suite(versions=("{{text}}", "{{text}}!"), gate=GATE)
 
-    run = submitted()
+    run = submit_run()
     with author() as unit:
         Registry(unit).register("word", content_of("{{text}}?"), labels=("production",))
 
@@ -115,29 +115,29 @@ def test_a_plan_is_decided_when_the_run_is_submitted(
         assert Evaluations(unit).run(run.id) == run
 
 
-def test_several_models_are_told_apart_by_name(create_words_suite: Make, submitted: Make) -> None:
+def test_several_models_are_told_apart_by_name(create_words_suite: Make, submit_run: Make) -> None:
     create_words_suite(versions=("{{text}}", "{{text}}!"), gate=GATE)
 
-    run = submitted(models=["echo:", "echo:b"], repeats=3)
+    run = submit_run(models=["echo:", "echo:b"], repeats=3)
 
     assert [one.name for one in run.plan.variants] == ["v2·echo:", "v2·echo:b", "v1·echo:", "v1·echo:b"]
     assert run.total == 2 * 4 * 3
     assert run.plan.suite["repeats"] == 3
 
 
-def test_a_candidate_in_production_is_its_own_baseline(create_words_suite: Make, submitted: Make) -> None:
+def test_a_candidate_in_production_is_its_own_baseline(create_words_suite: Make, submit_run: Make) -> None:
     create_words_suite(gate=GATE)
 
-    (only,) = submitted().plan.variants
+    (only,) = submit_run().plan.variants
 
     assert (only.role, only.references) == (VariantRole.CANDIDATE, ("latest", "production"))
 
 
-def test_a_baseline_may_be_a_version_a_label_or_both(create_words_suite: Make, submitted: Make) -> None:
+def test_a_baseline_may_be_a_version_a_label_or_both(create_words_suite: Make, submit_run: Make) -> None:
     create_words_suite(versions=("{{text}}", "{{text}}!", "{{text}}?"), gate=GATE)
 
-    by_number = submitted(baseline=2)
-    by_label = submitted(version=2, baseline="latest")
+    by_number = submit_run(baseline=2)
+    by_label = submit_run(version=2, baseline="latest")
 
     assert [(one.name, one.references) for one in by_number.plan.variants] == [
         ("v3", ("latest",)),
@@ -160,32 +160,34 @@ def test_a_label_that_only_the_gate_names_may_be_missing(create_words_suite: Mak
     assert run.verdict == "inconclusive"
 
 
-def test_what_is_asked_for_must_be_there(create_words_suite: Make, submitted: Make, author: Open) -> None:
+def test_what_is_asked_for_must_be_there(create_words_suite: Make, submit_run: Make, author: Open) -> None:
     create_words_suite()
     for asked in ({"label": "live"}, {"version": 9}, {"baseline": "live"}, {"baseline": 9}, {"dataset_version": 9}):
         with pytest.raises(NotFound):
-            submitted(**asked)
+            submit_run(**asked)
     with author() as unit, pytest.raises(NotFound, match="no suite"):
         Evaluations(unit).submit("others")
     with author() as unit:
         assert Evaluations(unit).runs(10, None).items == []
 
 
-def test_a_run_takes_what_a_suite_takes(create_words_suite: Make, submitted: Make) -> None:
+def test_a_run_takes_what_a_suite_takes(create_words_suite: Make, submit_run: Make) -> None:
     create_words_suite()
     with pytest.raises(InvalidRequest, match="not more than one"):
-        submitted(label="latest", version=1)
+        submit_run(label="latest", version=1)
     with pytest.raises(InvalidRequest, match="known provider"):
-        submitted(models=["nowhere:model"])
+        submit_run(models=["nowhere:model"])
     with pytest.raises(InvalidRequest, match="repeats"):
-        submitted(repeats=101)
+        submit_run(repeats=101)
 
 
-def test_a_run_that_is_too_large_is_refused(create_words_suite: Make, submitted: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_too_large_is_refused(
+    create_words_suite: Make, submit_run: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_words_suite()
     monkeypatch.setattr("promptuary.evaluation.runs.service.RESULTS_LIMIT", 3)
     with pytest.raises(InvalidRequest, match="would have 4 results"):
-        submitted(repeats=2)
+        submit_run(repeats=2)
 
 
 def test_results_come_with_their_cases_in_the_files_order(create_words_suite: Make, finished: Make, author: Open) -> None:
@@ -205,14 +207,14 @@ def test_results_come_with_their_cases_in_the_files_order(create_words_suite: Ma
     assert [(item.case.vars, item.case.expected) for item in failed.items] == [({"text": "no"}, "yes")]
 
 
-def test_a_run_is_cancelled_once(create_words_suite: Make, submitted: Make, author: Open, execution: RunExecutor) -> None:
+def test_a_run_is_cancelled_once(create_words_suite: Make, submit_run: Make, author: Open, executor: RunExecutor) -> None:
     create_words_suite()
-    run = submitted()
+    run = submit_run()
     with author() as unit:
         assert Evaluations(unit).cancel(run.id).state is RunState.CANCELLED
     with author() as unit, pytest.raises(Conflict, match="cancelled already"):
         Evaluations(unit).cancel(run.id)
-    assert execution.lease("w1") is None
+    assert executor.lease("w1") is None
 
 
 def test_a_finished_run_cannot_be_cancelled(create_words_suite: Make, finished: Make, author: Open) -> None:
@@ -223,18 +225,18 @@ def test_a_finished_run_cannot_be_cancelled(create_words_suite: Make, finished: 
 
 
 def test_this_process_can_take_a_run_for_itself(
-    create_words_suite: Make, submitted: Make, author: Open, execution: RunExecutor, clock: Any
+    create_words_suite: Make, submit_run: Make, author: Open, executor: RunExecutor, clock: Any
 ) -> None:
     create_words_suite()
     with author() as unit:
         run = Evaluations(unit).hold(Evaluations(unit).submit("words").id, "cli")
-    assert execution.lease("w1") is None
+    assert executor.lease("w1") is None
     with author() as unit, pytest.raises(Conflict, match="being done by cli"):
         Evaluations(unit).hold(run.id, "other")
     clock.move(minutes=2)
     with author() as unit:
         resumed = Evaluations(unit).hold(run.id, "other")
-    assert execution.execute(resumed).state is RunState.FINISHED
+    assert executor.execute(resumed).state is RunState.FINISHED
     with author() as unit, pytest.raises(Conflict, match="finished already"):
         Evaluations(unit).hold(run.id, "other")
 
@@ -265,10 +267,10 @@ def test_two_runs_are_compared_on_the_cases_that_they_share(
 
 
 def test_runs_without_anything_in_common_are_not_compared(
-    create_words_suite: Make, finished: Make, submitted: Make, author: Open
+    create_words_suite: Make, finished: Make, submit_run: Make, author: Open
 ) -> None:
     create_words_suite()
-    one, other, waiting = finished(), finished(models=["echo:b"]), submitted()
+    one, other, waiting = finished(), finished(models=["echo:b"]), submit_run()
     with author() as unit:
         with pytest.raises(Conflict, match="share no model"):
             Evaluations(unit).compare(one.id, other.id)
@@ -278,9 +280,9 @@ def test_runs_without_anything_in_common_are_not_compared(
             Evaluations(unit).compare(one.id, "run_0")
 
 
-def test_every_change_is_in_the_audit_chain(create_words_suite: Make, submitted: Make, author: Open) -> None:
+def test_every_change_is_in_the_audit_chain(create_words_suite: Make, submit_run: Make, author: Open) -> None:
     create_words_suite()
-    run = submitted()
+    run = submit_run()
     with author() as unit:
         Evaluations(unit).cancel(run.id)
         entries = access_store.list_entries(unit.session, unit.caller.project, None, 100)

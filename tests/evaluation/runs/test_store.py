@@ -29,9 +29,9 @@ def lease(author: Open, clock: Any) -> Callable[..., Run | None]:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_run_has_one_holder_at_a_time(create_words_suite: Make, submitted: Make, lease: Make, clock: Any) -> None:
+def test_a_run_has_one_holder_at_a_time(create_words_suite: Make, submit_run: Make, lease: Make, clock: Any) -> None:
     create_words_suite()
-    run = submitted()
+    run = submit_run()
 
     first = lease("w1")
     assert (first.id, first.state, first.worker, first.fence, first.started_at) == (run.id, "running", "w1", 1, clock())
@@ -43,12 +43,12 @@ def test_a_run_has_one_holder_at_a_time(create_words_suite: Make, submitted: Mak
 
 
 @pytest.mark.usefixtures("database")
-def test_many_workers_take_every_run_once(create_words_suite: Make, submitted: Make, lease: Make, clock: Any) -> None:
+def test_many_workers_take_every_run_once(create_words_suite: Make, submit_run: Make, lease: Make, clock: Any) -> None:
     create_words_suite()
     runs = []
     for _ in range(8):
         clock.move(seconds=1)
-        runs.append(submitted().id)
+        runs.append(submit_run().id)
     taken: list[str] = []
 
     def work(name: str) -> None:
@@ -65,12 +65,12 @@ def test_many_workers_take_every_run_once(create_words_suite: Make, submitted: M
 
 
 def test_the_oldest_run_comes_first_and_a_named_one_at_once(
-    create_words_suite: Make, submitted: Make, lease: Make, clock: Any
+    create_words_suite: Make, submit_run: Make, lease: Make, clock: Any
 ) -> None:
     create_words_suite()
-    first = submitted()
+    first = submit_run()
     clock.move(seconds=1)
-    second, third = submitted(), submitted()
+    second, third = submit_run(), submit_run()
 
     assert lease(only=third.id).id == third.id
     assert lease(only=third.id) is None
@@ -81,10 +81,10 @@ def test_the_oldest_run_comes_first_and_a_named_one_at_once(
 
 @pytest.mark.usefixtures("database")
 def test_only_the_holder_writes(
-    create_words_suite: Make, submitted: Make, lease: Make, result_of: Make, author: Open, clock: Any
+    create_words_suite: Make, submit_run: Make, lease: Make, result_of: Make, author: Open, clock: Any
 ) -> None:
     create_words_suite()
-    submitted()
+    submit_run()
     late = lease("w1")
     clock.move(seconds=60)
     held = lease("w2")
@@ -105,10 +105,10 @@ def test_only_the_holder_writes(
 
 
 def test_a_result_comes_back_as_it_was_written(
-    create_words_suite: Make, submitted: Make, lease: Make, result_of: Make, author: Open, clock: Any
+    create_words_suite: Make, submit_run: Make, lease: Make, result_of: Make, author: Open, clock: Any
 ) -> None:
     create_words_suite()
-    submitted()
+    submit_run()
     held = lease()
     written = [
         result_of("c1", 0.5, detail={"latency_ms": 3.5, "scores": {}}, passed=False),
@@ -126,9 +126,9 @@ def test_a_result_comes_back_as_it_was_written(
         assert store.count_errors(unit.session, held.id) == 1
 
 
-def test_a_cancelled_run_is_nobodys(create_words_suite: Make, submitted: Make, lease: Make, author: Open, clock: Any) -> None:
+def test_a_cancelled_run_is_nobodys(create_words_suite: Make, submit_run: Make, lease: Make, author: Open, clock: Any) -> None:
     create_words_suite()
-    run = submitted()
+    run = submit_run()
     held = lease()
 
     with author() as unit:
@@ -139,9 +139,9 @@ def test_a_cancelled_run_is_nobodys(create_words_suite: Make, submitted: Make, l
     assert lease() is None
 
 
-def test_a_released_run_is_due_at_once(create_words_suite: Make, submitted: Make, lease: Make, author: Open) -> None:
+def test_a_released_run_is_due_at_once(create_words_suite: Make, submit_run: Make, lease: Make, author: Open) -> None:
     create_words_suite()
-    submitted()
+    submit_run()
     held = lease("w1")
     with author() as unit:
         assert store.release_run(unit.session, held)
@@ -149,9 +149,9 @@ def test_a_released_run_is_due_at_once(create_words_suite: Make, submitted: Make
     assert (again.fence, again.worker) == (2, "w2")
 
 
-def test_another_projects_run_is_not_found(create_words_suite: Make, submitted: Make, author: Open) -> None:
+def test_another_projects_run_is_not_found(create_words_suite: Make, submit_run: Make, author: Open) -> None:
     create_words_suite()
-    run = submitted()
+    run = submit_run()
     with author() as unit:
         assert store.get_run(unit.session, run.id, run.project) is not None
         assert store.get_run(unit.session, run.id, run.project + 1) is None
@@ -159,10 +159,10 @@ def test_another_projects_run_is_not_found(create_words_suite: Make, submitted: 
 
 
 def test_results_may_be_written_once_only(
-    create_words_suite: Make, submitted: Make, lease: Make, result_of: Make, author: Open, clock: Any
+    create_words_suite: Make, submit_run: Make, lease: Make, result_of: Make, author: Open, clock: Any
 ) -> None:
     create_words_suite()
-    submitted()
+    submit_run()
     held = lease()
     with author() as unit:
         store.add_results(unit.session, held, [result_of("c1", 1.0)], clock())

@@ -42,13 +42,13 @@ def _environment_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def run(create_words_suite: Make, submitted: Make, execution: RunExecutor) -> Run:
+def run(create_words_suite: Make, submit_run: Make, executor: RunExecutor) -> Run:
     """A finished run of two versions over three cases."""
     create_words_suite("yes", "no", "=A1", versions=("{{text}}", "{{text}}!"), gate=GATE)
-    submitted()
-    held = execution.lease("w1")
+    submit_run()
+    held = executor.lease("w1")
     assert held is not None
-    return execution.execute(held)
+    return executor.execute(held)
 
 
 @pytest.fixture(scope="session")
@@ -214,9 +214,9 @@ def test_two_workers_that_make_it_at_once_leave_one(run: Run, tracker: MlflowTra
     assert [child.info.run_name for child in children] == ["v1", "v2"]
 
 
-def test_a_run_that_is_gone_or_not_done_is_left_out(run: Run, submitted: Make, tracker: MlflowTracker) -> None:
+def test_a_run_that_is_gone_or_not_done_is_left_out(run: Run, submit_run: Make, tracker: MlflowTracker) -> None:
     tracker.deliver({"run": "run_0"})
-    tracker.deliver({"run": submitted().id})
+    tracker.deliver({"run": submit_run().id})
 
     assert tracker._client().get_experiment_by_name("promptuary/default/words") is None
 

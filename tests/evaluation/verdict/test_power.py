@@ -95,15 +95,15 @@ def test_a_pilot_that_shows_no_spread_promises_none(suite_of: Make, pilot_of: Ma
     assert compute_power_plan(suite_of(gate=FLOOR), 9, 1, pilot_of(scores), None, 0.8)["demands"][0]["source"] == "assumed"
 
 
-def test_the_newest_finished_run_is_the_pilot(create_words_suite: Make, submitted: Make, execution: Any, author: Make) -> None:
+def test_the_newest_finished_run_is_the_pilot(create_words_suite: Make, submit_run: Make, executor: Any, author: Make) -> None:
     create_words_suite("yes", "no", "yes", "no", gate=FLOOR)
     with author() as unit:
         assert project_run(Evaluations(unit), "words")["pilot"] is None
-    run = submitted()
+    run = submit_run()
     with author() as unit, pytest.raises(Conflict, match="only a finished run"):
         project_run(Evaluations(unit), "words", pilot=run.id)
-    held = execution.lease("w")
-    execution.execute(held)
+    held = executor.lease("w")
+    executor.execute(held)
 
     with author() as unit:
         found = project_run(Evaluations(unit), "words")
