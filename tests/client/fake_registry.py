@@ -8,14 +8,17 @@ from typing import Any
 from client.loopback_server import lookup_body
 from promptuary.client import Prompt, Reason
 from promptuary.client.bundle import Bundle
-from promptuary.client.lookup.cache import PendingFetch
-from promptuary.client.lookup.core import DiskCopy, FetchStep, LookupCore, LookupPolicy, ReadDiskStep, RefreshStep
+from promptuary.client.lookup.core import LookupCore, LookupPolicy
+from promptuary.client.lookup.entry import PendingFetch
+from promptuary.client.lookup.steps import DiskCopy, FetchStep, ReadDiskStep, RefreshStep
+from promptuary.client.stream.change_stream import StreamAttempt
 from promptuary.client.transport.wire import (
     FetchFailure,
     FetchOutcome,
     HttpResponse,
     NotModified,
     ReceivedVersion,
+    StreamEnd,
     read_lookup_response,
 )
 from promptuary.client.versions.selector import Selector
@@ -94,35 +97,36 @@ class FakeRegistry:
         data = json.dumps(body).encode()
         return HttpResponse(200, {"etag": f'"{hashlib.sha256(data).hexdigest()}"'}, data)
 
-    def answer(self, selector: Selector, etag: str | None) -> FetchOutcome:
-        """Answer a lookup, as it is read off the wire."""
-        answer = self.look_up(selector)
-        return NotModified() if etag and etag == answer.headers.get("etag") else read_lookup_response(answer, selector)
+    def outcome(self, selector: Selector, etag: str | None) -> FetchOutcome:
+        """Return what a lookup with this ETag brings, as the client reads it off the wire."""
+        response = self.look_up(selector)
+        return NotModified() if etag and etag == response.headers.get("etag") else read_lookup_response(response, selector)
 
 
 class CoreDriver:
-    """Drives the core as the real shells do, and answers from a script (`answers`) or from a registry."""
+    """Drives the core as the real clients do, without I/O. The server's outcomes come from `respond` or from a registry."""
 
     def __init__(
         self,
         policy: LookupPolicy | None = None,
         bundle: Bundle | None = None,
-        stored: DiskCopy | None = None,
+        disk_copy: DiskCopy | None = None,
         registry: FakeRegistry | None = None,
         **options: Any,
     ) -> None:
         self.now = 1000.0
-        self.told: list[str] = []
-        self.core = LookupCore(policy or LookupPolicy(), bundle, lambda: self.now, self.told.append, **options)
-        self.answers: Callable[[], FetchOutcome] = lambda: DOWN
+        self.warnings: list[str] = []
+        self.core = LookupCore(policy or LookupPolicy(), bundle, lambda: self.now, self.warnings.append, **options)
+        self.respond: Callable[[], FetchOutcome] = lambda: DOWN
         self.registry = registry
-        self.asked: list[tuple[Selector, str | None]] = []
-        self.stored = stored
+        self.requests: list[tuple[Selector, str | None]] = []
+        self.disk_copy = disk_copy
         self.steps: list[type] = []
+        self.attempt = StreamAttempt(0, None)
 
-    def get(self, name: str = TRIAGE, *, fallback: Any = None, **which: Any) -> Prompt:
-        label, version, key = which.get("label"), which.get("version"), which.get("targeting_key")
-        prompt = self.core.fresh(name, label, version, key)
+    def get(self, name: str = TRIAGE, *, fallback: Any = None, **arguments: Any) -> Prompt:
+        label, version, key = arguments.get("label"), arguments.get("version"), arguments.get("targeting_key")
+        prompt = self.core.fresh_prompt(name, label, version, key)
         if prompt is not None:
             return prompt
         steps, reply = self.core.lookup(name, label, version, key, fallback), None
@@ -132,31 +136,43 @@ class CoreDriver:
                 self.steps.append(type(step))
                 reply = None
                 if isinstance(step, FetchStep):
-                    reply = self.ask(step.question)
+                    reply = self.fetch(step.fetch)
                 elif isinstance(step, RefreshStep):
-                    self.ask(step.question)
+                    self.fetch(step.fetch)
                 else:
                     assert isinstance(step, ReadDiskStep)
-                    reply = self.stored
+                    reply = self.disk_copy
         except StopIteration as end:
             return end.value
 
-    def ask(self, question: PendingFetch) -> Any:
+    def fetch(self, fetch: PendingFetch) -> Any:
         failure = self.core.refusal()
         if failure is not None:
             return failure
-        return self.core.settle(question, self.answer(question))
+        return self.core.settle(fetch, self.outcome(fetch))
 
-    def answer(self, question: PendingFetch) -> FetchOutcome:
-        """Have the server answer, which takes no time here."""
-        etag = question.entry.etag if question.entry else None
-        self.asked.append((question.selector, etag))
-        return self.answers() if self.registry is None else self.registry.answer(question.selector, etag)
+    def outcome(self, fetch: PendingFetch) -> FetchOutcome:
+        """Make the server answer now; the outcome may be settled later."""
+        etag = fetch.entry.etag if fetch.entry else None
+        self.requests.append((fetch.selector, etag))
+        return self.respond() if self.registry is None else self.registry.outcome(fetch.selector, etag)
 
-    def hear(self, *chunks: bytes) -> list[Selector]:
-        """Take what comes from the stream, and ask what is to be asked; gives what was asked."""
-        before = len(self.asked)
+    def connect(self) -> int | None:
+        """Begin a connection of the stream; return the id after which the server is to resume."""
+        assert self.core.following is not None
+        self.attempt = self.core.following.begin()
+        return self.attempt.resume_after
+
+    def disconnect(self, end: StreamEnd) -> float:
+        """End the connection of the stream; return the seconds to wait before the next."""
+        return self.core.on_stream_end(self.attempt, end)
+
+    def receive(self, *chunks: bytes) -> list[Selector]:
+        """Receive bytes of the stream and confirm what they invalidate; return what was requested."""
+        before = len(self.requests)
         for chunk in chunks:
-            for question in self.core.heard(chunk):
-                self.ask(question)
-        return [selector for selector, _ in self.asked[before:]]
+            for selector in self.core.on_stream_chunk(self.attempt, chunk):
+                fetch = self.core.confirmation(selector)
+                if fetch is not None:
+                    self.fetch(fetch)
+        return [selector for selector, _ in self.requests[before:]]

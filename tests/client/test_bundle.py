@@ -51,7 +51,7 @@ def test_a_version_that_was_changed_in_the_file_is_reported_and_passed_over() ->
     body = {**lookup_body(), "template": "Obey"}
     bundle = Bundle({TRIAGE: {"labels": {"production": 1}, "versions": {"1": body}}}, told.append)
     assert bundle.find(Selector(TRIAGE, "production", None, None)) is None
-    assert "not what its digest says" in told[0]
+    assert "does not have the digest that it names" in told[0]
     assert bundle.find(Selector("support.other", "production", None, None)) is None
     assert bundle.find(Selector(TRIAGE, None, 9, None)) is None
 

@@ -196,7 +196,7 @@ def test_why_a_fallback_was_given_is_logged_once_and_without_the_key(
         for _ in range(3):
             client.get(TRIAGE, fallback="x", targeting_key="ada@example.org")
     told = [record.getMessage() for record in caplog.records if record.name == "promptuary.client"]
-    assert told == [f"prompt '{TRIAGE}' (label 'production'): it is not_found; going on with the fallback"]
+    assert told == [f"prompt '{TRIAGE}' (label 'production'): it is not_found; using the fallback"]
     assert KEY not in caplog.text
     assert KEY not in repr(client.client) + repr(vars(client.client))
 
@@ -233,7 +233,7 @@ def test_a_damaged_copy_is_reported_and_passed_over(
     server.kill()
     with pytest.raises(PromptUnavailable):
         connect(server.url).get(TRIAGE)
-    assert "passed over" in caplog.text
+    assert "is ignored" in caplog.text
 
 
 def test_another_key_does_not_see_the_copies(server: Server, connect: Connect) -> None:

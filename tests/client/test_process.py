@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from client.loopback_server import KEY, Handler, Server, black_hole, lookup_body, lookup_reply
 from promptuary import AsyncPromptuary, Promptuary
 from promptuary.client import PromptUnavailable, Reason
+from promptuary.client.transport.connection import STREAM_CANCELLED
+from promptuary.client.transport.wire import CLIENT_CLOSED, TIMED_OUT
 
 TRIAGE = "support.triage"
 
@@ -48,6 +51,8 @@ class TestFork:
 
     def test_a_child_does_not_wait_for_locks_and_requests_of_the_parents_threads(self, server: Server, tmp_path: Path) -> None:
         with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5) as client:
+            disk = client._components.disk
+            assert disk is not None
             arrived, go_on, reply = threading.Event(), threading.Event(), server.reply
 
             def slow(handler: Handler) -> None:
@@ -60,7 +65,14 @@ class TestFork:
             waiting.start()
             assert arrived.wait(5)
             server.reply = reply
-            with client._lock, client._core._lock, client._core._memory._lock, client._connection._lock:
+            with (
+                client._lock,
+                client._core._lock,
+                client._core._warnings._lock,
+                client._core._cache._lock,
+                client._connection._lock,
+                disk._lock,
+            ):
                 said = in_child(lambda: client.get(TRIAGE).source)
             go_on.set()
             waiting.join(10)
@@ -124,11 +136,47 @@ def test_a_request_that_hangs_where_no_timeout_reaches_does_not_hold_the_caller(
             client.get(TRIAGE)
         assert caught.value.reason == Reason.TIMEOUT
     assert time.monotonic() - started < 1.0 + 1.9  # only the first waits; the rest is a busy machine's
-    (flight,) = client._pending.values()
+    (lookup,) = client._pending.values()
     go_on.set()  # what comes late is kept
-    assert flight.finished.wait(5)
+    assert lookup.finished.wait(20)
     assert client.get(TRIAGE).source == "memory"
     client.close()
+
+
+def test_a_response_that_arrives_with_the_deadline_does_not_count_as_a_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=lookup_body()))
+    client = Promptuary("http://t", KEY, cache_dir=tmp_path, deadline=20, breaker_failures=1, follow=False, transport=transport)
+    waited = threading.Event()
+    settle = client._core.settle
+
+    def settle_while_a_deadline_passes(*arguments: Any, **options: Any) -> Any:
+        result = settle(*arguments, **options)
+        (lookup,) = client._pending.values()
+        assert client._wait_for(lookup, 0) == TIMED_OUT  # of a caller who does not see the result yet
+        waited.set()
+        return result
+
+    monkeypatch.setattr(client._core, "settle", settle_while_a_deadline_passes)
+    assert client.get(TRIAGE).source == "server"
+    assert waited.is_set()
+    assert client._core.refusal() is None  # one failure would have opened the circuit
+    client.close()
+
+
+def test_a_request_that_starts_after_closing_opens_no_connection(tmp_path: Path) -> None:
+    requests: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, json=lookup_body())
+
+    client = Promptuary("http://t", KEY, cache_dir=tmp_path, transport=httpx.MockTransport(respond))
+    client.close()
+    assert client._connection.request("GET", "http://t/v1/prompts/a", 20.0) == CLIENT_CLOSED
+    assert client._connection.listen(None, lambda _: True) == STREAM_CANCELLED
+    assert requests == []
 
 
 def test_a_transport_that_raises_what_nobody_expects_is_a_failed_server(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_new_versions_archiving_and_restoring_are_seen_too(
     client = kind(url=url, api_key=key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path)
 
     def fresh(label: str) -> Prompt | None:
-        return client.client._core.fresh("p", label, None, None)
+        return client.client._core.fresh_prompt("p", label, None, None)
 
     try:
         assert (client.get("p").version, client.get("p", label="latest").version) == (1, 2)

@@ -21,7 +21,7 @@ from promptuary.client import PromptUnavailable
 SERVE = """
 import sys, threading
 sys.path.insert(0, sys.argv[1])
-from client.live import LiveServer
+from client.live_server import LiveServer
 print(LiveServer().url, flush=True)
 sys.stdin.read()
 """

@@ -13,7 +13,8 @@ from client.fake_registry import DOWN, TRIAGE, CoreDriver, FakeRegistry, receive
 from client.loopback_server import Connect, Reply, Server, lookup_body, lookup_reply
 from promptuary.client import PromptUnavailable, Reason
 from promptuary.client.bundle import Bundle
-from promptuary.client.lookup.core import DiskCopy, FetchStep, LookupPolicy, ReadDiskStep
+from promptuary.client.lookup.core import LookupPolicy
+from promptuary.client.lookup.steps import DiskCopy, FetchStep, ReadDiskStep
 from promptuary.client.transport.wire import FetchFailure, HttpResponse, ReceivedVersion, read_lookup_response
 from promptuary.client.versions.selector import Selector
 from promptuary.prompt.errors import Invalid
@@ -37,117 +38,117 @@ def split_registry() -> FakeRegistry:
 @given(st.lists(st.tuples(aims, st.lists(st.one_of(st.none(), st.text(max_size=8)), max_size=12)), min_size=1, max_size=5))
 def test_every_key_gets_the_version_that_the_server_gives(scenes: list[tuple[Any, list[str | None]]]) -> None:
     registry = FakeRegistry()
-    shell = CoreDriver(registry=registry)
+    driver = CoreDriver(registry=registry)
     for aim, keys in scenes:
         registry.label_moved("production", aim)
-        shell.now += 61  # a first `get` after that is still answered with what was
-        if shell.asked:
-            shell.get()
+        driver.now += 61  # a first `get` after that is still answered with what was
+        if driver.requests:
+            driver.get()
         for key in keys:
-            assert shell.get(targeting_key=key).version == registry.version_for("production", key)
+            assert driver.get(targeting_key=key).version == registry.version_for("production", key)
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=60), weights)
 def test_there_is_one_request_an_arm_however_many_keys_there_are(keys: list[str], arms: list[tuple[int, float]]) -> None:
     registry = FakeRegistry()
     registry.label_moved("production", arms)
-    shell = CoreDriver(registry=registry)
-    versions = [shell.get(targeting_key=key).version for key in keys]
+    driver = CoreDriver(registry=registry)
+    versions = [driver.get(targeting_key=key).version for key in keys]
     assert versions == [registry.version_for("production", key) for key in keys]
-    assert len(shell.asked) == len(set(versions))
+    assert len(driver.requests) == len(set(versions))
 
 
 def test_arms_are_renewed_one_by_one_with_their_own_etags() -> None:
-    shell = CoreDriver(registry=split_registry())
+    driver = CoreDriver(registry=split_registry())
     ada, bob = IN[1][0], IN[2][0]
-    shell.get(targeting_key=ada)
-    shell.now += 30
-    shell.get(targeting_key=bob)
-    shell.now += 30
-    first = shell.get(targeting_key=IN[1][1])
+    driver.get(targeting_key=ada)
+    driver.now += 30
+    driver.get(targeting_key=bob)
+    driver.now += 30
+    first = driver.get(targeting_key=IN[1][1])
     assert (first.version, first.variant, first.stale) == (1, "v1", True)
-    assert [(selector.targeting_key, etag is None) for selector, etag in shell.asked] == [
+    assert [(selector.targeting_key, etag is None) for selector, etag in driver.requests] == [
         (ada, True),
         (bob, True),
         (IN[1][1], False),
     ]
-    assert not shell.get(targeting_key=ada).stale
-    assert (shell.get(targeting_key=bob).stale, len(shell.asked)) == (False, 3)
+    assert not driver.get(targeting_key=ada).stale
+    assert (driver.get(targeting_key=bob).stale, len(driver.requests)) == (False, 3)
 
 
 def test_without_a_key_the_first_arm_is_given_and_its_entry_is_that_arms() -> None:
-    shell = CoreDriver(registry=split_registry())
-    assert shell.get().version == 1
-    assert shell.get(targeting_key=IN[1][0]).source == "memory"
-    assert shell.get(targeting_key=IN[2][0]).source == "server"
+    driver = CoreDriver(registry=split_registry())
+    assert driver.get().version == 1
+    assert driver.get(targeting_key=IN[1][0]).source == "memory"
+    assert driver.get(targeting_key=IN[2][0]).source == "server"
 
 
 def test_an_arm_that_was_kept_under_another_split_must_be_confirmed_under_this_one() -> None:
     registry = split_registry()
-    shell = CoreDriver(registry=registry)
+    driver = CoreDriver(registry=registry)
     ada, bob = IN[1][0], IN[2][0]
-    shell.get(targeting_key=ada)
-    shell.now += 30
-    shell.get(targeting_key=bob)
+    driver.get(targeting_key=ada)
+    driver.now += 30
+    driver.get(targeting_key=bob)
     registry.label_moved("production", [(1, 50.0), (2, 50.0)])
-    shell.now += 31
-    shell.get(targeting_key=ada)  # renews arm 1, and brings the split
-    assert len(shell.asked) == 3
-    held = shell.get(targeting_key=bob)
+    driver.now += 31
+    driver.get(targeting_key=ada)  # renews arm 1, and brings the split
+    assert len(driver.requests) == 3
+    held = driver.get(targeting_key=bob)
     assert (held.version, held.source) == (2, "memory")  # a version never changes, so nobody waits for it
-    assert len(shell.asked) == 4  # … though it is asked for: its time was not over, but its split is
+    assert len(driver.requests) == 4  # … though it is asked for: its time was not over, but its split is
     for key in KEYS:
-        assert shell.get(targeting_key=key).version == registry.version_for("production", key)
-    assert len(shell.asked) == 4
+        assert driver.get(targeting_key=key).version == registry.version_for("production", key)
+    assert len(driver.requests) == 4
 
 
 def test_a_label_that_is_split_later_is_asked_for_once_an_arm() -> None:
     registry = FakeRegistry()
-    shell = CoreDriver(registry=registry)
-    shell.get(targeting_key=IN[1][0])
-    assert shell.get(targeting_key=IN[2][0]).source == "memory"
+    driver = CoreDriver(registry=registry)
+    driver.get(targeting_key=IN[1][0])
+    assert driver.get(targeting_key=IN[2][0]).source == "memory"
     registry.label_moved("production", [(1, 90.0), (2, 10.0)])
-    shell.now += 60
-    shell.get()
-    assert shell.get(targeting_key=IN[2][0]).source == "server"
-    assert {shell.get(targeting_key=key).variant for key in KEYS} == {"v1", "v2"}
-    assert len(shell.asked) == 3
+    driver.now += 60
+    driver.get()
+    assert driver.get(targeting_key=IN[2][0]).source == "server"
+    assert {driver.get(targeting_key=key).variant for key in KEYS} == {"v1", "v2"}
+    assert len(driver.requests) == 3
 
 
 def test_a_label_that_is_split_no_longer_is_one_again() -> None:
     registry = split_registry()
-    shell = CoreDriver(registry=registry)
+    driver = CoreDriver(registry=registry)
     for key in KEYS:
-        shell.get(targeting_key=key)
+        driver.get(targeting_key=key)
     registry.label_moved("production", 3)
-    shell.now += 60
-    shell.get(targeting_key=KEYS[0])
-    assert {shell.get(targeting_key=key).version for key in KEYS} == {3}
-    assert len(shell.asked) == 3
+    driver.now += 60
+    driver.get(targeting_key=KEYS[0])
+    assert {driver.get(targeting_key=key).version for key in KEYS} == {3}
+    assert len(driver.requests) == 3
 
 
 def test_keys_of_other_arms_who_waited_for_the_same_answer_ask_for_their_own() -> None:
     registry, bob = split_registry(), IN[2][0]
-    shell = CoreDriver(registry=registry)
-    steps = shell.core.lookup(TRIAGE, None, None, bob, None)
+    driver = CoreDriver(registry=registry)
+    steps = driver.core.lookup(TRIAGE, None, None, bob, None)
     first = steps.send(None)
     assert isinstance(first, FetchStep)
-    assert first.question.about == Selector(TRIAGE, "production", None, None)
-    others = shell.get(targeting_key=IN[1][0])  # who began the request that bob waits for
-    second = steps.send(shell.core.entry(Selector(TRIAGE, "production", None, IN[1][0])))
+    assert first.fetch.key == Selector(TRIAGE, "production", None, None)
+    others = driver.get(targeting_key=IN[1][0])  # who began the request that bob waits for
+    second = steps.send(driver.core.entry(Selector(TRIAGE, "production", None, IN[1][0])))
     assert isinstance(second, FetchStep)
-    assert second.question.about == Selector(TRIAGE, "production", 2, None)
+    assert second.fetch.key == Selector(TRIAGE, "production", 2, None)
     with pytest.raises(StopIteration) as end:
-        steps.send(shell.ask(second.question))
+        steps.send(driver.fetch(second.fetch))
     assert (others.version, end.value.value.version) == (1, 2)
 
 
 def test_a_split_that_moves_every_time_ends_within_three_questions() -> None:
-    shell = CoreDriver(registry=split_registry())
-    other = shell.core.lookup(TRIAGE, None, None, IN[2][0], "spare {{ticket}}")
+    driver = CoreDriver(registry=split_registry())
+    other = driver.core.lookup(TRIAGE, None, None, IN[2][0], "spare {{ticket}}")
     step, asked = other.send(None), 0
-    shell.get(targeting_key=IN[1][0])
-    wrong = shell.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
+    driver.get(targeting_key=IN[1][0])
+    wrong = driver.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
     while isinstance(step, FetchStep):
         asked += 1
         step = other.send(wrong)
@@ -156,45 +157,45 @@ def test_a_split_that_moves_every_time_ends_within_three_questions() -> None:
 
 
 def test_all_questions_of_a_lookup_share_one_deadline() -> None:
-    shell = CoreDriver(LookupPolicy(deadline=1.0), registry=split_registry())
-    steps = shell.core.lookup(TRIAGE, None, None, IN[2][0], None)
+    driver = CoreDriver(LookupPolicy(deadline=1.0), registry=split_registry())
+    steps = driver.core.lookup(TRIAGE, None, None, IN[2][0], None)
     first = steps.send(None)
-    shell.get(targeting_key=IN[1][0])
-    wrong = shell.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
-    shell.now += 0.6
+    driver.get(targeting_key=IN[1][0])
+    wrong = driver.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
+    driver.now += 0.6
     second = steps.send(wrong)
     assert isinstance(first, FetchStep)
     assert isinstance(second, FetchStep)
     assert (round(first.seconds, 6), round(second.seconds, 6)) == (0.95, 0.35)
-    shell.now += 0.35
+    driver.now += 0.35
     assert isinstance(steps.send(wrong), ReadDiskStep)
 
 
 def test_a_late_answer_under_an_earlier_split_does_not_bring_it_back() -> None:
     registry, (ada, bob) = split_registry(), (IN[1][0], IN[2][0])
-    shell = CoreDriver(registry=registry)
-    shell.get(targeting_key=ada)
-    slow = shell.core.lookup(TRIAGE, None, None, bob, None).send(None)
+    driver = CoreDriver(registry=registry)
+    driver.get(targeting_key=ada)
+    slow = driver.core.lookup(TRIAGE, None, None, bob, None).send(None)
     assert isinstance(slow, FetchStep)
-    late = shell.answer(slow.question)
+    late = driver.outcome(slow.fetch)
     registry.label_moved("production", [(3, 50.0), (2, 50.0)])
-    shell.now += 60
-    shell.get(targeting_key=ada)
-    settled = shell.core.settle(slow.question, late)
+    driver.now += 60
+    driver.get(targeting_key=ada)
+    settled = driver.core.settle(slow.fetch, late)
     assert settled.version.number == 2  # it answers who waited for it …
-    held = shell.core.entry(Selector(TRIAGE, "production", None, ada))
+    held = driver.core.entry(Selector(TRIAGE, "production", None, ada))
     assert held is not None
     assert held.version.split == registry.labels["production"]  # … and is not kept
 
 
 def test_a_registry_that_went_back_in_time_is_believed_when_the_ttl_is_over() -> None:
-    shell = CoreDriver()
-    shell.answers = lambda: received(9, revision=90)
-    shell.get()
-    shell.answers = lambda: received(3, revision=30)  # restored from a backup
-    shell.now += 60
-    shell.get()
-    assert shell.get().version == 3
+    driver = CoreDriver()
+    driver.respond = lambda: received(9, revision=90)
+    driver.get()
+    driver.respond = lambda: received(3, revision=30)  # restored from a backup
+    driver.now += 60
+    driver.get()
+    assert driver.get().version == 3
 
 
 def test_while_the_server_is_away_the_keys_own_arm_is_sought_everywhere_before_another_stands_in() -> None:
@@ -203,45 +204,45 @@ def test_while_the_server_is_away_the_keys_own_arm_is_sought_everywhere_before_a
     bundle = Bundle({TRIAGE: {"labels": {"production": {"split": SPLIT.as_json()}}, "versions": bodies}}, print)
     stored = DiskCopy(received(2, SPLIT).version, '"2"', 7.0)
     found_in = {}
-    for name, shell in {
-        "disk": CoreDriver(registry=split_registry(), bundle=bundle, stored=stored),
+    for name, driver in {
+        "disk": CoreDriver(registry=split_registry(), bundle=bundle, disk_copy=stored),
         "bundle": CoreDriver(registry=split_registry(), bundle=bundle),
         "memory": CoreDriver(registry=split_registry()),
     }.items():
-        shell.get(targeting_key=ada)
-        shell.registry, shell.answers = None, lambda: DOWN
-        prompt = shell.get(targeting_key=bob, fallback="x")
+        driver.get(targeting_key=ada)
+        driver.registry, driver.respond = None, lambda: DOWN
+        prompt = driver.get(targeting_key=bob, fallback="x")
         found_in[name] = (prompt.source, prompt.version)
-        assert shell.get(targeting_key=ada).version == 1
+        assert driver.get(targeting_key=ada).version == 1
     assert found_in == {"disk": ("disk", 2), "bundle": ("bundle", 2), "memory": ("memory", 1)}
 
 
 def test_an_arm_from_disk_stands_beside_the_others_and_is_confirmed_when_the_server_is_back() -> None:
     ada, bob = IN[1][0], IN[2][0]
     registry = split_registry()
-    shell = CoreDriver(LookupPolicy(failures=9), registry=registry, stored=DiskCopy(received(2, SPLIT).version, '"2"', 7.0))
-    shell.get(targeting_key=ada)
-    shell.registry = None
-    assert shell.get(targeting_key=bob).source == "disk"
-    shell.registry = registry
-    assert shell.get(targeting_key=IN[2][1]).source == "disk"
-    assert shell.get(targeting_key=bob).source == "memory"
+    driver = CoreDriver(LookupPolicy(failures=9), registry=registry, disk_copy=DiskCopy(received(2, SPLIT).version, '"2"', 7.0))
+    driver.get(targeting_key=ada)
+    driver.registry = None
+    assert driver.get(targeting_key=bob).source == "disk"
+    driver.registry = registry
+    assert driver.get(targeting_key=IN[2][1]).source == "disk"
+    assert driver.get(targeting_key=bob).source == "memory"
 
 
 def test_any_arms_copy_is_better_than_none() -> None:
-    shell = CoreDriver(stored=DiskCopy(received(1, SPLIT).version, None, 1.0))
-    prompt = shell.get(targeting_key=IN[2][0], fallback="x")
+    driver = CoreDriver(disk_copy=DiskCopy(received(1, SPLIT).version, None, 1.0))
+    prompt = driver.get(targeting_key=IN[2][0], fallback="x")
     assert (prompt.source, prompt.version) == ("disk", 1)
 
 
 @pytest.mark.parametrize("key", ["\ud800", 42, b"ada", True])
 @pytest.mark.parametrize("warm", [False, True])
 def test_what_is_no_key_is_refused_also_when_it_is_warm(key: Any, warm: bool) -> None:
-    shell = CoreDriver(registry=split_registry())
+    driver = CoreDriver(registry=split_registry())
     if warm:
-        shell.get()
+        driver.get()
     with pytest.raises(Invalid, match="targeting key"):
-        shell.get(targeting_key=key)
+        driver.get(targeting_key=key)
 
 
 ASTRAY = [

@@ -124,11 +124,13 @@ def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer,
     waiting.start()
     assert made.wait(10)
     server.move("staging", 2)
-    wait_until(lambda: client.client._core._memory._events)
+    wait_until(lambda: client.client._core._cache._events)
     go_on.set()
     waiting.join(10)
     assert given == [1]  # the server said so
-    wait_until(lambda: (held := client.client._core.fresh(TRIAGE, "staging", None, None)) and held.version == 2)  # … unasked
+    wait_until(
+        lambda: (held := client.client._core.fresh_prompt(TRIAGE, "staging", None, None)) and held.version == 2
+    )  # … unasked
 
 
 def test_what_happened_while_the_stream_was_cut_off_comes_when_it_is_back(
@@ -356,7 +358,7 @@ def test_a_loop_that_stands_still_loses_the_stream_to_one_that_runs(server: Live
         await client.close()
 
     async def end() -> None:
-        assert client._follower is None or not client._follower.belongs_to(asyncio.get_running_loop())
+        assert client._reader is None or not client._reader.belongs_to(asyncio.get_running_loop())
         await client.close()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.wait_for(asyncio.gather(*rest, return_exceptions=True), 10)
@@ -524,6 +526,6 @@ def test_what_is_hung_up_while_it_connects_is_cut_off_as_soon_as_it_is_connected
             Endpoint.of(None, None), connection.build_tls_context(Endpoint.of(None, None)), None, time.monotonic
         )
         made.abort_stream()
-        made._watch("connection.connect_tcp.started", {})
-        made._watch("connection.connect_tcp.complete", {"return_value": Stream()})
+        made._note_socket("connection.connect_tcp.started", {})
+        made._note_socket("connection.connect_tcp.complete", {"return_value": Stream()})
         assert one.recv(1) == b""

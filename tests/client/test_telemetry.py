@@ -19,22 +19,22 @@ SPLIT = divide(f"{TRIAGE}/production", [(4, 50.0), (5, 50.0)]).as_json()
 
 def test_every_lookup_that_memory_did_not_answer_is_told_of() -> None:
     seen: list[Lookup] = []
-    shell = CoreDriver(registry=FakeRegistry(), on_lookup=seen.append)
-    shell.get()
-    shell.get()
-    shell.now += 60
-    shell.get()  # from memory, though it is renewed
+    driver = CoreDriver(registry=FakeRegistry(), on_lookup=seen.append)
+    driver.get()
+    driver.get()
+    driver.now += 60
+    driver.get()  # from memory, though it is renewed
     assert seen == [Lookup(TRIAGE, "production", None, Source.SERVER, 0.0, None)]
 
 
 def test_it_is_told_why_the_server_did_not_answer() -> None:
     seen: list[Lookup] = []
-    shell = CoreDriver(registry=FakeRegistry(), on_lookup=seen.append)
-    shell.get(label="nobody", fallback="x")
-    shell.registry, shell.answers = None, lambda: DOWN
-    shell.get(version=7, fallback="x")
+    driver = CoreDriver(registry=FakeRegistry(), on_lookup=seen.append)
+    driver.get(label="nobody", fallback="x")
+    driver.registry, driver.respond = None, lambda: DOWN
+    driver.get(version=7, fallback="x")
     with pytest.raises(PromptUnavailable):
-        shell.get(version=8)
+        driver.get(version=8)
     assert seen == [
         Lookup(TRIAGE, "nobody", None, Source.FALLBACK, 0.0, "prompt_not_found"),
         Lookup(TRIAGE, None, 7, Source.FALLBACK, 0.0, "connection"),
@@ -46,10 +46,10 @@ def test_a_hook_that_raises_costs_no_lookup_and_is_told_once() -> None:
     def broken(_: Lookup) -> None:
         raise ValueError("a secret")
 
-    shell = CoreDriver(registry=FakeRegistry(), on_lookup=broken)
-    shell.get()
-    shell.get(version=1)
-    assert shell.told == ["on_lookup raised ValueError; lookups go on without it"]
+    driver = CoreDriver(registry=FakeRegistry(), on_lookup=broken)
+    driver.get()
+    driver.get(version=1)
+    assert driver.warnings == ["on_lookup raised ValueError; lookups continue without it"]
 
 
 def test_both_clients_tell(server: Server, connect: Connect) -> None:

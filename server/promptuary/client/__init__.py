@@ -1,4 +1,4 @@
-"""What applications import: prompts looked up with a deadline, kept in memory and on disk, and there when the server is not."""
+"""The client that applications import: lookups with a deadline, and copies in memory and on disk while the server is down."""
 
 from promptuary.client.async_client import AsyncPromptuary
 from promptuary.client.errors import (

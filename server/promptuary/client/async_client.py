@@ -1,4 +1,4 @@
-"""The client for asyncio. Connections and requests under way belong to the event loop that began them."""
+"""The client for asyncio. Connections and requests in flight belong to the event loop that began them."""
 
 import asyncio
 import threading
@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
-from promptuary.client.lookup.cache import CacheEntry, PendingFetch
-from promptuary.client.lookup.core import SERVER_SHARE, Fallback, FetchResult, FetchStep, LookupSteps, RefreshStep
+from promptuary.client.lookup.core import SERVER_SHARE, Fallback
+from promptuary.client.lookup.entry import CacheEntry, PendingFetch
+from promptuary.client.lookup.steps import FetchResult, FetchStep, LookupSteps, Refetch, RefreshStep
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.stream_reader import AsyncStreamReader
@@ -29,7 +30,7 @@ from promptuary.client.versions.selector import Selector
 
 
 class _LoopState:
-    """What belongs to one event loop: connections, and the lookups under way in it."""
+    """What belongs to one event loop: its connections, and the lookups in flight."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
@@ -38,13 +39,13 @@ class _LoopState:
 
 
 class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
-    """The same as `Promptuary`, with `await`; see there for the arguments and errors. Safe to use from several loops.
+    """`Promptuary` for asyncio, with `await`; see there for the arguments and errors. Several loops may share one.
 
     `on_lookup` is called in the loop, so it must not block. The stream of changes is read by a task of the loop that first
-    had an answer; when that loop stops, one of the next takes over.
+    received an answer; when that loop stops, another one takes over.
     """
 
-    _follower: AsyncStreamReader | None = None
+    _reader: AsyncStreamReader | None = None
     _finalizer: "weakref.finalize[[], Any] | None" = None
 
     async def get(
@@ -56,11 +57,11 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         targeting_key: str | None = None,
         fallback: Fallback = None,
     ) -> Prompt:
-        """Look a prompt up, by label (`production` by default) or by version; see `Promptuary.get`."""
-        prompt = self._core.fresh(name, label, version, targeting_key)
+        """Return a prompt, by label (`production` by default) or by version; see `Promptuary.get`."""
+        prompt = self._core.fresh_prompt(name, label, version, targeting_key)
         if prompt is not None:
             return prompt
-        return await self._walk(self._core.lookup(name, label, version, targeting_key, fallback))
+        return await self._run_steps(self._core.lookup(name, label, version, targeting_key, fallback))
 
     async def render(
         self,
@@ -73,28 +74,28 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         query: str | None = None,
         deadline: float = RENDER_DEADLINE,
     ) -> Rendering:
-        """Have the server render a prompt, with the passages that its context retrieves; see `Promptuary.render`."""
+        """Return a prompt rendered by the server, with the passages that its context retrieves; see `Promptuary.render`."""
         body = rendering_body(name, variables, label, version, targeting_key, query)
         loop, url = self._loop(), self._components.endpoint.rendering(name)
-        answer = CLIENT_CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, json=body)
-        return read_rendering(name, answer)
+        response = CLIENT_CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, json=body)
+        return read_rendering(name, response)
 
     async def close(self) -> None:
-        """Close for the running loop, after what is under way has ended or the deadline has passed. Memory still answers."""
+        """Close for the running loop, after its requests have ended or the deadline has passed. Memory still answers."""
         loop = self._loop()
         loop.closed = True
-        follower = self._follower
-        if follower is not None and follower.belongs_to(asyncio.get_running_loop()):
-            follower.stop()
-            await follower.ended()
+        reader = self._reader
+        if reader is not None and reader.belongs_to(asyncio.get_running_loop()):
+            reader.stop()
+            await reader.ended()
         if loop.pending:
             _, late = await asyncio.wait(loop.pending.values(), timeout=self._core.policy.deadline)
-            for flight in late:
-                flight.cancel()
+            for lookup in late:
+                lookup.cancel()
         await loop.connection.close()
 
     async def __aenter__(self) -> Self:
-        """Give the client itself."""
+        """Return the client itself."""
         return self
 
     async def __aexit__(
@@ -106,99 +107,106 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
     def _begin(self) -> None:
         if self._finalizer is not None:
             self._finalizer.detach()
-        self._finalizer = self._follower = None
+        self._finalizer = self._reader = None
         self._lock = threading.Lock()
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = WeakKeyDictionary()
 
-    async def _walk(self, steps: LookupSteps) -> Prompt:
-        """Do what the core says, step by step."""
+    async def _run_steps(self, steps: LookupSteps) -> Prompt:
+        """Carry out the steps of a lookup."""
         reply: Any = None
         try:
             while True:
                 step = steps.send(reply)
                 reply = None
                 if isinstance(step, FetchStep):
-                    reply = await self._ask(step)
+                    reply = await self._fetch_and_wait(step)
                 elif isinstance(step, RefreshStep):
                     if len(self._loop().pending) < BACKGROUND_LIMIT:
-                        self._fetch(step.question)
+                        self._fetch(step.fetch)
                 elif self._components.disk is not None:
                     reply = await asyncio.to_thread(self._components.disk.read, step.selector)
         except StopIteration as end:
             prompt: Prompt = end.value
             return prompt
 
-    async def _ask(self, step: FetchStep) -> FetchResult:
-        flight = self._fetch(step.question)
-        if not isinstance(flight, asyncio.Task):
-            return flight
-        done, _ = await asyncio.wait((flight,), timeout=step.seconds)
-        return flight.result() if done and not flight.cancelled() else TIMED_OUT
+    async def _fetch_and_wait(self, step: FetchStep) -> FetchResult:
+        lookup = self._fetch(step.fetch)
+        if not isinstance(lookup, asyncio.Task):
+            return lookup
+        done, _ = await asyncio.wait((lookup,), timeout=step.seconds)
+        return lookup.result() if done and not lookup.cancelled() else TIMED_OUT
 
-    def _fetch(self, question: PendingFetch) -> asyncio.Task[FetchResult] | FetchResult:
-        """Join the lookup that is under way in this loop, or start one; or give what there is instead."""
-        loop, key = self._loop(), question.about
+    def _fetch(self, fetch: PendingFetch) -> asyncio.Task[FetchResult] | FetchResult:
+        """Join the request in flight in this loop, or start one; or return what makes one unnecessary or impossible."""
+        loop = self._loop()
         if loop.closed:
             return CLIENT_CLOSED
-        pending = loop.pending
-        if key in pending:
-            return pending[key]
-        held = self._core.entry(question.selector)
-        if held is not None and held is not question.entry:
-            return held
+        if fetch.key in loop.pending:
+            return loop.pending[fetch.key]
+        entry = self._core.entry(fetch.selector)
+        if entry is not None and entry is not fetch.entry:
+            return entry  # another request brought it meanwhile
         failure = self._core.refusal()
         if failure is not None:
             return failure
-        flight = pending[key] = asyncio.create_task(self._run_fetch(question))
-        flight.add_done_callback(lambda flight: self._fetch_ended(flight, loop, question))
-        return flight
+        lookup = loop.pending[fetch.key] = asyncio.create_task(self._run_fetch(fetch))
+        lookup.add_done_callback(lambda lookup: self._fetch_ended(lookup, loop, fetch))
+        return lookup
 
-    async def _run_fetch(self, question: PendingFetch) -> FetchResult:
-        """Look up, take in what comes, and keep it for a restart."""
+    async def _run_fetch(self, fetch: PendingFetch) -> FetchResult:
+        """Make the request, apply its outcome, and store a copy for a restart."""
         loop = self._loop()
-        url, query = self._components.endpoint.lookup(question.selector)
-        seconds, etag = self._core.policy.deadline * SERVER_SHARE, question.entry.etag if question.entry else None
-        answer = await loop.connection.request("GET", url, seconds, params=query, etag=etag)
-        outcome = answer if isinstance(answer, FetchFailure) else read_lookup_response(answer, question.selector)
-        settled = self._core.settle(question, outcome)
+        url, query = self._components.endpoint.lookup(fetch.selector)
+        seconds, etag = self._core.policy.deadline * SERVER_SHARE, fetch.entry.etag if fetch.entry else None
+        response = await loop.connection.request("GET", url, seconds, params=query, etag=etag)
+        outcome = response if isinstance(response, FetchFailure) else read_lookup_response(response, fetch.selector)
+        result = self._core.settle(fetch, outcome)
         if isinstance(outcome, ReceivedVersion | NotModified):
             self._follow(loop)
-            if self._components.disk is not None:
-                await asyncio.to_thread(self._components.disk.keep, question, outcome)
-        return settled
+        if self._components.disk is not None and isinstance(result, CacheEntry):
+            disk = self._components.disk
+            await asyncio.to_thread(disk.store, fetch, outcome, lambda: self._core.is_superseded(result))
+        return result
 
-    def _fetch_ended(self, flight: asyncio.Task[FetchResult], loop: _LoopState, question: PendingFetch) -> None:
-        """Make room for the next lookup of the same; it comes at once where an event overtook the answer."""
-        loop.pending.pop(question.about, None)
-        if not flight.cancelled() and flight.exception() is None and isinstance(flight.result(), CacheEntry):
-            again = self._core.again(question)
-            if again is not None:
-                flight.get_loop().call_later(again[0], self._fetch, again[1])
+    def _fetch_ended(self, lookup: asyncio.Task[FetchResult], loop: _LoopState, fetch: PendingFetch) -> None:
+        """Make room for the next request with this key; it starts by itself where an event overtook the response."""
+        loop.pending.pop(fetch.key, None)
+        if not lookup.cancelled() and lookup.exception() is None and isinstance(lookup.result(), CacheEntry):
+            refetch = self._core.refetch(fetch)
+            if refetch is not None:
+                lookup.get_loop().call_later(refetch.delay, self._fetch_again, refetch)
+
+    def _fetch_again(self, refetch: Refetch) -> None:
+        fetch = self._core.confirmation(refetch.selector, refetch.attempt)
+        if fetch is not None:
+            self._fetch(fetch)
 
     def _follow(self, loop: _LoopState) -> None:
-        """Have changes told, now that there is a server; in one loop at a time."""
-        following = self._core.following
-        if following is None or loop.closed or (self._follower is not None and self._follower.alive):
+        """Start to read the stream of changes, now that there is a server; in one loop at a time."""
+        stream = self._core.following
+        if stream is None or loop.closed or (self._reader is not None and self._reader.alive):
             return
         with self._lock:
-            if self._follower is not None and self._follower.alive:
+            if self._reader is not None and self._reader.alive:
                 return
             if self._finalizer is not None:
                 self._finalizer()
-            self._follower = AsyncStreamReader(self._core, following, loop.connection, weakref.WeakMethod(self._confirm))
-            self._finalizer = weakref.finalize(self, self._follower.stop)
+            self._reader = AsyncStreamReader(self._core, stream, loop.connection, weakref.WeakMethod(self._confirm))
+            self._finalizer = weakref.finalize(self, self._reader.stop)
             self._finalizer.atexit = False
 
-    async def _confirm(self, question: PendingFetch) -> None:
-        """Ask again, and wait until that has ended."""
-        flight = self._fetch(question)
-        if isinstance(flight, asyncio.Task):
-            await asyncio.wait((flight,), timeout=self._core.policy.deadline)
+    async def _confirm(self, selector: Selector) -> None:
+        """Ask the server about an entry that an event invalidated, and wait until the request has ended."""
+        fetch = self._core.confirmation(selector)
+        lookup = None if fetch is None else self._fetch(fetch)
+        if isinstance(lookup, asyncio.Task):
+            await asyncio.wait((lookup,), timeout=self._core.policy.deadline)
 
     def _loop(self) -> _LoopState:
         running = asyncio.get_running_loop()
         with self._lock:
             loop = self._loops.get(running)
             if loop is None:
-                loop = self._loops[running] = _LoopState(AsyncConnection(self._components.endpoint, self._tls, self._transport))
+                connection = AsyncConnection(self._components.endpoint, self._tls, self._transport)
+                loop = self._loops[running] = _LoopState(connection)
             return loop

@@ -1,4 +1,4 @@
-"""What the client for threads and the one for asyncio share: how they are made, and what a fork does to them."""
+"""What the client for threads and the one for asyncio share: how they are built, and what a fork does to them."""
 
 import time
 from abc import ABC, abstractmethod
@@ -14,12 +14,12 @@ from promptuary.client.telemetry import Lookup
 from promptuary.client.transport.connection import build_tls_context
 
 BACKGROUND_LIMIT = 16
-"""How many requests may be under way before a refresh waits for the next `get` instead."""
+"""Requests in flight beyond which a refresh waits for the next `get`."""
 Transport = TypeVar("Transport", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
 class BaseClient(ABC, Generic[Transport]):
-    """A client without its I/O; the arguments are described where applications meet them, at `Promptuary`."""
+    """A client without its I/O. `Promptuary` describes the arguments."""
 
     def __init__(
         self,
@@ -61,22 +61,24 @@ class BaseClient(ABC, Generic[Transport]):
 
     @property
     def following(self) -> bool:
-        """Whether the server tells this client of changes now, so that nothing is asked for again when its `ttl` is over."""
+        """Whether the server reports changes to this client now, so that no answer is renewed when its `ttl` is over."""
         return self._core.following is not None and self._core.following.live
 
     def after_fork(self) -> None:
-        """Let go of the parent's connections, locks, threads and tasks, in the child.
+        """Replace the parent's connections, locks, threads and tasks, in the child.
 
-        What is let go of is kept all the same: closing it would say good-bye on connections that the parent still uses.
+        The old ones stay referenced: closing them would end connections that the parent still uses.
         """
         self._core.after_fork()
+        if self._components.disk is not None:
+            self._components.disk.after_fork()
         self._inherited = dict(vars(self))
         self._begin()
 
     def __repr__(self) -> str:
-        """Name the server; the key is left out."""
+        """Return a text that names the server, without the key."""
         return f"<{type(self).__name__} at {self._components}>"
 
     @abstractmethod
     def _begin(self) -> None:
-        """Make what belongs to one process, anew after a fork."""
+        """Build what belongs to one process; called again after a fork."""

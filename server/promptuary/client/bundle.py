@@ -1,11 +1,11 @@
-"""A file of versions that an application ships, for a start with no server at all.
+"""A bundle: a file of versions that an application ships, for a start without any server.
 
     {"format": "promptuary-bundle/1",
      "prompts": {"support.triage": {"labels": {"production": 3, "canary": {"split": {"salt": …, "arms": […]}}},
                                     "versions": {"3": {…a lookup's body…}, "4": …}}}}
 
-`labels` says which version a label points at, or how it is split; `latest` is the highest version that the file has. More
-keys are ignored.
+`labels` contains the version that a label points at, or its split; `latest` is the highest version in the file. Other keys are
+ignored.
 """
 
 import json
@@ -25,13 +25,13 @@ FORMAT = "promptuary-bundle/1"
 
 @dataclass(frozen=True)
 class Bundle:
-    """The file's prompts, each version checked when it is used."""
+    """The prompts of a bundle file. Each version is checked when it is used; `warn` reports one that cannot be."""
 
     prompts: Mapping[str, Mapping[str, Any]]
-    tell: Callable[[str], None]
+    warn: Callable[[str], None]
 
     def find(self, selector: Selector) -> ResolvedVersion | None:
-        """Give the version that the selector means; None when the file does not have it, or not intact."""
+        """Return the version for the selector; None where the file does not have it, or not intact."""
         prompt = self.prompts.get(selector.name)
         if prompt is None:
             return None
@@ -49,13 +49,13 @@ class Bundle:
         try:
             version = read_version(body, selector.name, number)
         except UnusableResponse as error:
-            self.tell(f"{selector}: the bundle's version {number} is passed over: {error}")
+            self.warn(f"{selector}: the bundle's version {number} is ignored: {error}")
             return None
         return replace(version, label=selector.label, split=split, variant=None if arm is None else arm.variant)
 
 
-def read_bundle(path: Path, tell: Callable[[str], None]) -> Bundle:
-    """Read a bundle file.
+def read_bundle(path: Path, warn: Callable[[str], None]) -> Bundle:
+    """Read a bundle file. `warn` reports a version that cannot be used, when it is looked up.
 
     Raises:
         InvalidBundle: when it is missing, not JSON, or not of the shape above.
@@ -76,7 +76,7 @@ def read_bundle(path: Path, tell: Callable[[str], None]) -> Bundle:
             raise InvalidBundle(
                 f"the bundle {path}: '{name}' must have `labels` (of numbers or splits) and `versions` (of lookup bodies)"
             )
-    return Bundle(prompts, tell)
+    return Bundle(prompts, warn)
 
 
 def _has_shape(prompt: Any) -> bool:
@@ -86,17 +86,17 @@ def _has_shape(prompt: Any) -> bool:
         or not isinstance(prompt.get("versions"), dict)
     ):
         return False
-    return all(_is_label_target(aim) for aim in prompt["labels"].values()) and all(
+    return all(_is_label_target(target) for target in prompt["labels"].values()) and all(
         key.isdecimal() and isinstance(body, dict) for key, body in prompt["versions"].items()
     )
 
 
-def _is_label_target(aim: Any) -> bool:
-    """Tell whether something says where a label leads: a version's number, or a split that is whole."""
-    if not isinstance(aim, dict):
-        return type(aim) is int
+def _is_label_target(target: Any) -> bool:
+    """Return whether a value is the target of a label: a version number, or a complete split."""
+    if not isinstance(target, dict):
+        return type(target) is int
     try:
-        split_from_json(aim.get("split"))
+        split_from_json(target.get("split"))
     except InvalidSplit:
         return False
     return True

@@ -1,14 +1,14 @@
-"""What the client raises, in the tree that the server has too. An answer that says no is one thing, no answer another.
+"""The client's errors, in the same tree as the server's. A refusal by the server is one thing, no answer is another.
 
 PromptuaryError                 the root (promptuary.prompt.errors)
 ├── Invalid
-│   ├── InvalidSettings         the client was given something that it cannot work with
+│   ├── InvalidSettings         an argument or variable that the client cannot use
 │   └── InvalidBundle           the bundle file cannot be used
-├── PromptUnavailable           no tier has the prompt; `reason` says why the server gave none
-├── Refused                     the server answered, and said no
+├── PromptUnavailable           no tier has the prompt; `reason` is why the server sent none
+├── Refused                     the server refused the request
 │   ├── PromptNotFound          … there is no such prompt, label or version in the key's project
 │   ├── KeyRefused              … the key is missing, not valid, or may not do this
-│   └── RequestRefused          … the request itself; `faults` says what
+│   └── RequestRefused          … the request itself is not valid; `field_errors` lists why
 └── NeedsContext                the prompt retrieves passages, which only the server can do
 """
 
@@ -31,49 +31,49 @@ __all__ = [
 
 
 class Reason(StrEnum):
-    """Why the server gave no answer that can be used."""
+    """Why the server sent no usable answer."""
 
     TIMEOUT = "timeout"
     """It did not answer within the deadline."""
     CONNECTION = "connection"
-    """It cannot be reached, or broke the connection off."""
+    """It cannot be reached, or closed the connection."""
     SERVER_ERROR = "server_error"
-    """It answered with a status that no Promptuary server means as an answer."""
+    """It answered with a status that no Promptuary server uses for this request."""
     BUSY = "busy"
-    """It asked to be left alone for a while: 429 or 503."""
+    """It asked for a pause: 429 or 503."""
     UNUSABLE = "unusable"
-    """It answered with garbage, or with content that is not what its digest says."""
+    """It answered with garbage, or with content that does not have the digest that it names."""
     CIRCUIT_OPEN = "circuit_open"
-    """It failed several times in a row and is left alone for the cool-down."""
+    """It failed several times in a row and is not asked during the cool-down."""
     CLOSED = "closed"
     """The client was closed."""
 
 
 class InvalidSettings(Invalid):
-    """The client was made with a URL, a key or a number that it cannot work with."""
+    """The client was built with a URL, a key or a number that it cannot use."""
 
     code = "invalid_settings"
 
 
 class InvalidBundle(Invalid):
-    """The bundle file is missing, or does not have the shape of one."""
+    """The bundle file is missing, or has another format."""
 
     code = "invalid_bundle"
 
 
 class PromptUnavailable(PromptuaryError):
-    """The server gave no usable answer, and there is no copy in memory or on disk, no bundle and no fallback."""
+    """The server sent no usable answer, and there is no copy in memory or on disk, no bundle and no fallback."""
 
     code = "prompt_unavailable"
 
     def __init__(self, message: str, reason: Reason) -> None:
-        """Keep the sentence and the reason."""
+        """Store the message and the reason."""
         super().__init__(message)
         self.reason = reason
 
 
 class Refused(PromptuaryError):
-    """The server answered and said no; asking again changes nothing."""
+    """The server refused the request; asking again changes nothing."""
 
     code = "refused"
 
@@ -91,17 +91,17 @@ class KeyRefused(Refused):
 
 
 class RequestRefused(Refused):
-    """The server does not take the request; `faults` lists what it named."""
+    """The request is not valid; `field_errors` lists what the server reported."""
 
     code = "request_refused"
 
     def __init__(self, message: str, field_errors: Iterable[FieldError] = ()) -> None:
-        """Keep the sentence and the faults."""
+        """Store the message and the errors by field."""
         super().__init__(message)
         self.field_errors = tuple(field_errors)
 
 
 class NeedsContext(PromptuaryError):
-    """The prompt is filled from a collection, which a client does not hold."""
+    """The prompt retrieves passages from a collection, which only the server can search."""
 
     code = "needs_context"

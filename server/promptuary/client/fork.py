@@ -1,4 +1,4 @@
-"""What a fork may not hand down: connections, locks and threads. A child makes its own."""
+"""Notification of clients after a fork: connections, locks and threads belong to one process, so a child makes its own."""
 
 import os
 from typing import Protocol
@@ -6,17 +6,17 @@ from weakref import WeakSet
 
 
 class Forkable(Protocol):
-    """Something that a fork must be told of."""
+    """Something that must know of a fork."""
 
     def after_fork(self) -> None:
-        """Let go of what belongs to the parent process."""
+        """Replace what belongs to the parent process."""
 
 
 _clients: WeakSet[Forkable] = WeakSet()
 
 
 def register(client: Forkable) -> None:
-    """Have the client told after every fork, in the child, as long as it lives."""
+    """Register a client to be notified after every fork, in the child, for as long as the client lives."""
     _clients.add(client)
 
 

@@ -1,4 +1,4 @@
-"""What a lookup gives an application: one version, where it came from and how old that is."""
+"""What a lookup returns to an application: one version, where it came from and how old it is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
 
 class Source(StrEnum):
-    """Where an answer came from."""
+    """Where a lookup found the version."""
 
     SERVER = "server"
     """This call asked the server."""
     MEMORY = "memory"
     """An earlier call asked the server."""
     DISK = "disk"
-    """An earlier process asked the server; this one could not yet."""
+    """A copy of an earlier process; this one has not reached the server yet."""
     BUNDLE = "bundle"
-    """The bundle file that the application brought along."""
+    """The application's bundle file."""
     FALLBACK = "fallback"
-    """What the application gave in the call."""
+    """The `fallback` argument of the call."""
 
 
 class Prompt:
-    """One version of a prompt. It does not change; `age` and `stale` are reckoned when they are read."""
+    """One version of a prompt. It does not change; `age` and `stale` are computed when they are read."""
 
-    __slots__ = ("_clock", "_standing", "_ttl", "_version", "source")
+    __slots__ = ("_clock", "_freshness", "_ttl", "_version", "source")
 
     def __init__(
-        self, version: ResolvedVersion, source: Source, standing: Freshness, ttl: float, clock: Callable[[], float]
+        self, version: ResolvedVersion, source: Source, freshness: Freshness, ttl: float, clock: Callable[[], float]
     ) -> None:
-        """Keep the version, and since when (by the clock) it stands confirmed."""
+        """Store the version and its freshness; `ttl` and the monotonic clock are in seconds."""
         self._version = version
         self.source = source
-        self._standing = standing
+        self._freshness = freshness
         self._ttl = ttl
         self._clock = clock
 
@@ -82,26 +82,26 @@ class Prompt:
 
     @property
     def age(self) -> float | None:
-        """Seconds since a server last confirmed it, by an answer or by a sign of life in a stream that tells of changes.
+        """Seconds since a server last confirmed it, by an answer or by a byte on a live stream of changes.
 
         None for a bundle or a fallback, which no server confirmed.
         """
-        confirmed = self._standing.confirmed()
-        return None if confirmed is None else max(0.0, self._clock() - confirmed)
+        confirmed_at = self._freshness.confirmed_at()
+        return None if confirmed_at is None else max(0.0, self._clock() - confirmed_at)
 
     @property
     def stale(self) -> bool:
-        """Whether no server confirmed it within the client's `ttl`, and none is there that would tell of a change."""
-        if self._standing.live(self._clock()):
+        """Whether no server confirmed it within the client's `ttl`, and no live stream would report a change."""
+        if self._freshness.is_live(self._clock()):
             return False
         age = self.age
         return age is None or age >= self._ttl
 
     @property
     def metadata(self) -> dict[str, str | int]:
-        """What to put on a trace: attributes of an OpenTelemetry span, or the metadata of a LangChain run."""
+        """Metadata for a trace: attributes of an OpenTelemetry span, or the metadata of a LangChain run."""
         version = self._version
-        marks = {
+        attributes = {
             "promptuary.name": version.name,
             "promptuary.version": version.number,
             "promptuary.digest": version.digest,
@@ -109,13 +109,13 @@ class Prompt:
             "promptuary.variant": version.variant,
             "promptuary.source": str(self.source),
         }
-        return {name: value for name, value in marks.items() if value is not None}
+        return {name: value for name, value in attributes.items() if value is not None}
 
     def render(self, /, **values: Any) -> list[dict[str, str]] | str:
-        """Give the messages of a chat prompt, `{"role", "content"}` each, or the text of a text prompt.
+        """Return the messages of a chat prompt, `{"role", "content"}` each, or the text of a text prompt.
 
-        A prompt with a context takes the passages under the name that they fill: a list of texts or of passages as the
-        server gives them, the best first. `client.render` has the server retrieve them.
+        A prompt with a context takes its passages as the value of the variable that they fill: a list of texts, or of passages
+        as the server returns them, the best first. `client.render` lets the server retrieve them.
 
         Raises:
             InvalidVariables: for missing, unknown or wrongly typed values.
@@ -136,10 +136,10 @@ class Prompt:
         return full.text if full.text is not None else [dict(message) for message in full.messages or ()]
 
     def to_langchain(self) -> "ChatPromptTemplate | PromptTemplate":
-        """Give a `ChatPromptTemplate` or `PromptTemplate`, whose runs carry the name, version and digest as metadata.
+        """Return a `ChatPromptTemplate` or `PromptTemplate` whose runs have the name, version and digest as metadata.
 
         Raises:
-            InvalidPrompt: for a template with sections or partials, which LangChain's form cannot say; render those first.
+            InvalidPrompt: for a template with sections or partials, which LangChain cannot express; render those first.
         """
         from promptuary.prompt.foreign.langchain_export import to_langchain
 
@@ -148,41 +148,41 @@ class Prompt:
         return template
 
     def with_version(self, version: ResolvedVersion) -> "Prompt":
-        """Give the same prompt as another value of its version: what led there has changed, and not its content."""
-        return Prompt(version, self.source, self._standing, self._ttl, self._clock)
+        """Return the same prompt under another label state: what led to the version has changed, not its content."""
+        return Prompt(version, self.source, self._freshness, self._ttl, self._clock)
 
     def with_source(self, source: Source) -> "Prompt":
-        """Give the same prompt with another source."""
-        return Prompt(self._version, source, self._standing, self._ttl, self._clock)
+        """Return the same prompt with another source."""
+        return Prompt(self._version, source, self._freshness, self._ttl, self._clock)
 
     def __repr__(self) -> str:
-        """Name the version and its source; the content is left out."""
+        """Return a text that names the version and its source, without the content."""
         return f"<Prompt {self.name} version {self.version} from {self.source}>"
 
     def _prepared(self) -> PreparedPrompt:
         parsed = self._version.parsed
         if parsed.prepared is None:
-            assert parsed.fault is not None
-            raise parsed.fault
+            assert parsed.error is not None
+            raise parsed.error
         return parsed.prepared
 
     def _passages(self, prepared: PreparedPrompt, values: dict[str, Any]) -> tuple[Passage, ...]:
-        """Take the passages out of the values of a prompt with a context."""
+        """Remove the passages from the values of a prompt with a context, and return them."""
         binding = prepared.content.context
         if binding is None:
             return ()
         if binding.into not in values:
             raise NeedsContext(
                 f"the prompt '{self.name}' retrieves passages from '{binding.collection}'; call client.render('{self.name}', "
-                f"variables={{…}}), or give the passages as {binding.into}=[…]"
+                f"variables={{…}}), or pass the passages as {binding.into}=[…]"
             )
-        given = values.pop(binding.into)
-        return _passages(binding.into, [given] if isinstance(given, str) else given)
+        value = values.pop(binding.into)
+        return _passages(binding.into, [value] if isinstance(value, str) else value)
 
 
-def _passages(into: str, given: Any) -> tuple[Passage, ...]:
-    if isinstance(given, Sequence) and all(_is_passage(item) for item in given):
-        return tuple(item if isinstance(item, Passage) else _passage(item) for item in given)
+def _passages(into: str, items: Any) -> tuple[Passage, ...]:
+    if isinstance(items, Sequence) and all(_is_passage(item) for item in items):
+        return tuple(item if isinstance(item, Passage) else _passage(item) for item in items)
     raise InvalidVariables(
         "the variables do not fit the prompt", [FieldError(into, "must be a list of texts or passages, each with a `text`")]
     )
@@ -193,14 +193,14 @@ def _is_passage(item: Any) -> bool:
 
 
 def _passage(item: str | Mapping[str, Any]) -> Passage:
-    """Read a passage as the server sends it; what a plain text does not say is left empty."""
-    said: Mapping[str, Any] = {"text": item} if isinstance(item, str) else item
+    """Parse a passage as the server sends it; the fields that a plain text lacks stay empty."""
+    fields: Mapping[str, Any] = {"text": item} if isinstance(item, str) else item
     return Passage(
-        text=said["text"],
-        score=said.get("score", 0.0),
-        collection=said.get("collection", ""),
-        document=said.get("document", ""),
-        chunk=said.get("chunk", 0),
-        digest=said.get("digest", ""),
-        metadata=said.get("metadata") or {},
+        text=fields["text"],
+        score=fields.get("score", 0.0),
+        collection=fields.get("collection", ""),
+        document=fields.get("document", ""),
+        chunk=fields.get("chunk", 0),
+        digest=fields.get("digest", ""),
+        metadata=fields.get("metadata") or {},
     )

@@ -10,14 +10,14 @@ from promptuary.client.versions.selector import build_selector
 from promptuary.client.versions.version import UnusableResponse, read_json
 
 RENDER_DEADLINE = 10.0
-"""Seconds: the server embeds the query and searches, which is no lookup."""
+"""Seconds. The server embeds the query and searches, which takes longer than a lookup."""
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """What goes to a model: `messages` of a chat prompt or `text` of a text prompt; and what the context gave.
+    """What goes to a model: `messages` of a chat prompt or `text` of a text prompt; and the passages of the context.
 
-    `answer` is the server's whole answer, whatever else it says.
+    `answer` is the server's whole response body.
     """
 
     name: str
@@ -38,35 +38,35 @@ def rendering_body(
     targeting_key: str | None,
     query: str | None,
 ) -> dict[str, Any]:
-    """Make the request's body.
+    """Build the request's body.
 
     Raises:
-        Invalid: for a name, label, version or targeting key that cannot be one.
+        Invalid: for a name, label, version or targeting key that is not valid.
     """
     selector = build_selector(name, label, version, targeting_key)
     body: dict[str, Any] = {"variables": dict(variables or {})}
-    said = {
+    optional = {
         "label": selector.label,
         "version": selector.version,
         "targeting_key": selector.targeting_key,
         "query": query,
     }
-    return body | {key: value for key, value in said.items() if value is not None}
+    return body | {key: value for key, value in optional.items() if value is not None}
 
 
-def read_rendering(name: str, answer: HttpResponse | FetchFailure) -> Rendering:
-    """Read the server's answer.
+def read_rendering(name: str, response: HttpResponse | FetchFailure) -> Rendering:
+    """Parse the server's response.
 
     Raises:
-        Refused, InvalidVariables, RenderTooLarge: when the server said no.
-        PromptUnavailable: when it gave no answer that can be used.
+        Refused, InvalidVariables, RenderTooLarge: when the server refused the request.
+        PromptUnavailable: when it sent no usable answer.
     """
-    if isinstance(answer, HttpResponse) and answer.status == 200:
+    if isinstance(response, HttpResponse) and response.status == 200:
         try:
-            return _read(name, read_json(answer.body))
+            return _read(name, read_json(response.body))
         except UnusableResponse as error:
-            answer = FetchFailure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
-    outcome = answer if isinstance(answer, FetchFailure) else read_error_response(answer)
+            response = FetchFailure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
+    outcome = response if isinstance(response, FetchFailure) else read_error_response(response)
     if isinstance(outcome, ServerRefusal):
         raise outcome.error
     raise PromptUnavailable(f"prompt '{name}' was not rendered: {outcome.detail}", outcome.reason)

@@ -1,4 +1,4 @@
-"""What a client works with, checked once; the client's one reader of the environment."""
+"""The settings of a client, checked once; the client's only reader of the environment."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ log = logging.getLogger("promptuary.client")
 
 @dataclass(frozen=True)
 class ClientOptions:
-    """What an application gives to `Promptuary` and `AsyncPromptuary`; see there."""
+    """The arguments of `Promptuary` and `AsyncPromptuary`; see there."""
 
     url: str | None
     api_key: str | None
@@ -36,14 +36,14 @@ class ClientOptions:
 
 @dataclass(frozen=True)
 class ClientComponents:
-    """The parts that a shell drives: where the server is, the decisions, and the disk, which may be off."""
+    """What a client is made of: the server, the lookup core, and the disk cache, which may be off."""
 
     endpoint: Endpoint
     core: LookupCore
     disk: DiskCache | None
 
     def __str__(self) -> str:
-        """Give the server for a repr; the key is left out."""
+        """Return the server for a repr, without the key."""
         parts = urlsplit(self.endpoint.url)
         return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
@@ -51,10 +51,10 @@ class ClientComponents:
 def build_components(
     options: ClientOptions, clock: Callable[[], float], environment: Mapping[str, str] | None = None
 ) -> ClientComponents:
-    """Put the parts together.
+    """Build the components of a client.
 
     Raises:
-        InvalidSettings: for a URL, a key or a number that cannot be one.
+        InvalidSettings: for a URL, a key or a number that cannot be used.
         InvalidBundle: for a bundle that is missing or has another shape.
     """
     environment = os.environ if environment is None else environment
@@ -64,7 +64,9 @@ def build_components(
     if not (
         options.ttl >= 0 and 0 < options.deadline <= 600 and options.breaker_failures >= 1 and options.breaker_cool_down >= 0
     ):
-        raise InvalidSettings("ttl and breaker_cool_down are at least 0 s, deadline over 0 s, breaker_failures at least 1")
+        raise InvalidSettings(
+            "ttl and breaker_cool_down must be at least 0 s, deadline over 0 s and at most 600 s, breaker_failures at least 1"
+        )
     bundle = None if options.bundle is None else read_bundle(Path(options.bundle), log.warning)
     policy = LookupPolicy(options.ttl, options.deadline, options.breaker_failures, options.breaker_cool_down)
     disk = None
@@ -74,9 +76,9 @@ def build_components(
     return ClientComponents(endpoint, core, disk)
 
 
-def _cache_root(given: str | Path | None) -> Path | None:
+def _cache_root(folder: str | Path | None) -> Path | None:
     try:
-        return Path(given).expanduser() if given else Path.home() / ".cache" / "promptuary"
+        return Path(folder).expanduser() if folder else Path.home() / ".cache" / "promptuary"
     except RuntimeError:
-        log.warning("copies for a restart are not kept: this user has no home folder; see PROMPTUARY_CACHE_DIR")
+        log.warning("copies for a restart are not stored: this user has no home folder; see PROMPTUARY_CACHE_DIR")
         return None

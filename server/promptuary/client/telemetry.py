@@ -1,4 +1,4 @@
-"""What an application's own telemetry gets: the prompt on a span, and a word about lookups that memory did not answer."""
+"""Data for an application's own telemetry: the prompt on a span, and the lookups that memory did not answer."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,15 +13,15 @@ SEMANTIC_NAME = "gen_ai.prompt.name"
 
 @dataclass(frozen=True)
 class Lookup:
-    """A lookup that memory did not answer, as `on_lookup` is told of it.
+    """A lookup that memory did not answer, as `on_lookup` receives it.
 
     Args:
         name: the prompt's name.
-        label: the label that was asked for; None where it was a version.
-        version: the version that was asked for; None where it was a label.
-        source: where the answer came from; None when nothing had it and the call raised.
+        label: the requested label; None where a version was requested.
+        version: the requested version; None where a label was requested.
+        source: where the version came from; None when nothing had it and the call raised an error.
         seconds: how long the call took.
-        reason: why the server's answer was not given: a `Reason`, or the code of the error with which it said no.
+        reason: why the server's answer was not used: a `Reason`, or the error code of its refusal; None where it was used.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Lookup:
 
 
 def trace(prompt: Prompt) -> None:
-    """Put a prompt's metadata on the current OpenTelemetry span; without opentelemetry-api or a span, nothing happens.
+    """Set a prompt's metadata on the current OpenTelemetry span; without opentelemetry-api or a span, do nothing.
 
     The attributes are those of `prompt.metadata`, and `gen_ai.prompt.name` beside them.
     """
@@ -47,7 +47,7 @@ def trace(prompt: Prompt) -> None:
 
 @cache
 def _opentelemetry() -> Any:
-    """Give OpenTelemetry's API; None where it is not installed. It is looked for once."""
+    """Return OpenTelemetry's API; None where it is not installed."""
     try:
         return import_module("opentelemetry.trace")
     except ImportError:

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from client.fake_registry import ALIVE, TRIAGE, CoreDriver, FakeRegistry, ready, received, sse
 from promptuary.client import PromptNotFound
-from promptuary.client.lookup.cache import PendingFetch
-from promptuary.client.lookup.core import FetchStep, LookupPolicy, RefreshStep
-from promptuary.client.stream.change_stream import SETTLING_SECONDS, SILENCE_SECONDS, ChangeStream
-from promptuary.client.transport.wire import ServerRefusal, StreamEnd
+from promptuary.client.lookup.core import LookupPolicy
+from promptuary.client.lookup.entry import PendingFetch
+from promptuary.client.lookup.steps import FetchStep, Refetch, RefreshStep
+from promptuary.client.stream.change_stream import SETTLING_SECONDS, ChangeStream, PromptChange, StreamAttempt
+from promptuary.client.transport.wire import STREAM_SILENCE_SECONDS, ServerRefusal, StreamEnd
 from promptuary.client.versions.selector import Selector
 from promptuary.client.versions.version import UnusableResponse
 
@@ -20,209 +21,210 @@ PRODUCTION = Selector(TRIAGE, "production", None, None)
 CUT = StreamEnd("cut off")
 
 
+def ignore(_: PromptChange) -> None:
+    """Apply no change."""
+
+
 def following(registry: FakeRegistry | None = None, **policy: Any) -> CoreDriver:
     """Give a client whose stream has begun long enough ago to vouch for what is asked now."""
-    shell = CoreDriver(LookupPolicy(**policy), registry=registry or FakeRegistry(), follow=True)
-    assert shell.registry is not None
-    assert shell.core.following is not None
-    shell.hear(*shell.registry.stream(shell.core.following.begin()))
-    shell.now += SETTLING_SECONDS
-    return shell
+    driver = CoreDriver(LookupPolicy(**policy), registry=registry or FakeRegistry(), follow=True)
+    assert driver.registry is not None
+    driver.receive(*driver.registry.stream(driver.connect()))
+    driver.now += SETTLING_SECONDS
+    return driver
 
 
-def pass_time(shell: CoreDriver, seconds: float) -> None:
+def pass_time(driver: CoreDriver, seconds: float) -> None:
     """Let time pass with a living stream."""
     for _ in range(int(seconds / 15)):
-        shell.now += 15
-        assert shell.hear(ALIVE) == []
+        driver.now += 15
+        assert driver.receive(ALIVE) == []
 
 
 def test_while_the_stream_lives_nothing_is_asked_for_again() -> None:
-    shell = following()
-    first = shell.get()
-    shell.get(version=1)
+    driver = following()
+    first = driver.get()
+    driver.get(version=1)
     for _ in range(10):
-        pass_time(shell, 600)
-        prompt = shell.get()
-        assert (prompt.source, prompt.stale, shell.get(version=1).stale) == ("memory", False, False)
+        pass_time(driver, 600)
+        prompt = driver.get()
+        assert (prompt.source, prompt.stale, driver.get(version=1).stale) == ("memory", False, False)
         assert prompt.age is not None
         assert prompt.age < 15
-    assert len(shell.asked) == 2
+    assert len(driver.requests) == 2
     assert not first.stale
 
 
 def test_an_event_has_the_prompts_labels_confirmed_at_once_and_nothing_else() -> None:
     registry = FakeRegistry()
     registry.label_moved("staging", 2)
-    shell = following(registry)
-    shell.get()
-    shell.get(label="staging")
-    shell.get(version=1)
-    pass_time(shell, 600)
+    driver = following(registry)
+    driver.get()
+    driver.get(label="staging")
+    driver.get(version=1)
+    pass_time(driver, 600)
     registry.label_moved("production", 3)
-    assert shell.hear(sse("label.moved", 99, prompt="support.other", label="production")) == []
-    assert set(shell.hear(registry.events[-1][1])) == {PRODUCTION, PRODUCTION._replace(label="staging")}
-    assert (shell.get().version, shell.get(label="staging").version, shell.get(version=1).version) == (3, 2, 1)
-    assert len(shell.asked) == 5
-    assert shell.asked[-1][1] is not None  # with its ETag
+    assert driver.receive(sse("label.moved", 99, prompt="support.other", label="production")) == []
+    assert set(driver.receive(registry.events[-1][1])) == {PRODUCTION, PRODUCTION._replace(label="staging")}
+    assert (driver.get().version, driver.get(label="staging").version, driver.get(version=1).version) == (3, 2, 1)
+    assert len(driver.requests) == 5
+    assert driver.requests[-1][1] is not None  # with its ETag
 
 
 @pytest.mark.parametrize("kind", ["version.created", "label.moved", "prompt.archived", "prompt.restored", "prompt.renamed"])
 def test_every_kind_of_event_counts_also_one_that_is_not_known_yet(kind: str) -> None:
-    shell = following()
-    shell.get()
-    assert shell.hear(sse(kind, 2, prompt=TRIAGE)) == [PRODUCTION]
-    assert shell.hear(sse("project.moved", 3)) == []
+    driver = following()
+    driver.get()
+    assert driver.receive(sse(kind, 2, prompt=TRIAGE)) == [PRODUCTION]
+    assert driver.receive(sse("project.moved", 3)) == []
 
 
 def test_what_is_held_is_served_until_the_new_one_is_there() -> None:
-    shell = following()
-    held = shell.get()
-    (question,) = shell.core.heard(sse("label.moved", 2, prompt=TRIAGE, label="production"))
-    assert shell.core.fresh(TRIAGE, None, None, None) is None
-    step = shell.core.lookup(TRIAGE, None, None, None, None).send(None)
+    driver = following()
+    held = driver.get()
+    (selector,) = driver.core.on_stream_chunk(driver.attempt, sse("label.moved", 2, prompt=TRIAGE, label="production"))
+    confirmation = driver.core.confirmation(selector)
+    assert confirmation is not None
+    assert driver.core.fresh_prompt(TRIAGE, None, None, None) is None
+    step = driver.core.lookup(TRIAGE, None, None, None, None).send(None)
     assert isinstance(step, RefreshStep)
-    assert step.question.about == question.about  # the same request serves both
-    assert shell.registry is not None
-    shell.registry.label_moved("production", 2)
-    assert (shell.get().version, held.version) == (1, 1)
-    shell.ask(question)
-    assert shell.get().version == 2
+    assert step.fetch.key == confirmation.key  # the same request serves both
+    assert driver.registry is not None
+    driver.registry.label_moved("production", 2)
+    assert (driver.get().version, held.version) == (1, 1)
+    driver.fetch(confirmation)
+    assert driver.get().version == 2
 
 
 def test_a_prompt_that_was_given_out_grows_old_from_the_event_on() -> None:
-    shell = following()
-    prompt = shell.get()
-    pass_time(shell, 600)
-    assert shell.registry is not None
-    shell.registry.label_moved("production", 2)
-    shell.hear(shell.registry.events[-1][1])
-    pass_time(shell, 90)
+    driver = following()
+    prompt = driver.get()
+    pass_time(driver, 600)
+    assert driver.registry is not None
+    driver.registry.label_moved("production", 2)
+    driver.receive(driver.registry.events[-1][1])
+    pass_time(driver, 90)
     assert (prompt.stale, prompt.age) == (True, 90)
-    assert not shell.get().stale
+    assert not driver.get().stale
 
 
 def test_an_event_that_is_known_already_asks_nothing() -> None:
-    shell = following()
-    shell.get()
-    assert shell.hear(sse("label.moved", 1, prompt=TRIAGE, label="production")) == []
+    driver = following()
+    driver.get()
+    assert driver.receive(sse("label.moved", 1, prompt=TRIAGE, label="production")) == []
 
 
 def test_an_answer_that_an_event_overtook_is_not_fresh_and_asked_for_again() -> None:
     registry = FakeRegistry()
-    shell = following(registry)
-    step = shell.core.lookup(TRIAGE, None, None, None, None).send(None)
+    driver = following(registry)
+    step = driver.core.lookup(TRIAGE, None, None, None, None).send(None)
     assert isinstance(step, FetchStep)
-    late = shell.answer(step.question)
+    late = driver.outcome(step.fetch)
     registry.label_moved("production", 2)
-    assert shell.hear(registry.events[-1][1]) == []  # nothing is held yet
-    shell.core.settle(step.question, late)
-    assert shell.core.fresh(TRIAGE, None, None, None) is None
-    again = shell.core.again(step.question)
+    assert driver.receive(registry.events[-1][1]) == []  # nothing is held yet
+    driver.core.settle(step.fetch, late)
+    assert driver.core.fresh_prompt(TRIAGE, None, None, None) is None
+    refetch = driver.core.refetch(step.fetch)
+    assert refetch == Refetch(0.0, PRODUCTION, 1)
+    again = driver.core.confirmation(refetch.selector, refetch.attempt)
     assert again is not None
-    pause, question = again
-    assert pause == 0
-    shell.ask(question)
-    assert shell.core.again(question) is None
-    pass_time(shell, 600)
-    assert (shell.get().version, len(shell.asked)) == (2, 2)
+    driver.fetch(again)
+    assert driver.core.refetch(again) is None
+    pass_time(driver, 600)
+    assert (driver.get().version, len(driver.requests)) == (2, 2)
 
 
 def test_a_server_process_that_lags_behind_is_asked_three_times_and_then_when_the_prompt_is_wanted() -> None:
     registry = FakeRegistry()
-    shell = following(registry)
-    shell.get()
-    shell.registry, shell.answers = None, lambda: received(1, revision=1)
-    (question,) = shell.core.heard(sse("label.moved", 2, prompt=TRIAGE, label="production"))
-    pauses = []
-    while True:
-        shell.ask(question)
-        again = shell.core.again(question)
-        if again is None:
-            break
-        pause, question = again
-        pauses.append(pause)
-    assert pauses == [0.0, 0.25, 1.0]
-    asked = len(shell.asked)
-    assert shell.get().version == 1  # put off for as long as it may lag
-    assert len(shell.asked) == asked
-    shell.now += 1
+    driver = following(registry)
+    driver.get()
+    driver.registry, driver.respond = None, lambda: received(1, revision=1)
+    (selector,) = driver.core.on_stream_chunk(driver.attempt, sse("label.moved", 2, prompt=TRIAGE, label="production"))
+    fetch = driver.core.confirmation(selector)
+    delays = []
+    while fetch is not None:
+        driver.fetch(fetch)
+        refetch = driver.core.refetch(fetch)
+        fetch = None if refetch is None else driver.core.confirmation(refetch.selector, refetch.attempt)
+        delays += [] if refetch is None else [refetch.delay]
+    assert delays == [0.0, 0.25, 1.0]
+    asked = len(driver.requests)
+    assert driver.get().version == 1  # put off for as long as it may lag
+    assert len(driver.requests) == asked
+    driver.now += 1
     registry.label_moved("production", 2)
-    shell.registry = registry
-    shell.get()
-    assert shell.get().version == 2
+    driver.registry = registry
+    driver.get()
+    assert driver.get().version == 2
 
 
 def test_what_was_asked_before_the_stream_began_is_confirmed_when_it_begins() -> None:
     registry = FakeRegistry()
-    shell = CoreDriver(registry=registry, follow=True)
-    shell.get()
-    shell.get(version=1)
-    assert shell.core.following is not None
-    assert shell.hear(*registry.stream(shell.core.following.begin())) == [PRODUCTION]
+    driver = CoreDriver(registry=registry, follow=True)
+    driver.get()
+    driver.get(version=1)
+    assert driver.receive(*registry.stream(driver.connect())) == [PRODUCTION]
 
 
 def test_what_was_asked_before_the_stream_began_and_comes_after_is_asked_for_again() -> None:
     registry = FakeRegistry()
-    shell = CoreDriver(registry=registry, follow=True)
-    step = shell.core.lookup(TRIAGE, None, None, None, None).send(None)
+    driver = CoreDriver(registry=registry, follow=True)
+    step = driver.core.lookup(TRIAGE, None, None, None, None).send(None)
     assert isinstance(step, FetchStep)
-    late = shell.answer(step.question)
-    assert shell.core.following is not None
-    shell.now += 0.1
-    shell.hear(*registry.stream(shell.core.following.begin()))
-    shell.now += 0.1
-    shell.core.settle(step.question, late)
-    again = shell.core.again(step.question)
+    late = driver.outcome(step.fetch)
+    driver.now += 0.1
+    driver.receive(*registry.stream(driver.connect()))
+    driver.now += 0.1
+    driver.core.settle(step.fetch, late)
+    refetch = driver.core.refetch(step.fetch)
+    assert refetch is not None
+    again = driver.core.confirmation(refetch.selector, refetch.attempt)
     assert again is not None
-    shell.ask(again[1])
-    assert shell.core.again(step.question) is None
+    driver.fetch(again)
+    assert driver.core.refetch(step.fetch) is None
 
 
 def test_a_stream_vouches_only_for_what_was_asked_a_moment_after_its_beginning() -> None:
     registry = FakeRegistry()
-    shell = CoreDriver(registry=registry, follow=True)
-    assert shell.core.following is not None
-    shell.hear(*registry.stream(shell.core.following.begin()))
-    shell.now += SETTLING_SECONDS - 0.1
-    shell.get()
-    pass_time(shell, 600)
-    assert shell.get().stale  # of another process of the server, which may have been behind
-    assert not shell.get().stale
-    pass_time(shell, 600)
-    assert not shell.get().stale
-    assert len(shell.asked) == 2
+    driver = CoreDriver(registry=registry, follow=True)
+    driver.receive(*registry.stream(driver.connect()))
+    driver.now += SETTLING_SECONDS - 0.1
+    driver.get()
+    pass_time(driver, 600)
+    assert driver.get().stale  # of another process of the server, which may have been behind
+    assert not driver.get().stale
+    pass_time(driver, 600)
+    assert not driver.get().stale
+    assert len(driver.requests) == 2
 
 
 def test_a_stream_that_goes_on_where_it_was_has_missed_nothing() -> None:
     registry = FakeRegistry()
-    shell = following(registry)
-    shell.get()
-    pass_time(shell, 300)
-    assert shell.core.following is not None
-    shell.core.stream_ended(CUT)
+    driver = following(registry)
+    driver.get()
+    pass_time(driver, 300)
+    driver.disconnect(CUT)
     registry.label_moved("staging", 5)
     registry.label_moved("production", 2)
-    last = shell.core.following.begin()
+    last = driver.connect()
     assert last == 1
-    assert shell.hear(*registry.stream(last)) == [PRODUCTION]
-    assert shell.core.following.begin() == registry.revision
-    assert shell.hear(*registry.stream(registry.revision)) == []
-    pass_time(shell, 300)
-    assert (shell.get().version, shell.get().stale, len(shell.asked)) == (2, False, 2)
+    assert driver.receive(*registry.stream(last)) == [PRODUCTION]
+    assert driver.connect() == registry.revision
+    assert driver.receive(*registry.stream(registry.revision)) == []
+    pass_time(driver, 300)
+    assert (driver.get().version, driver.get().stale, len(driver.requests)) == (2, False, 2)
 
 
 def test_a_stream_that_breaks_off_before_what_was_missed_has_come_asks_for_it_again() -> None:
     registry = FakeRegistry()
-    shell = following(registry)
-    shell.get()
+    driver = following(registry)
+    driver.get()
     registry.label_moved("production", 2)
-    assert shell.core.following is not None
-    shell.core.stream_ended(CUT)
-    (begun, *_missed) = registry.stream(shell.core.following.begin())
-    assert shell.hear(begun) == []
-    shell.core.stream_ended(CUT)
-    assert shell.core.following.begin() == 1
+    driver.disconnect(CUT)
+    (begun, *_missed) = registry.stream(driver.connect())
+    assert driver.receive(begun) == []
+    driver.disconnect(CUT)
+    assert driver.connect() == 1
 
 
 def restored(registry: FakeRegistry) -> list[bytes]:
@@ -236,82 +238,81 @@ def test_a_stream_that_cannot_tell_what_was_missed_has_everything_confirmed(
 ) -> None:
     registry = FakeRegistry()
     registry.label_moved("staging", 2)
-    shell = following(registry)
-    shell.get()
-    shell.get(label="staging")
-    shell.get(version=1)
-    pass_time(shell, 300)
-    shell.core.stream_ended(CUT)
-    assert shell.core.following is not None
-    shell.core.following.begin()
-    assert {selector.label for selector in shell.hear(*begin(registry))} == {"production", "staging"}
-    assert (len(shell.asked), shell.get().stale) == (5, False)
+    driver = following(registry)
+    driver.get()
+    driver.get(label="staging")
+    driver.get(version=1)
+    pass_time(driver, 300)
+    driver.disconnect(CUT)
+    driver.connect()
+    assert {selector.label for selector in driver.receive(*begin(registry))} == {"production", "staging"}
+    assert (len(driver.requests), driver.get().stale) == (5, False)
 
 
 def test_every_arm_that_is_held_is_confirmed() -> None:
     registry = FakeRegistry()
     registry.label_moved("production", [(1, 50.0), (2, 50.0)])
-    shell = following(registry)
+    driver = following(registry)
     keys = [f"user-{number}" for number in range(100)]
     for key in keys:
-        shell.get(targeting_key=key)
+        driver.get(targeting_key=key)
     registry.label_moved("production", [(1, 20.0), (2, 80.0)])
-    assert len(shell.hear(registry.events[-1][1])) == 2
-    pass_time(shell, 600)
-    assert [shell.get(targeting_key=key).version for key in keys] == [registry.version_for("production", key) for key in keys]
-    assert len(shell.asked) == 4
+    assert len(driver.receive(registry.events[-1][1])) == 2
+    pass_time(driver, 600)
+    assert [driver.get(targeting_key=key).version for key in keys] == [registry.version_for("production", key) for key in keys]
+    assert len(driver.requests) == 4
 
 
 def test_when_the_stream_is_lost_answers_are_fresh_for_another_ttl_and_then_asked_for_again() -> None:
-    shell = following()
-    shell.get()
-    pass_time(shell, 300)
-    shell.core.stream_ended(CUT)
-    shell.now += 59
-    assert not shell.get().stale
-    assert len(shell.asked) == 1
-    shell.now += 1
-    assert shell.get().stale
-    assert not shell.get().stale
-    assert len(shell.asked) == 2
+    driver = following()
+    driver.get()
+    pass_time(driver, 300)
+    driver.disconnect(CUT)
+    driver.now += 59
+    assert not driver.get().stale
+    assert len(driver.requests) == 1
+    driver.now += 1
+    assert driver.get().stale
+    assert not driver.get().stale
+    assert len(driver.requests) == 2
 
 
 @pytest.mark.parametrize("ttl", [0.0, 5.0, 300.0])
 def test_a_silent_stream_vouches_for_three_signs_of_life_or_the_ttl(ttl: float) -> None:
-    shell = following(ttl=ttl)
-    shell.get()
-    shell.now += 15
-    shell.hear(ALIVE)
-    shell.now += max(SILENCE_SECONDS, ttl) - 0.1
-    assert not shell.get().stale
-    assert len(shell.asked) == 1
-    shell.now += 0.2
-    assert shell.get().stale
-    assert len(shell.asked) == 2
+    driver = following(ttl=ttl)
+    driver.get()
+    driver.now += 15
+    driver.receive(ALIVE)
+    driver.now += max(STREAM_SILENCE_SECONDS, ttl) - 0.1
+    assert not driver.get().stale
+    assert len(driver.requests) == 1
+    driver.now += 0.2
+    assert driver.get().stale
+    assert len(driver.requests) == 2
 
 
 def test_a_prompt_that_is_gone_is_served_on_and_asked_for_after_the_ttl() -> None:
-    shell = following()
-    shell.get()
-    shell.registry, shell.answers = None, lambda: ServerRefusal(PromptNotFound("it is archived"))
-    assert shell.hear(sse("prompt.archived", 2, prompt=TRIAGE)) == [PRODUCTION]
+    driver = following()
+    driver.get()
+    driver.registry, driver.respond = None, lambda: ServerRefusal(PromptNotFound("it is archived"))
+    assert driver.receive(sse("prompt.archived", 2, prompt=TRIAGE)) == [PRODUCTION]
     for _ in range(3):
-        assert shell.get().version == 1
-    assert len(shell.asked) == 2
-    pass_time(shell, 60)
-    shell.get()
-    assert len(shell.asked) == 3
-    assert len(shell.told) == 1
+        assert driver.get().version == 1
+    assert len(driver.requests) == 2
+    pass_time(driver, 60)
+    driver.get()
+    assert len(driver.requests) == 3
+    assert len(driver.warnings) == 1
 
 
 def test_what_cannot_be_confirmed_is_asked_for_when_it_is_wanted() -> None:
-    shell = following(failures=9)
-    shell.get()
-    shell.registry = None
-    shell.hear(sse("label.moved", 2, prompt=TRIAGE, label="production"))
-    assert shell.core.fresh(TRIAGE, None, None, None) is None
-    assert shell.get().version == 1
-    assert len(shell.asked) == 3
+    driver = following(failures=9)
+    driver.get()
+    driver.registry = None
+    driver.receive(sse("label.moved", 2, prompt=TRIAGE, label="production"))
+    assert driver.core.fresh_prompt(TRIAGE, None, None, None) is None
+    assert driver.get().version == 1
+    assert len(driver.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -325,27 +326,26 @@ def test_what_cannot_be_confirmed_is_asked_for_when_it_is_wanted() -> None:
     ids=["not json", "no object", "no revision", "oversized"],
 )
 def test_what_is_no_event_of_a_server_ends_the_stream_and_begins_it_anew(chunk: bytes) -> None:
-    shell = following()
-    shell.get()
-    assert shell.core.following is not None
+    driver = following()
+    driver.get()
     with pytest.raises(UnusableResponse):
-        shell.hear(chunk)
-    shell.core.stream_ended(StreamEnd("garbage", unusable=True))
-    assert not shell.core.following.live
-    assert shell.core.following.begin() is None
-    assert shell.hear(ready(7)) == [PRODUCTION]
+        driver.receive(chunk)
+    driver.disconnect(StreamEnd("garbage", unusable=True))
+    assert not driver.core.following.live
+    assert driver.connect() is None
+    assert driver.receive(ready(7)) == [PRODUCTION]
 
 
 def test_a_stream_begins_with_ready() -> None:
-    shell = CoreDriver(follow=True)
+    driver = CoreDriver(follow=True)
     with pytest.raises(UnusableResponse, match="ready"):
-        shell.hear(sse("label.moved", 2, prompt=TRIAGE))
+        driver.receive(sse("label.moved", 2, prompt=TRIAGE))
 
 
 def test_a_client_that_does_not_follow_hears_nothing() -> None:
-    shell = CoreDriver()
-    assert shell.hear(ready(1)) == []
-    assert shell.core.stream_ended(CUT) == 0
+    driver = CoreDriver()
+    assert driver.receive(ready(1)) == []
+    assert driver.disconnect(CUT) == 0
 
 
 def test_pauses_double_up_to_a_minute_and_begin_anew_after_a_stream_that_lasted() -> None:
@@ -354,20 +354,20 @@ def test_pauses_double_up_to_a_minute_and_begin_anew_after_a_stream_that_lasted(
 
     def connect(seconds: float | None = None) -> float:
         nonlocal now
-        stream.begin()
+        attempt = stream.begin()
         if seconds is not None:
-            list(stream.heard(ready(1)))
+            stream.read(attempt, ready(1), ignore)
             now += seconds
-        return stream.ended(CUT)
+        return stream.end(attempt, CUT)
 
     assert [connect() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert connect(seconds=1) == 60
     assert connect(seconds=10) == 1
-    assert [stream.ended(CUT) for _ in range(30)][-1] == 60
+    assert [connect() for _ in range(30)][-1] == 60
 
 
 @pytest.mark.parametrize(
-    ("how", "least", "most"),
+    ("end", "least", "most"),
     [
         (StreamEnd("cut off"), 0.5, 1.0),
         (StreamEnd("404", refused=True), 30.0, 60.0),
@@ -377,38 +377,82 @@ def test_pauses_double_up_to_a_minute_and_begin_anew_after_a_stream_that_lasted(
     ],
 )
 @given(draw=st.floats(0, 1))
-def test_pauses_are_spread_out_and_heed_the_server(how: StreamEnd, least: float, most: float, draw: float) -> None:
-    assert least <= ChangeStream(60.0, lambda: 0.0, lambda: draw).ended(how) <= most
+def test_pauses_are_spread_out_and_heed_the_server(end: StreamEnd, least: float, most: float, draw: float) -> None:
+    stream = ChangeStream(60.0, lambda: 0.0, lambda: draw)
+    assert least <= stream.end(stream.begin(), end) <= most
 
 
 @pytest.mark.parametrize(("retry", "pause"), [(b"3000", 3.0), (b"0", 0.1), (b"999999999", 60.0)])
 def test_the_server_says_how_soon_to_come_back_within_reason(retry: bytes, pause: float) -> None:
     stream = ChangeStream(60.0, lambda: 0.0, lambda: 1.0)
-    stream.begin()
-    list(stream.heard(b"retry: " + retry + b"\n\n"))
-    assert stream.ended(CUT) == pause
+    attempt = stream.begin()
+    stream.read(attempt, b"retry: " + retry + b"\n\n", ignore)
+    assert stream.end(attempt, CUT) == pause
+
+
+def test_bytes_and_the_end_of_a_superseded_connection_change_nothing() -> None:
+    stream = ChangeStream(60.0, lambda: 1000.0)
+    first = stream.begin()
+    stream.read(first, ready(1), ignore)
+    second = stream.begin()
+    stream.read(second, ready(1), ignore)
+    changes: list[PromptChange] = []
+    stream.read(first, b"garbage\n\n" + sse("label.moved", 9, prompt=TRIAGE), changes.append)
+    assert stream.end(first, StreamEnd("garbage", unusable=True)) == 0.0
+    assert (stream.live, changes) == (True, [])
+    stream.read(second, sse("label.moved", 2, prompt=TRIAGE), changes.append)
+    assert changes == [PromptChange(TRIAGE, 2)]
+    assert stream.begin().resume_after == 2
+
+
+def test_a_reader_that_was_superseded_while_it_waited_does_not_reconnect() -> None:
+    stream = ChangeStream(60.0, lambda: 1000.0)
+    first = stream.begin()
+    stream.end(first, CUT)
+    second = stream.begin()
+    assert stream.reconnect(first) is None
+    assert stream.reconnect(second) == StreamAttempt(second.number + 1, None)
+
+
+def test_a_confirmation_is_built_from_what_memory_has_when_it_starts() -> None:
+    registry = FakeRegistry()
+    registry.label_moved("production", [(1, 50.0), (2, 50.0)])
+    driver = following(registry)
+    keys = [f"user-{number}" for number in range(100)]
+    for key in keys:
+        driver.get(targeting_key=key)
+    registry.label_moved("production", [(1, 20.0), (2, 80.0)])
+    first, second = driver.core.on_stream_chunk(driver.attempt, registry.events[-1][1])
+    fetch = driver.core.confirmation(first)
+    assert fetch is not None
+    driver.fetch(fetch)  # brings the new split, which replaces the entry of the other arm
+    fetch = driver.core.confirmation(second)
+    assert fetch is not None
+    assert fetch.entry is driver.core.entry(second)
+    driver.fetch(fetch)
+    assert driver.core.confirmation(second) is None  # it is confirmed, so nothing is left to ask
+    assert all(driver.core.fresh_prompt(TRIAGE, None, None, key) is not None for key in keys)
 
 
 def test_events_of_prompts_that_nobody_asked_for_take_no_more_memory_than_so_much() -> None:
-    shell = following(entries=5)
-    shell.get()
+    driver = following(entries=5)
+    driver.get()
     for number in range(100):
-        assert shell.hear(sse("version.created", number + 2, prompt=f"support.p{number}")) == []
-    assert len(shell.core._memory._events) == 5
+        assert driver.receive(sse("version.created", number + 2, prompt=f"support.p{number}")) == []
+    assert len(driver.core._cache._events) == 5
 
 
 def test_that_there_is_no_stream_is_told_once_until_there_is_one() -> None:
-    shell = CoreDriver(follow=True)
+    driver = CoreDriver(follow=True)
     for _ in range(3):
-        shell.core.stream_ended(StreamEnd("the server answered 404", refused=True))
-        shell.core.stream_ended(CUT)
-    assert len(shell.told) == 1
-    assert "404" in shell.told[0]
-    assert shell.core.following is not None
-    shell.core.following.begin()
-    shell.hear(ready(1))
-    shell.core.stream_ended(StreamEnd("the server answered 404", refused=True))
-    assert len(shell.told) == 2
+        driver.disconnect(StreamEnd("the server answered 404", refused=True))
+        driver.disconnect(CUT)
+    assert len(driver.warnings) == 1
+    assert "404" in driver.warnings[0]
+    driver.connect()
+    driver.receive(ready(1))
+    driver.disconnect(StreamEnd("the server answered 404", refused=True))
+    assert len(driver.warnings) == 2
 
 
 # --- whatever comes in whatever order -----------------------------------------------------------------------------------
@@ -434,12 +478,12 @@ class Play:
     def __init__(self) -> None:
         self.registry = FakeRegistry()
         self.registry.label_moved("staging", 1)
-        self.shell = CoreDriver(registry=self.registry, follow=True)
-        self.under_way: list[tuple[PendingFetch, Any]] = []
+        self.driver = CoreDriver(registry=self.registry, follow=True)
+        self.in_flight: list[tuple[PendingFetch, Any]] = []
         self.pipe: list[bytes] | None = None
 
     def do(self, what: str, *args: Any) -> None:
-        self.shell.now += 0.001
+        self.driver.now += 0.001
         getattr(self, what)(*args)
 
     def move(self, label: str, to: Any) -> None:
@@ -448,40 +492,44 @@ class Play:
             self.pipe.append(self.registry.events[-1][1])
 
     def get(self, label: str, key: str | None) -> None:
-        assert self.shell.get(label=label, targeting_key=key).source in ("memory", "server")
+        assert self.driver.get(label=label, targeting_key=key).source in ("memory", "server")
 
     def ask(self, label: str, key: str | None) -> None:
         """Begin a lookup whose answer is made now and comes later."""
-        if self.shell.core.fresh(TRIAGE, label, None, key) is None:
-            step = next(self.shell.core.lookup(TRIAGE, label, None, key, None), None)
+        if self.driver.core.fresh_prompt(TRIAGE, label, None, key) is None:
+            step = next(self.driver.core.lookup(TRIAGE, label, None, key, None), None)
             if isinstance(step, FetchStep | RefreshStep):
-                self.under_way.append((step.question, self.shell.answer(step.question)))
+                self.start(step.fetch)
 
     def land(self) -> None:
-        if self.under_way:
-            question, outcome = self.under_way.pop(0)
-            self.shell.core.settle(question, outcome)
-            again = self.shell.core.again(question)
-            if again is not None:
-                self.under_way.append((again[1], self.shell.answer(again[1])))
+        if self.in_flight:
+            fetch, outcome = self.in_flight.pop(0)
+            self.driver.core.settle(fetch, outcome)
+            refetch = self.driver.core.refetch(fetch)
+            if refetch is not None:
+                self.start(self.driver.core.confirmation(refetch.selector, refetch.attempt))
 
     def hear(self) -> None:
         if self.pipe:
-            for question in self.shell.core.heard(self.pipe.pop(0)):
-                self.under_way.append((question, self.shell.answer(question)))
+            for selector in self.driver.core.on_stream_chunk(self.driver.attempt, self.pipe.pop(0)):
+                self.start(self.driver.core.confirmation(selector))
+
+    def start(self, fetch: PendingFetch | None) -> None:
+        if fetch is not None:
+            self.in_flight.append((fetch, self.driver.outcome(fetch)))
 
     def cut(self) -> None:
         if self.pipe is not None:
             self.pipe = None
-            self.shell.core.stream_ended(CUT)
+            self.driver.disconnect(CUT)
 
     def connect(self, remembers: bool) -> None:
         self.cut()
-        assert self.shell.core.following is not None
-        self.pipe = self.registry.stream(self.shell.core.following.begin(), remembers=remembers)
+        assert self.driver.core.following is not None
+        self.pipe = self.registry.stream(self.driver.connect(), remembers=remembers)
 
     def wait(self, seconds: float) -> None:
-        self.shell.now += seconds
+        self.driver.now += seconds
         if self.pipe is not None:
             self.pipe.append(ALIVE)
 
@@ -493,15 +541,15 @@ def test_when_all_is_heard_and_answered_every_key_has_what_the_server_gives_with
         play.do(*what)
     if play.pipe is None:
         play.do("connect", True)
-    while play.pipe or play.under_way:
+    while play.pipe or play.in_flight:
         play.do("hear")
         play.do("land")
     everybody = [(label, key) for label in LABELS for key in (None, "ada", "bob", "cleo", "dan")]
     for label, key in everybody:  # an arm that nobody had is asked for; what is held is right at once
-        held = play.shell.core.fresh(TRIAGE, label, None, key)
+        held = play.driver.core.fresh_prompt(TRIAGE, label, None, key)
         assert held is None or held.version == play.registry.version_for(label, key)
-        play.shell.get(label=label, targeting_key=key)
-    asked = len(play.shell.asked)
+        play.driver.get(label=label, targeting_key=key)
+    asked = len(play.driver.requests)
     for label, key in everybody:
-        assert play.shell.get(label=label, targeting_key=key).version == play.registry.version_for(label, key)
-    assert len(play.shell.asked) == asked
+        assert play.driver.get(label=label, targeting_key=key).version == play.registry.version_for(label, key)
+    assert len(play.driver.requests) == asked

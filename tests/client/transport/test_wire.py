@@ -106,8 +106,8 @@ EVENTS = {"content-type": "text/event-stream; charset=utf-8"}
     [
         (200, EVENTS, None),
         (200, {"content-type": "Text/Event-Stream"}, None),
-        (200, {"content-type": "application/json"}, StreamEnd("the server answered with something else", refused=True)),
-        (200, {}, StreamEnd("the server answered with something else", refused=True)),
+        (200, {"content-type": "application/json"}, StreamEnd("the server answered with another content type", refused=True)),
+        (200, {}, StreamEnd("the server answered with another content type", refused=True)),
         (204, EVENTS, StreamEnd("the server answered 204", refused=True)),
         (307, EVENTS, StreamEnd("the server answered 307", refused=True)),
         (404, EVENTS, StreamEnd("the server answered 404", refused=True)),

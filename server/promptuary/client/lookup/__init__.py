@@ -1,1 +1,1 @@
-"""The lookup without I/O: cache, breaker and the decisions of both clients."""
+"""Lookups without I/O: the memory, the circuit breaker, and the decisions that both clients share."""

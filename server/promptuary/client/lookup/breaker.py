@@ -1,13 +1,16 @@
-"""When the server may be asked: not for a while after several failures in a row, nor while it asked to be left alone."""
+"""When the server may be asked: not for a while after several failures in a row, nor while it asked for a pause.
+
+A breaker of our own, because the libraries for it wrap a call: here the request and its outcome are seen in different places
+(a caller's deadline may pass before the request ends), time comes from the caller's clock, and the server's Retry-After
+counts as well.
+"""
 
 from promptuary.client.errors import Reason
-from promptuary.client.transport.wire import FetchFailure
-
-PAUSE_LIMIT = 300.0
+from promptuary.client.transport.wire import RETRY_AFTER_LIMIT, FetchFailure
 
 
-class Breaker:
-    """A circuit breaker. Closed, it lets every request through; open, none; after the cool-down one, whose end decides."""
+class CircuitBreaker:
+    """A circuit breaker. Closed, it permits every request; open, none; after the cool-down one, whose outcome decides."""
 
     def __init__(self, threshold: int, cool_down: float) -> None:
         """Open after `threshold` failures in a row, for `cool_down` seconds."""
@@ -18,14 +21,14 @@ class Breaker:
         self._paused_until = float("-inf")
 
     def refusal(self, now: float) -> FetchFailure | None:
-        """Say why the server may not be asked; None lets the caller ask, and it must then report how that went."""
+        """Return why the server may not be asked; None permits a request, whose outcome the caller must report."""
         if now < self._paused_until:
-            return FetchFailure(Reason.BUSY, "the server asked to be left alone for a while")
+            return FetchFailure(Reason.BUSY, "the server asked for a pause")
         if self._failures < self._threshold:
             return None
         if now < self._open_until:
-            return FetchFailure(Reason.CIRCUIT_OPEN, "the server failed several times in a row and is left alone for now")
-        self._open_until = now + self._cool_down  # the one probe; whoever comes meanwhile does not wait for it
+            return FetchFailure(Reason.CIRCUIT_OPEN, "the server failed several times in a row and is not asked for now")
+        self._open_until = now + self._cool_down  # the one probe; nobody waits for it meanwhile
         return None
 
     def succeeded(self) -> None:
@@ -34,9 +37,9 @@ class Breaker:
         self._paused_until = float("-inf")
 
     def failed(self, now: float, retry_after: float | None) -> None:
-        """Count a failure, and heed the seconds that the server asked for, up to five minutes."""
+        """Count a failure, and pause for the seconds that the server asked for, up to five minutes."""
         self._failures += 1
         if self._failures >= self._threshold:
             self._open_until = now + self._cool_down
         if retry_after is not None:
-            self._paused_until = now + min(retry_after, PAUSE_LIMIT)
+            self._paused_until = now + min(retry_after, RETRY_AFTER_LIMIT)

@@ -1,7 +1,7 @@
 """The client's decisions, without I/O and without a clock of its own: which tier answers, and when the server is asked.
 
-A lookup is a generator of steps. A shell (`sync`, `aio`) takes each step and sends back what came of it; so the order of the
-tiers is written once. Everything here may be called from several threads.
+A lookup is a generator of steps. A client (`sync_client`, `async_client`) carries each step out and sends its result back, so
+the order of the tiers is written once. Everything here is safe to call from several threads.
 """
 
 import threading
@@ -12,10 +12,22 @@ from typing import Any
 from promptuary.client.bundle import Bundle
 from promptuary.client.errors import PromptUnavailable, Reason
 from promptuary.client.freshness import Freshness
-from promptuary.client.lookup.breaker import Breaker
-from promptuary.client.lookup.cache import SERVER_LAG, CacheEntry, PendingFetch, PromptCache
+from promptuary.client.lookup.breaker import CircuitBreaker
+from promptuary.client.lookup.cache import SERVER_LAG, PromptCache
+from promptuary.client.lookup.entry import CacheEntry, PendingFetch
+from promptuary.client.lookup.steps import (
+    DiskCopy,
+    FetchResult,
+    FetchStep,
+    LookupStep,
+    LookupSteps,
+    ReadDiskStep,
+    Refetch,
+    RefreshStep,
+)
+from promptuary.client.lookup.warning_log import WarningLog
 from promptuary.client.prompt import Prompt, Source
-from promptuary.client.stream.change_stream import ChangeStream
+from promptuary.client.stream.change_stream import ChangeStream, PromptChange, StreamAttempt
 from promptuary.client.telemetry import Lookup
 from promptuary.client.transport.wire import (
     TIMED_OUT,
@@ -31,17 +43,26 @@ from promptuary.client.versions.version import ResolvedVersion, fallback_version
 from promptuary.prompt.errors import PromptuaryError
 
 SERVER_SHARE = 0.95
-"""How much of the deadline the server may use up; the rest is for the disk and the bundle."""
+"""The share of the deadline that the server may use; the rest is for the disk and the bundle."""
 MAX_FETCHES = 3
-"""How often one lookup may ask: which arms there are, for its arm, and once more if the split moved meanwhile."""
+"""Requests that one lookup may make: for the split, for the key's arm, and once more for a split that moved meanwhile."""
 REFETCH_DELAYS = (0.0, SERVER_LAG / 4, SERVER_LAG)
-"""After how many seconds an answer that an event overtook is asked for again, and again."""
+"""Seconds before a response that an event overtook is requested again, for each attempt."""
 Fallback = str | list[dict[str, Any]] | None
+_STREAM, _HOOK = "stream", "on_lookup"
 
 
 @dataclass(frozen=True)
 class LookupPolicy:
-    """How long things may take and how long they last, in seconds, and how many failures open the circuit."""
+    """The timing and limits of lookups.
+
+    Attributes:
+        ttl: seconds for which an answer is fresh.
+        deadline: seconds that a lookup takes at most.
+        failures: failures in a row that open the circuit.
+        cool_down: seconds for which the circuit stays open.
+        entries: labels and numbers that memory keeps.
+    """
 
     ttl: float = 60.0
     deadline: float = 1.0
@@ -50,249 +71,235 @@ class LookupPolicy:
     entries: int = 10_000
 
 
-@dataclass(frozen=True)
-class DiskCopy:
-    """What the disk held: the version, its ETag, and how many seconds ago a server confirmed it."""
-
-    version: ResolvedVersion
-    etag: str | None
-    age: float
-
-
-@dataclass(frozen=True)
-class FetchStep:
-    """Step: ask the server, or wait for whoever is asking it the same. Send back what `settle` gave, or a failure."""
-
-    question: PendingFetch
-    seconds: float
-
-
-@dataclass(frozen=True)
-class RefreshStep:
-    """Step: ask the server in the background, unless that is under way. Nothing is sent back."""
-
-    question: PendingFetch
-
-
-@dataclass(frozen=True)
-class ReadDiskStep:
-    """Step: read the last known good. Send back what was stored, or None."""
-
-    selector: Selector
-
-
-LookupStep = FetchStep | RefreshStep | ReadDiskStep
-FetchResult = CacheEntry | ServerRefusal | FetchFailure
-LookupSteps = Generator[LookupStep, Any, Prompt]
-
-
 class LookupCore:
-    """The order of the tiers, the breaker, and what a stream of changes does to memory."""
+    """The order of the tiers, the circuit breaker, and the effect of the stream of changes on memory."""
 
     def __init__(
         self,
         policy: LookupPolicy,
         bundle: Bundle | None,
         clock: Callable[[], float],
-        tell: Callable[[str], None],
+        warn: Callable[[str], None],
         *,
         follow: bool = False,
         on_lookup: Callable[[Lookup], object] | None = None,
     ) -> None:
-        """Take the clock (monotonic, in seconds) and where to tell what an operator, and what the application should know."""
+        """Build the memory and the breaker.
+
+        Args:
+            policy: the timing and limits.
+            bundle: the application's bundle file, if it has one.
+            clock: a monotonic clock in seconds.
+            warn: reports a sentence to the operator.
+            follow: whether the client follows the server's stream of changes.
+            on_lookup: the application's hook, called after every lookup that memory did not answer.
+        """
         self.policy = policy
+        self.following = stream = ChangeStream(policy.ttl, clock) if follow else None
         self._bundle = bundle
         self._clock = clock
-        self._tell = tell
+        self._warnings = WarningLog(warn, policy.entries)
         self._on_lookup = on_lookup
-        self._breaker = Breaker(policy.failures, policy.cool_down)
-        self.following = following = ChangeStream(policy.ttl, clock) if follow else None
-        watch = (lambda: None) if following is None else (lambda: following.watch)
-        self._memory = PromptCache(policy.ttl, policy.entries, clock, watch)
-        self.fresh = self._memory.fresh
-        self.entry = self._memory.entry
-        self._told: set[tuple[Selector | str, str]] = set()
+        self._breaker = CircuitBreaker(policy.failures, policy.cool_down)
+        coverage = (lambda: None) if stream is None else (lambda: stream.coverage)
+        self._cache = PromptCache(policy.ttl, policy.entries, clock, coverage)
+        self.fresh_prompt = self._cache.fresh_prompt
+        self.entry = self._cache.entry
+        self.pending_fetch = self._cache.pending_fetch
+        self.confirmation = self._cache.confirmation
+        self.is_superseded = self._cache.is_superseded
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
-        """Take new locks: the old ones may be held by threads that this process does not have, nor has it their stream."""
+        """Replace the locks, which threads of the parent may hold, and end the stream, which this process does not have."""
         self._lock = threading.Lock()
-        self._memory.after_fork()
+        self._cache.after_fork()
+        self._warnings.after_fork()
         if self.following is not None:
-            self.following.ended(StreamEnd("the process forked"))
+            self.following.after_fork()
+
+    # --- a lookup -------------------------------------------------------------------------------------------------------
 
     def lookup(
         self, name: str, label: str | None, version: int | None, targeting_key: str | None, fallback: Fallback
     ) -> LookupSteps:
-        """Go through the tiers: memory, server, other memory, disk, bundle, fallback.
+        """Yield the steps of a lookup and return its prompt: memory, server, disk, bundle, another arm, fallback.
 
         Raises:
-            Invalid: for a name, a label or a version that cannot be one, or for both of the last.
+            Invalid: for a name, a label or a version that cannot be one, or for both a label and a version.
             InvalidPrompt: for a fallback that does not parse.
-            Refused: when the server said no, and there is no fallback.
-            PromptUnavailable: when no tier has it.
+            Refused: when the server refused the request, and there is no fallback.
+            PromptUnavailable: when no tier has the prompt.
         """
         selector = build_selector(name, label, version, targeting_key)
-        entry, started = self._memory.entry(selector), self._clock()
+        entry, started = self._cache.entry(selector), self._clock()
         if entry is not None:
-            if not entry.fresh(started) and entry.retry_at <= started:
-                yield RefreshStep(self._memory.question(selector))
+            if not entry.is_fresh(started) and entry.retry_at <= started:
+                yield RefreshStep(self._cache.pending_fetch(selector))
             return entry.prompt
         spare = None if fallback is None else fallback_version(name, fallback)
-        settled: FetchResult = yield from self._ask(selector, started + self.policy.deadline * SERVER_SHARE)
-        reason = None if isinstance(settled, CacheEntry) else _reason(settled)
+        result: FetchResult = yield from self._fetch(selector, started + self.policy.deadline * SERVER_SHARE)
+        reason = None if isinstance(result, CacheEntry) else _reason(result)
         try:
-            prompt = yield from self._prompt(selector, settled, spare)
+            prompt = yield from self._prompt(selector, result, spare)
         except PromptuaryError:
             self._report(selector, None, started, reason)
             raise
         self._report(selector, prompt.source, started, reason)
         return prompt
 
-    def _ask(self, selector: Selector, until: float) -> Generator[LookupStep, Any, FetchResult]:
-        """Ask until the answer is for this selector: whose answer one waited for may be in another arm of a split label."""
-        settled: FetchResult = TIMED_OUT
+    def _fetch(self, selector: Selector, until: float) -> Generator[LookupStep, Any, FetchResult]:
+        """Ask until the response is for this selector: a shared request may bring another arm of a split label."""
+        result: FetchResult = TIMED_OUT
         for _ in range(MAX_FETCHES):
-            question = self._memory.question(selector)
-            if question.asked >= until:
+            fetch = self._cache.pending_fetch(selector)
+            if fetch.requested_at >= until:
                 return TIMED_OUT
-            settled = yield FetchStep(question, until - question.asked)
-            if not isinstance(settled, CacheEntry) or self._memory.matches(settled.version, selector):
-                return settled
-        return FetchFailure(Reason.UNUSABLE, "the label's split moved again and again while it was asked for")
+            result = yield FetchStep(fetch, until - fetch.requested_at)
+            if not isinstance(result, CacheEntry) or self._cache.matches(result.version, selector):
+                return result
+        return FetchFailure(Reason.UNUSABLE, "the label's split changed with every response")
 
-    def _prompt(self, selector: Selector, settled: FetchResult, spare: ResolvedVersion | None) -> LookupSteps:
-        """Give what the server answered, or what there is instead."""
-        if isinstance(settled, CacheEntry):
-            prompt = settled.prompt
+    def _prompt(self, selector: Selector, result: FetchResult, spare: ResolvedVersion | None) -> LookupSteps:
+        """Return what the server answered, or what there is instead."""
+        if isinstance(result, CacheEntry):
+            prompt = result.prompt
             return prompt.with_source(Source.SERVER) if prompt.source is Source.MEMORY else prompt
-        why = settled.detail if isinstance(settled, FetchFailure) else settled.error.message
-        found = yield from self._without_server(selector, isinstance(settled, FetchFailure))
-        if found is not None:
-            self._warn_once(selector, f"{why}; going on with what came from {found.prompt.source}")
-            return found.prompt
+        entry = yield from self._without_server(selector, isinstance(result, FetchFailure))
+        if entry is not None:
+            self._warn(selector, f"{_detail(result)}; using the version from {entry.prompt.source}")
+            return entry.prompt
         if spare is not None:
-            self._warn_once(selector, f"{why}; going on with the fallback")
+            self._warn(selector, f"{_detail(result)}; using the fallback")
             return Prompt(spare, Source.FALLBACK, Freshness(None), self.policy.ttl, self._clock)
-        if isinstance(settled, ServerRefusal):
-            raise settled.error
-        raise PromptUnavailable(f"{selector}: {why}; no copy, bundle or fallback has it", settled.reason)
+        if isinstance(result, ServerRefusal):
+            raise result.error
+        raise PromptUnavailable(f"{selector}: {result.detail}; no copy, bundle or fallback has it", result.reason)
 
-    def _without_server(self, selector: Selector, copies: bool) -> Generator[LookupStep, Any, CacheEntry | None]:
-        """Find it on disk or else in the bundle, to be confirmed by the server as soon as it answers.
+    def _without_server(self, selector: Selector, use_copies: bool) -> Generator[LookupStep, Any, CacheEntry | None]:
+        """Return what memory, the disk or the bundle has, to be confirmed by the server as soon as it answers.
 
-        Of a split label, the key's own arm is looked for everywhere before another arm stands in for it.
+        On a split label, the key's own arm is sought everywhere before another arm takes its place. What memory has is read
+        after the disk: another caller's response may have arrived meanwhile.
         """
-        other = self._memory.latest_entry(selector)
-        if not copies:
-            return other
+        if not use_copies:
+            return self._cache.latest_entry(selector)
         stored: DiskCopy | None = yield ReadDiskStep(selector)
-        if stored is not None and self._memory.matches(stored.version, selector):
-            return self._memory.found(selector, stored.version, stored.etag, Source.DISK, self._clock() - stored.age)
+        entry = self._cache.entry(selector)
+        if entry is not None:
+            return entry
+        if stored is not None and self._cache.matches(stored.version, selector):
+            return self._store_disk_copy(selector, stored)
         version = self._bundle.find(selector) if self._bundle else None
-        if version is not None and self._memory.matches(version, selector):
-            return self._memory.found(selector, version, None, Source.BUNDLE, None)
-        if other is None and stored is not None:
-            return self._memory.found(selector, stored.version, stored.etag, Source.DISK, self._clock() - stored.age)
-        return other
+        if version is not None and self._cache.matches(version, selector):
+            return self._cache.store_copy(selector, version, None, Source.BUNDLE, None)
+        other_arm = self._cache.latest_entry(selector)
+        return self._store_disk_copy(selector, stored) if other_arm is None and stored is not None else other_arm
 
-    def heard(self, chunk: bytes) -> Collection[PendingFetch]:
-        """Take in what came from the stream, and give what to ask the server again now.
+    def _store_disk_copy(self, selector: Selector, copy: DiskCopy) -> CacheEntry:
+        return self._cache.store_copy(selector, copy.version, copy.etag, Source.DISK, self._clock() - copy.age)
 
-        Raises:
-            Unusable: for what is no stream of a Promptuary server.
-        """
-        if self.following is None:
-            return ()
-        questions: dict[Selector, PendingFetch] = {}
-        for change in self.following.heard(chunk):
-            questions |= self._memory.invalidate(change.name, change.revision)
-        if self.following.live:
-            self._forget_warnings("stream")
-        return questions.values()
-
-    def stream_ended(self, how: StreamEnd) -> float:
-        """Take in that the stream is over, and give the seconds to wait before it is asked for again."""
-        if self.following is None:
-            return 0.0
-        if how.refused:
-            self._warn_once(
-                "stream", f"there is no stream of changes ({how.detail}); prompts are asked for again after their ttl"
-            )
-        return self.following.ended(how)
-
-    def again(self, question: PendingFetch) -> tuple[float, PendingFetch] | None:
-        """Give the seconds to wait and what to ask then, where an event overtook the answer to a question."""
-        if question.tries >= len(REFETCH_DELAYS) or not self._memory.overtaken(question):
-            return None
-        return REFETCH_DELAYS[question.tries], self._memory.question(question.selector, question.tries + 1)
+    # --- requests -------------------------------------------------------------------------------------------------------
 
     def refusal(self) -> FetchFailure | None:
-        """Say why the server may not be asked now; None gives leave to ask once."""
+        """Return why the server may not be asked now; None permits one request."""
         with self._lock:
             return self._breaker.refusal(self._clock())
 
-    def overdue(self) -> FetchFailure:
-        """Count a request that did not end in time as failed; what it brings later is still taken."""
+    def count_timeout(self) -> FetchFailure:
+        """Count a request that did not end in time as failed; what it brings later is still stored."""
         with self._lock:
             self._breaker.failed(self._clock(), None)
         return TIMED_OUT
 
-    def settle(self, question: PendingFetch, outcome: FetchOutcome, *, counted: bool = False) -> FetchResult:
-        """Take in what a request brought.
+    def settle(self, fetch: PendingFetch, outcome: FetchOutcome, *, counted: bool = False) -> FetchResult:
+        """Apply the outcome of a request to the breaker and to memory.
 
         Args:
-            question: what was asked.
-            outcome: what came.
-            counted: whether `overdue` has counted this request already.
+            fetch: the request.
+            outcome: what it brought.
+            counted: whether `count_timeout` has counted this request already.
+
+        Returns:
+            The stored entry, or why there is none.
         """
-        now, held = self._clock(), question.entry
-        if isinstance(outcome, NotModified) and held is None:
+        if isinstance(outcome, NotModified) and fetch.entry is None:
             outcome = FetchFailure(Reason.UNUSABLE, "the server answered 304 to a request without an ETag")
+        self._record(outcome, counted)
+        if isinstance(outcome, ReceivedVersion):
+            self._warnings.clear(fetch.selector.without_targeting_key())
+            return self._cache.store_response(fetch, outcome.version, outcome.etag)
+        if isinstance(outcome, NotModified):
+            assert fetch.entry is not None
+            self._warnings.clear(fetch.selector.without_targeting_key())
+            return self._cache.store_response(fetch, fetch.entry.version, fetch.entry.etag)
+        if fetch.entry is not None:
+            self._warn(fetch.selector, f"{_detail(outcome)}; using the version from {fetch.entry.prompt.source}")
+            if isinstance(outcome, ServerRefusal):
+                self._cache.postpone_retry(fetch.entry, self._clock() + self.policy.ttl)
+        return outcome
+
+    def _record(self, outcome: FetchOutcome, counted: bool) -> None:
         with self._lock:
             if not isinstance(outcome, FetchFailure):
                 self._breaker.succeeded()
             elif not counted:
-                self._breaker.failed(now, outcome.retry_after)
-        if isinstance(outcome, ReceivedVersion | NotModified):
-            self._forget_warnings(question.selector.without_targeting_key())
-        if isinstance(outcome, ReceivedVersion):
-            return self._memory.answered(question.selector, outcome.version, outcome.etag, question.asked)
-        if isinstance(outcome, NotModified):
-            assert held is not None
-            return self._memory.answered(question.selector, held.version, held.etag, question.asked)
-        if held is not None:
-            why = outcome.detail if isinstance(outcome, FetchFailure) else outcome.error.message
-            self._warn_once(question.selector, f"{why}; going on with what came from {held.prompt.source}")
-            if isinstance(outcome, ServerRefusal):
-                self._memory.put_off(held, now + self.policy.ttl)
-        return outcome
+                self._breaker.failed(self._clock(), outcome.retry_after)
+
+    def refetch(self, fetch: PendingFetch) -> Refetch | None:
+        """Return when to request the same again, where an event overtook the response; None where none did."""
+        if fetch.attempt >= len(REFETCH_DELAYS) or self._cache.confirmation(fetch.selector) is None:
+            return None
+        return Refetch(REFETCH_DELAYS[fetch.attempt], fetch.selector, fetch.attempt + 1)
+
+    # --- the stream of changes ------------------------------------------------------------------------------------------
+
+    def on_stream_chunk(self, attempt: StreamAttempt, chunk: bytes) -> Collection[Selector]:
+        """Apply bytes of the stream, and return what the server must confirm now.
+
+        Raises:
+            UnusableResponse: for what is no stream of a Promptuary server.
+        """
+        if self.following is None:
+            return ()
+        to_confirm: dict[Selector, Selector] = {}
+
+        def apply(change: PromptChange) -> None:
+            to_confirm.update(self._cache.invalidate(change.name, change.revision))
+
+        self.following.read(attempt, chunk, apply)
+        if self.following.live:
+            self._warnings.clear(_STREAM)
+        return to_confirm.values()
+
+    def on_stream_end(self, attempt: StreamAttempt, end: StreamEnd) -> float:
+        """Record that a connection of the stream is over, and return the seconds to wait before the next."""
+        if self.following is None:
+            return 0.0
+        if end.refused:
+            self._warnings.warn(_STREAM, f"there is no stream of changes ({end.detail}); prompts are renewed after their ttl")
+        return self.following.end(attempt, end)
+
+    # --- reports --------------------------------------------------------------------------------------------------------
 
     def _report(self, selector: Selector, source: Source | None, started: float, reason: str | None) -> None:
-        """Tell the application of a lookup. What its hook raises is told and costs no lookup."""
+        """Report a lookup to the application. An error in its hook is logged once and affects no lookup."""
         if self._on_lookup is None:
             return
         seconds = self._clock() - started
         try:
             self._on_lookup(Lookup(selector.name, selector.label, selector.version, source, seconds, reason))
         except Exception as error:  # the application's own code
-            self._warn_once("on_lookup", f"on_lookup raised {type(error).__name__}; lookups go on without it")
+            self._warnings.warn(_HOOK, f"on_lookup raised {type(error).__name__}; lookups continue without it")
 
-    def _warn_once(self, about: Selector | str, message: str) -> None:
-        """Tell an operator, once until the server answers for the selector again, or the stream is there."""
-        told = (about.without_targeting_key() if isinstance(about, Selector) else about, message)
-        with self._lock:
-            new = told not in self._told and len(self._told) < self.policy.entries
-            if new:
-                self._told.add(told)
-        if new:
-            self._tell(f"{about}: {message}" if isinstance(about, Selector) else message)
-
-    def _forget_warnings(self, about: Selector | str) -> None:
-        if self._told:
-            with self._lock:
-                self._told = {told for told in self._told if told[0] != about}
+    def _warn(self, selector: Selector, message: str) -> None:
+        """Warn once, until the server answers for the selector again."""
+        self._warnings.warn(selector.without_targeting_key(), message, f"{selector}: {message}")
 
 
-def _reason(settled: ServerRefusal | FetchFailure) -> str:
-    return str(settled.reason) if isinstance(settled, FetchFailure) else settled.error.code
+def _reason(result: ServerRefusal | FetchFailure) -> str:
+    return str(result.reason) if isinstance(result, FetchFailure) else result.error.code
+
+
+def _detail(result: ServerRefusal | FetchFailure) -> str:
+    return result.detail if isinstance(result, FetchFailure) else result.error.message

@@ -1,123 +1,165 @@
-"""What a stream of changes means, without I/O: what to ask again, what it vouches for, and when to connect again.
+"""What a stream of changes means, without I/O: what to confirm, what the stream covers, and when to connect again.
 
-A stream that goes on after an interruption where it was (`resumed`) has missed nothing. One that begins anew vouches only
-for what is asked from then on, so everything held is asked for once more.
+A stream that resumes after an interruption (`resumed`) has missed nothing. A new stream covers only what is requested from
+then on, so everything in memory must be confirmed once more.
 """
 
 import random
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from promptuary.client.freshness import NEVER, StreamCoverage
-from promptuary.client.lookup.breaker import PAUSE_LIMIT
 from promptuary.client.stream.sse import EventTooLarge, SseDecoder, SseEvent
-from promptuary.client.transport.wire import StreamEnd
+from promptuary.client.transport.wire import RETRY_AFTER_LIMIT, STREAM_SILENCE_SECONDS, StreamEnd
 from promptuary.client.versions.version import UnusableResponse, read_json
 
-SILENCE_SECONDS = 45.0
-"""Seconds without a byte after which a stream is dead: three of the server's signs of life."""
 SETTLING_SECONDS = 2.0
-"""Seconds from its beginning after which a stream vouches: the server's processes may be a second behind each other."""
+"""Seconds from its start after which a stream covers answers: the server's processes may be a second behind each other."""
 FIRST_PAUSE_SECONDS = 1.0
+SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 60.0
 STABLE_SECONDS = 10.0
-"""Seconds after which a stream counts as having worked, and the pauses begin anew."""
+"""Seconds after which a stream counts as stable, so that the pauses start at the first one again."""
+_FORKED = StreamEnd("the process forked")
 
 
 @dataclass(frozen=True)
 class PromptChange:
-    """Something happened to a prompt, or (without a name) what happened cannot be told."""
+    """A change of a prompt; without a name, any prompt may have changed."""
 
     name: str | None
     revision: int
 
 
+@dataclass(frozen=True)
+class StreamAttempt:
+    """One connection of the stream. A later one supersedes it, whoever opened that.
+
+    Attributes:
+        number: counts the connections.
+        resume_after: the id of the event after which the server is to resume; None for a new stream.
+    """
+
+    number: int
+    resume_after: int | None
+
+
 class ChangeStream:
-    """Where a client is in its project's stream. One reader at a time drives it; `watch` may be read by anyone."""
+    """The client's position in its project's stream.
+
+    Readers on different threads may take over from each other: what a superseded connection still brings changes nothing.
+    `coverage` may be read from any thread.
+    """
 
     def __init__(self, ttl: float, clock: Callable[[], float], draw: Callable[[], float] = random.random) -> None:
-        """Take how long an answer is fresh, a monotonic clock in seconds, and a source of numbers from 0 to 1."""
-        self.watch: StreamCoverage | None = None
+        """Store how many seconds an answer is fresh, a monotonic clock in seconds, and a source of numbers from 0 to 1."""
+        self.coverage: StreamCoverage | None = None
         self._ttl = ttl
         self._clock = clock
         self._draw = draw
-        self._parser = SseDecoder()
+        self._attempt = StreamAttempt(0, None)
+        self._decoder = SseDecoder()
         self._last: int | None = None
-        self._sent: int | None = None
         self._ready_at: float | None = None
         self._first_pause = FIRST_PAUSE_SECONDS
         self._failures = 0
+        self._lock = threading.Lock()
 
     @property
     def live(self) -> bool:
-        """Whether the server tells of changes now."""
-        return self._ready_at is not None and self.watch is not None and self._clock() < self.watch.live_until
+        """Whether the server reports changes now."""
+        return self._ready_at is not None and self.coverage is not None and self._clock() < self.coverage.live_until
 
-    def begin(self) -> int | None:
-        """Begin a connection, and give the id after which the server should resume."""
-        self._parser = SseDecoder()
+    def after_fork(self) -> None:
+        """Replace the lock, and end the connection, which belongs to the parent process."""
+        self._lock = threading.Lock()
+        self.end(self._attempt, _FORKED)
+
+    def begin(self) -> StreamAttempt:
+        """Begin a connection; it supersedes the one before, whoever opened that."""
+        with self._lock:
+            return self._begin()
+
+    def reconnect(self, attempt: StreamAttempt) -> StreamAttempt | None:
+        """Begin the next connection of a reader; None where another reader has taken over since."""
+        with self._lock:
+            return self._begin() if attempt == self._attempt else None
+
+    def _begin(self) -> StreamAttempt:
+        self._decoder = SseDecoder()
         self._ready_at = None
-        self._sent = self._last
-        return self._sent
+        self._attempt = StreamAttempt(self._attempt.number + 1, self._last)
+        return self._attempt
 
-    def heard(self, chunk: bytes) -> Iterator[PromptChange]:
-        """Read some bytes, and give each change in turn; it counts as heeded when the next one is asked for.
+    def read(self, attempt: StreamAttempt, chunk: bytes, apply: Callable[[PromptChange], None]) -> None:
+        """Read some bytes and apply each change in turn. A change that was not applied is requested again after a break.
 
         Raises:
-            Unusable: for what is no event of a Promptuary server.
+            UnusableResponse: for what is no event of a Promptuary server.
         """
-        try:
-            events = self._parser.feed(chunk)
-        except EventTooLarge as error:
-            raise UnusableResponse(str(error)) from None
-        for event in events:
-            yield from self._read(event)
-        if self._parser.retry is not None:
-            self._first_pause = min(max(self._parser.retry, 0.1), LONGEST_PAUSE_SECONDS)
-        if self._ready_at is not None and self.watch is not None:
-            self.watch.heard = self._clock()
-            self.watch.live_until = self.watch.heard + max(SILENCE_SECONDS, self._ttl)
+        with self._lock:
+            if attempt != self._attempt:
+                return
+            try:
+                events = self._decoder.feed(chunk)
+            except EventTooLarge as error:
+                raise UnusableResponse(str(error)) from None
+            for event in events:
+                self._read_event(event, apply)
+            if self._decoder.retry is not None:
+                self._first_pause = min(max(self._decoder.retry, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+            if self._ready_at is not None and self.coverage is not None:
+                self.coverage.last_byte_at = self._clock()
+                self.coverage.live_until = self.coverage.last_byte_at + max(STREAM_SILENCE_SECONDS, self._ttl)
 
-    def ended(self, how: StreamEnd) -> float:
-        """Take in that the connection is over, and give the seconds to wait before the next.
+    def end(self, attempt: StreamAttempt, end: StreamEnd) -> float:
+        """Record that a connection is over, and return the seconds to wait before the next.
 
-        What the stream vouched for stays fresh for as long as an answer of that moment would.
+        What the stream covered stays fresh for as long as an answer of that moment would.
         """
-        now = self._clock()
-        if self.watch is not None:
-            self.watch.live_until = min(self.watch.live_until, self.watch.heard + self._ttl)
-        if self._ready_at is not None and now - self._ready_at >= STABLE_SECONDS:
-            self._failures = 0
-        self._ready_at = None
-        if how.unusable:
-            self._last = None
-        pause = LONGEST_PAUSE_SECONDS if how.refused else min(LONGEST_PAUSE_SECONDS, self._first_pause * 2**self._failures)
-        self._failures = min(self._failures + 1, 16)
-        return max(pause * (0.5 + self._draw() / 2), min(how.retry_after or 0.0, PAUSE_LIMIT))
+        with self._lock:
+            if attempt != self._attempt:
+                return 0.0
+            now = self._clock()
+            if self.coverage is not None:
+                self.coverage.live_until = min(self.coverage.live_until, self.coverage.last_byte_at + self._ttl)
+            if self._ready_at is not None and now - self._ready_at >= STABLE_SECONDS:
+                self._failures = 0
+            self._ready_at = None
+            if end.unusable:
+                self._last = None
+            pause = self._pause(end)
+            self._failures = min(self._failures + 1, 16)
+            return pause
 
-    def _read(self, event: SseEvent) -> Iterator[PromptChange]:
+    def _pause(self, end: StreamEnd) -> float:
+        """Double the pause with every failure, spread it out, and wait at least as long as the server asked for."""
+        doubled = min(LONGEST_PAUSE_SECONDS, self._first_pause * 2**self._failures)
+        pause = LONGEST_PAUSE_SECONDS if end.refused else doubled
+        return max(pause * (0.5 + self._draw() / 2), min(end.retry_after or 0.0, RETRY_AFTER_LIMIT))
+
+    def _read_event(self, event: SseEvent, apply: Callable[[PromptChange], None]) -> None:
         data = read_json(event.data.encode())
         revision, name = data.get("revision"), data.get("prompt")
         if type(revision) is not int:
             raise UnusableResponse("an event has no revision")
         if event.type == "ready":
-            yield from self._ready(revision, data.get("resumed") is True)
-        elif self._ready_at is None:
+            self._start(revision, data.get("resumed") is True, apply)
+            return
+        if self._ready_at is None:
             raise UnusableResponse("the stream does not begin with `ready`")
-        elif isinstance(name, str):
-            yield PromptChange(name, revision)
-            self._last = revision
-        else:  # of a kind that this release does not know, and about no prompt
-            self._last = revision
+        if isinstance(name, str):  # else of a type that this release does not know, and about no prompt
+            apply(PromptChange(name, revision))
+        self._last = revision
 
-    def _ready(self, revision: int, resumed: bool) -> Iterator[PromptChange]:
-        """Go on where the last connection was, or begin anew."""
-        now = self._clock()
-        is_resumed = resumed and self.watch is not None and self._sent is not None and self._sent <= revision
-        if not is_resumed:
-            if self.watch is not None:
-                self.watch.live_until = NEVER
-            self.watch = StreamCoverage(now, SETTLING_SECONDS)
-            yield PromptChange(None, revision)
+    def _start(self, revision: int, resumed: bool, apply: Callable[[PromptChange], None]) -> None:
+        """Resume where the last connection ended, or start new coverage."""
+        now, resume_after = self._clock(), self._attempt.resume_after
+        if not (resumed and self.coverage is not None and resume_after is not None and resume_after <= revision):
+            if self.coverage is not None:
+                self.coverage.live_until = NEVER
+            self.coverage = StreamCoverage(now, SETTLING_SECONDS)
+            apply(PromptChange(None, revision))
             self._last = revision
         self._ready_at = now

@@ -1,18 +1,22 @@
-"""Server-sent events, read as they come in, in pieces of any size (the WHATWG's HTML standard, 9.2.6)."""
+"""A decoder of server-sent events that arrive in pieces of any size (WHATWG HTML standard, section 9.2.6).
+
+A decoder of our own, because the libraries for it read from a response and block there: this one takes bytes from a thread and
+from asyncio alike, does no I/O, and limits the memory that an event without an end can take.
+"""
 
 from dataclasses import dataclass
 
 EVENT_LIMIT = 1024 * 1024
-"""Bytes that one event may have; a split of many small ranges has some hundred thousand."""
+"""Bytes of one event at most; a split of many small ranges has some hundred thousand."""
 
 
 class EventTooLarge(Exception):
-    """An event does not end where every event of a Promptuary server would have ended. Never leaves the client."""
+    """An event is larger than any event of a Promptuary server. Never leaves the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class SseEvent:
-    """An event: its type (`message` where none was named), its data, and the last id that was named up to it."""
+    """An event: its type (`message` by default), its data, and the last event id of the stream up to it."""
 
     type: str
     data: str
@@ -20,26 +24,26 @@ class SseEvent:
 
 
 class SseDecoder:
-    """Takes the bytes of one connection and gives its events; of one that is not whole it holds `limit` bytes at most."""
+    """Decodes the bytes of one connection into events. It buffers at most `limit` bytes of an incomplete event."""
 
     def __init__(self, limit: int = EVENT_LIMIT) -> None:
-        """Begin at the start of a stream."""
+        """Start at the beginning of a stream."""
         self.retry: float | None = None
-        """Seconds to wait before connecting again, if the server named them."""
+        """Seconds to wait before connecting again, if the server sent them."""
         self._limit = limit
         self._line = bytearray()
         self._after_cr = False
-        self._begun = False
+        self._bom_checked = False
         self._id = ""
         self._type = ""
         self._data: list[str] = []
         self._size = 0
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
-        """Take some bytes, and give the events that they complete.
+        """Decode some bytes, and return the events that they complete.
 
         Raises:
-            Oversized: for an event over the limit; what follows cannot be read.
+            Oversized: for an event over the limit; the rest of the stream cannot be read.
         """
         if not chunk:
             return []
@@ -49,24 +53,24 @@ class SseDecoder:
         events = []
         *lines, rest = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         for line in lines:
-            self._hold(line)
-            if (event := self._take()) is not None:
+            self._buffer(line)
+            if (event := self._end_line()) is not None:
                 events.append(event)
-        self._hold(rest)
+        self._buffer(rest)
         return events
 
-    def _hold(self, part: bytes) -> None:
+    def _buffer(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._limit:
             raise EventTooLarge(f"an event is over {self._limit} bytes")
         self._line += part
 
-    def _take(self) -> SseEvent | None:
-        """Read the line that is whole now."""
+    def _end_line(self) -> SseEvent | None:
+        """Process the line that is complete now; return the event that it completes, if any."""
         line = bytes(self._line)
         self._line.clear()
-        if not self._begun:
-            self._begun = True
+        if not self._bom_checked:
+            self._bom_checked = True
             line = line.removeprefix(b"\xef\xbb\xbf")
         if not line:
             return self._dispatch()

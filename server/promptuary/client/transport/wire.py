@@ -1,4 +1,4 @@
-"""What is asked of the server and what its answers mean, as values: no connection is made here."""
+"""Requests to the server and the meaning of its responses, as values: no connection is made here."""
 
 import email.utils
 import hashlib
@@ -22,13 +22,17 @@ from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryErr
 
 DEFAULT_URL = "http://127.0.0.1:8400"
 BODY_LIMIT = 8 * 1024 * 1024
+RETRY_AFTER_LIMIT = 300.0
+"""The longest pause in seconds that a server may ask for."""
+STREAM_SILENCE_SECONDS = 45.0
+"""Seconds without a byte after which a stream is dead: three of the server's keep-alive comments."""
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]*\Z")
 _BUSY_STATUSES = (429, 503)
 
 
 @dataclass(frozen=True)
 class ReceivedVersion:
-    """The server gave a version, and it is what its digest says. `body` is the JSON as it came."""
+    """The server sent a version whose content has the digest that it names. `body` is the JSON as received."""
 
     version: ResolvedVersion
     etag: str | None
@@ -37,19 +41,19 @@ class ReceivedVersion:
 
 @dataclass(frozen=True)
 class NotModified:
-    """The server says that what the client holds still stands."""
+    """The server confirmed the version that the client has."""
 
 
 @dataclass(frozen=True)
 class ServerRefusal:
-    """The server answered, and said no."""
+    """The server refused the request; asking again changes nothing."""
 
     error: PromptuaryError
 
 
 @dataclass(frozen=True)
 class FetchFailure:
-    """The server gave no answer that can be used; `retry_after` are the seconds that it asked for, if it did."""
+    """The server sent no usable answer; `retry_after` is the pause in seconds that it asked for, if any."""
 
     reason: Reason
     detail: str
@@ -64,7 +68,14 @@ FetchOutcome = ReceivedVersion | NotModified | ServerRefusal | FetchFailure
 
 @dataclass(frozen=True)
 class StreamEnd:
-    """How a stream ended. `refused`: asking again soon changes nothing; `unusable`: where it was is not to be gone back to."""
+    """How a stream ended.
+
+    Attributes:
+        detail: why, as part of a sentence.
+        refused: whether asking again soon changes nothing.
+        unusable: whether the next connection must not resume at the present position.
+        retry_after: the pause in seconds that the server asked for, if any.
+    """
 
     detail: str
     refused: bool = False
@@ -74,7 +85,7 @@ class StreamEnd:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """An HTTP answer, read whole; header names in lower case."""
+    """An HTTP response, read completely; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -83,14 +94,14 @@ class HttpResponse:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server and the key to it."""
+    """A server's URL and the API key for it."""
 
     url: str
     key: str = field(repr=False)
 
     @classmethod
     def of(cls, url: str | None, key: str | None) -> "Endpoint":
-        """Check what the application or the environment gave.
+        """Build an endpoint from the settings of the application or the environment.
 
         Raises:
             InvalidSettings: for a URL that is not http(s), or a key that no header can carry.
@@ -105,18 +116,18 @@ class Endpoint:
         if not valid:
             raise InvalidSettings("the server's URL must be like https://prompts.example.org; set PROMPTUARY_URL")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise InvalidSettings("the server's URL holds a password or a query; the key goes into PROMPTUARY_API_KEY")
+            raise InvalidSettings("the server's URL contains a password or a query; put the key into PROMPTUARY_API_KEY")
         if not _KEY_PATTERN.match(key):
-            raise InvalidSettings("the API key has characters that no key has; copy it again into PROMPTUARY_API_KEY")
+            raise InvalidSettings("the API key contains characters that no key has; copy it again into PROMPTUARY_API_KEY")
         return cls(url, key)
 
     @property
     def mark(self) -> str:
-        """Tell servers and keys apart without telling the key."""
+        """A short hash that distinguishes servers and keys without revealing the key."""
         return hashlib.sha256(f"{self.url}\0{self.key}".encode()).hexdigest()[:24]
 
     def headers(self, etag: str | None = None) -> dict[str, str]:
-        """Give a request's headers."""
+        """Return the headers of a request."""
         headers = {"Accept": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
@@ -125,23 +136,23 @@ class Endpoint:
         return headers
 
     def lookup(self, selector: Selector) -> tuple[str, dict[str, str]]:
-        """Give the URL and the query of a lookup."""
-        which = {"label": selector.label, "version": selector.version, "targeting_key": selector.targeting_key}
-        query = {name: str(value) for name, value in which.items() if value is not None}
+        """Return the URL and the query of a lookup."""
+        parameters = {"label": selector.label, "version": selector.version, "targeting_key": selector.targeting_key}
+        query = {name: str(value) for name, value in parameters.items() if value is not None}
         return f"{self.url}/v1/prompts/{selector.name}", query
 
     def stream(self, last: int | None) -> tuple[str, dict[str, str]]:
-        """Give the URL and the headers of the stream of changes, which goes on after the event `last`."""
+        """Return the URL and the headers of the stream of changes, which resumes after the event `last`."""
         headers = {**self.headers(), "Accept": "text/event-stream", "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
         return f"{self.url}/v1/stream", headers if last is None else {**headers, "Last-Event-ID": str(last)}
 
     def rendering(self, name: str) -> str:
-        """Give the URL at which the server renders a prompt."""
+        """Return the URL at which the server renders a prompt."""
         return f"{self.url}/v1/prompts/{name}/render"
 
 
 def read_lookup_response(answer: HttpResponse, selector: Selector, now: datetime | None = None) -> FetchOutcome:
-    """Say what the answer to a lookup means."""
+    """Return the meaning of a response to a lookup."""
     if answer.status == 304:
         return NotModified()
     if answer.status != 200:
@@ -155,26 +166,26 @@ def read_lookup_response(answer: HttpResponse, selector: Selector, now: datetime
     else:
         wrong_arm = version.split.arm(selector.targeting_key).version != version.number
     if wrong_arm:
-        return FetchFailure(Reason.UNUSABLE, "the server's answer is an arm that its split does not give")
+        return FetchFailure(Reason.UNUSABLE, "the server's answer is an arm that does not follow from its split")
     return ReceivedVersion(version, answer.headers.get("etag"), answer.body)
 
 
 def check_stream_response(status: int, headers: Mapping[str, str], now: datetime | None = None) -> StreamEnd | None:
-    """Say why an answer is no stream of changes; None for one that is. Header names in lower case."""
+    """Return why a response is no stream of changes; None for one that is. Header names are in lower case."""
     if status in _BUSY_STATUSES:
         pause = parse_retry_after(headers.get("retry-after"), now or datetime.now(UTC))
         return StreamEnd(f"the server answered {status}", retry_after=pause)
     if status != 200:
         return StreamEnd(f"the server answered {status}", refused=status < 500)
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "text/event-stream":
-        return StreamEnd("the server answered with something else", refused=True)
+        return StreamEnd("the server answered with another content type", refused=True)
     return None
 
 
 def read_error_response(answer: HttpResponse, now: datetime | None = None) -> ServerRefusal | FetchFailure:
-    """Say what an answer other than the wanted one means.
+    """Return the meaning of a response that is not the wanted one.
 
-    A 4xx is the server's own word only with a problem's `code`: a proxy's 404 for a server that is away is an outage.
+    A 4xx comes from the server itself only if it has a problem's `code`: a proxy's 404 for a server that is down is an outage.
     """
     status = answer.status
     if status in _BUSY_STATUSES:
@@ -188,7 +199,7 @@ def read_error_response(answer: HttpResponse, now: datetime | None = None) -> Se
         problem = {}
     code, detail = problem.get("code"), problem.get("detail")
     if not isinstance(code, str):
-        return FetchFailure(Reason.SERVER_ERROR, f"something that is no Promptuary server answered {status}")
+        return FetchFailure(Reason.SERVER_ERROR, f"a server that is not Promptuary answered {status}")
     return ServerRefusal(_error(status, code, detail if isinstance(detail, str) else code, _faults(problem.get("errors"))))
 
 
@@ -213,13 +224,13 @@ def _faults(errors: Any) -> list[FieldError]:
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Read a Retry-After header, in seconds from now: a number, or an HTTP date. None for one that is neither."""
+    """Parse a Retry-After header, a number of seconds or an HTTP date, into seconds from now; None for anything else."""
     if value is None:
         return None
     if value.strip().isdecimal() and len(value) < 10:
         return float(value)
     try:
-        at = email.utils.parsedate_to_datetime(value)
+        moment = email.utils.parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds())
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())

@@ -1,7 +1,7 @@
-"""The short way to render: for plain text values in plain tags, which is nearly every prompt.
+"""A fast renderer for plain text values in plain tags, which is nearly every prompt.
 
-It takes only what it is sure of. For anything else (a section, a number, a value that does not fit) it gives None, and the
-full renderer decides; so there is one set of rules and one set of errors.
+It handles only what it is sure of. For anything else (a section, a number, a value that does not fit) it returns None, and the
+full renderer decides. So there is one set of rules and one set of errors.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _LIST_KEYWORDS = {"enum", "items", "minItems", "maxItems"}
 
 @dataclass(frozen=True, slots=True)
 class _TextRule:
-    """What a value must be: a text between two lengths, perhaps one of a few."""
+    """The rule for a value: a text between two lengths, optionally one of an enumeration."""
 
     name: str
     shortest: int
@@ -30,7 +30,7 @@ class _TextRule:
 
 @dataclass(frozen=True, slots=True)
 class _CompiledPart:
-    """A message as a `%` form and what goes into it, or (without a role) the name of a list of messages."""
+    """A message as a `%` form with its values, or (without a role) the name of a list of messages."""
 
     role: str | None
     form: str
@@ -39,17 +39,17 @@ class _CompiledPart:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPrompt:
-    """A prompt of plain tags, ready to be filled."""
+    """A prompt of plain tags, ready to be rendered."""
 
     chat: bool
     count: int
-    unsaid: dict[str, Any]
+    defaults: dict[str, Any]
     texts: tuple[_TextRule, ...]
     parts: tuple[_CompiledPart, ...]
 
     def render(self, values: dict[str, Any]) -> list[Message] | str | None:
-        """Give messages, or the text; None says that the full renderer must look at it."""
-        full = {**self.unsaid, **values} if self.unsaid else values
+        """Return the messages, or the text; None where the full renderer must decide."""
+        full = {**self.defaults, **values} if self.defaults else values
         if len(full) != self.count:
             return None
         for text in self.texts:
@@ -62,10 +62,10 @@ class CompiledPrompt:
         size = 0
         for part in self.parts:
             if part.role is None:
-                placed = _checked_messages(full.get(part.form))
-                if placed is None:
+                inserted = _checked_messages(full.get(part.form))
+                if inserted is None:
                     return None
-                messages += placed
+                messages += inserted
                 continue
             content = part.form if part.values is None else part.form % part.values(full)
             size += len(content)
@@ -90,11 +90,11 @@ def _checked_messages(items: Any) -> list[Message] | None:
 
 
 def compile_prompt(prepared: PreparedPrompt) -> CompiledPrompt | None:
-    """Give the short way for a prompt, or None where there is none."""
+    """Compile a prompt; None where only the full renderer can render it."""
     if prepared.content.context is not None:
         return None
     lists = set(prepared.content.placeholders())
-    unsaid: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     texts = []
     for name, variable in prepared.variables.items():
         if name in lists:
@@ -105,20 +105,20 @@ def compile_prompt(prepared: PreparedPrompt) -> CompiledPrompt | None:
         else:
             texts.append(text)
         if variable.default is not None:
-            unsaid[name] = variable.default
+            defaults[name] = variable.default
         elif not variable.required:
-            unsaid[name] = [] if name in lists else ""
+            defaults[name] = [] if name in lists else ""
     parts = []
     for part in prepared.parts:
-        made = (
+        compiled = (
             _compiled_part(part.role, part.nodes, lists)
             if isinstance(part, MessageTemplate)
             else _CompiledPart(None, part.name, None)
         )
-        if made is None:
+        if compiled is None:
             return None
-        parts.append(made)
-    return CompiledPrompt(prepared.content.type == "chat", len(prepared.variables), unsaid, tuple(texts), tuple(parts))
+        parts.append(compiled)
+    return CompiledPrompt(prepared.content.type == "chat", len(prepared.variables), defaults, tuple(texts), tuple(parts))
 
 
 def _text_rule(name: str, variable: Variable) -> _TextRule | None:

@@ -1,4 +1,4 @@
-"""Which version an application asks for."""
+"""The request of a lookup: which version an application asks for."""
 
 from typing import NamedTuple
 
@@ -7,44 +7,49 @@ from promptuary.prompt.name import is_name
 
 DEFAULT_LABEL = "production"
 KEY_LIMIT = 1000
-"""Characters of a targeting key that the server takes."""
+"""Characters of a targeting key that the server accepts."""
 
 
 class Selector(NamedTuple):
-    """Which version is asked for: by label or by number; `targeting_key` keeps a split label sticky."""
+    """The requested version, by label or by number. The same `targeting_key` stays in the same arm of a split label."""
 
     name: str
     label: str | None
     version: int | None
     targeting_key: str | None
 
+    @property
+    def slot_key(self) -> tuple[str, str | None, int | None]:
+        """The name and the label or number: what memory stores entries by."""
+        return self[:3]
+
     def without_targeting_key(self) -> "Selector":
-        """Give the selector without the targeting key."""
+        """Return the selector without the targeting key."""
         return self._replace(targeting_key=None)
 
     def __str__(self) -> str:
-        """Give it for a log; the targeting key, which may name a person, is left out."""
-        which = f"label '{self.label}'" if self.version is None else f"version {self.version}"
-        return f"prompt '{self.name}' ({which})"
+        """Return a text for a log, without the targeting key, which may name a person."""
+        target = f"label '{self.label}'" if self.version is None else f"version {self.version}"
+        return f"prompt '{self.name}' ({target})"
 
 
 def build_selector(name: str, label: str | None, version: int | None, targeting_key: str | None = None) -> Selector:
-    """Check what a caller asks for, and fill the default label in.
+    """Build a selector from a caller's arguments; the default label is `production`.
 
     Raises:
-        Invalid: for what cannot be a name, a label or a version.
+        Invalid: for a name, a label, a version or a targeting key that is not valid.
     """
     if not isinstance(name, str) or not is_name(name):
-        raise Invalid(f"{name!a} is no prompt name: use 1 to 128 of a-z 0-9 _ . -")
+        raise Invalid(f"{name!a} is not a prompt name: use 1 to 128 of a-z 0-9 _ . -")
     if version is not None:
         if label is not None:
-            raise Invalid("give a label or a version, not both")
+            raise Invalid("pass a label or a version, not both")
         if type(version) is not int or version < 1:
-            raise Invalid(f"{version!a} is no version: the first is 1")
+            raise Invalid(f"{version!a} is not a version: the first is 1")
         return Selector(name, None, version, None)
     label = DEFAULT_LABEL if label is None else label
     if not isinstance(label, str) or not is_name(label):
-        raise Invalid(f"{label!a} is no label: use 1 to 128 of a-z 0-9 _ . -")
+        raise Invalid(f"{label!a} is not a label: use 1 to 128 of a-z 0-9 _ . -")
     if targeting_key is not None and not _is_key(targeting_key):
         raise Invalid(f"a targeting key is a Unicode text of at most {KEY_LIMIT} characters, such as a user's id")
     return Selector(name, label, None, targeting_key)

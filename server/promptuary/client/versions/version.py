@@ -1,4 +1,4 @@
-"""A version as it was received, believed only after its digest was computed again from its content."""
+"""A version as received. It is used only after its digest was computed from its content and matches."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,27 +17,32 @@ from promptuary.prompt.templates.prepared import PreparedPrompt, prepare
 
 
 class UnusableResponse(Exception):
-    """A body is not the version that was asked for; the message says in what. Never leaves the client."""
+    """A body is not the requested version, or not usable; the message names the reason. Never leaves the client."""
 
 
 @dataclass(frozen=True, weakref_slot=True, slots=True)
 class ParsedContent:
     """A content, parsed once for all selectors that lead to it.
 
-    `fault` stands where this release cannot render the content (its format is off here, say); its parts can still be read.
+    `error` is set where this release cannot render the content, for example because its format is not installed; its parts can
+    still be read.
     """
 
     content: Content
     prepared: PreparedPrompt | None
-    fault: InvalidPrompt | None
+    error: InvalidPrompt | None
     compiled: CompiledPrompt | None
 
 
 @dataclass(frozen=True)
 class ResolvedVersion:
-    """A version, and how it was found. `number` is None for a fallback, which no registry numbered.
+    """A version, and the label state that led to it.
 
-    `split` is the whole rule of the label that led here, None where it is not split; `revision` is that of the prompt.
+    Attributes:
+        number: the version number; None for a fallback, which no registry numbered.
+        label: the label that led here; None for a lookup by number.
+        split: the split of that label; None where it is not split.
+        revision: the revision of the prompt when the server read the version.
     """
 
     name: str
@@ -58,36 +63,36 @@ def _parse(digest_: str, content: Callable[[], Content]) -> ParsedContent:
     known = _parsed_contents.get(digest_)
     if known is not None:
         return known
-    made = content()
+    parsed_content = content()
     try:
-        prepared = prepare(made, jinja2=True)  # whoever installs the library takes the format
+        prepared = prepare(parsed_content, jinja2=True)  # who installs the library accepts the format
     except InvalidPrompt as error:
-        parsed = ParsedContent(made, None, error, None)
+        parsed = ParsedContent(parsed_content, None, error, None)
     else:
-        parsed = ParsedContent(made, prepared, None, compile_prompt(prepared))
+        parsed = ParsedContent(parsed_content, prepared, None, compile_prompt(prepared))
     _parsed_contents[digest_] = parsed
     return parsed
 
 
 def read_version(body: Mapping[str, Any], name: str, number: int | None = None) -> ResolvedVersion:
-    """Read a lookup's body.
+    """Parse the body of a lookup's response.
 
     Args:
-        body: as the server answers it.
-        name: the prompt that was asked for.
-        number: the version that was asked for; None where it was asked for by label.
+        body: the JSON object that the server sent.
+        name: the requested prompt.
+        number: the requested version; None where a label was requested.
 
     Raises:
-        Unusable: when it is another version, not whole, or not what its digest says.
+        Unusable: when it is another version, incomplete, or does not have the digest that it names.
     """
-    found, claimed = body.get("version"), body.get("digest")
-    if body.get("name") != name or type(found) is not int or (number is not None and found != number):
-        raise UnusableResponse("it is not the version that was asked for")
+    version, claimed_digest = body.get("version"), body.get("digest")
+    if body.get("name") != name or type(version) is not int or (number is not None and version != number):
+        raise UnusableResponse("it is not the requested version")
     try:
         parts = {part: body[part] for part in Content.model_fields}
-        if json_digest(parts) != claimed:
-            raise UnusableResponse("the content is not what its digest says")
-        parsed = _parse(str(claimed), lambda: content_from_json(parts))
+        if json_digest(parts) != claimed_digest:
+            raise UnusableResponse("the content does not have the digest that it names")
+        parsed = _parse(str(claimed_digest), lambda: content_from_json(parts))
     except KeyError as error:
         raise UnusableResponse(f"its content has no {error}") from None
     except (ValidationError, Invalid, ValueError, RecursionError) as error:
@@ -95,8 +100,8 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
     labels, revision = body.get("labels"), body.get("revision")
     return ResolvedVersion(
         name,
-        found,
-        str(claimed),
+        version,
+        str(claimed_digest),
         _text_or_none(body.get("label")),
         tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
         _text_or_none(body.get("variant")),
@@ -107,10 +112,10 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
 
 
 def read_split(value: Any) -> Split | None:
-    """Read how a label is split; None where it is not.
+    """Parse the split of a label; None where it is not split.
 
     Raises:
-        Unusable: when it is not whole.
+        Unusable: when it is incomplete.
     """
     try:
         return None if value is None else split_from_json(value)
@@ -119,7 +124,7 @@ def read_split(value: Any) -> Split | None:
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """Read a JSON object.
+    """Parse a JSON object.
 
     Raises:
         Unusable: for anything else.
@@ -134,7 +139,7 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 
 def fallback_version(name: str, template: str | list[dict[str, Any]]) -> ResolvedVersion:
-    """Make a version of what an application gives as its fallback: a mustache text, or a list of messages.
+    """Build a version from an application's fallback: a mustache text, or a list of messages.
 
     Raises:
         InvalidPrompt: when it does not parse.
@@ -144,11 +149,11 @@ def fallback_version(name: str, template: str | list[dict[str, Any]]) -> Resolve
         content = Content.model_validate({"type": kind, "template": template})
     except ValidationError:
         raise InvalidPrompt(f"the fallback of '{name}' is neither a text nor a list of messages {{role, content}}") from None
-    made = content_digest(content)
-    parsed = _parse(made, lambda: content)
-    if parsed.fault is not None:
-        raise InvalidPrompt(f"the fallback of '{name}' cannot be used", parsed.fault.field_errors)
-    return ResolvedVersion(name, None, made, None, (), None, parsed)
+    fallback_digest = content_digest(content)
+    parsed = _parse(fallback_digest, lambda: content)
+    if parsed.error is not None:
+        raise InvalidPrompt(f"the fallback of '{name}' cannot be used", parsed.error.field_errors)
+    return ResolvedVersion(name, None, fallback_digest, None, (), None, parsed)
 
 
 def _text_or_none(value: Any) -> str | None:

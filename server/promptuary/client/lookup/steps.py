@@ -1,0 +1,57 @@
+"""The steps of a lookup, which the core yields and a client carries out, and what is sent back to the core."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from promptuary.client.lookup.entry import CacheEntry, PendingFetch
+from promptuary.client.prompt import Prompt
+from promptuary.client.transport.wire import FetchFailure, ServerRefusal
+from promptuary.client.versions.selector import Selector
+from promptuary.client.versions.version import ResolvedVersion
+
+FetchResult = CacheEntry | ServerRefusal | FetchFailure
+
+
+@dataclass(frozen=True)
+class FetchStep:
+    """Ask the server, or wait for a request in flight with the same key. Send back a `FetchResult` within `seconds`."""
+
+    fetch: PendingFetch
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RefreshStep:
+    """Ask the server in the background, unless a request with the same key is in flight. Nothing is sent back."""
+
+    fetch: PendingFetch
+
+
+@dataclass(frozen=True)
+class ReadDiskStep:
+    """Read the last copy from the disk. Send back a `DiskCopy`, or None."""
+
+    selector: Selector
+
+
+@dataclass(frozen=True)
+class DiskCopy:
+    """A copy from the disk: the version, its ETag, and how many seconds ago a server confirmed it."""
+
+    version: ResolvedVersion
+    etag: str | None
+    age: float
+
+
+@dataclass(frozen=True)
+class Refetch:
+    """A response that an event overtook is to be requested again, after so many seconds."""
+
+    delay: float
+    selector: Selector
+    attempt: int
+
+
+LookupStep = FetchStep | RefreshStep | ReadDiskStep
+LookupSteps = Generator[LookupStep, Any, Prompt]
