@@ -47,7 +47,7 @@ def test_the_app_is_put_together_without_any_heavy_part() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["import promptuary", "import promptuary.prompt.templates.prepared, promptuary.prompt.files.prompt_file"]
+    "code", ["import promptuary", "import promptuary.prompt.templates.preparation, promptuary.prompt.files.prompt_file"]
 )
 def test_the_package_and_its_prompts_need_neither_server_nor_model(code: str) -> None:
     assert loaded_by(code, (*SERVER, *HEAVY)) == []

@@ -173,7 +173,7 @@ def test_jinja2_is_rendered_where_the_application_has_installed_it() -> None:
     assert chat._version.parsed.compiled is not None  # plain names go the short way in every format
     assert chat.render(ticket="{{ x }} %s") == [{"role": "user", "content": "{{ x }} %s 100%"}]
     assert chat.to_langchain().invoke({"ticket": "{x}"}).to_messages()[0].content == "{x} 100%"
-    with pytest.raises(InvalidVariables, match=r"n: '\+' takes two numbers"):
+    with pytest.raises(InvalidVariables, match=r"n: '\+' needs two numbers"):
         prompt_of("{{ n + 1 }}", format="jinja2").render(n="hunter2")
     with pytest.raises(RenderTooLarge, match="steps"):
         prompt_of("{% for a in l %}" * 4 + "{% endfor %}" * 4, format="jinja2").render(l=[0] * 200)

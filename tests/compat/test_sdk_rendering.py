@@ -13,7 +13,8 @@ from promptuary.compat.sdk_rendering import SdkTemplateReader, require_sdk_rende
 from promptuary.core.errors import Conflict, InvalidRequest
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.templates.prepared import PreparedPrompt, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import PreparedPrompt
 
 WHAT = "version 1 of 'a'"
 

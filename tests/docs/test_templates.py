@@ -9,10 +9,12 @@ import pytest
 from paths import ROOT
 from promptuary.prompt import validation
 from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
-from promptuary.prompt.templates.jinja import expression
-from promptuary.prompt.templates.jinja import parser as jinja
-from promptuary.prompt.templates.jinja.filters import FILTERS, TESTS
-from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, prepare
+from promptuary.prompt.templates.expressions.arithmetic import ARITHMETIC_OPERATORS
+from promptuary.prompt.templates.expressions.comparison import ORDER_OPERATORS
+from promptuary.prompt.templates.expressions.filters import FILTERS, TESTS
+from promptuary.prompt.templates.jinja.expression_reader import EXPRESSION_DEPTH_LIMIT
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.render_budget import WORK_LIMIT
 from promptuary.prompt.templates.tree import DEPTH_LIMIT
 from promptuary.prompt.variables import PARTS_LIMIT, Property, Schema, Variable
@@ -41,7 +43,7 @@ def test_the_lists_of_jinja_are_the_codes() -> None:
     assert listed("Filters") == set(FILTERS)
     assert listed("Tests") == set(TESTS)
     taken = listed("Taken")
-    assert set(expression._SIGNS) | set(expression._ORDERS) | {"==", "!=", "in"} <= taken
+    assert set(ARITHMETIC_OPERATORS) | set(ORDER_OPERATORS) | {"==", "!=", "in"} <= taken
 
 
 def test_the_words_of_a_variable_are_the_codes() -> None:
@@ -57,7 +59,7 @@ def test_the_words_of_a_variable_are_the_codes() -> None:
         f"256 KiB ({TEMPLATE_LIMIT:,} characters)",
         f"| variables | {VARIABLES_LIMIT} |",
         f"| sections or blocks in each other; partials in each other | {DEPTH_LIMIT} |",
-        f"| an expression's depth | {jinja.EXPRESSION_DEPTH_LIMIT} |",
+        f"| an expression's depth | {EXPRESSION_DEPTH_LIMIT} |",
         f"| {OUTPUT_LIMIT // 1024**2} MiB (`PROMPTUARY_OUTPUT_LIMIT`)",
         f"| {WORK_LIMIT:,} steps |",
         f"| parts of a value that is checked part by part | {PARTS_LIMIT:,} |",

@@ -15,7 +15,7 @@ from promptuary.prompt.inclusion import (
     refuse_unincludable,
     without_partials,
 )
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 
 
 def text(template: str, **more: Any) -> Content:

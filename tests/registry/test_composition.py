@@ -10,7 +10,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registration, Registry
 from promptuary.registry.store import Version

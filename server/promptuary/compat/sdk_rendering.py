@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.prompt.content import Content
 from promptuary.prompt.templates.mustache import parse
-from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, MessageTemplate, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, MessageTemplate
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
 
 Piece = Literal | Tag

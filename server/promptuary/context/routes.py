@@ -31,7 +31,7 @@ from promptuary.context.schemas import (
 from promptuary.context.service import Collections
 from promptuary.core.wire import PageOf
 from promptuary.prompt.digest import content_from_json
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 from promptuary.registry.service import Registry
 
 router = APIRouter(tags=["context"], route_class=IdempotentRoute)

@@ -7,7 +7,8 @@ from typing import Any
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.json_schema import check_schema
-from promptuary.prompt.templates.prepared import PreparedPrompt, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import PreparedPrompt
 
 TOOLS_LIMIT = 128
 SCHEMA_LIMIT = 5_000

@@ -86,7 +86,7 @@ def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: 
     [
         (
             json.dumps({**LANGCHAIN, "template": "{a.b}"}, indent=1),
-            "line 3: template: '{a.b}' is no name (line 1 of the template)",
+            "line 3: template: '{a.b}' is not a name (line 1 of the template)",
         ),
         ("{}", "is of no kind that can be imported: known are bundle, langchain, mlflow, langfuse; --from says which it is"),
         ("[]", "is of no kind that can be imported"),

@@ -233,7 +233,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"name": "a", "prompt": [{"type": "image", "role": "user", "content": "x"}], "type": "chat"}, "prompt.0.type: is not"),
     ({"name": "a", "prompt": [{"type": "placeholder", "name": "a b"}], "type": "chat"}, "prompt.0.name: "),
     ({"name": "a", "prompt": "{{a"}, "never closed"),
-    ({"name": "a", "prompt": "{{a b}}"}, "'a b' is no name"),
+    ({"name": "a", "prompt": "{{a b}}"}, "'a b' is not a name"),
     ({"name": "a", "prompt": "x", "config": {"model": "m", "temperature": 9}}, "config.temperature: "),
     ({"name": "a", "prompt": "x", "config": {"model": 7}}, "config.model: must be a string"),
     ({"name": "a", "prompt": "x", "config": {"model": "m", "stop": "x"}}, "config.stop: must be a list"),

@@ -18,7 +18,8 @@ from promptuary.evaluation.scorers.score import Score, ScorerInput
 from promptuary.models.calls import MAX_ATTEMPTS, ModelClient, is_transient
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
 Make = Callable[..., Any]
 Said = Callable[[list[dict[str, str]]], Awaitable[AIMessage]]

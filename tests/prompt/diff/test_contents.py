@@ -11,7 +11,8 @@ from promptuary.prompt.diff.contents import compare_contents
 from promptuary.prompt.diff.output_contract import response_losses, tool_losses
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables
-from promptuary.prompt.templates.prepared import Passage, PreparedPrompt, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import Passage, PreparedPrompt
 
 USER = {"role": "user", "content": "{{ticket}}"}
 SYSTEM = {"role": "system", "content": "Sort it.\nBe kind.\nOne word."}

@@ -54,7 +54,7 @@ def test_a_file_in_jinja2_is_read_whether_a_server_takes_it_is_for_the_server_to
     path = write(root, "greet.yaml", "type: text\nformat: jinja2\ntemplate: 'Hi {{ name|title }}'\n")
     assert read_prompt_file(path, "greet").content.format == "jinja2"
     path = write(root, "greet.yaml", "type: text\nformat: jinja2\ntemplate: |\n  Hi\n  {{ name.lower() }}\n")
-    with pytest.raises(InvalidFile, match=r"line 3: template: a call is not taken in a prompt \(line 2 of the template\)"):
+    with pytest.raises(InvalidFile, match=r"line 3: template: a call is not supported in a prompt \(line 2 of the template\)"):
         read_prompt_file(path, "greet")
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.foreign.langchain_export import to_langchain
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 
 
 def converted(**body: Any) -> Any:

@@ -23,7 +23,7 @@ from factories.prompt_contents import TEXT
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 
 
 def imported(value: Any) -> ImportedPrompt:
@@ -192,11 +192,11 @@ IMAGE = constructor("ImagePromptTemplate", template={"url": "{x}"})
     [
         (
             {"_type": "prompt", "template": "{a.__class__}"},
-            "line 3: template: '{a.__class__}' is no name (line 1 of the template)",
+            "line 3: template: '{a.__class__}' is not a name (line 1 of the template)",
         ),
-        ({"_type": "prompt", "template": "x\n{a[0]}"}, "line 3: template: '{a[0]}' is no name (line 2 of the template)"),
-        ({"_type": "prompt", "template": "{x!r:>9999}"}, "'{x!r:>9999}' is no name"),
-        ({"_type": "prompt", "template": "{}"}, "'{}' is no name"),
+        ({"_type": "prompt", "template": "x\n{a[0]}"}, "line 3: template: '{a[0]}' is not a name (line 2 of the template)"),
+        ({"_type": "prompt", "template": "{x!r:>9999}"}, "'{x!r:>9999}' is not a name"),
+        ({"_type": "prompt", "template": "{}"}, "'{}' is not a name"),
         ({"_type": "prompt", "template": "{{#a}}", "template_format": "mustache"}, "section 'a' is never closed"),
         ({"_type": "prompt", "template": 7}, "template: must be a text"),
         (

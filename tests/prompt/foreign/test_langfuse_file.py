@@ -12,7 +12,7 @@ from langfuse.model import ChatPromptClient, TextPromptClient
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts, select_versions
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 
 
 def imported(value: Any) -> list[ImportedPrompt]:
@@ -167,7 +167,7 @@ def test_of_several_versions_a_file_takes_the_highest_or_the_labelled_one_and_te
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (text("{{user name}}"), "line 5: prompt: 'user name' is no name (line 1 of the template)"),
+        (text("{{user name}}"), "line 5: prompt: 'user name' is not a name (line 1 of the template)"),
         (text("{{{name}}}"), "prompt: has braces that Langfuse reads in another way"),
         (text("{{#a}}x{{/a}}"), "prompt: has braces that Langfuse reads in another way"),
         (text("{{> a}}"), "prompt: has braces that Langfuse reads in another way"),

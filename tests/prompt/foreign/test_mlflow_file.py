@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 
 
 def imported(value: Any) -> list[ImportedPrompt]:

@@ -13,7 +13,8 @@ from paths import SHARED
 from promptuary.prompt.errors import InvalidPrompt, PromptuaryError, RenderTooLarge
 from promptuary.prompt.templates.mustache import parse, partial_names, rename_partials
 from promptuary.prompt.templates.rendering import render
-from promptuary.prompt.templates.tree import Partial, Section, used_names
+from promptuary.prompt.templates.tree import Partial, Section
+from promptuary.prompt.templates.used_names import used_names
 
 SPECIFICATION = SHARED / "data" / "mustache-spec"
 CASES = {"comments": 12, "delimiters": 14, "interpolation": 42, "inverted": 22, "partials": 12, "sections": 34}
@@ -156,12 +157,12 @@ def test_every_case_of_the_public_specification_is_there() -> None:
         ("{{/on}}", "'on' is closed but was not opened (line 1 of the template)"),
         ("{{#a}}\n{{#b}}\n{{/a}}", "'a' is closed but was not opened; 'b' is open (line 3 of the template)"),
         ("{{}}", "an empty tag (line 1 of the template)"),
-        ("{{a b}}", "'a b' is no name (line 1 of the template)"),
-        ("{{a..b}}", "'a..b' is no name (line 1 of the template)"),
+        ("{{a b}}", "'a b' is not a name (line 1 of the template)"),
+        ("{{a..b}}", "'a..b' is not a name (line 1 of the template)"),
         ("{{" + ".".join("a" * 33) + "}}", f"'{'.'.join('a' * 33)}' looks more than 32 deep (line 1 of the template)"),
-        ("{{#x}}{{a b" + "c" * 1000 + "}}", f"'a b{'c' * 77}…' is no name (line 1 of the template)"),
+        ("{{#x}}{{a b" + "c" * 1000 + "}}", f"'a b{'c' * 77}…' is not a name (line 1 of the template)"),
         ("{{> }}", "an empty tag (line 1 of the template)"),
-        ("{{=x=}}", "a change of delimiters takes two marks, as in {{=<% %>=}} (line 1 of the template)"),
+        ("{{=x=}}", "a change of delimiters needs two of them, as in {{=<% %>=}} (line 1 of the template)"),
         ("{{#a}}" * 40 + "{{/a}}" * 40, "sections are nested more than 32 deep (line 1 of the template)"),
     ],
 )

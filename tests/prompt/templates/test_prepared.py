@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables, PromptuaryError, RenderTooLarge
-from promptuary.prompt.templates.prepared import Passage, PreparedPrompt, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import Passage, PreparedPrompt
 
 
 def text(template: str, **more: Any) -> PreparedPrompt:
@@ -56,12 +57,12 @@ def test_a_placeholder_is_a_variable_of_type_array() -> None:
             {"template": "x", "format": "jinja2"},
             [("format", "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true")],
         ),
-        ({"template": "{a.b}", "format": "f-string"}, [("template", "'{a.b}' is no name (line 1 of the template)")]),
+        ({"template": "{a.b}", "format": "f-string"}, [("template", "'{a.b}' is not a name (line 1 of the template)")]),
         ({"template": "x", "variables": {"a": {}}}, [("variables.a", "is declared, but the prompt never uses it")]),
-        ({"template": "{{> a}}"}, [("template", "{{> a}}: no partial of that name is given with the prompt")]),
+        ({"template": "{{> a}}"}, [("template", "{{> a}}: the prompt has no partial of that name")]),
         (
             {"template": "{{> a}}", "partials": {"a": "{{> b}}"}},
-            [("template", "{{> b}}: no partial of that name is given with the prompt")],
+            [("template", "{{> b}}: the prompt has no partial of that name")],
         ),
         (
             {"template": "{{> a}}", "partials": {"a": "{{#b}}"}},
@@ -110,7 +111,7 @@ def test_a_placeholder_must_be_an_array_and_one_for_passages_must_have_turns() -
         ("variables.history", "is a placeholder, so its type is array")
     ]
     assert field_errors(InvalidPrompt, lambda: chat(HISTORY, USER, context=binding)) == [
-        ("context.turns", "'history' is a placeholder: say which messages a passage becomes")
+        ("context.turns", "'history' is a placeholder: add the messages that a passage becomes")
     ]
 
 

@@ -10,7 +10,7 @@ from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.jinja import parser as jinja
 from promptuary.prompt.templates.render_budget import WORK_LIMIT
 from promptuary.prompt.templates.rendering import render
-from promptuary.prompt.templates.tree import used_names
+from promptuary.prompt.templates.used_names import used_names
 
 MEBIBYTE = 1024 * 1024
 LONG = "x" * 1_000_000

@@ -13,7 +13,8 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json, json_digest
 from promptuary.prompt.errors import Invalid, InvalidPrompt
 from promptuary.prompt.split import InvalidSplit, Split, split_from_json
-from promptuary.prompt.templates.prepared import PreparedPrompt, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import PreparedPrompt
 
 
 class UnusableResponse(Exception):

@@ -37,7 +37,7 @@ from promptuary.models.calls import ChatModelSource, ModelClient, ModelReply, Mo
 from promptuary.models.calls.client import PendingWrites
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 from promptuary.registry import store as registry_store
 
 ACTOR = "worker"

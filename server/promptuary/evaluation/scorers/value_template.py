@@ -12,7 +12,8 @@ from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.rendering import render
-from promptuary.prompt.templates.tree import Node, Tag, used_names
+from promptuary.prompt.templates.tree import Node, Tag
+from promptuary.prompt.templates.used_names import used_names
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,8 @@ from promptuary.prompt.diff.schemas import json_equal
 from promptuary.prompt.diff.sequences import EFFORT_LIMIT, edits, unified_diff
 from promptuary.prompt.diff.variables import is_mandatory, narrowings
 from promptuary.prompt.digest import content_json
-from promptuary.prompt.templates.prepared import PreparedPrompt, prepare
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.variables import Variable
 
 ChangeKind = Literal["added", "removed", "changed"]

@@ -12,7 +12,7 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft
 from promptuary.prompt.inclusion import content_references
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 
 _SPEAKERS = {
     "SystemMessagePromptTemplate": "system",

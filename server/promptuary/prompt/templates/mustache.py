@@ -1,12 +1,14 @@
-"""Mustache without HTML escaping, parsed once into a tree. Logic-less: a template can read values and nothing else.
+"""Mustache without HTML escaping, parsed to a tree. Templates have no logic: they read values and nothing else.
 
-Source: the public mustache specification (interpolation, sections, inverted, comments, partials, delimiters). What is left
-out: lambdas (a value is data, never code) and HTML escaping (a prompt is no page), so `{{x}}`, `{{{x}}}` and `{{&x}}` are one.
+Source: the public mustache specification (interpolation, sections, inverted sections, comments, partials, delimiters). Two
+things are left out: lambdas, because a value is data and never code, and HTML escaping, because a prompt is not a web page.
+So `{{x}}`, `{{{x}}}` and `{{&x}}` mean the same.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, Literal, Node, Partial, Section, Tag
@@ -15,155 +17,184 @@ __all__ = ["DEPTH_LIMIT", "Literal", "Node", "Partial", "Section", "Tag", "parse
 
 _NAME = re.compile(r"^(\.|[^\s.{}]+(\.[^\s.{}]+)*)$")
 _REST_OF_LINE = re.compile(r"[ \t]*(\r?\n|\Z)")
+_STANDALONE = frozenset("#^/!>=")
+"""The types of tags that, alone on their line, remove the line."""
 
 
 @dataclass
-class _Open:
+class _OpenSection:
     name: str
     inverted: bool
-    at: int
+    position: int
     body: list[Node]
 
 
 @dataclass(frozen=True)
-class _Mark:
-    """A tag as it stands in the source: its kind (empty for a value), what it holds and where, and where the tag ends."""
+class _TagSource:
+    """A tag in the source.
 
-    kind: str
+    Attributes:
+        type: its first character, empty for a value.
+        content: what it contains, without blanks around it.
+        position: where the content begins.
+        end: where the tag ends.
+    """
+
+    type: str
     content: str
-    at: int
+    position: int
     end: int
 
 
 def parse(source: str, path: str = "") -> tuple[Node, ...]:
-    """Parse a template once; `path` is where it stands, for the fault.
+    """Parse a template.
+
+    Args:
+        source: the template.
+        path: the template's field, for errors.
 
     Raises:
-        InvalidPrompt: naming the line of the first fault, counted in the template.
+        InvalidPrompt: with the line of the first error, counted in the template.
     """
     return _Parser(source, path).parse()
 
 
 def partial_names(source: str, path: str = "") -> list[str]:
-    """List the names of the partials that a template puts in, each once, in the order in which they stand.
+    """Return the names of the partials that a template includes, each once, in their order.
 
     Raises:
-        InvalidPrompt: when it does not parse.
+        InvalidPrompt: the template does not parse.
     """
-    return list(dict.fromkeys(mark.content for mark in _partials(source, path)))
+    return list(dict.fromkeys(tag.content for tag in _partials(source, path)))
 
 
 def rename_partials(source: str, mapping: Mapping[str, str], path: str = "") -> str:
-    """Give the template with the names of its partials replaced by the mapping, every other character as it is.
+    """Return the template with the names of its partials replaced, and every other character as it is.
+
+    Args:
+        source: the template.
+        mapping: new names by today's names; a name that is not in it stays.
+        path: the template's field, for errors.
 
     Raises:
-        InvalidPrompt: when it does not parse, or a new name would not be read as that name where it stands (it has blanks,
-            or the delimiter that ends the tag).
+        InvalidPrompt: the template does not parse, or a new name could not be read in its place: it has blanks, or the
+            delimiter that ends the tag.
     """
-    marks = _partials(source, path)
-    out, at = [], 0
-    for mark in marks:
-        out += [source[at : mark.at], mapping.get(mark.content, mark.content)]
-        at = mark.at + len(mark.content)
-    result = "".join([*out, source[at:]])
-    for mark, found in zip(marks, _partials(result, path), strict=False):
-        if found.content != (name := mapping.get(mark.content, mark.content)):
-            fault = FieldError(path, f"'{name}' cannot stand in place of '{mark.content}' between these delimiters")
-            raise InvalidPrompt("the template does not take the name", [fault])
+    tags = _partials(source, path)
+    pieces, position = [], 0
+    for tag in tags:
+        pieces += [source[position : tag.position], mapping.get(tag.content, tag.content)]
+        position = tag.position + len(tag.content)
+    result = "".join([*pieces, source[position:]])
+    for tag, new_tag in zip(tags, _partials(result, path), strict=False):
+        name = mapping.get(tag.content, tag.content)
+        if new_tag.content != name:
+            error = FieldError(path, f"'{name}' cannot replace '{tag.content}' between these delimiters")
+            raise InvalidPrompt("the template cannot contain the name", [error])
     return result
 
 
-def _partials(source: str, path: str) -> list[_Mark]:
+def _partials(source: str, path: str) -> list[_TagSource]:
     parser = _Parser(source, path)
     parser.parse()
     return parser.partials
 
 
 class _Parser:
-    """One walk over the source, tag by tag; standalone tags swallow their line as the specification says."""
+    """One pass over the source, tag by tag. A standalone tag removes its line, as the specification has it."""
 
     def __init__(self, source: str, path: str) -> None:
         self.source = source
         self.path = path
         self.opener, self.closer = "{{", "}}"
-        self.root = _Open("", inverted=False, at=0, body=[])
+        self.root = _OpenSection("", inverted=False, position=0, body=[])
         self.stack = [self.root]
-        self.partials: list[_Mark] = []
+        self.partials: list[_TagSource] = []
 
     def parse(self) -> tuple[Node, ...]:
-        source, at = self.source, 0
-        while (start := source.find(self.opener, at)) >= 0:
-            mark = self._mark(start)
-            text_end, indent, end = start, "", mark.end
-            if mark.kind and mark.kind in "#^/!>=":
-                line_start = source.rfind("\n", at, start) + 1 or at
+        source, position = self.source, 0
+        while (start := source.find(self.opener, position)) >= 0:
+            tag = self._read_tag(start)
+            text_end, indent, end = start, "", tag.end
+            if tag.type in _STANDALONE:
+                line_start = source.rfind("\n", position, start) + 1 or position
                 before, rest = source[line_start:start], _REST_OF_LINE.match(source, end)
                 if (line_start == 0 or source[line_start - 1] == "\n") and not before.strip(" \t") and rest:
                     text_end, indent, end = line_start, before, rest.end()
-            self._literal(source[at:text_end])
-            self._node(mark, indent, start)
-            at = end
-        self._literal(source[at:])
+            self._add_literal(source[position:text_end])
+            self._add_tag(tag, indent, start)
+            position = end
+        self._add_literal(source[position:])
         if len(self.stack) > 1:
-            raise self._fault(f"section '{_short(self.stack[-1].name)}' is never closed", self.stack[-1].at)
+            self._fail(f"section '{_shorten(self.stack[-1].name)}' is never closed", self.stack[-1].position)
         return tuple(self.root.body)
 
-    def _mark(self, start: int) -> _Mark:
+    def _read_tag(self, start: int) -> _TagSource:
         """Read the tag that opens at `start`."""
         inside = start + len(self.opener)
-        kind = self.source[inside : inside + 1]
+        tag_type = self.source[inside : inside + 1]
         closer = self.closer
-        if kind == "{":
+        if tag_type == "{":
             closer = "}" + closer
-        elif kind == "=":
+        elif tag_type == "=":
             closer = "=" + closer
-        elif kind not in ("#", "^", "/", "!", ">", "&"):
-            kind = ""
-        inside += len(kind)
+        elif tag_type not in ("#", "^", "/", "!", ">", "&"):
+            tag_type = ""
+        inside += len(tag_type)
         end = self.source.find(closer, inside)
         if end < 0:
-            raise self._fault(f"a tag opened with {self.opener} is never closed", start)
-        held = self.source[inside:end].lstrip()
-        return _Mark(kind, held.rstrip(), end - len(held), end + len(closer))
+            self._fail(f"a tag opened with {self.opener} is never closed", start)
+        content = self.source[inside:end].lstrip()
+        return _TagSource(tag_type, content.rstrip(), end - len(content), end + len(closer))
 
-    def _node(self, mark: _Mark, indent: str, start: int) -> None:
-        kind, content = mark.kind, mark.content
-        if kind == "!":
+    def _add_tag(self, tag: _TagSource, indent: str, start: int) -> None:
+        if tag.type == "!":
             return
-        if kind == "=":
-            marks = content.split()
-            if len(marks) != 2 or any("=" in mark for mark in marks):
-                raise self._fault("a change of delimiters takes two marks, as in {{=<% %>=}}", start)
-            self.opener, self.closer = marks
+        if tag.type == "=":
+            self._set_delimiters(tag.content, start)
             return
-        if not (_NAME.match(content) or (kind == ">" and content and not re.search(r"\s", content))):
-            raise self._fault(f"'{_short(content)}' is no name" if content else "an empty tag", start)
-        if content.count(".") >= DEPTH_LIMIT and kind != ">":
-            raise self._fault(f"'{_short(content)}' looks more than {DEPTH_LIMIT} deep", start)
-        if kind in ("#", "^"):
+        self._check_name(tag, start)
+        if tag.type in ("#", "^"):
             if len(self.stack) > DEPTH_LIMIT:
-                raise self._fault(f"sections are nested more than {DEPTH_LIMIT} deep", start)
-            self.stack.append(_Open(content, kind == "^", start, []))
-        elif kind == "/":
-            opened = self.stack.pop() if len(self.stack) > 1 else None
-            if opened is None or opened.name != content:
-                wanted = f"; '{_short(opened.name)}' is open" if opened else ""
-                raise self._fault(f"'{_short(content)}' is closed but was not opened{wanted}", start)
-            self.stack[-1].body.append(Section(opened.name, opened.inverted, tuple(opened.body)))
-        elif kind == ">":
-            self.partials.append(mark)
-            self.stack[-1].body.append(Partial(content, indent))
+                self._fail(f"sections are nested more than {DEPTH_LIMIT} deep", start)
+            self.stack.append(_OpenSection(tag.content, tag.type == "^", start, []))
+        elif tag.type == "/":
+            self._close_section(tag.content, start)
+        elif tag.type == ">":
+            self.partials.append(tag)
+            self.stack[-1].body.append(Partial(tag.content, indent))
         else:
-            self.stack[-1].body.append(Tag(content))
+            self.stack[-1].body.append(Tag(tag.content))
 
-    def _literal(self, text: str) -> None:
+    def _set_delimiters(self, content: str, start: int) -> None:
+        delimiters = content.split()
+        if len(delimiters) != 2 or any("=" in delimiter for delimiter in delimiters):
+            self._fail("a change of delimiters needs two of them, as in {{=<% %>=}}", start)
+        self.opener, self.closer = delimiters
+
+    def _check_name(self, tag: _TagSource, start: int) -> None:
+        is_partial = tag.type == ">"
+        if not (_NAME.match(tag.content) or (is_partial and tag.content and not re.search(r"\s", tag.content))):
+            self._fail(f"'{_shorten(tag.content)}' is not a name" if tag.content else "an empty tag", start)
+        if tag.content.count(".") >= DEPTH_LIMIT and not is_partial:
+            self._fail(f"'{_shorten(tag.content)}' looks more than {DEPTH_LIMIT} deep", start)
+
+    def _close_section(self, name: str, start: int) -> None:
+        section = self.stack.pop() if len(self.stack) > 1 else None
+        if section is None or section.name != name:
+            expected = f"; '{_shorten(section.name)}' is open" if section else ""
+            self._fail(f"'{_shorten(name)}' is closed but was not opened{expected}", start)
+        self.stack[-1].body.append(Section(section.name, section.inverted, tuple(section.body)))
+
+    def _add_literal(self, text: str) -> None:
         if text:
             self.stack[-1].body.append(Literal(text))
 
-    def _fault(self, message: str, at: int) -> InvalidPrompt:
-        line = self.source.count("\n", 0, at) + 1
-        return InvalidPrompt("the template does not parse", [FieldError(self.path, f"{message} (line {line} of the template)")])
+    def _fail(self, message: str, position: int) -> NoReturn:
+        line = self.source.count("\n", 0, position) + 1
+        error = FieldError(self.path, f"{message} (line {line} of the template)")
+        raise InvalidPrompt("the template does not parse", [error])
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 80 else text[:80] + "…"

@@ -1,48 +1,57 @@
-"""What one render may cost: characters of output, and steps. Both are counted, so a limit means the same on every machine."""
+"""What one render may cost: characters of output, and steps. Both are counted, so a limit is the same on every machine."""
 
 from dataclasses import dataclass
 
 from promptuary.prompt.errors import RenderTooLarge
 
 WORK_LIMIT = 500_000
-"""Steps of one render, about a second of one processor: each tag, turn and part of an expression is one, as are 16 characters
-that are only made on the way. No clock is read: a prompt that renders today renders on a slow day too."""
+"""The most steps of one render, about one second of one processor.
+
+A tag, a round of a loop and a part of an expression are one step each, and so are 16 characters of an intermediate text.
+Steps are counted and no clock is read: a prompt that renders today also renders on a machine under load.
+"""
 
 
 @dataclass
 class RenderBudget:
-    """What is used up so far of `limit` characters and of the steps; the same budget serves all messages of a prompt."""
+    """What a render has used so far; all messages of a prompt share one budget.
+
+    Attributes:
+        limit: the most characters of output.
+        size: characters of output so far.
+        work: steps so far.
+    """
 
     limit: int
     size: int = 0
     work: int = 0
 
-    def put(self, size: int) -> None:
+    def add_output(self, size: int) -> None:
         """Count characters of output.
 
         Raises:
-            RenderTooLarge: when they pass the limit.
+            RenderTooLarge: the output is over the limit.
         """
         self.size += size
         if self.size > self.limit:
             raise RenderTooLarge(f"the rendered prompt is over the limit of {self.limit} characters; shorten the values")
 
-    def step(self, steps: int = 1) -> None:
-        """Count work.
+    def add_steps(self, steps: int = 1) -> None:
+        """Count steps.
 
         Raises:
-            RenderTooLarge: when it passes the limit.
+            RenderTooLarge: the steps are over their limit.
         """
         self.work += steps
         if self.work > WORK_LIMIT:
             raise RenderTooLarge(f"the prompt takes more than {WORK_LIMIT} steps to render; shorten its lists or its loops")
 
-    def hold(self, size: int) -> None:
-        """Count a text of this size that an expression is about to make on the way; called before it is made.
+    def add_intermediate(self, size: int) -> None:
+        """Count an intermediate text of an expression; call this before the text is built.
 
         Raises:
-            RenderTooLarge: when it alone passes the limit, or the work does.
+            RenderTooLarge: the text by itself is over the limit of output, or the steps are over theirs.
         """
         if size > self.limit:
             raise RenderTooLarge(f"an expression makes a text over the limit of {self.limit} characters; shorten the values")
-        self.step(size // 16)
+        self.add_steps(size // 16)

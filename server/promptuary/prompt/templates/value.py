@@ -1,18 +1,18 @@
-"""The values that templates see, and how they are shown: alike in every format."""
+"""The values that templates read, and how every format shows them."""
 
 import json
 from typing import Any
 
 
 class Undefined:
-    """What is not there: false, empty, shown as nothing."""
+    """The value of a name that has none: false, and shown as an empty text."""
 
     def __bool__(self) -> bool:
-        """Give false."""
+        """Return false."""
         return False
 
     def __repr__(self) -> str:
-        """Name it."""
+        """Return its name."""
         return "UNDEFINED"
 
 
@@ -20,16 +20,16 @@ UNDEFINED = Undefined()
 
 
 class TypeMismatch(Exception):
-    """A value is not of a kind that the template's expression works on. The words never repeat the value."""
+    """A value has a type on which an expression does not work. The message never repeats the value."""
 
 
 def to_text(value: Any) -> str:
-    """Give a value as a prompt shows it: text as it is, nothing for null, JSON for the rest (`true`, `1.21`, `{"a": 1}`)."""
+    """Return a value as a prompt shows it: a text as it is, nothing for null, else JSON (`true`, `1.21`, `{"a": 1}`)."""
     if isinstance(value, str):
         return value
     return "" if value is None or value is UNDEFINED else json.dumps(value, ensure_ascii=False)
 
 
 def is_number(value: Any) -> bool:
-    """Tell numbers from all else; true and false are none."""
+    """Return whether a value is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)

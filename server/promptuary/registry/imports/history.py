@@ -9,7 +9,7 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.split import ARMS_LIMIT
-from promptuary.prompt.templates.prepared import prepare
+from promptuary.prompt.templates.preparation import prepare
 from promptuary.registry.label_store import LabelMove, LabelTarget
 from promptuary.registry.labels import require_settable
 

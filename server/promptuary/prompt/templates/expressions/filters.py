@@ -1,7 +1,7 @@
 """The filters and tests that Jinja templates may use: those that only make texts and lists, each within the render's budget.
 
-They do what Jinja's own of the same name do. Two differences are meant: a value is shown as in every format (`true`, not
-`True`), and `tojson` writes plain JSON, for a prompt is no web page.
+They do what Jinja's filters of the same names do, with two intended differences: a value is shown as in every format (`true`,
+not `True`), and `tojson` writes plain JSON, because a prompt is not a web page.
 """
 
 import json
@@ -18,28 +18,28 @@ _PRECISION_LIMIT = 15
 _WORD = re.compile(r"([-\s({\[<]+)")
 
 
-def _list(name: str, value: Any) -> list[Any] | tuple[Any, ...]:
+def _check_list(name: str, value: Any) -> list[Any] | tuple[Any, ...]:
     if value is UNDEFINED:
         return []
     if isinstance(value, list | tuple):
         return value
-    raise TypeMismatch(f"the filter '{name}' takes a list")
+    raise TypeMismatch(f"the filter '{name}' needs a list")
 
 
-def _there(name: str, value: Any) -> None:
+def _check_defined(name: str, value: Any) -> None:
     if value is UNDEFINED:
-        raise TypeMismatch(f"the filter '{name}' takes a value, and there is none")
+        raise TypeMismatch(f"the filter '{name}' needs a value, and there is none")
 
 
-def _whole(name: str, value: Any, least: int, most: int) -> int:
+def _check_integer(name: str, value: Any, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise TypeMismatch(f"the filter '{name}' takes a whole number from {least} to {most} there")
+        raise TypeMismatch(f"the filter '{name}' needs an integer from {least} to {most} as its argument")
     return value
 
 
-def _text(name: str, value: Any) -> str:
+def _check_text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeMismatch(f"the filter '{name}' takes a text there")
+        raise TypeMismatch(f"the filter '{name}' needs a text as its argument")
     return value
 
 
@@ -63,12 +63,12 @@ def _capitalize(_: RenderBudget, value: Any) -> str:
 
 def _title(budget: RenderBudget, value: Any) -> str:
     text = to_text(value)
-    budget.step(len(text) // 4)
+    budget.add_steps(len(text) // 4)
     return "".join(part[0].upper() + part[1:].lower() for part in _WORD.split(text) if part)
 
 
 def _trim(_: RenderBudget, value: Any, chars: Any = None) -> str:
-    return to_text(value).strip(None if chars is None else _text("trim", chars))
+    return to_text(value).strip(None if chars is None else _check_text("trim", chars))
 
 
 def _string(_: RenderBudget, value: Any) -> str:
@@ -76,20 +76,20 @@ def _string(_: RenderBudget, value: Any) -> str:
 
 
 def _replace(budget: RenderBudget, value: Any, old: Any, new: Any, count: Any = None) -> str:
-    text, gone, there = to_text(value), _text("replace", old), _text("replace", new)
-    most = -1 if count is None else _whole("replace", count, 0, 2**31)
-    found = text.count(gone) if most < 0 else min(most, text.count(gone))
-    budget.hold(len(text) + found * max(0, len(there) - len(gone)))
-    return text.replace(gone, there, most)
+    text, old_text, new_text = to_text(value), _check_text("replace", old), _check_text("replace", new)
+    most = -1 if count is None else _check_integer("replace", count, 0, 2**31)
+    replacements = text.count(old_text) if most < 0 else min(most, text.count(old_text))
+    budget.add_intermediate(len(text) + replacements * max(0, len(new_text) - len(old_text)))
+    return text.replace(old_text, new_text, most)
 
 
 def _indent(budget: RenderBudget, value: Any, width: Any = 4, first: Any = False, blank: Any = False) -> str:
-    _there("indent", value)
-    margin = " " * _whole("indent", width, 0, _WIDTH_LIMIT)
+    _check_defined("indent", value)
+    margin = " " * _check_integer("indent", width, 0, _WIDTH_LIMIT)
     text = to_text(value) + "\n"
     lines = text.splitlines()
-    budget.step(len(lines))
-    budget.hold(len(text) + len(lines) * len(margin))
+    budget.add_steps(len(lines))
+    budget.add_intermediate(len(text) + len(lines) * len(margin))
     if blank:
         result = ("\n" + margin).join(lines)
     else:
@@ -100,58 +100,58 @@ def _indent(budget: RenderBudget, value: Any, width: Any = 4, first: Any = False
 def _truncate(_: RenderBudget, value: Any, length: Any = 255, killwords: Any = False, end: Any = "...", leeway: Any = 5) -> Any:
     if value is UNDEFINED:
         return value
-    text, mark = to_text(value), _text("truncate", end)
-    most = _whole("truncate", length, len(mark), 2**31)
-    if len(text) <= most + _whole("truncate", leeway, 0, 2**31):
+    text, mark = to_text(value), _check_text("truncate", end)
+    most = _check_integer("truncate", length, len(mark), 2**31)
+    if len(text) <= most + _check_integer("truncate", leeway, 0, 2**31):
         return text
     kept = text[: most - len(mark)]
     return (kept if killwords else kept.rsplit(" ", 1)[0]) + mark
 
 
 def _join(budget: RenderBudget, value: Any, d: Any = "", attribute: Any = None) -> str:
-    items, between = _list("join", value), _text("join", d)
+    items, between = _check_list("join", value), _check_text("join", d)
     if attribute is not None:
         items = _map(budget, items, attribute)
     texts: list[str] = []
     for item in items:
         texts.append(to_text(item))
-        budget.step(1 + len(texts[-1]) // 16)
-    budget.hold(sum(map(len, texts)) + len(between) * max(0, len(texts) - 1))
+        budget.add_steps(1 + len(texts[-1]) // 16)
+    budget.add_intermediate(sum(map(len, texts)) + len(between) * max(0, len(texts) - 1))
     return between.join(texts)
 
 
 def _map(budget: RenderBudget, value: Any, attribute: Any) -> list[Any]:
-    items, name = _list("map", value), _text("map", attribute)
-    budget.step(len(items) * (1 + name.count(".")))
+    items, name = _check_list("map", value), _check_text("map", attribute)
+    budget.add_steps(len(items) * (1 + name.count(".")))
     return [_member(item, name) for item in items]
 
 
 def _first(_: RenderBudget, value: Any) -> Any:
-    items = value if isinstance(value, str) else _list("first", value)
+    items = value if isinstance(value, str) else _check_list("first", value)
     return items[0] if items else UNDEFINED
 
 
 def _last(_: RenderBudget, value: Any) -> Any:
-    items = value if isinstance(value, str) else _list("last", value)
+    items = value if isinstance(value, str) else _check_list("last", value)
     return items[-1] if items else UNDEFINED
 
 
 def _length(_: RenderBudget, value: Any) -> int:
     if isinstance(value, str | Mapping):
         return len(value)
-    return len(_list("length", value))
+    return len(_check_list("length", value))
 
 
 def _reverse(_: RenderBudget, value: Any) -> Any:
-    return value[::-1] if isinstance(value, str) else list(_list("reverse", value)[::-1])
+    return value[::-1] if isinstance(value, str) else list(_check_list("reverse", value)[::-1])
 
 
 def _items(budget: RenderBudget, value: Any) -> list[list[Any]]:
     if value is UNDEFINED:
         return []
     if not isinstance(value, Mapping):
-        raise TypeMismatch("the filter 'items' takes an object")
-    budget.step(len(value))
+        raise TypeMismatch("the filter 'items' needs an object")
+    budget.add_steps(len(value))
     return [[key, item] for key, item in value.items()]
 
 
@@ -160,15 +160,15 @@ def _default(_: RenderBudget, value: Any, default_value: Any = "", boolean: Any 
 
 
 def _tojson(budget: RenderBudget, value: Any, indent: Any = None) -> str:
-    _there("tojson", value)
-    width = None if indent is None else _whole("tojson", indent, 0, 8)
+    _check_defined("tojson", value)
+    width = None if indent is None else _check_integer("tojson", indent, 0, 8)
     text = json.dumps(value, ensure_ascii=False, indent=width)
-    budget.step(len(text) // 16)
+    budget.add_steps(len(text) // 16)
     return text
 
 
 def _int(_: RenderBudget, value: Any, default: Any = 0) -> Any:
-    _there("int", value)
+    _check_defined("int", value)
     try:
         number = int(value) if isinstance(value, str | int | float) else default
     except (ValueError, OverflowError):
@@ -180,7 +180,7 @@ def _int(_: RenderBudget, value: Any, default: Any = 0) -> Any:
 
 
 def _float(_: RenderBudget, value: Any, default: Any = 0.0) -> Any:
-    _there("float", value)
+    _check_defined("float", value)
     try:
         number = float(value) if isinstance(value, str | int | float) else default
     except (ValueError, OverflowError):
@@ -189,22 +189,22 @@ def _float(_: RenderBudget, value: Any, default: Any = 0.0) -> Any:
 
 
 def _round(_: RenderBudget, value: Any, precision: Any = 0, method: Any = "common") -> Any:
-    places = _whole("round", precision, 0, _PRECISION_LIMIT)
+    places = _check_integer("round", precision, 0, _PRECISION_LIMIT)
     if not is_number(value):
-        raise TypeMismatch("the filter 'round' takes a number")
+        raise TypeMismatch("the filter 'round' needs a number")
     if method not in ("common", "ceil", "floor"):
-        raise TypeMismatch("the filter 'round' goes by 'common', 'ceil' or 'floor'")
+        raise TypeMismatch("the filter 'round' needs 'common', 'ceil' or 'floor' as its method")
     if method == "common":
         return round(value, places)
     try:
         return (math.ceil if method == "ceil" else math.floor)(value * 10**places) / 10**places
     except OverflowError:
-        raise TypeMismatch("the filter 'round' takes a smaller number") from None
+        raise TypeMismatch("the filter 'round' needs a smaller number") from None
 
 
 def _abs(_: RenderBudget, value: Any) -> Any:
     if not is_number(value):
-        raise TypeMismatch("the filter 'abs' takes a number")
+        raise TypeMismatch("the filter 'abs' needs a number")
     return abs(value)
 
 
@@ -237,7 +237,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 CONSTANT_TIME_FILTERS = frozenset({"count", "d", "default", "first", "last", "length"})
 """The filters whose work does not grow with the value."""
 LIST_FILTERS = frozenset({"first", "join", "last", "map", "reverse"})
-"""The filters that a list goes through; `length` is a text's too."""
+"""The filters of lists: a variable that one of them is applied to is a list. `length` is also for texts."""
 
 TESTS: Mapping[str, Callable[[Any], bool]] = {
     "boolean": lambda value: isinstance(value, bool),
@@ -260,5 +260,5 @@ TESTS: Mapping[str, Callable[[Any], bool]] = {
 
 def _remainder(name: str, value: Any) -> Any:
     if not is_number(value):
-        raise TypeMismatch(f"the test '{name}' takes a number")
+        raise TypeMismatch(f"the test '{name}' needs a number")
     return value % 2

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptuary.prompt.errors import InvalidPrompt, InvalidVariables
-from promptuary.prompt.templates.jinja.filters import FILTERS, TESTS
+from promptuary.prompt.templates.expressions.filters import FILTERS, TESTS
 from promptuary.prompt.templates.jinja.parser import parse
 from promptuary.prompt.templates.rendering import render
 from promptuary.prompt.templates.value import to_text
