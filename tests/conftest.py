@@ -25,7 +25,7 @@ import hypothesis
 import pytest
 import structlog
 
-pytest_plugins = ["factories.evaluation", "factories.context"]
+pytest_plugins = ["factories.evaluation", "factories.context", "factories.prompt_search"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW_TO_GET_CHROMIUM = "install one (Debian: `apt-get install chromium`) or point PROMPTUARY_CHROMIUM at it"
 REQUIRE_ALL = os.environ.get("PROMPTUARY_REQUIRE_ALL") == "1"

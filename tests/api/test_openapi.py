@@ -12,11 +12,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from factories.word_embedder import WordEmbedder
+from factories.word_embedder import word_embedding_backend
 from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.app import create_app
 from promptuary.context.retrieval import PassageRetrieval
-from promptuary.embedding.exact_index import ExactIndex
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -41,7 +40,7 @@ def test_every_error_is_described_as_it_comes_and_every_call_as_needing_a_key(ap
 @pytest.fixture
 def quick(sqlite: Any, settings: Any, clock: Any) -> Iterator[Any]:
     """The app with an embedder and an index that are quick: a request that waits for a model would be none of hundreds."""
-    retrieval = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=ExactIndex(sqlite))
+    retrieval = PassageRetrieval(sqlite, clock, word_embedding_backend(sqlite, settings))
     app = create_app(settings, database=sqlite, clock=clock, retrieval=retrieval)
     yield app
     app.close()

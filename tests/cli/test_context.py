@@ -9,7 +9,7 @@ import pytest
 
 from cli.conftest import Run
 from factories.word_embedder import WordEmbedder
-from promptuary.context import retrieval
+from promptuary.embedding import backend
 
 Write = Callable[[str, str], Path]
 GOOD = '{"id": "a", "text": "A refund takes five days."}'
@@ -18,7 +18,7 @@ GOOD = '{"id": "a", "text": "A refund takes five days."}'
 @pytest.fixture
 def words(monkeypatch: pytest.MonkeyPatch) -> None:
     """An embedder that needs no model."""
-    monkeypatch.setattr(retrieval, "build_embedder", lambda _: WordEmbedder())
+    monkeypatch.setattr(backend, "build_embedder", lambda _: WordEmbedder())
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_path_that_is_missing_or_holds_nothing_is_told(run: Run, tmp_path: Pat
 @pytest.mark.usefixtures("words")
 def test_two_documents_of_one_name_are_refused(run: Run, write: Write) -> None:
     told = run("context", "add", "support", write("a/x.md", "one"), write("b/x.txt", "two"))
-    assert (told.code, "'x' is given twice" in told.fault) == (64, True)
+    assert (told.code, "'x' occurs twice" in told.fault) == (64, True)
 
 
 @pytest.mark.usefixtures("words")
@@ -112,9 +112,9 @@ def test_a_number_of_passages_beyond_the_limits_is_refused(run: Run, write: Writ
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real embedding model, read once for all commands of the test."""
     known: list[Any] = []  # one for all commands: its weights take seconds to load
-    made = retrieval.build_embedder
+    made = backend.build_embedder
     monkeypatch.setattr(
-        retrieval, "build_embedder", lambda settings: known[0] if known else known.append(made(settings)) or known[0]
+        backend, "build_embedder", lambda settings: known[0] if known else known.append(made(settings)) or known[0]
     )
 
 

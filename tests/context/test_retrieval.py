@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from factories.word_embedder import WordEmbedder
-from promptuary.context.retrieval import CHROMA_TOPIC, PassageRetrieval
+from promptuary.context.retrieval import CHROMA_TOPIC, PassageQuery, PassageRetrieval
 from promptuary.context.service import Collections
+from promptuary.context.vector_source import build_embedding_backend
 from promptuary.core import outbox
 from promptuary.core.errors import NotFound, Unavailable
-from promptuary.embedding.chroma_index import ChromaIndex, ChromaOwnership, connect_chroma
+from promptuary.embedding.chroma_index import ChromaIndex, connect_chroma
+from promptuary.embedding.chroma_ownership import ChromaOwnership
 from promptuary.embedding.exact_index import ExactIndex
 
 CARD = "Your new card arrives within five working days."
@@ -19,7 +21,7 @@ REFUND = "Refunds are paid within fourteen days."
 
 
 def found(retrieval: PassageRetrieval, text: str, project: int = 1, **more: Any) -> list[str]:
-    return [passage.document for passage in retrieval.query(project, "policies", text, more.pop("k", 4), **more)]
+    return [passage.document for passage in retrieval.query(project, "policies", PassageQuery(text, more.pop("k", 4), **more))]
 
 
 def test_the_nearest_passage_comes_first(retrieval: PassageRetrieval, take_in: Any) -> None:
@@ -30,7 +32,7 @@ def test_the_nearest_passage_comes_first(retrieval: PassageRetrieval, take_in: A
 
 def test_a_passage_says_where_it_comes_from_and_how_near_it_is(retrieval: PassageRetrieval, take_in: Any) -> None:
     take_in(retrieval, {"kind": "a"}, card=CARD)
-    (passage,) = retrieval.query(1, "policies", CARD, 4)
+    (passage,) = retrieval.query(1, "policies", PassageQuery(CARD, 4))
     assert (passage.document, passage.chunk, passage.text, passage.metadata) == ("card", 0, CARD, {"kind": "a"})
     assert passage.score == pytest.approx(1.0, abs=1e-3)
     assert passage.digest.startswith("sha256:")
@@ -49,9 +51,9 @@ def test_a_document_taken_in_again_replaces_itself(retrieval: PassageRetrieval, 
     take_in(retrieval, card=CARD)
     changed = take_in(retrieval, card="The parcel comes on Tuesdays.", fee=FEE)
     assert (changed.added, changed.unchanged) == (2, 0)
-    assert [passage.text for passage in retrieval.query(1, "policies", CARD, 4) if passage.document == "card"] == [
-        "The parcel comes on Tuesdays."
-    ]
+    assert [
+        passage.text for passage in retrieval.query(1, "policies", PassageQuery(CARD, 4)) if passage.document == "card"
+    ] == ["The parcel comes on Tuesdays."]
     again = take_in(retrieval, card="The parcel comes on Tuesdays.")
     assert (again.added, again.unchanged, again.chunks) == (0, 1, 0)
 
@@ -85,7 +87,7 @@ def test_reindex_repairs_an_index_that_lost_its_entries(retrieval: PassageRetrie
     found(retrieval, CARD)
     with sqlite.read() as session:
         uid = session.connection().exec_driver_sql("SELECT uid FROM collection").scalar_one()
-    retrieval.index.drop(uid)
+    retrieval.backend.index.drop(uid)
     assert retrieval.reindex(1, "policies") == 2
     assert found(retrieval, CARD)[0] == "card"
 
@@ -104,14 +106,16 @@ def test_an_unreachable_chroma_is_named_and_nothing_is_lost(
     sqlite: Any, clock: Any, settings: Any, take_in: Any, chroma_server: str
 ) -> None:
     away = settings.model_copy(update={"chroma_url": "http://127.0.0.1:9"})
-    down = PassageRetrieval(sqlite, clock, away, embedder=WordEmbedder())
+    down = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, away, embedder=WordEmbedder()))
     take_in(down, card=CARD)
     with pytest.raises(Unavailable, match="does not answer at http"):
         found(down, CARD)
     with sqlite.read() as session:
         assert outbox.count_pending(session, CHROMA_TOPIC) == 1
     clock.move(minutes=10)
-    back = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=connect_chroma(chroma_server))
+    back = PassageRetrieval(
+        sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder(), index=connect_chroma(chroma_server))
+    )
     assert found(back, CARD) == ["card"]
     back.close()
 
@@ -124,25 +128,25 @@ def test_a_chroma_url_that_is_none_is_refused() -> None:
 def test_the_owner_of_embedded_chroma_is_one_process_and_the_others_search_sql(
     sqlite: Any, clock: Any, settings: Any, take_in: Any
 ) -> None:
-    owner = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder())
+    owner = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
     take_in(owner, card=CARD)
     assert found(owner, CARD) == ["card"]
-    other = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder())
+    other = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
     assert found(other, CARD) == ["card"]
-    assert (type(owner.index), type(other.index)) == (ChromaIndex, ExactIndex)
+    assert (type(owner.backend.index), type(other.backend.index)) == (ChromaIndex, ExactIndex)
     owner.close()
-    next_owner = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder())
-    assert isinstance(next_owner.index, ChromaIndex)
+    next_owner = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
+    assert isinstance(next_owner.backend.index, ChromaIndex)
     next_owner.close()
 
 
 def test_a_process_beside_the_owner_leaves_what_the_owner_is_to_hear_of(
     sqlite: Any, clock: Any, settings: Any, take_in: Any, unit_as: Any
 ) -> None:
-    owner = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder())
+    owner = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
     take_in(owner, fee=FEE)
     assert found(owner, FEE) == ["fee"]
-    beside = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder())
+    beside = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
     take_in(beside, card=CARD)
     with unit_as("author") as unit:
         Collections(unit).delete_document("policies", "fee")
@@ -159,8 +163,8 @@ def test_other_processes_reach_the_owner_where_it_serves(settings: Any, sqlite: 
     ownership = ChromaOwnership(settings.data_dir / "chroma")
     assert ownership.take()
     ownership.publish_address(chroma_server)
-    reached = PassageRetrieval(sqlite, clock, settings)
-    assert isinstance(reached.index, ChromaIndex)
+    reached = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
+    assert isinstance(reached.backend.index, ChromaIndex)
     reached.close()
     ownership.release()
     assert ChromaOwnership(settings.data_dir / "chroma").address() is None

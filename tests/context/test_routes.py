@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from factories.word_embedder import WordEmbedder
+from factories.word_embedder import word_embedding_backend
 from promptuary.api.app import create_app
 from promptuary.context.retrieval import PassageRetrieval
-from promptuary.embedding.exact_index import ExactIndex
 
 CHAT = {
     "type": "chat",
@@ -22,7 +21,7 @@ CHAT = {
 
 @pytest.fixture
 def app(sqlite: Any, settings: Any, clock: Any) -> Any:
-    retrieval = PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=ExactIndex(sqlite))
+    retrieval = PassageRetrieval(sqlite, clock, word_embedding_backend(sqlite, settings))
     return create_app(settings, database=sqlite, clock=clock, retrieval=retrieval)
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from factories.word_embedder import WordEmbedder
 from promptuary.context.retrieval import PassageRetrieval
-from promptuary.embedding.chroma_index import VectorIndex, connect_chroma, open_embedded_chroma
-from promptuary.embedding.exact_index import ExactIndex
+from promptuary.context.vector_source import build_embedding_backend, build_exact_index
+from promptuary.embedding.chroma_index import connect_chroma, open_embedded_chroma
+from promptuary.embedding.index import VectorIndex
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path, sqlite: Any) -> Iterat
     elif request.param == "server":
         opened = connect_chroma(request.getfixturevalue("chroma_server"))
     else:
-        opened = ExactIndex(sqlite)
+        opened = build_exact_index(sqlite)
     yield opened
     opened.close()
 
@@ -58,7 +59,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path, sqlite: Any) -> Iterat
 @pytest.fixture
 def retrieval(sqlite: Any, clock: Any, settings: Any, index: VectorIndex) -> PassageRetrieval:
     """Retrieval over each index, with the small embedder."""
-    return PassageRetrieval(sqlite, clock, settings, embedder=WordEmbedder(), index=index)
+    return PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder(), index=index))
 
 
 @pytest.fixture

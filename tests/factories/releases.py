@@ -101,6 +101,8 @@ class RecordedEmbedder:
 class RecordingIndex:
     """A vector index that records the ids that are added and deleted; its queries return nothing."""
 
+    reads_sql = False
+
     def __init__(self) -> None:
         self.upserted: list[str] = []
         self.deleted: list[str] = []

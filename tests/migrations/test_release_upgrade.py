@@ -27,11 +27,12 @@ from factories.releases import (
     rows_of,
     schema_of,
 )
+from factories.word_embedder import word_embedding_backend
 from promptuary.api.app import create_app
 from promptuary.context.retrieval import PassageRetrieval
+from promptuary.context.vector_source import build_embedding_backend
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings, read_settings
-from promptuary.embedding.exact_index import ExactIndex
 from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
 from promptuary.worker.assembly import build_worker
 
@@ -141,7 +142,7 @@ def settings_for(database: Database, folder: Path) -> Settings:
 def serving(old: UpgradedRelease, database: Database, folder: Path) -> Iterator[Ask]:
     """Yield a function that sends requests to today's app, which finds passages by the vectors in SQL."""
     settings, embedder = settings_for(database, folder), RecordedEmbedder(old.release.vectors)
-    retrieval = PassageRetrieval(database, old.clock, settings, embedder=embedder, index=ExactIndex(database))
+    retrieval = PassageRetrieval(database, old.clock, word_embedding_backend(database, settings, embedder))
     app = create_app(settings, database=database, clock=old.clock, retrieval=retrieval)
     with TestClient(app, base_url="http://127.0.0.1") as client:
 
@@ -292,7 +293,7 @@ def test_a_run_queued_by_the_old_release_is_executed_after_the_upgrade(
     old: UpgradedRelease, ask: Ask, upgraded: Database, tmp_path: Path
 ) -> None:
     settings = settings_for(upgraded, tmp_path / "data")
-    retrieval = PassageRetrieval(upgraded, old.clock, settings, embedder=RecordedEmbedder({}), index=ExactIndex(upgraded))
+    retrieval = PassageRetrieval(upgraded, old.clock, word_embedding_backend(upgraded, settings, RecordedEmbedder({})))
     with build_worker(settings, database=upgraded, clock=old.clock, retrieval=retrieval) as worker:
         while worker.work():
             pass
@@ -313,7 +314,8 @@ def pick(values: dict[str, Any], names: Sequence[str]) -> list[Any]:
 
 def test_messages_of_the_old_outbox_are_delivered(old: UpgradedRelease, upgraded: Database, tmp_path: Path) -> None:
     settings, index = settings_for(upgraded, tmp_path / "data"), RecordingIndex()
-    retrieval = PassageRetrieval(upgraded, old.clock, settings, embedder=RecordedEmbedder({}), index=index)
+    backend = build_embedding_backend(upgraded, settings, embedder=RecordedEmbedder({}), index=index)
+    retrieval = PassageRetrieval(upgraded, old.clock, backend)
     pending = [row for row in old.rows_before["outbox"] if row["done_at"] is None]
     with build_worker(settings, database=upgraded, clock=old.clock, retrieval=retrieval) as worker:
         relays = dict(worker.relays)

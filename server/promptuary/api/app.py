@@ -55,7 +55,6 @@ def create_app(
     )
     for name, service in vars(services).items():
         setattr(app.state, name, service)
-    app.state.similarity_checker = services.prompt_search  # the registry's Protocol
     install_error_handlers(app)
     install_openapi(app)
     include_routers(app)

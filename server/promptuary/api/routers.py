@@ -14,11 +14,13 @@ from promptuary.evaluation.runs.routes import router as evaluation_routes
 from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import router as review_routes
 from promptuary.scheduling.routes import router as schedule_routes
+from promptuary.search.routes import router as search_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     access_routes,
     registry_routes,
     context_routes,
+    search_routes,
     upload_routes,
     evaluation_routes,
     schedule_routes,

@@ -7,6 +7,7 @@ from promptuary.access.store import REVISIONS_QUERY
 from promptuary.api.asgi import HostAllowList, RequestIds
 from promptuary.api.request_metrics import RequestMetrics
 from promptuary.context.retrieval import PassageRetrieval
+from promptuary.context.vector_source import build_embedding_backend
 from promptuary.core.change_feed import ChangeFeed, create_change_feed
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database
@@ -14,6 +15,7 @@ from promptuary.core.settings import Settings
 from promptuary.registry.stream import EventStream
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.search.service import PromptSearch
+from promptuary.search.similarity import SimilarPromptCheck
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Services:
     event_stream: EventStream
     prompt_vectors: PromptVectors
     prompt_search: PromptSearch
+    similarity_checker: SimilarPromptCheck
     slots: DatabaseSlots
     hosts: HostAllowList
     request_ids: RequestIds = field(default_factory=RequestIds)
@@ -47,9 +50,9 @@ def create_services(
 ) -> Services:
     """Create the services around a database and a retrieval, or around new ones where these are None; connect to nothing."""
     opened_database = database or Database(settings.sql_url)
-    opened_retrieval = retrieval or PassageRetrieval(opened_database, clock, settings)
+    opened_retrieval = retrieval or PassageRetrieval(opened_database, clock, build_embedding_backend(opened_database, settings))
     change_feed = create_change_feed(opened_database, REVISIONS_QUERY)
-    prompt_vectors = PromptVectors(opened_database, settings, opened_retrieval)
+    prompt_vectors = PromptVectors(opened_database, settings, opened_retrieval.backend)
     return Services(
         settings=settings,
         database=opened_database,
@@ -60,6 +63,7 @@ def create_services(
         event_stream=EventStream(opened_database, change_feed, settings.stream_limit),
         prompt_vectors=prompt_vectors,
         prompt_search=PromptSearch(opened_database, clock, settings, prompt_vectors),
+        similarity_checker=SimilarPromptCheck(opened_database, settings, prompt_vectors),
         slots=DatabaseSlots(opened_database.dialect),
         hosts=HostAllowList(settings.hosts),
     )

@@ -1,4 +1,4 @@
-"""Documents coming in: cut and embedded with no transaction open, then stored with their vectors in one."""
+"""The ingestion of documents: split and embedded without an open transaction, then stored with their vectors in one."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from promptuary.prompt.digest import json_digest
 
 @dataclass(frozen=True)
 class NewDocument:
-    """A document as it comes in, under a key of its owner's choice."""
+    """A document to ingest, under a key of the client's choice."""
 
     key: str
     text: str
@@ -29,13 +29,13 @@ class NewDocument:
     metadata: Mapping[str, Any]
 
     def digest(self) -> str:
-        """Give the digest of all that it says."""
+        """Return the digest of the text, the title and the metadata."""
         return json_digest({"text": self.text, "title": self.title, "metadata": dict(self.metadata)})
 
 
 @dataclass(frozen=True)
 class IngestionResult:
-    """What came of it: documents new or changed, documents that were the same, and chunks stored."""
+    """The numbers of documents that are new or changed, of unchanged documents, and of stored chunks."""
 
     added: int
     unchanged: int
@@ -43,8 +43,17 @@ class IngestionResult:
 
 
 @dataclass(frozen=True)
+class EmbeddedDocument:
+    """A document with its chunks and its digest, ready to be stored."""
+
+    document: NewDocument
+    digest: str
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True)
 class DocumentIngestion:
-    """Takes documents in; opens its own short units of work, because embedding takes long."""
+    """The service that adds documents; it opens its own short units of work, because embedding takes long."""
 
     database: Database
     clock: Clock
@@ -52,68 +61,81 @@ class DocumentIngestion:
     retrieval: PassageRetrieval
 
     def add(self, caller: Caller, name: str, documents: Sequence[NewDocument]) -> IngestionResult:
-        """Add documents, or put them in the place of those with the same keys; what has not changed is left alone.
+        """Add documents, each in place of the one with the same key; an unchanged document is left alone.
 
         Raises:
-            InvalidRequest: for a key that is given twice, or a document with no text.
+            InvalidRequest: for two documents with one key, or a document without text.
             NotFound: when there is no such collection.
-            Unavailable: when the embedder cannot work.
+            Unavailable: when the embedder does not work.
         """
-        _check(documents)
+        _validate(documents)
+        digests = {document.key: document.digest() for document in documents}
         with self.database.read() as session:
             collection = store.collection(session, caller.project, name)
             if collection is None:
-                raise NotFound(f"there is no collection '{name}'; make it with PUT /v1/collections/{name}")
-            known = store.digests(session, collection.id, [document.key for document in documents])
-        fresh = [document for document in documents if known.get(document.key) != document.digest()]
-        chunks = self._chunks(collection, fresh)
-        if fresh:
+                raise NotFound(f"there is no collection '{name}'; create it with PUT /v1/collections/{name}")
+            stored_digests = store.document_digests(session, collection.id, list(digests))
+        changed = [document for document in documents if stored_digests.get(document.key) != digests[document.key]]
+        embedded = [
+            EmbeddedDocument(document, digests[document.key], chunks)
+            for document, chunks in zip(changed, self._embed(collection, changed), strict=True)
+        ]
+        if embedded:
             with self.database.write() as session:
-                self._store(UnitOfWork(session, caller, self.clock, self.settings), collection, fresh, chunks)
-        return IngestionResult(len(fresh), len(documents) - len(fresh), sum(map(len, chunks)))
+                self._store(UnitOfWork(session, caller, self.clock, self.settings), name, embedded)
+        return IngestionResult(len(changed), len(documents) - len(changed), sum(len(item.chunks) for item in embedded))
 
-    def _chunks(self, collection: Collection, documents: Sequence[NewDocument]) -> list[list[Chunk]]:
-        pieces = [split_text(document.text, collection.chunk_size, collection.chunk_overlap) for document in documents]
-        texts = [text for piece in pieces for text in piece]
-        vectors = iter(self.retrieval.embedder.embed(texts).astype("<f4")) if texts else iter(())
+    def _embed(self, collection: Collection, documents: Sequence[NewDocument]) -> list[list[Chunk]]:
+        """Split the documents and embed all their chunks in one call."""
+        texts_by_document = [
+            split_text(document.text, collection.chunk_size, collection.chunk_overlap) for document in documents
+        ]
+        texts = [text for chunk_texts in texts_by_document for text in chunk_texts]
+        vectors = iter(self.retrieval.backend.embedder.embed(texts).astype("<f4")) if texts else iter(())
         return [
             [
                 Chunk(_chunk_id(collection, document.key, ordinal, text), ordinal, text, _sha256(text), next(vectors).tobytes())
-                for ordinal, text in enumerate(piece)
+                for ordinal, text in enumerate(chunk_texts)
             ]
-            for document, piece in zip(documents, pieces, strict=True)
+            for document, chunk_texts in zip(documents, texts_by_document, strict=True)
         ]
 
-    def _store(
-        self, unit: UnitOfWork, collection: Collection, documents: Sequence[NewDocument], chunks: Sequence[Sequence[Chunk]]
-    ) -> None:
-        touched: set[str] = set()
-        for document, pieces in zip(documents, chunks, strict=True):
+    def _store(self, unit: UnitOfWork, name: str, documents: Sequence[EmbeddedDocument]) -> None:
+        """Replace the documents in one transaction, and tell the index which chunks have come and gone.
+
+        The collection is locked first: two requests that replace the same document do so one after the other.
+        """
+        collection = store.collection(unit.session, unit.caller.project, name, lock=True)
+        assert collection is not None  # a collection is never deleted
+        changed_chunks: set[str] = set()
+        for item in documents:
+            document = item.document
             old = store.document(unit.session, collection.id, document.key)
             if old is not None:
-                touched.update(store.remove_document(unit.session, old.id))
-            new = StoredDocument(0, document.key, document.title, document.digest(), document.metadata, unit.clock())
-            store.add_document(unit.session, collection.id, new, pieces)
-            touched.update(chunk.id for chunk in pieces)
-        outbox.enqueue(unit.session, CHROMA_TOPIC, {"collection": collection.id, "chunks": sorted(touched)}, unit.clock())
-        audit.record_change(unit, "documents.added", collection.name, {"documents": [document.key for document in documents]})
+                changed_chunks.update(store.delete_document(unit.session, old.id))
+            new = StoredDocument(0, document.key, document.title, item.digest, document.metadata, unit.clock())
+            store.add_document(unit.session, collection.id, new, item.chunks)
+            changed_chunks.update(chunk.id for chunk in item.chunks)
+        message = {"collection": collection.id, "chunks": sorted(changed_chunks)}
+        outbox.enqueue(unit.session, CHROMA_TOPIC, message, unit.clock())
+        audit.record_change(unit, "documents.added", name, {"documents": [item.document.key for item in documents]})
 
 
-def _check(documents: Sequence[NewDocument]) -> None:
-    seen: set[str] = set()
+def _validate(documents: Sequence[NewDocument]) -> None:
+    keys: set[str] = set()
     field_errors = []
     for number, document in enumerate(documents):
-        if document.key in seen:
-            field_errors.append(FieldError(f"documents.{number}.id", f"'{document.key}' is given twice"))
+        if document.key in keys:
+            field_errors.append(FieldError(f"documents.{number}.id", f"'{document.key}' occurs twice"))
         if not document.text.strip():
             field_errors.append(FieldError(f"documents.{number}.text", "is blank"))
-        seen.add(document.key)
+        keys.add(document.key)
     if field_errors:
-        raise InvalidRequest("the documents cannot be taken", field_errors)
+        raise InvalidRequest("the documents cannot be added", field_errors)
 
 
 def _chunk_id(collection: Collection, key: str, ordinal: int, text: str) -> str:
-    """Name a chunk by what it is, so that taking the same document in again names the same chunks."""
+    """Return an id computed from the chunk itself, so that the same document has the same chunk ids again."""
     return hashlib.sha256(f"{collection.uid}\n{key}\n{ordinal}\n{text}".encode()).hexdigest()[:32]
 
 

@@ -1,10 +1,10 @@
-"""Retrieval: a text in, the passages that are nearest out. Holds the process's embedder and index, each made at its first use.
+"""Retrieval of the passages nearest to a text, and the synchronization of the index with the chunks in SQL.
 
-A hit of the index is a hint only: every one is joined back to SQL, and what SQL no longer has is left out.
+A hit of the index is only a hint: each one is looked up in SQL, and a chunk that SQL does not have is left out.
 """
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from promptuary.context import store
@@ -13,165 +13,160 @@ from promptuary.core import outbox
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.errors import NotFound
-from promptuary.core.settings import Settings
-from promptuary.embedding import chroma_index
-from promptuary.embedding.chroma_index import ChromaOwnership, IndexEntry, Scalar, VectorIndex
-from promptuary.embedding.exact_index import ExactIndex
-from promptuary.embedding.model import Embedder, build_embedder
+from promptuary.embedding.backend import EmbeddingBackend
+from promptuary.embedding.index import IndexEntry, Scalar
 from promptuary.prompt.templates.prepared import Passage
 
 CHROMA_TOPIC = "chroma"
+MAX_HITS = 10_000
 _RELAY_BATCH = 50
 
 
-class PassageRetrieval:
-    """One a process; safe to use from several threads."""
+@dataclass(frozen=True)
+class PassageQuery:
+    """What a retrieval looks for.
 
-    def __init__(
-        self,
-        database: Database,
-        clock: Clock,
-        settings: Settings,
-        *,
-        embedder: Embedder | None = None,
-        index: VectorIndex | None = None,
-    ) -> None:
-        """Keep the parts; the embedder and the index that are not given are made at their first use."""
+    Attributes:
+        text: the query.
+        k: the maximum number of passages.
+        min_score: the minimum cosine similarity, -1 to 1.
+        where: values that the metadata of a document must have.
+    """
+
+    text: str
+    k: int
+    min_score: float | None = None
+    where: Mapping[str, Scalar] | None = None
+
+
+class PassageRetrieval:
+    """One per process; safe to use from several threads."""
+
+    def __init__(self, database: Database, clock: Clock, backend: EmbeddingBackend) -> None:
+        """Store the dependencies; open nothing."""
         self._database = database
         self._clock = clock
-        self._settings = settings
-        self._embedder = embedder
-        self._index = index
-        self._lock = threading.Lock()
-        self._ownership = ChromaOwnership(settings.data_dir / "chroma")
+        self.backend = backend
 
-    @property
-    def embedder(self) -> Embedder:
-        """The embedder that the settings name."""
-        with self._lock:
-            if self._embedder is None:
-                self._embedder = build_embedder(self._settings)
-            return self._embedder
-
-    @property
-    def index(self) -> VectorIndex:
-        """The index: a Chroma server where one is set or serves this folder, embedded Chroma where this process owns it."""
-        with self._lock:
-            if self._index is None:
-                self._index = self._open_index()
-            return self._index
-
-    def _open_index(self) -> VectorIndex:
-        if self._settings.chroma_url:
-            return chroma_index.connect_chroma(self._settings.chroma_url)
-        if self._ownership.take():
-            return chroma_index.open_embedded_chroma(self._ownership.folder)
-        address = self._ownership.address()
-        return chroma_index.connect_chroma(address) if address else ExactIndex(self._database)
-
-    def query(
-        self,
-        project: int,
-        collection: str,
-        text: str,
-        k: int,
-        min_score: float | None = None,
-        where: Mapping[str, Scalar] | None = None,
-    ) -> list[Passage]:
-        """Find the k passages nearest to a text, the nearest first.
-
-        Args:
-            project: whose collection it is.
-            collection: its name.
-            text: what to look for.
-            k: the most passages.
-            min_score: the least cosine, -1 to 1.
-            where: values that a document's metadata must have.
+    def query(self, project: int, collection: str, query: PassageQuery) -> list[Passage]:
+        """Return the passages of a collection nearest to a text, the nearest first.
 
         Raises:
             NotFound: when the project has no such collection.
-            Unavailable: when the embedder or Chroma cannot answer.
+            Unavailable: when the embedder or Chroma does not work.
         """
         with self._database.read() as session:
-            found = store.collection(session, project, collection)
-            behind = found is not None and outbox.count_pending(session, CHROMA_TOPIC) > 0
-        if found is None:
-            raise NotFound(f"there is no collection '{collection}'")
-        if behind:
+            searched = _require_collection(store.collection(session, project, collection), collection)
+            is_behind = outbox.count_pending(session, CHROMA_TOPIC) > 0
+        if is_behind:
             self.catch_up()
-        vector = self.embedder.embed([text])[0].tolist()
-        hits = self.index.query(found.uid, vector, k, where or {})
-        with self._database.read() as session:
-            placed = store.document_chunks(session, found.id, [hit.id for hit in hits])
-        return [
-            _passage(found, placed[hit.id], hit.score)
-            for hit in hits
-            if hit.id in placed and (min_score is None or hit.score >= min_score)
-        ]
+        vector = self.backend.embedder.embed([query.text])[0].tolist()
+        return self._nearest_passages(searched, vector, query)
 
     def catch_up(self) -> None:
-        """Deliver what the index has not heard of yet."""
+        """Deliver the messages that wait for the index."""
         while outbox.relay(self._database, self._clock, CHROMA_TOPIC, self.deliver, _RELAY_BATCH).delivered == _RELAY_BATCH:
             pass
 
     def deliver(self, payload: dict[str, Any]) -> None:
-        """Bring some chunks of the index in step with SQL; may be called again with the same ids.
+        """Synchronize some chunks of the index with SQL; idempotent.
 
         Args:
             payload: `{"collection": number, "chunks": [ids]}`.
 
         Raises:
-            Declined: in a process that reads SQL itself because another has the index: that one is to hear of it.
+            DeliveryDeferred: in a process that reads SQL itself; a process with the index is to deliver the message.
         """
-        if isinstance(self.index, ExactIndex):
+        if self.backend.index.reads_sql:
             raise outbox.DeliveryDeferred
         with self._database.read() as session:
-            found = store.collection_by_id(session, payload["collection"])
-            if found is None:
-                return
-            placed = store.document_chunks(session, found.id, payload["chunks"])
-        self.index.delete(found.uid, [chunk for chunk in payload["chunks"] if chunk not in placed])
-        if placed:
-            self.index.upsert(found.uid, [_entry(one) for one in placed.values()])
+            collection = store.collection_by_id(session, payload["collection"])
+        if collection is not None:
+            self._synchronize(collection, payload["chunks"])
 
     def reindex(self, project: int, collection: str) -> int:
-        """Make a collection's index anew from SQL; gives the number of chunks in it.
+        """Rebuild a collection's index from SQL; return the number of chunks in it.
+
+        The collection is emptied before SQL is read: what is added from then on is sent by its own message. What is deleted
+        while the rebuild runs is removed again by `_synchronize`.
 
         Raises:
             NotFound: when the project has no such collection.
         """
         with self._database.read() as session:
-            found = store.collection(session, project, collection)
-            if found is None:
-                raise NotFound(f"there is no collection '{collection}'")
-            self.index.drop(found.uid)
-            for batch in store.walk_chunks(session, found.id):
-                self.index.upsert(found.uid, [_entry(placed) for placed in batch])
-        return self.index.count(found.uid)
+            rebuilt = _require_collection(store.collection(session, project, collection), collection)
+        index = self.backend.index
+        index.drop(rebuilt.uid)
+        with self._database.read() as session:
+            for batch in store.walk_chunks(session, rebuilt.id):
+                index.upsert(rebuilt.uid, [_entry(stored) for stored in batch])
+                self._synchronize(rebuilt, [stored.chunk.id for stored in batch], {stored.chunk.id: stored for stored in batch})
+        return index.count(rebuilt.uid)
 
     def close(self) -> None:
-        """Close the index, and give the ownership of the embedded Chroma back."""
-        with self._lock:
-            if self._index is not None:
-                self._index.close()
-                self._index = None
-        self._ownership.release()
+        """Close the embedding backend."""
+        self.backend.close()
+
+    def _nearest_passages(self, collection: Collection, vector: Sequence[float], query: PassageQuery) -> list[Passage]:
+        """Ask the index for more hits until k of them are in SQL, or it has no more."""
+        limit = query.k
+        while True:
+            hits = self.backend.index.query(collection.uid, vector, limit, query.where or {})
+            with self._database.read() as session:
+                chunks = store.document_chunks(session, collection.id, [hit.id for hit in hits])
+            stored_hits = [hit for hit in hits if hit.id in chunks]
+            if len(stored_hits) >= query.k or len(hits) < limit or limit >= MAX_HITS:
+                break
+            limit = min(limit * 4, MAX_HITS)
+        return [
+            _passage(collection, chunks[hit.id], hit.score)
+            for hit in stored_hits[: query.k]
+            if query.min_score is None or hit.score >= query.min_score
+        ]
+
+    def _synchronize(self, collection: Collection, ids: Sequence[str], sent: Mapping[str, DocumentChunk] | None = None) -> None:
+        """Send chunks to the index as SQL has them, until SQL has not changed while they were sent.
+
+        Another process may change a document, and tell the index, between this process's read and its own update; the index
+        would then keep the older state.
+
+        Args:
+            collection: whose chunks.
+            ids: the chunks; those that SQL does not have are deleted from the index.
+            sent: the state that the index has already.
+        """
+        while True:
+            with self._database.read() as session:
+                chunks = store.document_chunks(session, collection.id, ids)
+            if chunks == sent:
+                return
+            index = self.backend.index
+            index.delete(collection.uid, [id_ for id_ in ids if id_ not in chunks])
+            if chunks:
+                index.upsert(collection.uid, [_entry(stored) for stored in chunks.values()])
+            sent = chunks
 
 
-def _entry(placed: DocumentChunk) -> IndexEntry:
+def _require_collection(collection: Collection | None, name: str) -> Collection:
+    if collection is None:
+        raise NotFound(f"there is no collection '{name}'")
+    return collection
+
+
+def _entry(stored: DocumentChunk) -> IndexEntry:
     import numpy as np
 
-    scalars = {name: value for name, value in placed.metadata.items() if isinstance(value, str | int | float | bool)}
-    return IndexEntry(placed.chunk.id, np.frombuffer(placed.chunk.vector, dtype="<f4").tolist(), scalars)
+    scalars = {name: value for name, value in stored.metadata.items() if isinstance(value, str | int | float | bool)}
+    return IndexEntry(stored.chunk.id, np.frombuffer(stored.chunk.vector, dtype="<f4").tolist(), scalars)
 
 
-def _passage(collection: Collection, placed: DocumentChunk, score: float) -> Passage:
+def _passage(collection: Collection, stored: DocumentChunk, score: float) -> Passage:
     return Passage(
-        text=placed.chunk.text,
+        text=stored.chunk.text,
         score=round(score, 6),
         collection=collection.name,
-        document=placed.document,
-        chunk=placed.chunk.ordinal,
-        digest=placed.chunk.digest,
-        metadata=placed.metadata,
+        document=stored.document,
+        chunk=stored.chunk.ordinal,
+        digest=stored.chunk.digest,
+        metadata=stored.metadata,
     )

@@ -1,4 +1,4 @@
-"""What the context's routes take and answer."""
+"""The wire models of collections, documents, queries and rendering."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -6,10 +6,11 @@ from typing import Annotated, Any, Self
 from pydantic import Field, JsonValue, model_validator
 
 from promptuary.context.service import CollectionSummary
+from promptuary.context.store import StoredDocument
 from promptuary.core.wire import RequestModel, ResponseModel
 from promptuary.prompt.name import Name
-from promptuary.prompt.templates.prepared import Passage
-from promptuary.search.service import PromptMatches
+from promptuary.prompt.templates.prepared import RenderedPrompt
+from promptuary.registry.service import LookupResult
 
 Text = Annotated[str, Field(min_length=1, max_length=1024 * 1024)]
 Key = Annotated[str, Field(min_length=1, max_length=500)]
@@ -18,7 +19,7 @@ Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class PutCollection(RequestModel):
-    """A collection to make or describe."""
+    """A collection to create or to describe."""
 
     description: Annotated[str, Field(max_length=2000)] | None = None
     chunk_size: Annotated[int, Field(ge=50, le=8000)] | None = None
@@ -32,7 +33,7 @@ class PutCollection(RequestModel):
 
 
 class CollectionOut(ResponseModel):
-    """A collection and how much it holds."""
+    """A collection in a list."""
 
     name: str
     description: str
@@ -44,20 +45,20 @@ class CollectionOut(ResponseModel):
 
 
 class CollectionSummaryOut(CollectionOut):
-    """A collection and how much it holds."""
+    """A collection with the numbers of its documents and chunks."""
 
     documents: int
     chunks: int
 
     @classmethod
-    def of(cls, held: CollectionSummary) -> Self:
-        """Make it from the domain's value."""
-        shown = CollectionOut.model_validate(held.collection)
-        return cls(**shown.model_dump(), documents=held.documents, chunks=held.chunks)
+    def of(cls, summary: CollectionSummary) -> Self:
+        """Build the wire model from the domain value."""
+        collection = CollectionOut.model_validate(summary.collection)
+        return cls(**collection.model_dump(), documents=summary.documents, chunks=summary.chunks)
 
 
 class DocumentIn(RequestModel):
-    """A document to take in, under a key of the caller's choice."""
+    """A document to ingest, under a key of the client's choice."""
 
     id: Key
     text: Text
@@ -66,13 +67,13 @@ class DocumentIn(RequestModel):
 
 
 class NewDocuments(RequestModel):
-    """Documents to take in."""
+    """Documents to ingest."""
 
     documents: Annotated[list[DocumentIn], Field(min_length=1, max_length=1000)]
 
 
 class IngestionResultOut(ResponseModel):
-    """What came of it."""
+    """The numbers of documents that are new or changed, of unchanged documents, and of stored chunks."""
 
     added: int
     unchanged: int
@@ -88,9 +89,26 @@ class DocumentOut(ResponseModel):
     metadata: dict[str, Any]
     created_at: datetime
 
+    @classmethod
+    def of(cls, document: StoredDocument) -> Self:
+        """Build the wire model from the domain value."""
+        return cls(
+            id=document.key,
+            title=document.title,
+            digest=document.digest,
+            metadata=dict(document.metadata),
+            created_at=document.created_at,
+        )
+
+
+class ReindexedOut(ResponseModel):
+    """The number of chunks in a rebuilt index."""
+
+    chunks: int
+
 
 class Query(RequestModel):
-    """What to look for."""
+    """A text to look for in a collection."""
 
     query: Annotated[str, Field(min_length=1, max_length=20_000)]
     k: Annotated[int, Field(ge=1, le=100)] = 4
@@ -99,7 +117,7 @@ class Query(RequestModel):
 
 
 class PassageOut(ResponseModel):
-    """A passage that was found: its cosine, and where it comes from."""
+    """A passage: its cosine similarity to the query, and its source."""
 
     score: float
     collection: str
@@ -117,7 +135,7 @@ class Passages(ResponseModel):
 
 
 class Render(RequestModel):
-    """Which version to render, and with what."""
+    """The version to render, its variables, and the query for its context."""
 
     label: Name | None = None
     version: Number | None = None
@@ -127,7 +145,7 @@ class Render(RequestModel):
 
 
 class ManifestEntry(ResponseModel):
-    """Which piece of which document is in the rendered prompt."""
+    """Which chunk of which document is in the rendered prompt."""
 
     collection: str
     document: str
@@ -137,7 +155,7 @@ class ManifestEntry(ResponseModel):
 
 
 class RenderedOut(ResponseModel):
-    """What goes to a model, the version that it was rendered from, and the passages in it with their manifest."""
+    """What a model receives, the version that it was rendered from, and the passages in it with their manifest."""
 
     name: str
     version: int
@@ -150,44 +168,17 @@ class RenderedOut(ResponseModel):
     manifest: list[ManifestEntry]
 
     @classmethod
-    def passages_out(cls, passages: tuple[Passage, ...]) -> dict[str, Any]:
-        """Give the two fields that the passages fill."""
-        return {
-            "passages": [PassageOut.model_validate(passage) for passage in passages],
-            "manifest": [ManifestEntry.model_validate(passage) for passage in passages],
-        }
-
-
-class PromptMatchOut(ResponseModel):
-    """A prompt that was found: which version was compared, its cosine, the labels on it, and the sentence that fits best."""
-
-    name: str
-    version: int
-    score: float
-    labels: list[str]
-    snippet: str
-
-
-class PromptMatchesOut(ResponseModel):
-    """The prompts, the nearest first, and how many could not be compared because they are not indexed yet."""
-
-    items: list[PromptMatchOut]
-    behind: int
-
-    @classmethod
-    def of(cls, found: PromptMatches) -> Self:
-        """Make it from the domain's value."""
-        return cls.model_validate(found)
-
-
-class Reindex(RequestModel):
-    """Whether to send the index every vector again, or only what it has not heard of."""
-
-    anew: bool = False
-
-
-class IndexProgressOut(ResponseModel):
-    """How many prompts the index holds, and how many are still to come: call again until none is."""
-
-    prompts: int
-    behind: int
+    def of(cls, result: LookupResult, rendered: RenderedPrompt) -> Self:
+        """Build the wire model from the lookup's result and the rendered prompt."""
+        version = result.version
+        return cls(
+            name=version.prompt,
+            version=version.number,
+            digest=version.digest,
+            variant=result.variant,
+            text=rendered.text,
+            messages=[dict(message) for message in rendered.messages] if rendered.messages is not None else None,
+            model=version.content["model"],
+            passages=[PassageOut.model_validate(passage) for passage in rendered.passages],
+            manifest=[ManifestEntry.model_validate(passage) for passage in rendered.passages],
+        )

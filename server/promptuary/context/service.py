@@ -1,4 +1,4 @@
-"""The rules of collections and of the documents in them, except for what waits on a model (`promptuary.context.ingestion`)."""
+"""The rules of collections and their documents, except for ingestion, which waits on a model (`context.ingestion`)."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CHUNK_OVERLAP = 60
 
 @dataclass(frozen=True)
 class CollectionSummary:
-    """A collection and how much it holds."""
+    """A collection with the numbers of its documents and chunks."""
 
     collection: Collection
     documents: int
@@ -35,76 +35,84 @@ class Collections:
     def put_collection(
         self, name: str, description: str | None = None, chunk_size: int | None = None, chunk_overlap: int | None = None
     ) -> CollectionSummary:
-        """Make a collection, or change its description.
+        """Create a collection, or change its description.
 
         Args:
             name: its name.
-            description: what it holds; None leaves it.
-            chunk_size: the most characters of a chunk; None for the default, or what it has.
-            chunk_overlap: the characters that neighbours share; None likewise.
+            description: what it contains; None does not change it.
+            chunk_size: the maximum number of characters of a chunk; None for the default, or the collection's own.
+            chunk_overlap: the number of characters that neighbouring chunks share; None likewise.
 
         Raises:
-            Conflict: when it exists and would have to be cut anew.
+            Conflict: when the collection exists with other chunk settings.
         """
-        found = store.collection(self.unit.session, self.unit.caller.project, name)
-        if found is None:
-            new = Collection(
-                id=0,
-                name=name,
-                uid=f"promptuary-{secrets.token_hex(8)}",
-                description=description or "",
-                embedding_model=self.unit.settings.embedding_model,
-                dimensions=MiniLM.dimensions,
-                chunk_size=chunk_size or CHUNK_SIZE,
-                chunk_overlap=CHUNK_OVERLAP if chunk_overlap is None else chunk_overlap,
-                created_at=self.unit.clock(),
+        collection = store.collection(self.unit.session, self.unit.caller.project, name, lock=True)
+        if collection is None:
+            return self._create(name, description or "", chunk_size, chunk_overlap)
+        size = chunk_size or collection.chunk_size
+        overlap = collection.chunk_overlap if chunk_overlap is None else chunk_overlap
+        if (size, overlap) != (collection.chunk_size, collection.chunk_overlap):
+            raise Conflict(
+                f"the collection '{name}' has chunks of {collection.chunk_size} characters"
+                f" with an overlap of {collection.chunk_overlap}; create another collection"
             )
-            made = store.add_collection(self.unit.session, self.unit.caller.project, new)
-            audit.record_change(self.unit, "collection.created", name, {"chunk_size": made.chunk_size})
-            return CollectionSummary(made, 0, 0)
-        wanted = (chunk_size or found.chunk_size, found.chunk_overlap if chunk_overlap is None else chunk_overlap)
-        if wanted != (found.chunk_size, found.chunk_overlap):
-            raise Conflict(f"the collection '{name}' is cut into chunks of {found.chunk_size} already; make another one")
-        if description is not None and description != found.description:
-            store.describe(self.unit.session, found.id, description)
+        if description is not None and description != collection.description:
+            store.set_description(self.unit.session, collection.id, description)
             audit.record_change(self.unit, "collection.described", name)
         return self.collection(name)
 
     def collection(self, name: str) -> CollectionSummary:
-        """Give a collection and how much it holds.
+        """Return a collection with the numbers of its documents and chunks.
 
         Raises:
             NotFound: when there is none.
         """
-        found = self._collection(name)
-        return CollectionSummary(found, *store.counts(self.unit.session, found.id))
+        collection = self._require(name)
+        return CollectionSummary(collection, *store.counts(self.unit.session, collection.id))
 
     def collections(self, limit: int, cursor: str | None) -> Page[Collection]:
-        """List the project's collections by name."""
+        """Return a page of the project's collections, ordered by name."""
         rows = store.collections(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda collection: collection.name)
 
     def documents(self, name: str, limit: int, cursor: str | None) -> Page[StoredDocument]:
-        """List a collection's documents by key."""
-        rows = store.documents(self.unit.session, self._collection(name).id, decode_cursor(cursor, str), limit + 1)
+        """Return a page of a collection's documents, ordered by key."""
+        rows = store.documents(self.unit.session, self._require(name).id, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda document: document.key)
 
     def delete_document(self, name: str, key: str) -> None:
-        """Take a document out of a collection; its chunks leave the index by way of the outbox.
+        """Delete a document from a collection; the outbox removes its chunks from the index.
 
         Raises:
             NotFound: when there is no such collection or document.
         """
-        collection = self._collection(name)
+        collection = self._require(name, lock=True)
         document = store.document(self.unit.session, collection.id, key)
         if document is None:
             raise NotFound(f"the collection '{name}' has no document '{key}'")
-        gone = store.remove_document(self.unit.session, document.id)
-        outbox.enqueue(self.unit.session, CHROMA_TOPIC, {"collection": collection.id, "chunks": gone}, self.unit.clock())
+        chunk_ids = store.delete_document(self.unit.session, document.id)
+        message = {"collection": collection.id, "chunks": chunk_ids}
+        outbox.enqueue(self.unit.session, CHROMA_TOPIC, message, self.unit.clock())
         audit.record_change(self.unit, "document.deleted", name, {"document": key})
 
-    def _collection(self, name: str) -> Collection:
-        found = store.collection(self.unit.session, self.unit.caller.project, name)
-        if found is None:
+    def _create(self, name: str, description: str, chunk_size: int | None, chunk_overlap: int | None) -> CollectionSummary:
+        new = Collection(
+            id=0,
+            name=name,
+            uid=f"promptuary-{secrets.token_hex(8)}",
+            description=description,
+            embedding_model=self.unit.settings.embedding_model,
+            dimensions=MiniLM.dimensions,
+            chunk_size=chunk_size or CHUNK_SIZE,
+            chunk_overlap=CHUNK_OVERLAP if chunk_overlap is None else chunk_overlap,
+            created_at=self.unit.clock(),
+        )
+        collection = store.add_collection(self.unit.session, self.unit.caller.project, new)
+        audit.record_change(self.unit, "collection.created", name, {"chunk_size": collection.chunk_size})
+        return CollectionSummary(collection, 0, 0)
+
+    def _require(self, name: str, *, lock: bool = False) -> Collection:
+        collection = store.collection(self.unit.session, self.unit.caller.project, name, lock=lock)
+        if collection is None:
             raise NotFound(f"there is no collection '{name}'")
-        return found
+        return collection

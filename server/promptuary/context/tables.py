@@ -1,4 +1,4 @@
-"""The context's tables; private to this folder. The vectors are here too: Chroma can be made again from them at any time."""
+"""The tables of collections; private to this folder. They include the vectors, from which Chroma can be rebuilt."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from promptuary.core.database import UtcDateTime
 
 
 class CollectionRow(SQLModel, table=True):
-    """A collection, and how its documents are cut and embedded; neither changes while it holds documents."""
+    """A collection, and how its documents are split and embedded; neither ever changes."""
 
     __tablename__ = "collection"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
@@ -28,7 +28,7 @@ class CollectionRow(SQLModel, table=True):
 
 
 class DocumentRow(SQLModel, table=True):
-    """A document, under the key that its owner gave it."""
+    """A document, under a key of the client's choice."""
 
     __tablename__ = "document"
     __table_args__ = (UniqueConstraint("collection_id", "key"),)
@@ -55,29 +55,3 @@ class ChunkRow(SQLModel, table=True):
     text: str = Field(sa_column=Column(Text, nullable=False))
     digest: str
     vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-
-
-class PromptIndexRow(SQLModel, table=True):
-    """The name under which the index keeps a project's prompts, for one embedding model: another model, another collection."""
-
-    __tablename__ = "prompt_index"
-
-    project_id: int = Field(foreign_key="project.id", primary_key=True)
-    model: str = Field(primary_key=True)
-    uid: str = Field(unique=True)
-
-
-class PromptVectorRow(SQLModel, table=True):
-    """One prompt's vector (little-endian float32, of unit length), the version that it is of, and whether the index has it.
-
-    `digest` names the texts that were embedded; `indexed` is set once the index was told of exactly this row.
-    """
-
-    __tablename__ = "prompt_vector"
-
-    prompt_id: int = Field(foreign_key="prompt.id", primary_key=True)
-    version: int
-    digest: str
-    model: str
-    vector: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    indexed: bool = False

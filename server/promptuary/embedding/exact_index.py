@@ -1,73 +1,84 @@
-"""The same index without Chroma: every vector in SQL compared with the query. Exact, slower as a collection grows.
+"""Exact vector search in SQL: every stored vector is compared with the query; slower as a collection grows.
 
-It serves a process that does not own the embedded Chroma, and it is what Chroma's answers are tested against.
+It serves a process that does not own the embedded Chroma, and it is the reference for the tests of Chroma's results. The
+folders above own the tables with the vectors; each gives the index a `VectorSource`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from promptuary.context import store
 from promptuary.core.database import Database, Session
-from promptuary.embedding.chroma_index import IndexEntry, IndexHit, Scalar
-
-
-class ExactIndex:
-    """Reads what SQL holds at the moment of the query; there is nothing to keep in step."""
-
-    def __init__(self, database: Database) -> None:
-        """Keep the database."""
-        self._database = database
-
-    def upsert(self, collection: str, entries: Sequence[IndexEntry]) -> None:
-        """Do nothing: the vectors are in SQL already."""
-
-    def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Do nothing: the vectors have left SQL already."""
-
-    def drop(self, collection: str) -> None:
-        """Do nothing: the chunks leave SQL with their collection."""
-
-    def close(self) -> None:
-        """Do nothing: the database is its owner's."""
-
-    def query(self, collection: str, vector: Sequence[float], k: int, where: Mapping[str, Scalar]) -> list[IndexHit]:
-        """Compare with every vector, batch by batch, and keep the k nearest."""
-        import numpy as np
-
-        wanted = np.asarray(vector, dtype=np.float32)
-        best: list[IndexHit] = []
-        with self._database.read() as session:
-            for batch in _walk(session, collection):
-                chosen = [one for one in batch if all(one.metadata.get(name) == is_ for name, is_ in where.items())]
-                if not chosen:
-                    continue
-                vectors = np.frombuffer(b"".join(one.vector for one in chosen), dtype="<f4")
-                scores = vectors.reshape(len(chosen), -1) @ wanted
-                best += [IndexHit(one.id, float(score)) for one, score in zip(chosen, scores, strict=True)]
-                best = sorted(best, key=lambda hit: -hit.score)[:k]
-        return best
-
-    def count(self, collection: str) -> int:
-        """Count the chunks, or the prompts that have a vector."""
-        with self._database.read() as session:
-            if number := store.collection_id_of(session, collection):
-                return store.counts(session, number)[1]
-            return sum(map(len, store.walk_prompt_vectors(session, collection)))
+from promptuary.embedding.index import IndexEntry, IndexHit, Scalar
 
 
 @dataclass(frozen=True)
-class _Stored:
+class StoredVector:
+    """A vector as SQL stores it: little-endian float32, unit length."""
+
     id: str
     vector: bytes
     metadata: Mapping[str, Any]
 
 
-def _walk(session: Session, collection: str) -> Iterator[list[_Stored]]:
-    """Go through the vectors that a name of the index stands for: a collection's chunks, or a project's prompts."""
-    if number := store.collection_id_of(session, collection):
-        for chunks in store.walk_chunks(session, number):
-            yield [_Stored(placed.chunk.id, placed.chunk.vector, placed.metadata) for placed in chunks]
-        return
-    for prompts in store.walk_prompt_vectors(session, collection):
-        yield [_Stored(str(one.prompt), one.vector, {}) for one in prompts]
+class VectorSource(Protocol):
+    """Reads the vectors of some of the index's collections from SQL."""
+
+    def walk(self, session: Session, collection: str) -> Iterator[list[StoredVector]]:
+        """Yield the vectors of a collection in batches; nothing for a collection of another source."""
+        ...
+
+    def count(self, session: Session, collection: str) -> int:
+        """Return the number of vectors of a collection; 0 for a collection of another source."""
+        ...
+
+
+class ExactIndex:
+    """An index that reads its sources at each query; there is nothing to keep in step."""
+
+    reads_sql = True
+
+    def __init__(self, database: Database, sources: Sequence[VectorSource]) -> None:
+        """Store the database and the sources of vectors."""
+        self._database = database
+        self._sources = sources
+
+    def upsert(self, collection: str, entries: Sequence[IndexEntry]) -> None:
+        """Do nothing: the vectors are in SQL."""
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Do nothing: the vectors have left SQL."""
+
+    def drop(self, collection: str) -> None:
+        """Do nothing: the vectors leave SQL with their owner."""
+
+    def close(self) -> None:
+        """Do nothing: the database is closed by its owner."""
+
+    def query(self, collection: str, vector: Sequence[float], k: int, where: Mapping[str, Scalar]) -> list[IndexHit]:
+        """Compare the query with every vector, batch by batch, and return the k nearest."""
+        import numpy as np
+
+        query_vector = np.asarray(vector, dtype=np.float32)
+        best: list[IndexHit] = []
+        with self._database.read() as session:
+            for batch in self._walk(session, collection):
+                matching = [
+                    stored for stored in batch if all(stored.metadata.get(name) == value for name, value in where.items())
+                ]
+                if not matching:
+                    continue
+                vectors = np.frombuffer(b"".join(stored.vector for stored in matching), dtype="<f4")
+                scores = vectors.reshape(len(matching), -1) @ query_vector
+                best += [IndexHit(stored.id, float(score)) for stored, score in zip(matching, scores, strict=True)]
+                best = sorted(best, key=lambda hit: -hit.score)[:k]
+        return best
+
+    def count(self, collection: str) -> int:
+        """Return the number of vectors."""
+        with self._database.read() as session:
+            return sum(source.count(session, collection) for source in self._sources)
+
+    def _walk(self, session: Session, collection: str) -> Iterator[list[StoredVector]]:
+        for source in self._sources:
+            yield from source.walk(session, collection)

@@ -1,4 +1,4 @@
-"""Texts as vectors: the one place that knows sentence-transformers. The weights come from a package, and are checked."""
+"""The embedding model: the only module that imports sentence-transformers. Weights come from a package and are verified."""
 
 import threading
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ BATCH = 64
 
 
 class Embedder(Protocol):
-    """Gives each text a vector of unit length; the same text the same vector."""
+    """Maps each text to a vector of unit length; equal texts to equal vectors."""
 
     model: str
     dimensions: int
 
     def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        """Give one row a text: shape (len(texts), dimensions), float32, each row of length 1."""
+        """Return one row per text: shape (len(texts), dimensions), float32, each row of length 1."""
         ...
 
 
@@ -39,7 +39,7 @@ class MiniLM:
     dimensions = 384
 
     def __init__(self, threads: int) -> None:
-        """Keep the number of threads; nothing is loaded yet."""
+        """Store the number of threads; load nothing."""
         self._threads = threads
         self._lock = threading.Lock()
         self._loaded: Any = None
@@ -81,11 +81,11 @@ def _load(threads: int) -> Any:
 
 
 def build_embedder(settings: Settings) -> Embedder:
-    """Give the embedder that the settings name.
+    """Build the embedder that the settings name; a request never names a model.
 
     Raises:
-        Unavailable: for a model that is not on the list; models are never named by a request.
+        Unavailable: for an unknown model.
     """
     if settings.embedding_model != MiniLM.model:
-        raise Unavailable(f"PROMPTUARY_EMBEDDING_MODEL: there is only '{MiniLM.model}'", retry_after=60)
+        raise Unavailable(f"PROMPTUARY_EMBEDDING_MODEL: the only model is '{MiniLM.model}'", retry_after=60)
     return MiniLM(settings.model_threads)

@@ -1,204 +1,230 @@
-"""One vector a prompt, of its newest version, made after the registering and never in its way; in SQL, and sent to the index.
+"""One vector per prompt, of its newest version: computed after the registration, stored in SQL, and sent to the index.
 
-SQL says which prompts are behind (`promptuary.context.store.count_pending`), whoever registered
-them and whatever was lost on the way.
-The outbox only wakes a worker; a search catches up by itself, one batch at a time, and says how many prompts it could not see.
+SQL decides which prompts are pending (`promptuary.search.store.count_pending`), whoever registered them and whatever message
+was lost. The outbox only wakes a worker. A search also processes one batch of the pending prompts, and reports how many
+prompts it could not compare.
 """
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from promptuary.access.store import lock_project
-from promptuary.context import store
-from promptuary.context.retrieval import PassageRetrieval
-from promptuary.context.store import PromptVector
 from promptuary.core.database import Database
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import Settings
-from promptuary.embedding.chroma_index import IndexEntry, VectorIndex
-from promptuary.embedding.exact_index import ExactIndex
+from promptuary.embedding.backend import EmbeddingBackend
+from promptuary.embedding.index import IndexEntry, VectorIndex
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry import store as registry_store
 from promptuary.registry.store import Version
-from promptuary.search import summary_text
+from promptuary.search import store, summary_text
+from promptuary.search.store import PromptVector
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 EMBED_BATCH = 32
-"""The texts that are embedded in one go: a second or less on two cores, which a search waits for at most."""
+"""The number of texts that are embedded in one call: a second or less on two cores, the longest time that a search waits."""
 SEND_BATCH = 500
-"""The vectors that are sent to the index in one go."""
+"""The number of vectors that are sent to the index in one call."""
 MAX_ROUNDS = 20
-"""The batches that one call of `reindex` does at most."""
+"""The maximum number of batches in one call of `reindex`."""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class IndexProgress:
-    """How many prompts the index holds, and how many are not in it yet."""
+    """The number of prompts in the index, and the number of prompts that are still to come."""
 
     prompts: int
     behind: int
 
 
 class PromptVectors:
-    """One a process; safe to use from several threads. Nothing is embedded while a transaction is open."""
+    """One per process; safe to use from several threads. No transaction is open while texts are embedded."""
 
-    def __init__(self, database: Database, settings: Settings, retrieval: PassageRetrieval) -> None:
-        """Keep the parts; the embedder and the index are the retrieval's."""
+    def __init__(self, database: Database, settings: Settings, backend: EmbeddingBackend) -> None:
+        """Store the dependencies; open nothing."""
         self._database = database
-        self._retrieval = retrieval
+        self._backend = backend
         self._lock = threading.Lock()
         self.model = settings.embedding_model
 
     @property
     def index(self) -> VectorIndex:
-        """The process's index."""
-        return self._retrieval.index
+        """The process's vector index."""
+        return self._backend.index
 
-    def behind(self, project: int) -> int:
-        """Count the prompts that no search of this process can find yet."""
+    def count_pending(self, project: int, leave_out: int | None = None) -> int:
+        """Count the prompts that a search of this process cannot find yet; `leave_out` is not counted."""
         with self._database.read() as session:
-            return store.count_pending(session, project, self.model, indexed=self._projects)
+            return store.count_pending(session, project, self.model, indexed=not self.index.reads_sql, leave_out=leave_out)
 
-    def catch_up(self, project: int) -> None:
-        """Do one batch of what is behind, unless another thread is at it: a search is answered with what is there.
+    def catch_up(self, project: int, leave_out: int | None = None) -> None:
+        """Process one batch of the pending prompts, unless another thread is doing so.
+
+        A missing embedder is logged, not raised: a search can still find the prompts that have a vector.
+
+        Args:
+            project: whose prompts.
+            leave_out: a prompt that is not processed.
 
         Raises:
-            Unavailable: when the index cannot be told. That an embedder is missing does not matter here yet.
+            Unavailable: when the index does not answer.
         """
-        if not self.behind(project) or not self._lock.acquire(blocking=False):
+        if not self.count_pending(project, leave_out) or not self._lock.acquire(blocking=False):
             return
         try:
             try:
-                self._make(project)
+                self._embed_batch(project, leave_out=leave_out)
             except Unavailable as error:
-                log.warning("prompts stay behind", error=error.message)
-            self._send(project)
+                log.warning("prompts stay without a vector", error=error.message)
+            self._send_batch(project)
         finally:
             self._lock.release()
 
     def deliver(self, payload: dict[str, Any]) -> None:
-        """Bring a prompt in step, and those that wait beside it; may be called again with the same prompt.
+        """Process one batch of the pending prompts, the given prompt first; idempotent.
 
         Args:
             payload: `{"project": number, "prompt": number}`.
         """
         with self._lock:
-            self._make(payload["project"], payload["prompt"])
-            self._send(payload["project"])
+            self._embed_batch(payload["project"], first=payload["prompt"])
+            self._send_batch(payload["project"])
 
     def reindex(self, project: int, *, anew: bool = False) -> IndexProgress:
-        """Bring some of what is behind in step; to be called until nothing is.
+        """Process up to `MAX_ROUNDS` batches of the pending prompts; call it again until none is pending.
 
         Args:
             project: whose prompts.
-            anew: send every vector to the index again, which may have lost some.
+            anew: send every vector to a new index collection, because the index may have lost some.
 
         Raises:
-            Unavailable: when the embedder or the index cannot work.
+            Unavailable: when the embedder or the index does not work.
         """
         with self._lock:
             if anew:
-                self._forget(project)
+                self._replace_index_collection(project)
             for _ in range(MAX_ROUNDS):
-                if not self._make(project) + self._send(project):
+                if not self._embed_batch(project) + self._send_batch(project):
                     break
         with self._database.read() as session:
-            uid = store.prompt_uid(session, project, self.model)
-        return IndexProgress(self.index.count(uid) if uid else 0, self.behind(project))
+            uid = store.index_uid(session, project, self.model)
+        return IndexProgress(self.index.count(uid) if uid else 0, self.count_pending(project))
 
-    def known(self, project: int, prompt: int, texts: Sequence[str]) -> "NDArray[np.float32] | None":
-        """Give the stored vector of a prompt, if it is of these very texts."""
+    def stored_vector(self, project: int, prompt: int, texts: Sequence[str]) -> "NDArray[np.float32] | None":
+        """Return the stored vector of a prompt if it was computed from exactly these texts, else None."""
         with self._database.read() as session:
-            found = store.prompt_vectors(session, project, self.model, [prompt]).get(prompt)
-        if found is None or found.digest != summary_text.texts_digest(texts):
+            vector = store.prompt_vectors(session, project, self.model, [prompt]).get(prompt)
+        if vector is None or vector.digest != summary_text.texts_digest(texts):
             return None
         import numpy as np
 
-        return np.frombuffer(found.vector, dtype="<f4")
+        return np.frombuffer(vector.vector, dtype="<f4")
 
-    def embed(self, said: Sequence[Sequence[str]]) -> "NDArray[np.float32]":
-        """Give one vector of unit length for each prompt's texts: their mean.
+    def embed(self, texts_by_prompt: Sequence[Sequence[str]]) -> "NDArray[np.float32]":
+        """Return one vector of unit length per prompt: the mean of the vectors of its texts.
 
         Raises:
-            Unavailable: when the embedder cannot work.
+            Unavailable: when the embedder does not work.
         """
-        rows = self._retrieval.embedder.embed([text for texts in said for text in texts])
+        rows = self._backend.embedder.embed([text for texts in texts_by_prompt for text in texts])
         import numpy as np
 
-        ends = np.cumsum([len(texts) for texts in said])
+        ends = np.cumsum([len(texts) for texts in texts_by_prompt])
         means = np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
         vectors: NDArray[np.float32] = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
         return vectors
 
-    @property
-    def _projects(self) -> bool:
-        """Tell whether the index has to be told; the exact one reads SQL, and Chroma is another process's then."""
-        return not isinstance(self.index, ExactIndex)
-
-    def _make(self, project: int, first: int | None = None) -> int:
-        """Embed one batch of the prompts that have no vector, and store the vectors; gives how many."""
+    def _embed_batch(self, project: int, *, first: int | None = None, leave_out: int | None = None) -> int:
+        """Compute and store the vectors of one batch of prompts without a vector; return how many."""
         with self._database.read() as session:
-            numbers = store.prompts_without_vector(session, project, self.model, EMBED_BATCH, first)
+            numbers = store.prompts_without_vector(session, project, self.model, EMBED_BATCH, first=first, leave_out=leave_out)
             versions = registry_store.versions_by_prompt(session, project, numbers)
-            known = store.prompt_vectors(session, project, self.model, list(numbers))
-        said: dict[int, list[str]] = {}
-        for prompt in numbers:
-            said[prompt] = _texts(versions.get(prompt))
-            if sum(map(len, said.values())) >= EMBED_BATCH:
-                break
-        if not said:
+            old_vectors = store.prompt_vectors(session, project, self.model, list(numbers))
+        batch = _first_texts({prompt: versions.get(prompt) for prompt in numbers})
+        if not batch:
             return 0
-        digests = {prompt: summary_text.texts_digest(texts) for prompt, texts in said.items()}
-        kept = {prompt: known[prompt].vector for prompt in said if prompt in known and known[prompt].digest == digests[prompt]}
-        fresh = [prompt for prompt in said if prompt not in kept]
-        if fresh:
-            rows = self.embed([said[prompt] for prompt in fresh]).astype("<f4")
-            kept |= {prompt: row.tobytes() for prompt, row in zip(fresh, rows, strict=True)}
+        new_vectors = self._vectors_of(batch, old_vectors)
         with self._database.write() as session:
             lock_project(session, project)
-            store.add_prompt_uid(session, project, self.model, f"promptuary-prompts-{secrets.token_hex(8)}")
-            made = [PromptVector(prompt, numbers[prompt], digests[prompt], self.model, kept[prompt]) for prompt in said]
-            store.put_prompt_vectors(session, made)
-        return len(said)
+            store.ensure_index_uid(session, project, self.model, _new_uid())
+            rows = [
+                PromptVector(prompt, numbers[prompt], summary_text.texts_digest(texts), self.model, new_vectors[prompt])
+                for prompt, texts in batch.items()
+            ]
+            store.put_prompt_vectors(session, rows)
+        return len(batch)
 
-    def _send(self, project: int) -> int:
-        """Tell the index of one batch of vectors, then mark them; gives how many. What is sent twice does no harm."""
-        if not self._projects:
+    def _vectors_of(
+        self, texts_by_prompt: Mapping[int, Sequence[str]], old_vectors: Mapping[int, PromptVector]
+    ) -> dict[int, bytes]:
+        """Return the vector of each prompt: the old one where it was computed from the same texts, else a new one."""
+        vectors = {
+            prompt: old_vectors[prompt].vector
+            for prompt, texts in texts_by_prompt.items()
+            if prompt in old_vectors and old_vectors[prompt].digest == summary_text.texts_digest(texts)
+        }
+        missing = [prompt for prompt in texts_by_prompt if prompt not in vectors]
+        if missing:
+            rows = self.embed([texts_by_prompt[prompt] for prompt in missing]).astype("<f4")
+            vectors |= {prompt: row.tobytes() for prompt, row in zip(missing, rows, strict=True)}
+        return vectors
+
+    def _send_batch(self, project: int) -> int:
+        """Send one batch of vectors to the index, then mark them as indexed; return how many.
+
+        Vectors may be sent twice. They are marked only if the collection that they were sent to is still the project's:
+        another process may have replaced it since.
+        """
+        if self.index.reads_sql:
             return 0
         with self._database.read() as session:
-            uid = store.prompt_uid(session, project, self.model)
+            uid = store.index_uid(session, project, self.model)
             vectors = store.unindexed_vectors(session, project, self.model, SEND_BATCH)
         if uid is None or not vectors:
             return 0
         import numpy as np
 
-        entries = [IndexEntry(str(one.prompt), np.frombuffer(one.vector, dtype="<f4").tolist(), {}) for one in vectors]
+        entries = [IndexEntry(str(vector.prompt), np.frombuffer(vector.vector, dtype="<f4").tolist(), {}) for vector in vectors]
         self.index.upsert(uid, entries)
         with self._database.write() as session:
-            store.mark_indexed(session, vectors)
+            lock_project(session, project)
+            if store.index_uid(session, project, self.model) == uid:
+                store.mark_indexed(session, vectors)
         return len(vectors)
 
-    def _forget(self, project: int) -> None:
+    def _replace_index_collection(self, project: int) -> None:
         with self._database.write() as session:
-            uid = store.prompt_uid(session, project, self.model)
-            store.forget_indexed(session, project)
-        if uid is not None:
-            self.index.drop(uid)
+            lock_project(session, project)
+            old_uid = store.replace_index_uid(session, project, self.model, _new_uid())
+        if old_uid is not None:
+            self.index.drop(old_uid)
 
 
-def _texts(version: Version | None) -> list[str]:
-    """Give what is embedded of a version; one that was changed in the database says nothing, and is found by nothing."""
-    return (
-        [""]
-        if version is None
-        else summary_text.embedding_texts(version.prompt, content_from_json(version.content), version.tags)
-    )
+def _first_texts(versions: Mapping[int, Version | None]) -> dict[int, list[str]]:
+    """Return the texts to embed of the first prompts, up to `EMBED_BATCH` texts in all.
+
+    A version that was changed in the database (None) has an empty text, which no search finds.
+    """
+    batch: dict[int, list[str]] = {}
+    for prompt, version in versions.items():
+        batch[prompt] = [""] if version is None else _texts(version)
+        if sum(map(len, batch.values())) >= EMBED_BATCH:
+            break
+    return batch
+
+
+def _texts(version: Version) -> list[str]:
+    return summary_text.embedding_texts(version.prompt, content_from_json(version.content), version.tags)
+
+
+def _new_uid() -> str:
+    return f"promptuary-prompts-{secrets.token_hex(8)}"

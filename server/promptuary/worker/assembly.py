@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from promptuary.context import retrieval as context_retrieval
 from promptuary.context.rendering import ContextRenderer
 from promptuary.context.retrieval import PassageRetrieval
+from promptuary.context.vector_source import build_embedding_backend
 from promptuary.core.clock import Clock, wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
@@ -46,11 +47,11 @@ def build_worker(
     scorer_types()  # a plug-in that cannot be used stops it here
     opened = database or Database(settings.sql_url)
     upgrade(opened)
-    found = retrieval or PassageRetrieval(opened, clock, settings)
+    found = retrieval or PassageRetrieval(opened, clock, build_embedding_backend(opened, settings))
     chats = models or ChatModels(settings)
     done = build_execution(settings, opened, clock, found, chats)
     tracker = MlflowTracker(settings, opened)
-    vectors = PromptVectors(opened, settings, found)
+    vectors = PromptVectors(opened, settings, found.backend)
     relays = [
         (context_retrieval.CHROMA_TOPIC, found.deliver),
         (similarity.PROMPTS_TOPIC, vectors.deliver),
@@ -79,7 +80,9 @@ def build_execution(
 
         spread = RayRunner(settings, open_ray_worker).run
     renderer = ContextRenderer(retrieval, settings)
-    return RunExecutor(database, clock, settings, renderer, models, lambda texts: retrieval.embedder.embed(texts), spread)
+    return RunExecutor(
+        database, clock, settings, renderer, models, lambda texts: retrieval.backend.embedder.embed(texts), spread
+    )
 
 
 @contextmanager
@@ -88,7 +91,7 @@ def open_ray_worker(settings: Settings, run: Run, share: int) -> Iterator[Accoun
     from promptuary.evaluation.execution.ray_runner import CHUNKS_PER_WORKER
 
     database = Database(settings.sql_url)
-    retrieval = PassageRetrieval(database, wall_clock, settings)
+    retrieval = PassageRetrieval(database, wall_clock, build_embedding_backend(database, settings))
     models = ChatModels(settings)
     try:
         alone = settings.model_copy(update={"executor": "local"})

@@ -9,7 +9,7 @@ import pytest
 from cli.conftest import Run
 from factories.word_embedder import WordEmbedder
 from promptuary.cli import context as context_commands
-from promptuary.context import retrieval
+from promptuary.embedding import backend
 from promptuary.search import prompt_vectors
 
 Write = Callable[[str, str], Path]
@@ -21,7 +21,7 @@ REFUND = "Answer customers who ask for their money back."
 @pytest.fixture(autouse=True)
 def _words(monkeypatch: pytest.MonkeyPatch) -> None:
     """An embedder that needs no model."""
-    monkeypatch.setattr(retrieval, "build_embedder", lambda _: WordEmbedder())
+    monkeypatch.setattr(backend, "build_embedder", lambda _: WordEmbedder())
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_push_on_the_data_directory_loads_no_model_unless_told_to(
     def never(_: object) -> WordEmbedder:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr(retrieval, "build_embedder", never)
+    monkeypatch.setattr(backend, "build_embedder", never)
     assert push("order", f"{TRIAGE} {{{{text}}}} Now.") == ""
     same = push("again", f"{TRIAGE} {{{{ticket}}}}")
     assert same == "warning: version 1 of 'triage' has the same content; one prompt may do\n"

@@ -11,7 +11,7 @@ from cli.conftest import Run
 from promptuary.cli.service import commands as service
 from promptuary.cli.service.processes import free_port
 from promptuary.core.settings import read_settings
-from promptuary.embedding.chroma_index import ChromaOwnership
+from promptuary.embedding.chroma_ownership import ChromaOwnership
 
 
 @pytest.fixture

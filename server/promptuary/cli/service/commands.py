@@ -113,7 +113,7 @@ def up() -> None:
 def all_programs(chosen: "Settings") -> Iterator[list[Any]]:
     """Start every part on the data directory and say where each is; stop them at the end."""
     from promptuary.core.database import Database
-    from promptuary.embedding.chroma_index import ChromaOwnership
+    from promptuary.embedding.chroma_ownership import ChromaOwnership
     from promptuary.migrations.upgrade import upgrade
 
     chosen.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

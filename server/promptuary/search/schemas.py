@@ -1,0 +1,41 @@
+"""The wire models of the search for prompts."""
+
+from typing import Self
+
+from promptuary.core.wire import RequestModel, ResponseModel
+from promptuary.search.service import PromptMatches
+
+
+class PromptMatchOut(ResponseModel):
+    """A prompt in a search result: the compared version, its cosine similarity, its labels, and the best sentence."""
+
+    name: str
+    version: int
+    score: float
+    labels: list[str]
+    snippet: str
+
+
+class PromptMatchesOut(ResponseModel):
+    """A search result, the nearest prompt first; `behind` counts the prompts that are not indexed yet."""
+
+    items: list[PromptMatchOut]
+    behind: int
+
+    @classmethod
+    def of(cls, matches: PromptMatches) -> Self:
+        """Build the wire model from the domain value."""
+        return cls.model_validate(matches)
+
+
+class Reindex(RequestModel):
+    """Whether to send every vector to the index again, or only those that were not sent yet."""
+
+    anew: bool = False
+
+
+class IndexProgressOut(ResponseModel):
+    """The number of indexed prompts, and of those still to come: call again until `behind` is 0."""
+
+    prompts: int
+    behind: int
