@@ -12,7 +12,7 @@ import pytest
 
 from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.change_feed import create_change_feed
+from promptuary.core.change_feed.factory import create_change_feed
 from promptuary.core.errors import Unavailable
 from promptuary.prompt.content import Content
 from promptuary.registry import stream

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select, update
 
 from promptuary.access.role import Role
 from promptuary.access.tables import AuditRow, IdempotencyRow, KeyRow, ProjectRow
-from promptuary.core.change_feed import ProjectRevisions, publish_revisions
+from promptuary.core.change_feed.feed import ProjectRevisions, publish_revisions
 from promptuary.core.database import table_of
 
 REVISIONS_QUERY = "SELECT id, revision, access_revision FROM project"  # for base.changes

@@ -8,7 +8,8 @@ from promptuary.api.asgi import HostAllowList, RequestIds
 from promptuary.api.request_metrics import RequestMetrics
 from promptuary.context.retrieval import PassageRetrieval
 from promptuary.context.vector_source import build_embedding_backend
-from promptuary.core.change_feed import ChangeFeed, create_change_feed
+from promptuary.core.change_feed.factory import create_change_feed
+from promptuary.core.change_feed.feed import ChangeFeed
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from promptuary.access import store as access
-from promptuary.core.change_feed import ChangeFeed
+from promptuary.core.change_feed.feed import ChangeFeed
 from promptuary.core.clock import format_timestamp
 from promptuary.core.database import Database
 from promptuary.core.errors import PromptuaryError, Unavailable

@@ -37,7 +37,7 @@ def prompts(unit_as: Units, app: Any) -> Units:
     with unit_as("operator", "shop") as unit:
         register(unit, "greet", "Welcome", "production")
         project = unit.caller.project
-    assert eventually(lambda: app.services.change_feed.now(project) is not None)
+    assert eventually(lambda: app.services.change_feed.revisions(project) is not None)
     return unit_as
 
 

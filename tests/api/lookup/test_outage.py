@@ -31,7 +31,7 @@ def test_while_the_database_is_away_lookups_are_answered_from_memory(postgres: A
         name = app.services.database.engine.url.database
         with TestClient(app, base_url="http://127.0.0.1") as client:
             assert client.get(GREET, headers=headers).json()["version"] == 1
-            assert eventually(lambda: app.services.change_feed.now(caller.project) is not None)
+            assert eventually(lambda: app.services.change_feed.revisions(caller.project) is not None)
             postgres.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             postgres.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
             assert eventually(lambda: any("cannot be asked" in entry["event"] for entry in logs))

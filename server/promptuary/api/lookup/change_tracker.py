@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from promptuary.api.lookup.reader import LookupReader
 from promptuary.api.lookup.response_cache import ResponseCache
-from promptuary.core.change_feed import ChangeFeed, ProjectRevisions
+from promptuary.core.change_feed.feed import ChangeFeed, ProjectRevisions
 from promptuary.core.errors import PromptuaryError, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class ChangeTracker:
             revisions, changed = await to_thread.run_sync(
                 self._reader.changes, project, since, limiter=self._threads, abandon_on_cancel=True
             )
-            self._change_feed.hear(project, revisions)
+            self._change_feed.observe(project, revisions)
             self._responses.apply_changes(project, revisions.revision, changed)
             if changed is None:
                 self._on_cleared(project)

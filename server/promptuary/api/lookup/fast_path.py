@@ -88,7 +88,7 @@ class LookupFastPath:
         if key is None:
             return None
         project = key.caller.project
-        revisions = self._change_feed.now(project)
+        revisions = self._change_feed.revisions(project)
         if revisions is None or not key.is_valid(revisions.access_revision, self._clock):
             return None
         if self.changes.is_behind(project, revisions):
@@ -125,7 +125,7 @@ class LookupFastPath:
         key = self.keys.get(key_digest)
         if key is None:
             return None
-        revisions = self._change_feed.now(key.caller.project)
+        revisions = self._change_feed.revisions(key.caller.project)
         if revisions is None or not key.is_valid(revisions.access_revision, self._clock):
             return None
         await self.changes.catch_up(key.caller.project, revisions)
@@ -134,7 +134,7 @@ class LookupFastPath:
     async def _read_from_database(self, request: LookupRequest, key_digest: bytes, key: CachedKey | None) -> CachedResponse:
         threads = self._thread_beside_prefetcher if self.prefetcher.running else self._threads
         lookup = await to_thread.run_sync(self.reader.read, request, key, limiter=threads)
-        self._change_feed.hear(lookup.caller.project, lookup.revisions)
+        self._change_feed.observe(lookup.caller.project, lookup.revisions)
         self.keys.put(key_digest, CachedKey(lookup.caller, lookup.revisions.access_revision))
         self.responses.put(lookup.entry)
         if request.label is not None:

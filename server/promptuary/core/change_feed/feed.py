@@ -1,0 +1,166 @@
+"""The change feed of a process: each project's revisions as this process knows them, and who waits for the next one."""
+
+import asyncio
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import structlog
+from sqlalchemy import text
+from sqlmodel import Session
+
+log = structlog.get_logger(__name__)
+CHANNEL = "promptuary"
+_PUBLISHED = "promptuary.published"
+
+
+class ProjectRevisions(NamedTuple):
+    """How often a project's prompts have changed, and how often its keys have."""
+
+    revision: int
+    access_revision: int
+
+
+def publish_revisions(session: Session, project: int, revisions: ProjectRevisions) -> None:
+    """Notify every process of a project's new revisions once the session's transaction is committed; never if it is not."""
+    session.info.setdefault(_PUBLISHED, {})[project] = revisions
+    if session.connection().dialect.name == "postgresql":
+        notification = {"channel": CHANNEL, "payload": f"{project} {revisions.revision} {revisions.access_revision}"}
+        session.connection().execute(text("SELECT pg_notify(:channel, :payload)"), notification)
+
+
+@dataclass(eq=False)
+class Waiter:
+    """A coroutine that waits for a project's revision to pass a number."""
+
+    project: int
+    after: int
+    loop: asyncio.AbstractEventLoop
+    woken: "asyncio.Future[None]"
+
+    def wake(self) -> None:
+        """Wake it, from any thread; its loop may have ended in the meantime."""
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if not self.woken.done():
+            self.woken.set_result(None)
+
+
+class ChangeFeed(ABC):
+    """Every project's revisions as far as this process can know them. Nothing is opened or started before the first call."""
+
+    def __init__(self, query: str) -> None:
+        """Keep the query.
+
+        Args:
+            query: selects the id and both revisions of every project; it has no condition.
+        """
+        self._query = query
+        self._lock = threading.Lock()
+        self._known: dict[int, ProjectRevisions] = {}
+        self._waiters: set[Waiter] = set()
+        self._closed = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._is_disconnected = False
+
+    @abstractmethod
+    def revisions(self, project: int) -> ProjectRevisions | None:
+        """Return a project's revisions at once, without waiting for a writer; None where nothing is known of it yet.
+
+        While the database does not answer, they are the last known ones.
+        """
+
+    def observe(self, project: int, revisions: ProjectRevisions) -> None:
+        """Take over revisions that were read in a transaction, or written in one that is committed by now."""
+        with self._lock:
+            known = self._known.get(project, revisions)
+            self._known[project] = ProjectRevisions(*map(max, known, revisions))
+        self._wake_waiters(project)
+
+    def observe_commit(self, info: Mapping[Any, Any]) -> None:
+        """Take over what a transaction of this process published; the database calls it after the commit."""
+        for project, revisions in info.get(_PUBLISHED, {}).items():
+            self.observe(project, revisions)
+
+    async def wait(self, project: int, after: int, timeout: float) -> int:
+        """Wait until a project's revision is greater than `after`, for at most `timeout` seconds; return the revision then."""
+        loop = asyncio.get_running_loop()
+        waiter = Waiter(project, after, loop, loop.create_future())
+        with self._lock:
+            self._waiters.add(waiter)
+            self._start_watching()
+        try:
+            if self._revision(project) <= after and not self._closed.is_set():
+                await asyncio.wait([waiter.woken], timeout=timeout)
+        finally:
+            with self._lock:
+                self._waiters.discard(waiter)
+            waiter.woken.cancel()
+        return self._revision(project)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the feed has ended, so that there is nothing to wait for."""
+        return self._closed.is_set()
+
+    def close(self) -> None:
+        """End the watcher, wake every waiter, and close what is open; a second call does nothing."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        with self._lock:  # a thread that was starting a watcher has done so
+            watcher = self._watcher
+        self._interrupt()
+        if watcher is not None:
+            watcher.join()
+        self._release()
+        with self._lock:
+            waiters = list(self._waiters)
+        for waiter in waiters:
+            waiter.wake()
+
+    def _revision(self, project: int) -> int:
+        self.revisions(project)
+        known = self._known.get(project)
+        return known.revision if known else 0
+
+    def _wake_waiters(self, project: int) -> None:
+        """Wake those that wait for a revision which is known now."""
+        with self._lock:
+            known = self._known.get(project)
+            due = [waiter for waiter in self._waiters if known and waiter.project == project and known.revision > waiter.after]
+        for waiter in due:
+            waiter.wake()
+
+    def _start_thread(self, watch: Callable[[], None]) -> None:
+        """Start the watcher, once; the caller has the lock."""
+        if self._watcher is None and not self._closed.is_set():
+            self._watcher = threading.Thread(target=watch, name="promptuary-changes", daemon=True)
+            self._watcher.start()
+
+    @abstractmethod
+    def _start_watching(self) -> None:
+        """Start watching, if that needs starting; the caller has the lock."""
+
+    @abstractmethod
+    def _interrupt(self) -> None:
+        """Make the watcher notice at once that the feed is closed."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Close what is open, once the watcher has ended."""
+
+    def _report_disconnected(self, error: Exception) -> None:
+        if not self._is_disconnected and not self._closed.is_set():
+            self._is_disconnected = True
+            log.warning("the database cannot be asked for changes; lookups are answered from memory", error=str(error).strip())
+
+    def _report_connected(self) -> None:
+        if self._is_disconnected:
+            self._is_disconnected = False
+            log.warning("the database can be asked for changes again")
