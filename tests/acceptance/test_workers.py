@@ -21,6 +21,7 @@ from promptuary.core.settings import Settings
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.suites.suite import Suite
@@ -95,7 +96,7 @@ def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
 
     def do() -> Run:
         with sqlite.write() as session:
-            return Evaluations(UnitOfWork(session, caller, wall_clock, settings)).submit("words")
+            return Evaluations(UnitOfWork(session, caller, wall_clock, settings)).submit(RunRequest(suite="words"))
 
     return do
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from factories.summaries import make_interval
 from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
 from promptuary.core import outbox
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
@@ -35,7 +37,7 @@ def lay(unit: Any) -> str:
     body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
     Evaluations(unit).put_suite(Suite.model_validate(body))
     Schedules(unit).put("nightly", ScheduleDefinition("words", "0 * * * *"))
-    run: str = Evaluations(unit).submit("words", schedule="nightly").id
+    run: str = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly").id
     return run
 
 
@@ -48,7 +50,9 @@ def test_runs_alerts_schedules_and_messages_are_counted_over_all_projects(
             run = lay(unit)
             if project == "elsewhere":
                 Evaluations(unit).cancel(run)
-            new = Alert(0, unit.caller.project, "nightly", "words", run, "echo:", "exact", {}, "it fell", unit.clock())
+            new = Alert(
+                0, unit.caller.project, "nightly", "words", run, "echo:", "exact", make_interval(), "it fell", unit.clock()
+            )
             schedule_store.add_alerts(unit.session, [new, Alert(**{**vars(new), "metric": "pass"})])
     with unit_as("author") as unit:
         Schedules(unit).see(1)

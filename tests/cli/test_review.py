@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run, unit_of_work_on
+from factories.summaries import make_empty_summary
 from promptuary.core.clock import wall_clock
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
-from promptuary.evaluation.runs.store import RunState
+from promptuary.evaluation.runs.store import RunOutcome, RunState
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.review.service import Reviews
+from promptuary.statistics.verdict import Verdict
 
 COMMENTS = ['=HYPERLINK("http://example.org")', "+1", "-1", "@SUM(A1)", "\tindented", "plain, with a comma\nand a line"]
 SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
@@ -30,7 +33,7 @@ def run_id(run: Run, word: Path, data_dir: Path) -> str:
         evaluations.put_dataset_version("words", cases)
         body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
         evaluations.put_suite(Suite.model_validate(body))
-        submitted = evaluations.submit("words")
+        submitted = evaluations.submit(RunRequest(suite="words"))
         held = store.lease_run(unit.session, "w1", now, now + timedelta(seconds=60), submitted.id)
         assert held is not None
         done = [
@@ -70,7 +73,9 @@ def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_
     assert (told.code, "there is no finished run" in told.fault) == (64, True)
     with unit_of_work_on(data_dir) as unit:
         held = Evaluations(unit).run(run_id)
-        assert store.finish_run(unit.session, held, RunState.FINISHED, wall_clock(), verdict="pass", summary={})
+        assert store.finish_run(
+            unit.session, held, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS)), wall_clock()
+        )
     assert run("review", "open", "words.queue", "--run", "latest", "--json").json == {"added": 6, "present": 0}
 
 

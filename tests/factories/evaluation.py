@@ -9,10 +9,12 @@ import pytest
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.executor import RunExecutor
-from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan, Variant, VariantRole
+from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan, Variant
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.summary_model import Summary, VariantRole
 from promptuary.evaluation.verdict.summary import summarise
 from promptuary.models.chat_models import ChatModels
 from promptuary.prompt.content import Content
@@ -90,9 +92,9 @@ def create_words_suite(author: Callable[[], AbstractContextManager[Any]]) -> Cal
 def submit_run(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., Run]:
     """Submit a run of the suite `words`."""
 
-    def submit(**more: Any) -> Run:
+    def submit(*, schedule: str | None = None, **changes: Any) -> Run:
         with author() as unit:
-            return Evaluations(unit).submit("words", **more)
+            return Evaluations(unit).submit(RunRequest(suite="words", **changes), schedule=schedule)
 
     return submit
 
@@ -140,15 +142,19 @@ def result_of(clock: Callable[[], datetime]) -> Callable[..., CaseResult]:
 
 
 @pytest.fixture
-def told(
+def summarise_scores(
     plan_of: Callable[..., Plan], suite_of: Callable[..., Suite], result_of: Callable[..., CaseResult]
-) -> Callable[..., Any]:
-    """Summarise scores by variant, one a case, under a gate."""
+) -> Callable[..., Summary]:
+    """Summarise scores given by variant, one for each case, under a gate."""
 
-    def tell(gate: list[dict[str, Any]], *, clusters: dict[str, str | None] | None = None, **scores: list[Any]) -> Any:
+    def summarise_variants(
+        gate: list[dict[str, Any]], *, clusters: dict[str, str | None] | None = None, **scores: list[float | None]
+    ) -> Summary:
         number = len(next(iter(scores.values())))
         plan = plan_of(number, baseline="production" if "v1" in scores else None)
-        results = [result_of(f"c{place}", score, variant) for variant, own in scores.items() for place, score in enumerate(own)]
+        results = [
+            result_of(f"c{place}", score, variant) for variant, values in scores.items() for place, score in enumerate(values)
+        ]
         return summarise(plan, suite_of(gate=gate), clusters or {}, results, ["exact"])
 
-    return tell
+    return summarise_variants

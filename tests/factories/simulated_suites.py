@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from promptuary.evaluation.verdict.comparison import MetricScores, difference_interval, metric_interval
+from promptuary.evaluation.verdict.comparison import (
+    MetricScores,
+    PairedScores,
+    SamplingDesign,
+    difference_interval,
+    metric_interval,
+)
 from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.mean_interval import mean_interval
@@ -115,7 +121,8 @@ def few_clusters(clusters: int, low: float, high: float, spread: float, sizes: t
         names = [f"k{code}" for code in np.repeat(np.arange(clusters), size)]
         hits = rng.random(len(names)) < np.repeat(_beta(rng, rate, spread, clusters), size)
         means = {f"c{place}": float(hit) for place, hit in enumerate(hits)}
-        return Suite(metric_interval(MetricScores(means, len(means), 0), dict(zip(means, names, strict=True))), rate)
+        design = SamplingDesign(dict(zip(means, names, strict=True)))
+        return Suite(metric_interval(MetricScores(means, len(means), 0), design), rate)
 
     return draw
 
@@ -129,10 +136,10 @@ def few_paired_clusters(clusters: int, per_cluster: tuple[int, int], lost: float
         change = np.where(luck < lost, -1, np.where(luck > 1 - gained, 1, 0))
         baseline = np.where(change < 0, 1.0, np.where(change > 0, 0.0, rng.random(codes.size) < 0.7))
         names = [f"c{place}" for place in range(codes.size)]
-        ours = MetricScores(dict(zip(names, (baseline + change).tolist(), strict=True)), codes.size, 0)
-        theirs = MetricScores(dict(zip(names, baseline.tolist(), strict=True)), codes.size, 0)
-        interval = difference_interval(names, ours, theirs, {name: f"k{code}" for name, code in zip(names, codes, strict=True)})
-        return Suite(interval, gained - lost)
+        candidate = dict(zip(names, (baseline + change).tolist(), strict=True))
+        pair = PairedScores(candidate, dict(zip(names, baseline.tolist(), strict=True)))
+        design = SamplingDesign({name: f"k{code}" for name, code in zip(names, codes, strict=True)})
+        return Suite(difference_interval(pair, design), gained - lost)
 
     return draw
 

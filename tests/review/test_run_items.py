@@ -10,6 +10,7 @@ from promptuary.core.errors import NotFound
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult, work_items
 from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
@@ -35,7 +36,7 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
         suite = {"name": "triage", "prompt": "triage", "dataset": "tickets", "models": ["echo:upper"]}
         suite["scorers"] = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
         evaluations.put_suite(Suite.model_validate(suite))
-        submitted = evaluations.submit("triage", version=2, baseline=1)
+        submitted = evaluations.submit(RunRequest(suite="triage", version=2, baseline=1))
         held = store.lease_run(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted.id)
         assert held is not None
         cases = store.list_cases(unit.session, held.plan.dataset.id)

@@ -11,9 +11,11 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from factories.summaries import make_interval
 from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
 from promptuary.core.outbound_http import DestinationFailed, parse_destination
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.alert_webhook import TOPIC, AlertWebhook, sign_body
@@ -54,8 +56,10 @@ def alert(create_words_suite: Callable[..., None], unit_as: Any, webhook: AlertW
     with unit_as("author") as unit:
         allowed = type(unit)(unit.session, unit.caller, unit.clock, webhook.settings)
         Schedules(allowed).put("nightly", ScheduleDefinition("words", "0 3 * * *", webhook=HOOK))
-        run = Evaluations(unit).submit("words", schedule="nightly")
-        new = Alert(0, unit.caller.project, "nightly", "words", run.id, "echo:", "exact", {"low": -1}, "it fell", unit.clock())
+        run = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly")
+        new = Alert(
+            0, unit.caller.project, "nightly", "words", run.id, "echo:", "exact", make_interval(), "it fell", unit.clock()
+        )
         (added,) = schedule_store.add_alerts(unit.session, [new])
     return {"alert": added.id}
 
@@ -72,7 +76,7 @@ def test_an_alert_is_sent_with_all_that_it_says(webhook: AlertWebhook, receiver:
         "default",
         "nightly",
     )
-    assert (told["metric"], told["interval"], told["sentence"]) == ("exact", {"low": -1}, "it fell")
+    assert (told["metric"], told["interval"], told["sentence"]) == ("exact", make_interval().json_body(), "it fell")
     assert told["run"].startswith("run_")
     assert told["at"] == "2026-03-02T12:00:00.000000Z"
     assert headers == {"X-Promptuary-Event": "alert.raised"}

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from factories.summaries import make_interval
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.store import Alert
@@ -26,8 +28,10 @@ def laid(create_words_suite: Make, local: Any) -> Any:
 def alert(laid: Any, unit_as: Callable[..., AbstractContextManager[Any]]) -> int:
     """An alert of the schedule `nightly`."""
     with unit_as("author") as unit:
-        run = Evaluations(unit).submit("words", schedule="nightly")
-        new = Alert(0, unit.caller.project, "nightly", "words", run.id, "echo:", "exact", {"low": -1}, "it fell", unit.clock())
+        run = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly")
+        new = Alert(
+            0, unit.caller.project, "nightly", "words", run.id, "echo:", "exact", make_interval(), "it fell", unit.clock()
+        )
         (added,) = schedule_store.add_alerts(unit.session, [new])
     return added.id
 
@@ -135,7 +139,7 @@ def test_a_run_of_a_schedule_is_submitted_now_but_not_twice_at_once(laid: Any) -
 def test_an_alert_is_listed_until_somebody_has_seen_it(laid: Any, api: Any, bearer: Make, alert: int, clock: Any) -> None:
     (told,) = laid.get("/v1/alerts?open=true").json()["items"]
     assert (told["id"], told["schedule"], told["metric"], told["sentence"]) == (alert, "nightly", "exact", "it fell")
-    assert (told["interval"], told["seen_by"], told["seen_at"]) == ({"low": -1}, None, None)
+    assert (told["interval"], told["seen_by"], told["seen_at"]) == (make_interval().json_body(), None, None)
     assert laid.get("/v1/alerts?open=false").json()["items"] == []
 
     clock.move(minutes=5)

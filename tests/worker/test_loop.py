@@ -11,6 +11,7 @@ import pytest
 from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import RunState
 from promptuary.evaluation.suites.suite import Suite
@@ -169,7 +170,7 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
                 {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": scorers}
             )
         )
-        submitted = Evaluations(unit).submit("words")
+        submitted = Evaluations(unit).submit(RunRequest(suite="words"))
 
     with build_worker(settings, database=sqlite, clock=clock) as built:
         assert built.apart == {"webhook"}

@@ -2,9 +2,12 @@
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from promptuary.core.errors import FieldError, InvalidRequest, MalformedBody
 from promptuary.prompt.text import refused_character, replace_refused
@@ -35,6 +38,17 @@ class PageOf(ResponseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class SchemaOf:
+    """An annotation of a field whose value is sent as it is stored, and described in OpenAPI as a model's JSON."""
+
+    model: type[BaseModel]
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the model's schema in place of the field's own."""
+        return handler(self.model.__pydantic_core_schema__)
 
 
 def parse_strict_json(body: bytes) -> Any:

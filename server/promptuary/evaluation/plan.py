@@ -3,21 +3,12 @@
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.summary_model import VariantRole
 
 PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its scorers'
-
-
-class VariantRole(StrEnum):
-    """What a variant is in its run."""
-
-    CANDIDATE = "candidate"
-    """The version that the run is about; the gate judges it."""
-    BASELINE = "baseline"
-    """A version that the candidate is compared with, on the same cases."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +74,21 @@ class Plan:
     missing: tuple[str, ...] = ()
     cache: bool = True
     max_cost: float | None = None
+
+    @property
+    def suite_name(self) -> str:
+        """The suite's name."""
+        return str(self.suite["name"])
+
+    @property
+    def prompt(self) -> str:
+        """The name of the prompt that the suite tries."""
+        return str(self.suite["prompt"])
+
+    @property
+    def gated_metrics(self) -> tuple[str, ...]:
+        """The metrics that the suite's gate names, each once."""
+        return tuple(dict.fromkeys(str(demand["metric"]) for demand in self.suite["gate"]))
 
     @property
     def per_case(self) -> int:

@@ -81,10 +81,21 @@ class AlertWebhook:
 
 
 def alert_body(alert: Alert, project: str) -> bytes:
-    """Give what is sent of an alert."""
-    told = ("id", "schedule", "suite", "run", "model", "metric", "interval", "sentence")
-    body = {"event": "alert.raised", "project": project, "at": format_timestamp(alert.at)}
-    return json.dumps(body | {name: getattr(alert, name) for name in told}, ensure_ascii=False, allow_nan=False).encode()
+    """Return the body that is sent for an alert: JSON in UTF-8."""
+    body = {
+        "event": "alert.raised",
+        "project": project,
+        "at": format_timestamp(alert.at),
+        "id": alert.id,
+        "schedule": alert.schedule,
+        "suite": alert.suite,
+        "run": alert.run,
+        "model": alert.model,
+        "metric": alert.metric,
+        "interval": alert.interval.json_body(),
+        "sentence": alert.sentence,
+    }
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
 def sign_body(secret: str, seconds: int, body: bytes) -> str:

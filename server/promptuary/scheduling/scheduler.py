@@ -16,6 +16,7 @@ from promptuary.core.clock import Clock, format_timestamp, freeze_clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import PromptuaryError, Unavailable
 from promptuary.core.settings import Settings
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.scheduling import store as store
 from promptuary.scheduling.cron import next_times
@@ -78,7 +79,8 @@ class Scheduler:
             log.info("scheduled run left out", schedule=schedule.name, going=going)
             return True
         unit = UnitOfWork(session, _caller(session, schedule), freeze_clock(self.clock), self.settings)
-        run = Evaluations(unit).submit(schedule.suite, label=schedule.label, cache=False, schedule=schedule.name)
+        request = RunRequest(suite=schedule.suite, label=schedule.label, cache=False)
+        run = Evaluations(unit).submit(request, schedule=schedule.name)
         store.record_outcome(session, schedule, run=run.id)
         log.info("scheduled run submitted", schedule=schedule.name, run=run.id, due=format_timestamp(schedule.next_at))
         return True

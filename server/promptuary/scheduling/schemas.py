@@ -1,11 +1,12 @@
 """What the routes of schedules and alerts take and answer."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
 from promptuary.core.wire import RequestModel, ResponseModel
+from promptuary.evaluation.summary_model import IntervalFigures
 from promptuary.prompt.name import Name
 from promptuary.scheduling.cron import next_times, redacted_webhook
 from promptuary.scheduling.service import ScheduleDefinition
@@ -79,7 +80,7 @@ class AlertOut(ResponseModel):
     run: str
     model: str
     metric: str
-    interval: dict[str, Any]
+    interval: IntervalFigures
     sentence: str
     at: datetime
     seen_by: str | None

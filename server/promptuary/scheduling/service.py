@@ -7,6 +7,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.outbound_http import DestinationRefused, parse_destination
 from promptuary.core.paging import Page, build_page, decode_cursor
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run
 from promptuary.scheduling import store as store
@@ -117,7 +118,7 @@ class Schedules:
         found, unit = self._held(name), self.unit
         if (run := store.active_run(unit.session, found.project, name)) is not None:
             raise Conflict(f"the run '{run}' of the schedule '{name}' is still going; wait for it, or cancel it")
-        submitted = Evaluations(unit).submit(found.suite, label=found.label, cache=False, schedule=name)
+        submitted = Evaluations(unit).submit(RunRequest(suite=found.suite, label=found.label, cache=False), schedule=name)
         store.record_outcome(unit.session, found, run=submitted.id)
         return submitted
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, delete, select, update
 
 from promptuary.access import store as access_store
 from promptuary.evaluation.runs.store import RunState
+from promptuary.evaluation.summary_model import IntervalFigures
 from promptuary.evaluation.tables import AlertRow, RunRow, ScheduleRow
 
 DUE_LIMIT = 50
@@ -76,7 +77,7 @@ class Alert:
     run: str
     model: str
     metric: str
-    interval: dict[str, Any]
+    interval: IntervalFigures
     sentence: str
     at: datetime
     seen_by: str | None = None
@@ -210,9 +211,12 @@ def _schedule(row: ScheduleRow, run: str | None, state: str | None, verdict: str
 
 
 def _values(alert: Alert) -> dict[str, Any]:
-    return {name: value for name, value in vars(alert).items() if name not in ("id", "project", "run")}
+    values = {name: value for name, value in vars(alert).items() if name not in ("id", "project", "run")}
+    return values | {"interval": alert.interval.json_body()}
 
 
 def _alert(row: AlertRow) -> Alert:
-    values = {name: getattr(row, name) for name in Alert.__dataclass_fields__ if name not in ("id", "project", "run")}
-    return Alert(id=row.id or 0, project=row.project_id, run=row.run_id, **values)
+    fields = (name for name in Alert.__dataclass_fields__ if name not in ("id", "project", "run", "interval"))
+    interval = IntervalFigures.model_validate(row.interval)
+    values = {name: getattr(row, name) for name in fields}
+    return Alert(id=row.id or 0, project=row.project_id, run=row.run_id, interval=interval, **values)

@@ -13,12 +13,15 @@ import pytest
 
 from cli.conftest import SUITE, WORD, Run, restored_process_state, unit_of_work_on
 from promptuary.cli.evaluation import suite_run
+from promptuary.cli.evaluation.runs import EXIT_CODES
 from promptuary.core.clock import wall_clock
 from promptuary.core.settings import read_settings
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import RunState
+from promptuary.statistics.verdict import Verdict
 
 Write = Callable[[str, str], Path]
 Turn = Callable[[str], Mapping[str, str]]
@@ -262,7 +265,7 @@ def half_done(data_dir: Path, lease: timedelta) -> str:
     """Submit a run of the suite `words`, whose first executor did the first two of its cases."""
     with unit_of_work_on(data_dir) as unit:
         now, session = wall_clock(), unit.session
-        submitted = Evaluations(unit).submit("words")
+        submitted = Evaluations(unit).submit(RunRequest(suite="words"))
         held = store.lease_run(session, "gone", now, now + lease, submitted.id)
         assert held is not None
         done = [
@@ -359,3 +362,8 @@ def test_a_plan_says_what_a_suite_would_show_and_learns_from_its_runs(run: Run, 
     assert learnt["pilot"].startswith("run_")
     assert (learnt["demands"][0]["source"], learnt["demands"][0]["effect"]) == ("pilot", 0.2)
     assert run("eval", "plan", "words", "--power", "2").code == 64
+
+
+def test_every_verdict_has_its_exit_code() -> None:
+    assert EXIT_CODES == {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": 3}
+    assert set(EXIT_CODES) == set(Verdict)

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Run, unit_of_work_on
+from factories.summaries import make_interval
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.scheduling import store as schedule_store
@@ -66,8 +68,10 @@ def test_what_cannot_be_a_schedule_is_told_in_one_line(run: Run) -> None:
 @pytest.mark.usefixtures("suite")
 def test_alerts_are_listed_until_they_are_seen(run: Run, data_dir: Path) -> None:
     with unit_of_work_on(data_dir) as unit:
-        submitted = Evaluations(unit).submit("words", schedule="nightly")
-        new = Alert(0, unit.caller.project, "nightly", "words", submitted.id, "echo:", "exact", {}, "it fell", unit.clock())
+        submitted = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly")
+        new = Alert(
+            0, unit.caller.project, "nightly", "words", submitted.id, "echo:", "exact", make_interval(), "it fell", unit.clock()
+        )
         schedule_store.add_alerts(unit.session, [new])
 
     assert run("eval", "alerts").out.splitlines()[1].split("\t")[3:] == ["it fell", ""]

@@ -13,9 +13,10 @@ from promptuary.core import outbox
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.evidence import conclusion as conclusion_module
 from promptuary.evaluation.evidence import store as evidence_store
-from promptuary.evaluation.evidence.evidence import list_judges
+from promptuary.evaluation.evidence.builder import list_judges
+from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence
 from promptuary.evaluation.evidence.service import list_evidence
-from promptuary.evaluation.evidence.store import Evidence
+from promptuary.evaluation.evidence.store import EvidenceFilter
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run, RunState
@@ -53,7 +54,7 @@ def shown(author: Open) -> Callable[..., list[Evidence]]:
 
     def found(**asked: Any) -> list[Evidence]:
         with author() as unit:
-            return list(list_evidence(unit, 200, None, **asked).items)
+            return list(list_evidence(unit, EvidenceFilter(**asked), 200, None).items)
 
     return found
 
@@ -90,11 +91,11 @@ def test_a_finished_run_shows_each_candidate_with_what_it_rests_on(
     assert set(rows) == {"v2", "v1"}
     good, bad = rows["v1"], rows["v2"]
     assert (good.verdict, bad.verdict, run.verdict) == ("pass", "regression", "regression")
-    assert [gate["candidate"] for gate in bad.gates] == ["v2"]
+    assert [gate.candidate for gate in bad.gates] == ["v2"]
     assert good.digest == next(variant.digest for variant in run.plan.variants if variant.name == "v1")
     assert (good.run, good.prompt, good.version, good.model, good.suite) == (run.id, "word", 1, "echo:", "words")
     assert (good.suite_digest, good.dataset_digest) == (run.plan.suite_digest, run.plan.dataset.digest)
-    assert (good.judges, good.context, good.at) == ([], None, clock())
+    assert (good.judges, good.context, good.at) == ((), None, clock())
     assert [row.variant for row in shown(digest=bad.digest)] == ["v2"]
     assert [row.variant for row in shown(prompt="word", version=1)] == ["v1"]
     assert shown(suite="other") == shown(prompt="other") == shown(run="run_0") == []
@@ -170,11 +171,11 @@ def test_a_run_that_could_not_be_done_is_infrastructure_for_every_candidate(
 def test_judges_are_named_with_the_digest_of_what_they_are_asked_by(suite_of: Callable[..., Any]) -> None:
     polite = {"type": "llm-rubric", "value": "is polite", "model": "echo:", "name": "polite"}
     (judge,) = list_judges(suite_of(scorers=[{"type": "equals", "value": "yes"}, polite]).scorers)
-    assert (judge["metric"], judge["type"], judge["model"]) == ("polite", "llm-rubric", "echo:")
+    assert (judge.metric, judge.type, judge.model) == ("polite", "llm-rubric", "echo:")
     own = {"config": {"prompt": "Grade with a kind heart."}}
     changed = [polite | own, polite | {"model": "local:smollm2"}, polite | {"name": "x"}, polite | {"value": "is kind"}]
-    digests = [list_judges(suite_of(scorers=[one]).scorers)[0]["digest"] for one in changed]
-    assert [digest == judge["digest"] for digest in digests] == [False, False, True, True]  # rubrics are the suite's
+    digests = [list_judges(suite_of(scorers=[one]).scorers)[0].digest for one in changed]
+    assert [digest == judge.digest for digest in digests] == [False, False, True, True]  # rubrics are the suite's
 
 
 def test_judges_of_single_cases_are_listed_once_each(
@@ -188,7 +189,7 @@ def test_judges_of_single_cases_are_listed_once_each(
         Evaluations(unit).put_dataset_version("words", cases)
     do()
     (row,) = shown()
-    assert [(judge["metric"], judge["type"], judge["model"]) for judge in row.judges] == [(None, "llm-rubric", "echo:")]
+    assert [(judge.metric, judge.type, judge.model) for judge in row.judges] == [(None, "llm-rubric", "echo:")]
 
 
 def _collection(unit: Any, *keys: str) -> None:
@@ -220,7 +221,7 @@ def test_evidence_tells_what_the_context_held(
     (row,) = shown()
     with author() as unit:
         digest = context_store.content_digest(unit.session, unit.caller.project, "tickets")
-    assert row.context == {"collection": "tickets", "digest": digest, "digest_at_end": digest, "changed": False}
+    assert row.context == ContextEvidence(collection="tickets", digest=digest, digest_at_end=digest, changed=False)
     (variant,) = run.plan.variants
     assert (variant.collection, variant.context_digest) == ("tickets", digest)
 
@@ -241,8 +242,8 @@ def test_evidence_tells_that_the_context_changed_meanwhile(
 
     (row,) = shown()
     assert row.context is not None
-    assert row.context["changed"] is True
-    assert row.context["digest"] != row.context["digest_at_end"]
+    assert row.context.changed is True
+    assert row.context.digest != row.context.digest_at_end
 
 
 def test_a_collection_that_is_not_there_has_no_digest(
@@ -277,7 +278,7 @@ def test_a_scheduled_run_that_drops_raises_an_alert_once(
 
     (alert,) = alerts()
     assert (alert.run, alert.schedule, alert.suite, alert.model, alert.metric) == (run.id, "nightly", "words", "echo:", "exact")
-    assert (alert.interval["estimate"], alert.interval["n"], alert.seen_at) == (-1.0, 30, None)
+    assert (alert.interval.estimate, alert.interval.n, alert.seen_at) == (-1.0, 30, None)
     assert alert.sentence.startswith("exact under echo: dropped to 0.000 from 1.000 in the last 3 runs of 'nightly'")
     assert alert.sentence.endswith("; this is version 2, those were of 1")
     for _ in range(3):

@@ -90,8 +90,8 @@ def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
     assert stopped.reserved == 0
     assert (stopped.error or "").startswith(f"the cost ceiling of $0.3 was reached with {60 - stopped.done} of 60 results")
     summary = stopped.summary or {}
-    assert (summary["missing"], summary["results"]) == (60 - stopped.done, stopped.done)
-    assert summary["variants"][0]["unrunnable"] == 60 - stopped.done
+    assert (summary.missing, summary.results) == (60 - stopped.done, stopped.done)
+    assert summary.variants[0].unrunnable == 60 - stopped.done
     with author() as unit:
         assert outbox.count_pending(unit.session, TOPIC) == 0
         for too_low in (None, stopped.spent, 0.01):

@@ -17,6 +17,7 @@ from promptuary.evaluation.execution.executor import MAX_LEASES, TOPIC, Progress
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.summary_model import MetricSummary
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -75,9 +76,9 @@ def test_cases_are_scored_by_their_own_scorers_too(
     ]
     assert list(results[0].detail["scores"]) == ["exact", "tone", "starts-with"]
     assert run.summary is not None
-    assert (run.summary["metrics"], run.summary["metrics_left_out"]) == (["exact", "tone", "pass", "score"], 0)
-    figures = run.summary["variants"][0]["metrics"]
-    assert (figures["tone"]["scored"], figures["tone"]["unscored"], figures["exact"]["scored"]) == (2, 0, 3)
+    assert (run.summary.metrics, run.summary.metrics_left_out) == (("exact", "tone", "pass", "score"), 0)
+    figures = run.summary.variants[0].metrics
+    assert (figures["tone"].scored, figures["tone"].unscored, figures["exact"].scored) == (2, 0, 3)
 
 
 def test_a_regression_against_production_is_found(
@@ -91,9 +92,10 @@ def test_a_regression_against_production_is_found(
 
     assert run.verdict == "regression"
     assert run.summary is not None
-    assert [variant["name"] for variant in run.summary["variants"]] == ["v2", "v1"]
-    (told,) = run.summary["gates"]
-    assert (told["candidate"], told["baseline"], told["interval"]["estimate"]) == ("v2", "v1", -1.0)
+    assert [variant.name for variant in run.summary.variants] == ["v2", "v1"]
+    (gate,) = run.summary.gates
+    assert gate.interval is not None
+    assert (gate.candidate, gate.baseline, gate.interval.estimate) == ("v2", "v1", -1.0)
 
 
 def test_a_model_that_cannot_be_set_up_is_infrastructure_and_no_zero(
@@ -110,7 +112,7 @@ def test_a_model_that_cannot_be_set_up_is_infrastructure_and_no_zero(
 
     assert (run.state, run.verdict) == (RunState.FINISHED, "infrastructure")
     assert run.summary is not None
-    assert run.summary["variants"][0]["metrics"]["exact"] == {"interval": None, "scored": 0, "unscored": 1}
+    assert run.summary.variants[0].metrics["exact"] == MetricSummary(interval=None, scored=0, unscored=1)
 
 
 @pytest.mark.usefixtures("database")
@@ -317,10 +319,11 @@ def test_a_run_that_may_stop_early_stops_once_its_gate_is_decided(
     assert (run.state, run.verdict) == (RunState.FINISHED, "pass")
     assert run.done < run.total == 600
     assert run.summary is not None
-    assert run.summary["stopped_early"] is True
-    (gate,) = run.summary["gates"]
-    assert (gate["verdict"], gate["interval"]["method"]) == ("pass", "betting-sequence")
-    assert gate["interval"]["n"] <= run.done
+    assert run.summary.stopped_early is True
+    (gate,) = run.summary.gates
+    assert gate.interval is not None
+    assert (gate.verdict, gate.interval.method) == ("pass", "betting-sequence")
+    assert gate.interval.n <= run.done
 
 
 def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_sequence(
@@ -333,7 +336,9 @@ def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_s
 
     assert (run.verdict, run.done) == ("inconclusive", 40)
     assert run.summary is not None
-    assert (run.summary["stopped_early"], run.summary["gates"][0]["interval"]["n"]) == (False, 40)
+    (gate,) = run.summary.gates
+    assert gate.interval is not None
+    assert (run.summary.stopped_early, gate.interval.n) == (False, 40)
 
 
 def test_a_run_that_is_gone_on_with_keeps_its_order_and_counts_what_was_there(
@@ -347,7 +352,7 @@ def test_a_run_that_is_gone_on_with_keeps_its_order_and_counts_what_was_there(
 
     run = executor.execute(leased(executor))
 
-    assert (run.verdict, run.summary is not None and run.summary["stopped_early"]) == ("pass", True)
+    assert (run.verdict, run.summary is not None and run.summary.stopped_early) == ("pass", True)
     assert held.done < run.done < 600
 
 

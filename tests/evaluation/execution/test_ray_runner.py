@@ -128,7 +128,7 @@ def test_one_process_and_three_nodes_give_the_same_results(
     assert [said(one) for one in results(executor, here)] == [said(one) for one in results(executor, there)]
     assert here.summary is not None
     assert there.summary is not None
-    assert here.summary["gates"] == there.summary["gates"]
+    assert here.summary.gates == there.summary.gates
     assert here.verdict == there.verdict == "regression"
 
 

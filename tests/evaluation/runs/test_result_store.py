@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from factories.summaries import make_empty_summary
 from promptuary.core.errors import MalformedBody
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.result_store import BINS, ResultOrder, ResultSelection
 from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.store import RunOutcome, RunState
 from promptuary.registry.service import Registry
+from promptuary.statistics.verdict import Verdict
 
 Make = Callable[..., Any]
 Open = Callable[[], AbstractContextManager[Any]]
@@ -35,7 +39,7 @@ def run(author: Open, content_of: Make, suite_of: Make, clock: Any) -> str:
             Registry(unit).register("word", content_of(template))
         Evaluations(unit).put_dataset_version("words", CASES)
         Evaluations(unit).put_suite(suite_of())
-        run = Evaluations(unit).submit("words", versions=[1, 2])
+        run = Evaluations(unit).submit(RunRequest(suite="words", versions=[1, 2]))
         held = store.lease_run(unit.session, "w1", clock(), clock() + timedelta(minutes=1), run.id)
         assert held is not None
         store.add_results(unit.session, held, [_result(clock, *place) for place in _places()], clock() + timedelta(minutes=1))
@@ -180,6 +184,8 @@ def test_over_http_results_are_looked_for_and_spread(local: Any, run: str) -> No
 def test_runs_are_listed_by_verdict(local: Any, run: str, author: Open, clock: Any) -> None:
     with author() as unit:
         held = replace(Evaluations(unit).run(run), fence=1)
-        assert store.finish_run(unit.session, held, store.RunState.FINISHED, clock(), verdict="regression", summary={})
+        assert store.finish_run(
+            unit.session, held, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.REGRESSION)), clock()
+        )
     assert [item["id"] for item in local.get("/v1/runs?verdict=regression").json()["items"]] == [run]
     assert local.get("/v1/runs?verdict=pass").json()["items"] == []

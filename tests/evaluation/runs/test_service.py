@@ -5,13 +5,15 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from promptuary.access import store as access_store
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.evaluation.execution.executor import RunExecutor
-from promptuary.evaluation.plan import VariantRole
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import RunState
+from promptuary.evaluation.summary_model import VariantRole
 from promptuary.registry.service import Registry
 
 Make = Callable[..., Any]
@@ -166,7 +168,7 @@ def test_what_is_asked_for_must_be_there(create_words_suite: Make, submit_run: M
         with pytest.raises(NotFound):
             submit_run(**asked)
     with author() as unit, pytest.raises(NotFound, match="no suite"):
-        Evaluations(unit).submit("others")
+        Evaluations(unit).submit(RunRequest(suite="others"))
     with author() as unit:
         assert Evaluations(unit).runs(10, None).items == []
 
@@ -177,7 +179,7 @@ def test_a_run_takes_what_a_suite_takes(create_words_suite: Make, submit_run: Ma
         submit_run(label="latest", version=1)
     with pytest.raises(InvalidRequest, match="known provider"):
         submit_run(models=["nowhere:model"])
-    with pytest.raises(InvalidRequest, match="repeats"):
+    with pytest.raises(ValidationError, match="repeats"):
         submit_run(repeats=101)
 
 
@@ -229,7 +231,7 @@ def test_this_process_can_take_a_run_for_itself(
 ) -> None:
     create_words_suite()
     with author() as unit:
-        run = Evaluations(unit).hold(Evaluations(unit).submit("words").id, "cli")
+        run = Evaluations(unit).hold(Evaluations(unit).submit(RunRequest(suite="words")).id, "cli")
     assert executor.lease("w1") is None
     with author() as unit, pytest.raises(Conflict, match="being done by cli"):
         Evaluations(unit).hold(run.id, "other")
@@ -252,18 +254,17 @@ def test_two_runs_are_compared_on_the_cases_that_they_share(
     after = finished()
 
     with author() as unit:
-        told = Evaluations(unit).compare(after.id, before.id)
+        comparison = Evaluations(unit).compare(after.id, before.id)
         same = Evaluations(unit).compare(before.id, before.id)
 
-    assert (told["cases"], told["same_dataset"], [item["metric"] for item in told["comparisons"]]) == (
-        8,
-        False,
-        ["exact", "pass", "score"],
-    )
-    exact = told["comparisons"][0]
-    assert (exact["candidate"], exact["baseline"], exact["interval"]["estimate"]) == ("v2", "v1", -1.0)
-    assert exact["worse"] == [f"c{number}" for number in range(1, 9)]
-    assert same["comparisons"][0]["interval"]["estimate"] == 0.0
+    assert (comparison.cases, comparison.same_dataset) == (8, False)
+    assert [compared.metric for compared in comparison.comparisons] == ["exact", "pass", "score"]
+    exact = comparison.comparisons[0]
+    assert exact.interval is not None
+    assert (exact.candidate, exact.baseline, exact.interval.estimate) == ("v2", "v1", -1.0)
+    assert exact.worse == tuple(f"c{number}" for number in range(1, 9))
+    assert same.comparisons[0].interval is not None
+    assert same.comparisons[0].interval.estimate == 0.0
 
 
 def test_runs_without_anything_in_common_are_not_compared(

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from factories.summaries import make_empty_summary
 from promptuary.core.errors import Conflict
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.runs.store import Run, RunOutcome, RunState
+from promptuary.statistics.verdict import Verdict
 
 Make = Callable[..., Any]
 Open = Callable[[], AbstractContextManager[Any]]
@@ -93,7 +95,9 @@ def test_only_the_holder_writes(
     with author() as unit:
         assert not store.add_results(unit.session, late, [result_of("c1", 1.0)], until)
         assert not store.extend_lease(unit.session, late, until)
-        assert not store.finish_run(unit.session, late, RunState.FINISHED, clock(), verdict="pass")
+        assert not store.finish_run(
+            unit.session, late, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS)), clock()
+        )
         assert not store.release_run(unit.session, late)
         assert store.add_results(unit.session, held, [result_of("c1", 0.0)], until)
         assert store.extend_lease(unit.session, held, until)

@@ -4,21 +4,21 @@ It is worked out before the transaction that finishes the run, which then only w
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from promptuary.access import audit
 from promptuary.core import outbox
 from promptuary.core.database import Session
 from promptuary.evaluation.evidence import store as evidence_store
-from promptuary.evaluation.evidence.evidence import build_evidence
-from promptuary.evaluation.evidence.store import Evidence
+from promptuary.evaluation.evidence.builder import build_evidence
+from promptuary.evaluation.evidence.evidence import Evidence
 from promptuary.evaluation.plan import PASS, ResultFigures
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.summary_model import IntervalFigures, Summary
 from promptuary.evaluation.verdict.case_order import CaseOrder
-from promptuary.evaluation.verdict.comparison import metric_value
+from promptuary.evaluation.verdict.comparison import SamplingDesign, metric_value
 from promptuary.scheduling import alert_webhook
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.drops import HISTORY_RUNS, MonitoredMetric, detect_drops
@@ -36,7 +36,7 @@ class Conclusion:
     webhook: bool = False
 
 
-def conclude(session: Session, run: Run, summary: Mapping[str, Any], at: datetime, order: CaseOrder | None) -> Conclusion:
+def conclude(session: Session, run: Run, summary: Summary, at: datetime, order: CaseOrder | None) -> Conclusion:
     """Work out what a run leaves, from its results, which are all there, and from earlier runs of its schedule.
 
     Args:
@@ -49,7 +49,7 @@ def conclude(session: Session, run: Run, summary: Mapping[str, Any], at: datetim
     held = evidence_store.collection_digests(session, run.project, (variant.collection for variant in run.plan.variants))
     evidence = build_evidence(run, summary, held, at, evidence_store.case_asserts(session, run.plan.dataset.id))
     schedule = schedule_store.get_schedule(session, run.project, run.schedule) if run.schedule is not None else None
-    if schedule is None or summary["verdict"] == Verdict.INFRASTRUCTURE:
+    if schedule is None or summary.verdict is Verdict.INFRASTRUCTURE:
         return Conclusion(evidence, [])
     return Conclusion(evidence, _alerts(session, run, schedule, evidence, at, order), schedule.webhook is not None)
 
@@ -58,7 +58,12 @@ def record_conclusion(session: Session, run: Run, conclusion: Conclusion, at: da
     """Write what a run leaves, in the transaction that finishes it."""
     evidence_store.add_evidence(session, conclusion.evidence)
     for alert in schedule_store.add_alerts(session, conclusion.alerts):
-        detail = {"schedule": alert.schedule, "model": alert.model, "metric": alert.metric, "interval": alert.interval}
+        detail = {
+            "schedule": alert.schedule,
+            "model": alert.model,
+            "metric": alert.metric,
+            "interval": alert.interval.json_body(),
+        }
         audit.append_entry(session, run.project, f"schedule:{alert.schedule}", "alert.raised", run.id, detail, at)
         if conclusion.webhook:
             outbox.enqueue(session, alert_webhook.TOPIC, {"alert": alert.id}, at)
@@ -67,27 +72,28 @@ def record_conclusion(session: Session, run: Run, conclusion: Conclusion, at: da
 def _alerts(
     session: Session, run: Run, schedule: Schedule, evidence: Sequence[Evidence], at: datetime, order: CaseOrder | None
 ) -> list[Alert]:
-    metrics = list(dict.fromkeys(gate["metric"] for gate in run.plan.suite["gate"])) or [PASS]
-    scores: dict[tuple[str, str], Mapping[str, Mapping[str, float]]] = {}
+    metrics = run.plan.gated_metrics or (PASS,)
+    means: dict[tuple[str, str], Mapping[str, Mapping[str, float]]] = {}
 
-    def means(row: Evidence, metric: str) -> Mapping[str, float]:
-        place = (row.run, row.variant)
-        if place not in scores:
-            scores[place] = _means(store.iterate_figures(session, *place), metrics)
-        return scores[place][metric]
+    def means_of(row: Evidence, metric: str) -> Mapping[str, float]:
+        key = (row.run, row.variant)
+        if key not in means:
+            means[key] = _means(store.iterate_figures(session, *key), metrics)
+        return means[key][metric]
 
-    watched: list[MonitoredMetric] = []
+    monitored: list[MonitoredMetric] = []
     versions: dict[str, tuple[int, set[int]]] = {}
     for row in evidence:
         for metric in metrics:
             since = schedule_store.last_alert_run(session, run.project, schedule.name, row.model, metric)
-            earlier = evidence_store.evidence_history(session, row, schedule.name, since, HISTORY_RUNS)
-            if earlier:
-                versions[row.model] = (row.version, {one.version for one in earlier})
-                watched.append(MonitoredMetric(row.model, metric, means(row, metric), [means(one, metric) for one in earlier]))
-    if not any(one.tells for one in watched):
+            history = evidence_store.evidence_history(session, row, schedule.name, since, HISTORY_RUNS)
+            if history:
+                versions[row.model] = (row.version, {earlier.version for earlier in history})
+                earlier_means = [means_of(earlier, metric) for earlier in history]
+                monitored.append(MonitoredMetric(row.model, metric, means_of(row, metric), earlier_means))
+    if not any(metric.is_comparable for metric in monitored):
         return []
-    clusters = store.list_clusters(session, run.plan.dataset.id)
+    design = SamplingDesign(store.list_clusters(session, run.plan.dataset.id), order)
     return [
         Alert(
             id=0,
@@ -95,27 +101,29 @@ def _alerts(
             schedule=schedule.name,
             suite=run.suite,
             run=run.id,
-            model=drop.watched.model,
-            metric=drop.watched.metric,
-            interval=asdict(drop.interval),
-            sentence=drop.sentence(schedule.name, schedule.margin, _changed(*versions[drop.watched.model])),
+            model=drop.monitored.model,
+            metric=drop.monitored.metric,
+            interval=IntervalFigures.model_validate(drop.interval),
+            sentence=drop.sentence(schedule.name, schedule.margin, _version_note(*versions[drop.monitored.model])),
             at=at,
         )
-        for drop in detect_drops(watched, clusters, schedule.margin, order)
+        for drop in detect_drops(monitored, design, schedule.margin)
     ]
 
 
-def _changed(now: int, before: set[int]) -> str:
-    """Say that those runs were of other versions, which is the first thing to look at."""
-    return "" if now in before else f"; this is version {now}, those were of {', '.join(map(str, sorted(before)))}"
+def _version_note(version: int, earlier: set[int]) -> str:
+    """Return a note that the history is of other versions, which is the first thing to look at."""
+    if version in earlier:
+        return ""
+    return f"; this is version {version}, those were of {', '.join(map(str, sorted(earlier)))}"
 
 
 def _means(results: Iterable[ResultFigures], metrics: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
-    """Average each case's repeats on each metric; what is not known is left out."""
-    known: dict[str, dict[str, list[float]]] = {metric: {} for metric in metrics}
+    """Return each case's mean over its repeats, by metric and case; results without a value are left out."""
+    values: dict[str, dict[str, list[float]]] = {metric: {} for metric in metrics}
     for result in results:
         for metric in metrics:
             value = metric_value(result, metric)
             if value is not None:
-                known[metric].setdefault(result.case, []).append(value)
-    return {metric: repeat_means(values) for metric, values in known.items()}
+                values[metric].setdefault(result.case, []).append(value)
+    return {metric: repeat_means(scores) for metric, scores in values.items()}

@@ -1,133 +1,107 @@
-"""What a finished run showed of each candidate, with the digests of all that it rests on.
+"""Evidence: what a finished run shows of each candidate, with the digests of everything that it depends on.
 
-For whoever lets a version through on evidence. One row a candidate variant, which is one version under one model, written in
-the transaction that finishes the run, and never changed; a run that failed or was cancelled gives none. To rely on it:
+A row is one candidate variant, which is one version under one model. It is written in the transaction that finishes the run and
+is never changed; a run that failed or was cancelled leaves none. Whoever promotes a version on evidence observes these rules:
 
-- Take rows by the **digest** of the prompt's content, never by its number: what was tried is what is let through.
-- Ask for today's digests: `suite_digest` and `dataset_digest` must be those of the suite and the dataset as they stand, else
-  the demands or the cases have changed since. The suite's digest covers models, repeats, scorers and gate, so that a run
-  under other models or with other repeats than the suite's has another digest.
-- `verdict` is the candidate's own: the worst of its `gates`, or `infrastructure` where too much of the run could not be done.
-  Only `pass` lets through, and only with **gates that are not empty**: a suite without a gate demands nothing, and passes.
-- A suite with several models gives a row for each; all of one run belong together.
-- `judges` lists every model that judged, with the digest of the instruction and the form of the answer that it was asked by;
-  another digest is another yardstick. What it was to judge by, as a rubric, is in the suite's digest.
-- `context` is None where the version retrieves nothing. Else it has the collection, the digest of what that held when the run
-  was submitted and when it ended, and `changed`: then some cases may have been answered on other documents, and what the row
-  says is of neither state.
-- Several rows may fit. The newest is not the better one: who takes the best of many runs lets chance through.
+- Select rows by the **digest** of the prompt's content, never by its number: only the content that was evaluated is promoted.
+- Require today's digests: `suite_digest` and `dataset_digest` must be those of the suite and the dataset as they are now, else
+  the demands or the cases have changed since. The suite's digest covers models, repeats, scorers and gate, so a run under other
+  models or with other repeats has another digest.
+- `verdict` is the candidate's own: the worst of its `gates`, or `infrastructure` where too many results have no verdict.
+  Only `pass` permits a promotion, and only with **gates that are not empty**: a suite without a gate demands nothing and
+  passes.
+- A suite with several models leaves a row for each; all rows of one run belong together.
+- `judges` lists every model that judged, with the digest of its instruction and of the form of its answer; another digest is
+  another measure. What the judge looks for, such as a rubric, is in the suite's digest.
+- `context` is None where the version retrieves nothing. Otherwise it has the collection, the digests of its content when the
+  run was submitted and when it ended, and `changed`: then some cases may have been answered on other documents, and the row
+  describes neither state.
+- Several rows may match. The newest is not the better one: to take the best of many runs is to let chance decide.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from promptuary.evaluation.evidence.store import Evidence
-from promptuary.evaluation.plan import Variant, VariantRole
-from promptuary.evaluation.runs.store import Run
-from promptuary.evaluation.scorers.catalog import find_scorer_type
-from promptuary.evaluation.scorers.judge.judge import judge_digest
-from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
-from promptuary.evaluation.suites.suite import Suite
-from promptuary.statistics.verdict import Verdict, worst_verdict
+from promptuary.evaluation.summary_model import GateResult
+from promptuary.statistics.verdict import Verdict
 
 
-def build_evidence(
-    run: Run,
-    summary: Mapping[str, Any],
-    held: Mapping[str, str | None],
-    at: datetime,
-    asserts: Iterable[Mapping[str, Any]] = (),
-) -> list[Evidence]:
-    """Say what a run showed, one row a candidate.
+class JudgeIdentity(BaseModel):
+    """A scorer that asks a model.
 
-    Args:
-        run: whose results are all there.
-        summary: of it.
-        held: what each of the plan's collections holds now, by name; None for one that is gone.
-        at: when the run finishes.
-        asserts: the scorers of its cases.
+    Attributes:
+        metric: the scorer's metric; None for a scorer of single cases.
+        type: the scorer's type, as the suite names it.
+        model: in LangChain's `provider:model` form.
+        digest: of the judge's instruction and of the form of its answer.
     """
-    plan, judges = run.plan, list_judges(Suite.model_validate(run.plan.suite).scorers, asserts)
-    return [
-        Evidence(
-            id=0,
-            project=run.project,
-            run=run.id,
-            variant=variant.name,
-            prompt=variant.prompt,
-            version=variant.version,
-            digest=variant.digest,
-            model=variant.model,
-            suite=run.suite,
-            suite_digest=plan.suite_digest,
-            dataset=plan.dataset.name,
-            dataset_digest=plan.dataset.digest,
-            judges=judges,
-            context=_context(variant, held),
-            verdict=_verdict(variant, summary).value,
-            gates=_gates(variant, summary),
-            at=at,
-        )
-        for variant in plan.variants
-        if variant.role is VariantRole.CANDIDATE
-    ]
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str | None
+    type: str
+    model: str | None
+    digest: str
 
 
-def list_judges(scorers: Sequence[ScorerSpec], asserts: Iterable[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
-    """List the scorers that ask a model, those inside of others too; those of single cases once each, under no metric.
+class ContextEvidence(BaseModel):
+    """The content of the collection that a version retrieves from.
 
-    Args:
-        scorers: of the suite.
-        asserts: the scorers of its cases.
+    Attributes:
+        collection: its name.
+        digest: of its content when the run was submitted; None where it did not exist.
+        digest_at_end: of its content when the run ended; None where it did not exist.
+        changed: whether the two differ.
     """
-    judges = [_judge(spec, spec.metric) for spec in _judged(scorers)]
-    for body in filter(_asks_a_judge, asserts):
-        try:
-            spec = ScorerSpec.of_case(body)
-        except ValidationError:  # of a plug-in that is gone: its cases have errors, and no judge
-            continue
-        for inner in _judged([spec]):
-            judge = _judge(inner, None)
-            if judge not in judges:
-                judges.append(judge)
-    return judges
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: str
+    digest: str | None
+    digest_at_end: str | None
+    changed: bool
 
 
-def _asks_a_judge(body: Mapping[str, Any]) -> bool:
-    """Tell cheaply whether a scorer, or one inside, asks a model: a dataset may bring very many that do not."""
-    kind = find_scorer_type(str(body.get("type")).removeprefix(INVERSE))
-    return kind is not None and (kind.judged or any(map(_asks_a_judge, body.get("assert", ()))))
+@dataclass(frozen=True)
+class Evidence:
+    """What a run shows of one candidate; the module says what it may be used for.
 
+    Attributes:
+        id: its number; 0 before it is stored.
+        project: the project's number.
+        run: the run's id.
+        variant: the candidate's name in the run.
+        prompt: the prompt's name.
+        version: the version's number.
+        digest: of the version's content.
+        model: in LangChain's `provider:model` form.
+        suite: the suite's name.
+        suite_digest: of the definition that was run.
+        dataset: the dataset's name.
+        dataset_digest: of its cases.
+        judges: the scorers that ask a model.
+        context: the content that the version retrieves from, if any.
+        verdict: the candidate's own.
+        gates: the gate's results for this candidate, as in the run's summary.
+        at: when the run finished.
+    """
 
-def _judge(spec: ScorerSpec, metric: str | None) -> dict[str, Any]:
-    return {"metric": metric, "type": spec.type, "model": spec.model, "digest": judge_digest(spec)}
-
-
-def _judged(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
-    for spec in specs:
-        kind = find_scorer_type(spec.kind)
-        if kind is not None and kind.judged:
-            yield spec
-        yield from _judged(spec.asserts or ())
-
-
-def _verdict(variant: Variant, summary: Mapping[str, Any]) -> Verdict:
-    if summary["infrastructure"]:
-        return Verdict.INFRASTRUCTURE
-    gates = _gates(variant, summary)
-    return worst_verdict(Verdict(gate["verdict"]) for gate in gates) if gates else Verdict.PASS
-
-
-def _gates(variant: Variant, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [gate for gate in summary["gates"] if gate["candidate"] == variant.name]
-
-
-def _context(variant: Variant, held: Mapping[str, str | None]) -> dict[str, Any] | None:
-    if variant.collection is None:
-        return None
-    now = held.get(variant.collection)
-    digests = {"digest": variant.context_digest, "digest_at_end": now, "changed": variant.context_digest != now}
-    return {"collection": variant.collection, **digests}
+    id: int
+    project: int
+    run: str
+    variant: str
+    prompt: str
+    version: int
+    digest: str
+    model: str
+    suite: str
+    suite_digest: str
+    dataset: str
+    dataset_digest: str
+    judges: tuple[JudgeIdentity, ...]
+    context: ContextEvidence | None
+    verdict: Verdict
+    gates: tuple[GateResult, ...]
+    at: datetime

@@ -7,6 +7,7 @@ from promptuary.core.errors import InvalidRequest
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
+from promptuary.evaluation.summary_model import Summary
 from promptuary.models.calls.pricing import PriceTable, missing_price_error
 from promptuary.prompt.text import format_usd
 from promptuary.statistics.verdict import Verdict, too_many_unrunnable
@@ -36,24 +37,25 @@ def _judges(specs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield from _judges(spec.get("assert") or ())
 
 
-def with_missing(summary: Mapping[str, Any], plan: Plan, suite: Suite) -> dict[str, Any]:
-    """Give the summary of a run that was stopped: results that are missing could not be run, and count so in the verdict."""
+def with_missing(summary: Summary, plan: Plan, suite: Suite) -> Summary:
+    """Return the summary of a stopped run: missing results count as results without a verdict."""
     expected = plan.dataset.cases * plan.repeats
-    variants, broken = [], bool(summary["infrastructure"])
-    for variant in summary["variants"]:
-        missing = expected - variant["results"]
-        unscored = max((figures["unscored"] for figures in variant["metrics"].values()), default=0)
-        broken = broken or too_many_unrunnable(max(variant["unrunnable"], unscored) + missing, expected, suite.max_unrunnable)
-        variants.append({**variant, "missing": missing, "unrunnable": variant["unrunnable"] + missing})
-    missing = sum(variant["missing"] for variant in variants)
-    return {
-        **summary,
-        "verdict": Verdict.INFRASTRUCTURE.value if broken else summary["verdict"],
-        "infrastructure": broken,
-        "variants": variants,
-        "missing": missing,
-        "unrunnable": summary["unrunnable"] + missing,
-    }
+    variants, broken = [], summary.infrastructure
+    for variant in summary.variants:
+        missing = expected - variant.results
+        unscored = max((metric.unscored for metric in variant.metrics.values()), default=0)
+        broken = broken or too_many_unrunnable(max(variant.unrunnable, unscored) + missing, expected, suite.max_unrunnable)
+        variants.append(variant.model_copy(update={"missing": missing, "unrunnable": variant.unrunnable + missing}))
+    missing = sum(expected - variant.results for variant in summary.variants)
+    return summary.model_copy(
+        update={
+            "verdict": Verdict.INFRASTRUCTURE if broken else summary.verdict,
+            "infrastructure": broken,
+            "variants": tuple(variants),
+            "missing": missing,
+            "unrunnable": summary.unrunnable + missing,
+        }
+    )
 
 
 def cost_limit_message(plan: Plan, missing: int) -> str:

@@ -26,10 +26,11 @@ from promptuary.evaluation.execution.groups import GroupedRunner
 from promptuary.evaluation.execution.runner import PromptRenderer, Runner
 from promptuary.evaluation.plan import CaseResult, CompletedItems, Variant, WorkItem, work_items
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.runs.store import Run, RunOutcome, RunState
 from promptuary.evaluation.scorers.per_case import CaseScorers
 from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.summary_model import Summary
 from promptuary.evaluation.tracking.mlflow_tracker import TOPIC as TOPIC
 from promptuary.evaluation.verdict.case_order import CaseOrder
 from promptuary.evaluation.verdict.early_stop import EarlyStopMonitor
@@ -93,7 +94,7 @@ class RunExecutor:
             if found is None or found.fence <= MAX_LEASES:
                 return found
             reason = f"taken up {MAX_LEASES} times without coming to its end; see the workers' logs"
-            store.finish_run(session, found, RunState.FAILED, self.clock(), error=reason)
+            store.finish_run(session, found, RunOutcome(RunState.FAILED, error=reason), self.clock())
             audit.append_entry(session, found.project, ACTOR, "run.failed", found.id, {"error": reason}, self.clock())
             return None
 
@@ -279,35 +280,32 @@ class RunExecutor:
         with self.database.read() as session:
             conclusion = conclude(session, run, summary, now, order)
         with self.database.write() as session:
-            verdict = summary["verdict"]
-            if not store.finish_run(session, run, RunState.FINISHED, now, verdict=verdict, summary=summary):
+            if not store.finish_run(session, run, RunOutcome(RunState.FINISHED, summary), now):
                 raise LeaseLost
             detail = {
                 "suite": run.suite,
                 "suite_digest": run.plan.suite_digest,
-                "verdict": verdict,
-                "results": summary["results"],
+                "verdict": summary.verdict,
+                "results": summary.results,
             }
             audit.append_entry(session, run.project, ACTOR, "run.finished", run.id, detail, now)
             outbox.enqueue(session, TOPIC, {"run": run.id}, now)
             record_conclusion(session, run, conclusion, now)
 
-    def _stop(self, run: Run, summary: dict[str, Any]) -> None:
+    def _stop(self, run: Run, summary: Summary) -> None:
         """End a run that has reached its ceiling; MLflow gets it when it has gone on to its end."""
-        reason, now = cost_limit_message(run.plan, summary["missing"]), self.clock()
+        reason, now = cost_limit_message(run.plan, summary.missing or 0), self.clock()
         with self.database.write() as session:
-            if not store.finish_run(
-                session, run, RunState.STOPPED, now, verdict=summary["verdict"], summary=summary, error=reason
-            ):
+            if not store.finish_run(session, run, RunOutcome(RunState.STOPPED, summary, reason), now):
                 raise LeaseLost
             audit.append_entry(
-                session, run.project, ACTOR, "run.stopped", run.id, {"error": reason, "verdict": summary["verdict"]}, now
+                session, run.project, ACTOR, "run.stopped", run.id, {"error": reason, "verdict": summary.verdict}, now
             )
 
     def _fail(self, run: Run, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"[:1000]
         with self.database.write() as session:
-            if store.finish_run(session, run, RunState.FAILED, self.clock(), error=reason):
+            if store.finish_run(session, run, RunOutcome(RunState.FAILED, error=reason), self.clock()):
                 audit.append_entry(session, run.project, ACTOR, "run.failed", run.id, {"error": reason}, self.clock())
 
     def _give_back(self, run: Run) -> None:

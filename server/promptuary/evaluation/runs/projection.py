@@ -3,11 +3,11 @@
 from typing import Any
 
 from promptuary.core.errors import Conflict
-from promptuary.evaluation.plan import VariantRole
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.summary_model import VariantRole
 from promptuary.evaluation.verdict.power import PilotRun, compute_power_plan
 
 

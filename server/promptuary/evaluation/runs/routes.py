@@ -1,6 +1,6 @@
 """Evaluations over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
@@ -13,19 +13,19 @@ from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import PageOf
 from promptuary.evaluation.datasets import upload
 from promptuary.evaluation.evidence import service as evidence_service
+from promptuary.evaluation.evidence.store import EvidenceFilter
 from promptuary.evaluation.plan import SCORE
+from promptuary.evaluation.runs.request import ResumeRequest, RunRequest
 from promptuary.evaluation.runs.result_store import ResultOrder, ResultSelection
 from promptuary.evaluation.runs.schemas import (
-    ComparisonOut,
     DatasetOut,
     DatasetPageOut,
     DistributionOut,
     EvidenceOut,
     ForecastOut,
     NewDatasetVersion,
-    NewRun,
     ResultOut,
-    ResumedRun,
+    RunComparisonOut,
     RunOut,
     SuiteOut,
     WholeRunOut,
@@ -122,10 +122,9 @@ def plan_suite(
 
 
 @router.post("/runs", status_code=202)
-def submit_run(body: NewRun, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> WholeRunOut:
+def submit_run(body: RunRequest, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> WholeRunOut:
     """Queue a run; a worker does it. What it is to do is decided now and told in `plan`."""
-    changes: dict[str, Any] = body.model_dump(exclude={"suite"})
-    return WholeRunOut.whole(Evaluations(unit).submit(body.suite, **changes))
+    return WholeRunOut.whole(Evaluations(unit).submit(body))
 
 
 @router.get("/runs")
@@ -191,7 +190,7 @@ def cancel_run(run: RunId, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE
 
 
 @router.post("/runs/{run}/resume", status_code=202)
-def resume_run(run: RunId, body: ResumedRun, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> RunOut:
+def resume_run(run: RunId, body: ResumeRequest, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> RunOut:
     """Let a run go on that its cost ceiling has stopped, under a higher one. 409 when it is over, or somebody works on it."""
     return RunOut.of(Evaluations(unit).resume(run, body.max_cost))
 
@@ -201,9 +200,9 @@ def compare_runs(
     run: RunId,
     unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)],
     baseline: Annotated[str, Query(pattern=r"^run_[0-9a-f]{1,60}$")],
-) -> ComparisonOut:
+) -> RunComparisonOut:
     """Compare a finished run with another, paired by the cases' ids."""
-    return ComparisonOut.model_validate(Evaluations(unit).compare(run, baseline))
+    return RunComparisonOut.model_validate(Evaluations(unit).compare(run, baseline))
 
 
 @router.get("/evidence")
@@ -218,6 +217,6 @@ def list_evidence(
     cursor: Cursor = None,
 ) -> PageOf[EvidenceOut]:
     """List what finished runs showed of versions, the newest first; by `digest`, of what a version holds."""
-    wanted: dict[str, Any] = {"prompt": prompt, "version": version, "digest": digest, "suite": suite, "run": run}
-    found = evidence_service.list_evidence(unit, min(limit, unit.settings.page_limit), cursor, **wanted)
-    return PageOf[EvidenceOut].model_validate(found)
+    selection = EvidenceFilter(prompt, version, digest, suite, run)
+    page = evidence_service.list_evidence(unit, selection, min(limit, unit.settings.page_limit), cursor)
+    return PageOf[EvidenceOut].model_validate(page)

@@ -6,15 +6,15 @@ from typing import Annotated, Any, Self
 from pydantic import Field
 
 from promptuary.core.paging import Page
-from promptuary.core.wire import RequestModel, ResponseModel
+from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
 from promptuary.evaluation.case import Case, case_to_json
 from promptuary.evaluation.datasets.case_schema import CaseIn
-from promptuary.evaluation.plan import plan_to_json
+from promptuary.evaluation.evidence.evidence import ContextEvidence, JudgeIdentity
 from promptuary.evaluation.runs.service import ResultWithCase
 from promptuary.evaluation.runs.store import DatasetVersion, Run
-from promptuary.prompt.name import Name
-
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.summary_model import Comparison, GateResult, Summary, VariantRole
+from promptuary.statistics.verdict import Verdict
 
 
 class NewDatasetVersion(RequestModel):
@@ -56,31 +56,46 @@ class SuiteOut(ResponseModel):
 
     name: str
     digest: str
-    definition: dict[str, Any]
+    definition: Annotated[dict[str, Any], SchemaOf(Suite)]
     updated_at: datetime
 
 
-class NewRun(RequestModel):
-    """What to run: a suite, and what differs from what the suite says."""
+class VariantOut(ResponseModel):
+    """One version under one model, as the run's plan has it."""
 
-    suite: Name
-    label: Name | None = None
-    version: Number | None = None
-    versions: Annotated[list[Number], Field(min_length=1, max_length=50)] | None = None
-    baseline: Number | Name | None = None
-    models: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=50)] | None = (
-        None
-    )
-    repeats: Annotated[int, Field(ge=1, le=100)] | None = None
-    dataset_version: Number | None = None
-    cache: bool = True
-    max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    name: str
+    role: VariantRole
+    model: str
+    prompt: str
+    version: int
+    digest: str
+    references: tuple[str, ...]
+    collection: str | None
+    context_digest: str | None
 
 
-class ResumedRun(RequestModel):
-    """How a run goes on: under a higher ceiling, in US dollars."""
+class PlannedDatasetOut(ResponseModel):
+    """The dataset version that a run is about."""
 
-    max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    id: int
+    name: str
+    number: int
+    digest: str
+    cases: int
+
+
+class PlanOut(ResponseModel):
+    """Everything that a run does, decided when it was submitted."""
+
+    suite: Annotated[dict[str, Any], SchemaOf(Suite)]
+    suite_digest: str
+    dataset: PlannedDatasetOut
+    variants: tuple[VariantOut, ...]
+    repeats: int
+    concurrency: int
+    missing: tuple[str, ...]
+    cache: bool
+    max_cost: float | None
 
 
 class RunOut(ResponseModel):
@@ -93,7 +108,7 @@ class RunOut(ResponseModel):
     total: int
     done: int
     prompt: str
-    variants: list[dict[str, Any]]
+    variants: tuple[VariantOut, ...]
     actor: str
     worker: str | None
     error: str | None
@@ -108,19 +123,20 @@ class RunOut(ResponseModel):
     def of(cls, run: Run, **more: Any) -> Self:
         """Make it from the domain's value."""
         known = {name: getattr(run, name) for name in RunOut.model_fields if name not in ("prompt", "variants")}
-        return cls(**known, prompt=run.plan.suite["prompt"], variants=plan_to_json(run.plan)["variants"], **more)
+        variants = tuple(VariantOut.model_validate(variant) for variant in run.plan.variants)
+        return cls(**known, prompt=run.plan.prompt, variants=variants, **more)
 
 
 class WholeRunOut(RunOut):
     """A run with its plan and its summary."""
 
-    plan: dict[str, Any]
-    summary: dict[str, Any] | None
+    plan: PlanOut
+    summary: Summary | None
 
     @classmethod
     def whole(cls, run: Run) -> Self:
         """Make it from the domain's value."""
-        return cls.of(run, plan=plan_to_json(run.plan), summary=run.summary)
+        return cls.of(run, plan=PlanOut.model_validate(run.plan), summary=run.summary)
 
 
 class ResultOut(ResponseModel):
@@ -196,21 +212,21 @@ class EvidenceOut(ResponseModel):
     suite_digest: str
     dataset: str
     dataset_digest: str
-    judges: list[dict[str, Any]]
-    context: dict[str, Any] | None
-    verdict: str
-    gates: list[dict[str, Any]]
+    judges: tuple[JudgeIdentity, ...]
+    context: ContextEvidence | None
+    verdict: Verdict
+    gates: tuple[GateResult, ...]
     at: datetime
 
 
-class ComparisonOut(ResponseModel):
+class RunComparisonOut(ResponseModel):
     """A run's candidates against another run's; each comparison has the interval of candidate − baseline on one metric."""
 
     run: str
     baseline: str
     same_dataset: bool
     cases: int
-    comparisons: list[dict[str, Any]]
+    comparisons: tuple[Comparison, ...]
 
 
 class SizeOut(ResponseModel):

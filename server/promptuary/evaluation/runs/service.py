@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
@@ -14,8 +14,9 @@ from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.evaluation.admission import admit
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_spool import CaseSpool
-from promptuary.evaluation.plan import CaseResult, Plan, Variant, VariantRole
+from promptuary.evaluation.plan import CaseResult, Plan
 from promptuary.evaluation.runs import result_store, store
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultSelection
 from promptuary.evaluation.runs.store import DatasetVersion, Run, RunState, StoredSuite
 from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
@@ -26,7 +27,7 @@ from promptuary.registry.service import Registry
 from promptuary.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
-    from promptuary.evaluation.verdict.aggregate import RunAggregate
+    from promptuary.evaluation.runs.comparison import RunComparison
 
 RESULTS_LIMIT = 1_000_000
 CASES_PAGE = 1000
@@ -147,49 +148,27 @@ class Evaluations:
         rows = store.list_suites(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda suite: suite.name)
 
-    def submit(
-        self,
-        suite: str,
-        *,
-        label: str | None = None,
-        version: int | None = None,
-        versions: Sequence[int] | None = None,
-        baseline: int | str | None = None,
-        models: Sequence[str] | None = None,
-        repeats: int | None = None,
-        dataset_version: int | None = None,
-        cache: bool = True,
-        max_cost: float | None = None,
-        schedule: str | None = None,
-    ) -> Run:
-        """Queue a run, with all that it is to do decided now: labels that move later change nothing in it.
+    def submit(self, request: RunRequest, *, schedule: str | None = None) -> Run:
+        """Queue a run; everything that it does is decided now, and labels that move later change nothing in it.
 
         Args:
-            suite: its name.
-            label: of the candidate; by default the suite's.
-            version: of the candidate, instead of a label.
-            versions: of several candidates, each on the same cases, instead of a label.
-            baseline: a version or a label to compare with, beside those that the gate names.
-            models: instead of the suite's.
-            repeats: instead of the suite's.
-            dataset_version: by default the newest.
-            cache: whether answers that are remembered are taken.
-            max_cost: the most that the run may cost, in US dollars; by default the suite's.
+            request: what is to be run.
             schedule: the name of the schedule that submits it.
 
         Raises:
             NotFound: for an unknown suite, dataset, prompt, label or version. A label that only the gate names may be
                 missing: then that demand of the gate is inconclusive.
-            InvalidRequest: for more than one candidate, models or repeats that are not taken, too many results, or a ceiling
-                with a model whose price is not known.
+            InvalidRequest: for candidates, models or repeats that are not accepted, too many results, or a cost limit with a
+                model whose price is not known.
         """
-        chosen = suite_for_run(self.suite(suite), models, repeats)
-        dataset = self.dataset(chosen.dataset, dataset_version)
+        chosen = suite_for_run(self.suite(request.suite), request.models, request.repeats)
+        dataset = self.dataset(chosen.dataset, request.dataset_version)
         registry = Registry(self.unit)
-        candidates = resolve_candidates(registry, chosen, label, version, versions)
-        plan = build_plan(registry, chosen, dataset, candidates, baseline, self.unit.settings.concurrency)
+        candidates = resolve_candidates(registry, chosen, request)
+        plan = build_plan(registry, chosen, dataset, candidates, request.baseline)
         admit(chosen, plan, self.unit.settings)
-        plan = replace(plan, cache=cache, max_cost=max_cost if max_cost is not None else chosen.max_cost)
+        max_cost = request.max_cost if request.max_cost is not None else chosen.max_cost
+        plan = replace(plan, cache=request.cache, max_cost=max_cost)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
         self._check_ceiling(plan, chosen)
@@ -197,7 +176,12 @@ class Evaluations:
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
         run = store.add_run(self.unit.session, run_id, caller.project, plan, caller.actor, now, schedule)
         digests = {variant.name: variant.digest for variant in plan.variants}
-        detail = {"suite": suite, "suite_digest": plan.suite_digest, "dataset_digest": dataset.digest, "variants": digests}
+        detail = {
+            "suite": plan.suite_name,
+            "suite_digest": plan.suite_digest,
+            "dataset_digest": dataset.digest,
+            "variants": digests,
+        }
         audit.record_change(self.unit, "run.submitted", run_id, detail)
         return run
 
@@ -327,70 +311,22 @@ class Evaluations:
         audit.record_change(self.unit, "run.cancelled", run_id, {"done": run.done, "total": run.total})
         return replace(run, state=RunState.CANCELLED, finished_at=now, lease_until=None)
 
-    def compare(self, run_id: str, baseline: str) -> dict[str, Any]:
+    def compare(self, run_id: str, baseline: str) -> "RunComparison":
         """Compare a run's candidates with another run's, model by model, paired by the cases' ids.
-
-        Gives the run, the baseline, whether both have the same dataset, how many cases they share, and one entry a model
-        and metric with the interval of the difference.
 
         Raises:
             NotFound: when either run is unknown.
             Conflict: when either has not finished, or they share no model or no case.
         """
-        from promptuary.evaluation.verdict.comparison import compare_variants, with_adjusted_p_values
-        from promptuary.evaluation.verdict.summary import truncate_case_lists
+        from promptuary.evaluation.runs.comparison import compare_runs
 
-        ours, theirs = self._finished(run_id), self._finished(baseline)
-        known = (theirs.summary or {}).get("metrics", [])
-        metrics = [metric for metric in (ours.summary or {}).get("metrics", []) if metric in known]
-        sides = {run.id: self._tally(run, metrics) for run in (ours, theirs)}
-        pairs = [
-            (ours_one, theirs_one)
-            for ours_one in _candidates(ours)
-            for theirs_one in _candidates(theirs)
-            if ours_one.model == theirs_one.model
-        ]
-        shared = sides[run_id].places.keys() & sides[baseline].places.keys()
-        if not pairs or not shared:
-            raise Conflict(f"the runs '{run_id}' and '{baseline}' share no {'case' if pairs else 'model'} to be compared on")
-        clusters = store.list_clusters(self.unit.session, ours.plan.dataset.id)
-        found = [
-            truncate_case_lists(
-                compare_variants(
-                    one,
-                    replace(other, name=f"{other.name} of {baseline}") if other.name == one.name else other,
-                    metric,
-                    sides[run_id].variants[one.name].scores(metric),
-                    sides[baseline].variants[other.name].scores(metric),
-                    clusters,
-                )
-            )
-            for one, other in pairs
-            for metric in metrics
-        ]
-        return {
-            "run": run_id,
-            "baseline": baseline,
-            "same_dataset": ours.plan.dataset.digest == theirs.plan.dataset.digest,
-            "cases": len(shared),
-            "comparisons": with_adjusted_p_values(found, {gate["metric"] for gate in ours.plan.suite["gate"]}),
-        }
-
-    def _tally(self, run: Run, metrics: Sequence[str]) -> "RunAggregate":
-        from promptuary.evaluation.verdict.aggregate import RunAggregate
-
-        names = [variant.name for variant in run.plan.variants]
-        return RunAggregate.of(store.iterate_figures(self.unit.session, run.id), names, run.plan.repeats, metrics)
+        return compare_runs(self.unit.session, self._finished(run_id), self._finished(baseline))
 
     def _finished(self, run_id: str) -> Run:
         run = self.run(run_id)
         if run.state is not RunState.FINISHED:
             raise Conflict(f"the run '{run_id}' is {run.state}; only finished runs can be compared")
         return run
-
-
-def _candidates(run: Run) -> list[Variant]:
-    return [variant for variant in run.plan.variants if variant.role is VariantRole.CANDIDATE]
 
 
 def _spooled(cases: Iterable[Case]) -> CaseSpool:

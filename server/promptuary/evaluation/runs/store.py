@@ -15,6 +15,7 @@ from promptuary.core.database import table_of
 from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.plan import CaseResult, Plan, ResultFigures, plan_from_json, plan_to_json
+from promptuary.evaluation.summary_model import Summary
 from promptuary.evaluation.tables import CaseRow, DatasetRow, DatasetVersionRow, ResultRow, RunRow, SuiteRow
 
 _ROWS = 500
@@ -82,7 +83,7 @@ class Run:
     plan: Plan
     state: RunState
     verdict: str | None
-    summary: dict[str, Any] | None
+    summary: Summary | None
     error: str | None
     total: int
     done: int
@@ -97,6 +98,21 @@ class Run:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ends.
+
+    Attributes:
+        state: finished, stopped or failed.
+        summary: of its results; its verdict is the run's. None for a run that failed.
+        error: why it was stopped or failed; None for a run that finished.
+    """
+
+    state: RunState
+    summary: Summary | None = None
+    error: str | None = None
 
 
 def get_dataset_version(session: Session, project: int, name: str, number: int | None = None) -> DatasetVersion | None:
@@ -290,20 +306,12 @@ def add_results(session: Session, held: Run, results: Sequence[CaseResult], unti
     return True
 
 
-def finish_run(
-    session: Session,
-    held: Run,
-    state: RunState,
-    at: datetime,
-    *,
-    verdict: str | None = None,
-    summary: dict[str, Any] | None = None,
-    error: str | None = None,
-) -> bool:
-    """End a run and its lease; False when the lease is another's by now."""
-    lost = {"spent": RunRow.spent + RunRow.reserved, "reserved": 0.0}  # reserved by a worker that has died
-    told = {"state": state, "verdict": verdict, "summary": summary, "error": error, "finished_at": at}
-    return _change(session, held, lease_until=None, **told, **lost)
+def finish_run(session: Session, run: Run, outcome: RunOutcome, at: datetime) -> bool:
+    """End a leased run; return False when another worker has the lease by now."""
+    verdict, summary = (outcome.summary.verdict, outcome.summary.json_body()) if outcome.summary else (None, None)
+    spent = {"spent": RunRow.spent + RunRow.reserved, "reserved": 0.0}  # reserved by a worker that has died
+    values = {"state": outcome.state, "verdict": verdict, "summary": summary, "error": outcome.error, "finished_at": at}
+    return _change(session, run, lease_until=None, **values, **spent)
 
 
 def cancel_run(session: Session, run_id: str, at: datetime) -> bool:
@@ -397,8 +405,10 @@ def _suite(row: SuiteRow) -> StoredSuite:
 
 
 def _run(row: RunRow) -> Run:
-    values = {name: getattr(row, name) for name in Run.__dataclass_fields__ if name not in ("project", "plan", "state")}
-    return Run(project=row.project_id, plan=plan_from_json(row.plan), state=RunState(row.state), **values)
+    parsed = ("project", "plan", "state", "summary")
+    values = {name: getattr(row, name) for name in Run.__dataclass_fields__ if name not in parsed}
+    summary = None if row.summary is None else Summary.from_json(row.summary)
+    return Run(project=row.project_id, plan=plan_from_json(row.plan), state=RunState(row.state), summary=summary, **values)
 
 
 def _values(run: str, result: CaseResult) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from pydantic import ValidationError
 
 from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.evaluation.evidence import store as evidence_store
-from promptuary.evaluation.plan import DatasetRef, Plan, Variant, VariantRole
+from promptuary.evaluation.plan import DatasetRef, Plan, Variant
+from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.store import DatasetVersion, StoredSuite
 from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
+from promptuary.evaluation.summary_model import VariantRole
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.registry.service import Registry
 
@@ -27,56 +29,56 @@ def suite_for_run(stored: StoredSuite, models: Sequence[str] | None, repeats: in
         raise InvalidRequest("the run cannot be done", field_errors_from(error)) from None
 
 
-def resolve_candidates(
-    registry: Registry, suite: Suite, label: str | None, version: int | None, versions: Sequence[int] | None = None
-) -> list[Variant]:
-    """Find the candidates: by a label, by a version, by several, or else by the suite's label.
+def resolve_candidates(registry: Registry, suite: Suite, request: RunRequest) -> list[Variant]:
+    """Return the candidates, without a model: by the request's label, version or versions, else by the suite's label.
 
     Raises:
-        InvalidRequest: when more than one way is given, or two versions have the same content.
+        InvalidRequest: when the request names candidates in more than one way, or two versions have the same content.
         NotFound: for an unknown prompt, label or version.
     """
-    if sum(given is not None for given in (label, version, versions)) > 1:
+    if sum(given is not None for given in (request.label, request.version, request.versions)) > 1:
         raise InvalidRequest("give a label, a version or several versions as the candidate, not more than one of these")
-    wanted: list[int | str] = list(versions) if versions else [version if version is not None else label or suite.label]
-    found = [_variant(registry, suite.prompt, reference, VariantRole.CANDIDATE) for reference in wanted]
-    if len({variant.digest for variant in found}) < len(found):
+    references: list[int | str]
+    if request.versions:
+        references = list(request.versions)
+    else:
+        references = [request.version if request.version is not None else request.label or suite.label]
+    candidates = [_variant(registry, suite.prompt, reference, VariantRole.CANDIDATE) for reference in references]
+    if len({variant.digest for variant in candidates}) < len(candidates):
         raise InvalidRequest("two of the versions have the same content; give each once")
-    return found
+    return candidates
 
 
 def build_plan(
-    registry: Registry,
-    suite: Suite,
-    dataset: DatasetVersion,
-    candidates: Sequence[Variant],
-    baseline: int | str | None,
-    concurrency: int,
+    registry: Registry, suite: Suite, dataset: DatasetVersion, candidates: Sequence[Variant], baseline: int | str | None
 ) -> Plan:
-    """Make the plan: the candidates, the baselines that are asked for or that the gate names, each under each model.
+    """Build the plan: the candidates, and the baselines that the request or the gate names, each under each model.
 
     Args:
-        registry: where versions are.
+        registry: where versions are looked up.
         suite: as it is to be run.
         dataset: the cases.
         candidates: without a model.
-        baseline: a version or a label to compare with, beside those that the gate names.
-        concurrency: where the suite says none.
+        baseline: a version or a label to compare with, besides those that the gate names.
 
     Raises:
-        NotFound: for a baseline that was asked for and is unknown.
+        NotFound: when the request's baseline is unknown.
     """
     variants, missing = _variants(registry, suite, candidates, baseline)
     unit = registry.unit
-    held = evidence_store.collection_digests(unit.session, unit.caller.project, (variant.collection for variant in variants))
-    variants = [replace(one, context_digest=held.get(one.collection)) if one.collection else one for one in variants]
+    collections = (variant.collection for variant in variants)
+    digests = evidence_store.collection_digests(unit.session, unit.caller.project, collections)
+    variants = [
+        replace(variant, context_digest=digests.get(variant.collection)) if variant.collection else variant
+        for variant in variants
+    ]
     return Plan(
         suite=suite_to_json(suite),
         suite_digest=suite_digest(suite),
         dataset=DatasetRef(dataset.id, dataset.name, dataset.number, dataset.digest, dataset.cases),
         variants=tuple(_under(variant, model, suite.models) for variant in variants for model in suite.models),
         repeats=suite.repeats,
-        concurrency=suite.concurrency or concurrency,
+        concurrency=suite.concurrency or unit.settings.concurrency,
         missing=missing,
     )
 

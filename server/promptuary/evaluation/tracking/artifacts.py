@@ -26,7 +26,7 @@ _COLUMNS = ("case", "variant", "repeat", "pass", "score", "output", "error")
 def write_artifacts(database: Database, run: Run, folder: Path) -> None:
     """Write the summary as JSON and as Markdown, the HTML report, and the table of results."""
     answer = WholeRunOut.whole(run).model_dump(mode="json")
-    (folder / SUMMARY_FILE).write_text(json.dumps(run.summary, indent=2), encoding="utf-8")
+    (folder / SUMMARY_FILE).write_text(json.dumps(run.summary and run.summary.json_body(), indent=2), encoding="utf-8")
     with spool_results(_answers(database, run)) as results:
         with (folder / RESULTS_FILE).open("w", encoding="utf-8") as file:
             file.writelines(_table(results))

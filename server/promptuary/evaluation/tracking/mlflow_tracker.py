@@ -21,6 +21,7 @@ from promptuary.core.settings import Settings
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.summary_model import IntervalFigures, VariantSummary
 from promptuary.evaluation.tracking.artifacts import RESULTS_FILE, summary_markdown, write_artifacts
 
 TOPIC = "mlflow"
@@ -160,7 +161,7 @@ def _find_or_create_run(client: Any, experiment: str, run: Run, variant: Variant
 def _log_parent(client: Any, tracked: str, run: Run, project: str, links: Mapping[str, str]) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    plan, summary = run.plan, run.summary or {}
+    plan, summary = run.plan, run.summary
     params = {
         "suite": run.suite,
         "suite_digest": plan.suite_digest,
@@ -169,7 +170,7 @@ def _log_parent(client: Any, tracked: str, run: Run, project: str, links: Mappin
         "cases": plan.dataset.cases,
         "repeats": plan.repeats,
         "models": ", ".join(plan.suite["models"]),
-        "scorers": ", ".join(metric for metric in summary.get("metrics", [])),
+        "scorers": ", ".join(summary.metrics if summary else ()),
     }
     tags = {
         "promptuary.project": project,
@@ -182,9 +183,13 @@ def _log_parent(client: Any, tracked: str, run: Run, project: str, links: Mappin
         "promptuary.verdict": run.verdict or "",
         **links,
     }
-    metrics = {"results": run.done, "errors": summary.get("errors", 0), "unrunnable": summary.get("unrunnable", 0)}
-    for item in summary.get("comparisons", []):
-        _interval(metrics, f"difference.{item['candidate']}.{item['baseline']}.{item['metric']}", item["interval"])
+    metrics: dict[str, float] = {
+        "results": run.done,
+        "errors": summary.errors if summary else 0,
+        "unrunnable": summary.unrunnable if summary else 0,
+    }
+    for item in summary.comparisons if summary else ():
+        _interval(metrics, f"difference.{item.candidate}.{item.baseline}.{item.metric}", item.interval)
     _log(client, tracked, run, params, tags, metrics)
     # Made by hand: MLflow's own classes of data sets import pandas.
     source = json.dumps({"tags": {"project": project, "dataset": plan.dataset.name, "version": str(plan.dataset.number)}})
@@ -197,8 +202,7 @@ def _log_parent(client: Any, tracked: str, run: Run, project: str, links: Mappin
 
 
 def _log_variant(client: Any, tracked: str, run: Run, variant: Variant, project: str) -> None:
-    summary = run.summary or {}
-    figures: dict[str, Any] = next((one for one in summary.get("variants", []) if one["name"] == variant.name), {})
+    figures = run.summary.variant(variant.name) if run.summary else None
     params = {
         "role": variant.role.value,
         "prompt": variant.prompt,
@@ -215,20 +219,29 @@ def _log_variant(client: Any, tracked: str, run: Run, variant: Variant, project:
         "promptuary.digest": variant.digest,
         "promptuary.role": variant.role.value,
     }
-    metrics: dict[str, float] = {name: figures[name] for name in ("results", "errors", "unrunnable") if name in figures}
-    for metric, item in figures.get("metrics", {}).items():
-        _interval(metrics, metric, item["interval"])
-        metrics[f"{metric}_unscored"] = item["unscored"]
-    for name, value in (figures.get("latency_ms") or {}).items():
-        metrics[f"latency_ms_{name}"] = value
-    for name, value in (figures.get("tokens") or {}).items():
-        metrics[f"tokens_{name}"] = value
+    metrics = _variant_metrics(figures) if figures else {}
     _log(client, tracked, run, params, tags, metrics)
 
 
-def _interval(metrics: dict[str, float], name: str, interval: Mapping[str, Any] | None) -> None:
+def _variant_metrics(figures: VariantSummary) -> dict[str, float]:
+    metrics: dict[str, float] = {
+        "results": figures.results,
+        "errors": figures.errors,
+        "unrunnable": figures.unrunnable,
+    }
+    for name, metric in figures.metrics.items():
+        _interval(metrics, name, metric.interval)
+        metrics[f"{name}_unscored"] = metric.unscored
+    if figures.latency_ms:
+        metrics |= {"latency_ms_median": figures.latency_ms.median, "latency_ms_slowest": figures.latency_ms.slowest}
+    if figures.tokens:
+        metrics |= {"tokens_input": figures.tokens.input, "tokens_output": figures.tokens.output}
+    return metrics
+
+
+def _interval(metrics: dict[str, float], name: str, interval: IntervalFigures | None) -> None:
     if interval is not None:
-        metrics |= {name: interval["estimate"], f"{name}_low": interval["low"], f"{name}_high": interval["high"]}
+        metrics |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def _log(

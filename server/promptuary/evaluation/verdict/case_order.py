@@ -1,4 +1,4 @@
-"""The order of a run that may stop early, and the intervals that stay valid however often one looks. Pure."""
+"""The order of the cases in a run that may stop early, and intervals that are valid at every interim analysis. Pure."""
 
 import hashlib
 import random
@@ -16,14 +16,14 @@ class CaseOrder:
     """The cases of a run in the order in which they are done: whole clusters, shuffled once.
 
     Attributes:
-        units: the ids of the cases that belong together, unit by unit; a case without a cluster is one of its own.
+        units: the ids of the cases that belong together, unit by unit; a case without a cluster is a unit of its own.
     """
 
     units: tuple[tuple[str, ...], ...]
 
     @classmethod
     def of(cls, clusters: Mapping[str, str | None], seed: str) -> "CaseOrder":
-        """Shuffle: the same cases and seed give the same order, so that a run that is gone on with keeps it.
+        """Shuffle the units; the same cases and seed give the same order, so a resumed run keeps its order.
 
         Args:
             clusters: the cluster of each case, in the file's order.
@@ -36,21 +36,20 @@ class CaseOrder:
         random.Random(hashlib.sha256(seed.encode()).digest()).shuffle(shuffled)
         return cls(tuple(shuffled))
 
-    def interval(self, values: Mapping[str, float], level: float, reach: float = 0.0) -> Interval | None:
-        """Give the interval of the mean over units after those whose cases have a value, or None where there is none.
+    def interval(self, values: Mapping[str, float], level: float, minimum: float = 0.0) -> Interval | None:
+        """Compute the interval of the mean over the units whose cases have a value; None where no case has one.
 
         Args:
-            values: of the cases that are done, in [reach, 1].
-            level: two-sided confidence, over all looks together.
-            reach: the least that a value can be: 0 for a score, -1 for a difference.
+            values: of the cases that are done, in [minimum, 1].
+            level: the two-sided confidence level, over all interim analyses together.
+            minimum: the smallest possible value: 0 for a score, -1 for a difference.
         """
         known = [[values[case] for case in unit if case in values] for unit in self.units]
-        means = [sum(own) / len(own) for own in known if own]
+        means = [sum(unit) / len(unit) for unit in known if unit]
         if not means:
             return None
-        bounds = (reach, 1.0)
-        found = confidence_sequence(means, level=level, bounds=bounds, looks=interim_analyses(len(means)))[-1]
-        return replace(found, n=sum(map(len, known)), clusters=len(means) if self.clustered else None)
+        sequence = confidence_sequence(means, level=level, bounds=(minimum, 1.0), looks=interim_analyses(len(means)))
+        return replace(sequence[-1], n=sum(map(len, known)), clusters=len(means) if self.clustered else None)
 
     @property
     def clustered(self) -> bool:
@@ -59,9 +58,12 @@ class CaseOrder:
 
 
 def interim_analyses(count: int) -> list[int]:
-    """Give the numbers of units after which one looks, up to and with `count`: ever further apart, for looks cost time."""
-    at, found = float(FIRST_ANALYSIS), []
-    while at < count:
-        found.append(int(at))
-        at = max(at + 1, at * ANALYSIS_GROWTH)
-    return [*found, count]
+    """Return the numbers of units after which an interim analysis is due, up to and including `count`.
+
+    Their distance grows, since an analysis takes time.
+    """
+    position, analyses = float(FIRST_ANALYSIS), list[int]()
+    while position < count:
+        analyses.append(int(position))
+        position = max(position + 1, position * ANALYSIS_GROWTH)
+    return [*analyses, count]

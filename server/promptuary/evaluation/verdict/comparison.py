@@ -1,98 +1,90 @@
-"""Scores of one variant on one metric, and the paired difference of two variants on the same cases. Pure.
+"""The scores of a variant on a metric, and the paired difference of two variants on the same cases. Pure.
 
-A case's score is the mean over its repeats; a result that is not known is left out and counted, never a zero.
+A case's score is the mean over its repeats. A result without a value is left out and counted; it is never a zero.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, ResultFigures, Variant
+from promptuary.evaluation.summary_model import Comparison, IntervalFigures
 from promptuary.evaluation.verdict.case_order import CaseOrder
 from promptuary.statistics.bootstrap import cluster_bootstrap
 from promptuary.statistics.interval import Interval
-from promptuary.statistics.mean import repeat_means
 from promptuary.statistics.mean_interval import mean_interval
 from promptuary.statistics.paired import holm_adjusted, mcnemar_exact, paired_difference
 
 CONFIDENCE_LEVEL = 0.95
 FEW_CLUSTERS = 15
-SEED = 20_240_229  # of the bootstrap's draws: the same scores give the same interval, whoever computes it
+"""Below this number of clusters, an interval of the form ± t · error is too symmetric; the bootstrap replaces it."""
+SEED = 20_240_229
+"""The seed of the bootstrap, so that the same scores always give the same interval."""
+LISTED_CASES_LIMIT = 1000
+"""The most cases that a comparison lists as better, and as worse."""
 CaseClusters = Mapping[str, str | None]
+"""The cluster of each case by the case's id; None, or no entry, for an independent case."""
 
 
 @dataclass(frozen=True)
 class MetricScores:
-    """One variant's scores on one metric: a mean a case, and how many results were left out."""
+    """The scores of one variant on one metric.
+
+    Attributes:
+        means: each case's mean over its repeats, in [0, 1], by the case's id.
+        scored: the number of results with a value.
+        unscored: the number of results without one.
+    """
 
     means: Mapping[str, float]
     scored: int
     unscored: int
 
 
-def scores_of(results: Sequence[CaseResult], metric: str) -> MetricScores:
-    """Average each case's repeats on a metric; what is not known is left out and counted, what a case is not asked is not."""
-    known: dict[str, list[float]] = {}
-    scored = unscored = 0
-    for result in results:
-        if not has(result, metric):
-            continue
-        value = metric_value(result, metric)
-        if value is None:
-            unscored += 1
-        else:
-            scored += 1
-            known.setdefault(result.case, []).append(value)
-    return MetricScores(repeat_means(known), scored, unscored)
+@dataclass(frozen=True)
+class SamplingDesign:
+    """How the cases were sampled, which decides the formula of an interval.
+
+    Attributes:
+        clusters: the cluster of each case.
+        order: the cases' order in a run that may stop early, as far as it is complete; then every interval is valid at each
+            interim analysis.
+    """
+
+    clusters: CaseClusters = field(default_factory=dict)
+    order: CaseOrder | None = None
+
+    def cluster_codes(self, cases: Collection[str]) -> list[str | None] | None:
+        """Return the cluster of each case, or None where all cases are independent."""
+        codes = [self.clusters.get(case) for case in cases]
+        return codes if any(cluster is not None for cluster in codes) else None
 
 
-def has(result: CaseResult, metric: str) -> bool:
-    """Tell whether a result's case is asked for a metric: all are for the suite's, some for those of their own scorers."""
-    return metric in result.metrics or metric in (PASS, SCORE)
+@dataclass(frozen=True)
+class PairedScores:
+    """Two variants' scores on one metric, by the case's id."""
 
+    candidate: Mapping[str, float]
+    baseline: Mapping[str, float]
 
-def compare_variants(
-    candidate: Variant,
-    baseline: Variant,
-    metric: str,
-    ours: MetricScores,
-    theirs: MetricScores,
-    clusters: CaseClusters,
-    order: CaseOrder | None = None,
-) -> dict[str, Any]:
-    """Give the paired difference candidate − baseline on the cases that both were scored on, and which cases changed most."""
-    shared = [case for case in ours.means if case in theirs.means]
-    change = {case: ours.means[case] - theirs.means[case] for case in shared}
-    return {
-        "model": candidate.model,
-        "candidate": candidate.name,
-        "baseline": baseline.name,
-        "metric": metric,
-        "interval": asdict(difference_interval(shared, ours, theirs, clusters, order=order)) if shared else None,
-        "p_value": None if order else difference_p_value(shared, ours, theirs, clusters),
-        "cases": len(shared),
-        "unpaired": len(ours.means) + len(theirs.means) - 2 * len(shared),
-        "better": [case for case in shared if change[case] > 0],
-        "worse": [case for case in shared if change[case] < 0],
-    }
+    @cached_property
+    def cases(self) -> tuple[str, ...]:
+        """The cases with a score on both sides, in the candidate's order."""
+        return tuple(case for case in self.candidate if case in self.baseline)
 
+    @cached_property
+    def differences(self) -> dict[str, float]:
+        """Candidate − baseline for each case of `cases`, in [-1, 1]."""
+        return {case: self.candidate[case] - self.baseline[case] for case in self.cases}
 
-def with_adjusted_p_values(comparisons: Sequence[dict[str, Any]], gated: Collection[str]) -> list[dict[str, Any]]:
-    """Give the comparisons with `adjusted`: Holm's p-values over the gate's metrics of one candidate and one baseline."""
-    family: dict[tuple[str, str], list[int]] = {}
-    for place, one in enumerate(comparisons):
-        if one["p_value"] is not None and one["metric"] in gated:
-            family.setdefault((one["candidate"], one["baseline"]), []).append(place)
-    corrected = {
-        place: value
-        for places in family.values()
-        for place, value in zip(places, holm_adjusted([comparisons[place]["p_value"] for place in places]), strict=True)
-    }
-    return [{**one, "adjusted": corrected.get(place)} for place, one in enumerate(comparisons)]
+    @property
+    def sides(self) -> tuple[list[float], list[float]]:
+        """The candidate's and the baseline's scores on `cases`."""
+        return [self.candidate[case] for case in self.cases], [self.baseline[case] for case in self.cases]
 
 
 def metric_value(result: CaseResult | ResultFigures, metric: str) -> float | None:
-    """Give a result's value on a metric, in [0, 1]; None where it is not known."""
+    """Return a result's value on a metric, in [0, 1]; None where it is not known."""
     if metric in result.metrics:
         return result.metrics[metric]
     if metric == PASS:
@@ -100,63 +92,94 @@ def metric_value(result: CaseResult | ResultFigures, metric: str) -> float | Non
     return result.score if metric == SCORE else None
 
 
-def metric_interval(
-    scores: MetricScores, clusters: CaseClusters, level: float = CONFIDENCE_LEVEL, order: CaseOrder | None = None
-) -> Interval:
-    """Give the interval of the mean over cases; with few clusters, that of the cluster bootstrap.
+def metric_interval(scores: MetricScores, design: SamplingDesign, level: float = CONFIDENCE_LEVEL) -> Interval:
+    """Compute the interval of the mean over cases.
 
-    With an order, the mean is over its units and the interval is valid at every look.
+    With few clusters, it is that of the cluster bootstrap. In a run that may stop early, the mean is over units of the order.
+
+    Args:
+        scores: with one case at least.
+        design: how the cases were sampled.
+        level: the two-sided confidence level.
     """
-    if order is not None and (valid := order.interval(scores.means, level)) is not None:
-        return valid
-    values, codes = list(scores.means.values()), _clusters(scores.means, clusters)
-    found = mean_interval(values, clusters=codes, level=level)
-    if found.method != "cluster-robust" or not _few(found):
-        return found
+    if design.order is not None and (sequential := design.order.interval(scores.means, level)) is not None:
+        return sequential
+    values, codes = list(scores.means.values()), design.cluster_codes(scores.means)
+    interval = mean_interval(values, clusters=codes, level=level)
+    if interval.method != "cluster-robust" or not _has_few_clusters(interval):
+        return interval
     return cluster_bootstrap(values, clusters=codes, level=level, seed=SEED)
 
 
-def difference_interval(
-    shared: Sequence[str],
-    ours: MetricScores,
-    theirs: MetricScores,
-    clusters: CaseClusters,
-    level: float = CONFIDENCE_LEVEL,
-    order: CaseOrder | None = None,
-) -> Interval:
-    """Give the interval of candidate − baseline on the cases that both were scored on; otherwise as `metric_interval`."""
-    if order is not None:
-        valid = order.interval({case: ours.means[case] - theirs.means[case] for case in shared}, level, -1.0)
-        if valid is not None:
-            return valid
-    sides = [ours.means[case] for case in shared], [theirs.means[case] for case in shared]
-    codes = _clusters(shared, clusters)
-    found = paired_difference(*sides, clusters=codes, level=level)
-    if found.method != "paired-cluster-robust" or not _few(found):
-        return found
-    changes = [one - other for one, other in zip(*sides, strict=True)]
-    drawn = cluster_bootstrap(changes, clusters=codes, level=level, seed=SEED, bounds=(-1.0, 1.0))
-    return replace(drawn, method="paired-cluster-bootstrap")
+def difference_interval(pair: PairedScores, design: SamplingDesign, level: float = CONFIDENCE_LEVEL) -> Interval:
+    """Compute the interval of the mean of candidate − baseline over the paired cases, otherwise as `metric_interval`.
+
+    Args:
+        pair: with one paired case at least.
+        design: how the cases were sampled.
+        level: the two-sided confidence level.
+    """
+    if design.order is not None and (sequential := design.order.interval(pair.differences, level, -1.0)) is not None:
+        return sequential
+    codes = design.cluster_codes(pair.cases)
+    interval = paired_difference(*pair.sides, clusters=codes, level=level)
+    if interval.method != "paired-cluster-robust" or not _has_few_clusters(interval):
+        return interval
+    differences = list(pair.differences.values())
+    resampled = cluster_bootstrap(differences, clusters=codes, level=level, seed=SEED, bounds=(-1.0, 1.0))
+    return replace(resampled, method="paired-cluster-bootstrap")
 
 
-def difference_p_value(shared: Sequence[str], ours: MetricScores, theirs: MetricScores, clusters: CaseClusters) -> float | None:
-    """Give McNemar's exact p-value that gains and losses are equally likely; None but for scores of 0 or 1 without clusters."""
-    sides = [ours.means[case] for case in shared], [theirs.means[case] for case in shared]
-    if (
-        not shared
-        or _clusters(shared, clusters) is not None
-        or not all(value in (0.0, 1.0) for side in sides for value in side)
-    ):
+def difference_p_value(pair: PairedScores, design: SamplingDesign) -> float | None:
+    """Compute McNemar's exact p-value that gains and losses are equally likely.
+
+    None for a run that may stop early, for clustered cases, and for scores other than 0 and 1.
+    """
+    sides = pair.sides
+    if design.order is not None or not pair.cases or design.cluster_codes(pair.cases) is not None:
+        return None
+    if not all(value in (0.0, 1.0) for side in sides for value in side):
         return None
     return mcnemar_exact(*sides)
 
 
-def _few(interval: Interval) -> bool:
-    """Whether ± t · error is too symmetric for so few clusters."""
+def compare_variants(
+    candidate: Variant, baseline: Variant, metric: str, pair: PairedScores, design: SamplingDesign
+) -> Comparison:
+    """Compute the paired difference of two variants on a metric; `with_adjusted_p_values` adds the adjusted p-value."""
+    better = [case for case, change in pair.differences.items() if change > 0]
+    worse = [case for case, change in pair.differences.items() if change < 0]
+    return Comparison(
+        model=candidate.model,
+        candidate=candidate.name,
+        baseline=baseline.name,
+        metric=metric,
+        interval=IntervalFigures.model_validate(difference_interval(pair, design)) if pair.cases else None,
+        p_value=difference_p_value(pair, design),
+        cases=len(pair.cases),
+        unpaired=len(pair.candidate) + len(pair.baseline) - 2 * len(pair.cases),
+        better=tuple(better[:LISTED_CASES_LIMIT]),
+        worse=tuple(worse[:LISTED_CASES_LIMIT]),
+        better_in_all=len(better) if len(better) > LISTED_CASES_LIMIT else None,
+        worse_in_all=len(worse) if len(worse) > LISTED_CASES_LIMIT else None,
+    )
+
+
+def with_adjusted_p_values(comparisons: Sequence[Comparison], gated_metrics: Collection[str]) -> list[Comparison]:
+    """Return the comparisons with Holm's adjusted p-values.
+
+    A family of tests is one candidate with one baseline, over the metrics that the gate names.
+    """
+    families: dict[tuple[str, str], list[int]] = {}
+    for index, comparison in enumerate(comparisons):
+        if comparison.p_value is not None and comparison.metric in gated_metrics:
+            families.setdefault((comparison.candidate, comparison.baseline), []).append(index)
+    adjusted: dict[int, float] = {}
+    for indexes in families.values():
+        p_values = [p_value for index in indexes if (p_value := comparisons[index].p_value) is not None]
+        adjusted |= dict(zip(indexes, holm_adjusted(p_values), strict=True))
+    return [comparison.model_copy(update={"adjusted": adjusted.get(index)}) for index, comparison in enumerate(comparisons)]
+
+
+def _has_few_clusters(interval: Interval) -> bool:
     return interval.clusters is not None and interval.clusters < FEW_CLUSTERS
-
-
-def _clusters(names: Mapping[str, float] | Sequence[str], clusters: CaseClusters) -> list[str | None] | None:
-    """The cluster of each case, or None where no case has one."""
-    found = [clusters.get(name) for name in names]
-    return found if any(cluster is not None for cluster in found) else None

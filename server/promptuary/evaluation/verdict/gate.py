@@ -1,20 +1,21 @@
-"""A gate's demands, judged: by intervals, several at once, and with a sentence for each. Pure.
+"""Where a gate is decided: `judge_gate` judges every check of a suite's gate on every candidate. Pure.
 
-Every check must pass for the gate to pass, so a pass is claimed at the plain level. A regression is claimed by any one check,
-so among several they are claimed by Holm's step-down, which holds the chance of any false alarm at the level's.
+A gate passes only if every check passes, so a pass is claimed at the plain confidence level. One check is enough for a
+regression, so among several checks regressions are claimed by Holm's step-down procedure, which limits the probability of any
+false alarm to that of one check.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from promptuary.evaluation.plan import Plan, Variant, VariantRole
+from promptuary.evaluation.plan import Plan, Variant
 from promptuary.evaluation.suites.suite import GateSpec, Suite
-from promptuary.evaluation.verdict.case_order import CaseOrder
+from promptuary.evaluation.summary_model import GateKind, GateResult, IntervalFigures, VariantRole
 from promptuary.evaluation.verdict.comparison import (
     CONFIDENCE_LEVEL,
-    CaseClusters,
     MetricScores,
+    PairedScores,
+    SamplingDesign,
     difference_interval,
     metric_interval,
 )
@@ -22,163 +23,177 @@ from promptuary.statistics.interval import Interval
 from promptuary.statistics.paired import holm_step_down
 from promptuary.statistics.verdict import Verdict, floor_verdict, non_inferiority_verdict
 
+ScoreTable = Mapping[tuple[str, str], MetricScores]
+"""The scores by the variant's name and the metric's name."""
+
 
 @dataclass(frozen=True)
 class GateCheck:
-    """One demand of the gate on one model, with all it takes to judge it at a level.
+    """One demand of the gate on one candidate.
 
-    `interval_at` is None where there is nothing to judge; then `settled` says how it ends.
+    Either an interval decides it, at whatever confidence level is asked for, or it is settled without one.
+
+    Attributes:
+        demand: what the suite's gate says.
+        candidate: the variant that is judged.
+        baseline: the variant that it is compared with, if any.
+        interval_at: computes the interval at a confidence level; None for a settled check.
+        settled: the verdict and its sentence; None where an interval decides.
     """
 
-    gate: GateSpec
-    model: str
-    candidate: str
-    baseline: str | None
-    interval_at: Callable[[float], Interval] | None
+    demand: GateSpec
+    candidate: Variant
+    baseline: Variant | None = None
+    interval_at: Callable[[float], Interval] | None = None
     settled: tuple[Verdict, str] | None = None
 
-    def judged(self, level: float) -> Verdict:
-        """Judge at a confidence level."""
+    @property
+    def kind(self) -> GateKind:
+        """What the check requires."""
+        if self.demand.every:
+            return GateKind.EVERY
+        return GateKind.AT_LEAST if self.demand.at_least is not None else GateKind.NOT_WORSE_THAN
+
+    @property
+    def bound(self) -> float:
+        """The value that the interval is compared with."""
+        if self.demand.every:
+            return 1.0
+        return self.demand.at_least if self.demand.at_least is not None else -(self.demand.by or 0.0)
+
+    def verdict_at(self, level: float) -> Verdict:
+        """Judge the check at a confidence level; for a check that an interval decides."""
         assert self.interval_at is not None
         interval = self.interval_at(level)
-        if self.gate.at_least is not None:
-            return floor_verdict(interval, self.gate.at_least)
-        return non_inferiority_verdict(interval, self.gate.by or 0.0)
+        if self.demand.at_least is not None:
+            return floor_verdict(interval, self.demand.at_least)
+        return non_inferiority_verdict(interval, self.demand.by or 0.0)
 
 
-def build_checks(
-    plan: Plan,
-    suite: Suite,
-    clusters: CaseClusters,
-    scores: Mapping[tuple[str, str], MetricScores],
-    order: CaseOrder | None = None,
-) -> list[GateCheck]:
-    """Give every demand of the suite's gate on every candidate.
+def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign) -> list[GateResult]:
+    """Judge a suite's gate.
 
     Args:
         plan: of the run.
         suite: whose gate it is.
-        clusters: the cluster of each case.
-        scores: by variant and metric.
-        order: of a run that may stop early; then the intervals are valid at every look.
+        scores: of every variant on every metric that the gate names.
+        design: how the cases were sampled.
+
+    Returns:
+        One result for each demand and candidate, in the gate's order.
     """
-    return [
-        _every(gate, candidate, scores[candidate.name, gate.metric])
-        if gate.every
-        else _floor(gate, candidate, scores[candidate.name, gate.metric], clusters, order)
-        if gate.at_least is not None
-        else _against(gate, candidate, plan, scores, clusters, order)
-        for gate in suite.gate
-        for candidate in plan.variants
-        if candidate.role is VariantRole.CANDIDATE
-    ]
+    checks = list(_build_checks(plan, suite, scores, design))
+    undecided = [check for check in checks if check.interval_at is not None]
+
+    def is_regression(index: int, level: float) -> bool:
+        return undecided[index].verdict_at(level) is Verdict.REGRESSION
+
+    shown = holm_step_down(is_regression, len(undecided), CONFIDENCE_LEVEL)
+    regressions = {id(undecided[index]) for index in shown}
+    return [_judge(check, shown_regression=id(check) in regressions) for check in checks]
 
 
-def _every(gate: GateSpec, candidate: Variant, scores: MetricScores) -> GateCheck:
-    """Count: a demand on these very cases is met or not, and nothing is inferred from them."""
+def _build_checks(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign) -> Iterator[GateCheck]:
+    candidates = [variant for variant in plan.variants if variant.role is VariantRole.CANDIDATE]
+    for demand in suite.gate:
+        for candidate in candidates:
+            own = scores[candidate.name, demand.metric]
+            if demand.every:
+                yield _check_every_case(demand, candidate, own)
+            elif demand.at_least is not None:
+                yield _check_floor(demand, candidate, own, design)
+            else:
+                yield _check_against_baseline(demand, candidate, plan, scores, design)
+
+
+def _check_every_case(demand: GateSpec, candidate: Variant, scores: MetricScores) -> GateCheck:
+    """Count the cases below the full score: the demand is on these cases alone, so no interval is needed."""
     if not scores.means:
-        return _unscored(gate, candidate, None)
+        return _unscored(demand, candidate)
+    subject, total = f"{demand.metric} of {candidate.name}", len(scores.means)
     short = [case for case, mean in scores.means.items() if mean < 1]
     if not short:
-        verdict, why = Verdict.PASS, f"{gate.metric} of {candidate.name} is 1 in all {len(scores.means)} cases"
-    else:
-        first = f"'{short[0]}'" + (f" and {len(short) - 1} more" if len(short) > 1 else "")
-        verdict, why = (
-            Verdict.REGRESSION,
-            f"{gate.metric} of {candidate.name} is below 1 in {len(short)} of {len(scores.means)} cases: {first}",
-        )
-    return GateCheck(gate, candidate.model, candidate.name, None, None, (verdict, why))
+        return GateCheck(demand, candidate, settled=(Verdict.PASS, f"{subject} is 1 in all {total} cases"))
+    examples = f"'{short[0]}'" + (f" and {len(short) - 1} more" if len(short) > 1 else "")
+    sentence = f"{subject} is below 1 in {len(short)} of {total} cases: {examples}"
+    return GateCheck(demand, candidate, settled=(Verdict.REGRESSION, sentence))
 
 
-def _floor(
-    gate: GateSpec, candidate: Variant, scores: MetricScores, clusters: CaseClusters, order: CaseOrder | None
-) -> GateCheck:
+def _check_floor(demand: GateSpec, candidate: Variant, scores: MetricScores, design: SamplingDesign) -> GateCheck:
     if not scores.means:
-        return _unscored(gate, candidate, None)
-    return GateCheck(gate, candidate.model, candidate.name, None, lambda level: metric_interval(scores, clusters, level, order))
+        return _unscored(demand, candidate)
+    return GateCheck(demand, candidate, interval_at=lambda level: metric_interval(scores, design, level))
 
 
-def _against(
-    gate: GateSpec,
-    candidate: Variant,
-    plan: Plan,
-    scores: Mapping[tuple[str, str], MetricScores],
-    clusters: CaseClusters,
-    order: CaseOrder | None,
+def _check_against_baseline(
+    demand: GateSpec, candidate: Variant, plan: Plan, scores: ScoreTable, design: SamplingDesign
 ) -> GateCheck:
-    label = gate.not_worse_than or ""
-    baseline = next((one for one in plan.variants if label in one.references and one.model == candidate.model), None)
+    label = demand.not_worse_than or ""
+    baseline = _find_baseline(plan.variants, label, candidate.model)
     if label in plan.missing or baseline is None:
-        reason = f"no version carries the label '{label}', so there is nothing that {candidate.name} could be compared with"
-        return GateCheck(gate, candidate.model, candidate.name, None, None, (Verdict.INCONCLUSIVE, reason))
+        reason = f"no version has the label '{label}', so there is nothing to compare {candidate.name} with"
+        return GateCheck(demand, candidate, settled=(Verdict.INCONCLUSIVE, reason))
     if baseline == candidate:
         reason = f"'{label}' has the same content as {candidate.name}, which is not worse than itself"
-        return GateCheck(gate, candidate.model, candidate.name, baseline.name, None, (Verdict.PASS, reason))
-    ours, theirs = scores[candidate.name, gate.metric], scores[baseline.name, gate.metric]
-    shared = [case for case in ours.means if case in theirs.means]
-    if not shared:
-        return _unscored(gate, candidate, baseline)
-    return GateCheck(
-        gate,
-        candidate.model,
-        candidate.name,
-        baseline.name,
-        lambda level: difference_interval(shared, ours, theirs, clusters, level, order),
-    )
+        return GateCheck(demand, candidate, baseline, settled=(Verdict.PASS, reason))
+    pair = PairedScores(scores[candidate.name, demand.metric].means, scores[baseline.name, demand.metric].means)
+    if not pair.cases:
+        return _unscored(demand, candidate, baseline)
+    return GateCheck(demand, candidate, baseline, interval_at=lambda level: difference_interval(pair, design, level))
 
 
-def _unscored(gate: GateSpec, candidate: Variant, baseline: Variant | None) -> GateCheck:
-    reason = f"no case has a score for '{gate.metric}'" + (" on both sides" if baseline else "")
-    name = baseline.name if baseline else None
-    return GateCheck(gate, candidate.model, candidate.name, name, None, (Verdict.INFRASTRUCTURE, reason))
+def _find_baseline(variants: Sequence[Variant], label: str, model: str) -> Variant | None:
+    return next((variant for variant in variants if label in variant.references and variant.model == model), None)
 
 
-def judge_gate(checks: Sequence[GateCheck]) -> list[dict[str, Any]]:
-    """Judge all checks together; gives one JSON object each, with interval, verdict and sentence."""
-    open_checks = [check for check in checks if check.interval_at is not None]
-
-    def regressed(number: int, level: float) -> bool:
-        return open_checks[number].judged(level) is Verdict.REGRESSION
-
-    shown = holm_step_down(regressed, len(open_checks), CONFIDENCE_LEVEL)
-    regressions = [check for number, check in enumerate(open_checks) if number in shown]
-    return [_gate(check, any(check is one for one in regressions)) for check in checks]
+def _unscored(demand: GateSpec, candidate: Variant, baseline: Variant | None = None) -> GateCheck:
+    reason = f"no case has a score for '{demand.metric}'" + (" on both sides" if baseline else "")
+    return GateCheck(demand, candidate, baseline, settled=(Verdict.INFRASTRUCTURE, reason))
 
 
-def _gate(check: GateCheck, regression: bool) -> dict[str, Any]:
-    gate = check.gate
-    floor = gate.at_least is not None
-    bound = gate.at_least if gate.at_least is not None else -(gate.by or 0.0)
-    answer = {
-        "metric": gate.metric,
-        "kind": "every" if gate.every else "at_least" if floor else "not_worse_than",
-        "bound": 1.0 if gate.every else bound,
-        "label": gate.not_worse_than,
-        "model": check.model,
-        "candidate": check.candidate,
-        "baseline": check.baseline,
-    }
+def _judge(check: GateCheck, *, shown_regression: bool) -> GateResult:
+    """Judge one check at the plain confidence level; a regression counts only where the step-down procedure shows it."""
     if check.interval_at is None:
         assert check.settled is not None
-        verdict, why = check.settled
-        return answer | {"interval": None, "verdict": verdict.value, "sentence": why}
-    interval, verdict, against = check.interval_at(CONFIDENCE_LEVEL), check.judged(CONFIDENCE_LEVEL), _number(bound)
-    if verdict is Verdict.PASS:
-        why = f"the lower bound {'reaches' if floor else 'stays above'} {against}"
-    elif verdict is Verdict.INCONCLUSIVE:
-        why = f"the interval holds {against}; more cases or repeats would narrow it"
-    elif regression:
-        why = f"the upper bound is below {against}"
-    else:
+        return _gate_result(check, None, *check.settled)
+    interval, verdict = check.interval_at(CONFIDENCE_LEVEL), check.verdict_at(CONFIDENCE_LEVEL)
+    reason = _reason(check, verdict, shown_regression=shown_regression)
+    if verdict is Verdict.REGRESSION and not shown_regression:
         verdict = Verdict.INCONCLUSIVE
-        why = f"the upper bound is below {against}, but not by enough for one of several checks"
-    what = f"{gate.metric} of {check.candidate}" + ("" if floor else f" minus {check.baseline}")
-    figures = (
-        f"{_number(interval.estimate)}, {CONFIDENCE_LEVEL:.0%} interval {_number(interval.low)} to {_number(interval.high)}"
+    difference = f" minus {check.baseline.name}" if check.baseline else ""
+    low, high = _format(interval.low), _format(interval.high)
+    figures = f"{_format(interval.estimate)}, {CONFIDENCE_LEVEL:.0%} interval {low} to {high}"
+    subject = f"{check.demand.metric} of {check.candidate.name}{difference}"
+    sentence = f"{subject} is {figures} over {interval.n} cases; {reason}"
+    return _gate_result(check, IntervalFigures.model_validate(interval), verdict, sentence)
+
+
+def _reason(check: GateCheck, verdict: Verdict, *, shown_regression: bool) -> str:
+    bound = _format(check.bound)
+    if verdict is Verdict.PASS:
+        return f"the lower bound {'reaches' if check.kind is GateKind.AT_LEAST else 'stays above'} {bound}"
+    if verdict is Verdict.INCONCLUSIVE:
+        return f"the interval contains {bound}; more cases or repeats would narrow it"
+    if shown_regression:
+        return f"the upper bound is below {bound}"
+    return f"the upper bound is below {bound}, but not by enough for one of several checks"
+
+
+def _gate_result(check: GateCheck, interval: IntervalFigures | None, verdict: Verdict, sentence: str) -> GateResult:
+    return GateResult(
+        metric=check.demand.metric,
+        kind=check.kind,
+        bound=check.bound,
+        label=check.demand.not_worse_than,
+        model=check.candidate.model,
+        candidate=check.candidate.name,
+        baseline=check.baseline.name if check.baseline else None,
+        interval=interval,
+        verdict=verdict,
+        sentence=sentence,
     )
-    sentence = f"{what} is {figures} over {interval.n} cases; {why}"
-    return answer | {"interval": asdict(interval), "verdict": verdict.value, "sentence": sentence}
 
 
-def _number(value: float) -> str:
+def _format(value: float) -> str:
+    """Return a figure with three decimals and a true minus sign."""
     return f"{value:.3f}".replace("-", "−")

@@ -1,30 +1,31 @@
-"""What a run's results say: an interval for every metric, the paired differences, and the verdict. Pure."""
+"""The summary of a run: an interval for every metric, the paired differences, the gate's results and the verdict. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan, ResultFigures, Variant, VariantRole
+from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan, ResultFigures, Variant
 from promptuary.evaluation.suites.suite import Suite
-from promptuary.evaluation.verdict.aggregate import RunAggregate
+from promptuary.evaluation.summary_model import (
+    Comparison,
+    GateResult,
+    IntervalFigures,
+    MetricSummary,
+    Summary,
+    VariantRole,
+    VariantSummary,
+)
+from promptuary.evaluation.verdict.aggregate import RunAggregate, VariantAggregate
 from promptuary.evaluation.verdict.case_order import CaseOrder
 from promptuary.evaluation.verdict.comparison import (
     CaseClusters,
     MetricScores,
+    PairedScores,
+    SamplingDesign,
     compare_variants,
     metric_interval,
     with_adjusted_p_values,
 )
-from promptuary.evaluation.verdict.gate import build_checks, judge_gate
+from promptuary.evaluation.verdict.gate import ScoreTable, judge_gate
 from promptuary.statistics.verdict import Verdict, too_many_unrunnable, worst_verdict
-
-LISTED_CASES_LIMIT = 1000
-EXIT_CODES: Mapping[Verdict, int] = {
-    Verdict.PASS: 0,
-    Verdict.REGRESSION: 1,
-    Verdict.INCONCLUSIVE: 2,
-    Verdict.INFRASTRUCTURE: 3,
-}
 
 
 def summarise(
@@ -34,99 +35,91 @@ def summarise(
     results: Iterable[ResultFigures | CaseResult],
     scorers: Sequence[str],
     order: CaseOrder | None = None,
-) -> dict[str, Any]:
-    """Give the summary as JSON values.
+) -> Summary:
+    """Compute the summary of a run.
 
     Args:
         plan: of the run.
-        suite: whose gate and largest share of unrunnable cases apply.
-        clusters: the cluster of each case; None for a case that stands alone.
-        results: of the run; gone through once.
-        scorers: the scorers' names in the suite's order; those of cases' own scorers, `pass` and `score` are added.
-        order: of a run that may stop early, as far as it came; cases beyond it are left out of every mean.
+        suite: whose gate and largest share of results without a verdict apply.
+        clusters: the cluster of each case; None for an independent case.
+        results: of the run; read once.
+        scorers: the scorers' names in the suite's order; those of single cases' scorers, `pass` and `score` are added.
+        order: of a run that may stop early, as far as it is complete; cases beyond it are left out of every mean.
     """
-    metrics = tuple(dict.fromkeys((*scorers, PASS, SCORE)))
-    asked = {gate.metric for gate in suite.gate}
-    tally = RunAggregate.of(results, (variant.name for variant in plan.variants), plan.repeats, metrics, asked)
-    metrics = tuple(dict.fromkeys((*scorers, *tally.more, PASS, SCORE)))
-    scores = {(name, metric): own.scores(metric) for name, own in tally.variants.items() for metric in metrics}
-    gates = judge_gate(build_checks(plan, suite, clusters, scores, order))
-    broken = any(too_many_unrunnable(own.lost, own.results, suite.max_unrunnable) for own in tally.variants.values())
-    verdict = Verdict.INFRASTRUCTURE if broken else Verdict.PASS
-    if gates and not broken:
-        verdict = worst_verdict(Verdict(gate["verdict"]) for gate in gates)
-    return {
-        "verdict": verdict.value,
-        "metrics": list(metrics),
-        "metrics_left_out": len(tally.left_out),
-        "cases": plan.dataset.cases,
-        "results": sum(own.results for own in tally.variants.values()),
-        "errors": sum(own.errors for own in tally.variants.values()),
-        "unrunnable": sum(own.unrunnable for own in tally.variants.values()),
-        "infrastructure": broken,
-        "stopped_early": order is not None and sum(own.results for own in tally.variants.values()) < plan.total,
-        "variants": [
-            _variant(variant)
-            | tally.variants[variant.name].figures()
-            | {"metrics": {metric: _figures(scores[variant.name, metric], clusters, order) for metric in metrics}}
+    gated = {demand.metric for demand in suite.gate}
+    names = [variant.name for variant in plan.variants]
+    aggregate = RunAggregate.of(results, names, plan.repeats, _with_totals(scorers), gated)
+    metrics, design = _with_totals([*scorers, *aggregate.extra_metrics]), SamplingDesign(clusters, order)
+    scores = {(name, metric): own.scores(metric) for name, own in aggregate.variants.items() for metric in metrics}
+    gates = judge_gate(plan, suite, scores, design)
+    broken = any(too_many_unrunnable(own.lost, own.results, suite.max_unrunnable) for own in aggregate.variants.values())
+    total = sum(own.results for own in aggregate.variants.values())
+    return Summary(
+        verdict=_run_verdict(gates, broken=broken),
+        metrics=metrics,
+        metrics_left_out=len(aggregate.left_out),
+        cases=plan.dataset.cases,
+        results=total,
+        errors=sum(own.errors for own in aggregate.variants.values()),
+        unrunnable=sum(own.unrunnable for own in aggregate.variants.values()),
+        infrastructure=broken,
+        stopped_early=order is not None and total < plan.total,
+        variants=tuple(
+            _variant_summary(
+                variant,
+                aggregate.variants[variant.name],
+                {metric: _metric_summary(scores[variant.name, metric], design) for metric in metrics},
+            )
             for variant in plan.variants
-        ],
-        "comparisons": with_adjusted_p_values(
-            [
-                truncate_case_lists(
-                    compare_variants(
-                        candidate,
-                        baseline,
-                        metric,
-                        scores[candidate.name, metric],
-                        scores[baseline.name, metric],
-                        clusters,
-                        order,
-                    )
-                )
-                for candidate, baseline in _pairs(plan)
-                for metric in metrics
-            ],
-            asked,
         ),
-        "gates": gates,
-    }
+        comparisons=tuple(with_adjusted_p_values(list(_comparisons(plan, metrics, scores, design)), gated)),
+        gates=tuple(gates),
+    )
 
 
-def truncate_case_lists(compared: dict[str, Any]) -> dict[str, Any]:
-    """Give a comparison with at most `LISTED_CASES_LIMIT` cases in each list; add the total where some are left out."""
-    shown = dict(compared)
-    for name in ("better", "worse"):
-        if len(shown[name]) > LISTED_CASES_LIMIT:
-            shown[f"{name}_in_all"] = len(shown[name])
-            shown[name] = shown[name][:LISTED_CASES_LIMIT]
-    return shown
+def _with_totals(scorers: Sequence[str]) -> tuple[str, ...]:
+    """Return the scorers' metrics and those that every result has, each once."""
+    return tuple(dict.fromkeys((*scorers, PASS, SCORE)))
 
 
-def _figures(scores: MetricScores, clusters: CaseClusters, order: CaseOrder | None) -> dict[str, Any]:
-    interval = asdict(metric_interval(scores, clusters, order=order)) if scores.means else None
-    return {"interval": interval, "scored": scores.scored, "unscored": scores.unscored}
+def _run_verdict(gates: Sequence[GateResult], *, broken: bool) -> Verdict:
+    if broken:
+        return Verdict.INFRASTRUCTURE
+    return worst_verdict(gate.verdict for gate in gates) if gates else Verdict.PASS
 
 
-def _variant(variant: Variant) -> dict[str, Any]:
-    return {
-        "name": variant.name,
-        "role": variant.role.value,
-        "model": variant.model,
-        "prompt": variant.prompt,
-        "version": variant.version,
-        "digest": variant.digest,
-        "references": list(variant.references),
-    }
+def _metric_summary(scores: MetricScores, design: SamplingDesign) -> MetricSummary:
+    interval = IntervalFigures.model_validate(metric_interval(scores, design)) if scores.means else None
+    return MetricSummary(interval=interval, scored=scores.scored, unscored=scores.unscored)
 
 
-def _pairs(plan: Plan) -> list[tuple[Variant, Variant]]:
-    """Each candidate with each baseline of its model."""
-    return [
-        (candidate, baseline)
-        for candidate in plan.variants
-        for baseline in plan.variants
-        if candidate.role is VariantRole.CANDIDATE
-        and baseline.role is VariantRole.BASELINE
-        and candidate.model == baseline.model
-    ]
+def _variant_summary(variant: Variant, aggregate: VariantAggregate, metrics: dict[str, MetricSummary]) -> VariantSummary:
+    return VariantSummary(
+        name=variant.name,
+        role=variant.role,
+        model=variant.model,
+        prompt=variant.prompt,
+        version=variant.version,
+        digest=variant.digest,
+        references=variant.references,
+        results=aggregate.results,
+        errors=aggregate.errors,
+        unrunnable=aggregate.unrunnable,
+        latency_ms=aggregate.latency_ms,
+        tokens=aggregate.tokens,
+        cost=aggregate.cost,
+        metrics=metrics,
+    )
+
+
+def _comparisons(plan: Plan, metrics: Sequence[str], scores: ScoreTable, design: SamplingDesign) -> Iterator[Comparison]:
+    """Yield the comparison of each candidate with each baseline of its model, metric by metric."""
+    for candidate in plan.variants:
+        for baseline in plan.variants:
+            if (candidate.role, baseline.role) != (VariantRole.CANDIDATE, VariantRole.BASELINE):
+                continue
+            if candidate.model != baseline.model:
+                continue
+            for metric in metrics:
+                pair = PairedScores(scores[candidate.name, metric].means, scores[baseline.name, metric].means)
+                yield compare_variants(candidate, baseline, metric, pair, design)

@@ -1,0 +1,50 @@
+"""The requests to submit and to resume a run, shared by the command line, the routes and the service."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from promptuary.core.wire import RequestModel
+from promptuary.prompt.name import Name
+
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+ModelName = Annotated[str, Field(min_length=1, max_length=200)]
+Dollars = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+
+
+class RunRequest(RequestModel):
+    """A suite to run, and what differs from the suite's definition.
+
+    Attributes:
+        suite: the suite's name.
+        label: of the candidate; None for the suite's.
+        version: of the candidate, instead of a label.
+        versions: of several candidates, each on the same cases, instead of a label.
+        baseline: a version or a label to compare with, besides those that the gate names.
+        models: instead of the suite's.
+        repeats: instead of the suite's.
+        dataset_version: None for the newest.
+        cache: whether cached responses are used.
+        max_cost: the cost limit in US dollars; None for the suite's.
+    """
+
+    suite: Name
+    label: Name | None = None
+    version: VersionNumber | None = None
+    versions: Annotated[list[VersionNumber], Field(min_length=1, max_length=50)] | None = None
+    baseline: VersionNumber | Name | None = None
+    models: Annotated[list[ModelName], Field(min_length=1, max_length=50)] | None = None
+    repeats: Annotated[int, Field(ge=1, le=100)] | None = None
+    dataset_version: VersionNumber | None = None
+    cache: bool = True
+    max_cost: Dollars | None = None
+
+
+class ResumeRequest(RequestModel):
+    """How a run is resumed.
+
+    Attributes:
+        max_cost: the new cost limit in US dollars, over what is spent already; None for the run's own.
+    """
+
+    max_cost: Dollars | None = None

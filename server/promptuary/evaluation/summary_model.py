@@ -1,0 +1,279 @@
+"""The typed results of a run: its summary, with the comparisons and the gate's results.
+
+These models are the one description of the summary's JSON. The database column, the HTTP API, the report files and the copy in
+MLflow are made from them.
+"""
+
+from enum import StrEnum
+from typing import Any, Self, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from promptuary.statistics.verdict import Verdict
+
+
+class VariantRole(StrEnum):
+    """The part of a variant in its run."""
+
+    CANDIDATE = "candidate"
+    """The version that the run is about; the gate judges it."""
+    BASELINE = "baseline"
+    """A version that the candidate is compared with, on the same cases."""
+
+
+class GateKind(StrEnum):
+    """What one check of a gate requires."""
+
+    EVERY = "every"
+    """Every case has the full score."""
+    AT_LEAST = "at_least"
+    """The lower confidence bound of the mean reaches a floor."""
+    NOT_WORSE_THAN = "not_worse_than"
+    """The lower confidence bound of the paired difference stays above minus the margin."""
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class _SummaryPart(BaseModel):
+    """A frozen part of the summary, made from keyword arguments, from JSON or from an object's attributes.
+
+    A field that was not set, as in the summary of an earlier release, is not written either.
+    """
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    @model_serializer(mode="wrap")
+    def _write_set_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        body: dict[str, Any] = handler(self)
+        return {name: value for name, value in body.items() if name in self.model_fields_set}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the fields; the serializer alone would describe any object."""
+        return handler(cast("CoreSchema", {name: value for name, value in schema.items() if name != "serialization"}))
+
+    def json_body(self) -> dict[str, Any]:
+        """Return the JSON object that is stored and sent."""
+        return self.model_dump(mode="json")
+
+
+class IntervalFigures(_SummaryPart):
+    """An estimate between two confidence bounds; mirrors `promptuary.statistics.interval.Interval`.
+
+    Attributes:
+        estimate: the mean, or the mean of the paired differences.
+        low: the lower bound.
+        high: the upper bound.
+        level: the two-sided confidence level, in (0, 1).
+        method: the formula of the bounds, such as `wilson` or `cluster-robust`.
+        n: the number of cases.
+        clusters: the number of clusters; None where the cases are independent.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float
+    method: str
+    n: int
+    clusters: int | None
+
+
+class MetricSummary(_SummaryPart):
+    """The mean of one metric under one variant.
+
+    Attributes:
+        interval: of the mean over cases; None where no case has a score.
+        scored: the number of results with a score.
+        unscored: the number of results without one.
+    """
+
+    interval: IntervalFigures | None
+    scored: int
+    unscored: int
+
+
+class LatencyFigures(_SummaryPart):
+    """The latency of a variant's results, in milliseconds."""
+
+    median: float
+    slowest: float
+
+
+class TokenFigures(_SummaryPart):
+    """The number of tokens of a variant's results, over all of them."""
+
+    input: int
+    output: int
+
+
+class VariantSummary(_SummaryPart):
+    """The figures of one variant.
+
+    Attributes:
+        name: unique in the run.
+        role: candidate or baseline.
+        model: in LangChain's `provider:model` form.
+        prompt: the prompt's name.
+        version: its number.
+        digest: of the version's content.
+        references: the labels and versions that the run asked for and that led to this variant.
+        results: the number of results.
+        errors: the number of results without an output.
+        unrunnable: the number of results without a verdict.
+        latency_ms: None where no result has a latency.
+        tokens: None where no provider counted them.
+        cost: in US dollars; None where no price is known.
+        metrics: the means, by the metric's name.
+        missing: the number of results that the cost limit prevented; None for a run that it did not stop.
+    """
+
+    name: str
+    role: VariantRole
+    model: str
+    prompt: str
+    version: int
+    digest: str
+    references: tuple[str, ...] = ()
+    results: int
+    errors: int
+    unrunnable: int
+    latency_ms: LatencyFigures | None = None
+    tokens: TokenFigures | None = None
+    cost: float | None = None
+    metrics: dict[str, MetricSummary]
+    missing: int | None = Field(default=None, exclude_if=_is_none)
+
+
+class Comparison(_SummaryPart):
+    """The paired difference candidate − baseline on one metric, over the cases that have a score under both.
+
+    Attributes:
+        model: of both variants.
+        candidate: the variant's name.
+        baseline: the variant's name.
+        metric: the metric's name.
+        interval: of the mean difference; None where no case has a score under both.
+        p_value: McNemar's exact p-value; None unless the scores are 0 or 1 and the cases independent.
+        cases: the number of cases with a score under both.
+        unpaired: the number of cases with a score under one of them only.
+        better: the ids of the cases whose score is higher under the candidate; of very many the first ones.
+        worse: the ids of the cases whose score is lower under the candidate; of very many the first ones.
+        better_in_all: how many cases are better, where `better` leaves some out.
+        worse_in_all: how many cases are worse, where `worse` leaves some out.
+        adjusted: Holm's adjusted p-value over the metrics that the gate names; None for other metrics.
+    """
+
+    model: str
+    candidate: str
+    baseline: str
+    metric: str
+    interval: IntervalFigures | None
+    p_value: float | None = None
+    cases: int
+    unpaired: int
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    better_in_all: int | None = Field(default=None, exclude_if=_is_none)
+    worse_in_all: int | None = Field(default=None, exclude_if=_is_none)
+    adjusted: float | None = None
+
+    @property
+    def better_count(self) -> int:
+        """The number of cases that are better under the candidate."""
+        return len(self.better) if self.better_in_all is None else self.better_in_all
+
+    @property
+    def worse_count(self) -> int:
+        """The number of cases that are worse under the candidate."""
+        return len(self.worse) if self.worse_in_all is None else self.worse_in_all
+
+
+class GateResult(_SummaryPart):
+    """One check of the gate on one candidate, with its verdict.
+
+    Attributes:
+        metric: the metric's name.
+        kind: what the check requires.
+        bound: the floor of the mean, minus the margin of the difference, or 1 for every case.
+        label: the baseline's label as the gate names it; None for a check without a baseline.
+        model: of the candidate.
+        candidate: the variant's name.
+        baseline: the variant's name; None where there is none.
+        interval: of the mean or of the difference; None where no interval decides.
+        verdict: of this check.
+        sentence: the verdict and its reason, for people.
+    """
+
+    metric: str
+    kind: GateKind
+    bound: float
+    label: str | None
+    model: str
+    candidate: str
+    baseline: str | None
+    interval: IntervalFigures | None
+    verdict: Verdict
+    sentence: str
+
+
+class Summary(_SummaryPart):
+    """The summary of a finished or stopped run.
+
+    Attributes:
+        verdict: of the whole run.
+        metrics: the names of the metrics, in the order in which they are shown.
+        metrics_left_out: the number of metrics of single cases' scorers beyond the limit.
+        cases: the number of cases of the dataset.
+        results: the number of results of all variants.
+        errors: the number of results without an output.
+        unrunnable: the number of results without a verdict.
+        infrastructure: whether too many results of a variant have no verdict.
+        stopped_early: whether the run ended as soon as its gate was decided.
+        variants: in the plan's order.
+        comparisons: each candidate with each baseline of its model, metric by metric.
+        gates: every check of the suite's gate on every candidate.
+        missing: the number of results that the cost limit prevented; None for a run that it did not stop.
+    """
+
+    verdict: Verdict
+    metrics: tuple[str, ...]
+    metrics_left_out: int = 0
+    cases: int
+    results: int
+    errors: int
+    unrunnable: int
+    infrastructure: bool
+    stopped_early: bool = False
+    variants: tuple[VariantSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    gates: tuple[GateResult, ...]
+    missing: int | None = Field(default=None, exclude_if=_is_none)
+
+    @classmethod
+    def from_json(cls, body: object) -> Self:
+        """Build the summary from its stored JSON.
+
+        Raises:
+            pydantic.ValidationError: when the JSON is not that of a summary.
+        """
+        return cls.model_validate(body)
+
+    def variant(self, name: str) -> VariantSummary | None:
+        """Return the figures of a variant by its name."""
+        return next((variant for variant in self.variants if variant.name == name), None)
+
+    def gates_of(self, candidate: str) -> tuple[GateResult, ...]:
+        """Return the gate's results for one candidate."""
+        return tuple(gate for gate in self.gates if gate.candidate == candidate)
