@@ -87,8 +87,23 @@ class UpgradedRelease:
         return self.release.now
 
 
+@pytest.fixture(scope="module")
+def fresh_schemas(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The schema that an empty database gets, by dialect."""
+    schemas = {}
+    for dialect in DIALECTS:
+        with empty_database(request, dialect, tmp_path_factory.mktemp("fresh") / "fresh.db") as (url, _):
+            database = Database(url)
+            upgrade(database)
+            schemas[dialect] = schema_of(database)
+            database.dispose()
+    return schemas
+
+
 @pytest.fixture(scope="module", params=product(RELEASES, DIALECTS), ids="-".join)
-def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpgradedRelease]:
+def old(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fresh_schemas: dict[str, Any]
+) -> Iterator[UpgradedRelease]:
     """The upgraded database of each release, on SQLite and on PostgreSQL."""
     name, dialect = request.param
     release = read_release(name)
@@ -100,12 +115,7 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         upgrade(database)
         after, schema = rows_of(database), schema_of(database)
         database.dispose()
-        with empty_database(request, dialect, folder / "fresh.db") as (fresh_url, _):
-            fresh = Database(fresh_url)
-            upgrade(fresh)
-            fresh_schema = schema_of(fresh)
-            fresh.dispose()
-        yield UpgradedRelease(release, template, before, after, revision, schema, fresh_schema)
+        yield UpgradedRelease(release, template, before, after, revision, schema, fresh_schemas[dialect])
 
 
 @contextmanager
