@@ -5,7 +5,7 @@ from promptuary.core.outbound_http import RESPONSE_LIMIT
 from promptuary.core.settings import Settings
 from promptuary.evaluation.scorers import file_values
 from promptuary.evaluation.scorers.catalog import scorer_types
-from promptuary.evaluation.scorers.code import code_child, python_code, webhook
+from promptuary.evaluation.scorers.code import child_main, code_process, webhook
 from promptuary.evaluation.scorers.judge.graded import SCORES
 
 PAGE = (ROOT / "docs" / "judges.md").read_text()
@@ -13,8 +13,8 @@ WORDS = " ".join(PAGE.split())
 
 
 def test_the_limits_are_the_codes() -> None:
-    assert f"nothing within {python_code.CALL_SECONDS:g} seconds" in WORDS
-    assert f"at most {code_child.MEMORY // 1024**3} GiB of memory" in WORDS
+    assert f"nothing within {code_process.CALL_SECONDS:g} seconds" in WORDS
+    assert f"at most {child_main.MEMORY_LIMIT // 1024**3} GiB of memory" in WORDS
     assert f"at most {file_values.FILE_LIMIT // 1024} KiB" in WORDS
     assert f"{webhook.TIMEOUT_SECONDS:g} seconds and {RESPONSE_LIMIT // 1024} KiB" in WORDS
 

@@ -10,9 +10,11 @@ import yaml
 
 from paths import ROOT
 from promptuary.evaluation.datasets.case_schema import CaseIn
-from promptuary.evaluation.scorers.catalog import build_scorer, scorer_types
+from promptuary.evaluation.scorers.catalog import scorer_types
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import ScorerInput
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies, ScorerType
+from promptuary.evaluation.scorers.scorer_type import NoConfig, NoValue, ScorerSettings, ScorerType
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.verdict.aggregate import EXTRA_METRICS_LIMIT
 
@@ -36,11 +38,11 @@ def test_every_type_has_a_row_and_every_row_a_type() -> None:
 
 @pytest.mark.parametrize("name", sorted(TYPES))
 def test_a_row_says_what_the_type_takes(name: str) -> None:
-    kind, row = scorer_types()[name], TYPES[name]
+    scorer_type, row = scorer_types()[name], TYPES[name]
     assert len(row) == 4
-    assert bool(row[2]) == (kind.threshold is not None)
-    assert ("required" in row[2]) == kind.needs_threshold
-    assert row[0].endswith("*") == (not kind.inverse)
+    assert bool(row[2]) == (scorer_type.threshold is not None)
+    assert ("required" in row[2]) == (scorer_type.threshold is not None and scorer_type.threshold.required)
+    assert row[0].endswith("*") == (not scorer_type.invertible)
 
 
 @pytest.mark.parametrize(
@@ -48,15 +50,15 @@ def test_a_row_says_what_the_type_takes(name: str) -> None:
     [(name, float(found[0])) for name, row in TYPES.items() if (found := re.findall(r"(?:^|, )([\d.]+)$", row[2]))],
 )
 def test_a_default_threshold_is_the_codes(name: str, default: float) -> None:
-    kind = scorer_types()[name]
-    given = ({} if kind.value("x") else {"value": "x"}) | ({"model": "echo:"} if kind.judged else {})
+    scorer_type = scorer_types()[name]
+    given = ({} if scorer_type.value_error("x") else {"value": "x"}) | ({"model": "echo:"} if scorer_type.judged else {})
     scorer: Any = build_scorer(ScorerSpec.model_validate({"type": name, **given}), ScorerDependencies(embed=list, ask=nobody))
     assert scorer.threshold == default
 
 
 def test_the_examples_are_taken() -> None:
     suite, case = re.findall(r"```(?:yaml|json)\n(.*?)```", PAGE, re.S)
-    assert [ScorerSpec.model_validate(spec).kind for spec in yaml.safe_load(suite)["scorers"]]
+    assert [ScorerSpec.model_validate(spec).type_name for spec in yaml.safe_load(suite)["scorers"]]
     assert CaseIn.model_validate(json.loads(case)).case().threshold == 0.5
     for spec in re.findall(r"`(\{type: .*?\})`", PAGE):
         ScorerSpec.model_validate(yaml.safe_load(spec))
@@ -66,9 +68,10 @@ def test_the_type_of_ones_own_works() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     names: dict[str, Any] = {"__name__": "loud"}
     exec(code, names)
-    kind = names["SHOUTS"]
-    assert isinstance(kind, ScorerType)
-    scorer = kind.build(ScorerSpec.model_construct(type="shouts", weight=1.0, name=None), Any)  # type: ignore[arg-type]
+    scorer_type = names["SHOUTS"]
+    assert isinstance(scorer_type, ScorerType)
+    settings = ScorerSettings("shouts", 1.0, False, NoValue(), NoConfig())
+    scorer = scorer_type.build(settings, ScorerDependencies(embed=list, ask=nobody))
     case = CaseIn(id="c", vars={}).case()
     assert asyncio.run(scorer.score(ScorerInput(case, "LOUD"))).passed
 

@@ -6,8 +6,9 @@ from typing import Any
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.settings import Settings
 from promptuary.evaluation.plan import Plan
-from promptuary.evaluation.scorers.catalog import build_scorer, find_scorer_type
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
+from promptuary.evaluation.scorers.catalog import find_scorer_type
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.errors import Invalid
@@ -23,8 +24,8 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
     parts = ScorerDependencies(_no_embedding, _no_judge, settings.code_scorers, settings.allowed_webhook_hosts)
     field_errors: list[FieldError] = []
     for number, spec in enumerate(suite.scorers):
-        kind = find_scorer_type(spec.kind)
-        if kind is not None and kind.grouped and len(plan.variants) < 2:
+        kind = find_scorer_type(spec.type_name)
+        if kind is not None and kind.compares_variants and len(plan.variants) < 2:
             words = "compares the outputs of several variants, and the run has one; give models, versions or a baseline"
             field_errors.append(FieldError(f"scorers.{number}", f"'{spec.type}' {words}"))
         try:

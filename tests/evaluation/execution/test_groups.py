@@ -16,7 +16,7 @@ from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.groups import GroupedRunner
 from promptuary.evaluation.plan import CaseResult, Plan, WorkItem, work_items
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.models.calls import ModelReply
 from promptuary.models.echo_chat import EchoChatModel
 

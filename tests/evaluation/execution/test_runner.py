@@ -297,7 +297,7 @@ def test_the_words_of_errors_are_left_out_where_they_may_repeat_a_sensitive_valu
     told = [unanswered.error, *(score["error"] for score in unscored.detail["scores"].values())]
     assert len(told) == 3
     if sensitive:
-        left_out = "(its words are left out: the prompt has a sensitive variable)"
+        left_out = "(its message is left out: the prompt has a sensitive variable)"
         assert told == [f"{kind} {left_out}" for kind in ("Refused 400", "Invalid", "ValueError")]
     else:
         assert all("hunter2" in str(words) for words in told)

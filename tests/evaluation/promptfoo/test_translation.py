@@ -88,7 +88,7 @@ def test_values_are_filled_with_the_tests_variables_and_braces_stay_text(read: R
     (case,) = read({"tests": [{"vars": {"x": "a", "y": 1}, "assert": asserts}]}).cases
     from promptuary.evaluation.scorers.value_template import parse_value
 
-    assert [parse_value(one["value"]).of(case) for one in case.asserts] == ["a {{y}}", ["A"]]
+    assert [parse_value(one["value"]).fill(case) for one in case.asserts] == ["a {{y}}", ["A"]]
 
 
 def test_a_value_that_is_empty_for_a_test_is_an_error_of_that_test_alone(read: Read) -> None:
@@ -104,7 +104,7 @@ def test_a_text_with_braces_means_itself(text: str) -> None:
     from promptuary.evaluation.promptfoo.template import escape_mustache
     from promptuary.evaluation.scorers.value_template import parse_value
 
-    assert parse_value(escape_mustache(text)).of(Case("c", {"x": 1, "a": True})) == text
+    assert parse_value(escape_mustache(text)).fill(Case("c", {"x": 1, "a": True})) == text
 
 
 @pytest.mark.parametrize(

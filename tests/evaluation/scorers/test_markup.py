@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.markup.xml_output import SIZE_LIMIT
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 
 TEN = "&a;" * 10

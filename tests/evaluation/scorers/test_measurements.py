@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 
 
@@ -72,9 +72,9 @@ def score(spec: dict[str, Any], **more: Any) -> Score:
     ("spec", "words"),
     [
         ({"type": "cost", "threshold": 1}, "the cost is not known"),
-        ({"type": "token-count", "value": 1}, "does not say how many tokens"),
-        ({"type": "perplexity"}, "gave no log probabilities"),
-        ({"type": "perplexity-score"}, "gave no log probabilities"),
+        ({"type": "token-count", "value": 1}, "does not report how many tokens"),
+        ({"type": "perplexity"}, "returned no log probabilities"),
+        ({"type": "perplexity-score"}, "returned no log probabilities"),
         ({"type": "word-count", "value": "{{nobody}}"}, "is no whole number"),
     ],
 )

@@ -9,9 +9,9 @@ import pytest
 
 from paths import GOLDEN, SHARED
 from promptuary.evaluation.datasets.case_schema import CaseIn
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.per_case import CaseScorers, CombinedScore, score_output
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 
 OWN = GOLDEN / "promptfoo-scorers.json"
 OTHERS = SHARED / "reference" / "promptfoo-cases.json"
@@ -34,7 +34,7 @@ def judge(test: dict[str, Any]) -> CombinedScore:
     """Score what `{{out}}` says when it is echoed."""
     fields = {name: test[name] for name in ("vars", "threshold") if name in test}
     case = CaseIn.model_validate({"id": "c", **fields, "assert": [_named(spec) for spec in test.get("assert", ())]}).case()
-    scorers = CaseScorers.of((), ScorerDependencies(embed=nobody, ask=nobody))
+    scorers = CaseScorers.build((), ScorerDependencies(embed=nobody, ask=nobody))
     return asyncio.run(score_output(scorers, ScorerInput(case, test["vars"]["out"], cost=0.0), answer))
 
 

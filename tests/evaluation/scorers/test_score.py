@@ -4,15 +4,16 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.catalog import build_scorer, scorer_types
+from promptuary.evaluation.scorers.catalog import scorer_types
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.prompt.errors import Invalid
 
 
 async def no_judge(*_: Any, **__: Any) -> Any:
-    raise AssertionError("nothing is asked when a scorer is made")
+    raise AssertionError("no model is called when a scorer is built")
 
 
 @pytest.mark.parametrize(
@@ -29,11 +30,11 @@ async def no_judge(*_: Any, **__: Any) -> Any:
     ],
 )
 def test_a_score_is_a_verdict_or_an_error_and_never_both(passed: bool | None, score: float | None, error: str | None) -> None:
-    with pytest.raises(ValueError, match="scorer 'x' gave"):
+    with pytest.raises(ValueError, match="scorer 'x' returned"):
         Score("x", passed, score, "", error)
 
 
-class Broken:
+class BrokenScorer:
     name = "broken"
     weight = 1.0
 
@@ -48,7 +49,7 @@ SAMPLE = ScorerInput(Case("c", {}), "x")
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         (ZeroDivisionError("by zero\nand more"), "ZeroDivisionError: by zero"),
         (KeyError(), "KeyError"),
@@ -56,16 +57,16 @@ SAMPLE = ScorerInput(Case("c", {}), "x")
         (RuntimeError("x" * 5000), "RuntimeError: " + "x" * 486),
     ],
 )
-def test_a_scorer_that_raises_gives_an_error_score(error: Exception, words: str) -> None:
-    assert asyncio.run(run_scorer(Broken(error), SAMPLE)) == Score("broken", None, None, "", words)
+def test_a_scorer_that_raises_has_an_error_score(error: Exception, message: str) -> None:
+    assert asyncio.run(run_scorer(BrokenScorer(error), SAMPLE)) == Score("broken", None, None, "", message)
 
 
-def test_a_cancellation_is_no_score() -> None:
+def test_a_cancellation_passes_through() -> None:
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(run_scorer(Broken(asyncio.CancelledError()), SAMPLE))
+        asyncio.run(run_scorer(BrokenScorer(asyncio.CancelledError()), SAMPLE))
 
 
-TAKES: dict[str, dict[str, Any]] = {
+FIELDS: dict[str, dict[str, Any]] = {
     "assert-set": {"assert": [{"type": "equals", "value": "x"}]},
     "cost": {"threshold": 1},
     "latency": {"threshold": 1},
@@ -76,17 +77,17 @@ TAKES: dict[str, dict[str, Any]] = {
 
 
 def test_every_type_can_be_built() -> None:
-    parts = ScorerDependencies(embed=list, ask=no_judge, code=True, webhook_hosts=frozenset({"hooks.example.com"}))
-    for name, kind in scorer_types().items():
+    dependencies = ScorerDependencies(embed=list, ask=no_judge, code=True, webhook_hosts=frozenset({"hooks.example.com"}))
+    for name, scorer_type in scorer_types().items():
         if name == "javascript":
-            continue  # it is known in order to be refused
-        given = TAKES.get(name) or ({} if kind.value(None) is None else {"value": "x"})
-        given = given | ({"model": "echo:"} if kind.judged else {})
-        for prefix in ("", "not-") if kind.inverse else ("",):
-            spec = ScorerSpec.model_validate({"type": prefix + name, **given})
-            assert build_scorer(spec, parts).name == prefix + name
+            continue  # it is in the catalog only to be refused with a message
+        fields = FIELDS.get(name) or ({} if scorer_type.value_error(None) is None else {"value": "x"})
+        fields = fields | ({"model": "echo:"} if scorer_type.judged else {})
+        for prefix in ("", "not-") if scorer_type.invertible else ("",):
+            spec = ScorerSpec.model_validate({"type": prefix + name, **fields})
+            assert build_scorer(spec, dependencies).name == prefix + name
 
 
-def test_a_spec_that_was_not_checked_is_not_built() -> None:
+def test_a_spec_that_was_not_validated_is_not_built() -> None:
     with pytest.raises(KeyError, match="nonsense"):
         build_scorer(ScorerSpec.model_construct(type="nonsense", value="x"), ScorerDependencies(embed=list, ask=no_judge))

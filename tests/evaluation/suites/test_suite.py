@@ -32,12 +32,12 @@ def test_what_a_suite_does_not_say_has_a_default() -> None:
     suite = Suite.model_validate(GOOD)
     assert (suite.label, suite.repeats, suite.gate, suite.max_unrunnable, suite.concurrency) == ("latest", 1, [], 0.05, None)
     scorer = suite.scorers[0]
-    assert (scorer.metric, scorer.kind, scorer.inverse, scorer.weight) == ("exact", "equals", False, 1.0)
+    assert (scorer.metric, scorer.type_name, scorer.inverse, scorer.weight) == ("exact", "equals", False, 1.0)
 
 
 def test_a_scorer_is_named_for_its_type_and_not_turns_it() -> None:
     scorer = ScorerSpec.model_validate({"type": "not-contains", "value": "sorry"})
-    assert (scorer.metric, scorer.kind, scorer.inverse) == ("not-contains", "contains", True)
+    assert (scorer.metric, scorer.type_name, scorer.inverse) == ("not-contains", "contains", True)
 
 
 def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
@@ -109,7 +109,7 @@ def test_what_is_wrong_in_a_suite_is_named(change: dict[str, Any], fault: str) -
         ({"type": "not-regex", "value": r"(a)\1"}, "value: RE2 has no references back"),
         (
             {"type": "regex", "value": "(?i)x"},
-            "value: the group at 0 begins as none does in JavaScript; for case left aside write",
+            "value: the group at 0 begins as none does in JavaScript; to ignore case write",
         ),
         ({"type": "regex", "value": "[z-a]"}, "value: a range in square brackets runs backwards"),
         ({"type": "regex", "value": "a" * 1001}, "value: the pattern is over the limit of 1000"),

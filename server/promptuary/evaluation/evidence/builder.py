@@ -10,7 +10,7 @@ from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, J
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.catalog import find_scorer_type
-from promptuary.evaluation.scorers.judge.judge import judge_digest
+from promptuary.evaluation.scorers.factory import judge_digest
 from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import Summary, VariantRole
@@ -91,7 +91,7 @@ def _identity(spec: ScorerSpec, metric: str | None) -> JudgeIdentity:
 
 def _asking_specs(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
     for spec in specs:
-        scorer_type = find_scorer_type(spec.kind)
+        scorer_type = find_scorer_type(spec.type_name)
         if scorer_type is not None and scorer_type.judged:
             yield spec
         yield from _asking_specs(spec.asserts or ())

@@ -27,8 +27,8 @@ from promptuary.evaluation.execution.runner import PromptRenderer, Runner
 from promptuary.evaluation.plan import CaseResult, CompletedItems, Variant, WorkItem, work_items
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run, RunOutcome, RunState
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.per_case import CaseScorers
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import Summary
 from promptuary.evaluation.tracking.mlflow_tracker import TOPIC as TOPIC
@@ -166,7 +166,7 @@ class RunExecutor:
             project=run.project,
             renderer=self.renderer,
             calls=calls,
-            scorers=CaseScorers.of(suite.scorers, parts, suite.threshold),
+            scorers=CaseScorers.build(suite.scorers, parts, suite.threshold),
             prepared={name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()},
             concurrency=max(1, -(-run.plan.concurrency // share)),
             timeout=self.settings.case_timeout,
@@ -215,7 +215,7 @@ class RunExecutor:
                     raise Interrupted
         decided = watch is not None and watch.decided()
         stopped = run.plan.max_cost is not None and count < run.total and not decided
-        self._finish(run, suite, runner.scorers.names, watch.reached() if watch else None, stopped=stopped)
+        self._finish(run, suite, runner.scorers.metric_names, watch.reached() if watch else None, stopped=stopped)
 
     def _left(self, run: Run, done: CompletedItems) -> Iterator[WorkItem]:
         """Give what is left to do; cases are read a page at a time, and pages that have nothing left are not read."""

@@ -12,10 +12,12 @@ from typing import Any
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import CaseResult, Plan, WorkItem
+from promptuary.evaluation.scorers.aggregate import Outcome, add_score, score_json
 from promptuary.evaluation.scorers.catalog import find_scorer_type
-from promptuary.evaluation.scorers.judge.select_best import SelectBest, build_select_best
-from promptuary.evaluation.scorers.score import Score, error_text
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
+from promptuary.evaluation.scorers.judge.select_best import SelectBest
+from promptuary.evaluation.scorers.score import Score, WeightedScore, error_text
 from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.models.calls import CostLimitReached, sensitive_calls, time_limit
@@ -28,8 +30,8 @@ RunItems = Callable[[Iterable[WorkItem]], AsyncGenerator[list[CaseResult], None]
 
 def compares_variants(spec: ScorerSpec) -> bool:
     """Tell whether a scorer compares variants."""
-    kind = find_scorer_type(spec.kind)
-    return kind is not None and kind.grouped
+    kind = find_scorer_type(spec.type_name)
+    return kind is not None and kind.compares_variants
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,13 @@ class GroupedRunner:
     _under_way: dict[GroupKey, _Group] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        scorers = [build_select_best(spec, self.parts) for spec in self.suite.scorers if compares_variants(spec)]
+        scorers = [self._build(spec) for spec in self.suite.scorers if compares_variants(spec)]
         self._of_suite = tuple(_GroupScorer(scorer, scorer.name) for scorer in scorers)
+
+    def _build(self, spec: ScorerSpec) -> SelectBest:
+        scorer = build_scorer(spec, self.parts)
+        assert isinstance(scorer, SelectBest)
+        return scorer
 
     async def judged(self, run: RunItems, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
         """Do the items by `run`, and give the results in batches as it does, with those of a group compared and together.
@@ -114,7 +121,7 @@ class GroupedRunner:
         if not case.asserts:
             return self._of_suite
         own = [ScorerSpec.of_case(raw) for raw in case.asserts if _compares(raw)]
-        return self._of_suite + tuple(_GroupScorer(build_select_best(spec, self.parts), spec.name) for spec in own)
+        return self._of_suite + tuple(_GroupScorer(self._build(spec), spec.name) for spec in own)
 
     def _joined(self, result: CaseResult) -> _Group | None:
         group = self._under_way.get((result.case, result.repeat))
@@ -141,12 +148,12 @@ class GroupedRunner:
         seconds = self.timeout * max(1, len(outputs) * (len(outputs) - 1) // 2)
         try:
             async with time_limit(seconds):
-                return await scorer.compared(group.case, group.repeat, outputs)
+                return await scorer.compare(group.case, group.repeat, outputs)
         except TimeoutError:
             words = f"no comparison within {seconds:g} seconds"
         except Exception as error:
-            words = error_text(error, discreet=self._discreet(group.case))
-        return {name: Score.failed(scorer.name, words) for name in outputs}
+            words = error_text(error, sensitive=self._discreet(group.case))
+        return {name: Score.from_error(scorer.name, words) for name in outputs}
 
     def _discreet(self, case: Case) -> bool:
         known = [prepared.variables for prepared in self.prepared.values()]
@@ -162,18 +169,13 @@ class GroupedRunner:
             score: its answer.
             weight: of all that went into the result so far.
         """
-        shown = {"passed": score.passed, "score": score.score, "reason": score.reason, "error": score.error}
-        detail = {**result.detail, "scores": {**result.detail.get("scores", {}), score.name: shown}}
+        added = WeightedScore(score, asked.scorer.share, asked.metric)
+        detail = {**result.detail, "scores": {**result.detail.get("scores", {}), score.name: score_json(added)}}
         metrics = dict(result.metrics) if asked.metric is None else {**result.metrics, asked.metric: score.score}
         result = replace(result, metrics=metrics, detail=detail)
-        share = asked.scorer.share
-        if share == 0:
-            return result
-        if result.passed is None or result.score is None or score.passed is None or score.score is None:
-            return replace(result, passed=None, score=None)
-        mean = min(1.0, max(0.0, (weight * result.score + share * score.score) / (weight + share)))
         threshold = self.suite.threshold if case.threshold is None else case.threshold
-        return replace(result, passed=result.passed and score.passed if threshold is None else mean >= threshold, score=mean)
+        outcome = add_score(Outcome(result.passed, result.score), weight, added, threshold)
+        return replace(result, passed=outcome.passed, score=outcome.score)
 
     def _weight(self, case: Case) -> float:
         """Add up the weights of all scorers of a case that look at one output."""
@@ -183,7 +185,7 @@ class GroupedRunner:
 
 def _compares(raw: Mapping[str, Any]) -> bool:
     kind = find_scorer_type(str(raw.get("type", "")).removeprefix(INVERSE))
-    return kind is not None and kind.grouped
+    return kind is not None and kind.compares_variants
 
 
 async def _finished(comparing: set[asyncio.Task[list[CaseResult]]], *, wait: bool) -> list[CaseResult]:

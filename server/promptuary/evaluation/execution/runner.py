@@ -187,12 +187,12 @@ class Runner:
     async def _score(self, scorer: Scorer, sample: ScorerInput) -> Score:
         try:
             async with time_limit(self.timeout):
-                return await run_scorer(scorer, sample, discreet=sample.discreet)
+                return await run_scorer(scorer, sample)
         except TimeoutError:
-            return Score.failed(scorer.name, f"no score within {self.timeout:g} seconds")
+            return Score.from_error(scorer.name, f"no score within {self.timeout:g} seconds")
 
     def _unanswered(self, item: WorkItem, detail: dict[str, Any], error: str) -> CaseResult:
-        return self._of(item, None, None, None, dict.fromkeys(self.scorers.names_of(item.case)), error, detail)
+        return self._of(item, None, None, None, dict.fromkeys(self.scorers.metric_names_of(item.case)), error, detail)
 
     def _of(
         self,

@@ -15,7 +15,7 @@ from promptuary.evaluation.promptfoo.template import escape_mustache, fill_templ
 from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.score import METRIC
-from promptuary.evaluation.scorers.scorer_type import NOTHING, ScorerType
+from promptuary.evaluation.scorers.scorer_type import NoValue, ScorerType
 from promptuary.evaluation.scorers.spec import INVERSE
 from promptuary.prompt.validation_errors import field_errors_from
 
@@ -119,7 +119,7 @@ class AssertionTranslator:
         return ours
 
     def _value(
-        self, assertion: Mapping[str, Any], name: str, kind: ScorerType, values: Mapping[str, Any], place: str
+        self, assertion: Mapping[str, Any], name: str, kind: ScorerType[Any, Any], values: Mapping[str, Any], place: str
     ) -> dict[str, Any]:
         value = assertion.get("value")
         if value is None:
@@ -129,12 +129,12 @@ class AssertionTranslator:
             return {"value": self._code(value, values)}
         if name == "webhook":
             self.report.change("assertion", name, "is asked only where PROMPTUARY_WEBHOOK_HOSTS names its host", place)
-        if kind.value is NOTHING or (value == "" and name in JSON_TYPES):
+        if kind.value is NoValue or (value == "" and name in JSON_TYPES):
             if value not in ("", 0):
                 self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)
             return {}
         found = self._filled(value, values)
-        if found == "" and kind.value(found) is not None:
+        if found == "" and kind.value_error(found) is not None:
             why = "its value is empty for some test: it is an error there, as in promptfoo, and no verdict"
             self.report.change("assertion", assertion["type"], why, place)
             return {"value": EMPTY_TEMPLATE}
@@ -168,7 +168,7 @@ class AssertionTranslator:
         return value
 
     def _grading(
-        self, assertion: Mapping[str, Any], name: str, kind: ScorerType, row: ExpandedTest, place: str
+        self, assertion: Mapping[str, Any], name: str, kind: ScorerType[Any, Any], row: ExpandedTest, place: str
     ) -> dict[str, Any]:
         """Give the model that judges, and the settings of scorers that have some."""
         given: dict[str, Any] = {}
@@ -186,7 +186,7 @@ class AssertionTranslator:
                 config |= scores
         if not config:
             return given
-        words = "has no further settings here" if kind.config is None else kind.config(config)
+        words = "has no further settings here" if kind.config is None else kind.config_error(config)
         if words is None:
             return given | {"config": config}
         if kind.judged or name in (*CODE_TYPES, "webhook"):

@@ -1,1 +1,1 @@
-"""Scorers, under promptfoo's names and with its meanings: each a small value with one question about one output."""
+"""Scorers: what each type takes, how it is built, and how scores are combined. `catalog` lists the types."""

@@ -1,48 +1,78 @@
-"""How several answers become one verdict and one score, and what metrics they come to: of a case, and of a set in it. Pure.
+"""How several scores become one verdict with one score, and which metrics they add up to. The one place of this rule. Pure.
 
-The rule is promptfoo's. The score is the mean of the scores by their weights, Σ wᵢsᵢ / Σ wᵢ; it is 0 where nothing weighs
-anything, and 1 where nothing is asked at all. It passes if no answer that counts failed; with a threshold the score decides.
+The rule is promptfoo's. The score is the weighted mean Σ wᵢsᵢ / Σ wᵢ; it is 0 where all weights are 0, and 1 where there is no
+score at all. The verdict is a pass if no score with a weight failed; with a threshold the combined score decides.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from promptuary.evaluation.scorers.score import WeightedScore
 
 
-def combine_scores(parts: Sequence[WeightedScore], threshold: float | None = None) -> tuple[bool | None, float | None]:
-    """Give verdict and score, in [0, 1]; both are None where an answer that counts is an error.
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict with a score in [0, 1]; both are None where a score with a weight is an error."""
+
+    passed: bool | None
+    score: float | None
+
+
+@dataclass(frozen=True)
+class _Share:
+    """What one score contributes to a metric."""
+
+    weight: float
+    score: float | None
+    from_case: bool
+
+
+def combine_scores(parts: Sequence[WeightedScore], threshold: float | None = None) -> Outcome:
+    """Combine scores into one verdict with one score.
 
     Args:
-        parts: the answers; those of weight 0 never fail it.
-        threshold: the score from which on it passes, whatever single answers say.
+        parts: the scores; those of weight 0 never fail the whole.
+        threshold: the score from which on the whole passes, whatever single scores decide.
     """
     if not parts:
-        return True, 1.0
+        return Outcome(True, 1.0)
     counting = [part for part in parts if part.weight > 0]
-    known = [(part.weight, part.score.score) for part in counting if part.score.score is not None]
-    if len(known) < len(counting):
-        return None, None
-    score = min(1.0, max(0.0, _mean(known)))
-    if threshold is not None:
-        return score >= threshold, score
-    return all(part.score.passed for part in counting), score
+    score = _weighted_mean([(part.weight, part.score.score) for part in counting])
+    return _decide(score, all(part.score.passed for part in counting), threshold)
+
+
+def add_score(outcome: Outcome, weight: float, added: WeightedScore, threshold: float | None = None) -> Outcome:
+    """Combine an earlier outcome with one more score, as if the score had been among the others.
+
+    Args:
+        outcome: of the other scores.
+        weight: the sum of their weights.
+        added: the further score; one of weight 0 changes nothing.
+        threshold: as in `combine_scores`.
+    """
+    if added.weight == 0:
+        return outcome
+    if outcome.passed is None or outcome.score is None or added.score.passed is None:
+        return Outcome(None, None)
+    score = _weighted_mean([(weight, outcome.score), (added.weight, added.score.score)])
+    return _decide(score, outcome.passed and added.score.passed, threshold)
 
 
 def metric_scores(parts: Sequence[WeightedScore]) -> dict[str, float | None]:
-    """Give each metric: the weighted mean of the answers with its name, those inside sets too.
+    """Return each metric: the weighted mean of the scores with its name, those inside sets too.
 
-    It is None where one that counts is an error. Where none of them weighs anything, the suite's show their own mean; a
-    case's own come to 0, as promptfoo has it.
+    A metric is None where a score with a weight is an error. Where all its weights are 0, the suite's scores have their own
+    mean, and a case's come to 0, as in promptfoo.
     """
-    named: dict[str, list[tuple[float, float | None, bool]]] = {}
+    shares: dict[str, list[_Share]] = {}
     for part in parts:
-        for metric, weight, score in _named(part):
-            named.setdefault(metric, []).append((weight, score, part.own))
-    return {metric: _metric(answers) for metric, answers in named.items()}
+        for metric, share in _shares_of(part):
+            shares.setdefault(metric, []).append(share)
+    return {metric: _metric(of_metric) for metric, of_metric in shares.items()}
 
 
-def score_json(part: WeightedScore) -> Mapping[str, object]:
-    """Give an answer as people look at it."""
+def score_json(part: WeightedScore) -> dict[str, object]:
+    """Return a score as the JSON that is stored with a result and shown to people."""
     score = part.score
     body: dict[str, object] = {"passed": score.passed, "score": score.score, "reason": score.reason, "error": score.error}
     if score.parts:
@@ -50,29 +80,44 @@ def score_json(part: WeightedScore) -> Mapping[str, object]:
     return body
 
 
-def _named(part: WeightedScore) -> Iterator[tuple[str, float, float | None]]:
-    """Give what an answer adds to metrics: its own, and those of a set's answers by their share in the set, times the set's."""
+def _shares_of(part: WeightedScore) -> Iterator[tuple[str, _Share]]:
+    """Yield what a score contributes to metrics: its own, and those inside a set, by their share in the set times the set's."""
     if part.metric is not None:
-        yield part.metric, part.weight, part.score.score
-    inner: dict[str, list[tuple[float, float | None, bool]]] = {}
-    for one in part.score.parts:
-        for metric, weight, score in _named(one):
+        yield part.metric, _Share(part.weight, part.score.score, part.from_case)
+    nested: dict[str, list[_Share]] = {}
+    for inner in part.score.parts:
+        for metric, share in _shares_of(inner):
             if metric != part.metric:
-                inner.setdefault(metric, []).append((weight, score, part.own))
-    for metric, answers in inner.items():
-        yield metric, part.weight * sum(weight for weight, _, _ in answers), _metric(answers)
+                nested.setdefault(metric, []).append(_Share(share.weight, share.score, part.from_case))
+    for metric, shares in nested.items():
+        weight = part.weight * sum(share.weight for share in shares)
+        yield metric, _Share(weight, _metric(shares), part.from_case)
 
 
-def _metric(answers: Sequence[tuple[float, float | None, bool]]) -> float | None:
-    counting = [(weight, score) for weight, score, _ in answers if weight > 0]
+def _metric(shares: Sequence[_Share]) -> float | None:
+    counting = [(share.weight, share.score) for share in shares if share.weight > 0]
     if not counting:
-        if all(own for _, _, own in answers):
+        if all(share.from_case for share in shares):
             return 0.0
-        counting = [(1.0, score) for _, score, own in answers if not own]
-    known = [(weight, score) for weight, score in counting if score is not None]
-    return _mean(known) if len(known) == len(counting) else None
+        counting = [(1.0, share.score) for share in shares if not share.from_case]
+    return _weighted_mean(counting)
 
 
-def _mean(known: Sequence[tuple[float, float]]) -> float:
-    whole = sum(weight for weight, _ in known)
-    return sum(weight * score for weight, score in known) / whole if whole else 0.0
+def _weighted_mean(shares: Sequence[tuple[float, float | None]]) -> float | None:
+    """Return the mean of scores by their weights; None where a score is missing, 0 where all weights are 0."""
+    known = [(weight, score) for weight, score in shares if score is not None]
+    if len(known) < len(shares):
+        return None
+    total = sum(weight for weight, _ in known)
+    return sum(weight * score for weight, score in known) / total if total else 0.0
+
+
+def _decide(score: float | None, all_passed: bool, threshold: float | None) -> Outcome:
+    if score is None:
+        return Outcome(None, None)
+    clipped = min(1.0, max(0.0, score))
+    return Outcome(all_passed if threshold is None else clipped >= threshold, clipped)
+
+
+ShownScores = Mapping[str, Mapping[str, object]]
+"""The scores of an output as JSON, each under a label of its own."""

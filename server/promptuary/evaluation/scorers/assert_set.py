@@ -1,66 +1,71 @@
-"""The scorer that is made of others: `assert-set` puts their answers together as a case does, and enters as one."""
+"""The scorer that is made of others: `assert-set` combines their scores as a case does, and counts as one score."""
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from promptuary.evaluation.scorers.aggregate import combine_scores
-from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, WeightedScore, run_scorer
-from promptuary.evaluation.scorers.scorer_type import NOTHING, ScorerDependencies, ScorerType
-
-if TYPE_CHECKING:
-    from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.score import REASON_LIMIT, Score, ScorerInput, WeightedScore, run_scorer
+from promptuary.evaluation.scorers.scorer_type import (
+    NestedScorer,
+    NoConfig,
+    NoValue,
+    ScorerSettings,
+    ScorerType,
+    ThresholdRange,
+)
 
 
 @dataclass(frozen=True)
 class AssertSet:
-    """Passes if no scorer in it that counts fails; with a threshold, if the weighted mean of the scores reaches it.
+    """Passes if no scorer in it with a weight fails; with a threshold, if the weighted mean of the scores reaches it.
 
     Attributes:
         name: of its metric, or its type.
         weight: its share in the case's score.
         threshold: None where every scorer must pass.
-        scorers: each with the metric that it adds to; None where it was given no name.
+        scorers: the scorers in it.
     """
 
     name: str
     weight: float
     threshold: float | None
-    scorers: tuple[tuple[str | None, Scorer], ...]
+    scorers: tuple[NestedScorer, ...]
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Ask all of them; where one that counts is an error, so is the set."""
-        scores = await asyncio.gather(*(run_scorer(scorer, sample, discreet=sample.discreet) for _, scorer in self.scorers))
+        """Run all scorers; where one with a weight is an error, so is the set."""
+        scores = await asyncio.gather(*(run_scorer(nested.scorer, sample) for nested in self.scorers))
         parts = tuple(
-            WeightedScore(score, scorer.weight, metric) for (metric, scorer), score in zip(self.scorers, scores, strict=True)
+            WeightedScore(score, nested.scorer.weight, nested.metric)
+            for nested, score in zip(self.scorers, scores, strict=True)
         )
-        passed, score = combine_scores(parts, self.threshold)
-        if passed is None or score is None:
+        outcome = combine_scores(parts, self.threshold)
+        if outcome.passed is None or outcome.score is None:
             broken = next(part.score for part in parts if part.weight > 0 and part.score.error is not None)
-            return Score.failed(self.name, f"{broken.name}: {broken.error}", parts)
-        return Score(self.name, passed, score, _reason(parts, score, self.threshold), parts=parts)
+            return Score.from_error(self.name, f"{broken.name}: {broken.error}", parts)
+        return Score(self.name, outcome.passed, outcome.score, _reason(parts, outcome.score, self.threshold), parts=parts)
 
     def metrics(self) -> tuple[str, ...]:
-        """Give the names of the metrics inside."""
-        inner = (
-            ((metric,) if metric is not None else ()) + (scorer.metrics() if isinstance(scorer, AssertSet) else ())
-            for metric, scorer in self.scorers
-        )
-        return tuple(dict.fromkeys(name for names in inner for name in names))
+        """Return the names of the metrics inside, those of nested sets too."""
+        names: list[str] = []
+        for nested in self.scorers:
+            names += [nested.metric] if nested.metric is not None else []
+            names += nested.scorer.metrics() if isinstance(nested.scorer, AssertSet) else ()
+        return tuple(dict.fromkeys(names))
 
 
 def _reason(parts: tuple[WeightedScore, ...], score: float, threshold: float | None) -> str:
     if threshold is not None:
         return f"score {score:.3f}, threshold {threshold:g}"
     failed = [part.score for part in parts if part.weight > 0 and not part.score.passed]
-    return f"{failed[0].name}: {failed[0].reason}"[:500] if failed else "all in the set passed"
+    return f"{failed[0].name}: {failed[0].reason}"[:REASON_LIMIT] if failed else "all in the set passed"
 
 
-def _set(spec: "ScorerSpec", parts: ScorerDependencies) -> AssertSet:
-    from promptuary.evaluation.scorers.catalog import build_scorer
-
-    inner = tuple((one.name, build_scorer(one, parts)) for one in spec.asserts or ())
-    return AssertSet(spec.metric, spec.weight, spec.threshold, inner)
+def _build(settings: ScorerSettings[NoValue, NoConfig], _: ScorerDependencies) -> AssertSet:
+    return AssertSet(settings.metric, settings.weight, settings.threshold, settings.nested)
 
 
-SCORER_TYPES: dict[str, ScorerType] = {"assert-set": ScorerType(NOTHING, _set, threshold=(0, 1), nested=True, inverse=False)}
+SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
+    "assert-set": ScorerType(NoValue, _build, threshold=ThresholdRange(0, 1), nested=True, invertible=False)
+}

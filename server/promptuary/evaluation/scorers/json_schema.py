@@ -1,4 +1,4 @@
-"""JSON Schemas in suites: local, finite and without Python's own regular expressions, so that none can fetch or hang."""
+"""JSON Schemas in suites: local, finite, and with RE2 for patterns, so that none can fetch anything or hang."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,26 +14,26 @@ from promptuary.prompt.json_schema import check_schema
 
 
 def json_schema_validator(value: Any) -> Validator:
-    """Give a validator for a schema: an object, true or false, or a text of JSON or YAML that is one.
+    """Return a validator for a schema: an object, true or false, or a text of JSON or YAML that is one.
 
     Raises:
-        Invalid: for what is no schema, refers outside itself or to itself, or has more than 10,000 parts when it is spelt out.
+        Invalid: for what is no schema, refers outside itself or to itself, or has more than 10,000 parts when expanded.
     """
     schema = parse_yaml(value, "the schema").value if isinstance(value, str) else value
-    check_schema(schema, _keywords)
+    check_schema(schema, _check_keywords)
     validator: Validator = _VALIDATOR(schema, registry=referencing.Registry())
     return validator
 
 
 def schema_error(validator: Validator, value: Any) -> str | None:
-    """Say the first place where a value does not fit, or None."""
+    """Return the first place where a value does not fit, or None."""
     for error in validator.iter_errors(value):
         where = ".".join(map(str, error.absolute_path))
         return f"does not fit the schema at '{where}': {error.validator}" if where else f"does not fit: {error.validator}"
     return None
 
 
-def _keywords(node: Mapping[str, Any]) -> None:
+def _check_keywords(node: Mapping[str, Any]) -> None:
     if "patternProperties" in node:
         raise Invalid("the schema has patternProperties, which are not taken; name the properties")
     if isinstance(node.get("pattern"), str):

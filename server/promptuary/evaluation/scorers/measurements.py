@@ -1,64 +1,84 @@
-"""Scorers that measure an output and its call: distance from a text, words, tokens, time, cost, perplexity, why it ended."""
+"""Scorers that measure an output and its call: edit distance, words, tokens, time, cost, perplexity, finish reason."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
-from promptuary.evaluation.scorers.scorer_type import COUNT, NOTHING, REFERENCE, TEXT, ScorerDependencies, ScorerType, is_count
-from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
+from promptuary.evaluation.scorers.scorer_type import NoConfig, NoValue, ScorerSettings, ScorerType, ThresholdRange
+from promptuary.evaluation.scorers.value_template import ValueTemplate
+from promptuary.evaluation.scorers.values import CountValue, ReferenceValue, TextValue, is_count
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.text import format_usd
 
-if TYPE_CHECKING:
-    from promptuary.evaluation.scorers.spec import ScorerSpec
-
 DEFAULT_EDITS = 5
+LIMIT, MILLISECONDS_LIMIT = 1_000_000, 3_600_000
+Unit = Literal["words", "tokens"]
 
 
 @dataclass(frozen=True)
 class Levenshtein(BaseScorer):
-    """At most `threshold` characters are to be inserted, deleted or replaced to make the output the text."""
+    """Passes if at most `threshold` characters are inserted, deleted or replaced between the output and the text."""
 
-    value: ValueTemplate
+    reference: ValueTemplate
     threshold: float
 
     async def score(self, sample: ScorerInput) -> Score:
         """Count the edits."""
         from rapidfuzz.distance import Levenshtein as Distance
 
-        edits = Distance.distance(sample.output, self.value.text(sample.case))
-        return self.answer(edits <= self.threshold, f"{edits} edits, where {self.threshold:g} are allowed")
+        edits = Distance.distance(sample.output, self.reference.text(sample.case))
+        return self.pass_or_fail(edits <= self.threshold, f"{edits} edits, where {self.threshold:g} are allowed")
+
+
+@dataclass(frozen=True)
+class CountRange:
+    """A range of counts.
+
+    Attributes:
+        low: the lowest count that passes.
+        high: the highest; None where there is no bound.
+    """
+
+    low: int
+    high: int | None
+
+    @classmethod
+    def of(cls, value: Any) -> "CountRange":
+        """Read a filled value: a number, or an object of `min` and `max`.
+
+        Raises:
+            Invalid: for a template's text that is no whole number.
+        """
+        low, high = (value.get("min"), value.get("max")) if isinstance(value, Mapping) else (value, value)
+        return cls(0 if low is None else _count(low), None if high is None else _count(high))
+
+    def __contains__(self, count: int) -> bool:
+        """Return whether a count is in the range."""
+        return self.low <= count and (self.high is None or count <= self.high)
+
+    def __str__(self) -> str:
+        """Return the range for people."""
+        return f"{self.low} or more" if self.high is None else f"from {self.low} to {self.high}"
 
 
 @dataclass(frozen=True)
 class OutputCount(BaseScorer):
-    """The output has so many words (as white space parts them) or tokens (as the provider counts): a number or a range."""
+    """Passes if the number of words (separated by white space) or of tokens (as the provider counts) is in the range."""
 
-    value: ValueTemplate
-    of: Literal["words", "tokens"]
+    range_: ValueTemplate
+    unit: Unit
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Count."""
-        low, high = bounds(self.value.of(sample.case))
-        count = len(sample.output.split()) if self.of == "words" else _tokens(sample)
-        wanted = f"from {low} to {high}" if high is not None else f"{low} or more"
-        return self.answer(low <= count and (high is None or count <= high), f"{count} {self.of}; wanted {wanted}")
+        """Count the words or tokens."""
+        wanted = CountRange.of(self.range_.fill(sample.case))
+        count = len(sample.output.split()) if self.unit == "words" else _output_tokens(sample)
+        return self.pass_or_fail(count in wanted, f"{count} {self.unit}; wanted {wanted}")
 
 
-def bounds(value: Any) -> tuple[int, int | None]:
-    """Read the value: a number, or an object of `min` and `max`; None is no bound.
-
-    Raises:
-        Invalid: for what a template made that is no number.
-    """
-    low, high = (value.get("min"), value.get("max")) if isinstance(value, Mapping) else (value, value)
-    numbers = [None if one is None else _number(one) for one in (low, high)]
-    return numbers[0] or 0, numbers[1]
-
-
-def _number(value: Any) -> int:
+def _count(value: Any) -> int:
     number = value
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
         number = int(value)
@@ -67,125 +87,114 @@ def _number(value: Any) -> int:
     return int(number)
 
 
-def _tokens(sample: ScorerInput) -> int:
+def _output_tokens(sample: ScorerInput) -> int:
     count = (sample.tokens or {}).get("output")
     if count is None:
-        raise Invalid("the model's provider does not say how many tokens the answer has")
+        raise Invalid("the model's provider does not report how many tokens the output has")
     return count
 
 
 @dataclass(frozen=True)
 class Latency(BaseScorer):
-    """The output came within `threshold` milliseconds."""
+    """Passes if the output came within `threshold` milliseconds."""
 
     threshold: float
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Compare the time that was taken when the output was made."""
-        return self.answer(
-            sample.latency_ms <= self.threshold, f"{sample.latency_ms:.0f} ms, where {self.threshold:g} are allowed"
-        )
+        """Compare the time that was measured when the output was made."""
+        reason = f"{sample.latency_ms:.0f} ms, where {self.threshold:g} are allowed"
+        return self.pass_or_fail(sample.latency_ms <= self.threshold, reason)
 
 
 @dataclass(frozen=True)
 class Cost(BaseScorer):
-    """The call cost at most `threshold` US dollars."""
+    """Passes if the call cost at most `threshold` US dollars."""
 
     threshold: float
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Compare the cost that was counted; where no price is known there is no answer."""
+        """Compare the cost of the call; where no price is known there is no score."""
         if sample.cost is None:
-            raise Invalid("the cost is not known; give the model's price in the suite's `prices`")
+            raise Invalid("the cost is not known; set the model's price in the suite's `prices`")
         cost, threshold = (format_usd(amount, significant_digits=6) for amount in (sample.cost, self.threshold))
-        return self.answer(sample.cost <= self.threshold, f"{cost}, where {threshold} is allowed")
+        return self.pass_or_fail(sample.cost <= self.threshold, f"{cost}, where {threshold} is allowed")
 
 
 @dataclass(frozen=True)
 class Perplexity(BaseScorer):
-    """The answer's perplexity, exp of minus the mean log probability of its tokens, is at most `threshold`, if there is one.
+    """Passes if the output's perplexity, exp of minus the mean log probability of its tokens, is at most `threshold`.
 
-    With `normal` the score is 1 / (1 + perplexity), which is to be at least the threshold; else it is 1 or 0. Without a
+    With `normalized` the score is 1 / (1 + perplexity) and passes at the threshold or above; else it is 1 or 0. Without a
     threshold it always passes, with `not-` too.
     """
 
     threshold: float | None
-    normal: bool
+    normalized: bool
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Average the log probabilities; where the model gives none there is no answer."""
+        """Compute the perplexity; where the model returns no log probabilities there is no score."""
         if not sample.logprobs:
-            raise Invalid("the model gave no log probabilities; ask for them in its settings, where its provider has them")
+            raise Invalid("the model returned no log probabilities; ask for them in its settings, where its provider has them")
         perplexity = math.exp(min(700.0, -math.fsum(sample.logprobs) / len(sample.logprobs)))
-        if not self.normal:
+        limit = "" if self.threshold is None else f", threshold {self.threshold:g}"
+        if not self.normalized:
             passed = self.threshold is None or (perplexity <= self.threshold) != self.inverse
-            return Score.binary(self.name, passed, f"perplexity {perplexity:.2f}{_limit(self.threshold)}")
+            return Score.binary(self.name, passed, f"perplexity {perplexity:.2f}{limit}")
         score = 1 / (1 + perplexity)
         passed = self.threshold is None or (score >= self.threshold) != self.inverse
-        reason = f"perplexity score {score:.3f}{_limit(self.threshold)}"
-        return Score(self.name, passed, 1 - score if self.inverse else score, reason)
-
-
-def _limit(threshold: float | None) -> str:
-    return "" if threshold is None else f", threshold {threshold:g}"
+        return Score(self.name, passed, 1 - score if self.inverse else score, f"perplexity score {score:.3f}{limit}")
 
 
 @dataclass(frozen=True)
 class FinishReason(BaseScorer):
-    """The model stopped for this reason, in its provider's word and in any case; one that it does not give is none."""
+    """Passes if the model stopped for this reason, in its provider's word and in any case."""
 
-    value: ValueTemplate
+    expected: ValueTemplate
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Compare the words."""
-        wanted = self.value.text(sample.case)
-        given = sample.finish_reason
-        return self.answer(
-            bool(given) and wanted.lower() == (given or "").lower(), f"finished with {given or 'no reason given'}"
-        )
+        """Compare the reasons; a provider that reports none fails."""
+        expected, actual = self.expected.text(sample.case), sample.finish_reason
+        holds = bool(actual) and expected.lower() == (actual or "").lower()
+        return self.pass_or_fail(holds, f"finished with {actual or 'no reason given'}")
 
 
-def _levenshtein(spec: "ScorerSpec", _: ScorerDependencies) -> Levenshtein:
-    return Levenshtein(
-        spec.metric,
-        spec.weight,
-        spec.inverse,
-        parse_value(spec.value),
-        DEFAULT_EDITS if spec.threshold is None else spec.threshold,
-    )
+def _levenshtein(settings: ScorerSettings[ReferenceValue, NoConfig], _: ScorerDependencies) -> Levenshtein:
+    return Levenshtein(*settings.base, settings.value.template, settings.known_threshold)
 
 
-SCORER_TYPES: dict[str, ScorerType] = {
-    "levenshtein": ScorerType(REFERENCE, _levenshtein, threshold=(0, 1_000_000)),
-    "word-count": ScorerType(
-        COUNT, lambda spec, _: OutputCount(spec.metric, spec.weight, spec.inverse, parse_value(spec.value), "words")
-    ),
-    "token-count": ScorerType(
-        COUNT, lambda spec, _: OutputCount(spec.metric, spec.weight, spec.inverse, parse_value(spec.value), "tokens")
-    ),
-    "finish-reason": ScorerType(
-        TEXT, lambda spec, _: FinishReason(spec.metric, spec.weight, spec.inverse, parse_value(spec.value))
-    ),
-    "cost": ScorerType(
-        NOTHING,
-        lambda spec, _: Cost(spec.metric, spec.weight, spec.inverse, spec.threshold or 0.0),
-        threshold=(0, 1_000_000),
-        needs_threshold=True,
-    ),
-    "perplexity": ScorerType(
-        NOTHING,
-        lambda spec, _: Perplexity(spec.metric, spec.weight, spec.inverse, spec.threshold, False),
-        threshold=(0, 1_000_000),
-    ),
-    "perplexity-score": ScorerType(
-        NOTHING,
-        lambda spec, _: Perplexity(spec.metric, spec.weight, spec.inverse, spec.threshold, True),
-        threshold=(0, 1),
-    ),
-    "latency": ScorerType(
-        NOTHING,
-        lambda spec, _: Latency(spec.metric, spec.weight, spec.inverse, spec.threshold or 0.0),
-        threshold=(0, 3_600_000),
-        needs_threshold=True,
-    ),
+def _finish_reason(settings: ScorerSettings[TextValue, NoConfig], _: ScorerDependencies) -> FinishReason:
+    return FinishReason(*settings.base, settings.value.template)
+
+
+def _latency(settings: ScorerSettings[NoValue, NoConfig], _: ScorerDependencies) -> Latency:
+    return Latency(*settings.base, settings.known_threshold)
+
+
+def _cost(settings: ScorerSettings[NoValue, NoConfig], _: ScorerDependencies) -> Cost:
+    return Cost(*settings.base, settings.known_threshold)
+
+
+def _count_type(unit: Unit) -> ScorerType[Any, Any]:
+    def build(settings: ScorerSettings[CountValue, NoConfig], _: ScorerDependencies) -> OutputCount:
+        return OutputCount(*settings.base, settings.value.template, unit)
+
+    return ScorerType(CountValue, build)
+
+
+def _perplexity_type(threshold: ThresholdRange, *, normalized: bool) -> ScorerType[Any, Any]:
+    def build(settings: ScorerSettings[NoValue, NoConfig], _: ScorerDependencies) -> Perplexity:
+        return Perplexity(*settings.base, settings.threshold, normalized)
+
+    return ScorerType(NoValue, build, threshold=threshold)
+
+
+SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
+    "levenshtein": ScorerType(ReferenceValue, _levenshtein, threshold=ThresholdRange(0, LIMIT, default=DEFAULT_EDITS)),
+    "word-count": _count_type("words"),
+    "token-count": _count_type("tokens"),
+    "finish-reason": ScorerType(TextValue, _finish_reason),
+    "cost": ScorerType(NoValue, _cost, threshold=ThresholdRange(0, LIMIT, required=True)),
+    "perplexity": _perplexity_type(ThresholdRange(0, LIMIT), normalized=False),
+    "perplexity-score": _perplexity_type(ThresholdRange(0, 1), normalized=True),
+    "latency": ScorerType(NoValue, _latency, threshold=ThresholdRange(0, MILLISECONDS_LIMIT, required=True)),
 }

@@ -1,60 +1,65 @@
-"""Which scorers a case is asked by: the suite's, and its own beside them, each built once however many cases ask the same."""
+"""The scorers of a case: the suite's, and its own beside them, each built once however many cases have the same."""
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.aggregate import combine_scores, metric_scores, score_json
+from promptuary.evaluation.scorers.aggregate import ShownScores, combine_scores, metric_scores, score_json
 from promptuary.evaluation.scorers.assert_set import AssertSet
-from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, WeightedScore
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.prompt.errors import Invalid, PromptuaryError
 
 CACHED_SCORERS = 512
-"""How many scorers of cases are kept: memory does not grow with the cases."""
+"""How many scorers of cases are cached, so that memory does not grow with the cases."""
 
 
 @dataclass(frozen=True)
 class AppliedScorer:
-    """A scorer as a case is asked by it.
+    """A scorer as it applies to a case.
 
     Attributes:
-        scorer: answers.
-        metric: what it adds to; None for one of the case's own that has no name, which is only shown.
-        own: whether it is the case's own.
+        scorer: the scorer.
+        metric: the metric that it contributes to; None for a case's own scorer without a name, which is only shown.
+        from_case: whether it is the case's own.
     """
 
     scorer: Scorer
     metric: str | None
-    own: bool = False
+    from_case: bool = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of its metric and of those inside it."""
+        nested = self.scorer.metrics() if isinstance(self.scorer, AssertSet) else ()
+        return ((self.metric,) if self.metric is not None else ()) + nested
 
 
 @dataclass(frozen=True)
 class CombinedScore:
-    """What the answers on one output come to.
+    """The scores of one output, combined.
 
     Attributes:
-        passed: None where an answer that counts is an error.
+        passed: None where a score with a weight is an error.
         score: in [0, 1]; None as `passed`.
-        metrics: by name; None where it is not known.
-        shown: each answer under a label of its own: the name or the type, and a number where that is taken.
+        metrics: by name; None where the metric is not known.
+        shown: each score as JSON under a label of its own: the name or the type, with a number where that is taken.
     """
 
     passed: bool | None
     score: float | None
     metrics: dict[str, float | None]
-    shown: dict[str, Mapping[str, object]]
+    shown: ShownScores
 
 
 @dataclass(frozen=True)
-class _Unbuilt:
-    """Stands for a scorer that cannot be made here; its answer is an error, and the case's verdict is open."""
+class _UnbuiltScorer:
+    """Stands for a scorer that cannot be built here: its score is an error, and the case has no verdict."""
 
     name: str
     weight: float
@@ -70,89 +75,90 @@ class CaseScorers:
 
     Attributes:
         suite: the suite's, in its order; their names are metrics.
-        threshold: the suite's; a case's own goes before it.
-        own: makes a case's own scorer from its JSON.
+        threshold: the suite's; a case's own has precedence.
+        case_scorer: builds a case's own scorer from its JSON.
     """
 
     suite: tuple[Scorer, ...] = ()
     threshold: float | None = None
-    own: Callable[[str], AppliedScorer] = field(default=lambda text: _built(text, None), repr=False)
+    case_scorer: Callable[[str], AppliedScorer] = field(default=lambda text: _build_case_scorer(text, None), repr=False)
 
     @classmethod
-    def of(cls, specs: Iterable[ScorerSpec], parts: ScorerDependencies, threshold: float | None = None) -> "CaseScorers":
-        """Build a suite's scorers, and what builds those of its cases.
+    def build(
+        cls, specs: Iterable[ScorerSpec], dependencies: ScorerDependencies, threshold: float | None = None
+    ) -> "CaseScorers":
+        """Build a suite's scorers.
 
         Raises:
-            Invalid: as `build`, for a scorer of the suite; one of a case that cannot be built is that case's error.
+            Invalid: as `build_scorer`, for a scorer of the suite; a case's scorer that cannot be built is that case's error.
         """
-        return cls(
-            tuple(build_scorer(spec, parts) for spec in specs),
-            threshold,
-            lru_cache(maxsize=CACHED_SCORERS)(lambda text: _built(text, parts)),
-        )
+        cached = lru_cache(maxsize=CACHED_SCORERS)(lambda text: _build_case_scorer(text, dependencies))
+        return cls(tuple(build_scorer(spec, dependencies) for spec in specs), threshold, cached)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def metric_names(self) -> tuple[str, ...]:
         """The names of the suite's metrics, those inside sets too."""
-        return tuple(dict.fromkeys(name for scorer in self.suite for name in _metrics(AppliedScorer(scorer, scorer.name))))
+        return tuple(dict.fromkeys(name for applied in self._of_suite() for name in applied.metrics))
 
-    def asked(self, case: Case) -> list[AppliedScorer]:
-        """Give the scorers that a case is asked by, the suite's first."""
-        suite = [AppliedScorer(scorer, scorer.name) for scorer in self.suite]
-        return suite + [self.own(json.dumps(spec, sort_keys=True)) for spec in case.asserts]
+    def of_case(self, case: Case) -> list[AppliedScorer]:
+        """Return the scorers that apply to a case, the suite's first."""
+        return self._of_suite() + [self.case_scorer(json.dumps(spec, sort_keys=True)) for spec in case.asserts]
 
-    def names_of(self, case: Case) -> tuple[str, ...]:
-        """Give the names of the metrics that a case has."""
-        return tuple(dict.fromkeys(name for asked in self.asked(case) for name in _metrics(asked)))
+    def metric_names_of(self, case: Case) -> tuple[str, ...]:
+        """Return the names of a case's metrics."""
+        return tuple(dict.fromkeys(name for applied in self.of_case(case) for name in applied.metrics))
 
-    def judgement(self, case: Case, asked: Sequence[AppliedScorer], scores: Sequence[Score]) -> CombinedScore:
-        """Put the answers together.
+    def combine(self, case: Case, applied: Sequence[AppliedScorer], scores: Sequence[Score]) -> CombinedScore:
+        """Combine the scores of an output.
 
         Args:
-            case: whose threshold, if it has one, goes before the suite's.
-            asked: as `asked` gave them.
-            scores: their answers, in the same order.
+            case: whose threshold, if it has one, has precedence over the suite's.
+            applied: the scorers, as `of_case` returned them.
+            scores: their scores, in the same order.
         """
-        parts = [WeightedScore(score, one.scorer.weight, one.metric, one.own) for one, score in zip(asked, scores, strict=True)]
-        passed, score = combine_scores(parts, self.threshold if case.threshold is None else case.threshold)
-        labelled: dict[str, Mapping[str, object]] = {}
+        parts = [
+            WeightedScore(score, each.scorer.weight, each.metric, each.from_case)
+            for each, score in zip(applied, scores, strict=True)
+        ]
+        outcome = combine_scores(parts, self.threshold if case.threshold is None else case.threshold)
+        shown: dict[str, Mapping[str, object]] = {}
         for part in parts:
-            labelled[_label(part.score.name, labelled)] = score_json(part)
-        return CombinedScore(passed, score, metric_scores(parts), labelled)
+            shown[_free_label(part.score.name, shown)] = score_json(part)
+        return CombinedScore(outcome.passed, outcome.score, metric_scores(parts), shown)
+
+    def _of_suite(self) -> list[AppliedScorer]:
+        return [AppliedScorer(scorer, scorer.name) for scorer in self.suite]
 
 
-async def score_output(scorers: CaseScorers, sample: ScorerInput, score: Callable[[Scorer, ScorerInput], Any]) -> CombinedScore:
-    """Ask all scorers of the sample's case at once, and put their answers together.
+async def score_output(
+    scorers: CaseScorers, sample: ScorerInput, score: Callable[[Scorer, ScorerInput], Awaitable[Score]]
+) -> CombinedScore:
+    """Run all scorers of the output's case at once, and combine their scores.
 
     Args:
         scorers: of the run.
-        sample: what they are asked about.
-        score: asks one of them, and never raises.
+        sample: the output.
+        score: runs one scorer; it never raises.
     """
-    asked = scorers.asked(sample.case)
-    return scorers.judgement(sample.case, asked, await asyncio.gather(*(score(one.scorer, sample) for one in asked)))
+    applied = scorers.of_case(sample.case)
+    scores = await asyncio.gather(*(score(each.scorer, sample) for each in applied))
+    return scorers.combine(sample.case, applied, scores)
 
 
-def _built(text: str, parts: ScorerDependencies | None) -> AppliedScorer:
-    raw: dict[str, Any] = json.loads(text)
-    name, weight = raw.get("name"), raw.get("weight", 1.0)
+def _build_case_scorer(text: str, dependencies: ScorerDependencies | None) -> AppliedScorer:
+    body = json.loads(text)
+    name = body.get("name")
     try:
-        if parts is None:
+        if dependencies is None:
             raise Invalid("scorers of cases are not taken here")
-        return AppliedScorer(build_scorer(ScorerSpec.of_case(raw), parts), name, own=True)
+        return AppliedScorer(build_scorer(ScorerSpec.of_case(body), dependencies), name, from_case=True)
     except (PromptuaryError, ValueError) as error:
-        words = " ".join(str(error).split())
-        return AppliedScorer(
-            _Unbuilt(name or raw.get("type") or "scorer", weight, f"the scorer cannot be made: {words}"), name, own=True
-        )
+        message = f"the scorer cannot be built: {' '.join(str(error).split())}"
+        unbuilt = _UnbuiltScorer(name or body.get("type") or "scorer", body.get("weight", 1.0), message)
+        return AppliedScorer(unbuilt, name, from_case=True)
 
 
-def _metrics(asked: AppliedScorer) -> tuple[str, ...]:
-    inner = asked.scorer.metrics() if isinstance(asked.scorer, AssertSet) else ()
-    return ((asked.metric,) if asked.metric is not None else ()) + inner
-
-
-def _label(name: str, taken: Mapping[str, object]) -> str:
+def _free_label(name: str, taken: Mapping[str, object]) -> str:
     if name not in taken:
         return name
     return next(label for number in range(2, len(taken) + 3) if (label := f"{name} {number}") not in taken)

@@ -1,7 +1,7 @@
-"""Types of scorers from other packages, found by the entry points of the group `promptuary.scorers`.
+"""Scorer types of other packages, from the entry points of the group `promptuary.scorers`.
 
-An entry point gives a `Kind`, whose type is the entry point's name, or a mapping from types to kinds. What is installed is
-trusted as the program itself is; it is loaded once, when the types are first asked for.
+An entry point names a `ScorerType`, whose name is the entry point's, or a mapping from names to types. What is installed is
+trusted as the program itself is. It is loaded once, when the types are first asked for.
 """
 
 import re
@@ -17,42 +17,43 @@ TYPE_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 NAME_LIMIT = 60
 
 
-def load_plugins(known: Collection[str]) -> dict[str, ScorerType]:
-    """Load every plug-in.
+def load_plugins(built_in: Collection[str]) -> dict[str, ScorerType[Any, Any]]:
+    """Load the types of every plug-in.
 
     Args:
-        known: the types that are there without them.
+        built_in: the names that are taken without them.
 
     Raises:
-        BrokenPlugin: naming the package, where one does not load, gives no kind, or takes a type that is there already.
+        BrokenPlugin: names the package, where one does not load, has no scorer type, or takes a name that is there already.
     """
-    found: dict[str, ScorerType] = {}
-    givers: dict[str, str] = {}
+    types: dict[str, ScorerType[Any, Any]] = {}
+    packages: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: (_package(point), point.name)):
-        for name, kind in _kinds(point).items():
-            if name in known or name in found:
-                giver = f"the package '{givers[name]}'" if name in found else "Promptuary"
-                raise _broken(point, f"takes the type '{name}', which {giver} has; one of the two must go")
-            if not isinstance(kind, ScorerType):
-                raise _broken(point, f"gives {type(kind).__name__} for '{str(name)[:NAME_LIMIT]}', where a Kind is needed")
+        for name, scorer_type in _types_of(point).items():
+            if name in built_in or name in types:
+                owner = f"the package '{packages[name]}'" if name in types else "Promptuary"
+                raise _broken(point, f"takes the type '{name}', which {owner} has; one of the two must go")
+            if not isinstance(scorer_type, ScorerType):
+                problem = f"has {type(scorer_type).__name__} for '{str(name)[:NAME_LIMIT]}', where a ScorerType is needed"
+                raise _broken(point, problem)
             if not isinstance(name, str) or len(name) > NAME_LIMIT or not TYPE_NAME.fullmatch(name) or name.startswith("not-"):
-                raise _broken(point, f"gives the type '{str(name)[:NAME_LIMIT]}', which is no name: write it as in word-count")
-            found[name], givers[name] = kind, _package(point)
-    return found
+                raise _broken(point, f"has the type '{str(name)[:NAME_LIMIT]}', which is no name: write it as in word-count")
+            types[name], packages[name] = scorer_type, _package(point)
+    return types
 
 
-def _kinds(point: EntryPoint) -> Mapping[Any, Any]:
+def _types_of(point: EntryPoint) -> Mapping[Any, Any]:
     try:
-        given = point.load()
+        loaded = point.load()
     except Exception as error:
         raise _broken(point, f"does not load ({type(error).__name__}: {error})") from error
-    return given if isinstance(given, Mapping) else {point.name: given}
+    return loaded if isinstance(loaded, Mapping) else {point.name: loaded}
 
 
 def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist else "unknown"
 
 
-def _broken(point: EntryPoint, words: str) -> BrokenPlugin:
-    remedy = f"mend the package '{_package(point)}' or uninstall it"
-    return BrokenPlugin(f"the plug-in '{point.name}' of the package '{_package(point)}' {words}; {remedy}")
+def _broken(point: EntryPoint, problem: str) -> BrokenPlugin:
+    remedy = f"repair the package '{_package(point)}' or uninstall it"
+    return BrokenPlugin(f"the plug-in '{point.name}' of the package '{_package(point)}' {problem}; {remedy}")

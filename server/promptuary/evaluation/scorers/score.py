@@ -1,4 +1,4 @@
-"""What a scorer sees and what it answers. A scorer that fails answers too: with an error, which is neither pass nor fail."""
+"""The input of a scorer and its result. A scorer that fails has a result too: an error, which neither passes nor fails."""
 
 import math
 from collections.abc import Mapping
@@ -9,29 +9,29 @@ from promptuary.evaluation.case import Case
 from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.templates.prepared import Passage
 
-_WORDS_LIMIT = 500
+REASON_LIMIT = 500
 METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
-"""What a metric may be called."""
+"""The pattern of a metric's name."""
 
 
 @dataclass(frozen=True)
 class ScorerInput:
-    """One output with all that led to it.
+    """One output with everything that led to it.
 
     Attributes:
-        case: what was asked.
-        output: what the model answered, as text.
-        messages: what the model saw.
-        latency_ms: how long the answer took.
-        passages: what of the context was in the prompt.
-        repeat: 0 for the first.
-        tool_calls: what the model asked to be called, each `{name, args, id}`.
-        finish_reason: why it stopped, in its provider's word; None where it did not say.
-        logprobs: of the answer's tokens, natural logarithms; None where the model gives none.
-        tokens: `input` and `output` of the call; None where it is not known.
+        case: the case of the dataset.
+        output: the text that the model returned.
+        messages: the messages that the model received, each with `role` and `content`.
+        latency_ms: how long the call took, in milliseconds.
+        passages: the retrieved passages that were in the prompt, in the order of the query.
+        repeat: the number of the repetition, from 0.
+        tool_calls: the tool calls that the model asked for, each `{name, args, id}`.
+        finish_reason: why the model stopped, in its provider's word; None where the provider does not report it.
+        logprobs: natural logarithms of the probabilities of the output's tokens; None where the model returns none.
+        tokens: the numbers of tokens, `input` and `output`; None where they are not known.
         cost: of the call in US dollars; None where no price is known.
-        tools: what the model was offered to call, in OpenAI's form.
-        discreet: whether a sensitive value went into the prompt, so that words of other programs may repeat it.
+        tools: the tools that the model was offered, in OpenAI's form.
+        sensitive: whether a sensitive value is in the prompt, so that error texts of other programs may repeat it.
     """
 
     case: Case
@@ -46,14 +46,39 @@ class ScorerInput:
     tokens: Mapping[str, int] | None = None
     cost: float | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
-    discreet: bool = False
+    sensitive: bool = False
+
+    @property
+    def prompt_text(self) -> str:
+        """The messages as one text: a single message as it is, several each under its role."""
+        if len(self.messages) == 1:
+            return str(self.messages[0]["content"])
+        return "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in self.messages)
+
+    @property
+    def query(self) -> str:
+        """The question that context answers: the case's variable `query`, else the prompt's last message of the user."""
+        query = self.case.vars.get("query")
+        if isinstance(query, str) and query:
+            return query
+        user_texts = [str(message["content"]) for message in self.messages if message["role"] == "user"]
+        return user_texts[-1] if user_texts else self.prompt_text
 
 
 @dataclass(frozen=True)
 class Score:
-    """A scorer's answer: a verdict and a finite score in [0, 1], or an error and neither of the two.
+    """The result of a scorer: a verdict with a finite score in [0, 1], or an error and neither of the two.
 
-    `parts` are the answers that it was put together from.
+    Attributes:
+        name: of the scorer.
+        passed: the verdict; None for an error.
+        score: in [0, 1]; None for an error.
+        reason: one line for people, at most 500 characters.
+        error: why there is no verdict; None where there is one.
+        parts: the scores that this one combines.
+
+    Raises:
+        ValueError: for a verdict without a score in [0, 1], or an error beside a verdict.
     """
 
     name: str
@@ -66,61 +91,68 @@ class Score:
     def __post_init__(self) -> None:
         if self.error is None:
             if self.passed is None or self.score is None or not (math.isfinite(self.score) and 0 <= self.score <= 1):
-                raise ValueError(f"scorer '{self.name}' gave no verdict with a score in [0, 1]")
+                raise ValueError(f"scorer '{self.name}' returned no verdict with a score in [0, 1]")
         elif self.passed is not None or self.score is not None:
-            raise ValueError(f"scorer '{self.name}' gave an error and a verdict")
+            raise ValueError(f"scorer '{self.name}' returned an error and a verdict")
 
     @classmethod
-    def failed(cls, name: str, error: str, parts: tuple["WeightedScore", ...] = ()) -> "Score":
-        """Give the score of a scorer that could not tell."""
-        return cls(name, passed=None, score=None, reason="", error=error[:_WORDS_LIMIT], parts=parts)
+    def from_error(cls, name: str, error: str, parts: tuple["WeightedScore", ...] = ()) -> "Score":
+        """Build the result of a scorer that failed."""
+        return cls(name, passed=None, score=None, reason="", error=error[:REASON_LIMIT], parts=parts)
 
     @classmethod
     def binary(cls, name: str, holds: bool, reason: str, *, inverse: bool = False) -> "Score":
-        """Give 1 and a pass for what holds, 0 and a fail for what does not; `inverse` turns both."""
+        """Build a pass with score 1 if the condition holds, else a fail with score 0; `inverse` swaps the two."""
         passed = holds != inverse
-        return cls(name, passed=passed, score=float(passed), reason=reason[:_WORDS_LIMIT])
+        return cls(name, passed=passed, score=float(passed), reason=reason[:REASON_LIMIT])
 
 
 @dataclass(frozen=True)
 class WeightedScore:
-    """One answer among those that are put together.
+    """One score among those that are combined.
 
     Attributes:
-        score: the answer.
-        weight: its share, 0 or more; an answer of weight 0 is only shown.
-        metric: what it adds to; None where it was given no name.
-        own: whether it is the case's own, not the suite's.
+        score: the score.
+        weight: its share, 0 or more; a score of weight 0 is shown and decides nothing.
+        metric: the metric that it contributes to; None where it was given no name.
+        from_case: whether the scorer is the case's own, not the suite's.
     """
 
     score: Score
     weight: float = 1.0
     metric: str | None = None
-    own: bool = False
+    from_case: bool = False
 
 
 @dataclass(frozen=True)
 class BaseScorer:
-    """What every scorer of this folder is: a metric's name, its weight, and whether `not-` turns its verdict."""
+    """The common part of all scorers of this package.
+
+    Attributes:
+        name: of the metric.
+        weight: the share in the case's score.
+        inverse: whether `not-` inverts the verdict.
+    """
 
     name: str
     weight: float
     inverse: bool
 
-    def answer(self, holds: bool, reason: str) -> Score:
-        """Give the score of a plain yes or no."""
+    def pass_or_fail(self, holds: bool, reason: str) -> Score:
+        """Return the score of a yes or no: 1 or 0, inverted by `not-`."""
         return Score.binary(self.name, holds, reason, inverse=self.inverse)
 
-    def reached(self, score: float, threshold: float, reason: str) -> Score:
-        """Give a score in [0, 1] that passes at the threshold or above; `not-` turns both, the score to one minus it."""
-        within = min(1.0, max(0.0, score))
-        return Score(
-            self.name, (score >= threshold) != self.inverse, 1 - within if self.inverse else within, reason[:_WORDS_LIMIT]
-        )
+    def graded(self, passed: bool, score: float, reason: str) -> Score:
+        """Return a verdict with a score in [0, 1]; `not-` inverts both, the score to one minus it."""
+        return Score(self.name, passed != self.inverse, 1 - score if self.inverse else score, reason[:REASON_LIMIT])
+
+    def compared(self, score: float, threshold: float, reason: str) -> Score:
+        """Return a score, clipped to [0, 1], that passes at the threshold or above; `not-` inverts both."""
+        return self.graded(score >= threshold, min(1.0, max(0.0, score)), reason)
 
 
 class Scorer(Protocol):
-    """A question about an output. `weight` is its share in the case's score; 0 never fails a case."""
+    """Scores an output. A scorer of weight 0 never fails a case."""
 
     @property
     def name(self) -> str:
@@ -131,35 +163,29 @@ class Scorer(Protocol):
         """The share in the case's score, 0 or more."""
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Answer for one output; raise when there is no answer."""
+        """Return the score of one output; raise where there is none."""
 
 
-async def run_scorer(scorer: Scorer, sample: ScorerInput, *, discreet: bool = False) -> Score:
-    """Ask a scorer, and turn whatever it raises into an error score; only a cancellation passes through.
-
-    Args:
-        scorer: answers, or raises.
-        sample: what it is asked about.
-        discreet: leaves an error's words out, because they may repeat a sensitive value.
-    """
+async def run_scorer(scorer: Scorer, sample: ScorerInput) -> Score:
+    """Return the score of an output, or an error score for whatever the scorer raises; only a cancellation passes through."""
     try:
         return await scorer.score(sample)
     except Exception as error:
-        return Score.failed(scorer.name, error_text(error, discreet=discreet))
+        return Score.from_error(scorer.name, error_text(error, sensitive=sample.sensitive))
 
 
-def error_text(error: Exception, *, discreet: bool) -> str:
-    """Say why there is no score, in a line; `discreet` leaves the error's words out."""
-    if discreet:
+def error_text(error: Exception, *, sensitive: bool) -> str:
+    """Return one line that describes an error; `sensitive` leaves out its message, as `redacted_error_text`."""
+    if sensitive:
         return redacted_error_text(error)
-    words = next(iter(str(error).strip().splitlines()), "")
+    message = next(iter(str(error).strip().splitlines()), "")
     if isinstance(error, PromptuaryError):
-        return words
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def redacted_error_text(error: Exception) -> str:
-    """Name an error by its kind and HTTP status alone: its words may repeat what it was about."""
+    """Return an error's type and HTTP status alone, because its message may repeat a sensitive value."""
     status = getattr(error, "status_code", None)
-    kind = f"{type(error).__name__} {status}" if isinstance(status, int) else type(error).__name__
-    return f"{kind} (its words are left out: the prompt has a sensitive variable)"
+    name = f"{type(error).__name__} {status}" if isinstance(status, int) else type(error).__name__
+    return f"{name} (its message is left out: the prompt has a sensitive variable)"

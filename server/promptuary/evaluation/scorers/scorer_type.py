@@ -1,186 +1,195 @@
-"""What a type of scorer is: what it takes, how it is checked, how it is made. Each family of scorers has a table of its own."""
+"""The description of a type of scorer: which value, threshold and settings it takes, and how a scorer of it is built.
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+Each family of scorers has a table of its types. The catalog joins the tables; no family imports the catalog.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Generic, Self, TypeVar, cast
 
-from promptuary.evaluation.scorers import json_schema
-from promptuary.evaluation.scorers.patterns import re2_pattern
-from promptuary.evaluation.scorers.patterns.javascript import InvalidPattern
+from pydantic import JsonValue
+
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.judge_task import JudgeTask
 from promptuary.evaluation.scorers.score import Scorer
-from promptuary.evaluation.scorers.value_template import parse_value, split_list
-from promptuary.models.calls import ModelReply
 from promptuary.prompt.errors import Invalid
 
-if TYPE_CHECKING:
-    from promptuary.evaluation.scorers.judge.judge import JudgeTask
-    from promptuary.evaluation.scorers.spec import ScorerSpec
+
+class ScorerValue(ABC):
+    """The value of a scorer, parsed. Each shape of value is a subclass."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, value: JsonValue) -> Self:
+        """Parse a suite's value.
+
+        Raises:
+            Invalid: with a message that continues the word "value", as in "is required".
+        """
 
 
-class JudgeClient(Protocol):
-    """Asks a model for an answer in the form of a JSON schema; counted, limited and remembered like every call of a run."""
+class ScorerConfig(ABC):
+    """The further settings of a scorer, parsed. Each set of settings is a subclass; without arguments it has the defaults."""
 
-    def __call__(
-        self, model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
-    ) -> Awaitable[ModelReply]:
-        """Ask; the reply's `parsed` is None where the model did not keep to the schema."""
+    @classmethod
+    @abstractmethod
+    def parse(cls, config: Mapping[str, JsonValue]) -> Self:
+        """Parse a suite's settings.
+
+        Raises:
+            Invalid: with a message that continues the word "config".
+        """
 
 
 @dataclass(frozen=True)
-class ScorerDependencies:
-    """What scorers need from outside.
+class NoValue(ScorerValue):
+    """The value of a type that takes none."""
+
+    @classmethod
+    def parse(cls, value: JsonValue) -> Self:
+        """Check that there is no value."""
+        if value is not None:
+            raise Invalid("is not taken")
+        return cls()
+
+
+@dataclass(frozen=True)
+class NoConfig(ScorerConfig):
+    """The settings of a type that has none."""
+
+    @classmethod
+    def parse(cls, config: Mapping[str, JsonValue]) -> Self:
+        """Check that there are no settings."""
+        if config:
+            raise Invalid("is not taken")
+        return cls()
+
+
+@dataclass(frozen=True)
+class ThresholdRange:
+    """The thresholds that a type takes.
 
     Attributes:
-        embed: texts to an n×d float array with rows of unit length; may block, is called in a thread.
-        ask: asks a judging model.
-        code: whether scorers may run the suite's own code.
-        webhook_hosts: the hosts that scorers may send outputs to.
-        closing: is given what ends a scorer's processes, to be called when the scorers are no longer needed.
+        low: the lowest.
+        high: the highest.
+        default: the threshold of a scorer that names none; None where the type then has no threshold.
+        required: whether a scorer must name one.
     """
 
-    embed: Callable[[Sequence[str]], Any]
-    ask: JudgeClient
-    code: bool = False
-    webhook_hosts: frozenset[str] = frozenset()
-    closing: Callable[[Callable[[], None]], object] = lambda close: None
+    low: float = 0.0
+    high: float = 1.0
+    default: float | None = None
+    required: bool = False
 
 
 @dataclass(frozen=True)
-class ScorerType:
-    """What a type takes, and how a scorer of it is made.
+class NestedScorer:
+    """A scorer inside a set.
 
     Attributes:
-        value: says what is wrong with a value, or None.
-        build: makes the scorer from a spec that was checked.
+        metric: the metric that it contributes to; None where it was given no name.
+        scorer: the scorer.
+    """
+
+    metric: str | None
+    scorer: Scorer
+
+
+Value = TypeVar("Value", bound=ScorerValue)
+Config = TypeVar("Config", bound=ScorerConfig)
+
+
+@dataclass(frozen=True)
+class ScorerSettings(Generic[Value, Config]):
+    """The checked and parsed settings that a scorer is built from.
+
+    Attributes:
+        metric: the metric's name.
+        weight: the share in the case's score.
+        inverse: whether `not-` inverts the verdict.
+        value: of the type's value class.
+        config: of the type's settings class.
+        threshold: the suite's, else the type's default.
+        model: the judging model; empty where the type has no judge.
+        nested: the scorers of a set.
+    """
+
+    metric: str
+    weight: float
+    inverse: bool
+    value: Value
+    config: Config
+    threshold: float | None = None
+    model: str = ""
+    nested: tuple[NestedScorer, ...] = ()
+
+    @property
+    def base(self) -> tuple[str, float, bool]:
+        """The first three arguments of every `BaseScorer`: metric, weight, inverse."""
+        return self.metric, self.weight, self.inverse
+
+    @property
+    def known_threshold(self) -> float:
+        """The threshold of a type that requires one or has a default."""
+        if self.threshold is None:
+            raise Invalid(f"'{self.metric}' needs a threshold")
+        return self.threshold
+
+
+@dataclass(frozen=True)
+class ScorerType(Generic[Value, Config]):
+    """What a type takes, and how a scorer of it is built.
+
+    Attributes:
+        value: the class that parses its value.
+        build: builds the scorer from checked settings.
         threshold: the range of its threshold; None where it takes none.
-        needs_threshold: whether it cannot do without one.
-        judged: whether a model judges, so that it needs one.
+        tasks: the tasks that its judge does; empty where no model judges.
+        config: the class that parses its further settings; None where it takes none.
+        case_value: as `value`, for a scorer of a case, where that accepts more than a suite's.
         nested: whether it is made of other scorers.
-        inverse: whether `not-` may stand before it.
-        own: as `value`, for a scorer of a case, where that takes more than a suite's.
-        config: says what is wrong with its further settings, or None; without it, none are taken.
-        forms: the questions that its judge is asked.
-        grouped: whether it compares the outputs of all variants, so that it stands in no set.
+        invertible: whether `not-` may stand before it.
+        compares_variants: whether it compares the outputs of all variants, so that it stands in no set.
     """
 
-    value: Callable[[Any], str | None]
-    build: "Callable[[ScorerSpec, ScorerDependencies], Scorer]"
-    threshold: tuple[float, float] | None = None
-    needs_threshold: bool = False
-    judged: bool = False
+    value: type[Value]
+    build: Callable[[ScorerSettings[Value, Config], ScorerDependencies], Scorer]
+    threshold: ThresholdRange | None = None
+    tasks: tuple[JudgeTask[Any], ...] = ()
+    config: type[Config] | None = None
+    case_value: type[Value] | None = None
     nested: bool = False
-    inverse: bool = True
-    own: Callable[[Any], str | None] | None = None
-    config: Callable[[Any], str | None] | None = None
-    forms: "tuple[JudgeTask[Any], ...]" = ()
-    grouped: bool = False
+    invertible: bool = True
+    compares_variants: bool = False
+
+    @property
+    def judged(self) -> bool:
+        """Whether a model judges, so that a scorer must name one."""
+        return bool(self.tasks)
+
+    def parse_config(self, config: Mapping[str, JsonValue] | None) -> Config:
+        """Parse the further settings; None stands for their defaults.
+
+        Raises:
+            Invalid: for settings that the type does not take.
+        """
+        parser = cast("type[Config]", self.config or NoConfig)
+        return parser() if config is None else parser.parse(config)
+
+    def value_error(self, value: JsonValue, *, in_case: bool = False) -> str | None:
+        """Return what is wrong with a value of a suite's scorer, or of a case's; None where it is valid."""
+        parser = self.case_value if in_case and self.case_value is not None else self.value
+        return _message_of(lambda: parser.parse(value))
+
+    def config_error(self, config: Mapping[str, JsonValue]) -> str | None:
+        """Return what is wrong with the further settings, or None."""
+        return _message_of(lambda: self.parse_config(config))
 
 
-def validator_of(parse: Callable[[Any], object]) -> Callable[[Any], str | None]:
-    """Make a check of a parser: its first fault in words."""
-
-    def check(value: Any) -> str | None:
-        try:
-            parse(value)
-        except Invalid as error:
-            return error.field_errors[0].message if error.field_errors else error.message
-        return None
-
-    return check
-
-
-def _given(value: Any) -> None:
-    if value is None:
-        raise Invalid("is required")
-    parse_value(value)
-
-
-def _text(value: Any) -> None:
-    if value in (None, ""):
-        raise Invalid("is required and must not be empty")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Invalid("must be a string or a number")
-    parse_value(value)
-
-
-def _texts(value: Any) -> None:
-    if not isinstance(value, list):
-        _text(value)
-        if isinstance(value, str) and parse_value(value).constant and not split_list(value):
-            raise Invalid("must name at least one text")
-        return
-    if not value:
-        raise Invalid("must not be an empty list")
-    for item in value:
-        _text(item)
-
-
-def _reference(value: Any) -> None:
-    if not isinstance(value, str):
-        raise Invalid("is required and must be a string")
-    parse_value(value)
-
-
-def _pattern(value: Any) -> None:
-    _text(value)
-    if not isinstance(value, str):
-        raise Invalid("must be a string")
-    if len(value) > re2_pattern.PATTERN_LIMIT or parse_value(value).constant:
-        re2_pattern.compile_javascript(value)
-
-
-def _own_pattern(value: Any) -> None:
-    with suppress(InvalidPattern):
-        _pattern(value)
-
-
-def _schema(value: Any) -> None:
-    if value is not None:
-        json_schema.json_schema_validator(value)
-
-
-def _rubric(value: Any) -> None:
-    if not value or not isinstance(value, str | dict | list):
-        raise Invalid("is required: the rubric that the judge is to apply")
-    parse_value(value)
-
-
-def _count(value: Any) -> None:
-    if isinstance(value, dict):
-        low, high = value.get("min"), value.get("max")
-        bounds = [bound for bound in (low, high) if bound is not None]
-        if not bounds or value.keys() - {"min", "max"} or not all(_may_count(bound) for bound in bounds):
-            raise Invalid("must have min, max or both, as whole numbers")
-        if isinstance(low, int) and isinstance(high, int) and low > high:
-            raise Invalid("has a min above its max")
-    elif not _may_count(value):
-        raise Invalid("must be a whole number, or an object of min and max")
-
-
-def _may_count(value: Any) -> bool:
-    """Tell whether a value is a number, or may be one once its template is filled."""
-    if isinstance(value, str):
-        return not parse_value(value).constant or (value.isascii() and value.strip().isdigit())
-    return is_count(value)
-
-
-def is_count(value: Any) -> bool:
-    """Tell whether a value is a whole number from 0 on."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _nothing(value: Any) -> None:
-    if value is not None:
-        raise Invalid("is not taken")
-
-
-GIVEN, TEXT, TEXTS, REFERENCE = validator_of(_given), validator_of(_text), validator_of(_texts), validator_of(_reference)
-PATTERN, OWN_PATTERN, SCHEMA, RUBRIC, COUNT, NOTHING = (
-    validator_of(_pattern),
-    validator_of(_own_pattern),
-    validator_of(_schema),
-    validator_of(_rubric),
-    validator_of(_count),
-    validator_of(_nothing),
-)
+def _message_of(parse: Callable[[], object]) -> str | None:
+    try:
+        parse()
+    except Invalid as error:
+        return error.field_errors[0].message if error.field_errors else error.message
+    return None

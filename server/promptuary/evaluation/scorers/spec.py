@@ -1,7 +1,8 @@
-"""A scorer as a suite says it, and what each type of scorer takes."""
+"""A scorer as a suite or a case names it: the wire model, with one rule for each field, checked against the catalog."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
@@ -19,39 +20,43 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from promptuary.core.wire import RequestModel
 from promptuary.evaluation.canonical_json import unsupported_values
 from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
-from promptuary.evaluation.scorers.score import METRIC as METRIC
+from promptuary.evaluation.scorers.score import METRIC
+from promptuary.evaluation.scorers.scorer_type import ScorerType
 from promptuary.models.chat_models import model_name_error
 
 INVERSE = "not-"
 NESTED_LIMIT = 5
-OWN = {"own": True}
-"""The context in which a scorer of a case is checked: what promptfoo takes and lets fail is then no fault."""
+CASE_CONTEXT = {"scorer": "of a case"}
+"""The validation context of a case's scorer, which may have a value that promptfoo accepts and that can only fail."""
 LocatedError = tuple[tuple[str | int, ...], str]
 
 
-def validate_with_errors(value: Any, handler: ValidatorFunctionWrapHandler, found: Iterable[LocatedError]) -> Any:
-    """Validate, and raise pydantic's faults and the ones that were found besides, all at once and each in its place.
+def validate_with_errors(value: Any, handler: ValidatorFunctionWrapHandler, errors: Iterable[LocatedError]) -> Any:
+    """Validate a value, and raise pydantic's errors and further ones together, each at its place.
 
     Raises:
-        ValidationError: when there are any.
+        ValidationError: where there are any.
     """
     details: list[InitErrorDetails] = []
-    made = None
+    model = None
     try:
-        made = handler(value)
+        model = handler(value)
     except ValidationError as error:
         details += [
             InitErrorDetails(type=PydanticCustomError(each["type"], each["msg"]), loc=each["loc"], input=None)
             for each in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-    details += [InitErrorDetails(type=PydanticCustomError("value_error", words), loc=loc, input=None) for loc, words in found]
+    details += [
+        InitErrorDetails(type=PydanticCustomError("value_error", message), loc=location, input=None)
+        for location, message in errors
+    ]
     if details:
         raise ValidationError.from_exception_data("suite", details)
-    return made
+    return model
 
 
 class ScorerSpec(RequestModel):
-    """A scorer of a suite: its type (with `not-` before it the verdict turns), what it compares with, and its metric's name."""
+    """A scorer of a suite: its type (`not-` before it inverts the verdict), its value, and its metric's name."""
 
     type: str
     value: JsonValue = None
@@ -64,31 +69,31 @@ class ScorerSpec(RequestModel):
 
     @classmethod
     def of_case(cls, body: Mapping[str, Any]) -> "ScorerSpec":
-        """Read a scorer of a case, of which more is taken than of a suite's.
+        """Parse a scorer of a case, whose value may be one that can only fail.
 
         Raises:
-            ValidationError: with all its faults.
+            ValidationError: with all errors.
         """
-        return cls.model_validate(body, context=OWN)
+        return cls.model_validate(body, context=CASE_CONTEXT)
 
     @property
     def inverse(self) -> bool:
-        """Whether the verdict turns."""
+        """Whether `not-` inverts the verdict."""
         return self.type.startswith(INVERSE)
 
     @property
-    def kind(self) -> str:
+    def type_name(self) -> str:
         """The type without `not-`."""
         return self.type.removeprefix(INVERSE)
 
     @property
     def metric(self) -> str:
-        """The metric's name: the one given, else the type."""
+        """The metric's name: the scorer's own, else the type."""
         return self.name or self.type
 
     @model_serializer(mode="wrap")
-    def _without_what_it_does_not_say(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out fields that came later and say nothing, so that the digests of suites stay what they were."""
+    def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out newer fields that are empty, so that the digests of suites stay the same."""
         body: dict[str, Any] = handler(self)
         nested = body.pop("asserts", None) or body.pop("assert", None)
         config = body.pop("config", None)
@@ -97,76 +102,116 @@ class ScorerSpec(RequestModel):
     @model_validator(mode="wrap")
     @classmethod
     def _fits_its_type(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        own = info.context is OWN
-        return validate_with_errors(value, handler, _faults(value, own=own) if isinstance(value, dict) else ())
+        in_case = info.context is CASE_CONTEXT
+        return validate_with_errors(value, handler, _spec_errors(value, in_case=in_case) if isinstance(value, dict) else ())
 
 
-def _faults(spec: dict[str, Any], *, own: bool) -> Iterator[LocatedError]:
-    name = spec.get("type")
+@dataclass(frozen=True)
+class _RawSpec:
+    """A scorer's fields before validation, with the type that they are checked against."""
+
+    name: str
+    scorer_type: ScorerType[Any, Any]
+    fields: Mapping[str, Any]
+    in_case: bool
+
+
+def _spec_errors(fields: Mapping[str, Any], *, in_case: bool) -> Iterator[LocatedError]:
+    """Yield what in a scorer does not fit its type; errors that pydantic reports itself are left to it."""
+    name = fields.get("type")
     if not isinstance(name, str):
         return
-    kind_name = name.removeprefix(INVERSE)
-    kind = find_scorer_type(kind_name)
-    if kind is None:
+    scorer_type = find_scorer_type(name.removeprefix(INVERSE))
+    if scorer_type is None:
         yield ("type",), f"'{name}' is not a known scorer; known are {', '.join(sorted(scorer_types()))}, each also with not-"
         return
-    if not kind.inverse and name.startswith(INVERSE):
-        yield ("type",), f"'{kind_name}' cannot be turned by not-"
-    value = spec.get("value")
-    words = next(unsupported_values(value), None) or (kind.own if own and kind.own else kind.value)(value)
-    if words:
-        yield ("value",), words
-    threshold, model = spec.get("threshold"), spec.get("model")
-    if kind.threshold is None:
-        if threshold is not None:
-            yield ("threshold",), f"'{name}' takes no threshold"
-    elif threshold is None:
-        if kind.needs_threshold:
-            yield ("threshold",), f"'{name}' needs a threshold"
-    elif isinstance(threshold, float | int) and math.isfinite(threshold):
-        low, high = kind.threshold
-        if not low <= threshold <= high:
-            yield ("threshold",), f"should be from {low:g} to {high:g}"
-    if kind.judged and model is None:
-        yield ("model",), f"'{name}' needs a model that judges, as in local:smollm2"
-    elif not kind.judged and model is not None:
-        yield ("model",), f"'{name}' takes no model"
-    elif isinstance(model, str) and (words := model_name_error(model)):
-        yield ("model",), words
-    asserts = spec.get("assert")
-    if kind.nested and not asserts:
-        yield ("assert",), f"'{name}' needs the scorers that it is made of"
-    elif kind.nested and _depth(spec) > NESTED_LIMIT:
-        yield ("assert",), f"is nested more than {NESTED_LIMIT} deep"
-    elif kind.nested and (compares := _comparing(asserts)):
-        yield ("assert",), f"'{compares}' compares variants, so it stands by itself, in no set"
-    elif not kind.nested and asserts is not None:
-        yield ("assert",), f"'{name}' is not made of other scorers"
-    config = spec.get("config")
-    if config is not None:
-        words = next(unsupported_values(config), None) or (
-            kind.config(config) if kind.config else f"'{name}' has no further settings"
-        )
-        if words:
-            yield ("config",), words
+    raw = _RawSpec(name, scorer_type, fields, in_case)
+    for field, error_of in _RULES.items():
+        if message := error_of(raw):
+            yield (field,), message
 
 
-def _depth(spec: Any) -> int:
-    """How many sets stand in each other, counted to one over the limit."""
-    depth, inner = 0, [spec]
-    while inner and depth <= NESTED_LIMIT:
-        inner = [
-            one for each in inner if isinstance(each, dict) and isinstance(each.get("assert"), list) for one in each["assert"]
-        ]
-        depth += bool(inner)
+def _type_error(raw: _RawSpec) -> str | None:
+    if raw.name.startswith(INVERSE) and not raw.scorer_type.invertible:
+        return f"'{raw.name.removeprefix(INVERSE)}' cannot be inverted by not-"
+    return None
+
+
+def _value_error(raw: _RawSpec) -> str | None:
+    value = raw.fields.get("value")
+    return next(unsupported_values(value), None) or raw.scorer_type.value_error(value, in_case=raw.in_case)
+
+
+def _threshold_error(raw: _RawSpec) -> str | None:
+    threshold, accepted = raw.fields.get("threshold"), raw.scorer_type.threshold
+    if accepted is None:
+        return None if threshold is None else f"'{raw.name}' takes no threshold"
+    if threshold is None:
+        return f"'{raw.name}' needs a threshold" if accepted.required else None
+    if not isinstance(threshold, float | int) or not math.isfinite(threshold) or accepted.low <= threshold <= accepted.high:
+        return None
+    return f"should be from {accepted.low:g} to {accepted.high:g}"
+
+
+def _model_error(raw: _RawSpec) -> str | None:
+    model = raw.fields.get("model")
+    if raw.scorer_type.judged and model is None:
+        return f"'{raw.name}' needs a model that judges, as in local:smollm2"
+    if not raw.scorer_type.judged and model is not None:
+        return f"'{raw.name}' takes no model"
+    return model_name_error(model) if isinstance(model, str) else None
+
+
+def _assert_error(raw: _RawSpec) -> str | None:
+    asserts = raw.fields.get("assert")
+    if not raw.scorer_type.nested:
+        return None if asserts is None else f"'{raw.name}' is not made of other scorers"
+    if not asserts:
+        return f"'{raw.name}' needs the scorers that it is made of"
+    if _nested_depth(raw.fields) > NESTED_LIMIT:
+        return f"is nested more than {NESTED_LIMIT} deep"
+    if comparing := _comparing_type(asserts):
+        return f"'{comparing}' compares variants, so it stands by itself, in no set"
+    return None
+
+
+def _config_error(raw: _RawSpec) -> str | None:
+    config = raw.fields.get("config")
+    if config is None:
+        return None
+    if message := next(unsupported_values(config), None):
+        return message
+    if raw.scorer_type.config is None:
+        return f"'{raw.name}' has no further settings"
+    return raw.scorer_type.config_error(config) if isinstance(config, dict) else None
+
+
+_RULES: Mapping[str, Callable[[_RawSpec], str | None]] = {
+    "type": _type_error,
+    "value": _value_error,
+    "threshold": _threshold_error,
+    "model": _model_error,
+    "assert": _assert_error,
+    "config": _config_error,
+}
+"""The rule of each field: returns what is wrong with it, or None."""
+
+
+def _nested_depth(fields: Any) -> int:
+    """Count how deep sets are nested, up to one over the limit."""
+    depth, level = 0, [fields]
+    while level and depth <= NESTED_LIMIT:
+        sets = [spec["assert"] for spec in level if isinstance(spec, dict) and isinstance(spec.get("assert"), list)]
+        level = [spec for specs in sets for spec in specs]
+        depth += bool(level)
     return depth
 
 
-def _comparing(asserts: Any) -> str | None:
-    """Give the type of a scorer in a set that compares variants, which only the whole of them can be asked."""
-    for one in asserts if isinstance(asserts, list) else ():
-        name = one.get("type") if isinstance(one, dict) else None
-        kind = find_scorer_type(name.removeprefix(INVERSE)) if isinstance(name, str) else None
-        if kind is not None and kind.grouped:
+def _comparing_type(asserts: Any) -> str | None:
+    """Return the type of a scorer in a set that compares variants, which only the whole of them can answer."""
+    for spec in asserts if isinstance(asserts, list) else ():
+        name = spec.get("type") if isinstance(spec, dict) else None
+        scorer_type = find_scorer_type(name.removeprefix(INVERSE)) if isinstance(name, str) else None
+        if scorer_type is not None and scorer_type.compares_variants:
             return str(name)
     return None

@@ -1,3 +1,5 @@
+"""The scorer that runs a suite's Python, with real child processes."""
+
 import asyncio
 import gc
 import os
@@ -13,38 +15,55 @@ from pydantic import ValidationError
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.aggregate import metric_scores
-from promptuary.evaluation.scorers.catalog import build_scorer
-from promptuary.evaluation.scorers.code.python_code import PROCESS_LIMIT, CodeFailed, CodeProcess, CodeSource, PythonCode
+from promptuary.evaluation.scorers.code.code_process import PROCESS_LIMIT, CodeFailed, CodeProcess
+from promptuary.evaluation.scorers.code.code_source import CodeSource
+from promptuary.evaluation.scorers.code.python_code import CodeConfig, PythonCode
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, WeightedScore, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.errors import Invalid
 
+PROCESS_DEADLINE = 60.0
 SAMPLE = ScorerInput(
     Case("c", {"city": "Paris"}, "Paris", metadata={"kind": "city"}), "Paris.", ({"role": "user", "content": "Where?"},)
 )
+RETURN_PID = "import os\nreturn {'pass': True, 'reason': str(os.getpid())}"
 
 
 async def no_judge(*_: Any, **__: Any) -> ModelReply:
-    raise AssertionError("no judge is to be asked")
+    raise AssertionError("these scorers need no judge")
 
 
-def score(value: Any, *outputs: str, kind: str = "python", **spec: Any) -> list[Score]:
+def score(value: Any, *outputs: str, scorer_type: str = "python", **spec: Any) -> list[Score]:
     """Score outputs, one after the other, by one scorer."""
     closing: list[Callable[[], None]] = []
-    parts = ScorerDependencies(embed=list, ask=no_judge, code=True, closing=closing.append)
-    scorer = build_scorer(ScorerSpec.model_validate({"type": kind, "value": value, **spec}), parts)
+    dependencies = ScorerDependencies(embed=list, ask=no_judge, code=True, closing=closing.append)
+    scorer = build_scorer(ScorerSpec.model_validate({"type": scorer_type, "value": value, **spec}), dependencies)
 
-    async def all_of_them() -> list[Score]:
+    async def score_all() -> list[Score]:
         samples = [ScorerInput(SAMPLE.case, output, SAMPLE.messages) for output in outputs or (SAMPLE.output,)]
         return [await run_scorer(scorer, sample) for sample in samples]
 
     try:
-        return asyncio.run(all_of_them())
+        return asyncio.run(score_all())
     finally:
         for close in closing:
             close()
+
+
+def has_ended(pid: int) -> bool:
+    """Wait until a process has ended; a zombie, which only waits to be collected, has."""
+    deadline = time.monotonic() + PROCESS_DEADLINE
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @pytest.mark.parametrize(
@@ -66,16 +85,16 @@ def score(value: Any, *outputs: str, kind: str = "python", **spec: Any) -> list[
     ],
 )
 def test_code_is_an_expression_a_body_or_a_module(code: str, passed: bool | None, points: float | None) -> None:
-    found = score(code)[0]
-    assert (found.passed, found.score) == (passed, points)
+    result = score(code)[0]
+    assert (result.passed, result.score) == (passed, points)
 
 
 def test_named_scores_are_metrics_of_their_own() -> None:
-    found = score("{'pass': True, 'score': 0.5, 'named_scores': {'tone': 0.25, 'length': 1}}")[0]
-    assert metric_scores([WeightedScore(found, 2.0, "python")]) == {"python": 0.5, "tone": 0.25, "length": 1.0}
+    result = score("{'pass': True, 'score': 0.5, 'named_scores': {'tone': 0.25, 'length': 1}}")[0]
+    assert metric_scores([WeightedScore(result, 2.0, "python")]) == {"python": 0.5, "tone": 0.25, "length": 1.0}
 
 
-def test_a_file_that_was_carried_is_run_by_the_name_of_its_function() -> None:
+def test_a_files_code_is_run_by_the_name_of_its_function() -> None:
     value = {
         "file": "check.py",
         "function": "check",
@@ -85,7 +104,7 @@ def test_a_file_that_was_carried_is_run_by_the_name_of_its_function() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "threshold", "passed", "points"),
+    ("code", "scorer_type", "threshold", "passed", "points"),
     [
         ("0.5", "python", 0.5, True, 0.5),
         ("0.5", "python", 0.6, False, 0.5),
@@ -97,16 +116,16 @@ def test_a_file_that_was_carried_is_run_by_the_name_of_its_function() -> None:
         ("{'pass': False, 'score': 0.2}", "not-python", None, True, 0.2),
     ],
 )
-def test_a_threshold_decides_on_scores_and_not_turns_the_verdict(
-    code: str, kind: str, threshold: Any, passed: bool, points: float
+def test_a_threshold_decides_on_scores_and_not_inverts_the_verdict(
+    code: str, scorer_type: str, threshold: Any, passed: bool, points: float
 ) -> None:
-    found = score(code, kind=kind, threshold=threshold)[0]
-    assert (found.passed, found.score) == (passed, points)
+    result = score(code, scorer_type=scorer_type, threshold=threshold)[0]
+    assert (result.passed, result.score) == (passed, points)
 
 
-@pytest.mark.parametrize("kind", ["python", "not-python"])
+@pytest.mark.parametrize("scorer_type", ["python", "not-python"])
 @pytest.mark.parametrize(
-    ("code", "words"),
+    ("code", "message"),
     [
         ("1 / 0", "ZeroDivisionError"),
         ("None", "must return"),
@@ -129,26 +148,26 @@ def test_a_threshold_decides_on_scores_and_not_turns_the_verdict(
         ("'x' * 8 * 1024**3", "MemoryError"),
     ],
 )
-def test_what_is_no_score_is_an_error_and_is_not_turned(code: str, kind: str, words: str) -> None:
-    broken, again = score(code, "a", "b", kind=kind)
-    assert (broken.passed, broken.score) == (None, None)
-    assert words in str(broken.error)
-    assert again == broken
+def test_an_invalid_result_is_an_error_that_not_does_not_invert(code: str, scorer_type: str, message: str) -> None:
+    first, second = score(code, "a", "b", scorer_type=scorer_type)
+    assert (first.passed, first.score) == (None, None)
+    assert message in str(first.error)
+    assert second == first
 
 
-def test_code_that_ended_its_process_does_not_end_the_scorer() -> None:
+def test_code_that_ended_its_process_runs_again_for_the_next_output() -> None:
     first, second = score("import os\nif output == 'a':\n  os._exit(1)\nreturn True", "a", "b")
     assert (first.passed, second.passed) == (None, True)
 
 
 def test_a_module_that_cannot_be_run_is_an_error_for_every_output() -> None:
-    found = score("import nothing_of_this_name\n\ndef get_assert(output, context):\n    return True", "a", "b")
-    assert ["ModuleNotFoundError" in str(one.error) for one in found] == [True, True]
+    results = score("import nothing_of_this_name\n\ndef get_assert(output, context):\n    return True", "a", "b")
+    assert ["ModuleNotFoundError" in str(result.error) for result in results] == [True, True]
 
 
-def test_code_keeps_what_it_made_between_outputs_and_may_print() -> None:
+def test_code_keeps_its_state_between_outputs_and_can_print() -> None:
     code = "seen = []\n\ndef get_assert(output, context):\n    print('{}')\n    seen.append(output)\n    return len(seen) / 10"
-    assert [one.score for one in score(code, "a", "b", "c")] == [0.1, 0.2, 0.3]
+    assert [result.score for result in score(code, "a", "b", "c")] == [0.1, 0.2, 0.3]
 
 
 def test_code_gets_no_secrets_and_none_of_this_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,66 +183,115 @@ def test_code_gets_no_secrets_and_none_of_this_program(monkeypatch: pytest.Monke
     assert score(code)[0].reason == "(['HOME', 'LANG', 'PATH', 'TMPDIR'], [], '', 1)"
 
 
-def test_code_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
+class ManualTimer:
+    """A timer that expires when the test says so."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], None]] = []
+
+    def __call__(self, seconds: float, callback: Callable[[], None]) -> "ManualTimer":
+        self.callbacks.append(callback)
+        return self
+
+    def start(self) -> None:
+        """Wait for the test."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+    def join(self) -> None:
+        """Do nothing."""
+
+    def expire(self) -> None:
+        """End the time of the last call."""
+        self.callbacks[-1]()
+
+
+def test_code_that_hangs_is_killed_with_the_processes_it_started(tmp_path: Path) -> None:
     started = tmp_path / "pid"
+    os.mkfifo(started)
     code = (
         "import subprocess, sys, threading\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         f"open({str(started)!r}, 'w').write(str(child.pid))\n"
         "threading.Event().wait()"
     )
-    for seconds in (1, 4, 16, 64):  # until the machine is fast enough for it to begin in time
-        child = CodeProcess(CodeSource.of(code), seconds)
-        with pytest.raises(CodeFailed, match=f"no answer within {seconds} seconds"):
-            asyncio.run(child.call("x", {}))
-        if started.exists() and started.read_text():
-            break
-    assert gone(int(started.read_text()))
+    timer = ManualTimer()
+    process = CodeProcess(CodeSource.parse(code), 30, timer)
+
+    async def expire_after_the_start() -> int:
+        call = asyncio.create_task(process.call("x", {}))
+        pid = int(await asyncio.to_thread(started.read_text))
+        timer.expire()
+        with pytest.raises(CodeFailed, match="no answer within 30 seconds"):
+            await call
+        return pid
+
+    assert has_ended(asyncio.run(expire_after_the_start()))
 
 
-def test_a_call_that_is_cancelled_ends_at_once(tmp_path: Path) -> None:
+def test_a_call_is_limited_by_a_timer_of_its_own() -> None:
+    process = CodeProcess(CodeSource.parse("import threading\nthreading.Event().wait()"), seconds=0.01)
+    with pytest.raises(CodeFailed, match=r"no answer within 0\.01 seconds"):
+        asyncio.run(process.call("x", {}))
+
+
+def test_a_cancelled_call_kills_its_process(tmp_path: Path) -> None:
     started = tmp_path / "pid"
     os.mkfifo(started)
     code = f"import os, threading\nopen({str(started)!r}, 'w').write(str(os.getpid()))\nthreading.Event().wait()"
-    child = CodeProcess(CodeSource.of(code), seconds=600)
+    process = CodeProcess(CodeSource.parse(code), seconds=600)
 
-    async def cancelled() -> int:
-        call = asyncio.create_task(child.call("x", {}))
+    async def cancel_after_the_start() -> int:
+        call = asyncio.create_task(process.call("x", {}))
         pid = int(await asyncio.to_thread(started.read_text))
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
         return pid
 
-    assert gone(asyncio.run(cancelled()))
+    assert has_ended(asyncio.run(cancel_after_the_start()))
+
+
+def test_a_process_that_is_closed_during_a_call_is_an_error(tmp_path: Path) -> None:
+    started = tmp_path / "pid"
+    os.mkfifo(started)
+    code = f"import os, threading\nopen({str(started)!r}, 'w').write(str(os.getpid()))\nthreading.Event().wait()"
+    process = CodeProcess(CodeSource.parse(code), seconds=600)
+
+    async def close_after_the_start() -> None:
+        call = asyncio.create_task(process.call("x", {}))
+        await asyncio.to_thread(started.read_text)
+        process.close()
+        with pytest.raises(CodeFailed, match="process ended"):
+            await call
+
+    asyncio.run(close_after_the_start())
 
 
 def test_the_process_ends_with_its_scorer() -> None:
-    child = CodeProcess(CodeSource.of("import os\nreturn {'pass': True, 'reason': str(os.getpid())}"))
-    pid = int(asyncio.run(child.call("x", {}))["reason"])
-    del child
+    process = CodeProcess(CodeSource.parse(RETURN_PID))
+    pid = int(asyncio.run(process.call("x", {}))["reason"])
+    del process
     gc.collect()
-    assert gone(pid)
+    assert has_ended(pid)
 
 
-def test_of_many_codes_few_have_a_process_at_a_time() -> None:
-    children = [
-        CodeProcess(CodeSource.of("import os\nreturn {'pass': True, 'reason': str(os.getpid())}"))
-        for _ in range(PROCESS_LIMIT + 3)
-    ]
+def test_of_many_codes_only_a_few_have_a_process_at_a_time() -> None:
+    processes = [CodeProcess(CodeSource.parse(RETURN_PID)) for _ in range(PROCESS_LIMIT + 3)]
 
-    async def in_turn() -> list[int]:
-        return [int((await child.call("x", {}))["reason"]) for child in [*children, children[0]]]
+    async def call_in_turn() -> list[int]:
+        return [int((await process.call("x", {}))["reason"]) for process in [*processes, processes[0]]]
 
-    first, *others = asyncio.run(in_turn())
-    assert gone(first)
+    first, *others = asyncio.run(call_in_turn())
+    assert has_ended(first)
     assert [Path(f"/proc/{pid}").exists() for pid in others].count(True) == PROCESS_LIMIT
-    for child in children:
-        child.close()
+    for process in processes:
+        process.close()
 
 
 @pytest.mark.parametrize(
-    ("value", "words"),
+    ("value", "message"),
     [
         (None, "is required"),
         ("  ", "is required"),
@@ -236,21 +304,19 @@ def test_of_many_codes_few_have_a_process_at_a_time() -> None:
         ({"file": "x.py", "code": "x"}, "file, function and code"),
     ],
 )
-def test_code_that_cannot_be_run_is_told_when_the_suite_is_read(value: Any, words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
+def test_code_that_cannot_be_run_is_an_error_of_the_suite(value: Any, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         ScorerSpec.model_validate({"type": "python", "value": value})
 
 
-def test_javascript_is_refused_with_what_to_do() -> None:
+def test_javascript_is_refused_with_an_alternative() -> None:
     with pytest.raises(ValidationError, match="python scorer, or let a webhook answer"):
         ScorerSpec.model_validate({"type": "javascript", "value": "output.length > 1"})
 
 
-def test_code_is_not_run_where_nobody_allowed_it() -> None:
+def test_code_is_not_run_where_the_operator_does_not_allow_it() -> None:
     with pytest.raises(Invalid, match="PROMPTUARY_CODE_SCORERS"):
-        build_scorer(
-            ScorerSpec.model_validate({"type": "python", "value": "True"}), ScorerDependencies(embed=list, ask=no_judge)
-        )
+        build_scorer(ScorerSpec.model_validate({"type": "python", "value": "True"}), ScorerDependencies(list, no_judge))
 
 
 VALUES = st.recursive(
@@ -262,25 +328,14 @@ VALUES = st.recursive(
 )
 
 
-@given(found=VALUES, threshold=st.none() | st.floats(0, 1))
-def test_whatever_code_returns_not_turns_the_verdict_or_both_are_errors(found: Any, threshold: float | None) -> None:
-    def read(inverse: bool) -> bool | None:
+@given(returned=VALUES, threshold=st.none() | st.floats(0, 1))
+def test_not_inverts_any_verdict_and_no_error(returned: Any, threshold: float | None) -> None:
+    def verdict(inverse: bool) -> bool | None:
+        process = CodeProcess(CodeSource.parse("True"))
         try:
-            return PythonCode("code", 1.0, inverse, threshold, None, CodeProcess(CodeSource.of("True"))).read(found).passed
+            return PythonCode("code", 1.0, inverse, threshold, CodeConfig(), process).parse(returned).passed
         except CodeFailed:
             return None
 
-    plain, turned = read(False), read(True)
-    assert turned is (None if plain is None else not plain)
-
-
-def gone(pid: int) -> bool:
-    """Wait until a process has ended; one that only waits to be collected by whoever adopted it has."""
-    for _ in range(3000):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        time.sleep(0.01)
-    return False
+    plain, inverted = verdict(False), verdict(True)
+    assert inverted is (None if plain is None else not plain)

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from promptuary.core.outbound_http import DestinationRefused
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.errors import Invalid

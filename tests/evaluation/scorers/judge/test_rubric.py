@@ -8,9 +8,9 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.models.calls import ModelClient, ModelReply, ModelRequest
 from promptuary.models.echo_chat import EchoChatModel

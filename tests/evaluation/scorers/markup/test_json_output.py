@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.json_schema import json_schema_validator
-from promptuary.evaluation.scorers.markup.json_output import ContainsJson, IsJson, find_objects
+from promptuary.evaluation.scorers.markup.json_output import ContainsJson, IsJson, SchemaValue, find_objects
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.json_schema import SCHEMA_LIMIT
@@ -20,8 +20,8 @@ PERSON = {
 }
 
 
-def score(kind: type[IsJson | ContainsJson], output: str, schema: Any = None, *, inverse: bool = False) -> Score:
-    scorer = kind("json", 1.0, inverse, None if schema is None else json_schema_validator(schema))
+def score(scorer_class: type[IsJson | ContainsJson], output: str, schema: Any = None, *, inverse: bool = False) -> Score:
+    scorer = scorer_class("json", 1.0, inverse, SchemaValue.parse(schema))
     return asyncio.run(run_scorer(scorer, ScorerInput(Case("c", {}), output)))
 
 
@@ -51,9 +51,9 @@ def score(kind: type[IsJson | ContainsJson], output: str, schema: Any = None, *,
         ("[" * 100_000, False, False),
     ],
 )
-def test_json_is_found_whole_or_within(output: str, whole: bool, within: bool) -> None:
-    for kind, holds in ((IsJson, whole), (ContainsJson, within)):
-        assert (score(kind, output).passed, score(kind, output, inverse=True).passed) == (holds, not holds)
+def test_json_is_recognized_whole_or_within_a_text(output: str, whole: bool, within: bool) -> None:
+    for scorer_class, holds in ((IsJson, whole), (ContainsJson, within)):
+        assert (score(scorer_class, output).passed, score(scorer_class, output, inverse=True).passed) == (holds, not holds)
 
 
 @pytest.mark.parametrize("schema", [PERSON, "type: object\nrequired: [name, age]\nproperties: {age: {minimum: 18}}"])
@@ -61,8 +61,8 @@ def test_json_must_fit_the_schema(schema: Any) -> None:
     good, young = '{"name": "Ada", "age": 36}', '{"name": "Bo", "age": 12}'
     assert score(IsJson, good, schema).passed is True
     assert score(IsJson, good, schema, inverse=True).passed is False
-    found = score(IsJson, young, schema)
-    assert (found.passed, found.score, found.reason) == (False, 0.0, "the JSON does not fit the schema at 'age': minimum")
+    refused = score(IsJson, young, schema)
+    assert (refused.passed, refused.score, refused.reason) == (False, 0.0, "the JSON does not fit the schema at 'age': minimum")
     assert score(IsJson, young, schema, inverse=True).passed is True
     assert score(ContainsJson, f"first {young}, then {good}", schema).passed is True
     assert score(ContainsJson, f"only {young}", schema).passed is False
@@ -78,7 +78,8 @@ def test_a_pattern_in_a_schema_is_matched_by_re2() -> None:
     assert score(IsJson, '"' + "a" * 50_000 + '!"', {"pattern": "(a+)+$"}).passed is False
 
 
-def bomb(levels: int) -> dict[str, Any]:
+def create_schema_bomb(levels: int) -> dict[str, Any]:
+    """Create a schema whose expansion has 2 ** levels parts."""
     definitions: dict[str, Any] = {"d0": {"type": "string"}}
     for level in range(1, levels):
         definitions[f"d{level}"] = {"anyOf": [{"$ref": f"#/$defs/d{level - 1}"}] * 2}
@@ -86,7 +87,7 @@ def bomb(levels: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("schema", "words"),
+    ("schema", "message"),
     [
         (5, "must be an object"),
         ("- a", "must be an object"),
@@ -103,16 +104,16 @@ def bomb(levels: int) -> dict[str, Any]:
         ({"pattern": "(?=x)"}, "RE2"),
         ({"patternProperties": {"(a+)+$": True}}, "patternProperties"),
         ({"enum": list(range(SCHEMA_LIMIT))}, "more than 10000 parts"),
-        (bomb(40), "more than 10000 parts"),
+        (create_schema_bomb(40), "more than 10000 parts"),
     ],
 )
-def test_a_schema_that_is_wrong_remote_or_without_end_is_refused(schema: Any, words: str) -> None:
+def test_an_invalid_remote_or_endless_schema_is_refused(schema: Any, message: str) -> None:
     with pytest.raises(Invalid) as raised:
         json_schema_validator(schema)
-    assert words in str(raised.value)
+    assert message in str(raised.value)
 
 
-def test_a_reference_may_lead_through_escapes_and_lists() -> None:
+def test_a_reference_can_lead_through_escapes_and_lists() -> None:
     schema = json_schema_validator(
         {"$defs": {"a/b": {"type": "string"}}, "allOf": [{"type": "string"}], "items": {"$ref": "#/$defs/a~1b"}}
     )
@@ -122,9 +123,9 @@ def test_a_reference_may_lead_through_escapes_and_lists() -> None:
 
 @given(st.text(alphabet='{}[]":,a1 \\\n'))
 def test_any_text_can_be_searched_for_objects(text: str) -> None:
-    assert all(isinstance(found, dict) for found in find_objects(text))
+    assert all(isinstance(value, dict) for value in find_objects(text))
 
 
-def test_a_text_of_braces_is_searched_in_passing() -> None:
+def test_a_text_of_braces_alone_can_be_searched() -> None:
     assert list(find_objects("{" * 20_000)) == []
     assert list(find_objects("{}" * 20_000)) == [{}] * 20_000

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.scorers.text.comparison import json_equal
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.catalog import build_scorer
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.scorer_type import ScorerDependencies
 from promptuary.evaluation.scorers.spec import ScorerSpec
 
 VECTORS = {"cat": (1.0, 0.0), "kitten": (0.8, 0.6), "stone": (0.0, 1.0), "uncat": (-1.0, 0.0)}

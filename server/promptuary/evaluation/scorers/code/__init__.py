@@ -1,1 +1,1 @@
-"""Scorers that run the suite's own code or call a service."""
+"""Scorers that run a user's own code: Python in a child process, or a service behind a webhook."""

@@ -1,1 +1,1 @@
-"""Scorers by which a model judges an output, and how such a judge is asked."""
+"""Scorers by which a model judges an output."""

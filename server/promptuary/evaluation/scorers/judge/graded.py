@@ -1,61 +1,60 @@
 """Scorers by which a model judges an output against a text: criteria in steps, facts, a yes or no.
 
-They carry promptfoo's names and give its scores; the questions are our own.
+They have promptfoo's names and scores; the instructions are our own.
 """
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from promptuary.evaluation.case import Case
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.judge.judge import (
-    MATERIAL,
-    REASON,
+    REASON_SCHEMA,
+    UNTRUSTED_TEXT_NOTE,
     Judge,
-    JudgeOutput,
-    judge_settings,
-    judge_task,
+    JudgeConfig,
+    check_names,
     numbered_list,
-    prompt_as_text,
+    parse_prompt,
 )
+from promptuary.evaluation.scorers.judge_task import JudgeOutput, judge_task
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
-from promptuary.evaluation.scorers.scorer_type import RUBRIC, ScorerDependencies, ScorerType, validator_of
-from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
+from promptuary.evaluation.scorers.scorer_type import ScorerSettings, ScorerType, ThresholdRange
+from promptuary.evaluation.scorers.value_template import ValueTemplate
+from promptuary.evaluation.scorers.values import RubricValue, TemplateValue
 from promptuary.prompt.errors import Invalid
-
-if TYPE_CHECKING:
-    from promptuary.evaluation.scorers.spec import ScorerSpec
 
 DEFAULT_THRESHOLD = 0.7
 CRITERIA_LIMIT = 50
-_MARKS = 10
+_BEST_MARK = 10
 Text = Annotated[str, Field(min_length=1)]
 
 
 class StepsOutput(JudgeOutput):
-    """How a criterion is looked at."""
+    """The steps in which a grader examines a criterion."""
 
     steps: Annotated[list[Text], Field(min_length=1)]
 
 
 class MarkOutput(JudgeOutput):
-    """How well an output meets a criterion."""
+    """How well an output meets a criterion, from 0 to 10."""
 
     reason: str
-    score: Annotated[float, Field(ge=0, le=_MARKS, allow_inf_nan=False)]
+    score: Annotated[float, Field(ge=0, le=_BEST_MARK, allow_inf_nan=False)]
 
 
 class CategoryOutput(JudgeOutput):
-    """How the facts of two answers stand to each other."""
+    """How the facts of two answers relate."""
 
     reason: str
     category: Literal["A", "B", "C", "D", "E"]
 
 
 class YesNoOutput(JudgeOutput):
-    """Yes or no."""
+    """Whether an output meets a criterion."""
 
     reason: str
     holds: bool
@@ -72,79 +71,99 @@ STEPS = judge_task(
 MARK = judge_task(
     "mark",
     "You grade an output, which is the reply to an input, by a criterion. Go through the steps in their order, then decide."
-    f"{MATERIAL} Answer with a JSON object: `reason`, one or two sentences that name what decided it; `score`, a whole number "
-    f"from 0 (does not meet the criterion at all) to {_MARKS} (meets it fully).",
+    f"{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: `reason`, one or two sentences that name what decided it; `score`, a "
+    f"whole number from 0 (does not meet the criterion at all) to {_BEST_MARK} (meets it fully).",
     MarkOutput,
-    reason=REASON,
-    score={"type": "number", "minimum": 0, "maximum": _MARKS},
+    reason=REASON_SCHEMA,
+    score={"type": "number", "minimum": 0, "maximum": _BEST_MARK},
 )
 CATEGORY = judge_task(
     "category",
     "You compare the facts of an output with those of a reference, which an expert gave to the same question. Style, grammar, "
-    f"punctuation and order do not matter.{MATERIAL} Answer with a JSON object: `reason`, one sentence; `category`, a letter:\n"
+    f"punctuation and order do not matter.{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: `reason`, one sentence; `category`, "
+    "a letter:\n"
     "A: the output says less than the reference, and nothing against it\n"
     "B: the output says more than the reference, and nothing against it\n"
     "C: both say the same\n"
     "D: the two contradict each other in a fact\n"
     "E: the two differ, but in nothing that bears on the facts",
     CategoryOutput,
-    reason=REASON,
+    reason=REASON_SCHEMA,
     category={"type": "string", "enum": ["A", "B", "C", "D", "E"]},
 )
-VERDICT = judge_task(
+YES_NO = judge_task(
     "verdict",
     "You decide whether an output, which is the reply to an input, meets a criterion. Think of the criterion alone: an output "
-    f"may be poor and yet meet it.{MATERIAL} Answer with a JSON object: `reason`, one sentence; `holds`, true if the output "
-    "meets the criterion, else false.",
+    f"may be poor and yet meet it.{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: `reason`, one sentence; `holds`, true if "
+    "the output meets the criterion, else false.",
     YesNoOutput,
-    reason=REASON,
+    reason=REASON_SCHEMA,
     holds={"type": "boolean"},
 )
 
 
+class CriteriaValue(TemplateValue):
+    """A criterion, or a list of them."""
+
+    @classmethod
+    def check(cls, value: JsonValue) -> None:
+        """Check that there are criteria, and not too many."""
+        criteria = value if isinstance(value, list) else [value]
+        if (
+            not criteria
+            or len(criteria) > CRITERIA_LIMIT
+            or not all(isinstance(criterion, str) and criterion.strip() for criterion in criteria)
+        ):
+            raise Invalid(f"is required: a criterion, or a list of up to {CRITERIA_LIMIT} of them")
+
+
 @dataclass(frozen=True)
 class GEval(BaseScorer):
-    """The mean of a judge's marks over the criteria reaches the threshold; each is looked at in steps that the judge lays out.
+    """Passes if the mean of a judge's marks over the criteria reaches the threshold; the judge lays out steps for each first.
 
     The method is that of Liu et al., "G-Eval: NLG Evaluation using GPT-4 with Better Human Alignment" (2023), without its
-    weighting by token probabilities. The steps of a criterion that is the same for all cases are asked for once.
+    weighting by token probabilities. The steps of a criterion that is the same for all cases are made once.
     """
 
-    value: ValueTemplate
+    criteria: ValueTemplate
     threshold: float
     judge: Judge
-    known: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
-    asking: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
+    cached_steps: dict[str, list[str]] = field(default_factory=dict, repr=False, compare=False)
+    steps_lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Mark each criterion; where one cannot be marked, the whole is an error."""
-        criteria = self.value.texts(sample.case, commas=False)
+        """Return the mean mark; where one criterion cannot be marked, the whole is an error."""
+        criteria = self.criteria.texts(sample.case, commas=False)
         if len(criteria) > CRITERIA_LIMIT:
             raise Invalid(f"there are {len(criteria)} criteria; the most are {CRITERIA_LIMIT}")
         marks = await asyncio.gather(*(self._mark(criterion, sample) for criterion in criteria))
-        score = round(sum(mark.score for mark in marks) / len(marks) / _MARKS, 12)
-        return self.reached(score, self.threshold, "\n".join(mark.reason for mark in marks))
+        score = round(sum(mark.score for mark in marks) / len(marks) / _BEST_MARK, 12)
+        return self.compared(score, self.threshold, "\n".join(mark.reason for mark in marks))
 
     async def _mark(self, criterion: str, sample: ScorerInput) -> MarkOutput:
-        steps = await self._steps(criterion, sample.case)
-        return await self.judge.answer(
+        steps = await self._steps(criterion, sample)
+        return await self.judge.run(
             MARK,
-            sample.case,
-            sample.repeat,
-            ("input", prompt_as_text(sample)),
+            sample,
+            ("input", sample.prompt_text),
             ("output", sample.output),
             ("criterion", criterion),
             ("steps", numbered_list(steps)),
         )
 
-    async def _steps(self, criterion: str, case: Case) -> list[str]:
-        plain = Judge(self.judge.model, self.judge.ask)
-        if not self.value.constant:
-            return (await plain.answer(STEPS, case, 0, ("criterion", criterion))).steps
-        async with self.asking:
-            if criterion not in self.known:
-                self.known[criterion] = (await plain.answer(STEPS, case, 0, ("criterion", criterion))).steps
-        return self.known[criterion]
+    async def _steps(self, criterion: str, sample: ScorerInput) -> list[str]:
+        if not self.criteria.constant:
+            return await self._make_steps(criterion, sample)
+        async with self.steps_lock:
+            steps = self.cached_steps.get(criterion)
+            if steps is None:
+                steps = self.cached_steps[criterion] = await self._make_steps(criterion, sample)
+            return steps
+
+    async def _make_steps(self, criterion: str, sample: ScorerInput) -> list[str]:
+        """Ask for steps by the task's own instruction, the same for every repeat."""
+        judge = replace(self.judge, prompt=None)
+        return (await judge.run(STEPS, replace(sample, repeat=0), ("criterion", criterion))).steps
 
 
 SCORES = {
@@ -154,82 +173,96 @@ SCORES = {
     "disagree": ("D", 0.0),
     "differButFactual": ("E", 1.0),
 }
-"""Setting, category and score by default; a category whose score is above 0 passes."""
+"""Setting, category and default score; a category whose score is above 0 passes."""
+
+
+@dataclass(frozen=True)
+class FactualityConfig(JudgeConfig):
+    """The settings of `factuality`: the judge's, and the score of each category, from 0 to 1."""
+
+    scores: Mapping[str, float] = field(default_factory=lambda: dict(SCORES.values()))
+
+    @classmethod
+    def parse(cls, config: Mapping[str, JsonValue]) -> Self:
+        """Parse the scores under their names, with the defaults for the others."""
+        check_names(config, ("prompt", *SCORES))
+        scores = {}
+        for name, (category, default) in SCORES.items():
+            score = config.get(name)
+            if score is None:
+                score = default
+            if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
+                raise Invalid(f"'{name}' must be a number from 0 to 1")
+            scores[category] = float(score)
+        return cls(parse_prompt(config), scores)
 
 
 @dataclass(frozen=True)
 class Factuality(BaseScorer):
-    """The facts of the output stand to those of the reference in a way that passes, in the five ways of OpenAI's evals."""
+    """Passes if the facts of the output relate to those of the reference in one of the ways of OpenAI's evals that pass."""
 
-    value: ValueTemplate
-    scores: dict[str, float]
+    reference: ValueTemplate
+    scores: Mapping[str, float]
     judge: Judge
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Ask for the category, and give its score."""
-        reference = self.value.text(sample.case)
-        found = await self.judge.answer(
+        """Return the score of the judge's category."""
+        judged = await self.judge.run(
             CATEGORY,
-            sample.case,
-            sample.repeat,
-            ("question", prompt_as_text(sample)),
-            ("reference", reference),
+            sample,
+            ("question", sample.prompt_text),
+            ("reference", self.reference.text(sample.case)),
             ("output", sample.output),
         )
-        score = self.scores[found.category]
-        reason = f"{found.category}: {found.reason}"[:500]
-        return Score(self.name, (score > 0) != self.inverse, 1 - score if self.inverse else score, reason)
+        score = self.scores[judged.category]
+        return self.graded(score > 0, score, f"{judged.category}: {judged.reason}")
 
 
 @dataclass(frozen=True)
 class ClosedQa(BaseScorer):
-    """A judge says yes to the criterion."""
+    """Passes if a judge decides that the output meets the criterion."""
 
-    value: ValueTemplate
+    criterion: ValueTemplate
     judge: Judge
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Ask for a plain yes or no."""
-        criterion = self.value.text(sample.case)
-        found = await self.judge.answer(
-            VERDICT,
-            sample.case,
-            sample.repeat,
-            ("input", prompt_as_text(sample)),
+        """Return the judge's yes or no."""
+        judged = await self.judge.run(
+            YES_NO,
+            sample,
+            ("input", sample.prompt_text),
             ("output", sample.output),
-            ("criterion", criterion),
+            ("criterion", self.criterion.text(sample.case)),
         )
-        return self.answer(found.holds, found.reason)
+        return self.pass_or_fail(judged.holds, judged.reason)
 
 
-def _criteria(value: Any) -> None:
-    many = value if isinstance(value, list) else [value]
-    if not many or len(many) > CRITERIA_LIMIT or not all(isinstance(one, str) and one.strip() for one in many):
-        raise Invalid(f"is required: a criterion, or a list of up to {CRITERIA_LIMIT} of them")
-    parse_value(value)
+def _judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:
+    return Judge(settings.model, dependencies.ask, settings.config.prompt)
 
 
-def _g_eval(spec: "ScorerSpec", parts: ScorerDependencies) -> GEval:
-    threshold = DEFAULT_THRESHOLD if spec.threshold is None else spec.threshold
-    return GEval(spec.metric, spec.weight, spec.inverse, parse_value(spec.value), threshold, Judge.of(spec, parts.ask))
+def _g_eval(settings: ScorerSettings[CriteriaValue, JudgeConfig], dependencies: ScorerDependencies) -> GEval:
+    return GEval(*settings.base, settings.value.template, settings.known_threshold, _judge(settings, dependencies))
 
 
-def _factuality(spec: "ScorerSpec", parts: ScorerDependencies) -> Factuality:
-    config: dict[str, Any] = spec.config or {}
-    scores = {category: float(config.get(name, score)) for name, (category, score) in SCORES.items()}
-    return Factuality(spec.metric, spec.weight, spec.inverse, parse_value(spec.value), scores, Judge.of(spec, parts.ask))
+def _factuality(settings: ScorerSettings[RubricValue, FactualityConfig], dependencies: ScorerDependencies) -> Factuality:
+    return Factuality(*settings.base, settings.value.template, settings.config.scores, _judge(settings, dependencies))
 
 
-def _closed_qa(spec: "ScorerSpec", parts: ScorerDependencies) -> ClosedQa:
-    return ClosedQa(spec.metric, spec.weight, spec.inverse, parse_value(spec.value), Judge.of(spec, parts.ask))
+def _closed_qa(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> ClosedQa:
+    return ClosedQa(*settings.base, settings.value.template, _judge(settings, dependencies))
 
 
-_FACTUALITY = ScorerType(RUBRIC, _factuality, judged=True, config=judge_settings(*SCORES), forms=(CATEGORY,))
-SCORER_TYPES: dict[str, ScorerType] = {
+_FACTUALITY: ScorerType[Any, Any] = ScorerType(RubricValue, _factuality, tasks=(CATEGORY,), config=FactualityConfig)
+SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
     "g-eval": ScorerType(
-        validator_of(_criteria), _g_eval, threshold=(0, 1), judged=True, config=judge_settings(), forms=(MARK, STEPS)
+        CriteriaValue,
+        _g_eval,
+        threshold=ThresholdRange(0, 1, default=DEFAULT_THRESHOLD),
+        tasks=(MARK, STEPS),
+        config=JudgeConfig,
     ),
     "factuality": _FACTUALITY,
     "model-graded-factuality": _FACTUALITY,
-    "model-graded-closedqa": ScorerType(RUBRIC, _closed_qa, judged=True, config=judge_settings(), forms=(VERDICT,)),
+    "model-graded-closedqa": ScorerType(RubricValue, _closed_qa, tasks=(YES_NO,), config=JudgeConfig),
 }

@@ -1,90 +1,80 @@
-"""Scorers of answers from a context, by a judging model: whether question, context, answer and truth fit each other.
+"""Scorers of answers from a context, by a judging model: whether question, context, answer and reference fit each other.
 
-They carry promptfoo's names and give its ratios, after RAGAS (Es et al., "RAGAS: Automated Evaluation of Retrieval Augmented
-Generation", 2023); the questions are our own, and what is counted is counted here, not by the judge.
+They have promptfoo's names and compute its ratios, after RAGAS (Es et al., "RAGAS: Automated Evaluation of Retrieval Augmented
+Generation", 2023). The instructions are our own, and what is counted is counted here, not by the judge.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from promptuary.evaluation.scorers.judge.judge import (
-    MATERIAL,
-    Judge,
-    JudgeOutput,
-    JudgeUnclear,
-    context_texts,
-    judge_settings,
-    judge_task,
-    numbered_list,
-    prompt_as_text,
-    query_text,
-    split_context,
-)
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.judge.judge import UNTRUSTED_TEXT_NOTE, Judge, JudgeConfig, JudgeUnclear, numbered_list
+from promptuary.evaluation.scorers.judge.retrieved_context import context_pieces, context_text
+from promptuary.evaluation.scorers.judge_task import JudgeOutput, judge_task
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
-from promptuary.evaluation.scorers.scorer_type import NOTHING, RUBRIC, ScorerDependencies, ScorerType
-from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
+from promptuary.evaluation.scorers.scorer_type import NoConfig, NoValue, ScorerSettings, ScorerType, ThresholdRange
+from promptuary.evaluation.scorers.value_template import ValueTemplate
+from promptuary.evaluation.scorers.values import RubricValue
 
-if TYPE_CHECKING:
-    from promptuary.evaluation.scorers.spec import ScorerSpec
-
-QUESTIONS = 3
-_TEXTS = {"type": "array", "items": {"type": "string"}, "maxItems": 100}
+QUESTION_COUNT = 3
+_TEXTS: JsonValue = {"type": "array", "items": {"type": "string"}, "maxItems": 100}
 Texts = list[Annotated[str, Field(min_length=1)]]
 
 
 class QuestionsOutput(JudgeOutput):
-    """What a text may be the answer to."""
+    """Questions that a text answers."""
 
-    questions: Annotated[Texts, Field(min_length=QUESTIONS, max_length=QUESTIONS)]
+    questions: Annotated[Texts, Field(min_length=QUESTION_COUNT, max_length=QUESTION_COUNT)]
 
 
 class AttributedStatement(JudgeOutput):
-    """One statement, and whether the context has it."""
+    """One statement, and whether the context contains it."""
 
     statement: str
     attributed: bool
 
 
 class AttributionsOutput(JudgeOutput):
-    """The statements of a truth."""
+    """The statements of a reference."""
 
     statements: Annotated[list[AttributedStatement], Field(min_length=1)]
 
 
 class RelevantPiecesOutput(JudgeOutput):
-    """The numbers of the pieces that help."""
+    """The numbers of the pieces of the context that are needed."""
 
     relevant: list[int]
 
 
 class StatementsOutput(JudgeOutput):
-    """What a text claims."""
+    """The statements of a text."""
 
     statements: Texts
 
 
 class SupportedOutput(JudgeOutput):
-    """For each statement whether the context bears it out, in their order."""
+    """Whether the context supports each statement, in the order of the statements."""
 
     supported: list[bool]
 
 
 QUESTIONING = judge_task(
     "questions",
-    f"You read an answer and guess what was asked. Write {QUESTIONS} different questions, each one that this very answer "
-    f"replies to, in the answer's language.{MATERIAL} Answer with a JSON object: `questions`, a list of {QUESTIONS} texts.",
+    f"You read an answer and guess what was asked. Write {QUESTION_COUNT} different questions, each one that this very "
+    f"answer replies to, in the answer's language.{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: `questions`, a list of "
+    f"{QUESTION_COUNT} texts.",
     QuestionsOutput,
-    questions={"type": "array", "items": {"type": "string"}, "minItems": QUESTIONS, "maxItems": QUESTIONS},
+    questions={"type": "array", "items": {"type": "string"}, "minItems": QUESTION_COUNT, "maxItems": QUESTION_COUNT},
 )
 ATTRIBUTING = judge_task(
     "attributions",
     "You check whether a context holds what a reference says. Part the reference into its single statements; say of each "
-    f"whether it can be found in the context or follows from it alone.{MATERIAL} Answer with a JSON object: `statements`, a "
-    "list of objects, each with `statement` and `attributed`, true or false.",
+    f"whether it can be found in the context or follows from it alone.{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: "
+    "`statements`, a list of objects, each with `statement` and `attributed`, true or false.",
     AttributionsOutput,
     statements={
         "type": "array",
@@ -100,146 +90,139 @@ ATTRIBUTING = judge_task(
 )
 CHOOSING = judge_task(
     "relevant",
-    "You choose from the numbered pieces of a context those without which a question cannot be answered as well. A piece that "
-    f"is merely about the same subject does not count.{MATERIAL} Answer with a JSON object: `relevant`, the list of their "
-    "numbers, empty if there is none.",
+    "You choose from the numbered pieces of a context those without which a question cannot be answered as well. A piece "
+    f"that is merely about the same subject does not count.{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: `relevant`, the "
+    "list of their numbers, empty if there is none.",
     RelevantPiecesOutput,
     relevant={"type": "array", "items": {"type": "integer"}, "maxItems": 1000},
 )
 STATING = judge_task(
     "statements",
     "You take an answer to a question apart into single statements, each a sentence that can be understood and checked by "
-    f"itself, with names in place of pronouns. Leave nothing out and add nothing.{MATERIAL} Answer with a JSON object: "
-    "`statements`, a list of sentences, empty if the answer claims nothing.",
+    f"itself, with names in place of pronouns. Leave nothing out and add nothing.{UNTRUSTED_TEXT_NOTE} Answer with a JSON "
+    "object: `statements`, a list of sentences, empty if the answer claims nothing.",
     StatementsOutput,
     statements=_TEXTS,
 )
 SUPPORTING = judge_task(
     "supported",
-    "You check numbered statements against a context. A statement is supported if the context says it, or if it follows from "
-    f"the context alone; what you know besides does not count.{MATERIAL} Answer with a JSON object: `supported`, a list of "
-    "true or false, one for each statement in their order.",
+    "You check numbered statements against a context. A statement is supported if the context says it, or if it follows "
+    f"from the context alone; what you know besides does not count.{UNTRUSTED_TEXT_NOTE} Answer with a JSON object: "
+    "`supported`, a list of true or false, one for each statement in their order.",
     SupportedOutput,
     supported={"type": "array", "items": {"type": "boolean"}, "maxItems": 100},
 )
 
 
 @dataclass(frozen=True)
-class AnswerRelevance(BaseScorer):
-    """The output answers what was asked: questions made from it are near the real one, by the mean cosine of embeddings."""
+class _ThresholdScorer(BaseScorer):
+    """The common part of these scorers: a threshold, and the judge.
+
+    Attributes:
+        threshold: from 0 to 1.
+        judge: the judging model.
+    """
 
     threshold: float
     judge: Judge
+
+    def ratio(self, part: int, whole: int, description: str) -> Score:
+        """Return the score of a share of what was counted."""
+        share = round(part / whole, 12)
+        return self.compared(share, self.threshold, f"{part} of {whole} {description}; threshold {self.threshold:g}")
+
+
+@dataclass(frozen=True)
+class AnswerRelevance(_ThresholdScorer):
+    """Passes if questions made from the output are near the real question, by the mean cosine of their embeddings."""
+
     embed: Callable[[Sequence[str]], Any]
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Have the questions made, and embed them with the real one: the case's `query`, else the prompt."""
+        """Return the similarity to the real question: the case's variable `query`, else the prompt."""
         query = sample.case.vars.get("query")
-        asked = query if isinstance(query, str) and query else prompt_as_text(sample)
-        found = await self.judge.answer(QUESTIONING, sample.case, sample.repeat, ("answer", sample.output))
-        rows = await asyncio.to_thread(self.embed, [asked, *found.questions])
-        near = round(float((rows[1:] @ rows[0]).mean()), 6)  # embeddings are 32-bit: more digits say nothing
-        return self.reached(near, self.threshold, f"relevance {near:.3f}, threshold {self.threshold:g}")
+        question = query if isinstance(query, str) and query else sample.prompt_text
+        made = await self.judge.run(QUESTIONING, sample, ("answer", sample.output))
+        rows = await asyncio.to_thread(self.embed, [question, *made.questions])
+        relevance = round(float((rows[1:] @ rows[0]).mean()), 6)  # embeddings are 32-bit: more digits have no meaning
+        return self.compared(relevance, self.threshold, f"relevance {relevance:.3f}, threshold {self.threshold:g}")
 
 
 @dataclass(frozen=True)
-class ContextRecall(BaseScorer):
-    """Of the statements of the truth, which the value is, at least the threshold is in the context."""
+class ContextRecall(_ThresholdScorer):
+    """Passes if enough statements of the reference, which is the value, are in the context."""
 
-    value: ValueTemplate
-    threshold: float
-    judge: Judge
+    reference: ValueTemplate
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Have the statements attributed; where there are no passages, the prompt is the context."""
-        context = "\n\n".join(_as_list(context_texts(sample, instead=prompt_as_text(sample))))
-        found = await self.judge.answer(
+        """Return the share of attributed statements; where there are no passages, the prompt is the context."""
+        judged = await self.judge.run(
             ATTRIBUTING,
-            sample.case,
-            sample.repeat,
-            ("context", context),
-            ("reference", self.value.text(sample.case)),
+            sample,
+            ("context", context_text(sample, default=sample.prompt_text)),
+            ("reference", self.reference.text(sample.case)),
         )
-        there = sum(one.attributed for one in found.statements)
-        return _share(self, there, len(found.statements), "statements of the reference are in the context")
+        attributed = sum(statement.attributed for statement in judged.statements)
+        return self.ratio(attributed, len(judged.statements), "statements of the reference are in the context")
 
 
 @dataclass(frozen=True)
-class ContextRelevance(BaseScorer):
-    """Of the pieces of the context, at least the threshold is needed to answer the question."""
-
-    threshold: float
-    judge: Judge
+class ContextRelevance(_ThresholdScorer):
+    """Passes if enough pieces of the context are needed to answer the question."""
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Have the pieces chosen by their numbers; a number that no piece has makes the answer unreadable."""
-        units = split_context(context_texts(sample))
-        found = await self.judge.answer(
-            CHOOSING, sample.case, sample.repeat, ("question", query_text(sample)), ("context", numbered_list(units))
-        )
-        chosen = set(found.relevant)
-        if not chosen <= set(range(1, len(units) + 1)):
+        """Return the share of pieces that the judge chose by number; a number that no piece has is an error."""
+        pieces = context_pieces(sample)
+        judged = await self.judge.run(CHOOSING, sample, ("question", sample.query), ("context", numbered_list(pieces)))
+        chosen = set(judged.relevant)
+        if not chosen <= set(range(1, len(pieces) + 1)):
             raise JudgeUnclear(f"the judge {self.judge.model} chose pieces of the context that are not there")
-        return _share(self, len(chosen), len(units), "pieces of the context are relevant")
+        return self.ratio(len(chosen), len(pieces), "pieces of the context are relevant")
 
 
 @dataclass(frozen=True)
-class ContextFaithfulness(BaseScorer):
-    """Of the statements of the output, at least the threshold is borne out by the context."""
-
-    threshold: float
-    judge: Judge
+class ContextFaithfulness(_ThresholdScorer):
+    """Passes if the context supports enough statements of the output."""
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Take the output apart without the context, then check its statements against it; no statement at all scores 0."""
-        context = "\n\n".join(_as_list(context_texts(sample)))
-        said = await self.judge.answer(
-            STATING, sample.case, sample.repeat, ("question", query_text(sample)), ("answer", sample.output)
-        )
-        if not said.statements:
-            return self.reached(0.0, self.threshold, "the output makes no statement")
-        found = await self.judge.answer(
-            SUPPORTING, sample.case, sample.repeat, ("context", context), ("statements", numbered_list(said.statements))
-        )
-        if len(found.supported) != len(said.statements):
+        """Split the output into statements without the context, then check them against it; no statement scores 0."""
+        context = context_text(sample)
+        made = await self.judge.run(STATING, sample, ("question", sample.query), ("answer", sample.output))
+        if not made.statements:
+            return self.compared(0.0, self.threshold, "the output makes no statement")
+        sections = ("context", context), ("statements", numbered_list(made.statements))
+        judged = await self.judge.run(SUPPORTING, sample, *sections)
+        if len(judged.supported) != len(made.statements):
             raise JudgeUnclear(f"the judge {self.judge.model} did not decide on every statement, each once")
-        return _share(self, sum(found.supported), len(said.statements), "statements are borne out by the context")
+        return self.ratio(sum(judged.supported), len(made.statements), "statements are supported by the context")
 
 
-def _share(question: ContextRecall | ContextRelevance | ContextFaithfulness, part: int, whole: int, words: str) -> Score:
-    share = round(part / whole, 12)
-    return question.reached(share, question.threshold, f"{part} of {whole} {words}; threshold {question.threshold:g}")
+def _judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:
+    return Judge(settings.model, dependencies.ask, settings.config.prompt)
 
 
-def _as_list(context: list[str] | str) -> list[str]:
-    return [context] if isinstance(context, str) else context
+def _recall(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> ContextRecall:
+    judge = _judge(settings, dependencies)
+    return ContextRecall(*settings.base, settings.known_threshold, judge, settings.value.template)
 
 
-def _recall(spec: "ScorerSpec", parts: ScorerDependencies) -> ContextRecall:
-    judge = Judge.of(spec, parts.ask)
-    return ContextRecall(spec.metric, spec.weight, spec.inverse, parse_value(spec.value), spec.threshold or 0.0, judge)
+def _relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependencies: ScorerDependencies) -> ContextRelevance:
+    return ContextRelevance(*settings.base, settings.known_threshold, _judge(settings, dependencies))
 
 
-def _relevance(spec: "ScorerSpec", parts: ScorerDependencies) -> ContextRelevance:
-    return ContextRelevance(spec.metric, spec.weight, spec.inverse, spec.threshold or 0.0, Judge.of(spec, parts.ask))
+def _faithfulness(settings: ScorerSettings[NoValue, NoConfig], dependencies: ScorerDependencies) -> ContextFaithfulness:
+    return ContextFaithfulness(*settings.base, settings.known_threshold, Judge(settings.model, dependencies.ask))
 
 
-def _faithfulness(spec: "ScorerSpec", parts: ScorerDependencies) -> ContextFaithfulness:
-    return ContextFaithfulness(spec.metric, spec.weight, spec.inverse, spec.threshold or 0.0, Judge.of(spec, parts.ask))
+def _answer_relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependencies: ScorerDependencies) -> AnswerRelevance:
+    judge = _judge(settings, dependencies)
+    return AnswerRelevance(*settings.base, settings.known_threshold, judge, dependencies.embed)
 
 
-def _answer_relevance(spec: "ScorerSpec", parts: ScorerDependencies) -> AnswerRelevance:
-    judge = Judge.of(spec, parts.ask)
-    return AnswerRelevance(spec.metric, spec.weight, spec.inverse, spec.threshold or 0.0, judge, parts.embed)
-
-
-SCORER_TYPES: dict[str, ScorerType] = {
-    "answer-relevance": ScorerType(
-        NOTHING, _answer_relevance, threshold=(0, 1), judged=True, config=judge_settings(), forms=(QUESTIONING,)
-    ),
-    "context-recall": ScorerType(RUBRIC, _recall, threshold=(0, 1), judged=True, config=judge_settings(), forms=(ATTRIBUTING,)),
-    "context-relevance": ScorerType(
-        NOTHING, _relevance, threshold=(0, 1), judged=True, config=judge_settings(), forms=(CHOOSING,)
-    ),
-    "context-faithfulness": ScorerType(NOTHING, _faithfulness, threshold=(0, 1), judged=True, forms=(STATING, SUPPORTING)),
+_THRESHOLD = ThresholdRange(0, 1, default=0.0)
+SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
+    "answer-relevance": ScorerType(NoValue, _answer_relevance, threshold=_THRESHOLD, tasks=(QUESTIONING,), config=JudgeConfig),
+    "context-recall": ScorerType(RubricValue, _recall, threshold=_THRESHOLD, tasks=(ATTRIBUTING,), config=JudgeConfig),
+    "context-relevance": ScorerType(NoValue, _relevance, threshold=_THRESHOLD, tasks=(CHOOSING,), config=JudgeConfig),
+    "context-faithfulness": ScorerType(NoValue, _faithfulness, threshold=_THRESHOLD, tasks=(STATING, SUPPORTING)),
 }

@@ -1,1 +1,1 @@
-"""Scorers of structured output: JSON, XML, HTML, SQL."""
+"""Scorers of outputs in a formal language: JSON, XML, HTML and SQL."""

@@ -1,1 +1,1 @@
-"""Regular expressions that cannot hang: RE2, and JavaScript patterns translated to it."""
+"""Regular expressions of suites: compiled by RE2, and translated from JavaScript's."""

@@ -1,23 +1,35 @@
-"""JavaScript's regular expressions, read and written anew for RE2: a pattern means what it means in promptfoo, and cannot hang.
+r"""The translation of JavaScript's regular expressions to RE2: a pattern means the same as in promptfoo, and cannot hang.
 
-Read as JavaScript reads them without flags. What RE2 cannot do (look-around, references back to a group) is refused; what is
-no pattern in JavaScript, such as Python's `(?i)` at the beginning, is told apart: in promptfoo it is not an error of the suite
-but a scorer that never passes.
+Patterns are read as JavaScript reads them without flags. What RE2 cannot do (look-around, back-references) is refused. What is
+no pattern in JavaScript, such as Python's `(?i)` at the beginning, has an error of its own: in promptfoo it is not an error of
+the suite but a scorer that never passes.
+
+Why own code: of the libraries at hand, `js-regex` translates to Python's `re`, `regress` and the JavaScript engines match as
+JavaScript does. All of them backtrack, so that one pattern of a stranger's suite can occupy a worker for hours. RE2 cannot, and
+no library translates to its dialect. The translation must also know where the two dialects differ without an error: `.`, `\s`,
+`[]`, octal and control escapes.
 """
 
 import re
 from dataclasses import dataclass
 
-from promptuary.evaluation.scorers.text.treebank import JAVASCRIPT_SPACE
 from promptuary.prompt.errors import Invalid
+
+JAVASCRIPT_SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""The characters that JavaScript treats as white space, as ranges for a class of a regular expression."""
 
 _GROUP = re.compile(r"\(\?(?::|<([A-Za-z_$][\w$]*)>|(<?[=!])|([ims]*(?:-[ims]*)?):)")
 _QUANTIFIER = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\??")
-_SPACES = "".join(f"\\x{{{ord(one):x}}}" if one != "-" else "-" for one in JAVASCRIPT_SPACE)
+_OCTAL = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?")
+_HEX = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|c([A-Za-z])")
+_BACK_REFERENCE = re.compile(r"[1-9]\d*")
+_ESCAPED_OR_CLASS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]", re.DOTALL)
+_NUMBERED_GROUP = re.compile(r"\((?!\?)|\(\?<(?![=!])")
+_SPACES = "".join(f"\\x{{{ord(character):x}}}" if character != "-" else "-" for character in JAVASCRIPT_SPACE)
 _ANY, _NONE = r"(?s:.)", r"[^\x00-\x{10ffff}]"
 _LINE_ENDS = r"\n\r\x{2028}\x{2029}"
 _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
-_HEX = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|c([A-Za-z])")
+_BACKSPACE, _LAST_CODE_POINT = 8, 0x10FFFF
 
 
 class InvalidPattern(Invalid):
@@ -27,171 +39,191 @@ class InvalidPattern(Invalid):
 
 
 def translate_to_re2(pattern: str) -> str:
-    """Write a pattern of JavaScript's as one of RE2's that matches the same.
+    """Return an RE2 pattern that matches the same as a pattern of JavaScript.
 
     Raises:
-        InvalidPattern: for what JavaScript does not take.
-        Invalid: for look-around and for references back, which RE2 has not.
+        InvalidPattern: for what JavaScript does not accept.
+        Invalid: for look-around and back-references, which RE2 does not have.
     """
-    return _Reader(pattern, _groups(pattern)).read()
+    return _Translator(pattern, _count_groups(pattern)).translate()
 
 
 @dataclass
-class _Reader:
+class _Translator:
+    """Reads a pattern from left to right.
+
+    Attributes:
+        pattern: of JavaScript.
+        groups: how many numbered groups it has.
+        position: of the next character.
+        depth: how many groups are open.
+        may_repeat: whether a quantifier may stand at the position.
+    """
+
     pattern: str
     groups: int
-    at: int = 0
+    position: int = 0
     depth: int = 0
     may_repeat: bool = False
 
-    def read(self) -> str:
-        out: list[str] = []
-        while self.at < len(self.pattern):
-            out.append(self._next())
+    def translate(self) -> str:
+        """Return the whole pattern, translated."""
+        parts: list[str] = []
+        while self.position < len(self.pattern):
+            parts.append(self._next())
         if self.depth:
             raise InvalidPattern("a group is not closed")
-        return "".join(out)
+        return "".join(parts)
 
     def _next(self) -> str:
-        pattern, at = self.pattern, self.at
-        one = pattern[at]
-        if found := _QUANTIFIER.match(pattern, at):
+        start = self.position
+        character = self.pattern[start]
+        if quantifier := _QUANTIFIER.match(self.pattern, start):
             if not self.may_repeat:
-                raise InvalidPattern(f"there is nothing to repeat at {at}")
-            self.at, self.may_repeat = found.end(), False
-            return found.group()
-        self.at += 1
-        self.may_repeat = one not in "(|^$"
-        if one == "(":
-            return self._group(at)
-        if one == ")":
-            self.depth -= 1
-            if self.depth < 0:
-                raise InvalidPattern("a bracket closes no group")
-            return one
-        if one == "[":
-            return self._class()
-        if one == "\\":
-            return self._escape()
-        if one == ".":
-            return f"[^{_LINE_ENDS}]"
-        return one if one in "|^$" else re.escape(one) if one in "]{}" else one
+                raise InvalidPattern(f"there is nothing to repeat at {start}")
+            self.position, self.may_repeat = quantifier.end(), False
+            return quantifier.group()
+        self.position += 1
+        self.may_repeat = character not in "(|^$"
+        match character:
+            case "(":
+                return self._open_group(start)
+            case ")":
+                return self._close_group()
+            case "[":
+                return self._class()
+            case "\\":
+                return self._escape()
+            case ".":
+                return f"[^{_LINE_ENDS}]"
+        return re.escape(character) if character in "]{}" else character
 
-    def _group(self, at: int) -> str:
+    def _open_group(self, start: int) -> str:
         self.depth += 1
-        if not self.pattern.startswith("(?", at):
+        if not self.pattern.startswith("(?", start):
             return "("
-        found = _GROUP.match(self.pattern, at)
-        if found is None:
-            hint = "; for case left aside write (?i:…)" if self.pattern.startswith("(?i)", at) else ""
-            raise InvalidPattern(f"the group at {at} begins as none does in JavaScript{hint}")
-        if found.group(2):
+        group = _GROUP.match(self.pattern, start)
+        if group is None:
+            hint = "; to ignore case write (?i:…)" if self.pattern.startswith("(?i)", start) else ""
+            raise InvalidPattern(f"the group at {start} begins as none does in JavaScript{hint}")
+        if group.group(2):
             raise Invalid("RE2 has no look-around, as in (?=…); ask for the parts with scorers of their own")
-        self.at = found.end()
-        return f"(?P<{found.group(1).replace('$', '_')}>" if found.group(1) else found.group()
+        self.position = group.end()
+        return f"(?P<{group.group(1).replace('$', '_')}>" if group.group(1) else group.group()
+
+    def _close_group(self) -> str:
+        self.depth -= 1
+        if self.depth < 0:
+            raise InvalidPattern("a bracket closes no group")
+        return ")"
 
     def _escape(self) -> str:
-        if self.at >= len(self.pattern):
-            raise InvalidPattern("a backslash stands at the end")
-        one = self.pattern[self.at]
-        if one in "bB":
-            self.at += 1
+        """Translate what follows a backslash outside a class."""
+        character = self._escaped_character()
+        if character in "bB":
+            self.position += 1
             self.may_repeat = False
-            return f"\\{one}"
-        if one in "dDwW":
-            self.at += 1
-            return f"\\{one}"
-        if one in "sS":
-            self.at += 1
-            return f"[{'^' if one == 'S' else ''}{_SPACES}]"
-        if one == "k" and "(?<" in self.pattern:
+            return f"\\{character}"
+        if character in "dDwW":
+            self.position += 1
+            return f"\\{character}"
+        if character in "sS":
+            self.position += 1
+            return f"[{'^' if character == 'S' else ''}{_SPACES}]"
+        if character == "k" and "(?<" in self.pattern:
             raise Invalid(r"RE2 has no references back to a group, as in \k<name>")
-        digits = re.compile(r"[1-9]\d*").match(self.pattern, self.at)
-        if digits and int(digits.group()[:4]) <= self.groups:
-            raise Invalid(rf"RE2 has no references back to a group, as in \{digits.group()[:4]}")
-        return self._character()
+        number = _BACK_REFERENCE.match(self.pattern, self.position)
+        if number and int(number.group()[:4]) <= self.groups:
+            raise Invalid(rf"RE2 has no references back to a group, as in \{number.group()[:4]}")
+        return self._single_character()
 
-    def _character(self) -> str:
-        """Read what stands for one character after a backslash, in a class or outside."""
-        pattern, one = self.pattern, self.pattern[self.at]
-        octal = re.compile(r"[0-3][0-7]{0,2}|[4-7][0-7]?").match(pattern, self.at)
-        code = _HEX.match(pattern, self.at)
-        found = octal or code
-        self.at = found.end() if found else self.at + 1
+    def _escaped_character(self) -> str:
+        if self.position >= len(self.pattern):
+            raise InvalidPattern("a backslash stands at the end")
+        return self.pattern[self.position]
+
+    def _single_character(self) -> str:
+        """Translate an escape that means one character, inside a class or outside."""
+        character = self.pattern[self.position]
+        octal = _OCTAL.match(self.pattern, self.position)
         if octal:
-            return _point(int(octal.group(), 8))
-        if code:
-            number = ord(code.group(3)) % 32 if code.group(3) else int(code.group(1) or code.group(2), 16)
-            return _point(number)
-        if one == "c":
-            self.at -= 1
-            return _point(ord("\\"))
-        return _point(_CONTROLS.get(one, ord(one)))
+            self.position = octal.end()
+            return _code_point(int(octal.group(), 8))
+        if code := _HEX.match(self.pattern, self.position):
+            self.position = code.end()
+            return _code_point(ord(code.group(3)) % 32 if code.group(3) else int(code.group(1) or code.group(2), 16))
+        if character == "c":  # a backslash before a `c` without a letter means itself
+            return _code_point(ord("\\"))
+        self.position += 1
+        return _code_point(_CONTROLS.get(character, ord(character)))
 
     def _class(self) -> str:
-        pattern = self.pattern
-        negative = pattern.startswith("^", self.at)
-        self.at += negative
-        out: list[str] = []
-        while self.at < len(pattern) and pattern[self.at] != "]":
-            first, single = self._member()
-            if pattern.startswith("-", self.at) and pattern[self.at + 1 : self.at + 2] not in ("]", ""):
-                self.at += 1
-                last, also = self._member()
-                if single and also and int(first[3:-1], 16) > int(last[3:-1], 16):
-                    raise InvalidPattern("a range in square brackets runs backwards")
-                out.append(f"{first}-{last}" if single and also else f"{first}\\-{last}")
-            else:
-                out.append(first)
-        if self.at >= len(pattern):
+        """Translate a class in square brackets; `[]` matches nothing, `[^]` anything."""
+        negated = self.pattern.startswith("^", self.position)
+        self.position += negated
+        members: list[str] = []
+        while self.position < len(self.pattern) and self.pattern[self.position] != "]":
+            members.append(self._class_range())
+        if self.position >= len(self.pattern):
             raise InvalidPattern("a class in square brackets is not closed")
-        self.at += 1
-        if not out:
-            return _ANY if negative else _NONE
-        return f"[{'^' if negative else ''}{''.join(out)}]"
+        self.position += 1
+        if not members:
+            return _ANY if negated else _NONE
+        return f"[{'^' if negated else ''}{''.join(members)}]"
 
-    def _member(self) -> tuple[str, bool]:
-        """Read a class's next member, and whether it is one character."""
-        one = self.pattern[self.at]
-        self.at += 1
-        if one != "\\":
-            return _point(ord(one)), True
-        if self.at >= len(self.pattern):
-            raise InvalidPattern("a backslash stands at the end")
-        kind = self.pattern[self.at]
-        if kind in "dDwWsS":
-            self.at += 1
-            return {"s": _SPACES, "S": _NOT_SPACES}.get(kind, f"\\{kind}"), False
-        if kind == "b":
-            self.at += 1
-            return _point(8), True
-        return self._character(), True
+    def _class_range(self) -> str:
+        """Translate one member of a class, or a range of two."""
+        pattern = self.pattern
+        first, first_is_single = self._class_member()
+        if not pattern.startswith("-", self.position) or pattern[self.position + 1 : self.position + 2] in ("]", ""):
+            return first
+        self.position += 1
+        last, last_is_single = self._class_member()
+        if not (first_is_single and last_is_single):
+            return f"{first}\\-{last}"
+        if int(first[3:-1], 16) > int(last[3:-1], 16):
+            raise InvalidPattern("a range in square brackets runs backwards")
+        return f"{first}-{last}"
+
+    def _class_member(self) -> tuple[str, bool]:
+        """Translate the next member of a class; return it, and whether it is a single character."""
+        character = self.pattern[self.position]
+        self.position += 1
+        if character != "\\":
+            return _code_point(ord(character)), True
+        escaped = self._escaped_character()
+        if escaped in "dDwWsS":
+            self.position += 1
+            return {"s": _SPACES, "S": _NOT_SPACES}.get(escaped, f"\\{escaped}"), False
+        if escaped == "b":
+            self.position += 1
+            return _code_point(_BACKSPACE), True
+        return self._single_character(), True
 
 
-def _point(code: int) -> str:
+def _code_point(code: int) -> str:
     return f"\\x{{{code:x}}}"
 
 
-def _groups(pattern: str) -> int:
-    """Count the groups that are numbered, wherever they stand."""
-    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "", pattern, flags=re.DOTALL)
-    return len(re.findall(r"\((?!\?)|\(\?<(?![=!])", bare))
+def _count_groups(pattern: str) -> int:
+    """Count the numbered groups, wherever they stand."""
+    return len(_NUMBERED_GROUP.findall(_ESCAPED_OR_CLASS.sub("", pattern)))
 
 
 def _not_spaces() -> str:
-    """Give what is no white space as ranges, for a class that has more in it."""
-    spaces: list[int] = []
-    for place, one in enumerate(JAVASCRIPT_SPACE):
-        if one == "-":
-            spaces += range(ord(JAVASCRIPT_SPACE[place - 1]), ord(JAVASCRIPT_SPACE[place + 1]))
+    """Return the ranges of all characters that are no white space, for a class that has further members."""
+    spaces: set[int] = set()
+    for position, character in enumerate(JAVASCRIPT_SPACE):
+        if character == "-":
+            spaces.update(range(ord(JAVASCRIPT_SPACE[position - 1]), ord(JAVASCRIPT_SPACE[position + 1])))
         else:
-            spaces.append(ord(one))
-    out, last = [], 0
-    for code in sorted(set(spaces)):
-        if code > last:
-            out.append(f"{_point(last)}-{_point(code - 1)}")
-        last = code + 1
-    return "".join(out) + f"{_point(last)}-{_point(0x10FFFF)}"
+            spaces.add(ord(character))
+    ranges, start = [], 0
+    for code in sorted(spaces):
+        if code > start:
+            ranges.append(f"{_code_point(start)}-{_code_point(code - 1)}")
+        start = code + 1
+    return "".join(ranges) + f"{_code_point(start)}-{_code_point(_LAST_CODE_POINT)}"
 
 
 _NOT_SPACES = _not_spaces()

@@ -1,7 +1,8 @@
-"""Regular expressions by RE2, whose time grows with the text alone: no pattern can hold a worker."""
+"""Regular expressions by RE2, whose time is linear in the text, so that no pattern can block a worker."""
 
 from typing import Any
 
+from promptuary.evaluation.scorers.patterns.javascript import translate_to_re2
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.text import replace_surrogates
 
@@ -9,10 +10,11 @@ PATTERN_LIMIT = 1000
 
 
 def compile_pattern(pattern: str, limit: int = PATTERN_LIMIT) -> Any:
-    """Compile a pattern for `found`.
+    """Compile a pattern for `matches`.
 
     Raises:
-        Invalid: for one that is too long or that RE2 does not take: it has no look-around and no back-references.
+        Invalid: for one that is longer than the limit, or that RE2 does not accept: it has no look-around and no
+            back-references.
     """
     import re2
 
@@ -24,24 +26,22 @@ def compile_pattern(pattern: str, limit: int = PATTERN_LIMIT) -> Any:
         return re2.compile(replace_surrogates(pattern), options)
     except re2.error as error:
         reason = error.args[0] if error.args else "not understood"
-        words = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise Invalid(f"the pattern is not one that RE2 takes: {words}") from None
+        message = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise Invalid(f"the pattern is not one that RE2 takes: {message}") from None
 
 
 def compile_javascript(source: str) -> Any:
-    """Compile a pattern as JavaScript reads it.
+    """Compile a pattern with JavaScript's meaning.
 
     Raises:
-        InvalidPattern: for what JavaScript does not take.
-        Invalid: as `compiled`.
+        InvalidPattern: for what JavaScript does not accept.
+        Invalid: as `compile_pattern`.
     """
-    from promptuary.evaluation.scorers.patterns.javascript import translate_to_re2
-
     if len(source) > PATTERN_LIMIT:
         raise Invalid(f"the pattern is over the limit of {PATTERN_LIMIT} characters")
     return compile_pattern(translate_to_re2(source), limit=PATTERN_LIMIT * 100)
 
 
 def matches(pattern: Any, text: str) -> bool:
-    """Tell whether a compiled pattern matches anywhere in the text."""
+    """Return whether a compiled pattern matches anywhere in the text."""
     return pattern.search(replace_surrogates(text)) is not None

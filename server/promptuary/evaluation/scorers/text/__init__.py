@@ -1,1 +1,1 @@
-"""Scorers that compare an output with a text."""
+"""Scorers that compare an output's text with reference texts, patterns and phrases."""

@@ -1,111 +1,151 @@
-"""Scorers that compare an output with a text, exactly as it is: nothing is trimmed or folded that the type does not name."""
+"""Scorers that compare an output with a text exactly: nothing is trimmed or case-folded that the type does not name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+from pydantic import JsonValue
+
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.markup.json_output import parse_json
 from promptuary.evaluation.scorers.patterns import re2_pattern
 from promptuary.evaluation.scorers.patterns.javascript import InvalidPattern
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
-from promptuary.evaluation.scorers.scorer_type import GIVEN, OWN_PATTERN, PATTERN, TEXT, TEXTS, ScorerType
+from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType, ScorerValue
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value, value_text
+from promptuary.evaluation.scorers.values import TemplateValue, TextListValue, TextValue
 from promptuary.prompt.errors import Invalid
+
+Quantity = Literal["one", "any", "all"]
+
+
+@dataclass(frozen=True)
+class PatternValue(ScorerValue):
+    """A pattern of JavaScript.
+
+    Attributes:
+        template: the pattern, which may have tags.
+        compiled: the pattern where it has no tag, or the error where a case's pattern is none in JavaScript.
+    """
+
+    template: ValueTemplate
+    compiled: Any = None
+
+    @classmethod
+    def parse(cls, value: JsonValue) -> Self:
+        """Parse a suite's pattern, and compile it if it is the same for all cases."""
+        TextValue.check(value)
+        template = parse_value(value)
+        if not isinstance(value, str):
+            raise Invalid("must be a string")
+        if len(value) > re2_pattern.PATTERN_LIMIT or template.constant:
+            return cls(template, cls.compile(value))
+        return cls(template)
+
+    @classmethod
+    def compile(cls, source: str) -> Any:
+        """Compile a suite's pattern.
+
+        Raises:
+            Invalid: for what JavaScript or RE2 does not accept.
+        """
+        return re2_pattern.compile_javascript(source)
+
+
+class CasePatternValue(PatternValue):
+    """A case's pattern: one that is none in JavaScript is accepted, and never passes."""
+
+    @classmethod
+    def compile(cls, source: str) -> Any:
+        """Compile a case's pattern; return the error for what JavaScript does not accept.
+
+        Raises:
+            Invalid: for a pattern that JavaScript accepts and RE2 does not: it has look-around or back-references.
+        """
+        try:
+            return super().compile(source)
+        except InvalidPattern as error:
+            return error
 
 
 @dataclass(frozen=True)
 class Equals(BaseScorer):
-    """The output is the value: an object or a list as JSON, with keys in any order; all else, a text of JSON too, as text."""
+    """Passes if the output is the value: an object or a list as JSON, with keys in any order; everything else as text."""
 
-    value: ValueTemplate
+    expected: ValueTemplate
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Compare."""
-        value = self.value.whole(sample.case)
-        if isinstance(value, dict | list):
-            given = parse_json(sample.output)
-            holds = given is not None and json_equal(value, given[0])
+        """Compare the output with the value."""
+        expected = self.expected.fill_whole(sample.case)
+        if isinstance(expected, dict | list):
+            parsed = parse_json(sample.output)
+            holds = parsed is not None and json_equal(expected, parsed.value)
         else:
-            holds = value_text(value) == sample.output
-        return self.answer(holds, f"the output {'equals' if holds else 'does not equal'} {_shown(value_text(value))}")
+            holds = value_text(expected) == sample.output
+        verb = "equals" if holds else "does not equal"
+        return self.pass_or_fail(holds, f"the output {verb} {_quoted(value_text(expected))}")
 
 
 @dataclass(frozen=True)
 class Contains(BaseScorer):
-    """The output has the text, or any or all of several, somewhere in it; `fold` leaves case aside."""
+    """Passes if the output contains the text, or any or all of several; `ignore_case` compares in lower case."""
 
-    value: ValueTemplate
-    quantity: Literal["one", "any", "all"]
-    fold: bool
+    expected: ValueTemplate
+    quantity: Quantity
+    ignore_case: bool
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Look for each of the texts."""
+        """Search the output for each text."""
         many = self.quantity != "one"
-        texts = self.value.texts(sample.case, commas=True) if many else [self.value.text(sample.case)]
+        texts = self.expected.texts(sample.case, commas=True) if many else [self.expected.text(sample.case)]
         if "" in texts and not many:
             raise Invalid(f"the value is empty for case '{sample.case.id}'")
-        output = sample.output.lower() if self.fold else sample.output
-        missing = [text for text in texts if (text.lower() if self.fold else text) not in output]
+        output = sample.output.lower() if self.ignore_case else sample.output
+        missing = [text for text in texts if (text.lower() if self.ignore_case else text) not in output]
         if self.quantity == "any":
-            return self.answer(len(missing) < len(texts), f"contains {len(texts) - len(missing)} of {_shown(*texts)}")
-        return self.answer(not missing, f"does not contain {_shown(*missing)}" if missing else f"contains {_shown(*texts)}")
+            reason = f"contains {len(texts) - len(missing)} of {_quoted(*texts)}"
+            return self.pass_or_fail(len(missing) < len(texts), reason)
+        reason = f"does not contain {_quoted(*missing)}" if missing else f"contains {_quoted(*texts)}"
+        return self.pass_or_fail(not missing, reason)
 
 
 @dataclass(frozen=True)
 class StartsWith(BaseScorer):
-    """The output begins with the text."""
+    """Passes if the output begins with the text."""
 
-    value: ValueTemplate
+    expected: ValueTemplate
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Compare the beginning."""
-        text = self.value.text(sample.case)
+        """Compare the beginning of the output."""
+        text = self.expected.text(sample.case)
         if not text:
             raise Invalid(f"the value is empty for case '{sample.case.id}'")
         holds = sample.output.startswith(text)
-        return self.answer(holds, f"{'starts' if holds else 'does not start'} with {_shown(text)}")
+        return self.pass_or_fail(holds, f"{'starts' if holds else 'does not start'} with {_quoted(text)}")
 
 
 @dataclass(frozen=True)
 class Regex(BaseScorer):
-    """The pattern, as JavaScript reads it, matches somewhere in the output.
+    """Passes if the pattern, with JavaScript's meaning, matches anywhere in the output.
 
-    What is no pattern in JavaScript, such as `(?i)` at the beginning, is a fault of a suite; of a case it fails with a score of
-    0, with `not-` too, as promptfoo has it.
-    `compiled` is the pattern where no template is in it, or says what is wrong with it.
+    What is no pattern in JavaScript, such as `(?i)` at the beginning, is an error of a suite. In a case it fails with a score
+    of 0, with `not-` too, as in promptfoo.
     """
 
-    value: ValueTemplate
-    compiled: Any
-
-    @classmethod
-    def of(cls, name: str, weight: float, inverse: bool, value: ValueTemplate) -> "Regex":
-        """Compile a pattern that is the same for all cases, once.
-
-        Raises:
-            Invalid: for a pattern that JavaScript takes and RE2 does not: it has look-around or references back.
-        """
-        return cls(name, weight, inverse, value, _compiled(value.parsed) if value.constant else None)
+    pattern: PatternValue
 
     async def score(self, sample: ScorerInput) -> Score:
         """Search the output."""
-        source = self.value.text(sample.case)
-        compiled = self.compiled or _compiled(source)
+        source = self.pattern.template.text(sample.case)
+        compiled = self.pattern.compiled or CasePatternValue.compile(source)
         if isinstance(compiled, InvalidPattern):
-            return Score(self.name, False, 0.0, f"{_shown(source)} is no pattern in JavaScript: {compiled.message}")
+            return Score(self.name, False, 0.0, f"{_quoted(source)} is no pattern in JavaScript: {compiled.message}")
         holds = re2_pattern.matches(compiled, sample.output)
-        return self.answer(holds, f"{'matches' if holds else 'does not match'} {_shown(source)}")
-
-
-def _compiled(source: str) -> Any:
-    try:
-        return re2_pattern.compile_javascript(source)
-    except InvalidPattern as error:
-        return error
+        return self.pass_or_fail(holds, f"{'matches' if holds else 'does not match'} {_quoted(source)}")
 
 
 def json_equal(left: Any, right: Any) -> bool:
-    """Tell whether two JSON values are equal; true is not 1, and 1 is 1.0."""
+    """Return whether two JSON values are equal; true is not 1, and 1 is 1.0."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -115,34 +155,42 @@ def json_equal(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def _shown(*texts: str, limit: int = 120) -> str:
-    """Quote texts for a reason, each cut to a length that a table bears."""
+def _quoted(*texts: str, limit: int = 120) -> str:
+    """Return texts in quotes for a reason, each cut to a length that fits a table, and at most five of them."""
 
-    def quoted(texts: Sequence[str]) -> str:
-        return ", ".join(f"'{text[:limit]}…'" if len(text) > limit else f"'{text}'" for text in texts)
+    def join(shown: Sequence[str]) -> str:
+        return ", ".join(f"'{text[:limit]}…'" if len(text) > limit else f"'{text}'" for text in shown)
 
-    return quoted(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
-
-
-def _contains(quantity: Literal["one", "any", "all"], *, fold: bool) -> ScorerType:
-    return ScorerType(
-        TEXT if quantity == "one" else TEXTS,
-        lambda spec, _: Contains(spec.metric, spec.weight, spec.inverse, parse_value(spec.value), quantity, fold),
-    )
+    return join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
 
 
-SCORER_TYPES: dict[str, ScorerType] = {
-    "equals": ScorerType(GIVEN, lambda spec, _: Equals(spec.metric, spec.weight, spec.inverse, parse_value(spec.value))),
-    "contains": _contains("one", fold=False),
-    "icontains": _contains("one", fold=True),
-    "contains-any": _contains("any", fold=False),
-    "contains-all": _contains("all", fold=False),
-    "icontains-any": _contains("any", fold=True),
-    "icontains-all": _contains("all", fold=True),
-    "starts-with": ScorerType(
-        TEXT, lambda spec, _: StartsWith(spec.metric, spec.weight, spec.inverse, parse_value(spec.value))
-    ),
-    "regex": ScorerType(
-        PATTERN, lambda spec, _: Regex.of(spec.metric, spec.weight, spec.inverse, parse_value(spec.value)), own=OWN_PATTERN
-    ),
+def _contains(quantity: Quantity, *, ignore_case: bool) -> ScorerType[Any, Any]:
+    def build(settings: ScorerSettings[Any, NoConfig], _: ScorerDependencies) -> Contains:
+        return Contains(*settings.base, settings.value.template, quantity, ignore_case)
+
+    return ScorerType(TextValue if quantity == "one" else TextListValue, build)
+
+
+def _equals(settings: ScorerSettings[TemplateValue, NoConfig], _: ScorerDependencies) -> Equals:
+    return Equals(*settings.base, settings.value.template)
+
+
+def _starts_with(settings: ScorerSettings[TextValue, NoConfig], _: ScorerDependencies) -> StartsWith:
+    return StartsWith(*settings.base, settings.value.template)
+
+
+def _regex(settings: ScorerSettings[PatternValue, NoConfig], _: ScorerDependencies) -> Regex:
+    return Regex(*settings.base, settings.value)
+
+
+SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
+    "equals": ScorerType(TemplateValue, _equals),
+    "contains": _contains("one", ignore_case=False),
+    "icontains": _contains("one", ignore_case=True),
+    "contains-any": _contains("any", ignore_case=False),
+    "contains-all": _contains("all", ignore_case=False),
+    "icontains-any": _contains("any", ignore_case=True),
+    "icontains-all": _contains("all", ignore_case=True),
+    "starts-with": ScorerType(TextValue, _starts_with),
+    "regex": ScorerType(PatternValue, _regex, case_value=CasePatternValue),
 }

@@ -1,143 +1,192 @@
-"""Scorers that count what words and runs of words an output shares with reference texts: ROUGE, BLEU, GLEU and METEOR.
+"""Scorers that count the words and n-grams that an output shares with reference texts: ROUGE, BLEU, GLEU and METEOR.
 
-They are promptfoo's, score by score, and so not always those of the libraries: sacrebleu tokenizes, smooths and clips against
-all references at once, NLTK's GLEU keeps case, and NLTK's METEOR needs WordNet; its stemmer is the one here. The formulas
-are those of Papineni et al. (ACL 2002) for BLEU, Wu et al. (arXiv:1609.08144) for GLEU, Lin (ACL 2004) for ROUGE, and Banerjee
-and Lavie (ACL 2005) for METEOR.
+Why own code: the scores are promptfoo's, and the libraries compute others. sacrebleu tokenizes, smooths and clips against all
+references at once; `rouge-score` has another tokenizer; NLTK's GLEU keeps case, and NLTK's METEOR needs WordNet. NLTK's Porter
+stemmer is the one used here. The formulas are those of Papineni et al. (ACL 2002) for BLEU, Wu et al. (arXiv:1609.08144) for
+GLEU, Lin (ACL 2004) for ROUGE, and Banerjee and Lavie (ACL 2005) for METEOR.
 """
 
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
+from pydantic import JsonValue
+
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.patterns.javascript import JAVASCRIPT_SPACE
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
-from promptuary.evaluation.scorers.scorer_type import GIVEN, TEXTS, ScorerDependencies, ScorerType
+from promptuary.evaluation.scorers.scorer_type import (
+    NoConfig,
+    ScorerConfig,
+    ScorerSettings,
+    ScorerType,
+    ThresholdRange,
+)
 from promptuary.evaluation.scorers.text import treebank
-from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
-
-if TYPE_CHECKING:
-    from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.scorers.value_template import ValueTemplate
+from promptuary.evaluation.scorers.values import TemplateValue, TextListValue
+from promptuary.prompt.errors import Invalid
 
 ROUGE_THRESHOLD, DEFAULT_THRESHOLD = 0.75, 0.5
 ORDERS = (1, 2, 3, 4)
-ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
-_UNSEEN = 1e-7
-_SPACE = re.compile(f"[{treebank.JAVASCRIPT_SPACE}]+")
-_DOTS = re.compile(r"\.+\Z")
+_ZERO_PRECISION = 1e-7
+_SPACE = re.compile(f"[{JAVASCRIPT_SPACE}]+")
+_FINAL_DOTS = re.compile(r"\.+\Z")
 
 Measure = Callable[[str, Sequence[str]], float]
 
 
 @dataclass(frozen=True)
-class Overlap(BaseScorer):
-    """The output reaches `threshold` on a measure of what it shares with the text, or with the best of several.
+class Metric:
+    """A measure of overlap.
 
     Attributes:
-        value: the reference texts.
-        threshold: from 0 to 1.
-        measure: output and references to a score in [0, 1].
-        label: the measure's name.
-        single: whether there is one reference only.
-        needs_output: whether an empty output fails whatever is asked, with `not-` too, as promptfoo has it.
+        name: for people.
+        measure: maps an output and its references to a score in [0, 1].
+        single_reference: whether there is one reference only.
+        fails_empty: whether an empty output fails in any case, with `not-` too, as in promptfoo.
     """
 
-    value: ValueTemplate
-    threshold: float
+    name: str
     measure: Measure
-    label: str
-    single: bool = False
-    needs_output: bool = False
+    single_reference: bool = False
+    fails_empty: bool = False
+
+
+@dataclass(frozen=True)
+class Overlap(BaseScorer):
+    """Passes if the overlap of the output with the text, or with the best of several, reaches `threshold`."""
+
+    references: ValueTemplate
+    threshold: float
+    metric: Metric
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Measure."""
-        if self.needs_output and not sample.output:
+        """Measure the overlap."""
+        if self.metric.fails_empty and not sample.output:
             return Score(self.name, False, 0.0, "the output is empty")
-        texts = [self.value.text(sample.case)] if self.single else self.value.texts(sample.case, commas=False)
-        score = self.measure(sample.output, texts)
-        return self.reached(score, self.threshold, f"{self.label} {score:.4f}, threshold {self.threshold:g}")
+        single = self.metric.single_reference
+        texts = [self.references.text(sample.case)] if single else self.references.texts(sample.case, commas=False)
+        score = self.metric.measure(sample.output, texts)
+        return self.compared(score, self.threshold, f"{self.metric.name} {score:.4f}, threshold {self.threshold:g}")
+
+
+@dataclass(frozen=True)
+class MeteorConfig(ScorerConfig):
+    """The parameters of METEOR.
+
+    Attributes:
+        alpha: the weight of precision against recall, from 0 to 1.
+        beta: the exponent of the fragmentation, from 0 to 10.
+        gamma: the largest penalty, from 0 to 1.
+    """
+
+    alpha: float = 0.9
+    beta: float = 3.0
+    gamma: float = 0.5
+
+    @classmethod
+    def parse(cls, config: Mapping[str, JsonValue]) -> Self:
+        """Parse the parameters that are given."""
+        if unknown := sorted(config.keys() - {"alpha", "beta", "gamma"}):
+            raise Invalid(f"does not know {', '.join(unknown)}; known are alpha, beta and gamma")
+        numbers = {name: value for name, value in config.items() if isinstance(value, int | float)}
+        if len(numbers) < len(config) or not all(
+            not isinstance(number, bool) and 0 <= number <= 10 for number in numbers.values()
+        ):
+            raise Invalid("must be numbers from 0 to 10")
+        parsed = cls(**numbers)
+        if parsed.alpha > 1 or parsed.gamma > 1:
+            raise Invalid("must have alpha and gamma from 0 to 1")
+        return parsed
 
 
 def rouge_1(output: str, references: Sequence[str]) -> float:
-    """Give ROUGE-1 as an F-score: the mean of how much of the output is in the reference and the other way round."""
-    ours, theirs = (Counter(treebank.tokenize(text.lower())) for text in (output, references[0]))
-    shared = (ours & theirs).total()
-    return 2 * shared / (ours.total() + theirs.total()) if shared else 0.0
+    """Return ROUGE-1 as an F-score in [0, 1]: the harmonic mean of precision and recall of single words."""
+    words, reference = (Counter(treebank.tokenize(text.lower())) for text in (output, references[0]))
+    shared = (words & reference).total()
+    return 2 * shared / (words.total() + reference.total()) if shared else 0.0
 
 
 def bleu(output: str, references: Sequence[str]) -> float:
-    """Give BLEU-4 of one sentence, its case left aside.
+    """Return BLEU-4 of one sentence in [0, 1], without case.
 
-    Runs that the output is too short for are left out, a precision of 0 counts as 1e-7; each reference clips by itself, the
-    best one counts, and brevity goes by the reference nearest in length.
+    N-grams longer than the output are left out, and a precision of 0 counts as 1e-7. Each reference clips by itself and the
+    best one counts. The brevity penalty uses the reference that is nearest in length.
     """
-    ours = _words(output)
-    if not ours:
+    words = _lower_words(output)
+    if not words:
         return 0.0
-    theirs = [_words(reference) or [""] for reference in references]
-    logs = [math.log(_precision(ours, theirs, order) or _UNSEEN) for order in ORDERS if order <= len(ours)]
-    nearest = min((len(reference) for reference in theirs), key=lambda length: (abs(length - len(ours)), length))
-    brevity = 1.0 if len(ours) > nearest else math.exp(1 - nearest / len(ours))
+    reference_words = [_lower_words(reference) or [""] for reference in references]
+    logs = [math.log(_precision(words, reference_words, order) or _ZERO_PRECISION) for order in ORDERS if order <= len(words)]
+    nearest = min((len(reference) for reference in reference_words), key=lambda length: (abs(length - len(words)), length))
+    brevity = 1.0 if len(words) > nearest else math.exp(1 - nearest / len(words))
     return brevity * math.exp(math.fsum(logs) / len(logs))
 
 
-def _precision(ours: list[str], theirs: list[list[str]], order: int) -> float:
-    runs = _runs(ours, order)
-    return max((runs & _runs(reference, order)).total() for reference in theirs) / runs.total()
+def _precision(words: list[str], references: list[list[str]], order: int) -> float:
+    ngrams = _ngrams(words, order)
+    return max((ngrams & _ngrams(reference, order)).total() for reference in references) / ngrams.total()
 
 
 def gleu(output: str, references: Sequence[str]) -> float:
-    """Give GLEU: the lower of precision and recall over all runs of one to four words, without full stops at words' ends."""
-    ours = _plain(output)
-    return max(_gleu(ours, _plain(reference)) for reference in references)
+    """Return GLEU in [0, 1]: the lower of precision and recall over all n-grams of 1 to 4 words, without final full stops."""
+    words = _words_without_dots(output)
+    return max(_gleu(words, _words_without_dots(reference)) for reference in references)
 
 
-def _gleu(ours: list[str], theirs: list[str]) -> float:
-    if ours == theirs:
+def _gleu(words: list[str], reference: list[str]) -> float:
+    if words == reference:
         return 1.0
-    pairs = [(_runs(ours, order), _runs(theirs, order)) for order in ORDERS]
+    pairs = [(_ngrams(words, order), _ngrams(reference, order)) for order in ORDERS]
     shared = sum((left & right).total() for left, right in pairs)
     return shared / max(sum(left.total() for left, _ in pairs), sum(right.total() for _, right in pairs))
 
 
-def meteor(output: str, references: Sequence[str], alpha: float = ALPHA, beta: float = BETA, gamma: float = GAMMA) -> float:
-    """Give METEOR by exact words and by stems (Porter's), without synonyms: no WordNet is at hand.
+def meteor(output: str, references: Sequence[str], config: MeteorConfig | None = None) -> float:
+    """Return METEOR in [0, 1], by exact words and by Porter's stems, without synonyms, because there is no WordNet here.
 
     promptfoo's is higher where the two texts share synonyms, and the same elsewhere.
     """
-    ours = [_DOTS.sub("", word).lower() for word in _SPACE.split(output)]
-    return max(
-        _meteor(ours, [_DOTS.sub("", word).lower() for word in _SPACE.split(text)], alpha, beta, gamma) for text in references
-    )
+    parameters = config or MeteorConfig()
+    words = _meteor_words(output)
+    return max(_meteor(words, _meteor_words(reference), parameters) for reference in references)
 
 
-def _meteor(ours: list[str], theirs: list[str], alpha: float, beta: float, gamma: float) -> float:
-    exact, left, right = _matched(list(enumerate(ours)), list(enumerate(theirs)))
-    stemmed, _, _ = _matched([(at, _stem(word)) for at, word in left], [(at, _stem(word)) for at, word in right])
+def _meteor_words(text: str) -> list[str]:
+    return [_FINAL_DOTS.sub("", word).lower() for word in _SPACE.split(text)]
+
+
+def _meteor(words: list[str], reference: list[str], parameters: MeteorConfig) -> float:
+    exact, rest, reference_rest = _match(list(enumerate(words)), list(enumerate(reference)))
+    stems, reference_stems = ([(index, _stem(word)) for index, word in side] for side in (rest, reference_rest))
+    stemmed, _, _ = _match(stems, reference_stems)
     pairs = sorted(exact + stemmed)
     if not pairs:
         return 0.0
-    precision, recall = len(pairs) / len(ours), len(pairs) / len(theirs)
-    mean = precision * recall / (alpha * precision + (1 - alpha) * recall)
-    chunks = 1 + sum((a + 1, b + 1) != after for (a, b), after in pairwise(pairs))
-    return float((1 - gamma * (chunks / len(pairs)) ** beta) * mean)
+    precision, recall = len(pairs) / len(words), len(pairs) / len(reference)
+    mean = precision * recall / (parameters.alpha * precision + (1 - parameters.alpha) * recall)
+    chunks = 1 + sum((left + 1, right + 1) != following for (left, right), following in pairwise(pairs))
+    return float((1 - parameters.gamma * (chunks / len(pairs)) ** parameters.beta) * mean)
 
 
 IndexedWords = list[tuple[int, str]]
 
 
-def _matched(ours: IndexedWords, theirs: IndexedWords) -> tuple[list[tuple[int, int]], IndexedWords, IndexedWords]:
-    """Pair equal words from the last to the first; give the pairs, and what is left on both sides."""
-    places: dict[str, list[int]] = {}
-    for at, word in theirs:
-        places.setdefault(word, []).append(at)
-    pairs = [(at, places[word].pop()) for at, word in reversed(ours) if places.get(word)]
-    left, right = {at for at, _ in pairs}, {at for _, at in pairs}
-    return pairs, [one for one in ours if one[0] not in left], [one for one in theirs if one[0] not in right]
+def _match(words: IndexedWords, reference: IndexedWords) -> tuple[list[tuple[int, int]], IndexedWords, IndexedWords]:
+    """Pair equal words from the last to the first; return the pairs of indexes, and what is left on both sides."""
+    indexes: dict[str, list[int]] = {}
+    for index, word in reference:
+        indexes.setdefault(word, []).append(index)
+    pairs = [(index, indexes[word].pop()) for index, word in reversed(words) if indexes.get(word)]
+    paired, reference_paired = {index for index, _ in pairs}, {index for _, index in pairs}
+    rest = [indexed for indexed in words if indexed[0] not in paired]
+    return pairs, rest, [indexed for indexed in reference if indexed[0] not in reference_paired]
 
 
 @lru_cache(maxsize=10_000)
@@ -152,58 +201,40 @@ def _stemmer() -> Any:
     return PorterStemmer(mode=PorterStemmer.MARTIN_EXTENSIONS)
 
 
-def _words(text: str) -> list[str]:
-    """Part a text at its white space, in lower case; an empty one has no words."""
+def _lower_words(text: str) -> list[str]:
+    """Return a text's words, separated by white space, in lower case; an empty text has none."""
     return [word for word in _SPACE.split(text.lower()) if word]
 
 
-def _plain(text: str) -> list[str]:
-    return [_DOTS.sub("", word) for word in _words(text) or [""]]
+def _words_without_dots(text: str) -> list[str]:
+    return [_FINAL_DOTS.sub("", word) for word in _lower_words(text) or [""]]
 
 
-def _runs(words: Sequence[str], order: int) -> Counter[str]:
-    return Counter(" ".join(words[at : at + order]) for at in range(len(words) - order + 1))
+def _ngrams(words: Sequence[str], order: int) -> Counter[str]:
+    return Counter(" ".join(words[start : start + order]) for start in range(len(words) - order + 1))
 
 
-def _kind(measure: Measure, label: str, threshold: float, *, single: bool = False, needs_output: bool = False) -> ScorerType:
-    def build(spec: "ScorerSpec", _: ScorerDependencies) -> Overlap:
-        reached = threshold if spec.threshold is None else spec.threshold
-        return Overlap(
-            spec.metric, spec.weight, spec.inverse, parse_value(spec.value), reached, measure, label, single, needs_output
-        )
+def _overlap_type(metric: Metric, threshold: float) -> ScorerType[Any, Any]:
+    def build(settings: ScorerSettings[Any, NoConfig], _: ScorerDependencies) -> Overlap:
+        return Overlap(*settings.base, settings.value.template, settings.known_threshold, metric)
 
-    return ScorerType(GIVEN if single else TEXTS, build, threshold=(0, 1))
+    value = TemplateValue if metric.single_reference else TextListValue
+    return ScorerType(value, build, threshold=ThresholdRange(0, 1, default=threshold))
 
 
-def _parameters(config: Any) -> str | None:
-    if unknown := sorted(config.keys() - {"alpha", "beta", "gamma"}):
-        return f"does not know {', '.join(unknown)}; known are alpha, beta and gamma"
-    if not all(
-        isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 10 for value in config.values()
-    ):
-        return "must be numbers from 0 to 10"
-    if not 0 <= config.get("alpha", ALPHA) <= 1 or not 0 <= config.get("gamma", GAMMA) <= 1:
-        return "must have alpha and gamma from 0 to 1"
-    return None
+def _build_meteor(settings: ScorerSettings[TextListValue, MeteorConfig], _: ScorerDependencies) -> Overlap:
+    def measure(output: str, references: Sequence[str]) -> float:
+        return meteor(output, references, settings.config)
+
+    metric = Metric("METEOR", measure, fails_empty=True)
+    return Overlap(*settings.base, settings.value.template, settings.known_threshold, metric)
 
 
-def _meteor_scorer(spec: "ScorerSpec", _: ScorerDependencies) -> Overlap:
-    weights: dict[str, Any] = spec.config or {}
-    return Overlap(
-        spec.metric,
-        spec.weight,
-        spec.inverse,
-        parse_value(spec.value),
-        DEFAULT_THRESHOLD if spec.threshold is None else spec.threshold,
-        lambda output, references: meteor(output, references, **weights),
-        "METEOR",
-        needs_output=True,
-    )
-
-
-SCORER_TYPES: dict[str, ScorerType] = {
-    "rouge-n": _kind(rouge_1, "ROUGE-1", ROUGE_THRESHOLD, single=True),
-    "bleu": _kind(bleu, "BLEU", DEFAULT_THRESHOLD),
-    "gleu": _kind(gleu, "GLEU", DEFAULT_THRESHOLD, needs_output=True),
-    "meteor": ScorerType(TEXTS, _meteor_scorer, threshold=(0, 1), config=_parameters),
+SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
+    "rouge-n": _overlap_type(Metric("ROUGE-1", rouge_1, single_reference=True), ROUGE_THRESHOLD),
+    "bleu": _overlap_type(Metric("BLEU", bleu), DEFAULT_THRESHOLD),
+    "gleu": _overlap_type(Metric("GLEU", gleu, fails_empty=True), DEFAULT_THRESHOLD),
+    "meteor": ScorerType(
+        TextListValue, _build_meteor, threshold=ThresholdRange(0, 1, default=DEFAULT_THRESHOLD), config=MeteorConfig
+    ),
 }

@@ -1,0 +1,39 @@
+"""What scorers need from outside: embeddings, judging models, and what an operator allows."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from promptuary.models.calls import ModelReply
+
+
+class JudgeClient(Protocol):
+    """Calls a model with a JSON schema for its output; counted, limited and cached like every call of a run."""
+
+    def __call__(
+        self, model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
+    ) -> Awaitable[ModelReply]:
+        """Return the model's reply; its `parsed` is None where the output does not fit the schema."""
+
+
+def _ignore_close(close: Callable[[], None]) -> None:
+    """Register nothing."""
+
+
+@dataclass(frozen=True)
+class ScorerDependencies:
+    """The services and permissions that scorers are built with.
+
+    Attributes:
+        embed: maps n texts to an n×d float array whose rows have unit length; it may block, so it is called in a thread.
+        ask: calls a judging model.
+        code: whether scorers may run the suite's own code.
+        webhook_hosts: the hosts that scorers may send outputs to.
+        closing: registers a function that ends a scorer's processes; the owner calls it once the scorers are not needed.
+    """
+
+    embed: Callable[[Sequence[str]], Any]
+    ask: JudgeClient
+    code: bool = False
+    webhook_hosts: frozenset[str] = frozenset()
+    closing: Callable[[Callable[[], None]], object] = _ignore_close
