@@ -1,5 +1,8 @@
 """The warnings of a registration: prompts of the same content, and prompts that say nearly the same."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -79,33 +82,58 @@ def test_a_prompt_of_the_same_content_is_named_once(local: Any) -> None:
 
 
 class RecordingChecker:
-    """A similarity check that writes on a connection of its own, and reports one similar prompt."""
+    """A similarity check that records the prompts it checks, calls a hook, and reports one similar prompt."""
 
-    def __init__(self, database: Any) -> None:
-        self.database = database
+    def __init__(self) -> None:
         self.names: list[str] = []
+        self.hook: Callable[[], object] = lambda: None
 
     def check_similarity(self, project: int, name: str, content: Any) -> list[RegistrationWarning]:
-        with self.database.write() as session:
-            session.connection()  # fails where the request has an open write transaction
-            self.names.append(name)
+        self.names.append(name)
+        self.hook()
         return [RegistrationWarning("similar_prompt", "it is similar", "near", 1, 0.9)]
 
 
 @pytest.fixture
-def checker(app: Any, opened_database: Any) -> RecordingChecker:
-    app.app.state.similarity_checker = RecordingChecker(opened_database)
+def checker(app: Any) -> RecordingChecker:
+    app.app.state.similarity_checker = RecordingChecker()
     return app.app.state.similarity_checker  # type: ignore[no-any-return]
 
 
-def test_similar_prompts_are_looked_for_before_the_transaction_opens(local: Any, checker: RecordingChecker) -> None:
-    body = {"type": "text", "template": TRIAGE}
-    response = local.post("/v1/prompts/a/versions?similar=true", json=body, headers={"Idempotency-Key": "k"})
-    assert (response.status_code, response.json()["warnings"][0]["name"]) == (201, "near")
+def test_the_check_runs_only_on_request(local: Any, checker: RecordingChecker) -> None:
+    assert register(local, "a", TRIAGE, "?similar=true")["warnings"][0]["name"] == "near"
+    assert register(local, "a", REFUND, "?similar=false")["warnings"] == []
+    assert register(local, "a", TRIAGE)["warnings"] == []
     assert checker.names == ["a"]
-    register(local, "a", REFUND, "?similar=false")
+
+
+def test_the_check_runs_after_the_commit_and_delays_no_other_request(
+    local: Any, api: Any, bearer: Any, checker: RecordingChecker
+) -> None:
+    started, may_finish = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        started.set()
+        assert may_finish.wait(30)
+
+    checker.hook = wait
+    with ThreadPoolExecutor(1) as executor:
+        registration = executor.submit(register, local, "a", TRIAGE, "?similar=true")
+        try:
+            assert started.wait(30)
+            assert api.get("/v1/prompts/a?version=1", headers=bearer("reader")).status_code == 200
+            assert api.post("/v1/prompts/a/archive", headers=bearer("author")).status_code == 200
+        finally:
+            may_finish.set()
+        assert registration.result()["warnings"][0]["name"] == "near"
+
+
+def test_a_refused_registration_is_not_checked(local: Any, checker: RecordingChecker) -> None:
     register(local, "a", TRIAGE)
-    assert checker.names == ["a"]
+    local.post("/v1/prompts/a/archive")
+    body = {"type": "text", "template": REFUND}
+    assert local.post("/v1/prompts/a/versions?similar=true", json=body).status_code == 409
+    assert checker.names == []
 
 
 @pytest.mark.parametrize(
@@ -138,7 +166,19 @@ def test_the_check_needs_the_right_to_register(api: Any, bearer: Any, checker: R
 def test_a_retry_gets_the_warnings_of_the_first_response(local: Any, checker: RecordingChecker) -> None:
     request = {"json": {"type": "text", "template": TRIAGE}, "headers": {"Idempotency-Key": "k"}}
     first = local.post("/v1/prompts/a/versions?similar=true", **request)
-    again = local.post("/v1/prompts/a/versions?similar=true", **request)
-    assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json() == again.json()
-    assert again.json()["warnings"][0]["name"] == "near"
+    retry = local.post("/v1/prompts/a/versions?similar=true", **request)
+    assert (first.status_code, retry.status_code) == (201, 201)
+    assert first.json() == retry.json()
+    assert retry.json()["warnings"][0]["name"] == "near"
+    assert checker.names == ["a"]
+
+
+def test_a_retry_during_the_check_gets_the_committed_version(local: Any, checker: RecordingChecker) -> None:
+    request = {"json": {"type": "text", "template": TRIAGE}, "headers": {"Idempotency-Key": "k"}}
+    retries: list[Any] = []
+    checker.hook = lambda: retries.append(local.post("/v1/prompts/a/versions?similar=true", **request))
+    first = local.post("/v1/prompts/a/versions?similar=true", **request)
+    (retry,) = retries
+    assert (first.status_code, retry.status_code) == (201, 201)
+    assert retry.json() == {**first.json(), "warnings": []}
+    assert checker.names == ["a"]

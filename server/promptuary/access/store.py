@@ -248,3 +248,10 @@ def add_response(session: Session, project: int, key: str, given: StoredResponse
     """Keep an answer; a second writer under the same key fails here and gets the first one's answer on its retry."""
     session.add(IdempotencyRow(project_id=project, key=key, created_at=at, **vars(given)))
     session.flush()
+
+
+def replace_response_body(session: Session, project: int, key: str, body: str) -> None:
+    """Replace the body of the response that is stored under an idempotency key."""
+    row = session.get_one(IdempotencyRow, (project, key))
+    row.body = body
+    session.add(row)

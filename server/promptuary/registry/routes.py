@@ -3,20 +3,19 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query
-from pydantic import AwareDatetime, ValidationError
+from fastapi import APIRouter, Header, Path, Query
+from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from promptuary.access.auth.authentication import authenticate_request
+from promptuary.access.auth.completion import CompletedResponse
 from promptuary.access.auth.idempotency import IdempotentRoute
-from promptuary.access.auth.request import REQUEST_BODY
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.errors import PreconditionFailed
 from promptuary.core.wire import PageOf
-from promptuary.prompt.name import is_name
 from promptuary.registry.comparison import compare_versions
 from promptuary.registry.diff_schemas import DiffOut
 from promptuary.registry.events import EventKind
@@ -38,13 +37,12 @@ from promptuary.registry.schemas import (
     PreviewOut,
     PromptOut,
     RegisteredOut,
-    RegistrationWarningOut,
     Renew,
     RollBack,
     VersionOut,
 )
 from promptuary.registry.service import Registry
-from promptuary.registry.similarity import RegistrationWarning, SimilarityChecker, same_content_warnings
+from promptuary.registry.similarity import merge_warnings, same_content_warnings
 from promptuary.registry.stream import EventStream
 
 router = APIRouter(tags=["registry"], route_class=IdempotentRoute)
@@ -53,43 +51,36 @@ NumberPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Text = Annotated[str | None, Query(max_length=200)]
 
 
-def _near(request: Request, similar: bool = False) -> list[RegistrationWarning]:
-    """Look for prompts like the new one, where that is asked for, before the transaction opens: a model may take its time.
-
-    What is wrong with the request is for the route to say; nothing is looked for then.
-    """
-    if not similar:
-        return []
-    caller = authenticate_request(request)
-    caller.require(Scope.PROMPT_WRITE)
-    name = request.path_params["name"]
-    try:
-        body = NewVersion.model_validate_json(request.scope.get(REQUEST_BODY, b""))
-    except ValidationError:
-        return []
-    neighbours: SimilarityChecker = request.app.state.similarity_checker
-    return neighbours.check_similarity(caller.project, name, body.content()) if is_name(name) else []
-
-
-@router.post("/prompts/{name}/versions", status_code=201, responses={200: {"model": RegisteredOut}})
+@router.post(
+    "/prompts/{name}/versions", status_code=201, response_model=RegisteredOut, responses={200: {"model": RegisteredOut}}
+)
 def register(
     name: PathName,
     body: NewVersion,
-    response: Response,
-    near: Annotated[list[RegistrationWarning], Depends(_near)],  # before the unit, which opens the transaction
+    request: Request,
     unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)],
-) -> RegisteredOut:
+    similar: bool = False,
+) -> Response:
     """Register a version: 201 for a new one, 200 when the newest version has the same content.
 
     `warnings` names other prompts of the same content, and with `similar=true` those that say nearly the same.
     """
-    registered = Registry(unit).register(
-        name, body.content(), message=body.message, tags=tuple(body.tags), labels=tuple(body.labels)
+    content = body.content()
+    registration = Registry(unit).register(
+        name, content, message=body.message, tags=tuple(body.tags), labels=tuple(body.labels)
     )
-    response.status_code = 201 if registered.created else 200
-    same = same_content_warnings(unit, registered.version)
-    warnings = same + [one for one in near if one.name is None or one.name not in [twin.name for twin in same]]
-    return RegisteredOut.of(registered.version, warnings=[RegistrationWarningOut.model_validate(one) for one in warnings])
+    same_content = same_content_warnings(unit, registration.version)
+    status = 201 if registration.created else 200
+    registered = RegisteredOut.with_warnings(registration.version, same_content)
+    if not similar:
+        return Response(registered.model_dump_json(), status, media_type=MEDIA_TYPE)
+    project, checker = unit.caller.project, request.app.state.similarity_checker
+
+    def add_similar_prompts() -> str:
+        warnings = merge_warnings(same_content, checker.check_similarity(project, name, content))
+        return registered.replace_warnings(warnings).model_dump_json()
+
+    return CompletedResponse(request, unit.caller, registered.model_dump_json(), status, add_similar_prompts)
 
 
 @router.post("/prompts/{name}/preview")

@@ -1,5 +1,6 @@
 """What the registry's routes take and answer."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -12,6 +13,7 @@ from promptuary.prompt.name import Name
 from promptuary.registry.composition import IncludeUpdate
 from promptuary.registry.events import EventKind
 from promptuary.registry.service import LookupResult, RegistrationPreview
+from promptuary.registry.similarity import RegistrationWarning
 from promptuary.registry.store import Version
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -133,9 +135,18 @@ class RegistrationWarningOut(ResponseModel):
 
 
 class RegisteredOut(VersionOut):
-    """The answer to a registering: the version that holds the content, and what may be worth knowing about it."""
+    """The response to a registration: the version with the content, and warnings about it."""
 
     warnings: list[RegistrationWarningOut] = Field(default_factory=list)
+
+    @classmethod
+    def with_warnings(cls, version: Version, warnings: Sequence[RegistrationWarning]) -> Self:
+        """Build the wire model from the domain values."""
+        return cls.of(version).replace_warnings(warnings)
+
+    def replace_warnings(self, warnings: Sequence[RegistrationWarning]) -> Self:
+        """Return the same response with other warnings."""
+        return self.model_copy(update={"warnings": [RegistrationWarningOut.model_validate(warning) for warning in warnings]})
 
 
 class LookupOut(VersionOut):

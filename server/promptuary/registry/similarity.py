@@ -1,9 +1,10 @@
-"""Other prompts like the one being registered: what is told of them, who looks for them, and what sets that in motion.
+"""Warnings about other prompts like a registered one.
 
-Prompts of the same content are found here, by digest. Those that say nearly the same are found by their vectors, in a part
-above this one, which is handed over where the app is put together.
+Prompts of the same content are found here, by digest. Prompts that say nearly the same are found by a `SimilarityChecker`,
+which a folder above this one implements and the composition root passes in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,19 +19,19 @@ SAME_CONTENT = "same_content"
 SIMILAR_PROMPT = "similar_prompt"
 SIMILAR_UNCHECKED = "similar_unchecked"
 MAX_MATCHES = 3
-"""At most so many other prompts are named for each reason."""
+"""The maximum number of other prompts that are named for each reason."""
 
 
 @dataclass(frozen=True)
 class RegistrationWarning:
-    """Something that whoever registers a version may want to know; it stops nothing.
+    """A hint for the author of a registered version; it prevents nothing.
 
     Attributes:
-        code: `same_content_warnings`, `similar_prompt`, or `similar_unchecked` where not every prompt could be compared.
-        detail: a sentence that says so, and what to do.
+        code: `same_content`, `similar_prompt`, or `similar_unchecked` where not every prompt could be compared.
+        detail: a sentence with the reason and the remedy.
         name: the other prompt.
         version: the version of it that was compared.
-        score: how near their texts are: the cosine; None where nothing was measured.
+        score: the cosine similarity of the two texts; None where none was computed.
     """
 
     code: str
@@ -41,22 +42,30 @@ class RegistrationWarning:
 
 
 class SimilarityChecker(Protocol):
-    """Looks for prompts that say nearly the same."""
+    """Finds prompts that say nearly the same."""
 
     def check_similarity(self, project: int, name: str, content: Content) -> list[RegistrationWarning]:
-        """Give the other prompts near to a content. Raises nothing: what hinders the search is told as a resemblance, too."""
+        """Return a warning for each other prompt similar to a content; raise nothing: a failed check is a warning, too."""
         ...
 
 
 def enqueue_vector_update(unit: UnitOfWork, prompt: int) -> None:
-    """Say in the transaction of a registering that the prompt's vector is behind."""
+    """Enqueue, in the transaction of a registration, the update of the prompt's vector."""
     outbox.enqueue(unit.session, PROMPTS_TOPIC, {"project": unit.caller.project, "prompt": prompt}, unit.clock())
 
 
 def same_content_warnings(unit: UnitOfWork, version: Version) -> list[RegistrationWarning]:
-    """Give the other prompts that have a version of the very same content."""
-    twins = store.prompts_with_digest(unit.session, unit.caller.project, version.digest, version.prompt, MAX_MATCHES)
+    """Return a warning for each other prompt that has a version of exactly the same content."""
+    prompts = store.prompts_with_digest(unit.session, unit.caller.project, version.digest, version.prompt, MAX_MATCHES)
     return [
         RegistrationWarning(SAME_CONTENT, f"version {number} of '{name}' has the same content; one prompt may do", name, number)
-        for name, number in twins
+        for name, number in prompts
     ]
+
+
+def merge_warnings(
+    same_content: Sequence[RegistrationWarning], similar: Sequence[RegistrationWarning]
+) -> list[RegistrationWarning]:
+    """Return the warnings of both kinds; a prompt of the same content is not named a second time as similar."""
+    names = {warning.name for warning in same_content}
+    return [*same_content, *(warning for warning in similar if warning.name is None or warning.name not in names)]

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import structlog
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,9 +14,10 @@ from promptuary.access import store
 from promptuary.access.auth.request import REQUEST_BODY, ParsedRequest
 from promptuary.access.store import StoredResponse
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.errors import InvalidRequest
+from promptuary.core.errors import InvalidRequest, PromptuaryError
 from promptuary.core.logs import redact_api_keys
 
+log = structlog.get_logger(__name__)
 _KEY_LIMIT = 200
 
 
@@ -52,6 +54,22 @@ def replay_or_record(request: Request, unit: UnitOfWork) -> None:
         raise InvalidRequest("this Idempotency-Key was used for another request; take a new one")
     else:
         raise ReplayedResponse(stored_response)
+
+
+def replace_stored_response(request: Request, project: int, body: str) -> None:
+    """Replace the body that is stored under a request's idempotency key, in a transaction of its own.
+
+    It is for a route that completes its response after the commit. Without a key, nothing is done. A failure is logged, not
+    raised: the write has been committed, and a retry gets the response as it was stored with it.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return
+    try:
+        with request.app.state.database.write() as session:
+            store.replace_response_body(session, project, key, redact_api_keys(body))
+    except PromptuaryError as error:
+        log.warning("a stored response was not completed", error=error.message)
 
 
 def _request_digest(request: Request) -> str:
