@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.mean_interval import mean_interval
@@ -119,6 +119,38 @@ def test_few_changed_cases_among_many_do_not_claim_a_normal_mean() -> None:
     assert interval.method == "tango-effective"
     assert interval.low < -0.025
     assert 0 <= interval.high < 0.02
+
+
+def score_statistic(change: float, gains: float, losses: float, pairs: float) -> float:
+    """Tango's score statistic, with the likelihood of the losses maximised numerically instead of by its closed form."""
+
+    def negative_likelihood(share: float) -> float:
+        cells = ((gains, share + change), (losses, share), (pairs - gains - losses, 1 - 2 * share - change))
+        return -sum(count * math.log(probability) for count, probability in cells if count > 0)
+
+    least, most = max(0.0, -change) + 1e-12, (1 - change) / 2 - 1e-12
+    share = optimize.minimize_scalar(negative_likelihood, bounds=(least, most), method="bounded", options={"xatol": 1e-13}).x
+    return (gains - losses - pairs * change) / math.sqrt(pairs * (2 * share + change * (1 - change)))
+
+
+@pytest.mark.parametrize("limits", [(0.0, 1.0), (1.0, 5.0), (-3.0, -1.0)])
+def test_few_changed_cases_have_tangos_interval_on_an_effective_number_of_pairs(limits: tuple[float, float]) -> None:
+    # By hand, on [0, 1]: two of 100 cases fall by 1/3 and 2/3, so the gains are 0 and the losses 1/100 a case. The largest
+    # variance of such changes is 0.01 - 0.01² = 0.0099; their own is (1/9 + 4/9 - 100 · 0.01²) / 99 = 0.0055107, so their
+    # error² is 0.000055107 and the effective number of pairs 0.0099 / 0.000055107 = 179.65. Student's t(99) is 1.98422.
+    size, quantile = 0.0099 / ((5 / 9 - 0.01) / 9900), 1.9842169516
+    assert size == pytest.approx(179.65, abs=5e-3)
+    low = optimize.brentq(lambda change: score_statistic(change, 0, 0.01 * size, size) - quantile, -0.5, -0.011)
+    high = optimize.brentq(lambda change: score_statistic(change, 0, 0.01 * size, size) + quantile, -0.009, 0.5)
+
+    bottom, top = limits
+    width = top - bottom
+    baseline = [top] * 100
+    candidate = [top - width / 3, top - 2 * width / 3] + [top] * 98
+    interval = paired_difference(candidate, baseline, bounds=limits)
+
+    assert interval.method == "tango-effective"
+    assert bounds(interval) == pytest.approx((width * low, width * high), rel=1e-5)
 
 
 def test_rounding_of_repeat_means_is_no_difference() -> None:

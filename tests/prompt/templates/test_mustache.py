@@ -13,7 +13,7 @@ from paths import SHARED
 from promptuary.prompt.errors import InvalidPrompt, PromptuaryError, RenderTooLarge
 from promptuary.prompt.templates.mustache import parse, partial_names, rename_partials
 from promptuary.prompt.templates.rendering import render
-from promptuary.prompt.templates.tree import Partial, Section
+from promptuary.prompt.templates.tree import DEPTH_LIMIT, Partial, Section, Tag
 from promptuary.prompt.templates.used_names import used_names
 
 SPECIFICATION = SHARED / "data" / "mustache-spec"
@@ -170,6 +170,22 @@ def test_a_template_that_does_not_parse_names_its_line_and_what_is_wrong(templat
     with pytest.raises(InvalidPrompt) as raised:
         parse(template, "template.1.content")
     assert [(fault.path, fault.message) for fault in raised.value.field_errors] == [("template.1.content", words)]
+
+
+def nested_sections(depth: int) -> str:
+    return "{{#a}}" * depth + "x" + "{{/a}}" * depth
+
+
+def test_sections_nest_up_to_the_limit_and_no_deeper() -> None:
+    assert rendered(nested_sections(DEPTH_LIMIT), {"a": True}) == "x"
+    with pytest.raises(InvalidPrompt, match=f"sections are nested more than {DEPTH_LIMIT} deep"):
+        parse(nested_sections(DEPTH_LIMIT + 1))
+
+
+def test_a_dotted_name_has_up_to_the_limit_of_parts() -> None:
+    assert parse("{{" + ".".join("a" * DEPTH_LIMIT) + "}}") == (Tag(".".join("a" * DEPTH_LIMIT)),)
+    with pytest.raises(InvalidPrompt, match=f"looks more than {DEPTH_LIMIT} deep"):
+        parse("{{" + ".".join("a" * (DEPTH_LIMIT + 1)) + "}}")
 
 
 def test_names_are_told_apart_by_how_the_template_uses_them() -> None:

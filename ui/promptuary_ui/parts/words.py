@@ -1,4 +1,8 @@
-"""What differs between two texts, word by word, as Markdown in which everything of the texts is escaped."""
+"""What differs between two texts, word by word, as Markdown in which all of the texts is escaped.
+
+The UI is a REST client and cannot import the server's comparison (`promptuary.prompt.diff.words`). The API's diff has lines
+only, and it compares versions, while these texts are also drafts and outputs. So the UI compares words itself, by difflib.
+"""
 
 import difflib
 import re

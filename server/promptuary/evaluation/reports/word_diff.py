@@ -1,23 +1,18 @@
-"""Two texts with the words marked in which they differ."""
+"""Two texts as HTML, with the words marked in which they differ."""
 
-import re
-from difflib import SequenceMatcher
+from collections.abc import Sequence
 from html import escape
 
+from promptuary.prompt.diff.words import TextPart, compare_words
 from promptuary.prompt.text import show_hidden
-
-WORDS_LIMIT = 800
 
 
 def mark_differences(before: str, after: str) -> tuple[str, str]:
-    """Give both as HTML; texts of very many words are left unmarked, since comparing them takes too long."""
-    old, new = (re.findall(r"\s+|[^\s\w]|\w+", text) for text in (before, after))
-    if len(old) > WORDS_LIMIT or len(new) > WORDS_LIMIT:
-        return escape(show_hidden(before)), escape(show_hidden(after))
-    left: list[str] = []
-    right: list[str] = []
-    for kind, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        for side, tag, text in ((left, "del", "".join(old[i:j])), (right, "ins", "".join(new[k:m]))):
-            safe = escape(show_hidden(text))
-            side.append(safe if kind == "equal" or not safe else f"<{tag}>{safe}</{tag}>")
-    return "".join(left), "".join(right)
+    """Return both texts as HTML: words that only the first has in `<del>`, words that only the second has in `<ins>`."""
+    old_parts, new_parts = compare_words(before, after)
+    return _html(old_parts, "del"), _html(new_parts, "ins")
+
+
+def _html(parts: Sequence[TextPart], tag: str) -> str:
+    texts = ((escape(show_hidden(part.text)), part.changed) for part in parts)
+    return "".join(f"<{tag}>{text}</{tag}>" if changed else text for text, changed in texts)
