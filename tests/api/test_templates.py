@@ -215,9 +215,9 @@ CARD = {"type": "string", "maxLength": 30, "sensitive": True}
     ids=["fits", "mistyped", "too long", "not listed", "as a key", "missing", "unknown", "sum", "loop", "too large"],
 )
 def test_a_sensitive_value_is_in_no_log_no_error_and_no_audit_row(
-    with_jinja: Any, written: Callable[[str], Callable[[], str]], template: str, more: Any, values: Any
+    with_jinja: Any, log_lines: Callable[[str], Callable[[], str]], template: str, more: Any, values: Any
 ) -> None:
-    read = written("DEBUG")
+    read = log_lines("DEBUG")
     form = "jinja2" if "%" in template or "{{ " in template else "mustache"
     variables = {"card": CARD, **more}
     register(
@@ -237,14 +237,14 @@ def test_a_sensitive_value_is_in_no_log_no_error_and_no_audit_row(
 
 
 def test_not_even_a_fault_of_ours_writes_it_down(
-    sqlite: Any, with_jinja: Any, written: Callable[[str], Callable[[], str]], monkeypatch: pytest.MonkeyPatch
+    sqlite: Any, with_jinja: Any, log_lines: Callable[[str], Callable[[], str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed statement's error comes without its parameters; the trace shows lines of code and no values."""
     from sqlalchemy import text
 
     from promptuary.context import rendering
 
-    read = written("DEBUG")
+    read = log_lines("DEBUG")
 
     def fail(self: Any, project: int, prepared: Any, values: Any, query: Any = None) -> Any:
         with sqlite.read() as session:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import logging_kept
+from factories.logs import restored_logging
 from promptuary.cli.main import main
 
 WORD = {"type": "text", "template": "{{text}}"}
@@ -61,7 +61,7 @@ def restored_process_state() -> Iterator[None]:
     """Undo what a command sets for its process: logging, and the environment that MLflow reads."""
     environment = dict(os.environ)
     try:
-        with logging_kept():
+        with restored_logging():
             yield
     finally:
         os.environ.clear()

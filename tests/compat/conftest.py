@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from compat.sdk_service import Service
-from conftest import listening
+from factories.apps import serve_app
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def service(sqlite: Any, app: Any) -> Iterator[Service]:
 
         await app(scope, receive, out)
 
-    with listening(noted) as url:
+    with serve_app(noted) as url:
         yield Service(url, requests)
 
 

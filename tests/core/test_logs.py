@@ -19,9 +19,9 @@ def level() -> str:
 
 
 @pytest.fixture
-def lines(written: Callable[[str], Callable[[], str]], level: str) -> Lines:
-    """The log lines written so far; the process's logging is as before when the test ends."""
-    read = written(level)
+def lines(log_lines: Callable[[str], Callable[[], str]], level: str) -> Lines:
+    """The log lines log_lines so far; the process's logging is as before when the test ends."""
+    read = log_lines(level)
     return lambda: [json.loads(line) for line in read().splitlines()]
 
 

