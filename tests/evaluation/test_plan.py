@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from promptuary.evaluation.plan import plan_from_json, plan_to_json, work_items
+from promptuary.evaluation.execution.work import work_items
+from promptuary.evaluation.plan import plan_from_json, plan_to_json
 
 Make = Callable[..., Any]
 

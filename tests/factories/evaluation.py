@@ -1,12 +1,13 @@
 """What tests of runs share: a prompt with versions, a dataset, a suite, and an execution that needs no weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from doubles.renderers import PlainRenderer
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan, Variant
@@ -18,17 +19,10 @@ from promptuary.evaluation.summary_model import Summary, VariantRole
 from promptuary.evaluation.verdict.summary import summarise
 from promptuary.models.chat_models import ChatModels
 from promptuary.prompt.content import Content
-from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 from promptuary.registry.service import Registry
+from promptuary.scheduling.drop_alerts import DropAlerts
 
 ECHO = "echo:"
-
-
-class PlainRenderer:
-    """Renders without any context."""
-
-    def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
-        return prepared.render(values)
 
 
 def content(template: str = "{{text}}") -> Content:
@@ -102,7 +96,15 @@ def submit_run(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..
 @pytest.fixture
 def executor(opened_database: Any, clock: Any, settings: Any) -> RunExecutor:
     """What does runs, with echoing models and no embedder."""
-    return RunExecutor(opened_database, clock, settings, PlainRenderer(), ChatModels(settings), lambda texts: [])
+    return RunExecutor(
+        opened_database,
+        clock,
+        settings,
+        PlainRenderer(),
+        ChatModels(settings),
+        embed=lambda texts: [],
+        listeners=(DropAlerts(),),
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 
 from promptuary.core.errors import NotFound
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import CaseResult, work_items
+from promptuary.evaluation.execution.work import work_items
+from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations

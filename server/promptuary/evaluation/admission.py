@@ -1,39 +1,65 @@
-"""What a suite asks for that this installation does not do: told when a run is submitted, not case by case."""
+"""What a run needs and this installation does not have or allow: checked when a run is submitted, not case by case."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.settings import Settings
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
-from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.suites.suite import Suite, suite_to_json
 from promptuary.models.calls import ModelReply
+from promptuary.models.calls.pricing import PriceTable, missing_price_error
 from promptuary.prompt.errors import Invalid
 
 
 def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
-    """Let a run in, or say why not.
+    """Check that the scorers of a run can be built here.
 
     Raises:
-        InvalidRequest: for code or addresses that the settings do not allow, and for a comparison of outputs where there is
-            only one, each in its place.
+        InvalidRequest: for code or addresses that the settings do not allow, and for a comparison of variants in a run with one
+            variant, each with its path.
     """
-    parts = ScorerDependencies(_no_embedding, _no_judge, settings.code_scorers, settings.allowed_webhook_hosts)
-    field_errors: list[FieldError] = []
+    dependencies = ScorerDependencies(_no_embedding, _no_judge, settings.code_scorers, settings.allowed_webhook_hosts)
+    errors: list[FieldError] = []
     for number, spec in enumerate(suite.scorers):
-        kind = find_scorer_type(spec.type_name)
-        if kind is not None and kind.compares_variants and len(plan.variants) < 2:
-            words = "compares the outputs of several variants, and the run has one; give models, versions or a baseline"
-            field_errors.append(FieldError(f"scorers.{number}", f"'{spec.type}' {words}"))
+        scorer_type = find_scorer_type(spec.type_name)
+        if scorer_type is not None and scorer_type.compares_variants and len(plan.variants) < 2:
+            message = "compares the outputs of several variants, and the run has one; give models, versions or a baseline"
+            errors.append(FieldError(f"scorers.{number}", f"'{spec.type}' {message}"))
         try:
-            build_scorer(spec, parts)
+            build_scorer(spec, dependencies)
         except Invalid as error:
-            field_errors.append(FieldError(f"scorers.{number}.value", str(error)))
-    if field_errors:
-        raise InvalidRequest("the suite cannot be run here", field_errors)
+            errors.append(FieldError(f"scorers.{number}.value", str(error)))
+    if errors:
+        raise InvalidRequest("the suite cannot be run here", errors)
+
+
+def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
+    """Check that the price is known of every model that the run may call: candidates' and judges', also of single cases.
+
+    Raises:
+        InvalidRequest: with an error for each model without a price.
+    """
+    prices = PriceTable(suite.prices)
+    models = dict.fromkeys(variant.model for variant in plan.variants)
+    models.update(dict.fromkeys(_judge_models(suite_to_json(suite)["scorers"])))
+    for case in cases:
+        models.update(dict.fromkeys(_judge_models(case.asserts)))
+    unknown = [model for model in models if not prices.is_known(model)]
+    if unknown:
+        raise InvalidRequest("the cost of the run cannot be limited", [missing_price_error(model) for model in unknown])
+
+
+def _judge_models(specs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the models that scorer specs name as JSON, and those of nested specs."""
+    for spec in specs:
+        if spec.get("model"):
+            yield str(spec["model"])
+        yield from _judge_models(spec.get("assert") or ())
 
 
 def _no_embedding(_: Sequence[str]) -> Any:

@@ -1,11 +1,10 @@
 """What a run is to do, complete when it is submitted, and the value that each piece of it comes to. Pure."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from promptuary.evaluation.case import Case
 from promptuary.evaluation.summary_model import VariantRole
 
 PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its scorers'
@@ -102,16 +101,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class WorkItem:
-    """One piece of work: a case under a variant, and its place in the whole."""
-
-    ordinal: int
-    case: Case
-    variant: Variant
-    repeat: int
-
-
-@dataclass(frozen=True)
 class CaseResult:
     """What one item came to.
 
@@ -176,47 +165,6 @@ class ResultFigures(NamedTuple):
     def unrunnable(self) -> bool:
         """Whether there is no verdict on it, as `Result.unrunnable`."""
         return self.error is not None or self.passed is None
-
-
-class CompletedItems:
-    """The places of a plan that have their result, a bit each: a million of them take 125 kB."""
-
-    def __init__(self, total: int, ordinals: Iterable[int] = ()) -> None:
-        """Make room for `total` places, and mark some."""
-        self._bits = bytearray((total + 7) // 8)
-        self._count = 0
-        for ordinal in ordinals:
-            self.add(ordinal)
-
-    def add(self, ordinal: int) -> None:
-        """Mark a place; again changes nothing."""
-        bit = 1 << (ordinal & 7)
-        if not self._bits[ordinal >> 3] & bit:
-            self._bits[ordinal >> 3] |= bit
-            self._count += 1
-
-    def __contains__(self, ordinal: object) -> bool:
-        return isinstance(ordinal, int) and bool(self._bits[ordinal >> 3] & 1 << (ordinal & 7))
-
-    def __len__(self) -> int:
-        return self._count
-
-
-def work_items(plan: Plan, cases: Iterable[Case], done: Container[int] = frozenset(), first: int = 0) -> Iterator[WorkItem]:
-    """Give what is left to do, in the file's order: case by case, in it variant by variant, in it repeat by repeat.
-
-    Args:
-        plan: of the run.
-        cases: of the plan's dataset version, in their order.
-        done: ordinals that have their result already.
-        first: the place in the dataset of the first of the cases.
-    """
-    for place, case in enumerate(cases, first):
-        for number, variant in enumerate(plan.variants):
-            for repeat in range(plan.repeats):
-                ordinal = place * plan.per_case + number * plan.repeats + repeat
-                if ordinal not in done:
-                    yield WorkItem(ordinal, case, variant, repeat)
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:

@@ -10,17 +10,18 @@ from promptuary.context.vector_source import build_embedding_backend
 from promptuary.core.clock import Clock, wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
-from promptuary.evaluation.execution import executor
 from promptuary.evaluation.execution.accounting import AccountedRunner
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.catalog import scorer_types
 from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
+from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 from promptuary.migrations.upgrade import upgrade
 from promptuary.models.chat_models import ChatModels
 from promptuary.registry import similarity
 from promptuary.scheduling import alert_webhook
 from promptuary.scheduling.alert_webhook import AlertWebhook
+from promptuary.scheduling.drop_alerts import DropAlerts
 from promptuary.scheduling.scheduler import Scheduler
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.worker.loop import Worker
@@ -49,18 +50,18 @@ def build_worker(
     upgrade(opened)
     found = retrieval or PassageRetrieval(opened, clock, build_embedding_backend(opened, settings))
     chats = models or ChatModels(settings)
-    done = build_execution(settings, opened, clock, found, chats)
+    executor = build_executor(settings, opened, clock, found, chats)
     tracker = MlflowTracker(settings, opened)
     vectors = PromptVectors(opened, settings, found.backend)
     relays = [
         (context_retrieval.CHROMA_TOPIC, found.deliver),
         (similarity.PROMPTS_TOPIC, vectors.deliver),
-        (executor.TOPIC, tracker.deliver),
+        (TRACKING_TOPIC, tracker.deliver),
         (alert_webhook.TOPIC, AlertWebhook(settings, opened, clock).deliver),
     ]
     scheduler = Scheduler(opened, clock, settings)
     try:
-        yield Worker(opened, clock, settings, done, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
+        yield Worker(opened, clock, settings, executor, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
     finally:
         if models is None:
             chats.close()
@@ -70,24 +71,31 @@ def build_worker(
             opened.dispose()
 
 
-def build_execution(
+def build_executor(
     settings: Settings, database: Database, clock: Clock, retrieval: PassageRetrieval, models: ChatModels
 ) -> RunExecutor:
-    """Put together what does a run in this process, or leads it on a Ray cluster where the settings say so."""
-    spread = None
+    """Build the executor of runs: in this process, or on a Ray cluster if the settings say so."""
+    run_remotely = None
     if settings.executor == "ray":
         from promptuary.evaluation.execution.ray_runner import RayRunner
 
-        spread = RayRunner(settings, open_ray_worker).run
+        run_remotely = RayRunner(settings, open_ray_worker).run
     renderer = ContextRenderer(retrieval, settings)
     return RunExecutor(
-        database, clock, settings, renderer, models, lambda texts: retrieval.backend.embedder.embed(texts), spread
+        database,
+        clock,
+        settings,
+        renderer,
+        models,
+        embed=lambda texts: retrieval.backend.embedder.embed(texts),
+        run_remotely=run_remotely,
+        listeners=(DropAlerts(),),
     )
 
 
 @contextmanager
 def open_ray_worker(settings: Settings, run: Run, share: int) -> Iterator[AccountedRunner]:
-    """Put together what does a run's items on a worker of a Ray cluster, with its own connections and models."""
+    """Build the runner of a run's items on a worker of a Ray cluster, with its own connections and models."""
     from promptuary.evaluation.execution.ray_runner import CHUNKS_PER_WORKER
 
     database = Database(settings.sql_url)
@@ -95,9 +103,9 @@ def open_ray_worker(settings: Settings, run: Run, share: int) -> Iterator[Accoun
     models = ChatModels(settings)
     try:
         alone = settings.model_copy(update={"executor": "local"})
-        execution = build_execution(alone, database, wall_clock, retrieval, models)
+        executor = build_executor(alone, database, wall_clock, retrieval, models)
         with ExitStack() as closing:
-            yield execution.worker(run, closing, share, max(1, share // CHUNKS_PER_WORKER))
+            yield executor.open_runner(run, closing, share, max(1, share // CHUNKS_PER_WORKER))
     finally:
         models.close()
         retrieval.close()

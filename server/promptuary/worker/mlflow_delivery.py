@@ -14,7 +14,8 @@ from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
 from promptuary.core.logs import configure_logging
 from promptuary.core.settings import read_settings
-from promptuary.evaluation.tracking.mlflow_tracker import TOPIC, MlflowTracker
+from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
+from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
         tracker.warm()
     for _ in sys.stdin.buffer:
         with suppress(Exception):  # stays due
-            outbox.relay(database, wall_clock, TOPIC, tracker.deliver)
+            outbox.relay(database, wall_clock, TRACKING_TOPIC, tracker.deliver)
         os.write(answers, b"\n")
     os._exit(0)
 

@@ -45,7 +45,7 @@ def test_a_run_stops_at_its_ceiling_with_3_and_goes_on_under_a_higher_one(
     assert stub_model.billed(PRICE, PRICE) <= stopped["spent"] + 1e-9 <= 0.15 + 2e-9
     lines = told.out.splitlines()
     assert f"  stopped after {stopped['done']} of 30 results: {stopped['error']}" in lines
-    assert stopped["error"].startswith("the cost ceiling of $0.15 was reached")
+    assert stopped["error"].startswith("the cost limit of $0.15 was reached")
     assert lines[-1] == f"  it goes on with: promptuary eval run {suite} --resume {stopped['id']} --max-cost …"
 
     again = run("eval", "run", suite, "--resume", stopped["id"])
@@ -70,7 +70,7 @@ def test_a_second_run_is_free_unless_it_is_told_to_ask_anew(run: Run, suite: Pat
 def test_a_model_without_a_price_cannot_be_kept_under_a_ceiling(run: Run, suite: Path, stub_model: StubModelServer) -> None:
     told = run("eval", "run", suite, "--max-cost", "1", "--model", "openai:unheard-of")
     assert told.code == 64
-    assert "the price of 'openai:unheard-of' is not known; say it in the suite" in told.err
+    assert "the price of 'openai:unheard-of' is not known; state it in the suite" in told.err
     assert stub_model.requests == 0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,13 +12,13 @@ from promptuary.context import store as context_store
 from promptuary.context.store import Collection, StoredDocument
 from promptuary.core import outbox
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.evidence import conclusion as conclusion_module
 from promptuary.evaluation.evidence import store as evidence_store
 from promptuary.evaluation.evidence.builder import list_judges
 from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence
 from promptuary.evaluation.evidence.service import list_evidence
 from promptuary.evaluation.evidence.store import EvidenceFilter
 from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.execution.finished_run import FinishedRun, WriteOutcome
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.models.chat_models import ChatModels
@@ -121,10 +122,14 @@ def test_baselines_and_runs_that_did_not_finish_show_nothing(
     held = executor.lease("w1")
     assert held is not None
 
-    def fail(*_: Any) -> None:
-        raise ZeroDivisionError
+    class FailingListener:
+        def prepare(self, session: Any, finished: FinishedRun) -> WriteOutcome:
+            def fail(_: Any) -> None:
+                raise ZeroDivisionError
 
-    monkeypatch.setattr(conclusion_module, "build_evidence", fail)
+            return fail
+
+    executor = replace(executor, listeners=(FailingListener(),))
     assert executor.execute(held).state is RunState.FAILED
     assert len(shown()) == 1
 
@@ -135,21 +140,19 @@ def test_a_run_that_lost_its_lease_at_the_end_shows_nothing(
     shown: Callable[..., list[Evidence]],
     executor: RunExecutor,
     clock: Any,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     create_words_suite("yes")
     submit_run()
     held = executor.lease("w1")
     assert held is not None
-    conclude = conclusion_module.conclude
 
-    def late(*given: Any) -> Any:
-        clock.move(hours=1)
-        assert executor.lease("w2") is not None
-        return conclude(*given)
+    class LateListener:
+        def prepare(self, session: Any, finished: FinishedRun) -> WriteOutcome:
+            clock.move(hours=1)
+            assert executor.lease("w2") is not None
+            return lambda _: None
 
-    monkeypatch.setattr(conclusion_module, "conclude", late)
-    executor.execute(held)
+    replace(executor, listeners=(LateListener(),)).execute(held)
     assert shown() == []
 
 
@@ -164,7 +167,7 @@ def test_a_run_that_could_not_be_done_is_infrastructure_for_every_candidate(
     submit_run()
     held = executor.lease("w1")
     assert held is not None
-    RunExecutor(**{**vars(executor), "models": Refusing()}).execute(held)
+    replace(executor, models=Refusing()).execute(held)
     assert [row.verdict for row in shown()] == ["infrastructure"]
 
 

@@ -17,10 +17,11 @@ from promptuary.core import outbox
 from promptuary.core.errors import Conflict, InvalidRequest, Unavailable
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.accounting import RunAccounting
-from promptuary.evaluation.execution.executor import TOPIC, RunExecutor
+from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -88,12 +89,12 @@ def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
     assert stub_model.billed(PRICE, PRICE) == pytest.approx(stopped.spent)
     assert stopped.spent <= 0.3
     assert stopped.reserved == 0
-    assert (stopped.error or "").startswith(f"the cost ceiling of $0.3 was reached with {60 - stopped.done} of 60 results")
+    assert (stopped.error or "").startswith(f"the cost limit of $0.3 was reached with {60 - stopped.done} of 60 results")
     summary = stopped.summary or {}
     assert (summary.missing, summary.results) == (60 - stopped.done, stopped.done)
     assert summary.variants[0].unrunnable == 60 - stopped.done
     with author() as unit:
-        assert outbox.count_pending(unit.session, TOPIC) == 0
+        assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 0
         for too_low in (None, stopped.spent, 0.01):
             with pytest.raises(InvalidRequest):
                 Evaluations(unit).resume(run_id, too_low)

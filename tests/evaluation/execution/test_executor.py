@@ -13,11 +13,14 @@ from promptuary.access import audit
 from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
 from promptuary.evaluation.datasets.case_schema import CaseIn
-from promptuary.evaluation.execution.executor import MAX_LEASES, TOPIC, Progress, RunExecutor
+from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.execution.lease import MAX_LEASES, RunLeases
+from promptuary.evaluation.execution.result_loop import Progress
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.summary_model import MetricSummary
+from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
@@ -47,7 +50,7 @@ def test_a_run_goes_from_the_suite_to_the_verdict(
         results = Evaluations(unit).results(run.id, 200, None).items
         assert [item.result.ordinal for item in results] == list(range(30))
         assert {item.result.output for item in results} == {"yes"}
-        assert outbox.count_pending(unit.session, TOPIC) == 1
+        assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 1
         assert audit.verify_chain(unit.session, unit.caller.project).broken_at is None
 
 
@@ -177,7 +180,7 @@ def test_a_run_cancelled_while_it_is_done_stops(
     assert (seen.state, seen.verdict, seen.summary) == (RunState.CANCELLED, None, None)
     assert seen.done < 50
     with author() as unit:
-        assert outbox.count_pending(unit.session, TOPIC) == 0
+        assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 0
 
 
 def test_a_stopped_process_gives_its_run_back(
@@ -285,17 +288,25 @@ def test_a_run_that_kills_every_worker_is_failed_in_the_end(
         assert Evaluations(unit).run(run.id).state is RunState.FAILED
 
 
-def test_a_lost_lease_ends_the_work_at_the_next_heartbeat(
+def test_a_lost_lease_is_noticed_at_the_next_heartbeat(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, author: Open
 ) -> None:
     create_words_suite("yes")
     submit_run()
     run = leased(executor)
-    quick = executor_with(executor, settings=executor.settings.model_copy(update={"lease_seconds": 0.03}))
-    with author() as unit:
-        Evaluations(unit).cancel(run.id)
-    with quick._held(run) as lost:
-        assert lost.wait(5)
+    beat = threading.Event()
+
+    def pause(ended: threading.Event, seconds: float) -> bool:
+        assert seconds == 20
+        return not beat.wait(60)  # the heartbeat comes when the test lets it
+
+    leases = RunLeases(executor.database, executor.clock, 60, pause)
+    with leases.keep(run) as lost:
+        with author() as unit:
+            Evaluations(unit).cancel(run.id)
+        assert not lost.is_set()
+        beat.set()
+        assert lost.wait(60)
 
 
 def executor_with(executor: RunExecutor, **changes: Any) -> RunExecutor:

@@ -14,9 +14,11 @@ from promptuary.core.errors import InvalidRequest
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.groups import GroupedRunner
-from promptuary.evaluation.plan import CaseResult, Plan, WorkItem, work_items
+from promptuary.evaluation.execution.work import WorkItem, work_items
+from promptuary.evaluation.plan import CaseResult, Plan
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.targets.target import TargetReply, TargetTrace
 from promptuary.models.calls import ModelReply
 from promptuary.models.echo_chat import EchoChatModel
 
@@ -30,6 +32,16 @@ async def longest(model: str, messages: Any, *, schema: Any = None, repeat: int 
     return ModelReply("", parsed={"reason": "so", "better": "first" if len(first) > len(second) else "second"})
 
 
+class InsensitiveTarget:
+    """A target that answers nothing and knows no sensitive variable."""
+
+    async def answer(self, item: WorkItem, trace: TargetTrace) -> TargetReply:
+        raise AssertionError
+
+    def is_sensitive(self, case: Case, variant: str) -> bool:
+        return False
+
+
 @pytest.fixture
 def groups_of(suite_of: Any, plan_of: Any) -> Callable[..., GroupedRunner]:
     """Make the groups of two variants, `v2` and `v1`, over so many cases."""
@@ -37,7 +49,7 @@ def groups_of(suite_of: Any, plan_of: Any) -> Callable[..., GroupedRunner]:
     def make(cases: int, *, ask: Any = longest, timeout: float = 60, repeats: int = 1, **suite: Any) -> GroupedRunner:
         plan: Plan = plan_of(cases, baseline="production", repeats=repeats)
         given = suite_of(**{"scorers": [EXACT, BEST], **suite})
-        return GroupedRunner(given, plan, ScorerDependencies(embed=list, ask=ask), {}, timeout)
+        return GroupedRunner(given, plan, ScorerDependencies(embed=list, ask=ask), InsensitiveTarget(), timeout)
 
     return make
 
@@ -74,7 +86,7 @@ def runs(*batches: Callable[[list[WorkItem]], list[CaseResult]]) -> Any:
 
 def judged(groups: GroupedRunner, run: Any, given: list[Case]) -> list[list[CaseResult]]:
     async def all_of_it() -> list[list[CaseResult]]:
-        return [batch async for batch in groups.judged(run, work_items(groups.plan, given)) if batch]
+        return [batch async for batch in groups.run(run, work_items(groups.plan, given)) if batch]
 
     return asyncio.run(all_of_it())
 
@@ -187,9 +199,7 @@ def test_closing_stops_what_is_under_way(groups_of: Any) -> None:
     groups = groups_of(1, ask=waiting)
 
     async def closed() -> None:
-        batches = groups.judged(
-            runs(lambda items: list(map(by_length, items)), lambda _: []), work_items(groups.plan, cases(1))
-        )
+        batches = groups.run(runs(lambda items: list(map(by_length, items)), lambda _: []), work_items(groups.plan, cases(1)))
         assert [await anext(batches), await anext(batches)] == [[], []]
         await batches.aclose()
 

@@ -14,8 +14,9 @@ import pytest
 from doubles.stub_model import StubModelServer
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import Settings
-from promptuary.evaluation.execution.executor import Progress, RunExecutor
+from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.ray_runner import RayRunner
+from promptuary.evaluation.execution.result_loop import Progress
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.service import Evaluations
@@ -97,18 +98,18 @@ def test_workers_pay_from_one_purse_and_never_more_than_it_holds(
     prices = {"openai:stub": {"input": price, "output": price}}
     texts = [f"case number {number}" for number in range(400)]
     create_words_suite(*texts, models=["openai:stub"], prices=prices, concurrency=6, max_cost=3.0)
-    spread = replace(executor, spread=RayRunner(settings, paying).run)
+    distributed = replace(executor, run_remotely=RayRunner(settings, paying).run)
 
-    stopped = done(spread, submit_run)
+    stopped = done(distributed, submit_run)
 
     assert (stopped.state, stopped.verdict) == (RunState.STOPPED, "infrastructure")
     assert 0 < stopped.done < 400
     assert stub_model.billed(price, price) <= stopped.spent + 1e-9 <= 3.0 + 2e-9
     with author() as unit:
         Evaluations(unit).resume(stopped.id, 100.0)
-    held = spread.lease("w")
+    held = distributed.lease("w")
     assert held is not None
-    finished = spread.execute(held)
+    finished = distributed.execute(held)
     assert (finished.state, finished.done) == (RunState.FINISHED, 400)
     assert finished.spent == pytest.approx(stub_model.billed(price, price))
     assert stub_model.requests == 400
@@ -120,9 +121,9 @@ def test_one_process_and_three_nodes_give_the_same_results(
 ) -> None:
     gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.02}]
     create_words_suite(*TEXTS, versions=("{{text}}", "{{text}}!"), gate=gate, repeats=2, concurrency=6)
-    spread = replace(executor, spread=RayRunner(settings, open_ray_worker).run)
+    distributed = replace(executor, run_remotely=RayRunner(settings, open_ray_worker).run)
 
-    here, there = done(executor, submit_run), done(spread, submit_run)
+    here, there = done(executor, submit_run), done(distributed, submit_run)
 
     assert (here.done, there.done, there.state) == (480, 480, RunState.FINISHED)
     assert [said(one) for one in results(executor, here)] == [said(one) for one in results(executor, there)]
@@ -145,7 +146,7 @@ def test_a_worker_that_is_killed_costs_time_and_no_result(
             ended.append(int(marked.name.removeprefix("hand-")))
             os.kill(ended[0], signal.SIGKILL)
 
-    run = done(replace(executor, spread=RayRunner(settings, marking).run), submit_run, end_one)
+    run = done(replace(executor, run_remotely=RayRunner(settings, marking).run), submit_run, end_one)
 
     assert len(ended) == 1
     assert (run.state, run.done) == (RunState.FINISHED, 600)
@@ -162,7 +163,7 @@ def test_workers_that_cannot_begin_leave_the_run_to_others(
 ) -> None:
     create_words_suite(*TEXTS)
     with pytest.raises(Unavailable, match=r"worker of the Ray cluster is lost.*"):
-        done(replace(executor, spread=RayRunner(settings, broken).run), submit_run)
+        done(replace(executor, run_remotely=RayRunner(settings, broken).run), submit_run)
 
     assert done(executor, lambda: None).done == 120
 
@@ -174,7 +175,7 @@ def test_without_ray_the_remedy_is_told(
     create_words_suite("yes")
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(Unavailable, match=r"pip install 'promptuary\[ray\]'"):
-        done(replace(executor, spread=RayRunner(settings, open_ray_worker).run), submit_run)
+        done(replace(executor, run_remotely=RayRunner(settings, open_ray_worker).run), submit_run)
 
 
 @pytest.mark.usefixtures("sqlite")
@@ -188,4 +189,4 @@ def test_a_cluster_that_does_not_answer_is_named(
         ray.shutdown()
     away = settings.model_copy(update={"ray_address": "nowhere-at-all"})
     with pytest.raises(Unavailable, match="the Ray cluster at nowhere-at-all does not answer"):
-        done(replace(executor, spread=RayRunner(away, open_ray_worker).run), submit_run)
+        done(replace(executor, run_remotely=RayRunner(away, open_ray_worker).run), submit_run)

@@ -2,19 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 from langchain_core.messages import AIMessage
 
+from doubles.fake_model import FakeModel, Respond, echo_with_usage
+from doubles.renderers import PlainRenderer
 from promptuary.core.errors import NotFound, Unavailable
 from promptuary.evaluation.execution.runner import Runner
-from promptuary.evaluation.plan import CaseResult, work_items
+from promptuary.evaluation.execution.work import work_items
+from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.scorers.per_case import CaseScorers
 from promptuary.evaluation.scorers.score import Score, ScorerInput
+from promptuary.evaluation.targets.prompt_target import PromptTarget
 from promptuary.models.calls import MAX_ATTEMPTS, ModelClient, is_transient
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid
@@ -22,40 +26,6 @@ from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
 Make = Callable[..., Any]
-Said = Callable[[list[dict[str, str]]], Awaitable[AIMessage]]
-
-
-class Plain:
-    def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
-        return prepared.render(values)
-
-
-@dataclass
-class Model:
-    """A model that does what it is told, and notes what it was bound to."""
-
-    say: Said
-    bound: dict[str, Any] = field(default_factory=dict)
-    configs: list[Mapping[str, Any]] = field(default_factory=list)
-
-    def chat(self, name: str, config: Mapping[str, Any]) -> "Model":
-        self.configs.append(config)
-        return self
-
-    def bind(self, **more: Any) -> "Model":
-        self.bound |= more
-        return self
-
-    def bind_tools(self, tools: list[Any]) -> "Model":
-        return self.bind(tools=tools)
-
-    async def ainvoke(self, messages: list[dict[str, str]]) -> AIMessage:
-        return await self.say(messages)
-
-
-async def echo(messages: list[dict[str, str]]) -> AIMessage:
-    usage = {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}
-    return AIMessage(content=f" {messages[-1]['content']}\n", usage_metadata=usage)
 
 
 @dataclass(frozen=True)
@@ -82,19 +52,22 @@ def done(plan_of: Make, cases_of: Make, clock: Any) -> Make:
     """Run texts through a model and scorers, and give the results in order."""
 
     def do(
-        *texts: str, say: Said = echo, scorers: tuple[Says, ...] = (Says("yes"),), content: Content | None = None, **more: Any
+        *texts: str,
+        say: Respond = echo_with_usage,
+        scorers: tuple[Says, ...] = (Says("yes"),),
+        content: Content | None = None,
+        **more: Any,
     ) -> list[CaseResult]:
         waits: list[float] = []
 
         async def pause(seconds: float) -> None:
             waits.append(seconds)
 
+        client = ModelClient(more.pop("model", None) or FakeModel(say), pause, jitter=lambda: 0.5)
+        prepared = {"v2": prepare(content or Content(type="text", template="{{text}}"))}
         runner = Runner(
-            project=1,
-            renderer=more.pop("renderer", Plain()),
-            calls=ModelClient(more.pop("model", None) or Model(say), pause, jitter=lambda: 0.5),
+            target=PromptTarget(1, more.pop("renderer", PlainRenderer()), client, prepared),
             scorers=CaseScorers(scorers),
-            prepared={"v2": prepare(content or Content(type="text", template="{{text}}"))},
             concurrency=3,
             timeout=more.pop("timeout", 30.0),
             clock=clock,
@@ -199,7 +172,7 @@ def test_a_lost_connection_is_tried_again(done: Make) -> None:
         calls.append(1)
         if len(calls) < MAX_ATTEMPTS:
             raise httpx.ConnectError("gone")
-        return await echo(messages)
+        return await echo_with_usage(messages)
 
     (result,) = done("yes", say=flaky)
 
@@ -266,7 +239,7 @@ def test_the_prompts_model_settings_tools_and_format_reach_the_model(done: Make)
             "response_format": {"type": "json_object"},
         }
     )
-    model = Model(echo)
+    model = FakeModel()
 
     done("unused", "unused", content=content, model=model)
 
@@ -326,7 +299,7 @@ def test_what_no_database_takes_is_replaced(done: Make) -> None:
 
     (result,) = done("yes", say=odd)
 
-    assert result.output == "yes\ufffd ?"
+    assert result.output == "yes\ufffd \ufffd"
 
 
 def test_closing_the_iterator_stops_what_is_under_way(plan_of: Make, cases_of: Make, clock: Any) -> None:
@@ -340,7 +313,8 @@ def test_closing_the_iterator_stops_what_is_under_way(plan_of: Make, cases_of: M
         raise AssertionError
 
     content = prepare(Content(type="text", template="yes"))
-    runner = Runner(1, Plain(), ModelClient(Model(hang)), CaseScorers(), {"v2": content}, 2, 30.0, clock)
+    target = PromptTarget(1, PlainRenderer(), ModelClient(FakeModel(hang)), {"v2": content})
+    runner = Runner(target, CaseScorers(), 2, 30.0, clock)
 
     async def first() -> list[CaseResult]:
         batches = runner.run(work_items(plan_of(5), cases_of(*"abcde")))

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import pytest
 
 from promptuary.core import outbox
-from promptuary.evaluation.execution.executor import TOPIC, RunExecutor
+from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.tracking.artifacts import NOTES_FILE, REPORT_FILE, RESULTS_FILE, SUMMARY_FILE
 from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
+from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 
 Make = Callable[..., Any]
 Open = Callable[[], AbstractContextManager[Any]]
@@ -246,13 +247,13 @@ def test_without_mlflow_a_run_finishes_and_its_message_waits(
 ) -> None:
     away = MlflowTracker(settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}), opened_database)
 
-    delivery = outbox.relay(opened_database, clock, TOPIC, away.deliver)
+    delivery = outbox.relay(opened_database, clock, TRACKING_TOPIC, away.deliver)
 
     assert run.verdict is not None
     assert (delivery.delivered, delivery.failed) == (0, 1)
     assert "127.0.0.1" in (delivery.error or "")
     with author() as unit:
-        assert outbox.count_pending(unit.session, TOPIC) == 1
+        assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 1
         assert Evaluations(unit).run(run.id).tracking_id is None
 
 
@@ -260,10 +261,10 @@ def test_mlflow_that_is_back_gets_what_has_waited(
     run: Run, settings: Any, opened_database: Any, clock: Any, tracker: MlflowTracker
 ) -> None:
     away = replace(tracker, settings=settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}))
-    outbox.relay(opened_database, clock, TOPIC, away.deliver)
+    outbox.relay(opened_database, clock, TRACKING_TOPIC, away.deliver)
     clock.move(minutes=1)
 
-    assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
+    assert outbox.relay(opened_database, clock, TRACKING_TOPIC, tracker.deliver).delivered == 1
     assert runs_of(tracker)[0].data.tags["promptuary.run"] == run.id
 
 
@@ -300,17 +301,17 @@ def test_what_a_server_refuses_is_delivered_once_it_works(
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}"
         refused = replace(tracker, settings=settings.model_copy(update={"mlflow_tracking_uri": url}))
-        delivery = outbox.relay(opened_database, clock, TOPIC, refused.deliver)
+        delivery = outbox.relay(opened_database, clock, TRACKING_TOPIC, refused.deliver)
         server.shutdown()
         thread.join()
     assert (delivery.delivered, delivery.failed) == (0, 1)
     assert Refusing.asked
     with author() as unit:
-        assert outbox.count_pending(unit.session, TOPIC) == 1
+        assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 1
         assert Evaluations(unit).run(run.id).verdict == run.verdict
 
     clock.move(minutes=1)
-    assert outbox.relay(opened_database, clock, TOPIC, tracker.deliver).delivered == 1
+    assert outbox.relay(opened_database, clock, TRACKING_TOPIC, tracker.deliver).delivered == 1
     parent, children = runs_of(tracker)
     assert (parent.data.tags["promptuary.run"], len(children)) == (run.id, 2)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.plan import CompletedItems
+from promptuary.evaluation.execution.work import CompletedItems
 from promptuary.evaluation.verdict import comparison
 from promptuary.evaluation.verdict.aggregate import EXTRA_METRICS_LIMIT, RunAggregate
 from promptuary.evaluation.verdict.comparison import PairedScores, SamplingDesign, compare_variants, metric_value

@@ -129,7 +129,7 @@ def _execute_locally(parts: "Services", run_id: str, project: str | None, on_pro
     """Do a run in this process, as a worker would; False where a worker was faster to take it."""
     try:
         from promptuary.models.chat_models import ChatModels
-        from promptuary.worker.assembly import build_execution
+        from promptuary.worker.assembly import build_executor
     except ModuleNotFoundError as error:
         raise NotInstalled(f"running a suite needs {error.name}; install promptuary[evaluation,context,local]") from None
     from promptuary.access.service import DEFAULT_PROJECT, local_caller
@@ -149,8 +149,8 @@ def _execute_locally(parts: "Services", run_id: str, project: str | None, on_pro
         settings = parts.settings
         if executor is not Executor.LOCAL:
             settings = settings.model_copy(update={"executor": executor.value})
-        execution = build_execution(settings, parts.database, parts.clock, parts.retrieval, models)
-        execution.execute(held, lambda now: on_progress(RunProgress(now.done, now.total, now.spent)))
+        run_executor = build_executor(settings, parts.database, parts.clock, parts.retrieval, models)
+        run_executor.execute(held, lambda now: on_progress(RunProgress(now.done, now.total, now.spent)))
     finally:
         models.close()
     return True
@@ -159,13 +159,14 @@ def _execute_locally(parts: "Services", run_id: str, project: str | None, on_pro
 def _deliver_to_mlflow(api: ApiClient) -> bool:
     """Have MLflow given what is due, by the process that stands ready for it or else by this one."""
     from promptuary.core import outbox
-    from promptuary.evaluation.execution.executor import TOPIC
     from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
+    from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 
     if api.deliver is not None:
         api.deliver()
     elif api.parts is not None:
-        outbox.relay(api.parts.database, api.parts.clock, TOPIC, MlflowTracker(api.parts.settings, api.parts.database).deliver)
+        tracker = MlflowTracker(api.parts.settings, api.parts.database)
+        outbox.relay(api.parts.database, api.parts.clock, TRACKING_TOPIC, tracker.deliver)
     return True
 
 

@@ -15,7 +15,8 @@ from promptuary.core.errors import Unavailable
 from promptuary.core.settings import RateLimit, Settings
 from promptuary.evaluation.execution import store
 from promptuary.evaluation.execution.runner import Runner
-from promptuary.evaluation.plan import CaseResult, WorkItem
+from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs.store import Run, get_run
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.models.calls import ChatModelSource, ModelClient

@@ -1,7 +1,8 @@
-"""Scorers that compare what several variants gave to one case: results are held until all are there, and leave together.
+"""Scorers that compare the outputs of several variants: the results of a group are compared together and leave together.
 
-A group is a case in one repeat, under every variant of the plan. Its results are given in one batch, and a batch is written in
-one transaction: a run that breaks off has a group whole or not at all, and does it again. Only groups under way are held.
+A group is a case in one repeat, under every variant of the plan. Its results leave in one batch, and a batch is written in one
+transaction. So the database has a group whole or not at all, and an interrupted run does a missing group again. Only the groups
+in flight are in memory.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import CaseResult, Plan, WorkItem
+from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.plan import CaseResult, Plan
 from promptuary.evaluation.scorers.aggregate import Outcome, add_score, score_json
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -20,23 +22,19 @@ from promptuary.evaluation.scorers.judge.select_best import SelectBest
 from promptuary.evaluation.scorers.score import Score, WeightedScore, error_text
 from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.targets.target import Target
 from promptuary.models.calls import CostLimitReached, sensitive_calls, time_limit
-from promptuary.prompt.templates.prepared import PreparedPrompt
 
 POLL_SECONDS = 0.5
 GroupKey = tuple[str, int]
+"""The id of the case and the number of the repeat."""
 RunItems = Callable[[Iterable[WorkItem]], AsyncGenerator[list[CaseResult], None]]
-
-
-def compares_variants(spec: ScorerSpec) -> bool:
-    """Tell whether a scorer compares variants."""
-    kind = find_scorer_type(spec.type_name)
-    return kind is not None and kind.compares_variants
+Comparison = asyncio.Task[list[CaseResult]]
 
 
 @dataclass(frozen=True)
 class _GroupScorer:
-    """A scorer that compares, and the metric that it adds to: none for a case's own that was given no name."""
+    """A scorer that compares, and the metric that it adds to; no metric for an unnamed scorer of a case."""
 
     scorer: SelectBest
     metric: str | None
@@ -44,158 +42,172 @@ class _GroupScorer:
 
 @dataclass
 class _Group:
-    """A group under way: its case, the scorers that compare, and the results that are there."""
+    """A group in flight: its case and repeat, the scorers that compare, and the results so far."""
 
     case: Case
-    asked: tuple[_GroupScorer, ...]
     repeat: int
+    scorers: tuple[_GroupScorer, ...]
     results: list[CaseResult] = field(default_factory=list)
 
 
 @dataclass
 class GroupedRunner:
-    """The groups of a run.
+    """Runs items by another runner, and compares the results of each group.
 
     Attributes:
         suite: its scorers that compare, and all weights.
         plan: its variants make up a group.
-        parts: what the scorers need.
-        prepared: the variants' content, whose sensitive variables keep words of errors out.
-        timeout: seconds for each pair of a group that is compared.
+        dependencies: of the scorers.
+        target: knows which cases are sensitive.
+        timeout: seconds for each pair of outputs that a scorer compares.
     """
 
     suite: Suite
     plan: Plan
-    parts: ScorerDependencies
-    prepared: Mapping[str, PreparedPrompt]
+    dependencies: ScorerDependencies
+    target: Target
     timeout: float
-    _under_way: dict[GroupKey, _Group] = field(default_factory=dict, init=False)
+    _in_flight: dict[GroupKey, _Group] = field(default_factory=dict, init=False)
+    _suite_scorers: tuple[_GroupScorer, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        scorers = [self._build(spec) for spec in self.suite.scorers if compares_variants(spec)]
-        self._of_suite = tuple(_GroupScorer(scorer, scorer.name) for scorer in scorers)
+        scorers = [self._build(spec) for spec in self.suite.scorers if _compares_variants(spec.type_name)]
+        self._suite_scorers = tuple(_GroupScorer(scorer, scorer.name) for scorer in scorers)
 
-    def _build(self, spec: ScorerSpec) -> SelectBest:
-        scorer = build_scorer(spec, self.parts)
-        assert isinstance(scorer, SelectBest)
-        return scorer
+    async def run(self, run_items: RunItems, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
+        """Run the items, and yield their results in batches as `run_items` does, each group compared and together.
 
-    async def judged(self, run: RunItems, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
-        """Do the items by `run`, and give the results in batches as it does, with those of a group compared and together.
-
-        Results of cases that nothing compares pass through. A batch comes as often as `run` gives one, empty where nothing
-        is done; no more groups are compared at once than cases are done at once. Members of a group whose others never came
-        are not given. Closing the iterator stops what is under way.
+        Results of cases without a comparison pass through. A batch comes as often as `run_items` yields one, an empty one if
+        there is nothing; at most as many groups are compared at once as items are in flight. A group that stays incomplete is
+        not yielded. Closing the iterator cancels what is in flight.
         """
-        comparing: set[asyncio.Task[list[CaseResult]]] = set()
+        comparisons: set[Comparison] = set()
         try:
-            async with aclosing(run(self._seen(items))) as batches:
+            async with aclosing(run_items(self._register(items))) as batches:
                 async for batch in batches:
-                    given = []
-                    for result in batch:
-                        group = self._joined(result)
-                        if group is None:
-                            given.append(result)
-                        elif len(group.results) == len(self.plan.variants):
-                            del self._under_way[result.case, result.repeat]
-                            comparing.add(asyncio.create_task(self._compared(group)))
-                    yield given + await _finished(comparing, wait=False)
-                    while len(comparing) >= self.plan.concurrency:
-                        yield await _finished(comparing, wait=True)
-            while comparing:
-                yield await _finished(comparing, wait=True)
+                    passed, complete = self._sort(batch)
+                    comparisons |= {asyncio.create_task(self._compare(group)) for group in complete}
+                    yield passed + await _collect(comparisons, wait=False)
+                    while len(comparisons) >= self.plan.concurrency:
+                        yield await _collect(comparisons, wait=True)
+            while comparisons:
+                yield await _collect(comparisons, wait=True)
         finally:
-            for task in comparing:
-                task.cancel()
-            await asyncio.gather(*comparing, return_exceptions=True)
+            for comparison in comparisons:
+                comparison.cancel()
+            await asyncio.gather(*comparisons, return_exceptions=True)
 
-    def _seen(self, items: Iterable[WorkItem]) -> Iterator[WorkItem]:
-        """Pass items on, and keep the case of those that belong to a group."""
+    def _register(self, items: Iterable[WorkItem]) -> Iterator[WorkItem]:
+        """Yield the items, and open a group for those whose case has a comparison."""
         for item in items:
             key = (item.case.id, item.repeat)
-            if key not in self._under_way and (asked := self._asked(item.case)):
-                self._under_way[key] = _Group(item.case, asked, item.repeat)
+            if key not in self._in_flight and (scorers := self._scorers_of(item.case)):
+                self._in_flight[key] = _Group(item.case, item.repeat, scorers)
             yield item
 
-    def _asked(self, case: Case) -> tuple[_GroupScorer, ...]:
-        if not case.asserts:
-            return self._of_suite
-        own = [ScorerSpec.of_case(raw) for raw in case.asserts if _compares(raw)]
-        return self._of_suite + tuple(_GroupScorer(self._build(spec), spec.name) for spec in own)
-
-    def _joined(self, result: CaseResult) -> _Group | None:
-        group = self._under_way.get((result.case, result.repeat))
-        if group is not None:
+    def _sort(self, batch: list[CaseResult]) -> tuple[list[CaseResult], list[_Group]]:
+        """Put results into their groups; return the results without a group, and the groups that are complete now."""
+        passed, complete = [], []
+        for result in batch:
+            group = self._in_flight.get((result.case, result.repeat))
+            if group is None:
+                passed.append(result)
+                continue
             group.results.append(result)
-        return group
+            if len(group.results) == len(self.plan.variants):
+                complete.append(self._in_flight.pop((result.case, result.repeat)))
+        return passed, complete
 
-    async def _compared(self, group: _Group) -> list[CaseResult]:
-        """Ask each scorer about the outputs that there are, and put its answers into the results."""
+    async def _compare(self, group: _Group) -> list[CaseResult]:
+        """Compare the outputs of a group by each scorer, and return the results with the scores in them."""
         results = sorted(group.results, key=lambda result: result.ordinal)
-        outputs = {one.variant: one.output for one in results if one.output is not None}
-        with sensitive_calls(self._discreet(group.case)):
-            answers = await asyncio.gather(*(self._answers(asked.scorer, group, outputs) for asked in group.asked))
-        weight = self._weight(group.case)
-        for asked, scores in zip(group.asked, answers, strict=True):
-            results = [
-                self._amended(one, group.case, asked, scores[one.variant], weight) if one.variant in scores else one
-                for one in results
-            ]
-            weight += asked.scorer.share
+        outputs = {result.variant: result.output for result in results if result.output is not None}
+        with sensitive_calls(self._is_sensitive(group.case)):
+            comparisons = (self._scores(group_scorer.scorer, group, outputs) for group_scorer in group.scorers)
+            scores_by_scorer = await asyncio.gather(*comparisons)
+        weight = self._weight_of_others(group.case)
+        for group_scorer, scores in zip(group.scorers, scores_by_scorer, strict=True):
+            share = group_scorer.scorer.share
+            for position, result in enumerate(results):
+                if result.variant in scores:
+                    added = WeightedScore(scores[result.variant], share, group_scorer.metric)
+                    results[position] = self._with_score(result, group, added, weight)
+            weight += share
         return results
 
-    async def _answers(self, scorer: SelectBest, group: _Group, outputs: Mapping[str, str]) -> Mapping[str, Score]:
-        seconds = self.timeout * max(1, len(outputs) * (len(outputs) - 1) // 2)
+    async def _scores(self, scorer: SelectBest, group: _Group, outputs: Mapping[str, str]) -> Mapping[str, Score]:
+        """Return a scorer's scores by variant; an error is the score of every variant."""
+        pairs = len(outputs) * (len(outputs) - 1) // 2
+        seconds = self.timeout * max(1, pairs)
         try:
             async with time_limit(seconds):
                 return await scorer.compare(group.case, group.repeat, outputs)
         except TimeoutError:
-            words = f"no comparison within {seconds:g} seconds"
+            text = f"no comparison within {seconds:g} seconds"
         except Exception as error:
-            words = error_text(error, sensitive=self._discreet(group.case))
-        return {name: Score.from_error(scorer.name, words) for name in outputs}
+            text = error_text(error, sensitive=self._is_sensitive(group.case))
+        return {variant: Score.from_error(scorer.name, text) for variant in outputs}
 
-    def _discreet(self, case: Case) -> bool:
-        known = [prepared.variables for prepared in self.prepared.values()]
-        return any(variables[name].sensitive for variables in known for name in case.vars if name in variables)
-
-    def _amended(self, result: CaseResult, case: Case, asked: _GroupScorer, score: Score, weight: float) -> CaseResult:
-        """Give the result with one more answer in it, as if the scorer had answered with the others.
+    def _with_score(self, result: CaseResult, group: _Group, added: WeightedScore, weight: float) -> CaseResult:
+        """Return a result with one more score in it, as if its scorer had scored with the others.
 
         Args:
-            result: without it.
-            case: of the result.
-            asked: the scorer.
-            score: its answer.
-            weight: of all that went into the result so far.
+            result: without the score.
+            group: of the result.
+            added: the score, with its share and its metric.
+            weight: of all scores in the result so far.
         """
-        added = WeightedScore(score, asked.scorer.share, asked.metric)
-        detail = {**result.detail, "scores": {**result.detail.get("scores", {}), score.name: score_json(added)}}
-        metrics = dict(result.metrics) if asked.metric is None else {**result.metrics, asked.metric: score.score}
-        result = replace(result, metrics=metrics, detail=detail)
-        threshold = self.suite.threshold if case.threshold is None else case.threshold
+        scores = {**result.detail.get("scores", {}), added.score.name: score_json(added)}
+        metrics = {**result.metrics} if added.metric is None else {**result.metrics, added.metric: added.score.score}
+        threshold = self.suite.threshold if group.case.threshold is None else group.case.threshold
         outcome = add_score(Outcome(result.passed, result.score), weight, added, threshold)
-        return replace(result, passed=outcome.passed, score=outcome.score)
+        detail = {**result.detail, "scores": scores}
+        return replace(result, passed=outcome.passed, score=outcome.score, metrics=metrics, detail=detail)
 
-    def _weight(self, case: Case) -> float:
-        """Add up the weights of all scorers of a case that look at one output."""
-        suite = sum(spec.weight for spec in self.suite.scorers if not compares_variants(spec))
-        return suite + sum(float(raw.get("weight", 1.0)) for raw in case.asserts if not _compares(raw))
+    def _scorers_of(self, case: Case) -> tuple[_GroupScorer, ...]:
+        """Return the scorers that compare a case: those of the suite, and its own."""
+        if not case.asserts:
+            return self._suite_scorers
+        specs = [ScorerSpec.of_case(body) for body in case.asserts if _assert_compares_variants(body)]
+        return self._suite_scorers + tuple(_GroupScorer(self._build(spec), spec.name) for spec in specs)
+
+    def _weight_of_others(self, case: Case) -> float:
+        """Return the weight of all scorers of a case that score one output alone."""
+        weight = sum(spec.weight for spec in self.suite.scorers if not _compares_variants(spec.type_name))
+        own = [body for body in case.asserts if not _assert_compares_variants(body)]
+        return weight + sum(float(body.get("weight", 1.0)) for body in own)
+
+    def _is_sensitive(self, case: Case) -> bool:
+        return any(self.target.is_sensitive(case, variant.name) for variant in self.plan.variants)
+
+    def _build(self, spec: ScorerSpec) -> SelectBest:
+        scorer = build_scorer(spec, self.dependencies)
+        assert isinstance(scorer, SelectBest)
+        return scorer
 
 
-def _compares(raw: Mapping[str, Any]) -> bool:
-    kind = find_scorer_type(str(raw.get("type", "")).removeprefix(INVERSE))
-    return kind is not None and kind.compares_variants
+def _compares_variants(type_name: str) -> bool:
+    """Return whether a scorer of this type compares variants."""
+    scorer_type = find_scorer_type(type_name)
+    return scorer_type is not None and scorer_type.compares_variants
 
 
-async def _finished(comparing: set[asyncio.Task[list[CaseResult]]], *, wait: bool) -> list[CaseResult]:
-    """Take out the groups that are done; with `wait` there is time for one to be, but not longer than a caller can be away.
+def _assert_compares_variants(body: Mapping[str, Any]) -> bool:
+    """Return whether a case's own scorer, as its file states it, compares variants."""
+    return _compares_variants(str(body.get("type", "")).removeprefix(INVERSE))
 
-    A group that the run's ceiling has stopped is not given: with a higher one it is done again.
+
+async def _collect(comparisons: set[Comparison], *, wait: bool) -> list[CaseResult]:
+    """Remove the comparisons that are done, and return their results.
+
+    A group that the cost limit has stopped is left out: it is done again when the run is resumed with a higher limit.
+
+    Args:
+        comparisons: in flight; those that are done are removed.
+        wait: whether to wait for one, but not longer than the caller may be away.
     """
-    if not comparing:
+    if not comparisons:
         return []
-    timeout = POLL_SECONDS if wait else 0
-    done, _ = await asyncio.wait(comparing, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    comparing -= done
+    done, _ = await asyncio.wait(comparisons, timeout=POLL_SECONDS if wait else 0, return_when=asyncio.FIRST_COMPLETED)
+    comparisons -= done
     return [result for task in done if not isinstance(task.exception(), CostLimitReached) for result in task.result()]

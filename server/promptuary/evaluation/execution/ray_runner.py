@@ -1,8 +1,8 @@
-"""A run's items done by workers of a Ray cluster; what is written, and what it says, stays where it is. The only room of Ray.
+"""The items of a run, run by the workers of a Ray cluster. The only module that imports Ray.
 
-Each worker builds what it takes to do items, as this process would, from the settings and the run. Chunks of items go out,
-results come back, and this process, which holds the run's lease, writes them: one result an item, whoever did it. A worker
-that dies is started again and does its chunk anew.
+A worker builds what it needs from the settings and the run, as this process would. Chunks of items go out, results come back,
+and this process, which has the run's lease, writes them: one result an item, whichever worker ran it. A worker that dies is
+restarted and runs its chunk again.
 """
 
 import asyncio
@@ -17,112 +17,126 @@ from typing import Any, Protocol
 
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import Settings
-from promptuary.evaluation.plan import CaseResult, WorkItem
+from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs.store import Run
 
 CHUNK_SIZE = 64
-CHUNKS_PER_WORKER = 2  # so that none waits for its next
+CHUNKS_PER_WORKER = 2  # so that no worker waits for its next chunk
 MAX_RESTARTS = 3
 POLL_SECONDS = 0.5
 _CONNECTING = threading.Lock()
+ChunkQueue = asyncio.Queue[list[CaseResult] | None]
+"""The results of chunks as they come; None is the end."""
 
 
 class ItemRunner(Protocol):
-    """Does items; `Runner` is one."""
+    """Runs items; `Runner` is one."""
 
     def run(self, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
-        """Give results in batches as they come."""
+        """Yield results in batches as they come."""
 
 
-Build = Callable[[Settings, Run, int], AbstractContextManager[ItemRunner]]
+OpenRunner = Callable[[Settings, Run, int], AbstractContextManager[ItemRunner]]
 
 
 @dataclass(frozen=True)
 class RayRunner:
-    """Spreads a run's items over the cluster that the settings name, or over this machine's processors.
+    """Distributes the items of a run over the cluster that the settings name, or over the processors of this machine.
 
     Attributes:
-        settings: the cluster's address; each worker is given them whole, so that it finds the database.
-        build: a function of a module, which workers import: what does a run's items there, with that part of its concurrency
-            which the number says.
+        settings: the cluster's address; each worker gets all settings, so that it finds the database.
+        open_runner: a function of a module that workers can import. It opens the runner of a run's items there, with one of so
+            many equal parts of the run's concurrency.
     """
 
     settings: Settings
-    build: Build
+    open_runner: OpenRunner
 
     async def run(self, run: Run, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
-        """Do items on the cluster; gives their results in batches as they come, and an empty one at least every half second.
+        """Run items on the cluster; yield their results in batches as they come, an empty one at least every half second.
 
         Raises:
-            Unavailable: when the cluster cannot be reached, or a worker died again and again.
+            Unavailable: if the cluster cannot be reached, or a worker dies again and again.
         """
         ray = await asyncio.to_thread(_connect, self.settings)
         count = max(1, min(int(ray.cluster_resources().get("CPU", 1)), run.plan.concurrency))
-        made = ray.remote(_RayWorker).options(
+        workers = self._start_workers(ray, run, count)
+        chunks = _chunks(items, max(1, min(CHUNK_SIZE, run.plan.concurrency // count * 4)))
+        results: ChunkQueue = asyncio.Queue(2 * count)
+        feeders = [asyncio.create_task(_feed(worker, chunks, results)) for worker in workers * CHUNKS_PER_WORKER]
+        finished = asyncio.create_task(_finish(feeders, results))
+        try:
+            while (batch := await _next_batch(results)) is not None:
+                yield batch
+            await finished
+        except ray.exceptions.RayError as error:
+            raise Unavailable(f"a worker of the Ray cluster is lost: {type(error).__name__}: {_first_line(error)}") from error
+        finally:
+            for task in (finished, *feeders):
+                task.cancel()
+            await asyncio.gather(finished, *feeders, return_exceptions=True)
+            for worker in workers:
+                ray.kill(worker)
+
+    def _start_workers(self, ray: Any, run: Run, count: int) -> list[Any]:
+        """Start actors, each with an equal part of the run's concurrency."""
+        actor = ray.remote(_RayWorker).options(
             num_cpus=1, max_restarts=MAX_RESTARTS, max_task_retries=MAX_RESTARTS, scheduling_strategy="SPREAD"
         )
-        hands = [made.remote(self.build, self.settings, run, CHUNKS_PER_WORKER * count) for _ in range(count)]
-        chunks = _chunks(items, max(1, min(CHUNK_SIZE, run.plan.concurrency // count * 4)))
-        done: asyncio.Queue[list[CaseResult] | None] = asyncio.Queue(2 * count)
-
-        async def lead(hand: Any) -> None:
-            for chunk in chunks:
-                await done.put(await hand.do.remote(chunk))
-
-        leading = [asyncio.create_task(lead(hand)) for hand in hands * CHUNKS_PER_WORKER]
-
-        async def all_led() -> None:
-            try:
-                await asyncio.gather(*leading)
-            finally:
-                await done.put(None)
-
-        together = asyncio.create_task(all_led())
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(POLL_SECONDS):
-                        batch = await done.get()
-                except TimeoutError:
-                    batch = []
-                if batch is None:
-                    break
-                yield batch
-            await together
-        except ray.exceptions.RayError as error:
-            words = next(iter(str(error).strip().splitlines()), "")
-            raise Unavailable(f"a worker of the Ray cluster is lost: {type(error).__name__}: {words}") from error
-        finally:
-            for task in (together, *leading):
-                task.cancel()
-            await asyncio.gather(together, *leading, return_exceptions=True)
-            for hand in hands:
-                ray.kill(hand)
+        return [actor.remote(self.open_runner, self.settings, run, CHUNKS_PER_WORKER * count) for _ in range(count)]
 
 
 class _RayWorker:
-    """A worker on the cluster: an actor of one event loop, for one run."""
+    """A worker on the cluster: an actor with one event loop, for one run."""
 
-    def __init__(self, build: Build, settings: Settings, run: Run, count: int) -> None:
-        self._opened = build(settings, run, count)
-        self._does = self._opened.__enter__()
+    def __init__(self, open_runner: OpenRunner, settings: Settings, run: Run, share: int) -> None:
+        self._opened = open_runner(settings, run, share)
+        self._runner = self._opened.__enter__()
 
-    async def do(self, items: list[WorkItem]) -> list[CaseResult]:
-        """Do a chunk."""
-        return [result async for batch in self._does.run(items) for result in batch]
+    async def run_chunk(self, items: list[WorkItem]) -> list[CaseResult]:
+        """Run the items of a chunk, and return their results."""
+        return [result async for batch in self._runner.run(items) for result in batch]
+
+
+async def _feed(worker: Any, chunks: Iterator[list[WorkItem]], results: ChunkQueue) -> None:
+    """Give a worker one chunk after another until none remains."""
+    for chunk in chunks:
+        await results.put(await worker.run_chunk.remote(chunk))
+
+
+async def _finish(feeders: Iterable["asyncio.Task[None]"], results: ChunkQueue) -> None:
+    """Wait for the feeders, and mark the end of the results; raise the error of a worker."""
+    try:
+        await asyncio.gather(*feeders)
+    finally:
+        await results.put(None)
+
+
+async def _next_batch(results: ChunkQueue) -> list[CaseResult] | None:
+    """Return the results of the next chunk, an empty list if none comes within `POLL_SECONDS`, or None at the end."""
+    try:
+        async with asyncio.timeout(POLL_SECONDS):
+            return await results.get()
+    except TimeoutError:
+        return []
 
 
 def _chunks(items: Iterable[WorkItem], size: int) -> Iterator[list[WorkItem]]:
-    todo = iter(items)
-    while chunk := list(itertools.islice(todo, size)):
+    remaining = iter(items)
+    while chunk := list(itertools.islice(remaining, size)):
         yield chunk
 
 
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")
+
+
 def _connect(settings: Settings) -> Any:
-    """Import Ray and join the cluster, once a process; without an address, one of this machine's processors is started.
+    """Import Ray and join the cluster, once a process; without an address, start one with the processors of this machine.
 
     Raises:
-        Unavailable: when Ray is not installed, or the cluster does not answer.
+        Unavailable: if Ray is not installed, or the cluster does not answer.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -131,7 +145,7 @@ def _connect(settings: Settings) -> Any:
         raise Unavailable("the executor ray needs the package ray: pip install 'promptuary[ray]'") from None
     with _CONNECTING:
         if not ray.is_initialized():
-            own: dict[str, Any] = {} if settings.ray_address else {"include_dashboard": False}
+            options: dict[str, Any] = {} if settings.ray_address else {"include_dashboard": False}
             try:
                 ray.init(
                     address=settings.ray_address or "local",
@@ -139,11 +153,11 @@ def _connect(settings: Settings) -> Any:
                     log_to_driver=False,
                     configure_logging=False,
                     logging_level=logging.ERROR,
-                    **own,
+                    **options,
                 )
             except (ConnectionError, RuntimeError, ValueError) as error:
-                words = next(iter(str(error).strip().splitlines()), type(error).__name__)
+                reason = _first_line(error) or type(error).__name__
                 raise Unavailable(
-                    f"the Ray cluster at {settings.ray_address or 'this machine'} does not answer: {words}"
+                    f"the Ray cluster at {settings.ray_address or 'this machine'} does not answer: {reason}"
                 ) from None
     return ray

@@ -1,237 +1,175 @@
-"""Doing a run's items: render, ask the model, score; several at once, each within its time.
+"""The runner of items: the target answers each, then the scorers score the answer; several at once, each within its time.
 
-What goes wrong with one item is that item's result. Only a stop from outside, or a fault of this program, ends the whole.
+An error in one item is that item's result. Only an interruption from outside or a defect of this program ends the whole run.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
 
 from promptuary.core.clock import Clock
 from promptuary.core.errors import PromptuaryError
-from promptuary.evaluation.plan import CaseResult, WorkItem
+from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.scorers.per_case import CaseScorers, score_output
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, redacted_error_text, run_scorer
-from promptuary.models.calls import (
-    CostLimitReached,
-    ModelCaller,
-    ModelReply,
-    ModelRequest,
-    sensitive_calls,
-    time_limit,
-)
-from promptuary.prompt.templates.prepared import Passage, PreparedPrompt, RenderedPrompt
+from promptuary.evaluation.targets.target import Target, TargetReply, TargetTrace
+from promptuary.models.calls import CostLimitReached, sensitive_calls, time_limit
 from promptuary.prompt.text import replace_refused
 
 FIRST_BATCH, MAX_BATCH = 20, 320
 BATCH_SECONDS = 0.5
 MAX_WAITING_RESULTS = 2 * MAX_BATCH
 _ERROR_TEXT_LIMIT = 1000
-
-
-class PromptRenderer(Protocol):
-    """Renders a version with what its context asks for; safe to call from several threads."""
-
-    def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
-        """Give the messages or the text."""
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What a model answered, and what it saw."""
-
-    reply: ModelReply
-    messages: tuple[Mapping[str, str], ...]
-    passages: tuple[Passage, ...]
+ResultQueue = asyncio.Queue[CaseResult | None]
+"""Results as they come; None is the end."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Does items of one run.
+    """Runs items of one run.
 
     Attributes:
-        project: whose collections the prompts read.
-        renderer: renders.
-        calls: asks models.
-        scorers: the suite's, and those of its cases.
-        prepared: the parsed content of each variant, by its name.
-        concurrency: how many items are under way at once.
-        timeout: seconds for one item's answer with its retries, and again for each of its scorers; waiting in line left out.
-        clock: gives the present moment.
+        target: answers the items.
+        scorers: those of the suite, and those of its cases.
+        concurrency: how many items are in flight at once.
+        timeout: seconds for the answer of one item with its retries, and again for each scorer; without waits for a turn.
+        clock: returns the current time.
     """
 
-    project: int
-    renderer: PromptRenderer
-    calls: ModelCaller
+    target: Target
     scorers: CaseScorers
-    prepared: Mapping[str, PreparedPrompt]
     concurrency: int
     timeout: float
     clock: Clock
 
     async def run(self, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
-        """Do the items, and give their results in batches as they come, not in order.
+        """Run the items, and yield their results in batches as they come, in any order.
 
-        Items are taken one by one when a worker is free, and no more than `MAX_WAITING_RESULTS` results wait for the caller.
-        A batch
-        comes at least every half second, empty where nothing was done, so that the caller can look up and stop; the first
-        are small and each is at most twice the one before. Closing the iterator stops what is under way.
+        An item is taken when a worker is free, and at most `MAX_WAITING_RESULTS` results wait for the caller. There is a batch
+        at least every half second, an empty one if no result has come, so that the caller can stop. The first batches are
+        small, and each is at most twice as large as the one before. Closing the iterator cancels the items in flight.
         """
-        todo = iter(items)
-        done: asyncio.Queue[CaseResult | None] = asyncio.Queue(MAX_WAITING_RESULTS)
-
-        async def hand() -> None:
-            try:
-                for item in todo:
-                    with sensitive_calls(self._discreet(item)):
-                        await done.put(await self._result(item))
-            except CostLimitReached:
-                return  # what is not done has no result: with a higher ceiling the run goes on there
-
-        hands = [asyncio.create_task(hand()) for _ in range(self.concurrency)]
-
-        async def all_hands() -> None:
-            try:
-                await asyncio.gather(*hands)
-            finally:
-                await done.put(None)
-
-        together = asyncio.create_task(all_hands())
+        results: ResultQueue = asyncio.Queue(MAX_WAITING_RESULTS)
+        remaining = iter(items)
+        workers = [asyncio.create_task(self._work(remaining, results)) for _ in range(self.concurrency)]
+        finished = asyncio.create_task(_finish(workers, results))
         try:
-            more, most = True, FIRST_BATCH
+            more, limit = True, FIRST_BATCH
             while more:
-                batch, more = await _collect_batch(done, most)
+                batch, more = await _collect_batch(results, limit)
                 yield batch
-                most = min(MAX_BATCH, 2 * len(batch)) if len(batch) == most else most
-            await together
+                limit = min(MAX_BATCH, 2 * len(batch)) if len(batch) == limit else limit
+            await finished
         finally:
-            for task in (together, *hands):
+            for task in (finished, *workers):
                 task.cancel()
-            await asyncio.gather(together, *hands, return_exceptions=True)
+            await asyncio.gather(finished, *workers, return_exceptions=True)
 
-    async def _result(self, item: WorkItem) -> CaseResult:
-        detail: dict[str, Any] = {}
+    async def _work(self, remaining: Iterator[WorkItem], results: ResultQueue) -> None:
+        """Run items until none remains or the cost limit is reached; items that were not run have no result."""
+        try:
+            for item in remaining:
+                with sensitive_calls(self._is_sensitive(item)):
+                    await results.put(await self._run_item(item))
+        except CostLimitReached:
+            return
+
+    async def _run_item(self, item: WorkItem) -> CaseResult:
+        trace = TargetTrace()
         try:
             async with time_limit(self.timeout):
-                answer = await self._answered(item, detail)
+                answer = await self.target.answer(item, trace)
         except TimeoutError:
-            return self._unanswered(item, detail, f"no answer within {self.timeout:g} seconds")
+            return self._failed(item, trace, f"no answer within {self.timeout:g} seconds")
         except Exception as error:
-            return self._unanswered(item, detail, _error_text(error, discreet=self._discreet(item)))
+            return self._failed(item, trace, _error_text(error, redacted=self._is_sensitive(item)))
+        return await self._scored(item, trace, answer)
+
+    async def _scored(self, item: WorkItem, trace: TargetTrace, answer: TargetReply) -> CaseResult:
+        """Score an answer, and build the result."""
         reply = answer.reply
-        sample = ScorerInput(
-            item.case,
-            reply.text,
-            answer.messages,
-            reply.latency_ms,
-            answer.passages,
-            item.repeat,
-            reply.tool_calls,
-            reply.finish_reason,
-            reply.logprobs,
-            reply.tokens,
-            reply.cost,
-            tuple(self.prepared[item.variant.name].content.tools or ()),
-            self._discreet(item),
-        )
-        found = await score_output(self.scorers, sample, self._score)
-        detail["scores"] = found.shown
-        return self._of(item, reply, found.passed, found.score, found.metrics, None, detail)
-
-    async def _answered(self, item: WorkItem, detail: dict[str, Any]) -> _Answer:
-        prepared = self.prepared[item.variant.name]
-        content = prepared.content
-        values = {name: value for name, value in item.case.vars.items() if name in prepared.variables}
-        if content.context is None and content.format != "jinja2":
-            rendered = self.renderer.render(self.project, prepared, values)
-        else:  # embeds and searches, or runs a loop of the template's author
-            rendered = await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
-        messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
-        detail["messages"] = [dict(message) for message in messages]
-        detail["passages"] = [
-            {"document": one.document, "chunk": one.chunk, "digest": one.digest, "score": one.score}
-            for one in rendered.passages
-        ]
-        reply = await self.calls.ask(
-            ModelRequest(
-                item.variant.model,
-                detail["messages"],
-                self._configs[item.variant.name],
-                tools=content.tools,
-                response_format=content.response_format,
-                repeat=item.repeat,
-            )
-        )
-        return _Answer(reply, tuple(messages), rendered.passages)
-
-    @cached_property
-    def _configs(self) -> Mapping[str, dict[str, Any]]:
-        """The model's settings of each variant."""
-        models = {name: prepared.content.model for name, prepared in self.prepared.items()}
-        return {name: model.model_dump(exclude_none=True, exclude={"name"}) if model else {} for name, model in models.items()}
-
-    @cached_property
-    def _sensitive(self) -> Mapping[str, frozenset[str]]:
-        """The sensitive variables of each variant."""
-        return {
-            name: frozenset(variable for variable, about in prepared.variables.items() if about.sensitive)
-            for name, prepared in self.prepared.items()
-        }
-
-    def _discreet(self, item: WorkItem) -> bool:
-        """Tell whether a sensitive value went into the prompt, so that words of other programs may repeat it."""
-        return not self._sensitive[item.variant.name].isdisjoint(item.case.vars)
-
-    async def _score(self, scorer: Scorer, sample: ScorerInput) -> Score:
-        try:
-            async with time_limit(self.timeout):
-                return await run_scorer(scorer, sample)
-        except TimeoutError:
-            return Score.from_error(scorer.name, f"no score within {self.timeout:g} seconds")
-
-    def _unanswered(self, item: WorkItem, detail: dict[str, Any], error: str) -> CaseResult:
-        return self._of(item, None, None, None, dict.fromkeys(self.scorers.metric_names_of(item.case)), error, detail)
-
-    def _of(
-        self,
-        item: WorkItem,
-        reply: ModelReply | None,
-        passed: bool | None,
-        score: float | None,
-        metrics: Mapping[str, float | None],
-        error: str | None,
-        detail: Mapping[str, Any],
-    ) -> CaseResult:
-        tokens: Mapping[str, int] = (reply.tokens if reply else None) or {}
+        outcome = await score_output(self.scorers, self._scorer_input(item, answer), self._score)
+        tokens: Mapping[str, int] = reply.tokens or {}
         return CaseResult(
             ordinal=item.ordinal,
             case=item.case.id,
             variant=item.variant.name,
             repeat=item.repeat,
-            output=None if reply is None else reply.text,
-            passed=passed,
-            score=score,
-            metrics=metrics,
-            error=error,
-            detail=detail,
+            output=reply.text,
+            passed=outcome.passed,
+            score=outcome.score,
+            metrics=outcome.metrics,
+            error=None,
+            detail={**trace.json_body(), "scores": outcome.shown},
             at=self.clock(),
-            latency_ms=None if reply is None else round(reply.latency_ms, 1),
+            latency_ms=round(reply.latency_ms, 1),
             tokens_input=tokens.get("input"),
             tokens_output=tokens.get("output"),
-            cost=None if reply is None else reply.cost,
-            cached=reply is not None and reply.cached,
+            cost=reply.cost,
+            cached=reply.cached,
         )
 
+    def _failed(self, item: WorkItem, trace: TargetTrace, error: str) -> CaseResult:
+        """Build the result of an item without an answer."""
+        return CaseResult(
+            ordinal=item.ordinal,
+            case=item.case.id,
+            variant=item.variant.name,
+            repeat=item.repeat,
+            output=None,
+            passed=None,
+            score=None,
+            metrics=dict.fromkeys(self.scorers.metric_names_of(item.case)),
+            error=error,
+            detail=trace.json_body(),
+            at=self.clock(),
+        )
 
-async def _collect_batch(done: "asyncio.Queue[CaseResult | None]", most: int) -> tuple[list[CaseResult], bool]:
-    """Gather what comes within the batch's time, and say whether more can come."""
+    def _scorer_input(self, item: WorkItem, answer: TargetReply) -> ScorerInput:
+        reply = answer.reply
+        return ScorerInput(
+            case=item.case,
+            output=reply.text,
+            messages=answer.messages,
+            latency_ms=reply.latency_ms,
+            passages=answer.passages,
+            repeat=item.repeat,
+            tool_calls=reply.tool_calls,
+            finish_reason=reply.finish_reason,
+            logprobs=reply.logprobs,
+            tokens=reply.tokens,
+            cost=reply.cost,
+            tools=answer.tools,
+            sensitive=self._is_sensitive(item),
+        )
+
+    def _is_sensitive(self, item: WorkItem) -> bool:
+        return self.target.is_sensitive(item.case, item.variant.name)
+
+    async def _score(self, scorer: Scorer, answer: ScorerInput) -> Score:
+        try:
+            async with time_limit(self.timeout):
+                return await run_scorer(scorer, answer)
+        except TimeoutError:
+            return Score.from_error(scorer.name, f"no score within {self.timeout:g} seconds")
+
+
+async def _finish(workers: Iterable["asyncio.Task[None]"], results: ResultQueue) -> None:
+    """Wait for the workers, and mark the end of the results; raise the error of a worker."""
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        await results.put(None)
+
+
+async def _collect_batch(results: ResultQueue, limit: int) -> tuple[list[CaseResult], bool]:
+    """Collect the results that come within `BATCH_SECONDS`, and return whether more can come."""
     batch: list[CaseResult] = []
     try:
         async with asyncio.timeout(BATCH_SECONDS):
-            while len(batch) < most:
-                result = await done.get()
+            while len(batch) < limit:
+                result = await results.get()
                 if result is None:
                     return batch, False
                 batch.append(result)
@@ -240,11 +178,17 @@ async def _collect_batch(done: "asyncio.Queue[CaseResult | None]", most: int) ->
     return batch, True
 
 
-def _error_text(error: Exception, *, discreet: bool) -> str:
-    """Say what went wrong in a line; our own errors are sentences already, and repeat no value."""
-    if discreet and not isinstance(error, PromptuaryError):
+def _error_text(error: Exception, *, redacted: bool) -> str:
+    """Return an error in one line. The product's own errors are sentences already, and repeat no value.
+
+    Args:
+        error: of an item.
+        redacted: whether to leave out the texts of other programs, since they may repeat a sensitive value.
+    """
+    own = isinstance(error, PromptuaryError)
+    if redacted and not own:
         return redacted_error_text(error)
     text = " ".join(replace_refused(str(error)).split())
-    if not isinstance(error, PromptuaryError):
+    if not own:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text[:_ERROR_TEXT_LIMIT]

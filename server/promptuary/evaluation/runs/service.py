@@ -11,7 +11,7 @@ from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
-from promptuary.evaluation.admission import admit
+from promptuary.evaluation.admission import admit, check_prices
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.plan import CaseResult, Plan
@@ -218,8 +218,6 @@ class Evaluations:
 
     def _check_ceiling(self, plan: Plan, suite: Suite) -> None:
         if plan.max_cost is not None:
-            from promptuary.evaluation.execution.cost_limit import check_prices
-
             pages = range(0, plan.dataset.cases, CASES_PAGE)
             cases = (store.list_cases(self.unit.session, plan.dataset.id, first, CASES_PAGE) for first in pages)
             check_prices(plan, suite, chain.from_iterable(cases))

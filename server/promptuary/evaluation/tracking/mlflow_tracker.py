@@ -24,7 +24,6 @@ from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.summary_model import IntervalFigures, VariantSummary
 from promptuary.evaluation.tracking.artifacts import RESULTS_FILE, summary_markdown, write_artifacts
 
-TOPIC = "mlflow"
 RUN_TAG = "promptuary.run"
 VARIANT_TAG = "promptuary.variant"
 NOTE_TAG = "mlflow.note.content"

@@ -1,23 +1,17 @@
-"""What a run leaves beside its summary: evidence of each candidate, and alerts where a scheduled run dropped.
-
-It is worked out before the transaction that finishes the run, which then only writes it: nobody waits for the reading.
-"""
+"""Alerts of a scheduled run that dropped against earlier runs of its schedule, raised when the run finishes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from promptuary.access import audit
 from promptuary.core import outbox
 from promptuary.core.database import Session
 from promptuary.evaluation.evidence import store as evidence_store
-from promptuary.evaluation.evidence.builder import build_evidence
 from promptuary.evaluation.evidence.evidence import Evidence
+from promptuary.evaluation.execution.finished_run import FinishedRun, WriteOutcome
 from promptuary.evaluation.plan import PASS, ResultFigures
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.store import Run
-from promptuary.evaluation.summary_model import IntervalFigures, Summary
-from promptuary.evaluation.verdict.case_order import CaseOrder
+from promptuary.evaluation.summary_model import IntervalFigures
 from promptuary.evaluation.verdict.comparison import SamplingDesign, metric_value
 from promptuary.scheduling import alert_webhook
 from promptuary.scheduling import store as schedule_store
@@ -28,50 +22,39 @@ from promptuary.statistics.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """What is written with a run's end."""
+class DropAlerts:
+    """Raises alerts; implements `FinishedRunListener`."""
 
-    evidence: Sequence[Evidence]
-    alerts: Sequence[Alert]
-    webhook: bool = False
+    def prepare(self, session: Session, finished: FinishedRun) -> WriteOutcome:
+        """Compare the run with earlier runs of its schedule, and return what writes the alerts.
 
-
-def conclude(session: Session, run: Run, summary: Summary, at: datetime, order: CaseOrder | None) -> Conclusion:
-    """Work out what a run leaves, from its results, which are all there, and from earlier runs of its schedule.
-
-    Args:
-        session: reads only.
-        run: not finished yet.
-        summary: of it.
-        at: when it finishes.
-        order: of the cases of a run that may stop early.
-    """
-    held = evidence_store.collection_digests(session, run.project, (variant.collection for variant in run.plan.variants))
-    evidence = build_evidence(run, summary, held, at, evidence_store.case_asserts(session, run.plan.dataset.id))
-    schedule = schedule_store.get_schedule(session, run.project, run.schedule) if run.schedule is not None else None
-    if schedule is None or summary.verdict is Verdict.INFRASTRUCTURE:
-        return Conclusion(evidence, [])
-    return Conclusion(evidence, _alerts(session, run, schedule, evidence, at, order), schedule.webhook is not None)
+        A run without a schedule, and one with too many results without a verdict, raises no alert.
+        """
+        run = finished.run
+        schedule = schedule_store.get_schedule(session, run.project, run.schedule) if run.schedule is not None else None
+        if schedule is None or finished.summary.verdict is Verdict.INFRASTRUCTURE:
+            return lambda _: None
+        alerts = _alerts(session, finished, schedule)
+        return lambda writing: _write(writing, finished, alerts, notify=schedule.webhook is not None)
 
 
-def record_conclusion(session: Session, run: Run, conclusion: Conclusion, at: datetime) -> None:
-    """Write what a run leaves, in the transaction that finishes it."""
-    evidence_store.add_evidence(session, conclusion.evidence)
-    for alert in schedule_store.add_alerts(session, conclusion.alerts):
+def _write(session: Session, finished: FinishedRun, alerts: Sequence[Alert], *, notify: bool) -> None:
+    """Write alerts with their audit entries; with `notify`, enqueue each for the schedule's webhook."""
+    run = finished.run
+    for alert in schedule_store.add_alerts(session, alerts):
         detail = {
             "schedule": alert.schedule,
             "model": alert.model,
             "metric": alert.metric,
             "interval": alert.interval.json_body(),
         }
-        audit.append_entry(session, run.project, f"schedule:{alert.schedule}", "alert.raised", run.id, detail, at)
-        if conclusion.webhook:
-            outbox.enqueue(session, alert_webhook.TOPIC, {"alert": alert.id}, at)
+        audit.append_entry(session, run.project, f"schedule:{alert.schedule}", "alert.raised", run.id, detail, finished.at)
+        if notify:
+            outbox.enqueue(session, alert_webhook.TOPIC, {"alert": alert.id}, finished.at)
 
 
-def _alerts(
-    session: Session, run: Run, schedule: Schedule, evidence: Sequence[Evidence], at: datetime, order: CaseOrder | None
-) -> list[Alert]:
+def _alerts(session: Session, finished: FinishedRun, schedule: Schedule) -> list[Alert]:
+    run = finished.run
     metrics = run.plan.gated_metrics or (PASS,)
     means: dict[tuple[str, str], Mapping[str, Mapping[str, float]]] = {}
 
@@ -83,7 +66,7 @@ def _alerts(
 
     monitored: list[MonitoredMetric] = []
     versions: dict[str, tuple[int, set[int]]] = {}
-    for row in evidence:
+    for row in finished.evidence:
         for metric in metrics:
             since = schedule_store.last_alert_run(session, run.project, schedule.name, row.model, metric)
             history = evidence_store.evidence_history(session, row, schedule.name, since, HISTORY_RUNS)
@@ -93,7 +76,7 @@ def _alerts(
                 monitored.append(MonitoredMetric(row.model, metric, means_of(row, metric), earlier_means))
     if not any(metric.is_comparable for metric in monitored):
         return []
-    design = SamplingDesign(store.list_clusters(session, run.plan.dataset.id), order)
+    design = SamplingDesign(store.list_clusters(session, run.plan.dataset.id), finished.order)
     return [
         Alert(
             id=0,
@@ -105,7 +88,7 @@ def _alerts(
             metric=drop.monitored.metric,
             interval=IntervalFigures.model_validate(drop.interval),
             sentence=drop.sentence(schedule.name, schedule.margin, _version_note(*versions[drop.monitored.model])),
-            at=at,
+            at=finished.at,
         )
         for drop in detect_drops(monitored, design, schedule.margin)
     ]

@@ -1,0 +1,99 @@
+"""What the items of a run need: the target, the scorers and the runner, built for one execution."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from promptuary.core.clock import Clock
+from promptuary.core.database import Database, Session
+from promptuary.core.errors import NotFound
+from promptuary.core.settings import Settings
+from promptuary.evaluation.execution.runner import Runner
+from promptuary.evaluation.plan import Variant
+from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.per_case import CaseScorers
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
+from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import PreparedPrompt
+from promptuary.registry import store as registry_store
+
+
+@dataclass(frozen=True)
+class RunComponents:
+    """Builds the components of runs.
+
+    Attributes:
+        database: contains the prompts.
+        clock: returns the current time.
+        settings: timeouts, and what scorers are allowed to do.
+        renderer: renders prompts with their context.
+        embed: converts n texts to an n×d array with rows of unit length, for scorers.
+    """
+
+    database: Database
+    clock: Clock
+    settings: Settings
+    renderer: PromptRenderer
+    embed: Callable[[Sequence[str]], Any]
+
+    def scorer_dependencies(self, client: ModelCaller, closing: ExitStack) -> ScorerDependencies:
+        """Build what scorers need.
+
+        Args:
+            client: calls the judges.
+            closing: closes what scorers open.
+        """
+
+        async def ask(
+            model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
+        ) -> ModelReply:
+            config = {"temperature": 0.0} if model.startswith("local:") else {}  # hosted models may refuse a temperature
+            return await client.ask(ModelRequest(model, messages, config, schema=schema, repeat=repeat))
+
+        settings = self.settings
+        return ScorerDependencies(self.embed, ask, settings.code_scorers, settings.allowed_webhook_hosts, closing.callback)
+
+    def runner(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int = 1) -> Runner:
+        """Build the runner of a run's items.
+
+        Args:
+            run: whose items.
+            suite: of the run.
+            client: calls the models.
+            dependencies: of the scorers.
+            share: into how many equal parts the concurrency of the run is divided; the runner gets one.
+
+        Raises:
+            NotFound: if the registry no longer has a version of the run.
+        """
+        return Runner(
+            target=PromptTarget(run.project, self.renderer, client, self._prepared_prompts(run)),
+            scorers=CaseScorers.build(suite.scorers, dependencies, suite.threshold),
+            concurrency=max(1, -(-run.plan.concurrency // share)),
+            timeout=self.settings.case_timeout,
+            clock=self.clock,
+        )
+
+    def _prepared_prompts(self, run: Run) -> dict[str, PreparedPrompt]:
+        with self.database.read() as session:
+            contents = {variant.name: _content(session, run, variant) for variant in run.plan.variants}
+        return {name: prepare(content, jinja2=self.settings.jinja2) for name, content in contents.items()}
+
+
+def _content(session: Session, run: Run, variant: Variant) -> Content:
+    """Return the content of a variant.
+
+    Raises:
+        NotFound: if the registry no longer has it.
+    """
+    prompt = registry_store.prompt(session, run.project, variant.prompt)
+    version = registry_store.version(session, prompt, variant.version) if prompt else None
+    if version is None or version.digest != variant.digest:
+        raise NotFound(f"the version {variant.version} of '{variant.prompt}', which the run evaluates, is not in the registry")
+    return content_from_json(version.content)

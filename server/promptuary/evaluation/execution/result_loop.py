@@ -1,0 +1,115 @@
+"""The loop of an execution: it writes results as they come, reports progress, and decides when the execution ends."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from promptuary.evaluation.execution.accounting import RunAccounting
+from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
+from promptuary.evaluation.execution.resume import ResumedRun
+from promptuary.evaluation.plan import CaseResult
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.store import Run
+from promptuary.models.calls import ModelClient
+from promptuary.models.calls.client import PendingWrites
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of a run.
+
+    Attributes:
+        done: how many results there are.
+        total: how many results there will be.
+        failed: how many results are errors.
+        spent: US dollars.
+    """
+
+    done: int
+    total: int
+    failed: int
+    spent: float = 0.0
+
+
+class Interrupted(Exception):
+    """The process must stop; the execution ends at once, and the lease is released when all calls are settled."""
+
+
+@dataclass(frozen=True)
+class ExecutionSignals:
+    """What may end an execution, and who is notified of its progress.
+
+    Attributes:
+        on_progress: is called after every batch, in the thread of the execution.
+        stop: is set when the process must stop.
+        lost: is set when the lease is lost.
+    """
+
+    on_progress: Callable[[Progress], None]
+    stop: threading.Event
+    lost: threading.Event
+
+
+class ResultLoop:
+    """Writes the results of one execution.
+
+    Attributes:
+        done: how many results the run has.
+        decided: whether the gate of a run that may stop early is decided.
+    """
+
+    def __init__(self, accounting: RunAccounting, client: ModelClient, leases: RunLeases, resumed: ResumedRun) -> None:
+        """Begin with the results of earlier executions.
+
+        Args:
+            accounting: writes what the calls of the results leave.
+            client: makes those calls.
+            leases: extends the lease with every batch.
+            resumed: the state of the run at the beginning.
+        """
+        self._accounting, self._client, self._leases = accounting, client, leases
+        self._monitor = resumed.monitor
+        self._failed = resumed.errors
+        self.done = resumed.completed
+        self.decided = resumed.monitor is not None and resumed.monitor.decided()
+
+    @property
+    def _run(self) -> Run:
+        return self._accounting.run
+
+    def progress(self) -> Progress:
+        """Return the progress of now."""
+        return Progress(self.done, self._run.total, self._failed, self._client.budget.spent)
+
+    async def consume(self, batches: AsyncIterator[list[CaseResult]], signals: ExecutionSignals) -> None:
+        """Write batches until they end or the gate is decided.
+
+        Raises:
+            LeaseLost: if another worker has the lease.
+            Interrupted: if the process must stop.
+        """
+        async for batch in batches:
+            if batch:
+                await self._add(batch)
+                signals.on_progress(self.progress())
+            if self.decided:
+                return
+            if signals.lost.is_set():
+                raise LeaseLost
+            if signals.stop.is_set() and self.done < self._run.total:
+                raise Interrupted
+
+    async def _add(self, batch: list[CaseResult]) -> None:
+        await asyncio.to_thread(self._write, batch, self._client.take_pending_writes())
+        self.done += len(batch)
+        self._failed += sum(result.error is not None for result in batch)
+        if self._monitor is not None:
+            self._monitor.add(batch)
+            self.decided = self._monitor.decided()
+
+    def _write(self, batch: list[CaseResult], pending: PendingWrites) -> None:
+        with self._accounting.database.write() as session:
+            if not store.add_results(session, self._run, batch, self._leases.expiry()):
+                raise LeaseLost
+            self._accounting.write(session, pending)

@@ -1,0 +1,56 @@
+"""Where a run is resumed: every execution begins with what earlier executions of the run have left in the database.
+
+A run is executed more than once if its process was interrupted or killed, if its lease was lost, or if `Evaluations.resume`
+put a stopped run back into the queue. For a new run nothing is there yet. Money is resumed with the lease: what an earlier
+holder reserved and did not settle counts as spent (`runs.store.lease_run`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from promptuary.core.database import Database
+from promptuary.evaluation.execution.work import CompletedItems, RemainingWork, WorkItem
+from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.verdict.case_order import CaseOrder
+from promptuary.evaluation.verdict.early_stop import EarlyStopMonitor
+
+
+@dataclass(frozen=True)
+class ResumedRun:
+    """The state of a run at the beginning of an execution.
+
+    Attributes:
+        completed: how many results there are.
+        errors: how many of them are errors.
+        monitor: decides whether the run stops early, with the results that there are; None if it may not.
+        items: the work that remains.
+    """
+
+    completed: int
+    errors: int
+    monitor: EarlyStopMonitor | None
+    items: Iterator[WorkItem]
+
+
+def resume_run(database: Database, run: Run, suite: Suite) -> ResumedRun:
+    """Read what earlier executions have left, and find the work that remains."""
+    with database.read() as session:
+        completed = CompletedItems(run.total, store.completed_ordinals(session, run.id))
+        errors = store.count_errors(session, run.id)
+    work = RemainingWork(database, run.plan, completed)
+    if not suite.early_stop:
+        return ResumedRun(len(completed), errors, None, work.in_file_order())
+    monitor = _resume_monitor(database, run, suite)
+    items = iter(()) if monitor.decided() else work.in_case_order(monitor.order)
+    return ResumedRun(len(completed), errors, monitor, items)
+
+
+def _resume_monitor(database: Database, run: Run, suite: Suite) -> EarlyStopMonitor:
+    """Build the monitor of a run that may stop early, and add the results that there are."""
+    with database.read() as session:
+        clusters = store.list_memberships(session, run.plan.dataset.id)
+        monitor = EarlyStopMonitor(run.plan, suite, clusters, CaseOrder.of(clusters, run.id))
+        monitor.add(list(store.iterate_figures(session, run.id)))
+    return monitor

@@ -1,0 +1,80 @@
+"""The prompt target: renders a version with a case's variables and calls the variant's model."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.targets.target import TargetReply, TargetTrace
+from promptuary.models.calls import ModelCaller, ModelRequest
+from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
+
+
+class PromptRenderer(Protocol):
+    """Renders a version, with its context if it has one; safe to call from several threads."""
+
+    def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
+        """Return the messages or the text."""
+
+
+@dataclass(frozen=True)
+class PromptTarget:
+    """The prompts of a run; implements `Target`.
+
+    Attributes:
+        project: the project whose collections the prompts read.
+        renderer: renders the prompts.
+        client: calls the models.
+        prepared: the parsed content of each variant, by its name.
+    """
+
+    project: int
+    renderer: PromptRenderer
+    client: ModelCaller
+    prepared: Mapping[str, PreparedPrompt]
+
+    async def answer(self, item: WorkItem, trace: TargetTrace) -> TargetReply:
+        """Render the prompt and call the model."""
+        content = self.prepared[item.variant.name].content
+        rendered = await self._render(item)
+        messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
+        trace.messages, trace.passages = messages, rendered.passages
+        request = ModelRequest(
+            item.variant.model,
+            [dict(message) for message in messages],
+            self._model_settings[item.variant.name],
+            tools=content.tools,
+            response_format=content.response_format,
+            repeat=item.repeat,
+        )
+        reply = await self.client.ask(request)
+        return TargetReply(reply, tuple(messages), rendered.passages, tuple(content.tools or ()))
+
+    def is_sensitive(self, case: Case, variant: str) -> bool:
+        """Return whether the case has a value for a sensitive variable of the variant."""
+        return not self._sensitive_variables[variant].isdisjoint(case.vars)
+
+    async def _render(self, item: WorkItem) -> RenderedPrompt:
+        prepared = self.prepared[item.variant.name]
+        values = {name: value for name, value in item.case.vars.items() if name in prepared.variables}
+        if prepared.content.context is None and prepared.content.format != "jinja2":
+            return self.renderer.render(self.project, prepared, values)
+        # A context is embedded and searched, and Jinja may run the template author's loops: both take long.
+        return await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
+
+    @cached_property
+    def _model_settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """The model settings of each variant, by its name."""
+        models = {name: prepared.content.model for name, prepared in self.prepared.items()}
+        return {name: model.model_dump(exclude_none=True, exclude={"name"}) if model else {} for name, model in models.items()}
+
+    @cached_property
+    def _sensitive_variables(self) -> Mapping[str, frozenset[str]]:
+        """The sensitive variables of each variant, by its name."""
+        return {
+            name: frozenset(variable for variable, definition in prepared.variables.items() if definition.sensitive)
+            for name, prepared in self.prepared.items()
+        }

@@ -1,0 +1,60 @@
+"""The protocol of targets, and what a target returns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.execution.work import WorkItem
+from promptuary.models.calls import ModelReply
+from promptuary.prompt.templates.prepared import Passage
+
+
+@dataclass
+class TargetTrace:
+    """What a target recorded of one item; it is shown with the result, also if the item failed later.
+
+    Attributes:
+        messages: what the model received; None if the target did not get that far.
+        passages: the retrieved passages in the prompt.
+    """
+
+    messages: Sequence[Mapping[str, Any]] | None = None
+    passages: Sequence[Passage] = ()
+
+    def json_body(self) -> dict[str, Any]:
+        """Return the part of a result's detail that shows the trace."""
+        if self.messages is None:
+            return {}
+        passages = [
+            {"document": passage.document, "chunk": passage.chunk, "digest": passage.digest, "score": passage.score}
+            for passage in self.passages
+        ]
+        return {"messages": [dict(message) for message in self.messages], "passages": passages}
+
+
+@dataclass(frozen=True)
+class TargetReply:
+    """The answer of a target, with what led to it.
+
+    Attributes:
+        reply: of the model.
+        messages: what the model received.
+        passages: the retrieved passages in the prompt.
+        tools: what the model was offered to call, in OpenAI's form.
+    """
+
+    reply: ModelReply
+    messages: tuple[Mapping[str, str], ...]
+    passages: tuple[Passage, ...] = ()
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
+class Target(Protocol):
+    """Answers cases; used by many tasks of one event loop at once."""
+
+    async def answer(self, item: WorkItem, trace: TargetTrace) -> TargetReply:
+        """Return the answer to an item; record what leads to it in `trace` as soon as it is known."""
+
+    def is_sensitive(self, case: Case, variant: str) -> bool:
+        """Return whether a sensitive value of the case reaches the variant, so that error texts may repeat it."""
