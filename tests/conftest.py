@@ -77,7 +77,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was left out, and what would bring it back."""
+    """Print the tests that were left out, and what would bring them back."""
     left_out: Sequence[str] = config.stash[_left_out]
     if left_out:
         terminalreporter.section("left out")

@@ -33,7 +33,7 @@ def restored_logging() -> Iterator[None]:
     handlers, levels, old = list(loggers[0].handlers), [logger.level for logger in loggers], structlog.get_config()
     configure = structlog.configure
     # A logger that keeps its settings from its first use on would keep them for all later tests.
-    structlog.configure = lambda **given: configure(**{**given, "cache_logger_on_first_use": False})
+    structlog.configure = lambda **options: configure(**{**options, "cache_logger_on_first_use": False})
     try:
         yield
     finally:
