@@ -37,7 +37,7 @@ class Place:
     environment: dict[str, str]
 
     @classmethod
-    def made(cls, folder: Path, **more: str) -> "Place":
+    def create(cls, folder: Path, **more: str) -> "Place":
         """Initialise one."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTUARY_")}
         place = cls(folder, environment | {"PROMPTUARY_DATA_DIR": str(folder / "data"), **more})
@@ -75,16 +75,16 @@ class Place:
         """Run the command line to its end; gives seconds, and the peak of its memory in MB."""
         started = time.perf_counter()
         process = self.start(*arguments)
-        said, told = process.communicate()
+        output, errors = process.communicate()
         seconds = time.perf_counter() - started
-        if process.returncode != 0 or "not delivered" in said:
-            raise RuntimeError(f"promptuary {' '.join(arguments)} ended with {process.returncode}: {said}{told}")
-        return seconds, int(told.rsplit("peak ", 1)[1]) / 1024
+        if process.returncode != 0 or "not delivered" in output:
+            raise RuntimeError(f"promptuary {' '.join(arguments)} ended with {process.returncode}: {output}{errors}")
+        return seconds, int(errors.rsplit("peak ", 1)[1]) / 1024
 
-    def asked(self, query: str, *values: Any) -> Any:
-        """Ask the database for one value."""
+    def query(self, statement: str, *values: Any) -> Any:
+        """Return one value from the database."""
         with closing(sqlite3.connect(self.folder / "data" / "promptuary.db")) as connection:
-            return connection.execute(query, values).fetchone()[0]
+            return connection.execute(statement, values).fetchone()[0]
 
 
 def case(number: int) -> dict[str, Any]:
@@ -108,24 +108,27 @@ class Speed:
 
 def whole_processes() -> list[Speed]:
     """Run the same cases through promptuary and promptfoo, in turn."""
-    ours: list[float] = []
-    theirs: list[float] = []
+    promptuary_seconds: list[float] = []
+    promptfoo_seconds: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        place = Place.made(Path(folder))
+        place = Place.create(Path(folder))
         suite = place.suite(CASES)
         config = _promptfoo(Path(folder))
         for _ in range(ROUNDS):
-            ours.append(place.run("eval", "run", str(suite))[0])
+            promptuary_seconds.append(place.run("eval", "run", str(suite))[0])
             if PROMPTFOO:
-                theirs.append(_timed_promptfoo(Path(folder), config))
-    found = [Speed("promptuary eval run", ours)]
-    return [*found, Speed("promptfoo eval", theirs)] if theirs else found
+                promptfoo_seconds.append(_timed_promptfoo(Path(folder), config))
+    speeds = [Speed("promptuary eval run", promptuary_seconds)]
+    return [*speeds, Speed("promptfoo eval", promptfoo_seconds)] if promptfoo_seconds else speeds
 
 
 def _promptfoo(folder: Path) -> Path:
     tests = [
-        {"vars": one["vars"], "assert": [{"type": "equals", "value": one["expected"]}, {"type": "contains", "value": "card"}]}
-        for one in map(case, range(CASES))
+        {
+            "vars": case_body["vars"],
+            "assert": [{"type": "equals", "value": case_body["expected"]}, {"type": "contains", "value": "card"}],
+        }
+        for case_body in map(case, range(CASES))
     ]
     path = folder / "promptfooconfig.json"
     path.write_text(json.dumps({"prompts": ["{{text}}"], "providers": ["echo"], "tests": tests}))
@@ -149,13 +152,13 @@ def _timed_promptfoo(folder: Path, config: Path) -> float:
 class Throughput:
     """Answers a second that a model behind HTTP gave, from its first request to its last answer."""
 
-    answers: int
+    outputs: int
     seconds: float
 
     @property
     def share(self) -> float:
         """Of what its latency and the concurrency allow."""
-        return self.answers / self.seconds / (CONCURRENCY / LATENCY)
+        return self.outputs / self.seconds / (CONCURRENCY / LATENCY)
 
 
 def model_throughput() -> Throughput:
@@ -165,12 +168,12 @@ def model_throughput() -> Throughput:
         assert model.stdout is not None
         try:
             url = model.stdout.readline().strip()
-            place = Place.made(Path(folder), OPENAI_BASE_URL=url, OPENAI_API_KEY="none")
+            place = Place.create(Path(folder), OPENAI_BASE_URL=url, OPENAI_API_KEY="none")
             place.run("eval", "run", str(place.suite(MODEL_CASES, "openai:latent")))
         finally:
             model.send_signal(signal.SIGTERM)
-        answers, seconds = model.communicate()[0].split()
-    return Throughput(int(answers), float(seconds))
+        outputs, seconds = model.communicate()[0].split()
+    return Throughput(int(outputs), float(seconds))
 
 
 @dataclass(frozen=True)
@@ -185,19 +188,19 @@ class Size:
 def memory() -> list[Size]:
     """Run few cases and many, each in a process of its own; the upload is in it."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Place.made(Path(folder))
+        place = Place.create(Path(folder))
         return [Size(cases, *place.run("eval", "run", str(place.suite(cases)))) for cases in (FEW, MANY)]
 
 
 def resumption() -> float:
     """Kill a long run half-way, and give the seconds from the start of its resumption to the first new result."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Place.made(Path(folder), PROMPTUARY_LEASE_SECONDS="5")
+        place = Place.create(Path(folder), PROMPTUARY_LEASE_SECONDS="5")
         process = place.start("eval", "run", str(place.suite(MANY)))
         _until(lambda: _done(place) > MANY // 2)
         process.kill()
         process.communicate()
-        run, before = place.asked("SELECT id FROM run"), _done(place)
+        run, before = place.query("SELECT id FROM run"), _done(place)
         time.sleep(6)  # until the lease of the process that was killed is over
         started = time.perf_counter()
         process = place.start("eval", "run", f"cases-{MANY}", "--resume", run)
@@ -210,7 +213,7 @@ def resumption() -> float:
 
 def _done(place: Place) -> int:
     try:
-        return int(place.asked("SELECT coalesce(max(done), 0) FROM run"))
+        return int(place.query("SELECT coalesce(max(done), 0) FROM run"))
     except sqlite3.OperationalError:  # it is being written
         return 0
 
@@ -222,12 +225,18 @@ def _until(reached: Any) -> None:
 
 def main() -> None:
     """Measure all of it, and print it."""
-    for one in whole_processes():
-        print(f"{one.what}: {one.rate:,.0f} cases/s ({', '.join(f'{seconds:.2f}' for seconds in one.seconds)} s)", flush=True)
+    for speed in whole_processes():
+        print(
+            f"{speed.what}: {speed.rate:,.0f} cases/s ({', '.join(f'{seconds:.2f}' for seconds in speed.seconds)} s)",
+            flush=True,
+        )
     if not PROMPTFOO:
         print("promptfoo: not measured; PROMPTFOO names no command")
-    found = model_throughput()
-    print(f"model of {LATENCY * 1000:.0f} ms: {found.answers} answers in {found.seconds:.2f} s, {found.share:.1%}", flush=True)
+    throughput = model_throughput()
+    print(
+        f"model of {LATENCY * 1000:.0f} ms: {throughput.outputs} answers in {throughput.seconds:.2f} s, {throughput.share:.1%}",
+        flush=True,
+    )
     for size in memory():
         print(f"{size.cases:,} cases: {size.seconds:.1f} s, {size.megabytes:.0f} MB", flush=True)
     print(f"first new result {resumption():.2f} s after a resumption")

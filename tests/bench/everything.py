@@ -129,7 +129,7 @@ def runs() -> tuple[Table, ...]:
         (
             behind,
             ("answers/s", "of what the latency allows"),
-            [(f"{through.answers / through.seconds:,.0f}", f"{through.share:.1%}")],
+            [(f"{through.outputs / through.seconds:,.0f}", f"{through.share:.1%}")],
         ),
         (
             "Runs of few and of many cases, upload and MLflow in it",

@@ -41,7 +41,7 @@ def questions() -> Iterator[str]:
 
 def under_a_run(folder: Path) -> Rate:
     """Run a suite, and count from the first question to the last answer."""
-    place = Place.made(folder)
+    place = Place.create(folder)
     prompt = folder / "prompts" / "answer.yaml"
     template = PROMPT.format("{{text}}")
     prompt.write_text(
@@ -61,11 +61,11 @@ def under_a_run(folder: Path) -> Rate:
     }
     (folder / "ask.yaml").write_text(json.dumps(body))
     place.run("eval", "run", "ask.yaml")
-    tokens = place.asked("SELECT sum(tokens_output) FROM result")
+    tokens = place.query("SELECT sum(tokens_output) FROM result")
     # The first answers' own time lies before the first result.
-    first = datetime.fromisoformat(place.asked("SELECT min(at) FROM result"))
-    last = datetime.fromisoformat(place.asked("SELECT max(at) FROM result"))
-    begun = place.asked("SELECT latency_ms FROM result ORDER BY at LIMIT 1") / 1000
+    first = datetime.fromisoformat(place.query("SELECT min(at) FROM result"))
+    last = datetime.fromisoformat(place.query("SELECT max(at) FROM result"))
+    begun = place.query("SELECT latency_ms FROM result ORDER BY at LIMIT 1") / 1000
     return Rate("promptuary eval run", int(tokens), (last - first).total_seconds() + begun)
 
 
