@@ -201,9 +201,9 @@ class Desk:
 
     def look(self) -> None:
         """Take as long over an item as a person does at the least, which is what makes the next press count."""
-        from promptuary_ui.parts.pace import LOOK
+        from promptuary_ui.components.press_guard import MINIMUM_SECONDS
 
-        self.page.wait_for_timeout(LOOK * 1000 + 250)
+        self.page.wait_for_timeout(MINIMUM_SECONDS * 1000 + 250)
 
     def decisions(self) -> list[tuple[str, str, str]]:
         """Give what was decided in the queue: source, decision, comment."""

@@ -17,7 +17,7 @@ from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.runs.store import RunOutcome, RunState
 from promptuary.evaluation.suites.suite import Suite
-from promptuary.review.service import Reviews
+from promptuary.review.service import ReviewService
 from promptuary.statistics.verdict import Verdict
 
 COMMENTS = ['=HYPERLINK("http://example.org")', "+1", "-1", "@SUM(A1)", "\tindented", "plain, with a comma\nand a line"]
@@ -91,7 +91,7 @@ def test_decisions_come_out_as_they_were_made_and_are_no_formulas_in_a_spreadshe
     assert run("review", "export", "words.queue").out == "item,source,reviewer,decision,comment,at\n"
     assert run("review", "export", "words.queue", "--json").json == []
     with unit_of_work_on(data_dir) as unit:
-        reviews = Reviews(unit)
+        reviews = ReviewService(unit)
         decision = reviews.queue("words.queue").queue.choices[0].value
         for comment in COMMENTS:
             taken = reviews.claim("words.queue")

@@ -7,29 +7,29 @@ from typing import Any
 
 import pytest
 
-from promptuary.review.service import NewItem, Reviews
+from promptuary.review.service import NewItem, ReviewService
 
-Reviewing = Callable[[str], AbstractContextManager[Reviews]]
+ReviewsAs = Callable[[str], AbstractContextManager[ReviewService]]
 
 
 @pytest.fixture
-def reviewing(unit_as: Callable[..., AbstractContextManager[Any]]) -> Reviewing:
+def reviews_as(unit_as: Callable[..., AbstractContextManager[Any]]) -> ReviewsAs:
     """Open the reviews as somebody, in one transaction each time."""
 
     @contextmanager
-    def opened(name: str) -> Iterator[Reviews]:
+    def opened(name: str) -> Iterator[ReviewService]:
         with unit_as("author") as unit:
-            yield Reviews(replace(unit, caller=replace(unit.caller, actor=f"key:{name}")))
+            yield ReviewService(replace(unit, caller=replace(unit.caller, actor=f"key:{name}")))
 
     return opened
 
 
 @pytest.fixture
-def filled(reviewing: Reviewing) -> Callable[..., None]:
-    """Make a queue with items: `filled("q", 3, slots=2)`, whose sources count up from `item-0`."""
+def create_filled_queue(reviews_as: ReviewsAs) -> Callable[..., None]:
+    """Make a queue with items: `create_filled_queue("q", 3, slots=2)`, whose sources count up from `item-0`."""
 
     def make(name: str, items: int, slots: int = 1) -> None:
-        with reviewing("author") as reviews:
+        with reviews_as("author") as reviews:
             reviews.put_queue(name, "Is it right?", slots=slots)
             reviews.add_items(name, [NewItem(f"item-{number}", {"input": f"text {number}"}) for number in range(items)])
 

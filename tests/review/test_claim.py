@@ -15,169 +15,183 @@ from promptuary.access import audit
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.review.store import Claim
 
-Reviewing = Callable[[str], Any]
-Filled = Callable[..., None]
+ReviewsAs = Callable[[str], Any]
+CreateFilledQueue = Callable[..., None]
 
 
-def take(reviewing: Reviewing, name: str, queue: str = "triage") -> Claim | None:
-    with reviewing(name) as reviews:
+def take(reviews_as: ReviewsAs, name: str, queue: str = "triage") -> Claim | None:
+    with reviews_as(name) as reviews:
         taken = reviews.claim(queue)
     return taken.claim if taken else None
 
 
-def take_one(reviewing: Reviewing, name: str) -> Claim:
-    claim = take(reviewing, name)
+def take_one(reviews_as: ReviewsAs, name: str) -> Claim:
+    claim = take(reviews_as, name)
     assert claim is not None
     return claim
 
 
-def submit(reviewing: Reviewing, name: str, claim: Claim, decision: str = "approve") -> None:
-    with reviewing(name) as reviews:
+def submit(reviews_as: ReviewsAs, name: str, claim: Claim, decision: str = "approve") -> None:
+    with reviews_as(name) as reviews:
         reviews.submit(claim.id, claim.nonce, decision)
 
 
-def test_two_reviewers_get_two_items(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 2)
-    assert take_one(reviewing, "ann").item.source == "item-0"
-    assert take_one(reviewing, "ben").item.source == "item-1"
-    assert take(reviewing, "cid") is None
+def test_two_reviewers_get_two_items(database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue) -> None:
+    create_filled_queue("triage", 2)
+    assert take_one(reviews_as, "ann").item.source == "item-0"
+    assert take_one(reviews_as, "ben").item.source == "item-1"
+    assert take(reviews_as, "cid") is None
 
 
 def test_a_reviewer_who_holds_a_claim_gets_it_again_with_a_new_lease(
-    database: Any, reviewing: Reviewing, filled: Filled, clock: Any
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
 ) -> None:
-    filled("triage", 2)
-    first = take_one(reviewing, "ann")
+    create_filled_queue("triage", 2)
+    first = take_one(reviews_as, "ann")
     clock.move(seconds=200)
-    again = take_one(reviewing, "ann")
+    again = take_one(reviews_as, "ann")
     assert (again.id, again.nonce, again.item) == (first.id, first.nonce, first.item)
     assert (again.lease_until - first.lease_until).total_seconds() == 200
 
 
 def test_an_item_with_two_slots_goes_to_two_reviewers_and_to_neither_twice(
-    database: Any, reviewing: Reviewing, filled: Filled
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
-    filled("triage", 1, slots=2)
+    create_filled_queue("triage", 1, slots=2)
     for name in ("ann", "ben"):
-        submit(reviewing, name, take_one(reviewing, name))
-    assert [take(reviewing, name) for name in ("ann", "ben", "cid")] == [None, None, None]
+        submit(reviews_as, name, take_one(reviews_as, name))
+    assert [take(reviews_as, name) for name in ("ann", "ben", "cid")] == [None, None, None]
 
 
 def test_a_lease_that_ended_frees_the_item_and_the_old_claim_decides_nothing(
-    database: Any, reviewing: Reviewing, filled: Filled, clock: Any
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
 ) -> None:
-    filled("triage", 1)
-    late = take_one(reviewing, "ann")
+    create_filled_queue("triage", 1)
+    late = take_one(reviews_as, "ann")
     clock.move(seconds=300)
-    taken = take_one(reviewing, "ben")
+    taken = take_one(reviews_as, "ben")
     assert (taken.item.id, taken.id != late.id, taken.nonce != late.nonce) == (late.item.id, True, True)
     with pytest.raises(Conflict, match="lease has ended"):
-        submit(reviewing, "ann", late)
-    submit(reviewing, "ben", taken)
+        submit(reviews_as, "ann", late)
+    submit(reviews_as, "ben", taken)
 
 
-def test_a_heartbeat_holds_the_item(database: Any, reviewing: Reviewing, filled: Filled, clock: Any) -> None:
-    filled("triage", 1)
-    claim = take_one(reviewing, "ann")
+def test_a_heartbeat_holds_the_item(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
+) -> None:
+    create_filled_queue("triage", 1)
+    claim = take_one(reviews_as, "ann")
     for _ in range(3):
         clock.move(seconds=299)
-        with reviewing("ann") as reviews:
+        with reviews_as("ann") as reviews:
             reviews.heartbeat(claim.id)
-    assert take(reviewing, "ben") is None
-    submit(reviewing, "ann", claim)
+    assert take(reviews_as, "ben") is None
+    submit(reviews_as, "ann", claim)
 
 
 def test_a_skipped_item_goes_to_others_and_comes_back_when_nothing_else_is_left(
-    database: Any, reviewing: Reviewing, filled: Filled, clock: Any
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
 ) -> None:
-    filled("triage", 3)
+    create_filled_queue("triage", 3)
     seen = []
     for _ in range(5):
-        claim = take_one(reviewing, "ann")
+        claim = take_one(reviews_as, "ann")
         seen.append(claim.item.source)
-        with reviewing("ann") as reviews:
+        with reviews_as("ann") as reviews:
             reviews.skip(claim.id)
         clock.move(seconds=1)
     assert seen == ["item-0", "item-1", "item-2", "item-0", "item-1"]
-    assert take_one(reviewing, "ben").item.source == "item-0"
+    assert take_one(reviews_as, "ben").item.source == "item-0"
 
 
-def test_a_released_item_is_as_if_never_taken(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 2)
-    claim = take_one(reviewing, "ann")
-    with reviewing("ann") as reviews:
+def test_a_released_item_is_as_if_never_taken(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 2)
+    claim = take_one(reviews_as, "ann")
+    with reviews_as("ann") as reviews:
         reviews.release(claim.id)
-    assert take_one(reviewing, "ben").item == claim.item
+    assert take_one(reviews_as, "ben").item == claim.item
 
 
-def test_a_claim_is_decided_once(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 1, slots=2)
-    claim = take_one(reviewing, "ann")
-    submit(reviewing, "ann", claim)
+def test_a_claim_is_decided_once(database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue) -> None:
+    create_filled_queue("triage", 1, slots=2)
+    claim = take_one(reviews_as, "ann")
+    submit(reviews_as, "ann", claim)
     with pytest.raises(Conflict, match="submitted already"):
-        submit(reviewing, "ann", claim, "reject")
-    with reviewing("author") as reviews:
+        submit(reviews_as, "ann", claim, "reject")
+    with reviews_as("author") as reviews:
         assert [made.decision for made in reviews.decisions("triage", 10, None).items] == ["approve"]
 
 
-def test_the_decision_on_something_that_was_not_shown_is_refused(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 2)
-    first = take_one(reviewing, "ann")
-    submit(reviewing, "ann", first)
-    second = take_one(reviewing, "ann")
-    with pytest.raises(Conflict, match="not the item that was shown"), reviewing("ann") as reviews:
+def test_the_decision_on_something_that_was_not_shown_is_refused(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 2)
+    first = take_one(reviews_as, "ann")
+    submit(reviews_as, "ann", first)
+    second = take_one(reviews_as, "ann")
+    with pytest.raises(Conflict, match="not the item that was shown"), reviews_as("ann") as reviews:
         reviews.submit(second.id, first.nonce, "approve")
-    with reviewing("ann") as reviews:
+    with reviews_as("ann") as reviews:
         assert reviews.queue("triage").counts.mine == 1
 
 
-def test_a_decision_that_the_queue_does_not_have_is_refused(sqlite: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 1)
-    claim = take_one(reviewing, "ann")
+def test_a_decision_that_the_queue_does_not_have_is_refused(
+    sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 1)
+    claim = take_one(reviews_as, "ann")
     with pytest.raises(InvalidRequest) as caught:
-        submit(reviewing, "ann", claim, "maybe")
+        submit(reviews_as, "ann", claim, "maybe")
     assert [(fault.path, fault.message) for fault in caught.value.field_errors] == [
         ("decision", "is none of this queue's: approve, reject, unsure")
     ]
 
 
 @pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "held"])
-def test_another_reviewers_claim_is_not_told_of(sqlite: Any, reviewing: Reviewing, filled: Filled, action: str) -> None:
-    filled("triage", 1)
-    claim = take_one(reviewing, "ann")
-    with pytest.raises(NotFound), reviewing("ben") as reviews:
+def test_another_reviewers_claim_is_not_told_of(
+    sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, action: str
+) -> None:
+    create_filled_queue("triage", 1)
+    claim = take_one(reviews_as, "ann")
+    with pytest.raises(NotFound), reviews_as("ben") as reviews:
         getattr(reviews, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
 
 
 @pytest.mark.parametrize("ending", ["skip", "release"])
 @pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "held"])
 def test_a_claim_that_has_ended_takes_nothing_more(
-    sqlite: Any, reviewing: Reviewing, filled: Filled, ending: str, action: str
+    sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, ending: str, action: str
 ) -> None:
-    filled("triage", 1)
-    claim = take_one(reviewing, "ann")
-    with reviewing("ann") as reviews:
+    create_filled_queue("triage", 1)
+    claim = take_one(reviews_as, "ann")
+    with reviews_as("ann") as reviews:
         getattr(reviews, ending)(claim.id)
-    with pytest.raises(Conflict), reviewing("ann") as reviews:
+    with pytest.raises(Conflict), reviews_as("ann") as reviews:
         getattr(reviews, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
 
 
-def test_fewer_slots_refuse_the_claims_that_no_longer_fit(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 1, slots=2)
-    first, second = take_one(reviewing, "ann"), take_one(reviewing, "ben")
-    with reviewing("author") as reviews:
+def test_fewer_slots_refuse_the_claims_that_no_longer_fit(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 1, slots=2)
+    first, second = take_one(reviews_as, "ann"), take_one(reviews_as, "ben")
+    with reviews_as("author") as reviews:
         reviews.put_queue("triage", slots=1)
-    submit(reviewing, "ann", first)
+    submit(reviews_as, "ann", first)
     with pytest.raises(Conflict, match="all its decisions"):
-        submit(reviewing, "ben", second)
+        submit(reviews_as, "ben", second)
 
 
-def test_every_step_is_in_the_audit(sqlite: Any, reviewing: Reviewing, filled: Filled, unit_as: Any) -> None:
-    filled("triage", 2)
-    claim = take_one(reviewing, "ann")
-    with reviewing("ann") as reviews:
+def test_every_step_is_in_the_audit(
+    sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, unit_as: Any
+) -> None:
+    create_filled_queue("triage", 2)
+    claim = take_one(reviews_as, "ann")
+    with reviews_as("ann") as reviews:
         reviews.skip(claim.id)
-    submit(reviewing, "ann", take_one(reviewing, "ann"))
+    submit(reviews_as, "ann", take_one(reviews_as, "ann"))
     with unit_as("admin") as unit:
         from promptuary.access import store
 
@@ -187,18 +201,18 @@ def test_every_step_is_in_the_audit(sqlite: Any, reviewing: Reviewing, filled: F
 
 
 def test_reviewers_at_once_are_never_served_an_item_beyond_its_slots(
-    database: Any, reviewing: Reviewing, filled: Filled
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
-    filled("triage", 12, slots=2)
+    create_filled_queue("triage", 12, slots=2)
     names = [f"reviewer-{number}" for number in range(8)]
     start = threading.Barrier(len(names))
 
     def work(name: str) -> list[str]:
         start.wait()
         mine = []
-        while (claim := take(reviewing, name)) is not None:
+        while (claim := take(reviews_as, name)) is not None:
             mine.append(claim.item.source)
-            submit(reviewing, name, claim)
+            submit(reviews_as, name, claim)
         return mine
 
     with ThreadPoolExecutor(len(names)) as pool:
@@ -207,36 +221,38 @@ def test_reviewers_at_once_are_never_served_an_item_beyond_its_slots(
     assert Counter(source for mine in served for source in mine) == {f"item-{number}": 2 for number in range(12)}
 
 
-def test_one_reviewer_in_many_windows_gets_one_item(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 8)
+def test_one_reviewer_in_many_windows_gets_one_item(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 8)
     start = threading.Barrier(8)
 
     def window(_number: int) -> str:
         start.wait()
-        return take_one(reviewing, "ann").id
+        return take_one(reviews_as, "ann").id
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(window, range(8)))) == 1
 
 
 def test_a_claim_submitted_from_many_windows_at_once_is_one_decision(
-    database: Any, reviewing: Reviewing, filled: Filled
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
-    filled("triage", 1, slots=3)
-    claim = take_one(reviewing, "ann")
+    create_filled_queue("triage", 1, slots=3)
+    claim = take_one(reviews_as, "ann")
     start = threading.Barrier(6)
 
     def window(_number: int) -> bool:
         start.wait()
         try:
-            submit(reviewing, "ann", claim)
+            submit(reviews_as, "ann", claim)
         except Conflict:
             return False
         return True
 
     with ThreadPoolExecutor(6) as pool:
         assert sum(pool.map(window, range(6))) == 1
-    with reviewing("author") as reviews:
+    with reviews_as("author") as reviews:
         assert len(reviews.decisions("triage", 10, None).items) == 1
 
 
@@ -251,17 +267,23 @@ STEPS = st.lists(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, slots=st.integers(1, 3), data=st.data())
 def test_whatever_reviewers_do_no_item_has_more_decisions_or_holders_than_slots(
-    sqlite: Any, reviewing: Reviewing, filled: Filled, clock: Any, steps: list[tuple[str, str]], slots: int, data: Any
+    sqlite: Any,
+    reviews_as: ReviewsAs,
+    create_filled_queue: CreateFilledQueue,
+    clock: Any,
+    steps: list[tuple[str, str]],
+    slots: int,
+    data: Any,
 ) -> None:
     queue = f"q{uuid4().hex}"  # the database outlives the example, and a small number would come again
-    filled(queue, 2, slots=slots)
+    create_filled_queue(queue, 2, slots=slots)
     claims: dict[str, Claim] = {}
     for action, name in steps:
         if action == "wait":
             clock.move(seconds=200)
             continue
         try:
-            with reviewing(name) as reviews:
+            with reviews_as(name) as reviews:
                 if action == "claim":
                     taken = reviews.claim(queue)
                     if taken:
@@ -271,7 +293,7 @@ def test_whatever_reviewers_do_no_item_has_more_decisions_or_holders_than_slots(
                     getattr(reviews, action)(claims[name].id, *given_)
         except Conflict:
             pass  # an ended claim; the invariant below is the claim of this test
-        with reviewing("author") as reviews:
+        with reviews_as("author") as reviews:
             rows = reviews.decisions(queue, 100, None).items
             counts = reviews.queue(queue).counts
         decided = Counter(row.item for row in rows)
@@ -281,10 +303,12 @@ def test_whatever_reviewers_do_no_item_has_more_decisions_or_holders_than_slots(
         assert counts.decided == sum(number == slots for number in decided.values())
 
 
-def test_an_open_queue_never_says_that_all_is_done(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 2)
+def test_an_open_queue_never_says_that_all_is_done(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 2)
     for _ in range(4):
-        claim = take_one(reviewing, "ann")
-        with reviewing("ann") as reviews:
+        claim = take_one(reviews_as, "ann")
+        with reviews_as("ann") as reviews:
             reviews.skip(claim.id)
-    assert take(reviewing, "ann") is not None
+    assert take(reviews_as, "ann") is not None

@@ -9,19 +9,19 @@ from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.review.choice import Choice
 from promptuary.review.service import NewItem
 
-Reviewing = Callable[[str], Any]
-Filled = Callable[..., None]
+ReviewsAs = Callable[[str], Any]
+CreateFilledQueue = Callable[..., None]
 YES_NO = (Choice("yes", "Yes", "Y"), Choice("no", "No", "N"))
 
 
-def decide(reviewing: Reviewing, name: str, queue: str, decision: str = "approve") -> str:
-    with reviewing(name) as reviews:
+def decide(reviews_as: ReviewsAs, name: str, queue: str, decision: str = "approve") -> str:
+    with reviews_as(name) as reviews:
         claim = reviews.claim(queue).claim
         return reviews.submit(claim.id, claim.nonce, decision).source
 
 
-def test_a_queue_asks_the_usual_three_where_it_is_not_told(database: Any, reviewing: Reviewing) -> None:
-    with reviewing("author") as reviews:
+def test_a_queue_asks_the_usual_three_where_it_is_not_told(database: Any, reviews_as: ReviewsAs) -> None:
+    with reviews_as("author") as reviews:
         made = reviews.put_queue("triage", "Is the intent right?")
     assert [choice.value for choice in made.queue.choices] == ["approve", "reject", "unsure"]
     assert [choice.shortcut for choice in made.queue.choices] == ["A", "X", "U"]
@@ -29,28 +29,32 @@ def test_a_queue_asks_the_usual_three_where_it_is_not_told(database: Any, review
     assert made.counts.items == 0
 
 
-def test_putting_a_queue_again_changes_what_it_asks(database: Any, reviewing: Reviewing) -> None:
-    with reviewing("author") as reviews:
+def test_putting_a_queue_again_changes_what_it_asks(database: Any, reviews_as: ReviewsAs) -> None:
+    with reviews_as("author") as reviews:
         reviews.put_queue("triage", "old")
         reviews.put_queue("triage", "new", YES_NO, slots=2)
         again = reviews.queue("triage").queue
     assert (again.instructions, again.choices, again.slots) == ("new", YES_NO, 2)
 
 
-def test_a_decision_that_was_made_does_not_leave_its_queue(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 1)
-    decide(reviewing, "ann", "triage")
-    with pytest.raises(Conflict, match="approve"), reviewing("author") as reviews:
+def test_a_decision_that_was_made_does_not_leave_its_queue(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 1)
+    decide(reviews_as, "ann", "triage")
+    with pytest.raises(Conflict, match="approve"), reviews_as("author") as reviews:
         reviews.put_queue("triage", "", YES_NO)
-    with reviewing("author") as reviews:
+    with reviews_as("author") as reviews:
         assert reviews.queue("triage").queue.instructions == "Is it right?"
 
 
-def test_a_queue_keeps_as_many_slots_as_an_item_has_decisions(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 1, slots=2)
-    decide(reviewing, "ann", "triage")
-    decide(reviewing, "ben", "triage")
-    with pytest.raises(Conflict, match="2 slots"), reviewing("author") as reviews:
+def test_a_queue_keeps_as_many_slots_as_an_item_has_decisions(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 1, slots=2)
+    decide(reviews_as, "ann", "triage")
+    decide(reviews_as, "ben", "triage")
+    with pytest.raises(Conflict, match="2 slots"), reviews_as("author") as reviews:
         reviews.put_queue("triage", slots=1)
 
 
@@ -64,55 +68,59 @@ def test_a_queue_keeps_as_many_slots_as_an_item_has_decisions(database: Any, rev
     ],
 )
 def test_decisions_that_cannot_be_told_apart_are_refused(
-    sqlite: Any, reviewing: Reviewing, choices: tuple[Choice, ...], path: str
+    sqlite: Any, reviews_as: ReviewsAs, choices: tuple[Choice, ...], path: str
 ) -> None:
-    with pytest.raises(InvalidRequest) as caught, reviewing("author") as reviews:
+    with pytest.raises(InvalidRequest) as caught, reviews_as("author") as reviews:
         reviews.put_queue("triage", "", choices)
     assert [fault.path for fault in caught.value.field_errors] == [path]
 
 
-def test_a_source_comes_into_a_queue_once(database: Any, reviewing: Reviewing) -> None:
-    with reviewing("author") as reviews:
+def test_a_source_comes_into_a_queue_once(database: Any, reviews_as: ReviewsAs) -> None:
+    with reviews_as("author") as reviews:
         reviews.put_queue("triage")
         first = reviews.add_items("triage", [NewItem("a", {"n": 1}), NewItem("b", {}), NewItem("a", {"n": 2})])
         again = reviews.add_items("triage", [NewItem("b", {"n": 3}), NewItem("c", {})])
     assert (first.added, first.present) == (2, 1)
     assert (again.added, again.present) == (1, 1)
-    with reviewing("ann") as reviews:
+    with reviews_as("ann") as reviews:
         assert reviews.claim("triage").claim.item.payload == {"n": 1}
 
 
-def test_items_are_claimed_in_the_order_in_which_they_came(database: Any, reviewing: Reviewing) -> None:
-    with reviewing("author") as reviews:
+def test_items_are_claimed_in_the_order_in_which_they_came(database: Any, reviews_as: ReviewsAs) -> None:
+    with reviews_as("author") as reviews:
         reviews.put_queue("triage")
         reviews.add_items("triage", [NewItem(source, {}) for source in "zyx"])
         reviews.add_items("triage", [NewItem(source, {}) for source in "cba"])
-    assert "".join(decide(reviewing, "ann", "triage") for _ in range(6)) == "zyxcba"
+    assert "".join(decide(reviews_as, "ann", "triage") for _ in range(6)) == "zyxcba"
 
 
-def test_counts_tell_what_is_decided_open_claimed_and_left_for_me(database: Any, reviewing: Reviewing, filled: Filled) -> None:
-    filled("triage", 3, slots=2)
-    decide(reviewing, "ann", "triage")
-    decide(reviewing, "ben", "triage")
-    decide(reviewing, "ben", "triage")
-    with reviewing("cid") as reviews:
+def test_counts_tell_what_is_decided_open_claimed_and_left_for_me(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
+) -> None:
+    create_filled_queue("triage", 3, slots=2)
+    decide(reviews_as, "ann", "triage")
+    decide(reviews_as, "ben", "triage")
+    decide(reviews_as, "ben", "triage")
+    with reviews_as("cid") as reviews:
         reviews.claim("triage")
-    with reviewing("ann") as reviews:
+    with reviews_as("ann") as reviews:
         counts = reviews.queue("triage").counts
     assert vars(counts) == {"items": 3, "decided": 1, "open": 2, "claimed": 1, "mine": 1, "left": 2}
 
 
-def test_a_claim_whose_lease_ended_is_not_counted(database: Any, reviewing: Reviewing, filled: Filled, clock: Any) -> None:
-    filled("triage", 1)
-    with reviewing("ann") as reviews:
+def test_a_claim_whose_lease_ended_is_not_counted(
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
+) -> None:
+    create_filled_queue("triage", 1)
+    with reviews_as("ann") as reviews:
         reviews.claim("triage")
     clock.move(seconds=300)
-    with reviewing("ann") as reviews:
+    with reviews_as("ann") as reviews:
         assert reviews.queue("triage").counts.claimed == 0
 
 
-def test_queues_are_listed_by_name_page_by_page(database: Any, reviewing: Reviewing) -> None:
-    with reviewing("author") as reviews:
+def test_queues_are_listed_by_name_page_by_page(database: Any, reviews_as: ReviewsAs) -> None:
+    with reviews_as("author") as reviews:
         for name in ("c", "a", "b"):
             reviews.put_queue(name)
         first = reviews.queues(2, None)
@@ -122,13 +130,13 @@ def test_queues_are_listed_by_name_page_by_page(database: Any, reviewing: Review
 
 
 def test_decisions_come_out_in_their_order_with_what_they_were_about(
-    database: Any, reviewing: Reviewing, filled: Filled
+    database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
-    filled("triage", 2, slots=2)
-    decide(reviewing, "ann", "triage", "approve")
-    decide(reviewing, "ben", "triage", "reject")
-    decide(reviewing, "ann", "triage", "unsure")
-    with reviewing("author") as reviews:
+    create_filled_queue("triage", 2, slots=2)
+    decide(reviews_as, "ann", "triage", "approve")
+    decide(reviews_as, "ben", "triage", "reject")
+    decide(reviews_as, "ann", "triage", "unsure")
+    with reviews_as("author") as reviews:
         first = reviews.decisions("triage", 2, None)
         rest = reviews.decisions("triage", 2, first.next_cursor)
     rows = [(made.source, made.reviewer, made.decision) for made in [*first.items, *rest.items]]
@@ -136,20 +144,20 @@ def test_decisions_come_out_in_their_order_with_what_they_were_about(
     assert first.items[0].payload == {"input": "text 0"}
 
 
-def test_an_unknown_queue_is_not_found(sqlite: Any, reviewing: Reviewing) -> None:
+def test_an_unknown_queue_is_not_found(sqlite: Any, reviews_as: ReviewsAs) -> None:
     for call in (
         lambda reviews: reviews.queue("none"),
         lambda reviews: reviews.add_items("none", []),
         lambda reviews: reviews.claim("none"),
         lambda reviews: reviews.decisions("none", 1, None),
     ):
-        with pytest.raises(NotFound, match="no queue 'none'"), reviewing("ann") as reviews:
+        with pytest.raises(NotFound, match="no queue 'none'"), reviews_as("ann") as reviews:
             call(reviews)
 
 
-def test_another_projects_queue_is_not_found(database: Any, unit_as: Any, filled: Filled) -> None:
-    from promptuary.review.service import Reviews
+def test_another_projects_queue_is_not_found(database: Any, unit_as: Any, create_filled_queue: CreateFilledQueue) -> None:
+    from promptuary.review.service import ReviewService
 
-    filled("triage", 1)
+    create_filled_queue("triage", 1)
     with pytest.raises(NotFound), unit_as("author", "elsewhere") as unit:
-        Reviews(unit).queue("triage")
+        ReviewService(unit).queue("triage")

@@ -16,7 +16,7 @@ from promptuary.evaluation.runs.service import Evaluations
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
-from promptuary.review.run_items import Only, run_items
+from promptuary.review.run_items import ResultSelection, select_run_items
 
 PASSES = {("one", "v2"): True, ("one", "v1"): False, ("two", "v2"): False, ("two", "v1"): False, ("three", "v2"): True}
 
@@ -66,7 +66,7 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
 
 def chosen(unit_as: Callable[..., Any], run: str, **choice: Any) -> list[tuple[str, int]]:
     with unit_as("author") as unit:
-        return [(item.payload["case"], item.payload["version"]) for item in run_items(unit, run, **choice)]
+        return [(item.payload["case"], item.payload["version"]) for item in select_run_items(unit, run, **choice)]
 
 
 def test_by_default_what_failed_comes_into_the_queue(run: str, unit_as: Any) -> None:
@@ -74,11 +74,11 @@ def test_by_default_what_failed_comes_into_the_queue(run: str, unit_as: Any) -> 
 
 
 def test_disagreements_are_the_cases_that_passed_under_one_variant_only(run: str, unit_as: Any) -> None:
-    assert chosen(unit_as, run, only=Only.DISAGREE) == [("one", 2), ("one", 1)]
+    assert chosen(unit_as, run, only=ResultSelection.DISAGREE) == [("one", 2), ("one", 1)]
 
 
 def test_all_are_those_that_have_an_output(run: str, unit_as: Any) -> None:
-    assert {case for case, _ in chosen(unit_as, run, only=Only.ALL)} == {"one", "two", "three"}
+    assert {case for case, _ in chosen(unit_as, run, only=ResultSelection.ALL)} == {"one", "two", "three"}
 
 
 def test_a_variant_can_be_chosen(run: str, unit_as: Any) -> None:
@@ -89,7 +89,7 @@ def test_a_variant_can_be_chosen(run: str, unit_as: Any) -> None:
 
 def test_a_person_sees_input_output_and_expectation(run: str, unit_as: Any) -> None:
     with unit_as("author") as unit:
-        item = run_items(unit, run)[0]
+        item = select_run_items(unit, run)[0]
     assert item.source == f"{run}/1"
     seen = {name: item.payload[name] for name in ("input", "output", "expected", "version", "model", "scores", "messages")}
     assert seen == {
@@ -106,7 +106,7 @@ def test_a_person_sees_input_output_and_expectation(run: str, unit_as: Any) -> N
 def test_an_unknown_run_or_variant_is_not_found(run: str, unit_as: Any) -> None:
     for other, choice in (("run_0", {}), (run, {"variant": "v9"})):
         with pytest.raises(NotFound), unit_as("author") as unit:
-            run_items(unit, other, **choice)
+            select_run_items(unit, other, **choice)
 
 
 def test_filling_twice_adds_nothing(run: str, api: Any, bearer: Any) -> None:

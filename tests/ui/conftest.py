@@ -65,7 +65,7 @@ def opened(
     from streamlit.testing.v1 import AppTest
 
     from promptuary_ui import session
-    from promptuary_ui.answers import Who
+    from promptuary_ui.wire.caller import Caller
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
@@ -83,7 +83,7 @@ def opened(
             script = f"from promptuary_ui.page import {name}\n{name}.show()"
             found = AppTest.from_string(script, default_timeout=30)
             found.session_state["promptuary.key"] = "pmt_mine"
-            found.session_state["promptuary.who"] = Who(project="p", actor="key:me", role="ci", scopes=frozenset(scopes))
+            found.session_state["promptuary.who"] = Caller(project="p", actor="key:me", role="ci", scopes=frozenset(scopes))
             found.query_params.update(query)
             found.run()
             assert not found.exception

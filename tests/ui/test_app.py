@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptuary_ui.parts import pace
+from promptuary_ui.components import press_guard
 
 
 def pressed(page: Any, label: str) -> Any:
@@ -74,7 +74,7 @@ def test_the_keys_of_the_decisions_are_shown_on_their_buttons(sqlite: Any, app_t
 def test_a_press_that_comes_too_soon_decides_nothing_and_is_told(
     sqlite: Any, app_test: Any, queue: str, key: Any, local: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "LOOK", 1000.0)
+    monkeypatch.setattr(press_guard, "MINIMUM_SECONDS", 1000.0)
     page = app_test(key("reviewer"), queue=queue)
     next(found for found in page.button if found.label == "Approve").click().run()
     assert "too soon to count" in "".join(found.value for found in page.caption)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from promptuary_ui.launch import command, options
-from promptuary_ui.policy import CONTENT_SECURITY_POLICY
+from promptuary_ui.security_headers import CONTENT_SECURITY_POLICY
 from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptuary_ui.parts.text import as_text, plain, visible
+from promptuary_ui.components.text import escape_hidden, escape_markdown, format_value
 
 
 @pytest.mark.parametrize(
@@ -17,14 +17,14 @@ from promptuary_ui.parts.text import as_text, plain, visible
     ],
 )
 def test_markdown_is_escaped_where_markdown_is_taken(text: str, escaped: str) -> None:
-    assert plain(text) == escaped
+    assert escape_markdown(text) == escaped
 
 
 def test_a_text_is_shown_as_it_is_and_other_values_as_json() -> None:
-    assert as_text("a *b*") == "a *b*"
-    assert as_text({"é": [1, None]}) == '{\n  "é": [\n    1,\n    null\n  ]\n}'
+    assert format_value("a *b*") == "a *b*"
+    assert format_value({"é": [1, None]}) == '{\n  "é": [\n    1,\n    null\n  ]\n}'
 
 
 def test_what_is_not_seen_is_shown_as_its_escape() -> None:
-    assert visible("a\u200bb\u202ec\r\x1b\ufeff") == r"a\u200bb\u202ec\r\x1b\ufeff"
-    assert visible("Zürich → 7 %\n\tتب") == "Zürich → 7 %\n\tتب"
+    assert escape_hidden("a\u200bb\u202ec\r\x1b\ufeff") == r"a\u200bb\u202ec\r\x1b\ufeff"
+    assert escape_hidden("Zürich → 7 %\n\tتب") == "Zürich → 7 %\n\tتب"

@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.answers import Who
+from promptuary_ui.components.error_display import display_errors
+from promptuary_ui.components.text import escape_markdown
 from promptuary_ui.page import prompts, review, runs, schedules, sign_in
-from promptuary_ui.parts.guard import guarded
-from promptuary_ui.parts.text import plain
+from promptuary_ui.wire.caller import Caller
 
 HERE = Path(__file__).parent
 
@@ -37,27 +37,28 @@ def main() -> None:
     """Draw the page that the address names, or the sign-in in its place, so that the address stays."""
     st.set_page_config(page_title="Promptuary", page_icon=str(HERE / "mark.svg"), layout="wide")
     st.html(HERE / "style.css")
-    who = session.who()
-    if who is None:
+    caller = session.current_caller()
+    if caller is None:
         st.navigation(list(pages(())), position="hidden")
         sign_in.show()
     else:
-        signed_in(who)
+        show_signed_in(caller)
 
 
-def signed_in(who: Who) -> None:
-    """Draw the page, with who is signed in beside it; a page that the key does not open leads to one that it does."""
-    known = pages(who.scopes)
-    chosen = st.navigation(list(known))
-    session.keep_runs_page(next(page for page in known if page.url_path == "runs"))
-    allowed = [page for page, scope in known.items() if scope in who.scopes]
+def show_signed_in(caller: Caller) -> None:
+    """Show the page with the caller's name in the sidebar; redirect from a page that the caller's scopes do not allow."""
+    app_pages = pages(caller.scopes)
+    chosen = st.navigation(list(app_pages))
+    session.set_runs_page(next(page for page in app_pages if page.url_path == "runs"))
+    allowed = [page for page, scope in app_pages.items() if scope in caller.scopes]
     if allowed and chosen not in allowed:
         st.switch_page(allowed[0])
     st.logo(HERE / "wordmark.svg", size="large", icon_image=HERE / "mark.svg")
     with st.sidebar:
-        st.caption(f"Signed in as **{plain(who.name)}**  \n{plain(who.role)} in the project {plain(who.project)}")
+        name, role, project = (escape_markdown(text) for text in (caller.name, caller.role, caller.project))
+        st.caption(f"Signed in as **{name}**  \n{role} in the project {project}")
         st.button("Sign out", on_click=session.sign_out, icon=":material/logout:", type="tertiary")
-    guarded(chosen.run)()
+    display_errors(chosen.run)()
 
 
 main()

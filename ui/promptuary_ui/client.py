@@ -8,13 +8,17 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from promptuary_ui.answers import Claim, Diff, Move, Page, Prompt, Queue, Version, Who
-from promptuary_ui.evaluations import Alert, Compared, Distribution, Result, Run, Schedule, Suite
+from promptuary_ui.wire.base import Page
+from promptuary_ui.wire.caller import Caller
+from promptuary_ui.wire.prompts import Diff, LabelMove, Prompt, Version
+from promptuary_ui.wire.review import Claim, Queue
+from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
+from promptuary_ui.wire.schedules import Alert, Schedule
 
 T = TypeVar("T", bound=BaseModel)
 TIMEOUT = httpx.Timeout(15.0, connect=3.0)
-PATIENCE = httpx.Timeout(120.0, connect=3.0)
-PAGE = 200
+COMPARISON_TIMEOUT = httpx.Timeout(120.0, connect=3.0)
+PAGE_SIZE = 200
 
 
 class ApiError(Exception):
@@ -49,9 +53,9 @@ class Api:
     http: httpx.Client
     key: str = field(repr=False)
 
-    def whoami(self) -> Who:
+    def whoami(self) -> Caller:
         """Tell who the key belongs to."""
-        return self._read(Who, "GET", "/v1/self")
+        return self._read(Caller, "GET", "/v1/self")
 
     def queues(self) -> list[Queue]:
         """List every queue by name."""
@@ -59,29 +63,29 @@ class Api:
 
     def queue(self, name: str) -> Queue:
         """Give a queue with its counts."""
-        return self._read(Queue, "GET", f"/v1/queues/{_part(name)}")
+        return self._read(Queue, "GET", f"/v1/queues/{_path_segment(name)}")
 
     def claim(self, queue: str) -> Claim | None:
         """Take the next item, or the one that is held; None when there is nothing to have now."""
-        answer = self._call("POST", f"/v1/queues/{_part(queue)}/claims")
-        return None if answer.status_code == 204 else _parsed(Claim, answer)
+        answer = self._call("POST", f"/v1/queues/{_path_segment(queue)}/claims")
+        return None if answer.status_code == 204 else _parse_response(Claim, answer)
 
     def submit(self, claim: str, nonce: str, decision: str, comment: str) -> None:
         """Decide a claimed item."""
         body = {"nonce": nonce, "decision": decision, "comment": comment}
-        self._call("POST", f"/v1/claims/{_part(claim)}/submit", json=body)
+        self._call("POST", f"/v1/claims/{_path_segment(claim)}/submit", json=body)
 
     def skip(self, claim: str) -> None:
         """Leave an item to others for now."""
-        self._call("POST", f"/v1/claims/{_part(claim)}/skip")
+        self._call("POST", f"/v1/claims/{_path_segment(claim)}/skip")
 
     def release(self, claim: str) -> None:
         """Give an item back."""
-        self._call("POST", f"/v1/claims/{_part(claim)}/release")
+        self._call("POST", f"/v1/claims/{_path_segment(claim)}/release")
 
     def heartbeat(self, claim: str) -> None:
         """Hold an item longer."""
-        self._call("POST", f"/v1/claims/{_part(claim)}/heartbeat")
+        self._call("POST", f"/v1/claims/{_path_segment(claim)}/heartbeat")
 
     def suites(self) -> list[Suite]:
         """List every suite by name."""
@@ -93,26 +97,26 @@ class Api:
 
     def run(self, run: str) -> Run:
         """Give a run, with its summary when it is finished."""
-        return self._read(Run, "GET", f"/v1/runs/{_part(run)}")
+        return self._read(Run, "GET", f"/v1/runs/{_path_segment(run)}")
 
     def cancel(self, run: str) -> None:
         """Stop a run; the results that it has are kept."""
-        self._call("POST", f"/v1/runs/{_part(run)}/cancel")
+        self._call("POST", f"/v1/runs/{_path_segment(run)}/cancel")
 
     def results(
         self, run: str, limit: int = 50, cursor: str | None = None, wanted: Mapping[str, str | None] | None = None
     ) -> Page[Result]:
         """List a page of a run's results: all, or those that are wanted, by the API's names of its filters."""
-        return self._page(Result, f"/v1/runs/{_part(run)}/results", limit, cursor, wanted or {})
+        return self._page(Result, f"/v1/runs/{_path_segment(run)}/results", limit, cursor, wanted or {})
 
     def distribution(self, run: str, metric: str) -> Distribution:
         """Tell how a metric's values lie in a run."""
-        return self._read(Distribution, "GET", f"/v1/runs/{_part(run)}/distribution", params={"metric": metric})
+        return self._read(Distribution, "GET", f"/v1/runs/{_path_segment(run)}/distribution", params={"metric": metric})
 
-    def compare(self, run: str, baseline: str) -> Compared:
+    def compare(self, run: str, baseline: str) -> RunComparison:
         """Compare a finished run with another; it may have very many results, so this may take a while."""
-        path = f"/v1/runs/{_part(run)}/compare"
-        return self._read(Compared, "GET", path, params={"baseline": baseline}, timeout=PATIENCE)
+        path = f"/v1/runs/{_path_segment(run)}/compare"
+        return self._read(RunComparison, "GET", path, params={"baseline": baseline}, timeout=COMPARISON_TIMEOUT)
 
     def schedules(self, limit: int = 50, cursor: str | None = None) -> Page[Schedule]:
         """List a page of schedules by name."""
@@ -120,15 +124,15 @@ class Api:
 
     def pause_schedule(self, name: str) -> None:
         """Submit no more runs of a schedule until it is resumed."""
-        self._call("POST", f"/v1/schedules/{_part(name)}/pause")
+        self._call("POST", f"/v1/schedules/{_path_segment(name)}/pause")
 
     def resume_schedule(self, name: str) -> None:
         """Submit runs of a schedule again."""
-        self._call("POST", f"/v1/schedules/{_part(name)}/resume")
+        self._call("POST", f"/v1/schedules/{_path_segment(name)}/resume")
 
     def run_schedule(self, name: str) -> None:
         """Queue a run of a schedule now."""
-        self._call("POST", f"/v1/schedules/{_part(name)}/now")
+        self._call("POST", f"/v1/schedules/{_path_segment(name)}/now")
 
     def alerts(self, limit: int = 50, cursor: str | None = None, *, unseen: bool = True) -> Page[Alert]:
         """List a page of alerts, the newest first; `unseen` gives those that nobody has seen."""
@@ -144,20 +148,22 @@ class Api:
 
     def versions(self, name: str) -> list[Version]:
         """List a prompt's versions, the newest first."""
-        return list(self._all(Version, f"/v1/prompts/{_part(name)}/versions"))
+        return list(self._all(Version, f"/v1/prompts/{_path_segment(name)}/versions"))
 
     def diff(self, name: str, before: int, after: int) -> Diff:
         """Tell what changed from one version to another."""
-        return self._read(Diff, "GET", f"/v1/prompts/{_part(name)}/diff", params={"from": str(before), "to": str(after)})
+        return self._read(
+            Diff, "GET", f"/v1/prompts/{_path_segment(name)}/diff", params={"from": str(before), "to": str(after)}
+        )
 
-    def history(self, name: str, label: str) -> list[Move]:
+    def history(self, name: str, label: str) -> list[LabelMove]:
         """List a label's moves, the newest first."""
-        return list(self._all(Move, f"/v1/prompts/{_part(name)}/labels/{_part(label)}/history"))
+        return list(self._all(LabelMove, f"/v1/prompts/{_path_segment(name)}/labels/{_path_segment(label)}/history"))
 
     def _all(self, kind: type[T], path: str, params: dict[str, str] | None = None) -> Iterator[T]:
         cursor = None
         while True:
-            given = {"limit": str(PAGE), **(params or {}), **({"cursor": cursor} if cursor else {})}
+            given = {"limit": str(PAGE_SIZE), **(params or {}), **({"cursor": cursor} if cursor else {})}
             page = self._read(Page[kind], "GET", path, params=given)  # type: ignore[valid-type]  # made at run time
             yield from page.items
             cursor = page.next_cursor
@@ -170,7 +176,7 @@ class Api:
         return self._read(Page[kind], "GET", path, params=params)  # type: ignore[valid-type]  # made at run time
 
     def _read(self, kind: type[T], method: str, path: str, **more: Any) -> T:
-        return _parsed(kind, self._call(method, path, **more))
+        return _parse_response(kind, self._call(method, path, **more))
 
     def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
@@ -181,22 +187,22 @@ class Api:
             where = self.http.base_url
             raise ApiError(0, f"the API at {where} does not answer; see that `promptuary serve` runs there") from error
         if not answer.is_success:
-            raise ApiError(answer.status_code, _sentence(answer))
+            raise ApiError(answer.status_code, _error_message(answer))
         return answer
 
 
-def _part(name: str) -> str:
+def _path_segment(name: str) -> str:
     return quote(name, safe="")
 
 
-def _parsed(kind: type[T], answer: httpx.Response) -> T:
+def _parse_response(kind: type[T], answer: httpx.Response) -> T:
     try:
         return kind.model_validate_json(answer.content)
     except ValidationError as error:
         raise ApiError(0, "the API's answer is not of this release; see that both are of the same version") from error
 
 
-def _sentence(answer: httpx.Response) -> str:
+def _error_message(answer: httpx.Response) -> str:
     """Give the problem's detail and its faults, or the status where the answer is no problem+json."""
     try:
         problem = answer.json()

@@ -80,10 +80,10 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
     import streamlit as st
     from starlette.middleware import Middleware
 
-    from promptuary_ui.policy import Policy
+    from promptuary_ui.security_headers import SecurityHeaders
 
     os.environ["PROMPTUARY_URL"] = url or api_url()
-    app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(Policy)])
+    app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(SecurityHeaders)])
     app.run(config=options(host, port))
 
 

@@ -6,11 +6,11 @@ from typing import Any, cast
 import httpx
 import streamlit as st
 
-from promptuary_ui.answers import Who
 from promptuary_ui.client import Api, connect
 from promptuary_ui.settings import api_url
+from promptuary_ui.wire.caller import Caller
 
-KEY, WHO, NOTE, RUNS = "promptuary.key", "promptuary.who", "promptuary.note", "promptuary.runs"
+KEY, CALLER, NOTICE, RUNS_PAGE = "promptuary.key", "promptuary.who", "promptuary.note", "promptuary.runs"
 
 
 @lru_cache(maxsize=4)
@@ -23,25 +23,25 @@ def api(key: str | None = None) -> Api:
     return Api(_connection(api_url()), key if key is not None else st.session_state[KEY])
 
 
-def who() -> Who | None:
+def current_caller() -> Caller | None:
     """Give who is signed in; None for nobody."""
-    return cast("Who | None", st.session_state.get(WHO))
+    return cast("Caller | None", st.session_state.get(CALLER))
 
 
-def may(scope: str) -> bool:
+def has_scope(scope: str) -> bool:
     """Tell whether who is signed in may do something."""
-    found = who()
+    found = current_caller()
     return found is not None and scope in found.scopes
 
 
 def runs_page() -> Any:
     """Give the page of runs, for links that lead to one; None where the app has not been put together."""
-    return st.session_state.get(RUNS)
+    return st.session_state.get(RUNS_PAGE)
 
 
-def keep_runs_page(page: Any) -> None:
+def set_runs_page(page: Any) -> None:
     """Keep the page of runs."""
-    st.session_state[RUNS] = page
+    st.session_state[RUNS_PAGE] = page
 
 
 def sign_in(key: str) -> None:
@@ -51,7 +51,7 @@ def sign_in(key: str) -> None:
         ApiError: when it does not.
     """
     found = api(key).whoami()
-    st.session_state[KEY], st.session_state[WHO] = key, found
+    st.session_state[KEY], st.session_state[CALLER] = key, found
 
 
 def sign_out() -> None:
@@ -59,11 +59,11 @@ def sign_out() -> None:
     st.session_state.clear()
 
 
-def note(text: str) -> None:
+def set_notice(text: str) -> None:
     """Say something once, on the next page that is drawn."""
-    st.session_state[NOTE] = text
+    st.session_state[NOTICE] = text
 
 
-def taken_note() -> str | None:
+def pop_notice() -> str | None:
     """Give what is to be said, once."""
-    return cast("str | None", st.session_state.pop(NOTE, None))
+    return cast("str | None", st.session_state.pop(NOTICE, None))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from promptuary.core.errors import FieldError, InvalidRequest
 
 CHOICE_LIMIT = 12
-TAKEN_KEYS = {"C": "the page keeps it for itself", "R": "the page keeps it for itself", "S": "it skips an item"}
+RESERVED_SHORTCUTS = {"C": "the page keeps it for itself", "R": "the page keeps it for itself", "S": "it skips an item"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ DEFAULT_CHOICES = (
 )
 
 
-def checked(choices: Sequence[Choice]) -> tuple[Choice, ...]:
+def validate_choices(choices: Sequence[Choice]) -> tuple[Choice, ...]:
     """Refuse choices that a reviewer could not tell apart.
 
     Raises:
@@ -37,8 +37,8 @@ def checked(choices: Sequence[Choice]) -> tuple[Choice, ...]:
     for number, choice in enumerate(choices):
         if choice.value in values:
             field_errors.append(FieldError(f"decisions.{number}.value", "is there twice"))
-        if choice.shortcut in TAKEN_KEYS:
-            field_errors.append(FieldError(f"decisions.{number}.shortcut", f"is taken: {TAKEN_KEYS[choice.shortcut]}"))
+        if choice.shortcut in RESERVED_SHORTCUTS:
+            field_errors.append(FieldError(f"decisions.{number}.shortcut", f"is taken: {RESERVED_SHORTCUTS[choice.shortcut]}"))
         if choice.shortcut in keys:
             field_errors.append(FieldError(f"decisions.{number}.shortcut", "is there twice"))
         values.add(choice.value)

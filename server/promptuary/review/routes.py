@@ -9,8 +9,8 @@ from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.wire import PageOf
-from promptuary.review.consensus import agreement
-from promptuary.review.run_items import Only, run_items
+from promptuary.review.agreement import compute_agreement
+from promptuary.review.run_items import ResultSelection, select_run_items
 from promptuary.review.schemas import (
     AddedOut,
     AgreementOut,
@@ -23,7 +23,7 @@ from promptuary.review.schemas import (
     QueueOut,
     Submission,
 )
-from promptuary.review.service import Reviews
+from promptuary.review.service import ReviewService
 
 router = APIRouter(tags=["review"], route_class=IdempotentRoute)
 
@@ -33,27 +33,31 @@ def list_queues(
     unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_READ)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[QueueOut]:
     """List queues by name."""
-    found = Reviews(unit).queues(min(limit, unit.settings.page_limit), cursor)
+    found = ReviewService(unit).queues(min(limit, unit.settings.page_limit), cursor)
     return PageOf[QueueOut](items=[QueueOut.of(state) for state in found.items], next_cursor=found.next_cursor)
 
 
 @router.put("/queues/{name}")
 def put_queue(name: PathName, body: NewQueue, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> QueueOut:
     """Make a queue, or change what it asks."""
-    return QueueOut.of(Reviews(unit).put_queue(name, body.instructions, body.choices(), body.slots))
+    return QueueOut.of(ReviewService(unit).put_queue(name, body.instructions, body.choices(), body.slots))
 
 
 @router.get("/queues/{name}")
 def read_queue(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_READ)]) -> QueueOut:
     """Give a queue with its counts."""
-    return QueueOut.of(Reviews(unit).queue(name))
+    return QueueOut.of(ReviewService(unit).queue(name))
 
 
 @router.post("/queues/{name}/items")
 def add_items(name: PathName, body: NewItems, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> AddedOut:
     """Put items into a queue, given ones or a run's results; a source that is in it already is left as it is."""
-    items = body.new() if body.run is None else run_items(unit, body.run, Only(body.only or Only.FAILED), body.variant)
-    return AddedOut.model_validate(Reviews(unit).add_items(name, items))
+    items = (
+        body.new()
+        if body.run is None
+        else select_run_items(unit, body.run, ResultSelection(body.only or ResultSelection.FAILED), body.variant)
+    )
+    return AddedOut.model_validate(ReviewService(unit).add_items(name, items))
 
 
 @router.post("/queues/{name}/claims", status_code=201, response_model=ClaimOut, responses={200: {"model": ClaimOut}, 204: {}})
@@ -61,7 +65,7 @@ def claim(
     name: PathName, response: Response, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]
 ) -> ClaimOut | Response:
     """Lease the next item: 201 for a new claim, 200 for the one already held, 204 when there is nothing to have now."""
-    taken = Reviews(unit).claim(name)
+    taken = ReviewService(unit).claim(name)
     if taken is None:
         return Response(status_code=204)
     response.status_code = 201 if taken.created else 200
@@ -73,41 +77,41 @@ def export(
     name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[ExportedDecision]:
     """List a queue's decisions in the order in which they were made, each with what it was about."""
-    found = Reviews(unit).decisions(name, min(limit, unit.settings.page_limit), cursor)
+    found = ReviewService(unit).decisions(name, min(limit, unit.settings.page_limit), cursor)
     return PageOf[ExportedDecision].model_validate(found)
 
 
 @router.get("/queues/{name}/agreement")
 def read_agreement(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> AgreementOut:
     """Tell how far the reviewers agree, and on which items they do not."""
-    return AgreementOut.model_validate(agreement(unit, name))
+    return AgreementOut.model_validate(compute_agreement(unit, name))
 
 
 @router.get("/claims/{id}")
 def read_claim(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> ClaimOut:  # noqa: A002 - the word of the API
     """Give one's own claim, as long as it is live."""
-    return ClaimOut.of(Reviews(unit).held(id))
+    return ClaimOut.of(ReviewService(unit).held(id))
 
 
 @router.post("/claims/{id}/submit")
 def submit(id: str, body: Submission, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> DecisionOut:  # noqa: A002
     """Decide the claimed item; 409 without a live lease, or when the nonce is not the claim's."""
-    return DecisionOut.model_validate(Reviews(unit).submit(id, body.nonce, body.decision, body.comment))
+    return DecisionOut.model_validate(ReviewService(unit).submit(id, body.nonce, body.decision, body.comment))
 
 
 @router.post("/claims/{id}/skip", status_code=204)
 def skip(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
     """Leave the item to others; it comes back when nothing else is left."""
-    Reviews(unit).skip(id)
+    ReviewService(unit).skip(id)
 
 
 @router.post("/claims/{id}/release", status_code=204)
 def release(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
     """Give the item back as if it had never been taken."""
-    Reviews(unit).release(id)
+    ReviewService(unit).release(id)
 
 
 @router.post("/claims/{id}/heartbeat")
 def heartbeat(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> HeartbeatOut:  # noqa: A002
     """Let the lease run anew from now."""
-    return HeartbeatOut.model_validate(Reviews(unit).heartbeat(id))
+    return HeartbeatOut.model_validate(ReviewService(unit).heartbeat(id))

@@ -14,7 +14,7 @@ RUN_ITEM_LIMIT = 10_000
 _BATCH = 1000
 
 
-class Only(StrEnum):
+class ResultSelection(StrEnum):
     """Which results of a run become items. A result without an output never does: there is nothing to look at."""
 
     FAILED = "failed"  # those that did not pass
@@ -22,7 +22,9 @@ class Only(StrEnum):
     DISAGREE = "disagree"  # those of cases that passed under one variant and failed under another
 
 
-def run_items(unit: UnitOfWork, run: str, only: Only = Only.FAILED, variant: str | None = None) -> list[NewItem]:
+def select_run_items(
+    unit: UnitOfWork, run: str, only: ResultSelection = ResultSelection.FAILED, variant: str | None = None
+) -> list[NewItem]:
     """Choose a run's results and make items of them; the same result always has the same source.
 
     Args:
@@ -48,9 +50,9 @@ def run_items(unit: UnitOfWork, run: str, only: Only = Only.FAILED, variant: str
         for shown in answered
         if variant in (None, shown.result.variant)
         and (
-            only is Only.ALL
-            or (only is Only.FAILED and shown.result.passed is False)
-            or (only is Only.DISAGREE and passed[shown.result.case, shown.result.repeat] >= {True, False})
+            only is ResultSelection.ALL
+            or (only is ResultSelection.FAILED and shown.result.passed is False)
+            or (only is ResultSelection.DISAGREE and passed[shown.result.case, shown.result.repeat] >= {True, False})
         )
     ]
     if len(chosen) > RUN_ITEM_LIMIT:

@@ -11,9 +11,9 @@ from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
-from promptuary.review import leases, store
-from promptuary.review.choice import DEFAULT_CHOICES, Choice, checked
-from promptuary.review.store import Claim, ClaimState, Counts, Decision, Item, Queue
+from promptuary.review import claim_store, store
+from promptuary.review.choice import DEFAULT_CHOICES, Choice, validate_choices
+from promptuary.review.store import Claim, ClaimState, Decision, Item, Queue, QueueCounts
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class QueueState:
     """A queue with its counts."""
 
     queue: Queue
-    counts: Counts
+    counts: QueueCounts
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class NewItem:
 
 
 @dataclass(frozen=True)
-class Added:
+class AddedItems:
     """How many items came in, and how many were there already."""
 
     added: int
@@ -46,7 +46,7 @@ class Added:
 
 
 @dataclass(frozen=True)
-class Taken:
+class ClaimResult:
     """A claim, and whether this call made it; False for one that the reviewer held already."""
 
     claim: Claim
@@ -54,7 +54,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Reviews:
+class ReviewService:
     """Queues, claims and decisions, on behalf of a caller.
 
     Whatever claims or decides in a queue holds the queue's row until it commits. One at a time, then, sees how many slots an
@@ -78,16 +78,16 @@ class Reviews:
             InvalidRequest: for choices that cannot be told apart.
             Conflict: when a decision would go that was made, or an item would have more decisions than slots.
         """
-        choices = checked(choices)
+        choices = validate_choices(choices)
         session, project = self.unit.session, self.unit.caller.project
         detail = {"decisions": [choice.value for choice in choices], "slots": slots}
-        known = store.queue(session, project, name, lock=True)  # the queue before the project, as whoever claims
+        known = store.find_queue(session, project, name, lock=True)  # the queue before the project, as whoever claims
         audit.record_change(
             self.unit, "queue.set", name, detail
         )  # holds the project, so that two who make it follow each other
-        known = known or store.queue(session, project, name, lock=True)
+        known = known or store.find_queue(session, project, name, lock=True)
         if known is not None:
-            used, most = store.used_decisions(session, known)
+            used, most = store.find_used_decisions(session, known)
             gone = used - {choice.value for choice in choices}
             if gone:
                 raise Conflict(f"the queue '{name}' has decisions '{', '.join(sorted(gone))}'; keep them, or open a new queue")
@@ -106,18 +106,18 @@ class Reviews:
 
     def queues(self, limit: int, cursor: str | None) -> Page[QueueState]:
         """List queues by name."""
-        rows = store.queues(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
+        rows = store.list_queues(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         found = build_page(rows, limit, lambda queue: queue.name)
         return Page([self._state(queue) for queue in found.items], found.next_cursor)
 
-    def add_items(self, name: str, items: Sequence[NewItem]) -> Added:
+    def add_items(self, name: str, items: Sequence[NewItem]) -> AddedItems:
         """Put items into a queue, behind those that are there; a source that is there already is left as it is.
 
         Raises:
             NotFound: when there is no such queue.
         """
         queue = self._queue(name, lock=True)
-        known = store.known_sources(self.unit.session, queue, [item.source for item in items])
+        known = store.find_known_sources(self.unit.session, queue, [item.source for item in items])
         new: dict[str, Item] = {}
         for item in items:
             if item.source not in known and item.source not in new:
@@ -125,9 +125,9 @@ class Reviews:
         if new:
             store.add_items(self.unit.session, queue, new.values(), self.unit.clock())
             audit.record_change(self.unit, "queue.filled", name, {"added": len(new)})
-        return Added(len(new), len(items) - len(new))
+        return AddedItems(len(new), len(items) - len(new))
 
-    def claim(self, name: str) -> Taken | None:
+    def claim(self, name: str) -> ClaimResult | None:
         """Lease the next item to the caller, or give the one they hold; None when there is nothing they may have now.
 
         Raises:
@@ -136,16 +136,16 @@ class Reviews:
         queue, reviewer = self._queue(name, lock=True), self.unit.caller.actor
         now = self.unit.clock()
         until = now + timedelta(seconds=self.unit.settings.claim_seconds)
-        held = leases.live_claim(self.unit.session, queue, reviewer, now)
+        held = claim_store.find_live_claim(self.unit.session, queue, reviewer, now)
         if held is not None:
-            return Taken(leases.extend(self.unit.session, held, until), created=False)
-        item = leases.next_item(self.unit.session, queue, reviewer, now)
+            return ClaimResult(claim_store.extend_lease(self.unit.session, held, until), created=False)
+        item = claim_store.find_next_item(self.unit.session, queue, reviewer, now)
         if item is None:
             return None
         claim = Claim(uuid.uuid4().hex, name, item, secrets.token_urlsafe(16), ClaimState.LEASED, until)
-        leases.add_claim(self.unit.session, claim, reviewer, now)
+        claim_store.add_claim(self.unit.session, claim, reviewer, now)
         audit.record_change(self.unit, "item.claimed", item.id, {"queue": name, "claim": claim.id})
-        return Taken(claim, created=True)
+        return ClaimResult(claim, created=True)
 
     def held(self, id: str) -> Claim:  # noqa: A002 - the word of the API
         """Give one of the caller's claims, as long as it is live.
@@ -178,10 +178,10 @@ class Reviews:
             fault = FieldError("decision", f"is none of this queue's: {', '.join(values)}")
             raise InvalidRequest("the decision cannot be taken", [fault])
         reviewer, now = self.unit.caller.actor, self.unit.clock()
-        made = store.decide(self.unit.session, claim, queue.slots, reviewer, decision, comment, now)
+        made = store.add_decision(self.unit.session, claim, queue.slots, reviewer, decision, comment, now)
         if made is None:
             raise Conflict("the item has all its decisions already; claim the next one")
-        leases.end(self.unit.session, claim, ClaimState.SUBMITTED)
+        claim_store.end_claim(self.unit.session, claim, ClaimState.SUBMITTED)
         audit.record_change(self.unit, "item.decided", claim.item.id, {"queue": queue.name, "claim": id, "decision": decision})
         return made
 
@@ -197,7 +197,7 @@ class Reviews:
         """Let the lease run anew from now. Nothing is decided by it, so the audit does not hold it. Raises as `held`."""
         claim, _ = self._turn(id)
         seconds = self.unit.settings.claim_seconds
-        return leases.extend(self.unit.session, claim, self.unit.clock() + timedelta(seconds=seconds))
+        return claim_store.extend_lease(self.unit.session, claim, self.unit.clock() + timedelta(seconds=seconds))
 
     def decisions(self, name: str, limit: int, cursor: str | None) -> Page[Decision]:
         """List a queue's decisions in the order in which they were made.
@@ -205,20 +205,20 @@ class Reviews:
         Raises:
             NotFound: when there is no such queue.
         """
-        rows = store.decisions(self.unit.session, self._queue(name), decode_cursor(cursor, int), limit + 1)
+        rows = store.list_decisions(self.unit.session, self._queue(name), decode_cursor(cursor, int), limit + 1)
         return build_page(rows, limit, lambda decision: decision.id)
 
     def _queue(self, name: str, *, lock: bool = False) -> Queue:
-        found = store.queue(self.unit.session, self.unit.caller.project, name, lock=lock)
+        found = store.find_queue(self.unit.session, self.unit.caller.project, name, lock=lock)
         if found is None:
             raise NotFound(f"there is no queue '{name}'")
         return found
 
     def _state(self, queue: Queue) -> QueueState:
-        return QueueState(queue, store.counts(self.unit.session, queue, self.unit.caller.actor, self.unit.clock()))
+        return QueueState(queue, store.count_items(self.unit.session, queue, self.unit.caller.actor, self.unit.clock()))
 
     def _claim(self, id: str) -> Claim:  # noqa: A002
-        found = leases.claim(self.unit.session, self.unit.caller.project, self.unit.caller.actor, id)
+        found = claim_store.find_claim(self.unit.session, self.unit.caller.project, self.unit.caller.actor, id)
         if found is None:
             raise NotFound(f"you have no claim '{id}'")
         return found
@@ -237,5 +237,5 @@ class Reviews:
 
     def _end(self, id: str, state: ClaimState) -> None:  # noqa: A002
         claim, queue = self._turn(id)
-        leases.end(self.unit.session, claim, state)
+        claim_store.end_claim(self.unit.session, claim, state)
         audit.record_change(self.unit, f"item.{state}", claim.item.id, {"queue": queue.name, "claim": id})

@@ -35,7 +35,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Counts:
+class QueueCounts:
     """A queue's items as they stand now; `mine` and `left` are the asking reviewer's own."""
 
     items: int
@@ -89,19 +89,19 @@ class Decision:
     at: datetime
 
 
-def queue(session: Session, project: int, name: str, *, lock: bool = False) -> Queue | None:
+def find_queue(session: Session, project: int, name: str, *, lock: bool = False) -> Queue | None:
     """Find a queue; with `lock`, no other transaction claims or decides in it until this one ends."""
     query = select(QueueRow).where(QueueRow.project_id == project, QueueRow.name == name)
     row = session.exec(query.with_for_update() if lock else query).one_or_none()
-    return _queue(row) if row else None
+    return _queue_from_row(row) if row else None
 
 
-def queues(session: Session, project: int, after: str | None, limit: int) -> list[Queue]:
+def list_queues(session: Session, project: int, after: str | None, limit: int) -> list[Queue]:
     """List queues by name."""
     query = select(QueueRow).where(QueueRow.project_id == project).order_by(QueueRow.name).limit(limit)
     if after is not None:
         query = query.where(QueueRow.name > after)
-    return [_queue(row) for row in session.exec(query)]
+    return [_queue_from_row(row) for row in session.exec(query)]
 
 
 def put_queue(
@@ -116,12 +116,12 @@ def put_queue(
     session.flush()
 
 
-def _queue(row: QueueRow) -> Queue:
+def _queue_from_row(row: QueueRow) -> Queue:
     choices = tuple(Choice(**choice) for choice in row.decisions)
     return Queue(row.id or 0, row.name, row.instructions, choices, row.slots, row.created_at)
 
 
-def counts(session: Session, queue: Queue, reviewer: str, now: datetime) -> Counts:
+def count_items(session: Session, queue: Queue, reviewer: str, now: datetime) -> QueueCounts:
     """Count a queue's items, its live claims, and what the reviewer has done and may still do."""
     here = ItemRow.queue_id == queue.id
     closed = col(ItemRow.decided) >= queue.slots
@@ -138,11 +138,11 @@ def counts(session: Session, queue: Queue, reviewer: str, now: datetime) -> Coun
         .join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
         .where(here, DecisionRow.reviewer == reviewer)
     ).one()
-    left = session.exec(select(func.count()).select_from(ItemRow).where(here, ~closed, ~decided_by(reviewer))).one()
-    return Counts(items, decided, items - decided, claimed, mine, left)
+    left = session.exec(select(func.count()).select_from(ItemRow).where(here, ~closed, ~is_decided_by(reviewer))).one()
+    return QueueCounts(items, decided, items - decided, claimed, mine, left)
 
 
-def used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
+def find_used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
     """Give the values that were decided so far, and the most decisions that an item has."""
     query = select(DecisionRow.decision).join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
     values = session.exec(query.where(ItemRow.queue_id == queue.id).distinct()).all()
@@ -150,7 +150,7 @@ def used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
     return set(values), most or 0
 
 
-def known_sources(session: Session, queue: Queue, sources: list[str]) -> set[str]:
+def find_known_sources(session: Session, queue: Queue, sources: list[str]) -> set[str]:
     """Tell which of these sources the queue has already."""
     query = select(ItemRow.source).where(ItemRow.queue_id == queue.id, col(ItemRow.source).in_(sources))
     return set(session.exec(query))
@@ -164,17 +164,17 @@ def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetim
     session.flush()
 
 
-def decided_by(reviewer: str) -> ColumnElement[bool]:
+def is_decided_by(reviewer: str) -> ColumnElement[bool]:
     """Say that the reviewer has decided an item; for a query over items."""
     return exists().where(col(DecisionRow.item_id) == ItemRow.id, col(DecisionRow.reviewer) == reviewer)
 
 
-def item_of(row: ItemRow) -> Item:
+def item_from_row(row: ItemRow) -> Item:
     """Make the domain's value of a row."""
     return Item(row.id, row.source, row.probability, row.payload, row.decided)
 
 
-def decide(
+def add_decision(
     session: Session, claim: Claim, slots: int, reviewer: str, decision: str, comment: str, at: datetime
 ) -> Decision | None:
     """Fill one of the item's slots; None when all are full."""
@@ -184,19 +184,19 @@ def decide(
     row = DecisionRow(item_id=claim.item.id, claim_id=claim.id, reviewer=reviewer, decision=decision, comment=comment, at=at)
     session.add(row)
     session.flush()
-    return _decision(row, claim.item)
+    return _decision_from_row(row, claim.item)
 
 
-def decisions(session: Session, queue: Queue, after: int | None, limit: int) -> list[Decision]:
+def list_decisions(session: Session, queue: Queue, after: int | None, limit: int) -> list[Decision]:
     """List a queue's decisions in the order in which they were made."""
     query = select(DecisionRow, ItemRow).join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
     query = query.where(ItemRow.queue_id == queue.id).order_by(col(DecisionRow.id)).limit(limit)
     if after is not None:
         query = query.where(col(DecisionRow.id) > after)
-    return [_decision(row, item_of(item)) for row, item in session.exec(query)]
+    return [_decision_from_row(row, item_from_row(item)) for row, item in session.exec(query)]
 
 
-def _decision(row: DecisionRow, item: Item) -> Decision:
+def _decision_from_row(row: DecisionRow, item: Item) -> Decision:
     return Decision(
         id=row.id or 0,
         claim=row.claim_id,
@@ -211,7 +211,7 @@ def _decision(row: DecisionRow, item: Item) -> Decision:
     )
 
 
-def ballots(session: Session, queue: Queue) -> dict[str, dict[str, str]]:
+def list_decisions_by_source(session: Session, queue: Queue) -> dict[str, dict[str, str]]:
     """Give every decision by source and reviewer, the sources in the order of the queue."""
     query = select(ItemRow.source, DecisionRow.reviewer, DecisionRow.decision)
     query = query.join(DecisionRow, col(DecisionRow.item_id) == col(ItemRow.id)).where(ItemRow.queue_id == queue.id)

@@ -5,9 +5,9 @@ from itertools import zip_longest
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.answers import Prompt, Split, Version
-from promptuary_ui.parts.changes import changes
-from promptuary_ui.parts.text import as_text, block, plain, when
+from promptuary_ui.components.text import escape_markdown, format_time, format_value, show_block
+from promptuary_ui.components.version_changes import show_changes
+from promptuary_ui.wire.prompts import Prompt, Split, Version
 
 PROMPT, TAB = "prompt", "tab"
 CONTENT, COMPARE, HISTORY = "Content", "Compare", "Label history"
@@ -29,72 +29,73 @@ def show() -> None:
             "Prompt",
             names,
             index=names.index(asked) if asked in names else 0,
-            captions=[_labels(prompt) or "no label" for prompt in found],
-            format_func=plain,
+            captions=[_label_text(prompt) or "no label" for prompt in found],
+            format_func=escape_markdown,
             label_visibility="collapsed",
         )
     st.query_params[PROMPT] = name
     with shown:
-        _prompt(name)
+        _show_prompt(name)
 
 
-def _labels(prompt: Prompt) -> str:
-    targets = {label: _target(number, prompt.splits.get(label)) for label, number in sorted(prompt.labels.items())}
-    return " · ".join(f"{plain(label)} → {target}" for label, target in targets.items())
+def _label_text(prompt: Prompt) -> str:
+    targets = {label: _target_text(number, prompt.splits.get(label)) for label, number in sorted(prompt.labels.items())}
+    return " · ".join(f"{escape_markdown(label)} → {target}" for label, target in targets.items())
 
 
-def _target(number: int, split: Split | None) -> str:
+def _target_text(number: int, split: Split | None) -> str:
     if split is None:
         return f"v{number}"
     return ", ".join(f"v{version} {share * 100:.4g} %" for version, share in split.shares())
 
 
-def _prompt(name: str) -> None:
+def _show_prompt(name: str) -> None:
     versions = {version.version: version for version in session.api().versions(name)}
     if not versions:
         st.info("This prompt has no version.", icon=":material/inbox:")
         return
     labels = sorted({label for version in versions.values() for label in version.labels})
-    st.subheader(plain(name), anchor=False)
+    st.subheader(escape_markdown(name), anchor=False)
     content, compare, history = st.tabs([CONTENT, COMPARE, HISTORY], key=TAB, bind="query-params")
     with content:
         if content.open:
-            _content(versions[_picked("Version", name, versions)])
+            _show_content(versions[_choose_version("Version", name, versions)])
     with compare:
         if compare.open:
-            _compare(name, versions)
+            _show_comparison(name, versions)
     with history:
         if history.open:
-            _history(name, labels)
+            _show_history(name, labels)
 
 
-def _picked(title: str, name: str, versions: dict[int, Version], index: int = 0) -> int:
+def _choose_version(title: str, name: str, versions: dict[int, Version], index: int = 0) -> int:
     """Let one of the versions be picked; the choice stays while the page shows something else."""
-    titles = {number: _title(version) for number, version in versions.items()}
+    titles = {number: _version_title(version) for number, version in versions.items()}
     key = f"{title}.{name}"
     return int(st.selectbox(title, list(titles), index, titles.__getitem__, key=key, persist_state="page", width=320))
 
 
-def _title(version: Version) -> str:
+def _version_title(version: Version) -> str:
     return f"v{version.version}" + (f" ({', '.join(version.labels)})" if version.labels else "")
 
 
-def _content(version: Version) -> None:
+def _show_content(version: Version) -> None:
     if version.labels or version.tags:
         with st.container(horizontal=True):
             for label in version.labels:
-                st.badge(plain(label), icon=":material/label:", color="green")
+                st.badge(escape_markdown(label), icon=":material/label:", color="green")
             for tag in version.tags:
-                st.badge(plain(tag), icon=":material/tag:", color="gray")
+                st.badge(escape_markdown(tag), icon=":material/tag:", color="gray")
     st.caption(
-        f"{plain(version.author)}, {when(version.created_at)}" + (f": {plain(version.message)}" if version.message else "")
+        f"{escape_markdown(version.author)}, {format_time(version.created_at)}"
+        + (f": {escape_markdown(version.message)}" if version.message else "")
     )
     if isinstance(version.template, str):
-        block(version.template)
+        show_block(version.template)
     else:
         for message in version.template:
-            st.caption(plain(str(message.get("role", ""))))
-            block(message.get("content") or message.get("name") or message)
+            st.caption(escape_markdown(str(message.get("role", ""))))
+            show_block(message.get("content") or message.get("name") or message)
     left, right = st.columns(2)
     with left:
         st.markdown("**Variables**")
@@ -114,25 +115,27 @@ def _content(version: Version) -> None:
         ):
             if value:
                 st.markdown(f"**{title}**")
-                block(_settings(value))
+                show_block(_settings_text(value))
         if version.tools:
             st.markdown("**Tools**")
-            block(version.tools)
+            show_block(version.tools)
     if version.partials:
-        _included(version)
+        _show_includes(version)
     st.caption(f"{version.format} · {version.digest}")
 
 
-def _included(version: Version) -> None:
+def _show_includes(version: Version) -> None:
     """Show the texts that the templates include, each with the version of the prompt that it was taken from."""
     pinned = {include.reference: f"{include.name} v{include.version}" for include in version.includes}
     st.markdown("**Included**")
     for reference, source in version.partials.items():
-        with st.expander(plain(reference) + (f" · {plain(pinned[reference])}" if reference in pinned else "")):
-            block(source)
+        with st.expander(
+            escape_markdown(reference) + (f" · {escape_markdown(pinned[reference])}" if reference in pinned else "")
+        ):
+            show_block(source)
 
 
-def _compare(name: str, versions: dict[int, Version]) -> None:
+def _show_comparison(name: str, versions: dict[int, Version]) -> None:
     """Show what changed between two versions: by default from production, or the one before, to the newest."""
     if len(versions) < 2:
         st.caption("There is one version only.")
@@ -143,31 +146,31 @@ def _compare(name: str, versions: dict[int, Version]) -> None:
 
     one, other, how = st.columns([1.2, 1.2, 1], vertical_alignment="bottom")
     with one:
-        before = _picked("From", name, versions, numbers.index(start))
+        before = _choose_version("From", name, versions, numbers.index(start))
     with other:
-        after = _picked("To", name, versions)
+        after = _choose_version("To", name, versions)
     beside = how.toggle("Side by side", key="beside")
     if before == after:
         st.caption("Both are the same version.")
         return
-    changes(session.api().diff(name, before, after), before, beside=beside)
+    show_changes(session.api().diff(name, before, after), before, beside=beside)
 
 
-def _settings(value: dict[str, object]) -> str:
-    return "\n".join(f"{name}: {as_text(part)}" for name, part in value.items() if part is not None)
+def _settings_text(value: dict[str, object]) -> str:
+    return "\n".join(f"{name}: {format_value(part)}" for name, part in value.items() if part is not None)
 
 
-def _history(name: str, labels: list[str]) -> None:
+def _show_history(name: str, labels: list[str]) -> None:
     if not labels:
         st.caption("No label has been set.")
     for label in labels:
-        st.markdown(f"**{plain(label)}**")
+        st.markdown(f"**{escape_markdown(label)}**")
         moves = session.api().history(name, label)
         rows = [
             {
-                "when": when(move.at),
-                "to": _target(move.version, move.split),
-                "from": _target(move.previous, before.split if before else None) if move.previous else "",
+                "when": format_time(move.at),
+                "to": _target_text(move.version, move.split),
+                "from": _target_text(move.previous, before.split if before else None) if move.previous else "",
                 "by": move.actor,
                 "reason": move.reason,
             }

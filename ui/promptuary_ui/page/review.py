@@ -6,17 +6,17 @@ from datetime import timedelta
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.answers import Claim, Counts, Queue
 from promptuary_ui.client import ApiError
-from promptuary_ui.parts import item, pace
-from promptuary_ui.parts.guard import guarded, sentence
-from promptuary_ui.parts.text import plain
+from promptuary_ui.components import press_guard, review_item
+from promptuary_ui.components.error_display import display_errors, error_message
+from promptuary_ui.components.text import escape_markdown
+from promptuary_ui.wire.review import Claim, Queue, QueueCounts
 
 QUEUE, CLAIM = "queue", "claim"
-BEAT = timedelta(seconds=45)
-BEATS = 40
+HEARTBEAT_INTERVAL = timedelta(seconds=45)
+HEARTBEAT_LIMIT = 40
 """After so many heartbeats without a decision the page lets the lease end, so that a forgotten tab holds no item for ever."""
-_BEATS, _OPENED = "review.beats", "review.opened"
+_HEARTBEATS, _OPENED = "review.beats", "review.opened"
 COLUMNS = 3
 
 
@@ -24,12 +24,12 @@ def show() -> None:
     """Show the queue that the address names, or the list of queues."""
     name = st.query_params.get(QUEUE)
     if name is None:
-        _choose()
+        _show_queues()
     else:
-        _queue(name)
+        _show_queue(name)
 
 
-def _choose() -> None:
+def _show_queues() -> None:
     st.title("Review", anchor=False)
     queues = session.api().queues()
     if not queues:
@@ -39,30 +39,30 @@ def _choose() -> None:
     for start in range(0, len(queues), COLUMNS):
         for column, queue in zip(st.columns(COLUMNS), queues[start : start + COLUMNS], strict=False):
             with column, st.container(border=True):
-                _card(queue)
+                _show_queue_card(queue)
 
 
-def _card(queue: Queue) -> None:
+def _show_queue_card(queue: Queue) -> None:
     counts = queue.counts
-    st.markdown(f"**{plain(queue.name)}**")
+    st.markdown(f"**{escape_markdown(queue.name)}**")
     st.progress(counts.decided / counts.items if counts.items else 0.0)
     st.caption(f"{counts.decided} of {counts.items} decided · {counts.left} left for you · {counts.claimed} in review now")
     start = "Continue" if counts.mine else "Start"
-    st.button(start, key=f"open-{queue.name}", on_click=_open, args=(queue.name,), type="primary", width="stretch")
+    st.button(start, key=f"open-{queue.name}", on_click=_open_queue, args=(queue.name,), type="primary", width="stretch")
 
 
-def _open(name: str) -> None:
+def _open_queue(name: str) -> None:
     st.query_params[QUEUE] = name
 
 
-def _queue(name: str) -> None:
+def _show_queue(name: str) -> None:
     title, leave = st.columns([5, 1], vertical_alignment="bottom")
-    title.title(plain(name), anchor=False)
-    leave.button("All queues", icon=":material/arrow_back:", on_click=_leave, width="stretch")
-    _current(name)
+    title.title(escape_markdown(name), anchor=False)
+    leave.button("All queues", icon=":material/arrow_back:", on_click=_leave_queue, width="stretch")
+    _current_item(name)
 
 
-def _leave() -> None:
+def _leave_queue() -> None:
     """Give the item back, and go to the list; if it cannot be given back, its lease ends by itself."""
     claim = st.query_params.get(CLAIM)
     if claim is not None:
@@ -70,49 +70,49 @@ def _leave() -> None:
             session.api().release(claim)
         except ApiError as error:
             if not error.gone:
-                session.note(sentence(error))
+                session.set_notice(error_message(error))
     st.query_params.clear()
 
 
-def _item(name: str) -> None:
+def _show_item(name: str) -> None:
     """Show the item that the API says is this reviewer's; a decision redraws this part alone."""
     api = session.api()
     claim = api.claim(name)
     queue = api.queue(name)
-    _progress(queue.counts)
-    _notes(claim)
+    _show_progress(queue.counts)
+    _show_notices(claim)
     if claim is None:
-        _nothing(queue.counts)
+        _show_no_item(queue.counts)
         return
     st.query_params[CLAIM] = claim.id
     if queue.instructions:
         with st.expander("What to look for", expanded=True, icon=":material/checklist:"):
             st.text(queue.instructions)
-    item.sides(claim.item.payload)
-    _form(claim, queue)
-    item.background(claim.item.payload, claim.item.source)
+    review_item.show_payload(claim.item.payload)
+    _show_form(claim, queue)
+    review_item.show_origin(claim.item.payload, claim.item.source)
     _heartbeat(claim.id)
-    pace.shown(st.session_state, claim.id)
+    press_guard.record_display(st.session_state, claim.id)
 
 
-def _progress(counts: Counts) -> None:
+def _show_progress(counts: QueueCounts) -> None:
     mine = counts.mine + counts.left
     text = f"{counts.mine} decided by you · {counts.left} left for you · {counts.decided} of {counts.items} done by all"
     st.progress(counts.mine / mine if mine else 1.0, text=text)
 
 
-def _notes(claim: Claim | None) -> None:
+def _show_notices(claim: Claim | None) -> None:
     """Say what the last press came to, and that an item which was open before a reload is no longer this reviewer's."""
-    note = session.taken_note()
+    note = session.pop_notice()
     opened = st.query_params.get(CLAIM)
     if opened and _OPENED not in st.session_state and (claim is None or claim.id != opened):
         note = "The item that you had open is no longer yours: its time ran out, or it was decided."
     st.session_state[_OPENED] = True
     if note:
-        st.caption(f":material/info: {plain(note)}")
+        st.caption(f":material/info: {escape_markdown(note)}")
 
 
-def _nothing(counts: Counts) -> None:
+def _show_no_item(counts: QueueCounts) -> None:
     st.query_params.pop(CLAIM, None)
     if counts.left:
         st.info(
@@ -128,7 +128,7 @@ def _nothing(counts: Counts) -> None:
     st.button("Look again", icon=":material/refresh:")
 
 
-def _form(claim: Claim, queue: Queue) -> None:
+def _show_form(claim: Claim, queue: Queue) -> None:
     """The comment and the buttons, in one form, so that a press takes the comment along; keys hold what was shown."""
     shown = f"{claim.id}-{claim.nonce}"
     comment = f"comment-{shown}"
@@ -137,7 +137,7 @@ def _form(claim: Claim, queue: Queue) -> None:
         with st.container(horizontal=True):
             for number, choice in enumerate(queue.decisions):
                 st.form_submit_button(
-                    plain(choice.label),
+                    escape_markdown(choice.label),
                     key=f"{choice.value}-{shown}",
                     shortcut=choice.shortcut,
                     on_click=_decide,
@@ -150,39 +150,39 @@ def _form(claim: Claim, queue: Queue) -> None:
 
 def _decide(claim: str, nonce: str, decision: str, comment: str) -> None:
     """Send a decision on exactly what was shown; whatever the API refuses, the page then shows what is current."""
-    if not pace.counts(st.session_state, claim):
-        session.note("That press came too soon to count: look at the item first.")
+    if not press_guard.accept_press(st.session_state, claim):
+        session.set_notice("That press came too soon to count: look at the item first.")
         return
-    _tell(lambda: session.api().submit(claim, nonce, decision, st.session_state.get(comment, "")))
+    _call_api(lambda: session.api().submit(claim, nonce, decision, st.session_state.get(comment, "")))
 
 
 def _skip(claim: str) -> None:
-    if pace.counts(st.session_state, claim):
-        _tell(lambda: session.api().skip(claim))
+    if press_guard.accept_press(st.session_state, claim):
+        _call_api(lambda: session.api().skip(claim))
 
 
-def _tell(call: Callable[[], None]) -> None:
+def _call_api(call: Callable[[], None]) -> None:
     """Make a call of a button; a refusal becomes a quiet note, for the page then shows what is current."""
-    st.session_state[_BEATS] = 0
+    st.session_state[_HEARTBEATS] = 0
     try:
         call()
     except ApiError as error:
-        session.note(sentence(error))
+        session.set_notice(error_message(error))
 
 
-def _beat(claim: str) -> None:
+def _send_heartbeat(claim: str) -> None:
     """Hold the item while the page is open, up to a limit; when it is lost, show what is current."""
-    beats = st.session_state.get(_BEATS, 0)
-    st.session_state[_BEATS] = beats + 1
-    if not 0 < beats <= BEATS:
+    beats = st.session_state.get(_HEARTBEATS, 0)
+    st.session_state[_HEARTBEATS] = beats + 1
+    if not 0 < beats <= HEARTBEAT_LIMIT:
         return
     try:
         session.api().heartbeat(claim)
     except ApiError as error:
         if error.gone:
-            session.note("The item that you had open went to somebody else; this is the next one.")
+            session.set_notice("The item that you had open went to somebody else; this is the next one.")
             st.rerun()
 
 
-_current = st.fragment(guarded(_item))
-_heartbeat = st.fragment(_beat, run_every=BEAT)
+_current_item = st.fragment(display_errors(_show_item))
+_heartbeat = st.fragment(_send_heartbeat, run_every=HEARTBEAT_INTERVAL)

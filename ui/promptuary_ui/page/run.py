@@ -6,18 +6,26 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
-from promptuary_ui.evaluations import Comparison, Distribution, Run, Summary
-from promptuary_ui.parts import cases, plots, verdict
-from promptuary_ui.parts.figures import UNKNOWN, chance, count, lasted, money, span, time
-from promptuary_ui.parts.guard import guarded, sentence
-from promptuary_ui.parts.text import plain, when
+from promptuary_ui.components import badges, case_list, plots
+from promptuary_ui.components.error_display import display_errors, error_message
+from promptuary_ui.components.number_format import (
+    UNKNOWN,
+    format_count,
+    format_duration,
+    format_interval,
+    format_latency,
+    format_p_value,
+    format_usd,
+)
+from promptuary_ui.components.text import escape_markdown, format_time
+from promptuary_ui.wire.runs import Comparison, Distribution, Run, Summary
 
 RUN, BASELINE = "run", "baseline"
 TAB = "view"
 SUMMARY, CASES = "Summary", "Cases"
-LIVE = 2.0
+LIVE_SECONDS = 2.0
 """Seconds between looks at a run that is under way."""
-OTHERS = 50
+EARLIER_RUN_LIMIT = 50
 """How many earlier runs are offered to be compared with."""
 
 
@@ -25,34 +33,34 @@ def show(name: str) -> None:
     """Show a run by its id."""
     run = session.api().run(name)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.title(plain(run.suite), anchor=False)
-        _actions(run)
-        st.button("All runs", icon=":material/arrow_back:", on_click=leave)
-    note = session.taken_note()
+        st.title(escape_markdown(run.suite), anchor=False)
+        _show_actions(run)
+        st.button("All runs", icon=":material/arrow_back:", on_click=leave_run)
+    note = session.pop_notice()
     if note:
-        st.caption(f":material/info: {plain(note)}")
-    _head(run)
+        st.caption(f":material/info: {escape_markdown(note)}")
+    _show_head(run)
     if run.error:
-        st.error(plain(run.error), icon=":material/error:")
+        st.error(escape_markdown(run.error), icon=":material/error:")
     if not run.over:
-        _under_way(run.id)
+        _live_progress(run.id)
     tab = f"{TAB}.{run.id}"
-    summary, listed = st.tabs([SUMMARY, CASES], key=tab, default=_first(), on_change=_turned, args=(tab,))
+    summary, listed = st.tabs([SUMMARY, CASES], key=tab, default=_default_tab(), on_change=_keep_tab_in_address, args=(tab,))
     with summary:
         if summary.open:
-            _summary(run)
+            _show_summary(run)
     with listed:
         if listed.open:
-            cases.show(run)
+            case_list.show(run)
 
 
-def leave() -> None:
+def leave_run() -> None:
     """Go back to the list."""
-    for name in (RUN, BASELINE, TAB, cases.CASE):
+    for name in (RUN, BASELINE, TAB, case_list.CASE):
         st.query_params.pop(name, None)
 
 
-def tried(run: Run) -> str:
+def describe_run(run: Run) -> str:
     """Give what a run is about: the candidates, and what they are held against."""
     sides: dict[str, list[str]] = {"candidate": [], "baseline": []}
     for variant in run.variants:
@@ -62,37 +70,39 @@ def tried(run: Run) -> str:
     return " ".join(part for part in (run.prompt, told, f"against {against}" if against else "") if part)
 
 
-def _first() -> str:
+def _default_tab() -> str:
     """Give the tab that a link means; one that names a case means the cases."""
-    return CASES if cases.CASE in st.query_params or st.query_params.get(TAB) == CASES else SUMMARY
+    return CASES if case_list.CASE in st.query_params or st.query_params.get(TAB) == CASES else SUMMARY
 
 
-def _turned(tab: str) -> None:
+def _keep_tab_in_address(tab: str) -> None:
     """Keep the tab in the address. Each run has its own, so that one begins with its summary whatever another showed."""
     st.query_params[TAB] = st.session_state[tab]
 
 
-def _head(run: Run) -> None:
+def _show_head(run: Run) -> None:
     facts = [
-        tried(run),
+        describe_run(run),
         run.who,
-        f"{count(run.done)} of {count(run.total)} results" if run.over else "",
-        lasted(run.started_at, run.finished_at),
-        money(run.spent or None),
+        f"{format_count(run.done)} of {format_count(run.total)} results" if run.over else "",
+        format_duration(run.started_at, run.finished_at),
+        format_usd(run.spent or None),
     ]
     with st.container(horizontal=True, vertical_alignment="center"):
-        verdict.badge(run)
+        badges.show_run_badge(run)
         if run.schedule:
-            st.badge(plain(run.schedule), icon=":material/calendar_clock:", color="gray")
-        st.caption(f"{when(run.created_at)} · {plain(' · '.join(fact for fact in facts if fact))}", width="content")
+            st.badge(escape_markdown(run.schedule), icon=":material/calendar_clock:", color="gray")
+        st.caption(
+            f"{format_time(run.created_at)} · {escape_markdown(' · '.join(fact for fact in facts if fact))}", width="content"
+        )
         st.caption(f"`{run.id}`", width="content")
 
 
-def _actions(run: Run) -> None:
+def _show_actions(run: Run) -> None:
     """Offer what can be done with a run: compare a finished one, stop one that is under way."""
     if run.state == "finished":
-        _compare(run)
-    if not run.over and session.may("run:write"):
+        _offer_comparison(run)
+    if not run.over and session.has_scope("run:write"):
         with st.popover("Cancel", icon=":material/cancel:"):
             st.write("Stop this run? The results that it has are kept; it cannot be taken up again.")
             st.button("Stop the run", type="primary", on_click=_cancel, args=(run.id,))
@@ -101,39 +111,39 @@ def _actions(run: Run) -> None:
 def _cancel(run: str) -> None:
     try:
         session.api().cancel(run)
-        session.note("The run is stopped.")
+        session.set_notice("The run is stopped.")
     except ApiError as error:
-        session.note(sentence(error))
+        session.set_notice(error_message(error))
 
 
-def _compare(run: Run) -> None:
+def _offer_comparison(run: Run) -> None:
     """Offer the suite's other finished runs to be compared with."""
     with st.popover("Compare", icon=":material/compare_arrows:"):
-        found = session.api().runs(OTHERS, suite=run.suite, state="finished").items
+        found = session.api().runs(EARLIER_RUN_LIMIT, suite=run.suite, state="finished").items
         others = {one.id: one for one in found if one.id != run.id}
         if not others:
             st.caption("The suite has no other finished run.")
             return
-        titles = {key: f"{when(one.created_at)} · {tried(one)} · {one.verdict}" for key, one in others.items()}
+        titles = {key: f"{format_time(one.created_at)} · {describe_run(one)} · {one.verdict}" for key, one in others.items()}
         chosen = st.selectbox("Against the run of", list(others), format_func=titles.__getitem__, key=f"against.{run.id}")
-        st.button("Compare both", type="primary", on_click=_against, args=(chosen,))
+        st.button("Compare both", type="primary", on_click=_compare_with, args=(chosen,))
 
 
-def _against(baseline: str) -> None:
+def _compare_with(baseline: str) -> None:
     st.query_params[BASELINE] = baseline
 
 
-def _progress(name: str) -> None:
+def _show_progress(name: str) -> None:
     """Show how far a run is; once it is over, the page is drawn anew with what it says."""
     run = session.api().run(name)
     if run.over:
         st.rerun()
-    said = "Waits for a worker" if run.state == "queued" else f"{count(run.done)} of {count(run.total)} results"
-    spent = f" · {money(run.spent)}" if run.spent else ""
-    st.progress(run.done / run.total if run.total else 0.0, text=plain(said + spent))
+    said = "Waits for a worker" if run.state == "queued" else f"{format_count(run.done)} of {format_count(run.total)} results"
+    spent = f" · {format_usd(run.spent)}" if run.spent else ""
+    st.progress(run.done / run.total if run.total else 0.0, text=escape_markdown(said + spent))
 
 
-def _summary(run: Run) -> None:
+def _show_summary(run: Run) -> None:
     if run.summary is None:
         if not run.over:
             st.info(
@@ -143,33 +153,37 @@ def _summary(run: Run) -> None:
             st.info("The run did not finish, so it has no figures. What it has is under Cases.", icon=":material/inbox:")
         return
     summary = run.summary
-    verdict.gates(summary)
+    badges.show_gates(summary)
     if summary.stopped_early:
         st.info("The run stopped early: what its gate asks was settled before the last case.", icon=":material/flag:")
     if summary.unrunnable:
-        st.caption(f"{count(summary.unrunnable)} of {count(summary.results)} results have no verdict; they are left out.")
-    _variants(summary)
+        st.caption(
+            f"{format_count(summary.unrunnable)} of {format_count(summary.results)} results have no verdict; they are left out."
+        )
+    _show_variants(summary)
     if summary.comparisons:
-        comparisons(summary.comparisons)
-        plots.differences(summary.comparisons, summary.gates)
-    _took(summary)
-    _spread(run, summary)
+        show_comparisons(summary.comparisons)
+        plots.plot_differences(summary.comparisons, summary.gates)
+    _show_usage(summary)
+    _show_scores(run, summary)
 
 
-def _variants(summary: Summary) -> None:
+def _show_variants(summary: Summary) -> None:
     st.subheader("Variants", anchor=False)
     rows: list[dict[str, Any]] = []
     for variant in summary.variants:
-        figures = {metric: span(variant.metrics[metric].interval) for metric in summary.metrics if metric in variant.metrics}
+        figures = {
+            metric: format_interval(variant.metrics[metric].interval) for metric in summary.metrics if metric in variant.metrics
+        }
         rows.append({"variant": variant.name, "model": variant.model, **figures})
     st.dataframe(rows, hide_index=True, width="stretch")
     st.caption("Mean over cases with its interval. What could not be scored is left out and counted, never a zero.")
     if summary.metrics_left_out:
-        st.caption(f"{count(summary.metrics_left_out)} more metrics of single cases are left out here.")
-    plots.means(summary)
+        st.caption(f"{format_count(summary.metrics_left_out)} more metrics of single cases are left out here.")
+    plots.plot_means(summary)
 
 
-def _took(summary: Summary) -> None:
+def _show_usage(summary: Summary) -> None:
     """Show what every variant took, as far as is known."""
     st.subheader("What it took", anchor=False)
     rows: list[dict[str, Any]] = []
@@ -178,20 +192,20 @@ def _took(summary: Summary) -> None:
         rows.append(
             {
                 "variant": variant.name,
-                "results": count(variant.results),
-                "errors": count(variant.errors),
-                "no verdict": count(variant.unrunnable),
-                "time, median": time(took.median) if took else UNKNOWN,
-                "time, slowest": time(took.slowest) if took else UNKNOWN,
-                "tokens in": count(tokens.input) if tokens else UNKNOWN,
-                "tokens out": count(tokens.output) if tokens else UNKNOWN,
-                "cost": UNKNOWN if variant.cost is None else money(variant.cost),
+                "results": format_count(variant.results),
+                "errors": format_count(variant.errors),
+                "no verdict": format_count(variant.unrunnable),
+                "time, median": format_latency(took.median) if took else UNKNOWN,
+                "time, slowest": format_latency(took.slowest) if took else UNKNOWN,
+                "tokens in": format_count(tokens.input) if tokens else UNKNOWN,
+                "tokens out": format_count(tokens.output) if tokens else UNKNOWN,
+                "cost": UNKNOWN if variant.cost is None else format_usd(variant.cost),
             }
         )
     st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def comparisons(found: list[Comparison]) -> None:
+def show_comparisons(found: list[Comparison]) -> None:
     """Show paired differences as a table."""
     st.subheader("Differences", anchor=False)
     tested = any(one.p_value is not None for one in found)
@@ -201,9 +215,9 @@ def comparisons(found: list[Comparison]) -> None:
             {
                 "comparison": f"{one.candidate} − {one.baseline}",
                 "metric": one.metric,
-                "difference": span(one.interval, signed=True),
-                **({"p": chance(one.p_value)} if tested else {}),
-                **({"p, adjusted": chance(one.adjusted)} if adjusted else {}),
+                "difference": format_interval(one.interval, signed=True),
+                **({"p": format_p_value(one.p_value)} if tested else {}),
+                **({"p, adjusted": format_p_value(one.adjusted)} if adjusted else {}),
                 "cases": one.cases,
                 "better": one.gains,
                 "worse": one.losses,
@@ -217,20 +231,20 @@ def comparisons(found: list[Comparison]) -> None:
     st.caption("Paired: the same cases under both, the candidate minus the baseline." + more)
 
 
-def _spread(run: Run, summary: Summary) -> None:
+def _show_scores(run: Run, summary: Summary) -> None:
     """Show how one metric's values lie, by variant and by cluster."""
     st.subheader("Scores", anchor=False)
     metric = st.selectbox("Metric", summary.metrics, key=f"spread.{run.id}", persist_state="page", width=260)
     if metric is None:
         return
-    found = _distribution(run.id, metric)
+    found = _load_distribution(run.id, metric)
     names = [variant.name for variant in summary.variants]
-    plots.spread(found, names)
+    plots.plot_histogram(found, names)
     if found.means:
-        plots.clusters(found, names)
+        plots.plot_clusters(found, names)
 
 
-def _distribution(run: str, metric: str) -> Distribution:
+def _load_distribution(run: str, metric: str) -> Distribution:
     """A finished run's values do not change, so what was asked last is kept."""
     kept = st.session_state.get("run.distribution")
     if kept is None or kept[0] != (run, metric):
@@ -240,4 +254,4 @@ def _distribution(run: str, metric: str) -> Distribution:
     return found
 
 
-_under_way = st.fragment(guarded(_progress), run_every=LIVE)
+_live_progress = st.fragment(display_errors(_show_progress), run_every=LIVE_SECONDS)

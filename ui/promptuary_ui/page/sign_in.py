@@ -6,10 +6,10 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
-from promptuary_ui.parts.guard import sentence
-from promptuary_ui.parts.text import plain
+from promptuary_ui.components.error_display import error_message
+from promptuary_ui.components.text import escape_markdown
 
-_FIELD = "sign_in.field"
+_FIELD_KEY = "sign_in.field"
 
 
 def show() -> None:
@@ -19,25 +19,27 @@ def show() -> None:
         st.space("large")
         st.title("Promptuary", anchor=False)
         st.write("Review outputs, read evaluation runs, look prompts up.")
-        note = session.taken_note()
+        note = session.pop_notice()
         if note:
-            st.info(plain(note), icon=":material/info:")
+            st.info(escape_markdown(note), icon=":material/info:")
         with st.form("sign_in"):
-            field = st.session_state.setdefault(_FIELD, f"key-{uuid.uuid4().hex}")  # new after each sign-out, so it is empty
+            field = st.session_state.setdefault(
+                _FIELD_KEY, f"key-{uuid.uuid4().hex}"
+            )  # new after each sign-out, so it is empty
             key = st.text_input("API key", type="password", key=field, placeholder="pmt_…", autocomplete="current-password")
             sent = st.form_submit_button("Sign in", type="primary", width="stretch")
         st.caption("An administrator makes keys with `promptuary key create NAME --role reviewer`.")
         if sent:
-            _try(key.strip())
+            _sign_in(key.strip())
 
 
-def _try(key: str) -> None:
+def _sign_in(key: str) -> None:
     if not key:
         st.error("Paste your API key first.", icon=":material/error:")
         return
     try:
         session.sign_in(key)
     except ApiError as error:
-        st.error(plain(sentence(error)), icon=":material/error:")
+        st.error(escape_markdown(error_message(error)), icon=":material/error:")
         return
     st.rerun()

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from promptuary_ui.answers import Change, Diff
-from promptuary_ui.parts.text import as_text, plain, visible
+from promptuary_ui.components.text import escape_hidden, escape_markdown, format_value
+from promptuary_ui.wire.prompts import Change, Diff
 
 TITLES = {
     "type": "Type",
@@ -20,57 +20,57 @@ TITLES = {
     "partials": "Included",
     "context": "Context",
 }
-SHORT = 90
+ONE_LINE_LIMIT = 90
 COLORS = {"added": "green", "removed": "red", "changed": "orange"}
 
 
-def changes(diff: Diff, before: int, *, beside: bool) -> None:
+def show_changes(diff: Diff, before: int, *, beside: bool) -> None:
     """Show a diff; `before` is the number of the version that programs work with, `beside` shows both texts side by side."""
     if not diff.changes:
         st.info("Nothing changed.", icon=":material/check:")
         return
     if diff.breaking:
-        reasons = "".join(f"\n- {plain(visible(reason))}" for reason in diff.reasons)
+        reasons = "".join(f"\n- {escape_markdown(escape_hidden(reason))}" for reason in diff.reasons)
         st.error(f"**Breaks programs that work with v{before}:**{reasons}", icon=":material/warning:")
     else:
         st.success(f"Nothing here breaks a program that works with v{before}.", icon=":material/check:")
     for part, of_part in groupby(diff.changes, key=lambda change: change.part):
-        st.markdown(f"**{plain(TITLES.get(part, part))}**")
+        st.markdown(f"**{escape_markdown(TITLES.get(part, part))}**")
         for change in of_part:
-            _change(change, beside=beside)
+            _show_change(change, beside=beside)
 
 
-def _change(change: Change, *, beside: bool) -> None:
-    short = _short(change)
+def _show_change(change: Change, *, beside: bool) -> None:
+    short = _one_line(change)
     with st.container(gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(plain(change.kind), color=COLORS.get(change.kind, "gray"))
+            st.badge(escape_markdown(change.kind), color=COLORS.get(change.kind, "gray"))
             if change.breaking:
                 st.badge("breaking", icon=":material/warning:", color="red")
-            st.caption(plain(visible(change.path)), width="content")
+            st.caption(escape_markdown(escape_hidden(change.path)), width="content")
         if short is not None:
-            st.text(visible(short))
+            st.text(escape_hidden(short))
         elif beside:
             for column, value in zip(st.columns(2), (change.before, change.after), strict=True):
                 with column:
-                    _code(_text(value), "absent" if value is None else "empty")
+                    _show_code(_text(value), "absent" if value is None else "empty")
         else:
-            _code(_lines(change), "empty", language="diff")
+            _show_code(_lines(change), "empty", language="diff")
 
 
-def _short(change: Change) -> str | None:
+def _one_line(change: Change) -> str | None:
     """Give a change that fits on one line as that; None for a text, or for what is longer."""
     if change.diff is not None:
         return None
     sides = {"added": [change.after], "removed": [change.before]}.get(change.kind, [change.before, change.after])
     line = " → ".join(
-        _text(side) if isinstance(side, str) or _message(side) else json.dumps(side, ensure_ascii=False) for side in sides
+        _text(side) if isinstance(side, str) or _is_message(side) else json.dumps(side, ensure_ascii=False) for side in sides
     )
-    return line if line and len(line) <= SHORT and "\n" not in line else None
+    return line if line and len(line) <= ONE_LINE_LIMIT and "\n" not in line else None
 
 
-def _code(text: str, otherwise: str, language: str | None = None) -> None:
-    st.code(visible(text) or f"({otherwise})", language=language, wrap_lines=True)
+def _show_code(text: str, otherwise: str, language: str | None = None) -> None:
+    st.code(escape_hidden(text) or f"({otherwise})", language=language, wrap_lines=True)
 
 
 def _lines(change: Change) -> str:
@@ -86,10 +86,10 @@ def _lines(change: Change) -> str:
 
 def _text(value: Any) -> str:
     """Give a value as text; a message as its words behind its role."""
-    if _message(value):
+    if _is_message(value):
         return f"[{value['role']}] {value.get('content', value.get('name'))}"
-    return "" if value is None else as_text(value)
+    return "" if value is None else format_value(value)
 
 
-def _message(value: Any) -> bool:
+def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and set(value) in ({"role", "content"}, {"role", "name"})

@@ -21,27 +21,27 @@ _hidden = re.compile(HIDDEN)
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escape a text for a place that takes Markdown, as a button's label or a message box; line breaks become spaces."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
 
 
-def visible(text: str) -> str:
+def escape_hidden(text: str) -> str:
     """Write what is not seen, or turns the direction of reading, as its escape, so that texts that differ look different."""
     return _hidden.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
-def as_text(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Give a value as people read it: a text as it is, anything else as indented JSON."""
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def block(value: Any, *, height: int | None = None) -> None:
+def show_block(value: Any, *, height: int | None = None) -> None:
     """Show a value in a box of its own, with a button that copies it."""
-    text = as_text(value)
+    text = format_value(value)
     st.code(text if text else "(empty)", language=None, wrap_lines=True, height=height or "content")
 
 
-def when(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Give a moment in UTC, to the minute."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -9,20 +9,20 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-LOOK = 0.6
+MINIMUM_SECONDS = 0.6
 """Seconds that an item must have been on the page, and that presses must be apart."""
-_SHOWN, _PRESSED = "pace.shown", "pace.pressed"
+_DISPLAYED, _LAST_PRESS = "pace.shown", "pace.pressed"
 
 
-def shown(state: MutableMapping[Any, Any], claim: str, now: float | None = None) -> None:
+def record_display(state: MutableMapping[Any, Any], claim: str, now: float | None = None) -> None:
     """Note that a claim stands on the page; the first time counts."""
-    if state.get(_SHOWN, ("", 0.0))[0] != claim:
-        state[_SHOWN] = (claim, time.monotonic() if now is None else now)
+    if state.get(_DISPLAYED, ("", 0.0))[0] != claim:
+        state[_DISPLAYED] = (claim, time.monotonic() if now is None else now)
 
 
-def counts(state: MutableMapping[Any, Any], claim: str, now: float | None = None) -> bool:
+def accept_press(state: MutableMapping[Any, Any], claim: str, now: float | None = None) -> bool:
     """Tell whether a press on this claim counts, and note the press either way."""
     now = time.monotonic() if now is None else now
-    last, state[_PRESSED] = state.get(_PRESSED, -LOOK), now
-    seen, since = state.get(_SHOWN, ("", 0.0))
-    return bool(seen == claim and now - since >= LOOK and now - last >= LOOK)
+    last, state[_LAST_PRESS] = state.get(_LAST_PRESS, -MINIMUM_SECONDS), now
+    seen, since = state.get(_DISPLAYED, ("", 0.0))
+    return bool(seen == claim and now - since >= MINIMUM_SECONDS and now - last >= MINIMUM_SECONDS)

@@ -135,8 +135,8 @@ DIFF = {
 @pytest.fixture
 def asked(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Which versions the page has compared; it gets the diff above."""
-    from promptuary_ui.answers import Diff
     from promptuary_ui.client import Api
+    from promptuary_ui.wire.prompts import Diff
 
     pairs: list[tuple[int, int]] = []
 

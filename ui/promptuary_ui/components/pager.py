@@ -5,22 +5,22 @@ from typing import cast
 
 import streamlit as st
 
-_State = tuple[Hashable, tuple[str | None, ...]]
+_PagerState = tuple[Hashable, tuple[str | None, ...]]
 
 
-def cursor(key: str, asked: Hashable) -> str | None:
+def current_cursor(key: str, asked: Hashable) -> str | None:
     """Give the cursor of the page to show; what is asked for anew begins at the first page."""
-    return _way(key, asked)[-1]
+    return _cursors(key, asked)[-1]
 
 
-def page(key: str, asked: Hashable) -> int:
+def page_number(key: str, asked: Hashable) -> int:
     """Give the page's number, from 1."""
-    return len(_way(key, asked))
+    return len(_cursors(key, asked))
 
 
-def turns(key: str, asked: Hashable, shown: str, following: str | None) -> None:
+def show_page_buttons(key: str, asked: Hashable, shown: str, following: str | None) -> None:
     """Show the buttons that turn pages, where there is more than one; `shown` says what is on this page."""
-    way = _way(key, asked)
+    way = _cursors(key, asked)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(shown, width="content")
         if following is None and len(way) == 1:
@@ -31,7 +31,7 @@ def turns(key: str, asked: Hashable, shown: str, following: str | None) -> None:
             key=f"{key}.previous",
             icon=":material/chevron_left:",
             disabled=len(way) == 1,
-            on_click=_go,
+            on_click=_set_cursors,
             args=(key, asked, way[:-1]),
         )
         st.button(
@@ -40,15 +40,15 @@ def turns(key: str, asked: Hashable, shown: str, following: str | None) -> None:
             icon=":material/chevron_right:",
             icon_position="right",
             disabled=following is None,
-            on_click=_go,
+            on_click=_set_cursors,
             args=(key, asked, (*way, following)),
         )
 
 
-def _way(key: str, asked: Hashable) -> tuple[str | None, ...]:
-    before, way = cast("_State", st.session_state.get(key, (None, (None,))))
+def _cursors(key: str, asked: Hashable) -> tuple[str | None, ...]:
+    before, way = cast("_PagerState", st.session_state.get(key, (None, (None,))))
     return way if before == asked else (None,)
 
 
-def _go(key: str, asked: Hashable, way: tuple[str | None, ...]) -> None:
+def _set_cursors(key: str, asked: Hashable, way: tuple[str | None, ...]) -> None:
     st.session_state[key] = (asked, way)

@@ -31,7 +31,7 @@ HEADERS = [
 ]
 
 
-class Policy:
+class SecurityHeaders:
     """Plain ASGI: puts the headers on every answer."""
 
     def __init__(self, app: App) -> None:

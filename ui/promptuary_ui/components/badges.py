@@ -2,46 +2,46 @@
 
 import streamlit as st
 
-from promptuary_ui.evaluations import Result, Run, Summary
-from promptuary_ui.parts.text import plain
+from promptuary_ui.components.text import escape_markdown
+from promptuary_ui.wire.runs import Result, Run, Summary
 
-VERDICTS = {
+VERDICT_STYLES = {
     "pass": ("green", ":material/check_circle:"),
     "regression": ("red", ":material/trending_down:"),
     "inconclusive": ("orange", ":material/help:"),
     "infrastructure": ("gray", ":material/build:"),
 }
-STATES = {
+STATE_STYLES = {
     "queued": ("gray", ":material/schedule:"),
     "running": ("blue", ":material/play_circle:"),
     "finished": ("gray", ":material/done:"),
     "failed": ("red", ":material/error:"),
     "cancelled": ("gray", ":material/cancel:"),
 }
-RESULTS = {
+RESULT_STYLES = {
     "passed": ("green", ":material/check:"),
     "failed": ("red", ":material/close:"),
     "error": ("orange", ":material/warning:"),
 }
-_OTHER = ("gray", ":material/help:")
+_UNKNOWN_STYLE = ("gray", ":material/help:")
 
 
-def badge(run: Run) -> None:
+def show_run_badge(run: Run) -> None:
     """Show a run's verdict, or its state while it has none."""
-    colour, icon = VERDICTS.get(run.verdict or "") or STATES.get(run.state, _OTHER)
-    st.badge(plain(run.verdict or run.state), color=colour, icon=icon)
+    colour, icon = VERDICT_STYLES.get(run.verdict or "") or STATE_STYLES.get(run.state, _UNKNOWN_STYLE)
+    st.badge(escape_markdown(run.verdict or run.state), color=colour, icon=icon)
 
 
-def of_result(result: Result) -> None:
+def show_result_badge(result: Result) -> None:
     """Show a result's verdict."""
-    colour, icon = RESULTS[result.verdict]
+    colour, icon = RESULT_STYLES[result.verdict]
     st.badge(result.verdict, color=colour, icon=icon)
 
 
-def gates(summary: Summary) -> None:
+def show_gates(summary: Summary) -> None:
     """Show every demand of the gate with its sentence."""
     for gate in summary.gates:
-        colour, icon = VERDICTS.get(gate.verdict, _OTHER)
-        st.markdown(f":{colour}[{icon}] **{plain(gate.verdict)}**: {plain(gate.sentence)}")
+        colour, icon = VERDICT_STYLES.get(gate.verdict, _UNKNOWN_STYLE)
+        st.markdown(f":{colour}[{icon}] **{escape_markdown(gate.verdict)}**: {escape_markdown(gate.sentence)}")
     if not summary.gates:
         st.caption("The suite has no gate, so the run shows figures and holds nothing back.")

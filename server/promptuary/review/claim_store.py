@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import and_, exists, func
 from sqlmodel import Session, col, select, update
 
-from promptuary.review.store import Claim, ClaimState, Item, Queue, decided_by, item_of
+from promptuary.review.store import Claim, ClaimState, Item, Queue, is_decided_by, item_from_row
 from promptuary.review.tables import ClaimRow, ItemRow, QueueRow
 
 
-def next_item(session: Session, queue: Queue, reviewer: str, now: datetime) -> Item | None:
+def find_next_item(session: Session, queue: Queue, reviewer: str, now: datetime) -> Item | None:
     """Find the first item with a free slot that the reviewer has not decided; one they skipped only when no other is left."""
     held = (
         select(func.count())
@@ -29,36 +29,36 @@ def next_item(session: Session, queue: Queue, reviewer: str, now: datetime) -> I
         ItemRow.queue_id == queue.id,
         ItemRow.decided < queue.slots,
         ItemRow.decided + held < queue.slots,
-        ~decided_by(reviewer),
+        ~is_decided_by(reviewer),
     )
     fresh = free.where(~exists().where(by_me)).order_by(col(ItemRow.place), col(ItemRow.id)).limit(1)
     row = session.exec(fresh).one_or_none()
     if row is None:
         last_skip = select(func.max(ClaimRow.created_at)).where(by_me).correlate(ItemRow).scalar_subquery()
         row = session.exec(free.order_by(last_skip, col(ItemRow.place), col(ItemRow.id)).limit(1)).one_or_none()
-    return item_of(row) if row else None
+    return item_from_row(row) if row else None
 
 
-def live_claim(session: Session, queue: Queue, reviewer: str, now: datetime) -> Claim | None:
+def find_live_claim(session: Session, queue: Queue, reviewer: str, now: datetime) -> Claim | None:
     """Find the claim that the reviewer holds in this queue."""
-    query = _claims().where(
+    query = _claim_query().where(
         QueueRow.id == queue.id,
         ClaimRow.reviewer == reviewer,
         ClaimRow.state == ClaimState.LEASED,
         ClaimRow.lease_until > now,
     )
     row = session.exec(query.order_by(col(ClaimRow.created_at)).limit(1)).one_or_none()
-    return _claim(*row) if row else None
+    return _claim_from_row(*row) if row else None
 
 
-def claim(session: Session, project: int, reviewer: str, id: str) -> Claim | None:  # noqa: A002 - the word of the API
+def find_claim(session: Session, project: int, reviewer: str, id: str) -> Claim | None:  # noqa: A002 - the word of the API
     """Find one of the reviewer's own claims, whatever its state."""
-    query = _claims().where(QueueRow.project_id == project, ClaimRow.id == id, ClaimRow.reviewer == reviewer)
+    query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == id, ClaimRow.reviewer == reviewer)
     row = session.exec(query).one_or_none()
-    return _claim(*row) if row else None
+    return _claim_from_row(*row) if row else None
 
 
-def _claims() -> Any:
+def _claim_query() -> Any:
     return (
         select(ClaimRow, ItemRow, QueueRow.name)
         .join(ItemRow, col(ItemRow.id) == col(ClaimRow.item_id))
@@ -67,8 +67,8 @@ def _claims() -> Any:
     )
 
 
-def _claim(row: ClaimRow, item: ItemRow, queue: str) -> Claim:
-    return Claim(row.id, queue, item_of(item), row.nonce, ClaimState(row.state), row.lease_until)
+def _claim_from_row(row: ClaimRow, item: ItemRow, queue: str) -> Claim:
+    return Claim(row.id, queue, item_from_row(item), row.nonce, ClaimState(row.state), row.lease_until)
 
 
 def add_claim(session: Session, claim: Claim, reviewer: str, at: datetime) -> None:
@@ -87,12 +87,12 @@ def add_claim(session: Session, claim: Claim, reviewer: str, at: datetime) -> No
     session.flush()
 
 
-def extend(session: Session, claim: Claim, until: datetime) -> Claim:
+def extend_lease(session: Session, claim: Claim, until: datetime) -> Claim:
     """Let a lease end later."""
     session.exec(update(ClaimRow).where(col(ClaimRow.id) == claim.id).values(lease_until=until))
     return replace(claim, lease_until=until)
 
 
-def end(session: Session, claim: Claim, state: ClaimState) -> None:
+def end_claim(session: Session, claim: Claim, state: ClaimState) -> None:
     """End a claim in this state."""
     session.exec(update(ClaimRow).where(col(ClaimRow.id) == claim.id).values(state=state))

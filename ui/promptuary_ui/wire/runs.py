@@ -1,20 +1,20 @@
-"""What the API answers about evaluations: runs with their figures, results with their cases, and what compares them."""
+"""Runs, results and comparisons as the API answers them; the classes mirror the server's of the same name and `…Out`."""
 
 from datetime import datetime
 from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from promptuary_ui.answers import Answer
+from promptuary_ui.wire.base import ApiModel
 
 
-class Suite(Answer):
+class Suite(ApiModel):
     """A suite in a list."""
 
     name: str
 
 
-class Interval(Answer):
+class IntervalFigures(ApiModel):
     """An estimate with its bounds; `level` is their confidence."""
 
     estimate: float
@@ -24,29 +24,29 @@ class Interval(Answer):
     n: int
 
 
-class Figures(Answer):
+class MetricSummary(ApiModel):
     """One variant's mean on one metric, and how many results it stands on."""
 
-    interval: Interval | None = None
+    interval: IntervalFigures | None = None
     scored: int = 0
     unscored: int = 0
 
 
-class Latency(Answer):
+class LatencyFigures(ApiModel):
     """How long answers took, in milliseconds."""
 
     median: float | None = None
     slowest: float | None = None
 
 
-class Tokens(Answer):
+class TokenFigures(ApiModel):
     """How many tokens went in and came out."""
 
     input: int | None = None
     output: int | None = None
 
 
-class Variant(Answer):
+class VariantSummary(ApiModel):
     """A content under a model, with its figures by metric; `cost` is in US dollars."""
 
     name: str
@@ -57,20 +57,20 @@ class Variant(Answer):
     results: int = 0
     errors: int = 0
     unrunnable: int = 0
-    latency_ms: Latency | None = None
-    tokens: Tokens | None = None
+    latency_ms: LatencyFigures | None = None
+    tokens: TokenFigures | None = None
     cost: float | None = None
-    metrics: dict[str, Figures]
+    metrics: dict[str, MetricSummary]
 
 
-class Comparison(Answer):
+class Comparison(ApiModel):
     """The paired difference of two variants on one metric; `better` and `worse` are ids of cases."""
 
     candidate: str
     baseline: str
     model: str = ""
     metric: str
-    interval: Interval | None = None
+    interval: IntervalFigures | None = None
     p_value: float | None = None
     adjusted: float | None = None
     cases: int = 0
@@ -90,7 +90,7 @@ class Comparison(Answer):
         return len(self.worse) if self.worse_in_all is None else self.worse_in_all
 
 
-class Gate(Answer):
+class GateResult(ApiModel):
     """One demand of the gate, with its sentence; `bound` is the least mean, or the least difference."""
 
     metric: str
@@ -102,7 +102,7 @@ class Gate(Answer):
     baseline: str | None = None
 
 
-class Summary(Answer):
+class Summary(ApiModel):
     """What a finished run says."""
 
     metrics: list[str]
@@ -112,12 +112,12 @@ class Summary(Answer):
     unrunnable: int = 0
     metrics_left_out: int = 0
     stopped_early: bool = False
-    variants: list[Variant]
+    variants: list[VariantSummary]
     comparisons: list[Comparison] = Field(default_factory=list)
-    gates: list[Gate] = Field(default_factory=list)
+    gates: list[GateResult] = Field(default_factory=list)
 
 
-class Planned(Answer):
+class PlannedVariant(ApiModel):
     """A variant as a run plans it."""
 
     name: str
@@ -125,7 +125,7 @@ class Planned(Answer):
     model: str = ""
 
 
-class Run(Answer):
+class Run(ApiModel):
     """A run; without a summary until it is finished. `spent` is in US dollars, as far as prices are known."""
 
     id: str
@@ -136,7 +136,7 @@ class Run(Answer):
     total: int
     done: int
     prompt: str = ""
-    variants: list[Planned] = Field(default_factory=list)
+    variants: list[PlannedVariant] = Field(default_factory=list)
     actor: str = ""
     spent: float = 0.0
     schedule: str | None = None
@@ -157,7 +157,7 @@ class Run(Answer):
         return self.actor.removeprefix("key:")
 
 
-class Told(Answer):
+class ScorerOutcome(ApiModel):
     """What one scorer said of a result; a set of scorers has parts."""
 
     name: str = ""
@@ -165,18 +165,18 @@ class Told(Answer):
     passed: bool | None = None
     reason: str | None = None
     error: str | None = None
-    parts: list["Told"] = Field(default_factory=list)
+    parts: list["ScorerOutcome"] = Field(default_factory=list)
 
 
-class Detail(Answer):
+class ResultDetail(ApiModel):
     """What people look at beside a result's figures."""
 
-    scores: dict[str, Told] = Field(default_factory=dict)
+    scores: dict[str, ScorerOutcome] = Field(default_factory=dict)
     messages: list[dict[str, Any]] = Field(default_factory=list)
     passages: list[dict[str, Any]] = Field(default_factory=list)
 
 
-class Result(Answer):
+class Result(ApiModel):
     """What one case came to under one variant in one repeat, with the case."""
 
     ordinal: int = 0
@@ -192,7 +192,7 @@ class Result(Answer):
     expected: Any = None
     tags: list[str] = Field(default_factory=list)
     cluster: str | None = None
-    detail: Detail = Field(default_factory=Detail)
+    detail: ResultDetail = Field(default_factory=ResultDetail)
     latency_ms: float | None = None
     tokens_input: int | None = None
     tokens_output: int | None = None
@@ -212,14 +212,14 @@ class Result(Answer):
         return self.variant if self.repeat == 0 else f"{self.variant}, repeat {self.repeat + 1}"
 
 
-class Spread(Answer):
+class Histogram(ApiModel):
     """How many results of a variant are in each of the equal parts of [0, 1]."""
 
     variant: str
     counts: list[int]
 
 
-class ClusterMean(Answer):
+class ClusterMean(ApiModel):
     """The mean of one cluster's results under one variant."""
 
     cluster: str
@@ -228,16 +228,16 @@ class ClusterMean(Answer):
     results: int
 
 
-class Distribution(Answer):
+class Distribution(ApiModel):
     """How a metric's values lie; `means` has the largest of `clusters`."""
 
     metric: str
-    spreads: list[Spread]
+    spreads: list[Histogram]
     means: list[ClusterMean]
     clusters: int
 
 
-class Compared(Answer):
+class RunComparison(ApiModel):
     """A run's candidates against another run's, on the cases that both have."""
 
     run: str
@@ -245,41 +245,3 @@ class Compared(Answer):
     same_dataset: bool
     cases: int
     comparisons: list[Comparison]
-
-
-class LastRun(Answer):
-    """How the run that a schedule submitted last stands."""
-
-    id: str
-    state: str
-    verdict: str | None = None
-
-
-class Schedule(Answer):
-    """A suite that runs by itself; `error` says why its last time gave no run."""
-
-    name: str
-    suite: str
-    cron: str
-    zone: str
-    label: str | None = None
-    margin: float = 0.0
-    paused: bool = False
-    next_at: datetime | None = None
-    next_times: list[datetime] = Field(default_factory=list)
-    last: LastRun | None = None
-    error: str | None = None
-
-
-class Alert(Answer):
-    """A drop of a scheduled run against its own history; open until somebody has seen it."""
-
-    id: int
-    schedule: str
-    suite: str
-    run: str
-    model: str
-    metric: str
-    sentence: str
-    at: datetime
-    seen_by: str | None = None

@@ -2,32 +2,32 @@
 
 from datetime import datetime
 
-from promptuary_ui.evaluations import Interval
+from promptuary_ui.wire.runs import IntervalFigures
 
 UNKNOWN = "not known"
 
 
-def number(value: float, *, signed: bool = False) -> str:
+def format_score(value: float, *, signed: bool = False) -> str:
     """Give a score or a difference of scores, to three places."""
     return format(value, "+.3f" if signed else ".3f").replace("-", "−")
 
 
-def span(interval: Interval | None, *, signed: bool = False) -> str:
+def format_interval(interval: IntervalFigures | None, *, signed: bool = False) -> str:
     """Give an estimate with its interval."""
     if interval is None:
         return UNKNOWN
-    estimate, low, high = (number(value, signed=signed) for value in (interval.estimate, interval.low, interval.high))
+    estimate, low, high = (format_score(value, signed=signed) for value in (interval.estimate, interval.low, interval.high))
     return f"{estimate}  [{low}, {high}]"
 
 
-def chance(value: float | None) -> str:
+def format_p_value(value: float | None) -> str:
     """Give a p-value."""
     if value is None:
         return ""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def money(value: float | None) -> str:
+def format_usd(value: float | None) -> str:
     """Return US dollars as `promptuary.prompt.text.format_usd` writes them; empty where they are not known."""
     if value is None:
         return ""
@@ -36,14 +36,14 @@ def money(value: float | None) -> str:
     return f"{'-' if value < 0 else ''}${whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"
 
 
-def time(milliseconds: float | None) -> str:
+def format_latency(milliseconds: float | None) -> str:
     """Give a time of an answer."""
     if milliseconds is None:
         return ""
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
-def lasted(start: datetime | None, end: datetime | None) -> str:
+def format_duration(start: datetime | None, end: datetime | None) -> str:
     """Give how long something took, in its two largest units."""
     if start is None or end is None:
         return ""
@@ -56,6 +56,6 @@ def lasted(start: datetime | None, end: datetime | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def count(value: int | None) -> str:
+def format_count(value: int | None) -> str:
     """Give a number of things, in groups of three."""
     return "" if value is None else f"{value:,}"

@@ -1,95 +1,21 @@
-"""What the API answers, as far as the pages show it. A field that is new in the API is passed over."""
+"""Prompts, versions, diffs and label moves as the API answers them; the classes mirror the server's classes and wire models."""
 
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-T = TypeVar("T")
-
-
-class Answer(BaseModel):
-    """The base of all: frozen, and open to fields that this UI does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+from promptuary_ui.wire.base import ApiModel
 
 
-class Page(Answer, Generic[T]):
-    """Some items of a list, and the cursor of the next ones."""
-
-    items: list[T]
-    next_cursor: str | None = None
-
-
-class Who(Answer):
-    """Who a key belongs to, and what it may do."""
-
-    project: str
-    actor: str
-    role: str
-    scopes: frozenset[str]
-
-    @property
-    def name(self) -> str:
-        """The key's name as people know it."""
-        return self.actor.removeprefix("key:")
-
-
-class Choice(Answer):
-    """A decision that a queue offers, and the key that presses its button."""
-
-    value: str
-    label: str
-    shortcut: str | None = None
-
-
-class Counts(Answer):
-    """How far a queue is; `mine` and `left` are this reviewer's."""
-
-    items: int
-    decided: int
-    open: int
-    claimed: int
-    mine: int
-    left: int
-
-
-class Queue(Answer):
-    """A queue."""
-
-    name: str
-    instructions: str
-    decisions: list[Choice]
-    slots: int
-    counts: Counts
-
-
-class Item(Answer):
-    """What there is to decide on."""
-
-    id: str
-    source: str
-    payload: dict[str, Any]
-
-
-class Claim(Answer):
-    """An item leased to this reviewer."""
-
-    id: str
-    queue: str
-    nonce: str
-    lease_until: datetime
-    item: Item
-
-
-class Arm(Answer):
+class Arm(ApiModel):
     """An arm of a split label: a version and its weight."""
 
     version: int
     weight: float
 
 
-class Split(Answer):
+class Split(ApiModel):
     """The arms of a split label."""
 
     arms: list[Arm]
@@ -100,7 +26,7 @@ class Split(Answer):
         return [(arm.version, arm.weight / total) for arm in self.arms]
 
 
-class Prompt(Answer):
+class Prompt(ApiModel):
     """A prompt in a list. A split label is in `labels` with its first arm's version, and in `splits` whole."""
 
     name: str
@@ -109,7 +35,7 @@ class Prompt(Answer):
     splits: dict[str, Split] = Field(default_factory=dict)
 
 
-class Include(Answer):
+class Include(ApiModel):
     """A reference in the templates, and the version of another prompt to which it is pinned."""
 
     reference: str
@@ -117,7 +43,7 @@ class Include(Answer):
     version: int
 
 
-class Version(Answer):
+class Version(ApiModel):
     """A version of a prompt."""
 
     name: str
@@ -140,7 +66,7 @@ class Version(Answer):
     created_at: datetime
 
 
-class Change(Answer):
+class Change(ApiModel):
     """One difference between two versions; `why` says how it breaks a program that works with the first."""
 
     part: str
@@ -153,7 +79,7 @@ class Change(Answer):
     why: str | None = None
 
 
-class Diff(Answer):
+class Diff(ApiModel):
     """What changed from one version to another."""
 
     breaking: bool
@@ -161,7 +87,7 @@ class Diff(Answer):
     changes: list[Change]
 
 
-class Move(Answer):
+class LabelMove(ApiModel):
     """A move of a label."""
 
     label: str

@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptuary_ui.parts import words
+from promptuary_ui.components import text_comparison
 
 
 def joined(pieces: list[tuple[str, bool]]) -> str:
@@ -22,20 +22,20 @@ def joined(pieces: list[tuple[str, bool]]) -> str:
     ],
 )
 def test_both_texts_are_whole_again_from_their_pieces(before: str, after: str) -> None:
-    compared = words.compared(before, after)
+    compared = text_comparison.compare_words(before, after)
     assert compared is not None
     assert (joined(compared[0]), joined(compared[1])) == (before, after)
 
 
 def test_only_what_the_other_has_not_got_is_marked() -> None:
-    compared = words.compared("The card is lost.", "The card is found.")
+    compared = text_comparison.compare_words("The card is lost.", "The card is found.")
     assert compared is not None
     assert [text for text, marked in compared[0] if marked] == ["lost"]
     assert [text for text, marked in compared[1] if marked] == ["found"]
 
 
 def test_words_that_changed_together_are_marked_together() -> None:
-    compared = words.compared("it is a lost card", "it was the found card")
+    compared = text_comparison.compare_words("it is a lost card", "it was the found card")
     assert compared == (
         [("it ", False), ("is a lost", True), (" card", False)],
         [("it ", False), ("was the found", True), (" card", False)],
@@ -43,17 +43,17 @@ def test_words_that_changed_together_are_marked_together() -> None:
 
 
 def test_a_text_of_very_many_words_is_not_compared_by_words() -> None:
-    assert words.compared("a " * words.WORDS, "b") is None
+    assert text_comparison.compare_words("a " * text_comparison.WORD_LIMIT, "b") is None
 
 
 def test_lines_and_blanks_are_kept_and_markdown_is_escaped() -> None:
-    told = words.markdown([("  a *b*\n", False), ("# c]", True), ("\n\nd", False)], "red")
+    told = text_comparison.to_markdown([("  a *b*\n", False), ("# c]", True), ("\n\nd", False)], "red")
     assert told == "\u00a0\u00a0a \\*b\\*  \n:red-background[\\# c\\]]  \n\u00a0  \nd"
 
 
 def test_a_line_break_that_only_one_has_is_seen() -> None:
-    assert words.markdown([("a", False), ("\n", True), ("b", False)], "green") == "a:green-background[↵]  \nb"
+    assert text_comparison.to_markdown([("a", False), ("\n", True), ("b", False)], "green") == "a:green-background[↵]  \nb"
 
 
 def test_what_is_not_seen_is_written_out() -> None:
-    assert words.markdown([("a\u200bb", True)], "red") == ":red-background[a\\\\u200bb]"
+    assert text_comparison.to_markdown([("a\u200bb", True)], "red") == ":red-background[a\\\\u200bb]"

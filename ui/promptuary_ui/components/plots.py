@@ -9,50 +9,50 @@ from typing import Any
 
 import streamlit as st
 
-from promptuary_ui.evaluations import Comparison, Distribution, Gate, Interval, Summary
-from promptuary_ui.parts.figures import number
+from promptuary_ui.components.number_format import format_score
+from promptuary_ui.wire.runs import Comparison, Distribution, GateResult, IntervalFigures, Summary
 
-ROWS = 60
+INTERVAL_LIMIT = 60
 """The most intervals in one plot; the tables have all."""
-LANE = 18
+LANE_HEIGHT = 18
 """The height of one interval, in pixels."""
-BOUND = "#c2553d"
+BOUND_COLOUR = "#c2553d"
 """Of the lines that a gate draws; it is seen on light and on dark."""
-NOTHING = "#87938f"
+ZERO_COLOUR = "#87938f"
 """Of the line at no difference."""
 _Row = dict[str, Any]
 
 
-def means(summary: Summary) -> None:
+def plot_means(summary: Summary) -> None:
     """Plot every variant's mean on every metric, with the floors that the gate sets."""
     rows = [
-        _bar(metric, variant.name, figures.interval)
+        _interval_row(metric, variant.name, figures.interval)
         for metric in summary.metrics
         for variant in summary.variants
         if (figures := variant.metrics.get(metric)) is not None and figures.interval is not None
     ]
-    floors = _bounds(summary.gates, "at_least")
-    title = "Means" + _level(rows)
+    floors = _bound_rows(summary.gates, "at_least")
+    title = "Means" + _level_text(rows)
     said = "the gate's least mean"
-    _forest(title, "mean over cases, from 0 to 1", rows, floors, said, "variant", [0, 1])
+    _plot_intervals(title, "mean over cases, from 0 to 1", rows, floors, said, "variant", [0, 1])
 
 
-def differences(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> None:
+def plot_differences(comparisons: Sequence[Comparison], gates: Sequence[GateResult] = ()) -> None:
     """Plot every paired difference, with a line at no difference and the margins that the gate allows."""
     rows = [
-        _bar(found.metric, f"{found.candidate} − {found.baseline}", found.interval, cases=found.cases)
+        _interval_row(found.metric, f"{found.candidate} − {found.baseline}", found.interval, cases=found.cases)
         for found in comparisons
         if found.interval is not None
     ]
-    title = "Paired differences" + _level(rows)
+    title = "Paired differences" + _level_text(rows)
     said = "the most that the gate lets it be worse"
-    _forest(title, "candidate minus baseline", rows, _bounds(gates, "not_worse_than"), said, "comparison", None)
+    _plot_intervals(title, "candidate minus baseline", rows, _bound_rows(gates, "not_worse_than"), said, "comparison", None)
 
 
-def spread(found: Distribution, names: Sequence[str]) -> None:
+def plot_histogram(found: Distribution, names: Sequence[str]) -> None:
     """Plot what share of each variant's results lies in each part of [0, 1]; `names` orders the variants."""
     rows = []
-    for one in sorted(found.spreads, key=lambda one: _place(names, one.variant)):
+    for one in sorted(found.spreads, key=lambda one: _position(names, one.variant)):
         total = sum(one.counts)
         for place, count in enumerate(one.counts):
             low = place / len(one.counts)
@@ -70,7 +70,7 @@ def spread(found: Distribution, names: Sequence[str]) -> None:
             "x": {"field": "from", "type": "ordinal", "title": "score, in parts of 0.05 from", "axis": {"labelAngle": 0}},
             "xOffset": {"field": "variant", "sort": list(names)},
             "y": {"field": "share", "type": "quantitative", "title": "share of results", "axis": {"format": "%"}},
-            "color": _colour("variant", names, "variant"),
+            "color": _colour_scale("variant", names, "variant"),
             "tooltip": [
                 {"field": "variant", "title": "variant"},
                 {"field": "part", "title": "score"},
@@ -80,10 +80,10 @@ def spread(found: Distribution, names: Sequence[str]) -> None:
         },
     }
     told = "; ".join(f"{one.variant}: {sum(one.counts)} results" for one in found.spreads)
-    _draw(rows, spec, f"Distribution of {found.metric}. {told}.")
+    _show_plot(rows, spec, f"Distribution of {found.metric}. {told}.")
 
 
-def clusters(found: Distribution, names: Sequence[str]) -> None:
+def plot_clusters(found: Distribution, names: Sequence[str]) -> None:
     """Plot each cluster's mean under each variant; a line joins what belongs to one cluster."""
     if not found.means:
         st.caption("The cases of this run are not in clusters.")
@@ -109,7 +109,7 @@ def clusters(found: Distribution, names: Sequence[str]) -> None:
                 "encoding": {
                     "x": x,
                     "y": y,
-                    "color": _colour("variant", names, "variant"),
+                    "color": _colour_scale("variant", names, "variant"),
                     "shape": {"field": "variant", "type": "nominal", "title": "variant", "scale": {"domain": list(names)}},
                     "tooltip": [
                         {"field": "cluster", "title": "cluster"},
@@ -121,47 +121,47 @@ def clusters(found: Distribution, names: Sequence[str]) -> None:
             },
         ],
     }
-    _draw(rows, spec, f"Means of {found.metric} in {len(shown)} clusters.")
+    _show_plot(rows, spec, f"Means of {found.metric} in {len(shown)} clusters.")
 
 
-def _place(names: Sequence[str], name: str) -> int:
+def _position(names: Sequence[str], name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _colour(field: str, names: Sequence[str], word: str) -> dict[str, Any]:
+def _colour_scale(field: str, names: Sequence[str], word: str) -> dict[str, Any]:
     """Give each name the same colour in every plot; one name alone needs no legend."""
     legend = {"orient": "top", "labelLimit": 300} if len(names) > 1 else None
     return {"field": field, "type": "nominal", "title": word, "scale": {"domain": list(names)}, "legend": legend}
 
 
-def _bar(metric: str, name: str, interval: Interval, **more: Any) -> _Row:
+def _interval_row(metric: str, name: str, interval: IntervalFigures, **more: Any) -> _Row:
     figures = {"estimate": interval.estimate, "low": interval.low, "high": interval.high, "cases": interval.n}
     return {"metric": metric, "name": name, "level": interval.level, "kind": "interval", **figures, **more}
 
 
-def _bounds(gates: Sequence[Gate], kind: str) -> list[_Row]:
+def _bound_rows(gates: Sequence[GateResult], kind: str) -> list[_Row]:
     found = {(gate.metric, gate.bound) for gate in gates if gate.kind == kind and gate.bound is not None}
     return [{"metric": metric, "estimate": bound, "kind": "bound"} for metric, bound in sorted(found)]
 
 
-def _level(rows: Sequence[_Row]) -> str:
+def _level_text(rows: Sequence[_Row]) -> str:
     return f", with {rows[0]['level']:.0%} intervals" if rows else ""
 
 
-def _forest(
+def _plot_intervals(
     title: str, axis: str, rows: list[_Row], bounds: list[_Row], said: str, word: str, domain: list[float] | None
 ) -> None:
     if not rows:
         st.caption("There is nothing to plot: no case has a score.")
         return
-    shown = rows[:ROWS]
+    shown = rows[:INTERVAL_LIMIT]
     metrics = list(dict.fromkeys(row["metric"] for row in shown))
     names = list(dict.fromkeys(row["name"] for row in shown))
     bounds = [bound for bound in bounds if bound["metric"] in metrics]
     scale = {"domain": domain} if domain else {"zero": True, "nice": True}
     y = {"field": "metric", "type": "nominal", "sort": metrics, "title": None, "axis": {"labelLimit": 200}}
     lane = {"field": "name", "type": "nominal", "sort": names}
-    color = _colour("name", names, word)
+    color = _colour_scale("name", names, word)
     x = {"field": "estimate", "type": "quantitative", "title": axis, "scale": scale, "axis": {"tickCount": 10}}
     tooltip = [
         {"field": "metric", "title": "metric"},
@@ -192,13 +192,13 @@ def _forest(
         },
     ]
     if domain is None:
-        nothing = {"mark": {"type": "rule", "color": NOTHING}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}}
+        nothing = {"mark": {"type": "rule", "color": ZERO_COLOUR}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}}
         layers.insert(0, nothing)
     if bounds:
         layers.append(
             {
                 "transform": [{"filter": "datum.kind == 'bound'"}],
-                "mark": {"type": "tick", "color": BOUND, "thickness": 2.5, "size": len(names) * LANE + 8},
+                "mark": {"type": "tick", "color": BOUND_COLOUR, "thickness": 2.5, "size": len(names) * LANE_HEIGHT + 8},
                 "encoding": {
                     "x": x,
                     "y": y,
@@ -209,15 +209,15 @@ def _forest(
                 },
             }
         )
-    spec = {"title": title, "height": {"step": len(names) * LANE + 12, "for": "position"}, "layer": layers}
-    told = "; ".join(f"{row['metric']} of {row['name']}: {number(row['estimate'])}" for row in shown)
-    _draw([*shown, *bounds], spec, f"{title}. {told}.")
+    spec = {"title": title, "height": {"step": len(names) * LANE_HEIGHT + 12, "for": "position"}, "layer": layers}
+    told = "; ".join(f"{row['metric']} of {row['name']}: {format_score(row['estimate'])}" for row in shown)
+    _show_plot([*shown, *bounds], spec, f"{title}. {told}.")
     if bounds:
         st.caption(f":red[▎] {said[0].upper()}{said[1:]}.")
-    if len(rows) > ROWS:
-        st.caption(f"The first {ROWS} of {len(rows)} are plotted; the table has all.")
+    if len(rows) > INTERVAL_LIMIT:
+        st.caption(f"The first {INTERVAL_LIMIT} of {len(rows)} are plotted; the table has all.")
 
 
-def _draw(rows: Sequence[_Row], spec: dict[str, Any], told: str) -> None:
+def _show_plot(rows: Sequence[_Row], spec: dict[str, Any], told: str) -> None:
     """Draw, with the figures in words for those who do not see the plot."""
     st.vega_lite_chart(list(rows), spec, width="stretch", alt=told[:2000])

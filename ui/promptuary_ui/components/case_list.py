@@ -6,18 +6,18 @@ from functools import partial
 import streamlit as st
 
 from promptuary_ui import session
-from promptuary_ui.evaluations import Result, Run
-from promptuary_ui.parts import pager, sidebyside
-from promptuary_ui.parts.figures import money
-from promptuary_ui.parts.guard import guarded
+from promptuary_ui.components import case_results, pager
+from promptuary_ui.components.error_display import display_errors
+from promptuary_ui.components.number_format import format_usd
+from promptuary_ui.wire.runs import Result, Run
 
 CASE = "case"
 ROWS = 50
-SIDES = 24
+RESULTS_OF_A_CASE = 24
 """How many answers of one case are on a page; a case may have very many repeats."""
-SHORT = 300
-ALL = "All variants"
-KINDS = ("All", "Failed", "Passed", "Errors")
+SHORT_TEXT = 300
+ALL_VARIANTS = "All variants"
+VERDICT_FILTERS = ("All", "Failed", "Passed", "Errors")
 ORDERS = {
     "file": "As in the file",
     "score": "Lowest score first",
@@ -25,16 +25,16 @@ ORDERS = {
     "cost": "Dearest first",
     "tokens": "Longest answer first",
 }
-_Wanted = tuple[tuple[str, str], ...]
+_Filters = tuple[tuple[str, str], ...]
 
 
 def show(run: Run) -> None:
     """Show the filters, the page of results that they leave, and the case that the address names."""
-    wanted = _filters(run)
-    _table(run, wanted)
+    wanted = _choose_filters(run)
+    _result_list(run, wanted)
 
 
-def _filters(run: Run) -> _Wanted:
+def _choose_filters(run: Run) -> _Filters:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
             "Search",
@@ -44,23 +44,27 @@ def _filters(run: Run) -> _Wanted:
             max_chars=400,
             persist_state="page",
         )
-        kind = st.segmented_control("Verdict", KINDS, default="All", required=True, key="cases.kind", persist_state="page")
+        kind = st.segmented_control(
+            "Verdict", VERDICT_FILTERS, default="All", required=True, key="cases.kind", persist_state="page"
+        )
         names = [variant.name for variant in run.variants]
-        variant = st.selectbox("Variant", [ALL, *names], key=f"cases.variant.{run.id}", persist_state="page", width=200)
+        variant = st.selectbox(
+            "Variant", [ALL_VARIANTS, *names], key=f"cases.variant.{run.id}", persist_state="page", width=200
+        )
     with st.expander("More filters, and the order", icon=":material/tune:", key="cases.more", on_change="rerun"):
-        more = _more(run)
+        more = _choose_more_filters(run)
     wanted: dict[str, str | None] = {
         "search": (search or "").strip() or None,
         "passed": {"Failed": "false", "Passed": "true"}.get(kind or ""),
         "errors": "true" if kind == "Errors" else None,
-        "variant": None if variant in (None, ALL) else variant,
+        "variant": None if variant in (None, ALL_VARIANTS) else variant,
         **more,
     }
     return tuple((name, value) for name, value in wanted.items() if value is not None)
 
 
-def _more(run: Run) -> dict[str, str | None]:
-    metrics = metrics_of(run)
+def _choose_more_filters(run: Run) -> dict[str, str | None]:
+    metrics = filter_metrics(run)
     one, two, three, four = st.columns(4, vertical_alignment="bottom")
     order = one.selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, key="cases.order", persist_state="page")
     metric = two.selectbox("Metric", metrics, key=f"cases.metric.{run.id}", persist_state="page")
@@ -82,32 +86,32 @@ def _more(run: Run) -> dict[str, str | None]:
     }
 
 
-def metrics_of(run: Run) -> list[str]:
+def filter_metrics(run: Run) -> list[str]:
     """Give the metrics that results can be looked for by; before the summary, those that every run has."""
     return run.summary.metrics if run.summary is not None else ["score", "pass"]
 
 
-def _draw(run: Run, wanted: _Wanted) -> None:
+def _show_results(run: Run, wanted: _Filters) -> None:
     key, asked = "cases.page", (run.id, wanted)
-    cursor = pager.cursor(key, asked)
+    cursor = pager.current_cursor(key, asked)
     found = session.api().results(run.id, ROWS, cursor, dict(wanted))
     if not found.items:
-        st.info(_nothing(run, wanted), icon=":material/search_off:")
+        st.info(_empty_text(run, wanted), icon=":material/search_off:")
     else:
-        first = (pager.page(key, asked) - 1) * ROWS
-        _rows(found.items, f"cases.table.{abs(hash((asked, cursor)))}")
+        first = (pager.page_number(key, asked) - 1) * ROWS
+        _show_rows(found.items, f"cases.table.{abs(hash((asked, cursor)))}")
         more = "" if found.next_cursor is None else ", and there are more"
-        pager.turns(key, asked, f"Results {first + 1} to {first + len(found.items)}{more}", found.next_cursor)
-    _case(run)
+        pager.show_page_buttons(key, asked, f"Results {first + 1} to {first + len(found.items)}{more}", found.next_cursor)
+    _show_case(run)
 
 
-def _nothing(run: Run, wanted: _Wanted) -> str:
+def _empty_text(run: Run, wanted: _Filters) -> str:
     if wanted:
         return "No result is like that. Take a filter away to see more."
     return "This run has no result." if run.over else "There is no result yet."
 
 
-def _rows(results: Sequence[Result], key: str) -> None:
+def _show_rows(results: Sequence[Result], key: str) -> None:
     metrics = list(dict.fromkeys(metric for result in results for metric in result.metrics))
     priced = any(result.cost is not None for result in results)
     tagged = any(result.tags for result in results)
@@ -120,11 +124,11 @@ def _rows(results: Sequence[Result], key: str) -> None:
                 "variant": result.variant,
                 **({"repeat": result.repeat + 1} if repeated else {}),
                 "verdict": result.verdict,
-                "answer": _short(result.output if result.error is None else result.error),
+                "answer": _shorten(result.output if result.error is None else result.error),
                 **{f"{metric} ": result.metrics.get(metric) for metric in metrics},  # a metric may be called as a column
                 "score": result.score,
                 "time, ms": result.latency_ms,
-                **({"cost": money(result.cost)} if priced else {}),
+                **({"cost": format_usd(result.cost)} if priced else {}),
                 **({"tags": ", ".join(result.tags)} if tagged else {}),
             }
             for result in results
@@ -138,19 +142,19 @@ def _rows(results: Sequence[Result], key: str) -> None:
         hide_index=True,
         width="stretch",
         height=420 if len(results) > 10 else "content",
-        on_select=partial(_chosen, key, names),
+        on_select=partial(_open_chosen_case, key, names),
         selection_mode=["single-row", "single-cell"],
         key=key,
     )
     st.caption("Choose a row to see its case below: the input, and every answer with its reasons.")
 
 
-def _short(text: str | None) -> str:
+def _shorten(text: str | None) -> str:
     text = " ".join((text or "").split())
-    return text if len(text) <= SHORT else text[:SHORT] + "…"
+    return text if len(text) <= SHORT_TEXT else text[:SHORT_TEXT] + "…"
 
 
-def _chosen(key: str, names: Sequence[str]) -> None:
+def _open_chosen_case(key: str, names: Sequence[str]) -> None:
     """Put the case of the row or the cell that was chosen into the address."""
     selection = st.session_state[key].selection
     places = [*selection.rows, *(row for row, _ in selection.cells)]
@@ -160,19 +164,19 @@ def _chosen(key: str, names: Sequence[str]) -> None:
         st.query_params.pop(CASE, None)
 
 
-def _case(run: Run) -> None:
+def _show_case(run: Run) -> None:
     case = st.query_params.get(CASE)
     if case is None:
         return
     st.divider()
     key, asked = "cases.case", (run.id, case)
-    found = session.api().results(run.id, SIDES, pager.cursor(key, asked), {"case": case})
+    found = session.api().results(run.id, RESULTS_OF_A_CASE, pager.current_cursor(key, asked), {"case": case})
     if not found.items:
         st.info("This run has no result of the case that the address names.", icon=":material/search_off:")
         return
-    sidebyside.case(found.items, "cases.sides")
-    first = (pager.page(key, asked) - 1) * SIDES
-    pager.turns(key, asked, f"Answers {first + 1} to {first + len(found.items)} of this case", found.next_cursor)
+    case_results.show_case(found.items, "cases.sides")
+    first = (pager.page_number(key, asked) - 1) * RESULTS_OF_A_CASE
+    pager.show_page_buttons(key, asked, f"Answers {first + 1} to {first + len(found.items)} of this case", found.next_cursor)
 
 
-_table = st.fragment(guarded(_draw))
+_result_list = st.fragment(display_errors(_show_results))

@@ -5,20 +5,20 @@ from typing import Any
 
 import streamlit as st
 
-from promptuary_ui.parts.text import block, plain
+from promptuary_ui.components.text import escape_markdown, show_block
 
 SIDES = {"input": 4, "output": 4, "expected": 3}
 """The sides by name, with their share of the width."""
-TALL = 1200
+LONG_TEXT = 1200
 HEIGHT = 320
 
 
-def sides(payload: Mapping[str, Any]) -> None:
+def show_payload(payload: Mapping[str, Any]) -> None:
     """Show the three sides, or every field where the payload has none of them."""
-    given = _given(payload)
+    given = _present_sides(payload)
     if not given:
         for name, value in payload.items():
-            field(name, value)
+            show_field(name, value)
         return
     for column, side in zip(st.columns([SIDES[side] for side in given]), given, strict=True):
         with column, st.container(border=True, height="stretch"):
@@ -26,39 +26,39 @@ def sides(payload: Mapping[str, Any]) -> None:
             value = payload[side]
             if isinstance(value, dict):
                 for name, part in value.items():
-                    field(name, part)
+                    show_field(name, part)
             else:
-                _value(value)
+                _show_value(value)
     if payload.get("error"):
-        field("error", payload["error"])
+        show_field("error", payload["error"])
 
 
-def field(name: str, value: Any) -> None:
+def show_field(name: str, value: Any) -> None:
     """Show a named value."""
     with st.container(gap="xxsmall"):
-        st.caption(plain(name))
-        _value(value)
+        st.caption(escape_markdown(name))
+        _show_value(value)
 
 
-def background(payload: Mapping[str, Any], source: str) -> None:
+def show_origin(payload: Mapping[str, Any], source: str) -> None:
     """Show everything else that is known of the item, folded away: it could sway the reviewer."""
-    shown = (*SIDES, "error") if _given(payload) else tuple(payload)
+    shown = (*SIDES, "error") if _present_sides(payload) else tuple(payload)
     with st.expander("Where this comes from", icon=":material/info:"):
-        field("source", source)
+        show_field("source", source)
         for name, value in payload.items():
             if name not in shown and value is not None:
-                field(name, value)
+                show_field(name, value)
 
 
-def _given(payload: Mapping[str, Any]) -> list[str]:
+def _present_sides(payload: Mapping[str, Any]) -> list[str]:
     return [side for side in SIDES if payload.get(side) is not None]
 
 
-def _value(value: Any) -> None:
+def _show_value(value: Any) -> None:
     """Show a text as text and anything else as code; what is long scrolls in its own box."""
     if not isinstance(value, str) or not value:
-        block(value)
-    elif len(value) > TALL:
+        show_block(value)
+    elif len(value) > LONG_TEXT:
         with st.container(height=HEIGHT, border=False):
             st.text(value)
     else:

@@ -8,12 +8,12 @@ import streamlit as st
 
 from promptuary_ui import session
 from promptuary_ui.client import ApiError
-from promptuary_ui.parts.text import plain
+from promptuary_ui.components.text import escape_markdown
 
 P = ParamSpec("P")
 
 
-def guarded(show: Callable[P, None]) -> Callable[P, None]:
+def display_errors(show: Callable[P, None]) -> Callable[P, None]:
     """Show the server's sentence in the page's place; a key that is no longer taken signs out."""
 
     @functools.wraps(show)
@@ -23,14 +23,14 @@ def guarded(show: Callable[P, None]) -> Callable[P, None]:
         except ApiError as error:
             if error.unauthenticated:
                 session.sign_out()
-                session.note("Your key is no longer taken. Sign in again.")
+                session.set_notice("Your key is no longer taken. Sign in again.")
                 st.rerun()
-            st.error(plain(sentence(error)), icon=":material/error:")
+            st.error(escape_markdown(error_message(error)), icon=":material/error:")
 
     return shown
 
 
-def sentence(error: ApiError) -> str:
+def error_message(error: ApiError) -> str:
     """Give an error's sentence with a capital and a full stop."""
     text = error.sentence[:1].upper() + error.sentence[1:]
     return text if text.endswith((".", "!", "?")) else text + "."
