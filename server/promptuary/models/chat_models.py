@@ -1,4 +1,4 @@
-"""Chat models by name, `provider:model`, in LangChain's words. What a name reaches is a closed list; no request says where."""
+"""Chat models by name, `provider:model`, as LangChain names providers. The list of providers is closed."""
 
 import importlib.util
 import threading
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 LOCAL, ECHO = "local", "echo"
 MODEL_SETTINGS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop"})
 
-# LangChain's names of providers and the module that each needs. Those that would load weights which the name says
-# (huggingface), or that pass the name on to any address (litellm, langsmith), are left out.
+# LangChain's names of providers and the module that each needs. A provider that would load the weights in the model's name
+# (huggingface), or send the request to any address (litellm, langsmith), is left out.
 PROVIDERS: dict[str, str] = {
     "anthropic": "langchain_anthropic",
     "azure_openai": "langchain_openai",
@@ -45,7 +45,7 @@ PROVIDERS: dict[str, str] = {
 
 
 def model_name_error(name: str) -> str | None:
-    """Say what is wrong with a model's name by itself, wherever it is to run."""
+    """Return what is wrong with the form of a model's name, on any machine; None if nothing is."""
     provider, colon, model = name.partition(":")
     if not colon or not provider or (not model and provider != ECHO) or not name.isprintable() or " " in name:
         return f"'{name}' is not of the form provider:model, as in local:smollm2 or openai:gpt-4o-mini"
@@ -57,16 +57,16 @@ def model_name_error(name: str) -> str | None:
 
 
 class ChatModels:
-    """The chat models of one process. The local server starts when it is first asked for, once, whichever thread asks.
+    """The chat models of one process; implements `ChatModelSource`. A local server starts once, at its first use.
 
     Attributes:
-        start: makes the local server; an argument so that tests need no weights.
+        start: starts the local server; an argument, so that tests need no weights.
     """
 
     def __init__(
         self, settings: Settings, start: Callable[[str, Settings], LocalServer] = local_server.start_local_server
     ) -> None:
-        """Keep what is needed to start; nothing is started or imported yet."""
+        """Store the settings; nothing is started or imported yet."""
         self._settings = settings
         self._start = start
         self._lock = threading.Lock()
@@ -75,42 +75,42 @@ class ChatModels:
         self._client = EventLoopClient(settings.case_timeout)
 
     def check(self, name: str) -> None:
-        """See that a model can be used here, without starting or importing anything.
+        """Check that a model can be used here, without starting or importing anything.
 
         Raises:
-            InvalidRequest: for a name that is not taken, or a package that is not installed, with the command that installs it.
+            InvalidRequest: for an invalid name, or a package that is not installed, with the command that installs it.
         """
-        words = model_name_error(name)
+        error = model_name_error(name)
         provider, _, model = name.partition(":")
-        if words is None and provider == LOCAL:
-            words = local_model_error(model)
-        elif words is None and provider in PROVIDERS and importlib.util.find_spec(PROVIDERS[provider]) is None:
+        if error is None and provider == LOCAL:
+            error = local_model_error(model)
+        elif error is None and provider in PROVIDERS and importlib.util.find_spec(PROVIDERS[provider]) is None:
             package = PROVIDERS[provider].replace("_", "-")
-            words = f"'{name}' needs the package {package}, which is not installed: pip install {package}"
-        if words:
-            raise InvalidRequest("the model cannot be used", [FieldError("model", words)])
+            error = f"'{name}' needs the package {package}, which is not installed: pip install {package}"
+        if error:
+            raise InvalidRequest("the model cannot be used", [FieldError("model", error)])
 
     def chat(self, name: str, config: Mapping[str, Any]) -> "BaseChatModel":
-        """Give LangChain's model with its settings: any of temperature, max_tokens, top_p, seed and stop; null is not said.
+        """Return LangChain's model with its settings: any of temperature, max_tokens, top_p, seed and stop; null is left out.
 
-        The same name and settings give the same object until `close`.
+        The same name and settings return the same object until `close`.
 
         Raises:
-            InvalidRequest: as `check`, and for a setting of another name.
-            Unavailable: when the local server does not start, or a provider's package refuses, say, for want of a key.
-            Invalid: when the local model's weights are not the published ones.
+            InvalidRequest: as `check`, and for an unknown setting.
+            Unavailable: if the local server does not start, or a provider's package refuses, for example without a key.
+            Invalid: if the weights of the local model are not the published ones.
         """
         self.check(name)
-        given = {key: value for key, value in config.items() if value is not None}
-        if unknown := sorted(given.keys() - MODEL_SETTINGS):
+        set_values = {key: value for key, value in config.items() if value is not None}
+        if unknown := sorted(set_values.keys() - MODEL_SETTINGS):
             raise InvalidRequest(
                 "the model cannot be used", [FieldError(f"model.{key}", "is not a setting of a model") for key in unknown]
             )
-        known = (name, canonical_json(given))
+        key = (name, canonical_json(set_values))
         with self._lock:
-            if known not in self._chats:
-                self._chats[known] = self._made(name, given)
-            return self._chats[known]
+            if key not in self._chats:
+                self._chats[key] = self._build(name, set_values)
+            return self._chats[key]
 
     def close(self) -> None:
         """Stop the local server, if one runs; the next use starts it again."""
@@ -129,31 +129,31 @@ class ChatModels:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _made(self, name: str, given: Mapping[str, Any]) -> "BaseChatModel":
+    def _build(self, name: str, settings: Mapping[str, Any]) -> "BaseChatModel":
         provider, _, model = name.partition(":")
         if provider == ECHO:
             from promptuary.models.echo import EchoModel
 
-            return cast("BaseChatModel", EchoModel())  # what it does not do itself it passes on to one
+            return cast("BaseChatModel", EchoModel())  # it delegates to one what it does not do itself
         if provider == LOCAL:
-            return self._local(model, given)
+            return self._build_local(model, settings)
         from langchain.chat_models import init_chat_model
 
         try:
-            made: BaseChatModel = init_chat_model(
-                # Tried again by `ModelClient`, which must see each refusal.
+            chat: BaseChatModel = init_chat_model(
+                # Retried by `ModelClient`, which must see each refusal.
                 model,
                 model_provider=provider,
                 timeout=self._settings.case_timeout,
                 max_retries=0,
-                **{**self._transport(provider), **given},
+                **{**self._transport(provider), **settings},
             )
-        except Exception as error:  # each provider's package has its own errors for a key that is missing
-            words = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise Unavailable(f"the model '{name}' cannot be set up: {words}") from None
-        return made
+        except Exception as error:  # each provider's package has its own errors for a missing key
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise Unavailable(f"the model '{name}' cannot be set up: {reason}") from None
+        return chat
 
-    def _local(self, model: str, config: Mapping[str, Any]) -> "BaseChatModel":
+    def _build_local(self, model: str, config: Mapping[str, Any]) -> "BaseChatModel":
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
 

@@ -1,4 +1,4 @@
-"""Connections to providers, kept from call to call. Each event loop has its own: one that outlives its loop breaks the next."""
+"""Connections to providers, reused from call to call. Each event loop has its own, since a connection breaks with its loop."""
 
 import asyncio
 import weakref
@@ -8,29 +8,33 @@ import httpx
 
 
 class EventLoopClient(httpx.AsyncClient):
-    """An HTTP client that may be used in one event loop after another; it sends by a client that belongs to the running one.
+    """An HTTP client that may be used in one event loop after another; it sends by a client of the running loop.
 
-    Each request that is under way has a client to itself, which goes back to a pile: a pool of many connections looks at all
-    of them for every request, which at 64 costs more than the request.
+    Each request in flight has a client for itself, which returns to a stack of idle clients. One pool of many connections would
+    check all of them for every request, and with 64 connections that costs more than the request.
     """
 
     def __init__(self, timeout: float) -> None:
-        """Keep the seconds that a request may take; nothing is opened yet."""
+        """Store the seconds that a request may take; nothing is opened yet."""
         super().__init__(timeout=timeout)
-        self._secured = httpx.create_ssl_context()  # shared, for making one takes longer than a call
-        self._piles: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[httpx.AsyncClient]] = weakref.WeakKeyDictionary()
+        self._ssl_context = httpx.create_ssl_context()  # shared, since creating one takes longer than a call
+        self._idle: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[httpx.AsyncClient]] = weakref.WeakKeyDictionary()
 
-    async def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
-        """Send by a client of the running loop, over a connection that it kept where there is one."""
-        pile = self._piles.setdefault(asyncio.get_running_loop(), [])
-        # The last that came back: what is not needed any more lies still below, until the loop is left.
-        client = pile.pop() if pile else httpx.AsyncClient(verify=self._secured, timeout=self.timeout)
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send by a client of the running loop, over a connection that it has open, if there is one."""
+        loop = asyncio.get_running_loop()
+        idle = self._idle.setdefault(loop, [])
+        # The last that came back: clients that are not needed any more stay at the bottom until the loop ends.
+        client = idle.pop() if idle else httpx.AsyncClient(verify=self._ssl_context, timeout=self.timeout)
         try:
-            return await client.send(request, **how)
+            return await client.send(request, **options)
         finally:
-            pile.append(client)
+            if self._idle.get(loop) is idle:
+                idle.append(client)
+            else:  # the connections of this loop were closed while the request was in flight
+                await client.aclose()
 
     async def close_connections(self) -> None:
-        """Close the running loop's connections."""
-        for client in self._piles.pop(asyncio.get_running_loop(), []):
+        """Close the idle connections of the running loop; those in flight close when their request ends."""
+        for client in self._idle.pop(asyncio.get_running_loop(), []):
             await client.aclose()

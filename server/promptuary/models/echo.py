@@ -1,6 +1,6 @@
-"""A chat model that needs no weights: it answers with the last user message, so that a suite can be tried on itself.
+"""A chat model without weights: it replies with the last user message, so that a suite can be tested on itself.
 
-Plain messages are answered without LangChain, whose import takes as long as a thousand answers.
+Plain messages need no LangChain, whose import takes as long as a thousand replies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from promptuary.models.calls.reply import VERBATIM
+
 if TYPE_CHECKING:
     from promptuary.models.echo_chat import EchoChatModel
-
-VERBATIM: Mapping[str, Any] = {"verbatim": True}
 
 
 @dataclass(frozen=True)
 class EchoReply:
-    """An answer with what a run reads of LangChain's."""
+    """A reply with the attributes of LangChain's messages that a run reads."""
 
     text: str
     tool_calls: tuple[Mapping[str, Any], ...] = ()
@@ -25,18 +25,18 @@ class EchoReply:
 
 
 class EchoModel:
-    """Answers every conversation with the text of its last user message, or with nothing where there is none.
+    """Replies to every conversation with the text of its last user message, or with an empty text.
 
-    The answer is verbatim: white space around it stays, which is taken off what other models write.
-    Whatever else is asked of a chat model, LangChain's does.
+    The reply is verbatim: white space around it stays, which is stripped from other models' replies.
+    A LangChain model does everything else that a chat model can do.
     """
 
     async def ainvoke(self, messages: Any, *more: Any, **options: Any) -> Any:
-        """Answer."""
+        """Return the reply."""
         if more or options or not _plain(messages):
             return await self._chat.ainvoke(messages, *more, **options)
-        said = [message["content"] for message in messages if message["role"] == "user"]
-        return EchoReply(said[-1] if said else "", response_metadata=VERBATIM)
+        texts = [message["content"] for message in messages if message["role"] == "user"]
+        return EchoReply(texts[-1] if texts else "", response_metadata={VERBATIM: True})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -52,5 +52,6 @@ class EchoModel:
 
 def _plain(messages: Any) -> bool:
     return isinstance(messages, Sequence) and all(
-        isinstance(one, dict) and one.keys() == {"role", "content"} and isinstance(one["content"], str) for one in messages
+        isinstance(message, dict) and message.keys() == {"role", "content"} and isinstance(message["content"], str)
+        for message in messages
     )

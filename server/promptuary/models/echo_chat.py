@@ -1,4 +1,4 @@
-"""The echo as LangChain's chat model, for all that is asked of one beyond an answer; see `echo`."""
+"""The echo model as a LangChain chat model, for everything beyond a plain reply; see `echo`."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from promptuary.models.echo import VERBATIM
+from promptuary.models.calls.reply import VERBATIM
 
 
 class EchoChatModel(BaseChatModel):
-    """Answers every conversation with the text of its last user message, or with nothing where there is none."""
+    """Replies to every conversation with the text of its last user message, or with an empty text."""
 
     @property
     def _llm_type(self) -> str:
@@ -24,8 +24,8 @@ class EchoChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        said = [str(message.text) for message in messages if message.type == "human"]
-        message = AIMessage(content=said[-1] if said else "", response_metadata=dict(VERBATIM))
+        texts = [str(message.text) for message in messages if message.type == "human"]
+        message = AIMessage(content=texts[-1] if texts else "", response_metadata={VERBATIM: True})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _agenerate(

@@ -1,4 +1,4 @@
-"""Chat models that come with the installation, run in this process and reached by the OpenAI protocol on loopback."""
+"""Chat models that the installation includes: they run in this process behind the OpenAI protocol on a loopback port."""
 
 import ctypes
 import importlib
@@ -28,7 +28,7 @@ LOCAL_MODELS: dict[str, ModelFile] = {
 
 
 def local_model_error(name: str) -> str | None:
-    """Say why a local model cannot be started here, without starting it or importing anything heavy."""
+    """Return why a local model cannot start here, or None; start nothing and import nothing heavy."""
     model = LOCAL_MODELS.get(name)
     if model is None:
         return f"'{name}' is not a local model; known are {', '.join(sorted(LOCAL_MODELS))}"
@@ -40,24 +40,24 @@ def local_model_error(name: str) -> str | None:
 
 
 class LocalServer:
-    """A running server on a free port of loopback, which answers only to its own random key."""
+    """A running server on a free loopback port, which accepts only its own random key."""
 
     def __init__(self, server: Any, key: str) -> None:
-        """Hold the native server; it runs for as long as this does."""
+        """Keep a reference to the native server, which runs as long as there is one."""
         self._server = server
         self.url = f"{server.listening_address}/v1"
         self.key = key
 
     def close(self) -> None:
-        """Stop the server and free its memory: the native object stops its threads when nothing holds it."""
+        """Stop the server and free its memory: the native object stops its threads when its last reference is gone."""
         self._server = None
 
 
 def _import_xllamacpp() -> Any:
-    """Import xllamacpp; on a machine without libgomp, which it needs, with the one that torch's package carries.
+    """Import xllamacpp; on a machine without libgomp, which it needs, load the one in torch's package first.
 
     Raises:
-        Unavailable: when there is neither.
+        Unavailable: if there is neither.
     """
     use_passive_openmp_wait()
     try:
@@ -76,14 +76,14 @@ def _import_xllamacpp() -> Any:
 
 
 def start_local_server(name: str, settings: Settings) -> LocalServer:
-    """Verify a local model's weights and serve them, with as many slots as cases run at once (at most 8).
+    """Verify the weights of a local model and serve it, with as many slots as cases run at once (at most 8).
 
     Raises:
-        Unavailable: when a package is missing or cannot be loaded, the weights are not the published ones, or the server
+        Unavailable: if a package is missing or cannot be loaded, the weights are not the published ones, or the server
             does not start.
     """
-    if fault := local_model_error(name):
-        raise Unavailable(fault)
+    if error := local_model_error(name):
+        raise Unavailable(error)
     path = LOCAL_MODELS[name].verified()
     xllamacpp = _import_xllamacpp()
     key = secrets.token_urlsafe(24)

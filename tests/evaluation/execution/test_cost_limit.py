@@ -89,7 +89,7 @@ def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
     assert stub_model.billed(PRICE, PRICE) == pytest.approx(stopped.spent)
     assert stopped.spent <= 0.3
     assert stopped.reserved == 0
-    assert (stopped.error or "").startswith(f"the cost limit of $0.3 was reached with {60 - stopped.done} of 60 results")
+    assert (stopped.error or "").startswith(f"the cost limit of $0.30 was reached with {60 - stopped.done} of 60 results")
     summary = stopped.summary or {}
     assert (summary.missing, summary.results) == (60 - stopped.done, stopped.done)
     assert summary.variants[0].unrunnable == 60 - stopped.done

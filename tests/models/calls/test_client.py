@@ -200,7 +200,7 @@ def test_a_cancelled_wait_for_a_slot_returns_its_place_in_the_rate_limit() -> No
         await asyncio.gather(*waiting, return_exceptions=True)
         finish.set()
         await first
-        return client._rates["openai"].book(0, 0.0)
+        return client._rates["openai"].reserve(0, 0.0)
 
     assert asyncio.run(work()) == 0.0
 

@@ -9,38 +9,38 @@ from promptuary.models.calls.rate_limit import RateLimiter, provider_rate_limite
 
 @given(st.integers(1, 600), st.lists(st.floats(0, 90), min_size=1, max_size=300))
 def test_no_minute_has_more_calls_than_allowed(rate: int, waits: list[float]) -> None:
-    pace, now, times = RateLimiter(rate), 0.0, []
+    limiter, now, times = RateLimiter(rate), 0.0, []
     for wait in waits:
         now += wait / 10
-        times.append(now + pace.book(1, now))
+        times.append(now + limiter.reserve(1, now))
     for start in times:
         assert sum(start <= time < start + 60 - 1e-6 for time in times) <= rate
 
 
 @given(st.integers(100, 100_000), st.lists(st.integers(1, 100), min_size=1, max_size=300))
 def test_no_minute_has_more_tokens_than_allowed_but_for_one_call_at_its_edge(rate: int, amounts: list[int]) -> None:
-    pace = RateLimiter(rate)
-    booked = [(pace.book(amount, 0.0), amount) for amount in amounts]
-    for start, _ in booked:
-        assert sum(amount for time, amount in booked if start <= time < start + 60 - 1e-6) <= rate * 1.001 + max(amounts)
+    limiter = RateLimiter(rate)
+    reserved = [(limiter.reserve(amount, 0.0), amount) for amount in amounts]
+    for start, _ in reserved:
+        assert sum(amount for time, amount in reserved if start <= time < start + 60 - 1e-6) <= rate * 1.001 + max(amounts)
 
 
 def test_the_full_rate_is_used() -> None:
-    pace = RateLimiter(600)
-    last = [pace.book(1, 0.0) for _ in range(6000)][-1]
+    limiter = RateLimiter(600)
+    last = [limiter.reserve(1, 0.0) for _ in range(6000)][-1]
     assert last < 660 * 1.02
 
 
 def test_a_call_of_more_than_a_burst_waits_for_its_credit_and_goes() -> None:
-    assert 0 < RateLimiter(600).book(120, 0.0) < 12
+    assert 0 < RateLimiter(600).reserve(120, 0.0) < 12
 
 
 def test_what_was_given_up_is_given_back() -> None:
-    pace = RateLimiter(1)
-    assert pace.book(1, 0.0) == 0
-    assert pace.book(1, 0.0) == 60
-    pace.correct(-1)
-    assert pace.book(1, 0.0) == 60
+    limiter = RateLimiter(1)
+    assert limiter.reserve(1, 0.0) == 0
+    assert limiter.reserve(1, 0.0) == 60
+    limiter.correct(-1)
+    assert limiter.reserve(1, 0.0) == 60
 
 
 def test_a_suites_limits_are_its_own_and_the_processs_are_shared() -> None:
@@ -48,4 +48,4 @@ def test_a_suites_limits_are_its_own_and_the_processs_are_shared() -> None:
     one, other = provider_rate_limiters("openai", own, shared), provider_rate_limiters("openai", own, shared)
     assert one.requests[0] is not other.requests[0]
     assert one.tokens[0] is other.tokens[0]
-    assert provider_rate_limiters("mistralai", own, shared).book(10**9, 0.0) == 0
+    assert provider_rate_limiters("mistralai", own, shared).reserve(10**9, 0.0) == 0

@@ -128,7 +128,7 @@ class CostBudget:
         self.commit(reserved, 0.0)
 
     def take_settlement(self, *, unused: bool = False) -> Settlement:
-        """Return what to write to the store; the caller must write it, nobody else will.
+        """Return what to write to the store; the caller must write it.
 
         Args:
             unused: whether to release what is reserved and neither pending nor spent.

@@ -93,7 +93,7 @@ class ModelClient:
         return reply
 
     def take_pending_writes(self, *, unused: bool = False) -> PendingWrites:
-        """Return what to write with the next results; the caller must write it, nobody else will.
+        """Return what to write with the next results; the caller must write it.
 
         Args:
             unused: whether to release reserved money that no call in flight needs, for other processes on the run.
@@ -102,7 +102,7 @@ class ModelClient:
         return PendingWrites(responses, self.budget.take_settlement(unused=unused))
 
     async def close(self) -> PendingWrites:
-        """Cancel all calls, refuse new ones, close the event loop's connections and return what is left to write."""
+        """Cancel all calls, refuse new ones, close the event loop's connections and return what must still be written."""
         self.budget.close()  # first: a slot that a cancelled call frees must not start the next one
         attempts = self._attempts - {asyncio.current_task()}
         for task in attempts:
@@ -154,7 +154,7 @@ class ModelClient:
 
     async def _wait_for_turn(self, limiter: ConcurrencyLimiter, rates: ProviderRateLimiters, estimate: CallEstimate) -> None:
         """Wait for the rate limit, then for a slot and the budget; what is not used is given back if the wait is cancelled."""
-        wait = rates.book(estimate.tokens, self.clock())
+        wait = rates.reserve(estimate.tokens, self.clock())
         try:
             if wait > 0:
                 await self.pause(wait)

@@ -134,12 +134,12 @@ class ConcurrencyLimiter:
             raise
 
     def release(self) -> None:
-        """Give a slot back."""
+        """Return a slot."""
         self.in_flight -= 1
         self.wake()
 
     def wake(self) -> None:
-        """Give free slots to the tasks that wait; called after every change of the rule."""
+        """Assign free slots to the tasks that wait; called after every change of the rule."""
         while self._queue:
             if self._queue[0].done():  # its task was cancelled
                 self._queue.popleft()

@@ -105,7 +105,7 @@ class PriceTable:
         Args:
             request: names the model and the highest number of tokens of its reply.
             size: of the request.
-            limited: whether a cost limit holds, so that the highest cost is needed.
+            limited: whether there is a cost limit, so that the highest cost is needed.
 
         Raises:
             InvalidRequest: if the highest cost is needed and the price of the model is not known.

@@ -1,7 +1,7 @@
 """The rate limit of a provider: a generic cell rate algorithm (ITU-T I.371), which spreads calls over the minute.
 
 All runs of the process share one limiter, in any thread and event loop. A limiter of an asyncio library belongs to one loop, so
-none is used. The limiter only computes how long to wait; a call that waits has its place booked.
+none is used. The limiter only computes how long to wait; a call that waits has reserved its place.
 """
 
 import threading
@@ -30,7 +30,7 @@ class RateLimiter:
     """A limit for every minute, of which a tenth may be used at once. Safe to use from several threads."""
 
     def __init__(self, per_minute: int) -> None:
-        """Start with nothing booked.
+        """Start with nothing reserved.
 
         Args:
             per_minute: the amount of any sixty seconds, bursts included; one call more if a call is larger than a burst.
@@ -38,19 +38,19 @@ class RateLimiter:
         burst = max(1.0, per_minute * BURST)
         self._interval = 60 / (per_minute - burst) if per_minute > burst else 60 / per_minute
         self._slack = burst * self._interval
-        self._booked = float("-inf")
+        self._reserved_until = float("-inf")
         self._lock = threading.Lock()
 
-    def book(self, amount: float, now: float) -> float:
-        """Book an amount and return the seconds to wait for it; later bookings wait longer."""
+    def reserve(self, amount: float, now: float) -> float:
+        """Reserve an amount and return the seconds to wait for it; later reservations wait longer."""
         with self._lock:
-            self._booked = max(self._booked, now) + amount * self._interval
-            return max(0.0, self._booked - self._slack - now)
+            self._reserved_until = max(self._reserved_until, now) + amount * self._interval
+            return max(0.0, self._reserved_until - self._slack - now)
 
     def correct(self, amount: float) -> None:
-        """Book that much more, or less if the amount is negative, for a call that was booked before."""
+        """Add to the reservation of an earlier call, or subtract if the amount is negative."""
         with self._lock:
-            self._booked += amount * self._interval
+            self._reserved_until += amount * self._interval
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class ProviderRateLimiters:
     requests: tuple[RateLimiter, ...] = ()
     tokens: tuple[RateLimiter, ...] = ()
 
-    def book(self, tokens: float, now: float) -> float:
-        """Book one call with a number of tokens, and return the seconds to wait for it."""
-        waits = [limiter.book(1, now) for limiter in self.requests]
-        return max((*waits, *(limiter.book(tokens, now) for limiter in self.tokens)), default=0.0)
+    def reserve(self, tokens: float, now: float) -> float:
+        """Reserve one call with a number of tokens, and return the seconds to wait for it."""
+        waits = [limiter.reserve(1, now) for limiter in self.requests]
+        return max((*waits, *(limiter.reserve(tokens, now) for limiter in self.tokens)), default=0.0)
 
     def correct(self, calls: int, tokens: float) -> None:
-        """Book more calls and tokens or, for negative numbers, fewer."""
+        """Add calls and tokens to earlier reservations, or subtract if the numbers are negative."""
         for limiter in self.requests:
             limiter.correct(calls)
         for limiter in self.tokens:

@@ -7,6 +7,9 @@ from typing import Any
 from promptuary.models.calls.request import ModelReply
 from promptuary.prompt.text import replace_refused
 
+VERBATIM = "verbatim"
+"""The key in a message's metadata that keeps the white space around its text."""
+
 
 def parse_reply(message: Any, latency_ms: float, parsed: Any = None) -> ModelReply:
     """Parse LangChain's message."""
@@ -33,9 +36,9 @@ def _tokens(usage: Mapping[str, Any] | None) -> dict[str, int] | None:
 
 
 def _text(message: Any, calls: Sequence[Mapping[str, Any]]) -> str:
-    """Return the text of a message; if it is empty, the tool calls that it asks for, in OpenAI's form."""
+    """Return the text of a message; if it is empty, its tool calls, in OpenAI's form."""
     text = replace_refused(str(message.text))
-    if not (getattr(message, "response_metadata", None) or {}).get("verbatim"):
+    if not (getattr(message, "response_metadata", None) or {}).get(VERBATIM):
         text = text.strip()
     if text or not calls:
         return text

@@ -71,7 +71,7 @@ class ModelReply:
 
 
 class ModelCaller(Protocol):
-    """Calls models within the limits that hold; `ModelClient` is the one of a run."""
+    """Calls models within their limits; `ModelClient` is the one of a run."""
 
     async def ask(self, request: ModelRequest) -> ModelReply:
         """Return the model's reply; raise the error of the last attempt."""

@@ -73,7 +73,7 @@ class ResponseCache:
             self._new[key] = _body_of(reply)
 
     def take_new(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the bodies to write now, by key; the caller must write them, nobody else will."""
+        """Return the bodies to write now, by key; the caller must write them."""
         new, self._new = self._new, {}
         return new
 

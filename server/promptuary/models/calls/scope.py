@@ -1,4 +1,4 @@
-"""What holds for all calls in a block: a time limit that stops while a call waits its turn, and whether they are sensitive."""
+"""The scope of all calls in a block: a time limit that pauses while a call waits its turn, and whether calls are sensitive."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -50,7 +50,7 @@ async def time_limit(seconds: float) -> AsyncIterator[None]:
 
 @contextmanager
 def time_limit_paused() -> Iterator[None]:
-    """Pause the time limit while the block waits for a rate limit, a slot, the budget or a pause that a provider asked for."""
+    """Pause the time limit while the block waits for a rate limit, a slot, the budget or a pause of the provider."""
     timeout = _timeout.get()
     if timeout is None:
         yield
