@@ -1,4 +1,4 @@
-"""What tests of judged scorers share: a judge behind the real client, whose server answers each question as told."""
+"""Fixtures of scorer tests: one that scores by a spec, and a judge behind the real client, whose server has fixed answers."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.models.calls import ModelClient, ModelReply, ModelRequest
 
 
-async def at_once(seconds: float) -> None:
+async def no_pause(seconds: float) -> None:
     """Wait for nothing."""
 
 
-class Judge:
-    """Answers by the title of the schema that it is held to: with a value as JSON, or what a function of the request gives.
+class FakeJudge:
+    """A judge that answers by the title of the required schema: with a value as JSON, or a function of the texts.
 
-    Each question that came is in `asked`: the title, the instruction and the texts.
+    `asked` records each task: the title, the instruction and the texts.
     """
 
     def __init__(self, **answers: Any) -> None:
@@ -34,7 +34,7 @@ class Judge:
         self.finish_reason = "stop"
 
     async def ask(self, model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> ModelReply:
-        return await ModelClient(self, pause=at_once).ask(ModelRequest(model, messages, schema=schema, repeat=repeat))
+        return await ModelClient(self, pause=no_pause).ask(ModelRequest(model, messages, schema=schema, repeat=repeat))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -57,40 +57,40 @@ class Judge:
 
 
 def no_embedding(_: Any) -> Any:
-    raise AssertionError("nothing is to be embedded")
+    raise AssertionError("these scorers embed nothing")
 
 
 async def no_judge(*_: Any, **__: Any) -> ModelReply:
-    raise AssertionError("no judge is to be asked")
+    raise AssertionError("these scorers need no judge")
 
 
 @pytest.fixture
-def judge_of() -> Callable[..., Judge]:
-    """Make a judge from its answers by the questions' titles."""
-    return Judge
+def judge_of() -> Callable[..., FakeJudge]:
+    """Create a judge from its answers by the titles of the tasks."""
+    return FakeJudge
 
 
 @pytest.fixture
 def sample_of() -> Callable[..., ScorerInput]:
-    """Make a sample of an output, of a case with these variables."""
+    """Create the input of a scorer: an output of a case with these variables."""
 
-    def make(output: str = "Paris.", *, vars: Mapping[str, Any] | None = None, **more: Any) -> ScorerInput:  # noqa: A002
+    def create(output: str = "Paris.", *, vars: Mapping[str, Any] | None = None, **more: Any) -> ScorerInput:  # noqa: A002
         messages = more.pop("messages", ({"role": "user", "content": "What is the capital of France?"},))
         return ScorerInput(Case("c", dict(vars or {})), output, messages, **more)
 
-    return make
+    return create
 
 
 @pytest.fixture
 def score_of(sample_of: Callable[..., ScorerInput]) -> Callable[..., Score]:
-    """Score one sample: by a spec's fields, and the parts that the scorer is given."""
+    """Score an output by a spec's fields, with these dependencies."""
 
     def score(
-        sample: ScorerInput | None = None, *, judge: Judge | None = None, embed: Any = no_embedding, **spec: Any
+        sample: ScorerInput | None = None, *, judge: FakeJudge | None = None, embed: Any = no_embedding, **spec: Any
     ) -> Score:
-        given = {"model": "openai:judge", **spec} if judge else spec
-        parts = ScorerDependencies(embed=embed, ask=judge.ask if judge else no_judge)
-        scorer = build_scorer(ScorerSpec.model_validate(given), parts)
+        fields = {"model": "openai:judge", **spec} if judge else spec
+        dependencies = ScorerDependencies(embed=embed, ask=judge.ask if judge else no_judge)
+        scorer = build_scorer(ScorerSpec.model_validate(fields), dependencies)
         return asyncio.run(run_scorer(scorer, sample or sample_of()))
 
     return score

@@ -1,18 +1,11 @@
-import asyncio
 import math
 from typing import Any
 
 import pytest
 
+from factories.scorers import score_sample
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.factory import build_scorer
-from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
-from promptuary.evaluation.scorers.spec import ScorerSpec
-
-
-def nothing(_: Any) -> Any:
-    raise AssertionError("a measure asks nobody")
+from promptuary.evaluation.scorers.score import Score, ScorerInput
 
 
 @pytest.mark.parametrize(
@@ -45,7 +38,7 @@ def nothing(_: Any) -> Any:
         ("x", {"type": "latency", "threshold": 249.9}, False),
     ],
 )
-def test_a_measure_is_held_against_its_bound_and_not_turns_it(output: str, spec: dict[str, Any], holds: bool) -> None:
+def test_a_measurement_is_compared_with_its_limit_and_not_inverts(output: str, spec: dict[str, Any], holds: bool) -> None:
     sample = ScorerInput(
         Case("c", {"limit": 2}, expected="hello"),
         output,
@@ -56,49 +49,45 @@ def test_a_measure_is_held_against_its_bound_and_not_turns_it(output: str, spec:
         cost=0.002,
     )
     for prefix, expected in (("", holds), ("not-", not holds)):
-        scorer = build_scorer(
-            ScorerSpec.model_validate({**spec, "type": prefix + spec["type"]}), ScorerDependencies(embed=nothing, ask=nothing)
-        )
-        found = asyncio.run(run_scorer(scorer, sample))
-        assert (found.passed, found.score, found.error) == (expected, float(expected), None)
+        result = score_sample(sample, **{**spec, "type": prefix + spec["type"]})
+        assert (result.passed, result.score, result.error) == (expected, float(expected), None)
 
 
 def score(spec: dict[str, Any], **more: Any) -> Score:
-    scorer = build_scorer(ScorerSpec.model_validate(spec), ScorerDependencies(embed=nothing, ask=nothing))
-    return asyncio.run(run_scorer(scorer, ScorerInput(Case("c", {}), "x", **more)))
+    return score_sample(ScorerInput(Case("c", {}), "x", **more), **spec)
 
 
 @pytest.mark.parametrize(
-    ("spec", "words"),
+    ("spec", "message"),
     [
         ({"type": "cost", "threshold": 1}, "the cost is not known"),
         ({"type": "token-count", "value": 1}, "does not report how many tokens"),
         ({"type": "perplexity"}, "returned no log probabilities"),
         ({"type": "perplexity-score"}, "returned no log probabilities"),
-        ({"type": "word-count", "value": "{{nobody}}"}, "is no whole number"),
+        ({"type": "word-count", "value": "{{missing}}"}, "is no whole number"),
     ],
 )
-def test_what_is_not_known_is_an_error_turned_or_not(spec: dict[str, Any], words: str) -> None:
-    for kind in (spec["type"], f"not-{spec['type']}"):
-        found = score({**spec, "type": kind})
-        assert (found.passed, found.score) == (None, None)
-        assert words in (found.error or "")
+def test_an_unknown_measurement_is_an_error_with_and_without_not(spec: dict[str, Any], message: str) -> None:
+    for name in (spec["type"], f"not-{spec['type']}"):
+        result = score({**spec, "type": name})
+        assert (result.passed, result.score) == (None, None)
+        assert message in (result.error or "")
 
 
 def test_without_a_threshold_perplexity_always_passes() -> None:
-    for kind in ("perplexity", "not-perplexity"):
-        assert score({"type": kind}, logprobs=(-1.0,)).passed is True
+    for name in ("perplexity", "not-perplexity"):
+        assert score({"type": name}, logprobs=(-1.0,)).passed is True
 
 
-def test_a_perplexity_score_is_a_score() -> None:
-    surely, halved = (0.0, 0.0), (math.log(0.5),)
-    assert score({"type": "perplexity-score"}, logprobs=surely).score == 0.5
+def test_a_perplexity_score_is_between_zero_and_one() -> None:
+    certain, halved = (0.0, 0.0), (math.log(0.5),)
+    assert score({"type": "perplexity-score"}, logprobs=certain).score == 0.5
     assert score({"type": "perplexity-score", "threshold": 0.4}, logprobs=halved).passed is False
-    turned = score({"type": "not-perplexity-score", "threshold": 0.4}, logprobs=halved)
-    assert (turned.passed, turned.score) == (True, pytest.approx(2 / 3))
+    inverted = score({"type": "not-perplexity-score", "threshold": 0.4}, logprobs=halved)
+    assert (inverted.passed, inverted.score) == (True, pytest.approx(2 / 3))
     assert score({"type": "perplexity-score"}, logprobs=(-1e9,)).score == pytest.approx(0)
 
 
-def test_no_finish_reason_is_none_that_is_wanted() -> None:
+def test_without_a_finish_reason_no_expected_one_matches() -> None:
     assert score({"type": "finish-reason", "value": "stop"}).passed is False
     assert score({"type": "not-finish-reason", "value": "stop"}).passed is True

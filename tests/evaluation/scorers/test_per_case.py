@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from factories.scorers import NO_MODELS
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.scorers import per_case
@@ -15,13 +16,6 @@ from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.prompt.errors import Invalid
 
 FOX = "The quick brown fox"
-
-
-def never_called(*_: Any, **__: Any) -> Any:
-    raise AssertionError("these scorers need no model")
-
-
-DEPENDENCIES = ScorerDependencies(embed=never_called, ask=never_called)
 
 
 def create_case(*asserts: dict[str, Any], **more: Any) -> Case:
@@ -35,7 +29,7 @@ def contains(word: str, **more: Any) -> dict[str, Any]:
 
 def score_fox(case: Case, *suite: dict[str, Any], threshold: float | None = None, **sample: Any) -> CombinedScore:
     """Score the output about the fox by a suite's scorers and the case's own."""
-    scorers = CaseScorers.build([ScorerSpec.model_validate(spec) for spec in suite], DEPENDENCIES, threshold)
+    scorers = CaseScorers.build([ScorerSpec.model_validate(spec) for spec in suite], NO_MODELS, threshold)
     return asyncio.run(score_output(scorers, ScorerInput(case, FOX, **sample), run_scorer))
 
 
@@ -94,9 +88,7 @@ def test_a_sets_error_repeats_no_sensitive_value() -> None:
 
 def test_metric_names_are_known_before_any_score() -> None:
     whole = {"type": "assert-set", "assert": [contains("x", name="deep"), contains("y")]}
-    scorers = CaseScorers.build(
-        [ScorerSpec.model_validate(spec) for spec in (whole, contains("fox", name="exact"))], DEPENDENCIES
-    )
+    scorers = CaseScorers.build([ScorerSpec.model_validate(spec) for spec in (whole, contains("fox", name="exact"))], NO_MODELS)
     assert scorers.metric_names == ("assert-set", "deep", "exact")
     assert scorers.metric_names_of(create_case(contains("z"), contains("z", name="tone"))) == (
         "assert-set",
@@ -115,14 +107,14 @@ def test_equal_scorers_of_many_cases_are_built_once(monkeypatch: pytest.MonkeyPa
         return build(spec, dependencies)
 
     monkeypatch.setattr(per_case, "build_scorer", count)
-    scorers = CaseScorers.build([], DEPENDENCIES)
+    scorers = CaseScorers.build([], NO_MODELS)
     for _ in range(1000):
         scorers.of_case(create_case(contains("fox"), contains("{{expected}}")))
     assert len(built) == 2
 
 
 def test_the_cache_of_case_scorers_is_bounded() -> None:
-    scorers = CaseScorers.build([], DEPENDENCIES)
+    scorers = CaseScorers.build([], NO_MODELS)
     for number in range(2 * per_case.CACHED_SCORERS):
         scorers.of_case(create_case(contains(f"{number}")))
     cached: Any = scorers.case_scorer
@@ -143,7 +135,7 @@ def test_a_suite_scorer_that_cannot_be_built_raises_before_the_run(monkeypatch: 
 
     monkeypatch.setattr(per_case, "build_scorer", refuse)
     with pytest.raises(Invalid, match="code is not run here"):
-        CaseScorers.build([ScorerSpec.model_validate(contains("x"))], DEPENDENCIES)
+        CaseScorers.build([ScorerSpec.model_validate(contains("x"))], NO_MODELS)
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 """Retrieval metrics, on a ranking whose values are computed by hand."""
 
-import asyncio
 import math
 from typing import Any
 
 import pytest
 
+from factories.scorers import score_sample
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.factory import build_scorer
-from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.score import Score, ScorerInput
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.prompt.templates.prepared import Passage
 
@@ -18,15 +16,10 @@ RETRIEVED = ("d1", "d2", "d2", "d3", "d4")
 RELEVANT = ["d2", "d4", "d9"]
 
 
-def never_called(*_: Any, **__: Any) -> Any:
-    raise AssertionError("these scorers need no model")
-
-
 def score(name: str, retrieved: tuple[str, ...] = RETRIEVED, relevant: Any = RELEVANT, **spec: Any) -> Score:
     fields = {"type": name, "value": "{{metadata.relevant}}", **spec}
-    scorer = build_scorer(ScorerSpec.model_validate(fields), ScorerDependencies(embed=never_called, ask=never_called))
     passages = tuple(Passage("text", 0.5, "c", document, number, "sha256:x", {}) for number, document in enumerate(retrieved))
-    return asyncio.run(run_scorer(scorer, ScorerInput(Case("c", {}, metadata={"relevant": relevant}), "x", passages=passages)))
+    return score_sample(ScorerInput(Case("c", {}, metadata={"relevant": relevant}), "x", passages=passages), **fields)
 
 
 IDEAL = 1 / math.log2(2) + 1 / math.log2(3) + 1 / math.log2(4)

@@ -1,4 +1,3 @@
-import asyncio
 import json
 from typing import Any
 
@@ -7,21 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from factories.scorers import NO_MODELS, score_sample
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
-from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
+from promptuary.evaluation.scorers.score import Score, ScorerInput
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.scorers.text.comparison import json_equal
 
 
-def nothing(_: Any) -> Any:
-    raise AssertionError("a scorer of text asks nobody")
-
-
 def score(output: str, case: Case | None = None, **spec: Any) -> Score:
-    scorer = build_scorer(ScorerSpec.model_validate(spec), ScorerDependencies(embed=nothing, ask=nothing))
-    return asyncio.run(run_scorer(scorer, ScorerInput(case or Case("c", {}), output)))
+    return score_sample(ScorerInput(case or Case("c", {}), output), **spec)
 
 
 FOX = "The quick brown fox jumps over the lazy dog"
@@ -68,19 +62,20 @@ CASES: list[tuple[str, str, Any, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("output", "kind", "value", "holds"), CASES)
-def test_what_holds_passes_with_one_and_not_turns_both(output: str, kind: str, value: Any, holds: bool) -> None:
-    plain, turned = score(output, type=kind, value=value), score(output, type=f"not-{kind}", value=value)
+@pytest.mark.parametrize(("output", "scorer_type", "value", "holds"), CASES)
+def test_a_match_passes_with_one_and_not_inverts_both(output: str, scorer_type: str, value: Any, holds: bool) -> None:
+    plain = score(output, type=scorer_type, value=value)
+    inverted = score(output, type=f"not-{scorer_type}", value=value)
     assert (plain.passed, plain.score, plain.error) == (holds, float(holds), None)
-    assert (turned.passed, turned.score, turned.error) == (not holds, float(not holds), None)
-    assert plain.reason == turned.reason != ""
+    assert (inverted.passed, inverted.score, inverted.error) == (not holds, float(not holds), None)
+    assert plain.reason == inverted.reason != ""
 
 
 CASE = Case("c", {"who": "Ada"}, expected="card_lost", metadata={"limits": [1, 2], "intent": "pin", "own": {"a": [1], "b": 2}})
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "output"),
+    ("scorer_type", "value", "output"),
     [
         ("equals", "{{expected}}", "card_lost"),
         ("equals", "{{who}}: {{metadata.intent}}", "Ada: pin"),
@@ -89,26 +84,26 @@ CASE = Case("c", {"who": "Ada"}, expected="card_lost", metadata={"limits": [1, 2
         ("equals", "{{metadata.own}}", '{"b": 2, "a": [1.0]}'),
         ("contains-all", "{{metadata.limits}}", "1 and 2"),
         ("regex", "^{{who}}$", "Ada"),
-        ("contains", "{{nobody}}A", "Ada"),
+        ("contains", "{{missing}}A", "Ada"),
     ],
 )
-def test_a_value_is_filled_from_the_case(kind: str, value: Any, output: str) -> None:
-    assert score(output, CASE, type=kind, value=value).passed is True
-    assert score("something else", CASE, type=kind, value=value).passed is False
+def test_a_value_is_filled_from_the_case(scorer_type: str, value: Any, output: str) -> None:
+    assert score(output, CASE, type=scorer_type, value=value).passed is True
+    assert score("something else", CASE, type=scorer_type, value=value).passed is False
 
 
 def test_a_tag_in_a_variable_is_data() -> None:
     assert score("{{expected}}", Case("c", {"x": "{{expected}}"}, "no"), type="equals", value="{{x}}").passed is True
 
 
-def test_a_variable_may_stand_in_for_what_a_case_lacks() -> None:
+def test_a_variable_can_replace_what_a_case_lacks() -> None:
     assert score("yes", Case("c", {"expected": "yes"}), type="equals", value="{{expected}}").passed is True
     assert score("yes", Case("c", {"expected": "no"}, "yes"), type="equals", value="{{expected}}").passed is True
 
 
 @pytest.mark.parametrize("inverse", ["", "not-"])
 @pytest.mark.parametrize(
-    ("kind", "value", "words"),
+    ("scorer_type", "value", "message"),
     [
         ("equals", "{{expected}}", "case 'c' does not have"),
         ("contains", "{{who}}", "the value is empty for case 'c'"),
@@ -118,13 +113,13 @@ def test_a_variable_may_stand_in_for_what_a_case_lacks() -> None:
         ("contains-all", '{{who}}"a', "quoted field"),
     ],
 )
-def test_what_cannot_be_asked_of_a_case_is_an_error_and_no_verdict(inverse: str, kind: str, value: str, words: str) -> None:
-    found = score("x", type=inverse + kind, value=value)
-    assert (found.passed, found.score) == (None, None)
-    assert words in (found.error or "")
+def test_a_value_that_a_case_cannot_fill_is_an_error(inverse: str, scorer_type: str, value: str, message: str) -> None:
+    result = score("x", type=inverse + scorer_type, value=value)
+    assert (result.passed, result.score) == (None, None)
+    assert message in (result.error or "")
 
 
-def test_a_pattern_that_would_hang_other_engines_ends_at_once() -> None:
+def test_a_pattern_that_hangs_backtracking_engines_ends() -> None:
     assert score("a" * 50_000 + "!", type="regex", value="(a+)+$").passed is False
 
 
@@ -132,11 +127,10 @@ def test_a_reason_is_short_whatever_the_value() -> None:
     assert len(score("x", type="contains-all", value=["y" * 5000] * 50).reason) <= 500
 
 
-def test_the_name_is_the_metric_and_the_weight_is_kept() -> None:
-    parts = ScorerDependencies(embed=nothing, ask=nothing)
-    scorer = build_scorer(ScorerSpec.model_validate({"type": "not-equals", "value": "x", "weight": 2.5}), parts)
+def test_a_scorer_has_the_specs_metric_and_weight() -> None:
+    scorer = build_scorer(ScorerSpec.model_validate({"type": "not-equals", "value": "x", "weight": 2.5}), NO_MODELS)
     assert (scorer.name, scorer.weight) == ("not-equals", 2.5)
-    assert build_scorer(ScorerSpec.model_validate({"type": "equals", "value": "x", "name": "exact"}), parts).name == "exact"
+    assert build_scorer(ScorerSpec.model_validate({"type": "equals", "value": "x", "name": "exact"}), NO_MODELS).name == "exact"
 
 
 JSON = st.recursive(
@@ -151,13 +145,13 @@ JSON = st.recursive(
 
 
 @given(JSON, st.text() | JSON.map(json.dumps))
-def test_equals_always_has_an_answer(value: Any, output: str) -> None:
+def test_equals_always_has_a_score_or_an_error(value: Any, output: str) -> None:
     try:
-        found, turned = (score(output, type=kind, value=value) for kind in ("equals", "not-equals"))
+        plain, inverted = (score(output, type=name, value=value) for name in ("equals", "not-equals"))
     except ValidationError:
         return
-    assert (found.error is None) == (turned.error is None)
-    assert found.error is not None or found.passed is not turned.passed
+    assert (plain.error is None) == (inverted.error is None)
+    assert plain.error is not None or plain.passed is not inverted.passed
 
 
 @given(JSON)
@@ -167,13 +161,13 @@ def test_every_value_equals_itself_written_as_json(value: Any) -> None:
 
 
 @given(st.text(), st.text())
-def test_regex_always_has_an_answer(pattern: str, output: str) -> None:
+def test_regex_always_has_a_score_or_an_error(pattern: str, output: str) -> None:
     try:
-        found, turned = (score(output, type=kind, value=pattern) for kind in ("regex", "not-regex"))
+        plain, inverted = (score(output, type=name, value=pattern) for name in ("regex", "not-regex"))
     except ValidationError:
         return
-    assert (found.error is None) == (turned.error is None)
-    if "is no pattern in JavaScript" in found.reason:
-        assert (found.passed, turned.passed) == (False, False)
+    assert (plain.error is None) == (inverted.error is None)
+    if "is no pattern in JavaScript" in plain.reason:
+        assert (plain.passed, inverted.passed) == (False, False)
     else:
-        assert found.error is not None or found.passed is not turned.passed
+        assert plain.error is not None or plain.passed is not inverted.passed

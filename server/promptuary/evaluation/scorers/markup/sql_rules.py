@@ -197,7 +197,9 @@ def _used_columns(statements: Iterable[Any]) -> Iterator[str]:
             if not isinstance(star.parent, exp.Column | exp.Count):
                 yield "select::null::(.*)"
         if action == "delete":
-            yield f"delete::{statement.this.name}::(.*)"
+            tables = [statement.this] if isinstance(statement.this, exp.Expression) else statement.args.get("tables") or ()
+            for table in tables:  # `DELETE a` alone has no FROM
+                yield f"delete::{table.name}::(.*)"
         if action == "insert" and isinstance(statement.this, exp.Schema):
             for column in statement.this.expressions:
                 yield f"insert::{statement.this.this.name}::{column.name}"
