@@ -1,1 +1,1 @@
-"""Chat models by name, their connections, the local server, and calls."""
+"""Chat models by name, and the calls of them."""

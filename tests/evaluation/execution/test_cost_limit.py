@@ -1,4 +1,4 @@
-"""Cost ceilings of whole runs, on the tables and over real HTTP; what the stub has counted is the witness."""
+"""Cost limits of whole runs, on the tables and over real HTTP; the bill is what the stub server has counted."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ from promptuary.registry.service import Registry
 
 Make = Callable[..., Any]
 MODEL = "openai:stub"
-PRICE = 1000.0  # for a million tokens of either kind; so a call of three words that answers with three costs 0.006
+PRICE = 1000.0  # for a million tokens of either kind; so a call with three words and a reply of three words costs 0.006
 PRICES = {MODEL: {"input": PRICE, "output": PRICE}}
 JUDGED = [{"type": "llm-rubric", "value": "is polite", "model": MODEL, "name": "exact"}]
 RUN_IT = """
@@ -50,10 +50,10 @@ execution.execute(execution.lease("killed"))
 
 
 @pytest.fixture
-def paid(create_words_suite: Make, author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., None]:
-    """Lay the ground for a model that costs something; its answers have 16 tokens at most."""
+def create_paid_suite(create_words_suite: Make, author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., None]:
+    """Create the words suite for a model that costs money; its replies have 16 tokens at most."""
 
-    def lay(number: int = 60, **changes: Any) -> None:
+    def create(number: int = 60, **changes: Any) -> None:
         texts = [f"case number {place}" for place in range(number)]
         create_words_suite(*texts, **({"models": [MODEL], "prices": PRICES, "concurrency": 4} | changes))
         with author() as unit:
@@ -61,28 +61,28 @@ def paid(create_words_suite: Make, author: Callable[[], AbstractContextManager[A
             content = Content.model_validate({"type": "text", "template": "{{text}}", "model": model})
             Registry(unit).register("word", content, labels=("production",))
 
-    return lay
+    return create
 
 
-def done_by(executor: RunExecutor) -> Run:
+def execute_next(executor: RunExecutor) -> Run:
     run = executor.lease("w1")
     assert run is not None
     return executor.execute(run)
 
 
-def the_run(author: Any, run_id: str) -> Run:
+def get_run(author: Any, run_id: str) -> Run:
     with author() as unit:
         return Evaluations(unit).run(run_id)
 
 
 @pytest.mark.usefixtures("database")
-def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
+def test_a_run_stops_at_its_cost_limit_and_resumes_under_a_higher_one(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
-    paid(60)
+    create_paid_suite(60)
     run_id = submit_run(max_cost=0.3).id
 
-    stopped = done_by(executor)
+    stopped = execute_next(executor)
 
     assert (stopped.state, stopped.verdict) == (RunState.STOPPED, "infrastructure")
     assert 0 < stopped.done < 60
@@ -101,7 +101,7 @@ def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
         resumed = Evaluations(unit).resume(run_id, 5.0)
     assert (resumed.state, resumed.verdict, resumed.summary, resumed.finished_at) == (RunState.QUEUED, None, None, None)
 
-    finished = done_by(executor)
+    finished = execute_next(executor)
 
     assert (finished.state, finished.done, finished.error) == (RunState.FINISHED, 60, None)
     assert finished.spent == pytest.approx(stub_model.billed(PRICE, PRICE))
@@ -113,33 +113,33 @@ def test_a_run_stops_at_its_ceiling_and_goes_on_under_a_higher_one(
             Evaluations(unit).resume(run_id, 9.0)
 
 
-@pytest.mark.parametrize("ceiling", [0.05, 0.2, 0.4, 0.9])
-def test_whatever_fails_the_bill_stays_under_the_ceiling(
-    paid: Make, submit_run: Make, executor: RunExecutor, stub_model: StubModelServer, ceiling: float
+@pytest.mark.parametrize("limit", [0.05, 0.2, 0.4, 0.9])
+def test_the_bill_stays_under_the_limit_whatever_fails(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, stub_model: StubModelServer, limit: float
 ) -> None:
     field_errors = [Reaction(status=500), Reaction(drop=True), Reaction(body=b"{"), Reaction(status=429), Reaction(hang=True)]
     stub_model.react = lambda number, body: field_errors[number // 3 % 5] if number % 3 == 2 else None
-    paid(30, concurrency=8, max_cost=ceiling)
+    create_paid_suite(30, concurrency=8, max_cost=limit)
     submit_run()
     slow = executor.settings.model_copy(update={"case_timeout": 1.5})
 
-    run = done_by(replace(executor, settings=slow))
+    run = execute_next(replace(executor, settings=slow))
 
     assert run.state in (RunState.STOPPED, RunState.FINISHED)
     assert stub_model.billed(PRICE, PRICE) <= run.spent + 1e-9
-    assert run.spent <= ceiling + 1e-9
+    assert run.spent <= limit + 1e-9
     assert run.reserved == 0
 
 
-def test_judges_pay_from_the_same_purse_and_what_they_could_not_judge_is_no_result(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
+def test_judges_share_the_budget_and_outputs_without_a_judge_are_no_result(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
     grade = '{"reason":"fine","pass":true,"score":1}'
     stub_model.answer = lambda body: grade if "response_format" in body else last_message(body)
-    paid(40, scorers=JUDGED)
+    create_paid_suite(40, scorers=JUDGED)
     run_id = submit_run(max_cost=4.0).id
 
-    stopped = done_by(executor)
+    stopped = execute_next(executor)
 
     assert stopped.state is RunState.STOPPED
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 4.0 + 2e-9
@@ -148,46 +148,52 @@ def test_judges_pay_from_the_same_purse_and_what_they_could_not_judge_is_no_resu
         assert results
         assert all(result.passed is True and result.error is None for result in results)
         Evaluations(unit).resume(run_id, 100.0)
-    asked = stub_model.requests
-    finished = done_by(executor)
+    requests = stub_model.requests
+    finished = execute_next(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 40)
-    # Answers that no judge had seen yet were remembered: nothing was asked twice.
+    # Outputs without a judgement came from the response cache: no call was made twice.
     assert stub_model.requests == 80
-    assert asked < 80
+    assert requests < 80
 
 
 @pytest.mark.parametrize(
     "cases", [[], [Case("c1", {"text": "a"}, asserts=({"type": "llm-rubric", "value": "x", "model": "openai:no-9"},))]]
 )
-def test_a_model_without_a_known_price_is_refused_when_it_is_submitted(
-    paid: Make, submit_run: Make, author: Any, cases: list[Case]
+def test_a_model_without_a_known_price_is_refused_at_submission(
+    create_paid_suite: Make, submit_run: Make, author: Any, cases: list[Case]
 ) -> None:
-    paid(2, prices={} if not cases else PRICES)
+    create_paid_suite(2, prices={} if not cases else PRICES)
     if cases:
         with author() as unit:
             Evaluations(unit).put_dataset_version("words", cases)
     with pytest.raises(InvalidRequest) as refused:
         submit_run(max_cost=1.0)
-    (fault,) = refused.value.field_errors
-    assert fault.path == "max_cost"
-    assert "prices:" in fault.message
-    assert ("openai:no-9" if cases else MODEL) in fault.message
+    (field_error,) = refused.value.field_errors
+    assert field_error.path == "max_cost"
+    assert "prices:" in field_error.message
+    assert ("openai:no-9" if cases else MODEL) in field_error.message
     submit_run()
 
 
 def test_models_that_are_free_need_no_price(create_words_suite: Make, submit_run: Make, executor: RunExecutor) -> None:
     create_words_suite("yes")
     submit_run(max_cost=0.01)
-    assert done_by(executor).state is RunState.FINISHED
+    assert execute_next(executor).state is RunState.FINISHED
 
 
 def test_what_a_killed_process_had_reserved_counts_as_spent(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, clock: Any, stub_model: StubModelServer, settings: Any
+    create_paid_suite: Make,
+    submit_run: Make,
+    executor: RunExecutor,
+    author: Any,
+    clock: Any,
+    stub_model: StubModelServer,
+    settings: Any,
 ) -> None:
-    ceiling = 2.0
+    limit = 2.0
     stub_model.latency = 0.02
-    paid(400, concurrency=4)
-    run_id = submit_run(max_cost=ceiling).id
+    create_paid_suite(400, concurrency=4)
+    run_id = submit_run(max_cost=limit).id
     url = settings.database_url.get_secret_value()
 
     for kill in range(2):
@@ -199,29 +205,29 @@ def test_what_a_killed_process_had_reserved_counts_as_spent(
             time.sleep(0.005)
         process.kill()
         process.wait()
-        standing = the_run(author, run_id)
-        assert stub_model.billed(PRICE, PRICE) <= standing.spent + standing.reserved + 1e-9
-        assert standing.spent + standing.reserved <= ceiling + 1e-9
+        current = get_run(author, run_id)
+        assert stub_model.billed(PRICE, PRICE) <= current.spent + current.reserved + 1e-9
+        assert current.spent + current.reserved <= limit + 1e-9
         clock.move(seconds=120)
 
-    stopped = done_by(executor)
+    stopped = execute_next(executor)
 
     assert stopped.state is RunState.STOPPED
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9
-    assert stopped.spent <= ceiling + 1e-9
+    assert stopped.spent <= limit + 1e-9
     with author() as unit:
         Evaluations(unit).resume(run_id, 20.0)
-    finished = done_by(executor)
+    finished = execute_next(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 400)
     assert stub_model.billed(PRICE, PRICE) <= finished.spent + 1e-9 <= 20.0
     with author() as unit:
         assert set(store.completed_ordinals(unit.session, run_id)) == set(range(400))
 
 
-def test_a_ceiling_is_raised_where_nobody_works_on_the_run_and_not_under_anybodys_hands(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, clock: Any
+def test_a_limit_is_raised_only_while_no_worker_has_the_run(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, author: Any, clock: Any
 ) -> None:
-    paid(2)
+    create_paid_suite(2)
     run_id = submit_run(max_cost=1.0).id
     with author() as unit:
         assert Evaluations(unit).resume(run_id, 2.0).plan.max_cost == 2.0
@@ -234,35 +240,35 @@ def test_a_ceiling_is_raised_where_nobody_works_on_the_run_and_not_under_anybody
 
 
 @pytest.mark.usefixtures("database")
-def test_a_second_run_pays_for_nothing_that_the_first_has_asked(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer, clock: Any
+def test_a_second_run_pays_for_no_call_of_the_first(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer, clock: Any
 ) -> None:
-    paid(25, repeats=2)
+    create_paid_suite(25, repeats=2)
     submit_run()
-    first = done_by(executor)
+    first = execute_next(executor)
     submit_run()
-    second = done_by(executor)
+    second = execute_next(executor)
     assert stub_model.requests == 50
     assert (first.spent > 0, second.spent) == (True, 0.0)
     with author() as unit:
-        ours, theirs = (store.list_results(unit.session, run.id) for run in (first, second))
-    assert [result.output for result in ours] == [result.output for result in theirs]
-    assert {(result.cached, result.cost) for result in theirs} == {(True, 0.0)}
-    assert [result.latency_ms for result in ours] == [result.latency_ms for result in theirs]
+        first_results, second_results = (store.list_results(unit.session, run.id) for run in (first, second))
+    assert [result.output for result in first_results] == [result.output for result in second_results]
+    assert {(result.cached, result.cost) for result in second_results} == {(True, 0.0)}
+    assert [result.latency_ms for result in first_results] == [result.latency_ms for result in second_results]
 
     submit_run(cache=False)
-    done_by(executor)
+    execute_next(executor)
     assert stub_model.requests == 100
-    clock.move(days=31)  # longer than answers are kept
+    clock.move(days=31)  # longer than responses are cached
     submit_run()
-    done_by(executor)
+    execute_next(executor)
     assert stub_model.requests == 150
 
 
-def test_nothing_of_a_sensitive_case_is_kept(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
+def test_no_response_to_a_sensitive_case_is_cached(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
-    paid(3, scorers=JUDGED)
+    create_paid_suite(3, scorers=JUDGED)
     stub_model.answer = lambda body: '{"reason":"fine","pass":true,"score":1}'
     with author() as unit:
         variables = {"text": {"type": "string", "sensitive": True}}
@@ -270,70 +276,70 @@ def test_nothing_of_a_sensitive_case_is_kept(
         Registry(unit).register("word", content, labels=("production",))
     for _ in range(2):
         submit_run()
-        assert done_by(executor).state is RunState.FINISHED
+        assert execute_next(executor).state is RunState.FINISHED
     assert stub_model.requests == 12
 
 
-def test_a_run_that_is_interrupted_settles_its_calls_before_it_is_given_back(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
+def test_an_interrupted_run_settles_its_calls_before_its_release(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
-    paid(300, concurrency=4)
+    create_paid_suite(300, concurrency=4)
     stub_model.latency = 0.01
     run_id = submit_run(max_cost=50.0).id
     stop = threading.Event()
-    held = executor.lease("w1")
-    assert held is not None
-    executor.execute(held, lambda progress: stop.set() if progress.done else None, stop)
-    left = the_run(author, run_id)
-    assert (left.state, left.reserved) == (RunState.QUEUED, 0.0)
-    assert stub_model.billed(PRICE, PRICE) <= left.spent + 1e-9
-    assert left.spent < 10
+    leased = executor.lease("w1")
+    assert leased is not None
+    executor.execute(leased, lambda progress: stop.set() if progress.done else None, stop)
+    released = get_run(author, run_id)
+    assert (released.state, released.reserved) == (RunState.QUEUED, 0.0)
+    assert stub_model.billed(PRICE, PRICE) <= released.spent + 1e-9
+    assert released.spent < 10
 
 
-def test_where_the_database_is_away_at_the_end_what_was_reserved_still_counts(
-    paid: Make,
+def test_reservations_count_as_spent_if_they_cannot_be_settled(
+    create_paid_suite: Make,
     submit_run: Make,
     executor: RunExecutor,
     author: Any,
     stub_model: StubModelServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    paid(3)
+    create_paid_suite(3)
     run_id = submit_run(max_cost=5.0).id
 
-    def away(*_: Any) -> None:
+    def unavailable(*_: Any) -> None:
         raise Unavailable("the database does not answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunAccounting, "_close", away)
-        finished = done_by(executor)
+        patch.setattr(RunAccounting, "_close", unavailable)
+        finished = execute_next(executor)
 
     assert finished.state is RunState.FINISHED
-    assert 0.018 < finished.spent <= 5.0  # more than the calls did cost
+    assert 0.018 < finished.spent <= 5.0  # more than the calls cost
     assert stub_model.requests == 3
     assert finished.reserved == 0
-    assert the_run(author, run_id).spent == finished.spent
+    assert get_run(author, run_id).spent == finished.spent
 
 
-def test_a_comparison_that_cannot_be_paid_leaves_its_group_to_be_done_again(
-    paid: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
+def test_a_group_whose_comparison_cannot_be_paid_is_done_again(
+    create_paid_suite: Make, submit_run: Make, executor: RunExecutor, author: Any, stub_model: StubModelServer
 ) -> None:
-    picked = '{"reason":"fine","choice":1,"winner":"A","best":0}'
-    stub_model.answer = lambda body: picked if "response_format" in body else last_message(body)
+    choice = '{"reason":"fine","choice":1,"winner":"A","best":0}'
+    stub_model.answer = lambda body: choice if "response_format" in body else last_message(body)
     best = [{"type": "select-best", "value": "is the shortest", "model": MODEL, "name": "exact"}]
-    paid(60, scorers=best)  # 6.7 dollars in all
+    create_paid_suite(60, scorers=best)  # 6.7 dollars in all
     with author() as unit:
         model = {"name": MODEL, "max_tokens": 16}
         content = Content.model_validate({"type": "text", "template": "Say {{text}}", "model": model})
         Registry(unit).register("word", content, labels=("staging",))
     run_id = submit_run(max_cost=5.0, baseline=1).id
 
-    stopped = done_by(executor)
+    stopped = execute_next(executor)
 
     assert stopped.state is RunState.STOPPED
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 5.0 + 2e-9
     assert stopped.done % 2 == 0
     with author() as unit:
         Evaluations(unit).resume(run_id, 1000.0)
-    finished = done_by(executor)
+    finished = execute_next(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 120)

@@ -1,4 +1,4 @@
-"""Runs from their lease to their verdict, with the echoing model: an output is the rendered prompt."""
+"""Runs from their lease to their verdict, with the echo model: an output is the rendered prompt."""
 
 import threading
 from collections.abc import Callable
@@ -34,18 +34,18 @@ def leased(executor: RunExecutor) -> Run:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_run_goes_from_the_suite_to_the_verdict(
+def test_a_run_is_executed_from_the_suite_to_the_verdict(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, author: Open
 ) -> None:
     create_words_suite(*["yes"] * 30, gate=[{"metric": "exact", "at_least": 0.8}])
     submit_run()
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    run = executor.execute(leased(executor), told.append)
+    run = executor.execute(leased(executor), reported.append)
 
     assert (run.state, run.verdict, run.done, run.total) == (RunState.FINISHED, "pass", 30, 30)
-    assert told[0] == Progress(0, 30, 0)
-    assert told[-1] == Progress(30, 30, 0)
+    assert reported[0] == Progress(0, 30, 0)
+    assert reported[-1] == Progress(30, 30, 0)
     with author() as unit:
         results = Evaluations(unit).results(run.id, 200, None).items
         assert [item.result.ordinal for item in results] == list(range(30))
@@ -72,7 +72,7 @@ def test_cases_are_scored_by_their_own_scorers_too(
 
     with author() as unit:
         results = [item.result for item in Evaluations(unit).results(run.id, 200, None).items]
-    assert [(one.passed, round(one.score or 0, 3), one.metrics) for one in results] == [
+    assert [(result.passed, round(result.score or 0, 3), result.metrics) for result in results] == [
         (True, 0.667, {"exact": 1.0, "tone": 1.0}),
         (True, 0.333, {"exact": 0.0, "tone": 1.0}),
         (False, 0.0, {"exact": 0.0}),
@@ -131,8 +131,8 @@ def test_a_resumed_run_skips_what_is_done(
     submit_run()
     first = leased(executor)
     with author() as unit:
-        kept = result_of("c2", 0.0, ordinal=1, output="from before")
-        assert store.add_results(unit.session, first, [kept], clock() + timedelta(seconds=60))
+        earlier = result_of("c2", 0.0, ordinal=1, output="from before")
+        assert store.add_results(unit.session, first, [earlier], clock() + timedelta(seconds=60))
     assert executor.lease("w2") is None
     clock.move(seconds=61)
 
@@ -152,14 +152,14 @@ def test_a_late_worker_writes_nothing(
     submit_run()
     late = leased(executor)
     clock.move(seconds=61)
-    taken = leased(executor)
+    current = leased(executor)
 
-    seen = executor.execute(late)
+    current_run = executor.execute(late)
 
-    assert (seen.state, seen.fence, seen.done) == (RunState.RUNNING, 2, 0)
+    assert (current_run.state, current_run.fence, current_run.done) == (RunState.RUNNING, 2, 0)
     with author() as unit:
         assert store.list_results(unit.session, late.id) == []
-    assert executor.execute(taken).state is RunState.FINISHED
+    assert executor.execute(current).state is RunState.FINISHED
 
 
 def test_a_run_cancelled_while_it_is_done_stops(
@@ -175,15 +175,15 @@ def test_a_run_cancelled_while_it_is_done_stops(
                 if not Evaluations(unit).run(run.id).state.over:
                     Evaluations(unit).cancel(run.id)
 
-    seen = executor.execute(run, cancel)
+    current_run = executor.execute(run, cancel)
 
-    assert (seen.state, seen.verdict, seen.summary) == (RunState.CANCELLED, None, None)
-    assert seen.done < 50
+    assert (current_run.state, current_run.verdict, current_run.summary) == (RunState.CANCELLED, None, None)
+    assert current_run.done < 50
     with author() as unit:
         assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 0
 
 
-def test_a_stopped_process_gives_its_run_back(
+def test_a_stopped_process_releases_its_run(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_words_suite(*["yes"] * 50)
@@ -191,14 +191,14 @@ def test_a_stopped_process_gives_its_run_back(
     stop = threading.Event()
     stop.set()
 
-    seen = executor.execute(leased(executor), stop=stop)
+    current_run = executor.execute(leased(executor), stop=stop)
 
-    assert (seen.state, seen.lease_until) == (RunState.QUEUED, None)
-    assert 0 < seen.done < 50
+    assert (current_run.state, current_run.lease_until) == (RunState.QUEUED, None)
+    assert 0 < current_run.done < 50
     assert executor.execute(leased(executor)).state is RunState.FINISHED
 
 
-def test_an_interrupt_gives_the_run_back_and_goes_on_up(
+def test_an_interrupt_releases_the_run_and_is_raised(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_words_suite("yes")
@@ -213,7 +213,7 @@ def test_an_interrupt_gives_the_run_back_and_goes_on_up(
     assert leased(executor).fence == 2
 
 
-def test_a_run_that_cannot_be_done_fails_with_its_reason(
+def test_a_run_that_cannot_be_executed_fails_with_its_reason(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_words_suite("yes")
@@ -221,15 +221,15 @@ def test_a_run_that_cannot_be_done_fails_with_its_reason(
     run = leased(executor)
     variant = replace(run.plan.variants[0], version=7)
 
-    seen = executor.execute(replace(run, plan=replace(run.plan, variants=(variant,))))
+    current_run = executor.execute(replace(run, plan=replace(run.plan, variants=(variant,))))
 
-    assert seen.state is RunState.FAILED
-    assert "version 7 of 'word'" in (seen.error or "")
+    assert current_run.state is RunState.FAILED
+    assert "version 7 of 'word'" in (current_run.error or "")
 
 
 @pytest.mark.parametrize("on", [True, False])
 @pytest.mark.usefixtures("sqlite")
-def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
+def test_a_jinja2_version_is_evaluated_only_where_jinja2_is_enabled(
     create_words_suite: Callable[..., None],
     submit_run: Callable[..., Run],
     executor: RunExecutor,
@@ -239,11 +239,11 @@ def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
 ) -> None:
     create_words_suite()
     content = Content(type="text", template="{{ text|lower }}", format="jinja2")
-    turned_on = settings.model_copy(update={"jinja2": True})
+    with_jinja2 = settings.model_copy(update={"jinja2": True})
     with author() as unit:
-        Registry(replace(unit, settings=turned_on)).register("word", content, labels=("production",))
+        Registry(replace(unit, settings=with_jinja2)).register("word", content, labels=("production",))
     submit_run()
-    executor = replace(executor, settings=turned_on) if on else executor
+    executor = replace(executor, settings=with_jinja2) if on else executor
     run = executor.execute(leased(executor))
     if on:
         assert (run.state, run.done) == (RunState.FINISHED, 2)
@@ -252,7 +252,7 @@ def test_a_version_in_jinja2_is_evaluated_only_where_the_format_is_turned_on(
         assert "jinja2 is off here" in (run.error or "")
 
 
-def test_a_database_that_is_away_gives_the_run_back(
+def test_a_run_is_released_when_the_database_does_not_answer(
     create_words_suite: Callable[..., None],
     submit_run: Callable[..., Run],
     executor: RunExecutor,
@@ -262,18 +262,18 @@ def test_a_database_that_is_away_gives_the_run_back(
     submit_run()
     run = leased(executor)
 
-    def away(*_: Any) -> Any:
+    def unavailable(*_: Any) -> Any:
         raise Unavailable("the database does not answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "completed_ordinals", away)
+        patch.setattr(store, "completed_ordinals", unavailable)
         with pytest.raises(Unavailable):
             executor.execute(run)
 
     assert leased(executor).id == run.id
 
 
-def test_a_run_that_kills_every_worker_is_failed_in_the_end(
+def test_a_run_that_kills_every_worker_fails_in_the_end(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, clock: Any, author: Open
 ) -> None:
     create_words_suite("yes")
@@ -337,7 +337,7 @@ def test_a_run_that_may_stop_early_stops_once_its_gate_is_decided(
     assert gate.interval.n <= run.done
 
 
-def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_sequence(
+def test_a_run_without_an_early_decision_is_judged_by_the_sequence_too(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_early_stop_suite(create_words_suite, ["yes", "no"] * 20)
@@ -352,22 +352,22 @@ def test_a_gate_that_is_not_decided_runs_to_its_end_and_is_still_judged_by_the_s
     assert (run.summary.stopped_early, gate.interval.n) == (False, 40)
 
 
-def test_a_run_that_is_gone_on_with_keeps_its_order_and_counts_what_was_there(
+def test_a_resumed_run_keeps_its_case_order_and_counts_earlier_results(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor, clock: Any
 ) -> None:
     create_early_stop_suite(create_words_suite, ["yes"] * 600, at_least=0.9)
     submit_run()
     stop = threading.Event()
-    held = executor.execute(leased(executor), lambda progress: stop.set() if progress.done else None, stop)
-    assert (held.state, 0 < held.done < 40) == (RunState.QUEUED, True)
+    interrupted = executor.execute(leased(executor), lambda progress: stop.set() if progress.done else None, stop)
+    assert (interrupted.state, 0 < interrupted.done < 40) == (RunState.QUEUED, True)
 
     run = executor.execute(leased(executor))
 
     assert (run.verdict, run.summary is not None and run.summary.stopped_early) == ("pass", True)
-    assert held.done < run.done < 600
+    assert interrupted.done < run.done < 600
 
 
-def test_a_gate_that_is_decided_under_a_ceiling_ends_the_run_and_not_the_ceiling(
+def test_a_decided_gate_finishes_a_run_under_a_cost_limit(
     create_words_suite: Callable[..., None], submit_run: Callable[..., Run], executor: RunExecutor
 ) -> None:
     create_early_stop_suite(create_words_suite, ["yes"] * 600)

@@ -48,8 +48,8 @@ def groups_of(suite_of: Any, plan_of: Any) -> Callable[..., GroupedRunner]:
 
     def make(cases: int, *, ask: Any = longest, timeout: float = 60, repeats: int = 1, **suite: Any) -> GroupedRunner:
         plan: Plan = plan_of(cases, baseline="production", repeats=repeats)
-        given = suite_of(**{"scorers": [EXACT, BEST], **suite})
-        return GroupedRunner(given, plan, ScorerDependencies(embed=list, ask=ask), InsensitiveTarget(), timeout)
+        group_suite = suite_of(**{"scorers": [EXACT, BEST], **suite})
+        return GroupedRunner(group_suite, plan, ScorerDependencies(embed=list, ask=ask), InsensitiveTarget(), timeout)
 
     return make
 
@@ -74,63 +74,63 @@ def result(item: WorkItem, output: str | None, score: float | None = 1.0, **more
 
 
 def runs(*batches: Callable[[list[WorkItem]], list[CaseResult]]) -> Any:
-    """Make what runs items: it takes them all, and gives batches made of them."""
+    """Build what runs items: it receives them all, and yields batches of their results."""
 
     async def run(items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
-        taken = list(items)
+        received = list(items)
         for batch in batches:
-            yield batch(taken)
+            yield batch(received)
 
     return run
 
 
-def judged(groups: GroupedRunner, run: Any, given: list[Case]) -> list[list[CaseResult]]:
-    async def all_of_it() -> list[list[CaseResult]]:
-        return [batch async for batch in groups.run(run, work_items(groups.plan, given)) if batch]
+def run_groups(groups: GroupedRunner, run: Any, group_cases: list[Case]) -> list[list[CaseResult]]:
+    async def collect() -> list[list[CaseResult]]:
+        return [batch async for batch in groups.run(run, work_items(groups.plan, group_cases)) if batch]
 
-    return asyncio.run(all_of_it())
+    return asyncio.run(collect())
 
 
 def by_length(item: WorkItem) -> CaseResult:
     return result(item, "long" if item.variant.name == "v2" else "x")
 
 
-def test_a_group_leaves_compared_in_one_batch_when_its_last_result_is_there(groups_of: Any) -> None:
+def test_a_complete_group_is_compared_and_leaves_in_one_batch(groups_of: Any) -> None:
     first = [lambda items: [by_length(items[0])], lambda items: [by_length(items[2])]]
     last = [lambda items: [by_length(items[3]), by_length(items[1])]]
-    batches = judged(groups_of(2), runs(*first, *last), cases(2))
-    groups = [[(one.case, one.variant) for one in batch] for batch in batches]
+    batches = run_groups(groups_of(2), runs(*first, *last), cases(2))
+    groups = [[(result.case, result.variant) for result in batch] for batch in batches]
     assert sorted(pair for batch in groups for pair in batch) == [("c0", "v1"), ("c0", "v2"), ("c1", "v1"), ("c1", "v2")]
-    assert all(len({one for one in batch if one[0] == case}) in (0, 2) for batch in groups for case in ("c0", "c1"))
-    found = {(one.case, one.variant): one for batch in batches for one in batch}
-    assert found["c0", "v2"].metrics == {"exact": 1.0, "best": 1.0}
-    assert (found["c0", "v2"].passed, found["c0", "v2"].score) == (True, 1.0)
-    assert found["c0", "v1"].metrics == {"exact": 1.0, "best": 0.0}
-    assert (found["c0", "v1"].passed, found["c0", "v1"].score) == (False, 0.5)
-    assert found["c0", "v1"].detail["scores"]["best"]["reason"] == "not the best: 0 won, 1 lost, 0 tied"
+    assert all(len({result for result in batch if result[0] == case}) in (0, 2) for batch in groups for case in ("c0", "c1"))
+    results_by_key = {(result.case, result.variant): result for batch in batches for result in batch}
+    assert results_by_key["c0", "v2"].metrics == {"exact": 1.0, "best": 1.0}
+    assert (results_by_key["c0", "v2"].passed, results_by_key["c0", "v2"].score) == (True, 1.0)
+    assert results_by_key["c0", "v1"].metrics == {"exact": 1.0, "best": 0.0}
+    assert (results_by_key["c0", "v1"].passed, results_by_key["c0", "v1"].score) == (False, 0.5)
+    assert results_by_key["c0", "v1"].detail["scores"]["best"]["reason"] == "not the best: 0 won, 1 lost, 0 tied"
 
 
-def test_a_group_whose_others_never_came_is_not_given(groups_of: Any) -> None:
-    batches = judged(groups_of(2), runs(lambda items: [by_length(one) for one in items[:3]]), cases(2))
-    assert [[one.case for one in batch] for batch in batches] == [["c0", "c0"]]
+def test_an_incomplete_group_is_not_yielded(groups_of: Any) -> None:
+    batches = run_groups(groups_of(2), runs(lambda items: [by_length(result) for result in items[:3]]), cases(2))
+    assert [[result.case for result in batch] for batch in batches] == [["c0", "c0"]]
 
 
 def test_each_repeat_is_a_group_of_its_own(groups_of: Any) -> None:
-    batches = judged(groups_of(1, repeats=2), runs(lambda items: list(map(by_length, items))), cases(1))
-    found = {(one.variant, one.repeat): one.metrics["best"] for batch in batches for one in batch}
-    assert found == {("v2", 0): 1.0, ("v2", 1): 1.0, ("v1", 0): 0.0, ("v1", 1): 0.0}
+    batches = run_groups(groups_of(1, repeats=2), runs(lambda items: list(map(by_length, items))), cases(1))
+    results_by_key = {(result.variant, result.repeat): result.metrics["best"] for batch in batches for result in batch}
+    assert results_by_key == {("v2", 0): 1.0, ("v2", 1): 1.0, ("v1", 0): 0.0, ("v1", 1): 0.0}
 
 
 def test_results_that_nothing_compares_pass_through(groups_of: Any) -> None:
-    batches = judged(groups_of(1, scorers=[EXACT]), runs(lambda items: [by_length(items[0])]), cases(1))
-    assert [one.variant for one in batches[0]] == ["v2"]
+    batches = run_groups(groups_of(1, scorers=[EXACT]), runs(lambda items: [by_length(items[0])]), cases(1))
+    assert [result.variant for result in batches[0]] == ["v2"]
 
 
-def test_an_output_that_is_not_there_is_not_compared_and_the_other_has_no_score(groups_of: Any) -> None:
+def test_a_missing_output_is_not_compared_and_the_other_has_no_score(groups_of: Any) -> None:
     def batch(items: list[WorkItem]) -> list[CaseResult]:
         return [result(items[0], "long"), result(items[1], None, None)]
 
-    answered, failed = judged(groups_of(1), runs(batch), cases(1))[0]
+    answered, failed = run_groups(groups_of(1), runs(batch), cases(1))[0]
     assert (answered.metrics["best"], answered.passed, answered.score) == (None, None, None)
     assert "no other output" in answered.detail["scores"]["best"]["error"]
     assert (failed.metrics["best"], failed.passed, failed.error) == (None, None, "down")
@@ -147,27 +147,27 @@ def test_an_output_that_is_not_there_is_not_compared_and_the_other_has_no_score(
         ((0, 1), None, None, False, 0.0),
     ],
 )
-def test_the_answer_enters_a_result_by_its_weight_as_every_other(
+def test_the_comparison_counts_by_its_weight_like_every_score(
     weights: Any, threshold: Any, of_case: Any, passed: bool, score: float, groups_of: Any
 ) -> None:
     scorers = [{**EXACT, "weight": weights[0]}, {**BEST, "weight": weights[1]}]
     groups = groups_of(1, scorers=scorers, threshold=threshold)
-    batches = judged(groups, runs(lambda items: list(map(by_length, items))), cases(1, threshold=of_case))
-    loser = next(one for one in batches[0] if one.variant == "v1")
+    batches = run_groups(groups, runs(lambda items: list(map(by_length, items))), cases(1, threshold=of_case))
+    loser = next(result for result in batches[0] if result.variant == "v1")
     assert (loser.passed, loser.score) == (passed, score)
 
 
-def test_a_case_may_bring_its_own_comparison(groups_of: Any) -> None:
+def test_a_case_may_have_its_own_comparison(groups_of: Any) -> None:
     own = ({name: value for name, value in BEST.items() if name != "name"},)
     groups = groups_of(1, scorers=[EXACT])
-    batches = judged(groups, runs(lambda items: list(map(by_length, items))), cases(1, asserts=own))
-    loser = next(one for one in batches[0] if one.variant == "v1")
+    batches = run_groups(groups, runs(lambda items: list(map(by_length, items))), cases(1, asserts=own))
+    loser = next(result for result in batches[0] if result.variant == "v1")
     assert (loser.passed, loser.score) == (False, 0.5)
     assert "select-best" not in loser.metrics
     assert loser.detail["scores"]["select-best"]["passed"] is False
 
 
-def test_a_judge_that_fails_or_takes_too_long_leaves_the_group_without_a_verdict(groups_of: Any) -> None:
+def test_a_failing_or_slow_judge_leaves_the_group_without_a_verdict(groups_of: Any) -> None:
     async def unclear(*_: Any, **__: Any) -> ModelReply:
         return ModelReply("?")
 
@@ -176,17 +176,17 @@ def test_a_judge_that_fails_or_takes_too_long_leaves_the_group_without_a_verdict
         raise AssertionError
 
     for ask, words in ((unclear, "no answer that can be read"), (never, "no comparison within")):
-        batches = judged(
+        batches = run_groups(
             groups_of(1, ask=ask, timeout=0.01 if ask is never else 60),
             runs(lambda items: list(map(by_length, items))),
             cases(1),
         )
-        for one in batches[0]:
-            assert (one.passed, one.score, one.metrics["best"]) == (None, None, None)
-            assert words in one.detail["scores"]["best"]["error"]
+        for result in batches[0]:
+            assert (result.passed, result.score, result.metrics["best"]) == (None, None, None)
+            assert words in result.detail["scores"]["best"]["error"]
 
 
-def test_closing_stops_what_is_under_way(groups_of: Any) -> None:
+def test_closing_cancels_comparisons_in_flight(groups_of: Any) -> None:
     stopped = []
 
     async def waiting(*_: Any, **__: Any) -> ModelReply:
@@ -207,7 +207,7 @@ def test_closing_stops_what_is_under_way(groups_of: Any) -> None:
     assert stopped == [True]
 
 
-class Chats:
+class JudgingModels:
     """The echoing model, and a judge behind the real client, which prefers the longer output."""
 
     def chat(self, name: str, config: Any) -> Any:
@@ -227,28 +227,30 @@ class Chats:
         )
 
 
-def test_a_run_of_two_versions_finds_the_best_and_breaks_off_between_groups(
+def test_a_run_compares_two_versions_and_is_interrupted_between_groups(
     create_words_suite: Any, submit_run: Any, executor: RunExecutor, sqlite: Any
 ) -> None:
     create_words_suite("yes", "no", "perhaps", versions=("{{text}}", "{{text}} indeed"), scorers=[EXACT, BEST])
     submit_run(versions=[1, 2])
-    doing = RunExecutor(executor.database, executor.clock, executor.settings, executor.renderer, Chats(), executor.embed)
+    judging_executor = RunExecutor(
+        executor.database, executor.clock, executor.settings, executor.renderer, JudgingModels(), executor.embed
+    )
     stop = threading.Event()
-    for told in (lambda progress: stop.set() if progress.done else None, None):
-        held = doing.lease("w")
-        assert held is not None
-        assert doing.execute(held, told, stop if told else None).error is None
+    for on_progress in (lambda progress: stop.set() if progress.done else None, None):
+        leased = judging_executor.lease("w")
+        assert leased is not None
+        assert judging_executor.execute(leased, on_progress, stop if on_progress else None).error is None
         with sqlite.read() as session:
-            results = store.list_results(session, held.id)
-        assert {sum(one.case == case for one in results) for case in ("c1", "c2", "c3")} <= {0, 2}
+            results = store.list_results(session, leased.id)
+        assert {sum(result.case == case for result in results) for case in ("c1", "c2", "c3")} <= {0, 2}
         if len(results) == 6:
             break
-    assert [(one.case, one.variant, one.metrics["best"]) for one in results] == [
+    assert [(result.case, result.variant, result.metrics["best"]) for result in results] == [
         (f"c{case}", f"v{version}", float(version == 2)) for case in (1, 2, 3) for version in (1, 2)
     ]
 
 
-def test_a_run_of_one_variant_is_refused_when_it_is_submitted(create_words_suite: Any, submit_run: Any) -> None:
+def test_a_comparison_in_a_run_of_one_variant_is_refused(create_words_suite: Any, submit_run: Any) -> None:
     create_words_suite(scorers=[EXACT, BEST])
     with pytest.raises(InvalidRequest, match="the run has one"):
         submit_run()

@@ -1,4 +1,4 @@
-"""The runner with models made for each test: what goes wrong with an item is that item's result."""
+"""The runner with a model for each test: an error in an item is the result of that item."""
 
 import asyncio
 import json
@@ -29,8 +29,8 @@ Make = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Says:
-    """A scorer that passes what says a word."""
+class Contains:
+    """A scorer that passes an output with a word in it."""
 
     word: str
     weight: float = 1.0
@@ -48,13 +48,13 @@ class Says:
 
 
 @pytest.fixture
-def done(plan_of: Make, cases_of: Make, clock: Any) -> Make:
+def run_items(plan_of: Make, cases_of: Make, clock: Any) -> Make:
     """Run texts through a model and scorers, and give the results in order."""
 
     def do(
         *texts: str,
-        say: Respond = echo_with_usage,
-        scorers: tuple[Says, ...] = (Says("yes"),),
+        respond: Respond = echo_with_usage,
+        scorers: tuple[Contains, ...] = (Contains("yes"),),
         content: Content | None = None,
         **more: Any,
     ) -> list[CaseResult]:
@@ -63,7 +63,7 @@ def done(plan_of: Make, cases_of: Make, clock: Any) -> Make:
         async def pause(seconds: float) -> None:
             waits.append(seconds)
 
-        client = ModelClient(more.pop("model", None) or FakeModel(say), pause, jitter=lambda: 0.5)
+        client = ModelClient(more.pop("model", None) or FakeModel(respond), pause, jitter=lambda: 0.5)
         prepared = {"v2": prepare(content or Content(type="text", template="{{text}}"))}
         runner = Runner(
             target=PromptTarget(1, more.pop("renderer", PlainRenderer()), client, prepared),
@@ -84,8 +84,8 @@ def done(plan_of: Make, cases_of: Make, clock: Any) -> Make:
     return do
 
 
-def test_an_output_is_stripped_timed_and_scored(done: Make) -> None:
-    (result,) = done("oh yes")
+def test_an_output_is_stripped_timed_and_scored(run_items: Make) -> None:
+    (result,) = run_items("oh yes")
 
     assert (result.output, result.passed, result.score, result.metrics, result.error) == (
         "oh yes",
@@ -100,35 +100,35 @@ def test_an_output_is_stripped_timed_and_scored(done: Make) -> None:
     assert result.detail["scores"] == {"yes": {"passed": True, "score": 1.0, "reason": "looked for yes", "error": None}}
 
 
-def test_many_items_all_come_once(done: Make) -> None:
-    results = done(*["yes"] * 70, repeats=2)
+def test_every_item_has_one_result(run_items: Make) -> None:
+    results = run_items(*["yes"] * 70, repeats=2)
 
     assert [result.ordinal for result in results] == list(range(140))
 
 
-def test_the_case_gives_only_what_the_prompt_takes(done: Make) -> None:
-    (result,) = done("unused", content=Content(type="text", template="yes"))
+def test_variables_that_the_prompt_does_not_have_are_ignored(run_items: Make) -> None:
+    (result,) = run_items("unused", content=Content(type="text", template="yes"))
 
     assert result.output == "yes"
 
 
-def test_the_score_is_the_weighted_mean_and_all_that_count_must_pass(done: Make) -> None:
-    (result,) = done("yes", scorers=(Says("yes", 3.0), Says("no"), Says("maybe", 0.0)))
+def test_the_score_is_the_weighted_mean_and_all_with_a_weight_must_pass(run_items: Make) -> None:
+    (result,) = run_items("yes", scorers=(Contains("yes", 3.0), Contains("no"), Contains("maybe", 0.0)))
 
     assert (result.passed, result.score) == (False, 0.75)
     assert result.metrics == {"yes": 1.0, "no": 0.0, "maybe": 0.0}
 
 
-def test_a_scorer_of_no_weight_fails_nothing(done: Make) -> None:
-    (shown,) = done("yes", scorers=(Says("yes"), Says("crash", 0.0)))
-    (nothing,) = done("yes", scorers=(Says("no", 0.0),))
+def test_a_scorer_of_no_weight_fails_nothing(run_items: Make) -> None:
+    (ignored,) = run_items("yes", scorers=(Contains("yes"), Contains("crash", 0.0)))
+    (nothing,) = run_items("yes", scorers=(Contains("no", 0.0),))
 
-    assert (shown.passed, shown.score, shown.metrics["crash"]) == (True, 1.0, None)
+    assert (ignored.passed, ignored.score, ignored.metrics["crash"]) == (True, 1.0, None)
     assert (nothing.passed, nothing.score) == (True, 0.0)
 
 
-def test_a_scorer_that_crashes_leaves_the_verdict_open(done: Make) -> None:
-    (result,) = done("yes", scorers=(Says("yes"), Says("crash")))
+def test_a_scorer_that_crashes_leaves_the_verdict_open(run_items: Make) -> None:
+    (result,) = run_items("yes", scorers=(Contains("yes"), Contains("crash")))
 
     assert (result.output, result.passed, result.score, result.error) == ("yes", None, None, None)
     assert result.metrics == {"yes": 1.0, "crash": None}
@@ -136,36 +136,36 @@ def test_a_scorer_that_crashes_leaves_the_verdict_open(done: Make) -> None:
     assert result.unrunnable
 
 
-def test_a_scorer_that_hangs_is_given_up(done: Make) -> None:
-    (result,) = done("yes", scorers=(Says("hang"),), timeout=0.01)
+def test_a_scorer_that_hangs_has_a_timeout(run_items: Make) -> None:
+    (result,) = run_items("yes", scorers=(Contains("hang"),), timeout=0.01)
 
     assert result.detail["scores"]["hang"]["error"] == "no score within 0.01 seconds"
 
 
-def test_a_model_that_hangs_is_an_error_and_no_zero(done: Make) -> None:
+def test_a_model_that_hangs_is_an_error_and_no_zero(run_items: Make) -> None:
     async def hang(_: Any) -> AIMessage:
         await asyncio.Event().wait()
         raise AssertionError
 
-    (result,) = done("yes", say=hang, timeout=0.01)
+    (result,) = run_items("yes", respond=hang, timeout=0.01)
 
     assert (result.output, result.passed, result.score, result.metrics) == (None, None, None, {"yes": None})
     assert result.error == "no answer within 0.01 seconds"
 
 
-def test_values_that_do_not_fit_are_one_items_error(done: Make) -> None:
+def test_values_that_do_not_fit_are_one_items_error(run_items: Make) -> None:
     content = Content.model_validate(
         {"type": "text", "template": "{{text}}", "variables": {"text": {"type": "string", "maxLength": 3}}}
     )
 
-    good, bad = done("yes", "yes, far too long", content=content)
+    good, bad = run_items("yes", "yes, far too long", content=content)
 
     assert good.passed
     assert "text" in (bad.error or "")
     assert bad.passed is None
 
 
-def test_a_lost_connection_is_tried_again(done: Make) -> None:
+def test_a_lost_connection_is_retried(run_items: Make) -> None:
     calls: list[int] = []
 
     async def flaky(messages: list[dict[str, str]]) -> AIMessage:
@@ -174,47 +174,47 @@ def test_a_lost_connection_is_tried_again(done: Make) -> None:
             raise httpx.ConnectError("gone")
         return await echo_with_usage(messages)
 
-    (result,) = done("yes", say=flaky)
+    (result,) = run_items("yes", respond=flaky)
 
     assert (len(calls), result.passed) == (MAX_ATTEMPTS, True)
 
 
-def test_attempts_come_to_an_end(done: Make) -> None:
+def test_retries_end(run_items: Make) -> None:
     calls: list[int] = []
 
     async def down(_: Any) -> AIMessage:
         calls.append(1)
         raise ConnectionResetError("gone")
 
-    (result,) = done("yes", say=down)
+    (result,) = run_items("yes", respond=down)
 
     assert (len(calls), result.error) == (MAX_ATTEMPTS, "ConnectionResetError: gone")
 
 
-def test_what_will_not_pass_is_not_tried_again(done: Make) -> None:
+def test_a_permanent_error_is_not_retried(run_items: Make) -> None:
     calls: list[int] = []
 
     async def wrong(_: Any) -> AIMessage:
         calls.append(1)
         raise ValueError("no such model")
 
-    (result,) = done("yes", say=wrong)
+    (result,) = run_items("yes", respond=wrong)
 
     assert (len(calls), result.error) == (1, "ValueError: no such model")
 
 
-def test_our_own_errors_are_told_as_they_are(done: Make) -> None:
+def test_the_products_own_errors_are_not_changed(run_items: Make) -> None:
     class Gone:
         def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
             raise NotFound("there is no collection 'tickets'")
 
-    (result,) = done("yes", renderer=Gone())
+    (result,) = run_items("yes", renderer=Gone())
 
     assert result.error == "there is no collection 'tickets'"
 
 
 @pytest.mark.parametrize(("status", "again"), [(400, False), (401, False), (408, True), (429, True), (500, True), (503, True)])
-def test_a_status_tells_whether_to_try_again(status: int, again: bool) -> None:
+def test_a_status_decides_about_a_retry(status: int, again: bool) -> None:
     class Refused(Exception):
         status_code = status
 
@@ -229,7 +229,7 @@ def test_an_error_is_transient_by_what_it_was_raised_from() -> None:
     assert is_transient(Unavailable("the embedder does not answer"))
 
 
-def test_the_prompts_model_settings_tools_and_format_reach_the_model(done: Make) -> None:
+def test_the_prompts_model_settings_tools_and_format_reach_the_model(run_items: Make) -> None:
     content = Content.model_validate(
         {
             "type": "text",
@@ -241,14 +241,14 @@ def test_the_prompts_model_settings_tools_and_format_reach_the_model(done: Make)
     )
     model = FakeModel()
 
-    done("unused", "unused", content=content, model=model)
+    run_items("unused", "unused", content=content, model=model)
 
     assert model.configs == [{"temperature": 0.0, "max_tokens": 16}]
     assert model.bound == {"tools": [{"type": "function"}], "response_format": {"type": "json_object"}}
 
 
 @dataclass(frozen=True)
-class Repeats(Says):
+class RepeatsOutput(Contains):
     """A scorer that fails with the output in its words."""
 
     async def score(self, sample: ScorerInput) -> Score:
@@ -256,7 +256,7 @@ class Repeats(Says):
 
 
 @pytest.mark.parametrize("sensitive", [True, False])
-def test_the_words_of_errors_are_left_out_where_they_may_repeat_a_sensitive_value(done: Make, sensitive: bool) -> None:
+def test_error_texts_that_may_repeat_a_sensitive_value_are_left_out(run_items: Make, sensitive: bool) -> None:
     class Refused(Exception):
         status_code = 400
 
@@ -265,44 +265,44 @@ def test_the_words_of_errors_are_left_out_where_they_may_repeat_a_sensitive_valu
 
     variables = {"text": {"type": "string", "sensitive": sensitive}}
     content = Content.model_validate({"type": "text", "template": "Say {{text}}", "variables": variables})
-    (unanswered,) = done("hunter2", say=refuse, content=content)
-    (unscored,) = done("hunter2", scorers=(Repeats("ours"), Repeats("theirs")), content=content)
-    told = [unanswered.error, *(score["error"] for score in unscored.detail["scores"].values())]
-    assert len(told) == 3
+    (unanswered,) = run_items("hunter2", respond=refuse, content=content)
+    (unscored,) = run_items("hunter2", scorers=(RepeatsOutput("ours"), RepeatsOutput("theirs")), content=content)
+    errors = [unanswered.error, *(score["error"] for score in unscored.detail["scores"].values())]
+    assert len(errors) == 3
     if sensitive:
         left_out = "(its message is left out: the prompt has a sensitive variable)"
-        assert told == [f"{kind} {left_out}" for kind in ("Refused 400", "Invalid", "ValueError")]
+        assert errors == [f"{kind} {left_out}" for kind in ("Refused 400", "Invalid", "ValueError")]
     else:
-        assert all("hunter2" in str(words) for words in told)
+        assert all("hunter2" in str(words) for words in errors)
 
 
-def test_a_value_that_does_not_fit_is_told_without_it(done: Make) -> None:
+def test_an_error_about_a_sensitive_value_does_not_repeat_it(run_items: Make) -> None:
     variables = {"text": {"type": "string", "maxLength": 3, "sensitive": True}}
     content = Content.model_validate({"type": "text", "template": "{{text}}", "variables": variables})
-    (result,) = done("hunter2", content=content)
+    (result,) = run_items("hunter2", content=content)
     assert result.error == "the variables do not fit the prompt: text: must have at most 3 characters"
 
 
-def test_calls_of_tools_are_the_output_where_there_is_no_text(done: Make) -> None:
+def test_tool_calls_are_the_output_of_a_reply_without_text(run_items: Make) -> None:
     async def call(_: Any) -> AIMessage:
         return AIMessage(content="", tool_calls=[{"name": "look_up", "args": {"id": 3}, "id": "t1"}])
 
-    (result,) = done("yes", say=call)
+    (result,) = run_items("yes", respond=call)
 
     (called,) = json.loads(result.output or "")
     assert called == {"id": "t1", "type": "function", "function": {"name": "look_up", "arguments": '{"id": 3}'}}
 
 
-def test_what_no_database_takes_is_replaced(done: Make) -> None:
+def test_characters_that_no_database_stores_are_replaced(run_items: Make) -> None:
     async def odd(_: Any) -> AIMessage:
         return AIMessage(content="yes\x00 \ud800")
 
-    (result,) = done("yes", say=odd)
+    (result,) = run_items("yes", respond=odd)
 
     assert result.output == "yes\ufffd \ufffd"
 
 
-def test_closing_the_iterator_stops_what_is_under_way(plan_of: Make, cases_of: Make, clock: Any) -> None:
+def test_closing_the_iterator_cancels_the_calls_in_flight(plan_of: Make, cases_of: Make, clock: Any) -> None:
     stopped: list[int] = []
 
     async def hang(_: Any) -> AIMessage:

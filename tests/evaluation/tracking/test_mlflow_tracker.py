@@ -28,8 +28,8 @@ GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
 
 
 @contextmanager
-def kept_environment() -> Iterator[None]:
-    """Undo what the tracker sets in this process's environment."""
+def restored_environment() -> Iterator[None]:
+    """Restore the environment of this process after the block."""
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -38,7 +38,7 @@ def kept_environment() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _environment_as_before() -> Iterator[None]:
-    with kept_environment():
+    with restored_environment():
         yield
 
 
@@ -47,19 +47,19 @@ def run(create_words_suite: Make, submit_run: Make, executor: RunExecutor) -> Ru
     """A finished run of two versions over three cases."""
     create_words_suite("yes", "no", "=A1", versions=("{{text}}", "{{text}}!"), gate=GATE)
     submit_run()
-    held = executor.lease("w1")
-    assert held is not None
-    return executor.execute(held)
+    leased = executor.lease("w1")
+    assert leased is not None
+    return executor.execute(leased)
 
 
 @pytest.fixture(scope="session")
 def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database whose tables are made already, of which a test gets a copy: making them takes seconds."""
+    """An MLflow database with its tables, of which a test gets a copy: creating them takes seconds."""
     from promptuary.core.database import Database
     from promptuary.core.settings import read_settings
 
     folder = tmp_path_factory.mktemp("mlflow")
-    with kept_environment():
+    with restored_environment():
         MlflowTracker(
             read_settings(data_dir=folder), Database(f"sqlite:///{folder / 'none.db'}")
         )._client().search_experiments()
@@ -73,14 +73,19 @@ def tracker(settings: Any, opened_database: Any, mlflow_file: Path) -> MlflowTra
 
 
 def runs_of(tracker: MlflowTracker) -> tuple[Any, list[Any]]:
-    """Give the parent run and its children, and see that there are no others."""
+    """Return the parent run and its children, and check that there are no other runs."""
     client = tracker._client()
     experiment = client.get_experiment_by_name("promptuary/default/words")
-    found = client.search_runs([experiment.experiment_id])
-    children = [one for one in found if "mlflow.parentRunId" in one.data.tags]
-    (parent,) = [one for one in found if one not in children]
+    runs = client.search_runs([experiment.experiment_id])
+    children = [tracked for tracked in runs if "mlflow.parentRunId" in tracked.data.tags]
+    (parent,) = [tracked for tracked in runs if tracked not in children]
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
     return parent, sorted(children, key=lambda child: str(child.info.run_name))
+
+
+def run_ids(tracked: tuple[Any, list[Any]]) -> list[str]:
+    parent, children = tracked
+    return [run.info.run_id for run in (parent, *children)]
 
 
 def test_a_run_is_copied_whole(run: Run, tracker: MlflowTracker, author: Open, settings: Any) -> None:
@@ -115,7 +120,7 @@ def test_the_table_of_results_can_be_loaded(run: Run, tracker: MlflowTracker, se
     assert json.loads(parent.data.tags["mlflow.loggedArtifacts"]) == [{"path": RESULTS_FILE, "type": "table"}]
 
 
-def test_the_copy_says_where_it_came_from_and_what_came_of_it(run: Run, tracker: MlflowTracker) -> None:
+def test_the_copy_has_the_origin_and_the_verdict_of_the_run(run: Run, tracker: MlflowTracker) -> None:
     urls = {"public_url": "https://prompts.example/", "public_ui_url": "https://prompts.example/ui"}
     replace(tracker, settings=tracker.settings.model_copy(update=urls)).deliver({"run": run.id})
 
@@ -135,11 +140,11 @@ def test_without_an_address_there_is_no_link(run: Run, tracker: MlflowTracker) -
     assert [name for name in runs_of(tracker)[0].data.tags if name.endswith("url")] == []
 
 
-def test_the_reports_lie_beside_the_table(run: Run, tracker: MlflowTracker, settings: Any) -> None:
+def test_the_reports_are_stored_beside_the_table(run: Run, tracker: MlflowTracker, settings: Any) -> None:
     tracker.deliver({"run": run.id})
 
     parent, _ = runs_of(tracker)
-    listed = [one.path for one in tracker._client().list_artifacts(parent.info.run_id)]
+    listed = [artifact.path for artifact in tracker._client().list_artifacts(parent.info.run_id)]
     assert listed == [REPORT_FILE, RESULTS_FILE, SUMMARY_FILE, NOTES_FILE]
     folder = (settings.data_dir / "mlartifacts" / parent.info.run_id / "artifacts").resolve()
     assert json.loads((folder / SUMMARY_FILE).read_text())["verdict"] == run.verdict
@@ -152,18 +157,18 @@ def test_results_are_copied_a_page_at_a_time(run: Run, tracker: MlflowTracker, m
     from promptuary.evaluation.runs import store
     from promptuary.evaluation.tracking import artifacts
 
-    asked: list[int | None] = []
+    limits: list[int | None] = []
     results = store.list_results
 
     def watched(session: Any, run_id: str, after: int | None = None, limit: int | None = None) -> Any:
-        asked.append(limit)
+        limits.append(limit)
         return results(session, run_id, after, limit)
 
     monkeypatch.setattr(artifacts, "_PAGE", 4)
     monkeypatch.setattr(store, "list_results", watched)
     tracker.deliver({"run": run.id})
 
-    assert asked == [4, 4, 4]
+    assert limits == [4, 4, 4]
     (file,) = (tracker.settings.data_dir / "mlartifacts").rglob(RESULTS_FILE)
     assert [row[:3] for row in json.loads(file.read_text())["data"]] == [
         [case, variant, 0] for case in ("c1", "c2", "c3") for variant in ("v2", "v1")
@@ -176,17 +181,19 @@ def test_a_second_delivery_changes_nothing(run: Run, tracker: MlflowTracker) -> 
     tracker.deliver({"run": run.id})
 
     after = runs_of(tracker)
-    assert [one.info.run_id for one in (after[0], *after[1])] == [one.info.run_id for one in (before[0], *before[1])]
+    assert run_ids(after) == run_ids(before)
 
 
-def test_a_delivery_that_broke_off_is_taken_up(run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_delivery_is_completed_by_the_next(
+    run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from promptuary.evaluation.tracking import mlflow_tracker
 
     def crash(*_: Any) -> None:
         raise ConnectionError("gone in the middle")
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_tracker, "_log_variant", crash)
+        patch.setattr(mlflow_tracker, "variant_values", crash)
         with pytest.raises(ConnectionError):
             tracker.deliver({"run": run.id})
     tracker.deliver({"run": run.id})
@@ -198,15 +205,17 @@ def test_a_delivery_that_broke_off_is_taken_up(run: Run, tracker: MlflowTracker,
     assert [point.value for point in history] == [6.0]
 
 
-def test_two_workers_that_make_it_at_once_leave_one(run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other worker's run appears between this one's look and its own."""
+def test_two_workers_that_copy_a_run_at_once_leave_one_copy(
+    run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other worker creates its run between this worker's search and its own run."""
     from mlflow import MlflowClient
 
-    made = MlflowClient.create_run
+    create_run = MlflowClient.create_run
 
     def twice(client: Any, *args: Any, **more: Any) -> Any:
-        made(client, *args, **more)
-        return made(client, *args, **more)
+        create_run(client, *args, **more)
+        return create_run(client, *args, **more)
 
     monkeypatch.setattr(MlflowClient, "create_run", twice)
     tracker.deliver({"run": run.id})
@@ -215,26 +224,26 @@ def test_two_workers_that_make_it_at_once_leave_one(run: Run, tracker: MlflowTra
     assert [child.info.run_name for child in children] == ["v1", "v2"]
 
 
-def test_a_run_that_is_gone_or_not_done_is_left_out(run: Run, submit_run: Make, tracker: MlflowTracker) -> None:
+def test_a_deleted_or_unfinished_run_is_not_copied(run: Run, submit_run: Make, tracker: MlflowTracker) -> None:
     tracker.deliver({"run": "run_0"})
     tracker.deliver({"run": submit_run().id})
 
     assert tracker._client().get_experiment_by_name("promptuary/default/words") is None
 
 
-def test_nothing_is_left_where_the_process_stands(
+def test_nothing_is_written_to_the_current_directory(
     run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stands = tmp_path / "stands"
-    stands.mkdir()
-    monkeypatch.chdir(stands)
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
 
     tracker.deliver({"run": run.id})
 
-    assert list(stands.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
-def test_mlflow_does_not_call_home(tracker: MlflowTracker) -> None:
+def test_mlflow_sends_no_usage_data(tracker: MlflowTracker) -> None:
     tracker._client()
     from mlflow.telemetry.utils import is_telemetry_disabled
 
@@ -257,7 +266,7 @@ def test_without_mlflow_a_run_finishes_and_its_message_waits(
         assert Evaluations(unit).run(run.id).tracking_id is None
 
 
-def test_mlflow_that_is_back_gets_what_has_waited(
+def test_mlflow_gets_waiting_messages_once_it_is_back(
     run: Run, settings: Any, opened_database: Any, clock: Any, tracker: MlflowTracker
 ) -> None:
     away = replace(tracker, settings=settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"}))
@@ -269,12 +278,12 @@ def test_mlflow_that_is_back_gets_what_has_waited(
 
 
 class Refusing(BaseHTTPRequestHandler):
-    """An MLflow that is there and cannot work: it answers every request with 503."""
+    """An MLflow server that is running but does not work: it answers every request with 503."""
 
-    asked: ClassVar[list[str]] = []
+    requests: ClassVar[list[str]] = []
 
     def _refuse(self) -> None:
-        self.asked.append(self.path)
+        self.requests.append(self.path)
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.send_response(503)
         self.send_header("Content-Length", "0")
@@ -283,10 +292,10 @@ class Refusing(BaseHTTPRequestHandler):
     do_GET = do_POST = _refuse  # the names that the base class looks for
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
-def test_what_a_server_refuses_is_delivered_once_it_works(
+def test_a_refused_message_is_delivered_once_the_server_works(
     run: Run,
     settings: Any,
     opened_database: Any,
@@ -305,7 +314,7 @@ def test_what_a_server_refuses_is_delivered_once_it_works(
         server.shutdown()
         thread.join()
     assert (delivery.delivered, delivery.failed) == (0, 1)
-    assert Refusing.asked
+    assert Refusing.requests
     with author() as unit:
         assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 1
         assert Evaluations(unit).run(run.id).verdict == run.verdict
@@ -316,13 +325,13 @@ def test_what_a_server_refuses_is_delivered_once_it_works(
     assert (parent.data.tags["promptuary.run"], len(children)) == (run.id, 2)
 
 
-def test_a_run_that_left_cases_out_is_copied_with_the_cases_it_has(
+def test_a_run_with_missing_cases_is_copied_with_the_others(
     run: Run, tracker: MlflowTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from promptuary.evaluation.runs import store
 
     results = store.list_results
-    monkeypatch.setattr(store, "list_results", lambda *of: [one for one in results(*of) if one.case != "c2"])
+    monkeypatch.setattr(store, "list_results", lambda *of: [result for result in results(*of) if result.case != "c2"])
     tracker.deliver({"run": run.id})
 
     folder = tracker.settings.data_dir / "mlartifacts"

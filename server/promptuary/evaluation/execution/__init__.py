@@ -1,1 +1,1 @@
-"""The execution of a leased run: work items, runner, accounting, Ray."""
+"""The execution of runs: lease, resume, run the items, account for their costs, finish."""

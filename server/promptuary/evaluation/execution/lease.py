@@ -1,4 +1,4 @@
-"""The lease of a run: who holds it may write its results, and a thread of its own extends it.
+"""The lease of a run: only the worker with the lease may write results, and a thread of its own extends it.
 
 Because of that thread, a scorer that keeps the processor busy does not lose the lease. Every write carries the lease's fence: a
 process that has lost the lease writes nothing more.
@@ -56,7 +56,7 @@ class RunLeases:
             return None
 
     def release(self, run: Run) -> None:
-        """Give the lease back, so that another worker resumes the run at once; if that fails, the lease expires."""
+        """Release the lease, so that another worker resumes the run at once; if that fails, the lease expires."""
         try:
             with self.database.write() as session:
                 store.release_run(session, run)

@@ -100,7 +100,7 @@ class _RayWorker:
 
 
 async def _feed(worker: Any, chunks: Iterator[list[WorkItem]], results: ChunkQueue) -> None:
-    """Give a worker one chunk after another until none remains."""
+    """Send a worker one chunk after another until none remains."""
     for chunk in chunks:
         await results.put(await worker.run_chunk.remote(chunk))
 

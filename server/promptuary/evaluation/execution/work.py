@@ -26,7 +26,7 @@ class CompletedItems:
     """The ordinals of a plan that have their result, in one bit each: a million of them take 125 kB."""
 
     def __init__(self, total: int, ordinals: Iterable[int] = ()) -> None:
-        """Allocate `total` bits, and mark some ordinals."""
+        """Create `total` unmarked bits, and mark some ordinals."""
         self._bits = bytearray((total + 7) // 8)
         self._count = 0
         for ordinal in ordinals:

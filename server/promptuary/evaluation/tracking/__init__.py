@@ -1,1 +1,1 @@
-"""The copy of finished runs in MLflow."""
+"""The copies of finished runs in MLflow."""

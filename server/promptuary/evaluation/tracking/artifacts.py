@@ -1,4 +1,4 @@
-"""A finished run's files, as its copy in MLflow keeps them. Results are read and written a page at a time."""
+"""The files of a finished run in MLflow. Results are read and written a page at a time."""
 
 import json
 from collections.abc import Iterator
@@ -25,45 +25,45 @@ _COLUMNS = ("case", "variant", "repeat", "pass", "score", "output", "error")
 
 def write_artifacts(database: Database, run: Run, folder: Path) -> None:
     """Write the summary as JSON and as Markdown, the HTML report, and the table of results."""
-    answer = WholeRunOut.whole(run).model_dump(mode="json")
+    body = WholeRunOut.whole(run).model_dump(mode="json")
     (folder / SUMMARY_FILE).write_text(json.dumps(run.summary and run.summary.json_body(), indent=2), encoding="utf-8")
-    with spool_results(_answers(database, run)) as results:
+    with spool_results(_result_bodies(database, run)) as results:
         with (folder / RESULTS_FILE).open("w", encoding="utf-8") as file:
             file.writelines(_table(results))
         with (folder / REPORT_FILE).open("w", encoding="utf-8") as file:
-            file.writelines(html_report(answer, results()))
-        (folder / NOTES_FILE).write_text(markdown_report(answer, results()), encoding="utf-8")
+            file.writelines(html_report(body, results()))
+        (folder / NOTES_FILE).write_text(markdown_report(body, results()), encoding="utf-8")
 
 
 def summary_markdown(run: Run) -> str:
-    """Give the summary without any case, as a description of the run."""
+    """Return the summary without any case, as a description of the run."""
     return markdown_report(WholeRunOut.whole(run).model_dump(mode="json"), ())
 
 
-def _answers(database: Database, run: Run) -> Iterator[dict[str, Any]]:
-    """Give a run's results as the API lists them."""
+def _result_bodies(database: Database, run: Run) -> Iterator[dict[str, Any]]:
+    """Yield a run's results as the API lists them."""
     after: int | None = None
     while True:
         with database.read() as session:
             results = store.list_results(session, run.id, after, _PAGE)
             if not results:
                 return
-            places = sorted({result.ordinal // run.plan.per_case for result in results})
-            cases = store.cases_at(session, run.plan.dataset.id, places)
+            positions = sorted({result.ordinal // run.plan.per_case for result in results})
+            cases = store.cases_at(session, run.plan.dataset.id, positions)
         for result in results:
-            shown = ResultWithCase(result, cases[result.ordinal // run.plan.per_case])
-            yield ResultOut.of(shown).model_dump(mode="json", by_alias=True)
+            with_case = ResultWithCase(result, cases[result.ordinal // run.plan.per_case])
+            yield ResultOut.of(with_case).model_dump(mode="json", by_alias=True)
         after = results[-1].ordinal
 
 
 def _table(results: Results) -> Iterator[str]:
-    """Give the results as MLflow keeps a table: pandas' `split` form."""
+    """Yield the JSON of a table of results in pandas' `split` form, as MLflow expects it."""
     names = list(dict.fromkeys(metric for result in results() for metric in result["metrics"]))
     columns = ["passed" if name == "pass" else name for name in _COLUMNS]
     yield f'{{"columns": {json.dumps([*columns, *names])}, "data": ['
-    between = "\n"
+    separator = "\n"
     for result in results():
         row = [result[name] for name in _COLUMNS] + [result["metrics"].get(name) for name in names]
-        yield between + json.dumps(row)
-        between = ",\n"
+        yield separator + json.dumps(row)
+        separator = ",\n"
     yield "\n]}\n"
