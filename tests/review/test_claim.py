@@ -131,7 +131,7 @@ def test_the_decision_on_something_that_was_not_shown_is_refused(
     first = take_one(reviews_as, "ann")
     submit(reviews_as, "ann", first)
     second = take_one(reviews_as, "ann")
-    with pytest.raises(Conflict, match="not the item that was shown"), reviews_as("ann") as reviews:
+    with pytest.raises(Conflict, match="another item was displayed"), reviews_as("ann") as reviews:
         reviews.submit(second.id, first.nonce, "approve")
     with reviews_as("ann") as reviews:
         assert reviews.queue("triage").counts.mine == 1
@@ -145,11 +145,11 @@ def test_a_decision_that_the_queue_does_not_have_is_refused(
     with pytest.raises(InvalidRequest) as caught:
         submit(reviews_as, "ann", claim, "maybe")
     assert [(fault.path, fault.message) for fault in caught.value.field_errors] == [
-        ("decision", "is none of this queue's: approve, reject, unsure")
+        ("decision", "is none of this queue's decisions: approve, reject, unsure")
     ]
 
 
-@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "held"])
+@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "live_claim"])
 def test_another_reviewers_claim_is_not_told_of(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, action: str
 ) -> None:
@@ -160,7 +160,7 @@ def test_another_reviewers_claim_is_not_told_of(
 
 
 @pytest.mark.parametrize("ending", ["skip", "release"])
-@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "held"])
+@pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "live_claim"])
 def test_a_claim_that_has_ended_takes_nothing_more(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, ending: str, action: str
 ) -> None:

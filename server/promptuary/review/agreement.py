@@ -1,4 +1,4 @@
-"""How far a queue's reviewers agree, from every decision in it."""
+"""Agreement between the reviewers of a queue, computed from all of its decisions."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,14 +10,14 @@ from promptuary.review.service import ReviewService
 BOOTSTRAP_SEED = 1
 BOOTSTRAP_RESAMPLES = 199
 INTERVAL_LIMIT = 5000
-"""Above so many items no interval is drawn: it would take longer than a request may, and be narrow anyway."""
+"""Above this number of items no interval is computed: it would take longer than a request may, and be narrow anyway."""
 
 
 @dataclass(frozen=True)
 class AgreementCoefficient:
-    """An agreement beyond chance with its 95 % interval, or the reason why there is none.
+    """A chance-corrected coefficient of agreement with its 95 % interval, or the reason why it is undefined.
 
-    `low` and `high` are None where the value is, and above INTERVAL_LIMIT items.
+    `low` and `high` are None where `value` is None, and above INTERVAL_LIMIT items.
     """
 
     coefficient: str
@@ -29,7 +29,7 @@ class AgreementCoefficient:
 
 @dataclass(frozen=True)
 class ReviewerAgreement:
-    """What the reviewers agree on; `percent` is the share of agreeing pairs, in 0 … 100.
+    """The agreement of a queue's reviewers; `percent` is the share of agreeing pairs, from 0 to 100.
 
     `disagreements` are the sources on which at least two reviewers decided differently, in the order of the queue.
     """
@@ -42,7 +42,7 @@ class ReviewerAgreement:
 
 
 def compute_agreement(unit: UnitOfWork, name: str) -> ReviewerAgreement:
-    """Compare the reviewers: percent agreement, Krippendorff's alpha and Gwet's AC1, which holds where one label is rare.
+    """Compute the reviewers' percent agreement, Krippendorff's alpha and Gwet's AC1, which is robust where one label is rare.
 
     Raises:
         NotFound: when there is no such queue.
@@ -50,10 +50,10 @@ def compute_agreement(unit: UnitOfWork, name: str) -> ReviewerAgreement:
     from promptuary.statistics.agreement import DistanceMetric, agreement_interval, gwet_ac1, krippendorff_alpha
 
     queue = ReviewService(unit).queue(name).queue
-    given = store.list_decisions_by_source(unit.session, queue)
-    reviewers = sorted({reviewer for ballots in given.values() for reviewer in ballots})
-    shared = {source: ballots for source, ballots in given.items() if len(ballots) >= 2}
-    ratings = [[ballots.get(reviewer) for ballots in shared.values()] for reviewer in reviewers]
+    decisions = store.list_decisions_by_source(unit.session, queue)
+    reviewers = sorted({reviewer for by_reviewer in decisions.values() for reviewer in by_reviewer})
+    shared = {source: by_reviewer for source, by_reviewer in decisions.items() if len(by_reviewer) >= 2}
+    ratings = [[by_reviewer.get(reviewer) for by_reviewer in shared.values()] for reviewer in reviewers]
     labels = [choice.value for choice in queue.choices]
     coefficients = []
     percent = None
@@ -62,11 +62,11 @@ def compute_agreement(unit: UnitOfWork, name: str) -> ReviewerAgreement:
             partial(krippendorff_alpha, metric=DistanceMetric.NOMINAL, categories=labels),
             partial(gwet_ac1, categories=labels),
         ):
-            found = measure(ratings)
+            coefficient = measure(ratings)
             few = len(shared) <= INTERVAL_LIMIT
             interval = agreement_interval(measure, ratings, seed=BOOTSTRAP_SEED, resamples=BOOTSTRAP_RESAMPLES) if few else None
             low, high = (interval.low, interval.high) if interval else (None, None)
-            coefficients.append(AgreementCoefficient(found.coefficient, found.value, found.reason, low, high))
-            percent = None if found.observed is None else 100 * found.observed
-    split = tuple(source for source, ballots in shared.items() if len(set(ballots.values())) > 1)
-    return ReviewerAgreement(len(shared), len(reviewers), percent, tuple(coefficients), split)
+            coefficients.append(AgreementCoefficient(coefficient.coefficient, coefficient.value, coefficient.reason, low, high))
+            percent = None if coefficient.observed is None else 100 * coefficient.observed
+    disagreements = tuple(source for source, by_reviewer in shared.items() if len(set(by_reviewer.values())) > 1)
+    return ReviewerAgreement(len(shared), len(reviewers), percent, tuple(coefficients), disagreements)

@@ -1,4 +1,4 @@
-"""What a reviewer may answer: the choices of a queue, each with the key that picks it."""
+"""The decisions that a queue offers to its reviewers, each with the keyboard shortcut that selects it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from promptuary.core.errors import FieldError, InvalidRequest
 
 CHOICE_LIMIT = 12
-RESERVED_SHORTCUTS = {"C": "the page keeps it for itself", "R": "the page keeps it for itself", "S": "it skips an item"}
+RESERVED_SHORTCUTS = {"C": "the page reserves it", "R": "the page reserves it", "S": "it skips an item"}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One possible decision: what is stored, what the button says, and the key that presses it."""
+    """One possible decision: the stored value, the label of its button and its keyboard shortcut."""
 
     value: str
     label: str
@@ -26,23 +26,25 @@ DEFAULT_CHOICES = (
 
 
 def validate_choices(choices: Sequence[Choice]) -> tuple[Choice, ...]:
-    """Refuse choices that a reviewer could not tell apart.
+    """Return the choices if a reviewer can distinguish them.
 
     Raises:
-        InvalidRequest: with every value or key that comes twice, and every key that is taken.
+        InvalidRequest: with every value or shortcut that occurs twice, and every reserved shortcut.
     """
     field_errors = []
     values: set[str] = set()
     keys: set[str] = set()
     for number, choice in enumerate(choices):
         if choice.value in values:
-            field_errors.append(FieldError(f"decisions.{number}.value", "is there twice"))
+            field_errors.append(FieldError(f"decisions.{number}.value", "occurs twice"))
         if choice.shortcut in RESERVED_SHORTCUTS:
-            field_errors.append(FieldError(f"decisions.{number}.shortcut", f"is taken: {RESERVED_SHORTCUTS[choice.shortcut]}"))
+            field_errors.append(
+                FieldError(f"decisions.{number}.shortcut", f"is reserved: {RESERVED_SHORTCUTS[choice.shortcut]}")
+            )
         if choice.shortcut in keys:
-            field_errors.append(FieldError(f"decisions.{number}.shortcut", "is there twice"))
+            field_errors.append(FieldError(f"decisions.{number}.shortcut", "occurs twice"))
         values.add(choice.value)
         keys |= {choice.shortcut} if choice.shortcut else set()
     if field_errors:
-        raise InvalidRequest("the queue's decisions cannot be told apart", field_errors)
+        raise InvalidRequest("the queue's decisions cannot be distinguished", field_errors)
     return tuple(choices)

@@ -1,4 +1,4 @@
-"""Queries of claims: which item is next, who holds it, and how a claim ends. A session in, domain values out."""
+"""Queries of claims: the next item, the live claim and the end of a claim. They take a session and return domain values."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -12,15 +12,15 @@ from promptuary.review.tables import ClaimRow, ItemRow, QueueRow
 
 
 def find_next_item(session: Session, queue: Queue, reviewer: str, now: datetime) -> Item | None:
-    """Find the first item with a free slot that the reviewer has not decided; one they skipped only when no other is left."""
-    held = (
+    """Return the first item with a free slot that the reviewer has not decided; a skipped one only when no other is left."""
+    live_claims = (
         select(func.count())
         .select_from(ClaimRow)
         .where(ClaimRow.item_id == ItemRow.id, ClaimRow.state == ClaimState.LEASED, ClaimRow.lease_until > now)
         .correlate(ItemRow)
         .scalar_subquery()
     )
-    by_me = and_(
+    is_skipped = and_(
         col(ClaimRow.item_id) == ItemRow.id,
         col(ClaimRow.reviewer) == reviewer,
         col(ClaimRow.state) == ClaimState.SKIPPED,
@@ -28,19 +28,19 @@ def find_next_item(session: Session, queue: Queue, reviewer: str, now: datetime)
     free = select(ItemRow).where(
         ItemRow.queue_id == queue.id,
         ItemRow.decided < queue.slots,
-        ItemRow.decided + held < queue.slots,
+        ItemRow.decided + live_claims < queue.slots,
         ~is_decided_by(reviewer),
     )
-    fresh = free.where(~exists().where(by_me)).order_by(col(ItemRow.place), col(ItemRow.id)).limit(1)
+    fresh = free.where(~exists().where(is_skipped)).order_by(col(ItemRow.place), col(ItemRow.id)).limit(1)
     row = session.exec(fresh).one_or_none()
     if row is None:
-        last_skip = select(func.max(ClaimRow.created_at)).where(by_me).correlate(ItemRow).scalar_subquery()
+        last_skip = select(func.max(ClaimRow.created_at)).where(is_skipped).correlate(ItemRow).scalar_subquery()
         row = session.exec(free.order_by(last_skip, col(ItemRow.place), col(ItemRow.id)).limit(1)).one_or_none()
     return item_from_row(row) if row else None
 
 
 def find_live_claim(session: Session, queue: Queue, reviewer: str, now: datetime) -> Claim | None:
-    """Find the claim that the reviewer holds in this queue."""
+    """Return the reviewer's live claim in this queue, or None."""
     query = _claim_query().where(
         QueueRow.id == queue.id,
         ClaimRow.reviewer == reviewer,
@@ -52,7 +52,7 @@ def find_live_claim(session: Session, queue: Queue, reviewer: str, now: datetime
 
 
 def find_claim(session: Session, project: int, reviewer: str, id: str) -> Claim | None:  # noqa: A002 - the word of the API
-    """Find one of the reviewer's own claims, whatever its state."""
+    """Return one of the reviewer's own claims in any state, or None."""
     query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == id, ClaimRow.reviewer == reviewer)
     row = session.exec(query).one_or_none()
     return _claim_from_row(*row) if row else None
@@ -88,11 +88,11 @@ def add_claim(session: Session, claim: Claim, reviewer: str, at: datetime) -> No
 
 
 def extend_lease(session: Session, claim: Claim, until: datetime) -> Claim:
-    """Let a lease end later."""
+    """Extend the lease to a later end and return the changed claim."""
     session.exec(update(ClaimRow).where(col(ClaimRow.id) == claim.id).values(lease_until=until))
     return replace(claim, lease_until=until)
 
 
 def end_claim(session: Session, claim: Claim, state: ClaimState) -> None:
-    """End a claim in this state."""
+    """End a claim and store its final state."""
     session.exec(update(ClaimRow).where(col(ClaimRow.id) == claim.id).values(state=state))

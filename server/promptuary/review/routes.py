@@ -33,27 +33,27 @@ def list_queues(
     unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_READ)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[QueueOut]:
     """List queues by name."""
-    found = ReviewService(unit).queues(min(limit, unit.settings.page_limit), cursor)
-    return PageOf[QueueOut](items=[QueueOut.of(state) for state in found.items], next_cursor=found.next_cursor)
+    page = ReviewService(unit).queues(min(limit, unit.settings.page_limit), cursor)
+    return PageOf[QueueOut](items=[QueueOut.of(state) for state in page.items], next_cursor=page.next_cursor)
 
 
 @router.put("/queues/{name}")
 def put_queue(name: PathName, body: NewQueue, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> QueueOut:
-    """Make a queue, or change what it asks."""
+    """Create a queue, or change its instructions, decisions and slots."""
     return QueueOut.of(ReviewService(unit).put_queue(name, body.instructions, body.choices(), body.slots))
 
 
 @router.get("/queues/{name}")
 def read_queue(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_READ)]) -> QueueOut:
-    """Give a queue with its counts."""
+    """Return a queue with its counts."""
     return QueueOut.of(ReviewService(unit).queue(name))
 
 
 @router.post("/queues/{name}/items")
 def add_items(name: PathName, body: NewItems, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> AddedOut:
-    """Put items into a queue, given ones or a run's results; a source that is in it already is left as it is."""
+    """Add items or a run's results to a queue; an item whose source is in the queue already does not change."""
     items = (
-        body.new()
+        body.new_items()
         if body.run is None
         else select_run_items(unit, body.run, ResultSelection(body.only or ResultSelection.FAILED), body.variant)
     )
@@ -64,54 +64,54 @@ def add_items(name: PathName, body: NewItems, unit: Annotated[UnitOfWork, author
 def claim(
     name: PathName, response: Response, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]
 ) -> ClaimOut | Response:
-    """Lease the next item: 201 for a new claim, 200 for the one already held, 204 when there is nothing to have now."""
-    taken = ReviewService(unit).claim(name)
-    if taken is None:
+    """Claim the next item: 201 for a new claim, 200 for the caller's live one, 204 when no item is available."""
+    result = ReviewService(unit).claim(name)
+    if result is None:
         return Response(status_code=204)
-    response.status_code = 201 if taken.created else 200
-    return ClaimOut.of(taken.claim)
+    response.status_code = 201 if result.created else 200
+    return ClaimOut.of(result.claim)
 
 
 @router.get("/queues/{name}/export")
 def export(
     name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[ExportedDecision]:
-    """List a queue's decisions in the order in which they were made, each with what it was about."""
-    found = ReviewService(unit).decisions(name, min(limit, unit.settings.page_limit), cursor)
-    return PageOf[ExportedDecision].model_validate(found)
+    """List a queue's decisions in the order in which they were made, each with its item's payload."""
+    page = ReviewService(unit).decisions(name, min(limit, unit.settings.page_limit), cursor)
+    return PageOf[ExportedDecision].model_validate(page)
 
 
 @router.get("/queues/{name}/agreement")
 def read_agreement(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_MANAGE)]) -> AgreementOut:
-    """Tell how far the reviewers agree, and on which items they do not."""
+    """Return the reviewers' agreement, and the items on which they disagree."""
     return AgreementOut.model_validate(compute_agreement(unit, name))
 
 
 @router.get("/claims/{id}")
 def read_claim(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> ClaimOut:  # noqa: A002 - the word of the API
-    """Give one's own claim, as long as it is live."""
-    return ClaimOut.of(ReviewService(unit).held(id))
+    """Return the caller's own live claim."""
+    return ClaimOut.of(ReviewService(unit).live_claim(id))
 
 
 @router.post("/claims/{id}/submit")
 def submit(id: str, body: Submission, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> DecisionOut:  # noqa: A002
-    """Decide the claimed item; 409 without a live lease, or when the nonce is not the claim's."""
+    """Submit a decision on the claimed item; 409 without a live lease, or when the nonce is not the claim's."""
     return DecisionOut.model_validate(ReviewService(unit).submit(id, body.nonce, body.decision, body.comment))
 
 
 @router.post("/claims/{id}/skip", status_code=204)
 def skip(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
-    """Leave the item to others; it comes back when nothing else is left."""
+    """Skip the item; the caller gets it again when no other item is left."""
     ReviewService(unit).skip(id)
 
 
 @router.post("/claims/{id}/release", status_code=204)
 def release(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
-    """Give the item back as if it had never been taken."""
+    """Release the item, as if it had never been claimed."""
     ReviewService(unit).release(id)
 
 
 @router.post("/claims/{id}/heartbeat")
 def heartbeat(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> HeartbeatOut:  # noqa: A002
-    """Let the lease run anew from now."""
+    """Extend the lease from now."""
     return HeartbeatOut.model_validate(ReviewService(unit).heartbeat(id))

@@ -1,4 +1,4 @@
-"""Items from an evaluation run: which of its results are worth a person's look, and what the person gets to see."""
+"""Review items made from the results of an evaluation run."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -15,69 +15,67 @@ _BATCH = 1000
 
 
 class ResultSelection(StrEnum):
-    """Which results of a run become items. A result without an output never does: there is nothing to look at."""
+    """Which results of a run become items. A result without an output never does: there is nothing to review."""
 
     FAILED = "failed"  # those that did not pass
-    ALL = "all"  # every one
+    ALL = "all"  # every result
     DISAGREE = "disagree"  # those of cases that passed under one variant and failed under another
 
 
 def select_run_items(
     unit: UnitOfWork, run: str, only: ResultSelection = ResultSelection.FAILED, variant: str | None = None
 ) -> list[NewItem]:
-    """Choose a run's results and make items of them; the same result always has the same source.
+    """Select a run's results and return them as new items; the same result always has the same source.
 
     Args:
-        unit: on whose behalf.
+        unit: the caller's unit of work.
         run: the run's id; it need not have finished.
-        only: which results.
-        variant: only this one's.
+        only: which results to select.
+        variant: the only variant to take results from; None for all.
 
     Raises:
         NotFound: when there is no such run, or the run has no such variant.
-        InvalidRequest: when the choice comes to too many.
+        InvalidRequest: when more than RUN_ITEM_LIMIT results are selected.
     """
     evaluations = Evaluations(unit)
-    variants = {known.name: known for known in evaluations.run(run).plan.variants}
+    variants = {planned.name: planned for planned in evaluations.run(run).plan.variants}
     if variant is not None and variant not in variants:
         raise NotFound(f"the run '{run}' has no variant '{variant}'; it has: {', '.join(variants)}")
-    answered = [shown for shown in _results(evaluations, run) if shown.result.output is not None]
+    answered = [row for row in _iterate_results(evaluations, run) if row.result.output is not None]
     passed: dict[tuple[str, int], set[bool | None]] = {}
-    for shown in answered:
-        passed.setdefault((shown.result.case, shown.result.repeat), set()).add(shown.result.passed)
-    chosen = [
-        shown
-        for shown in answered
-        if variant in (None, shown.result.variant)
+    for row in answered:
+        passed.setdefault((row.result.case, row.result.repeat), set()).add(row.result.passed)
+    selected = [
+        row
+        for row in answered
+        if variant in (None, row.result.variant)
         and (
             only is ResultSelection.ALL
-            or (only is ResultSelection.FAILED and shown.result.passed is False)
-            or (only is ResultSelection.DISAGREE and passed[shown.result.case, shown.result.repeat] >= {True, False})
+            or (only is ResultSelection.FAILED and row.result.passed is False)
+            or (only is ResultSelection.DISAGREE and passed[row.result.case, row.result.repeat] >= {True, False})
         )
     ]
-    if len(chosen) > RUN_ITEM_LIMIT:
-        raise InvalidRequest(
-            f"{len(chosen)} results would come into the queue; the most are {RUN_ITEM_LIMIT}: choose a variant"
-        )
-    return [NewItem(f"{run}/{shown.result.ordinal}", _payload(shown, variants[shown.result.variant])) for shown in chosen]
+    if len(selected) > RUN_ITEM_LIMIT:
+        raise InvalidRequest(f"{len(selected)} results are selected; the limit is {RUN_ITEM_LIMIT}: choose a variant")
+    return [NewItem(f"{run}/{row.result.ordinal}", _payload(row, variants[row.result.variant])) for row in selected]
 
 
-def _results(evaluations: Evaluations, run: str) -> Iterator[ResultWithCase]:
+def _iterate_results(evaluations: Evaluations, run: str) -> Iterator[ResultWithCase]:
     cursor = None
     while True:
-        found = evaluations.results(run, _BATCH, cursor)
-        yield from found.items
-        cursor = found.next_cursor
+        page = evaluations.results(run, _BATCH, cursor)
+        yield from page.items
+        cursor = page.next_cursor
         if cursor is None:
             return
 
 
-def _payload(shown: ResultWithCase, variant: Variant) -> dict[str, Any]:
-    result = shown.result
+def _payload(row: ResultWithCase, variant: Variant) -> dict[str, Any]:
+    result = row.result
     return {
-        "input": shown.case.vars,
+        "input": row.case.vars,
         "output": result.output,
-        "expected": shown.case.expected,
+        "expected": row.case.expected,
         "case": result.case,
         "repeat": result.repeat,
         "variant": variant.name,

@@ -1,4 +1,4 @@
-"""What the review's routes take and answer."""
+"""Wire models of the review routes."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -16,27 +16,27 @@ Source = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class NewChoice(RequestModel):
-    """One decision that reviewers may make; the label is the value in capitals where none is given."""
+    """One decision that reviewers may make; without a label, the capitalised value is the label."""
 
     value: NonEmptyText
     label: NonEmptyText | None = None
     shortcut: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]$")] | None = None
 
     def choice(self) -> Choice:
-        """Give the domain's value."""
+        """Return the domain value."""
         return Choice(self.value, self.label or self.value.replace("_", " ").capitalize(), self.shortcut)
 
 
 class NewQueue(RequestModel):
-    """What a queue asks of its reviewers."""
+    """The instructions, decisions and slots of a queue."""
 
     instructions: Annotated[str, Field(max_length=20_000)] = ""
     decisions: Annotated[list[NewChoice], Field(min_length=2, max_length=CHOICE_LIMIT)] | None = None
     slots: Annotated[int, Field(ge=1, le=100)] = 1
 
     def choices(self) -> tuple[Choice, ...]:
-        """Give the decisions, the usual three where none are given."""
-        return DEFAULT_CHOICES if self.decisions is None else tuple(given.choice() for given in self.decisions)
+        """Return the choices; the three default ones where the request names none."""
+        return DEFAULT_CHOICES if self.decisions is None else tuple(decision.choice() for decision in self.decisions)
 
 
 class ChoiceOut(ResponseModel):
@@ -48,7 +48,7 @@ class ChoiceOut(ResponseModel):
 
 
 class CountsOut(ResponseModel):
-    """How far a queue is. `mine` and `left` are the caller's: decided by them, and open and undecided by them."""
+    """The progress of a queue. `mine` counts the caller's decisions, `left` the open items that the caller has not decided."""
 
     items: int
     decided: int
@@ -70,7 +70,7 @@ class QueueOut(ResponseModel):
 
     @classmethod
     def of(cls, state: QueueState) -> "QueueOut":
-        """Make it from the domain's values."""
+        """Build the wire model from the domain values."""
         queue = state.queue
         return cls(
             name=queue.name,
@@ -91,7 +91,7 @@ class ItemIn(RequestModel):
 
 
 class NewItems(RequestModel):
-    """Items, or the run to take them from: its failed results, all of them, or those where its variants disagree."""
+    """Items, or a run whose results become items: the failed ones, all, or those of cases where variants disagree."""
 
     items: Annotated[list[ItemIn], Field(min_length=1, max_length=ITEM_LIMIT)] | None = None
     run: NonEmptyText | None = None
@@ -101,25 +101,25 @@ class NewItems(RequestModel):
     @model_validator(mode="after")
     def _one_source(self) -> "NewItems":
         if (self.items is None) == (self.run is None):
-            raise ValueError("give either items or a run")
+            raise ValueError("send either items or a run")
         if self.run is None and (self.only is not None or self.variant is not None):
-            raise ValueError("'only' and 'variant' choose from a run; give one")
+            raise ValueError("'only' and 'variant' select results of a run; send 'run' as well")
         return self
 
-    def new(self) -> list[NewItem]:
-        """Give the items as the domain's values."""
+    def new_items(self) -> list[NewItem]:
+        """Return the items as domain values."""
         return [NewItem(item.source, item.payload, item.probability) for item in self.items or ()]
 
 
 class AddedOut(ResponseModel):
-    """How many items came in, and how many were in the queue already."""
+    """How many items were added, and how many were in the queue already."""
 
     added: int
     present: int
 
 
 class ClaimedItem(ResponseModel):
-    """The item of a claim: what there is to see of it."""
+    """The item of a claim, as its reviewer sees it."""
 
     id: str
     source: str
@@ -127,7 +127,7 @@ class ClaimedItem(ResponseModel):
 
 
 class ClaimOut(ResponseModel):
-    """A claim; `nonce` goes back with the decision, and only from where the item was shown."""
+    """A claim; the decision sends `nonce` back, which proves that the item was displayed."""
 
     id: str
     queue: Name
@@ -137,12 +137,12 @@ class ClaimOut(ResponseModel):
 
     @classmethod
     def of(cls, claim: Claim) -> "ClaimOut":
-        """Make it from the domain's value."""
+        """Build the wire model from the domain value."""
         return cls.model_validate(claim)
 
 
 class Submission(RequestModel):
-    """A decision on what was shown."""
+    """A reviewer's decision on a claimed item."""
 
     nonce: Annotated[str, Field(min_length=1, max_length=200)]
     decision: NonEmptyText
@@ -162,20 +162,20 @@ class DecisionOut(ResponseModel):
 
 
 class ExportedDecision(DecisionOut):
-    """A decision with what it was about."""
+    """A decision with its item's payload and inclusion probability."""
 
     probability: float
     payload: dict[str, Any]
 
 
 class HeartbeatOut(ResponseModel):
-    """Until when the item is the reviewer's."""
+    """The new end of the lease."""
 
     lease_until: datetime
 
 
 class CoefficientOut(ResponseModel):
-    """An agreement beyond chance, or the reason why there is none; `low` and `high` bound it at 95 %."""
+    """A chance-corrected coefficient of agreement, or why it is undefined; `low` and `high` are its 95 % interval."""
 
     coefficient: str
     value: float | None
@@ -185,7 +185,7 @@ class CoefficientOut(ResponseModel):
 
 
 class AgreementOut(ResponseModel):
-    """How far a queue's reviewers agree, over the items with at least two decisions."""
+    """The agreement of a queue's reviewers, over the items with at least two decisions."""
 
     items: int
     reviewers: int

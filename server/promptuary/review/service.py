@@ -1,4 +1,4 @@
-"""The rules of the review: who may have which item, for how long, and what counts as a decision."""
+"""The rules of review queues: who may claim which item, for how long, and which decisions are valid."""
 
 import secrets
 import uuid
@@ -13,7 +13,7 @@ from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFoun
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.review import claim_store, store
 from promptuary.review.choice import DEFAULT_CHOICES, Choice, validate_choices
-from promptuary.review.store import Claim, ClaimState, Decision, Item, Queue, QueueCounts
+from promptuary.review.store import Claim, ClaimState, Decision, Item, NewDecision, Queue, QueueCounts, QueueDefinition
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class QueueState:
 
 @dataclass(frozen=True)
 class NewItem:
-    """Something to put into a queue. `source` says where it comes from, and comes into a queue once.
+    """An item to add to a queue. `source` identifies its origin and is unique in the queue.
 
-    `probability` is the chance with which it was drawn, in (0, 1], so that figures can be weighted back; 1 when everything
-    was taken.
+    `probability` is its inclusion probability in the sample, in (0, 1], so that estimates can be weighted; 1 when
+    everything was included.
     """
 
     source: str
@@ -39,7 +39,7 @@ class NewItem:
 
 @dataclass(frozen=True)
 class AddedItems:
-    """How many items came in, and how many were there already."""
+    """How many items were added, and how many were in the queue already."""
 
     added: int
     present: int
@@ -47,7 +47,7 @@ class AddedItems:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim, and whether this call made it; False for one that the reviewer held already."""
+    """A claim, and whether this call created it; False for the reviewer's live claim."""
 
     claim: Claim
     created: bool
@@ -57,8 +57,9 @@ class ClaimResult:
 class ReviewService:
     """Queues, claims and decisions, on behalf of a caller.
 
-    Whatever claims or decides in a queue holds the queue's row until it commits. One at a time, then, sees how many slots an
-    item has left, on SQLite and on PostgreSQL alike, and one reviewer in two windows gets one item.
+    Every transaction that claims, decides or changes a queue locks the queue's row first, and the project's row (by its
+    audit entry) last. So transactions see an item's free slots one after another, on SQLite and on PostgreSQL, a reviewer
+    with two windows gets one item, and no two transactions wait for each other.
     """
 
     unit: UnitOfWork
@@ -66,38 +67,42 @@ class ReviewService:
     def put_queue(
         self, name: str, instructions: str = "", choices: Sequence[Choice] = DEFAULT_CHOICES, slots: int = 1
     ) -> QueueState:
-        """Make a queue, or change what it asks; what was decided stays as it is.
+        """Create a queue, or change its instructions, choices and slots; decisions that were made do not change.
 
         Args:
-            name: the queue.
-            instructions: what reviewers read beside every item.
-            choices: the decisions they may make.
+            name: the queue's name.
+            instructions: the text that reviewers read beside every item.
+            choices: the decisions that reviewers may make.
             slots: how many reviewers decide each item.
 
         Raises:
-            InvalidRequest: for choices that cannot be told apart.
-            Conflict: when a decision would go that was made, or an item would have more decisions than slots.
+            InvalidRequest: when two choices cannot be distinguished.
+            Conflict: when a decision that was made is no longer a choice, or an item has more decisions than slots.
         """
-        choices = validate_choices(choices)
+        definition = QueueDefinition(name, instructions, validate_choices(choices), slots)
         session, project = self.unit.session, self.unit.caller.project
-        detail = {"decisions": [choice.value for choice in choices], "slots": slots}
-        known = store.find_queue(session, project, name, lock=True)  # the queue before the project, as whoever claims
-        audit.record_change(
-            self.unit, "queue.set", name, detail
-        )  # holds the project, so that two who make it follow each other
-        known = known or store.find_queue(session, project, name, lock=True)
-        if known is not None:
-            used, most = store.find_used_decisions(session, known)
-            gone = used - {choice.value for choice in choices}
-            if gone:
-                raise Conflict(f"the queue '{name}' has decisions '{', '.join(sorted(gone))}'; keep them, or open a new queue")
-            if slots < most:
-                raise Conflict(f"the queue '{name}' has items with {most} decisions; keep at least {most} slots")
-        store.put_queue(session, project, name, instructions, choices, slots, self.unit.clock())
+        queue = store.find_queue(session, project, name, lock=True)
+        if queue is None and not store.add_queue(session, project, definition, self.unit.clock()):
+            queue = self._queue(name, lock=True)  # another transaction has created it meanwhile
+        if queue is not None:
+            self._check_decided_items(queue, definition)
+            store.update_queue(session, queue, definition)
+        detail = {"decisions": [choice.value for choice in definition.choices], "slots": slots}
+        audit.record_change(self.unit, "queue.set", name, detail)
         return self.queue(name)
 
+    def _check_decided_items(self, queue: Queue, definition: QueueDefinition) -> None:
+        """Raise Conflict when decisions that were made contradict the new definition."""
+        used, most = store.find_used_decisions(self.unit.session, queue)
+        missing = used - {choice.value for choice in definition.choices}
+        if missing:
+            values = ", ".join(sorted(missing))
+            raise Conflict(f"the queue '{queue.name}' has decisions '{values}'; keep them, or open a new queue")
+        if definition.slots < most:
+            raise Conflict(f"the queue '{queue.name}' has items with {most} decisions; keep at least {most} slots")
+
     def queue(self, name: str) -> QueueState:
-        """Give a queue with its counts.
+        """Return a queue with its counts.
 
         Raises:
             NotFound: when there is none.
@@ -107,11 +112,11 @@ class ReviewService:
     def queues(self, limit: int, cursor: str | None) -> Page[QueueState]:
         """List queues by name."""
         rows = store.list_queues(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
-        found = build_page(rows, limit, lambda queue: queue.name)
-        return Page([self._state(queue) for queue in found.items], found.next_cursor)
+        page = build_page(rows, limit, lambda queue: queue.name)
+        return Page([self._state(queue) for queue in page.items], page.next_cursor)
 
     def add_items(self, name: str, items: Sequence[NewItem]) -> AddedItems:
-        """Put items into a queue, behind those that are there; a source that is there already is left as it is.
+        """Append items to a queue; an item whose source is in the queue already does not change.
 
         Raises:
             NotFound: when there is no such queue.
@@ -128,7 +133,7 @@ class ReviewService:
         return AddedItems(len(new), len(items) - len(new))
 
     def claim(self, name: str) -> ClaimResult | None:
-        """Lease the next item to the caller, or give the one they hold; None when there is nothing they may have now.
+        """Claim the next item for the caller, or extend their live claim; return None when no item is available to them.
 
         Raises:
             NotFound: when there is no such queue.
@@ -136,9 +141,9 @@ class ReviewService:
         queue, reviewer = self._queue(name, lock=True), self.unit.caller.actor
         now = self.unit.clock()
         until = now + timedelta(seconds=self.unit.settings.claim_seconds)
-        held = claim_store.find_live_claim(self.unit.session, queue, reviewer, now)
-        if held is not None:
-            return ClaimResult(claim_store.extend_lease(self.unit.session, held, until), created=False)
+        live_claim = claim_store.find_live_claim(self.unit.session, queue, reviewer, now)
+        if live_claim is not None:
+            return ClaimResult(claim_store.extend_lease(self.unit.session, live_claim, until), created=False)
         item = claim_store.find_next_item(self.unit.session, queue, reviewer, now)
         if item is None:
             return None
@@ -147,55 +152,55 @@ class ReviewService:
         audit.record_change(self.unit, "item.claimed", item.id, {"queue": name, "claim": claim.id})
         return ClaimResult(claim, created=True)
 
-    def held(self, id: str) -> Claim:  # noqa: A002 - the word of the API
-        """Give one of the caller's claims, as long as it is live.
+    def live_claim(self, id: str) -> Claim:  # noqa: A002 - the word of the API
+        """Return one of the caller's live claims.
 
         Raises:
-            NotFound: when the caller has no such claim; another reviewer's is not told of.
-            Conflict: when its lease has ended, or it was decided, skipped or released.
+            NotFound: when the caller has no such claim; another reviewer's claim is not revealed.
+            Conflict: when its lease has expired, or it was decided, skipped or released.
         """
-        return self._live(self._claim(id))
+        return self._require_live(self._claim(id))
 
     def submit(self, id: str, nonce: str, decision: str, comment: str = "") -> Decision:  # noqa: A002
-        """Decide the claimed item, once.
+        """Submit the decision on the claimed item, once.
 
         Args:
-            id: the claim.
-            nonce: from the claim's answer; it shows that this claim is what the reviewer was looking at.
-            decision: one of the queue's.
-            comment: whatever the reviewer wants to add.
+            id: the claim's id.
+            nonce: the claim's nonce; it proves that the page displayed this claim to the reviewer.
+            decision: one of the queue's choices.
+            comment: the reviewer's free text.
 
         Raises:
             NotFound: when the caller has no such claim.
             Conflict: without a live lease, with another nonce, or when the item's slots are full.
             InvalidRequest: for a decision that the queue does not have.
         """
-        claim, queue = self._turn(id)
+        claim, queue = self._lock_claim(id)
         if not secrets.compare_digest(nonce.encode(), claim.nonce.encode()):
-            raise Conflict("this is not the item that was shown; show the claim again, then decide")
+            raise Conflict("the nonce is not this claim's: another item was displayed; load the claim again, then decide")
         values = [choice.value for choice in queue.choices]
         if decision not in values:
-            fault = FieldError("decision", f"is none of this queue's: {', '.join(values)}")
-            raise InvalidRequest("the decision cannot be taken", [fault])
-        reviewer, now = self.unit.caller.actor, self.unit.clock()
-        made = store.add_decision(self.unit.session, claim, queue.slots, reviewer, decision, comment, now)
-        if made is None:
+            error = FieldError("decision", f"is none of this queue's decisions: {', '.join(values)}")
+            raise InvalidRequest("the decision is not valid", [error])
+        new_decision = NewDecision(self.unit.caller.actor, decision, comment, self.unit.clock())
+        stored_decision = store.add_decision(self.unit.session, claim, queue.slots, new_decision)
+        if stored_decision is None:
             raise Conflict("the item has all its decisions already; claim the next one")
         claim_store.end_claim(self.unit.session, claim, ClaimState.SUBMITTED)
         audit.record_change(self.unit, "item.decided", claim.item.id, {"queue": queue.name, "claim": id, "decision": decision})
-        return made
+        return stored_decision
 
     def skip(self, id: str) -> None:  # noqa: A002
-        """Leave the item to others; it comes back to this reviewer when nothing else is left. Raises as `held`."""
+        """Skip the item; this reviewer gets it again when no other is left. Raises the errors of `live_claim`."""
         self._end(id, ClaimState.SKIPPED)
 
     def release(self, id: str) -> None:  # noqa: A002
-        """Give the item back as if it had never been taken. Raises as `held`."""
+        """Release the item, as if it had never been claimed. Raises the errors of `live_claim`."""
         self._end(id, ClaimState.RELEASED)
 
     def heartbeat(self, id: str) -> Claim:  # noqa: A002
-        """Let the lease run anew from now. Nothing is decided by it, so the audit does not hold it. Raises as `held`."""
-        claim, _ = self._turn(id)
+        """Extend the lease from now, without an audit entry, since nothing is decided. Raises the errors of `live_claim`."""
+        claim, _ = self._lock_claim(id)
         seconds = self.unit.settings.claim_seconds
         return claim_store.extend_lease(self.unit.session, claim, self.unit.clock() + timedelta(seconds=seconds))
 
@@ -209,33 +214,33 @@ class ReviewService:
         return build_page(rows, limit, lambda decision: decision.id)
 
     def _queue(self, name: str, *, lock: bool = False) -> Queue:
-        found = store.find_queue(self.unit.session, self.unit.caller.project, name, lock=lock)
-        if found is None:
+        queue = store.find_queue(self.unit.session, self.unit.caller.project, name, lock=lock)
+        if queue is None:
             raise NotFound(f"there is no queue '{name}'")
-        return found
+        return queue
 
     def _state(self, queue: Queue) -> QueueState:
         return QueueState(queue, store.count_items(self.unit.session, queue, self.unit.caller.actor, self.unit.clock()))
 
     def _claim(self, id: str) -> Claim:  # noqa: A002
-        found = claim_store.find_claim(self.unit.session, self.unit.caller.project, self.unit.caller.actor, id)
-        if found is None:
+        claim = claim_store.find_claim(self.unit.session, self.unit.caller.project, self.unit.caller.actor, id)
+        if claim is None:
             raise NotFound(f"you have no claim '{id}'")
-        return found
-
-    def _live(self, claim: Claim) -> Claim:
-        if claim.state is not ClaimState.LEASED:
-            raise Conflict(f"this claim was {claim.state} already; claim the next item")
-        if not claim.live(self.unit.clock()):
-            raise Conflict("this claim's lease has ended, and the item may be with somebody else; claim the next item")
         return claim
 
-    def _turn(self, id: str) -> tuple[Claim, Queue]:  # noqa: A002
-        """Hold the claim's queue, then read the claim: what it says now stays so until the commit."""
+    def _require_live(self, claim: Claim) -> Claim:
+        if claim.state is not ClaimState.LEASED:
+            raise Conflict(f"this claim was {claim.state} already; claim the next item")
+        if not claim.is_live(self.unit.clock()):
+            raise Conflict("this claim's lease has ended, and another reviewer may have claimed the item; claim the next item")
+        return claim
+
+    def _lock_claim(self, id: str) -> tuple[Claim, Queue]:  # noqa: A002
+        """Lock the claim's queue, then read the claim, so that its state does not change until the commit."""
         queue = self._queue(self._claim(id).queue, lock=True)
-        return self._live(self._claim(id)), queue
+        return self._require_live(self._claim(id)), queue
 
     def _end(self, id: str, state: ClaimState) -> None:  # noqa: A002
-        claim, queue = self._turn(id)
+        claim, queue = self._lock_claim(id)
         claim_store.end_claim(self.unit.session, claim, state)
         audit.record_change(self.unit, f"item.{state}", claim.item.id, {"queue": queue.name, "claim": id})

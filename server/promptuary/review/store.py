@@ -1,4 +1,4 @@
-"""Queries of the review: a session in, domain values out. What is asked by name is scoped by the project."""
+"""Queries of queues, items and decisions. They take a session and return domain values; names are scoped by project."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from promptuary.review.choice import Choice
@@ -14,17 +15,17 @@ from promptuary.review.tables import ClaimRow, DecisionRow, ItemRow, QueueRow
 
 
 class ClaimState(StrEnum):
-    """Where a claim stands. A lease that has run out changes no state: it is `leased` and in the past."""
+    """The state of a claim. An expired lease changes no state: the claim stays `leased` with an end in the past."""
 
     LEASED = "leased"  # the reviewer has the item, until the lease ends
     SUBMITTED = "submitted"  # the reviewer has decided
-    SKIPPED = "skipped"  # the reviewer left it; it comes to them again when nothing else is left
-    RELEASED = "released"  # the reviewer gave it back as if never taken
+    SKIPPED = "skipped"  # the reviewer skipped it, and gets it again when no other item is left
+    RELEASED = "released"  # the reviewer released it, as if it had never been claimed
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue: what is asked, and how many reviewers decide each item."""
+    """A queue: its instructions, its choices, and the number of reviewers for each item (`slots`)."""
 
     id: int
     name: str
@@ -35,8 +36,18 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class QueueDefinition:
+    """What a project's member decides about a queue; the fields mean the same as those of `Queue`."""
+
+    name: str
+    instructions: str
+    choices: tuple[Choice, ...]
+    slots: int
+
+
+@dataclass(frozen=True)
 class QueueCounts:
-    """A queue's items as they stand now; `mine` and `left` are the asking reviewer's own."""
+    """The progress of a queue. `mine` counts one reviewer's decisions, `left` the open items they have not decided."""
 
     items: int
     decided: int
@@ -48,7 +59,7 @@ class QueueCounts:
 
 @dataclass(frozen=True)
 class Item:
-    """Something to decide on."""
+    """An item to decide on."""
 
     id: str
     source: str
@@ -59,7 +70,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Claim:
-    """An item in one reviewer's hands; others' decisions are not in it."""
+    """An item leased to one reviewer; it does not contain the decisions of others."""
 
     id: str
     queue: str
@@ -68,14 +79,24 @@ class Claim:
     state: ClaimState
     lease_until: datetime
 
-    def live(self, now: datetime) -> bool:
-        """Tell whether the item is still this reviewer's."""
+    def is_live(self, now: datetime) -> bool:
+        """Return whether the lease is still valid."""
         return self.state is ClaimState.LEASED and now < self.lease_until
 
 
 @dataclass(frozen=True)
+class NewDecision:
+    """A decision to store: who decided what, and when."""
+
+    reviewer: str
+    decision: str
+    comment: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Decision:
-    """What a reviewer decided, with what it was about."""
+    """A reviewer's decision, with its item."""
 
     id: int
     claim: str
@@ -90,9 +111,11 @@ class Decision:
 
 
 def find_queue(session: Session, project: int, name: str, *, lock: bool = False) -> Queue | None:
-    """Find a queue; with `lock`, no other transaction claims or decides in it until this one ends."""
+    """Return a queue, or None; with `lock`, no other transaction claims or decides in it until this one ends."""
     query = select(QueueRow).where(QueueRow.project_id == project, QueueRow.name == name)
-    row = session.exec(query.with_for_update() if lock else query).one_or_none()
+    if lock:  # populate_existing: what this session read before the lock may have changed
+        query = query.with_for_update().execution_options(populate_existing=True)
+    row = session.exec(query).one_or_none()
     return _queue_from_row(row) if row else None
 
 
@@ -104,16 +127,25 @@ def list_queues(session: Session, project: int, after: str | None, limit: int) -
     return [_queue_from_row(row) for row in session.exec(query)]
 
 
-def put_queue(
-    session: Session, project: int, name: str, instructions: str, choices: Iterable[Choice], slots: int, at: datetime
-) -> None:
-    """Make a queue, or change what it asks."""
-    query = select(QueueRow).where(QueueRow.project_id == project, QueueRow.name == name)
-    decisions = [vars(choice) for choice in choices]
-    row = session.exec(query).one_or_none() or QueueRow(project_id=project, name=name, decisions=decisions, created_at=at)
-    row.instructions, row.decisions, row.slots = instructions, decisions, slots
-    session.add(row)
-    session.flush()
+def add_queue(session: Session, project: int, definition: QueueDefinition, at: datetime) -> bool:
+    """Store a new queue and return True; return False when another transaction has created one of that name."""
+    row = QueueRow(project_id=project, created_at=at, name=definition.name, **_columns(definition))
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def update_queue(session: Session, queue: Queue, definition: QueueDefinition) -> None:
+    """Change the instructions, choices and slots of a queue."""
+    session.exec(update(QueueRow).where(col(QueueRow.id) == queue.id).values(**_columns(definition)))
+
+
+def _columns(definition: QueueDefinition) -> dict[str, Any]:
+    decisions = [vars(choice) for choice in definition.choices]
+    return {"instructions": definition.instructions, "decisions": decisions, "slots": definition.slots}
 
 
 def _queue_from_row(row: QueueRow) -> Queue:
@@ -122,28 +154,28 @@ def _queue_from_row(row: QueueRow) -> Queue:
 
 
 def count_items(session: Session, queue: Queue, reviewer: str, now: datetime) -> QueueCounts:
-    """Count a queue's items, its live claims, and what the reviewer has done and may still do."""
-    here = ItemRow.queue_id == queue.id
+    """Count a queue's items, its live claims, and the reviewer's decided and remaining items."""
+    in_queue = ItemRow.queue_id == queue.id
     closed = col(ItemRow.decided) >= queue.slots
-    items, decided = session.exec(select(func.count(), func.count().filter(closed)).select_from(ItemRow).where(here)).one()
+    items, decided = session.exec(select(func.count(), func.count().filter(closed)).select_from(ItemRow).where(in_queue)).one()
     claimed = session.exec(
         select(func.count())
         .select_from(ClaimRow)
         .join(ItemRow, col(ItemRow.id) == col(ClaimRow.item_id))
-        .where(here, ClaimRow.state == ClaimState.LEASED, ClaimRow.lease_until > now)
+        .where(in_queue, ClaimRow.state == ClaimState.LEASED, ClaimRow.lease_until > now)
     ).one()
     mine = session.exec(
         select(func.count())
         .select_from(DecisionRow)
         .join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
-        .where(here, DecisionRow.reviewer == reviewer)
+        .where(in_queue, DecisionRow.reviewer == reviewer)
     ).one()
-    left = session.exec(select(func.count()).select_from(ItemRow).where(here, ~closed, ~is_decided_by(reviewer))).one()
+    left = session.exec(select(func.count()).select_from(ItemRow).where(in_queue, ~closed, ~is_decided_by(reviewer))).one()
     return QueueCounts(items, decided, items - decided, claimed, mine, left)
 
 
 def find_used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
-    """Give the values that were decided so far, and the most decisions that an item has."""
+    """Return the values that were decided so far, and the largest number of decisions on one item."""
     query = select(DecisionRow.decision).join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
     values = session.exec(query.where(ItemRow.queue_id == queue.id).distinct()).all()
     most = session.exec(select(func.max(ItemRow.decided)).where(ItemRow.queue_id == queue.id)).one()
@@ -151,13 +183,13 @@ def find_used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
 
 
 def find_known_sources(session: Session, queue: Queue, sources: list[str]) -> set[str]:
-    """Tell which of these sources the queue has already."""
+    """Return those of the sources that the queue has already."""
     query = select(ItemRow.source).where(ItemRow.queue_id == queue.id, col(ItemRow.source).in_(sources))
     return set(session.exec(query))
 
 
 def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetime) -> None:
-    """Put items behind those that are there, in their order."""
+    """Append items to the queue in their order."""
     last = session.exec(select(func.max(ItemRow.place)).where(ItemRow.queue_id == queue.id)).one()
     for place, item in enumerate(items, start=(last or 0) + 1):
         session.add(ItemRow(queue_id=queue.id, place=place, created_at=at, **vars(item)))
@@ -165,23 +197,21 @@ def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetim
 
 
 def is_decided_by(reviewer: str) -> ColumnElement[bool]:
-    """Say that the reviewer has decided an item; for a query over items."""
+    """Return the SQL condition that the reviewer has decided an item; for a query over items."""
     return exists().where(col(DecisionRow.item_id) == ItemRow.id, col(DecisionRow.reviewer) == reviewer)
 
 
 def item_from_row(row: ItemRow) -> Item:
-    """Make the domain's value of a row."""
+    """Return the domain value of a row."""
     return Item(row.id, row.source, row.probability, row.payload, row.decided)
 
 
-def add_decision(
-    session: Session, claim: Claim, slots: int, reviewer: str, decision: str, comment: str, at: datetime
-) -> Decision | None:
-    """Fill one of the item's slots; None when all are full."""
+def add_decision(session: Session, claim: Claim, slots: int, decision: NewDecision) -> Decision | None:
+    """Store a decision in one of the item's slots and return it; None when all slots are full."""
     counted = update(ItemRow).where(col(ItemRow.id) == claim.item.id, col(ItemRow.decided) < slots)
     if session.exec(counted.values(decided=ItemRow.decided + 1)).rowcount != 1:
         return None
-    row = DecisionRow(item_id=claim.item.id, claim_id=claim.id, reviewer=reviewer, decision=decision, comment=comment, at=at)
+    row = DecisionRow(item_id=claim.item.id, claim_id=claim.id, **vars(decision))
     session.add(row)
     session.flush()
     return _decision_from_row(row, claim.item)
@@ -212,10 +242,10 @@ def _decision_from_row(row: DecisionRow, item: Item) -> Decision:
 
 
 def list_decisions_by_source(session: Session, queue: Queue) -> dict[str, dict[str, str]]:
-    """Give every decision by source and reviewer, the sources in the order of the queue."""
+    """Return every decision by source and reviewer, the sources in the order of the queue."""
     query = select(ItemRow.source, DecisionRow.reviewer, DecisionRow.decision)
     query = query.join(DecisionRow, col(DecisionRow.item_id) == col(ItemRow.id)).where(ItemRow.queue_id == queue.id)
-    found: dict[str, dict[str, str]] = {}
+    decisions: dict[str, dict[str, str]] = {}
     for source, reviewer, decision in session.exec(query.order_by(col(ItemRow.place), col(ItemRow.id))):
-        found.setdefault(source, {})[reviewer] = decision
-    return found
+        decisions.setdefault(source, {})[reviewer] = decision
+    return decisions

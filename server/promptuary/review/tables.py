@@ -10,7 +10,7 @@ from promptuary.core.database import UtcDateTime
 
 
 class QueueRow(SQLModel, table=True):
-    """A queue: what is asked of the reviewers, and how many of them decide an item (`slots`)."""
+    """A queue: the instructions for its reviewers and the number of reviewers for each item (`slots`)."""
 
     __tablename__ = "queue"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
@@ -25,7 +25,7 @@ class QueueRow(SQLModel, table=True):
 
 
 class ItemRow(SQLModel, table=True):
-    """Something to decide on; `source` tells where it comes from and is in the queue once."""
+    """An item to decide on; `source` identifies its origin and is unique in the queue."""
 
     __tablename__ = "review_item"
     __table_args__ = (UniqueConstraint("queue_id", "source"), Index("ix_review_item_next", "queue_id", "decided", "place"))
@@ -41,7 +41,7 @@ class ItemRow(SQLModel, table=True):
 
 
 class ClaimRow(SQLModel, table=True):
-    """One item leased to one reviewer; `nonce` is what a page must have shown to decide it."""
+    """One item leased to one reviewer; a decision must send the `nonce` back, which proves that the page showed this claim."""
 
     __tablename__ = "claim"
     __table_args__ = (Index("ix_claim_live", "item_id", "state", "lease_until"),)
@@ -56,7 +56,7 @@ class ClaimRow(SQLModel, table=True):
 
 
 class DecisionRow(SQLModel, table=True):
-    """What one reviewer decided on one item; once per claim, and once per reviewer."""
+    """One reviewer's decision on one item; unique per claim, and per item and reviewer."""
 
     __tablename__ = "decision"
     __table_args__ = (UniqueConstraint("item_id", "reviewer"), UniqueConstraint("claim_id"))
