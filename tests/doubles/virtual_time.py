@@ -2,7 +2,7 @@
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop with a virtual clock. Only for code without threads: time does not wait for them."""
+    """An event loop with a virtual clock. What belongs in a thread runs at once, since time does not wait for threads."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
@@ -29,6 +29,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 def run_in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
@@ -38,6 +46,6 @@ def run_in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def let_tasks_run(rounds: int = 20) -> None:
-    """Let all tasks run until each of them waits for something."""
+    """Return when every task waits for something."""
     for _ in range(rounds):
         await asyncio.sleep(0)

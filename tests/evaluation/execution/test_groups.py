@@ -10,6 +10,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from doubles.virtual_time import run_in_virtual_time
 from promptuary.core.errors import InvalidRequest
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.executor import RunExecutor
@@ -88,7 +89,7 @@ def run_groups(groups: GroupedRunner, run: Any, group_cases: list[Case]) -> list
     async def collect() -> list[list[CaseResult]]:
         return [batch async for batch in groups.run(run, work_items(groups.plan, group_cases)) if batch]
 
-    return asyncio.run(collect())
+    return run_in_virtual_time(collect())
 
 
 def by_length(item: WorkItem) -> CaseResult:
@@ -177,7 +178,7 @@ def test_a_failing_or_slow_judge_leaves_the_group_without_a_verdict(groups_of: A
 
     for ask, words in ((unclear, "no answer that can be read"), (never, "no comparison within")):
         batches = run_groups(
-            groups_of(1, ask=ask, timeout=0.01 if ask is never else 60),
+            groups_of(1, ask=ask, timeout=20 if ask is never else 60),
             runs(lambda items: list(map(by_length, items))),
             cases(1),
         )
@@ -203,7 +204,7 @@ def test_closing_cancels_comparisons_in_flight(groups_of: Any) -> None:
         assert [await anext(batches), await anext(batches)] == [[], []]
         await batches.aclose()
 
-    asyncio.run(closed())
+    run_in_virtual_time(closed())
     assert stopped == [True]
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from doubles.virtual_time import let_tasks_run
 from promptuary.models.calls.budget import CostBudget, CostLimitReached, Settlement
 
 
@@ -67,12 +68,6 @@ class PausedAccount(Account):
         return granted
 
 
-async def settle_down() -> None:
-    """Let all tasks run until each of them waits for something."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
 calls = st.lists(st.tuples(st.floats(1e-6, 0.4), st.floats(0, 1)), min_size=1, max_size=60)
 
 
@@ -118,7 +113,7 @@ def test_a_call_waits_for_room_that_a_call_in_flight_may_leave() -> None:
         budget = CostBudget(1.0, 0.0, Account(1.0))
         await budget.reserve(0.9)
         second = asyncio.create_task(budget.reserve(0.9))
-        await settle_down()
+        await let_tasks_run()
         assert not second.done()
         budget.commit(0.9, 0.05)
         await second
@@ -159,7 +154,7 @@ def test_a_reservation_of_a_cancelled_call_counts_for_the_next_one() -> None:
         await account.asked.wait()
         first.cancel()
         second = asyncio.create_task(budget.reserve(1.0))
-        await settle_down()  # the store has refused the second, since it has granted the first
+        await let_tasks_run()  # the store has refused the second, since it has granted the first
         account.answer.set()
         await second
         assert first.cancelled()
@@ -175,10 +170,10 @@ def test_a_finished_call_makes_room_for_exactly_what_it_had_reserved() -> None:
         await budget.reserve(0.4)
         budget.release(0.4)
         third = asyncio.create_task(budget.reserve(0.5))
-        await settle_down()
+        await let_tasks_run()
         assert third.done()  # beside the call that is still in flight
         fourth = asyncio.create_task(budget.reserve(0.2))
-        await settle_down()
+        await let_tasks_run()
         assert not fourth.done()
         fourth.cancel()
         assert account.reserved <= 1.0
@@ -211,7 +206,7 @@ def test_an_amount_that_arrives_after_a_cancellation_is_not_lost() -> None:
         with pytest.raises(asyncio.CancelledError):
             await reserving
         account.answer.set()
-        await settle_down()
+        await let_tasks_run()
         assert account.reserved == 0.5
         assert budget.take_settlement(unused=True) == Settlement(0.0, 0.5)
 
@@ -223,7 +218,7 @@ def test_a_closed_budget_refuses_those_that_wait_and_those_that_come() -> None:
         budget = CostBudget(1.0, 0.0, Account(1.0))
         await budget.reserve(0.9)
         waiting = asyncio.create_task(budget.reserve(0.9))
-        await settle_down()
+        await let_tasks_run()
         budget.close()
         for reservation in (waiting, budget.reserve(0.0)):
             with pytest.raises(CostLimitReached):

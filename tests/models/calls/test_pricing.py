@@ -1,4 +1,4 @@
-"""Prices: the suite's, else those that come with the package; none is guessed, and none is fetched."""
+"""Prices: those of the suite, else the published ones in the package; none is guessed or fetched."""
 
 import socket
 from typing import Any
@@ -28,29 +28,29 @@ def test_published_prices_are_known_by_the_providers_names() -> None:
         assert (cost(name, MILLION) or 0) > 0
 
 
-def test_what_the_provider_had_at_hand_is_cheaper() -> None:
+def test_tokens_from_the_providers_cache_cost_less() -> None:
     assert PriceTable().cost("openai:gpt-4o-mini", {"input": 1_000_000, "output": 0, "cache_read": 1_000_000}) == pytest.approx(
         0.075
     )
 
 
 @pytest.mark.parametrize("name", ["local:smollm2", "echo:"])
-def test_what_runs_here_is_free(name: str) -> None:
+def test_local_models_are_free(name: str) -> None:
     assert PriceTable().cost(name, MILLION) == 0
 
 
 @pytest.mark.parametrize("name", ["openai:no-such-model-9", "ollama:llama3.2", "nvidia:x", "upstage:solar-pro"])
-def test_an_unknown_price_is_none_and_no_zero(name: str) -> None:
+def test_an_unknown_price_is_none_and_not_zero(name: str) -> None:
     assert PriceTable().cost(name, MILLION) is None
     assert not PriceTable().is_known(name)
 
 
-def test_the_suites_price_goes_before_the_published_one() -> None:
+def test_the_suites_price_takes_precedence_over_the_published_one() -> None:
     prices = PriceTable({"openai:gpt-4o-mini": PriceSpec(input=1, output=2), "ollama:llama3.2": PriceSpec(input=0, output=0)})
     assert prices.cost("openai:gpt-4o-mini", MILLION) == 3
     assert prices.cost("ollama:llama3.2", MILLION) == 0
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
-def test_every_provider_is_looked_up_without_a_fault(provider: str) -> None:
+def test_every_provider_can_be_looked_up(provider: str) -> None:
     assert PriceTable().cost(f"{provider}:no-such-model-9", MILLION) is None

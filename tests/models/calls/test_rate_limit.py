@@ -1,4 +1,4 @@
-"""Rates: no minute has more than is allowed, whoever asks and whenever."""
+"""Rate limits: no minute has more than the limit allows, at any time and from any run."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +45,7 @@ def test_what_was_given_up_is_given_back() -> None:
 
 def test_a_suites_limits_are_its_own_and_the_processs_are_shared() -> None:
     own, shared = {"openai": RateLimit(requests_per_minute=60)}, {"openai": RateLimit(tokens_per_minute=10_001)}
-    one, other = provider_rate_limiters("openai", own, shared), provider_rate_limiters("openai", own, shared)
-    assert one.requests[0] is not other.requests[0]
-    assert one.tokens[0] is other.tokens[0]
+    first, second = provider_rate_limiters("openai", own, shared), provider_rate_limiters("openai", own, shared)
+    assert first.requests[0] is not second.requests[0]
+    assert first.tokens[0] is second.tokens[0]
     assert provider_rate_limiters("mistralai", own, shared).reserve(10**9, 0.0) == 0

@@ -1,4 +1,4 @@
-"""What failures of several libraries tell, known by the names that they have there."""
+"""Errors of several libraries, classified by the names of their classes and by their status."""
 
 from datetime import UTC, datetime
 
@@ -28,7 +28,7 @@ def raised_from(cause: BaseException) -> Exception:
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
 @pytest.mark.parametrize("name", ["ConnectError", "ReadTimeout", "RemoteProtocolError", "PoolTimeout"])
-def test_a_lost_connection_may_pass_whichever_library_tells_it(library: object, name: str) -> None:
+def test_a_lost_connection_is_transient_in_every_library(library: object, name: str) -> None:
     error = raised_from(getattr(library, name)("gone"))
     assert is_transient(error)
     assert may_be_billed(error) == (name in ("ReadTimeout", "RemoteProtocolError"))
@@ -48,16 +48,16 @@ def test_a_lost_connection_may_pass_whichever_library_tells_it(library: object, 
         (529, True, True, False),
     ],
 )
-def test_a_status_tells_all(status: int, again: bool, too_much: bool, paid: bool) -> None:
+def test_a_status_decides_about_retries_and_costs(status: int, again: bool, too_much: bool, paid: bool) -> None:
     error = raised_from(Refused(status))
     assert (is_transient(error), is_overloaded(error), may_be_billed(error)) == (again, too_much, paid)
 
 
-def test_an_account_without_money_does_not_mend_by_waiting() -> None:
+def test_an_account_without_money_is_not_retried() -> None:
     assert not is_transient(Refused(429, code="insufficient_quota"))
 
 
-def test_other_errors_do_not_pass_and_may_have_been_paid_for() -> None:
+def test_other_errors_are_permanent_and_may_be_billed() -> None:
     assert not is_transient(ValueError("no JSON"))
     assert may_be_billed(ValueError("no JSON"))
     assert is_transient(Unavailable("away"))
@@ -80,5 +80,5 @@ def test_other_errors_do_not_pass_and_may_have_been_paid_for() -> None:
         ({"retry-after-ms": "250", "Retry-After": "1"}, 0.25),
     ],
 )
-def test_the_wait_that_is_asked_for_is_read_in_all_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+def test_every_form_of_a_requested_wait_is_parsed(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(raised_from(Refused(429, headers)), lambda: NOON) == seconds
