@@ -223,7 +223,7 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
         ("{{ x | nothing_of_ours }}", "cannot be read here"),
         ("{% set y = 1 %}{{ y }}", "cannot be read here"),
         ("{{ x.length }}", "JavaScript's"),
-        ("{% for one in _conversation %}{{ one }}{% endfor %}", "the turns before"),
+        ("{% for one in _conversation %}{{ one }}{% endfor %}", "the earlier messages"),
         ('[{"role": "user", "content": [{"type": "image_url"}]}]', "not a text"),
     ],
 )
@@ -331,7 +331,7 @@ def test_what_would_change_verdicts_is_refused_by_name(read: Read, name: str, ch
         ("llm-rubric", {"type": "llm-rubric", "value": "is kind", "provider": "exec:./grade"}, "is code"),
     ],
 )
-def test_an_assertion_that_cannot_be_carried_is_refused_and_never_dropped_in_silence(
+def test_an_unsupported_assertion_is_refused_and_never_dropped(
     read: Read, name: str, assertion: dict[str, Any], words: str
 ) -> None:
     changes = {"tests": [{**TEST, "assert": [assertion]}, TEST]}
@@ -405,7 +405,7 @@ def test_outputs_that_are_compared_are_not_run_apart(read: Read) -> None:
     assert read({**changes, "prompts": ["{{x}}"]}, apart=True).cases
 
 
-def test_a_threshold_that_no_score_reaches_is_refused_and_one_below_zero_always_holds(read: Read) -> None:
+def test_an_unreachable_threshold_is_refused_a_negative_one_passes(read: Read) -> None:
     assert read({"tests": [{**TEST, "threshold": -1}]}).cases[0].threshold == 0
     assert "from 0 to 1" in refusal(read, "over", {"tests": [{**TEST, "threshold": 1.5, "description": "over"}]})
 

@@ -43,18 +43,18 @@ def folder(tmp_path: Path) -> Path:
         ({"type": "equals", "value": "plain"}, "plain"),
     ],
 )
-def test_what_a_file_has_is_carried(spec: dict[str, Any], value: Any, folder: Path) -> None:
+def test_a_files_content_becomes_the_value(spec: dict[str, Any], value: Any, folder: Path) -> None:
     assert inline_files(spec, folder) == spec | {"value": value}
 
 
-def test_a_judges_prompt_may_be_a_file(folder: Path) -> None:
-    given = {"type": "llm-rubric", "value": "x", "config": {"prompt": "file://rubric.txt", "other": "file://rubric.txt"}}
-    assert inline_files(given, folder)["config"] == {"prompt": "is polite", "other": "file://rubric.txt"}
+def test_a_judges_prompt_can_be_a_file(folder: Path) -> None:
+    spec = {"type": "llm-rubric", "value": "x", "config": {"prompt": "file://rubric.txt", "other": "file://rubric.txt"}}
+    assert inline_files(spec, folder)["config"] == {"prompt": "is polite", "other": "file://rubric.txt"}
 
 
-def test_files_of_scorers_in_a_set_are_carried_too(folder: Path) -> None:
-    given = {"type": "assert-set", "assert": [{"type": "equals", "value": "file://rubric.txt"}, "nonsense"]}
-    assert inline_files(given, folder)["assert"] == [{"type": "equals", "value": "is polite"}, "nonsense"]
+def test_files_of_scorers_in_a_set_are_inlined_too(folder: Path) -> None:
+    spec = {"type": "assert-set", "assert": [{"type": "equals", "value": "file://rubric.txt"}, "nonsense"]}
+    assert inline_files(spec, folder)["assert"] == [{"type": "equals", "value": "is polite"}, "nonsense"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_files_of_scorers_in_a_set_are_carried_too(folder: Path) -> None:
         ("checks/check.py", "only a python scorer"),
     ],
 )
-def test_what_cannot_be_carried_is_told(name: str, words: str, folder: Path) -> None:
+def test_a_file_that_cannot_be_used_is_an_error(name: str, words: str, folder: Path) -> None:
     with pytest.raises(Invalid, match=words) as refused:
         inline_files({"type": "llm-rubric", "value": f"file://{name}"}, folder)
     assert refused.value.field_errors[0].path == "value"

@@ -46,9 +46,9 @@ def _named(spec: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("test", cases(OWN) + cases(OTHERS))
 def test_a_case_comes_out_as_in_promptfoo(test: dict[str, Any]) -> None:
-    found, expected = judge(test), test["expected"] | test.get("ours", {})
-    assert (found.passed, found.score) == (expected["pass"], pytest.approx(expected["score"], abs=1e-6)), found.shown
-    assert found.metrics == pytest.approx(expected["namedScores"], abs=1e-6)
+    result, expected = judge(test), test["expected"] | test.get("ours", {})
+    assert (result.passed, result.score) == (expected["pass"], pytest.approx(expected["score"], abs=1e-6)), result.shown
+    assert result.metrics == pytest.approx(expected["namedScores"], abs=1e-6)
 
 
 def test_the_cases_are_many_and_the_differences_few_and_told() -> None:

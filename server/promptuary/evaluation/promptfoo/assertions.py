@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.promptfoo.files import SCHEME, YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES
 from promptuary.evaluation.promptfoo.template import escape_mustache, fill_template
@@ -39,7 +40,7 @@ class AssertionTranslator:
 
     Attributes:
         folder: where files are that values name.
-        report: is told what becomes of each.
+        report: records the outcome of each.
         model: gives our name of a grader that the file names.
         judge: the model that judges where the file names none.
     """
@@ -49,18 +50,18 @@ class AssertionTranslator:
     model: Callable[[Any], str]
     judge: str | None = None
 
-    def of(self, row: ExpandedTest, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Give a test's scorers; `values` are its variables as assertions see them."""
+    def of(self, row: ExpandedTest, values: RawObject) -> list[RawObject]:
+        """Return a test's scorers; `values` are its variables as assertions see them."""
         return list(self._all(row.asserts, row, values, row.place))
 
-    def _all(self, asserts: list[Any], row: ExpandedTest, values: Mapping[str, Any], place: str) -> Iterator[dict[str, Any]]:
+    def _all(self, asserts: list[Any], row: ExpandedTest, values: RawObject, place: str) -> Iterator[RawObject]:
         for number, assertion in enumerate(asserts):
             here = f"{place}.assert[{number}]"
             name = str(assertion.get("type")) if isinstance(assertion, dict) else "?"
             try:
                 if not isinstance(assertion, dict) or not isinstance(assertion.get("type"), str):
                     raise Unsupported("an assertion is an object with a `type`")
-                spec = self._one(assertion, row, values, here)
+                spec = self._translate(assertion, row, values, here)
             except Unsupported as error:
                 self.report.refuse("assertion", name, str(error), here)
             else:
@@ -68,26 +69,24 @@ class AssertionTranslator:
                     self.report.carry("assertion", name, here)
                     yield spec
 
-    def _one(
-        self, assertion: dict[str, Any], row: ExpandedTest, values: Mapping[str, Any], place: str
-    ) -> dict[str, Any] | None:
+    def _translate(self, assertion: RawObject, row: ExpandedTest, values: RawObject, place: str) -> RawObject | None:
         inverse = assertion["type"].startswith(INVERSE)
-        theirs = assertion["type"].removeprefix(INVERSE)
-        name = theirs if find_scorer_type(theirs) else TYPE_ALIASES.get(theirs, theirs)
+        promptfoo_name = assertion["type"].removeprefix(INVERSE)
+        name = promptfoo_name if find_scorer_type(promptfoo_name) else TYPE_ALIASES.get(promptfoo_name, promptfoo_name)
         kind = find_scorer_type(name)
         if kind is None:
-            known = theirs in (*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES)
+            known = promptfoo_name in (*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES)
             raise Unsupported("has no scorer here" if known else "is no type that is known, of promptfoo's or ours")
         if unknown := sorted(assertion.keys() - _KEYS):
             raise Unsupported(f"its `{unknown[0]}` has no place here: a scorer sees the output as it is")
-        spec: dict[str, Any] = {"type": (INVERSE if inverse else "") + name}
+        spec: RawObject = {"type": (INVERSE if inverse else "") + name}
         if assertion.get("weight") is not None:
             spec["weight"] = assertion["weight"]
         if assertion.get("metric"):
             spec["name"] = self._metric(str(assertion["metric"]), values, place)
         if kind.nested:
             inner = assertion.get("assert")
-            if any(isinstance(one, dict) and one.get("type") == assertion["type"] for one in inner or ()):
+            if any(isinstance(nested, dict) and nested.get("type") == assertion["type"] for nested in inner or ()):
                 raise Unsupported("stands in another set, which promptfoo has no rule for")
             spec["assert"] = list(self._all(inner if isinstance(inner, list) else [], row, values, place))
             if not spec["assert"]:
@@ -104,23 +103,21 @@ class AssertionTranslator:
             CaseIn.model_validate({"id": "case", "vars": {}, "assert": [spec]})
         except ValidationError as error:
             field_errors = [
-                f"{fault.path.removeprefix('assert.0').lstrip('.')} {fault.message}" for fault in field_errors_from(error)
+                f"{each.path.removeprefix('assert.0').lstrip('.')} {each.message}" for each in field_errors_from(error)
             ]
-            raise Unsupported("; ".join(fault.strip() for fault in field_errors[:3])) from None
+            raise Unsupported("; ".join(message.strip() for message in field_errors[:3])) from None
         return spec
 
-    def _metric(self, metric: str, values: Mapping[str, Any], place: str) -> str:
+    def _metric(self, metric: str, values: RawObject, place: str) -> str:
         name = fill_template(metric, values)
-        ours = _NOT_IN_METRICS.sub("_", name)[:100]
-        if not re.match(METRIC, ours):
-            ours = f"m{ours}"[:100]
-        if ours != name:
-            self.report.change("metric", name[:60], f"is called '{ours}' here", place)
-        return ours
+        metric_name = _NOT_IN_METRICS.sub("_", name)[:100]
+        if not re.match(METRIC, metric_name):
+            metric_name = f"m{metric_name}"[:100]
+        if metric_name != name:
+            self.report.change("metric", name[:60], f"is called '{metric_name}' here", place)
+        return metric_name
 
-    def _value(
-        self, assertion: Mapping[str, Any], name: str, kind: ScorerType[Any, Any], values: Mapping[str, Any], place: str
-    ) -> dict[str, Any]:
+    def _value(self, assertion: RawObject, name: str, kind: ScorerType[Any, Any], values: RawObject, place: str) -> RawObject:
         value = assertion.get("value")
         if value is None:
             return {}
@@ -133,29 +130,29 @@ class AssertionTranslator:
             if value not in ("", 0):
                 self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)
             return {}
-        found = self._filled(value, values)
-        if found == "" and kind.value_error(found) is not None:
+        filled = self._filled(value, values)
+        if filled == "" and kind.value_error(filled) is not None:
             why = "its value is empty for some test: it is an error there, as in promptfoo, and no verdict"
             self.report.change("assertion", assertion["type"], why, place)
             return {"value": EMPTY_TEMPLATE}
         if name in JSON_TYPES:
-            return {"value": found}  # a schema is taken as it stands
-        found = escape_mustache(found)
-        return {"value": [EMPTY_TEMPLATE if item == "" else item for item in found] if isinstance(found, list) else found}
+            return {"value": filled}  # a schema is taken as it stands
+        filled = escape_mustache(filled)
+        return {"value": [EMPTY_TEMPLATE if item == "" else item for item in filled] if isinstance(filled, list) else filled}
 
-    def _code(self, value: Any, values: Mapping[str, Any]) -> Any:
-        """Give Python as a scorer takes it: the text, or what a file has and the function that is called."""
+    def _code(self, value: Any, values: RawObject) -> Any:
+        """Return Python as a scorer takes it: the text, or the content of a file with the function that is called."""
         if not is_reference(value):
             return fill_template(value, values) if isinstance(value, str) else value
         name, _, function = value.removeprefix(SCHEME).partition(":")
-        return {"file": name, "function": function or "get_assert", "code": self.folder.text(self.folder.found(name)[0])}
+        return {"file": name, "function": function or "get_assert", "code": self.folder.text(self.folder.find(name)[0])}
 
-    def _filled(self, value: Any, values: Mapping[str, Any]) -> Any:
+    def _filled(self, value: Any, values: RawObject) -> Any:
         """Fill a text, or the texts of a list; objects stand as they are, as promptfoo leaves them."""
         if is_reference(value):
             if is_code(value):
                 raise Unsupported("its value is made by code, which is not run here")
-            path = self.folder.found(value)[0]
+            path = self.folder.find(value)[0]
             if path.suffix in (*YAML_SUFFIXES, ".json"):
                 return self.folder.value(path)
             if path.suffix != ".txt":
@@ -167,11 +164,9 @@ class AssertionTranslator:
             return [self._filled(item, values) if isinstance(item, str) else item for item in value]
         return value
 
-    def _grading(
-        self, assertion: Mapping[str, Any], name: str, kind: ScorerType[Any, Any], row: ExpandedTest, place: str
-    ) -> dict[str, Any]:
-        """Give the model that judges, and the settings of scorers that have some."""
-        given: dict[str, Any] = {}
+    def _grading(self, assertion: RawObject, name: str, kind: ScorerType[Any, Any], row: ExpandedTest, place: str) -> RawObject:
+        """Return the model that judges, and the settings of scorers that have some."""
+        grading: RawObject = {}
         config = dict(assertion.get("config") or {})
         if name == "similar":
             why = "is measured by the embedding model of this server (PROMPTUARY_EMBEDDING_MODEL); its scores are others"
@@ -179,26 +174,26 @@ class AssertionTranslator:
         if kind.judged:
             grader = assertion.get("provider") or row.options.get("provider")
             if grader is None and self.judge is None:
-                raise Unsupported("the file names no grader, where promptfoo asks OpenAI: say --judge MODEL")
-            given["model"] = self.judge or self.model(grader)
+                raise Unsupported("the file names no grader, where promptfoo asks OpenAI: set --judge MODEL")
+            grading["model"] = self.judge or self.model(grader)
             config |= self._instruction(assertion.get("rubricPrompt") or row.options.get("rubricPrompt"), name, place)
             if name == "factuality" and isinstance(scores := row.options.get("factuality"), dict):
                 config |= scores
         if not config:
-            return given
-        words = "has no further settings here" if kind.config is None else kind.config_error(config)
-        if words is None:
-            return given | {"config": config}
+            return grading
+        problem = "has no further settings here" if kind.config is None else kind.config_error(config)
+        if problem is None:
+            return grading | {"config": config}
         if kind.judged or name in (*CODE_TYPES, "webhook"):
-            raise Unsupported(f"its settings cannot be carried: {words}")
+            raise Unsupported(f"its settings cannot be carried: {problem}")
         self.report.leave("assertion", assertion["type"], "its `config` means nothing to it", place)
-        return given
+        return grading
 
-    def _instruction(self, rubric: Any, name: str, place: str) -> dict[str, Any]:
-        """Give a grader's prompt as the instruction that a judge takes; output and rubric are put beside it here."""
+    def _instruction(self, rubric: Any, name: str, place: str) -> RawObject:
+        """Return a grader's prompt as a judge's instruction; output and rubric are added beside it here."""
         if rubric is None:
             return {}
-        text = self.folder.included(rubric)
+        text = self.folder.inline(rubric)
         if not isinstance(text, str) or "{{" in text or "{%" in text:
             raise Unsupported(
                 "its `rubricPrompt` is a whole prompt; a judge takes an instruction, and is shown the rest beside it"

@@ -1,10 +1,11 @@
-"""A promptfoo file as one value: recognised by its keys, its references put in, its environment filled."""
+"""A promptfoo file as one value: recognized by its keys, with its references and its environment resolved."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport
 from promptuary.evaluation.promptfoo.template import to_javascript_text
 from promptuary.prompt.errors import FieldError
@@ -18,22 +19,22 @@ _ENV = re.compile(r"\{\{\s*env(?:\.(\w+)|\[['\"]([^'\"]+)['\"]\])\s*\}\}")
 
 
 def is_promptfoo(value: Any) -> bool:
-    """Tell a promptfoo file from a suite of ours."""
+    """Return whether a file's value is promptfoo's and not a suite's."""
     return (
         isinstance(value, dict) and any(key in value for key in PROMPTFOO_KEYS) and not any(key in value for key in SUITE_KEYS)
     )
 
 
 def is_promptfoo_file(path: Path) -> bool:
-    """Tell whether a file is one of promptfoo's; one that cannot be read is for the reader of suites to complain of."""
+    """Return whether a file is promptfoo's; False for an unreadable file, whose error the reader of suites raises."""
     try:
         return is_promptfoo(parse_yaml(read_text(path), str(path), core=True).value)
     except InvalidFile:
         return False
 
 
-def read_config(path: Path, report: TranslationReport) -> dict[str, Any]:
-    """Read a promptfoo file, with `$ref` to its own parts put in.
+def read_config(path: Path, report: TranslationReport) -> RawObject:
+    """Read a promptfoo file, with `$ref` to its own parts resolved.
 
     Raises:
         InvalidFile: for what is no YAML, no promptfoo file, or a reference that leads nowhere, outside or into itself.
@@ -49,15 +50,15 @@ def read_config(path: Path, report: TranslationReport) -> dict[str, Any]:
         )
     put = _References(value, path)
     config = {key: put.into(part, key, ()) for key, part in value.items()}
-    said = config.get("env")
-    env = {name: to_javascript_text(one) for name, one in said.items()} if isinstance(said, dict) else {}
+    file_env = config.get("env")
+    env = {name: to_javascript_text(value) for name, value in file_env.items()} if isinstance(file_env, dict) else {}
     return {key: _with_env(part, env, report, key) for key, part in config.items()}
 
 
 class _References:
-    """Puts the parts in that `{"$ref": "#/…"}` names."""
+    """Replaces each `{"$ref": "#/…"}` by the part that it names."""
 
-    def __init__(self, whole: Mapping[str, Any], path: Path) -> None:
+    def __init__(self, whole: RawObject, path: Path) -> None:
         self.whole = whole
         self.path = path
         self.left = VALUES_LIMIT
@@ -79,25 +80,25 @@ class _References:
             )
         if reference in within:
             self.refuse(place, f"'{reference}' leads into itself")
-        found: Any = self.whole
+        node: Any = self.whole
         for part in reference[2:].split("/"):
             part = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(found, list) and part.isdigit() and int(part) < len(found):
-                found = found[int(part)]
-            elif isinstance(found, dict) and part in found:
-                found = found[part]
+            if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+                node = node[int(part)]
+            elif isinstance(node, dict) and part in node:
+                node = node[part]
             else:
                 self.refuse(place, f"there is no '{reference}' in the file")
-        made = self.into(found, place, (*within, reference))
+        resolved = self.into(node, place, (*within, reference))
         rest = {key: self.into(item, f"{place}.{key}", within) for key, item in value.items() if key != "$ref"}
-        return {**made, **rest} if isinstance(made, dict) and rest else made
+        return {**resolved, **rest} if isinstance(resolved, dict) and rest else resolved
 
     def refuse(self, place: str, words: str) -> None:
         raise InvalidFile(f"{self.path} cannot be used", [FieldError(place, words)])
 
 
 def _is_schema(place: str) -> bool:
-    """Tell the inside of a JSON Schema or of tools, whose references are their own."""
+    """Return whether a place is inside a JSON Schema or tools, whose references are their own."""
     return ".config.tools" in place or ".config.functions" in place or ".config.response_format" in place
 
 
@@ -113,7 +114,7 @@ def _with_env(value: Any, env: Mapping[str, str], report: TranslationReport, pla
         name = match[1] or match[2]
         if name in env:
             return env[name]
-        if not place.startswith(("providers", "targets", "env")):  # a provider's settings are told one by one
+        if not place.startswith(("providers", "targets", "env")):  # a provider's settings are reported one by one
             report.refuse("env", name, "only the file's own `env` is put in, not the environment of this process", place)
         return match[0]
 

@@ -39,13 +39,13 @@ _MAGIC = re.compile(r"[*?\[{]")
 
 
 def is_code(name: str) -> bool:
-    """Tell a file of code, with or without `:function` behind it."""
+    """Return whether a name is that of a file of code, with or without `:function` behind it."""
     head, _, _ = name.rpartition(":")
     return name.endswith(CODE_SUFFIXES) or head.endswith(CODE_SUFFIXES)
 
 
 def is_reference(value: Any) -> bool:
-    """Tell a text that names a file."""
+    """Return whether a value is a text that names a file."""
     return isinstance(value, str) and value.startswith(SCHEME)
 
 
@@ -56,11 +56,11 @@ class PromptfooFolder:
         self.root = root.resolve()
         self._read = 0
 
-    def place(self, reference: str, base: Path | None = None) -> Path:
-        """Find the file that a reference names, relative to a folder.
+    def resolve(self, reference: str, base: Path | None = None) -> Path:
+        """Return the path that a reference names, relative to a folder.
 
         Raises:
-            Uncarried: for one outside the folder.
+            Unsupported: for one outside the folder.
         """
         name = reference.removeprefix(SCHEME)
         path = ((base or self.root) / name).resolve()
@@ -68,26 +68,26 @@ class PromptfooFolder:
             raise Unsupported(f"'{name}' is outside the folder of the promptfoo file; only files in it and below are read")
         return path
 
-    def found(self, reference: str, base: Path | None = None) -> list[Path]:
-        """Find the files that a reference names: one, or those of a pattern in the order of their names.
+    def find(self, reference: str, base: Path | None = None) -> list[Path]:
+        """Return the files that a reference names: one, or those of a pattern in the order of their names.
 
         Raises:
-            Uncarried: when there is none, or for one outside the folder.
+            Unsupported: when there is none, or for one outside the folder.
         """
         name = reference.removeprefix(SCHEME)
         if (base or self.root).joinpath(name).is_file() or not _MAGIC.search(name):
-            path = self.place(name, base)
+            path = self.resolve(name, base)
             if not path.is_file():
                 raise Unsupported(f"the file '{name}' does not exist")
             return [path]
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise Unsupported(f"'{name}' leads outside the folder of the promptfoo file; only files in it and below are read")
         names = {
-            found
-            for one in itertools.islice(_braces(name), FILES_LIMIT)
-            for found in glob.iglob(one, root_dir=base or self.root, recursive=True)
+            matches
+            for pattern in itertools.islice(_braces(name), FILES_LIMIT)
+            for matches in glob.iglob(pattern, root_dir=base or self.root, recursive=True)
         }
-        paths = [self.place(one, base) for one in sorted(names)]
+        paths = [self.resolve(path, base) for path in sorted(names)]
         paths = [path for path in paths if path.is_file()]
         if not paths:
             raise Unsupported(f"no file is named '{name}'")
@@ -97,7 +97,7 @@ class PromptfooFolder:
         """Read a text.
 
         Raises:
-            Uncarried: for one that is too large, or no UTF-8; or too many files.
+            Unsupported: for one that is too large, or no UTF-8; or too many files.
         """
         self._read += 1
         if self._read > FILES_LIMIT:
@@ -111,7 +111,7 @@ class PromptfooFolder:
         """Read YAML or JSON.
 
         Raises:
-            Uncarried: as `text`, and for what is not well-formed.
+            Unsupported: as `text`, and for what is not well-formed.
         """
         text = self.text(path)
         try:
@@ -123,7 +123,7 @@ class PromptfooFolder:
         """Read one JSON value a line.
 
         Raises:
-            Uncarried: as `value`.
+            Unsupported: as `value`.
         """
         values = []
         for number, line in enumerate(self.text(path).split("\n"), 1):
@@ -138,7 +138,7 @@ class PromptfooFolder:
         """Read a table whose first line names the columns.
 
         Raises:
-            Uncarried: as `value`.
+            Unsupported: as `value`.
         """
         reader = csv.reader(io.StringIO(self.text(path), newline=""), strict=True)
         try:
@@ -151,33 +151,33 @@ class PromptfooFolder:
                 raise Unsupported(f"line {number} of {path.name} has {len(row)} cells where the header has {len(header)}")
         return [dict(zip(header, row, strict=True)) for _, row in rows]
 
-    def included(self, value: Any, base: Path | None = None, key: str = "") -> Any:
-        """Put the files in that a value names; variables and code keep their references.
+    def inline(self, value: Any, base: Path | None = None, key: str = "") -> Any:
+        """Replace references to files by their content; variables and code keep their references.
 
         Raises:
-            Uncarried: for a file that cannot be read.
+            Unsupported: for a file that cannot be read.
         """
         if isinstance(value, list):
-            return [self.included(item, base, key) for item in value]
+            return [self.inline(item, base, key) for item in value]
         if isinstance(value, dict):
-            return {name: self.included(item, base, key if key == "vars" else name) for name, item in value.items()}
+            return {name: self.inline(item, base, key if key == "vars" else name) for name, item in value.items()}
         if not is_reference(value) or key == "vars" or is_code(value):
             return value
-        found = self.found(value, base)
-        if len(found) > 1 or _MAGIC.search(value):
-            loaded = [self.loaded(path) for path in found]
-            return [item for one in loaded for item in (one if isinstance(one, list) else [one])]
-        return self.loaded(found[0])
+        matches = self.find(value, base)
+        if len(matches) > 1 or _MAGIC.search(value):
+            loaded = [self.load(path) for path in matches]
+            return [item for value in loaded for item in (value if isinstance(value, list) else [value])]
+        return self.load(matches[0])
 
-    def loaded(self, path: Path) -> Any:
-        """Read a file as its ending says: YAML, JSON, a table, or text."""
+    def load(self, path: Path) -> Any:
+        """Parse a file by its suffix: YAML, JSON, a table, or text."""
         if path.suffix in (*YAML_SUFFIXES, ".json"):
             return self.value(path)
         return self.rows(path) if path.suffix == ".csv" else self.text(path)
 
 
 def _braces(pattern: str) -> Iterator[str]:
-    """Write out `{a,b}` of a pattern."""
+    """Yield the patterns that `{a,b}` in a pattern stands for."""
     match = re.search(r"\{([^{}]*)\}", pattern)
     if match is None:
         yield pattern

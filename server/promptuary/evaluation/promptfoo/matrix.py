@@ -1,6 +1,6 @@
 """What a promptfoo file tries on its tests: which prompts under which models. Here that is always the whole matrix."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from promptuary.evaluation.promptfoo.options import RunOptions
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, PromptfooPrompt, convert_prompt
 from promptuary.evaluation.promptfoo.providers import Provider, content_settings, model_name
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.prompt.content import Content
@@ -20,10 +21,10 @@ from promptuary.prompt.validation_errors import field_errors_from
 
 @dataclass(frozen=True)
 class Matrix:
-    """Puts prompts and models together.
+    """Combines prompts and models.
 
     Attributes:
-        report: is told what becomes of each.
+        report: records the outcome of each.
         models: are asked instead of the file's providers, where given.
     """
 
@@ -31,11 +32,13 @@ class Matrix:
     models: Sequence[str] | None = None
 
     def chosen(self, what: str, rows: Sequence[ExpandedTest], all_of: list[Any]) -> list[Any]:
-        """Give the prompts or providers that every test names; where tests name different ones, that is refused."""
+        """Return the prompts or providers that every test names; where tests name different ones, that is refused."""
         chosen = [
-            tuple(one for one in all_of if names is None or one.called(names)) for row in rows for names in [getattr(row, what)]
+            tuple(item for item in all_of if names is None or item.is_named(names))
+            for row in rows
+            for names in [getattr(row, what)]
         ]
-        if any(one != chosen[0] for one in chosen):
+        if any(selection != chosen[0] for selection in chosen):
             place = next(row.place for row in rows if getattr(row, what) is not None)
             why = "only some tests name these; here every case is tried with every prompt and model: split the file"
             self.report.refuse("test", what, why, place)
@@ -45,18 +48,21 @@ class Matrix:
         return list(chosen[0]) if chosen else all_of
 
     def for_providers(self, providers: Sequence[Provider], prompts: list[PromptfooPrompt]) -> list[PromptfooPrompt]:
-        """Give the prompts that every provider is for; where providers are for different ones, that is refused."""
-        chosen = [tuple(prompt for prompt in prompts if one.prompts is None or prompt.called(one.prompts)) for one in providers]
-        if any(one != chosen[0] for one in chosen):
+        """Return the prompts that every provider is for; where providers are for different ones, that is refused."""
+        chosen = [
+            tuple(prompt for prompt in prompts if provider.prompts is None or prompt.is_named(provider.prompts))
+            for provider in providers
+        ]
+        if any(selection != chosen[0] for selection in chosen):
             why = "only some providers name these; here every prompt is tried with every model: split the file"
             self.report.refuse("provider", "prompts", why, "providers")
             return prompts
         return list(chosen[0]) if chosen else prompts
 
-    def models_of(self, providers: Sequence[Provider]) -> tuple[list[str], dict[str, Any]]:
-        """Give the models, and what all of them share of settings, which a version keeps."""
+    def models_of(self, providers: Sequence[Provider]) -> tuple[list[str], RawObject]:
+        """Return the models, and the settings that all of them share, which a version keeps."""
         models: list[str] = []
-        parts: list[dict[str, Any]] = []
+        parts: list[RawObject] = []
         for number, provider in enumerate(providers):
             place = f"providers[{number}]"
             if self.models is not None:
@@ -67,7 +73,7 @@ class Matrix:
                 model = model_name(provider.id)
                 if model in models:
                     raise Unsupported(f"is '{model}' again; a model is asked once, with one set of settings: split the file")
-                made = content_settings(provider.config, model, self.report, place)
+                settings = content_settings(provider.config, model, self.report, place)
             except Unsupported as error:
                 self.report.refuse("provider", provider.id[:60], str(error), place)
                 continue
@@ -79,14 +85,14 @@ class Matrix:
                 self.report.carry("provider", provider.id, place)
             models.append(model)
             if model != "echo:":
-                parts.append(made)
-        if any(one != parts[0] for one in parts):
+                parts.append(settings)
+        if any(settings != parts[0] for settings in parts):
             why = "the providers have different settings; a version has one for all models: split the file"
             self.report.refuse("provider config", "settings", why, "providers")
         return list(self.models or models), parts[0] if parts else {}
 
     def around(self, rows: Sequence[ExpandedTest], options: RunOptions) -> tuple[str, str, dict[str, str]]:
-        """Give what goes before and after every prompt; where tests differ in it, variables that each test fills."""
+        """Return the prefix and suffix of every prompt; where tests differ in them, variables that each test fills."""
         pairs = [
             (str(row.options.get("prefix") or options.before or ""), str(row.options.get("suffix") or options.after or ""))
             for row in rows
@@ -96,29 +102,29 @@ class Matrix:
         self.report.carry("test option", "prefix, suffix")
         if len(set(pairs)) == 1:
             return *pairs[0], {}
-        taken = {name for row in rows for name in row.vars}
-        before, after = (_free(name, taken) for name in ("prompt_prefix", "prompt_suffix"))
+        used = {name for row in rows for name in row.vars}
+        before, after = (_free(name, used) for name in ("prompt_prefix", "prompt_suffix"))
         return f"{{{{{before}}}}}", f"{{{{{after}}}}}", {"prefix": before, "suffix": after}
 
     def drafts(self, prompts: Sequence[PromptfooPrompt], before: str, after: str) -> Iterator[ConvertedPrompt]:
-        """Turn prompts into our form, with what goes before and after each."""
+        """Convert prompts to our form, each with its prefix and suffix."""
         for prompt in prompts:
             try:
                 draft = convert_prompt(prompt, before, after)
             except Unsupported as error:
-                self.report.refuse("prompt", prompt.shown, str(error), "prompts")
+                self.report.refuse("prompt", prompt.summary, str(error), "prompts")
                 continue
             if draft.parts["format"] == "jinja2":
-                why = "has filters or blocks, so it is of the format jinja2: whoever runs it sets PROMPTUARY_JINJA2=true"
-                self.report.change("prompt", prompt.shown, why, "prompts")
+                why = "has filters or blocks, so it is of the format jinja2: set PROMPTUARY_JINJA2=true to run it"
+                self.report.change("prompt", prompt.summary, why, "prompts")
             else:
-                self.report.carry("prompt", prompt.shown, "prompts")
+                self.report.carry("prompt", prompt.summary, "prompts")
             yield draft
 
     def contents(
-        self, drafts: Sequence[ConvertedPrompt], parts: Mapping[str, Any], models: Sequence[str]
+        self, drafts: Sequence[ConvertedPrompt], parts: RawObject, models: Sequence[str]
     ) -> Iterator[tuple[Content, str]]:
-        """Give each content once, with its label; every variable of it may be missing, as in promptfoo."""
+        """Yield each content once, with its label; every variable of it may be missing, as in promptfoo."""
         seen: set[str] = set()
         for draft in drafts:
             body = {**draft.parts, **{key: value for key, value in parts.items() if key != "model"}}
@@ -132,32 +138,34 @@ class Matrix:
                 content = Content.model_validate(body | {"variables": optional})
                 validate_content(content, resolved=True, jinja2=True)
             except ValidationError as error:
-                self.report.refuse("prompt", draft.prompt.shown, str(field_errors_from(error)[0]), "prompts")
+                self.report.refuse("prompt", draft.prompt.summary, str(field_errors_from(error)[0]), "prompts")
             except InvalidPrompt as error:
                 self.report.refuse(
-                    "prompt", draft.prompt.shown, str(error.field_errors[0] if error.field_errors else error), "prompts"
+                    "prompt", draft.prompt.summary, str(error.field_errors[0] if error.field_errors else error), "prompts"
                 )
             else:
                 if (digest := content_digest(content)) in seen:
-                    self.report.change("prompt", draft.prompt.shown, "is the same as an earlier one, and tried once", "prompts")
+                    self.report.change(
+                        "prompt", draft.prompt.summary, "is the same as an earlier one, and tried once", "prompts"
+                    )
                 else:
                     seen.add(digest)
                     yield content, draft.prompt.label
 
-    def _own_settings(self, prompt: PromptfooPrompt, models: Sequence[str]) -> dict[str, Any]:
+    def _own_settings(self, prompt: PromptfooPrompt, models: Sequence[str]) -> RawObject:
         if not prompt.config:
             return {}
         model = next((model for model in models if model != "echo:"), "echo:")
         try:
             parts = content_settings(prompt.config, model, self.report, "prompts")
         except Unsupported as error:
-            self.report.refuse("prompt", prompt.shown, str(error), "prompts")
+            self.report.refuse("prompt", prompt.summary, str(error), "prompts")
             return {}
-        found: dict[str, Any] = parts.get("model", {})
-        return found
+        model_settings: RawObject = parts.get("model", {})
+        return model_settings
 
 
-def _free(name: str, taken: set[str]) -> str:
-    while name in taken:
+def _free(name: str, used: set[str]) -> str:
+    while name in used:
         name += "_"
     return name

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport
 
 READ_KEYS = frozenset({"prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "evaluateOptions"})
@@ -11,14 +12,14 @@ READ_KEYS = frozenset({"prompts", "providers", "targets", "tests", "scenarios", 
 SILENT_KEYS = frozenset(
     {"$schema", "description", "env", "metadata", "commandLineOptions", "assertionTemplates", "assertTemplates"}
 )
-"""Keys that are read, or only hold what others refer to."""
-_REPORTS = "`eval run` writes reports where --json, --junit and --summary say"
+"""Keys that are read, or only contain what others refer to."""
+_REPORTS = "`eval run` writes reports where --json, --junit and --summary point"
 IGNORED_KEYS: Mapping[str, str] = {
     "outputPath": _REPORTS,
     "sharing": "nothing is shared",
     "tags": "a run has no tags; its suite has a name",
     "writeLatestResults": _REPORTS,
-    "derivedMetrics": "no verdict depends on it; reckon with the figures of --json",
+    "derivedMetrics": "no verdict depends on it; compute it from the figures of --json",
     "tracing": "MLflow has every run",
 }
 REFUSED_KEYS: Mapping[str, str] = {
@@ -29,10 +30,10 @@ REFUSED_KEYS: Mapping[str, str] = {
     "strategies": "attacks are not made here",
 }
 IGNORED_RUN_OPTIONS: Mapping[str, str] = {
-    "cache": "answers are remembered by their content; a run says itself whether it takes them",
-    "delay": "a suite's `limits` say how often a provider is asked",
-    "timeoutMs": "PROMPTUARY_CASE_TIMEOUT says how long a case may take",
-    "maxEvalTimeMs": "a run goes on until it is done, and can be cancelled",
+    "cache": "responses are cached by their content; each run decides whether it reads them",
+    "delay": "a suite's `limits` set how often a provider is called",
+    "timeoutMs": "PROMPTUARY_CASE_TIMEOUT sets how long a case may take",
+    "maxEvalTimeMs": "a run continues until it is done, and can be cancelled",
     "showProgressBar": "a terminal shows a bar",
     "progressBar": "a terminal shows a bar",
     "interactiveProviders": "runs ask nobody",
@@ -43,11 +44,11 @@ IGNORED_RUN_OPTIONS: Mapping[str, str] = {
     "tableCellMaxLength": _REPORTS,
     "share": "nothing is shared",
     "noShare": "nothing is shared",
-    "verbose": "PROMPTUARY_LOG_LEVEL says what is logged",
+    "verbose": "PROMPTUARY_LOG_LEVEL sets what is logged",
     "watch": "a run is done once",
     "description": "the file has one",
-    "retryErrors": "`eval run --resume` goes on with a run",
-    "envPath": "the environment is set by whoever runs the suite",
+    "retryErrors": "`eval run --resume` continues a run",
+    "envPath": "the environment is set where the suite is run",
     "tags": "a run has no tags; its suite has a name",
 }
 SUPPORTED_RUN_OPTIONS = frozenset({"repeat", "maxConcurrency", "grader", "var", "promptPrefix", "promptSuffix"})
@@ -57,7 +58,7 @@ SUPPORTED_TEST_OPTIONS = frozenset(
 IGNORED_TEST_OPTIONS: Mapping[str, str] = {
     "disableConversationVar": "every case stands alone here",
     "runSerially": "every case stands alone here",
-    "repeat": "all cases are repeated alike, as often as `evaluateOptions.repeat` or --repeats says",
+    "repeat": "all cases are repeated alike, as often as `evaluateOptions.repeat` or --repeats sets",
 }
 REFUSED_TEST_KEYS: Mapping[str, str] = {
     "provider": "a test with a provider of its own; the suite's models answer every case",
@@ -78,7 +79,7 @@ class RunOptions:
     after: str = ""
 
 
-def read_run_options(config: Mapping[str, Any], report: TranslationReport) -> RunOptions:
+def read_run_options(config: RawObject, report: TranslationReport) -> RunOptions:
     """Read the file's settings, and report every key that nobody reads."""
     for key in config:
         if key in IGNORED_KEYS:
@@ -89,27 +90,27 @@ def read_run_options(config: Mapping[str, Any], report: TranslationReport) -> Ru
             report.leave("setting", key, "is no key of promptfoo that is known here", key)
     evaluate = config.get("evaluateOptions") or {}
     line = config.get("commandLineOptions") or {}
-    said: dict[str, Any] = {}
+    run_values: RawObject = {}
     for key, options in (("evaluateOptions", evaluate), ("commandLineOptions", line)):
         for name, value in options.items() if isinstance(options, dict) else ():
             place = f"{key}.{name}"
             if name in SUPPORTED_RUN_OPTIONS:
-                said[name] = value
+                run_values[name] = value
                 report.carry("setting", name, place)
             elif name in IGNORED_RUN_OPTIONS:
                 report.leave("setting", name, IGNORED_RUN_OPTIONS[name], place)
             else:
                 report.refuse("setting", name, "chooses among the tests, or adds to them; write it into the tests", place)
     return RunOptions(
-        _count("repeat", said, REPEATS_LIMIT, report) or 1,
-        _count("maxConcurrency", said, CONCURRENCY_LIMIT, report),
-        said.get("grader"),
-        str(said.get("promptPrefix") or ""),
-        str(said.get("promptSuffix") or ""),
+        _count("repeat", run_values, REPEATS_LIMIT, report) or 1,
+        _count("maxConcurrency", run_values, CONCURRENCY_LIMIT, report),
+        run_values.get("grader"),
+        str(run_values.get("promptPrefix") or ""),
+        str(run_values.get("promptSuffix") or ""),
     )
 
 
-def report_test_options(options: Mapping[str, Any], others: Mapping[str, Any], place: str, report: TranslationReport) -> None:
+def report_test_options(options: RawObject, others: RawObject, place: str, report: TranslationReport) -> None:
     """Report what a test's options ask beyond what others read."""
     for name in options:
         if name in IGNORED_TEST_OPTIONS:
@@ -123,8 +124,8 @@ def report_test_options(options: Mapping[str, Any], others: Mapping[str, Any], p
             report.refuse("test", name, REFUSED_TEST_KEYS.get(name, "is no part of a test that is known here"), place)
 
 
-def _count(name: str, said: Mapping[str, Any], limit: int, report: TranslationReport) -> int | None:
-    value = said.get(name)
+def _count(name: str, run_values: RawObject, limit: int, report: TranslationReport) -> int | None:
+    value = run_values.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 1:

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from promptuary.evaluation.promptfoo.files import SCHEME, PromptfooFolder, is_code
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.template import convert_template, is_plain, variable_paths
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
@@ -27,15 +28,15 @@ class PromptfooPrompt:
     raw: str
     label: str
     id: str | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: RawObject = field(default_factory=dict)
 
-    def called(self, names: Any) -> bool:
-        """Tell whether a list of names, each with or without `*` or a group's prefix, means this prompt."""
+    def is_named(self, names: Any) -> bool:
+        """Return whether a list of names, each with or without `*` or a group's prefix, means this prompt."""
         mine = [name for name in (self.label, self.id) if name]
-        return any(_means(str(name), one) for name in (names if isinstance(names, list) else [names]) for one in mine)
+        return any(_means(str(name), own) for name in (names if isinstance(names, list) else [names]) for own in mine)
 
     @property
-    def shown(self) -> str:
+    def summary(self) -> str:
         """A few words for a report."""
         text = " ".join((self.label or self.raw).split())
         return f"'{text[:40]}{'…' if len(text) > 40 else ''}'"
@@ -45,31 +46,31 @@ def _means(name: str, own: str) -> bool:
     return own == name or (name.endswith("*") and own.startswith(name[:-1])) or own.startswith(f"{name}:")
 
 
-def read_prompts(said: Any, folder: PromptfooFolder, report: TranslationReport) -> list[PromptfooPrompt]:
+def read_prompts(value: Any, folder: PromptfooFolder, report: TranslationReport) -> list[PromptfooPrompt]:
     """Read the key `prompts`; what cannot be a prompt here is reported."""
-    found: list[PromptfooPrompt] = []
-    for number, entry in enumerate(_entries(said)):
+    prompts: list[PromptfooPrompt] = []
+    for number, entry in enumerate(_entries(value)):
         place = f"prompts[{number}]"
         try:
-            found += _read(entry, folder)
+            prompts += _read(entry, folder)
         except Unsupported as error:
             report.refuse("prompt", str(entry.get("label") or entry.get("raw") or number)[:60], str(error), place)
-    return found
+    return prompts
 
 
-def _entries(said: Any) -> Iterator[dict[str, Any]]:
-    if said is None:
+def _entries(value: Any) -> Iterator[RawObject]:
+    if value is None:
         yield {"raw": "{{prompt}}"}
-    elif isinstance(said, str):
-        yield {"raw": said}
-    elif isinstance(said, dict):
-        yield from ({"raw": raw, "label": label} for raw, label in said.items())
+    elif isinstance(value, str):
+        yield {"raw": value}
+    elif isinstance(value, dict):
+        yield from ({"raw": raw, "label": label} for raw, label in value.items())
     else:
-        for entry in said if isinstance(said, list) else [said]:
+        for entry in value if isinstance(value, list) else [value]:
             yield entry | {"raw": entry.get("raw") or entry.get("id")} if isinstance(entry, dict) else {"raw": entry}
 
 
-def _read(entry: dict[str, Any], folder: PromptfooFolder) -> list[PromptfooPrompt]:
+def _read(entry: RawObject, folder: PromptfooFolder) -> list[PromptfooPrompt]:
     raw, label, config = entry.get("raw"), entry.get("label"), entry.get("config") or {}
     if not isinstance(raw, str):
         raise Unsupported("must be a text, or an object with `raw` or `id`")
@@ -79,18 +80,18 @@ def _read(entry: dict[str, Any], folder: PromptfooFolder) -> list[PromptfooPromp
         raise Unsupported("is kept by another service; import it with `promptuary import`, or write it as a text")
     if "\n" not in raw and (raw.startswith(SCHEME) or raw.endswith(PROMPT_SUFFIXES) or _LIKE_A_FILE.search(raw)):
         try:
-            files = folder.found(raw)
+            files = folder.find(raw)
         except Unsupported:
             if raw.startswith(SCHEME) or raw.endswith(PROMPT_SUFFIXES):
                 raise
         else:
-            one = len(files) == 1
-            return [prompt for path in files for prompt in _of_file(path, label if one else None, config, folder)]
+            single = len(files) == 1
+            return [prompt for path in files for prompt in _of_file(path, label if single else None, config, folder)]
     return [PromptfooPrompt(raw, label or raw, entry.get("id"), config)]
 
 
-def _of_file(path: Path, label: str | None, config: Mapping[str, Any], folder: PromptfooFolder) -> Iterator[PromptfooPrompt]:
-    """Read a file as its ending says. Labels are as promptfoo makes them, for tests may name them, but relative."""
+def _of_file(path: Path, label: str | None, config: RawObject, folder: PromptfooFolder) -> Iterator[PromptfooPrompt]:
+    """Parse a file by its suffix. Labels are promptfoo's, because tests may name them, but with relative paths."""
     name = str(path.relative_to(folder.root))
     if is_code(path.name):
         raise Unsupported("is made by code, which is not run here; write the prompt as a text")
@@ -105,17 +106,17 @@ def _of_file(path: Path, label: str | None, config: Mapping[str, Any], folder: P
             called = label or name
             yield PromptfooPrompt(line, f"{called}: {line}" if len(lines) > 1 else called, config=config)
     elif path.suffix in (".json", ".yaml", ".yml"):
-        value = folder.included(folder.value(path))
+        value = folder.inline(folder.value(path))
         yield PromptfooPrompt(json.dumps(value, ensure_ascii=False), label or name, config=config)
     elif path.suffix == ".csv":
         yield from _of_table(text, label, config)
     elif path.suffix in (".md", ".j2"):
         yield PromptfooPrompt(text, label or name, config=config)
     else:
-        raise Unsupported(f"'{name}' is no kind of file that holds prompts; known are {', '.join(PROMPT_SUFFIXES)}")
+        raise Unsupported(f"'{name}' is no kind of file with prompts; known are {', '.join(PROMPT_SUFFIXES)}")
 
 
-def _of_table(text: str, label: str | None, config: Mapping[str, Any]) -> Iterator[PromptfooPrompt]:
+def _of_table(text: str, label: str | None, config: RawObject) -> Iterator[PromptfooPrompt]:
     if "," not in text:
         lines = [line for line in text.splitlines() if line.strip()]
         rows = [{"prompt": line} for line in lines[lines[:1] != [] and lines[0].strip().lower() == "prompt" :]]
@@ -134,7 +135,7 @@ class ConvertedPrompt:
     """A prompt in our form: the parts of a content, and how its variables are used."""
 
     prompt: PromptfooPrompt
-    parts: dict[str, Any]
+    parts: RawObject
     chat: bool
     whole: frozenset[str]
     """Variables that are only ever shown, as they are; a list or an object is shown as JavaScript does."""
@@ -142,29 +143,29 @@ class ConvertedPrompt:
 
 
 def convert_prompt(prompt: PromptfooPrompt, before: str = "", after: str = "") -> ConvertedPrompt:
-    """Turn a prompt into a content's parts, with what goes before and after it.
+    """Convert a prompt to the parts of a content, with its prefix and suffix.
 
     Raises:
-        Uncarried: for a template or messages that cannot be taken.
+        Unsupported: for a template or messages that cannot be taken.
     """
     messages = None if before or after else _messages(prompt.raw)
     sources = [before + prompt.raw + after] if messages is None else [message["content"] for message in messages]
     if any("_conversation" in source for source in sources):
-        raise Unsupported("asks for `_conversation`, the turns before; every case stands alone here")
+        raise Unsupported("uses `_conversation`, the earlier messages; every case stands alone here")
     if all(map(is_plain, sources)):
         form, texts = "mustache", sources
-        shown = [path.split(".") for source in sources for path in variable_paths(source)]
-        whole = {path[0] for path in shown if len(path) == 1} - {path[0] for path in shown if len(path) > 1}
-        used = {path[0] for path in shown}
+        used_paths = [path.split(".") for source in sources for path in variable_paths(source)]
+        whole = {path[0] for path in used_paths if len(path) == 1} - {path[0] for path in used_paths if len(path) > 1}
+        used = {path[0] for path in used_paths}
     else:
-        made = [convert_template(source) for source in sources]
-        form = "jinja2" if any(one == "jinja2" for one, _ in made) else "mustache"
-        texts = [text for one, text in made if one == form or is_plain(text)]
-        if len(texts) < len(made):
+        conversions = [convert_template(source) for source in sources]
+        form = "jinja2" if any(converted_form == "jinja2" for converted_form, _ in conversions) else "mustache"
+        texts = [text for converted_form, text in conversions if converted_form == form or is_plain(text)]
+        if len(texts) < len(conversions):
             raise Unsupported("has a message whose braces are not closed beside one with filters or blocks")
         whole, used = set(), set()
     template: Any = (
-        texts[0] if messages is None else [one | {"content": text} for one, text in zip(messages, texts, strict=True)]
+        texts[0] if messages is None else [message | {"content": text} for message, text in zip(messages, texts, strict=True)]
     )
     kind = "text" if messages is None else "chat"
     return ConvertedPrompt(
@@ -172,11 +173,11 @@ def convert_prompt(prompt: PromptfooPrompt, before: str = "", after: str = "") -
     )
 
 
-def _messages(raw: str) -> list[dict[str, Any]] | None:
-    """Give the messages of a prompt that is a list of them, in JSON or YAML; None for a text.
+def _messages(raw: str) -> list[RawObject] | None:
+    """Parse the messages of a prompt that is a list of them, in JSON or YAML; None for a text.
 
     Raises:
-        Uncarried: for messages with parts that are not text.
+        Unsupported: for messages with parts that are not text.
     """
     begins = raw.lstrip()
     if not begins.startswith(("[", "- role:")):
@@ -185,7 +186,11 @@ def _messages(raw: str) -> list[dict[str, Any]] | None:
         value = json.loads(raw) if begins.startswith("[") else parse_yaml(raw, "the prompt", core=True).value
     except (ValueError, RecursionError, InvalidFile):
         return None
-    if not isinstance(value, list) or not value or not all(isinstance(one, dict) and "role" in one for one in value):
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(message, dict) and "role" in message for message in value)
+    ):
         return None
     for message in value:
         if message["role"] not in ROLES or not isinstance(message.get("content"), str) or message.keys() - {"role", "content"}:

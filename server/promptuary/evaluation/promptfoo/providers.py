@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptuary.evaluation.promptfoo.files import PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.models.chat_models import MODEL_SETTINGS, model_name_error
 from promptuary.prompt.content import ModelConfig
@@ -51,16 +52,16 @@ ENDPOINT_SETTINGS = frozenset(
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider as the file says it: its id, its label, its settings, the prompts that it is for."""
+    """A provider as the file has it: its id, its label, its settings, the prompts that it is for."""
 
     id: str
     label: str | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: RawObject = field(default_factory=dict)
     prompts: Any = None
 
-    def called(self, names: Any) -> bool:
-        """Tell whether a list of names means this provider: its label or id, the beginning of one before `:`, or `…*`."""
-        mine = [one for one in (self.label, self.id) if one]
+    def is_named(self, names: Any) -> bool:
+        """Return whether a list of names means this provider: its label or id, the beginning of one before `:`, or `…*`."""
+        mine = [own for own in (self.label, self.id) if own]
         return any(
             own == name or own.startswith(f"{name}:") or (name.endswith("*") and own.startswith(name[:-1]))
             for name in (names if isinstance(names, list) else [names])
@@ -69,22 +70,22 @@ class Provider:
         )
 
 
-def read_providers(said: Any, folder: PromptfooFolder, report: TranslationReport) -> list[Provider]:
+def read_providers(value: Any, folder: PromptfooFolder, report: TranslationReport) -> list[Provider]:
     """Read the key `providers`, or `targets`; what is no provider is reported."""
-    found: list[Provider] = []
-    for number, entry in enumerate(said if isinstance(said, list) else [said]):
+    providers: list[Provider] = []
+    for number, entry in enumerate(value if isinstance(value, list) else [value]):
         try:
-            found += _read(entry, folder)
+            providers += _read(entry, folder)
         except Unsupported as error:
             report.refuse("provider", str(entry)[:60], str(error), f"providers[{number}]")
-    return found
+    return providers
 
 
 def _read(entry: Any, folder: PromptfooFolder) -> Iterator[Provider]:
     if is_reference(entry) and not is_code(entry):
-        loaded = folder.included(entry)
-        for one in loaded if isinstance(loaded, list) else [loaded]:
-            yield from _read(one, folder)
+        loaded = folder.inline(entry)
+        for nested in loaded if isinstance(loaded, list) else [loaded]:
+            yield from _read(nested, folder)
     elif isinstance(entry, str):
         yield Provider(entry)
     elif isinstance(entry, dict) and isinstance(entry.get("id"), str):
@@ -98,10 +99,10 @@ def _read(entry: Any, folder: PromptfooFolder) -> Iterator[Provider]:
 
 
 def model_name(name: str) -> str:
-    """Give our name of a provider's model.
+    """Return LangChain's name of a provider's model.
 
     Raises:
-        Uncarried: for one that has none here.
+        Unsupported: for one that has none here.
     """
     head, _, rest = name.partition(":")
     if name in ("echo", "promptfoo:echo"):
@@ -110,39 +111,39 @@ def model_name(name: str) -> str:
         raise Unsupported("is code, which is not run here; name a model with --model")
     if head in ADDRESS_PROVIDERS:
         raise Unsupported("is an address of its own; only known providers are asked; name a model with --model")
-    ours = PROVIDER_NAMES.get(head)
+    provider = PROVIDER_NAMES.get(head)
     kind, colon, model = rest.partition(":")
-    if ours is None or not rest or kind in OTHER_ENDPOINTS:
+    if provider is None or not rest or kind in OTHER_ENDPOINTS:
         raise Unsupported("is no chat model that is known here; name one with --model")
     model = model if colon and kind in CHAT_ENDPOINTS else rest
-    if words := model_name_error(f"{ours}:{model}"):
+    if words := model_name_error(f"{provider}:{model}"):
         raise Unsupported(words)
-    return f"{ours}:{model}"
+    return f"{provider}:{model}"
 
 
-def content_settings(config: Mapping[str, Any], model: str, report: TranslationReport, place: str) -> dict[str, Any]:
-    """Give the parts of a content that a provider's settings become; the others are reported.
+def content_settings(config: RawObject, model: str, report: TranslationReport, place: str) -> RawObject:
+    """Return the parts of a content that a provider's settings become; the others are reported.
 
     Raises:
-        Uncarried: for a setting of a kind or size that is not taken.
+        Unsupported: for a setting of a kind or size that is not taken.
     """
     if model == "echo:":
         for key in config:
             report.leave("provider config", key, "echo has no settings", place)
         return {}
-    parts: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
+    parts: RawObject = {}
+    settings: RawObject = {}
     for key, value in config.items():
         if key in MODEL_SETTINGS:
             settings[key] = value
             report.carry("provider config", key, place)
-        elif key in ("tools", "response_format") and _wire(key, value):
+        elif key in ("tools", "response_format") and _is_openai_form(key, value):
             parts[key] = value
             report.carry("provider config", key, place)
         elif key in CREDENTIAL_SETTINGS:
-            report.leave("provider config", key, "keys are set in the environment of whoever runs the suite", place)
+            report.leave("provider config", key, "keys are set in the environment where the suite is run", place)
         elif key in ENDPOINT_SETTINGS:
-            report.change("provider config", key, "the environment says where a provider is (as OPENAI_BASE_URL)", place)
+            report.change("provider config", key, "the environment sets a provider's address (as OPENAI_BASE_URL)", place)
         else:
             report.refuse("provider config", key, "a version keeps " + ", ".join(sorted(MODEL_SETTINGS)), place)
     if settings:
@@ -156,8 +157,8 @@ def content_settings(config: Mapping[str, Any], model: str, report: TranslationR
     return parts
 
 
-def _wire(key: str, value: Any) -> bool:
-    """Tell whether tools or a response format are in OpenAI's form."""
+def _is_openai_form(key: str, value: Any) -> bool:
+    """Return whether tools or a response format are in OpenAI's form."""
     if key == "response_format":
         return isinstance(value, dict) and "type" in value
-    return isinstance(value, list) and all(isinstance(one, dict) and "function" in one for one in value)
+    return isinstance(value, list) and all(isinstance(tool, dict) and "function" in tool for tool in value)

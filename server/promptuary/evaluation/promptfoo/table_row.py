@@ -1,10 +1,11 @@
-"""One row of promptfoo's test tables: variables, and columns with two underscores that say more."""
+"""One row of promptfoo's test tables: variables, and columns with two underscores that have a meaning."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from promptuary.evaluation.promptfoo.files import is_code, is_reference
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import Unsupported
 from promptuary.evaluation.scorers.value_template import split_list
 from promptuary.prompt.errors import Invalid
@@ -34,14 +35,14 @@ _WITH_THRESHOLD = (
 _DEFAULT, _SIMILAR = 0.75, 0.8
 
 
-def parse_row(cells: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """Give a row as a test.
+def parse_row(cells: RawObject, number: int) -> RawObject:
+    """Parse a row as a test.
 
     Raises:
-        Uncarried: for a cell that cannot be read.
+        Unsupported: for a cell that cannot be read.
     """
-    test: dict[str, Any] = {"vars": {}, "assert": [], "options": {}}
-    metadata: dict[str, Any] = {}
+    test: RawObject = {"vars": {}, "assert": [], "options": {}}
+    metadata: RawObject = {}
     thresholds: dict[int, float] = {}
     metric = None
     for column, cell in cells.items():
@@ -56,7 +57,7 @@ def parse_row(cells: Mapping[str, Any], number: int) -> dict[str, Any]:
         elif key == "__metric":
             metric = value or None
         elif key == "__threshold":
-            test |= {"threshold": found} if (found := parse_number(value)) is not None else {}
+            test |= {"threshold": parsed} if (parsed := parse_number(value)) is not None else {}
         elif key.startswith("__metadata:"):
             metadata |= dict(_metadata(key.removeprefix("__metadata:"), value))
         elif key.startswith("__config:"):
@@ -81,10 +82,10 @@ def _metadata(key: str, value: str) -> Iterator[tuple[str, Any]]:
 def _threshold(key: str, value: str) -> tuple[int, float]:
     """Read `__config:__expected2:threshold`."""
     match = re.fullmatch(r"__config:__expected([1-9]\d*)?:threshold", key)
-    found = parse_number(value)
-    if match is None or found is None:
-        raise Unsupported(f"the column '{key}' must be __config:__expected[N]:threshold, and hold a number")
-    return int(match[1] or 1) - 1, found
+    parsed = parse_number(value)
+    if match is None or parsed is None:
+        raise Unsupported(f"the column '{key}' must be __config:__expected[N]:threshold, and have a number")
+    return int(match[1] or 1) - 1, parsed
 
 
 def parse_number(cell: str) -> float | int | None:
@@ -96,14 +97,14 @@ def parse_number(cell: str) -> float | int | None:
     return int(number) if number.is_integer() else number
 
 
-def parse_assertion(text: str) -> dict[str, Any]:
+def parse_assertion(text: str) -> RawObject:
     """Read `(not-)type(threshold):value`; what is not of that form is what the output must equal.
 
     Raises:
-        Uncarried: for a list whose quotes do not close.
+        Unsupported: for a list whose quotes do not close.
     """
     if text.startswith(_CODE) or (is_reference(text) and is_code(text) and ".py" not in text):
-        prefix = next((one for one in _CODE if text.startswith(one)), "")
+        prefix = next((mark for mark in _CODE if text.startswith(mark)), "")
         return {"type": "javascript", "value": text.removeprefix(prefix).strip()}
     if text.startswith(("grade:", "llm-rubric:")):
         return {"type": "llm-rubric", "value": text.partition(":")[2]}
@@ -113,17 +114,17 @@ def parse_assertion(text: str) -> dict[str, Any]:
     if match is None:
         return {"type": "equals", "value": text}
     inverse, kind, threshold, value = match.groups()
-    found: dict[str, Any] = {"type": (inverse or "") + kind}
+    parsed: RawObject = {"type": (inverse or "") + kind}
     if kind in _LISTS:
         try:
-            return found | {"value": split_list(value) if value else value}
+            return parsed | {"value": split_list(value) if value else value}
         except Invalid as error:
             raise Unsupported(f"the list of '{kind}' cannot be read: {error.message}") from None
     if kind in ("contains-json", "is-json"):
-        return found | {"value": value}
+        return parsed | {"value": value}
     if kind in _WITH_THRESHOLD:
-        return found | {
+        return parsed | {
             "value": value.strip() if value is not None else None,
             "threshold": parse_number(threshold) if threshold else _SIMILAR if kind == "similar" else _DEFAULT,
         }
-    return found | {"value": value.strip() if value is not None else None}
+    return parsed | {"value": value.strip() if value is not None else None}

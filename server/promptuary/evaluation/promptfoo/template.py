@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import Unsupported
 from promptuary.prompt.content import TEMPLATE_LIMIT
 from promptuary.prompt.errors import Invalid
@@ -27,7 +28,7 @@ _MARKS = (("<%", "%>"), ("<<", ">>"), ("[[", "]]"), ("<@", "@>"), ("<$", "$>"))
 
 
 def to_javascript_text(value: Any) -> str:
-    """Give a value as JavaScript puts it into a text: a list with commas, an object as `[object Object]`."""
+    """Return a value as JavaScript writes it into a text: a list with commas, an object as `[object Object]`."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -40,7 +41,7 @@ def to_javascript_text(value: Any) -> str:
 
 
 def whole_floats_to_int(value: Any) -> Any:
-    """Give a value with its whole floats as integers: JavaScript has one kind of number, and shows 1.0 as 1."""
+    """Return a value with its whole floats as integers: JavaScript has one kind of number, and shows 1.0 as 1."""
     if isinstance(value, list):
         return [whole_floats_to_int(item) for item in value]
     if isinstance(value, dict):
@@ -49,7 +50,7 @@ def whole_floats_to_int(value: Any) -> Any:
 
 
 def is_plain(source: str) -> bool:
-    """Tell whether a template only puts values in, by names and paths."""
+    """Return whether a template only inserts values, by names and paths."""
     paths = [match.split(".") for match in _PLAIN.findall(source)]
     return not _OPENS.search(_PLAIN.sub("", source)) and not any(
         path[0] in _WORDS or (len(path) > 1 and path[-1] == "length") for path in paths
@@ -61,16 +62,16 @@ def variable_paths(source: str) -> list[str]:
     return _PLAIN.findall(source)
 
 
-def fill_template(source: str, values: Mapping[str, Any]) -> str:
+def fill_template(source: str, values: RawObject) -> str:
     """Render a template with values; what has no value is empty.
 
     Raises:
-        Uncarried: for what our reader does not take.
+        Unsupported: for what our reader does not take.
     """
     if _OPENS.search(source) and len(source) > TEMPLATE_LIMIT:
         raise Unsupported(f"a text with braces is over the limit of {TEMPLATE_LIMIT} characters")
     if is_plain(source):
-        return _PLAIN.sub(lambda match: to_javascript_text(_found(match[1], values)), source)
+        return _PLAIN.sub(lambda match: to_javascript_text(_look_up(match[1], values)), source)
     try:
         return render_nodes(jinja.parse(_kept(source)), values, limit=OUTPUT_LIMIT)
     except Invalid as error:
@@ -78,14 +79,14 @@ def fill_template(source: str, values: Mapping[str, Any]) -> str:
 
 
 def convert_template(source: str) -> tuple[Literal["mustache", "jinja2"], str]:
-    """Turn a prompt's template into a format of ours.
+    """Convert a prompt's template to a format of ours.
 
     Raises:
-        Uncarried: for what our reader does not take.
+        Unsupported: for what our reader does not take.
     """
     if is_plain(source):
         return "mustache", source
-    if _stands(source):
+    if _is_literal(source):
         return "mustache", escape_mustache(source)
     try:
         jinja.parse(_kept(source))
@@ -95,7 +96,7 @@ def convert_template(source: str) -> tuple[Literal["mustache", "jinja2"], str]:
 
 
 def escape_mustache(value: Any) -> Any:
-    """Give a value whose texts mean themselves in mustache: one with braces changes the delimiters first."""
+    """Return a value whose texts mean themselves in mustache: one with braces changes the delimiters first."""
     if isinstance(value, list):
         return [escape_mustache(item) for item in value]
     if isinstance(value, dict):
@@ -109,41 +110,41 @@ def escape_mustache(value: Any) -> Any:
     raise Unsupported("a text has braces and every other pair of delimiters in it")
 
 
-def resolve_variables(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give variables as assertions see them: one that is put into another is there, five rounds deep.
+def resolve_variables(values: RawObject) -> RawObject:
+    """Return variables as assertions see them: references to other variables are replaced, five rounds deep.
 
     Raises:
-        Uncarried: for one that grows without measure.
+        Unsupported: for one that grows without measure.
     """
-    found = {name: value.removesuffix("\n") if isinstance(value, str) else value for name, value in values.items()}
+    filled = {name: value.removesuffix("\n") if isinstance(value, str) else value for name, value in values.items()}
     for _ in range(_ROUNDS):
-        still = True
-        for name, value in found.items():
+        unchanged = True
+        for name, value in filled.items():
             match = _ONE.search(value) if isinstance(value, str) else None
-            if match and found.get(match[1]) is not None:
-                found[name] = value.replace(match[0], to_javascript_text(found[match[1]]), 1)
-                if len(found[name]) > OUTPUT_LIMIT:
+            if match and filled.get(match[1]) is not None:
+                filled[name] = value.replace(match[0], to_javascript_text(filled[match[1]]), 1)
+                if len(filled[name]) > OUTPUT_LIMIT:
                     raise Unsupported(f"the variable '{name}' grows over {OUTPUT_LIMIT} characters by what is put into it")
-                still = False
-        if still:
+                unchanged = False
+        if unchanged:
             break
-    return found
+    return filled
 
 
-def fill_variables(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give resolved variables as a text prompt sees them: their own templates are filled, where every name has a value.
+def fill_variables(values: RawObject) -> RawObject:
+    """Return resolved variables as a text prompt sees them: their own templates are filled, where every name has a value.
 
     Raises:
-        Uncarried: for a variable whose template our reader does not take.
+        Unsupported: for a variable whose template our reader does not take.
     """
     return {name: _prompted(value, values) if isinstance(value, str) else value for name, value in values.items()}
 
 
-def _prompted(value: str, values: Mapping[str, Any]) -> str:
+def _prompted(value: str, values: RawObject) -> str:
     if (
         not _OPENS.search(value)
         or len(value) > TEMPLATE_LIMIT
-        or _stands(value)
+        or _is_literal(value)
         or any(values.get(root) is None for root in _roots(value))
     ):
         return value
@@ -151,25 +152,25 @@ def _prompted(value: str, values: Mapping[str, Any]) -> str:
 
 
 def _roots(source: str) -> set[str]:
-    """Give the variables that a template asks for, as promptfoo finds them."""
+    """Return the variables that a template uses, as promptfoo finds them."""
     source = re.sub(r"\{#[\s\S]*?#\}", "", source)
-    found = {first or second for first, second in _USED.findall(source)}
+    filled = {first or second for first, second in _USED.findall(source)}
     for name, over in _LOOP.findall(source):
-        found.discard(name)
-        found.add(over)
-    roots = (re.match(r"[A-Za-z_]\w*", name) for name in found)
+        filled.discard(name)
+        filled.add(over)
+    roots = (re.match(r"[A-Za-z_]\w*", name) for name in filled)
     return {root[0] for root in roots if root} - {"env"}
 
 
-def _stands(source: str) -> bool:
-    """Tell a text with a tag that is not closed in its line, which promptfoo takes as it stands."""
+def _is_literal(source: str) -> bool:
+    """Return whether a tag is not closed in its line; promptfoo then takes the text as it is."""
     if all(mark.search(source) for mark in _RAW):
         return False
     lines = [line for line in source.split("\n") if "{" in line]
     return any((at := line.rfind(opener)) >= 0 and closer not in line[at + 2 :] for line in lines for opener, closer in _PAIRS)
 
 
-def _found(path: str, values: Mapping[str, Any]) -> Any:
+def _look_up(path: str, values: RawObject) -> Any:
     value: Any = values
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
@@ -177,7 +178,7 @@ def _found(path: str, values: Mapping[str, Any]) -> Any:
 
 
 def _kept(source: str) -> str:
-    """Give a Jinja reader the line's end that it takes away."""
+    """Return the source with a second final newline, because Jinja removes one."""
     if re.search(r"\.length\b", source):
         raise Unsupported("`.length` is JavaScript's; write `| length`")
     return source + "\n" if source.endswith("\n") else source

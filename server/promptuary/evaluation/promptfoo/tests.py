@@ -3,12 +3,13 @@
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from promptuary.evaluation.promptfoo.files import YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.table_row import parse_row
 from promptuary.evaluation.promptfoo.template import whole_floats_to_int
@@ -26,18 +27,18 @@ class ExpandedTest:
     """One test with one combination of its variables; `place` is where the test stands in the file."""
 
     place: str
-    vars: dict[str, Any]
+    vars: RawObject
     asserts: list[Any]
-    options: Mapping[str, Any]
-    metadata: dict[str, Any]
+    options: RawObject
+    metadata: RawObject
     threshold: Any = None
     description: str | None = None
     prompts: Any = None
     providers: Any = None
-    others: Mapping[str, Any] = field(default_factory=dict)
+    others: RawObject = field(default_factory=dict)
 
 
-def read_tests(config: Mapping[str, Any], folder: PromptfooFolder, report: TranslationReport) -> list[ExpandedTest]:
+def read_tests(config: RawObject, folder: PromptfooFolder, report: TranslationReport) -> list[ExpandedTest]:
     """Read `tests` and `scenarios` with `defaultTest`; a test that cannot be read is reported."""
     rows: list[ExpandedTest] = []
     default = _default(config, folder, report)
@@ -49,10 +50,10 @@ def read_tests(config: Mapping[str, Any], folder: PromptfooFolder, report: Trans
     return rows
 
 
-def _default(config: Mapping[str, Any], folder: PromptfooFolder, report: TranslationReport) -> dict[str, Any]:
-    said = config.get("defaultTest")
+def _default(config: RawObject, folder: PromptfooFolder, report: TranslationReport) -> RawObject:
+    raw = config.get("defaultTest")
     try:
-        default = folder.included(said) if is_reference(said) else said or {}
+        default = folder.inline(raw) if is_reference(raw) else raw or {}
         if not isinstance(default, dict):
             raise Unsupported("must be an object, or a file of one")
         default = _with_vars(default, folder, folder.root)
@@ -61,25 +62,25 @@ def _default(config: Mapping[str, Any], folder: PromptfooFolder, report: Transla
         default = {}
     if isinstance(config.get("metadata"), dict) and "metadata" not in default:
         default = default | {"metadata": config["metadata"]}
-    given = (config.get("commandLineOptions") or {}).get("var")
-    return default | {"vars": {**(default.get("vars") or {}), **given}} if isinstance(given, dict) else default
+    variables = (config.get("commandLineOptions") or {}).get("var")
+    return default | {"vars": {**(default.get("vars") or {}), **variables}} if isinstance(variables, dict) else default
 
 
 def _tests(
-    config: Mapping[str, Any], default: Mapping[str, Any], folder: PromptfooFolder, report: TranslationReport
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    said, scenarios = config.get("tests"), config.get("scenarios")
-    listed = list(_listed(said, "tests", folder, report)) if said else []
+    config: RawObject, default: RawObject, folder: PromptfooFolder, report: TranslationReport
+) -> Iterator[tuple[str, RawObject]]:
+    raw, scenarios = config.get("tests"), config.get("scenarios")
+    listed = list(_listed(raw, "tests", folder, report)) if raw else []
     yield from listed or ([] if scenarios else [("tests", {})])
     if not scenarios:
         return
     try:
-        loaded = folder.included(scenarios)
+        loaded = folder.inline(scenarios)
     except Unsupported as error:
         report.refuse("test", "scenarios", str(error), "scenarios")
         return
     flat = (
-        [one for part in loaded for one in (part if isinstance(part, list) else [part])]
+        [scenario for part in loaded for scenario in (part if isinstance(part, list) else [part])]
         if isinstance(loaded, list)
         else [loaded]
     )
@@ -94,8 +95,8 @@ def _tests(
                 yield f"{place}.config[{part}]{inner and ' × ' + inner}", _scenario(default, data, test)
 
 
-def _scenario(default: Mapping[str, Any], data: Any, test: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a scenario's data under a test; what the default says is asked again where a test is prepared."""
+def _scenario(default: RawObject, data: Any, test: RawObject) -> RawObject:
+    """Merge a scenario's data into a test; the defaults are applied again where a test is prepared."""
     data = data if isinstance(data, dict) else {}
     merged = {key: {**(default.get(key) or {}), **(data.get(key) or {}), **(test.get(key) or {})} for key in _MERGED}
     return {**default, **data, **test, **merged, "assert": [*(data.get("assert") or []), *(test.get("assert") or [])]}
@@ -104,9 +105,9 @@ def _scenario(default: Mapping[str, Any], data: Any, test: Mapping[str, Any]) ->
 _MERGED = ("vars", "options", "metadata")
 
 
-def _listed(said: Any, place: str, folder: PromptfooFolder, report: TranslationReport) -> Iterator[tuple[str, dict[str, Any]]]:
-    alone = not isinstance(said, list)
-    for number, entry in enumerate([said] if alone else said):
+def _listed(raw: Any, place: str, folder: PromptfooFolder, report: TranslationReport) -> Iterator[tuple[str, RawObject]]:
+    alone = not isinstance(raw, list)
+    for number, entry in enumerate([raw] if alone else raw):
         here = place if alone else f"{place}[{number}]"
         try:
             if isinstance(entry, dict) and isinstance(entry.get("path"), str):
@@ -121,49 +122,47 @@ def _listed(said: Any, place: str, folder: PromptfooFolder, report: TranslationR
             report.refuse("test", entry[:60] if isinstance(entry, str) else here, str(error), here)
 
 
-def _of_files(name: str, folder: PromptfooFolder, place: str, *, as_rows: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_files(name: str, folder: PromptfooFolder, place: str, *, as_rows: bool) -> Iterator[tuple[str, RawObject]]:
     if is_code(name):
         raise Unsupported("is made by code, which is not run here; write the tests into a file")
     if name.startswith(REMOTE_SCHEMES):
         raise Unsupported("is on the network, which nothing is read from; download it and name the file")
-    for path in folder.found(name):
-        shown = path.relative_to(folder.root)
+    for path in folder.find(name):
+        name_in_folder = path.relative_to(folder.root)
         if path.suffix == ".csv":
             tests: Any = [parse_row(cells, number) for number, cells in enumerate(folder.rows(path), 1)]
         elif path.suffix == ".jsonl":
-            tests = folder.included(folder.json_lines(path))
+            tests = folder.inline(folder.json_lines(path))
         elif path.suffix in (*YAML_SUFFIXES, ".json"):
-            tests = folder.included(folder.value(path))
+            tests = folder.inline(folder.value(path))
         else:
-            raise Unsupported(f"'{shown}' is no file of tests: .csv, .jsonl, .json, .yaml")
+            raise Unsupported(f"'{name_in_folder}' is no file of tests: .csv, .jsonl, .json, .yaml")
         for number, test in enumerate(tests if isinstance(tests, list) else [tests]):
             if not isinstance(test, dict):
-                raise Unsupported(f"'{shown}' has an entry that is no object")
+                raise Unsupported(f"'{name_in_folder}' has an entry that is no object")
             base = folder.root if as_rows and path.suffix not in YAML_SUFFIXES else path.parent
-            yield f"{place} {shown}[{number}]", _with_vars(test, folder, base)
+            yield f"{place} {name_in_folder}[{number}]", _with_vars(test, folder, base)
 
 
-def _with_vars(test: dict[str, Any], folder: PromptfooFolder, base: Path) -> dict[str, Any]:
+def _with_vars(test: RawObject, folder: PromptfooFolder, base: Path) -> RawObject:
     """Read variables that stand in files of their own."""
-    said = test.get("vars")
-    if not isinstance(said, str | list):
+    raw = test.get("vars")
+    if not isinstance(raw, str | list):
         return test
-    found: dict[str, Any] = {}
-    for name in [said] if isinstance(said, str) else said:
+    variables_: RawObject = {}
+    for name in [raw] if isinstance(raw, str) else raw:
         if is_reference(name):
             raise Unsupported(f"promptfoo finds no variables by `{name}`; write the path without file://")
-        for path in folder.found(str(name), base):
-            value = folder.included(folder.value(path))
+        for path in folder.find(str(name), base):
+            value = folder.inline(folder.value(path))
             if not isinstance(value, dict):
                 raise Unsupported(f"'{path.name}' is no file of variables: an object")
-            found |= value
-    return {**test, "vars": found}
+            variables_ |= value
+    return {**test, "vars": variables_}
 
 
-def _rows(
-    place: str, test: Mapping[str, Any], default: Mapping[str, Any], folder: PromptfooFolder, left: int
-) -> Iterator[ExpandedTest]:
-    """Give a test with its defaults, once for each combination of the variables that are lists of texts."""
+def _rows(place: str, test: RawObject, default: RawObject, folder: PromptfooFolder, left: int) -> Iterator[ExpandedTest]:
+    """Return a test with its defaults, once for each combination of the variables that are lists of texts."""
     parts = {key: {**_object(default, key), **_object(test, key)} for key in _MERGED}
     options = parts["options"]
     own = _list(test, "assert")
@@ -194,14 +193,14 @@ def _rows(
 _KNOWN = frozenset({*_MERGED, "assert", "threshold", "description", "prompts", "providers"})
 
 
-def _object(test: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _object(test: RawObject, key: str) -> RawObject:
     value = test.get(key) or {}
     if not isinstance(value, dict):
         raise Unsupported(f"`{key}` must be an object")
     return value
 
 
-def _list(test: Mapping[str, Any], key: str) -> list[Any]:
+def _list(test: RawObject, key: str) -> list[Any]:
     value = test.get(key) or []
     if not isinstance(value, list):
         raise Unsupported(f"`{key}` must be a list")
@@ -209,23 +208,23 @@ def _list(test: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _choices(name: str, value: Any, folder: PromptfooFolder) -> list[Any]:
-    """Give the values that a variable takes: a list's items where the first is a text, a pattern's files."""
+    """Return the values that a variable takes: a list's items where the first is a text, a pattern's files."""
     if is_reference(value):
         if is_code(value):
             raise Unsupported(f"the variable '{name}' is made by code, which is not run here")
-        return [f"file://{path.relative_to(folder.root)}" for path in folder.found(value)]
+        return [f"file://{path.relative_to(folder.root)}" for path in folder.find(value)]
     if isinstance(value, list) and value and isinstance(value[0], str):
         return value
     return [value]
 
 
 def _loaded(name: str, value: Any, folder: PromptfooFolder) -> Any:
-    """Give a variable's value, or the text of the file that it names."""
+    """Return a variable's value, or the text of the file that it names."""
     if not is_reference(value):
         return value
     if is_code(value):
         raise Unsupported(f"the variable '{name}' is made by code, which is not run here")
-    path = folder.found(value)[0]
+    path = folder.find(value)[0]
     if path.suffix.lower() in BINARY_SUFFIXES:
         raise Unsupported(f"the variable '{name}' is a file of {path.suffix}; only texts are put into prompts")
     if path.suffix in YAML_SUFFIXES:

@@ -19,6 +19,7 @@ from promptuary.evaluation.promptfoo.matrix import Matrix
 from promptuary.evaluation.promptfoo.options import RunOptions, read_run_options, report_test_options
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
 from promptuary.evaluation.promptfoo.providers import Provider, model_name, read_providers
+from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.template import fill_template, fill_variables, resolve_variables, to_javascript_text
 from promptuary.evaluation.promptfoo.tests import ExpandedTest, read_tests
@@ -74,20 +75,20 @@ def translate(
     report = TranslationReport()
     config = read_config(path, report)
     reader = _Translator(path, PromptfooFolder(path.parent), report, partial=partial, judge=judge, models=models)
-    made = reader.translation(config, name or _name(path, config))
+    translation = reader.translation(config, name or _name(path, config))
     if (
-        made
+        translation
         and apart
-        and len(made.contents) > 1
-        and any(one["type"] in COMPARISON_TYPES for case in made.cases for one in case.asserts)
+        and len(translation.contents) > 1
+        and any(spec["type"] in COMPARISON_TYPES for case in translation.cases for spec in case.asserts)
     ):
         why = "compares the answers to all prompts, which are run apart after an import: run the promptfoo file as it is"
         report.refuse("assertion", "select-best", why, "tests")
     refused = report.of(PartOutcome.REFUSED)
     if refused and not partial:
         raise UnsupportedParts(path, report)
-    assert made is not None
-    return made
+    assert translation is not None
+    return translation
 
 
 class UnsupportedParts(InvalidFile):
@@ -96,7 +97,7 @@ class UnsupportedParts(InvalidFile):
     code = "not_carried"
 
     def __init__(self, path: Path, report: TranslationReport) -> None:
-        """Say all of them."""
+        """Build the error with every refused part, up to a limit."""
         field_errors = [
             FieldError(entry.places[0], f"{entry.kind} {entry.name}: {entry.why}") for entry in report.of(PartOutcome.REFUSED)
         ]
@@ -127,22 +128,22 @@ class _Translator:
         self.judge = judge
         self.models = models
 
-    def translation(self, config: Mapping[str, Any], name: str) -> Translation | None:
+    def translation(self, config: RawObject, name: str) -> Translation | None:
         options, matrix = read_run_options(config, self.report), Matrix(self.report, self.models)
         prompts = read_prompts(config.get("prompts"), self.folder, self.report)
-        said = read_providers(config.get("providers", config.get("targets", [])), self.folder, self.report)
+        value = read_providers(config.get("providers", config.get("targets", [])), self.folder, self.report)
         rows = read_tests(config, self.folder, self.report)
         for row in rows:
             report_test_options(row.options, row.others, row.place, self.report)
-        providers = matrix.chosen("providers", rows, said)
+        providers = matrix.chosen("providers", rows, value)
         prompts = matrix.chosen("prompts", rows, matrix.for_providers(providers, prompts))
         models, parts = matrix.models_of(providers)
         before, after, added = matrix.around(rows, options)
         drafts = list(matrix.drafts(prompts, before, after))
-        cases = list(self._cases(rows, drafts, added, self._asserts(options, said)))
+        cases = list(self._cases(rows, drafts, added, self._asserts(options, value)))
         contents = list(matrix.contents(drafts, parts, models))
-        for what, found in (("prompt", contents), ("model", models), ("test", cases)):
-            if not found:
+        for what, supported in (("prompt", contents), ("model", models), ("test", cases)):
+            if not supported:
                 self._nothing(what)
                 return None
         if not any(case.asserts for case in cases):
@@ -162,8 +163,8 @@ class _Translator:
                 "max_unrunnable": 0.0,
             }
         )
-        made, labels = zip(*contents, strict=True)
-        return Translation(suite, tuple(cases), made, labels, self.report, self.path)
+        translation, labels = zip(*contents, strict=True)
+        return Translation(suite, tuple(cases), translation, labels, self.report, self.path)
 
     def _nothing(self, what: str) -> None:
         """Refuse a file that leaves nothing to do; with what was refused, where that is why."""
@@ -171,26 +172,26 @@ class _Translator:
             return
         raise InvalidFile(f"{self.path} leaves nothing to run", [FieldError("", f"there is no {what} that can be carried")])
 
-    def _suite(self, body: dict[str, Any]) -> Suite:
+    def _suite(self, body: RawObject) -> Suite:
         try:
             return Suite.model_validate(body)
         except ValidationError as error:
             raise InvalidFile(f"{self.path} cannot be used", field_errors_from(error)) from None
 
     def _asserts(self, options: RunOptions, providers: Sequence[Provider]) -> AssertionTranslator:
-        def grader(said: Any) -> str:
-            if isinstance(said, dict) and ("text" in said or "embedding" in said):
-                said = said.get("text")
-            name = said.get("id") if isinstance(said, dict) else said
-            if isinstance(said, dict) and said.get("config"):
+        def grader(value: Any) -> str:
+            if isinstance(value, dict) and ("text" in value or "embedding" in value):
+                value = value.get("text")
+            name = value.get("id") if isinstance(value, dict) else value
+            if isinstance(value, dict) and value.get("config"):
                 self.report.change("grader", str(name), "judges with this program's own settings, temperature 0", "provider")
             if not isinstance(name, str):
-                raise Unsupported("its grader is no provider with a name; say --judge MODEL")
-            named = next((one.id for one in providers if one.label == name), name)
+                raise Unsupported("its grader is no provider with a name; set --judge MODEL")
+            named = next((provider.id for provider in providers if provider.label == name), name)
             try:
                 return model_name(named)
             except Unsupported as error:
-                raise Unsupported(f"its grader '{named[:60]}' {error}, or say --judge MODEL") from None
+                raise Unsupported(f"its grader '{named[:60]}' {error}, or set --judge MODEL") from None
 
         judge = self.judge
         if judge is None and options.grader is not None:
@@ -214,21 +215,23 @@ class _Translator:
         whole = whole if all(draft.parts["format"] == "mustache" for draft in drafts) else set()
         for row in rows:
             try:
-                seen = resolve_variables(row.vars)
-                given = fill_variables(seen) if texts else seen
-                if texts and given != seen and any(draft.chat for draft in drafts):
+                resolved_vars = resolve_variables(row.vars)
+                prompt_vars = fill_variables(resolved_vars) if texts else resolved_vars
+                if texts and prompt_vars != resolved_vars and any(draft.chat for draft in drafts):
                     raise Unsupported("has a variable with a template, which promptfoo fills in texts and leaves in chats")
                 for key, name in added.items():
-                    given[name] = fill_template(str(row.options.get(key) or ""), given)
-                given = {name: to_javascript_text(value) if name in whole else value for name, value in given.items()}
-                specs = asserts.of(row, seen)
+                    prompt_vars[name] = fill_template(str(row.options.get(key) or ""), prompt_vars)
+                prompt_vars = {
+                    name: to_javascript_text(value) if name in whole else value for name, value in prompt_vars.items()
+                }
+                specs = asserts.of(row, resolved_vars)
                 if row.asserts and not specs:
                     raise Unsupported("has no assertion that can be carried: every output would pass")
-                yield self._case(row, given, specs, ids)
+                yield self._case(row, prompt_vars, specs, ids)
             except Unsupported as error:
                 self.report.refuse("test", (row.description or row.place)[:60], str(error), row.place)
 
-    def _case(self, row: ExpandedTest, given: dict[str, Any], specs: list[dict[str, Any]], ids: dict[str, int]) -> Case:
+    def _case(self, row: ExpandedTest, prompt_vars: RawObject, specs: list[RawObject], ids: dict[str, int]) -> Case:
         description = None if _AUTOMATIC.fullmatch(row.description or "") else row.description
         metadata = dict(row.metadata)
         if description:
@@ -237,8 +240,8 @@ class _Translator:
         if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold > 1):
             raise Unsupported("has a threshold that no score can reach: scores are from 0 to 1")
         body = {
-            "id": _id(description, given, ids),
-            "vars": given,
+            "id": _id(description, prompt_vars, ids),
+            "vars": prompt_vars,
             "metadata": metadata,
             "assert": specs,
             "threshold": None if threshold is None else max(0.0, float(threshold)),
@@ -251,9 +254,9 @@ class _Translator:
         return case
 
 
-def _id(description: str | None, given: Mapping[str, Any], ids: dict[str, int]) -> str:
+def _id(description: str | None, prompt_vars: RawObject, ids: dict[str, int]) -> str:
     """Name a case so that the same test has the same name in the next run, wherever it stands by then."""
-    body = json.dumps(given, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
+    body = json.dumps(prompt_vars, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
     short = hashlib.sha256(body).hexdigest()[:10]
     words = " ".join(_LINE.sub(" ", description or "").split())[:150]
     name = words or short
@@ -267,11 +270,11 @@ def _id(description: str | None, given: Mapping[str, Any], ids: dict[str, int]) 
     return again
 
 
-def _name(path: Path, config: Mapping[str, Any]) -> str:
+def _name(path: Path, config: RawObject) -> str:
     """Name a file by its description, else by its own name, or its folder's where it has promptfoo's usual one."""
-    said = config.get("description")
+    value = config.get("description")
     stem = path.resolve().parent.name if path.stem in _STEMS else path.stem
-    for words in (said if isinstance(said, str) else "", stem, "promptfoo"):
+    for words in (value if isinstance(value, str) else "", stem, "promptfoo"):
         if name := _WORD.sub("-", words.lower()).strip("-")[:100].strip("-"):
             return name
     raise InvalidFile(f"{path} has no name", [FieldError("description", "must have letters or digits")])

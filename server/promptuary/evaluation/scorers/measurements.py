@@ -73,9 +73,9 @@ class OutputCount(BaseScorer):
 
     async def score(self, sample: ScorerInput) -> Score:
         """Count the words or tokens."""
-        wanted = CountRange.of(self.range_.fill(sample.case))
+        expected = CountRange.of(self.range_.fill(sample.case))
         count = len(sample.output.split()) if self.unit == "words" else _output_tokens(sample)
-        return self.pass_or_fail(count in wanted, f"{count} {self.unit}; wanted {wanted}")
+        return self.pass_or_fail(count in expected, f"{count} {self.unit}; expected {expected}")
 
 
 def _count(value: Any) -> int:
@@ -134,7 +134,7 @@ class Perplexity(BaseScorer):
     async def score(self, sample: ScorerInput) -> Score:
         """Compute the perplexity; where the model returns no log probabilities there is no score."""
         if not sample.logprobs:
-            raise Invalid("the model returned no log probabilities; ask for them in its settings, where its provider has them")
+            raise Invalid("the model returned no log probabilities; request them in its settings, where its provider has them")
         perplexity = math.exp(min(700.0, -math.fsum(sample.logprobs) / len(sample.logprobs)))
         limit = "" if self.threshold is None else f", threshold {self.threshold:g}"
         if not self.normalized:

@@ -158,7 +158,7 @@ def _build_case_scorer(text: str, dependencies: ScorerDependencies | None) -> Ap
         return AppliedScorer(unbuilt, name, from_case=True)
 
 
-def _free_label(name: str, taken: Mapping[str, object]) -> str:
-    if name not in taken:
+def _free_label(name: str, labels: Mapping[str, object]) -> str:
+    if name not in labels:
         return name
-    return next(label for number in range(2, len(taken) + 3) if (label := f"{name} {number}") not in taken)
+    return next(label for number in range(2, len(labels) + 3) if (label := f"{name} {number}") not in labels)

@@ -1,7 +1,7 @@
 """Scorer types of other packages, from the entry points of the group `promptuary.scorers`.
 
 An entry point names a `ScorerType`, whose name is the entry point's, or a mapping from names to types. What is installed is
-trusted as the program itself is. It is loaded once, when the types are first asked for.
+trusted as the program itself is. It is loaded once, when the types are first needed.
 """
 
 import re

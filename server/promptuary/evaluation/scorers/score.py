@@ -25,7 +25,7 @@ class ScorerInput:
         latency_ms: how long the call took, in milliseconds.
         passages: the retrieved passages that were in the prompt, in the order of the query.
         repeat: the number of the repetition, from 0.
-        tool_calls: the tool calls that the model asked for, each `{name, args, id}`.
+        tool_calls: the tool calls that the model requested, each `{name, args, id}`.
         finish_reason: why the model stopped, in its provider's word; None where the provider does not report it.
         logprobs: natural logarithms of the probabilities of the output's tokens; None where the model returns none.
         tokens: the numbers of tokens, `input` and `output`; None where they are not known.

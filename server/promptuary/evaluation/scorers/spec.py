@@ -93,7 +93,7 @@ class ScorerSpec(RequestModel):
 
     @model_serializer(mode="wrap")
     def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out newer fields that are empty, so that the digests of suites stay the same."""
+        """Omit newer fields that are empty, so that the digests of suites stay the same."""
         body: dict[str, Any] = handler(self)
         nested = body.pop("asserts", None) or body.pop("assert", None)
         config = body.pop("config", None)
@@ -117,7 +117,7 @@ class _RawSpec:
 
 
 def _spec_errors(fields: Mapping[str, Any], *, in_case: bool) -> Iterator[LocatedError]:
-    """Yield what in a scorer does not fit its type; errors that pydantic reports itself are left to it."""
+    """Yield what in a scorer does not fit its type; errors that pydantic reports itself are not repeated."""
     name = fields.get("type")
     if not isinstance(name, str):
         return

@@ -184,7 +184,7 @@ def test_code_gets_no_secrets_and_none_of_this_program(monkeypatch: pytest.Monke
 
 
 class ManualTimer:
-    """A timer that expires when the test says so."""
+    """A timer that expires when the test calls `expire`."""
 
     def __init__(self) -> None:
         self.callbacks: list[Callable[[], None]] = []
@@ -197,10 +197,10 @@ class ManualTimer:
         """Wait for the test."""
 
     def cancel(self) -> None:
-        """Do nothing."""
+        """Ignore the call."""
 
     def join(self) -> None:
-        """Do nothing."""
+        """Ignore the call."""
 
     def expire(self) -> None:
         """End the time of the last call."""

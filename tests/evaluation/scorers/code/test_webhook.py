@@ -46,16 +46,16 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(self.server.answer)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Service]:
-    with Service() as found:
-        thread = threading.Thread(target=found.serve_forever, name="service")
+    with Service() as service:
+        thread = threading.Thread(target=service.serve_forever, name="service")
         thread.start()
-        yield found
-        found.shutdown()
+        yield service
+        service.shutdown()
         thread.join()
 
 
@@ -88,9 +88,9 @@ def score(service: Service, answer: Any, kind: str = "webhook", path: str = "/sc
     ],
 )
 def test_the_service_decides_and_not_turns_it(service: Service, answer: Any, passed: bool, points: float) -> None:
-    plain, turned = (score(service, answer, kind) for kind in ("webhook", "not-webhook"))
+    plain, inverted = (score(service, answer, kind) for kind in ("webhook", "not-webhook"))
     assert (plain.passed, plain.score) == (passed, points)
-    assert (turned.passed, turned.score) == (not passed, 1 - points)
+    assert (inverted.passed, inverted.score) == (not passed, 1 - points)
 
 
 def test_it_gets_the_output_and_its_context_at_the_address_of_the_case(service: Service) -> None:
@@ -114,9 +114,9 @@ def test_it_gets_the_output_and_its_context_at_the_address_of_the_case(service: 
     ],
 )
 def test_what_is_no_verdict_is_an_error_and_is_not_turned(service: Service, kind: str, answer: Any, status: int) -> None:
-    found = score(service, answer, kind, status=status)
-    assert (found.passed, found.score) == (None, None)
-    assert found.error
+    result = score(service, answer, kind, status=status)
+    assert (result.passed, result.score) == (None, None)
+    assert result.error
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
@@ -124,15 +124,15 @@ def test_what_is_no_verdict_is_an_error_and_is_not_turned(service: Service, kind
     answer=st.binary(max_size=40) | st.dictionaries(st.sampled_from(["pass", "score"]), st.booleans() | st.floats(), max_size=2)
 )
 def test_whatever_it_answers_not_turns_the_verdict_or_both_are_errors(service: Service, answer: Any) -> None:
-    plain, turned = (score(service, answer, kind) for kind in ("webhook", "not-webhook"))
-    assert turned.passed is (None if plain.passed is None else not plain.passed)
+    plain, inverted = (score(service, answer, kind) for kind in ("webhook", "not-webhook"))
+    assert inverted.passed is (None if plain.passed is None else not plain.passed)
 
 
 def test_an_address_that_a_case_fills_is_looked_at_when_it_is_known() -> None:
     parts = ScorerDependencies(embed=list, ask=no_judge, webhook_hosts=frozenset({"127.0.0.1"}))
     spec = ScorerSpec.model_validate({"type": "webhook", "value": "https://{{city}}.example/"})
-    found = asyncio.run(run_scorer(build_scorer(spec, parts), SAMPLE))
-    assert "may not go to 'paris.example'" in str(found.error)
+    result = asyncio.run(run_scorer(build_scorer(spec, parts), SAMPLE))
+    assert "may not go to 'paris.example'" in str(result.error)
 
 
 @pytest.mark.parametrize("value", ["https://hooks.example.com/", "https://{{city}}.example/"])

@@ -38,13 +38,13 @@ def test_g_eval_is_the_mean_of_the_marks_over_the_criteria(
     value: Any, threshold: Any, passed: bool, score: float, judge_of: Any, score_of: Scores
 ) -> None:
     judge = judge_of(steps=STEPS, mark=marks(polite=7, rude=2))
-    plain, turned = (score_of(judge=judge, type=kind, value=value, threshold=threshold) for kind in ("g-eval", "not-g-eval"))
+    plain, inverted = (score_of(judge=judge, type=kind, value=value, threshold=threshold) for kind in ("g-eval", "not-g-eval"))
     assert (plain.passed, plain.score) == (passed, score)
-    assert (turned.passed, turned.score) == (not passed, 1 - score)
+    assert (inverted.passed, inverted.score) == (not passed, 1 - score)
     assert "seen" in plain.reason
 
 
-def test_the_steps_of_a_criterion_are_asked_for_once_and_shown_with_every_output(judge_of: Any, sample_of: Any) -> None:
+def test_the_steps_of_a_criterion_are_made_once_for_all_outputs(judge_of: Any, sample_of: Any) -> None:
     judge = judge_of(steps=STEPS, mark=marks(polite=10))
     spec = ScorerSpec.model_validate({"type": "g-eval", "value": "polite", "model": "openai:judge"})
 
@@ -60,8 +60,8 @@ def test_the_steps_of_a_criterion_are_asked_for_once_and_shown_with_every_output
 @pytest.mark.parametrize("kind", ["g-eval", "not-g-eval"])
 @pytest.mark.parametrize("mark", [{"reason": "x", "score": 11}, {"reason": "x", "score": -1}, {"score": 5}, "none"])
 def test_a_mark_outside_the_scale_is_an_error_for_all_criteria(kind: str, mark: Any, judge_of: Any, score_of: Scores) -> None:
-    found = score_of(judge=judge_of(steps=STEPS, mark=mark), type=kind, value=["polite", "rude"])
-    assert (found.passed, found.score) == (None, None)
+    result = score_of(judge=judge_of(steps=STEPS, mark=mark), type=kind, value=["polite", "rude"])
+    assert (result.passed, result.score) == (None, None)
 
 
 @pytest.mark.parametrize("value", [None, "", [], [""], ["a", 1], {"a": 1}])
@@ -74,20 +74,20 @@ def test_g_eval_needs_criteria(value: Any) -> None:
 @pytest.mark.parametrize(("category", "passed"), [("A", True), ("B", True), ("C", True), ("D", False), ("E", True)])
 def test_facts_pass_unless_they_contradict(kind: str, category: str, passed: bool, judge_of: Any, score_of: Scores) -> None:
     judge = judge_of(category={"reason": "so", "category": category})
-    plain, turned = (score_of(judge=judge, type=one, value="Paris") for one in (kind, f"not-{kind}"))
+    plain, inverted = (score_of(judge=judge, type=one, value="Paris") for one in (kind, f"not-{kind}"))
     assert (plain.passed, plain.score, plain.reason) == (passed, float(passed), f"{category}: so")
-    assert (turned.passed, turned.score) == (not passed, float(not passed))
+    assert (inverted.passed, inverted.score) == (not passed, float(not passed))
 
 
 def test_which_categories_pass_and_their_scores_can_be_set(judge_of: Any, score_of: Scores) -> None:
     config = {"subset": 0.5, "superset": 0, "disagree": 0.25}
-    found = {
+    result = {
         category: score_of(
             judge=judge_of(category={"reason": "so", "category": category}), type="factuality", value="Paris", config=config
         )
         for category in "ABCD"
     }
-    assert {category: (one.passed, one.score) for category, one in found.items()} == {
+    assert {category: (one.passed, one.score) for category, one in result.items()} == {
         "A": (True, 0.5),
         "B": (False, 0.0),
         "C": (True, 1.0),
@@ -102,25 +102,23 @@ def test_scores_of_categories_are_numbers_from_0_to_1(config: Any) -> None:
 
 
 @pytest.mark.parametrize("category", ["F", "a", "A)", ""])
-def test_a_category_that_is_none_is_an_error(category: str, judge_of: Any, score_of: Scores) -> None:
-    found = score_of(judge=judge_of(category={"reason": "x", "category": category}), type="not-factuality", value="Paris")
-    assert (found.passed, found.score) == (None, None)
+def test_an_unknown_category_is_an_error(category: str, judge_of: Any, score_of: Scores) -> None:
+    result = score_of(judge=judge_of(category={"reason": "x", "category": category}), type="not-factuality", value="Paris")
+    assert (result.passed, result.score) == (None, None)
 
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_closed_question_is_answered_by_yes_or_no(holds: bool, judge_of: Any, score_of: Scores) -> None:
     judge = judge_of(verdict={"reason": "so", "holds": holds})
-    plain, turned = (
+    plain, inverted = (
         score_of(judge=judge, type=kind, value="names a city")
         for kind in ("model-graded-closedqa", "not-model-graded-closedqa")
     )
     assert (plain.passed, plain.score) == (holds, float(holds))
-    assert (turned.passed, turned.score) == (not holds, float(not holds))
+    assert (inverted.passed, inverted.score) == (not holds, float(not holds))
 
 
-def test_the_judge_sees_what_was_asked_the_output_and_the_criterion_apart(
-    judge_of: Any, score_of: Scores, sample_of: Any
-) -> None:
+def test_the_judge_gets_input_output_and_criterion_apart(judge_of: Any, score_of: Scores, sample_of: Any) -> None:
     judge = judge_of(verdict={"reason": "so", "holds": True})
     messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital?"})
     sample: ScorerInput = sample_of(vars={"what": "city"}, messages=messages)

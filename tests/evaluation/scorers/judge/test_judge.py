@@ -77,7 +77,7 @@ def test_a_judge_output_that_was_cut_off_is_not_parsed(judge_of: Any, score_of: 
 def test_a_model_without_json_schemas_is_an_error_that_says_so(judge_of: Any, score_of: Callable[..., Score]) -> None:
     judge = judge_of()
     judge.chat = lambda name, config: EchoChatModel()
-    assert "cannot be held to a JSON schema" in str(score_of(judge=judge, type="llm-rubric", value="is polite").error)
+    assert "cannot be bound to a JSON schema" in str(score_of(judge=judge, type="llm-rubric", value="is polite").error)
 
 
 TEXTS = st.text(alphabet=st.sampled_from("<>/ outp-criteonOU\n1"), max_size=60)
@@ -136,7 +136,7 @@ def test_a_suite_may_have_its_own_instruction_for_the_judge(judge_of: Any, score
     ("config", "message"),
     [
         ({"prompt": ""}, "must be a text"),
-        ({"prompt": "Judge {{output}}"}, "must not hold the output"),
+        ({"prompt": "Judge {{output}}"}, "must not contain the output"),
         ({"prompt": "{{#a}}"}, "no template"),
         ({"temperature": 1}, "not a setting"),
     ],

@@ -25,28 +25,28 @@ def embed(texts: Sequence[str]) -> Any:
         (["opposite", "opposite", "opposite"], None, False, 0.0),
     ],
 )
-def test_an_answer_is_relevant_as_far_as_questions_made_from_it_are_near_the_real_one(
+def test_relevance_is_the_similarity_of_questions_made_from_the_answer(
     questions: list[str], threshold: Any, passed: bool, score: float, judge_of: Any, score_of: Scores
 ) -> None:
     judge = judge_of(questions={"questions": questions})
-    plain, turned = (
+    plain, inverted = (
         score_of(judge=judge, embed=embed, type=kind, threshold=threshold)
         for kind in ("answer-relevance", "not-answer-relevance")
     )
     assert (plain.passed, plain.score) == (passed, score)
-    assert (turned.passed, turned.score) == (not passed, 1 - score)
+    assert (inverted.passed, inverted.score) == (not passed, 1 - score)
 
 
 def test_the_real_question_is_the_variable_query_where_there_is_one(judge_of: Any, score_of: Scores, sample_of: Any) -> None:
     judge = judge_of(questions={"questions": ["far"] * 3})
-    found = score_of(sample_of(vars={"query": "far"}), judge=judge, embed=embed, type="answer-relevance")
-    assert found.score == 1.0
+    result = score_of(sample_of(vars={"query": "far"}), judge=judge, embed=embed, type="answer-relevance")
+    assert result.score == 1.0
 
 
 @pytest.mark.parametrize("questions", [[], ["near"], ["near"] * 4, ["near", "near", ""], ["near", "near", 3]])
 def test_other_than_three_questions_are_an_error(questions: Any, judge_of: Any, score_of: Scores) -> None:
-    found = score_of(judge=judge_of(questions={"questions": questions}), embed=embed, type="not-answer-relevance")
-    assert found.passed is None
+    result = score_of(judge=judge_of(questions={"questions": questions}), embed=embed, type="not-answer-relevance")
+    assert result.passed is None
 
 
 @pytest.mark.parametrize(("threshold", "passed"), [(None, True), (0.66, True), (0.67, False)])
@@ -55,12 +55,12 @@ def test_recall_is_the_share_of_the_truth_that_the_context_has(
 ) -> None:
     statements = [{"statement": str(number), "attributed": number < 2} for number in range(3)]
     judge = judge_of(attributions={"statements": statements})
-    plain, turned = (
+    plain, inverted = (
         score_of(sample_of(vars={"context": CONTEXT}), judge=judge, type=kind, value="The truth.", threshold=threshold)
         for kind in ("context-recall", "not-context-recall")
     )
     assert (plain.passed, plain.score) == (passed, pytest.approx(2 / 3))
-    assert (turned.passed, turned.score) == (not passed, pytest.approx(1 / 3))
+    assert (inverted.passed, inverted.score) == (not passed, pytest.approx(1 / 3))
     assert "2 of 3" in plain.reason
     assert "\n\n".join(CONTEXT) in judge.asked[0][2]
 
@@ -78,8 +78,8 @@ def test_relevance_is_the_share_of_the_pieces_that_are_needed(
     relevant: list[int], passed: bool, score: float, judge_of: Any, score_of: Scores, sample_of: Any
 ) -> None:
     judge = judge_of(relevant={"relevant": relevant})
-    found = score_of(sample_of(vars={"context": CONTEXT}), judge=judge, type="context-relevance", threshold=0.5)
-    assert (found.passed, found.score) == (passed, pytest.approx(score))
+    result = score_of(sample_of(vars={"context": CONTEXT}), judge=judge, type="context-relevance", threshold=0.5)
+    assert (result.passed, result.score) == (passed, pytest.approx(score))
     assert "1. Paris is the capital of France.\n2. It lies on the Seine." in judge.asked[0][2]
     assert "<question>\nWhat is the capital of France?\n</question>" in judge.asked[0][2]
 
@@ -103,9 +103,9 @@ def test_the_context_is_the_passages_of_the_prompt_where_no_variable_gives_it(
 @pytest.mark.parametrize("context", [None, "", [], ["a", ""], 3])
 @pytest.mark.parametrize("kind", ["context-relevance", "context-faithfulness", "not-context-faithfulness"])
 def test_without_a_context_there_is_no_score(kind: str, context: Any, judge_of: Any, score_of: Scores, sample_of: Any) -> None:
-    found = score_of(sample_of(vars={"context": context}), judge=judge_of(), type=kind)
-    assert found.passed is None
-    assert "context" in str(found.error)
+    result = score_of(sample_of(vars={"context": context}), judge=judge_of(), type=kind)
+    assert result.passed is None
+    assert "context" in str(result.error)
 
 
 @pytest.mark.parametrize(("supported", "score"), [([True, True], 1.0), ([True, False], 0.5), ([False, False], 0.0)])
@@ -114,8 +114,8 @@ def test_faithfulness_is_the_share_of_statements_that_the_context_bears_out(
 ) -> None:
     judge = judge_of(statements={"statements": ["a", "b"]}, supported={"supported": supported})
     sample = sample_of(vars={"context": "Paris is the capital."})
-    found = score_of(sample, judge=judge, type="context-faithfulness", threshold=0.5)
-    assert (found.passed, found.score) == (score >= 0.5, score)
+    result = score_of(sample, judge=judge, type="context-faithfulness", threshold=0.5)
+    assert (result.passed, result.score) == (score >= 0.5, score)
     assert "<context>" not in judge.asked[0][2]
     assert "1. a\n2. b" in judge.asked[1][2]
 
@@ -124,8 +124,8 @@ def test_an_output_that_says_nothing_has_no_statement_that_is_borne_out(
     judge_of: Any, score_of: Scores, sample_of: Any
 ) -> None:
     judge = judge_of(statements={"statements": []})
-    found = score_of(sample_of(vars={"context": "x"}), judge=judge, type="context-faithfulness", threshold=0.5)
-    assert (found.passed, found.score) == (False, 0.0)
+    result = score_of(sample_of(vars={"context": "x"}), judge=judge, type="context-faithfulness", threshold=0.5)
+    assert (result.passed, result.score) == (False, 0.0)
 
 
 @pytest.mark.parametrize("supported", [[], [True], [True, True, True], [1, 0], ["yes", "no"]])

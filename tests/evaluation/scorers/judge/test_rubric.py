@@ -51,8 +51,8 @@ def score(judge: Judge, **spec: Any) -> Score:
     def no_embedding(_: Any) -> Any:
         raise AssertionError("a rubric needs no embedding")
 
-    given = {"type": "llm-rubric", "value": "is {{tone}}", "model": "openai:judge", **spec}
-    scorer = build_scorer(ScorerSpec.model_validate(given), ScorerDependencies(embed=no_embedding, ask=judge.ask))
+    fields = {"type": "llm-rubric", "value": "is {{tone}}", "model": "openai:judge", **spec}
+    scorer = build_scorer(ScorerSpec.model_validate(fields), ScorerDependencies(embed=no_embedding, ask=judge.ask))
     return asyncio.run(run_scorer(scorer, SAMPLE))
 
 
@@ -72,9 +72,9 @@ def grade(passed: bool, score: float) -> str:
     ],
 )
 def test_the_judge_decides_and_not_turns_it(reply: str, threshold: float | None, passed: bool, expected: float) -> None:
-    plain, turned = (score(Judge(reply), type=kind, threshold=threshold) for kind in ("llm-rubric", "not-llm-rubric"))
+    plain, inverted = (score(Judge(reply), type=kind, threshold=threshold) for kind in ("llm-rubric", "not-llm-rubric"))
     assert (plain.passed, plain.score, plain.reason) == (passed, expected, "so it is")
-    assert (turned.passed, turned.score) == (not passed, 1 - expected)
+    assert (inverted.passed, inverted.score) == (not passed, 1 - expected)
 
 
 @pytest.mark.parametrize("kind", ["llm-rubric", "not-llm-rubric"])
@@ -93,16 +93,16 @@ def test_the_judge_decides_and_not_turns_it(reply: str, threshold: float | None,
     ],
 )
 def test_a_judge_that_cannot_be_read_never_passes_and_never_fails(kind: str, reply: str) -> None:
-    found = score(Judge(reply), type=kind)
-    assert (found.passed, found.score) == (None, None)
-    assert found.error
+    result = score(Judge(reply), type=kind)
+    assert (result.passed, result.score) == (None, None)
+    assert result.error
 
 
 @pytest.mark.parametrize("kind", ["llm-rubric", "not-llm-rubric"])
 def test_a_judge_that_is_out_of_order_is_an_error(kind: str) -> None:
-    found = score(Judge(grade(True, 1), status=500), type=kind)
-    assert (found.passed, found.score) == (None, None)
-    assert found.error
+    result = score(Judge(grade(True, 1), status=500), type=kind)
+    assert (result.passed, result.score) == (None, None)
+    assert result.error
 
 
 def test_the_judge_is_bound_to_the_schema_and_sees_output_and_rubric_apart() -> None:

@@ -38,18 +38,18 @@ def score(output: str, **spec: Any) -> Score:
         ({"value": "uncat"}, False, 0.0),
     ],
 )
-def test_the_nearest_text_decides_and_not_gives_the_rest_to_one(spec: dict[str, Any], passed: bool, expected: float) -> None:
-    plain, turned = score("kitten", type="similar", **spec), score("kitten", type="not-similar", **spec)
-    assert (plain.passed, turned.passed) == (passed, not passed)
-    assert [plain.score, turned.score] == pytest.approx([expected, 1 - expected], abs=1e-6)
+def test_the_nearest_text_decides_and_not_inverts_the_score(spec: dict[str, Any], passed: bool, expected: float) -> None:
+    plain, inverted = score("kitten", type="similar", **spec), score("kitten", type="not-similar", **spec)
+    assert (plain.passed, inverted.passed) == (passed, not passed)
+    assert [plain.score, inverted.score] == pytest.approx([expected, 1 - expected], abs=1e-6)
 
 
-def test_a_text_is_as_near_to_itself_as_can_be() -> None:
+def test_a_text_has_the_highest_similarity_to_itself() -> None:
     assert score("kitten", type="similar", value="kitten", threshold=1).passed is True
 
 
 @pytest.mark.parametrize("kind", ["similar", "not-similar"])
-def test_an_embedder_that_fails_is_an_error_and_no_verdict(kind: str) -> None:
-    found = score("a word it has never seen", type=kind, value="cat")
-    assert (found.passed, found.score) == (None, None)
-    assert (found.error or "").startswith("KeyError")
+def test_an_embedder_that_fails_is_an_error_without_a_verdict(kind: str) -> None:
+    result = score("a word it has never seen", type=kind, value="cat")
+    assert (result.passed, result.score) == (None, None)
+    assert (result.error or "").startswith("KeyError")

@@ -83,7 +83,7 @@ class Judge:
         try:
             reply = await self.client(self.model, messages, schema=task.schema, repeat=sample.repeat)
         except NotImplementedError:
-            raise JudgeUnclear(f"the judge {self.model} cannot be held to a JSON schema; name a model that can") from None
+            raise JudgeUnclear(f"the judge {self.model} cannot be bound to a JSON schema; name a model that can") from None
         if reply.finish_reason == "length":
             message = f"the judge {self.model} was cut off before its answer was whole; let it write more tokens"
             raise JudgeUnclear(message)
@@ -115,7 +115,7 @@ def parse_prompt(config: Mapping[str, JsonValue]) -> ValueTemplate | None:
     if not isinstance(prompt, str) or not prompt.strip() or len(prompt) > PROMPT_LIMIT:
         raise Invalid(f"'prompt' must be a text of at most {PROMPT_LIMIT} characters: what the judge is to do")
     if re.search(r"\{\{\s*(output|rubric|criteria)\b", prompt):
-        raise Invalid("'prompt' must not hold the output or the rubric: both are put below it, each between tags of its own")
+        raise Invalid("'prompt' must not contain the output or the rubric: both are put below it, each between tags of its own")
     try:
         return parse_value(prompt)
     except Invalid as error:

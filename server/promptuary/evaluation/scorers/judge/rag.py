@@ -142,8 +142,8 @@ class AnswerRelevance(_ThresholdScorer):
         """Return the similarity to the real question: the case's variable `query`, else the prompt."""
         query = sample.case.vars.get("query")
         question = query if isinstance(query, str) and query else sample.prompt_text
-        made = await self.judge.run(QUESTIONING, sample, ("answer", sample.output))
-        rows = await asyncio.to_thread(self.embed, [question, *made.questions])
+        output = await self.judge.run(QUESTIONING, sample, ("answer", sample.output))
+        rows = await asyncio.to_thread(self.embed, [question, *output.questions])
         relevance = round(float((rows[1:] @ rows[0]).mean()), 6)  # embeddings are 32-bit: more digits have no meaning
         return self.compared(relevance, self.threshold, f"relevance {relevance:.3f}, threshold {self.threshold:g}")
 
@@ -187,14 +187,14 @@ class ContextFaithfulness(_ThresholdScorer):
     async def score(self, sample: ScorerInput) -> Score:
         """Split the output into statements without the context, then check them against it; no statement scores 0."""
         context = context_text(sample)
-        made = await self.judge.run(STATING, sample, ("question", sample.query), ("answer", sample.output))
-        if not made.statements:
+        stated = await self.judge.run(STATING, sample, ("question", sample.query), ("answer", sample.output))
+        if not stated.statements:
             return self.compared(0.0, self.threshold, "the output makes no statement")
-        sections = ("context", context), ("statements", numbered_list(made.statements))
+        sections = ("context", context), ("statements", numbered_list(stated.statements))
         judged = await self.judge.run(SUPPORTING, sample, *sections)
-        if len(judged.supported) != len(made.statements):
+        if len(judged.supported) != len(stated.statements):
             raise JudgeUnclear(f"the judge {self.judge.model} did not decide on every statement, each once")
-        return self.ratio(sum(judged.supported), len(made.statements), "statements are supported by the context")
+        return self.ratio(sum(judged.supported), len(stated.statements), "statements are supported by the context")
 
 
 def _judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:

@@ -141,8 +141,8 @@ def _is_statement(statement: Any, dialect: str) -> bool:
 
     if isinstance(statement, exp.Command | exp.Describe | exp.Show):
         word = str(statement.this).upper() if isinstance(statement, exp.Command) else statement.key.upper()
-        shown = word != "SHOW" or dialect not in ("sqlite", "tsql", "bigquery")
-        return (word in _COMMANDS or word == "DESCRIBE") and (dialect == "mysql" or word not in _MYSQL_COMMANDS) and shown
+        supported = word != "SHOW" or dialect not in ("sqlite", "tsql", "bigquery")
+        return (word in _COMMANDS or word == "DESCRIBE") and (dialect == "mysql" or word not in _MYSQL_COMMANDS) and supported
     if isinstance(statement, exp.Subquery):
         return _is_statement(statement.this, dialect)
     if isinstance(statement, exp.Select | exp.Update) and not statement.expressions:

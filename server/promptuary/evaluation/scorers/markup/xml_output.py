@@ -109,7 +109,7 @@ def _fragments_error(text: str, paths: list[ElementPath]) -> str | None:
             value = _to_value(root)
             if _missing_error(value if isinstance(value, dict) else {}, paths) is None:
                 return None
-    return "no XML in the output has the elements asked for" if spans else "the output has no XML"
+    return "no XML in the output has the required elements" if spans else "the output has no XML"
 
 
 def _has_declarations(text: str) -> bool:
@@ -187,13 +187,13 @@ def _tags(text: str) -> Iterator[_Tag]:
 
 def _tag_end(text: str, position: int) -> int:
     """Return where a tag ends, with its quoted values skipped; 0 where it does not end."""
-    while found := _QUOTE_OR_BRACKET.search(text, position):
-        mark = found.group()
+    while match := _QUOTE_OR_BRACKET.search(text, position):
+        mark = match.group()
         if mark == ">":
-            return found.end()
+            return match.end()
         if mark == "<":
             return 0
-        position = found.end() if mark == "[" else text.find(mark, found.end()) + 1
+        position = match.end() if mark == "[" else text.find(mark, match.end()) + 1
         if not position:
             return 0
     return 0

@@ -107,7 +107,7 @@ class _Translator:
             hint = "; to ignore case write (?i:…)" if self.pattern.startswith("(?i)", start) else ""
             raise InvalidPattern(f"the group at {start} begins as none does in JavaScript{hint}")
         if group.group(2):
-            raise Invalid("RE2 has no look-around, as in (?=…); ask for the parts with scorers of their own")
+            raise Invalid("RE2 has no look-around, as in (?=…); check the parts with scorers of their own")
         self.position = group.end()
         return f"(?P<{group.group(1).replace('$', '_')}>" if group.group(1) else group.group()
 

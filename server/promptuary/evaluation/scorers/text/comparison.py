@@ -158,8 +158,8 @@ def json_equal(left: Any, right: Any) -> bool:
 def _quoted(*texts: str, limit: int = 120) -> str:
     """Return texts in quotes for a reason, each cut to a length that fits a table, and at most five of them."""
 
-    def join(shown: Sequence[str]) -> str:
-        return ", ".join(f"'{text[:limit]}…'" if len(text) > limit else f"'{text}'" for text in shown)
+    def join(parts: Sequence[str]) -> str:
+        return ", ".join(f"'{text[:limit]}…'" if len(text) > limit else f"'{text}'" for text in parts)
 
     return join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
 
