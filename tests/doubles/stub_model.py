@@ -1,7 +1,7 @@
-"""A model server for tests and benchmarks: OpenAI's chat protocol on a loopback port, with the faults that a test asks for.
+"""A model server for tests and benchmarks: OpenAI's chat protocol on a loopback port, with the failures that a test needs.
 
 It is reached as any provider is, through LangChain's `openai:` names and the variables OPENAI_BASE_URL and OPENAI_API_KEY.
-What it counts is the witness of what was asked and what would have been billed.
+Its counters show what was requested and what would have been billed.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class Reaction:
         status: of HTTP; other than 200, the body is an error in OpenAI's form.
         headers: beside the content type, as `{"retry-after": "2"}`.
         latency: seconds until it answers; None for `StubModelServer.latency`.
-        hang: whether it never answers; who waits has to give up.
+        hang: whether it never answers; the client has to give up.
         drop: whether it closes the connection in the middle of an answer.
         body: sent as it is, instead of an answer.
         tool_calls: each `{name, args}`.
@@ -44,7 +44,7 @@ class Reaction:
 
 
 def last_message(body: Body) -> str:
-    """Answer with the last message, as the echoing model does."""
+    """Return the last message, as the echo model does."""
     return str(body["messages"][-1]["content"])
 
 
@@ -61,7 +61,7 @@ class StubModelServer:
         bodies: of all requests, in their order of arrival.
         answered: how many answers were given.
         refused: how many requests got an error's status.
-        busiest: the most requests that were under way at once.
+        busiest: the highest number of requests in flight at once.
         input_tokens: that would be billed: words of the messages of each request that was not refused.
         output_tokens: that would be billed: of an answer its words; all that were allowed where it hung, broke or was spoilt.
         arrivals: the monotonic moment of each request.
@@ -86,11 +86,11 @@ class StubModelServer:
         return len(self.bodies)
 
     def billed(self, input_price: float, output_price: float) -> float:
-        """What all that would cost, by prices for a million tokens."""
+        """Compute the cost of all tokens, by prices for a million tokens."""
         return (self.input_tokens * input_price + self.output_tokens * output_price) / 1_000_000
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request; a client that goes away ends it."""
+        """Answer one request; a disconnect of the client ends it."""
         content = b""
         more = True
         while more:
@@ -112,8 +112,8 @@ class StubModelServer:
     async def _answer(self, number: int, body: Body, receive: Any, send: Any) -> None:
         reaction = self.script.popleft() if self.script else self.react(number, body)
         if reaction is None and self.most is not None and self.under_way > self.most:
-            told = {} if self.retry_after is None else {"retry-after": f"{self.retry_after:g}"}
-            reaction = Reaction(status=429, headers=told)
+            headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after:g}"}
+            reaction = Reaction(status=429, headers=headers)
         reaction = reaction or Reaction()
         if reaction.status != 200:
             self.refused += 1
@@ -121,13 +121,13 @@ class StubModelServer:
             content = reaction.body if reaction.body is not None else json.dumps(error).encode()
             await _send(send, reaction.status, content, reaction.headers)
             return
-        said = " ".join(str(message.get("content") or "") for message in body["messages"])
-        self.input_tokens += len(said.split())
+        prompt_text = " ".join(str(message.get("content") or "") for message in body["messages"])
+        self.input_tokens += len(prompt_text.split())
         allowed = body.get("max_completion_tokens") or body.get("max_tokens")
         if reaction.hang or reaction.drop or reaction.body is not None:
             self.output_tokens += allowed or 0
         if reaction.hang:
-            await _gone(receive)
+            await _wait_for_disconnect(receive)
             return
         await asyncio.sleep(self.latency if reaction.latency is None else reaction.latency)
         if reaction.drop:
@@ -138,15 +138,16 @@ class StubModelServer:
             await _send(send, 200, reaction.body, reaction.headers)
             return
         words = (self.answer(body) if reaction.text is None else reaction.text).split(" ")
-        kept = words[:allowed] if allowed else words
-        self.output_tokens += len(kept)
+        words_sent = words[:allowed] if allowed else words
+        self.output_tokens += len(words_sent)
         self.answered += 1
-        content = _completion(number, body, reaction, " ".join(kept), len(said.split()), len(kept), len(kept) < len(words))
+        cut, counts = len(words_sent) < len(words), (len(prompt_text.split()), len(words_sent))
+        content = _completion(number, body, reaction, " ".join(words_sent), *counts, cut)
         await _send(send, 200, json.dumps(content).encode(), reaction.headers)
 
     @contextmanager
     def listening(self) -> Iterator[str]:
-        """Serve on a free loopback port, in a thread that ends with the block; gives what OPENAI_BASE_URL is to be."""
+        """Serve on a free loopback port, in a thread that ends with the block; yields the value of OPENAI_BASE_URL."""
         import uvicorn
 
         opened = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -167,15 +168,15 @@ class StubModelServer:
             assert not thread.is_alive()
 
 
-async def _gone(receive: Any) -> None:
-    """Wait until the client has gone away."""
+async def _wait_for_disconnect(receive: Any) -> None:
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _send(send: Any, status: int, content: bytes, headers: Mapping[str, str]) -> None:
-    told = {"content-type": "application/json", "content-length": str(len(content)), **headers}
-    pairs = [(name.encode(), value.encode()) for name, value in told.items()]
+    fields = {"content-type": "application/json", "content-length": str(len(content)), **headers}
+    pairs = [(name.encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": content})
 

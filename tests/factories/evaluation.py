@@ -46,19 +46,19 @@ def suite(**changes: Any) -> Suite:
 
 @pytest.fixture
 def content_of() -> Callable[..., Content]:
-    """Make a text prompt's content from its template."""
+    """Return a builder of a text prompt's content from its template."""
     return content
 
 
 @pytest.fixture
 def cases_of() -> Callable[..., list[Case]]:
-    """Make cases `c1`, `c2` … from the texts that they hold; `yes` is expected of each."""
+    """Return a builder of cases `c1`, `c2` … with texts; each expects `yes`."""
     return cases
 
 
 @pytest.fixture
 def suite_of() -> Callable[..., Suite]:
-    """Make the suite `words`, which asks whether the prompt `word` gives what is expected, with changes."""
+    """Return a builder of the suite `words`, which compares the outputs of the prompt `word`, with changes."""
     return suite
 
 
@@ -70,16 +70,16 @@ def author(unit_as: Callable[..., AbstractContextManager[Any]]) -> Callable[[], 
 
 @pytest.fixture
 def create_words_suite(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..., None]:
-    """Lay the ground: a prompt `word`, whose version 1 is in production, a dataset and a suite."""
+    """Create a prompt `word` with version 1 in production, a dataset and a suite."""
 
-    def lay(*texts: str, versions: tuple[str, ...] = ("{{text}}",), **changes: Any) -> None:
+    def create(*texts: str, versions: tuple[str, ...] = ("{{text}}",), **changes: Any) -> None:
         with author() as unit:
             for number, template in enumerate(versions, 1):
                 Registry(unit).register("word", content(template), labels=("production",) if number == 1 else ())
             Evaluations(unit).put_dataset_version("words", cases(*(texts or ("yes", "no"))))
             Evaluations(unit).put_suite(suite(**changes))
 
-    return lay
+    return create
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def submit_run(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..
 
 @pytest.fixture
 def executor(opened_database: Any, clock: Any, settings: Any) -> RunExecutor:
-    """What does runs, with echoing models and no embedder."""
+    """An executor with echo models and no embedder."""
     return RunExecutor(
         opened_database,
         clock,
@@ -115,10 +115,10 @@ def plan_of() -> Callable[..., Plan]:
         variants = [Variant("v2", VariantRole.CANDIDATE, ECHO, "word", 2, "sha256:2", references=("latest",))]
         if baseline:
             variants.append(Variant("v1", VariantRole.BASELINE, ECHO, "word", 1, "sha256:1", references=(baseline,)))
-        given: dict[str, Any] = {"variants": tuple(variants), **changes}
+        fields: dict[str, Any] = {"variants": tuple(variants), **changes}
         dataset = DatasetRef(1, "words", 1, "sha256:d", number)
         return Plan(
-            suite=suite().model_dump(), suite_digest="sha256:s", dataset=dataset, repeats=repeats, concurrency=2, **given
+            suite=suite().model_dump(), suite_digest="sha256:s", dataset=dataset, repeats=repeats, concurrency=2, **fields
         )
 
     return make

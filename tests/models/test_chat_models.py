@@ -13,7 +13,7 @@ from promptuary.models.chat_models import PROVIDERS, ChatModels, model_name_erro
 from promptuary.models.local_server import LocalServer
 
 
-class Served:
+class ServerStarter:
     """Counts how often a server is started, and whether it was closed."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def test_a_provider_and_its_model_make_a_name(name: str) -> None:
         ("OpenAI:x", "not a known provider"),
     ],
 )
-def test_other_names_are_refused_with_what_is_known(name: str, words: str, settings: Settings) -> None:
+def test_other_names_are_refused_with_the_known_ones(name: str, words: str, settings: Settings) -> None:
     assert words in (model_name_error(name) or "")
     with pytest.raises(InvalidRequest) as raised:
         ChatModels(settings).check(name)
@@ -60,9 +60,7 @@ def test_other_names_are_refused_with_what_is_known(name: str, words: str, setti
         ChatModels(settings).chat(name, {})
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_is_named_with_the_install_command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name.startswith(("langchain_", "xll")) else real(name)
@@ -74,22 +72,22 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 
 
 def test_a_check_starts_nothing(settings: Settings) -> None:
-    served = Served()
-    models = ChatModels(settings, served.start)
+    starter = ServerStarter()
+    models = ChatModels(settings, starter.start)
     models.check("local:smollm2")
     models.check("echo:")
-    assert served.started == []
+    assert starter.started == []
 
 
-def test_a_setting_of_another_name_is_refused_so_that_no_request_says_where(settings: Settings) -> None:
+def test_an_unknown_setting_is_refused_so_no_request_chooses_the_address(settings: Settings) -> None:
     with pytest.raises(InvalidRequest) as raised:
         ChatModels(settings).chat(
             "openai:gpt-4o-mini", {"base_url": "http://169.254.169.254", "temperature": 0, "api_key": "x"}
         )
-    assert [fault.path for fault in raised.value.field_errors] == ["model.api_key", "model.base_url"]
+    assert [error.path for error in raised.value.field_errors] == ["model.api_key", "model.base_url"]
 
 
-def test_a_provider_without_its_key_is_unavailable_and_says_why(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_without_its_key_is_unavailable_with_the_reason(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_ADMIN_KEY", raising=False)
     with pytest.raises(Unavailable, match="'openai:gpt-4o-mini' cannot be set up: Missing credentials"):
@@ -98,23 +96,23 @@ def test_a_provider_without_its_key_is_unavailable_and_says_why(settings: Settin
 
 def test_a_provider_is_set_up_with_the_prompts_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    given = {"temperature": 0.5, "max_tokens": 9, "top_p": 0.9, "seed": 3, "stop": ["END"]}
-    chat: Any = ChatModels(settings).chat("openai:gpt-4o-mini", {**given})
+    settings_of_the_prompt = {"temperature": 0.5, "max_tokens": 9, "top_p": 0.9, "seed": 3, "stop": ["END"]}
+    chat: Any = ChatModels(settings).chat("openai:gpt-4o-mini", {**settings_of_the_prompt})
     assert type(chat).__name__ == "ChatOpenAI"
-    assert {name: getattr(chat, name) for name in given} == given
+    assert {name: getattr(chat, name) for name in settings_of_the_prompt} == settings_of_the_prompt
     assert (chat.model_name, chat.request_timeout, chat.max_retries) == ("gpt-4o-mini", 7, 0)
 
 
 def test_the_local_model_is_reached_by_its_own_key_and_address(settings: Settings) -> None:
-    with ChatModels(settings, Served().start) as models:
+    with ChatModels(settings, ServerStarter().start) as models:
         chat: Any = models.chat("local:smollm2", {"temperature": 0, "max_tokens": 16, "seed": None})
     assert (chat.openai_api_base, chat.openai_api_key.get_secret_value()) == ("http://127.0.0.1:9/v1", "secret")
     assert (chat.model_name, chat.temperature, chat.max_tokens, chat.seed, chat.max_retries) == ("smollm2", 0, 16, None, 0)
 
 
-def test_the_local_server_starts_once_whichever_thread_asks(settings: Settings) -> None:
-    served = Served()
-    models = ChatModels(settings, served.start)
+def test_the_local_server_starts_once_for_all_threads(settings: Settings) -> None:
+    starter = ServerStarter()
+    models = ChatModels(settings, starter.start)
     ready = threading.Barrier(8)
 
     def ask(number: int) -> None:
@@ -126,15 +124,15 @@ def test_the_local_server_starts_once_whichever_thread_asks(settings: Settings) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert served.started == ["smollm2"]
+    assert starter.started == ["smollm2"]
     models.close()
     models.close()
     models.chat("local:smollm2", {})
-    assert served.started == ["smollm2", "smollm2"]
+    assert starter.started == ["smollm2", "smollm2"]
 
 
-def test_the_same_name_and_settings_give_the_same_model_until_closed(settings: Settings) -> None:
-    models = ChatModels(settings, Served().start)
+def test_the_same_name_and_settings_return_one_model_until_the_close(settings: Settings) -> None:
+    models = ChatModels(settings, ServerStarter().start)
     chat = models.chat("local:smollm2", {"temperature": 0})
     assert models.chat("local:smollm2", {"temperature": 0, "seed": None}) is chat
     assert models.chat("local:smollm2", {"temperature": 1}) is not chat
@@ -143,7 +141,7 @@ def test_the_same_name_and_settings_give_the_same_model_until_closed(settings: S
 
 
 @pytest.mark.parametrize(
-    ("messages", "answer"),
+    ("messages", "reply"),
     [
         ([("user", "one"), ("assistant", "two"), ("user", "three")], "three"),
         ([HumanMessage("first"), AIMessage("last")], "first"),
@@ -151,9 +149,9 @@ def test_the_same_name_and_settings_give_the_same_model_until_closed(settings: S
         ([("user", "{{not}} {a} template")], "{{not}} {a} template"),
     ],
 )
-def test_the_echo_answers_with_the_last_user_message(settings: Settings, messages: list[Any], answer: str) -> None:
+def test_the_echo_model_replies_with_the_last_user_message(settings: Settings, messages: list[Any], reply: str) -> None:
     chat = ChatModels(settings).chat("echo:", {"temperature": 0})
-    assert chat.invoke(messages).content == answer
+    assert chat.invoke(messages).content == reply
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))

