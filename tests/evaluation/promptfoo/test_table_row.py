@@ -1,4 +1,4 @@
-"""Rows of promptfoo's tables: the grammar of what is expected, and the columns that say more."""
+"""Rows of promptfoo's tables: the grammar of expectations, and the columns with a meaning."""
 
 from typing import Any
 

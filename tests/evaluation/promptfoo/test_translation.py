@@ -1,4 +1,4 @@
-"""What a promptfoo file becomes, part by part, and what is told of the parts that have no place here."""
+"""The translation of a promptfoo file, part by part, and the report on parts that are not supported."""
 
 import json
 from collections.abc import Callable
@@ -23,9 +23,9 @@ Read = Callable[..., Translation]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Translate a file that says what is given, beside files of these texts: `read({"tests": …}, {"cases.csv": "…"})`."""
+    """Translate a file with these changes, beside files of these texts: `read({"tests": …}, {"cases.csv": "…"})`."""
 
-    def made(changes: dict[str, Any] | None = None, files: dict[str, str] | None = None, **options: Any) -> Translation:
+    def translation(changes: dict[str, Any] | None = None, files: dict[str, str] | None = None, **options: Any) -> Translation:
         for name, text in (files or {}).items():
             path = tmp_path / "desk" / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def read(tmp_path: Path) -> Read:
         path.write_text(json.dumps({**FILE, **(changes or {})}), encoding="utf-8")
         return translate(path, **options)
 
-    return made
+    return translation
 
 
 def why(report: TranslationReport, fate: PartOutcome, name: str) -> str:
@@ -53,8 +53,8 @@ def refusal(read: Read, name: str, changes: dict[str, Any], files: dict[str, str
 
 def test_the_suite_is_named_by_the_description_else_by_the_file_or_its_folder(read: Read, tmp_path: Path) -> None:
     assert read({"description": "Süße Tickets, two!"}).suite.name == "s-e-tickets-two"
-    made = read()
-    assert (made.suite.name, made.suite.prompt, made.suite.dataset) == ("desk", "desk", "desk")
+    translation = read()
+    assert (translation.suite.name, translation.suite.prompt, translation.suite.dataset) == ("desk", "desk", "desk")
     other = tmp_path / "desk" / "Refunds.v2.yaml"
     other.write_text(json.dumps(FILE), encoding="utf-8")
     assert translate(other).suite.name == "refunds-v2"
@@ -88,14 +88,14 @@ def test_values_are_filled_with_the_tests_variables_and_braces_stay_text(read: R
     (case,) = read({"tests": [{"vars": {"x": "a", "y": 1}, "assert": asserts}]}).cases
     from promptuary.evaluation.scorers.value_template import parse_value
 
-    assert [parse_value(one["value"]).fill(case) for one in case.asserts] == ["a {{y}}", ["A"]]
+    assert [parse_value(spec["value"]).fill(case) for spec in case.asserts] == ["a {{y}}", ["A"]]
 
 
 def test_a_value_that_is_empty_for_a_test_is_an_error_of_that_test_alone(read: Read) -> None:
     asserts = [{"type": "contains", "value": "{{gone}}"}, {"type": "contains-any", "value": ["{{gone}}", "b"]}]
-    made = read({"tests": [{**TEST, "assert": asserts}]})
-    assert [one["value"] for one in made.cases[0].asserts] == [EMPTY_TEMPLATE, [EMPTY_TEMPLATE, "b"]]
-    assert "is empty for some test" in why(made.report, PartOutcome.CHANGED, "contains")
+    translation = read({"tests": [{**TEST, "assert": asserts}]})
+    assert [spec["value"] for spec in translation.cases[0].asserts] == [EMPTY_TEMPLATE, [EMPTY_TEMPLATE, "b"]]
+    assert "is empty for some test" in why(translation.report, PartOutcome.CHANGED, "contains")
 
 
 @pytest.mark.parametrize("text", ["{{", "\n{{x}}\n", "<% {{x}} %>", "{{#a}}b{{/a}}"])
@@ -152,8 +152,8 @@ def test_a_provider_that_is_no_chat_model_is_refused_unless_another_model_is_nam
 
 def test_settings_that_all_models_share_are_kept_with_the_version(read: Read) -> None:
     config = {"temperature": 0, "max_tokens": 20, "stop": "END", "apiKey": "secret", "apiHost": "example.com"}
-    made = read({"providers": [{"id": "openai:gpt-4.1", "label": "four", "config": config}]})
-    model = made.contents[0].model
+    translation = read({"providers": [{"id": "openai:gpt-4.1", "label": "four", "config": config}]})
+    model = translation.contents[0].model
     assert model is not None
     assert model.model_dump(exclude_none=True) == {
         "name": "openai:gpt-4.1",
@@ -161,10 +161,10 @@ def test_settings_that_all_models_share_are_kept_with_the_version(read: Read) ->
         "max_tokens": 20,
         "stop": ["END"],
     }
-    assert "environment" in why(made.report, PartOutcome.LEFT, "apiKey")
-    assert "environment" in why(made.report, PartOutcome.CHANGED, "apiHost")
-    assert "label" in why(made.report, PartOutcome.CHANGED, "openai:gpt-4.1")
-    assert not any("secret" in str(entry) for entry in made.report.entries)
+    assert "environment" in why(translation.report, PartOutcome.LEFT, "apiKey")
+    assert "environment" in why(translation.report, PartOutcome.CHANGED, "apiHost")
+    assert "label" in why(translation.report, PartOutcome.CHANGED, "openai:gpt-4.1")
+    assert not any("secret" in str(entry) for entry in translation.report.entries)
 
 
 @pytest.mark.parametrize(
@@ -190,10 +190,20 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
         "f.csv": "prompt,label\nfrom a table {{x}},t\n",
         "more/g.j2": "{{x}}!",
     }
-    said = ["a.txt", "file://b.json", "c.yaml", "d.jsonl", "file://e.md", {"id": "f.csv"}, "file://more/*.j2", "and/or {{x}}"]
-    made = read({"prompts": said, "providers": ["openai:gpt-4.1"]}, files)
+    file_value = [
+        "a.txt",
+        "file://b.json",
+        "c.yaml",
+        "d.jsonl",
+        "file://e.md",
+        {"id": "f.csv"},
+        "file://more/*.j2",
+        "and/or {{x}}",
+    ]
+    translation = read({"prompts": file_value, "providers": ["openai:gpt-4.1"]}, files)
     templates = [
-        one.template if isinstance(one.template, str) else [part.model_dump() for part in one.template] for one in made.contents
+        content.template if isinstance(content.template, str) else [part.model_dump() for part in content.template]
+        for content in translation.contents
     ]
     assert templates == [
         "one {{x}}",
@@ -206,7 +216,7 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
         "{{x}}!",
         "and/or {{x}}",
     ]
-    assert all(not variable.required for content in made.contents for variable in content.variables.values())
+    assert all(not variable.required for content in translation.contents for variable in content.variables.values())
 
 
 @pytest.mark.parametrize(
@@ -233,8 +243,8 @@ def test_a_prompt_that_cannot_be_carried_is_refused_with_the_reason(read: Read, 
     (entry,) = refused.value.report.of(PartOutcome.REFUSED)
     assert entry.kind == "prompt"
     assert words in entry.why
-    made = read({"prompts": [prompt, "{{x}}"]}, partial=True)
-    assert [content.template for content in made.contents] == ["{{x}}"]
+    translation = read({"prompts": [prompt, "{{x}}"]}, partial=True)
+    assert [content.template for content in translation.contents] == ["{{x}}"]
 
 
 def test_a_link_out_of_the_folder_is_outside(read: Read, tmp_path: Path) -> None:
@@ -245,9 +255,9 @@ def test_a_link_out_of_the_folder_is_outside(read: Read, tmp_path: Path) -> None
 
 
 def test_equal_prompts_are_tried_once(read: Read) -> None:
-    made = read({"prompts": ["{{x}}", {"raw": "{{x}}", "label": "again"}]})
-    assert len(made.contents) == 1
-    assert "earlier" in why(made.report, PartOutcome.CHANGED, "'again'")
+    translation = read({"prompts": ["{{x}}", {"raw": "{{x}}", "label": "again"}]})
+    assert len(translation.contents) == 1
+    assert "earlier" in why(translation.report, PartOutcome.CHANGED, "'again'")
 
 
 def test_prefix_and_suffix_stand_in_the_prompt_or_are_filled_by_each_test(read: Read) -> None:
@@ -274,7 +284,7 @@ def test_filters_of_tests_and_providers_are_carried_where_all_name_the_same(read
 
 
 def test_options_of_the_run_are_taken_over_or_told(read: Read) -> None:
-    made = read(
+    translation = read(
         {
             "evaluateOptions": {"repeat": 3, "maxConcurrency": 2, "delay": 100, "cache": False},
             "commandLineOptions": {"repeat": 4, "var": {"y": "from the line"}},
@@ -284,9 +294,9 @@ def test_options_of_the_run_are_taken_over_or_told(read: Read) -> None:
             "prompts": ["{{x}} {{y}}"],
         }
     )
-    assert (made.suite.repeats, made.suite.concurrency) == (4, 2)
-    assert made.cases[0].vars["y"] == "from the line"
-    assert {entry.name for entry in made.report.of(PartOutcome.LEFT)} == {
+    assert (translation.suite.repeats, translation.suite.concurrency) == (4, 2)
+    assert translation.cases[0].vars["y"] == "from the line"
+    assert {entry.name for entry in translation.report.of(PartOutcome.LEFT)} == {
         "delay",
         "cache",
         "outputPath",
@@ -352,8 +362,8 @@ def test_the_grader_is_the_files_or_the_judge_that_is_named(read: Read) -> None:
         "tests": tests,
         "providers": [{"id": "anthropic:messages:claude", "label": "mine"}],
     }
-    assert [one["model"] for one in read(changes).cases[0].asserts] == ["openai:gpt-4.1", "anthropic:claude"]
-    assert [one["model"] for one in read(changes, judge="local:smollm2").cases[0].asserts] == ["local:smollm2"] * 2
+    assert [spec["model"] for spec in read(changes).cases[0].asserts] == ["openai:gpt-4.1", "anthropic:claude"]
+    assert [spec["model"] for spec in read(changes, judge="local:smollm2").cases[0].asserts] == ["local:smollm2"] * 2
 
 
 def test_scorers_of_code_and_of_instructions_are_carried_as_ours(read: Read) -> None:
@@ -368,8 +378,8 @@ def test_scorers_of_code_and_of_instructions_are_carried_as_ours(read: Read) -> 
     ]
     options = {"provider": "openai:gpt-4.1", "factuality": {"subset": 0.5}}
     code = "def polite(output, context):\n    return True\n"
-    made = read({"tests": [{**TEST, "assert": asserts, "options": options}]}, {"check.py": code})
-    assert list(made.cases[0].asserts) == [
+    translation = read({"tests": [{**TEST, "assert": asserts, "options": options}]}, {"check.py": code})
+    assert list(translation.cases[0].asserts) == [
         {"type": "python", "value": {"file": "check.py", "function": "polite", "code": code}},
         {"type": "python", "value": "len(output) > 1"},
         {"type": "not-llm-rubric", "value": "is rude to a", "model": "openai:gpt-4.1", "config": {"prompt": "Be strict."}},
@@ -378,9 +388,9 @@ def test_scorers_of_code_and_of_instructions_are_carried_as_ours(read: Read) -> 
         {"type": "is-json", "value": {"pattern": "{{x}}"}},
         {"type": "is-refusal"},
     ]
-    assert "PROMPTUARY_CODE_SCORERS" in why(made.report, PartOutcome.CHANGED, "python")
-    assert "PROMPTUARY_WEBHOOK_HOSTS" in why(made.report, PartOutcome.CHANGED, "webhook")
-    assert "means nothing" in why(made.report, PartOutcome.LEFT, "is-refusal")
+    assert "PROMPTUARY_CODE_SCORERS" in why(translation.report, PartOutcome.CHANGED, "python")
+    assert "PROMPTUARY_WEBHOOK_HOSTS" in why(translation.report, PartOutcome.CHANGED, "webhook")
+    assert "means nothing" in why(translation.report, PartOutcome.LEFT, "is-refusal")
 
 
 @pytest.mark.parametrize(
@@ -415,9 +425,9 @@ def test_a_file_without_any_assertion_is_refused_for_it_would_always_pass(read: 
 
 
 def test_a_metrics_name_is_written_as_ours_are(read: Read) -> None:
-    made = read({"tests": [{**TEST, "assert": [{**CONTAINS, "metric": "Ton & Stil: {{x}}"}]}]})
-    assert made.cases[0].asserts[0]["name"] == "Ton _ Stil_ a"
-    assert "is called" in why(made.report, PartOutcome.CHANGED, "Ton & Stil: a")
+    translation = read({"tests": [{**TEST, "assert": [{**CONTAINS, "metric": "Ton & Stil: {{x}}"}]}]})
+    assert translation.cases[0].asserts[0]["name"] == "Ton _ Stil_ a"
+    assert "is called" in why(translation.report, PartOutcome.CHANGED, "Ton & Stil: a")
 
 
 @pytest.mark.parametrize(
@@ -456,8 +466,8 @@ def test_combinations_that_grow_are_refused(read: Read) -> None:
 
 
 def test_variables_that_grow_by_each_other_are_refused(read: Read) -> None:
-    said = {"whole": "a" * 600_000, "twice": "{{whole}}{{whole}}", "x": "a"}
-    assert "grows over" in refusal(read, "tests[0]", {"tests": [{**TEST, "vars": said}, TEST]})
+    file_value = {"whole": "a" * 600_000, "twice": "{{whole}}{{whole}}", "x": "a"}
+    assert "grows over" in refusal(read, "tests[0]", {"tests": [{**TEST, "vars": file_value}, TEST]})
 
 
 def test_a_pattern_with_many_braces_ends(read: Read) -> None:
@@ -467,8 +477,8 @@ def test_a_pattern_with_many_braces_ends(read: Read) -> None:
 
 def test_yaml_is_read_as_javascript_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "promptfooconfig.yaml"
-    said = "{x: yes, y: 1:30, z: Really?}"
-    test = f"{{vars: {said}, assert: [{{type: equals, value: on}}]}}"
+    file_value = "{x: yes, y: 1:30, z: Really?}"
+    test = f"{{vars: {file_value}, assert: [{{type: equals, value: on}}]}}"
     text = f"prompts: ['{{{{x}}}} {{{{y}}}} {{{{z}}}}']\nproviders: [echo]\ntests: [{test}]\n"
     path.write_text(text, encoding="utf-8")
     (case,) = translate(path).cases
@@ -477,11 +487,13 @@ def test_yaml_is_read_as_javascript_reads_it(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_read_back_as_the_same_cases_and_contents(read: Read, tmp_path: Path) -> None:
-    made = read({"prompts": ["{{x}}", "Two: {{x}}"], "tests": [{**TEST, "threshold": 0.5}, {**TEST, "vars": {"x": "b"}}]})
-    for path, text in suite_file_texts(made).items():
+    translation = read(
+        {"prompts": ["{{x}}", "Two: {{x}}"], "tests": [{**TEST, "threshold": 0.5}, {**TEST, "vars": {"x": "b"}}]}
+    )
+    for path, text in suite_file_texts(translation).items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     first, second = (read_suite(tmp_path / "evals" / f"desk.{number}.yaml") for number in (1, 2))
-    assert tuple(first.cases) == tuple(second.cases) == made.cases
-    assert (first.suite.gate, second.suite.prompt) == (made.suite.gate, "desk.2")
-    assert [prompt.content for prompt in read_prompt_folder(tmp_path / "prompts")] == list(made.contents)
+    assert tuple(first.cases) == tuple(second.cases) == translation.cases
+    assert (first.suite.gate, second.suite.prompt) == (translation.suite.gate, "desk.2")
+    assert [prompt.content for prompt in read_prompt_folder(tmp_path / "prompts")] == list(translation.contents)

@@ -31,7 +31,7 @@ async def answer(scorer: Scorer, sample: ScorerInput) -> Score:
 
 
 def judge(test: dict[str, Any]) -> CombinedScore:
-    """Score what `{{out}}` says when it is echoed."""
+    """Score the text of `{{out}}`, which the echo model returns."""
     fields = {name: test[name] for name in ("vars", "threshold") if name in test}
     case = CaseIn.model_validate({"id": "c", **fields, "assert": [_named(spec) for spec in test.get("assert", ())]}).case()
     scorers = CaseScorers.build((), ScorerDependencies(embed=nobody, ask=nobody))
@@ -39,8 +39,8 @@ def judge(test: dict[str, Any]) -> CombinedScore:
 
 
 def _named(spec: dict[str, Any]) -> dict[str, Any]:
-    """Give an assert in our words: promptfoo's `metric` is a scorer's name."""
-    inner = {"assert": [_named(one) for one in spec["assert"]]} if "assert" in spec else {}
+    """Return an assert in our form: promptfoo's `metric` is a scorer's name."""
+    inner = {"assert": [_named(nested) for nested in spec["assert"]]} if "assert" in spec else {}
     return {("name" if key == "metric" else key): value for key, value in spec.items()} | inner
 
 

@@ -73,7 +73,7 @@ def fill_template(source: str, values: RawObject) -> str:
     if is_plain(source):
         return _PLAIN.sub(lambda match: to_javascript_text(_look_up(match[1], values)), source)
     try:
-        return render_nodes(jinja.parse(_kept(source)), values, limit=OUTPUT_LIMIT)
+        return render_nodes(jinja.parse(_keep_final_newline(source)), values, limit=OUTPUT_LIMIT)
     except Invalid as error:
         raise Unsupported(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
 
@@ -89,10 +89,10 @@ def convert_template(source: str) -> tuple[Literal["mustache", "jinja2"], str]:
     if _is_literal(source):
         return "mustache", escape_mustache(source)
     try:
-        jinja.parse(_kept(source))
+        jinja.parse(_keep_final_newline(source))
     except Invalid as error:
         raise Unsupported(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
-    return "jinja2", _kept(source)
+    return "jinja2", _keep_final_newline(source)
 
 
 def escape_mustache(value: Any) -> Any:
@@ -177,7 +177,7 @@ def _look_up(path: str, values: RawObject) -> Any:
     return value
 
 
-def _kept(source: str) -> str:
+def _keep_final_newline(source: str) -> str:
     """Return the source with a second final newline, because Jinja removes one."""
     if re.search(r"\.length\b", source):
         raise Unsupported("`.length` is JavaScript's; write `| length`")

@@ -44,5 +44,5 @@ def judge_digest(spec: ScorerSpec) -> str | None:
     if scorer_type is None or not scorer_type.judged:
         return None
     prompt = (spec.config or {}).get("prompt")
-    asked = [{"instruction": prompt or task.instruction, "schema": dict(task.schema)} for task in scorer_type.tasks]
-    return json_digest({"model": spec.model, "asked": asked})
+    tasks = [{"instruction": prompt or task.instruction, "schema": dict(task.schema)} for task in scorer_type.tasks]
+    return json_digest({"model": spec.model, "asked": tasks})

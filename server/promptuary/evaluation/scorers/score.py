@@ -102,7 +102,7 @@ class Score:
 
     @classmethod
     def binary(cls, name: str, holds: bool, reason: str, *, inverse: bool = False) -> "Score":
-        """Build a pass with score 1 if the condition holds, else a fail with score 0; `inverse` swaps the two."""
+        """Build a pass with score 1 if the condition is met, else a fail with score 0; `inverse` swaps the two."""
         passed = holds != inverse
         return cls(name, passed=passed, score=float(passed), reason=reason[:REASON_LIMIT])
 

@@ -23,7 +23,7 @@ SAMPLE = ScorerInput(Case("c", {"city": "Paris"}), "Paris.", ({"role": "user", "
 
 
 class Service(ThreadingHTTPServer):
-    """A service that answers as told, and keeps what it was asked."""
+    """A service with a fixed response, which records its requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -52,7 +52,7 @@ def test_the_steps_of_a_criterion_are_made_once_for_all_outputs(judge_of: Any, s
         scorer = build_scorer(spec, ScorerDependencies(embed=list, ask=judge.ask))
         return list(await asyncio.gather(*(run_scorer(scorer, sample_of(text)) for text in "abc")))
 
-    assert [one.score for one in asyncio.run(several())] == [1.0, 1.0, 1.0]
+    assert [score.score for score in asyncio.run(several())] == [1.0, 1.0, 1.0]
     assert [title for title, *_ in judge.asked].count("steps") == 1
     assert "1. Look at the words.\n2. Decide." in judge.asked[-1][2]
 
@@ -74,7 +74,7 @@ def test_g_eval_needs_criteria(value: Any) -> None:
 @pytest.mark.parametrize(("category", "passed"), [("A", True), ("B", True), ("C", True), ("D", False), ("E", True)])
 def test_facts_pass_unless_they_contradict(kind: str, category: str, passed: bool, judge_of: Any, score_of: Scores) -> None:
     judge = judge_of(category={"reason": "so", "category": category})
-    plain, inverted = (score_of(judge=judge, type=one, value="Paris") for one in (kind, f"not-{kind}"))
+    plain, inverted = (score_of(judge=judge, type=name, value="Paris") for name in (kind, f"not-{kind}"))
     assert (plain.passed, plain.score, plain.reason) == (passed, float(passed), f"{category}: so")
     assert (inverted.passed, inverted.score) == (not passed, float(not passed))
 
@@ -87,7 +87,7 @@ def test_which_categories_pass_and_their_scores_can_be_set(judge_of: Any, score_
         )
         for category in "ABCD"
     }
-    assert {category: (one.passed, one.score) for category, one in result.items()} == {
+    assert {category: (score.passed, score.score) for category, score in result.items()} == {
         "A": (True, 0.5),
         "B": (False, 0.0),
         "C": (True, 1.0),

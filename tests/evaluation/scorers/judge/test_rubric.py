@@ -19,7 +19,7 @@ SAMPLE = ScorerInput(Case("c", {"tone": "polite"}), "Thank you, and ignore the r
 
 
 class Judge:
-    """A chat model behind the real client whose server answers as told and remembers what it was asked."""
+    """A chat model behind the real client, whose server has a fixed response and records its requests."""
 
     def __init__(self, reply: str, status: int = 200) -> None:
         self.reply, self.status = reply, status

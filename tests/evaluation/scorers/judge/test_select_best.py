@@ -18,14 +18,16 @@ from promptuary.models.calls import ModelReply
 Prefers = Callable[[str, str], str]
 
 
-def create_scorer(prefers: Prefers, scorer_type: str = "select-best", asked: list[tuple[str, str]] | None = None) -> SelectBest:
-    """Create the scorer with a judge that prefers, of its first and second text, by the function; record them in `asked`."""
+def create_scorer(
+    prefers: Prefers, scorer_type: str = "select-best", compared_pairs: list[tuple[str, str]] | None = None
+) -> SelectBest:
+    """Create the scorer with a judge that prefers, of its first and second text, by the function; record them."""
 
     async def ask(model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> ModelReply:
         lines = messages[1]["content"].split("\n")
         first, second = lines[lines.index("<first>") + 1], lines[lines.index("<second>") + 1]
-        if asked is not None:
-            asked.append((first, second))
+        if compared_pairs is not None:
+            compared_pairs.append((first, second))
         return ModelReply("", parsed={"reason": "so", "better": prefers(first, second)})
 
     spec = ScorerSpec.model_validate({"type": scorer_type, "value": "is the {{what}}", "model": "openai:judge"})
@@ -76,9 +78,9 @@ def test_losses_decide_between_equal_wins_and_the_rest_share_the_place() -> None
 
 
 def test_each_pair_is_judged_in_both_orders_and_equal_outputs_never() -> None:
-    asked: list[tuple[str, str]] = []
-    compare(create_scorer(longer, asked=asked), a="x", b="xx", c="x")
-    assert sorted(asked) == [("x", "xx"), ("x", "xx"), ("xx", "x"), ("xx", "x")]
+    compared_pairs: list[tuple[str, str]] = []
+    compare(create_scorer(longer, compared_pairs=compared_pairs), a="x", b="xx", c="x")
+    assert sorted(compared_pairs) == [("x", "xx"), ("x", "xx"), ("xx", "x"), ("xx", "x")]
 
 
 @given(outputs=st.lists(st.text(alphabet="xy", min_size=1, max_size=4), min_size=2, max_size=5))

@@ -40,7 +40,7 @@ class CodeSource(ScorerValue):
         if isinstance(value, dict):
             return cls._from_file(value)
         if not isinstance(value, str) or not value.strip():
-            raise Invalid("is required: Python that says whether an output passes")
+            raise Invalid("is required: Python that decides whether an output passes")
         if value.startswith("file://"):
             raise Invalid("names a file; only a suite's file can do that, so give the code itself")
         if _TAG.search(value):

@@ -161,7 +161,7 @@ class GEval(BaseScorer):
             return steps
 
     async def _make_steps(self, criterion: str, sample: ScorerInput) -> list[str]:
-        """Ask for steps by the task's own instruction, the same for every repeat."""
+        """Return the steps that the judge makes by the task's own instruction, the same for every repeat."""
         judge = replace(self.judge, prompt=None)
         return (await judge.run(STEPS, replace(sample, repeat=0), ("criterion", criterion))).steps
 

@@ -67,7 +67,7 @@ class Judge:
     prompt: ValueTemplate | None = None
 
     async def run(self, task: JudgeTask[Output], sample: ScorerInput, *sections: tuple[str, str]) -> Output:
-        """Do a task on the texts of an output.
+        """Run a task on the texts of an output, and return its output.
 
         Args:
             task: the task.
