@@ -77,6 +77,6 @@ def test_it_refuses_what_is_more_than_it_takes_at_once(stub: StubModelServer, ch
     async def ask() -> list[Any]:
         return await asyncio.gather(*(chat.ainvoke("a") for _ in range(4)), return_exceptions=True)
 
-    found = asyncio.run(ask())
-    assert 1 <= sum(isinstance(one, RateLimitError) for one in found) <= 3
+    outcomes = asyncio.run(ask())
+    assert 1 <= sum(isinstance(outcome, RateLimitError) for outcome in outcomes) <= 3
     assert stub.busiest > 1

@@ -16,7 +16,7 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.groups import GroupedRunner
 from promptuary.evaluation.execution.work import WorkItem, work_items
-from promptuary.evaluation.plan import CaseResult, Plan
+from promptuary.evaluation.plan import CaseResult, Plan, Variant
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
@@ -36,7 +36,7 @@ async def longest(model: str, messages: Any, *, schema: Any = None, repeat: int 
 class InsensitiveTarget:
     """A target that answers nothing and knows no sensitive variable."""
 
-    async def answer(self, item: WorkItem, trace: TargetTrace) -> TargetReply:
+    async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
         raise AssertionError
 
     def is_sensitive(self, case: Case, variant: str) -> bool:

@@ -79,7 +79,7 @@ class Runner:
         trace = TargetTrace()
         try:
             async with time_limit(self.timeout):
-                answer = await self.target.answer(item, trace)
+                answer = await self.target.answer(item.case, item.variant, item.repeat, trace)
         except TimeoutError:
             return self._failed(item, trace, f"no answer within {self.timeout:g} seconds")
         except Exception as error:

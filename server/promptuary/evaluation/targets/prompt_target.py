@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
 from promptuary.models.calls import ModelCaller, ModelRequest
 from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
@@ -36,19 +36,19 @@ class PromptTarget:
     client: ModelCaller
     prepared: Mapping[str, PreparedPrompt]
 
-    async def answer(self, item: WorkItem, trace: TargetTrace) -> TargetReply:
+    async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
         """Render the prompt and call the model."""
-        content = self.prepared[item.variant.name].content
-        rendered = await self._render(item)
+        content = self.prepared[variant.name].content
+        rendered = await self._render(case, self.prepared[variant.name])
         messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
         trace.messages, trace.passages = messages, rendered.passages
         request = ModelRequest(
-            item.variant.model,
+            variant.model,
             [dict(message) for message in messages],
-            self._model_settings[item.variant.name],
+            self._model_settings[variant.name],
             tools=content.tools,
             response_format=content.response_format,
-            repeat=item.repeat,
+            repeat=repeat,
         )
         reply = await self.client.ask(request)
         return TargetReply(reply, tuple(messages), rendered.passages, tuple(content.tools or ()))
@@ -57,9 +57,8 @@ class PromptTarget:
         """Return whether the case has a value for a sensitive variable of the variant."""
         return not self._sensitive_variables[variant].isdisjoint(case.vars)
 
-    async def _render(self, item: WorkItem) -> RenderedPrompt:
-        prepared = self.prepared[item.variant.name]
-        values = {name: value for name, value in item.case.vars.items() if name in prepared.variables}
+    async def _render(self, case: Case, prepared: PreparedPrompt) -> RenderedPrompt:
+        values = {name: value for name, value in case.vars.items() if name in prepared.variables}
         if prepared.content.context is None and prepared.content.format != "jinja2":
             return self.renderer.render(self.project, prepared, values)
         # A context is embedded and searched, and Jinja may run the template author's loops: both take long.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.plan import Variant
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.templates.prepared import Passage
 
@@ -53,8 +53,15 @@ class TargetReply:
 class Target(Protocol):
     """Answers cases; used by many tasks of one event loop at once."""
 
-    async def answer(self, item: WorkItem, trace: TargetTrace) -> TargetReply:
-        """Return the answer to an item; record what leads to it in `trace` as soon as it is known."""
+    async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
+        """Return the answer to a case under a variant.
+
+        Args:
+            case: of the dataset.
+            variant: of the plan.
+            repeat: the number of the repeat, from 0; each repeat has an answer of its own.
+            trace: records what leads to the answer as soon as it is known.
+        """
 
     def is_sensitive(self, case: Case, variant: str) -> bool:
         """Return whether a sensitive value of the case reaches the variant, so that error texts may repeat it."""
