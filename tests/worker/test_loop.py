@@ -173,7 +173,7 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
         submitted = Evaluations(unit).submit(RunRequest(suite="words"))
 
     with build_worker(settings, database=sqlite, clock=clock) as built:
-        assert built.apart == {"webhook"}
+        assert built.independent_topics == {"webhook"}
         assert built.tick() is False
         assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow", "webhook"]
         assert built.work() is True

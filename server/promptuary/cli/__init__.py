@@ -1,1 +1,1 @@
-"""The command line: a REST client, one file a subject. Without `PROMPTUARY_URL` the service it talks to is in this process."""
+"""The command line: a REST client, one file per subject. Without `PROMPTUARY_URL` the service runs in this process."""

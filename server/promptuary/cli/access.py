@@ -1,4 +1,4 @@
-"""`promptuary key create | list | revoke` and `promptuary audit verify`: who may do what, and who did."""
+"""`promptuary key create | list | revoke` and `promptuary audit verify`: API keys and the audit chain."""
 
 from typing import Annotated
 
@@ -7,25 +7,25 @@ import typer
 from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 
-key_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+key_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
 
 
 @key_app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What people know the key by.")],
+    name: Annotated[str, typer.Argument(help="The key's display name.")],
     role: Annotated[str, typer.Option("--role", help="reader, reviewer, ci, author, admin or operator.")],
-    days: Annotated[int | None, typer.Option("--days", help="After how many days it ends.")] = None,
+    days: Annotated[int | None, typer.Option("--days", help="Days after which it expires.")] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Make a key. It is shown this once; only a hash of it is kept."""
+    """Create a key. It is printed only now; the service stores a hash of it."""
     with connect(project) as api:
-        made = api.post("/keys", {"name": name, "role": role, "days": days})
+        created_key = api.post("/keys", {"name": name, "role": role, "days": days})
     if json:
-        print_json(made)
+        print_json(created_key)
     else:
-        print_line(made["key"])
+        print_line(created_key["key"])
 
 
 @key_app.command("list")
@@ -42,7 +42,7 @@ def list_keys(project: Project = None, json: AsJson = False) -> None:
 
 @key_app.command("revoke")
 def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")], project: Project = None) -> None:
-    """End a key now."""
+    """Revoke a key now."""
     with connect(project) as api:
         api.delete(f"/keys/{path_segment(key)}")
     print_line(f"key {key} is revoked")
@@ -50,14 +50,14 @@ def revoke(key: Annotated[str, typer.Argument(metavar="ID", help="The key's id."
 
 @audit_app.command("verify")
 def verify(project: Project = None, json: AsJson = False) -> None:
-    """Recompute the whole chain; exit 1 where it is broken."""
+    """Verify the whole chain; exit 1 where it is broken."""
     with connect(project) as api:
-        found = api.get("/audit/verify")
+        result = api.get("/audit/verify")
     if json:
-        print_json(found)
-    elif found["broken_at"] is None:
-        print_line(f"the audit chain is whole: {found['rows']} rows")
+        print_json(result)
+    elif result["broken_at"] is None:
+        print_line(f"the audit chain is intact: {result['rows']} rows")
     else:
-        print_line(f"the audit chain is broken at row {found['broken_at']}: {found['reason']}")
-    if found["broken_at"] is not None:
+        print_line(f"the audit chain is broken at row {result['broken_at']}: {result['reason']}")
+    if result["broken_at"] is not None:
         raise typer.Exit(1)

@@ -1,13 +1,13 @@
-"""Where a command's requests go: to the server at `PROMPTUARY_URL`, or to the same service in this process.
+"""The service that a command calls: the server at `PROMPTUARY_URL`, or the same service in this process.
 
-The local service works on the data directory with the operator's rights, which whoever has that directory has anyway. Both
-ways take the same routes, so the same rules and the same errors hold.
+The local service works on the data directory with the operator's rights, which anyone who can read that directory has anyway.
+Both use the same routes, so the same rules and errors apply.
 """
 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,91 +28,91 @@ LOCAL_BODY_LIMIT = 2**30
 
 
 class NotInstalled(PromptuaryError):
-    """A command needs a part that this installation does not have."""
+    """A command needs a part that is not installed."""
 
     code = "not_installed"
 
 
 class ApiRefused(Invalid):
-    """The service refused a request; its own sentence says why."""
+    """The service refused a request; the message is its own."""
 
     code = "refused"
 
 
 class ServiceUnreachable(PromptuaryError):
-    """The service does not answer, or is not able to."""
+    """The service does not answer, or cannot."""
 
     code = "unreachable"
 
 
 class _JsonObject(dict[str, Any]):
-    """A JSON object of an answer: a member that a server of another kind or release does not send is told as that."""
+    """A JSON object of a response. A member that is missing, as from a server of another release, is an error with a remedy."""
 
     def __missing__(self, name: str) -> Any:
         raise ServiceUnreachable(f"the server's answer has no `{name}`; is it Promptuary, and of this release?")
 
 
 def path_segment(text: str) -> str:
-    """Give a name or an id as one part of a path.
+    """Return a name or an id as one segment of a path.
 
     Raises:
-        Invalid: when it can be none.
+        Invalid: for an empty text, or one that is not Unicode.
     """
     try:
         quoted = quote(text, safe="")
     except UnicodeEncodeError:
-        raise Invalid("a name or an id is no Unicode text", [FieldError(ascii(text), "has bytes that are not UTF-8")]) from None
+        raise Invalid(
+            "a name or an id is not valid Unicode", [FieldError(ascii(text), "has bytes that are not UTF-8")]
+        ) from None
     if not quoted:
-        raise Invalid("a name or an id is empty; give it")
+        raise Invalid("a name or an id is empty")
     return quoted.replace(".", "%2E") if text in (".", "..") else quoted
 
 
 class ApiClient:
-    """Calls the routes under `/v1`; every answer that is no success is raised. `parts` are set where it is in this process.
+    """Calls the routes under `/v1`. Every response that is not a success is raised.
 
     Attributes:
-        deliver: brings finished runs to MLflow, where the command has something that does it beside this process.
+        services: the service in this process; None where a server is called.
     """
 
-    deliver: Callable[[], None] | None = None
-
-    def __init__(self, client: httpx.Client, parts: "Services | None" = None) -> None:
-        """Keep the client, and the parts of a service in this process."""
+    def __init__(self, client: httpx.Client, services: "Services | None" = None) -> None:
+        """Store the HTTP client, and the service in this process, if there is one."""
         self._client = client
-        self.parts = parts
+        self.services = services
 
     def get(self, path: str, **query: Any) -> Any:
-        """GET a path; what is None is left out of the query."""
+        """Send a GET request; query parameters that are None are omitted."""
         return self._call("GET", path, params={key: value for key, value in query.items() if value is not None})
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """POST a body; what is None is left out of it."""
+        """Send a POST request; members of the body that are None are omitted."""
         return self._call("POST", path, json={key: value for key, value in body.items() if value is not None})
 
     def post_lines(self, path: str, pieces: Iterable[bytes]) -> Any:
-        """POST JSON lines, piece by piece as they come."""
+        """Send a POST request of JSON lines, streamed piece by piece."""
         return self._call("POST", path, content=pieces, headers={"Content-Type": "application/x-ndjson"})
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:
-        """PUT a body; what is None is left out of it."""
+        """Send a PUT request; members of the body that are None are omitted."""
         return self._call("PUT", path, json={key: value for key, value in body.items() if value is not None})
 
     def delete(self, path: str) -> Any:
-        """DELETE a path."""
+        """Send a DELETE request."""
         return self._call("DELETE", path)
 
     def items(self, path: str, *, page: int = 200, **query: Any) -> Iterator[Any]:
-        """GET a list, page after page; `page` is how many items are held at a time, at most."""
+        """Yield the items of a list, which is read page by page; `page` is the number of items per page."""
         cursor = None
         while True:
-            found = self.get(path, limit=page, cursor=cursor, **query)
-            yield from found["items"]
-            cursor = found["next_cursor"]
+            response = self.get(path, limit=page, cursor=cursor, **query)
+            yield from response["items"]
+            cursor = response["next_cursor"]
             if cursor is None:
                 return
 
-    def found(self, path: str, **query: Any) -> Any | None:
-        """GET a path that may not be there."""
+    def get_or_none(self, path: str, **query: Any) -> Any | None:
+        """Send a GET request; return None where the service has no such resource."""
         try:
             return self.get(path, **query)
         except ApiRefused as error:
@@ -123,7 +123,7 @@ class ApiClient:
     def _call(self, method: str, path: str, **more: Any) -> Any:
         try:
             request = self._client.build_request(method, f"/v1{path}", **more)
-        except (ValueError, httpx.InvalidURL) as error:  # NaN, half of a surrogate pair, an address without an end
+        except (ValueError, httpx.InvalidURL) as error:  # NaN, a lone surrogate, an incomplete address
             raise Invalid("the request cannot be sent", [FieldError("", str(error))]) from None
         try:
             response = self._client.send(request)
@@ -152,14 +152,14 @@ def _error(status: int, problem: Any) -> PromptuaryError:
     if status >= 500:
         return ServiceUnreachable(problem["detail"])
     refused = ApiRefused(
-        problem["detail"], [FieldError(fault["path"], fault["message"]) for fault in problem.get("errors", [])]
+        problem["detail"], [FieldError(error["path"], error["message"]) for error in problem.get("errors", [])]
     )
     refused.code = problem.get("code", refused.code)
     return refused
 
 
 class _AsyncBody(httpx.AsyncByteStream):
-    """A body that comes in pieces, as an app on an event loop takes it."""
+    """A streamed body, in the form that an ASGI app reads."""
 
     def __init__(self, stream: Iterable[bytes]) -> None:
         self._stream = stream
@@ -170,7 +170,7 @@ class _AsyncBody(httpx.AsyncByteStream):
 
 
 class _InProcessTransport(httpx.BaseTransport):
-    """Runs each request through the app in this process, on an event loop of its own."""
+    """Sends each request to the app in this process, on its own event loop."""
 
     def __init__(self, app: "App") -> None:
         self._runner = asyncio.Runner()
@@ -193,20 +193,20 @@ class _InProcessTransport(httpx.BaseTransport):
 
 @contextmanager
 def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator[ApiClient]:
-    """Give the service to talk to.
+    """Yield a client of the service.
 
     Args:
-        project: with the local service, the project to work in; a server's key has its own.
-        allow_code: with the local service, whether suites may run code of their own in this process.
+        project: the project to work in, with the local service; a server derives it from the key.
+        allow_code: whether suites may run their own code in this process, with the local service.
 
     Raises:
-        NotInstalled: when there is no `PROMPTUARY_URL`, and the server's parts are not installed.
-        Invalid: naming the variable, the option or the project that cannot be used.
+        NotInstalled: when there is no `PROMPTUARY_URL`, and the server is not installed.
+        Invalid: with the name of the variable, the option or the project that cannot be used.
     """
     url = os.environ.get("PROMPTUARY_URL")
     if url and allow_code:
         raise Invalid(
-            "a server decides itself whether suites may run code", [FieldError("--allow-code", "is for a run without one")]
+            "a server itself decides whether suites may run code", [FieldError("--allow-code", "is for a run without a server")]
         )
     if url:
         with _client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
@@ -223,22 +223,24 @@ def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator
 
 def _client(url: str, key: str) -> httpx.Client:
     if not (key.isascii() and key.isprintable()):
-        raise Invalid("the server cannot be asked", [FieldError("PROMPTUARY_API_KEY", "is no API key, which is plain ASCII")])
+        raise Invalid(
+            "the server cannot be called", [FieldError("PROMPTUARY_API_KEY", "is not an API key: a key is plain ASCII")]
+        )
     if not url.startswith(("http://", "https://")):
-        raise Invalid("the server cannot be asked", [FieldError("PROMPTUARY_URL", "must begin with http:// or https://")])
+        raise Invalid("the server cannot be called", [FieldError("PROMPTUARY_URL", "must begin with http:// or https://")])
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
     except httpx.InvalidURL as error:
-        raise Invalid("the server cannot be asked", [FieldError("PROMPTUARY_URL", f"is no URL: {error}")]) from None
+        raise Invalid("the server cannot be called", [FieldError("PROMPTUARY_URL", f"is not a URL: {error}")]) from None
 
 
 @contextmanager
 def local_app(*, allow_code: bool = False) -> Iterator["RequestMiddleware"]:
-    """Assemble the service in this process, on the data directory; `allow_code` lets suites run code, as the setting does.
+    """Build the service in this process, on the data directory; `allow_code` permits suites to run code, as the setting does.
 
     Raises:
-        NotInstalled: when the server's parts are not installed.
+        NotInstalled: when the server is not installed.
     """
     try:
         from promptuary.api.app import create_app
@@ -249,7 +251,7 @@ def local_app(*, allow_code: bool = False) -> Iterator["RequestMiddleware"]:
             f"there is no PROMPTUARY_URL, and the server is not installed ({error.name}): "
             "set the first, or install promptuary[server]"
         ) from None
-    configure_logging("ERROR")  # what a command has to say it says itself, in one line
+    configure_logging("ERROR")  # a command reports its errors itself, in one line
     app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT, code_scorers=allow_code or None))
     try:
         yield app

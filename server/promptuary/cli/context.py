@@ -1,7 +1,7 @@
-"""`promptuary context add | query | list | reindex`: documents in, passages out."""
+"""`promptuary context add | query | list | reindex`: add documents, query passages."""
 
 import json as json_text
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import read_text
 from promptuary.prompt.files.yaml_document import InvalidFile
 
-app = typer.Typer(help="Collections of documents that prompts retrieve from.", no_args_is_help=True)
+app = typer.Typer(help="Collections of documents from which prompts retrieve passages.", no_args_is_help=True)
 Collection = Annotated[str, typer.Argument(help="The collection's name.")]
 TEXTS = (".md", ".txt")
 _BATCH_BYTES = 400_000
@@ -29,24 +29,30 @@ def add(
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Take documents in: cut, embedded, indexed. A new collection is made; what has not changed is left alone."""
+    """Add documents: chunk, embed and index them. A new collection is created; unchanged documents are skipped."""
     documents = [document for path in paths for document in read_documents(path)]
     with connect(project) as api:
-        total = take_in(api, collection, documents, chunk_size)
+        total = add_documents(api, collection, documents, chunk_size)
     if json:
         print_json(total)
     else:
-        documents_told = f"{total['added']} documents added, {total['unchanged']} unchanged"
-        print_line(f"{collection}: {documents_told}, {total['chunks']} passages indexed")
+        print_line(f"{collection}: {describe_added(total)}, {total['chunks']} passages indexed")
 
 
-def take_in(api: ApiClient, collection: str, documents: list[dict[str, Any]], chunk_size: int | None = None) -> dict[str, int]:
-    """Send documents in batches that fit the body limit; gives what came of them in all."""
-    where = f"/collections/{path_segment(collection)}"
-    api.put(where, {"chunk_size": chunk_size})
+def describe_added(total: Mapping[str, int]) -> str:
+    """Return how many documents were added, and how many had not changed."""
+    return f"{total['added']} documents added, {total['unchanged']} unchanged"
+
+
+def add_documents(
+    api: ApiClient, collection: str, documents: list[dict[str, Any]], chunk_size: int | None = None
+) -> dict[str, int]:
+    """Add documents in batches that fit the body limit; return the totals `added`, `unchanged` and `chunks`."""
+    path = f"/collections/{path_segment(collection)}"
+    api.put(path, {"chunk_size": chunk_size})
     total = {"added": 0, "unchanged": 0, "chunks": 0}
     for batch in _batches(documents):
-        added = api.post(f"{where}/documents", {"documents": batch})
+        added = api.post(f"{path}/documents", {"documents": batch})
         total = {name: total[name] + added[name] for name in total}
     return total
 
@@ -55,21 +61,21 @@ def _batches(documents: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     size = 0
     for document in documents:
-        own = len(document["text"].encode())
-        if batch and (size + own > _BATCH_BYTES or len(batch) == _BATCH):
+        document_size = len(document["text"].encode())
+        if batch and (size + document_size > _BATCH_BYTES or len(batch) == _BATCH):
             yield batch
             batch, size = [], 0
         batch.append(document)
-        size += own
+        size += document_size
     if batch:
         yield batch
 
 
 def read_documents(path: Path) -> list[dict[str, Any]]:
-    """Read the documents of a file or a folder: a text is one document, a line of `.jsonl` is one.
+    """Read the documents of a file or a folder: each text, and each line of a `.jsonl` file, is one document.
 
     Raises:
-        InvalidFile: for a path with none, or naming file, line and field.
+        InvalidFile: for a path without a document, or with file, line and field of what is wrong.
     """
     return list(_read(path))
 
@@ -78,7 +84,7 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in (*TEXTS, ".jsonl"))
         if not files:
-            raise InvalidFile(f"{path} holds no document (.md, .txt, .jsonl)")
+            raise InvalidFile(f"{path} contains no document (.md, .txt, .jsonl)")
         for file in files:
             yield from _file(file, str(file.relative_to(path).with_suffix("")))
     else:
@@ -114,7 +120,7 @@ def _document(text: str, path: Path, number: int) -> dict[str, Any]:
         if not isinstance(value.get(field), str)
     ]
     field_errors += [
-        FieldError("text", "is blank", number) for given in (value.get("text"),) if isinstance(given, str) and not given.strip()
+        FieldError("text", "is blank", number) for text in (value.get("text"),) if isinstance(text, str) and not text.strip()
     ]
     field_errors += [
         FieldError(field, "is not a known field", number) for field in value.keys() - {"id", "text", "title", "metadata"}
@@ -127,64 +133,69 @@ def _document(text: str, path: Path, number: int) -> dict[str, Any]:
 @app.command("query")
 def query(
     collection: Collection,
-    text: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", help="The most passages.")] = 4,
+    text: Annotated[str, typer.Argument(help="The text to search for.")],
+    k: Annotated[int, typer.Option("-k", help="The maximum number of passages.")] = 4,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Find the passages that are nearest to a text."""
+    """Find the passages that are most similar to a text."""
     with connect(project) as api:
-        found = api.post(f"/collections/{path_segment(collection)}/query", {"query": text, "k": k})
+        response = api.post(f"/collections/{path_segment(collection)}/query", {"query": text, "k": k})
     if json:
-        print_json(found)
+        print_json(response)
         return
-    rows = [(f"{one['score']:.3f}", one["document"], one["chunk"], one["text"].replace("\n", " ")) for one in found["passages"]]
+    rows = [
+        (f"{passage['score']:.3f}", passage["document"], passage["chunk"], passage["text"].replace("\n", " "))
+        for passage in response["passages"]
+    ]
     print_table(["score", "document", "chunk", "text"], rows)
 
 
 @app.command("list")
 def list_collections(project: Project = None, json: AsJson = False) -> None:
-    """List the collections and how much they hold."""
+    """List the collections and their sizes."""
     with connect(project) as api:
-        held = [api.get(f"/collections/{path_segment(one['name'])}") for one in api.items("/collections")]
+        collections = [api.get(f"/collections/{path_segment(listed['name'])}") for listed in api.items("/collections")]
     if json:
-        print_json(held)
+        print_json(collections)
         return
-    print_table(["collection", "documents", "passages"], [(one["name"], one["documents"], one["chunks"]) for one in held])
+    print_table(
+        ["collection", "documents", "passages"], [(entry["name"], entry["documents"], entry["chunks"]) for entry in collections]
+    )
 
 
 @app.command("reindex")
 def reindex(
     collection: Annotated[str | None, typer.Argument(help="The collection's name.")] = None,
     prompts: Annotated[
-        bool, typer.Option("--prompts", help="The index of prompts instead, embedding what is missing.")
+        bool, typer.Option("--prompts", help="Rebuild the index of prompts instead, and embed what is missing.")
     ] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Make a collection's index in Chroma anew from SQL, or that of the prompts."""
+    """Rebuild a collection's index in Chroma from SQL, or the index of the prompts."""
     if prompts == (collection is not None):
-        raise Invalid("nothing can be indexed anew", [FieldError("COLLECTION", "give a collection, or --prompts")])
+        raise Invalid("no index to rebuild", [FieldError("COLLECTION", "name a collection, or pass --prompts")])
     with connect(project) as api:
         if collection is None:
-            made = _reindex_prompts(api)
+            index = _reindex_prompts(api)
         else:
-            made = api.post(f"/collections/{path_segment(collection)}/reindex", {})
+            index = api.post(f"/collections/{path_segment(collection)}/reindex", {})
     if json:
-        print_json(made)
+        print_json(index)
     elif collection is None:
-        print_line(f"{made['prompts']} prompts in the index")
-        warn_unindexed(made["behind"])
+        print_line(f"{index['prompts']} prompts in the index")
+        warn_unindexed(index["behind"])
     else:
-        print_line(f"{collection}: {made['chunks']} passages in the index")
+        print_line(f"{collection}: {index['chunks']} passages in the index")
 
 
 def _reindex_prompts(api: ApiClient) -> Any:
-    """Ask for as many steps as it takes; one that gets nowhere is the last, for prompts may come in all the time."""
-    made = api.post("/search/reindex", {"anew": True})
-    while made["behind"]:
-        before = made["behind"]
-        made = api.post("/search/reindex", {})
-        if made["behind"] >= before:
+    """Rebuild the index in as many steps as it takes. A step without progress is the last: prompts may arrive all the time."""
+    index = api.post("/search/reindex", {"anew": True})
+    while index["behind"]:
+        before = index["behind"]
+        index = api.post("/search/reindex", {})
+        if index["behind"] >= before:
             break
-    return made
+    return index

@@ -1,4 +1,4 @@
-"""`promptuary demo`: the whole loop once, on a checkout's prompts and suites, with every real part; then it keeps running."""
+"""`promptuary demo`: the whole loop once, on a checkout's prompts and suites; then the service keeps running."""
 
 import os
 from pathlib import Path
@@ -8,8 +8,9 @@ import typer
 
 from promptuary.cli import review
 from promptuary.cli.connection import ApiClient, connect
-from promptuary.cli.context import read_documents, take_in
+from promptuary.cli.context import add_documents, describe_added, read_documents
 from promptuary.cli.evaluation import suite_run
+from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.output import print_line
 from promptuary.cli.prompts_as_code import commands as sync
 from promptuary.cli.prompts_as_code.plan import PlanStep, plan
@@ -31,8 +32,8 @@ def demo(
     """Run the whole loop once: sync, index, evaluate two versions, open a review queue; then keep everything running."""
     for folder in (prompts, evals):
         if not folder.is_dir():
-            raise Invalid("the demo runs in a checkout of Promptuary", [FieldError(str(folder), "is not there")])
-    os.environ.pop("PROMPTUARY_URL", None)  # the demo is about this machine, whatever the shell talks to
+            raise Invalid("the demo runs in a checkout of Promptuary", [FieldError(str(folder), "does not exist")])
+    os.environ.pop("PROMPTUARY_URL", None)  # the demo runs on this machine, whatever server the shell uses
     data_dir = service.load_settings().data_dir
     os.environ["PROMPTUARY_DATA_DIR"] = str(data_dir.absolute())
     with connect() as api:
@@ -41,7 +42,7 @@ def demo(
         run = _evaluate(api, evals)
         _review(api, run)
         key = _key(api)
-    _tell(run, exit_after)
+    _print_next_steps(run, exit_after)
     if exit_after:
         return
     with service.all_programs(service.load_settings()) as started:
@@ -66,22 +67,23 @@ def _apply(api: ApiClient, steps: list[PlanStep]) -> None:
 
 
 def _index(api: ApiClient, evals: Path) -> None:
-    print_line("2. Context: documents cut, embedded with all-MiniLM-L6-v2, indexed in Chroma")
+    print_line("2. Context: documents chunked, embedded with all-MiniLM-L6-v2, indexed in Chroma")
     for collection, path in COLLECTIONS.items():
-        added = take_in(api, collection, read_documents(evals / path))
+        total = add_documents(api, collection, read_documents(evals / path))
         reindexed = api.post(f"/collections/{collection}/reindex", {})
-        told = f"{added['added']} documents added, {added['unchanged']} unchanged"
-        print_line(f"   {collection}: {told}, {reindexed['chunks']} passages indexed")
-    found = api.post(
+        print_line(f"   {collection}: {describe_added(total)}, {reindexed['chunks']} passages indexed")
+    response = api.post(
         "/collections/support.handbook/query", {"query": "My new card has not come. How long does it take?", "k": 1}
     )
-    for passage in found["passages"]:
-        print_line(f"   asked “How long does a new card take?”: {passage['document']}, cosine {passage['score']:.2f}")
+    for passage in response["passages"]:
+        print_line(f"   query “How long does a new card take?”: {passage['document']}, cosine {passage['score']:.2f}")
 
 
 def _evaluate(api: ApiClient, evals: Path) -> Any:
     print_line("3. Evaluation: two versions on the local chat model SmolLM2-135M, the same cases")
-    return suite_run.run_suite(api, str(evals / "support_triage.yaml"), {}, baseline=LABEL)
+    assert api.services is not None  # this process has the service
+    local = LocalExecution(api.services)
+    return suite_run.run_suite(api, str(evals / "support_triage.yaml"), suite_run.RunOptions(baseline=LABEL), local)
 
 
 def _review(api: ApiClient, run: Any) -> None:
@@ -92,14 +94,14 @@ def _review(api: ApiClient, run: Any) -> None:
 
 
 def _key(api: ApiClient) -> str:
-    """Make the demo's key anew, and end the one of an earlier demo, whose text nobody has any more."""
-    for held in list(api.items("/keys")):
-        if held["name"] == REVIEWER and held["revoked_at"] is None:
-            api.delete(f"/keys/{held['id']}")
+    """Create the demo's key, and revoke the key of an earlier demo, whose text is lost."""
+    for key in list(api.items("/keys")):
+        if key["name"] == REVIEWER and key["revoked_at"] is None:
+            api.delete(f"/keys/{key['id']}")
     return str(api.post("/keys", {"name": REVIEWER, "role": "author"})["key"])
 
 
-def _tell(run: Any, exit_after: bool) -> None:
+def _print_next_steps(run: Any, exit_after: bool) -> None:
     variants = {variant["role"]: variant for variant in run["variants"]}
     print_line("5. What to do with it")
     if run["verdict"] == "pass" and "baseline" in variants:
@@ -107,4 +109,4 @@ def _tell(run: Any, exit_after: bool) -> None:
         print_line(f'   promptuary label set {PROMPT} {LABEL} {version} --reason "{run["id"]}: {run["verdict"]}"')
     print_line(f"   promptuary eval show {run['id']}")
     if exit_after:
-        print_line("   promptuary up    # API, worker, UI, Chroma and MLflow on what the demo left in PROMPTUARY_DATA_DIR")
+        print_line("   promptuary up    # API, worker, UI, Chroma and MLflow on the demo's data in PROMPTUARY_DATA_DIR")

@@ -1,4 +1,4 @@
-"""The command `promptuary`: its subcommands put together, and every error turned into one line and an exit code."""
+"""The command `promptuary`: its subcommands, and the translation of every error into one line and an exit code."""
 
 import gc
 import os
@@ -19,10 +19,10 @@ from promptuary.cli.transfer import bundle, importing
 from promptuary.prompt.errors import PromptuaryError
 
 COLLECT_EVERY = 20_000
-"""New objects before cycles are looked for: a sixth of the time that the imports of a command take went into that."""
+"""Objects allocated between garbage collections: collecting took a sixth of the import time of a command."""
 app = typer.Typer(
     name="promptuary",
-    help="A prompt registry and evaluation service. Talks to PROMPTUARY_URL where set, else works on PROMPTUARY_DATA_DIR.",
+    help="A prompt registry and evaluation service. Calls the server at PROMPTUARY_URL if set, else uses PROMPTUARY_DATA_DIR.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -64,21 +64,23 @@ app.add_typer(access.key_app, name="key", rich_help_panel="Access")
 app.add_typer(access.audit_app, name="audit", rich_help_panel="Access")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"promptuary {promptuary.__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
-    """Stand for the options of the command itself."""
+    """Define the options of the command itself."""
 
 
 def main() -> None:
-    """Run a command; exits 64 for bad usage or a bad file, 3 where something that is needed does not answer."""
+    """Run a command; exit 64 for bad usage or a bad file, 3 where a service that it needs does not answer."""
     gc.set_threshold(COLLECT_EVERY)
     try:
         code = app(standalone_mode=False)
@@ -89,7 +91,7 @@ def main() -> None:
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        # The reader has left. Typer and rich make an exit with 1 of it, which is a verdict's; 141 is what shells know.
+        # The reader closed the pipe. Typer and rich exit with 1 then, which is a verdict; shells use 141.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
@@ -98,8 +100,8 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        if words := error.format_message():  # none where the help was printed instead
-            typer.echo(f"promptuary: {words}", err=True)
+        if message := error.format_message():  # empty where the help was printed instead
+            typer.echo(f"promptuary: {message}", err=True)
         code = EXIT_USAGE
     sys.exit(code)
 

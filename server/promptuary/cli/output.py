@@ -1,4 +1,4 @@
-"""What commands print: tables on a terminal and plain lines elsewhere, JSON with `--json`, errors in one line."""
+"""The output of commands: tables on a terminal and plain lines elsewhere, JSON with `--json`, errors in one line."""
 
 import json
 import sys
@@ -32,33 +32,33 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """Print a table: drawn on a terminal, tab-separated lines elsewhere."""
-    shown = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    """Print a table: aligned on a terminal, tab-separated lines elsewhere."""
+    rows_as_text = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in [list(columns), *shown]:
+        for row in [list(columns), *rows_as_text]:
             print_line("\t".join(" ".join(cell.split()) for cell in row))
         return
     drawn = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for row in shown:
-        drawn.add_row(*map(Text, row))  # as they are: what stands in brackets in a text is no markup
+    for row in rows_as_text:
+        drawn.add_row(*map(Text, row))  # literal text: brackets in it are no markup
     Console().print(drawn)
 
 
 def print_styled(text: str, style: str = "") -> None:
-    """Print a line as it is, but for what a terminal would obey or hide; in colour on a terminal."""
-    shown = show_hidden(text, newlines=False)
+    """Print a line with control and invisible characters escaped; in colour on a terminal."""
+    visible_text = show_hidden(text, newlines=False)
     if sys.stdout.isatty():
-        Console().print(Text(shown, style), soft_wrap=True)
+        Console().print(Text(visible_text, style), soft_wrap=True)
     else:
-        print_line(shown)
+        print_line(visible_text)
 
 
 def exit_code(error: PromptuaryError) -> int:
-    """Give 3 where something that is needed does not answer, 64 where the call or a file is wrong."""
+    """Return 3 where a service that is needed does not answer, 64 where the call or a file is wrong."""
     return EXIT_INFRASTRUCTURE if error.code in _INFRASTRUCTURE_CODES else EXIT_USAGE
 
 
 def report_error(error: PromptuaryError) -> int:
-    """Print an error in one line on standard error; give the exit code."""
+    """Print an error in one line on standard error; return the exit code."""
     typer.echo(f"promptuary: {str(error).replace(chr(10), ' ')}", err=True)
     return exit_code(error)

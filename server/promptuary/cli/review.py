@@ -1,4 +1,4 @@
-"""`promptuary review open | export`: queues filled from runs, and the decisions that came of them."""
+"""`promptuary review open | export`: fill queues from runs, and export the decisions."""
 
 import csv
 import io
@@ -12,19 +12,17 @@ from promptuary.prompt.errors import Invalid
 
 app = typer.Typer(help="Review queues.", no_args_is_help=True)
 Queue = Annotated[str, typer.Argument(help="The queue's name.")]
-INSTRUCTIONS = "Is the output right for this input? Compare it with what was expected, and say why where it is not."
+INSTRUCTIONS = "Is the output right for this input? Compare it with the expected output, and explain why where it is not."
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @app.command("open")
 def open_queue(
     queue: Queue,
-    run: Annotated[
-        str, typer.Option("--run", help="The run whose results are to be reviewed; `latest` for the newest that has finished.")
-    ],
+    run: Annotated[str, typer.Option("--run", help="The run whose results are reviewed; `latest` is the newest finished run.")],
     only: Annotated[Literal["failed", "disagree", "all"], typer.Option("--only", help="Which results.")] = "all",
-    variant: Annotated[str | None, typer.Option("--variant", help="One variant's results.")] = None,
-    instructions: Annotated[str, typer.Option("--instructions", help="What the reviewers are to judge.")] = INSTRUCTIONS,
+    variant: Annotated[str | None, typer.Option("--variant", help="Only this variant's results.")] = None,
+    instructions: Annotated[str, typer.Option("--instructions", help="What the reviewers judge.")] = INSTRUCTIONS,
     slots: Annotated[int, typer.Option("--slots", help="How many reviewers decide an item.")] = 1,
     project: Project = None,
     json: AsJson = False,
@@ -47,13 +45,13 @@ def _latest(api: ApiClient) -> str:
 
 
 def describe_added(queue: str, added: Any) -> str:
-    """Say how many items came in, and how many were there already."""
+    """Return how many items were added, and how many were in the queue already."""
     return f"{queue}: {added['added']} items added, {added['present']} in the queue already"
 
 
 def fill(api: ApiClient, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:
-    """Make a queue and put a run's results in; what is in it already is not added again."""
-    api.get(f"/runs/{path_segment(run)}")  # an unknown one leaves no empty queue behind
+    """Create a queue and add a run's results; items that are in it already are not added again."""
+    api.get(f"/runs/{path_segment(run)}")  # an unknown run leaves no empty queue behind
     api.put(f"/queues/{path_segment(queue)}", {"instructions": instructions, "slots": slots})
     return api.post(f"/queues/{path_segment(queue)}/items", {"run": run, "only": only, "variant": variant})
 
@@ -66,15 +64,15 @@ def export(queue: Queue, project: Project = None, json: AsJson = False) -> None:
     if json:
         print_json(decisions)
         return
-    written = io.StringIO()
+    output = io.StringIO()
     fields = ("item", "source", "reviewer", "decision", "comment", "at")
-    writer = csv.writer(written, lineterminator="\n")
+    writer = csv.writer(output, lineterminator="\n")
     writer.writerow(fields)
     writer.writerows([_plain(decision.get(field)) for field in fields] for decision in decisions)
-    typer.echo(written.getvalue(), nl=False)
+    typer.echo(output.getvalue(), nl=False)
 
 
 def _plain(value: Any) -> str:
-    """Keep a spreadsheet from taking a text for a formula."""
+    """Return a text that a spreadsheet does not read as a formula."""
     text = "" if value is None else str(value)
     return "'" + text if text.startswith(_FORMULA) else text

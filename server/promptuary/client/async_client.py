@@ -112,7 +112,7 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopState] = WeakKeyDictionary()
 
     async def _run_steps(self, steps: LookupSteps) -> Prompt:
-        """Carry out the steps of a lookup."""
+        """Execute the steps of a lookup."""
         reply: Any = None
         try:
             while True:

@@ -39,7 +39,7 @@ class DiskCache:
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
-        """Replace the locks: threads that this process does not have may hold the old ones."""
+        """Replace the locks: threads that this process does not have may own the old ones."""
         self._lock = threading.Lock()
         self._warnings.after_fork()
 

@@ -40,7 +40,7 @@ class Reason(StrEnum):
     SERVER_ERROR = "server_error"
     """It answered with a status that no Promptuary server uses for this request."""
     BUSY = "busy"
-    """It asked for a pause: 429 or 503."""
+    """It requested a pause: 429 or 503."""
     UNUSABLE = "unusable"
     """It answered with garbage, or with content that does not have the digest that it names."""
     CIRCUIT_OPEN = "circuit_open"

@@ -62,7 +62,7 @@ class Prompt:
 
     @property
     def label(self) -> str | None:
-        """The label that led here; None where the version was asked for by number."""
+        """The label that led here; None for a lookup by number."""
         return self._version.label
 
     @property

@@ -1,7 +1,7 @@
 """The readers of the stream of changes: a thread, or a task of an event loop. Neither keeps its client or the process alive.
 
-A reader holds the core and the client weakly: both know the application, which may be gone while a read still waits. What is to
-be confirmed is a selector: the request for it is built when it starts, from what memory has then.
+A reader references the core and the client weakly: both know the application, which may be deleted while a read still waits.
+What is to be confirmed is a selector: the request for it is built when it starts, from what memory has then.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The client for threads. Requests run in threads of their own, so that a caller's deadline holds whatever the network does."""
+"""The client for threads. Requests run in their own threads, so that a caller's deadline applies whatever the network does."""
 
 import threading
 import weakref
@@ -34,7 +34,7 @@ ABANDONED_AFTER_DEADLINES = 10
 
 
 class _PendingLookup:
-    """A request in flight, shared by everyone who asks for the same.
+    """A request in flight, shared by all callers whose request is the same.
 
     Attributes:
         started_at: when, in monotonic seconds.
@@ -184,7 +184,7 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
         self._connection = Connection(self._components.endpoint, self._tls, self._transport, self._clock)
 
     def _run_steps(self, steps: LookupSteps) -> Prompt:
-        """Carry out the steps of a lookup."""
+        """Execute the steps of a lookup."""
         reply: Any = None
         try:
             while True:

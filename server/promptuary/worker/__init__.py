@@ -1,1 +1,1 @@
-"""The worker: a process that does runs and delivers what the outbox holds; as many as there is work for."""
+"""The worker: a process that executes runs, submits scheduled ones and delivers the outbox. Any number may run at once."""

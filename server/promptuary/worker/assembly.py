@@ -1,4 +1,4 @@
-"""What a worker is made of, read top to bottom; the command line does its own runs with the same parts."""
+"""The composition of a worker. The command line executes its own runs with the same components."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -36,45 +36,45 @@ def build_worker(
     retrieval: PassageRetrieval | None = None,
     models: ChatModels | None = None,
 ) -> Iterator[Worker]:
-    """Assemble a worker on a database of today's schema; what was opened here is closed when the block ends.
+    """Build a worker on a database of the current schema; what was opened here is closed when the block ends.
 
     Args:
         settings: from `read_settings`.
-        database: one that is open already; by default the settings' one.
-        clock: gives the present moment.
-        retrieval: the process's embedder and index; by default one that makes both at their first use.
-        models: the process's chat models; by default those that the settings name.
+        database: an open database; by default that of the settings.
+        clock: returns the present time.
+        retrieval: the process's embedder and index; by default one that creates both at their first use.
+        models: the process's chat models; by default those of the settings.
     """
-    scorer_types()  # a plug-in that cannot be used stops it here
-    opened = database or Database(settings.sql_url)
-    upgrade(opened)
-    found = retrieval or PassageRetrieval(opened, clock, build_embedding_backend(opened, settings))
-    chats = models or ChatModels(settings)
-    executor = build_executor(settings, opened, clock, found, chats)
-    tracker = MlflowTracker(settings, opened)
-    vectors = PromptVectors(opened, settings, found.backend)
+    scorer_types()  # a plug-in that cannot be used raises its error here
+    open_database = database or Database(settings.sql_url)
+    upgrade(open_database)
+    open_retrieval = retrieval or PassageRetrieval(open_database, clock, build_embedding_backend(open_database, settings))
+    open_models = models or ChatModels(settings)
+    executor = build_executor(settings, open_database, clock, open_retrieval, open_models)
+    tracker = MlflowTracker(settings, open_database)
+    vectors = PromptVectors(open_database, settings, open_retrieval.backend)
     relays = [
-        (context_retrieval.CHROMA_TOPIC, found.deliver),
+        (context_retrieval.CHROMA_TOPIC, open_retrieval.deliver),
         (similarity.PROMPTS_TOPIC, vectors.deliver),
         (TRACKING_TOPIC, tracker.deliver),
-        (alert_webhook.TOPIC, AlertWebhook(settings, opened, clock).deliver),
+        (alert_webhook.TOPIC, AlertWebhook(settings, open_database, clock).deliver),
     ]
-    scheduler = Scheduler(opened, clock, settings)
+    scheduler = Scheduler(open_database, clock, settings)
     try:
-        yield Worker(opened, clock, settings, executor, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
+        yield Worker(open_database, clock, settings, executor, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
     finally:
         if models is None:
-            chats.close()
+            open_models.close()
         if retrieval is None:
-            found.close()
+            open_retrieval.close()
         if database is None:
-            opened.dispose()
+            open_database.dispose()
 
 
 def build_executor(
     settings: Settings, database: Database, clock: Clock, retrieval: PassageRetrieval, models: ChatModels
 ) -> RunExecutor:
-    """Build the executor of runs: in this process, or on a Ray cluster if the settings say so."""
+    """Build the executor of runs: in this process, or on a Ray cluster if the settings choose one."""
     run_remotely = None
     if settings.executor == "ray":
         from promptuary.evaluation.execution.ray_runner import RayRunner

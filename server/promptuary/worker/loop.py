@@ -1,6 +1,6 @@
-"""The worker's loop: lease a run and do it; beside that, in threads of their own, submit scheduled runs and deliver the outbox.
+"""The worker's loop: lease a run and execute it; in other threads, submit scheduled runs and deliver the outbox.
 
-A projection that is down, or a run that takes an hour, holds nothing else up. What goes wrong is logged, and the loop goes on.
+A projection that is down, or a run that takes an hour, delays nothing else. Errors are logged, and the loop continues.
 """
 
 import os
@@ -27,23 +27,23 @@ log = structlog.get_logger(__name__)
 
 
 def worker_name() -> str:
-    """Give a name that no other worker has: host, process and a few random letters."""
+    """Return a name that no other worker has: host, process and a few random letters."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Does runs and deliveries until it is told to stop.
+    """Executes runs and deliveries until it is stopped.
 
     Attributes:
-        database: where runs and messages are.
-        clock: gives the present moment.
-        settings: how long a lease is.
-        execution: does a run.
-        relays: for each topic of the outbox the handler that delivers one message.
-        apart: the topics whose messages do not wait for each other.
-        tick: submits the runs that are due by a schedule; True if there were any.
-        name: what its leases are signed with.
+        database: the database of runs and messages.
+        clock: returns the present time.
+        settings: contain the length of a lease.
+        execution: executes a run.
+        relays: for each topic of the outbox, the handler that delivers one message.
+        independent_topics: the topics whose messages do not wait for each other.
+        tick: submits the runs that are due by a schedule; returns whether there were any.
+        name: the owner of its leases.
     """
 
     database: Database
@@ -51,22 +51,22 @@ class Worker:
     settings: Settings
     execution: RunExecutor
     relays: Sequence[tuple[str, Handler]]
-    apart: frozenset[str] = frozenset()
+    independent_topics: frozenset[str] = frozenset()
     tick: Callable[[], bool] = lambda: False
     name: str = field(default_factory=worker_name)
 
     def step(self, stop: threading.Event | None = None) -> bool:
-        """Do one round of everything: scheduled runs, each topic's due messages, then one run; True if anything was done."""
+        """Execute one round: scheduled runs, each topic's due messages, then one run; return whether anything was done."""
         done = [self.tick(), *(self.deliver(topic, handler) for topic, handler in self.relays)]
         return self.work(stop) or any(done)
 
     def deliver(self, topic: str, handler: Handler) -> bool:
-        """Deliver a topic's due messages; True if any got through."""
-        relay = outbox.relay_independent if topic in self.apart else outbox.relay
+        """Deliver a topic's due messages; return whether any was delivered."""
+        relay = outbox.relay_independent if topic in self.independent_topics else outbox.relay
         return relay(self.database, self.clock, topic, handler).delivered > 0
 
     def work(self, stop: threading.Event | None = None) -> bool:
-        """Lease the oldest run that is due and do it; True if there was one."""
+        """Lease the oldest run that is due and execute it; return whether there was one."""
         run = self.execution.lease(self.name)
         if run is None:
             return False
@@ -74,7 +74,7 @@ class Worker:
         return True
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; then the run at hand is given back for another to go on with."""
+        """Run until `stop` is set; then release the current run, for another worker to continue."""
         log.info("worker started", worker=self.name, topics=[topic for topic, _ in self.relays])
         threads = [
             threading.Thread(
@@ -92,7 +92,7 @@ class Worker:
 
 
 def _repeat(stop: threading.Event, step: Callable[[], bool]) -> None:
-    """Do a step again and again: at once where there was something to do, else after a while."""
+    """Repeat a step: at once where there was something to do, else after a pause."""
     while not stop.is_set():
         try:
             wait = 0.0 if step() else POLL_SECONDS

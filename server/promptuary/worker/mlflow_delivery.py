@@ -1,7 +1,7 @@
-"""A process that delivers runs to MLflow when a line comes in: `python -m promptuary.worker.mlflow_delivery`.
+"""A process that delivers runs to MLflow when it receives a line: `python -m promptuary.worker.mlflow_delivery`.
 
-The command line starts one before it begins a run, so that MLflow is there when the run is done. It answers each line with
-one when all that was due has been tried, and ends with its input.
+The command line starts one before a run, so that MLflow is imported when the run has finished. It replies to each line with one
+line when all that was due was tried, and ends with its input.
 """
 
 import gc
@@ -19,21 +19,21 @@ from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 
 
 def main() -> None:
-    """Get MLflow ready, then deliver whenever that is asked for."""
-    gc.disable()  # what is imported stays, and a delivery leaves little behind
-    answers = os.dup(1)
-    os.dup2(2, 1)  # what MLflow prints is no answer
+    """Import MLflow, then deliver whenever a line requests it."""
+    gc.disable()  # imports stay, and a delivery leaves little garbage
+    replies = os.dup(1)
+    os.dup2(2, 1)  # what MLflow prints is no reply
     configure_logging("ERROR")
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]  # MLflow does without, and is ready a quarter second earlier
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]  # MLflow works without, and is ready a quarter second earlier
     settings = read_settings()
     database = Database(settings.sql_url)
     tracker = MlflowTracker(settings, database)
-    with suppress(Exception):  # told by the delivery
+    with suppress(Exception):  # the delivery reports it
         tracker.warm()
     for _ in sys.stdin.buffer:
         with suppress(Exception):  # stays due
             outbox.relay(database, wall_clock, TRACKING_TOPIC, tracker.deliver)
-        os.write(answers, b"\n")
+        os.write(replies, b"\n")
     os._exit(0)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cli.conftest import SUITE, Run
 from doubles.stub_model import StubModelServer
-from promptuary.cli.evaluation.suite_run import ProgressRate, RunProgress
+from promptuary.cli.evaluation.progress import ProgressRate, RunProgress
 
 Write = Callable[[str, str], Path]
 # MLflow asks SQLAlchemy in a way that its newest release means to take away.

@@ -1,4 +1,4 @@
-"""Runs brought to MLflow by a process beside this one: it imports MLflow, which takes a second, while the run is being done."""
+"""Delivery of runs to MLflow by a second process: it imports MLflow, which takes a second, while the run is executed."""
 
 import importlib.util
 import os
@@ -13,14 +13,14 @@ PATIENCE_SECONDS = 2.0
 
 @contextmanager
 def mlflow_delivery() -> Iterator[Callable[[], None] | None]:
-    """Give what delivers all that is due and returns when that has been tried; None where a server does it.
+    """Yield a function that delivers all that is due and returns when that was tried; None where a server delivers.
 
-    The process ends with the block, or as soon as this one is gone. What it did not deliver stays due.
+    The process ends with the block, or as soon as this process ends. What it did not deliver stays due.
     """
     if os.environ.get("PROMPTUARY_URL") or not _installed():
         yield None
         return
-    # A session of its own: Ctrl-C is for this process, whose end the other sees by its input.
+    # In its own session: Ctrl-C is for this process, whose end the other notices by the end of its input.
     process = subprocess.Popen(
         [sys.executable, "-m", "promptuary.worker.mlflow_delivery"],
         stdin=subprocess.PIPE,
@@ -29,22 +29,22 @@ def mlflow_delivery() -> Iterator[Callable[[], None] | None]:
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    asked, told = process.stdin, process.stdout
+    requests, replies = process.stdin, process.stdout
 
     def deliver() -> None:
-        with suppress(OSError):  # it is gone
-            asked.write(b"\n")
-            asked.flush()
-            told.readline()
+        with suppress(OSError):  # it has ended
+            requests.write(b"\n")
+            requests.flush()
+            replies.readline()
 
     try:
         yield deliver
     finally:
         with suppress(OSError):
-            asked.close()
-        if not select.select([told], [], [], PATIENCE_SECONDS)[0]:  # neither an answer nor its end
+            requests.close()
+        if not select.select([replies], [], [], PATIENCE_SECONDS)[0]:  # neither a reply nor its end
             process.kill()
-        told.close()
+        replies.close()
         process.wait()
 
 

@@ -1,4 +1,4 @@
-"""`promptuary eval plan`: what a suite would show, before a cent is spent on it."""
+"""`promptuary eval plan`: what effect a suite can show, before money is spent on it."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -12,42 +12,55 @@ from promptuary.prompt.text import format_usd
 
 
 def plan(
-    suite: Annotated[str, typer.Argument(help="A suite's file, or the name of one that the registry has.")],
-    pilot: Annotated[str | None, typer.Option("--pilot", help="Learn from this run; by default the newest.")] = None,
+    suite: Annotated[str, typer.Argument(help="A suite's file, or the name of one in the registry.")],
+    pilot: Annotated[
+        str | None, typer.Option("--pilot", help="Estimate the variance from this run; by default the newest.")
+    ] = None,
     effect: Annotated[float | None, typer.Option("--effect", help="The smallest difference that matters.")] = None,
-    power: Annotated[float, typer.Option("--power", help="The chance of showing it.")] = 0.8,
+    power: Annotated[float, typer.Option("--power", help="The probability of showing it.")] = 0.8,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Say how small an effect a suite would show, and what more cases or repeats would buy and cost."""
+    """Show how small an effect a suite can show, and what more cases or repeats would gain and cost."""
     with connect(project) as api:
-        found = api.get(f"/suites/{path_segment(store_suite(api, suite).name)}/plan", pilot=pilot, effect=effect, power=power)
+        report = api.get(f"/suites/{path_segment(store_suite(api, suite).name)}/plan", pilot=pilot, effect=effect, power=power)
     if json:
-        print_json(found)
+        print_json(report)
         return
-    whole = f"{found['cases']} cases × {found['variants']} variants × {found['repeats']} repeats = {found['results']} results"
-    print_line(f"{found['suite']}: {whole}{_price(found)}")
-    for demand in found["demands"]:
-        _show(demand, found)
+    size = (
+        f"{report['cases']} cases × {report['variants']} variants × {report['repeats']} repeats = {report['results']} results"
+    )
+    print_line(f"{report['suite']}: {size}{_price(report)}")
+    for demand in report["demands"]:
+        _show(demand, report)
 
 
-def _show(demand: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    what = demand["metric"] if demand["label"] is None else f"{demand['metric']} against {demand['label']}"
+def _show(demand: Mapping[str, Any], report: Mapping[str, Any]) -> None:
+    subject = demand["metric"] if demand["label"] is None else f"{demand['metric']} against {demand['label']}"
     source = (
-        f"the spread is that of {found['pilot']}" if demand["source"] == "pilot" else "no run tells the spread: it is assumed"
+        f"the spread is that of {report['pilot']}" if demand["source"] == "pilot" else "no run shows the spread: it is assumed"
     )
     print_line("")
-    print_line(f"{what}: shows a difference of {demand['detectable']:.3f} with a chance of {found['power']:.0%} ({source})")
-    print_line(f"  a difference of {demand['effect']:g} needs {demand['cases_needed']} cases at {found['repeats']} repeats")
+    print_line(
+        f"{subject}: shows a difference of {demand['detectable']:.3f} with a probability of {report['power']:.0%} ({source})"
+    )
+    print_line(f"  a difference of {demand['effect']:g} needs {demand['cases_needed']} cases at {report['repeats']} repeats")
     rows = [
-        (one["cases"], one["repeats"], f"{one['effect']:.3f}", one["results"], _dollars(one["cost"]), _time(one["seconds"]))
-        for one in demand["table"]
+        (
+            option["cases"],
+            option["repeats"],
+            f"{option['effect']:.3f}",
+            option["results"],
+            _dollars(option["cost"]),
+            _time(option["seconds"]),
+        )
+        for option in demand["table"]
     ]
     print_table(["cases", "repeats", "shows", "results", "cost", "time"], rows)
 
 
-def _price(found: Mapping[str, Any]) -> str:
-    known = [text for text in (_dollars(found["cost"]), _time(found["seconds"])) if text != "?"]
+def _price(report: Mapping[str, Any]) -> str:
+    known = [text for text in (_dollars(report["cost"]), _time(report["seconds"])) if text != "?"]
     return f", about {' and '.join(known)}" if known else ""
 
 

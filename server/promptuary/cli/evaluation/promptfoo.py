@@ -1,7 +1,7 @@
-"""`promptuary eval import`: a promptfoo file as files of ours, and what became of each of its parts."""
+"""`promptuary eval import`: translate a promptfoo file into files of Promptuary, and report on each of its parts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,29 +11,27 @@ from promptuary.cli.output import AsJson, print_json, print_line
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import read_text
 
-if TYPE_CHECKING:
-    pass
-
 Partial = Annotated[
-    bool, typer.Option("--partial", help="Of a promptfoo file, take the rest where parts are refused; verdicts may change.")
+    bool,
+    typer.Option("--partial", help="Import the rest of a promptfoo file where parts are not supported; verdicts may differ."),
 ]
-Judge = Annotated[
-    str | None, typer.Option("--judge", help="Of a promptfoo file, the model that judges, instead of its graders.")
-]
+Judge = Annotated[str | None, typer.Option("--judge", help="The model that judges in place of a promptfoo file's graders.")]
 READ_LIMIT = 2**30
 
 
 def import_suite(
     file: Annotated[Path, typer.Argument(help="A promptfoo file, as promptfooconfig.yaml.")],
-    folder: Annotated[Path, typer.Option("--to", help="Where `evals/` and `prompts/` are, or are to be.")] = Path("."),
+    folder: Annotated[Path, typer.Option("--to", help="The folder of `evals/` and `prompts/`.")] = Path("."),
     name: Annotated[str | None, typer.Option("--name", help="The suite's name; by default the file's description.")] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", help="Instead of the file's providers.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Use these models instead of the file's providers.")
+    ] = None,
     partial: Partial = False,
     judge: Judge = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there and different.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist with another content.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Turn a promptfoo file into a suite, a dataset and prompts, as files; tell what became of each part, type by type."""
+    """Translate a promptfoo file into a suite, a dataset and prompts, as files, and report on each part, type by type."""
     try:
         from promptuary.evaluation.promptfoo.report import PartOutcome
         from promptuary.evaluation.promptfoo.suite_files import suite_file_texts
@@ -41,7 +39,7 @@ def import_suite(
     except ModuleNotFoundError as error:
         raise NotInstalled(f"promptfoo files need {error.name}; install promptuary[server,evaluation]") from None
     try:
-        made = translate(file, partial=partial, judge=judge, models=model, name=name, apart=True)
+        translation = translate(file, partial=partial, judge=judge, models=model, name=name, apart=True)
     except UnsupportedParts as error:
         if json:
             print_json(_report_json(error.report.entries, []))
@@ -49,31 +47,33 @@ def import_suite(
             for text in error.report.lines():
                 print_line(text)
         raise
-    written = {folder / path: text for path, text in suite_file_texts(made).items()}
+    written = {folder / path: text for path, text in suite_file_texts(translation).items()}
     _write(written, force=force)
     if json:
-        print_json(_report_json(made.report.entries, [str(path) for path in written]))
+        print_json(_report_json(translation.report.entries, [str(path) for path in written]))
         return
     for path in written:
         print_line(f"+ {path}")
-    for text in made.report.lines():
+    for text in translation.report.lines():
         print_line(text)
-    parts = len(made.report.of(PartOutcome.REFUSED))
+    parts = len(translation.report.of(PartOutcome.REFUSED))
     if parts:
-        print_line(f"{parts} kinds of parts were refused and left out: verdicts may be others than promptfoo's")
+        print_line(f"{parts} types of parts are not supported and were omitted: verdicts may differ from promptfoo's")
     suites = " ".join(str(path) for path in written if path.suffix == ".yaml" and path.parent == folder / "evals")
     print_line(f"next: promptuary sync apply {folder / 'prompts'}")
     print_line(f"      promptuary eval run {suites}")
 
 
-def _report_json(entries: "list[Any]", files: list[str]) -> dict[str, Any]:
+def _report_json(entries: list[Any], files: list[str]) -> dict[str, Any]:
     return {"files": files, "report": [entry.as_value() for entry in entries]}
 
 
 def _write(texts: dict[Path, str], *, force: bool) -> None:
-    """Write files all or none; what is there and different is overwritten with `force` only."""
-    there = {path: read_text(path, READ_LIMIT) for path in texts if path.exists()}
-    field_errors = [FieldError(str(path), "is there and different") for path, text in there.items() if text != texts[path]]
+    """Write all files or none; a file that exists with another content is overwritten with `force` only."""
+    existing = {path: read_text(path, READ_LIMIT) for path in texts if path.exists()}
+    field_errors = [
+        FieldError(str(path), "exists with another content") for path, text in existing.items() if text != texts[path]
+    ]
     if field_errors and not force:
         raise Invalid("nothing was written (--force overwrites)", field_errors)
-    write_files({path: text for path, text in texts.items() if there.get(path) != text})
+    write_files({path: text for path, text in texts.items() if existing.get(path) != text})

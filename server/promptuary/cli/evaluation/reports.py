@@ -1,4 +1,4 @@
-"""Reports as files: what `eval run` and `eval report` write, each whole or not at all."""
+"""Report files of `eval run` and `eval report`. Each is written completely or not at all."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +18,13 @@ from promptuary.evaluation.reports.result_spool import spool_results
 
 Junit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")]
 Summary = Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary here.")]
-Html = Annotated[Path | None, typer.Option("--html", help="Write a page with plots here; of several suites one each.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Write a page with plots here; with several suites, one page each.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all results as JSON here.")]
 
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """The files that are wanted."""
+    """The report files to write."""
 
     junit: Path | None
     summary: Path | None
@@ -33,28 +33,28 @@ class ReportFiles:
 
     @property
     def none(self) -> bool:
-        """Whether no file is wanted."""
+        """Whether no file is to be written."""
         return not any((self.junit, self.summary, self.html, self.json))
 
     def write(self, api: ApiClient, runs: Sequence[Any]) -> None:
-        """Write the files; the service is asked once for the results of each run."""
+        """Write the files. The results of each run are read from the service once."""
         if self.none:
             return
         with ExitStack() as stack:
-            held = [(run, stack.enter_context(spool_results(results_of(api, run)))) for run in runs]
+            spooled_runs = [(run, stack.enter_context(spool_results(results_of(api, run)))) for run in runs]
             if self.junit is not None:
-                _save(self.junit, junit_report(held))
+                _save(self.junit, junit_report(spooled_runs))
             if self.summary is not None:
-                _save(self.summary, ["\n".join(markdown_report(run, results()) for run, results in held)])
+                _save(self.summary, ["\n".join(markdown_report(run, results()) for run, results in spooled_runs)])
             if self.json is not None:
-                _save(self.json, json_list([json_report(run, results()) for run, results in held]))
+                _save(self.json, json_list([json_report(run, results()) for run, results in spooled_runs]))
             if self.html is not None:
-                for path, (run, results) in zip(_paths(self.html, runs), held, strict=True):
+                for path, (run, results) in zip(_paths(self.html, runs), spooled_runs, strict=True):
                     _save(path, html_report(run, results()))
 
 
 def results_of(api: ApiClient, run: Any) -> Iterator[Any]:
-    """Give a run's results in the file's order, a page of them at a time."""
+    """Return an iterator of a run's results in the file's order, which reads one page at a time."""
     return api.items(f"/runs/{path_segment(run['id'])}/results")
 
 
@@ -66,7 +66,7 @@ def print_pieces(pieces: Iterable[str]) -> None:
 
 
 def _paths(path: Path, runs: Sequence[Any]) -> list[Path]:
-    """Name a page for each run: one alone as it is asked for, several by their suites, and by their runs where those repeat."""
+    """Return a page's path for each run: a single one as requested, several by suite, and by run id where suites repeat."""
     if len(runs) == 1:
         return [path]
     suites = [run["suite"] for run in runs]
@@ -75,7 +75,7 @@ def _paths(path: Path, runs: Sequence[Any]) -> list[Path]:
 
 
 def _save(path: Path, pieces: Iterable[str]) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     with new.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:

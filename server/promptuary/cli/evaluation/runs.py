@@ -1,7 +1,7 @@
-"""`promptuary eval run | list | show | compare | report`: suites run, and what came of them.
+"""`promptuary eval run | list | show | compare | report`: run suites, and read their results.
 
-With a server, its worker does the run and this command follows it; without one, the run is done in this process, on the same
-tables and by the same code as a worker's.
+With a server, its worker executes the run and this command follows it; without one, the run is executed in this process, on
+the same tables and by the same code as a worker's.
 """
 
 from pathlib import Path
@@ -11,11 +11,12 @@ import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
 from promptuary.cli.evaluation import schedules
+from promptuary.cli.evaluation.local_execution import Executor, LocalExecution
 from promptuary.cli.evaluation.mlflow_delivery import mlflow_delivery
 from promptuary.cli.evaluation.power_plan import plan
 from promptuary.cli.evaluation.promptfoo import Judge, Partial, import_suite
 from promptuary.cli.evaluation.reports import Html, Json, Junit, ReportFiles, Summary, print_pieces, results_of
-from promptuary.cli.evaluation.suite_run import Executor, run_suite
+from promptuary.cli.evaluation.suite_run import RunOptions, run_suite
 from promptuary.cli.evaluation.suites import PromptfooOptions
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, AsJson, Project, print_json, print_line, print_table
 from promptuary.evaluation.reports.json_report import json_report
@@ -23,7 +24,7 @@ from promptuary.evaluation.reports.markdown import markdown_report
 from promptuary.evaluation.reports.terminal import terminal_lines
 from promptuary.prompt.errors import FieldError, Invalid
 
-app = typer.Typer(help="Run suites and see what they say.", no_args_is_help=True)
+app = typer.Typer(help="Run suites and read their results.", no_args_is_help=True)
 app.add_typer(schedules.app, name="schedule")
 app.command("alerts")(schedules.alerts)
 EXIT_CODES = {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": EXIT_INFRASTRUCTURE}
@@ -33,17 +34,21 @@ _WORST_FIRST = (EXIT_INFRASTRUCTURE, 1, 2, 0)
 
 @app.command("run")
 def run(
-    suites: Annotated[list[str], typer.Argument(help="Suite files, or names of suites that the registry has.")],
-    prompts: Annotated[Path | None, typer.Option("--prompts", help="Try the versions in this folder of prompt files.")] = None,
+    suites: Annotated[list[str], typer.Argument(help="Suite files, or names of suites in the registry.")],
+    prompts: Annotated[
+        Path | None, typer.Option("--prompts", help="Evaluate the versions in this folder of prompt files.")
+    ] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="A label, a version, or an earlier run.")] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", help="Instead of the suite's models.")] = None,
-    repeats: Annotated[int | None, typer.Option("--repeats", help="Instead of the suite's.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", help="Use these models instead of the suite's.")] = None,
+    repeats: Annotated[int | None, typer.Option("--repeats", help="Use this number instead of the suite's.")] = None,
     executor: Annotated[
-        Executor, typer.Option("--executor", help="Where cases are done: in this process, or on a Ray cluster.")
+        Executor, typer.Option("--executor", help="Where cases are executed: in this process, or on a Ray cluster.")
     ] = Executor.LOCAL,
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with this run instead of starting one.")] = None,
-    max_cost: Annotated[float | None, typer.Option("--max-cost", help="Spend no more than so many US dollars.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Ask anew, also what was asked before.")] = False,
+    resume: Annotated[str | None, typer.Option("--resume", help="Continue this run instead of starting one.")] = None,
+    max_cost: Annotated[float | None, typer.Option("--max-cost", help="Stop the run at this cost, in US dollars.")] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Send every request to the model, also where a cached response exists.")
+    ] = False,
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Let suites run Python code on this machine, in a run without a server.")
     ] = False,
@@ -55,33 +60,48 @@ def run(
     json: Json = None,
     project: Project = None,
 ) -> None:
-    """Run suites; exits 0 pass, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
+    """Run suites; exit 0 pass, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
     if resume is not None and len(suites) > 1:
-        raise Invalid("--resume goes on with one run; name its suite alone")
-    changes = {"models": model, "repeats": repeats, "max_cost": max_cost, "cache": not no_cache}
-    reading = PromptfooOptions(partial, judge, model)
+        raise Invalid("--resume continues one run; name its suite alone")
+    options = RunOptions(
+        prompts=prompts,
+        baseline=baseline,
+        models=model,
+        repeats=repeats,
+        max_cost=max_cost,
+        cache=not no_cache,
+        resume=resume,
+        promptfoo=PromptfooOptions(partial, judge, model),
+    )
     with mlflow_delivery() as deliver, connect(project, allow_code=allow_code) as api:
-        api.deliver = deliver
-        earlier = _earlier(api, baseline)
-        finished = [run_suite(api, suite, changes, prompts, baseline, resume, project, executor, reading) for suite in suites]
+        local = None if api.services is None else LocalExecution(api.services, project, executor, deliver)
+        _check_executor(executor, local)
+        _check_baseline(api, options.baseline_run)
+        finished = [run_suite(api, suite, options, local) for suite in suites]
         ReportFiles(junit, summary, html, json).write(api, finished)
-        for done in finished:
-            if earlier is not None and done["state"] == "finished":
-                _show_comparison(api.get(f"/runs/{done['id']}/compare", baseline=earlier))
-    codes = [EXIT_CODES.get(done["verdict"], EXIT_INFRASTRUCTURE) for done in finished]
+        for finished_run in finished:
+            if options.baseline_run is not None and finished_run["state"] == "finished":
+                _show_comparison(api.get(f"/runs/{finished_run['id']}/compare", baseline=options.baseline_run))
+    codes = [EXIT_CODES.get(finished_run["verdict"], EXIT_INFRASTRUCTURE) for finished_run in finished]
     raise typer.Exit(next(code for code in _WORST_FIRST if code in codes))
 
 
-def _earlier(api: ApiClient, baseline: str | None) -> str | None:
-    """Give the baseline where it is a run, and see before anything is done that there is something to compare with."""
-    if baseline is None or not baseline.startswith("run_"):
-        return None
-    state = api.get(f"/runs/{path_segment(baseline)}")["state"]
-    if state != "finished":
+def _check_executor(executor: Executor, local: LocalExecution | None) -> None:
+    """Raise Invalid for an executor that a command cannot choose: with a server, its workers execute the run."""
+    if executor is not Executor.LOCAL and local is None:
         raise Invalid(
-            "the baseline cannot be used", [FieldError("--baseline", f"the run '{baseline}' is {state}, not finished")]
+            "the executor cannot be chosen here",
+            [FieldError("--executor", "the server's workers execute the run; PROMPTUARY_EXECUTOR chooses theirs")],
         )
-    return baseline
+
+
+def _check_baseline(api: ApiClient, run_id: str | None) -> None:
+    """Raise Invalid, before anything is done, for an earlier run that has nothing to compare with."""
+    if run_id is None:
+        return
+    state = api.get(f"/runs/{path_segment(run_id)}")["state"]
+    if state != "finished":
+        raise Invalid("the baseline cannot be used", [FieldError("--baseline", f"the run '{run_id}' is {state}, not finished")])
 
 
 app.command("plan")(plan)
@@ -99,7 +119,7 @@ def list_runs(
     if json:
         print_json(runs)
         return
-    rows = [(one["id"], one["suite"], one["state"], one["verdict"], f"{one['done']}/{one['total']}") for one in runs]
+    rows = [(run["id"], run["suite"], run["state"], run["verdict"], f"{run['done']}/{run['total']}") for run in runs]
     print_table(["run", "suite", "state", "verdict", "results"], rows)
 
 
@@ -107,13 +127,13 @@ def list_runs(
 def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")], project: Project = None, json: AsJson = False
 ) -> None:
-    """Give what a run says."""
+    """Show a run: its state, verdict and metrics."""
     with connect(project) as api:
-        found = api.get(f"/runs/{path_segment(run_id)}")
+        evaluation_run = api.get(f"/runs/{path_segment(run_id)}")
         if json:
-            print_pieces(json_report(found, results_of(api, found)))
+            print_pieces(json_report(evaluation_run, results_of(api, evaluation_run)))
             return
-    for text in terminal_lines(found):
+    for text in terminal_lines(evaluation_run):
         print_line(text)
 
 
@@ -126,14 +146,14 @@ def report(
     json: Json = None,
     project: Project = None,
 ) -> None:
-    """Write reports of a run that is over, as `eval run` does; prints the Markdown summary where no file is named."""
+    """Write reports of a finished run, as `eval run` does; without a file, print the Markdown summary."""
     reports = ReportFiles(junit, summary, html, json)
     with connect(project) as api:
-        found = api.get(f"/runs/{path_segment(run_id)}")
+        evaluation_run = api.get(f"/runs/{path_segment(run_id)}")
         if reports.none:
-            print_pieces([markdown_report(found, results_of(api, found)).removesuffix("\n")])
+            print_pieces([markdown_report(evaluation_run, results_of(api, evaluation_run)).removesuffix("\n")])
         else:
-            reports.write(api, [found])
+            reports.write(api, [evaluation_run])
 
 
 @app.command("compare")
@@ -145,17 +165,17 @@ def compare(
 ) -> None:
     """Compare two finished runs, paired by case."""
     with connect(project) as api:
-        found = api.get(f"/runs/{path_segment(run_id)}/compare", baseline=baseline)
+        comparison = api.get(f"/runs/{path_segment(run_id)}/compare", baseline=baseline)
     if json:
-        print_json(found)
+        print_json(comparison)
         return
-    _show_comparison(found)
+    _show_comparison(comparison)
 
 
-def _show_comparison(found: Any) -> None:
+def _show_comparison(comparison: Any) -> None:
     rows = [
-        (one["metric"], one["candidate"], one["baseline"], f"{one['interval']['estimate']:+.3f}", one["cases"])
-        for one in found["comparisons"]
-        if one["interval"]
+        (metric["metric"], metric["candidate"], metric["baseline"], f"{metric['interval']['estimate']:+.3f}", metric["cases"])
+        for metric in comparison["comparisons"]
+        if metric["interval"]
     ]
     print_table(["metric", "candidate", "baseline", "difference", "cases"], rows)

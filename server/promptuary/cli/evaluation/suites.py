@@ -1,6 +1,6 @@
-"""Suites as files, brought into the registry: the suite, its dataset, and the versions of a prompt that a folder has.
+"""Suite files and their registration: the suite, its dataset, and the versions of a prompt from a folder.
 
-A promptfoo file is a suite, too: its prompts become the versions that the run tries.
+A promptfoo file is a suite as well: its prompts become the versions that the run evaluates.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredSuite:
-    """A suite that the registry has, and the versions of its prompt that its file brought along; none for most files."""
+    """A suite in the registry, and the versions of its prompt that its file contained; most files contain none."""
 
     name: str
     prompt: str
@@ -35,15 +35,26 @@ class StoredSuite:
 
 @dataclass(frozen=True)
 class PromptfooOptions:
-    """How promptfoo files are read: without what is refused, by which judge, for which models in place of their own."""
+    """How promptfoo files are read.
+
+    Attributes:
+        partial: whether parts that are not supported are omitted; else they are an error.
+        judge: the model that judges in place of the file's graders.
+        models: in place of the file's providers.
+    """
 
     partial: bool = False
     judge: str | None = None
     models: Sequence[str] | None = None
 
 
-def store_suite(api: ApiClient, suite: str, reading: PromptfooOptions | None = None) -> StoredSuite:
-    """Store a suite's file and its dataset, or find the suite by name."""
+def store_suite(api: ApiClient, suite: str, options: PromptfooOptions | None = None) -> StoredSuite:
+    """Store a suite's file and its dataset, or find the suite by name.
+
+    Raises:
+        NotInstalled: when a part that suite files need is not installed.
+        UnsupportedParts: for a promptfoo file with parts that are not supported.
+    """
     path = Path(suite)
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
         definition = api.get(f"/suites/{path_segment(suite)}")["definition"]
@@ -55,30 +66,30 @@ def store_suite(api: ApiClient, suite: str, reading: PromptfooOptions | None = N
     except ModuleNotFoundError as error:
         raise NotInstalled(f"suite files need {error.name}; install promptuary[server,evaluation]") from None
     if is_promptfoo_file(path):
-        reading = reading or PromptfooOptions()
+        options = options or PromptfooOptions()
         try:
-            made = translate(path, partial=reading.partial, judge=reading.judge, models=reading.models)
+            translation = translate(path, partial=options.partial, judge=options.judge, models=options.models)
         except UnsupportedParts as error:
             _print_report(path, error.report)
             raise
-        _print_report(path, made.report)
-        return _store_translation(api, made)
+        _print_report(path, translation.report)
+        return _store_translation(api, translation)
     file = read_suite(path)
     _store(api, file.suite, Path(file.suite.dataset).stem.lower(), file.cases)
     return StoredSuite(file.suite.name, file.suite.prompt)
 
 
-def _store_translation(api: ApiClient, made: "Translation") -> StoredSuite:
-    """Store what a promptfoo file became."""
+def _store_translation(api: ApiClient, translation: "Translation") -> StoredSuite:
+    """Store the suite, dataset and versions of a translated promptfoo file."""
     from promptuary.evaluation.datasets.case_spool import CaseSpool
 
-    versions = register_contents(api, made.suite.prompt, made.contents, made.labels)
-    _store(api, made.suite, made.suite.dataset, CaseSpool(made.cases))
-    return StoredSuite(made.suite.name, made.suite.prompt, versions)
+    versions = register_contents(api, translation.suite.prompt, translation.contents, translation.labels)
+    _store(api, translation.suite, translation.suite.dataset, CaseSpool(translation.cases))
+    return StoredSuite(translation.suite.name, translation.suite.prompt, versions)
 
 
 def _print_report(path: Path, report: "TranslationReport") -> None:
-    """Say on standard error what became of each part of a promptfoo file."""
+    """Print the report on each part of a promptfoo file to standard error."""
     for text in report.lines():
         typer.echo(f"{path.name}: {text}", err=True)
 
@@ -90,30 +101,32 @@ def _store(api: ApiClient, suite: "Suite", dataset: str, cases: "CaseSpool") -> 
     api.put(f"/suites/{suite.name}", suite_to_json(suite) | {"dataset": dataset})
 
 
-def register_candidate(api: ApiClient, tried: list[PromptFile], prompt: str) -> int:
-    """Register the folder's version of a prompt, under no label, and give its number."""
-    found = next((file for file in tried if file.name == prompt), None)
-    if found is None:
+def register_candidate(api: ApiClient, files: list[PromptFile], prompt: str) -> int:
+    """Register a folder's version of a prompt, without a label, and return its number."""
+    candidate = next((file for file in files if file.name == prompt), None)
+    if candidate is None:
         raise Invalid("the folder of --prompts has no file for the suite's prompt", [FieldError("prompt", f"'{prompt}'")])
-    return int(register(api, found, labels=())["version"])
+    return int(register(api, candidate, labels=())["version"])
 
 
 def register_contents(api: ApiClient, prompt: str, contents: Sequence[Content], messages: Sequence[str]) -> tuple[int, ...]:
-    """Register contents as versions of one prompt, under no label; one that any version has already keeps its number."""
+    """Register contents as versions of one prompt, without a label; a content that a version already has keeps its number."""
     known = _known_digests(api, prompt)
     numbers: list[int] = []
     for content, message in zip(contents, messages, strict=True):
         digest = content_digest(content)
         if digest not in known:
-            said: dict[str, Any] = {"message": " ".join(message.split())[:200], "labels": []}
-            known[digest] = int(api.post(f"/prompts/{path_segment(prompt)}/versions", content_body(content) | said)["version"])
+            details: dict[str, Any] = {"message": " ".join(message.split())[:200], "labels": []}
+            known[digest] = int(
+                api.post(f"/prompts/{path_segment(prompt)}/versions", content_body(content) | details)["version"]
+            )
         numbers.append(known[digest])
     return tuple(numbers)
 
 
 def _known_digests(api: ApiClient, prompt: str) -> dict[str, int]:
-    """Give the number of each content that the prompt has had, by digest."""
-    listed = [one["name"] for one in api.items("/prompts", search=prompt)]
-    if prompt not in listed:
+    """Return the version number of each content that the prompt has had, by digest."""
+    names = [listed["name"] for listed in api.items("/prompts", search=prompt)]
+    if prompt not in names:
         return {}
-    return {one["digest"]: int(one["version"]) for one in api.items(f"/prompts/{path_segment(prompt)}/versions")}
+    return {version["digest"]: int(version["version"]) for version in api.items(f"/prompts/{path_segment(prompt)}/versions")}

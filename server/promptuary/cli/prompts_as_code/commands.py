@@ -1,4 +1,4 @@
-"""`promptuary sync plan | apply | drift | pull`: prompts as files, and the registry, kept alike."""
+"""`promptuary sync plan | apply | drift | pull`: keep prompt files and the registry in sync."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +13,9 @@ from promptuary.cli.prompts_as_code.plan import PlanStep, plan
 from promptuary.cli.prompts_as_code.pull import pull, write
 from promptuary.cli.registry.state import RegistryState
 
-app = typer.Typer(help="Prompts as code: a folder of prompt files and the registry kept alike.", no_args_is_help=True)
+app = typer.Typer(help="Prompts as code: keep a folder of prompt files and the registry in sync.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(help="The folder; prompts/ by default.")]
-Force = Annotated[bool, typer.Option("--force", help="Move labels that are split too, which ends the split.")]
+Force = Annotated[bool, typer.Option("--force", help="Also move labels that are split, which ends the split.")]
 PROMPTS = Path("prompts")
 
 
@@ -29,7 +29,7 @@ def show(steps: list[PlanStep]) -> None:
 
 @app.command("plan")
 def show_plan(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
-    """Say what `apply` would do."""
+    """Show what `apply` would do."""
     with connect(project) as api:
         steps = plan(RegistryState(api), folder, force=force)
     if json:
@@ -40,7 +40,7 @@ def show_plan(folder: Folder = PROMPTS, force: Force = False, project: Project =
 
 @app.command("apply")
 def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
-    """Register what is new, and move the labels that the files name: all of it, or nothing where one file cannot be."""
+    """Register what is new, and move the labels in the files: all of it, or nothing where one file cannot be applied."""
     with connect(project) as api:
         steps = plan(RegistryState(api), folder, force=force)
         versions = apply_steps(api, steps)
@@ -54,7 +54,7 @@ def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = Non
 
 
 def apply_steps(api: ApiClient, steps: list[PlanStep]) -> list[Any]:
-    """Apply a plan after it has been checked whole; gives the versions."""
+    """Apply a plan after all of it was checked; return the versions."""
     plans.check_steps(api, steps)
     return [plans.apply_step(api, step, steps[:number]) for number, step in enumerate(steps)]
 
@@ -62,47 +62,51 @@ def apply_steps(api: ApiClient, steps: list[PlanStep]) -> list[Any]:
 @app.command("drift")
 def drift(
     folder: Folder = PROMPTS,
-    files_only: Annotated[bool, typer.Option("--files-only", help="Leave out prompts that have no file here.")] = False,
+    files_only: Annotated[bool, typer.Option("--files-only", help="Omit prompts that have no file here.")] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Say in what files and registry differ; exit 1 where they do, for CI."""
+    """Show the differences between files and registry; exit 1 where there are any, for CI."""
     with connect(project) as api:
-        found = [one for one in differences(RegistryState(api), folder) if not (files_only and one.kind == "registry")]
+        listed = [
+            difference
+            for difference in differences(RegistryState(api), folder)
+            if not (files_only and difference.kind == "registry")
+        ]
     if json:
-        print_json({"drift": bool(found), "differences": [one.as_json() for one in found]})
+        print_json({"drift": bool(listed), "differences": [difference.as_json() for difference in listed]})
     else:
-        for one in found:
-            print_line(f"{one.prompt}  {one.told}")
-        if not found:
-            print_line("files and registry are alike")
-    if found:
+        for difference in listed:
+            print_line(f"{difference.prompt}  {difference.detail}")
+        if not listed:
+            print_line("files and registry are in sync")
+    if listed:
         raise typer.Exit(1)
 
 
 @app.command("pull")
 def pull_files(
     folder: Folder = PROMPTS,
-    label: Annotated[str | None, typer.Option("--label", help="The version under this label, of prompts that have it.")] = None,
-    latest: Annotated[
-        bool, typer.Option("--latest", help="The newest version, which is also what you get without --label.")
-    ] = False,
-    prompts: Annotated[list[str] | None, typer.Option("--prompt", help="Only this prompt; may be given again.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that have changes of their own.")] = False,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Write the version under this label, of prompts that have it.")
+    ] = None,
+    latest: Annotated[bool, typer.Option("--latest", help="Write the newest version; the default without --label.")] = False,
+    prompts: Annotated[list[str] | None, typer.Option("--prompt", help="Only this prompt; may be repeated.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files whose content the registry does not have.")] = False,
     no_labels: Annotated[bool, typer.Option("--no-labels", help="Write no labels into the files.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Write prompt files from the registry: all of them, or none where one would lose changes. Nothing is removed."""
+    """Write prompt files from the registry: all of them, or none where one would lose changes. No file is deleted."""
     if label is not None and latest:
-        raise typer.BadParameter("give --label or --latest, not both")
+        raise typer.BadParameter("pass --label or --latest, not both")
     with connect(project) as api:
         pulled = pull(RegistryState(api), folder, label=label, prompts=prompts or (), labels=not no_labels, force=force)
     if not dry_run:
         write(pulled)
     if json:
-        print_json([one.as_json() for one in pulled])
+        print_json([prompt.as_json() for prompt in pulled])
         return
-    for one in pulled:
-        print_line(one.describe())
+    for prompt in pulled:
+        print_line(prompt.describe())

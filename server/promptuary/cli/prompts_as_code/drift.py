@@ -1,4 +1,4 @@
-"""In what a folder of prompt files and the registry differ, seen from both sides."""
+"""The differences between a folder of prompt files and the registry, in both directions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,64 +15,64 @@ class Difference:
 
     prompt: str
     kind: str
-    told: str
+    detail: str
 
     def as_json(self) -> dict[str, Any]:
-        """Give it for programs."""
-        return {"prompt": self.prompt, "kind": self.kind, "detail": self.told}
+        """Return the difference as a JSON object."""
+        return {"prompt": self.prompt, "kind": self.kind, "detail": self.detail}
 
 
-def differences(holdings: RegistryState, folder: Path) -> list[Difference]:
-    """List what differs, by name. A label that only the registry knows is none: files say what they move, not all there is.
+def differences(registry: RegistryState, folder: Path) -> list[Difference]:
+    """List the differences by name. A label that only the registry has is none: files list the labels to move, not all labels.
 
     Raises:
-        InvalidFile: for what is wrong in any file.
+        InvalidFile: with what is wrong in any file.
     """
-    steps = plan(holdings, folder)
-    found = [one for step in steps for one in _of_step(holdings, step)]
+    steps = plan(registry, folder)
+    listed = [difference for step in steps for difference in _of_step(registry, step)]
     files = {step.prompt.name for step in steps}
-    for name, held in holdings.prompts.items():
-        if name not in files and not held.archived:
-            found.append(Difference(name, "registry", f"only in the registry, version {held.newest}"))
-    return sorted(found, key=lambda one: (one.prompt, one.kind))
+    for name, state in registry.prompts.items():
+        if name not in files and not state.archived:
+            listed.append(Difference(name, "registry", f"only in the registry, version {state.newest}"))
+    return sorted(listed, key=lambda difference: (difference.prompt, difference.kind))
 
 
-def _of_step(holdings: RegistryState, step: PlanStep) -> list[Difference]:
+def _of_step(registry: RegistryState, step: PlanStep) -> list[Difference]:
     name = step.prompt.name
-    held = holdings.prompts.get(name)
-    if held is None:
+    state = registry.prompts.get(name)
+    if state is None:
         return [Difference(name, "file", f"only in the files, {step.prompt.path}")]
-    if held.archived:
+    if state.archived:
         return [Difference(name, "archived", f"archived in the registry, and still in the files, {step.prompt.path}")]
     if step.registers:
         return [
             Difference(
                 name,
                 "content",
-                f"{_which(holdings, step)}; it differs in {', '.join(dict.fromkeys(change.part for change in step.changes))}",
+                f"{_which(registry, step)}; it differs in {', '.join(dict.fromkeys(change.part for change in step.changes))}",
             )
         ]
-    found = []
+    differing = []
     for label in dict.fromkeys(step.prompt.labels):
-        if label in held.splits:
-            there = f"split {describe_target({'split': held.splits[label]})}"
-        elif label not in held.labels:
-            there = "nowhere"
-        elif held.labels[label] != step.version:
-            there = f"at version {held.labels[label]}"
+        if label in state.splits:
+            target = f"split {describe_target({'split': state.splits[label]})}"
+        elif label not in state.labels:
+            target = "nowhere"
+        elif state.labels[label] != step.version:
+            target = f"at version {state.labels[label]}"
         else:
             continue
-        told = f"{label} is {there} in the registry, and at version {step.version} by the file"
-        found.append(Difference(name, "labels", told))
-    return found
+        detail = f"{label} is {target} in the registry, and at version {step.version} by the file"
+        differing.append(Difference(name, "labels", detail))
+    return differing
 
 
-def _which(holdings: RegistryState, step: PlanStep) -> str:
-    """Say whether the file has new words, or those of an older version."""
+def _which(registry: RegistryState, step: PlanStep) -> str:
+    """Return whether the file has a new text, or that of an older version."""
     name = step.prompt.name
-    for version in holdings.api.items(f"/prompts/{name}/versions"):
-        if holdings.says(step.prompt.content, version):
+    for version in registry.api.items(f"/prompts/{name}/versions"):
+        if registry.has_content(step.prompt.content, version):
             if version["version"] == step.newest:
                 return f"the file is version {step.newest}, and what it includes has changed since"
             return f"the file is version {version['version']}, and the registry is at {step.newest}"
-    return f"the file is no version that the registry has, which is at {step.newest}"
+    return f"the file matches no version in the registry, which is at {step.newest}"

@@ -1,7 +1,7 @@
-"""What applying a folder of prompt files would do, found out by asking, before anything is written.
+"""The plan of a folder of prompt files: what applying it would do, computed before anything is written.
 
-A file's content is resolved by the server, so its digest is the one that it would get. Where a file includes what another file
-is about to change, the two are put together here by the same rules, in the order in which they will be applied.
+The server resolves a file's content, so its digest is the one that it would get. Where a file includes what another file is
+about to change, the two are composed here by the same rules, in the order in which they will be applied.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ from promptuary.prompt.validation import validate_content as check_content
 
 @dataclass(frozen=True)
 class PlanStep:
-    """What applying one file will do: register a version, move labels, or nothing; or what keeps it from being applied."""
+    """The effect of applying one file: a new version, moved labels, or nothing; or the obstacles to applying it."""
 
     prompt: PromptFile
     newest: int
@@ -55,14 +55,14 @@ class PlanStep:
         return self.registers or bool(self.moves)
 
     def describe(self) -> str:
-        """Give the step as a line of the plan."""
+        """Return the step as a line of the plan."""
         mark = "!" if self.obstacles else "+" if self.registers else "~" if self.moves else "="
-        what = f"version {self.version}" + ("" if self.registers else " is there already")
+        what = f"version {self.version}" + ("" if self.registers else " exists already")
         moved = f", {' '.join(self.moves)} → {self.version}" if self.moves else ""
         return f"{mark} {self.prompt.name}  {what}{moved}"
 
     def details(self) -> Iterator[str]:
-        """Give what else there is to say of it, line by line."""
+        """Yield the details of the step, line by line."""
         yield from (f"  {head(asdict(change) | {'breaking': change.breaking})}" for change in self.changes)
         yield from (f"  breaking: {why}" for why in dict.fromkeys(change.why for change in self.changes if change.why))
         yield from (f"  {label}; this version is one of its arms, so it stays" for label in self.stays_split)
@@ -70,7 +70,7 @@ class PlanStep:
         yield from (f"  {obstacle}" for obstacle in self.obstacles)
 
     def as_json(self) -> dict[str, Any]:
-        """Give it for programs."""
+        """Return the step as a JSON object."""
         return {
             "prompt": self.prompt.name,
             "file": str(self.prompt.path),
@@ -89,28 +89,28 @@ class PlanStep:
         }
 
 
-def plan(holdings: RegistryState, folder: Path, *, force: bool = False) -> list[PlanStep]:
-    """Compare the files with the registry; gives the steps in the order in which they are to be applied.
+def plan(registry: RegistryState, folder: Path, *, force: bool = False) -> list[PlanStep]:
+    """Compare the files with the registry, and return the steps in the order in which they are to be applied.
 
-    Every file is checked before anything is asked, so a bad one stops all.
+    Every file is checked before the first request, so that a bad one stops all.
 
     Args:
-        holdings: what the registry has.
-        folder: of prompt files.
+        registry: the state of the registry.
+        folder: the folder of prompt files.
         force: whether labels that are split may be moved, which ends the split.
 
     Raises:
-        InvalidFile: with what is wrong in any file, what it includes among it.
+        InvalidFile: with what is wrong in any file or in what it includes.
     """
     prompts = read_prompt_folder(folder)
     for prompt in prompts:
         _check_labels(prompt)
-    outlook = _ProjectedRegistry(holdings)
+    projected = _ProjectedRegistry(registry)
     steps: list[PlanStep] = []
     broken: list[InvalidFile] = []
     for prompt in dependency_order(prompts):
         try:
-            steps.append(outlook.step(prompt, force))
+            steps.append(projected.step(prompt, force))
         except InvalidFile as error:
             broken.append(error)
     if broken:
@@ -131,7 +131,7 @@ def _check_labels(prompt: PromptFile) -> None:
 
 
 def dependency_order(prompts: Sequence[PromptFile]) -> list[PromptFile]:
-    """Put what is included before what includes it; else by name.
+    """Sort the files so that what is included comes before what includes it; else by name.
 
     Raises:
         InvalidFile: for files that include each other.
@@ -154,27 +154,27 @@ def dependency_order(prompts: Sequence[PromptFile]) -> list[PromptFile]:
 
 
 class _ProjectedRegistry:
-    """The registry as it will be when the steps so far have been applied."""
+    """The registry as it will be after the steps so far."""
 
-    def __init__(self, holdings: RegistryState) -> None:
-        self.holdings = holdings
-        self.prompts = dict(holdings.prompts)
-        self.made: dict[tuple[str, int], IncludedVersion] = {}
+    def __init__(self, registry: RegistryState) -> None:
+        self.registry = registry
+        self.prompts = dict(registry.prompts)
+        self.planned_versions: dict[tuple[str, int], IncludedVersion] = {}
         self.touched: set[str] = set()
 
     def step(self, prompt: PromptFile, force: bool) -> PlanStep:
-        """Plan a file, and look on as if that had been done."""
+        """Plan a file, and apply its effect to the projected state."""
         before = self.prompts.get(prompt.name) or PromptState()
         try:
             content, pinned, registers = self._composed(prompt, before)
         except Invalid as error:
             if isinstance(error, ApiRefused) and error.code != InvalidPrompt.code:
                 raise
-            field_errors = [prompt.placed(fault) for fault in error.field_errors] or [FieldError("", error.message)]
+            field_errors = [prompt.placed(field_error) for field_error in error.field_errors] or [FieldError("", error.message)]
             raise InvalidFile(f"{prompt.path} cannot be used", field_errors) from None
         version = before.newest + registers
         moves, stays_split, obstacles = _moves(prompt, before, version, registers, force)
-        old = self.holdings.version(prompt.name, before.newest) if registers and before.newest else None
+        old = self.registry.version(prompt.name, before.newest) if registers and before.newest else None
         step = PlanStep(
             prompt,
             before.newest,
@@ -183,64 +183,64 @@ class _ProjectedRegistry:
             registers,
             moves,
             stays_split,
-            () if registers or set(prompt.tags) == set(before.tags) else ("its tags come with its next version",),
+            () if registers or set(prompt.tags) == set(before.tags) else ("its tags are stored with its next version",),
             _changes(content_of(old), content) if old else (),
-            ("is archived; bring it back by `promptuary restore`", *obstacles) if before.archived else obstacles,
+            ("is archived; restore it with `promptuary restore`", *obstacles) if before.archived else obstacles,
         )
         if step.acts:
             self.touched.add(prompt.name)
         if registers:
-            self.made[prompt.name, version] = IncludedVersion(prompt.name, version, content, pinned)
+            self.planned_versions[prompt.name, version] = IncludedVersion(prompt.name, version, content, pinned)
         labels = {**before.labels, **dict.fromkeys(moves, version)}
         splits = {label: split for label, split in before.splits.items() if label not in moves}
         self.prompts[prompt.name] = replace(before, newest=version, labels=labels, splits=splits)
         return step
 
     def _composed(self, prompt: PromptFile, before: PromptState) -> tuple[Content, Mapping[str, str], bool]:
-        """Give the content with what it includes, what that is pinned to, and whether that makes a new version."""
+        """Return the resolved content, the pinned versions of what it includes, and whether it is a new version."""
         named = content_references(prompt.content)
         if not any(reference.partition("@")[0] in self.touched for _, reference in named):
-            shown = self.holdings.api.post(f"/prompts/{prompt.name}/preview", content_body(prompt.content))
-            return content_of(shown["content"]), pins(shown), shown["created"]
-        found: dict[str, IncludedVersion] = {}
+            preview = self.registry.api.post(f"/prompts/{prompt.name}/preview", content_body(prompt.content))
+            return content_of(preview["content"]), pins(preview), preview["created"]
+        resolved: dict[str, IncludedVersion] = {}
         field_errors: list[FieldError] = []
         for path, reference in named:
             try:
-                found[reference] = self._resolved(prompt.name, reference)
+                resolved[reference] = self._resolved(prompt.name, reference)
             except UnresolvedReference as error:
                 field_errors.append(FieldError(path, f"{{{{> {reference}}}}}: {error}"))
         if field_errors:
             raise InvalidPrompt(CANNOT_INCLUDE, field_errors)
-        content = compose(prompt.content, found)
+        content = compose(prompt.content, resolved)
         check_content(content, jinja2=True)
-        digest = self.holdings.version(prompt.name, before.newest)["digest"] if before.newest else None
-        pinned = {reference: f"{version.name}@{version.version}" for reference, version in found.items()}
+        digest = self.registry.version(prompt.name, before.newest)["digest"] if before.newest else None
+        pinned = {reference: f"{version.name}@{version.version}" for reference, version in resolved.items()}
         return content, pinned, digest != content_digest(content)
 
     def _resolved(self, name: str, reference: str) -> IncludedVersion:
-        """Find what a reference will mean, by the rules of `registry.composition`."""
-        wanted, selector = read_reference(reference)
-        prompt = self.prompts.get(wanted)
+        """Resolve a reference in the projected state, by the rules of `registry.composition`."""
+        included_name, selector = read_reference(reference)
+        prompt = self.prompts.get(included_name)
         if prompt is None or prompt.archived:
             raise UnresolvedReference(
-                f"there is no prompt '{wanted}'" if prompt is None else f"the prompt '{wanted}' is archived"
+                f"there is no prompt '{included_name}'" if prompt is None else f"the prompt '{included_name}' is archived"
             )
-        number = resolve_number(wanted, selector, prompt.newest, prompt.labels, prompt.splits)
-        included = self.made.get((wanted, number)) or self.holdings.included(wanted, number)
+        number = resolve_number(included_name, selector, prompt.newest, prompt.labels, prompt.splits)
+        included = self.planned_versions.get((included_name, number)) or self.registry.included(included_name, number)
         refuse_unincludable(included.content)
         if name in included.names():
-            way = "" if wanted == name else f" by way of '{wanted}'"
-            raise UnresolvedReference(f"the prompt would include itself{way}")
+            through = "" if included_name == name else f" through '{included_name}'"
+            raise UnresolvedReference(f"the prompt would include itself{through}")
         return included
 
 
 def _moves(
     prompt: PromptFile, before: PromptState, version: int, registers: bool, force: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Give which labels move, which stay split, and which cannot move because they are split.
+    """Return which labels move, which stay split, and which cannot move because they are split.
 
-    A split is somebody's trial, and a file that is applied day after day must not end it. Where the file's version is in the
-    trial already, the label is left alone; where the label would have to go elsewhere, somebody has to say so.
+    A split is an experiment, and a file that is applied every day must not end it. Where the file's version is an arm of it
+    already, the label stays; where the label would have to move elsewhere, that needs `--force`.
     """
     moves, stays, obstacles = [], [], []
     for label in dict.fromkeys(prompt.labels):
@@ -249,19 +249,19 @@ def _moves(
             if registers or split is not None or before.labels.get(label) != version:
                 moves.append(label)
             continue
-        told = f"{label} is split {describe_target({'split': split})}"
+        text = f"{label} is split {describe_target({'split': split})}"
         if not registers and version in {arm["version"] for arm in split["arms"]}:
-            stays.append(told)
+            stays.append(text)
         else:
-            obstacles.append(f"{told}: end that with --force, or take the label out of the file")
+            obstacles.append(f"{text}: end the split with --force, or remove the label from the file")
     return tuple(moves), tuple(stays), tuple(obstacles)
 
 
 def _changes(old: Content, new: Content) -> tuple[ContentChange, ...]:
-    """List what differs, part by part."""
+    """Return the changes, part by part."""
     try:
         return compare_contents(old, new, jinja2=True).changes
-    except InvalidPrompt:  # the old one is of a format that is not installed here
+    except InvalidPrompt:  # the old format is not installed here
         before, after = content_json(old), content_json(new)
         return tuple(
             ContentChange(part, part, "changed", before[part], after[part]) for part in after if before[part] != after[part]
@@ -269,10 +269,10 @@ def _changes(old: Content, new: Content) -> tuple[ContentChange, ...]:
 
 
 def check_steps(api: ApiClient, steps: Sequence[PlanStep]) -> None:
-    """Refuse to apply what could not be applied whole.
+    """Raise Invalid where a plan cannot be applied completely: prompts are archived or split, or the key lacks a scope.
 
     Raises:
-        Invalid: for what is archived or split, and for a key that may not do what has to be done.
+        Invalid: with every obstacle, or the missing scopes.
     """
     field_errors = [FieldError(step.prompt.name, obstacle) for step in steps for obstacle in step.obstacles]
     if field_errors:
@@ -281,29 +281,32 @@ def check_steps(api: ApiClient, steps: Sequence[PlanStep]) -> None:
         "prompt:write": any(step.acts for step in steps),
         "label:move": any(step.moves for step in steps),
     }
-    mine = api.get("/self")
-    lacking = [scope for scope, needs in needed.items() if needs and scope not in mine["scopes"]]
+    caller = api.get("/self")
+    lacking = [scope for scope, needs in needed.items() if needs and scope not in caller["scopes"]]
     if lacking:
         raise Invalid(
             "the folder was not applied",
-            [FieldError("PROMPTUARY_API_KEY", f"a key of the role '{mine['role']}' has no scope {scope}") for scope in lacking],
+            [
+                FieldError("PROMPTUARY_API_KEY", f"a key of the role '{caller['role']}' has no scope {scope}")
+                for scope in lacking
+            ],
         )
 
 
 def apply_step(api: ApiClient, step: PlanStep, done: Sequence[PlanStep]) -> Any:
-    """Apply a step; gives the version.
+    """Apply a step, and return the version.
 
     Raises:
-        Refused: naming the file, and what was applied before it.
+        ApiRefused: with the file, and what was applied before it.
     """
     if not step.acts:
         return api.get(f"/prompts/{step.prompt.name}/versions/{step.version}")
     try:
         return register(api, step.prompt, step.moves)
     except ApiRefused as error:
-        applied = ", ".join(one.prompt.name for one in done if one.acts) or "nothing"
+        applied = ", ".join(earlier.prompt.name for earlier in done if earlier.acts) or "nothing"
         refused = ApiRefused(
-            f"{step.prompt.path} was not applied; before it was: {applied}. {error.message}", error.field_errors
+            f"{step.prompt.path} was not applied; applied before it: {applied}. {error.message}", error.field_errors
         )
         refused.code = error.code
         raise refused from None

@@ -1,4 +1,4 @@
-"""Prompt files written from the registry. A file is overwritten only where the registry has what would be lost."""
+"""Write prompt files from the registry. A file is overwritten only where the registry has the content that it replaces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,34 +20,34 @@ _MARKS: dict[PullState, str] = {"new": "+", "updated": "~", "same": "=", "left o
 
 @dataclass(frozen=True)
 class PulledPrompt:
-    """What becomes of a prompt's file: its text where it is written, and what was in its way where it may not be."""
+    """The new state of a prompt's file: its text where it is written, and what would be lost where it may not be."""
 
     prompt: str
     version: int | None
     path: Path
     state: PullState
-    told: str = ""
+    detail: str = ""
     text: str | None = None
     lost: str | None = None
 
     def describe(self) -> str:
-        """Give it as a line."""
-        what = self.told or f"version {self.version}  {self.path}"
-        return f"{_MARKS[self.state]} {self.prompt}  {what}"
+        """Return it as a line."""
+        text = self.detail or f"version {self.version}  {self.path}"
+        return f"{_MARKS[self.state]} {self.prompt}  {text}"
 
     def as_json(self) -> dict[str, Any]:
-        """Give it for programs."""
+        """Return it as a JSON object."""
         return {
             "prompt": self.prompt,
             "version": self.version,
             "file": str(self.path),
             "state": self.state,
-            "detail": self.told,
+            "detail": self.detail,
         }
 
 
 def pull(
-    holdings: RegistryState,
+    registry: RegistryState,
     folder: Path,
     *,
     label: str | None = None,
@@ -55,43 +55,45 @@ def pull(
     labels: bool = True,
     force: bool = False,
 ) -> list[PulledPrompt]:
-    """Say what becomes of each prompt's file; `write` does it.
+    """Return the new state of each prompt's file; `write` writes the files.
 
     Args:
-        holdings: what the registry has.
-        folder: where the files are, or will be.
-        label: take the version under this label, of prompts that have it; by default the newest.
-        prompts: only these; by default all that are in use.
-        labels: whether the files name the labels that lead to their version.
-        force: whether a file is overwritten that has changes of its own.
+        registry: the state of the registry.
+        folder: the folder of the files.
+        label: use the version under this label, of prompts that have it; by default the newest.
+        prompts: only these; by default all that are not archived.
+        labels: whether the files contain the labels that point at their version.
+        force: whether a file is overwritten whose content the registry does not have.
 
     Raises:
-        Invalid: naming the files that have changes of their own, or a prompt that is not there.
+        Invalid: with the files whose content the registry does not have, or for an unknown prompt.
     """
-    wanted = _wanted(holdings, prompts, label)
+    names = _selected_names(registry, prompts, label)
     paths = _paths(folder)
-    pulled = [_pulled(holdings, folder, paths, name, label, labels) for name in wanted]
-    field_errors = [FieldError(str(one.path), one.lost) for one in pulled if one.lost is not None]
+    pulled = [_pulled(registry, folder, paths, name, label, labels) for name in names]
+    field_errors = [FieldError(str(prompt.path), prompt.lost) for prompt in pulled if prompt.lost is not None]
     if field_errors and not force:
-        raise Invalid("nothing was written, for files would lose what only they have (--force overwrites them)", field_errors)
+        raise Invalid(
+            "nothing was written: files would lose content that only they have (--force overwrites them)", field_errors
+        )
     return pulled
 
 
 def write(pulled: Sequence[PulledPrompt]) -> None:
     """Write the files."""
-    write_files({one.path: one.text for one in pulled if one.text is not None})
+    write_files({prompt.path: prompt.text for prompt in pulled if prompt.text is not None})
 
 
 def path_of(folder: Path, name: str) -> Path:
-    """Give the file in which a prompt of this name belongs: a dot is a folder, where that reads back as the name."""
+    """Return the file for a prompt of this name: a dot starts a folder, if that path gives the name again."""
     nested = folder.joinpath(*name.split(".")).with_name(name.rpartition(".")[2] + SUFFIXES[0])
     return nested if all(name.split(".")) else folder / f"{name}{SUFFIXES[0]}"
 
 
-def _wanted(holdings: RegistryState, prompts: Sequence[str], label: str | None) -> list[str]:
-    in_use = {name: held for name, held in holdings.prompts.items() if not held.archived}
+def _selected_names(registry: RegistryState, prompts: Sequence[str], label: str | None) -> list[str]:
+    in_use = {name: state for name, state in registry.prompts.items() if not state.archived}
     field_errors = [
-        FieldError(name, "is archived" if name in holdings.prompts else "is not in the registry")
+        FieldError(name, "is archived" if name in registry.prompts else "is not in the registry")
         for name in prompts
         if name not in in_use
     ]
@@ -103,61 +105,65 @@ def _wanted(holdings: RegistryState, prompts: Sequence[str], label: str | None) 
 
 
 def _paths(folder: Path) -> dict[str, Path]:
-    """Find the files that are there, by the name that each gives its prompt."""
-    found: dict[str, Path] = {}
+    """Return the existing files by the name of their prompt."""
+    files: dict[str, Path] = {}
     for path in sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file()):
         try:
-            found.setdefault(prompt_name(path, folder), path)
+            files.setdefault(prompt_name(path, folder), path)
         except InvalidFile:
             continue
-    return found
+    return files
 
 
 def _pulled(
-    holdings: RegistryState, folder: Path, paths: dict[str, Path], name: str, label: str | None, labels: bool
+    registry: RegistryState, folder: Path, paths: dict[str, Path], name: str, label: str | None, labels: bool
 ) -> PulledPrompt:
-    held = holdings.prompts[name]
+    state = registry.prompts[name]
     path = paths.get(name) or path_of(folder, name)
-    if label is not None and label in held.splits:
+    if label is not None and label in state.splits:
         return PulledPrompt(
-            name, None, path, "left out", f"{label} is split {describe_target({'split': held.splits[label]})}: pull --latest"
+            name, None, path, "left out", f"{label} is split {describe_target({'split': state.splits[label]})}: pull --latest"
         )
-    number = held.newest if label in (None, LATEST) else held.labels.get(label)
+    number = state.newest if label in (None, LATEST) else state.labels.get(label)
     if number is None:
         return PulledPrompt(name, None, path, "left out", f"has no label {label}")
-    body = holdings.version(name, number)
-    content = holdings.as_written(body)
-    led = tuple(sorted(_leading(held, number))) if labels else ()
-    text = prompt_file_text(content, labels=led, message=body["message"], tags=body["tags"])
+    body = registry.version(name, number)
+    content = registry.as_written(body)
+    labels_here = tuple(sorted(_leading(state, number))) if labels else ()
+    text = prompt_file_text(content, labels=labels_here, message=body["message"], tags=body["tags"])
     try:
-        assert holdings.says(parse_prompt_file(text, path, name).content, body), path
-    except InvalidFile as error:  # registered by a release with other rules, or by one that has jinja2
+        assert registry.has_content(parse_prompt_file(text, path, name).content, body), path
+    except InvalidFile as error:  # registered by a release with other rules, or with jinja2
         return PulledPrompt(name, None, path, "left out", f"version {number} cannot be a file here: {error}")
     if not path.exists():
         return PulledPrompt(name, number, path, "new", text=text)
     try:
-        there = read_text(path)
-        file = parse_prompt_file(there, path, name)
+        current_text = read_text(path)
+        file = parse_prompt_file(current_text, path, name)
     except InvalidFile as error:
         return PulledPrompt(name, number, path, "updated", text=text, lost=str(error).removeprefix(f"{path} "))
-    if holdings.says(file.content, body) and not (labels and set(file.labels) - set(led) - _split_over(held, number)):
+    if registry.has_content(file.content, body) and not (
+        labels and set(file.labels) - set(labels_here) - _split_over(state, number)
+    ):
         return PulledPrompt(name, number, path, "same")
-    return PulledPrompt(name, number, path, "updated", text=leading_comments(there) + text, lost=_lost(holdings, file, body))
+    return PulledPrompt(
+        name, number, path, "updated", text=leading_comments(current_text) + text, lost=_lost(registry, file, body)
+    )
 
 
-def _leading(held: PromptState, number: int) -> list[str]:
-    return [label for label, at in held.labels.items() if at == number and label not in held.splits]
+def _leading(state: PromptState, number: int) -> list[str]:
+    return [label for label, at in state.labels.items() if at == number and label not in state.splits]
 
 
-def _split_over(held: PromptState, number: int) -> set[str]:
-    return {label for label, split in held.splits.items() if number in {arm["version"] for arm in split["arms"]}}
+def _split_over(state: PromptState, number: int) -> set[str]:
+    return {label for label, split in state.splits.items() if number in {arm["version"] for arm in split["arms"]}}
 
 
-def _lost(holdings: RegistryState, file: PromptFile, body: Any) -> str | None:
-    """Say what the registry does not have of a file; None where it has all of it."""
-    if holdings.says(file.content, body):
-        return f"names labels that are not at version {body['version']}: {', '.join(file.labels)}"
-    for version in holdings.api.items(f"/prompts/{file.name}/versions"):
-        if holdings.says(file.content, version):
+def _lost(registry: RegistryState, file: PromptFile, body: Any) -> str | None:
+    """Return what the registry does not have of a file; None where it has all of it."""
+    if registry.has_content(file.content, body):
+        return f"contains labels that do not point at version {body['version']}: {', '.join(file.labels)}"
+    for version in registry.api.items(f"/prompts/{file.name}/versions"):
+        if registry.has_content(file.content, version):
             return None
-    return "is no version that the registry has"
+    return "matches no version in the registry"

@@ -1,4 +1,4 @@
-"""`promptuary diff`: what changed between two versions, or what a file would change, and what of it breaks its callers."""
+"""`promptuary diff`: the changes between two versions, or those that a file would make, and which of them break callers."""
 
 import json as json_text
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def diff(
     ] = None,
     before: Annotated[str | None, typer.Argument(metavar="FROM", help="A version or label; production.")] = None,
     after: Annotated[str | None, typer.Argument(metavar="TO", help="A version or label; latest.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="A prompt file: what would pushing it change?")] = None,
-    called: Annotated[str | None, typer.Option("--name", help="The file's name, where its path does not say it.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Compare a prompt file: what would pushing it change?")] = None,
+    called: Annotated[str | None, typer.Option("--name", help="The prompt's name, if not that of the file's path.")] = None,
     fail_on_breaking: Annotated[bool, typer.Option("--fail-on-breaking", help="Exit 1 where a change breaks callers.")] = False,
     project: Project = None,
     json: AsJson = False,
@@ -43,60 +43,62 @@ def diff(
             )
         prompt = read_prompt_file(file, called or name_by_path(file))
         with connect(project) as api:
-            found, title = _of_file(api, prompt, name or "production")
+            comparison, title = _of_file(api, prompt, name or "production")
     else:
         if name is None or called is not None:
-            raise Invalid("the command cannot be read", [FieldError("", "give the prompt's name, or --file FILE")])
+            raise Invalid("the command cannot be read", [FieldError("", "name the prompt, or pass --file FILE")])
         with connect(project) as api:
-            found = api.get(f"/prompts/{path_segment(name)}/diff", **{"from": before or "production", "to": after or "latest"})
-        title = f"version {found['from']['version']} → version {found['to']['version']}"
+            comparison = api.get(
+                f"/prompts/{path_segment(name)}/diff", **{"from": before or "production", "to": after or "latest"}
+            )
+        title = f"version {comparison['from']['version']} → version {comparison['to']['version']}"
     if json:
-        print_json(found)
+        print_json(comparison)
     else:
-        for text, style in _lines(found, title):
+        for text, style in _lines(comparison, title):
             print_styled(text, style)
-    if fail_on_breaking and found["breaking"]:
+    if fail_on_breaking and comparison["breaking"]:
         raise typer.Exit(BREAKING)
 
 
 def _of_file(api: ApiClient, prompt: PromptFile, selector: str) -> tuple[dict[str, Any], str]:
-    """Compare a file with a version, in the form that the service answers; `from` is null for a prompt that is new."""
+    """Compare a file with a version, in the form of the service's response; `from` is null for a new prompt."""
     path = f"/prompts/{path_segment(prompt.name)}"
     planned = api.post(f"{path}/preview", content_body(prompt.content))
-    there, number = not planned["created"], planned["version"]
-    to = {"version": number if there else None, "digest": planned["digest"]}
-    found: dict[str, Any] = {"name": prompt.name, "from": None, "to": to, "breaking": False, "reasons": [], "changes": []}
-    if number == 1 and not there:
-        return found, f"{prompt.path} is a new prompt: version 1"
+    exists, number = not planned["created"], planned["version"]
+    to = {"version": number if exists else None, "digest": planned["digest"]}
+    comparison: dict[str, Any] = {"name": prompt.name, "from": None, "to": to, "breaking": False, "reasons": [], "changes": []}
+    if number == 1 and not exists:
+        return comparison, f"{prompt.path} is a new prompt: version 1"
     by = "version" if selector.isascii() and selector.isdecimal() else "label"
-    held = api.get(path, **{by: selector})
-    compared = compare_contents(content_of(held), content_of(planned["content"]), jinja2=True)  # the service takes both
-    found |= {
-        "from": {"version": held["version"], "digest": held["digest"]},
+    stored = api.get(path, **{by: selector})
+    compared = compare_contents(content_of(stored), content_of(planned["content"]), jinja2=True)  # the service accepts both
+    comparison |= {
+        "from": {"version": stored["version"], "digest": stored["digest"]},
         "breaking": compared.breaking,
         "reasons": list(compared.reasons),
         "changes": [{**asdict(change), "breaking": change.breaking} for change in compared.changes],
     }
-    return found, f"version {held['version']} → {prompt.path} ({'is' if there else 'would be'} version {number})"
+    return comparison, f"version {stored['version']} → {prompt.path} ({'is' if exists else 'would be'} version {number})"
 
 
-# --- for people ---------------------------------------------------------------------------------------------------------
+# --- text output ---------------------------------------------------------------------------------------------------------
 
 
-def _lines(found: dict[str, Any], title: str) -> Iterator[Line]:
-    yield f"{found['name']}  {title}", "bold"
-    for reason in found["reasons"]:
+def _lines(comparison: dict[str, Any], title: str) -> Iterator[Line]:
+    yield f"{comparison['name']}  {title}", "bold"
+    for reason in comparison["reasons"]:
         yield f"breaking: {reason}", "bold red"
-    if found["from"] is not None and not found["changes"]:
+    if comparison["from"] is not None and not comparison["changes"]:
         yield "nothing changed", ""
-    for change in found["changes"]:
+    for change in comparison["changes"]:
         yield from _change(change)
 
 
 def head(change: dict[str, Any]) -> str:
-    """Say in a line what a change is about, with both sides where they are short."""
+    """Return a change as a line, with both sides where they are short."""
     text = f"{MARKS[change['kind']][0]} {change['path']}"
-    old, new = (_shown(change[side]) for side in ("before", "after"))
+    old, new = (_as_text(change[side]) for side in ("before", "after"))
     if change["diff"] is None and _is_short(old, new):
         sides = {"added": new, "removed": old, "changed": f"{old} → {new}"}
         text = f"{text}  {sides[change['kind']]}"
@@ -109,7 +111,7 @@ def _is_short(*texts: str) -> bool:
 
 def _change(change: dict[str, Any]) -> Iterator[Line]:
     style = MARKS[change["kind"]][1]
-    old, new = (_shown(change[side]) for side in ("before", "after"))
+    old, new = (_as_text(change[side]) for side in ("before", "after"))
     yield head(change), f"bold {style}"
     if change["diff"] is not None:
         yield from ((f"    {text}", STYLES.get(text[:1], "")) for text in change["diff"].split("\n"))
@@ -120,8 +122,8 @@ def _change(change: dict[str, Any]) -> Iterator[Line]:
             yield from ((f"    +{text}", "green") for text in new.split("\n"))
 
 
-def _shown(value: Any) -> str:
-    """Give a text as it is, a message with its role before it, and anything else as JSON, indented where it is long."""
+def _as_text(value: Any) -> str:
+    """Return a text unchanged, a message with its role, and anything else as JSON, indented where it is long."""
     match value:
         case str():
             return value

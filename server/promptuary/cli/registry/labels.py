@@ -1,4 +1,4 @@
-"""`promptuary label set | split | history | rollback`: where labels point, and how they came there."""
+"""`promptuary label set | split | history | rollback`: the targets of labels and their history."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -9,21 +9,21 @@ from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 from promptuary.prompt.errors import FieldError, Invalid
 
-app = typer.Typer(help="Move and split labels, and see how they moved.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="The prompt's name, as support.triage.")]
+app = typer.Typer(help="Move and split labels, and read their history.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
 Label = Annotated[str, typer.Argument(help="The label.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
+Reason = Annotated[str, typer.Option("--reason", help="The reason; stored in the label's history.")]
 
 
 def describe_target(target: Mapping[str, Any]) -> str:
-    """Say where a label or a move points: `3`, or `3=95 4=5` where it is split, as `label split` takes it."""
+    """Return the target of a label or a move: `3`, or `3=95 4=5` where it is split, as `label split` accepts it."""
     if target["split"] is None:
         return str(target["version"])
     return " ".join(f"{arm['version']}={arm['weight']:g}" for arm in target["split"]["arms"])
 
 
 def describe_label(name: str, label: str, target: Mapping[str, Any]) -> str:
-    """Say in a line where a label points now."""
+    """Return a line with the present target of a label."""
     kind = "version " if target["split"] is None else "split "
     return f"{name}  {label} → {kind}{describe_target(target)}"
 
@@ -32,12 +32,12 @@ def describe_label(name: str, label: str, target: Mapping[str, Any]) -> str:
 def set_label(
     name: Name,
     label: Label,
-    version: Annotated[int, typer.Argument(help="The version that it is to point at.")],
+    version: Annotated[int, typer.Argument(help="The version that the label will point at.")],
     reason: Reason = "",
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Point a label at a version; a split ends with that."""
+    """Move a label to a version; this ends a split."""
     with connect(project) as api:
         moved = api.put(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}", {"version": version, "reason": reason})
     if json:
@@ -50,12 +50,12 @@ def set_label(
 def split(
     name: Name,
     label: Label,
-    arms: Annotated[list[str], typer.Argument(help="VERSION=WEIGHT, two to sixteen; the first serves whoever gives no key.")],
+    arms: Annotated[list[str], typer.Argument(help="VERSION=WEIGHT, two to sixteen; lookups without a key get the first.")],
     reason: Reason = "",
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Split a label over several versions, as in `3=95 4=5`; as few keys change their version as can be."""
+    """Split a label over several versions, as in `3=95 4=5`; as few keys as possible change their version."""
     weights = [_arm(arm) for arm in arms]
     with connect(project) as api:
         moved = api.put(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}", {"split": weights, "reason": reason})
@@ -72,7 +72,9 @@ def _arm(text: str) -> dict[str, Any]:
             raise ValueError
         return {"version": int(version), "weight": float(weight)}
     except ValueError:
-        raise Invalid("the label cannot be split so", [FieldError(text, "must be VERSION=WEIGHT, as 4=5")]) from None
+        raise Invalid(
+            "the label cannot be split like this", [FieldError(text, "must be VERSION=WEIGHT, such as 4=5")]
+        ) from None
 
 
 @app.command("history")
@@ -89,7 +91,7 @@ def history(name: Name, label: Label, project: Project = None, json: AsJson = Fa
 
 @app.command("rollback")
 def roll_back(name: Name, label: Label, reason: Reason = "rolled back", project: Project = None, json: AsJson = False) -> None:
-    """Point a label where it pointed before; a split comes back as it was."""
+    """Move a label back to its previous target; a split is restored."""
     with connect(project) as api:
         moved = api.post(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}/rollback", {"reason": reason})
     if json:

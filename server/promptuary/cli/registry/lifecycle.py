@@ -1,4 +1,4 @@
-"""`promptuary uses | renew | archive | restore`: what depends on a prompt, and what becomes of it."""
+"""`promptuary uses | renew | archive | restore`: dependents of a prompt, its renewal and its archiving."""
 
 from typing import Annotated
 
@@ -7,20 +7,23 @@ import typer
 from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 
-Name = Annotated[str, typer.Argument(help="The prompt's name, as support.triage.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the change.")]
+Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
+Reason = Annotated[str, typer.Option("--reason", help="The reason; stored with the change.")]
 
 
 def uses(name: Name, project: Project = None, json: AsJson = False) -> None:
-    """List the versions in use that include a prompt, each with the newer version that `renew` would give it."""
+    """List the versions in use that include a prompt, each with the newer version that `renew` would include."""
     with connect(project) as api:
-        found = api.get(f"/prompts/{path_segment(name)}/dependents")["dependents"]
+        dependents = api.get(f"/prompts/{path_segment(name)}/dependents")["dependents"]
     if json:
-        print_json(found)
-    elif not found:
+        print_json(dependents)
+    elif not dependents:
         print_line(f"no version in use includes {name}")
     else:
-        rows = [(one["prompt"], one["version"], one["reference"], one["pinned"], one["offered"]) for one in found]
+        rows = [
+            (dependent["prompt"], dependent["version"], dependent["reference"], dependent["pinned"], dependent["offered"])
+            for dependent in dependents
+        ]
         print_table(["prompt", "version", "includes", "has", "could have"], rows)
 
 
@@ -30,7 +33,7 @@ def renew(
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Register a prompt's newest version again with what it includes by now; no label moves."""
+    """Register a prompt's newest version again with the present versions of what it includes; no label moves."""
     with connect(project) as api:
         before = api.get(f"/prompts/{path_segment(name)}", label="latest")
         renewed = api.post(f"/prompts/{path_segment(name)}/renew", {"message": message})
@@ -40,26 +43,26 @@ def renew(
         print_line(f"{name}  version {renewed['version']} has the newest of what it includes")
     else:
         pinned = {include["reference"]: include["version"] for include in before["includes"]}
-        news = [
+        updates = [
             f"{include['reference']} {pinned.get(include['reference'], '')} → {include['version']}"
             for include in renewed["includes"]
             if pinned.get(include["reference"]) != include["version"]
         ]
-        print_line(f"{name}  version {renewed['version']}  {', '.join(news)}")
+        print_line(f"{name}  version {renewed['version']}  {', '.join(updates)}")
 
 
 def archive(name: Name, reason: Reason = "", project: Project = None, json: AsJson = False) -> None:
-    """Hide a prompt: its labels no longer answer, lists leave it out; nothing is deleted."""
+    """Archive a prompt: its labels no longer resolve and lists omit it; nothing is deleted."""
     with connect(project) as api:
         archived = api.post(f"/prompts/{path_segment(name)}/archive", {"reason": reason})
     if json:
         print_json(archived)
     else:
-        print_line(f"{name}  archived; its versions still answer by their numbers")
+        print_line(f"{name}  archived; its versions can still be looked up by number")
 
 
 def restore(name: Name, reason: Reason = "", project: Project = None, json: AsJson = False) -> None:
-    """Bring an archived prompt back as it was."""
+    """Restore an archived prompt."""
     with connect(project) as api:
         restored = api.post(f"/prompts/{path_segment(name)}/restore", {"reason": reason})
     if json:

@@ -1,4 +1,4 @@
-"""`promptuary push | get | render | prompts`: the registry."""
+"""`promptuary push | get | render | prompts`: register, look up, render and list prompts."""
 
 import json as json_text
 from collections.abc import Iterator, Sequence
@@ -15,44 +15,46 @@ from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import PromptFile, prompt_name, read_prompt_file
 
-Name = Annotated[str, typer.Argument(help="The prompt's name, as support.triage.")]
-Label = Annotated[str | None, typer.Option("--label", help="A label; production without one.")]
+Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
+Label = Annotated[str | None, typer.Option("--label", help="A label; production by default.")]
 Version = Annotated[int | None, typer.Option("--version", help="A version's number.")]
 
 
 def register(api: ApiClient, prompt: PromptFile, labels: Sequence[str] | None = None, *, similar: bool = False) -> Any:
-    """Register a prompt file as the prompt's next version, unless the newest is the same.
+    """Register a prompt file as the prompt's next version, unless the newest has the same content.
 
     Args:
-        api: where the registry is.
+        api: the service.
         prompt: the file.
-        labels: what moves to the version; by default what the file says.
-        similar: whether others like it are sought, too.
+        labels: the labels to move to the version; by default those of the file.
+        similar: whether to search for similar prompts as well.
     """
     moved = prompt.labels if labels is None else labels
-    said = {"message": prompt.message, "tags": list(prompt.tags), "labels": list(moved)}
+    details = {"message": prompt.message, "tags": list(prompt.tags), "labels": list(moved)}
     query = "?similar=true" if similar else ""
-    return api.post(f"/prompts/{prompt.name}/versions{query}", content_body(prompt.content) | said)
+    return api.post(f"/prompts/{prompt.name}/versions{query}", content_body(prompt.content) | details)
 
 
 def content_body(content: Content) -> dict[str, Any]:
-    """Give a content as its author wrote it in the form in which it is registered; partials are the registry's to put in."""
+    """Return a content as the body of a registration. Partials are omitted: the registry resolves them."""
     return {key: value for key, value in content_json(content).items() if value is not None and key != "partials"}
 
 
 def push(
     file: Annotated[Path, typer.Argument(help="A prompt file.")],
-    name: Annotated[str | None, typer.Option("--name", help="Its name, where the path under prompts/ does not say it.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The prompt's name, if not that of its path under prompts/.")
+    ] = None,
     similar: Annotated[
-        bool | None, typer.Option("--similar/--no-similar", help="Look for prompts that say nearly the same; a server does.")
+        bool | None, typer.Option("--similar/--no-similar", help="Search for similar prompts; by default with a server only.")
     ] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Register one prompt file; other prompts like it are told on standard error."""
+    """Register one prompt file; print similar prompts to standard error."""
     prompt = read_prompt_file(file, name or name_by_path(file))
     with connect(project) as api:
-        local = api.parts is not None  # then a model would have to be loaded for this one command
+        local = api.services is not None  # this one command would have to load a model
         version = register(api, prompt, similar=not local if similar is None else similar)
     for warning in version.get("warnings", []):
         typer.echo(f"warning: {warning['detail']}", err=True)
@@ -63,7 +65,7 @@ def push(
 
 
 def name_by_path(file: Path) -> str:
-    """Name a file by its path under the nearest folder `prompts`, or by its stem."""
+    """Return a prompt's name by the file's path under the nearest folder `prompts`, or by its stem."""
     roots = [parent for parent in file.absolute().parents if parent.name == "prompts"]
     return prompt_name(file.absolute(), roots[0] if roots else file.absolute().parent)
 
@@ -73,24 +75,24 @@ def get(
     label: Label = None,
     version: Version = None,
     targeting_key: Annotated[
-        str | None, typer.Option("--targeting-key", help="Whom it is for, where the label is split: a user's id, a tenant.")
+        str | None, typer.Option("--targeting-key", help="The user or tenant, where the label is split.")
     ] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="A moment in the past, as 2026-03-02T12:00:00Z.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="A time in the past, such as 2026-03-02T12:00:00Z.")] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Look one version up, as it is found now or was at a moment."""
+    """Get one version, as a lookup returns it now or would have at a time in the past."""
     with connect(project) as api:
-        found = api.get(
+        response = api.get(
             f"/prompts/{path_segment(name)}", label=label, version=version, targeting_key=targeting_key, as_of=as_of
         )
     if json:
-        print_json(found)
+        print_json(response)
         return
-    print_line(f"{found['name']}  version {found['version']}  {found['digest']}  {' '.join(found['labels'])}")
-    if found["split"] is not None:
-        print_line(f"{found['label']} is split {describe_target(found)}; this is {found['variant']}")
-    template = found["template"]
+    print_line(f"{response['name']}  version {response['version']}  {response['digest']}  {' '.join(response['labels'])}")
+    if response["split"] is not None:
+        print_line(f"{response['label']} is split {describe_target(response)}; this is {response['variant']}")
+    template = response["template"]
     if isinstance(template, str):
         print_line(template)
         return
@@ -100,14 +102,14 @@ def get(
 
 def render(
     name: Name,
-    var: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE; a value that is JSON is read as JSON.")] = None,
+    var: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE; a value that is JSON is parsed as JSON.")] = None,
     label: Label = None,
     version: Version = None,
-    query: Annotated[str | None, typer.Option("--query", help="Look for this in the context instead.")] = None,
+    query: Annotated[str | None, typer.Option("--query", help="Search the context for this instead.")] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Render a version with variables, and with the passages that its context asks for."""
+    """Render a version with variables, and with the passages that its context retrieves."""
     body = {"label": label, "version": version, "variables": _variables(var or []), "query": query}
     with connect(project) as api:
         rendered = api.post(f"/prompts/{path_segment(name)}/render", body)
@@ -120,45 +122,48 @@ def render(
         print_line(f"[{message['role']}] {message['content']}")
 
 
-def _variables(given: list[str]) -> dict[str, Any]:
+def _variables(assignments: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for one in given:
-        name, equals, text = one.partition("=")
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
         if not equals:
-            raise Invalid("--var cannot be read", [FieldError(one, "must be NAME=VALUE")])
+            raise Invalid("--var cannot be read", [FieldError(assignment, "must be NAME=VALUE")])
         values[name] = _json_or_text(text)
     return values
 
 
 def _json_or_text(text: str) -> Any:
-    """Read `[…]`, `{…}`, numbers, true, false and null as JSON; anything else is text."""
+    """Parse `[…]`, `{…}`, numbers, true, false and null as JSON; return anything else as text."""
     try:
-        return json_text.loads(text, parse_constant=_no_number)
+        return json_text.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return text
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def prompts(
     search: Annotated[str | None, typer.Option("--search", help="A path_segment of the name.")] = None,
-    archived: Annotated[bool, typer.Option("--archived", help="The archived prompts instead.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="List the archived prompts instead.")] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
     """List the prompts and their labels."""
     with connect(project) as api:
-        found = list(api.items("/prompts", search=search, archived=archived or None))
+        prompt_list = list(api.items("/prompts", search=search, archived=archived or None))
     if json:
-        print_json(found)
+        print_json(prompt_list)
         return
-    print_table(["prompt", "newest", "labels"], [(one["name"], one["newest"], " ".join(_labels(one))) for one in found])
+    print_table(
+        ["prompt", "newest", "labels"],
+        [(prompt["name"], prompt["newest"], " ".join(_labels(prompt))) for prompt in prompt_list],
+    )
 
 
 def _labels(prompt: Any) -> Iterator[str]:
-    """Give each label with its version, or with the versions that it is split over."""
+    """Yield each label with its version, or with the versions of its split."""
     for label, number in prompt["labels"].items():
         split = prompt["splits"].get(label)
         yield f"{label}={number if split is None else '|'.join(str(arm['version']) for arm in split['arms'])}"

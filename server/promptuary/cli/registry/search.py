@@ -1,4 +1,4 @@
-"""`promptuary search | similar`: prompts by what they say."""
+"""`promptuary search | similar`: search for prompts by meaning."""
 
 from typing import Annotated, Any
 
@@ -7,49 +7,50 @@ import typer
 from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.output import AsJson, Project, print_json, print_table
 
-Most = Annotated[int, typer.Option("-k", help="The most prompts.")]
-MinScore = Annotated[float | None, typer.Option("--min-score", help="The least cosine, -1 to 1.")]
+Most = Annotated[int, typer.Option("-k", help="The maximum number of prompts.")]
+MinScore = Annotated[float | None, typer.Option("--min-score", help="The minimum cosine, -1 to 1.")]
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="What the prompt is for, in your own words.")],
+    text: Annotated[str, typer.Argument(help="A description of the prompt's purpose.")],
     k: Most = 10,
     min_score: MinScore = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Find prompts by what they are for."""
+    """Search for prompts by their purpose."""
     with connect(project) as api:
         _show(api.get("/search", q=text, limit=k, min_score=min_score), json)
 
 
 def similar(
-    name: Annotated[str, typer.Argument(help="The prompt's name, as support.triage.")],
+    name: Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")],
     label: Annotated[str | None, typer.Option("--label", help="Compare the version under a label.")] = None,
-    version: Annotated[int | None, typer.Option("--version", help="Compare this version; the newest without one.")] = None,
+    version: Annotated[int | None, typer.Option("--version", help="Compare this version; the newest by default.")] = None,
     k: Most = 10,
     min_score: MinScore = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Find other prompts that say nearly the same."""
+    """Find other prompts with a similar text."""
     with connect(project) as api:
         query = {"label": label, "version": version, "limit": k, "min_score": min_score}
         _show(api.get(f"/prompts/{path_segment(name)}/similar", **query), json)
 
 
-def _show(found: Any, json: bool) -> None:
+def _show(response: Any, json: bool) -> None:
     if json:
-        print_json(found)
+        print_json(response)
         return
     rows = [
-        (f"{one['score']:.3f}", one["name"], one["version"], " ".join(one["labels"]), one["snippet"]) for one in found["items"]
+        (f"{match['score']:.3f}", match["name"], match["version"], " ".join(match["labels"]), match["snippet"])
+        for match in response["items"]
     ]
     print_table(["score", "prompt", "version", "labels", "text"], rows)
-    warn_unindexed(found["behind"])
+    warn_unindexed(response["behind"])
 
 
 def warn_unindexed(behind: int) -> None:
-    """Say on standard error how many prompts no search can find yet."""
+    """Print to standard error how many prompts are not indexed yet."""
     if behind:
         typer.echo(f"{behind} prompts are not indexed yet: promptuary context reindex --prompts", err=True)

@@ -1,4 +1,4 @@
-"""What the registry holds, read by way of the API and kept while a command compares it with files."""
+"""The state of the registry, read through the API and cached while a command compares it with files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from promptuary.prompt.inclusion import IncludedVersion, compose, content_refere
 
 @dataclass(frozen=True)
 class PromptState:
-    """A prompt of the registry: its newest version's number and tags, where its labels point, which are split."""
+    """A prompt in the registry: the number and tags of its newest version, the targets of its labels, and its splits."""
 
     newest: int = 0
     labels: Mapping[str, int] = field(default_factory=dict)
@@ -25,54 +25,58 @@ class PromptState:
 
 
 class RegistryState:
-    """Every prompt of a project by name, and the versions that were asked for."""
+    """Every prompt of a project by name, and the versions that were read."""
 
     def __init__(self, api: ApiClient) -> None:
-        """Ask nothing yet."""
+        """Store the client; nothing is read yet."""
         self.api = api
         self._versions: dict[tuple[str, int], Any] = {}
 
     @cached_property
     def prompts(self) -> dict[str, PromptState]:
-        """Every prompt by its name, the archived ones too; read once."""
+        """Every prompt by its name, including archived ones; read once."""
         return {
-            one["name"]: PromptState(one["newest"], one["labels"], one["splits"], tuple(one["tags"]), one["revision"], archived)
+            prompt["name"]: PromptState(
+                prompt["newest"], prompt["labels"], prompt["splits"], tuple(prompt["tags"]), prompt["revision"], archived
+            )
             for archived in (False, True)
-            for one in self.api.items("/prompts", archived=archived or None)
+            for prompt in self.api.items("/prompts", archived=archived or None)
         }
 
     def version(self, name: str, number: int) -> Any:
-        """Give a version as the API does; it never changes."""
+        """Return a version as the API does; it is read once, since it never changes."""
         if (name, number) not in self._versions:
             self._versions[name, number] = self.api.get(f"/prompts/{name}/versions/{number}")
         return self._versions[name, number]
 
     def included(self, name: str, number: int) -> IncludedVersion:
-        """Give a version as what it is to those who include it."""
+        """Return a version as those that include it see it."""
         body = self.version(name, number)
         return IncludedVersion(name, number, content_of(body), pins(body))
 
     def as_written(self, body: Any) -> Content:
-        """Give a version's content as its author wrote it."""
-        brought = [content_of(self.version(include["name"], include["version"])).variables for include in body["includes"]]
-        return without_partials(content_of(body), brought)
+        """Return a version's content as its author wrote it."""
+        included_variables = [
+            content_of(self.version(include["name"], include["version"])).variables for include in body["includes"]
+        ]
+        return without_partials(content_of(body), included_variables)
 
-    def says(self, content: Content, body: Any) -> bool:
-        """Tell whether a content as it is written is that of a version, with what the version is pinned to."""
+    def has_content(self, content: Content, body: Any) -> bool:
+        """Return whether a content as written is that of a version, with the versions that it is pinned to."""
         if {reference for _, reference in content_references(content)} != pins(body).keys():
             return False
-        found = {one["reference"]: self.included(one["name"], one["version"]) for one in body["includes"]}
+        resolved = {entry["reference"]: self.included(entry["name"], entry["version"]) for entry in body["includes"]}
         try:
-            return content_digest(compose(content, found)) == str(body["digest"])
+            return content_digest(compose(content, resolved)) == str(body["digest"])
         except InvalidPrompt:
             return False
 
 
 def content_of(body: Mapping[str, Any]) -> Content:
-    """Read the content of a version."""
+    """Parse the content of a version."""
     return content_from_json({part: body[part] for part in Content.model_fields})
 
 
 def pins(body: Mapping[str, Any]) -> dict[str, str]:
-    """Give what each reference of a version is pinned to, as `name@number`."""
+    """Return what each reference of a version is pinned to, as `name@number`."""
     return {include["reference"]: f"{include['name']}@{include['version']}" for include in body["includes"]}

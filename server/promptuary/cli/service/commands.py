@@ -1,4 +1,4 @@
-"""`promptuary init | serve | worker | ui | up | doctor`: run the service and see how it is."""
+"""`promptuary init | serve | worker | ui | up | doctor`: run the service and check it."""
 
 import importlib.util
 import os
@@ -26,35 +26,35 @@ from promptuary.prompt.errors import PromptuaryError
 if TYPE_CHECKING:
     from promptuary.core.settings import Settings
 
-LOOPBACK = "127.0.0.1"  # MLflow and Chroma know no keys, so they never listen anywhere else
+LOOPBACK = "127.0.0.1"  # MLflow and Chroma have no authentication, so they never listen elsewhere
 Host = Annotated[str | None, typer.Option("--host", help="The address to listen on; loopback by default.")]
 Port = Annotated[int | None, typer.Option("--port", help="The port; 8400 by default.")]
 
 
-def load_settings(**given: Any) -> "Settings":
-    """Read the settings, where the server is installed.
+def load_settings(**overrides: Any) -> "Settings":
+    """Return the settings.
 
     Raises:
-        NotInstalled: where it is not.
+        NotInstalled: when the server is not installed.
     """
     try:
         from promptuary.core.settings import read_settings
     except ModuleNotFoundError as error:
         raise NotInstalled(f"the server is not installed ({error.name}); install promptuary[server]") from None
-    return read_settings(**given)
+    return read_settings(**overrides)
 
 
 def init() -> None:
-    """Make the data directory and its database, and the first key: an operator's, shown this once."""
+    """Create the data directory with its database, and an operator's key, which is printed only now."""
     data = load_settings().data_dir
     with connect() as api:
-        held = [key for key in api.items("/keys") if key["role"] == "operator" and key["revoked_at"] is None]
+        keys = [key for key in api.items("/keys") if key["role"] == "operator" and key["revoked_at"] is None]
         print_line(f"data directory: {data}")
-        if held:
-            print_line(f"there is an operator's key already: {held[0]['id']} ({held[0]['name']})")
+        if keys:
+            print_line(f"an operator's key exists already: {keys[0]['id']} ({keys[0]['name']})")
             return
-        made = api.post("/keys", {"name": "operator", "role": "operator"})
-    print_line(f"operator's key, shown this once: {made['key']}")
+        key = api.post("/keys", {"name": "operator", "role": "operator"})
+    print_line(f"operator's key, printed only now: {key['key']}")
 
 
 def serve(host: Host = None, port: Port = None) -> None:
@@ -70,7 +70,7 @@ def serve(host: Host = None, port: Port = None) -> None:
 
 
 def worker() -> None:
-    """Run the worker: evaluation runs, and what waits for Chroma and MLflow."""
+    """Run the worker: evaluation runs, schedules, and deliveries to Chroma and MLflow."""
     chosen = load_settings()
     from promptuary.core.logs import configure_logging
     from promptuary.worker.assembly import build_worker
@@ -90,28 +90,28 @@ def ui(host: Host = None, port: Port = None) -> None:
 
 
 def ui_program(host: str, port: int, url: str) -> Program:
-    """Give the program that is the UI, on the API at `url`.
+    """Return the program of the UI, on the API at `url`.
 
     Raises:
-        NotInstalled: without Streamlit.
+        NotInstalled: when Streamlit is not installed.
     """
     if importlib.util.find_spec("streamlit") is None:
         raise NotInstalled("the UI is not installed; install promptuary[ui]")
     from promptuary_ui.launch import command
 
-    words, environment = command(host, port, url)
-    return Program("ui", words, environment, f"http://{host}:{port}/_stcore/health")
+    arguments, environment = command(host, port, url)
+    return Program("ui", arguments, environment, f"http://{host}:{port}/_stcore/health")
 
 
 def up() -> None:
-    """Run all of it: API, worker, UI, Chroma and MLflow's UI; Ctrl-C stops them together."""
+    """Run everything: API, worker, UI, Chroma and MLflow's UI; Ctrl-C stops them together."""
     with all_programs(load_settings()) as started:
         wait_until_stopped(started)
 
 
 @contextmanager
 def all_programs(chosen: "Settings") -> Iterator[list[Any]]:
-    """Start every part on the data directory and say where each is; stop them at the end."""
+    """Start every program on the data directory and print its address; stop all of them at the end."""
     from promptuary.core.database import Database
     from promptuary.embedding.chroma_ownership import ChromaOwnership
     from promptuary.migrations.upgrade import upgrade
@@ -132,7 +132,7 @@ def all_programs(chosen: "Settings") -> Iterator[list[Any]]:
     programs = _programs(chosen, None if chosen.chroma_url else free_port())
     try:
         with run_programs(programs, chosen.data_dir / "logs") as started:
-            chroma = next((one.program.ready_at for one in started if one.program.name == "chroma"), None)
+            chroma = next((running.program.ready_at for running in started if running.program.name == "chroma"), None)
             if chroma:
                 ownership.publish_address(chroma.removesuffix("/api/v2/heartbeat"))
             print_line(f"API    http://{chosen.host}:{chosen.port}   (documentation at /docs)")
@@ -185,12 +185,12 @@ def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
 
 
 def doctor(json: AsJson = False) -> None:
-    """Check this installation; exit 1 where something is amiss."""
+    """Check this installation; exit 1 where a check fails."""
     checks = list(_checks())
     if json:
-        print_json([{"check": name, "ok": ok, "found": found} for name, ok, found in checks])
+        print_json([{"check": name, "ok": ok, "found": finding} for name, ok, finding in checks])
     else:
-        print_table(["", "check", "found"], [("ok" if ok else "!!", name, found) for name, ok, found in checks])
+        print_table(["", "check", "found"], [("ok" if ok else "!!", name, finding) for name, ok, finding in checks])
     if not all(ok for _, ok, _ in checks):
         raise typer.Exit(1)
 
@@ -203,7 +203,7 @@ def _checks() -> Iterator[tuple[str, bool, str]]:
     yield "python", sys.version_info >= (3, 11), sys.version.split()[0]
     version = sqlite_driver().sqlite_version
     safe = tuple(map(int, version.split("."))) >= (3, 51, 3)
-    yield "sqlite", safe, version + ("" if safe else ": older than 3.51.3, which mends a WAL corruption; install pysqlite3")
+    yield "sqlite", safe, version + ("" if safe else ": older than 3.51.3, which fixes a WAL corruption; install pysqlite3")
     database = Database(chosen.sql_url)
     try:
         upgrade(database)
@@ -222,7 +222,10 @@ def _models() -> Iterator[tuple[str, bool, str]]:
     from promptuary.embedding.model import WEIGHTS, MiniLM
     from promptuary.models.local_server import LOCAL_MODELS
 
-    for name, weights in {MiniLM.model: WEIGHTS, **{f"local:{name}": found for name, found in LOCAL_MODELS.items()}}.items():
+    for name, weights in {
+        MiniLM.model: WEIGHTS,
+        **{f"local:{name}": weights for name, weights in LOCAL_MODELS.items()},
+    }.items():
         try:
             yield name, True, f"{weights.verified().name}, the published weights"
         except PromptuaryError as error:

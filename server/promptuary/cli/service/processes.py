@@ -1,6 +1,6 @@
-"""Several programs run as one: started together, waited for until each answers, stopped together.
+"""Several programs run as one: started together, awaited until each answers, stopped together.
 
-Only processes that were started here are ever stopped, by their pid. What each prints goes to a log file of its own.
+Only processes that were started here are ever stopped, by their pid. The output of each goes to its own log file.
 """
 
 import os
@@ -25,14 +25,14 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class NotStarted(PromptuaryError):
-    """A program ended, or did not answer in time; its log says why."""
+    """A program ended, or did not answer in time; its log shows why."""
 
     code = "unavailable"
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program to run: its command, what is added to its environment, and the URL that answers once it is ready."""
+    """A program to run: its command, additions to its environment, and the URL that answers once it is ready."""
 
     name: str
     command: Sequence[str]
@@ -42,25 +42,29 @@ class Program:
 
 @dataclass(frozen=True)
 class RunningProgram:
-    """A program that was started, and where its output goes."""
+    """A program that was started, and its log file."""
 
     program: Program
     process: subprocess.Popen[bytes]
     log: Path
 
     def check(self) -> None:
-        """Raise NotStarted when it has ended."""
+        """Raise NotStarted if the program has ended."""
         code = self.process.poll()
         if code is not None:
             last = self.log.read_text(errors="replace").strip().splitlines()[-1:] or ["nothing"]
             raise NotStarted(f"{self.program.name} ended with {code}; its last line: {last[0][:300]} (whole log: {self.log})")
 
     def wait_until_ready(self, seconds: float, others: Sequence["RunningProgram"] = ()) -> None:
-        """Wait until its URL answers, whatever it answers, and while none of the others ends."""
+        """Wait until the program's URL answers, with any status.
+
+        Raises:
+            NotStarted: when it does not answer in time, or when it or one of the others ends before.
+        """
         deadline = time.monotonic() + seconds
         while self.program.ready_at is not None:
-            for one in (self, *others):
-                one.check()
+            for program in (self, *others):
+                program.check()
             try:
                 httpx.get(self.program.ready_at, timeout=2.0)
             except httpx.HTTPError:
@@ -73,47 +77,47 @@ class RunningProgram:
 
 @contextmanager
 def run_programs(programs: Sequence[Program], logs: Path) -> Iterator[list[RunningProgram]]:
-    """Start the programs, wait until all are ready, and stop them at the end, in the reverse order.
+    """Start the programs, wait until all are ready, and stop them at the end, in reverse order.
 
-    Those that say when they are ready come first, side by side; the others find everything there. SIGTERM and the terminal's
-    end stop them as Ctrl-C does, also while they start; whatever comes while they are being stopped changes nothing.
+    Programs with a `ready_at` start first, in parallel; the others start when those are ready. SIGTERM and the end of the
+    terminal stop them as Ctrl-C does, also while they start; a signal during the stop changes nothing.
     """
     logs.mkdir(parents=True, exist_ok=True)
     started: list[RunningProgram] = []
     ending = _SignalGuard()
-    heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, ending.note) for number in heeded}
+    handled = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ending.note) for number in handled}
     try:
         for waited_for in (True, False):
             for program in programs:
                 if (program.ready_at is not None) == waited_for:
-                    with ending.put_off():
+                    with ending.deferred():
                         started.append(_start(program, logs / f"{program.name}.log"))
-            for one in started:
-                one.wait_until_ready(START_SECONDS, started)
+            for running in started:
+                running.wait_until_ready(START_SECONDS, started)
         yield started
     finally:
-        with suppress(KeyboardInterrupt), ending.put_off():
+        with suppress(KeyboardInterrupt), ending.deferred():
             _stop(started)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 class _SignalGuard:
-    """Makes of a signal what Ctrl-C makes, a KeyboardInterrupt, but never while a program is half started or half stopped."""
+    """Turns a signal into a KeyboardInterrupt, as Ctrl-C does, but never while a program is half started or half stopped."""
 
     def __init__(self) -> None:
         self._busy = self._due = False
 
     def note(self, _number: int, _frame: FrameType | None) -> None:
-        """Take a signal."""
+        """Handle a signal."""
         if not self._busy:
             raise KeyboardInterrupt
         self._due = True
 
     @contextmanager
-    def put_off(self) -> Iterator[None]:
-        """Let the block be done whole; a signal that came meanwhile counts at its end."""
+    def deferred(self) -> Iterator[None]:
+        """Run the block to its end; a signal that arrives meanwhile takes effect then."""
         self._busy = True
         try:
             yield
@@ -131,35 +135,35 @@ def _start(program: Program, log: Path) -> RunningProgram:
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **program.environment},
-            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the others in order
+            start_new_session=True,  # Ctrl-C reaches only this process, which then stops the others in order
         )
     return RunningProgram(program, process, log)
 
 
 def _stop(started: Sequence[RunningProgram]) -> None:
-    for one in reversed(started):
-        if one.process.poll() is None:
-            one.process.terminate()
+    for running in reversed(started):
+        if running.process.poll() is None:
+            running.process.terminate()
     deadline = time.monotonic() + STOP_SECONDS
-    for one in started:
+    for running in started:
         with suppress(subprocess.TimeoutExpired):
-            one.process.wait(max(0.1, deadline - time.monotonic()))
+            running.process.wait(max(0.1, deadline - time.monotonic()))
         with suppress(ProcessLookupError):
-            os.killpg(one.process.pid, signal.SIGKILL)  # what it started itself and left behind is of its session, too
-        one.process.wait()
+            os.killpg(running.process.pid, signal.SIGKILL)  # children that it left behind belong to its session, too
+        running.process.wait()
 
 
 def wait_until_stopped(started: Sequence[RunningProgram]) -> None:
-    """Wait for Ctrl-C or SIGTERM; a program that ends by itself before is an error."""
+    """Wait for Ctrl-C or SIGTERM; raise NotStarted if a program ends by itself before."""
     with stopped_by_signal() as stopped:
         while not stopped.wait(0.3):
-            for one in started:
-                one.check()
+            for running in started:
+                running.check()
 
 
 @contextmanager
 def stopped_by_signal() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set."""
+    """Yield an event that SIGINT and SIGTERM set."""
     stopped = threading.Event()
 
     def note(_number: int, _frame: FrameType | None) -> None:
@@ -174,21 +178,23 @@ def stopped_by_signal() -> Iterator[threading.Event]:
 
 
 def free_port() -> int:
-    """Give a loopback port that is free now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def check_port(name: str, host: str, port: int, setting: str) -> None:
-    """Refuse to start on a port that somebody else has.
+    """Raise NotStarted for a port that another process uses.
 
     Raises:
-        NotStarted: naming the setting to change.
+        NotStarted: with the setting to change.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise NotStarted(f"{name} cannot have {host}:{port} ({error.strerror}); set {setting} to another port") from None
+            raise NotStarted(
+                f"{name} cannot listen on {host}:{port} ({error.strerror}); set {setting} to another port"
+            ) from None

@@ -1,4 +1,4 @@
-"""`promptuary export`, and `import` of what it wrote: prompts as one file, for backups, other servers and offline starts."""
+"""`promptuary export` and the import of its bundles: prompts in one file, for backups, other servers and offline starts."""
 
 import json as json_text
 import shutil
@@ -21,14 +21,14 @@ from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.bundle import FORMAT, BundledPrompt, import_requests
 
 REQUEST_BYTES = 600_000
-"""Of one request, so that it stays well under the least body limit that a server has by default, 1 MiB."""
+"""The size of one request, well under the default body limit of a server, 1 MiB."""
 _PAGE = 20
 _ARCHIVALS = ["prompt.archived", "prompt.restored"]
 
 
 @dataclass
 class ExportSummary:
-    """How much went into a bundle, and what its versions include that did not."""
+    """The size of a bundle, and what its versions include that is not in it."""
 
     prompts: int = 0
     versions: int = 0
@@ -36,20 +36,18 @@ class ExportSummary:
 
 
 def export(
-    file: Annotated[Path | None, typer.Argument(help="The file to write; standard output without one.")] = None,
-    labels: Annotated[
-        list[str] | None, typer.Option("--label", help="Only what is under this label; may be given again.")
-    ] = None,
-    prompts: Annotated[list[str] | None, typer.Option("--prompt", help="Only this prompt; may be given again.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="The file to write; by default standard output.")] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", help="Only what is under this label; may be repeated.")] = None,
+    prompts: Annotated[list[str] | None, typer.Option("--prompt", help="Only this prompt; may be repeated.")] = None,
     all_versions: Annotated[
-        bool, typer.Option("--all-versions", help="Every version, the labels' history, and archived prompts: a backup.")
+        bool, typer.Option("--all-versions", help="Export every version, the label history and archived prompts: a backup.")
     ] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Write prompts into a bundle: what labels lead to and the newest, for clients that start offline; or all there is."""
+    """Export prompts into a bundle: the versions under labels and the newest, for clients that start offline; or everything."""
     if labels and all_versions:
-        raise typer.BadParameter("give --label or --all-versions, not both")
+        raise typer.BadParameter("pass --label or --all-versions, not both")
     with connect(project) as api, tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as written:
         exported = _export(api, written, prompts or (), labels or (), whole=all_versions)
         if file is None:
@@ -66,80 +64,91 @@ def export(
         return
     print_line(f"{exported.prompts} prompts, {exported.versions} versions → {file}{'' if changed else ', unchanged'}")
     if all_versions and exported.left_out:
-        print_line(f"not in it, and included by what is: {', '.join(sorted(exported.left_out))}; add them with --prompt")
+        print_line(
+            f"included by exported versions, but not exported: {', '.join(sorted(exported.left_out))}; add them with --prompt"
+        )
 
 
 def _export(api: ApiClient, file: IO[str], prompts: Sequence[str], labels: Sequence[str], *, whole: bool) -> ExportSummary:
-    """Write the bundle prompt by prompt, version by version; no more than a page of versions is held at a time."""
-    holdings = RegistryState(api)
-    unknown = [name for name in prompts if name not in holdings.prompts]
+    """Write the bundle prompt by prompt, version by version; at most one page of versions is in memory at a time."""
+    registry = RegistryState(api)
+    unknown = [name for name in prompts if name not in registry.prompts]
     if unknown:
         raise Invalid("the prompts cannot be exported", [FieldError(name, "is not in the registry") for name in unknown])
     names = sorted(
         name
-        for name, held in holdings.prompts.items()
-        if (name in prompts or (not prompts and (whole or not held.archived)))
-        and (not labels or any(label in held.labels for label in labels))
+        for name, state in registry.prompts.items()
+        if (name in prompts or (not prompts and (whole or not state.archived)))
+        and (not labels or any(label in state.labels for label in labels))
     )
-    exported, included = ExportSummary(), set()
+    exported, included = ExportSummary(prompts=len(names)), set()
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     file.write(f'{{\n"format": "{FORMAT}",\n"exported_at": "{now}",\n"prompts": {{')
     for place, name in enumerate(names):
-        held = holdings.prompts[name]
-        history = list(_history(api, name, held)) if whole else []
-        archivals = _archivals(api, name, held) if whole or held.archived else []
-        shown = {label: _label_target(held, label) for label in held.labels if not labels or label in labels}
-        file.write(
-            f"{',' if place else ''}\n{_json(name)}: {{\n"
-            + _json_member("archived", held.archived)
-            + _json_member("labels", shown)
-        )
-        file.write('"versions": {')
-        for number, version in enumerate(_versions(api, name, held, labels, whole=whole)):
+        file.write("," if place else "")
+        state = registry.prompts[name]
+        history = list(_history(api, name, state)) if whole else []
+        archivals = _archivals(api, name, state) if whole or state.archived else []
+        _write_head(file, name, state, labels)
+        for number, version in enumerate(_versions(api, name, state, labels, whole=whole)):
             file.write(f"{',' if number else ''}\n{_json(str(version['version']))}: {_json(version)}")
             exported.versions += 1
             included |= {include["name"] for include in version["includes"]}
-        file.write("\n},\n" + '"history": [' + ",".join(f"\n{_json(move)}" for move in history) + "\n],\n")
-        file.write('"archivals": [' + ",".join(f"\n{_json(turn)}" for turn in archivals) + "\n]\n}")
+        _write_tail(file, history, archivals)
     file.write("\n}\n}\n")
     file.flush()
-    exported.prompts, exported.left_out = len(names), included - set(names)
+    exported.left_out = included - set(names)
     return exported
 
 
-def _versions(api: ApiClient, name: str, held: PromptState, labels: Sequence[str], *, whole: bool) -> Iterator[Any]:
-    """Give the versions that belong in the bundle, the newest first, and none that came after the prompts were listed."""
+def _write_head(file: IO[str], name: str, state: PromptState, labels: Sequence[str]) -> None:
+    """Write a prompt's members up to its first version."""
+    targets = {label: _label_target(state, label) for label in state.labels if not labels or label in labels}
+    file.write(f"\n{_json(name)}: {{\n{_json_member('archived', state.archived)}{_json_member('labels', targets)}")
+    file.write('"versions": {')
+
+
+def _write_tail(file: IO[str], history: Sequence[Any], archivals: Sequence[Any]) -> None:
+    """Write a prompt's members after its last version."""
+    file.write("\n},\n" + '"history": [' + ",".join(f"\n{_json(move)}" for move in history) + "\n],\n")
+    file.write('"archivals": [' + ",".join(f"\n{_json(event)}" for event in archivals) + "\n]\n}")
+
+
+def _versions(api: ApiClient, name: str, state: PromptState, labels: Sequence[str], *, whole: bool) -> Iterator[Any]:
+    """Yield the versions of the bundle, the newest first, without those that came after the prompts were listed."""
     if whole:
-        yield from (one for one in api.items(f"/prompts/{name}/versions", page=_PAGE) if one["version"] <= held.newest)
+        yield from (
+            version for version in api.items(f"/prompts/{name}/versions", page=_PAGE) if version["version"] <= state.newest
+        )
         return
-    wanted = set() if labels else {held.newest}
-    for label, first in held.labels.items():
+    numbers = set() if labels else {state.newest}
+    for label, first in state.labels.items():
         if not labels or label in labels:
-            wanted |= {arm["version"] for arm in held.splits[label]["arms"]} if label in held.splits else {first}
-    for number in sorted(wanted, reverse=True):
+            numbers |= {arm["version"] for arm in state.splits[label]["arms"]} if label in state.splits else {first}
+    for number in sorted(numbers, reverse=True):
         yield api.get(f"/prompts/{name}/versions/{number}")
 
 
-def _history(api: ApiClient, name: str, held: PromptState) -> Iterator[dict[str, Any]]:
-    """Give the moves of a prompt's labels, the oldest first, as far as they lead to where the labels were found."""
-    moves = [move for label in held.labels for move in api.items(f"/prompts/{name}/labels/{label}/history")]
+def _history(api: ApiClient, name: str, state: PromptState) -> Iterator[dict[str, Any]]:
+    """Yield the moves of a prompt's labels, the oldest first, up to the revision at which the labels were read."""
+    moves = [move for label in state.labels for move in api.items(f"/prompts/{name}/labels/{label}/history")]
     for move in sorted(moves, key=lambda move: move["revision"]):
-        if move["revision"] <= held.revision:
+        if move["revision"] <= state.revision:
             yield {key: move[key] for key in ("label", "version", "split", "previous", "actor", "reason", "at")}
 
 
-def _archivals(api: ApiClient, name: str, held: PromptState) -> list[dict[str, Any]]:
-    """Give when a prompt was archived and restored, the oldest first, as far as it had been when it was found."""
+def _archivals(api: ApiClient, name: str, state: PromptState) -> list[dict[str, Any]]:
+    """Return when a prompt was archived and restored, the oldest first, up to the revision at which it was read."""
     events = list(api.items(f"/prompts/{name}/events", kind=_ARCHIVALS))
     return [
         {"archived": event["kind"] == _ARCHIVALS[0], "reason": event["detail"].get("reason", ""), "at": event["at"]}
         for event in reversed(events)
-        if event["revision"] <= held.revision
+        if event["revision"] <= state.revision
     ]
 
 
-def _label_target(held: PromptState, label: str) -> Any:
-    return {"split": held.splits[label]} if label in held.splits else held.labels[label]
+def _label_target(state: PromptState, label: str) -> Any:
+    return {"split": state.splits[label]} if label in state.splits else state.labels[label]
 
 
 def _json_member(key: str, value: Any) -> str:
@@ -151,15 +160,15 @@ def _json(value: Any) -> str:
 
 
 def _same(written: IO[str], file: Path) -> bool:
-    """Tell whether a file says the same already, whenever it was exported."""
+    """Return whether a file has the same content already, apart from the time of its export."""
     written.seek(0)
     try:
-        with file.open(encoding="utf-8", newline="\n") as there:
+        with file.open(encoding="utf-8", newline="\n") as existing:
             return all(
-                one == other or (number == 2 and other.startswith('"exported_at"'))
-                for number, (one, other) in enumerate(zip(written, there, strict=True))
+                line == existing_line or (number == 2 and existing_line.startswith('"exported_at"'))
+                for number, (line, existing_line) in enumerate(zip(written, existing, strict=True))
             )
-    except (OSError, ValueError):  # not there, not text, or not as long
+    except (OSError, ValueError):  # missing, not text, or of another length
         return False
 
 
@@ -168,28 +177,28 @@ def _same(written: IO[str], file: Path) -> bool:
 
 @dataclass(frozen=True)
 class PlannedImport:
-    """What importing a prompt would do, or what is in its way."""
+    """The effect of importing a prompt, or the conflict that prevents it."""
 
     prompt: BundledPrompt
-    shown: Any
+    preview: Any
     conflict: str | None = None
 
     def describe(self) -> str:
-        """Give it as a line."""
+        """Return it as a line."""
         name = self.prompt.name
         if self.conflict is not None:
             return f"! {name}  {self.conflict}"
-        new, moves = self.shown["versions"], self.shown["moves"]
-        if not new and not moves and not self.shown["archivals"]:
-            return f"= {name}  all of it is there already"
+        new, moves = self.preview["versions"], self.preview["moves"]
+        if not new and not moves and not self.preview["archivals"]:
+            return f"= {name}  nothing to import"
         last = {move["label"]: describe_target(move) for move in self.prompt.history}
         labels = ", ".join(f"{label} → {last[label]}" for label in dict.fromkeys(move["label"] for move in moves))
-        told = [
+        details = [
             _numbers(new),
             f"{len(moves)} label move{'s' if len(moves) > 1 else ''} ({labels})" if moves else "",
-            ("archived" if self.prompt.archivals[-1]["archived"] else "restored") if self.shown["archivals"] else "",
+            ("archived" if self.prompt.archivals[-1]["archived"] else "restored") if self.preview["archivals"] else "",
         ]
-        return f"+ {name}  {', '.join(filter(None, told))}"
+        return f"+ {name}  {', '.join(filter(None, details))}"
 
 
 def _numbers(new: Sequence[int]) -> str:
@@ -199,14 +208,14 @@ def _numbers(new: Sequence[int]) -> str:
 
 
 def plan_import(api: ApiClient, prompts: Sequence[BundledPrompt]) -> list[PlannedImport]:
-    """Ask for each prompt what importing it would do; nothing is written."""
+    """Return the effect of importing each prompt; nothing is written."""
     return [_planned(api, prompt) for prompt in prompts]
 
 
 def _planned(api: ApiClient, prompt: BundledPrompt) -> PlannedImport:
     body = {"digests": prompt.digests(), "history": list(prompt.history), "archivals": list(prompt.archivals)}
     if len(_json(body).encode()) > REQUEST_BYTES:
-        body["history"] = []  # too long to be told before; it is compared when it comes, after the versions
+        body["history"] = []  # too long to preview; it is compared when it is imported, after the versions
     try:
         return PlannedImport(prompt, api.post(f"/prompts/{prompt.name}/import/preview", body))
     except ApiRefused as error:
@@ -216,16 +225,18 @@ def _planned(api: ApiClient, prompt: BundledPrompt) -> PlannedImport:
 
 
 def apply_import(api: ApiClient, planned: Sequence[PlannedImport]) -> list[str]:
-    """Import what was planned; gives a sentence for each pin that leads nowhere here.
+    """Import what was planned; return a sentence for each pin whose version does not exist here.
 
     Raises:
-        Invalid: before anything is written, with everything that is in the way.
+        Invalid: before anything is written, with every conflict.
     """
-    conflicts = [FieldError(one.prompt.name, one.conflict) for one in planned if one.conflict is not None]
+    conflicts = [FieldError(plan.prompt.name, plan.conflict) for plan in planned if plan.conflict is not None]
     if conflicts:
         raise Invalid("nothing was imported", conflicts)
-    told = []
-    for name, body in import_requests([one.prompt for one in planned], REQUEST_BYTES):
+    notes = []
+    for name, body in import_requests([plan.prompt for plan in planned], REQUEST_BYTES):
         for pin in api.post(f"/prompts/{name}/import", body)["unpinned"]:
-            told.append(f"{name}  version {pin['version']} has the text of {pin['name']}@{pin['pinned']}, which is not here")
-    return told
+            notes.append(
+                f"{name}  version {pin['version']} has the text of {pin['name']}@{pin['pinned']}, which does not exist here"
+            )
+    return notes

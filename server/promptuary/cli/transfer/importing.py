@@ -1,4 +1,4 @@
-"""`promptuary import`: a bundle into the registry, or prompts of Langfuse, MLflow and LangChain into prompt files."""
+"""`promptuary import`: import a bundle into the registry, or prompts of Langfuse, MLflow and LangChain into prompt files."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,54 +33,56 @@ READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str], list[Import
 def import_file(
     file: Annotated[Path, typer.Argument(help="A bundle, or a JSON or YAML file of Langfuse, MLflow or LangChain.")],
     form: Annotated[
-        str | None, typer.Option("--from", help="bundle, langfuse, mlflow or langchain; by default what the file looks like.")
+        str | None, typer.Option("--from", help="bundle, langfuse, mlflow or langchain; detected by default.")
     ] = None,
-    folder: Annotated[Path, typer.Option("--to", help="Where prompt files go; a bundle goes into the registry.")] = Path(
-        "prompts"
-    ),
+    folder: Annotated[
+        Path, typer.Option("--to", help="The folder for prompt files; a bundle is imported into the registry.")
+    ] = Path("prompts"),
     label: Annotated[
-        str | None, typer.Option("--label", help="Of a prompt's versions, the one under this label; by default the highest.")
+        str | None, typer.Option("--label", help="Import the version under this label; by default the highest.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The prompt's name, for a file of one prompt.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite prompt files that are there and different.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite prompt files that exist with another content.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Take prompts in: a bundle with its history into the registry, prompts of other systems as files for `sync apply`."""
+    """Import prompts: a bundle with its history into the registry, prompts of other systems as files for `sync apply`."""
     if form not in (None, BUNDLE, *READERS):
         raise typer.BadParameter(f"--from must be {BUNDLE}, {', '.join(READERS)}")
     text = read_text(file, BUNDLE_LIMIT)
-    if form == BUNDLE or (form is None and _says_bundle(text)):
+    if form == BUNDLE or (form is None and _is_bundle_text(text)):
         _import_bundle(file, text, project, dry_run=dry_run, json=json)
         return
     imported = _foreign(file, form, name, label)
-    paths = [path_of(folder, one.name) for one in imported]
-    states = _written(paths, imported, force=force, dry_run=dry_run)
+    paths = [path_of(folder, prompt.name) for prompt in imported]
+    states = _write_prompt_files(paths, imported, force=force, dry_run=dry_run)
     if json:
         print_json(
             [
                 {
-                    "prompt": one.name,
-                    "version": one.version,
+                    "prompt": prompt.name,
+                    "version": prompt.version,
                     "file": str(path),
                     "state": state,
-                    "remarks": [{"path": said.path, "line": said.line, "message": said.message} for said in one.remarks],
+                    "remarks": [
+                        {"path": remark.path, "line": remark.line, "message": remark.message} for remark in prompt.remarks
+                    ],
                 }
-                for one, path, state in zip(imported, paths, states, strict=True)
+                for prompt, path, state in zip(imported, paths, states, strict=True)
             ]
         )
         return
-    for one, path, state in zip(imported, paths, states, strict=True):
-        print_line(f"{'=' if state == 'same' else '+'} {one.name}  {path}")
-        for said in one.remarks:
-            print_line(f"  {said}")
+    for prompt, path, state in zip(imported, paths, states, strict=True):
+        print_line(f"{'=' if state == 'same' else '+'} {prompt.name}  {path}")
+        for remark in prompt.remarks:
+            print_line(f"  {remark}")
     if not dry_run:
         print_line(f"next: promptuary sync plan {folder}")
 
 
-def _says_bundle(text: str) -> bool:
-    """Tell a bundle by its first words, so that one that is cut off is still told as that."""
+def _is_bundle_text(text: str) -> bool:
+    """Return whether a text starts like a bundle, so that a truncated one is reported as a bundle."""
     return text.lstrip("\ufeff \t\r\n").startswith("{") and '"promptuary-bundle' in text[:1000]
 
 
@@ -88,49 +90,52 @@ def _import_bundle(file: Path, text: str, project: str | None, *, dry_run: bool,
     prompts = parse_bundle(parse_json(text, str(file)), str(file))
     with connect(project) as api:
         planned = plan_import(api, prompts)
-        told = [] if dry_run else apply_import(api, planned)
+        notes = [] if dry_run else apply_import(api, planned)
     if json:
-        print_json([{"prompt": one.prompt.name, "conflict": one.conflict, "plan": one.shown} for one in planned])
+        print_json([{"prompt": plan.prompt.name, "conflict": plan.conflict, "plan": plan.preview} for plan in planned])
     else:
-        for one in planned:
-            print_line(one.describe())
-        for sentence in told:
+        for plan in planned:
+            print_line(plan.describe())
+        for sentence in notes:
             print_line(f"  {sentence}")
-    if any(one.conflict is not None for one in planned):
+    if any(plan.conflict is not None for plan in planned):
         raise typer.Exit(1)
 
 
 def _foreign(file: Path, form: str | None, name: str | None, label: str | None) -> list[ImportedPrompt]:
     document = parse_yaml(read_text(file), str(file))
-    form = form or next((kind for kind, (is_one, _) in READERS.items() if is_one(document.value)), None)
+    form = form or next((source for source, (detect, _) in READERS.items() if detect(document.value)), None)
     if form is None:
-        what = "bundle" if is_bundle(document.value) else ", ".join((BUNDLE, *READERS))
+        formats = "bundle" if is_bundle(document.value) else ", ".join((BUNDLE, *READERS))
         raise InvalidFile(
-            f"{file} is of no kind that can be imported", [FieldError("", f"known are {what}; --from says which it is")]
+            f"{file} has no format that can be imported",
+            [FieldError("", f"supported formats: {formats}; choose one with --from")],
         )
     drafts = READERS[form][1](document.value, file.stem)
     if name is not None:
         if len({draft.name for draft in drafts}) > 1:
-            raise Invalid("--name is for a file of one prompt", [FieldError(str(file), "has several")])
+            raise Invalid("--name is for a file of one prompt", [FieldError(str(file), "contains several")])
         for draft in drafts:
             draft.name = name
     imported = finish_drafts(drafts, document, str(file))
     if not imported:
-        raise InvalidFile(f"{file} holds no prompt")
+        raise InvalidFile(f"{file} contains no prompt")
     return select_versions(imported, label)
 
 
-def _written(paths: Sequence[Path], imported: Sequence[ImportedPrompt], *, force: bool, dry_run: bool) -> list[str]:
-    """Write each prompt's file; what is there and different is overwritten with `force` only."""
+def _write_prompt_files(paths: Sequence[Path], imported: Sequence[ImportedPrompt], *, force: bool, dry_run: bool) -> list[str]:
+    """Write each prompt's file; one that exists with another content is overwritten with `force` only."""
     texts = {
-        path: prompt_file_text(one.content, labels=one.labels, message=one.message, tags=one.tags)
-        for path, one in zip(paths, imported, strict=True)
+        path: prompt_file_text(prompt.content, labels=prompt.labels, message=prompt.message, tags=prompt.tags)
+        for path, prompt in zip(paths, imported, strict=True)
     }
-    there = {path: read_text(path) for path in texts if path.exists()}
-    field_errors = [FieldError(str(path), "is there and different") for path, text in there.items() if text != texts[path]]
+    existing = {path: read_text(path) for path in texts if path.exists()}
+    field_errors = [
+        FieldError(str(path), "exists with another content") for path, text in existing.items() if text != texts[path]
+    ]
     if field_errors and not force:
         raise Invalid("nothing was written (--force overwrites)", field_errors)
-    new = {path: text for path, text in texts.items() if there.get(path) != text}
+    new = {path: text for path, text in texts.items() if existing.get(path) != text}
     if not dry_run:
         write_files(new)
-    return ["same" if path not in new else "updated" if path in there else "new" for path in paths]
+    return ["same" if path not in new else "updated" if path in existing else "new" for path in paths]

@@ -1,4 +1,4 @@
-"""When the server may be asked: not for a while after several failures in a row, nor while it asked for a pause.
+"""When the server may be asked: not for a while after several failures in a row, nor during a pause that it requested.
 
 A breaker of our own, because the libraries for it wrap a call: here the request and its outcome are seen in different places
 (a caller's deadline may pass before the request ends), time comes from the caller's clock, and the server's Retry-After
@@ -23,11 +23,11 @@ class CircuitBreaker:
     def refusal(self, now: float) -> FetchFailure | None:
         """Return why the server may not be asked; None permits a request, whose outcome the caller must report."""
         if now < self._paused_until:
-            return FetchFailure(Reason.BUSY, "the server asked for a pause")
+            return FetchFailure(Reason.BUSY, "the server requested a pause")
         if self._failures < self._threshold:
             return None
         if now < self._open_until:
-            return FetchFailure(Reason.CIRCUIT_OPEN, "the server failed several times in a row and is not asked for now")
+            return FetchFailure(Reason.CIRCUIT_OPEN, "the server failed several times in a row and gets no requests for now")
         self._open_until = now + self._cool_down  # the one probe; nobody waits for it meanwhile
         return None
 
@@ -37,7 +37,7 @@ class CircuitBreaker:
         self._paused_until = float("-inf")
 
     def failed(self, now: float, retry_after: float | None) -> None:
-        """Count a failure, and pause for the seconds that the server asked for, up to five minutes."""
+        """Count a failure, and pause for the seconds that the server requested, up to five minutes."""
         self._failures += 1
         if self._failures >= self._threshold:
             self._open_until = now + self._cool_down

@@ -43,7 +43,7 @@ class PromptCache:
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
-        """Replace the lock: a thread that this process does not have may hold the old one."""
+        """Replace the lock: a thread that this process does not have may own the old one."""
         self._lock = threading.Lock()
 
     # --- reading --------------------------------------------------------------------------------------------------------

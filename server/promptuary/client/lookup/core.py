@@ -111,7 +111,7 @@ class LookupCore:
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
-        """Replace the locks, which threads of the parent may hold, and end the stream, which this process does not have."""
+        """Replace the locks, which threads of the parent may own, and end the stream, which this process does not have."""
         self._lock = threading.Lock()
         self._cache.after_fork()
         self._warnings.after_fork()

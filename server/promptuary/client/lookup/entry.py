@@ -1,4 +1,4 @@
-"""The values of the client's memory: entries, the slots that hold them, and fetches that are to be made. All are frozen."""
+"""The values of the client's memory: entries, their slots, and the fetches that are to be made. All are frozen."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,7 +110,7 @@ class PendingFetch:
     """A request that is to be made to the server. Build it when the request starts: it names what memory has at that moment.
 
     Attributes:
-        selector: what the request asks for.
+        selector: the content of the request.
         key: the label or number, and for a split label the arm's number, without a targeting key. Callers whose fetches have
             the same key share one request.
         entry: what memory has; its ETag is sent along.
@@ -130,10 +130,12 @@ def slot_with(entry: CacheEntry, former: CacheSlot | None) -> CacheSlot:
     split = entry.version.split
     if split is None:
         return CacheSlot(entry)
-    kept = {}
+    remaining_arms = {}
     if former is not None:
         arms = former.arms or {former.latest.version.number or 0: former.latest}
         remaining = {arm.version for arm in split.arms}
         unchanged = former.split == split
-        kept = {number: arm if unchanged else arm.under_split(split) for number, arm in arms.items() if number in remaining}
-    return CacheSlot.of_split(entry, split, {**kept, entry.version.number or 0: entry})
+        remaining_arms = {
+            number: arm if unchanged else arm.under_split(split) for number, arm in arms.items() if number in remaining
+        }
+    return CacheSlot.of_split(entry, split, {**remaining_arms, entry.version.number or 0: entry})

@@ -15,7 +15,7 @@ class WarningLog:
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
-        """Replace the lock: a thread that this process does not have may hold the old one."""
+        """Replace the lock: a thread that this process does not have may own the old one."""
         self._lock = threading.Lock()
 
     def warn(self, subject: object, message: str, text: str | None = None) -> None:
@@ -34,7 +34,7 @@ class WarningLog:
             self._report(message if text is None else text)
 
     def clear(self, subject: object) -> None:
-        """Forget what was reported for a subject: it is well again, so the next problem is news."""
+        """Clear what was reported for a subject: it works again, so the next problem is reported."""
         if self._reported:
             with self._lock:
                 self._reported = {reported for reported in self._reported if reported[0] != subject}

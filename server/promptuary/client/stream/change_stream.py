@@ -34,7 +34,7 @@ class PromptChange:
 
 @dataclass(frozen=True)
 class StreamAttempt:
-    """One connection of the stream. A later one supersedes it, whoever opened that.
+    """One connection of the stream. A later one supersedes it, whichever reader opened that.
 
     Attributes:
         number: counts the connections.
@@ -77,7 +77,7 @@ class ChangeStream:
         self.end(self._attempt, _FORKED)
 
     def begin(self) -> StreamAttempt:
-        """Begin a connection; it supersedes the one before, whoever opened that."""
+        """Begin a connection; it supersedes the one before, whichever reader opened that."""
         with self._lock:
             return self._begin()
 
@@ -134,7 +134,7 @@ class ChangeStream:
             return pause
 
     def _pause(self, end: StreamEnd) -> float:
-        """Double the pause with every failure, spread it out, and wait at least as long as the server asked for."""
+        """Compute the pause: it doubles with every failure, is spread at random, and is at least what the server requested."""
         doubled = min(LONGEST_PAUSE_SECONDS, self._first_pause * 2**self._failures)
         pause = LONGEST_PAUSE_SECONDS if end.refused else doubled
         return max(pause * (0.5 + self._draw() / 2), min(end.retry_after or 0.0, RETRY_AFTER_LIMIT))

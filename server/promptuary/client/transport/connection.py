@@ -151,7 +151,7 @@ class Connection:
             return self._http_for_stream
 
     def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
-        """Note the socket of a stream's connection when it is opened."""
+        """Record the socket of a stream's connection when it is opened."""
         if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             return
         sock = info["return_value"].get_extra_info("socket")

@@ -23,7 +23,7 @@ from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryErr
 DEFAULT_URL = "http://127.0.0.1:8400"
 BODY_LIMIT = 8 * 1024 * 1024
 RETRY_AFTER_LIMIT = 300.0
-"""The longest pause in seconds that a server may ask for."""
+"""The longest pause in seconds that a server may request."""
 STREAM_SILENCE_SECONDS = 45.0
 """Seconds without a byte after which a stream is dead: three of the server's keep-alive comments."""
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]*\Z")
@@ -53,7 +53,7 @@ class ServerRefusal:
 
 @dataclass(frozen=True)
 class FetchFailure:
-    """The server sent no usable answer; `retry_after` is the pause in seconds that it asked for, if any."""
+    """The server sent no usable answer; `retry_after` is the pause in seconds that it requested, if any."""
 
     reason: Reason
     detail: str
@@ -74,7 +74,7 @@ class StreamEnd:
         detail: why, as part of a sentence.
         refused: whether asking again soon changes nothing.
         unusable: whether the next connection must not resume at the present position.
-        retry_after: the pause in seconds that the server asked for, if any.
+        retry_after: the pause in seconds that the server requested, if any.
     """
 
     detail: str
@@ -200,7 +200,9 @@ def read_error_response(answer: HttpResponse, now: datetime | None = None) -> Se
     code, detail = problem.get("code"), problem.get("detail")
     if not isinstance(code, str):
         return FetchFailure(Reason.SERVER_ERROR, f"a server that is not Promptuary answered {status}")
-    return ServerRefusal(_error(status, code, detail if isinstance(detail, str) else code, _faults(problem.get("errors"))))
+    return ServerRefusal(
+        _error(status, code, detail if isinstance(detail, str) else code, _field_errors(problem.get("errors")))
+    )
 
 
 def _error(status: int, code: str, detail: str, field_errors: list[FieldError]) -> PromptuaryError:
@@ -215,7 +217,7 @@ def _error(status: int, code: str, detail: str, field_errors: list[FieldError]) 
     return RequestRefused(detail, field_errors)
 
 
-def _faults(errors: Any) -> list[FieldError]:
+def _field_errors(errors: Any) -> list[FieldError]:
     if not isinstance(errors, list):
         return []
     return [

@@ -1,4 +1,4 @@
-"""The request of a lookup: which version an application asks for."""
+"""The request of a lookup: which version an application needs."""
 
 from typing import NamedTuple
 

@@ -1,0 +1,85 @@
+"""A run executed in this process, on the same tables and by the same code as a worker's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from promptuary.cli.connection import NotInstalled
+from promptuary.cli.evaluation.progress import OnProgress, RunProgress
+
+if TYPE_CHECKING:
+    from promptuary.api.services import Services
+
+
+class Executor(StrEnum):
+    """Where the cases of a run are executed."""
+
+    LOCAL = "local"
+    """In this process, unless its settings name another executor."""
+    RAY = "ray"
+    """On a Ray cluster: the one that PROMPTUARY_RAY_ADDRESS names, or this machine's processors."""
+
+
+@dataclass(frozen=True)
+class LocalExecution:
+    """What executes runs in this process.
+
+    Attributes:
+        services: the service in this process.
+        project: the project of the runs; None for the default one.
+        executor: where the cases are executed.
+        deliver: delivers finished runs to MLflow by a process that stands ready for it; None to do that in this process.
+    """
+
+    services: "Services"
+    project: str | None = None
+    executor: Executor = Executor.LOCAL
+    deliver: Callable[[], None] | None = None
+
+    def execute(self, run_id: str, on_progress: OnProgress) -> bool:
+        """Execute a run as a worker would; return False where a worker has leased it first.
+
+        Raises:
+            NotInstalled: when a part that the run needs is not installed.
+        """
+        try:
+            from promptuary.models.chat_models import ChatModels
+            from promptuary.worker.assembly import build_executor
+        except ModuleNotFoundError as error:
+            raise NotInstalled(f"running a suite needs {error.name}; install promptuary[evaluation,context,local]") from None
+        from promptuary.access.service import DEFAULT_PROJECT, local_caller
+        from promptuary.access.unit_of_work import UnitOfWork
+        from promptuary.core.errors import Conflict
+        from promptuary.evaluation.runs.service import Evaluations
+        from promptuary.worker.loop import worker_name
+
+        services, settings = self.services, self.services.settings
+        try:
+            caller = local_caller(services.database, services.clock(), self.project or DEFAULT_PROJECT)
+            with services.database.write() as session:
+                run = Evaluations(UnitOfWork(session, caller, services.clock, settings)).hold(run_id, worker_name())
+        except Conflict:
+            return False
+        if self.executor is not Executor.LOCAL:
+            settings = settings.model_copy(update={"executor": self.executor.value})
+        models = ChatModels(services.settings)
+        try:
+            run_executor = build_executor(settings, services.database, services.clock, services.retrieval, models)
+            run_executor.execute(run, lambda now: on_progress(RunProgress(now.done, now.total, now.spent)))
+        finally:
+            models.close()
+        return True
+
+    def deliver_to_mlflow(self) -> None:
+        """Deliver what is due to MLflow; what cannot be delivered stays due."""
+        if self.deliver is not None:
+            self.deliver()
+            return
+        from promptuary.core import outbox
+        from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
+        from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
+
+        services = self.services
+        tracker = MlflowTracker(services.settings, services.database)
+        outbox.relay(services.database, services.clock, TRACKING_TOPIC, tracker.deliver)
