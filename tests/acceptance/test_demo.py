@@ -78,7 +78,7 @@ def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path)
     moves = checkout.json("label", "history", "support.triage", "production")
     checkout.keep(2)
     again = checkout.run("demo", "--exit")
-    assert "= support.triage  version 2 is there already" in again
+    assert "= support.triage  version 2 exists already" in again
     assert "0 documents added, 168 unchanged" in again
     assert the_run(again) != run_id
     assert tracked(again) != tracked(told)

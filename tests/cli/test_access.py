@@ -61,7 +61,7 @@ def test_a_server_wants_a_key_that_it_knows(run: Run, served: Turn, monkeypatch:
 def test_a_whole_chain_is_told_as_whole_and_a_broken_one_ends_with_1(run: Run, word: Path, data_dir: Path) -> None:
     found = run("audit", "verify", "--json").json
     assert found["broken_at"] is None
-    assert run("audit", "verify").out == f"the audit chain is whole: {found['rows']} rows\n"
+    assert run("audit", "verify").out == f"the audit chain is intact: {found['rows']} rows\n"
 
     with sqlite3.connect(data_dir / "promptuary.db") as database:
         for (name,) in database.execute(

@@ -50,7 +50,7 @@ def test_a_document_that_cannot_be_taken_is_named_and_none_is(run: Run, write: W
 def test_a_path_that_is_missing_or_holds_nothing_is_told(run: Run, tmp_path: Path) -> None:
     assert "does not exist" in run("context", "add", "support", tmp_path / "none.md").fault
     (tmp_path / "empty").mkdir()
-    assert "holds no document" in run("context", "add", "support", tmp_path / "empty").fault
+    assert "contains no document" in run("context", "add", "support", tmp_path / "empty").fault
     assert "paths" in run("context", "add", "support").fault.lower()
 
 

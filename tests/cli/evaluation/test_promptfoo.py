@@ -122,7 +122,7 @@ def test_an_imported_file_runs_as_a_suite_of_ours(run: Run, write: Write, tmp_pa
     (tmp_path / "repository" / "evals" / "small-talk.1.yaml").write_text("name: mine\n", encoding="utf-8")
     again = run("eval", "import", path, "--to", tmp_path / "repository")
     assert again.code == 64
-    assert "is there and different" in again.fault
+    assert "exists with another content" in again.fault
     assert run("eval", "import", path, "--to", tmp_path / "repository", "--force").code == 0
 
 

@@ -355,7 +355,7 @@ def test_a_plan_says_what_a_suite_would_show_and_learns_from_its_runs(run: Run, 
     assumed = run("eval", "plan", suite)
     assert assumed.code == 0
     assert "words: 4 cases × 1 variants × 1 repeats = 4 results" in assumed.out
-    assert "no run tells the spread: it is assumed" in assumed.out
+    assert "no run shows the spread: it is assumed" in assumed.out
 
     run("eval", "run", suite)
     learnt = json.loads(run("eval", "plan", "words", "--effect", "0.2", "--json").out)

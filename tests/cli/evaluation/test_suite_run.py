@@ -46,7 +46,7 @@ def test_a_run_stops_at_its_ceiling_with_3_and_goes_on_under_a_higher_one(
     lines = told.out.splitlines()
     assert f"  stopped after {stopped['done']} of 30 results: {stopped['error']}" in lines
     assert stopped["error"].startswith("the cost limit of $0.15 was reached")
-    assert lines[-1] == f"  it goes on with: promptuary eval run {suite} --resume {stopped['id']} --max-cost …"
+    assert lines[-1] == f"  to continue it: promptuary eval run {suite} --resume {stopped['id']} --max-cost …"
 
     again = run("eval", "run", suite, "--resume", stopped["id"])
     assert (again.code, "give a higher one" in again.err) == (64, True)

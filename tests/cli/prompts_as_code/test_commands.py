@@ -53,8 +53,8 @@ def test_what_was_applied_is_there_and_a_second_time_changes_nothing(run: Run, f
     ]
     rows = audited(run)
     assert run("sync", "plan", folder).out.splitlines() == [
-        "= support.answer  version 1 is there already",
-        "= word  version 1 is there already",
+        "= support.answer  version 1 exists already",
+        "= word  version 1 exists already",
     ]
     assert run("sync", "apply", folder).code == 0
     again = run("sync", "apply", folder, "--json").json
@@ -71,8 +71,8 @@ def test_only_what_changed_is_registered_and_only_labels_that_are_elsewhere_move
         "+ support.answer  version 2, production → 2",
         "  ~ template",
         '  + model  {"name": "m"}',
-        "~ word  version 1 is there already, staging → 1",
-        "  its tags come with its next version",
+        "~ word  version 1 exists already, staging → 1",
+        "  its tags are stored with its next version",
     ]
     assert run("get", "support.answer", "--json").json["template"] == "New: {{text}}"
     assert run("get", "word", "--label", "staging", "--json").json["version"] == 1
@@ -167,7 +167,7 @@ def test_a_file_is_not_new_where_what_it_includes_means_the_same_after_all(run: 
     assert run("sync", "plan", folder).out.splitlines() == [
         "+ tone  version 3, production → 3",
         "  ~ template",
-        "= p  version 1 is there already",
+        "= p  version 1 exists already",
     ]
 
 
@@ -246,7 +246,7 @@ def split(run: Run, write: Write) -> Path:
 def test_a_split_that_has_the_files_version_goes_on(run: Run, split: Path) -> None:
     rows = audited(run)
     assert run("sync", "apply", split).out.splitlines() == [
-        "= p  version 2 is there already",
+        "= p  version 2 exists already",
         "  production is split 1=95 2=5; this version is one of its arms, so it stays",
     ]
     assert audited(run) == rows
@@ -259,7 +259,7 @@ def test_a_split_is_ended_with_force_only_and_without_it_nothing_is_applied(run:
         "+ another  version 1",
         "! p  version 3",
         "  ~ template",
-        "  production is split 1=95 2=5: end that with --force, or take the label out of the file",
+        "  production is split 1=95 2=5: end the split with --force, or remove the label from the file",
     ]
     told = run("sync", "apply", split)
     assert told.code == 64
@@ -272,7 +272,7 @@ def test_a_split_is_ended_with_force_only_and_without_it_nothing_is_applied(run:
 def test_an_archived_prompt_keeps_the_folder_out(run: Run, folder: Path) -> None:
     run("sync", "apply", folder)
     run("archive", "word")
-    assert run("sync", "plan", folder).out.splitlines()[-1] == "  is archived; bring it back by `promptuary restore`"
+    assert run("sync", "plan", folder).out.splitlines()[-1] == "  is archived; restore it with `promptuary restore`"
     assert "word: is archived" in run("sync", "apply", folder).fault
     run("restore", "word")
     assert run("sync", "apply", folder).code == 0
@@ -343,7 +343,7 @@ def test_a_run_that_is_refused_on_its_way_says_how_far_it_came(run: Run, folder:
 
     monkeypatch.setattr(plan, "check_steps", checked)
     fault = run("sync", "apply", folder).fault
-    assert fault.startswith(f"{folder / 'word.yaml'} was not applied; before it was: a. ")
+    assert fault.startswith(f"{folder / 'word.yaml'} was not applied; applied before it: a. ")
     assert "archived" in fault
 
 
@@ -357,7 +357,7 @@ def drifted(told: CommandResult) -> dict[str, str]:
 def test_without_a_difference_drift_exits_0(run: Run, folder: Path) -> None:
     run("sync", "apply", folder)
     told = run("sync", "drift", folder)
-    assert (told.code, told.out) == (0, "files and registry are alike\n")
+    assert (told.code, told.out) == (0, "files and registry are in sync\n")
     assert run("sync", "drift", folder, "--json").json == {"drift": False, "differences": []}
     run("label", "set", "word", "canary", 1)
     assert run("sync", "drift", folder).code == 0  # files say what they move, not all there is
@@ -381,7 +381,7 @@ def test_drift_is_told_from_both_sides_with_exit_1(run: Run, folder: Path, write
     told = run("sync", "drift", folder)
     assert told.code == 1
     assert told.out.splitlines() == [
-        "ahead  the file is no version that the registry has, which is at 1; it differs in template",
+        "ahead  the file matches no version in the registry, which is at 1; it differs in template",
         "behind  the file is version 1, and the registry is at 2; it differs in template",
         f"here  only in the files, {folder / 'here.yaml'}",
         f"hidden  archived in the registry, and still in the files, {folder / 'hidden.yaml'}",

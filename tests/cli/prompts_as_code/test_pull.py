@@ -149,8 +149,8 @@ def test_a_file_that_is_behind_is_brought_up_and_keeps_its_heading(run: Run, fol
 @pytest.mark.parametrize(
     ("own", "said"),
     [
-        (text("{a} mine", format="f-string"), "is no version that the registry has"),
-        (text("{a} {{b}}\n", "canary", format="f-string"), "names labels that are not at version 1: canary"),
+        (text("{a} mine", format="f-string"), "matches no version in the registry"),
+        (text("{a} {{b}}\n", "canary", format="f-string"), "contains labels that do not point at version 1: canary"),
         ("type: text\ntemplate: '{{a'\n", "cannot be used: line 2: template"),
         ("nonsense", "is not a prompt file"),
     ],

@@ -126,8 +126,8 @@ def test_a_server_is_asked_where_there_is_one(run: Run, triage: Path, served: Ca
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ((), "give the prompt's name, or --file FILE"),
-        (("support.triage", "--name", "x"), "give the prompt's name, or --file FILE"),
+        ((), "name the prompt, or pass --file FILE"),
+        (("support.triage", "--name", "x"), "name the prompt, or pass --file FILE"),
         (("support.triage", "staging"), "has no label 'staging'; its labels are: production"),
         (("support.nothing",), "there is no prompt 'support.nothing'"),
         (("--file", "nowhere.yaml"), "nowhere.yaml does not exist"),

@@ -134,4 +134,4 @@ def test_a_reindex_that_gets_nowhere_ends(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("words", [[], ["support", "--prompts"]])
 def test_reindex_wants_a_collection_or_the_prompts(run: Run, words: list[str]) -> None:
     told = run("context", "reindex", *words)
-    assert (told.code, "give a collection, or --prompts" in told.fault) == (64, True)
+    assert (told.code, "name a collection, or pass --prompts" in told.fault) == (64, True)

@@ -35,7 +35,7 @@ def test_init_makes_a_private_data_directory_and_the_first_key(
     monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(folder))
     told = run("init")
     assert told.out.splitlines()[0] == f"data directory: {folder}"
-    assert told.out.splitlines()[1].startswith("operator's key, shown this once: pmt_")
+    assert told.out.splitlines()[1].startswith("operator's key, printed only now: pmt_")
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "promptuary.db").is_file()
 
@@ -46,13 +46,13 @@ def test_a_second_init_shows_no_key(run: Run) -> None:
     assert again.code == 0
     assert "pmt_" not in again.out
     (held,) = run("key", "list", "--json").json
-    assert again.out.splitlines()[1] == f"there is an operator's key already: {held['id']} (operator)"
+    assert again.out.splitlines()[1] == f"an operator's key exists already: {held['id']} (operator)"
 
 
 def test_after_the_key_was_revoked_init_makes_another(run: Run) -> None:
     run("init")
     run("key", "revoke", run("key", "list", "--json").json[0]["id"])
-    assert "operator's key, shown this once: pmt_" in run("init").out
+    assert "operator's key, printed only now: pmt_" in run("init").out
 
 
 def test_the_doctor_tells_what_it_found(run: Run, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> None:

@@ -70,7 +70,7 @@ def test_labels_and_prompts_say_what_goes_into_it(run: Run, file: Path) -> None:
     told = run("export", file, "--prompt", "a.reply", "--all-versions").out.splitlines()
     assert told == [
         f"1 prompts, 3 versions → {file}",
-        "not in it, and included by what is: tone; add them with --prompt",
+        "included by exported versions, but not exported: tone; add them with --prompt",
     ]
     assert "never: is not in the registry" in run("export", file, "--prompt", "never").fault
     assert "not both" in run("export", file, "--label", "staging", "--all-versions").fault
@@ -99,8 +99,8 @@ def test_what_happens_while_it_is_written_is_not_half_in_it(run: Run, file: Path
 def test_what_a_version_includes_and_is_not_there_is_told(run: Run, file: Path) -> None:
     run("export", file, "--all-versions", "--prompt", "a.reply")
     told = run("import", file, "--project", "there").out.splitlines()
-    assert told[1:] == [f"  a.reply  version {number} has the text of tone@{number}, which is not here" for number in (1, 2, 3)]
-    assert run("import", file, "--project", "there").out == "= a.reply  all of it is there already\n"
+    assert told[1:] == [f"  a.reply  version {number} has the text of tone@{number}, which does not exist here" for number in (1, 2, 3)]
+    assert run("import", file, "--project", "there").out == "= a.reply  nothing to import\n"
 
 
 @pytest.mark.usefixtures("registry")
@@ -116,7 +116,7 @@ def test_a_history_too_long_to_be_told_before_is_compared_when_it_comes(
     run("label", "set", "tone", "production", 3)
     run("export", file, "--all-versions")
     assert run("import", file, *there).code == 0
-    assert run("import", file, "--dry-run", *there).out.splitlines()[2] == "= tone  all of it is there already"
+    assert run("import", file, "--dry-run", *there).out.splitlines()[2] == "= tone  nothing to import"
 
 
 @pytest.mark.usefixtures("registry")

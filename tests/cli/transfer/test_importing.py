@@ -75,7 +75,7 @@ def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: 
     path = folder / "greet.yaml"
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    assert f"{path}: is there and different" in run("import", file, "--to", folder).fault
+    assert f"{path}: exists with another content" in run("import", file, "--to", folder).fault
     assert [one.name for one in folder.iterdir()] == ["greet.yaml"]
     assert run("import", file, "--to", folder, "--force", "--json").json[0]["state"] == "updated"
     assert "why" in path.read_text()
@@ -88,13 +88,13 @@ def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: 
             json.dumps({**LANGCHAIN, "template": "{a.b}"}, indent=1),
             "line 3: template: '{a.b}' is not a name (line 1 of the template)",
         ),
-        ("{}", "is of no kind that can be imported: known are bundle, langchain, mlflow, langfuse; --from says which it is"),
-        ("[]", "is of no kind that can be imported"),
-        ("just text", "is of no kind that can be imported"),
+        ("{}", "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse; choose one with --from"),
+        ("[]", "has no format that can be imported"),
+        ("just text", "has no format that can be imported"),
         ('{"_type": "prompt"', "is not valid YAML"),
         ("a: &x 1\nb: *x\n", "aliases are not taken"),
         ("!!python/object/apply:os.system [exit]", "the tag tag:yaml.org,2002:python/object/apply:os.system is not taken"),
-        ('{"data": []}', "is of no kind that can be imported"),
+        ('{"data": []}', "has no format that can be imported"),
     ],
 )
 def test_a_file_that_cannot_be_imported_is_told_and_nothing_is_written(
@@ -110,5 +110,5 @@ def test_a_file_that_cannot_be_imported_is_told_and_nothing_is_written(
 
 def test_an_unknown_kind_and_an_empty_list_are_told(run: Run, write: Write, folder: Path) -> None:
     assert "--from must be bundle, langchain" in run("import", write("p.json", "{}"), "--from", "openai").fault
-    assert "holds no prompt" in run("import", write("p.json", "[]"), "--from", "langfuse").fault
+    assert "contains no prompt" in run("import", write("p.json", "[]"), "--from", "langfuse").fault
     assert "is no bundle" in run("import", write("p.json", "{}"), "--from", "bundle").fault

@@ -222,9 +222,9 @@ def test_a_pin_that_leads_nowhere_is_told_and_the_text_is_there_all_the_same(
     local: Any, other: Any, old: ApiClient, new: ApiClient
 ) -> None:
     assert import_prompt_history(new, exported(old, "p")) == [
-        "p  version 1 has the text of tone@1, which is not here",
-        "p  version 2 has the text of tone@3, which is not here",
-        "p  version 2 has the text of tone@1, which is not here",
+        "p  version 1 has the text of tone@1, which does not exist here",
+        "p  version 2 has the text of tone@3, which does not exist here",
+        "p  version 2 has the text of tone@1, which does not exist here",
     ]
     found = answer(other, "/prompts/p", version=2)[1]
     assert found["includes"] == []

@@ -229,8 +229,8 @@ class _ProjectedRegistry:
         included = self.planned_versions.get((included_name, number)) or self.registry.included(included_name, number)
         refuse_unincludable(included.content)
         if name in included.names():
-            through = "" if included_name == name else f" through '{included_name}'"
-            raise UnresolvedReference(f"the prompt would include itself{through}")
+            path = "" if included_name == name else f" by way of '{included_name}'"
+            raise UnresolvedReference(f"the prompt would include itself{path}")
         return included
 
 
