@@ -81,5 +81,5 @@ def test_the_figures_are_of_what_was_done_since_one_looks_on() -> None:
     moment = 110.0
     assert pace.figures(RunProgress(600, 1000, 0.0)) == "10/s, 0:00:40 left"
     moment = 120.0
-    assert pace.figures(RunProgress(700, 1000, 0.0123)) == "10/s, $0.012, 0:00:30 left"
+    assert pace.figures(RunProgress(700, 1000, 0.0123)) == "10/s, $0.0123, 0:00:30 left"
     assert pace.figures(RunProgress(1000, 1000, 12.3456)) == "25/s, $12.35"

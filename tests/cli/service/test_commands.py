@@ -123,4 +123,4 @@ def test_parts_that_run_elsewhere_are_not_started(tmp_path: Path) -> None:
 
 def test_a_fresh_demo_wants_a_checkout(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "the demo runs in a checkout of Promptuary: prompts: is not there" in run("demo", "--exit").fault
+    assert "the demo runs in a checkout of Promptuary: prompts: does not exist" in run("demo", "--exit").fault

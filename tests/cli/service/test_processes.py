@@ -42,12 +42,12 @@ time.sleep(600)
 WHOLE = f"""
 import sys
 from pathlib import Path
-from promptuary.cli.service.processes import Program, running, wait
+from promptuary.cli.service.processes import Program, run_programs, wait_until_stopped
 sleep = [sys.executable, "-c", {SLEEP!r}]
 programs = [Program("sleeping", sleep), Program("never", sleep, {{}}, sys.argv[2])]
-with running(programs[: int(sys.argv[3])], Path(sys.argv[1])) as started:
+with run_programs(programs[: int(sys.argv[3])], Path(sys.argv[1])) as started:
     print("started", flush=True)
-    wait(started)
+    wait_until_stopped(started)
 print("stopped", flush=True)
 """
 
