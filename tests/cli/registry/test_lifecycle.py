@@ -47,7 +47,9 @@ def test_a_renewed_version_says_why_and_programs_read_it(run: Run) -> None:
 
 
 def test_an_archived_prompt_is_hidden_until_it_is_restored(run: Run, word: Path) -> None:
-    assert run("archive", "word", "--reason", "not used").out == "word  archived; its versions can still be looked up by number\n"
+    assert (
+        run("archive", "word", "--reason", "not used").out == "word  archived; its versions can still be looked up by number\n"
+    )
     assert run("prompts", "--json").json == []
     assert [one["name"] for one in run("prompts", "--archived", "--json").json] == ["word"]
     assert "the prompt 'word' is archived" in run("get", "word").fault

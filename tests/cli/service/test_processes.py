@@ -171,7 +171,9 @@ def children(pid: int) -> list[int]:
 def test_a_port_that_is_taken_names_the_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(NotStarted, match=f"the API cannot listen on 127.0.0.1:{port} .*; set PROMPTUARY_PORT to another port"):
+        with pytest.raises(
+            NotStarted, match=f"the API cannot listen on 127.0.0.1:{port} .*; set PROMPTUARY_PORT to another port"
+        ):
             check_port("the API", "127.0.0.1", port, "PROMPTUARY_PORT")
     check_port("the API", "127.0.0.1", port, "PROMPTUARY_PORT")
 

@@ -99,7 +99,9 @@ def test_what_happens_while_it_is_written_is_not_half_in_it(run: Run, file: Path
 def test_what_a_version_includes_and_is_not_there_is_told(run: Run, file: Path) -> None:
     run("export", file, "--all-versions", "--prompt", "a.reply")
     told = run("import", file, "--project", "there").out.splitlines()
-    assert told[1:] == [f"  a.reply  version {number} has the text of tone@{number}, which does not exist here" for number in (1, 2, 3)]
+    assert told[1:] == [
+        f"  a.reply  version {number} has the text of tone@{number}, which does not exist here" for number in (1, 2, 3)
+    ]
     assert run("import", file, "--project", "there").out == "= a.reply  nothing to import\n"
 
 

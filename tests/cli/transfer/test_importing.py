@@ -88,7 +88,10 @@ def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: 
             json.dumps({**LANGCHAIN, "template": "{a.b}"}, indent=1),
             "line 3: template: '{a.b}' is not a name (line 1 of the template)",
         ),
-        ("{}", "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse; choose one with --from"),
+        (
+            "{}",
+            "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse; choose one with --from",
+        ),
         ("[]", "has no format that can be imported"),
         ("just text", "has no format that can be imported"),
         ('{"_type": "prompt"', "is not valid YAML"),
