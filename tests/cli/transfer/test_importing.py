@@ -90,7 +90,8 @@ def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: 
         ),
         (
             "{}",
-            "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse; choose one with --from",
+            "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse; "
+            "choose one with --from",
         ),
         ("[]", "has no format that can be imported"),
         ("just text", "has no format that can be imported"),
