@@ -28,6 +28,8 @@ INVERSE = "not-"
 NESTED_LIMIT = 5
 CASE_CONTEXT = {"scorer": "of a case"}
 """The validation context of a case's scorer, which may have a value that promptfoo accepts and that can only fail."""
+RawFields = Mapping[str, Any]
+"""A scorer's fields as JSON, before validation."""
 LocatedError = tuple[tuple[str | int, ...], str]
 
 
@@ -68,7 +70,7 @@ class ScorerSpec(RequestModel):
     config: dict[str, JsonValue] | None = None
 
     @classmethod
-    def of_case(cls, body: Mapping[str, Any]) -> "ScorerSpec":
+    def of_case(cls, body: RawFields) -> "ScorerSpec":
         """Parse a scorer of a case, whose value may be one that can only fail.
 
         Raises:
@@ -112,11 +114,11 @@ class _RawSpec:
 
     name: str
     scorer_type: ScorerType[Any, Any]
-    fields: Mapping[str, Any]
+    fields: RawFields
     in_case: bool
 
 
-def _spec_errors(fields: Mapping[str, Any], *, in_case: bool) -> Iterator[LocatedError]:
+def _spec_errors(fields: RawFields, *, in_case: bool) -> Iterator[LocatedError]:
     """Yield what in a scorer does not fit its type; errors that pydantic reports itself are not repeated."""
     name = fields.get("type")
     if not isinstance(name, str):

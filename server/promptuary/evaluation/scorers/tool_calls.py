@@ -16,6 +16,8 @@ from promptuary.evaluation.scorers.scorer_type import NoConfig, NoValue, ScorerS
 from promptuary.evaluation.scorers.value_template import ValueTemplate
 from promptuary.evaluation.scorers.values import TextListValue
 
+JsonObject = Mapping[str, Any]
+"""An object of a model's output or of a tool's definition."""
 _MCP_ERROR, _MCP_RESULT = "MCP Tool Error", "MCP Tool Result"
 
 
@@ -87,7 +89,7 @@ def _validator(schema: str) -> Validator:
     return json_schema_validator(json.loads(schema))
 
 
-def _is_function(tool: Mapping[str, Any]) -> bool:
+def _is_function(tool: JsonObject) -> bool:
     return tool.get("type") == "function" and isinstance(tool.get("function"), Mapping)
 
 
@@ -134,7 +136,7 @@ def _names_in(value: Any) -> Iterator[str]:
         yield from _names_in_object(value)
 
 
-def _names_in_object(value: Mapping[str, Any]) -> Iterator[str]:
+def _names_in_object(value: JsonObject) -> Iterator[str]:
     calls, tool_call = value.get("tool_calls"), value.get("toolCall")
     if isinstance(calls, list):
         for call in calls:
@@ -148,7 +150,7 @@ def _names_in_object(value: Mapping[str, Any]) -> Iterator[str]:
         yield from _names_of(*tool_call["functionCalls"])
 
 
-def _names_in_item(item: Mapping[str, Any]) -> Iterator[str]:
+def _names_in_item(item: JsonObject) -> Iterator[str]:
     for key in ("functionCall", "function"):
         if isinstance(item.get(key), dict) and item.get("type") != "tool_use":
             yield from _names_of(item[key])

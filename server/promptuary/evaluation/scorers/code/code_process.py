@@ -21,6 +21,8 @@ from typing import Any, Protocol
 from promptuary.core.errors import Unavailable
 from promptuary.evaluation.scorers.code.code_source import CodeSource
 
+JsonObject = Mapping[str, Any]
+"""An object of a request or a response, which crosses the pipe as JSON."""
 RESPONSE_LIMIT = 1024 * 1024
 CALL_SECONDS = 30.0
 POLL_SECONDS = 0.05
@@ -76,7 +78,7 @@ class CodeProcess:
         self._finalize: Callable[[], Any] = lambda: None
         self._calls = 0
 
-    async def call(self, output: str, context: Mapping[str, Any]) -> Any:
+    async def call(self, output: str, context: JsonObject) -> Any:
         """Run the code on an output, one call at a time, and return what it returned, as JSON.
 
         Raises:
@@ -114,7 +116,7 @@ class CodeProcess:
             others.remove(process)
         _PROCESSES[loop] = [weakref.ref(process) for process in (*others, self)]
 
-    def _call(self, output: str, context: Mapping[str, Any]) -> Any:
+    def _call(self, output: str, context: JsonObject) -> Any:
         if self._process is None:
             self._start()
         self._calls += 1
@@ -140,7 +142,7 @@ class CodeProcess:
             self.close()
             raise
 
-    def _request(self, number: int, body: Mapping[str, Any]) -> Any:
+    def _request(self, number: int, body: JsonObject) -> Any:
         """Send a request and return the response's value; end a process that does not respond as it should.
 
         Raises:
@@ -189,7 +191,7 @@ _PROCESSES = weakref.WeakKeyDictionary()
 """The processes of each event loop, the one that was idle the longest first."""
 
 
-def _parse_response(line: bytes, number: int) -> dict[str, Any] | None:
+def _parse_response(line: bytes, number: int) -> JsonObject | None:
     """Parse a response; None for what is none, or the response to another request."""
     if not line.endswith(b"\n"):
         return None

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from promptuary.evaluation.scorers.code.code_process import CodeFailed, CodeProcess
+from promptuary.evaluation.scorers.code.code_process import CodeFailed, CodeProcess, JsonObject
 from promptuary.evaluation.scorers.code.code_source import CodeSource
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import METRIC, REASON_LIMIT, BaseScorer, Score, ScorerInput, WeightedScore
@@ -98,7 +98,7 @@ class PythonCode(BaseScorer):
         return Score(self.name, passed != self.inverse, score, reason, parts=tuple(named))
 
 
-def code_context(sample: ScorerInput, config: CodeConfig) -> dict[str, Any]:
+def code_context(sample: ScorerInput, config: CodeConfig) -> JsonObject:
     """Return what the code gets beside the output, under promptfoo's names where it has one."""
     case = sample.case
     context: dict[str, Any] = {
@@ -139,7 +139,7 @@ def _parse_returned(returned: Any) -> _ReturnedObject:
     return result
 
 
-def _camel_names(returned: Mapping[str, Any]) -> dict[str, Any]:
+def _camel_names(returned: JsonObject) -> JsonObject:
     """Return the names that promptfoo reads for those that it accepts from Python, where `pass` is a keyword."""
     return {{"pass_": "pass", "named_scores": "namedScores"}.get(name, name): value for name, value in returned.items()}
 
