@@ -144,7 +144,7 @@ class SyncHarness:
     def settle(self) -> None:
         """Wait for what is under way in the background."""
         for flight in list(self.client._pending.values()):
-            assert flight.finished.wait(5)
+            assert flight.finished.wait(20)
 
     def shut(self) -> None:
         self.client.close()
@@ -163,7 +163,7 @@ class AsyncHarness:
         self.client = AsyncPromptuary(**options)
 
     def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def get(self, *args: Any, **named: Any) -> Prompt:
         return self._run(self.client.get(*args, **named))

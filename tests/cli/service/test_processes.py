@@ -64,7 +64,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def soon(claim: object, seconds: float = 10.0) -> bool:
+def soon(claim: object, seconds: float = 20.0) -> bool:
     """Ask until it is so."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -142,7 +142,7 @@ def test_a_signal_ends_the_waiting_and_is_as_before_afterwards(tmp_path: Path, n
     with run_programs([python("sleeping", SLEEP)], tmp_path) as started:
         with stopped_by_signal() as stopped:
             os.kill(os.getpid(), number)
-            assert stopped.wait(5)
+            assert stopped.wait(20)
     assert signal.getsignal(number) is before
     assert started[0].process.returncode is not None
 
