@@ -37,7 +37,7 @@ class Service:
     data: Path
 
     def call(self, key: str, method: str, path: str, body: Any = None) -> Any:
-        """Make a call of the API that succeeds, and give what it answers."""
+        """Call the API, require success, and return the response's JSON."""
         answer = httpx.request(method, f"{self.api}/v1{path}", json=body, headers={"Authorization": f"Bearer {key}"})
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
@@ -107,10 +107,10 @@ def service(
 
     api, make_key, data = api_server
     port = free_port()
-    words, more = command("127.0.0.1", port, api)
+    arguments, more = command("127.0.0.1", port, api)
     log: Path = tmp_path_factory.mktemp("pages") / "log"
     with log.open("wb") as out:
-        process = subprocess.Popen(words, env={**os.environ, **more}, stdout=out, stderr=out)
+        process = subprocess.Popen(arguments, env={**os.environ, **more}, stdout=out, stderr=out)
         try:
             pages = f"http://127.0.0.1:{port}"
             wait_for(f"{pages}/_stcore/health", process)
@@ -124,11 +124,15 @@ def service(
 def worker(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A worker in a process of its own, which does the runs."""
     log = tmp_path_factory.mktemp("worker") / "log"
-    words = [sys.executable, "-m", "promptuary.cli.main", "worker"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTUARY_")}
+    arguments = [sys.executable, "-m", "promptuary.cli.main", "worker"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTUARY_")}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            words, env={**kept, "PROMPTUARY_DATA_DIR": str(service.data)}, stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            arguments,
+            env={**environment, "PROMPTUARY_DATA_DIR": str(service.data)},
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
         )
         try:
             yield
@@ -145,9 +149,9 @@ def browser() -> Iterator[Any]:
     from conftest import CHROMIUM
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
-        yield opened
-        opened.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
@@ -159,7 +163,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReviewerAtQueue:
     """A reviewer in front of a queue of their own; items are `item-0` and so on."""
 
     service: Service
@@ -169,12 +173,12 @@ class Desk:
     author: str
 
     def open(self) -> None:
-        """Go to the queue and sign in."""
+        """Open the queue's page and sign in."""
         self.page.goto(f"{self.service.pages}/?queue={self.queue}")
         self.sign_in()
 
     def sign_in(self) -> None:
-        """Paste the key."""
+        """Sign in with the key."""
         self.page.get_by_label("API key").fill(self.key)
         self.page.get_by_role("button", name="Sign in").click()
 
@@ -183,9 +187,9 @@ class Desk:
         self.page.get_by_text(text, exact=True).first.wait_for(timeout=milliseconds)
 
     def until(self, text: str, act: Callable[[], None]) -> None:
-        """Do it, and again while nothing comes of it, as a person would: a press too soon after others may not count.
+        """Repeat an action until the text appears, as a person would: a press too soon after others is not accepted.
 
-        How close is too close depends on when the page has worked those presses off, which a busy machine does late.
+        What is too soon depends on when the page has processed those presses, which a busy machine does late.
         """
         from playwright.sync_api import TimeoutError as NothingCame
 
@@ -200,22 +204,22 @@ class Desk:
         self.sees(text)
 
     def look(self) -> None:
-        """Take as long over an item as a person does at the least, which is what makes the next press count."""
+        """Wait for the minimum time of an item, so that the next press is accepted."""
         from promptuary_ui.components.press_guard import MINIMUM_SECONDS
 
         self.page.wait_for_timeout(MINIMUM_SECONDS * 1000 + 250)
 
     def decisions(self) -> list[tuple[str, str, str]]:
-        """Give what was decided in the queue: source, decision, comment."""
+        """Return the queue's decisions: source, decision, comment."""
         rows = self.service.call(self.author, "GET", f"/queues/{self.queue}/export")["items"]
         return [(row["source"], row["decision"], row["comment"]) for row in rows]
 
 
 @pytest.fixture
-def desk(service: Service, page: Any, request: pytest.FixtureRequest) -> Callable[..., Desk]:
+def reviewer_at_queue(service: Service, page: Any, request: pytest.FixtureRequest) -> Callable[..., ReviewerAtQueue]:
     """Make a queue with items and put a new reviewer in front of it: `desk(3)`, or `desk(payloads=[…])`."""
 
-    def made(items: int = 3, payloads: list[dict[str, Any]] | None = None) -> Desk:
+    def create(items: int = 3, payloads: list[dict[str, Any]] | None = None) -> ReviewerAtQueue:
         name = "q-" + str(abs(hash(request.node.nodeid)))
         author = service.make_key("author", "author")
         payloads = payloads or [
@@ -225,6 +229,6 @@ def desk(service: Service, page: Any, request: pytest.FixtureRequest) -> Callabl
         service.call(author, "PUT", f"/queues/{name}", {"instructions": "Is the output right?"})
         rows = [{"source": f"item-{number}", "payload": payload} for number, payload in enumerate(payloads)]
         service.call(author, "POST", f"/queues/{name}/items", {"items": rows})
-        return Desk(service, page, name, service.make_key(name, "reviewer"), author)
+        return ReviewerAtQueue(service, page, name, service.make_key(name, "reviewer"), author)
 
-    return made
+    return create

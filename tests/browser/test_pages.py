@@ -1,4 +1,4 @@
-"""The other pages in a real browser: signing in and out, what a role sees, and what the browser is told to refuse."""
+"""The other pages in a real browser: signing in and out, what a role sees, and what the browser refuses."""
 
 from typing import Any
 
@@ -36,12 +36,12 @@ def test_signing_out_forgets_the_key(service: Any, page: Any) -> None:
 
 def test_a_key_that_is_revoked_signs_out(service: Any, page: Any) -> None:
     admin = service.make_key("an admin", "admin")
-    made = service.call(admin, "POST", "/keys", {"name": "for a while", "role": "reviewer"})
-    sign_in(page, service, made["key"])
+    created = service.call(admin, "POST", "/keys", {"name": "for a while", "role": "reviewer"})
+    sign_in(page, service, created["key"])
     page.get_by_role("link", name="Prompts").wait_for()
-    service.call(admin, "DELETE", f"/keys/{made['id']}")
+    service.call(admin, "DELETE", f"/keys/{created['id']}")
     page.get_by_role("link", name="Prompts").click()
-    page.get_by_text("Your key is no longer taken. Sign in again.").wait_for()
+    page.get_by_text("Your API key is no longer valid. Sign in again.").wait_for()
 
 
 def test_a_prompt_is_shown_with_its_labels_history(service: Any, page: Any) -> None:
@@ -58,31 +58,31 @@ def test_a_prompt_is_shown_with_its_labels_history(service: Any, page: Any) -> N
     page.get_by_test_id("stDataFrame").filter(visible=True).first.wait_for()
 
 
-def test_two_versions_are_compared_and_what_they_say_stays_text(service: Any, page: Any) -> None:
+def test_two_versions_are_compared_and_their_content_stays_text(service: Any, page: Any) -> None:
     author = service.make_key("a second author", "author")
     for text in ("Sort it: {{ticket}}", "Sort it: {{ticket}}\n![x](http://elsewhere.test/x.png) <b>in</b> {{language}}"):
         service.call(author, "POST", "/prompts/browser.compared/versions", {"type": "text", "template": text})
-    left: list[str] = []
-    page.on("request", lambda request: left.append(request.url) if "elsewhere" in request.url else None)
+    foreign_requests: list[str] = []
+    page.on("request", lambda request: foreign_requests.append(request.url) if "elsewhere" in request.url else None)
     sign_in(page, service, author, "/prompts?prompt=browser.compared")
     page.get_by_role("tab", name="Compare").click()
     page.get_by_text("Breaks programs that work with v1:").wait_for()
     page.get_by_text("the variable 'language' is new and must be given").wait_for()
-    shown = page.get_by_test_id("stCode").filter(visible=True)
-    assert "+![x](http://elsewhere.test/x.png) <b>in</b> {{language}}" in shown.first.inner_text()
+    code_blocks = page.get_by_test_id("stCode").filter(visible=True)
+    assert "+![x](http://elsewhere.test/x.png) <b>in</b> {{language}}" in code_blocks.first.inner_text()
     page.get_by_text("Side by side").click()
     page.get_by_text("@@ -1 +1,2 @@").wait_for(state="detached")
-    assert shown.first.inner_text().strip() == "Sort it: {{ticket}}"
+    assert code_blocks.first.inner_text().strip() == "Sort it: {{ticket}}"
     assert "tab=Compare" in page.url
-    assert left == []
+    assert foreign_requests == []
 
 
 def test_the_pages_load_from_their_own_server_only(service: Any, page: Any) -> None:
-    refused: list[str] = []
-    page.on("console", lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None)
+    violations: list[str] = []
+    page.on("console", lambda message: violations.append(message.text) if "Content Security Policy" in message.text else None)
     sign_in(page, service, service.make_key("somebody else", "reviewer"))
     page.get_by_role("link", name="Prompts").wait_for()
     policy = httpx.get(service.pages).headers["content-security-policy"]
     assert "img-src 'self' data: blob:" in policy
     assert "default-src 'self'" in policy
-    assert refused == []
+    assert violations == []

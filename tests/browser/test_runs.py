@@ -33,12 +33,12 @@ def runs(service: Any, worker: None) -> tuple[str, str, str]:
     suite = {"name": "browser.runs", "prompt": "browser.runs", "dataset": "browser.runs", "models": ["echo:"]}
     gate = [{"metric": "exact", "at_least": 0.5}]
     service.call(author, "PUT", "/suites/browser.runs", {**suite, "scorers": [scorer], "gate": gate})
-    made = [service.call(author, "POST", "/runs", {"suite": "browser.runs", "version": number})["id"] for number in (1, 2)]
+    created = [service.call(author, "POST", "/runs", {"suite": "browser.runs", "version": number})["id"] for number in (1, 2)]
     end = time.monotonic() + DONE_WITHIN
-    while any(service.call(author, "GET", f"/runs/{run}")["state"] != "finished" for run in made):
+    while any(service.call(author, "GET", f"/runs/{run}")["state"] != "finished" for run in created):
         assert time.monotonic() < end, "the worker did not finish the runs"
         time.sleep(0.2)
-    return made[0], made[1], author
+    return created[0], created[1], author
 
 
 @pytest.fixture
@@ -56,12 +56,12 @@ def signed_in(service: Any, page: Any, runs: tuple[str, str, str]) -> Callable[[
 
 def choose(page: Any, table: int, row: int) -> None:
     """Click into a row of a table, which is drawn on a canvas."""
-    found = page.get_by_test_id("stDataFrame").filter(visible=True).nth(table)
-    found.scroll_into_view_if_needed()
-    found.click(position={"x": 100, "y": HEADER + ROW * row + ROW / 2})
+    table = page.get_by_test_id("stDataFrame").filter(visible=True).nth(table)
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 100, "y": HEADER + ROW * row + ROW / 2})
 
 
-def test_a_run_is_opened_its_cases_looked_for_and_one_shown_whole_without_any_call_to_elsewhere(
+def test_a_run_shows_its_cases_and_calls_no_other_server(
     signed_in: Callable[[str], Any], service: Any, runs: tuple[str, str, str]
 ) -> None:
     page = signed_in("/runs")
@@ -92,7 +92,7 @@ def test_two_runs_are_compared_down_to_one_case(signed_in: Callable[[str], Any],
     first, second, _ = runs
     page = signed_in(f"/runs?run={second}")
     page.get_by_test_id("stPopover").get_by_role("button", name="Compare").click()
-    page.get_by_role("button", name="Compare both").click()
+    page.get_by_role("button", name="Compare runs").click()
     page.get_by_text("Worse: 5").wait_for()
     choose(page, 1, 0)
     page.get_by_role("heading", name="case-04").wait_for()

@@ -1,4 +1,4 @@
-"""Reviewers: units of work in which a named reviewer asks."""
+"""Reviewers: units of work whose caller is a named reviewer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

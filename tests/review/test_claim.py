@@ -19,14 +19,14 @@ ReviewsAs = Callable[[str], Any]
 CreateFilledQueue = Callable[..., None]
 
 
-def take(reviews_as: ReviewsAs, name: str, queue: str = "triage") -> Claim | None:
+def claim_next(reviews_as: ReviewsAs, name: str, queue: str = "triage") -> Claim | None:
     with reviews_as(name) as reviews:
-        taken = reviews.claim(queue)
-    return taken.claim if taken else None
+        result = reviews.claim(queue)
+    return result.claim if result else None
 
 
-def take_one(reviews_as: ReviewsAs, name: str) -> Claim:
-    claim = take(reviews_as, name)
+def claim_item(reviews_as: ReviewsAs, name: str) -> Claim:
+    claim = claim_next(reviews_as, name)
     assert claim is not None
     return claim
 
@@ -38,18 +38,18 @@ def submit(reviews_as: ReviewsAs, name: str, claim: Claim, decision: str = "appr
 
 def test_two_reviewers_get_two_items(database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue) -> None:
     create_filled_queue("triage", 2)
-    assert take_one(reviews_as, "ann").item.source == "item-0"
-    assert take_one(reviews_as, "ben").item.source == "item-1"
-    assert take(reviews_as, "cid") is None
+    assert claim_item(reviews_as, "ann").item.source == "item-0"
+    assert claim_item(reviews_as, "ben").item.source == "item-1"
+    assert claim_next(reviews_as, "cid") is None
 
 
-def test_a_reviewer_who_holds_a_claim_gets_it_again_with_a_new_lease(
+def test_a_reviewer_with_a_live_claim_gets_it_again_with_a_new_lease(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
 ) -> None:
     create_filled_queue("triage", 2)
-    first = take_one(reviews_as, "ann")
+    first = claim_item(reviews_as, "ann")
     clock.move(seconds=200)
-    again = take_one(reviews_as, "ann")
+    again = claim_item(reviews_as, "ann")
     assert (again.id, again.nonce, again.item) == (first.id, first.nonce, first.item)
     assert (again.lease_until - first.lease_until).total_seconds() == 200
 
@@ -59,33 +59,37 @@ def test_an_item_with_two_slots_goes_to_two_reviewers_and_to_neither_twice(
 ) -> None:
     create_filled_queue("triage", 1, slots=2)
     for name in ("ann", "ben"):
-        submit(reviews_as, name, take_one(reviews_as, name))
-    assert [take(reviews_as, name) for name in ("ann", "ben", "cid")] == [None, None, None]
+        submit(reviews_as, name, claim_item(reviews_as, name))
+    assert [claim_next(reviews_as, name) for name in ("ann", "ben", "cid")] == [None, None, None]
 
 
 def test_a_lease_that_ended_frees_the_item_and_the_old_claim_decides_nothing(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
 ) -> None:
     create_filled_queue("triage", 1)
-    late = take_one(reviews_as, "ann")
+    expired_claim = claim_item(reviews_as, "ann")
     clock.move(seconds=300)
-    taken = take_one(reviews_as, "ben")
-    assert (taken.item.id, taken.id != late.id, taken.nonce != late.nonce) == (late.item.id, True, True)
+    result = claim_item(reviews_as, "ben")
+    assert (result.item.id, result.id != expired_claim.id, result.nonce != expired_claim.nonce) == (
+        expired_claim.item.id,
+        True,
+        True,
+    )
     with pytest.raises(Conflict, match="lease has ended"):
-        submit(reviews_as, "ann", late)
-    submit(reviews_as, "ben", taken)
+        submit(reviews_as, "ann", expired_claim)
+    submit(reviews_as, "ben", result)
 
 
-def test_a_heartbeat_holds_the_item(
+def test_a_heartbeat_extends_the_lease(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
 ) -> None:
     create_filled_queue("triage", 1)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     for _ in range(3):
         clock.move(seconds=299)
         with reviews_as("ann") as reviews:
             reviews.heartbeat(claim.id)
-    assert take(reviews_as, "ben") is None
+    assert claim_next(reviews_as, "ben") is None
     submit(reviews_as, "ann", claim)
 
 
@@ -93,44 +97,44 @@ def test_a_skipped_item_goes_to_others_and_comes_back_when_nothing_else_is_left(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, clock: Any
 ) -> None:
     create_filled_queue("triage", 3)
-    seen = []
+    sources = []
     for _ in range(5):
-        claim = take_one(reviews_as, "ann")
-        seen.append(claim.item.source)
+        claim = claim_item(reviews_as, "ann")
+        sources.append(claim.item.source)
         with reviews_as("ann") as reviews:
             reviews.skip(claim.id)
         clock.move(seconds=1)
-    assert seen == ["item-0", "item-1", "item-2", "item-0", "item-1"]
-    assert take_one(reviews_as, "ben").item.source == "item-0"
+    assert sources == ["item-0", "item-1", "item-2", "item-0", "item-1"]
+    assert claim_item(reviews_as, "ben").item.source == "item-0"
 
 
 def test_a_released_item_is_as_if_never_taken(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
     create_filled_queue("triage", 2)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     with reviews_as("ann") as reviews:
         reviews.release(claim.id)
-    assert take_one(reviews_as, "ben").item == claim.item
+    assert claim_item(reviews_as, "ben").item == claim.item
 
 
 def test_a_claim_is_decided_once(database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue) -> None:
     create_filled_queue("triage", 1, slots=2)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     submit(reviews_as, "ann", claim)
     with pytest.raises(Conflict, match="submitted already"):
         submit(reviews_as, "ann", claim, "reject")
     with reviews_as("author") as reviews:
-        assert [made.decision for made in reviews.decisions("triage", 10, None).items] == ["approve"]
+        assert [decision.decision for decision in reviews.decisions("triage", 10, None).items] == ["approve"]
 
 
 def test_the_decision_on_something_that_was_not_shown_is_refused(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
     create_filled_queue("triage", 2)
-    first = take_one(reviews_as, "ann")
+    first = claim_item(reviews_as, "ann")
     submit(reviews_as, "ann", first)
-    second = take_one(reviews_as, "ann")
+    second = claim_item(reviews_as, "ann")
     with pytest.raises(Conflict, match="another item was displayed"), reviews_as("ann") as reviews:
         reviews.submit(second.id, first.nonce, "approve")
     with reviews_as("ann") as reviews:
@@ -141,31 +145,31 @@ def test_a_decision_that_the_queue_does_not_have_is_refused(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
     create_filled_queue("triage", 1)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     with pytest.raises(InvalidRequest) as caught:
         submit(reviews_as, "ann", claim, "maybe")
-    assert [(fault.path, fault.message) for fault in caught.value.field_errors] == [
+    assert [(field_error.path, field_error.message) for field_error in caught.value.field_errors] == [
         ("decision", "is none of this queue's decisions: approve, reject, unsure")
     ]
 
 
 @pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "live_claim"])
-def test_another_reviewers_claim_is_not_told_of(
+def test_another_reviewers_claim_is_not_found(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, action: str
 ) -> None:
     create_filled_queue("triage", 1)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     with pytest.raises(NotFound), reviews_as("ben") as reviews:
         getattr(reviews, action)(claim.id, *((claim.nonce, "approve") if action == "submit" else ()))
 
 
 @pytest.mark.parametrize("ending", ["skip", "release"])
 @pytest.mark.parametrize("action", ["submit", "skip", "release", "heartbeat", "live_claim"])
-def test_a_claim_that_has_ended_takes_nothing_more(
+def test_a_claim_that_has_ended_accepts_no_action(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, ending: str, action: str
 ) -> None:
     create_filled_queue("triage", 1)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     with reviews_as("ann") as reviews:
         getattr(reviews, ending)(claim.id)
     with pytest.raises(Conflict), reviews_as("ann") as reviews:
@@ -176,7 +180,7 @@ def test_fewer_slots_refuse_the_claims_that_no_longer_fit(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
     create_filled_queue("triage", 1, slots=2)
-    first, second = take_one(reviews_as, "ann"), take_one(reviews_as, "ben")
+    first, second = claim_item(reviews_as, "ann"), claim_item(reviews_as, "ben")
     with reviews_as("author") as reviews:
         reviews.put_queue("triage", slots=1)
     submit(reviews_as, "ann", first)
@@ -188,10 +192,10 @@ def test_every_step_is_in_the_audit(
     sqlite: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue, unit_as: Any
 ) -> None:
     create_filled_queue("triage", 2)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     with reviews_as("ann") as reviews:
         reviews.skip(claim.id)
-    submit(reviews_as, "ann", take_one(reviews_as, "ann"))
+    submit(reviews_as, "ann", claim_item(reviews_as, "ann"))
     with unit_as("admin") as unit:
         from promptuary.access import store
 
@@ -210,7 +214,7 @@ def test_reviewers_at_once_are_never_served_an_item_beyond_its_slots(
     def work(name: str) -> list[str]:
         start.wait()
         mine = []
-        while (claim := take(reviews_as, name)) is not None:
+        while (claim := claim_next(reviews_as, name)) is not None:
             mine.append(claim.item.source)
             submit(reviews_as, name, claim)
         return mine
@@ -229,7 +233,7 @@ def test_one_reviewer_in_many_windows_gets_one_item(
 
     def window(_number: int) -> str:
         start.wait()
-        return take_one(reviews_as, "ann").id
+        return claim_item(reviews_as, "ann").id
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(window, range(8)))) == 1
@@ -239,7 +243,7 @@ def test_a_claim_submitted_from_many_windows_at_once_is_one_decision(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
     create_filled_queue("triage", 1, slots=3)
-    claim = take_one(reviews_as, "ann")
+    claim = claim_item(reviews_as, "ann")
     start = threading.Barrier(6)
 
     def window(_number: int) -> bool:
@@ -266,7 +270,7 @@ STEPS = st.lists(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, slots=st.integers(1, 3), data=st.data())
-def test_whatever_reviewers_do_no_item_has_more_decisions_or_holders_than_slots(
+def test_no_item_has_more_decisions_and_claims_than_slots(
     sqlite: Any,
     reviews_as: ReviewsAs,
     create_filled_queue: CreateFilledQueue,
@@ -285,12 +289,12 @@ def test_whatever_reviewers_do_no_item_has_more_decisions_or_holders_than_slots(
         try:
             with reviews_as(name) as reviews:
                 if action == "claim":
-                    taken = reviews.claim(queue)
-                    if taken:
-                        claims[name] = taken.claim
+                    result = reviews.claim(queue)
+                    if result:
+                        claims[name] = result.claim
                 elif name in claims:
-                    given_ = (claims[name].nonce, "approve") if action == "submit" else ()
-                    getattr(reviews, action)(claims[name].id, *given_)
+                    arguments = (claims[name].nonce, "approve") if action == "submit" else ()
+                    getattr(reviews, action)(claims[name].id, *arguments)
         except Conflict:
             pass  # an ended claim; the invariant below is the claim of this test
         with reviews_as("author") as reviews:
@@ -303,12 +307,12 @@ def test_whatever_reviewers_do_no_item_has_more_decisions_or_holders_than_slots(
         assert counts.decided == sum(number == slots for number in decided.values())
 
 
-def test_an_open_queue_never_says_that_all_is_done(
+def test_a_skipped_queue_still_offers_its_items(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
     create_filled_queue("triage", 2)
     for _ in range(4):
-        claim = take_one(reviews_as, "ann")
+        claim = claim_item(reviews_as, "ann")
         with reviews_as("ann") as reviews:
             reviews.skip(claim.id)
-    assert take(reviews_as, "ann") is not None
+    assert claim_next(reviews_as, "ann") is not None

@@ -20,13 +20,13 @@ def decide(reviews_as: ReviewsAs, name: str, queue: str, decision: str = "approv
         return reviews.submit(claim.id, claim.nonce, decision).source
 
 
-def test_a_queue_asks_the_usual_three_where_it_is_not_told(database: Any, reviews_as: ReviewsAs) -> None:
+def test_a_queue_offers_three_default_decisions(database: Any, reviews_as: ReviewsAs) -> None:
     with reviews_as("author") as reviews:
-        made = reviews.put_queue("triage", "Is the intent right?")
-    assert [choice.value for choice in made.queue.choices] == ["approve", "reject", "unsure"]
-    assert [choice.shortcut for choice in made.queue.choices] == ["A", "X", "U"]
-    assert made.queue.slots == 1
-    assert made.counts.items == 0
+        state = reviews.put_queue("triage", "Is the intent right?")
+    assert [choice.value for choice in state.queue.choices] == ["approve", "reject", "unsure"]
+    assert [choice.shortcut for choice in state.queue.choices] == ["A", "X", "U"]
+    assert state.queue.slots == 1
+    assert state.counts.items == 0
 
 
 def test_putting_a_queue_again_changes_what_it_asks(database: Any, reviews_as: ReviewsAs) -> None:
@@ -67,12 +67,12 @@ def test_a_queue_keeps_as_many_slots_as_an_item_has_decisions(
         ((Choice("yes", "Yes"), Choice("no", "No", "S")), "decisions.1.shortcut"),
     ],
 )
-def test_decisions_that_cannot_be_told_apart_are_refused(
+def test_decisions_that_cannot_be_distinguished_are_refused(
     sqlite: Any, reviews_as: ReviewsAs, choices: tuple[Choice, ...], path: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught, reviews_as("author") as reviews:
         reviews.put_queue("triage", "", choices)
-    assert [fault.path for fault in caught.value.field_errors] == [path]
+    assert [field_error.path for field_error in caught.value.field_errors] == [path]
 
 
 def test_a_source_comes_into_a_queue_once(database: Any, reviews_as: ReviewsAs) -> None:
@@ -94,7 +94,7 @@ def test_items_are_claimed_in_the_order_in_which_they_came(database: Any, review
     assert "".join(decide(reviews_as, "ann", "triage") for _ in range(6)) == "zyxcba"
 
 
-def test_counts_tell_what_is_decided_open_claimed_and_left_for_me(
+def test_counts_are_of_decided_open_claimed_and_remaining_items(
     database: Any, reviews_as: ReviewsAs, create_filled_queue: CreateFilledQueue
 ) -> None:
     create_filled_queue("triage", 3, slots=2)
@@ -139,7 +139,7 @@ def test_decisions_come_out_in_their_order_with_what_they_were_about(
     with reviews_as("author") as reviews:
         first = reviews.decisions("triage", 2, None)
         rest = reviews.decisions("triage", 2, first.next_cursor)
-    rows = [(made.source, made.reviewer, made.decision) for made in [*first.items, *rest.items]]
+    rows = [(state.source, state.reviewer, state.decision) for state in [*first.items, *rest.items]]
     assert rows == [("item-0", "key:ann", "approve"), ("item-0", "key:ben", "reject"), ("item-1", "key:ann", "unsure")]
     assert first.items[0].payload == {"input": "text 0"}
 

@@ -12,7 +12,7 @@ Headers = dict[str, str]
 
 
 @pytest.fixture
-def as_(unit_as: Any) -> Callable[[str, str], Headers]:
+def header_of(unit_as: Any) -> Callable[[str, str], Headers]:
     """Make the header of a named key, for each person is known by their key's name."""
 
     def header(name: str, role: str = "reviewer") -> Headers:
@@ -23,21 +23,21 @@ def as_(unit_as: Any) -> Callable[[str, str], Headers]:
 
 
 @pytest.fixture
-def author(as_: Callable[..., Headers]) -> Headers:
-    return as_("author", "author")
+def author(header_of: Callable[..., Headers]) -> Headers:
+    return header_of("author", "author")
 
 
 @pytest.fixture
 def queue(api: Any, author: Headers) -> str:
-    made = api.put("/v1/queues/triage", json={"instructions": "Is it right?", "slots": 2}, headers=author)
-    assert made.status_code == 200
+    response = api.put("/v1/queues/triage", json={"instructions": "Is it right?", "slots": 2}, headers=author)
+    assert response.status_code == 200
     items = [{"source": f"item-{number}", "payload": {"input": {"ticket": f"text {number}"}}} for number in range(2)]
     assert api.post("/v1/queues/triage/items", json={"items": items}, headers=author).json() == {"added": 2, "present": 0}
     return "/v1/queues/triage"
 
 
-def test_a_review_from_the_claim_to_the_export(sqlite: Any, api: Any, queue: str, author: Headers, as_: Any) -> None:
-    ann = as_("ann")
+def test_a_review_from_the_claim_to_the_export(sqlite: Any, api: Any, queue: str, author: Headers, header_of: Any) -> None:
+    ann = header_of("ann")
     claimed = api.post(f"{queue}/claims", headers=ann)
     assert claimed.status_code == 201
     claim = claimed.json()
@@ -47,9 +47,9 @@ def test_a_review_from_the_claim_to_the_export(sqlite: Any, api: Any, queue: str
     assert api.get(f"/v1/claims/{claim['id']}", headers=ann).json()["nonce"] == claim["nonce"]
 
     body = {"nonce": claim["nonce"], "decision": "reject", "comment": "a refund, not a top-up"}
-    made = api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=ann)
-    assert made.status_code == 200
-    assert made.json()["reviewer"] == "key:ann"
+    response = api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=ann)
+    assert response.status_code == 200
+    assert response.json()["reviewer"] == "key:ann"
     assert api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=ann).status_code == 409
 
     exported = api.get(f"{queue}/export", headers=author).json()["items"]
@@ -62,46 +62,46 @@ def test_a_review_from_the_claim_to_the_export(sqlite: Any, api: Any, queue: str
 
 def test_a_queue_with_nothing_to_have_answers_204(sqlite: Any, api: Any, author: Headers) -> None:
     api.put("/v1/queues/empty", json={}, headers=author)
-    answer = api.post("/v1/queues/empty/claims", headers=author)
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = api.post("/v1/queues/empty/claims", headers=author)
+    assert (response.status_code, response.content) == (204, b"")
 
 
-def test_a_claim_shows_nothing_of_what_others_decided(sqlite: Any, api: Any, queue: str, as_: Any) -> None:
-    ann, ben = as_("ann"), as_("ben")
+def test_a_claim_shows_nothing_of_what_others_decided(sqlite: Any, api: Any, queue: str, header_of: Any) -> None:
+    ann, ben = header_of("ann"), header_of("ben")
     claim = api.post(f"{queue}/claims", headers=ann).json()
     api.post(f"/v1/claims/{claim['id']}/submit", json={"nonce": claim["nonce"], "decision": "reject"}, headers=ann)
-    theirs = api.post(f"{queue}/claims", headers=ben).json()
-    assert theirs["item"] == {"id": claim["item"]["id"], "source": "item-0", "payload": claim["item"]["payload"]}
-    assert "reject" not in str(theirs)
+    second_claim = api.post(f"{queue}/claims", headers=ben).json()
+    assert second_claim["item"] == {"id": claim["item"]["id"], "source": "item-0", "payload": claim["item"]["payload"]}
+    assert "reject" not in str(second_claim)
     assert api.get(f"{queue}/export", headers=ben).status_code == 403
 
 
 @pytest.mark.parametrize("action", ["skip", "release"])
-def test_a_claim_that_is_given_up_is_gone(sqlite: Any, api: Any, queue: str, as_: Any, action: str) -> None:
-    ann = as_("ann")
+def test_a_skipped_or_released_claim_is_not_live(sqlite: Any, api: Any, queue: str, header_of: Any, action: str) -> None:
+    ann = header_of("ann")
     claim = api.post(f"{queue}/claims", headers=ann).json()
     assert api.post(f"/v1/claims/{claim['id']}/{action}", headers=ann).status_code == 204
     assert api.get(f"/v1/claims/{claim['id']}", headers=ann).status_code == 409
 
 
-def test_a_heartbeat_gives_the_new_end_of_the_lease(sqlite: Any, api: Any, queue: str, as_: Any, clock: Any) -> None:
-    ann = as_("ann")
+def test_a_heartbeat_gives_the_new_end_of_the_lease(sqlite: Any, api: Any, queue: str, header_of: Any, clock: Any) -> None:
+    ann = header_of("ann")
     claim = api.post(f"{queue}/claims", headers=ann).json()
     clock.move(seconds=60)
-    beaten = api.post(f"/v1/claims/{claim['id']}/heartbeat", headers=ann).json()
-    assert (claim["lease_until"], beaten["lease_until"]) == ("2026-03-02T12:05:00Z", "2026-03-02T12:06:00Z")
+    extended = api.post(f"/v1/claims/{claim['id']}/heartbeat", headers=ann).json()
+    assert (claim["lease_until"], extended["lease_until"]) == ("2026-03-02T12:05:00Z", "2026-03-02T12:06:00Z")
 
 
-def test_a_retry_under_one_idempotency_key_gets_the_first_answer(sqlite: Any, api: Any, queue: str, as_: Any) -> None:
-    ann = as_("ann")
+def test_a_retry_under_one_idempotency_key_gets_the_first_answer(sqlite: Any, api: Any, queue: str, header_of: Any) -> None:
+    ann = header_of("ann")
     claim = api.post(f"{queue}/claims", headers=ann).json()
     for _ in range(2):
-        made = api.post(
+        response = api.post(
             f"/v1/claims/{claim['id']}/submit",
             json={"nonce": claim["nonce"], "decision": "approve"},
             headers={**ann, "Idempotency-Key": "one"},
         )
-        assert made.status_code == 200
+        assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_retry_under_one_idempotency_key_gets_the_first_answer(sqlite: Any, ap
 def test_a_queue_that_cannot_be_is_refused_by_its_field(
     sqlite: Any, api: Any, author: Headers, body: dict[str, Any], path: str
 ) -> None:
-    answer = api.put("/v1/queues/triage", json=body, headers=author)
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, path)
+    response = api.put("/v1/queues/triage", json=body, headers=author)
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (422, path)
     assert api.get("/v1/queues/triage", headers=author).status_code == 404
 
 
@@ -153,32 +153,32 @@ def test_items_that_cannot_be_are_refused(sqlite: Any, api: Any, author: Headers
     ],
 )
 def test_a_reviewers_key_manages_no_queue(
-    sqlite: Any, api: Any, as_: Any, method: str, path: str, body: dict[str, Any] | None
+    sqlite: Any, api: Any, header_of: Any, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    assert api.request(method, path, json=body, headers=as_("ann")).status_code == 403
+    assert api.request(method, path, json=body, headers=header_of("ann")).status_code == 403
 
 
-def test_a_readers_key_claims_nothing(sqlite: Any, api: Any, queue: str, as_: Any) -> None:
-    assert api.post(f"{queue}/claims", headers=as_("app", "reader")).status_code == 403
+def test_a_readers_key_claims_nothing(sqlite: Any, api: Any, queue: str, header_of: Any) -> None:
+    assert api.post(f"{queue}/claims", headers=header_of("app", "reader")).status_code == 403
 
 
-def test_agreement_tells_the_share_of_agreeing_pairs_and_where_they_part(
-    sqlite: Any, api: Any, queue: str, author: Headers, as_: Any
+def test_agreement_has_the_share_of_agreeing_pairs_and_disagreements(
+    sqlite: Any, api: Any, queue: str, author: Headers, header_of: Any
 ) -> None:
     for name, decisions in (("ann", ("approve", "reject")), ("ben", ("approve", "approve"))):
-        headers = as_(name)
+        headers = header_of(name)
         for decision in decisions:
             claim = api.post(f"{queue}/claims", headers=headers).json()
             body = {"nonce": claim["nonce"], "decision": decision}
             assert api.post(f"/v1/claims/{claim['id']}/submit", json=body, headers=headers).status_code == 200
-    found = api.get(f"{queue}/agreement", headers=author).json()
-    assert (found["items"], found["reviewers"], found["percent"]) == (2, 2, 50.0)
-    assert found["disagreements"] == ["item-1"]
+    agreement = api.get(f"{queue}/agreement", headers=author).json()
+    assert (agreement["items"], agreement["reviewers"], agreement["percent"]) == (2, 2, 50.0)
+    assert agreement["disagreements"] == ["item-1"]
     # By hand: coincidences approve-approve 2, approve-reject 1 + 1 of n = 4, so alpha = 1 - (4 - 1) * 2 / (2 * 3 * 1) = 0.
-    assert found["coefficients"][0]["coefficient"] == "krippendorff-alpha-nominal"
-    assert found["coefficients"][0]["value"] == pytest.approx(0.0)
+    assert agreement["coefficients"][0]["coefficient"] == "krippendorff-alpha-nominal"
+    assert agreement["coefficients"][0]["value"] == pytest.approx(0.0)
 
 
 def test_agreement_without_a_second_opinion_is_none(sqlite: Any, api: Any, queue: str, author: Headers) -> None:
-    found = api.get(f"{queue}/agreement", headers=author).json()
-    assert found == {"items": 0, "reviewers": 0, "percent": None, "coefficients": [], "disagreements": []}
+    agreement = api.get(f"{queue}/agreement", headers=author).json()
+    assert agreement == {"items": 0, "reviewers": 0, "percent": None, "coefficients": [], "disagreements": []}

@@ -37,12 +37,12 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
         suite = {"name": "triage", "prompt": "triage", "dataset": "tickets", "models": ["echo:upper"]}
         suite["scorers"] = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
         evaluations.put_suite(Suite.model_validate(suite))
-        submitted = evaluations.submit(RunRequest(suite="triage", version=2, baseline=1))
-        held = store.lease_run(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted.id)
-        assert held is not None
-        cases = store.list_cases(unit.session, held.plan.dataset.id)
+        submitted_run = evaluations.submit(RunRequest(suite="triage", version=2, baseline=1))
+        leased_run = store.lease_run(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted_run.id)
+        assert leased_run is not None
+        cases = store.list_cases(unit.session, leased_run.plan.dataset.id)
         results = []
-        for item in work_items(held.plan, cases):
+        for item in work_items(leased_run.plan, cases):
             answered = item.case.id != "four"
             passed = PASSES.get((item.case.id, f"v{item.variant.version}"))
             results.append(
@@ -60,39 +60,41 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
                     clock(),
                 )
             )
-        assert store.add_results(unit.session, held, results, clock() + timedelta(minutes=1))
-    return submitted.id
+        assert store.add_results(unit.session, leased_run, results, clock() + timedelta(minutes=1))
+    return submitted_run.id
 
 
-def chosen(unit_as: Callable[..., Any], run: str, **choice: Any) -> list[tuple[str, int]]:
+def select_cases(unit_as: Callable[..., Any], run: str, **choice: Any) -> list[tuple[str, int]]:
     with unit_as("author") as unit:
         return [(item.payload["case"], item.payload["version"]) for item in select_run_items(unit, run, **choice)]
 
 
 def test_by_default_what_failed_comes_into_the_queue(run: str, unit_as: Any) -> None:
-    assert chosen(unit_as, run) == [("one", 1), ("two", 2), ("two", 1)]
+    assert select_cases(unit_as, run) == [("one", 1), ("two", 2), ("two", 1)]
 
 
 def test_disagreements_are_the_cases_that_passed_under_one_variant_only(run: str, unit_as: Any) -> None:
-    assert chosen(unit_as, run, only=ResultSelection.DISAGREE) == [("one", 2), ("one", 1)]
+    assert select_cases(unit_as, run, only=ResultSelection.DISAGREE) == [("one", 2), ("one", 1)]
 
 
 def test_all_are_those_that_have_an_output(run: str, unit_as: Any) -> None:
-    assert {case for case, _ in chosen(unit_as, run, only=ResultSelection.ALL)} == {"one", "two", "three"}
+    assert {case for case, _ in select_cases(unit_as, run, only=ResultSelection.ALL)} == {"one", "two", "three"}
 
 
 def test_a_variant_can_be_chosen(run: str, unit_as: Any) -> None:
     with unit_as("author") as unit:
         name = Evaluations(unit).run(run).plan.variants[0].name
-    assert chosen(unit_as, run, variant=name) == [("two", 2)]
+    assert select_cases(unit_as, run, variant=name) == [("two", 2)]
 
 
 def test_a_person_sees_input_output_and_expectation(run: str, unit_as: Any) -> None:
     with unit_as("author") as unit:
         item = select_run_items(unit, run)[0]
     assert item.source == f"{run}/1"
-    seen = {name: item.payload[name] for name in ("input", "output", "expected", "version", "model", "scores", "messages")}
-    assert seen == {
+    visible_fields = {
+        name: item.payload[name] for name in ("input", "output", "expected", "version", "model", "scores", "messages")
+    }
+    assert visible_fields == {
         "input": {"ticket": "about one"},
         "output": "said of one",
         "expected": "intent-one",
@@ -112,5 +114,5 @@ def test_an_unknown_run_or_variant_is_not_found(run: str, unit_as: Any) -> None:
 def test_filling_twice_adds_nothing(run: str, api: Any, bearer: Any) -> None:
     author = bearer("author")
     api.put("/v1/queues/triage", json={}, headers=author)
-    answers = [api.post("/v1/queues/triage/items", json={"run": run}, headers=author).json() for _ in range(2)]
-    assert answers == [{"added": 3, "present": 0}, {"added": 0, "present": 3}]
+    responses = [api.post("/v1/queues/triage/items", json={"run": run}, headers=author).json() for _ in range(2)]
+    assert responses == [{"added": 3, "present": 0}, {"added": 0, "present": 3}]

@@ -18,8 +18,8 @@ def connection(api: Any) -> Iterator[httpx.Client]:
     def answer(request: httpx.Request) -> httpx.Response:
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         path = request.url.raw_path.decode()
-        given = api.request(request.method, path, headers=headers, content=request.content)
-        return httpx.Response(given.status_code, headers=dict(given.headers), content=given.content)
+        response = api.request(request.method, path, headers=headers, content=request.content)
+        return httpx.Response(response.status_code, headers=dict(response.headers), content=response.content)
 
     with httpx.Client(base_url="http://127.0.0.1", transport=httpx.MockTransport(answer)) as client:
         yield client
@@ -35,7 +35,7 @@ def app_test(connection: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Calla
     monkeypatch.setattr(session, "connect", lambda _url: connection)
     session._connection.cache_clear()
 
-    def opened(key: str | None = None, **query: str) -> Any:
+    def open_page(key: str | None = None, **query: str) -> Any:
         page = AppTest.from_file(str(APP), default_timeout=20)
         page.query_params.update(query)
         page.run()
@@ -45,7 +45,7 @@ def app_test(connection: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Calla
         assert not page.exception
         return page
 
-    return opened
+    return open_page
 
 
 @pytest.fixture
@@ -55,12 +55,12 @@ def requests() -> list[httpx.Request]:
 
 
 @pytest.fixture
-def opened(
-    answers: dict[str, Any], requests: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+def open_page(
+    responses: dict[str, Any], requests: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Any]]:
-    """Open a page by its name, signed in, in front of the module's `answers` by path; more arguments are the address's query.
+    """Open a page by its name, signed in, in front of the module's `responses` by path; more arguments are the address's query.
 
-    An answer may be a function of the request; a number is the status of a refusal.
+    A response may be a function of the request; a number is the status of a refusal.
     """
     from streamlit.testing.v1 import AppTest
 
@@ -69,11 +69,11 @@ def opened(
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        found = answers[request.url.path]
-        found = found(request) if callable(found) else found
-        if isinstance(found, int):
-            return httpx.Response(found, json={"detail": "it cannot be done"})
-        return httpx.Response(200, json=found)
+        response = responses[request.url.path]
+        response = response(request) if callable(response) else response
+        if isinstance(response, int):
+            return httpx.Response(response, json={"detail": "the action is not possible"})
+        return httpx.Response(200, json=response)
 
     with httpx.Client(base_url="http://api.test", transport=httpx.MockTransport(answer)) as client:
         monkeypatch.setattr(session, "connect", lambda _url: client)
@@ -81,28 +81,28 @@ def opened(
 
         def page(name: str, scopes: tuple[str, ...] = (), **query: str) -> Any:
             script = f"from promptuary_ui.page import {name}\n{name}.show()"
-            found = AppTest.from_string(script, default_timeout=30)
-            found.session_state["promptuary.key"] = "pmt_mine"
-            found.session_state["promptuary.who"] = Caller(project="p", actor="key:me", role="ci", scopes=frozenset(scopes))
-            found.query_params.update(query)
-            found.run()
-            assert not found.exception
-            return found
+            app_page = AppTest.from_string(script, default_timeout=30)
+            app_page.session_state["promptuary.key"] = "pmt_mine"
+            app_page.session_state["promptuary.who"] = Caller(project="p", actor="key:me", role="ci", scopes=frozenset(scopes))
+            app_page.query_params.update(query)
+            app_page.run()
+            assert not app_page.exception
+            return app_page
 
         yield page
 
 
 @pytest.fixture
-def shown() -> Callable[[Any], str]:
-    """Give all that a page says, as one text."""
+def page_text() -> Callable[[Any], str]:
+    """Return a function that joins all texts of a page."""
 
-    def told(page: Any) -> str:
+    def content(page: Any) -> str:
         kinds = (page.markdown, page.caption, page.text, page.code, page.title, page.subheader, page.info, page.error)
-        return "\n".join(str(found.value) for kind in (*kinds, page.success, page.warning) for found in kind)
+        return "\n".join(str(element.value) for kind in (*kinds, page.success, page.warning) for element in kind)
 
-    return told
+    return content
 
 
 def button(page: Any, label: str) -> Any:
     """Find a button by its label."""
-    return next(found for found in page.button if found.label == label)
+    return next(element for element in page.button if element.label == label)

@@ -1,4 +1,4 @@
-"""The pages as each role sees them, and what they say when the API refuses."""
+"""The pages as each role sees them, and their messages when the API refuses."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ import pytest
 from promptuary_ui.components import press_guard
 
 
-def pressed(page: Any, label: str) -> Any:
-    """Press a button, long enough after what came before."""
+def click_after_look(page: Any, label: str) -> Any:
+    """Click a button as if the item had been displayed and no other press had come for long."""
     page.session_state["pace.shown"] = (page.session_state["pace.shown"][0], -1000.0)
     page.session_state["pace.pressed"] = -1000.0
-    next(found for found in page.button if found.label == label).click().run()
+    next(element for element in page.button if element.label == label).click().run()
     assert not page.exception
     return page
 
 
 def texts(page: Any) -> list[str]:
-    return [found.value for found in page.text]
+    return [element.value for element in page.text]
 
 
 @pytest.fixture
@@ -38,17 +38,17 @@ def decided(local: Any) -> list[tuple[str, str, str]]:
 
 def test_nobody_sees_a_page_before_signing_in(sqlite: Any, app_test: Any, queue: str) -> None:
     page = app_test(queue=queue)
-    assert [found.label for found in page.text_input] == ["API key"]
+    assert [element.label for element in page.text_input] == ["API key"]
     assert texts(page) == []
 
 
-def test_a_bad_key_is_refused_with_the_servers_sentence(sqlite: Any, app_test: Any) -> None:
+def test_a_bad_key_is_refused_with_the_servers_message(sqlite: Any, app_test: Any) -> None:
     page = app_test("pmt_nonsense")
     assert "The key is not valid" in page.error[0].value
-    assert [found.label for found in page.text_input] == ["API key"]
+    assert [element.label for element in page.text_input] == ["API key"]
 
 
-def test_a_key_of_characters_that_no_header_takes_is_refused(sqlite: Any, app_test: Any) -> None:
+def test_a_key_with_characters_that_no_header_allows_is_refused(sqlite: Any, app_test: Any) -> None:
     assert "characters that no key has" in app_test("pmt_é").error[0].value
 
 
@@ -58,7 +58,7 @@ def test_a_reviewer_sees_one_item_and_decides_it_with_a_comment(
     page = app_test(key("reviewer"), queue=queue)
     assert {"Is it right?", "t 0", "o 0", "e"} <= set(texts(page))
     page.text_area[0].set_value("why not")
-    pressed(page, "Reject")
+    click_after_look(page, "Reject")
     assert "o 1" in texts(page)
     assert "o 0" not in texts(page)
     assert decided(local) == [("item-0", "reject", "why not")]
@@ -67,17 +67,17 @@ def test_a_reviewer_sees_one_item_and_decides_it_with_a_comment(
 
 def test_the_keys_of_the_decisions_are_shown_on_their_buttons(sqlite: Any, app_test: Any, queue: str, key: Any) -> None:
     page = app_test(key("reviewer"), queue=queue)
-    shortcuts = {found.label: found.proto.shortcut for found in page.button if found.proto.shortcut}
+    shortcuts = {element.label: element.proto.shortcut for element in page.button if element.proto.shortcut}
     assert shortcuts == {"Approve": "a", "Reject": "x", "Unsure": "u", "Skip": "s"}
 
 
-def test_a_press_that_comes_too_soon_decides_nothing_and_is_told(
+def test_a_press_that_comes_too_soon_decides_nothing_and_is_reported(
     sqlite: Any, app_test: Any, queue: str, key: Any, local: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(press_guard, "MINIMUM_SECONDS", 1000.0)
     page = app_test(key("reviewer"), queue=queue)
-    next(found for found in page.button if found.label == "Approve").click().run()
-    assert "too soon to count" in "".join(found.value for found in page.caption)
+    next(element for element in page.button if element.label == "Approve").click().run()
+    assert "too soon" in "".join(element.value for element in page.caption)
     assert decided(local) == []
 
 
@@ -89,24 +89,24 @@ def test_an_item_decided_elsewhere_is_followed_by_the_current_one_with_a_note(
     headers = {"Authorization": f"Bearer {mine}"}
     claim = api.post("/v1/queues/triage/claims", headers=headers).json()
     api.post(f"/v1/claims/{claim['id']}/submit", json={"nonce": claim["nonce"], "decision": "unsure"}, headers=headers)
-    pressed(page, "Approve")
+    click_after_look(page, "Approve")
     assert "o 1" in texts(page)
-    assert "submitted already" in "".join(found.value for found in page.caption)
+    assert "submitted already" in "".join(element.value for element in page.caption)
     assert decided(local) == [("item-0", "unsure", "")]
 
 
 def test_skipping_shows_the_next_item(sqlite: Any, app_test: Any, queue: str, key: Any) -> None:
     page = app_test(key("reviewer"), queue=queue)
-    assert "o 1" in texts(pressed(page, "Skip"))
+    assert "o 1" in texts(click_after_look(page, "Skip"))
 
 
-def test_a_reload_after_the_lease_ended_says_so(sqlite: Any, app_test: Any, queue: str, key: Any) -> None:
+def test_a_reload_after_the_lease_ended_reports_it(sqlite: Any, app_test: Any, queue: str, key: Any) -> None:
     page = app_test(key("reviewer"), queue=queue, claim="of-yesterday")
-    assert "no longer yours" in "".join(found.value for found in page.caption)
+    assert "no longer yours" in "".join(element.value for element in page.caption)
     assert page.query_params["claim"] != "of-yesterday"
 
 
-def test_a_queue_in_which_others_hold_the_rest_does_not_say_that_all_is_done(
+def test_a_queue_whose_rest_is_claimed_by_others_is_not_complete(
     sqlite: Any, app_test: Any, queue: str, key: Any, local: Any
 ) -> None:
     for _ in range(2):
@@ -115,48 +115,48 @@ def test_a_queue_in_which_others_hold_the_rest_does_not_say_that_all_is_done(
         if claim["item"]["source"] == "item-0":
             local.post(f"/v1/claims/{claim['id']}/submit", json=body)
     page = app_test(key("reviewer"), queue=queue)
-    assert "with others now (1 open)" in page.info[0].value
+    assert "(1 open)" in page.info[0].value
     assert not page.success
 
 
-def test_an_empty_queue_and_a_finished_one_say_so(sqlite: Any, app_test: Any, queue: str, key: Any, local: Any) -> None:
+def test_an_empty_queue_and_a_finished_one_are_reported(sqlite: Any, app_test: Any, queue: str, key: Any, local: Any) -> None:
     local.put("/v1/queues/empty", json={})
-    assert "nothing in this queue" in app_test(key("reviewer"), queue="empty").info[0].value
+    assert "no items yet" in app_test(key("reviewer"), queue="empty").info[0].value
     page = app_test(key("reviewer"), queue=queue)
-    pressed(pressed(page, "Approve"), "Approve")
+    click_after_look(click_after_look(page, "Approve"), "Approve")
     assert page.success[0].value == "Every item here is decided."
 
 
 def test_the_list_of_queues_leads_into_one_and_back(sqlite: Any, app_test: Any, queue: str, key: Any, local: Any) -> None:
     page = app_test(key("reviewer"))
-    assert "0 of 2 decided" in "".join(found.value for found in page.caption)
-    next(found for found in page.button if found.label == "Start").click().run()
+    assert "0 of 2 decided" in "".join(element.value for element in page.caption)
+    next(element for element in page.button if element.label == "Start").click().run()
     assert "o 0" in texts(page)
     assert page.query_params["queue"] == queue
-    next(found for found in page.button if found.label == "All queues").click().run()
+    next(element for element in page.button if element.label == "All queues").click().run()
     assert dict(page.query_params) == {}
     assert local.get("/v1/queues/triage").json()["counts"]["claimed"] == 0
 
 
-def test_an_unknown_queue_is_told_in_the_servers_words(sqlite: Any, app_test: Any, key: Any) -> None:
+def test_an_unknown_queue_shows_the_servers_message(sqlite: Any, app_test: Any, key: Any) -> None:
     assert "There is no queue" in app_test(key("reviewer"), queue="nowhere").error[0].value
 
 
 def test_a_reader_gets_the_prompts_in_place_of_the_review(sqlite: Any, app_test: Any, key: Any) -> None:
-    assert [found.value for found in app_test(key("reader")).title] == ["Prompts"]
+    assert [element.value for element in app_test(key("reader")).title] == ["Prompts"]
 
 
 def test_a_key_that_ends_signs_out(sqlite: Any, app_test: Any, queue: str, key: Any, clock: Any) -> None:
     page = app_test(key("reviewer", days=1), queue=queue)
     clock.move(days=2)
     page.run()
-    assert "no longer taken" in page.info[0].value
-    assert [found.label for found in page.text_input] == ["API key"]
+    assert "no longer valid" in page.info[0].value
+    assert [element.label for element in page.text_input] == ["API key"]
 
 
 def test_signing_out_forgets_the_key(sqlite: Any, app_test: Any, key: Any) -> None:
     page = app_test(key("reviewer"))
-    next(found for found in page.button if found.label == "Sign out").click().run()
-    assert [found.label for found in page.text_input] == ["API key"]
+    next(element for element in page.button if element.label == "Sign out").click().run()
+    assert [element.label for element in page.text_input] == ["API key"]
     assert page.text_input[0].value == ""
     assert "promptuary.key" not in page.session_state

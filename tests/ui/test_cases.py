@@ -7,36 +7,36 @@ import pytest
 
 from factories.runs import HOSTILE, RESULTS, RUN, Requests, click_button, last_query, page_of, run_responses
 
-Shown = Callable[[Any], str]
+PageText = Callable[[Any], str]
 
 
 @pytest.fixture
-def answers() -> dict[str, Any]:
-    """What the API answers by path; a test may change it."""
+def responses() -> dict[str, Any]:
+    """The API's responses by path; a test may change it."""
     return run_responses()
 
 
-def test_cases_are_a_page_of_results_and_an_error_is_no_failure(opened: Any, requests: Requests) -> None:
-    table = opened("runs", run=RUN, view="Cases").dataframe[0].value
+def test_cases_are_a_page_of_results_and_an_error_is_no_failure(open_page: Any, requests: Requests) -> None:
+    table = open_page("runs", run=RUN, view="Cases").dataframe[0].value
     assert list(table["verdict"]) == ["passed", "failed", "error"]
-    assert list(table["answer"]) == [HOSTILE, "wrong", "no answer"]
+    assert list(table["output"]) == [HOSTILE, "wrong", "no answer"]
     assert list(table["tags"]) == ["short", "", ""]
     assert last_query(requests, f"/v1/runs/{RUN}/results") == {"limit": "50"}
 
 
 def test_the_filters_are_the_apis_and_a_new_one_begins_at_the_first_page(
-    opened: Any, requests: Requests, answers: dict[str, Any]
+    open_page: Any, requests: Requests, responses: dict[str, Any]
 ) -> None:
     path = f"/v1/runs/{RUN}/results"
-    answers[path] = page_of(RESULTS, "next")
-    page = click_button(opened("runs", run=RUN, view="Cases"), "Next")
+    responses[path] = page_of(RESULTS, "next")
+    page = click_button(open_page("runs", run=RUN, view="Cases"), "Next")
     assert last_query(requests, path) == {"limit": "50", "cursor": "next"}
-    for kind, given in (("Failed", {"passed": "false"}), ("Passed", {"passed": "true"}), ("Errors", {"errors": "true"})):
+    for kind, query in (("Failed", {"passed": "false"}), ("Passed", {"passed": "true"}), ("Errors", {"errors": "true"})):
         page.button_group[0].set_value(kind).run()
-        assert last_query(requests, path) == {"limit": "50", **given}
+        assert last_query(requests, path) == {"limit": "50", **query}
     page.button_group[0].set_value("All").run()
     page.text_input[0].set_value(" refund ").run()
-    named = {found.label: found for found in page.selectbox}
+    named = {element.label: element for element in page.selectbox}
     named["Variant"].select("v2").run()
     named["Order"].select("score").run()
     page.slider[0].set_range(0.0, 0.5).run()
@@ -54,25 +54,25 @@ def test_the_filters_are_the_apis_and_a_new_one_begins_at_the_first_page(
     }
 
 
-def test_nothing_found_is_told_as_that(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers[f"/v1/runs/{RUN}/results"] = page_of([])
-    page = opened("runs", run=RUN, view="Cases")
-    assert "This run has no result." in shown(page)
+def test_an_empty_list_of_results_is_reported(open_page: Any, page_text: PageText, responses: dict[str, Any]) -> None:
+    responses[f"/v1/runs/{RUN}/results"] = page_of([])
+    page = open_page("runs", run=RUN, view="Cases")
+    assert "This run has no result." in page_text(page)
     page.text_input[0].set_value("x").run()
-    assert "Take a filter away" in shown(page)
+    assert "Remove a filter" in page_text(page)
 
 
 def test_a_case_of_the_address_is_shown_whole_and_what_a_model_wrote_is_text(
-    opened: Any, shown: Shown, requests: Requests, answers: dict[str, Any]
+    open_page: Any, page_text: PageText, requests: Requests, responses: dict[str, Any]
 ) -> None:
-    answers[f"/v1/runs/{RUN}/results"] = lambda request: page_of(
-        [one for one in RESULTS if one["case"] == request.url.params.get("case", one["case"])]
+    responses[f"/v1/runs/{RUN}/results"] = lambda request: page_of(
+        [result for result in RESULTS if result["case"] == request.url.params.get("case", result["case"])]
     )
-    page = opened("runs", run=RUN, case="a")
-    told = shown(page)
+    page = open_page("runs", run=RUN, case="a")
+    content = page_text(page)
     assert last_query(requests, f"/v1/runs/{RUN}/results") == {"limit": "24", "case": "a"}
-    assert HOSTILE in [found.value for found in page.text]
-    assert HOSTILE not in [found.value for found in page.markdown]
+    assert HOSTILE in [element.value for element in page.text]
+    assert HOSTILE not in [element.value for element in page.markdown]
     for text in (
         "**v2**",
         "**v1**",
@@ -80,17 +80,17 @@ def test_a_case_of_the_address_is_shown_whole_and_what_a_model_wrote_is_text(
         "score 1\\.000",
         "1\\.2 s",
         "10 tokens in",
-        "remembered",
+        "cached",
         "north",
         "d1",
     ):
-        assert text in told
-    next(found for found in page.selectbox if found.label == "Mark what differs from").select("v1").run()
-    marked = [found.value for found in page.markdown if "green-background" in str(found.value)]
+        assert text in content
+    next(element for element in page.selectbox if element.label == "Highlight differences from").select("v1").run()
+    marked = [element.value for element in page.markdown if "green-background" in str(element.value)]
     assert len(marked) == 1
     assert "\\!\\[x\\]\\(http\\:\\/\\/a\\)" in marked[0]
 
 
-def test_a_case_that_the_run_has_not_got_is_told(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers[f"/v1/runs/{RUN}/results"] = page_of([])
-    assert "no result of the case" in shown(opened("runs", run=RUN, case="gone"))
+def test_a_case_without_results_is_reported(open_page: Any, page_text: PageText, responses: dict[str, Any]) -> None:
+    responses[f"/v1/runs/{RUN}/results"] = page_of([])
+    assert "no result of the case" in page_text(open_page("runs", run=RUN, case="gone"))

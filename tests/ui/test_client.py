@@ -1,4 +1,4 @@
-"""The REST client: where the key goes, how lists are read whole, and how every failure becomes one sentence."""
+"""The REST client: where the key goes, how lists are read whole, and how every failure becomes one message."""
 
 from collections.abc import Callable
 
@@ -57,36 +57,38 @@ def test_nothing_to_claim_is_none() -> None:
     assert api(lambda _request: httpx.Response(204)).claim("q") is None
 
 
-def test_a_problem_becomes_the_servers_sentence_with_its_faults() -> None:
+def test_a_problem_becomes_the_servers_message_with_its_field_errors() -> None:
     with pytest.raises(ApiError) as caught:
         api(refusing(422, detail="not valid", errors=[{"path": "slots", "message": "is too small"}])).whoami()
-    assert (caught.value.status, caught.value.sentence) == (422, "not valid; slots is too small")
+    assert (caught.value.status, caught.value.message) == (422, "not valid; slots is too small")
 
 
-def test_an_answer_that_is_no_problem_is_told_by_its_status() -> None:
+def test_a_response_without_a_problem_is_reported_by_its_status() -> None:
     for body in (b"<html>", b"[]", b'{"detail": "x", "errors": 1}'):
         with pytest.raises(ApiError, match="status 502"):
             api(lambda _request, body=body: httpx.Response(502, content=body)).whoami()
 
 
-def test_a_server_that_is_away_is_told_with_its_address() -> None:
+def test_an_unreachable_server_is_reported_with_its_address() -> None:
     def handler(_request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    with pytest.raises(ApiError, match=r"api\.test does not answer") as caught:
+    with pytest.raises(ApiError, match=r"api\.test does not respond") as caught:
         api(handler).whoami()
     assert caught.value.status == 0
 
 
-def test_an_answer_of_another_release_is_told() -> None:
+def test_a_response_of_another_release_is_reported() -> None:
     with pytest.raises(ApiError, match="not of this release"):
         api(lambda _request: httpx.Response(200, json={"unknown": 1})).whoami()
 
 
-@pytest.mark.parametrize(("status", "gone", "unauthenticated"), [(401, False, True), (404, True, False), (409, True, False)])
-def test_an_error_says_what_it_means_for_the_page(status: int, gone: bool, unauthenticated: bool) -> None:
+@pytest.mark.parametrize(
+    ("status", "claim_lost", "unauthenticated"), [(401, False, True), (404, True, False), (409, True, False)]
+)
+def test_an_error_has_its_meaning_for_the_page(status: int, claim_lost: bool, unauthenticated: bool) -> None:
     error = ApiError(status, "no")
-    assert (error.gone, error.unauthenticated) == (gone, unauthenticated)
+    assert (error.claim_lost, error.unauthenticated) == (claim_lost, unauthenticated)
 
 
 def test_a_redirect_is_not_followed_for_the_key_would_go_with_it() -> None:

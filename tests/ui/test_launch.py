@@ -10,13 +10,13 @@ from promptuary_ui.security_headers import CONTENT_SECURITY_POLICY
 from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url
 
 
-def test_the_pages_listen_where_they_are_told_and_tell_nobody() -> None:
-    given = options("127.0.0.1", 8401)
-    assert given["server.address"] == "127.0.0.1"
-    assert given["server.port"] == 8401
-    assert given["browser.gatherUsageStats"] is False
-    assert given["client.showErrorDetails"] == "none"
-    assert given["server.headless"] is True
+def test_the_pages_listen_on_one_address_without_telemetry() -> None:
+    streamlit_options = options("127.0.0.1", 8401)
+    assert streamlit_options["server.address"] == "127.0.0.1"
+    assert streamlit_options["server.port"] == 8401
+    assert streamlit_options["browser.gatherUsageStats"] is False
+    assert streamlit_options["client.showErrorDetails"] == "none"
+    assert streamlit_options["server.headless"] is True
 
 
 def test_every_option_is_one_that_streamlit_knows() -> None:
@@ -27,11 +27,11 @@ def test_every_option_is_one_that_streamlit_knows() -> None:
 
 
 def test_the_command_starts_this_module_with_the_apis_address_in_its_environment() -> None:
-    words, environment = command("127.0.0.1", 8401, "http://api.test")
-    assert words == [sys.executable, "-m", "promptuary_ui.launch", "--host", "127.0.0.1", "--port", "8401"]
+    arguments, environment = command("127.0.0.1", 8401, "http://api.test")
+    assert arguments == [sys.executable, "-m", "promptuary_ui.launch", "--host", "127.0.0.1", "--port", "8401"]
     assert environment == {"PROMPTUARY_URL": "http://api.test"}
-    told = subprocess.run([*words[:3], "--help"], capture_output=True, text=True, check=True).stdout
-    assert "--port" in told
+    output = subprocess.run([*arguments[:3], "--help"], capture_output=True, text=True, check=True).stdout
+    assert "--port" in output
 
 
 def test_the_apis_address_is_the_local_one_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,19 +10,19 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [(None, ""), (0.0, "$0.00"), (12.5, "$12.50"), (0.5, "$0.50"), (0.0123, "$0.0123"), (0.0000456, "$0.0000456")],
 )
-def test_money_has_as_many_places_as_it_needs(value: float | None, told: str) -> None:
-    assert number_format.format_usd(value) == told
+def test_money_has_as_many_places_as_it_needs(value: float | None, text: str) -> None:
+    assert number_format.format_usd(value) == text
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, "under 1 s"), (59, "59 s"), (65, "1 min 5 s"), (7260, "2 h 1 min")])
-def test_how_long_it_took_is_told_in_two_units(seconds: int, told: str) -> None:
-    assert number_format.format_duration(START, START + timedelta(seconds=seconds)) == told
+@pytest.mark.parametrize(("seconds", "text"), [(0, "under 1 s"), (59, "59 s"), (65, "1 min 5 s"), (7260, "2 h 1 min")])
+def test_how_long_it_took_is_shown_in_two_units(seconds: int, text: str) -> None:
+    assert number_format.format_duration(START, START + timedelta(seconds=seconds)) == text
 
 
-def test_what_is_not_known_is_not_told_as_a_number() -> None:
+def test_what_is_not_known_is_not_shown_as_a_number() -> None:
     assert [
         number_format.format_duration(None, START),
         number_format.format_latency(None),

@@ -1,4 +1,4 @@
-"""Which presses count: only on an item that has been on the page for a moment, and apart from the press before."""
+"""Accepted presses: on an item that has been displayed for the minimum time, and apart from the press before."""
 
 from typing import Any
 
@@ -26,14 +26,14 @@ def test_a_press_on_what_is_not_on_the_page_does_not_count() -> None:
     assert not accept_press(state, "a", 20.0)
 
 
-def test_drawing_an_item_again_does_not_start_its_look_anew() -> None:
+def test_drawing_an_item_again_does_not_restart_its_minimum_time() -> None:
     state: dict[Any, Any] = {}
     record_display(state, "a", 10.0)
     record_display(state, "a", 10.0 + MINIMUM_SECONDS / 2)
     assert accept_press(state, "a", 10.0 + LONG)
 
 
-def test_a_key_held_down_counts_once_and_again_after_it_was_let_go() -> None:
+def test_a_repeating_key_counts_once_and_again_after_its_release() -> None:
     state: dict[Any, Any] = {}
     record_display(state, "a", 0.0)
     assert accept_press(state, "a", 1.0)

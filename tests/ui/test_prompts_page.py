@@ -1,11 +1,11 @@
-"""The prompts page, in front of answers as the API gives them."""
+"""The prompts page, in front of responses of the API."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-Shown = Callable[[Any], str]
+PageText = Callable[[Any], str]
 VERSIONS = [
     {
         "name": "triage",
@@ -34,8 +34,8 @@ def listed(items: list[Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def answers() -> dict[str, Any]:
-    """What the API answers by path; a test may change it."""
+def responses() -> dict[str, Any]:
+    """The API's responses by path; a test may change it."""
     return {
         "/v1/prompts": listed([{"name": "triage", "newest": 2, "labels": {"production": 2}}]),
         "/v1/prompts/triage/versions": listed(VERSIONS),
@@ -43,50 +43,52 @@ def answers() -> dict[str, Any]:
     }
 
 
-def test_without_prompts_the_page_says_how_it_is(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    answers["/v1/prompts"] = listed([])
-    assert "There is no prompt yet." in shown(opened("prompts"))
+def test_without_prompts_the_page_reports_it(open_page: Any, page_text: PageText, responses: dict[str, Any]) -> None:
+    responses["/v1/prompts"] = listed([])
+    assert "There is no prompt yet." in page_text(open_page("prompts"))
 
 
-def test_a_prompt_is_shown_as_text_with_its_labels_and_their_history(opened: Any, shown: Shown) -> None:
-    page = opened("prompts")
-    told = shown(page)
-    assert "Sort it, try 2." in told
-    assert r"better \*now\*" in told
+def test_a_prompt_is_shown_as_text_with_its_labels_and_their_history(open_page: Any, page_text: PageText) -> None:
+    page = open_page("prompts")
+    content = page_text(page)
+    assert "Sort it, try 2." in content
+    assert r"better \*now\*" in content
     assert page.query_params["prompt"] == "triage"
-    history = opened("prompts", tab="Label history").dataframe[-1].value
+    history = open_page("prompts", tab="Label history").dataframe[-1].value
     assert (list(history["to"]), list(history["from"]), list(history["reason"])) == (["v2"], ["v1"], ["it won"])
 
 
-def test_a_split_label_is_shown_with_each_arms_share(opened: Any, answers: dict[str, Any]) -> None:
+def test_a_split_label_is_shown_with_each_arms_share(open_page: Any, responses: dict[str, Any]) -> None:
     split = {"arms": [{"version": 1, "weight": 3}, {"version": 2, "weight": 1}]}
     prompt = {"name": "triage", "newest": 2, "labels": {"production": 1}, "splits": {"production": split}}
-    answers["/v1/prompts"] = listed([prompt])
-    answers["/v1/prompts/triage/labels/production/history"] = listed([MOVES[0], MOVES[0] | {"version": 1, "split": split}])
-    radio = opened("prompts").radio[0]
+    responses["/v1/prompts"] = listed([prompt])
+    responses["/v1/prompts/triage/labels/production/history"] = listed([MOVES[0], MOVES[0] | {"version": 1, "split": split}])
+    radio = open_page("prompts").radio[0]
     assert radio.proto.captions == ["production → v1 75 %, v2 25 %"]
-    history = opened("prompts", tab="Label history").dataframe[-1].value
+    history = open_page("prompts", tab="Label history").dataframe[-1].value
     assert (list(history["to"]), list(history["from"])) == (["v2", "v1 75 %, v2 25 %"], ["v1 75 %, v2 25 %", "v1"])
 
 
-def test_an_older_version_can_be_chosen(opened: Any, shown: Shown) -> None:
-    page = opened("prompts", prompt="triage")
+def test_an_older_version_can_be_chosen(open_page: Any, page_text: PageText) -> None:
+    page = open_page("prompts", prompt="triage")
     page.selectbox[0].select(1).run()
-    assert "Sort it, try 1." in shown(page)
+    assert "Sort it, try 1." in page_text(page)
 
 
-def test_tags_tools_and_what_is_included_are_shown_as_text(opened: Any, shown: Shown, answers: dict[str, Any]) -> None:
-    told = {
+def test_tags_tools_and_what_is_included_are_shown_as_text(
+    open_page: Any, page_text: PageText, responses: dict[str, Any]
+) -> None:
+    content = {
         "tools": [{"type": "function", "function": {"name": "look_up"}}],
         "partials": {"tone@3": "Be *kind*.", "style@1": "Be brief."},
         "includes": [{"reference": "tone@3", "name": "tone", "version": 3, "digest": "sha256:0"}],
     }
-    answers["/v1/prompts/triage/versions"] = listed([VERSIONS[0] | told])
-    page = opened("prompts")
-    assert ":material/tag: support" in shown(page)
-    assert [found.label for found in page.expander] == [r"tone\@3 · tone v3", r"style\@1"]
-    assert {"Be *kind*.", "Be brief."} <= {found.value for found in page.code}
-    assert any("look_up" in found.value for found in page.code)
+    responses["/v1/prompts/triage/versions"] = listed([VERSIONS[0] | content])
+    page = open_page("prompts")
+    assert ":material/tag: support" in page_text(page)
+    assert [element.label for element in page.expander] == [r"tone\@3 · tone v3", r"style\@1"]
+    assert {"Be *kind*.", "Be brief."} <= {element.value for element in page.code}
+    assert any("look_up" in element.value for element in page.code)
 
 
 # --- comparing ----------------------------------------------------------------------------------------------------------
@@ -133,8 +135,8 @@ DIFF = {
 
 
 @pytest.fixture
-def asked(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Which versions the page has compared; it gets the diff above."""
+def compared_pairs(responses: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The pairs of versions that the page has compared; each gets the diff above."""
     from promptuary_ui.client import Api
     from promptuary_ui.wire.prompts import Diff
 
@@ -143,34 +145,36 @@ def asked(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> list[tupl
     def diff(_self: Api, name: str, before: int, after: int) -> Diff:
         assert name == "triage"
         pairs.append((before, after))
-        return Diff.model_validate(answers.get("diff", DIFF))
+        return Diff.model_validate(responses.get("diff", DIFF))
 
     monkeypatch.setattr(Api, "diff", diff)
     return pairs
 
 
-def test_a_comparison_tells_first_what_breaks_and_why(opened: Any, shown: Shown, asked: list[tuple[int, int]]) -> None:
-    page = opened("prompts", tab="Compare")
-    assert asked == [(1, 2)]
-    assert [found.value for found in page.error] == [
+def test_a_comparison_shows_breaking_changes_first(
+    open_page: Any, page_text: PageText, compared_pairs: list[tuple[int, int]]
+) -> None:
+    page = open_page("prompts", tab="Compare")
+    assert compared_pairs == [(1, 2)]
+    assert [element.value for element in page.error] == [
         "**Breaks programs that work with v1:**\n- the variable \\'\\*tone\\*\\' is new and must be given"
     ]
-    titles = [found.value for found in page.markdown if str(found.value).startswith("**")]
+    titles = [element.value for element in page.markdown if str(element.value).startswith("**")]
     assert titles == ["**Template**", "**Variables**"]
-    assert r"variables\.\*tone\*" in shown(page)
+    assert r"variables\.\*tone\*" in page_text(page)
 
 
-def test_texts_are_compared_as_text_and_what_is_not_seen_is_shown(
-    opened: Any, shown: Shown, asked: list[tuple[int, int]]
+def test_texts_are_compared_as_text_and_hidden_characters_are_shown(
+    open_page: Any, page_text: PageText, compared_pairs: list[tuple[int, int]]
 ) -> None:
-    page = opened("prompts", tab="Compare")
-    assert [(found.value, found.language) for found in page.code] == [
+    page = open_page("prompts", tab="Compare")
+    assert [(element.value, element.language) for element in page.code] == [
         ("@@ -1,2 +1,2 @@\n-Sort it\\u200b.\n+Sort it.\n ![x](http://a)", "diff"),
         ("-[assistant] Intent:\n-**x**", "diff"),
     ]
-    assert [found.value for found in page.text] == ['{"required": true}']
+    assert [element.value for element in page.text] == ['{"required": true}']
     page.toggle[0].set_value(True).run()
-    assert [found.value for found in page.code] == [
+    assert [element.value for element in page.code] == [
         "Sort it\\u200b.\n![x](http://a)",
         "Sort it.\n![x](http://a)",
         "[assistant] Intent:\n**x**",
@@ -179,22 +183,22 @@ def test_texts_are_compared_as_text_and_what_is_not_seen_is_shown(
 
 
 def test_two_versions_are_picked_and_one_alone_is_not_compared(
-    opened: Any, shown: Shown, answers: dict[str, Any], asked: list[tuple[int, int]]
+    open_page: Any, page_text: PageText, responses: dict[str, Any], compared_pairs: list[tuple[int, int]]
 ) -> None:
-    page = opened("prompts", tab="Compare")
+    page = open_page("prompts", tab="Compare")
     page.selectbox[1].select(1).run()
-    assert "Both are the same version." in shown(page)
+    assert "Both versions are the same." in page_text(page)
     page.selectbox[0].select(2).run()
-    assert asked[-1] == (2, 1)
-    answers["/v1/prompts/triage/versions"] = listed(VERSIONS[1:])
-    assert "There is one version only." in shown(opened("prompts", tab="Compare"))
+    assert compared_pairs[-1] == (2, 1)
+    responses["/v1/prompts/triage/versions"] = listed(VERSIONS[1:])
+    assert "There is only one version." in page_text(open_page("prompts", tab="Compare"))
 
 
-def test_what_breaks_nothing_is_told_as_that(
-    opened: Any, shown: Shown, answers: dict[str, Any], asked: list[tuple[int, int]]
+def test_a_comparison_without_breaking_changes_reports_it(
+    open_page: Any, page_text: PageText, responses: dict[str, Any], compared_pairs: list[tuple[int, int]]
 ) -> None:
-    answers["diff"] = {**DIFF, "breaking": False, "reasons": [], "changes": DIFF["changes"][:1]}  # type: ignore[index]
-    page = opened("prompts", tab="Compare")
-    assert [found.value for found in page.success] == ["Nothing here breaks a program that works with v1."]
-    answers["diff"] = {**DIFF, "breaking": False, "reasons": [], "changes": []}
-    assert "Nothing changed." in shown(opened("prompts", tab="Compare"))
+    responses["diff"] = {**DIFF, "breaking": False, "reasons": [], "changes": DIFF["changes"][:1]}  # type: ignore[index]
+    page = open_page("prompts", tab="Compare")
+    assert [element.value for element in page.success] == ["Nothing here breaks a program that works with v1."]
+    responses["diff"] = {**DIFF, "breaking": False, "reasons": [], "changes": []}
+    assert "Nothing changed." in page_text(open_page("prompts", tab="Compare"))

@@ -1,4 +1,4 @@
-"""Texts compared word by word: nothing is lost, nothing becomes Markdown, and what is too long is not tried."""
+"""Texts compared word by word: nothing is lost, nothing becomes Markdown, and texts that are too long are not compared."""
 
 import pytest
 
@@ -22,21 +22,21 @@ def joined(pieces: list[tuple[str, bool]]) -> str:
     ],
 )
 def test_both_texts_are_whole_again_from_their_pieces(before: str, after: str) -> None:
-    compared = text_comparison.compare_words(before, after)
-    assert compared is not None
-    assert (joined(compared[0]), joined(compared[1])) == (before, after)
+    pieces = text_comparison.compare_words(before, after)
+    assert pieces is not None
+    assert (joined(pieces[0]), joined(pieces[1])) == (before, after)
 
 
 def test_only_what_the_other_has_not_got_is_marked() -> None:
-    compared = text_comparison.compare_words("The card is lost.", "The card is found.")
-    assert compared is not None
-    assert [text for text, marked in compared[0] if marked] == ["lost"]
-    assert [text for text, marked in compared[1] if marked] == ["found"]
+    pieces = text_comparison.compare_words("The card is lost.", "The card is found.")
+    assert pieces is not None
+    assert [text for text, marked in pieces[0] if marked] == ["lost"]
+    assert [text for text, marked in pieces[1] if marked] == ["found"]
 
 
 def test_words_that_changed_together_are_marked_together() -> None:
-    compared = text_comparison.compare_words("it is a lost card", "it was the found card")
-    assert compared == (
+    pieces = text_comparison.compare_words("it is a lost card", "it was the found card")
+    assert pieces == (
         [("it ", False), ("is a lost", True), (" card", False)],
         [("it ", False), ("was the found", True), (" card", False)],
     )
@@ -47,8 +47,8 @@ def test_a_text_of_very_many_words_is_not_compared_by_words() -> None:
 
 
 def test_lines_and_blanks_are_kept_and_markdown_is_escaped() -> None:
-    told = text_comparison.to_markdown([("  a *b*\n", False), ("# c]", True), ("\n\nd", False)], "red")
-    assert told == "\u00a0\u00a0a \\*b\\*  \n:red-background[\\# c\\]]  \n\u00a0  \nd"
+    markdown = text_comparison.to_markdown([("  a *b*\n", False), ("# c]", True), ("\n\nd", False)], "red")
+    assert markdown == "\u00a0\u00a0a \\*b\\*  \n:red-background[\\# c\\]]  \n\u00a0  \nd"
 
 
 def test_a_line_break_that_only_one_has_is_seen() -> None:

@@ -1,4 +1,4 @@
-"""The app's entry, which `promptuary_ui.launch` hands to Streamlit: who is signed in decides which pages there are."""
+"""The entry script that `promptuary_ui.launch` runs in Streamlit; the caller's scopes decide which pages are visible."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -16,25 +16,26 @@ HERE = Path(__file__).parent
 
 
 def pages(scopes: Collection[str]) -> dict[Any, str]:
-    """Give every page with the scope that it needs. All of them are always there, so that no address is unknown."""
+    """Return every page with the scope that it requires. All pages are registered, so that no address is unknown."""
 
     def page(scope: str, show: Any, title: str, icon: str, *, default: bool = False) -> Any:
-        seen = "visible" if scope in scopes else "hidden"
-        return st.Page(show, title=title, icon=icon, url_path=title.lower(), default=default, visibility=seen)
+        visibility = "visible" if scope in scopes else "hidden"
+        return st.Page(show, title=title, icon=icon, url_path=title.lower(), default=default, visibility=visibility)
 
-    known = [
+    definitions = [
         ("review:decide", review.show, "Review", ":material/rate_review:"),
         ("run:read", runs.show, "Runs", ":material/science:"),
         ("run:read", schedules.show, "Schedules", ":material/calendar_clock:"),
         ("prompt:read", prompts.show, "Prompts", ":material/description:"),
     ]
     return {
-        page(scope, show, title, icon, default=number == 0): scope for number, (scope, show, title, icon) in enumerate(known)
+        page(scope, show, title, icon, default=number == 0): scope
+        for number, (scope, show, title, icon) in enumerate(definitions)
     }
 
 
 def main() -> None:
-    """Draw the page that the address names, or the sign-in in its place, so that the address stays."""
+    """Show the page of the address, or the sign-in form in its place, so that the address does not change."""
     st.set_page_config(page_title="Promptuary", page_icon=str(HERE / "mark.svg"), layout="wide")
     st.html(HERE / "style.css")
     caller = session.current_caller()

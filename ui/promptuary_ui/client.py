@@ -1,4 +1,4 @@
-"""The REST API as typed calls. The connection is shared by all sessions; the key belongs to one call."""
+"""A typed client of the REST API. All sessions share the connection pool; each call carries its own key."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,39 +22,39 @@ PAGE_SIZE = 200
 
 
 class ApiError(Exception):
-    """A call that did not succeed. `status` is 0 when there was no answer that could be read; `sentence` is for people."""
+    """A failed call. `status` is the HTTP status, or 0 without a readable response; `message` is the text for people."""
 
-    def __init__(self, status: int, sentence: str) -> None:
-        """Keep both."""
-        super().__init__(sentence)
+    def __init__(self, status: int, message: str) -> None:
+        """Store the status and the message."""
+        super().__init__(message)
         self.status = status
-        self.sentence = sentence
+        self.message = message
 
     @property
     def unauthenticated(self) -> bool:
-        """Whether the key is no longer taken."""
+        """Whether the API does not accept the key."""
         return self.status == 401
 
     @property
-    def gone(self) -> bool:
-        """Whether the claim is no longer this reviewer's."""
+    def claim_lost(self) -> bool:
+        """Whether the claim no longer belongs to this reviewer."""
         return self.status in (404, 409)
 
 
 def connect(url: str) -> httpx.Client:
-    """Open the shared connection pool; it carries no key. A redirect is never followed, for the key would go with it."""
+    """Open the shared connection pool without a key. It follows no redirect, which would send the key to another server."""
     return httpx.Client(base_url=url, timeout=TIMEOUT, headers={"User-Agent": "promptuary-ui"})
 
 
 @dataclass(frozen=True)
 class Api:
-    """The API on behalf of one key. Every method raises ApiError with the server's own sentence."""
+    """The API on behalf of one key. Every method raises ApiError with the server's message."""
 
     http: httpx.Client
     key: str = field(repr=False)
 
     def whoami(self) -> Caller:
-        """Tell who the key belongs to."""
+        """Return the caller to whom the key belongs."""
         return self._read(Caller, "GET", "/v1/self")
 
     def queues(self) -> list[Queue]:
@@ -62,59 +62,59 @@ class Api:
         return list(self._all(Queue, "/v1/queues"))
 
     def queue(self, name: str) -> Queue:
-        """Give a queue with its counts."""
+        """Return a queue with its counts."""
         return self._read(Queue, "GET", f"/v1/queues/{_path_segment(name)}")
 
     def claim(self, queue: str) -> Claim | None:
-        """Take the next item, or the one that is held; None when there is nothing to have now."""
-        answer = self._call("POST", f"/v1/queues/{_path_segment(queue)}/claims")
-        return None if answer.status_code == 204 else _parse_response(Claim, answer)
+        """Claim the next item, or return the live claim; None when no item is available."""
+        response = self._call("POST", f"/v1/queues/{_path_segment(queue)}/claims")
+        return None if response.status_code == 204 else _parse_response(Claim, response)
 
     def submit(self, claim: str, nonce: str, decision: str, comment: str) -> None:
-        """Decide a claimed item."""
+        """Submit a decision on a claimed item."""
         body = {"nonce": nonce, "decision": decision, "comment": comment}
         self._call("POST", f"/v1/claims/{_path_segment(claim)}/submit", json=body)
 
     def skip(self, claim: str) -> None:
-        """Leave an item to others for now."""
+        """Skip a claimed item."""
         self._call("POST", f"/v1/claims/{_path_segment(claim)}/skip")
 
     def release(self, claim: str) -> None:
-        """Give an item back."""
+        """Release a claimed item."""
         self._call("POST", f"/v1/claims/{_path_segment(claim)}/release")
 
     def heartbeat(self, claim: str) -> None:
-        """Hold an item longer."""
+        """Extend the lease of a claim."""
         self._call("POST", f"/v1/claims/{_path_segment(claim)}/heartbeat")
 
     def suites(self) -> list[Suite]:
         """List every suite by name."""
         return list(self._all(Suite, "/v1/suites"))
 
-    def runs(self, limit: int = 50, cursor: str | None = None, **wanted: str | None) -> Page[Run]:
-        """List a page of runs, the newest first; `suite`, `state` and `verdict` choose some."""
-        return self._page(Run, "/v1/runs", limit, cursor, wanted)
+    def runs(self, limit: int = 50, cursor: str | None = None, **filters: str | None) -> Page[Run]:
+        """List a page of runs, the newest first; the filters are `suite`, `state` and `verdict`."""
+        return self._page(Run, "/v1/runs", limit, cursor, filters)
 
     def run(self, run: str) -> Run:
-        """Give a run, with its summary when it is finished."""
+        """Return a run, with its summary when it is finished."""
         return self._read(Run, "GET", f"/v1/runs/{_path_segment(run)}")
 
     def cancel(self, run: str) -> None:
-        """Stop a run; the results that it has are kept."""
+        """Cancel a run; its results so far are kept."""
         self._call("POST", f"/v1/runs/{_path_segment(run)}/cancel")
 
     def results(
-        self, run: str, limit: int = 50, cursor: str | None = None, wanted: Mapping[str, str | None] | None = None
+        self, run: str, limit: int = 50, cursor: str | None = None, filters: Mapping[str, str | None] | None = None
     ) -> Page[Result]:
-        """List a page of a run's results: all, or those that are wanted, by the API's names of its filters."""
-        return self._page(Result, f"/v1/runs/{_path_segment(run)}/results", limit, cursor, wanted or {})
+        """List a page of a run's results; the filters have the names of the API's parameters."""
+        return self._page(Result, f"/v1/runs/{_path_segment(run)}/results", limit, cursor, filters or {})
 
     def distribution(self, run: str, metric: str) -> Distribution:
-        """Tell how a metric's values lie in a run."""
+        """Return the distribution of a metric's values in a run."""
         return self._read(Distribution, "GET", f"/v1/runs/{_path_segment(run)}/distribution", params={"metric": metric})
 
     def compare(self, run: str, baseline: str) -> RunComparison:
-        """Compare a finished run with another; it may have very many results, so this may take a while."""
+        """Compare a finished run with another; with very many results this may take minutes."""
         path = f"/v1/runs/{_path_segment(run)}/compare"
         return self._read(RunComparison, "GET", path, params={"baseline": baseline}, timeout=COMPARISON_TIMEOUT)
 
@@ -123,11 +123,11 @@ class Api:
         return self._page(Schedule, "/v1/schedules", limit, cursor, {})
 
     def pause_schedule(self, name: str) -> None:
-        """Submit no more runs of a schedule until it is resumed."""
+        """Pause a schedule: it submits no run until it is resumed."""
         self._call("POST", f"/v1/schedules/{_path_segment(name)}/pause")
 
     def resume_schedule(self, name: str) -> None:
-        """Submit runs of a schedule again."""
+        """Resume a paused schedule."""
         self._call("POST", f"/v1/schedules/{_path_segment(name)}/resume")
 
     def run_schedule(self, name: str) -> None:
@@ -135,15 +135,15 @@ class Api:
         self._call("POST", f"/v1/schedules/{_path_segment(name)}/now")
 
     def alerts(self, limit: int = 50, cursor: str | None = None, *, unseen: bool = True) -> Page[Alert]:
-        """List a page of alerts, the newest first; `unseen` gives those that nobody has seen."""
+        """List a page of alerts, the newest first; `unseen` selects those that nobody has marked as seen."""
         return self._page(Alert, "/v1/alerts", limit, cursor, {"open": "true" if unseen else None})
 
-    def see(self, alert: int) -> None:
-        """Say that an alert has been seen."""
+    def mark_alert_seen(self, alert: int) -> None:
+        """Mark an alert as seen."""
         self._call("POST", f"/v1/alerts/{alert}/seen")
 
     def prompts(self, search: str = "") -> list[Prompt]:
-        """List prompts by name: all, or those whose name holds `search`."""
+        """List prompts by name: all, or those whose name contains `search`."""
         return list(self._all(Prompt, "/v1/prompts", {"search": search} if search else {}))
 
     def versions(self, name: str) -> list[Version]:
@@ -151,7 +151,7 @@ class Api:
         return list(self._all(Version, f"/v1/prompts/{_path_segment(name)}/versions"))
 
     def diff(self, name: str, before: int, after: int) -> Diff:
-        """Tell what changed from one version to another."""
+        """Return the differences from one version to another."""
         return self._read(
             Diff, "GET", f"/v1/prompts/{_path_segment(name)}/diff", params={"from": str(before), "to": str(after)}
         )
@@ -160,53 +160,53 @@ class Api:
         """List a label's moves, the newest first."""
         return list(self._all(LabelMove, f"/v1/prompts/{_path_segment(name)}/labels/{_path_segment(label)}/history"))
 
-    def _all(self, kind: type[T], path: str, params: dict[str, str] | None = None) -> Iterator[T]:
+    def _all(self, model: type[T], path: str, params: dict[str, str] | None = None) -> Iterator[T]:
         cursor = None
         while True:
-            given = {"limit": str(PAGE_SIZE), **(params or {}), **({"cursor": cursor} if cursor else {})}
-            page = self._read(Page[kind], "GET", path, params=given)  # type: ignore[valid-type]  # made at run time
+            query = {"limit": str(PAGE_SIZE), **(params or {}), **({"cursor": cursor} if cursor else {})}
+            page = self._read(Page[model], "GET", path, params=query)  # type: ignore[valid-type]  # made at run time
             yield from page.items
             cursor = page.next_cursor
             if cursor is None:
                 return
 
-    def _page(self, kind: type[T], path: str, limit: int, cursor: str | None, wanted: Mapping[str, str | None]) -> Page[T]:
-        given = {"limit": str(limit), "cursor": cursor, **wanted}
-        params = {name: value for name, value in given.items() if value is not None}
-        return self._read(Page[kind], "GET", path, params=params)  # type: ignore[valid-type]  # made at run time
+    def _page(self, model: type[T], path: str, limit: int, cursor: str | None, filters: Mapping[str, str | None]) -> Page[T]:
+        query = {"limit": str(limit), "cursor": cursor, **filters}
+        params = {name: value for name, value in query.items() if value is not None}
+        return self._read(Page[model], "GET", path, params=params)  # type: ignore[valid-type]  # made at run time
 
-    def _read(self, kind: type[T], method: str, path: str, **more: Any) -> T:
-        return _parse_response(kind, self._call(method, path, **more))
+    def _read(self, model: type[T], method: str, path: str, **options: Any) -> T:
+        return _parse_response(model, self._call(method, path, **options))
 
-    def _call(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            answer = self.http.request(method, path, headers={"Authorization": f"Bearer {self.key}"}, **more)
+            response = self.http.request(method, path, headers={"Authorization": f"Bearer {self.key}"}, **options)
         except (httpx.HTTPError, UnicodeEncodeError) as error:
             if isinstance(error, UnicodeEncodeError):
-                raise ApiError(401, "the key has characters that no key has; copy it again") from None
-            where = self.http.base_url
-            raise ApiError(0, f"the API at {where} does not answer; see that `promptuary serve` runs there") from error
-        if not answer.is_success:
-            raise ApiError(answer.status_code, _error_message(answer))
-        return answer
+                raise ApiError(401, "the key contains characters that no key has; copy it again") from None
+            url = self.http.base_url
+            raise ApiError(0, f"the API at {url} does not respond; check that `promptuary serve` runs there") from error
+        if not response.is_success:
+            raise ApiError(response.status_code, _error_message(response))
+        return response
 
 
 def _path_segment(name: str) -> str:
     return quote(name, safe="")
 
 
-def _parse_response(kind: type[T], answer: httpx.Response) -> T:
+def _parse_response(model: type[T], response: httpx.Response) -> T:
     try:
-        return kind.model_validate_json(answer.content)
+        return model.model_validate_json(response.content)
     except ValidationError as error:
-        raise ApiError(0, "the API's answer is not of this release; see that both are of the same version") from error
+        raise ApiError(0, "the API's response is not of this release; check that both have the same version") from error
 
 
-def _error_message(answer: httpx.Response) -> str:
-    """Give the problem's detail and its faults, or the status where the answer is no problem+json."""
+def _error_message(response: httpx.Response) -> str:
+    """Return the problem's detail and its field errors, or the status where the response is not problem+json."""
     try:
-        problem = answer.json()
-        field_errors = [f"{fault['path']} {fault['message']}".strip() for fault in problem.get("errors", ())]
+        problem = response.json()
+        field_errors = [f"{field['path']} {field['message']}".strip() for field in problem.get("errors", ())]
         return "; ".join([str(problem["detail"]), *field_errors])
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"the API answered with the status {answer.status_code}"
+        return f"the API responded with the status {response.status_code}"

@@ -1,4 +1,4 @@
-"""Starts the UI with every option that it stands on; `python -m promptuary_ui.launch --help` says how."""
+"""Starts the UI with all of its Streamlit options; see `python -m promptuary_ui.launch --help`."""
 
 import argparse
 import os
@@ -37,11 +37,11 @@ THEME: Mapping[str, object] = {
     **{f"theme.light.{name}": value for name, value in _LIGHT.items()},
     **{f"theme.dark.{name}": value for name, value in _DARK.items()},
 }
-"""Light or dark, as the browser asks."""
+"""Light or dark, by the browser's preference."""
 
 
 def options(host: str, port: int) -> dict[str, object]:
-    """Give Streamlit's options: no telemetry, no traces on pages, no watching of files, no Host but the known."""
+    """Return Streamlit's options: no telemetry, no tracebacks on pages, no file watcher, only the allowed hosts."""
     return {
         "server.address": host,
         "server.port": port,
@@ -58,24 +58,24 @@ def options(host: str, port: int) -> dict[str, object]:
 
 
 def command(host: str, port: int, url: str) -> tuple[list[str], dict[str, str]]:
-    """Give the command that starts the UI, and the variables to add to its environment.
+    """Return the command that starts the UI, and the variables to add to its environment.
 
     Args:
         host: the address to listen on.
         port: the port to listen on.
-        url: where the API is.
+        url: the API's base URL.
     """
-    words = [sys.executable, "-m", "promptuary_ui.launch", "--host", host, "--port", str(port)]
-    return words, {"PROMPTUARY_URL": url}
+    arguments = [sys.executable, "-m", "promptuary_ui.launch", "--host", host, "--port", str(port)]
+    return arguments, {"PROMPTUARY_URL": url}
 
 
 def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = None) -> None:
-    """Serve the UI until the process is told to stop.
+    """Serve the UI until the process is stopped.
 
     Args:
         host: the address to listen on.
         port: the port to listen on.
-        url: where the API is; by default what `PROMPTUARY_URL` says.
+        url: the API's base URL; by default that of `PROMPTUARY_URL`.
     """
     import streamlit as st
     from starlette.middleware import Middleware
@@ -88,13 +88,13 @@ def run(host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, url: str | None = No
 
 
 def main() -> None:
-    """Read the command line, and run."""
+    """Parse the command line and serve the UI."""
     parser = argparse.ArgumentParser(prog="python -m promptuary_ui.launch", description="Serve Promptuary's pages.")
     parser.add_argument("--host", default=DEFAULT_HOST, help=f"the address to listen on (default {DEFAULT_HOST})")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"the port to listen on (default {DEFAULT_PORT})")
-    parser.add_argument("--url", default=None, help=f"where the API is (default PROMPTUARY_URL, else {DEFAULT_URL})")
-    given = parser.parse_args()
-    run(given.host, given.port, given.url)
+    parser.add_argument("--url", default=None, help=f"the API's base URL (default PROMPTUARY_URL, else {DEFAULT_URL})")
+    arguments = parser.parse_args()
+    run(arguments.host, arguments.port, arguments.url)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the browser may do on the UI's pages: load from this server and from nowhere else."""
+"""Security headers of the UI's pages: a browser loads from this server and from no other."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -32,18 +32,18 @@ HEADERS = [
 
 
 class SecurityHeaders:
-    """Plain ASGI: puts the headers on every answer."""
+    """ASGI middleware that adds the headers to every response."""
 
     def __init__(self, app: App) -> None:
-        """Keep the app."""
+        """Store the wrapped app."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request on; add the headers to what comes back."""
+        """Call the wrapped app, and add the headers to its response."""
 
-        async def out(message: MutableMapping[str, Any]) -> None:
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *HEADERS]
             await send(message)
 
-        await self.app(scope, receive, out)
+        await self.app(scope, receive, send_with_headers)

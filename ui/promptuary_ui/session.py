@@ -1,4 +1,4 @@
-"""What one browser session knows: its key, who that is, and nothing of any other session."""
+"""The state of one browser session: its key and its caller, and nothing of any other session."""
 
 from functools import lru_cache
 from typing import Any, cast
@@ -19,51 +19,51 @@ def _connection(url: str) -> httpx.Client:
 
 
 def api(key: str | None = None) -> Api:
-    """Give the API on behalf of this session's key, or of one that is being tried."""
+    """Return the API on behalf of this session's key, or of the given one."""
     return Api(_connection(api_url()), key if key is not None else st.session_state[KEY])
 
 
 def current_caller() -> Caller | None:
-    """Give who is signed in; None for nobody."""
+    """Return the signed-in caller, or None."""
     return cast("Caller | None", st.session_state.get(CALLER))
 
 
 def has_scope(scope: str) -> bool:
-    """Tell whether who is signed in may do something."""
-    found = current_caller()
-    return found is not None and scope in found.scopes
+    """Return whether the signed-in caller has a scope."""
+    caller = current_caller()
+    return caller is not None and scope in caller.scopes
 
 
 def runs_page() -> Any:
-    """Give the page of runs, for links that lead to one; None where the app has not been put together."""
+    """Return the runs page, for links to it; None when a page runs without the app."""
     return st.session_state.get(RUNS_PAGE)
 
 
 def set_runs_page(page: Any) -> None:
-    """Keep the page of runs."""
+    """Store the runs page."""
     st.session_state[RUNS_PAGE] = page
 
 
 def sign_in(key: str) -> None:
-    """Keep a key for this session, if the API takes it.
+    """Store a key for this session, if the API accepts it.
 
     Raises:
-        ApiError: when it does not.
+        ApiError: when the API does not accept it.
     """
-    found = api(key).whoami()
-    st.session_state[KEY], st.session_state[CALLER] = key, found
+    caller = api(key).whoami()
+    st.session_state[KEY], st.session_state[CALLER] = key, caller
 
 
 def sign_out() -> None:
-    """Forget everything that this session knows."""
+    """Delete the state of this session."""
     st.session_state.clear()
 
 
 def set_notice(text: str) -> None:
-    """Say something once, on the next page that is drawn."""
+    """Store a message that the next page shows once."""
     st.session_state[NOTICE] = text
 
 
 def pop_notice() -> str | None:
-    """Give what is to be said, once."""
+    """Return the stored message, and delete it."""
     return cast("str | None", st.session_state.pop(NOTICE, None))

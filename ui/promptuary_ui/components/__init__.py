@@ -1,1 +1,1 @@
-"""Small pieces of pages."""
+"""Components that pages share."""

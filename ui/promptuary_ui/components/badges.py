@@ -1,4 +1,4 @@
-"""Verdicts: of a run as a badge, of a gate's demands as sentences, of a result as a word with its colour."""
+"""Badges of runs and results, and the verdicts of a gate."""
 
 import streamlit as st
 
@@ -39,9 +39,9 @@ def show_result_badge(result: Result) -> None:
 
 
 def show_gates(summary: Summary) -> None:
-    """Show every demand of the gate with its sentence."""
+    """Show every condition of the gate with its verdict and sentence."""
     for gate in summary.gates:
         colour, icon = VERDICT_STYLES.get(gate.verdict, _UNKNOWN_STYLE)
         st.markdown(f":{colour}[{icon}] **{escape_markdown(gate.verdict)}**: {escape_markdown(gate.sentence)}")
     if not summary.gates:
-        st.caption("The suite has no gate, so the run shows figures and holds nothing back.")
+        st.caption("The suite has no gate, so this run blocks nothing.")

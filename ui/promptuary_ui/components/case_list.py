@@ -1,4 +1,4 @@
-"""The cases of a run, looked for by the API a page at a time, for a run may have very many; a click shows one whole."""
+"""The results of a run with filters, one page at a time; a click on a row shows all results of its case."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from promptuary_ui.wire.runs import Result, Run
 CASE = "case"
 ROWS = 50
 RESULTS_OF_A_CASE = 24
-"""How many answers of one case are on a page; a case may have very many repeats."""
+"""The number of results of one case on a page; a case may have very many repeats."""
 SHORT_TEXT = 300
 ALL_VARIANTS = "All variants"
 VERDICT_FILTERS = ("All", "Failed", "Passed", "Errors")
@@ -22,16 +22,16 @@ ORDERS = {
     "file": "As in the file",
     "score": "Lowest score first",
     "latency": "Slowest first",
-    "cost": "Dearest first",
-    "tokens": "Longest answer first",
+    "cost": "Most expensive first",
+    "tokens": "Longest output first",
 }
 _Filters = tuple[tuple[str, str], ...]
 
 
 def show(run: Run) -> None:
-    """Show the filters, the page of results that they leave, and the case that the address names."""
-    wanted = _choose_filters(run)
-    _result_list(run, wanted)
+    """Show the filters, the page of results that match them, and the case that the address names."""
+    filters = _choose_filters(run)
+    _result_list(run, filters)
 
 
 def _choose_filters(run: Run) -> _Filters:
@@ -39,7 +39,7 @@ def _choose_filters(run: Run) -> _Filters:
         search = st.text_input(
             "Search",
             key="cases.search",
-            placeholder="Part of an input, an answer, an error or a case's name",
+            placeholder="Part of an input, an output, an error or a case's name",
             icon=":material/search:",
             max_chars=400,
             persist_state="page",
@@ -53,25 +53,27 @@ def _choose_filters(run: Run) -> _Filters:
         )
     with st.expander("More filters, and the order", icon=":material/tune:", key="cases.more", on_change="rerun"):
         more = _choose_more_filters(run)
-    wanted: dict[str, str | None] = {
+    filters: dict[str, str | None] = {
         "search": (search or "").strip() or None,
         "passed": {"Failed": "false", "Passed": "true"}.get(kind or ""),
         "errors": "true" if kind == "Errors" else None,
         "variant": None if variant in (None, ALL_VARIANTS) else variant,
         **more,
     }
-    return tuple((name, value) for name, value in wanted.items() if value is not None)
+    return tuple((name, value) for name, value in filters.items() if value is not None)
 
 
 def _choose_more_filters(run: Run) -> dict[str, str | None]:
     metrics = filter_metrics(run)
-    one, two, three, four = st.columns(4, vertical_alignment="bottom")
-    order = one.selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, key="cases.order", persist_state="page")
-    metric = two.selectbox("Metric", metrics, key=f"cases.metric.{run.id}", persist_state="page")
-    low, high = three.slider("Its value", 0.0, 1.0, (0.0, 1.0), 0.05, key="cases.range", persist_state="page")
-    tag = four.text_input("Tag", key="cases.tag", placeholder="A case's tag, whole", max_chars=200, persist_state="page")
+    order_column, metric_column, range_column, tag_column = st.columns(4, vertical_alignment="bottom")
+    order = order_column.selectbox(
+        "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="cases.order", persist_state="page"
+    )
+    metric = metric_column.selectbox("Metric", metrics, key=f"cases.metric.{run.id}", persist_state="page")
+    low, high = range_column.slider("Range of values", 0.0, 1.0, (0.0, 1.0), 0.05, key="cases.range", persist_state="page")
+    tag = tag_column.text_input("Tag", key="cases.tag", placeholder="A case's whole tag", max_chars=200, persist_state="page")
     differing = st.toggle(
-        "Only cases whose verdict is not the same under every variant",
+        "Only cases whose verdict differs between variants",
         key="cases.differing",
         disabled=len(run.variants) < 2,
         persist_state="page",
@@ -87,27 +89,27 @@ def _choose_more_filters(run: Run) -> dict[str, str | None]:
 
 
 def filter_metrics(run: Run) -> list[str]:
-    """Give the metrics that results can be looked for by; before the summary, those that every run has."""
+    """Return the metrics that results can be filtered by; before the summary exists, those that every run has."""
     return run.summary.metrics if run.summary is not None else ["score", "pass"]
 
 
-def _show_results(run: Run, wanted: _Filters) -> None:
-    key, asked = "cases.page", (run.id, wanted)
-    cursor = pager.current_cursor(key, asked)
-    found = session.api().results(run.id, ROWS, cursor, dict(wanted))
-    if not found.items:
-        st.info(_empty_text(run, wanted), icon=":material/search_off:")
+def _show_results(run: Run, filters: _Filters) -> None:
+    key, query = "cases.page", (run.id, filters)
+    cursor = pager.current_cursor(key, query)
+    page = session.api().results(run.id, ROWS, cursor, dict(filters))
+    if not page.items:
+        st.info(_empty_text(run, filters), icon=":material/search_off:")
     else:
-        first = (pager.page_number(key, asked) - 1) * ROWS
-        _show_rows(found.items, f"cases.table.{abs(hash((asked, cursor)))}")
-        more = "" if found.next_cursor is None else ", and there are more"
-        pager.show_page_buttons(key, asked, f"Results {first + 1} to {first + len(found.items)}{more}", found.next_cursor)
+        first = (pager.page_number(key, query) - 1) * ROWS
+        _show_rows(page.items, f"cases.table.{abs(hash((query, cursor)))}")
+        more = "" if page.next_cursor is None else ", and there are more"
+        pager.show_page_buttons(key, query, f"Results {first + 1} to {first + len(page.items)}{more}", page.next_cursor)
     _show_case(run)
 
 
-def _empty_text(run: Run, wanted: _Filters) -> str:
-    if wanted:
-        return "No result is like that. Take a filter away to see more."
+def _empty_text(run: Run, filters: _Filters) -> str:
+    if filters:
+        return "No result matches the filters. Remove a filter to see more."
     return "This run has no result." if run.over else "There is no result yet."
 
 
@@ -124,8 +126,8 @@ def _show_rows(results: Sequence[Result], key: str) -> None:
                 "variant": result.variant,
                 **({"repeat": result.repeat + 1} if repeated else {}),
                 "verdict": result.verdict,
-                "answer": _shorten(result.output if result.error is None else result.error),
-                **{f"{metric} ": result.metrics.get(metric) for metric in metrics},  # a metric may be called as a column
+                "output": _shorten(result.output if result.error is None else result.error),
+                **{f"{metric} ": result.metrics.get(metric) for metric in metrics},  # a metric may have the name of a column
                 "score": result.score,
                 "time, ms": result.latency_ms,
                 **({"cost": format_usd(result.cost)} if priced else {}),
@@ -137,7 +139,7 @@ def _show_rows(results: Sequence[Result], key: str) -> None:
             **{f"{metric} ": st.column_config.NumberColumn(metric, format="%.3f") for metric in metrics},
             "score": st.column_config.NumberColumn(format="%.3f"),
             "time, ms": st.column_config.NumberColumn(format="%.0f"),
-            "answer": st.column_config.TextColumn(width="medium"),
+            "output": st.column_config.TextColumn(width="medium"),
         },
         hide_index=True,
         width="stretch",
@@ -146,7 +148,7 @@ def _show_rows(results: Sequence[Result], key: str) -> None:
         selection_mode=["single-row", "single-cell"],
         key=key,
     )
-    st.caption("Choose a row to see its case below: the input, and every answer with its reasons.")
+    st.caption("Choose a row to see its case below: the input, and every output with its scores.")
 
 
 def _shorten(text: str | None) -> str:
@@ -155,7 +157,7 @@ def _shorten(text: str | None) -> str:
 
 
 def _open_chosen_case(key: str, names: Sequence[str]) -> None:
-    """Put the case of the row or the cell that was chosen into the address."""
+    """Store the case of the chosen row or cell in the address."""
     selection = st.session_state[key].selection
     places = [*selection.rows, *(row for row, _ in selection.cells)]
     if places and places[-1] < len(names):
@@ -169,14 +171,14 @@ def _show_case(run: Run) -> None:
     if case is None:
         return
     st.divider()
-    key, asked = "cases.case", (run.id, case)
-    found = session.api().results(run.id, RESULTS_OF_A_CASE, pager.current_cursor(key, asked), {"case": case})
-    if not found.items:
+    key, query = "cases.case", (run.id, case)
+    page = session.api().results(run.id, RESULTS_OF_A_CASE, pager.current_cursor(key, query), {"case": case})
+    if not page.items:
         st.info("This run has no result of the case that the address names.", icon=":material/search_off:")
         return
-    case_results.show_case(found.items, "cases.sides")
-    first = (pager.page_number(key, asked) - 1) * RESULTS_OF_A_CASE
-    pager.show_page_buttons(key, asked, f"Answers {first + 1} to {first + len(found.items)} of this case", found.next_cursor)
+    case_results.show_case(page.items, "cases.sides")
+    first = (pager.page_number(key, query) - 1) * RESULTS_OF_A_CASE
+    pager.show_page_buttons(key, query, f"Results {first + 1} to {first + len(page.items)} of this case", page.next_cursor)
 
 
 _result_list = st.fragment(display_errors(_show_results))

@@ -1,4 +1,4 @@
-"""One case whole: what went in, what was expected, and what came out under every variant and repeat, side by side."""
+"""One case: its input, its expected value, and the results of every variant and repeat side by side."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ NO_REFERENCE = "nothing"
 
 
 def show_case(results: Sequence[Result], key: str) -> None:
-    """Show the results of one case; `key` tells the widgets of this place from others."""
+    """Show the results of one case; `key` is the prefix of the widgets' keys."""
     first = results[0]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape_markdown(first.case), anchor=False, width="content")
@@ -26,39 +26,39 @@ def show_case(results: Sequence[Result], key: str) -> None:
         if first.cluster:
             st.badge(escape_markdown(first.cluster), icon=":material/group_work:", color="gray")
     show_input(first)
-    base = _choose_reference(results, key)
+    reference = _choose_reference(results, key)
     for start in range(0, len(results), COLUMNS):
-        shown = results[start : start + COLUMNS]
-        for column, result in zip(st.columns(min(COLUMNS, len(results))), shown, strict=False):
+        row = results[start : start + COLUMNS]
+        for column, result in zip(st.columns(min(COLUMNS, len(results))), row, strict=False):
             with column, st.container(border=True, height="stretch"):
-                _show_result(result, base)
+                _show_result(result, reference)
 
 
 def show_input(result: Result) -> None:
-    """Show what went in, and what was expected."""
+    """Show the case's input and its expected value."""
     if result.vars or result.expected is not None:
         review_item.show_payload({"input": result.vars or None, "expected": result.expected})
 
 
 def _choose_reference(results: Sequence[Result], key: str) -> Result | None:
-    """Let one answer be chosen that the others are compared with."""
+    """Return the result that the user chose as the reference of the others, or None."""
     answered = [result for result in results if result.output is not None]
     if len(answered) < 2:
         return None
     titles = [NO_REFERENCE, *(result.title for result in answered)]
-    chosen = st.selectbox("Mark what differs from", titles, key=f"{key}.base", persist_state="page", width=260)
+    chosen = st.selectbox("Highlight differences from", titles, key=f"{key}.base", persist_state="page", width=260)
     return next((result for result in answered if result.title == chosen), None)
 
 
-def _show_result(result: Result, base: Result | None) -> None:
+def _show_result(result: Result, reference: Result | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{escape_markdown(result.title)}**", width="content")
         badges.show_result_badge(result)
     show_usage(result)
     if result.error is not None:
         st.error(escape_markdown(result.error), icon=":material/error:")
-    if result.output is not None and base is not None and base is not result:
-        text_comparison.show_against(base.output or "", result.output)
+    if result.output is not None and reference is not None and reference is not result:
+        text_comparison.show_against(reference.output or "", result.output)
     elif result.output is not None:
         with st.container(height=HEIGHT if len(result.output) > LONG_TEXT else "content", border=False):
             st.text(result.output or "(empty)")
@@ -67,43 +67,43 @@ def _show_result(result: Result, base: Result | None) -> None:
 
 
 def show_usage(result: Result) -> None:
-    """Show what the answer took, as far as is known."""
+    """Show a result's score, latency, tokens and cost, as far as they are known."""
     tokens = ""
     if result.tokens_input is not None or result.tokens_output is not None:
         tokens = f"{format_count(result.tokens_input) or '?'} tokens in, {format_count(result.tokens_output) or '?'} out"
-    remembered = "remembered" if result.cached else ""
+    cached = "cached" if result.cached else ""
     score = "" if result.score is None else f"score {format_score(result.score)}"
-    told = [part for part in (score, format_latency(result.latency_ms), tokens, format_usd(result.cost), remembered) if part]
-    if told:
-        st.caption(escape_markdown(" · ".join(told)))
+    facts = [text for text in (score, format_latency(result.latency_ms), tokens, format_usd(result.cost), cached) if text]
+    if facts:
+        st.caption(escape_markdown(" · ".join(facts)))
 
 
 def show_scorers(result: Result) -> None:
-    """Show what every scorer said, with its reason."""
-    told = result.detail.scores
-    for name in dict.fromkeys((*told, *result.metrics)):
-        score = result.metrics.get(name, told[name].score if name in told else None)
-        st.markdown("  \n".join(_scorer_lines(name, score, told.get(name))))
+    """Show every scorer's score, with its reason."""
+    outcomes = result.detail.scores
+    for name in dict.fromkeys((*outcomes, *result.metrics)):
+        score = result.metrics.get(name, outcomes[name].score if name in outcomes else None)
+        st.markdown("  \n".join(_scorer_lines(name, score, outcomes.get(name))))
 
 
-def _scorer_lines(name: str, score: float | None, told: ScorerOutcome | None, depth: int = 0) -> Iterator[str]:
-    """Give what a scorer said in lines: its verdict, the reason, and what its parts said."""
+def _scorer_lines(name: str, score: float | None, outcome: ScorerOutcome | None, depth: int = 0) -> Iterator[str]:
+    """Yield the Markdown lines of a scorer: its verdict and score, its reason, and the lines of its parts."""
     icon = ":gray[:material/circle:]" if score is not None else ":orange[:material/warning:]"
-    if told is not None and told.error is not None:
+    if outcome is not None and outcome.error is not None:
         icon = ":orange[:material/warning:]"
-    elif told is not None and told.passed is not None:
-        icon = ":green[:material/check:]" if told.passed else ":red[:material/close:]"
+    elif outcome is not None and outcome.passed is not None:
+        icon = ":green[:material/check:]" if outcome.passed else ":red[:material/close:]"
     indent = NO_BREAK_SPACE * 4 * depth
     yield f"{indent}{icon} **{escape_markdown(name)}** {escape_markdown('no score' if score is None else format_score(score))}"
-    why = (told.error or told.reason) if told else None
-    if why:
-        yield f"{indent}:small[:gray[{escape_markdown(why)}]]"
-    for part in told.parts if told else ():
+    reason = (outcome.error or outcome.reason) if outcome else None
+    if reason:
+        yield f"{indent}:small[:gray[{escape_markdown(reason)}]]"
+    for part in outcome.parts if outcome else ():
         yield from _scorer_lines(part.name or "part", part.score, part, depth + 1)
 
 
 def _show_model_input(result: Result) -> None:
-    """Show what the model was told, folded away."""
+    """Show the model's messages and passages in closed expanders."""
     detail = result.detail
     if detail.messages:
         with st.expander("Messages", icon=":material/forum:"):
@@ -114,7 +114,7 @@ def _show_model_input(result: Result) -> None:
         with st.expander(f"Passages ({len(detail.passages)})", icon=":material/menu_book:"):
             for passage in detail.passages:
                 score = passage.get("score")
-                where = f"{passage.get('document', '?')}, part {passage.get('chunk', '?')}"
-                st.caption(escape_markdown(where + (f", score {format_score(score)}" if isinstance(score, float) else "")))
+                origin = f"{passage.get('document', '?')}, part {passage.get('chunk', '?')}"
+                st.caption(escape_markdown(origin + (f", score {format_score(score)}" if isinstance(score, float) else "")))
                 if passage.get("text"):
                     show_block(passage["text"])

@@ -1,4 +1,4 @@
-"""What happens on a page when the API refuses or does not answer."""
+"""The display of failed API calls on a page."""
 
 import functools
 from collections.abc import Callable
@@ -14,23 +14,23 @@ P = ParamSpec("P")
 
 
 def display_errors(show: Callable[P, None]) -> Callable[P, None]:
-    """Show the server's sentence in the page's place; a key that is no longer taken signs out."""
+    """Wrap a page so that it shows the server's error message, and signs out when the API does not accept the key."""
 
     @functools.wraps(show)
-    def shown(*args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             show(*args, **kwargs)
         except ApiError as error:
             if error.unauthenticated:
                 session.sign_out()
-                session.set_notice("Your key is no longer taken. Sign in again.")
+                session.set_notice("Your API key is no longer valid. Sign in again.")
                 st.rerun()
             st.error(escape_markdown(error_message(error)), icon=":material/error:")
 
-    return shown
+    return wrapped
 
 
 def error_message(error: ApiError) -> str:
-    """Give an error's sentence with a capital and a full stop."""
-    text = error.sentence[:1].upper() + error.sentence[1:]
+    """Return an error's message as a sentence, with a capital letter and a full stop."""
+    text = error.message[:1].upper() + error.message[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

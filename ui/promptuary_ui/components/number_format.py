@@ -1,4 +1,4 @@
-"""Numbers as people read them: with a true minus, a unit, and no more digits than they carry."""
+"""Numbers as text: with a minus sign, a unit, and only the significant digits."""
 
 from datetime import datetime
 
@@ -8,12 +8,12 @@ UNKNOWN = "not known"
 
 
 def format_score(value: float, *, signed: bool = False) -> str:
-    """Give a score or a difference of scores, to three places."""
+    """Format a score or a difference of scores with three decimals."""
     return format(value, "+.3f" if signed else ".3f").replace("-", "−")
 
 
 def format_interval(interval: IntervalFigures | None, *, signed: bool = False) -> str:
-    """Give an estimate with its interval."""
+    """Format an estimate with its interval."""
     if interval is None:
         return UNKNOWN
     estimate, low, high = (format_score(value, signed=signed) for value in (interval.estimate, interval.low, interval.high))
@@ -21,7 +21,7 @@ def format_interval(interval: IntervalFigures | None, *, signed: bool = False) -
 
 
 def format_p_value(value: float | None) -> str:
-    """Give a p-value."""
+    """Format a p-value; empty for None."""
     if value is None:
         return ""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
@@ -37,14 +37,14 @@ def format_usd(value: float | None) -> str:
 
 
 def format_latency(milliseconds: float | None) -> str:
-    """Give a time of an answer."""
+    """Format a latency in milliseconds or seconds; empty for None."""
     if milliseconds is None:
         return ""
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def format_duration(start: datetime | None, end: datetime | None) -> str:
-    """Give how long something took, in its two largest units."""
+    """Format a duration in its two largest units; empty where an end is unknown."""
     if start is None or end is None:
         return ""
     seconds = max(0, round((end - start).total_seconds()))
@@ -57,5 +57,5 @@ def format_duration(start: datetime | None, end: datetime | None) -> str:
 
 
 def format_count(value: int | None) -> str:
-    """Give a number of things, in groups of three."""
+    """Format a number with thousands separators; empty for None."""
     return "" if value is None else f"{value:,}"

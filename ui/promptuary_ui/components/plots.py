@@ -1,10 +1,11 @@
-"""Plots of a run: means and differences with their intervals, how scores lie, and the means of clusters.
+"""Plots of a run: means and differences with their intervals, the distribution of scores, and the means of clusters.
 
-They are drawn in the browser from the figures alone, without any call to elsewhere; Streamlit's theme gives the colours, light
-or dark. Names come from suites and cases: they are data of the plot, which shows them as text.
+The browser draws them from the data alone and calls no other server; Streamlit's theme provides the colours, light or dark.
+Names come from suites and cases: they are data of the plot, which shows them as text.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -13,57 +14,52 @@ from promptuary_ui.components.number_format import format_score
 from promptuary_ui.wire.runs import Comparison, Distribution, GateResult, IntervalFigures, Summary
 
 INTERVAL_LIMIT = 60
-"""The most intervals in one plot; the tables have all."""
+"""The largest number of intervals in one plot; the tables have all."""
 LANE_HEIGHT = 18
 """The height of one interval, in pixels."""
 BOUND_COLOUR = "#c2553d"
-"""Of the lines that a gate draws; it is seen on light and on dark."""
+"""The colour of a gate's bounds, visible on light and dark backgrounds."""
 ZERO_COLOUR = "#87938f"
-"""Of the line at no difference."""
+"""The colour of the line at zero difference."""
 _Row = dict[str, Any]
 
 
 def plot_means(summary: Summary) -> None:
-    """Plot every variant's mean on every metric, with the floors that the gate sets."""
+    """Plot every variant's mean on every metric, with the least means that the gate requires."""
     rows = [
         _interval_row(metric, variant.name, figures.interval)
         for metric in summary.metrics
         for variant in summary.variants
         if (figures := variant.metrics.get(metric)) is not None and figures.interval is not None
     ]
-    floors = _bound_rows(summary.gates, "at_least")
+    bounds = _bound_rows(summary.gates, "at_least")
     title = "Means" + _level_text(rows)
-    said = "the gate's least mean"
-    _plot_intervals(title, "mean over cases, from 0 to 1", rows, floors, said, "variant", [0, 1])
+    axes = _IntervalAxes("mean over cases, from 0 to 1", "variant", "the gate's least mean", [0, 1])
+    _plot_intervals(title, axes, rows, bounds)
 
 
 def plot_differences(comparisons: Sequence[Comparison], gates: Sequence[GateResult] = ()) -> None:
-    """Plot every paired difference, with a line at no difference and the margins that the gate allows."""
+    """Plot every paired difference, with a line at zero and the margins that the gate allows."""
     rows = [
-        _interval_row(found.metric, f"{found.candidate} − {found.baseline}", found.interval, cases=found.cases)
-        for found in comparisons
-        if found.interval is not None
+        _interval_row(
+            difference.metric, f"{difference.candidate} − {difference.baseline}", difference.interval, cases=difference.cases
+        )
+        for difference in comparisons
+        if difference.interval is not None
     ]
     title = "Paired differences" + _level_text(rows)
-    said = "the most that the gate lets it be worse"
-    _plot_intervals(title, "candidate minus baseline", rows, _bound_rows(gates, "not_worse_than"), said, "comparison", None)
+    axes = _IntervalAxes("candidate minus baseline", "comparison", "the largest drop that the gate allows", None)
+    _plot_intervals(title, axes, rows, _bound_rows(gates, "not_worse_than"))
 
 
-def plot_histogram(found: Distribution, names: Sequence[str]) -> None:
-    """Plot what share of each variant's results lies in each part of [0, 1]; `names` orders the variants."""
-    rows = []
-    for one in sorted(found.spreads, key=lambda one: _position(names, one.variant)):
-        total = sum(one.counts)
-        for place, count in enumerate(one.counts):
-            low = place / len(one.counts)
-            part = f"{low:.2f} to {low + 1 / len(one.counts):.2f}"
-            share = count / total if total else 0.0
-            rows.append({"from": f"{low:.2f}", "part": part, "share": share, "results": count, "variant": one.variant})
+def plot_histogram(distribution: Distribution, names: Sequence[str]) -> None:
+    """Plot the share of each variant's results in each bin of [0, 1]; `names` orders the variants."""
+    rows = _histogram_rows(distribution, names)
     if not rows:
         st.caption("No result has a value on this metric.")
         return
     spec = {
-        "title": "How the scores lie",
+        "title": "Distribution of scores",
         "height": 330,
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
@@ -79,19 +75,31 @@ def plot_histogram(found: Distribution, names: Sequence[str]) -> None:
             ],
         },
     }
-    told = "; ".join(f"{one.variant}: {sum(one.counts)} results" for one in found.spreads)
-    _show_plot(rows, spec, f"Distribution of {found.metric}. {told}.")
+    totals = "; ".join(f"{histogram.variant}: {sum(histogram.counts)} results" for histogram in distribution.spreads)
+    _show_plot(rows, spec, f"Distribution of {distribution.metric}. {totals}.")
 
 
-def plot_clusters(found: Distribution, names: Sequence[str]) -> None:
-    """Plot each cluster's mean under each variant; a line joins what belongs to one cluster."""
-    if not found.means:
+def _histogram_rows(distribution: Distribution, names: Sequence[str]) -> list[_Row]:
+    rows = []
+    for histogram in sorted(distribution.spreads, key=lambda histogram: _position(names, histogram.variant)):
+        total, bins = sum(histogram.counts), len(histogram.counts)
+        for number, count in enumerate(histogram.counts):
+            low = number / bins
+            part = f"{low:.2f} to {low + 1 / bins:.2f}"
+            share = count / total if total else 0.0
+            rows.append({"from": f"{low:.2f}", "part": part, "share": share, "results": count, "variant": histogram.variant})
+    return rows
+
+
+def plot_clusters(distribution: Distribution, names: Sequence[str]) -> None:
+    """Plot each cluster's mean under each variant; a line joins the means of one cluster."""
+    if not distribution.means:
         st.caption("The cases of this run are not in clusters.")
         return
-    rows = [vars(mean) for mean in found.means]
-    shown = list(dict.fromkeys(mean.cluster for mean in found.means))
-    some = f"Means of the {len(shown)} largest of {found.clusters} clusters"
-    y = {"field": "cluster", "type": "nominal", "sort": shown, "title": None, "axis": {"labelLimit": 220}}
+    rows = [vars(mean) for mean in distribution.means]
+    clusters = list(dict.fromkeys(mean.cluster for mean in distribution.means))
+    title = f"Means of the {len(clusters)} largest of {distribution.clusters} clusters"
+    y = {"field": "cluster", "type": "nominal", "sort": clusters, "title": None, "axis": {"labelLimit": 220}}
     x = {
         "field": "mean",
         "type": "quantitative",
@@ -100,7 +108,7 @@ def plot_clusters(found: Distribution, names: Sequence[str]) -> None:
         "axis": {"tickCount": 10},
     }
     spec = {
-        "title": some if len(shown) < found.clusters else "Means by cluster, the largest first",
+        "title": title if len(clusters) < distribution.clusters else "Means by cluster, the largest first",
         "height": {"step": 24},
         "layer": [
             {"mark": {"type": "line", "opacity": 0.35}, "encoding": {"x": x, "y": y, "detail": {"field": "cluster"}}},
@@ -121,17 +129,17 @@ def plot_clusters(found: Distribution, names: Sequence[str]) -> None:
             },
         ],
     }
-    _show_plot(rows, spec, f"Means of {found.metric} in {len(shown)} clusters.")
+    _show_plot(rows, spec, f"Means of {distribution.metric} in {len(clusters)} clusters.")
 
 
 def _position(names: Sequence[str], name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _colour_scale(field: str, names: Sequence[str], word: str) -> dict[str, Any]:
-    """Give each name the same colour in every plot; one name alone needs no legend."""
+def _colour_scale(field: str, names: Sequence[str], title: str) -> dict[str, Any]:
+    """Return the colour encoding, in which a name has the same colour in every plot; a single name needs no legend."""
     legend = {"orient": "top", "labelLimit": 300} if len(names) > 1 else None
-    return {"field": field, "type": "nominal", "title": word, "scale": {"domain": list(names)}, "legend": legend}
+    return {"field": field, "type": "nominal", "title": title, "scale": {"domain": list(names)}, "legend": legend}
 
 
 def _interval_row(metric: str, name: str, interval: IntervalFigures, **more: Any) -> _Row:
@@ -140,84 +148,87 @@ def _interval_row(metric: str, name: str, interval: IntervalFigures, **more: Any
 
 
 def _bound_rows(gates: Sequence[GateResult], kind: str) -> list[_Row]:
-    found = {(gate.metric, gate.bound) for gate in gates if gate.kind == kind and gate.bound is not None}
-    return [{"metric": metric, "estimate": bound, "kind": "bound"} for metric, bound in sorted(found)]
+    bounds = {(gate.metric, gate.bound) for gate in gates if gate.kind == kind and gate.bound is not None}
+    return [{"metric": metric, "estimate": bound, "kind": "bound"} for metric, bound in sorted(bounds)]
 
 
 def _level_text(rows: Sequence[_Row]) -> str:
     return f", with {rows[0]['level']:.0%} intervals" if rows else ""
 
 
-def _plot_intervals(
-    title: str, axis: str, rows: list[_Row], bounds: list[_Row], said: str, word: str, domain: list[float] | None
-) -> None:
+@dataclass(frozen=True)
+class _IntervalAxes:
+    """The texts and the domain of an interval plot: the value axis, what a name is, and what a bound means."""
+
+    value: str
+    name: str
+    bound: str
+    domain: list[float] | None
+
+
+def _plot_intervals(title: str, axes: _IntervalAxes, rows: list[_Row], bounds: list[_Row]) -> None:
     if not rows:
         st.caption("There is nothing to plot: no case has a score.")
         return
-    shown = rows[:INTERVAL_LIMIT]
-    metrics = list(dict.fromkeys(row["metric"] for row in shown))
-    names = list(dict.fromkeys(row["name"] for row in shown))
+    plotted = rows[:INTERVAL_LIMIT]
+    metrics = list(dict.fromkeys(row["metric"] for row in plotted))
+    names = list(dict.fromkeys(row["name"] for row in plotted))
     bounds = [bound for bound in bounds if bound["metric"] in metrics]
-    scale = {"domain": domain} if domain else {"zero": True, "nice": True}
+    scale = {"domain": axes.domain} if axes.domain else {"zero": True, "nice": True}
     y = {"field": "metric", "type": "nominal", "sort": metrics, "title": None, "axis": {"labelLimit": 200}}
-    lane = {"field": "name", "type": "nominal", "sort": names}
-    color = _colour_scale("name", names, word)
-    x = {"field": "estimate", "type": "quantitative", "title": axis, "scale": scale, "axis": {"tickCount": 10}}
+    x = {"field": "estimate", "type": "quantitative", "title": axes.value, "scale": scale, "axis": {"tickCount": 10}}
+    layers = _interval_layers(x, y, names, axes.name)
+    if axes.domain is None:
+        zero = {"mark": {"type": "rule", "color": ZERO_COLOUR}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}}
+        layers.insert(0, zero)
+    if bounds:
+        layers.append(_bound_layer(x, y, axes.bound, len(names) * LANE_HEIGHT + 8))
+    spec = {"title": title, "height": {"step": len(names) * LANE_HEIGHT + 12, "for": "position"}, "layer": layers}
+    estimates = "; ".join(f"{row['metric']} of {row['name']}: {format_score(row['estimate'])}" for row in plotted)
+    _show_plot([*plotted, *bounds], spec, f"{title}. {estimates}.")
+    if bounds:
+        st.caption(f":red[▎] {axes.bound[0].upper()}{axes.bound[1:]}.")
+    if len(rows) > INTERVAL_LIMIT:
+        st.caption(f"The first {INTERVAL_LIMIT} of {len(rows)} are plotted; the table has all.")
+
+
+def _interval_layers(x: _Row, y: _Row, names: Sequence[str], name_title: str) -> list[_Row]:
+    """Return the layers of an interval: a rule from its lower to its upper bound, and a point at the estimate."""
     tooltip = [
         {"field": "metric", "title": "metric"},
-        {"field": "name", "title": word},
+        {"field": "name", "title": name_title},
         {"field": "estimate", "title": "estimate", "format": ".3f"},
         {"field": "low", "title": "lower bound", "format": ".3f"},
         {"field": "high", "title": "upper bound", "format": ".3f"},
         {"field": "cases", "title": "cases"},
     ]
-    intervals = {"filter": "datum.kind == 'interval'"}
-    layers: list[dict[str, Any]] = [
+    lane = {"field": "name", "type": "nominal", "sort": list(names)}
+    encoding = {"y": y, "yOffset": lane, "color": _colour_scale("name", names, name_title), "tooltip": tooltip}
+    is_interval = {"filter": "datum.kind == 'interval'"}
+    return [
         {
-            "transform": [intervals],
+            "transform": [is_interval],
             "mark": {"type": "rule", "size": 3, "strokeCap": "round"},
-            "encoding": {
-                "x": {**x, "field": "low"},
-                "x2": {"field": "high"},
-                "y": y,
-                "yOffset": lane,
-                "color": color,
-                "tooltip": tooltip,
-            },
+            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, **encoding},
         },
         {
-            "transform": [intervals],
+            "transform": [is_interval],
             "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-            "encoding": {"x": x, "y": y, "yOffset": lane, "color": color, "tooltip": tooltip},
+            "encoding": {"x": x, **encoding},
         },
     ]
-    if domain is None:
-        nothing = {"mark": {"type": "rule", "color": ZERO_COLOUR}, "encoding": {"x": {"datum": 0, "type": "quantitative"}}}
-        layers.insert(0, nothing)
-    if bounds:
-        layers.append(
-            {
-                "transform": [{"filter": "datum.kind == 'bound'"}],
-                "mark": {"type": "tick", "color": BOUND_COLOUR, "thickness": 2.5, "size": len(names) * LANE_HEIGHT + 8},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "tooltip": [
-                        {"field": "metric", "title": "metric"},
-                        {"field": "estimate", "title": said, "format": ".3f"},
-                    ],
-                },
-            }
-        )
-    spec = {"title": title, "height": {"step": len(names) * LANE_HEIGHT + 12, "for": "position"}, "layer": layers}
-    told = "; ".join(f"{row['metric']} of {row['name']}: {format_score(row['estimate'])}" for row in shown)
-    _show_plot([*shown, *bounds], spec, f"{title}. {told}.")
-    if bounds:
-        st.caption(f":red[▎] {said[0].upper()}{said[1:]}.")
-    if len(rows) > INTERVAL_LIMIT:
-        st.caption(f"The first {INTERVAL_LIMIT} of {len(rows)} are plotted; the table has all.")
 
 
-def _show_plot(rows: Sequence[_Row], spec: dict[str, Any], told: str) -> None:
-    """Draw, with the figures in words for those who do not see the plot."""
-    st.vega_lite_chart(list(rows), spec, width="stretch", alt=told[:2000])
+def _bound_layer(x: _Row, y: _Row, title: str, size: int) -> _Row:
+    """Return the layer that marks the bounds of a gate."""
+    tooltip = [{"field": "metric", "title": "metric"}, {"field": "estimate", "title": title, "format": ".3f"}]
+    return {
+        "transform": [{"filter": "datum.kind == 'bound'"}],
+        "mark": {"type": "tick", "color": BOUND_COLOUR, "thickness": 2.5, "size": size},
+        "encoding": {"x": x, "y": y, "tooltip": tooltip},
+    }
+
+
+def _show_plot(rows: Sequence[_Row], spec: dict[str, Any], alternative_text: str) -> None:
+    """Show a plot, with its figures as an alternative text for screen readers."""
+    st.vega_lite_chart(list(rows), spec, width="stretch", alt=alternative_text[:2000])

@@ -1,4 +1,4 @@
-"""One item as a reviewer sees it: input, output and what was expected side by side, all of it as text."""
+"""A review item: its input, output and expected value side by side, all of it as plain text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,19 +8,19 @@ import streamlit as st
 from promptuary_ui.components.text import escape_markdown, show_block
 
 SIDES = {"input": 4, "output": 4, "expected": 3}
-"""The sides by name, with their share of the width."""
+"""The columns by name, with their share of the width."""
 LONG_TEXT = 1200
 HEIGHT = 320
 
 
 def show_payload(payload: Mapping[str, Any]) -> None:
-    """Show the three sides, or every field where the payload has none of them."""
-    given = _present_sides(payload)
-    if not given:
+    """Show input, output and expected value, or every field where the payload has none of them."""
+    present = _present_sides(payload)
+    if not present:
         for name, value in payload.items():
             show_field(name, value)
         return
-    for column, side in zip(st.columns([SIDES[side] for side in given]), given, strict=True):
+    for column, side in zip(st.columns([SIDES[side] for side in present]), present, strict=True):
         with column, st.container(border=True, height="stretch"):
             st.markdown(f"**{side.capitalize()}**")
             value = payload[side]
@@ -41,12 +41,12 @@ def show_field(name: str, value: Any) -> None:
 
 
 def show_origin(payload: Mapping[str, Any], source: str) -> None:
-    """Show everything else that is known of the item, folded away: it could sway the reviewer."""
-    shown = (*SIDES, "error") if _present_sides(payload) else tuple(payload)
+    """Show the item's other fields in a closed expander, because they could bias the reviewer."""
+    visible_fields = (*SIDES, "error") if _present_sides(payload) else tuple(payload)
     with st.expander("Where this comes from", icon=":material/info:"):
         show_field("source", source)
         for name, value in payload.items():
-            if name not in shown and value is not None:
+            if name not in visible_fields and value is not None:
                 show_field(name, value)
 
 
@@ -55,7 +55,7 @@ def _present_sides(payload: Mapping[str, Any]) -> list[str]:
 
 
 def _show_value(value: Any) -> None:
-    """Show a text as text and anything else as code; what is long scrolls in its own box."""
+    """Show a text as text and anything else as a code block; a long text scrolls in its own box."""
     if not isinstance(value, str) or not value:
         show_block(value)
     elif len(value) > LONG_TEXT:

@@ -1,4 +1,4 @@
-"""Text of others, shown as text: what a model or a person wrote never becomes Markdown, HTML or a request for an image."""
+"""Untrusted text: what a model or a person wrote never becomes Markdown, HTML or a request for an image."""
 
 import json
 import re
@@ -16,32 +16,32 @@ HIDDEN = (
     "\ud800-\udfff\U000e0000-\U000e007f"  # lone surrogates, and tags, which can carry a whole text unseen
     "]"
 )
-"""Characters that are not seen or change how text is shown: a copy of `promptuary.prompt.text.HIDDEN`, held equal by a test."""
+"""Characters that are invisible or change how text is shown; a copy of `promptuary.prompt.text.HIDDEN`, compared by a test."""
 _hidden = re.compile(HIDDEN)
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def escape_markdown(text: str) -> str:
-    """Escape a text for a place that takes Markdown, as a button's label or a message box; line breaks become spaces."""
+    """Escape a text for a place that renders Markdown, such as a button's label; line breaks become spaces."""
     return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
 
 
 def escape_hidden(text: str) -> str:
-    """Write what is not seen, or turns the direction of reading, as its escape, so that texts that differ look different."""
+    """Replace each hidden character by its escape, so that texts that differ look different."""
     return _hidden.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 def format_value(value: Any) -> str:
-    """Give a value as people read it: a text as it is, anything else as indented JSON."""
+    """Return a text unchanged, and any other value as indented JSON."""
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def show_block(value: Any, *, height: int | None = None) -> None:
-    """Show a value in a box of its own, with a button that copies it."""
+    """Show a value in a code block, with a button that copies it."""
     text = format_value(value)
     st.code(text if text else "(empty)", language=None, wrap_lines=True, height=height or "content")
 
 
-def format_time(moment: datetime) -> str:
-    """Give a moment in UTC, to the minute."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def format_time(timestamp: datetime) -> str:
+    """Format a timestamp in UTC, to the minute."""
+    return f"{timestamp.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

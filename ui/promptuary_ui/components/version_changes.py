@@ -1,4 +1,4 @@
-"""What changed between two versions: what breaks first and why, then every change as text, by parts."""
+"""The differences between two versions: the breaking ones with their reasons, then every change as text, by part."""
 
 import json
 from itertools import groupby
@@ -15,7 +15,7 @@ TITLES = {
     "format": "Format",
     "variables": "Variables",
     "model": "Model",
-    "response_format": "Answer's form",
+    "response_format": "Response format",
     "tools": "Tools",
     "partials": "Included",
     "context": "Context",
@@ -25,7 +25,7 @@ COLORS = {"added": "green", "removed": "red", "changed": "orange"}
 
 
 def show_changes(diff: Diff, before: int, *, beside: bool) -> None:
-    """Show a diff; `before` is the number of the version that programs work with, `beside` shows both texts side by side."""
+    """Show a diff; `before` is the number of the earlier version, `beside` shows both texts side by side."""
     if not diff.changes:
         st.info("Nothing changed.", icon=":material/check:")
         return
@@ -34,9 +34,9 @@ def show_changes(diff: Diff, before: int, *, beside: bool) -> None:
         st.error(f"**Breaks programs that work with v{before}:**{reasons}", icon=":material/warning:")
     else:
         st.success(f"Nothing here breaks a program that works with v{before}.", icon=":material/check:")
-    for part, of_part in groupby(diff.changes, key=lambda change: change.part):
+    for part, part_changes in groupby(diff.changes, key=lambda change: change.part):
         st.markdown(f"**{escape_markdown(TITLES.get(part, part))}**")
-        for change in of_part:
+        for change in part_changes:
             _show_change(change, beside=beside)
 
 
@@ -59,7 +59,7 @@ def _show_change(change: Change, *, beside: bool) -> None:
 
 
 def _one_line(change: Change) -> str | None:
-    """Give a change that fits on one line as that; None for a text, or for what is longer."""
+    """Return a change that fits on one line; None for a text diff or a longer change."""
     if change.diff is not None:
         return None
     sides = {"added": [change.after], "removed": [change.before]}.get(change.kind, [change.before, change.after])
@@ -74,7 +74,7 @@ def _show_code(text: str, otherwise: str, language: str | None = None) -> None:
 
 
 def _lines(change: Change) -> str:
-    """Give a change as lines that begin with a blank, `-` or `+`."""
+    """Return a change as lines that begin with a space, `-` or `+`."""
     if change.diff is not None:
         return change.diff
     sides = (
@@ -85,7 +85,7 @@ def _lines(change: Change) -> str:
 
 
 def _text(value: Any) -> str:
-    """Give a value as text; a message as its words behind its role."""
+    """Return a value as text; a message as its content after its role."""
     if _is_message(value):
         return f"[{value['role']}] {value.get('content', value.get('name'))}"
     return "" if value is None else format_value(value)

@@ -1,4 +1,4 @@
-"""Two runs beside each other: the differences with their intervals, which cases got better or worse, and one case's answers."""
+"""A comparison of two runs: the differences with their intervals, the cases that changed, and one case's results."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,33 +14,33 @@ from promptuary_ui.page.run import BASELINE, describe_run, leave_run, show_compa
 from promptuary_ui.wire.runs import Comparison, Result, Run, RunComparison
 
 CASE_LIMIT = 500
-"""The most cases of one kind that are listed."""
+"""The largest number of better or worse cases that are listed."""
 REPEAT_LIMIT = 10
-"""The most repeats of a case that are shown."""
+"""The largest number of repeats of a case that are shown."""
 BETTER, WORSE = "Better", "Worse"
 
 
 def show(run: str, baseline: str) -> None:
     """Show a run against a baseline, both by their ids."""
     api = session.api()
-    ours, theirs = api.run(run), api.run(baseline)
+    candidate_run, baseline_run = api.run(run), api.run(baseline)
     title, back = st.columns([5, 1], vertical_alignment="bottom")
-    title.title(f"{escape_markdown(ours.suite)}: two runs", anchor=False)
-    back.button("The run alone", icon=":material/arrow_back:", on_click=_show_run_alone, width="stretch")
-    _show_sides(ours, theirs)
+    title.title(f"{escape_markdown(candidate_run.suite)}: two runs", anchor=False)
+    back.button("This run only", icon=":material/arrow_back:", on_click=_show_run_alone, width="stretch")
+    _show_sides(candidate_run, baseline_run)
     if run == baseline:
-        st.info("A run does not differ from itself. Choose another one.", icon=":material/info:")
+        st.info("A run does not differ from itself. Choose another baseline.", icon=":material/info:")
         return
-    found = _load_comparison(run, baseline)
-    if not found.same_dataset:
+    comparison = _load_comparison(run, baseline)
+    if not comparison.same_dataset:
         st.warning(
-            f"The runs have different versions of their cases; the {found.cases} cases that both have are compared.",
+            f"The runs have different versions of their cases; the {comparison.cases} cases that both have are compared.",
             icon=":material/warning:",
         )
-    show_comparisons(found.comparisons)
+    show_comparisons(comparison.comparisons)
     with st.expander("As a plot", expanded=case_list.CASE not in st.query_params, icon=":material/monitoring:"):
-        plots.plot_differences(found.comparisons)
-    _show_changed_cases(run, baseline, found)
+        plots.plot_differences(comparison.comparisons)
+    _show_changed_cases(run, baseline, comparison)
 
 
 def _show_run_alone() -> None:
@@ -52,40 +52,41 @@ def _swap(run: str, baseline: str) -> None:
     st.query_params["run"], st.query_params[BASELINE] = baseline, run
 
 
-def _show_sides(ours: Run, theirs: Run) -> None:
+def _show_sides(candidate_run: Run, baseline_run: Run) -> None:
     with st.container(border=True):
-        for word, run in (("This run", ours), ("Baseline", theirs)):
+        for title, run in (("This run", candidate_run), ("Baseline", baseline_run)):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**{word}**", width=90)
+                st.markdown(f"**{title}**", width=90)
                 badges.show_run_badge(run)
                 st.caption(
                     f"{format_time(run.created_at)} · {escape_markdown(describe_run(run))} · {escape_markdown(run.who)}",
                     width="content",
                 )
     with st.container(horizontal=True):
-        turn = (ours.id, theirs.id)
-        st.button("Turn round", icon=":material/swap_vert:", on_click=_swap, args=turn, type="tertiary")
+        ids = (candidate_run.id, baseline_run.id)
+        st.button("Swap", icon=":material/swap_vert:", on_click=_swap, args=ids, type="tertiary")
         st.button("All runs", icon=":material/list:", on_click=leave_run, type="tertiary")
 
 
 def _load_comparison(run: str, baseline: str) -> RunComparison:
-    """Finished runs do not change, and comparing them is work: what was asked last is kept."""
-    kept = st.session_state.get("comparison.kept")
-    if kept is None or kept[0] != (run, baseline):
-        with st.spinner("Comparing, case by case"):
-            kept = ((run, baseline), session.api().compare(run, baseline))
-        st.session_state["comparison.kept"] = kept
-    found: RunComparison = kept[1]
-    return found
+    """Return a comparison; the last one is cached, since finished runs do not change and comparing them is expensive."""
+    cached = st.session_state.get("comparison.cached")
+    if cached is None or cached[0] != (run, baseline):
+        with st.spinner("Comparing the runs case by case"):
+            cached = ((run, baseline), session.api().compare(run, baseline))
+        st.session_state["comparison.cached"] = cached
+    comparison: RunComparison = cached[1]
+    return comparison
 
 
-def _show_changed_cases(run: str, baseline: str, found: RunComparison) -> None:
+def _show_changed_cases(run: str, baseline: str, run_comparison: RunComparison) -> None:
     st.subheader("Cases", anchor=False)
-    titles = {_comparison_title(one, found.comparisons): one for one in found.comparisons}
-    changing = next((title for title, one in titles.items() if one.worse or one.better), None)
+    comparisons = run_comparison.comparisons
+    titles = {_comparison_title(comparison, comparisons): comparison for comparison in comparisons}
+    changing = next((title for title, comparison in titles.items() if comparison.worse or comparison.better), None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
-            "By the metric",
+            "Metric",
             list(titles),
             index=list(titles).index(changing) if changing else 0,
             key=f"comparison.metric.{run}.{baseline}",
@@ -95,38 +96,39 @@ def _show_changed_cases(run: str, baseline: str, found: RunComparison) -> None:
     if chosen is None:
         st.caption("The runs have no metric in common.")
         return
-    one = titles[chosen]
-    for column, word, names in zip(st.columns(2), (WORSE, BETTER), (one.worse, one.better), strict=True):
+    comparison = titles[chosen]
+    for column, title, names in zip(st.columns(2), (WORSE, BETTER), (comparison.worse, comparison.better), strict=True):
         with column:
-            number = one.losses if word == WORSE else one.gains
-            _show_case_names(word, number, names, f"comparison.{word}.{run}.{baseline}.{one.metric}.{one.candidate}")
-    st.caption("Choose a case to see both answers below.")
-    _case_results(run, baseline, one)
+            number = comparison.losses if title == WORSE else comparison.gains
+            key = f"comparison.{title}.{run}.{baseline}.{comparison.metric}.{comparison.candidate}"
+            _show_case_names(title, number, names, key)
+    st.caption("Choose a case to see both outputs below.")
+    _case_results(run, baseline, comparison)
 
 
-def _comparison_title(one: Comparison, every: Sequence[Comparison]) -> str:
-    several = len({(other.candidate, other.baseline) for other in every}) > 1
-    return f"{one.metric}: {one.candidate} − {one.baseline}" if several else one.metric
+def _comparison_title(comparison: Comparison, comparisons: Sequence[Comparison]) -> str:
+    several = len({(other.candidate, other.baseline) for other in comparisons}) > 1
+    return f"{comparison.metric}: {comparison.candidate} − {comparison.baseline}" if several else comparison.metric
 
 
-def _show_case_names(word: str, number: int, names: Sequence[str], key: str) -> None:
-    colour, icon = ("red", ":material/trending_down:") if word == WORSE else ("green", ":material/trending_up:")
-    st.markdown(f":{colour}[{icon}] **{word}: {format_count(number)}**")
+def _show_case_names(title: str, number: int, names: Sequence[str], key: str) -> None:
+    colour, icon = ("red", ":material/trending_down:") if title == WORSE else ("green", ":material/trending_up:")
+    st.markdown(f":{colour}[{icon}] **{title}: {format_count(number)}**")
     if not names:
         st.caption("no case")
         return
-    shown = names[:CASE_LIMIT]
+    listed = names[:CASE_LIMIT]
     st.dataframe(
-        [{"case": name} for name in shown],
+        [{"case": name} for name in listed],
         hide_index=True,
         width="stretch",
-        height=220 if len(shown) > 5 else "content",
-        on_select=partial(_open_chosen_case, key, shown),
+        height=220 if len(listed) > 5 else "content",
+        on_select=partial(_open_chosen_case, key, listed),
         selection_mode=["single-row", "single-cell"],
         key=key,
     )
-    if number > len(shown):
-        st.caption(f"The first {format_count(len(shown))} are listed.")
+    if number > len(listed):
+        st.caption(f"The first {format_count(len(listed))} are listed.")
 
 
 def _open_chosen_case(key: str, names: Sequence[str]) -> None:
@@ -136,25 +138,27 @@ def _open_chosen_case(key: str, names: Sequence[str]) -> None:
         st.query_params[case_list.CASE] = names[places[-1]]
 
 
-def _show_both_results(run: str, baseline: str, one: Comparison) -> None:
-    """Show what both runs gave on the case that the address names, word by word."""
+def _show_both_results(run: str, baseline: str, comparison: Comparison) -> None:
+    """Show both runs' outputs of the case that the address names, compared word by word."""
     case = st.query_params.get(case_list.CASE)
     if case is None:
         return
     st.divider()
     api = session.api()
-    sides = ((run, one.candidate), (baseline, one.baseline.removesuffix(f" of {baseline}")))
-    ours, theirs = (api.results(side, REPEAT_LIMIT, None, {"case": case, "variant": variant}) for side, variant in sides)
-    if not ours.items or not theirs.items:
+    sides = ((run, comparison.candidate), (baseline, comparison.baseline.removesuffix(f" of {baseline}")))
+    candidate_page, baseline_page = (
+        api.results(side, REPEAT_LIMIT, None, {"case": case, "variant": variant}) for side, variant in sides
+    )
+    if not candidate_page.items or not baseline_page.items:
         st.info("One of the runs has no result of the case that the address names.", icon=":material/search_off:")
         return
     st.subheader(escape_markdown(case), anchor=False)
-    case_results.show_input(ours.items[0])
-    before = {result.repeat: result for result in theirs.items}
-    for result in ours.items:
+    case_results.show_input(candidate_page.items[0])
+    before = {result.repeat: result for result in baseline_page.items}
+    for result in candidate_page.items:
         if result.repeat in before:
             _show_pair(before[result.repeat], result)
-    if ours.next_cursor is not None:
+    if candidate_page.next_cursor is not None:
         st.caption(f"The first {REPEAT_LIMIT} repeats are shown.")
 
 

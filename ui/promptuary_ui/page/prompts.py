@@ -1,4 +1,4 @@
-"""Prompts: every version's content as text, and where the labels point and pointed."""
+"""The prompts page: the content of versions as text, their differences, and the history of labels."""
 
 from itertools import zip_longest
 
@@ -14,27 +14,27 @@ CONTENT, COMPARE, HISTORY = "Content", "Compare", "Label history"
 
 
 def show() -> None:
-    """Show the list of prompts beside the one that is chosen."""
+    """Show the list of prompts beside the chosen one."""
     st.title("Prompts", anchor=False)
     search = st.text_input("Search", placeholder="Part of a name", icon=":material/search:", label_visibility="collapsed")
-    found = session.api().prompts(search.strip())
-    if not found:
-        st.info("No prompt has that name." if search else "There is no prompt yet.", icon=":material/inbox:")
+    matches = session.api().prompts(search.strip())
+    if not matches:
+        st.info("No prompt matches the search." if search else "There is no prompt yet.", icon=":material/inbox:")
         return
-    names = [prompt.name for prompt in found]
-    asked = st.query_params.get(PROMPT)
-    listed, shown = st.columns([1, 2.6], gap="medium")
-    with listed:
+    names = [prompt.name for prompt in matches]
+    requested = st.query_params.get(PROMPT)
+    list_column, prompt_column = st.columns([1, 2.6], gap="medium")
+    with list_column:
         name = st.radio(
             "Prompt",
             names,
-            index=names.index(asked) if asked in names else 0,
-            captions=[_label_text(prompt) or "no label" for prompt in found],
+            index=names.index(requested) if requested in names else 0,
+            captions=[_label_text(prompt) or "no label" for prompt in matches],
             format_func=escape_markdown,
             label_visibility="collapsed",
         )
     st.query_params[PROMPT] = name
-    with shown:
+    with prompt_column:
         _show_prompt(name)
 
 
@@ -69,7 +69,7 @@ def _show_prompt(name: str) -> None:
 
 
 def _choose_version(title: str, name: str, versions: dict[int, Version], index: int = 0) -> int:
-    """Let one of the versions be picked; the choice stays while the page shows something else."""
+    """Return the version number that the user chose; the choice stays while the page shows something else."""
     titles = {number: _version_title(version) for number, version in versions.items()}
     key = f"{title}.{name}"
     return int(st.selectbox(title, list(titles), index, titles.__getitem__, key=key, persist_state="page", width=320))
@@ -111,7 +111,7 @@ def _show_content(version: Version) -> None:
         for title, value in (
             ("Model", version.model),
             ("Context", version.context),
-            ("Answer's form", version.response_format),
+            ("Response format", version.response_format),
         ):
             if value:
                 st.markdown(f"**{title}**")
@@ -125,7 +125,7 @@ def _show_content(version: Version) -> None:
 
 
 def _show_includes(version: Version) -> None:
-    """Show the texts that the templates include, each with the version of the prompt that it was taken from."""
+    """Show the texts that the templates include, each with the version of the prompt that contains it."""
     pinned = {include.reference: f"{include.name} v{include.version}" for include in version.includes}
     st.markdown("**Included**")
     for reference, source in version.partials.items():
@@ -136,22 +136,22 @@ def _show_includes(version: Version) -> None:
 
 
 def _show_comparison(name: str, versions: dict[int, Version]) -> None:
-    """Show what changed between two versions: by default from production, or the one before, to the newest."""
+    """Show the differences between two versions: by default from production, or the second newest, to the newest."""
     if len(versions) < 2:
-        st.caption("There is one version only.")
+        st.caption("There is only one version.")
         return
     numbers = list(versions)
     live = next((number for number, version in versions.items() if "production" in version.labels), numbers[0])
     start = live if live != numbers[0] else numbers[1]
 
-    one, other, how = st.columns([1.2, 1.2, 1], vertical_alignment="bottom")
-    with one:
+    from_column, to_column, toggle_column = st.columns([1.2, 1.2, 1], vertical_alignment="bottom")
+    with from_column:
         before = _choose_version("From", name, versions, numbers.index(start))
-    with other:
+    with to_column:
         after = _choose_version("To", name, versions)
-    beside = how.toggle("Side by side", key="beside")
+    beside = toggle_column.toggle("Side by side", key="beside")
     if before == after:
-        st.caption("Both are the same version.")
+        st.caption("Both versions are the same.")
         return
     show_changes(session.api().diff(name, before, after), before, beside=beside)
 

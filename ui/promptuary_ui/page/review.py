@@ -1,4 +1,4 @@
-"""Review: choose a queue, see one item at a time, decide. What is on the page is always what the API says is claimed."""
+"""The review page: choose a queue and decide one item at a time. It always shows the item that the API reports as claimed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +15,7 @@ from promptuary_ui.wire.review import Claim, Queue, QueueCounts
 QUEUE, CLAIM = "queue", "claim"
 HEARTBEAT_INTERVAL = timedelta(seconds=45)
 HEARTBEAT_LIMIT = 40
-"""After so many heartbeats without a decision the page lets the lease end, so that a forgotten tab holds no item for ever."""
+"""After this number of heartbeats without a decision the lease ends, so that a forgotten tab does not keep an item forever."""
 _HEARTBEATS, _OPENED = "review.beats", "review.opened"
 COLUMNS = 3
 
@@ -33,9 +33,9 @@ def _show_queues() -> None:
     st.title("Review", anchor=False)
     queues = session.api().queues()
     if not queues:
-        st.info("There is no queue yet. `promptuary review open` makes one from a run.", icon=":material/inbox:")
+        st.info("There is no queue yet. `promptuary review open` creates one from a run.", icon=":material/inbox:")
         return
-    st.write("Choose a queue. You get one item at a time, and nobody else has it meanwhile.")
+    st.write("Choose a queue. You get one item at a time, and no other reviewer gets it meanwhile.")
     for start in range(0, len(queues), COLUMNS):
         for column, queue in zip(st.columns(COLUMNS), queues[start : start + COLUMNS], strict=False):
             with column, st.container(border=True):
@@ -56,26 +56,26 @@ def _open_queue(name: str) -> None:
 
 
 def _show_queue(name: str) -> None:
-    title, leave = st.columns([5, 1], vertical_alignment="bottom")
+    title, leave_column = st.columns([5, 1], vertical_alignment="bottom")
     title.title(escape_markdown(name), anchor=False)
-    leave.button("All queues", icon=":material/arrow_back:", on_click=_leave_queue, width="stretch")
+    leave_column.button("All queues", icon=":material/arrow_back:", on_click=_leave_queue, width="stretch")
     _current_item(name)
 
 
 def _leave_queue() -> None:
-    """Give the item back, and go to the list; if it cannot be given back, its lease ends by itself."""
+    """Release the item and return to the list; if the release fails, the lease expires later."""
     claim = st.query_params.get(CLAIM)
     if claim is not None:
         try:
             session.api().release(claim)
         except ApiError as error:
-            if not error.gone:
+            if not error.claim_lost:
                 session.set_notice(error_message(error))
     st.query_params.clear()
 
 
 def _show_item(name: str) -> None:
-    """Show the item that the API says is this reviewer's; a decision redraws this part alone."""
+    """Show the reviewer's claimed item; a decision reruns only this fragment."""
     api = session.api()
     claim = api.claim(name)
     queue = api.queue(name)
@@ -86,7 +86,7 @@ def _show_item(name: str) -> None:
         return
     st.query_params[CLAIM] = claim.id
     if queue.instructions:
-        with st.expander("What to look for", expanded=True, icon=":material/checklist:"):
+        with st.expander("Instructions", expanded=True, icon=":material/checklist:"):
             st.text(queue.instructions)
     review_item.show_payload(claim.item.payload)
     _show_form(claim, queue)
@@ -96,62 +96,64 @@ def _show_item(name: str) -> None:
 
 
 def _show_progress(counts: QueueCounts) -> None:
-    mine = counts.mine + counts.left
-    text = f"{counts.mine} decided by you · {counts.left} left for you · {counts.decided} of {counts.items} done by all"
-    st.progress(counts.mine / mine if mine else 1.0, text=text)
+    total = counts.mine + counts.left
+    text = f"{counts.mine} decided by you · {counts.left} left for you · {counts.decided} of {counts.items} complete"
+    st.progress(counts.mine / total if total else 1.0, text=text)
 
 
 def _show_notices(claim: Claim | None) -> None:
-    """Say what the last press came to, and that an item which was open before a reload is no longer this reviewer's."""
-    note = session.pop_notice()
+    """Show the last notice; after a reload, report that the item of the address is no longer this reviewer's."""
+    notice = session.pop_notice()
     opened = st.query_params.get(CLAIM)
     if opened and _OPENED not in st.session_state and (claim is None or claim.id != opened):
-        note = "The item that you had open is no longer yours: its time ran out, or it was decided."
+        notice = "The item that you had open is no longer yours: its lease expired, or it was decided."
     st.session_state[_OPENED] = True
-    if note:
-        st.caption(f":material/info: {escape_markdown(note)}")
+    if notice:
+        st.caption(f":material/info: {escape_markdown(notice)}")
 
 
 def _show_no_item(counts: QueueCounts) -> None:
     st.query_params.pop(CLAIM, None)
     if counts.left:
         st.info(
-            f"What is left for you here is with others now ({counts.left} open). Look again in a while.",
+            f"Other reviewers have claimed the items that are left for you ({counts.left} open). Check again later.",
             icon=":material/group:",
         )
     elif counts.open:
-        st.success("You have decided everything here. What is open waits for other reviewers.", icon=":material/check:")
+        st.success("You have decided every item here. The open ones wait for other reviewers.", icon=":material/check:")
     elif counts.items:
         st.success("Every item here is decided.", icon=":material/check:")
     else:
-        st.info("There is nothing in this queue yet.", icon=":material/inbox:")
-    st.button("Look again", icon=":material/refresh:")
+        st.info("This queue has no items yet.", icon=":material/inbox:")
+    st.button("Check again", icon=":material/refresh:")
 
 
 def _show_form(claim: Claim, queue: Queue) -> None:
-    """The comment and the buttons, in one form, so that a press takes the comment along; keys hold what was shown."""
-    shown = f"{claim.id}-{claim.nonce}"
-    comment = f"comment-{shown}"
-    with st.form(f"decide-{shown}", enter_to_submit=False):
+    """Show the comment and the buttons in one form, so that a decision sends the comment; widget keys name the claim."""
+    claim_key = f"{claim.id}-{claim.nonce}"
+    comment = f"comment-{claim_key}"
+    with st.form(f"decide-{claim_key}", enter_to_submit=False):
         st.text_area("Comment", key=comment, height=80, placeholder="Why? (optional)", max_chars=10_000)
         with st.container(horizontal=True):
             for number, choice in enumerate(queue.decisions):
                 st.form_submit_button(
                     escape_markdown(choice.label),
-                    key=f"{choice.value}-{shown}",
+                    key=f"{choice.value}-{claim_key}",
                     shortcut=choice.shortcut,
                     on_click=_decide,
                     args=(claim.id, claim.nonce, choice.value, comment),
                     type="primary" if number == 0 else "secondary",
                 )
             st.space("stretch")
-            st.form_submit_button("Skip", key=f"skip-{shown}", shortcut="S", on_click=_skip, args=(claim.id,), type="tertiary")
+            st.form_submit_button(
+                "Skip", key=f"skip-{claim_key}", shortcut="S", on_click=_skip, args=(claim.id,), type="tertiary"
+            )
 
 
 def _decide(claim: str, nonce: str, decision: str, comment: str) -> None:
-    """Send a decision on exactly what was shown; whatever the API refuses, the page then shows what is current."""
+    """Submit a decision on the displayed claim; after an error the page shows the current item."""
     if not press_guard.accept_press(st.session_state, claim):
-        session.set_notice("That press came too soon to count: look at the item first.")
+        session.set_notice("That was too soon after the item appeared, so nothing was decided. Look at the item first.")
         return
     _call_api(lambda: session.api().submit(claim, nonce, decision, st.session_state.get(comment, "")))
 
@@ -162,7 +164,7 @@ def _skip(claim: str) -> None:
 
 
 def _call_api(call: Callable[[], None]) -> None:
-    """Make a call of a button; a refusal becomes a quiet note, for the page then shows what is current."""
+    """Call the API for a button; an error becomes a notice on the page, which then shows the current item."""
     st.session_state[_HEARTBEATS] = 0
     try:
         call()
@@ -171,16 +173,16 @@ def _call_api(call: Callable[[], None]) -> None:
 
 
 def _send_heartbeat(claim: str) -> None:
-    """Hold the item while the page is open, up to a limit; when it is lost, show what is current."""
-    beats = st.session_state.get(_HEARTBEATS, 0)
-    st.session_state[_HEARTBEATS] = beats + 1
-    if not 0 < beats <= HEARTBEAT_LIMIT:
+    """Extend the lease while the page is open, up to a limit; when the claim is lost, show the current item."""
+    heartbeats = st.session_state.get(_HEARTBEATS, 0)
+    st.session_state[_HEARTBEATS] = heartbeats + 1
+    if not 0 < heartbeats <= HEARTBEAT_LIMIT:
         return
     try:
         session.api().heartbeat(claim)
     except ApiError as error:
-        if error.gone:
-            session.set_notice("The item that you had open went to somebody else; this is the next one.")
+        if error.claim_lost:
+            session.set_notice("The item that you had open is no longer yours; this is the next one.")
             st.rerun()
 
 

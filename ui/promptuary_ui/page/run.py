@@ -1,4 +1,4 @@
-"""One run: what its gate says, the figures with their intervals, how the scores lie, and every case behind them."""
+"""One run: the verdict of its gate, the figures with their intervals, the distribution of scores, and every case."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ RUN, BASELINE = "run", "baseline"
 TAB = "view"
 SUMMARY, CASES = "Summary", "Cases"
 LIVE_SECONDS = 2.0
-"""Seconds between looks at a run that is under way."""
+"""Seconds between refreshes of an active run."""
 EARLIER_RUN_LIMIT = 50
-"""How many earlier runs are offered to be compared with."""
+"""The number of earlier runs that are offered as a baseline."""
 
 
 def show(name: str) -> None:
@@ -45,38 +45,38 @@ def show(name: str) -> None:
     if not run.over:
         _live_progress(run.id)
     tab = f"{TAB}.{run.id}"
-    summary, listed = st.tabs([SUMMARY, CASES], key=tab, default=_default_tab(), on_change=_keep_tab_in_address, args=(tab,))
+    summary, results = st.tabs([SUMMARY, CASES], key=tab, default=_default_tab(), on_change=_keep_tab_in_address, args=(tab,))
     with summary:
         if summary.open:
             _show_summary(run)
-    with listed:
-        if listed.open:
+    with results:
+        if results.open:
             case_list.show(run)
 
 
 def leave_run() -> None:
-    """Go back to the list."""
+    """Return to the list of runs."""
     for name in (RUN, BASELINE, TAB, case_list.CASE):
         st.query_params.pop(name, None)
 
 
 def describe_run(run: Run) -> str:
-    """Give what a run is about: the candidates, and what they are held against."""
+    """Return the run's prompt, its candidates and its baselines as a text."""
     sides: dict[str, list[str]] = {"candidate": [], "baseline": []}
     for variant in run.variants:
         sides.setdefault(variant.role, []).append(variant.name)
-    told = ", ".join(sides["candidate"])
+    candidates = ", ".join(sides["candidate"])
     against = ", ".join(sides["baseline"])
-    return " ".join(part for part in (run.prompt, told, f"against {against}" if against else "") if part)
+    return " ".join(part for part in (run.prompt, candidates, f"against {against}" if against else "") if part)
 
 
 def _default_tab() -> str:
-    """Give the tab that a link means; one that names a case means the cases."""
+    """Return the tab that the address names; an address with a case names the cases."""
     return CASES if case_list.CASE in st.query_params or st.query_params.get(TAB) == CASES else SUMMARY
 
 
 def _keep_tab_in_address(tab: str) -> None:
-    """Keep the tab in the address. Each run has its own, so that one begins with its summary whatever another showed."""
+    """Store the tab in the address. Each run has its own tab, so that a newly opened run begins with its summary."""
     st.query_params[TAB] = st.session_state[tab]
 
 
@@ -99,34 +99,37 @@ def _show_head(run: Run) -> None:
 
 
 def _show_actions(run: Run) -> None:
-    """Offer what can be done with a run: compare a finished one, stop one that is under way."""
+    """Show the actions on a run: compare a finished one, cancel an active comparison."""
     if run.state == "finished":
         _offer_comparison(run)
     if not run.over and session.has_scope("run:write"):
         with st.popover("Cancel", icon=":material/cancel:"):
-            st.write("Stop this run? The results that it has are kept; it cannot be taken up again.")
-            st.button("Stop the run", type="primary", on_click=_cancel, args=(run.id,))
+            st.write("Cancel this run? Its results so far are kept; it cannot be resumed.")
+            st.button("Cancel the run", type="primary", on_click=_cancel, args=(run.id,))
 
 
 def _cancel(run: str) -> None:
     try:
         session.api().cancel(run)
-        session.set_notice("The run is stopped.")
+        session.set_notice("The run is cancelled.")
     except ApiError as error:
         session.set_notice(error_message(error))
 
 
 def _offer_comparison(run: Run) -> None:
-    """Offer the suite's other finished runs to be compared with."""
+    """Show the suite's other finished runs as baselines."""
     with st.popover("Compare", icon=":material/compare_arrows:"):
-        found = session.api().runs(EARLIER_RUN_LIMIT, suite=run.suite, state="finished").items
-        others = {one.id: one for one in found if one.id != run.id}
+        page = session.api().runs(EARLIER_RUN_LIMIT, suite=run.suite, state="finished")
+        others = {other.id: other for other in page.items if other.id != run.id}
         if not others:
             st.caption("The suite has no other finished run.")
             return
-        titles = {key: f"{format_time(one.created_at)} · {describe_run(one)} · {one.verdict}" for key, one in others.items()}
-        chosen = st.selectbox("Against the run of", list(others), format_func=titles.__getitem__, key=f"against.{run.id}")
-        st.button("Compare both", type="primary", on_click=_compare_with, args=(chosen,))
+        titles = {
+            key: " · ".join((format_time(other.created_at), describe_run(other), str(other.verdict)))
+            for key, other in others.items()
+        }
+        chosen = st.selectbox("Baseline run", list(others), format_func=titles.__getitem__, key=f"against.{run.id}")
+        st.button("Compare runs", type="primary", on_click=_compare_with, args=(chosen,))
 
 
 def _compare_with(baseline: str) -> None:
@@ -134,28 +137,31 @@ def _compare_with(baseline: str) -> None:
 
 
 def _show_progress(name: str) -> None:
-    """Show how far a run is; once it is over, the page is drawn anew with what it says."""
+    """Show the progress of a run; once it has ended, rerun the whole page."""
     run = session.api().run(name)
     if run.over:
         st.rerun()
-    said = "Waits for a worker" if run.state == "queued" else f"{format_count(run.done)} of {format_count(run.total)} results"
+    progress = (
+        "Waiting for a worker" if run.state == "queued" else f"{format_count(run.done)} of {format_count(run.total)} results"
+    )
     spent = f" · {format_usd(run.spent)}" if run.spent else ""
-    st.progress(run.done / run.total if run.total else 0.0, text=escape_markdown(said + spent))
+    st.progress(run.done / run.total if run.total else 0.0, text=escape_markdown(progress + spent))
 
 
 def _show_summary(run: Run) -> None:
     if run.summary is None:
         if not run.over:
             st.info(
-                "The figures come when the run is finished. Results are under Cases as they come.", icon=":material/schedule:"
+                "The figures appear when the run is finished; results appear under Cases earlier.",
+                icon=":material/schedule:",
             )
         else:
-            st.info("The run did not finish, so it has no figures. What it has is under Cases.", icon=":material/inbox:")
+            st.info("The run did not finish, so it has no figures. Its results are under Cases.", icon=":material/inbox:")
         return
     summary = run.summary
     badges.show_gates(summary)
     if summary.stopped_early:
-        st.info("The run stopped early: what its gate asks was settled before the last case.", icon=":material/flag:")
+        st.info("The run stopped early: its gate was decided before the last case.", icon=":material/flag:")
     if summary.unrunnable:
         st.caption(
             f"{format_count(summary.unrunnable)} of {format_count(summary.results)} results have no verdict; they are left out."
@@ -177,26 +183,26 @@ def _show_variants(summary: Summary) -> None:
         }
         rows.append({"variant": variant.name, "model": variant.model, **figures})
     st.dataframe(rows, hide_index=True, width="stretch")
-    st.caption("Mean over cases with its interval. What could not be scored is left out and counted, never a zero.")
+    st.caption("Mean over cases with its interval. Results without a score are left out and counted, never a zero.")
     if summary.metrics_left_out:
         st.caption(f"{format_count(summary.metrics_left_out)} more metrics of single cases are left out here.")
     plots.plot_means(summary)
 
 
 def _show_usage(summary: Summary) -> None:
-    """Show what every variant took, as far as is known."""
-    st.subheader("What it took", anchor=False)
+    """Show the latency, tokens and cost of every variant, as far as they are known."""
+    st.subheader("Usage", anchor=False)
     rows: list[dict[str, Any]] = []
     for variant in summary.variants:
-        took, tokens = variant.latency_ms, variant.tokens
+        latency, tokens = variant.latency_ms, variant.tokens
         rows.append(
             {
                 "variant": variant.name,
                 "results": format_count(variant.results),
                 "errors": format_count(variant.errors),
                 "no verdict": format_count(variant.unrunnable),
-                "time, median": format_latency(took.median) if took else UNKNOWN,
-                "time, slowest": format_latency(took.slowest) if took else UNKNOWN,
+                "time, median": format_latency(latency.median) if latency else UNKNOWN,
+                "time, slowest": format_latency(latency.slowest) if latency else UNKNOWN,
                 "tokens in": format_count(tokens.input) if tokens else UNKNOWN,
                 "tokens out": format_count(tokens.output) if tokens else UNKNOWN,
                 "cost": UNKNOWN if variant.cost is None else format_usd(variant.cost),
@@ -205,24 +211,24 @@ def _show_usage(summary: Summary) -> None:
     st.dataframe(rows, hide_index=True, width="stretch")
 
 
-def show_comparisons(found: list[Comparison]) -> None:
+def show_comparisons(comparisons: list[Comparison]) -> None:
     """Show paired differences as a table."""
     st.subheader("Differences", anchor=False)
-    tested = any(one.p_value is not None for one in found)
-    adjusted = any(one.adjusted is not None for one in found)
+    tested = any(comparison.p_value is not None for comparison in comparisons)
+    adjusted = any(comparison.adjusted is not None for comparison in comparisons)
     st.dataframe(
         [
             {
-                "comparison": f"{one.candidate} − {one.baseline}",
-                "metric": one.metric,
-                "difference": format_interval(one.interval, signed=True),
-                **({"p": format_p_value(one.p_value)} if tested else {}),
-                **({"p, adjusted": format_p_value(one.adjusted)} if adjusted else {}),
-                "cases": one.cases,
-                "better": one.gains,
-                "worse": one.losses,
+                "comparison": f"{comparison.candidate} − {comparison.baseline}",
+                "metric": comparison.metric,
+                "difference": format_interval(comparison.interval, signed=True),
+                **({"p": format_p_value(comparison.p_value)} if tested else {}),
+                **({"p, adjusted": format_p_value(comparison.adjusted)} if adjusted else {}),
+                "cases": comparison.cases,
+                "better": comparison.gains,
+                "worse": comparison.losses,
             }
-            for one in found
+            for comparison in comparisons
         ],
         hide_index=True,
         width="stretch",
@@ -232,26 +238,26 @@ def show_comparisons(found: list[Comparison]) -> None:
 
 
 def _show_scores(run: Run, summary: Summary) -> None:
-    """Show how one metric's values lie, by variant and by cluster."""
+    """Show the distribution of one metric's values, by variant and by cluster."""
     st.subheader("Scores", anchor=False)
     metric = st.selectbox("Metric", summary.metrics, key=f"spread.{run.id}", persist_state="page", width=260)
     if metric is None:
         return
-    found = _load_distribution(run.id, metric)
+    distribution = _load_distribution(run.id, metric)
     names = [variant.name for variant in summary.variants]
-    plots.plot_histogram(found, names)
-    if found.means:
-        plots.plot_clusters(found, names)
+    plots.plot_histogram(distribution, names)
+    if distribution.means:
+        plots.plot_clusters(distribution, names)
 
 
 def _load_distribution(run: str, metric: str) -> Distribution:
-    """A finished run's values do not change, so what was asked last is kept."""
-    kept = st.session_state.get("run.distribution")
-    if kept is None or kept[0] != (run, metric):
-        kept = ((run, metric), session.api().distribution(run, metric))
-        st.session_state["run.distribution"] = kept
-    found: Distribution = kept[1]
-    return found
+    """Return a distribution; the last one is cached, since a finished run's values do not change."""
+    cached = st.session_state.get("run.distribution")
+    if cached is None or cached[0] != (run, metric):
+        cached = ((run, metric), session.api().distribution(run, metric))
+        st.session_state["run.distribution"] = cached
+    distribution: Distribution = cached[1]
+    return distribution
 
 
 _live_progress = st.fragment(display_errors(_show_progress), run_every=LIVE_SECONDS)

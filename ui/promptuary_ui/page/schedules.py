@@ -1,4 +1,4 @@
-"""Schedules and alerts: what has dropped against its own history, and which suites run when."""
+"""The schedules page: alerts about drops against a suite's own history, and the schedules of suites."""
 
 from collections.abc import Callable
 
@@ -24,11 +24,11 @@ def show() -> None:
     if note:
         st.caption(f":material/info: {escape_markdown(note)}")
     _show_alerts()
-    st.subheader("Suites that run by themselves", anchor=False)
+    st.subheader("Scheduled suites", anchor=False)
     key = "schedules.page"
     page = session.api().schedules(PAGE_SIZE, pager.current_cursor(key, ()))
     if not page.items:
-        st.info("There is no schedule yet. `promptuary eval schedule set` makes one.", icon=":material/inbox:")
+        st.info("There is no schedule yet. `promptuary eval schedule set` creates one.", icon=":material/inbox:")
         return
     for schedule in page.items:
         _show_schedule(schedule)
@@ -39,17 +39,17 @@ def show() -> None:
 def _show_alerts() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader("Alerts", anchor=False)
-        every = st.toggle("Also those that somebody has seen", key="alerts.every", persist_state="page")
+        include_seen = st.toggle("Include alerts that somebody has seen", key="alerts.every", persist_state="page")
     key = "alerts.page"
-    page = session.api().alerts(PAGE_SIZE, pager.current_cursor(key, every), unseen=not every)
+    page = session.api().alerts(PAGE_SIZE, pager.current_cursor(key, include_seen), unseen=not include_seen)
     if not page.items:
-        said = "There is no alert." if every else "There is no open alert."
-        st.success(f"{said} No scheduled run has dropped against its own history.", icon=":material/check:")
+        message = "There is no alert." if include_seen else "There is no open alert."
+        st.success(f"{message} No scheduled run has dropped against its own history.", icon=":material/check:")
         return
     for alert in page.items:
         _show_alert(alert)
-    first = (pager.page_number(key, every) - 1) * PAGE_SIZE
-    pager.show_page_buttons(key, every, f"Alerts {first + 1} to {first + len(page.items)}", page.next_cursor)
+    first = (pager.page_number(key, include_seen) - 1) * PAGE_SIZE
+    pager.show_page_buttons(key, include_seen, f"Alerts {first + 1} to {first + len(page.items)}", page.next_cursor)
 
 
 def _show_alert(alert: Alert) -> None:
@@ -72,7 +72,7 @@ def _show_alert(alert: Alert) -> None:
                 key=f"seen-{alert.id}",
                 icon=":material/visibility:",
                 on_click=_call_api,
-                args=(session.api().see, alert.id),
+                args=(session.api().mark_alert_seen, alert.id),
             )
 
 
@@ -95,7 +95,7 @@ def _show_schedule(schedule: Schedule) -> None:
                 _show_last_run(schedule.last)
                 _show_run_link(schedule.last.id)
         if schedule.error:
-            st.error(f"The last time gave no run: {escape_markdown(schedule.error)}", icon=":material/error:")
+            st.error(f"The last scheduled time started no run: {escape_markdown(schedule.error)}", icon=":material/error:")
 
 
 def _show_buttons(schedule: Schedule) -> None:
@@ -111,15 +111,15 @@ def _show_buttons(schedule: Schedule) -> None:
 
 def _next_text(schedule: Schedule) -> str:
     if schedule.paused:
-        return "no next time while it is paused"
+        return "no next run while it is paused"
     times = schedule.next_times or ([schedule.next_at] if schedule.next_at else [])
-    return "next " + ", ".join(format_time(time) for time in times) if times else "no next time"
+    return "next " + ", ".join(format_time(time) for time in times) if times else "no next run"
 
 
 def _margin_text(schedule: Schedule) -> str:
     if schedule.margin == 0:
-        return "alerts on any drop that is shown"
-    return f"bears a drop of {format_score(schedule.margin)}"
+        return "alerts on any significant drop"
+    return f"tolerates a drop of {format_score(schedule.margin)}"
 
 
 def _show_last_run(run: LastRun) -> None:
@@ -136,7 +136,7 @@ def _show_run_link(run: str) -> None:
 
 
 def _call_api(call: Callable[[str], None], name: str) -> None:
-    """Make a call of a button; a refusal becomes a note, for the page then shows what is current."""
+    """Call the API for a button; an error becomes a notice on the page, which then shows the current state."""
     try:
         call(name)
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""Sign in: a person pastes their API key, which stays in this session and goes nowhere but to the API."""
+"""The sign-in form: a person pastes their API key, which stays in this session and is sent to the API only."""
 
 import uuid
 
@@ -13,12 +13,12 @@ _FIELD_KEY = "sign_in.field"
 
 
 def show() -> None:
-    """Ask for the key, and go on with the page that was asked for once it is taken."""
+    """Show the form; after a successful sign-in, the page of the address follows."""
     _, middle, _ = st.columns([1, 1.4, 1])
     with middle:
         st.space("large")
         st.title("Promptuary", anchor=False)
-        st.write("Review outputs, read evaluation runs, look prompts up.")
+        st.write("Review outputs, inspect evaluation runs and look up prompts.")
         note = session.pop_notice()
         if note:
             st.info(escape_markdown(note), icon=":material/info:")
@@ -27,9 +27,9 @@ def show() -> None:
                 _FIELD_KEY, f"key-{uuid.uuid4().hex}"
             )  # new after each sign-out, so it is empty
             key = st.text_input("API key", type="password", key=field, placeholder="pmt_…", autocomplete="current-password")
-            sent = st.form_submit_button("Sign in", type="primary", width="stretch")
-        st.caption("An administrator makes keys with `promptuary key create NAME --role reviewer`.")
-        if sent:
+            submitted_form = st.form_submit_button("Sign in", type="primary", width="stretch")
+        st.caption("An administrator creates keys with `promptuary key create NAME --role reviewer`.")
+        if submitted_form:
             _sign_in(key.strip())
 
 

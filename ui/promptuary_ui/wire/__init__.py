@@ -1,1 +1,1 @@
-"""Typed models of what the API answers, as far as the pages show it."""
+"""Typed models of the API's responses, with the fields that the pages show."""

@@ -4,7 +4,7 @@ from promptuary_ui.wire.base import ApiModel
 
 
 class Caller(ApiModel):
-    """Who a key belongs to, and what it may do."""
+    """The caller to whom a key belongs, with its role and scopes."""
 
     project: str
     actor: str

@@ -21,7 +21,7 @@ class Split(ApiModel):
     arms: list[Arm]
 
     def shares(self) -> list[tuple[int, float]]:
-        """Give each arm's version with its share of the weights, from 0 to 1."""
+        """Return each arm's version with its share of the weights, from 0 to 1."""
         total = sum(arm.weight for arm in self.arms)
         return [(arm.version, arm.weight / total) for arm in self.arms]
 
@@ -67,7 +67,7 @@ class Version(ApiModel):
 
 
 class Change(ApiModel):
-    """One difference between two versions; `why` says how it breaks a program that works with the first."""
+    """One difference between two versions; `why` is the reason why it breaks programs that use the first."""
 
     part: str
     path: str
@@ -80,7 +80,7 @@ class Change(ApiModel):
 
 
 class Diff(ApiModel):
-    """What changed from one version to another."""
+    """The differences from one version to another."""
 
     breaking: bool
     reasons: list[str]

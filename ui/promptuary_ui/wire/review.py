@@ -15,7 +15,7 @@ class Choice(ApiModel):
 
 
 class QueueCounts(ApiModel):
-    """How far a queue is; `mine` and `left` are this reviewer's."""
+    """The progress of a queue; `mine` and `left` are this reviewer's."""
 
     items: int
     decided: int
@@ -36,7 +36,7 @@ class Queue(ApiModel):
 
 
 class Item(ApiModel):
-    """What there is to decide on."""
+    """An item to decide on."""
 
     id: str
     source: str

@@ -25,7 +25,7 @@ class IntervalFigures(ApiModel):
 
 
 class MetricSummary(ApiModel):
-    """One variant's mean on one metric, and how many results it stands on."""
+    """One variant's mean on one metric, and the number of scored and unscored results."""
 
     interval: IntervalFigures | None = None
     scored: int = 0
@@ -33,14 +33,14 @@ class MetricSummary(ApiModel):
 
 
 class LatencyFigures(ApiModel):
-    """How long answers took, in milliseconds."""
+    """The latencies of a variant, in milliseconds."""
 
     median: float | None = None
     slowest: float | None = None
 
 
 class TokenFigures(ApiModel):
-    """How many tokens went in and came out."""
+    """The numbers of input and output tokens."""
 
     input: int | None = None
     output: int | None = None
@@ -81,12 +81,12 @@ class Comparison(ApiModel):
 
     @property
     def gains(self) -> int:
-        """How many cases got better; of very many, only the first are listed."""
+        """The number of cases that got better; of very many, only the first are listed."""
         return len(self.better) if self.better_in_all is None else self.better_in_all
 
     @property
     def losses(self) -> int:
-        """How many cases got worse."""
+        """The number of cases that got worse."""
         return len(self.worse) if self.worse_in_all is None else self.worse_in_all
 
 
@@ -103,7 +103,7 @@ class GateResult(ApiModel):
 
 
 class Summary(ApiModel):
-    """What a finished run says."""
+    """The summary of a finished run."""
 
     metrics: list[str]
     cases: int
@@ -158,7 +158,7 @@ class Run(ApiModel):
 
 
 class ScorerOutcome(ApiModel):
-    """What one scorer said of a result; a set of scorers has parts."""
+    """One scorer's outcome for a result; a set of scorers has parts."""
 
     name: str = ""
     score: float | None = None
@@ -169,7 +169,7 @@ class ScorerOutcome(ApiModel):
 
 
 class ResultDetail(ApiModel):
-    """What people look at beside a result's figures."""
+    """The details of a result: scores with reasons, messages and passages."""
 
     scores: dict[str, ScorerOutcome] = Field(default_factory=dict)
     messages: list[dict[str, Any]] = Field(default_factory=list)
@@ -177,7 +177,7 @@ class ResultDetail(ApiModel):
 
 
 class Result(ApiModel):
-    """What one case came to under one variant in one repeat, with the case."""
+    """The result of one case under one variant in one repeat, with the case."""
 
     ordinal: int = 0
     case: str
@@ -213,7 +213,7 @@ class Result(ApiModel):
 
 
 class Histogram(ApiModel):
-    """How many results of a variant are in each of the equal parts of [0, 1]."""
+    """The numbers of a variant's results in equal bins of [0, 1]."""
 
     variant: str
     counts: list[int]
@@ -229,7 +229,7 @@ class ClusterMean(ApiModel):
 
 
 class Distribution(ApiModel):
-    """How a metric's values lie; `means` has the largest of `clusters`."""
+    """The distribution of a metric's values; `means` has the largest of `clusters`."""
 
     metric: str
     spreads: list[Histogram]

@@ -8,7 +8,7 @@ from promptuary_ui.wire.base import ApiModel
 
 
 class LastRun(ApiModel):
-    """How the run that a schedule submitted last stands."""
+    """The last run that a schedule submitted."""
 
     id: str
     state: str
@@ -16,7 +16,7 @@ class LastRun(ApiModel):
 
 
 class Schedule(ApiModel):
-    """A suite that runs by itself; `error` says why its last time gave no run."""
+    """The schedule of a suite; `error` is the reason why its last time started no run."""
 
     name: str
     suite: str
