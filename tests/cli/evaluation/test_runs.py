@@ -258,7 +258,7 @@ def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
     assert allowed == [True, False, True]
     served("author")
     told = run("eval", "run", "words", "--allow-code")
-    assert (told.code, "--allow-code" in told.fault, "a server decides itself" in told.fault) == (64, True, True)
+    assert (told.code, "--allow-code" in told.fault, "a server itself decides" in told.fault) == (64, True, True)
 
 
 def half_done(data_dir: Path, lease: timedelta) -> str:
