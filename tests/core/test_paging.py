@@ -58,7 +58,7 @@ def made(raw: bytes) -> str:
     ],
 )
 def test_a_forged_cursor_where_a_text_is_wanted_is_refused(cursor: str) -> None:
-    with pytest.raises(MalformedBody, match="the cursor is none that this server gave"):
+    with pytest.raises(MalformedBody, match="the cursor does not come from this server"):
         decode_cursor(cursor, str)
 
 

@@ -1,4 +1,4 @@
-"""Time as an argument: the wall clock in the running service, a clock that is moved by hand in tests."""
+"""Time as an argument: the wall clock in the running service, and in tests a clock that the test moves."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,15 +8,15 @@ Clock = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
-    """Give the present time in UTC."""
+    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
 def freeze_clock(clock: Clock) -> Clock:
-    """Give a clock that shows the moment of its first question for ever: all that one transaction writes has one time."""
+    """Return a clock that keeps the time of its first call, so that everything in one transaction has one timestamp."""
     return lru_cache(maxsize=None)(lambda: clock())
 
 
-def format_timestamp(moment: datetime) -> str:
-    """Give a moment as the API writes it: RFC 3339 in UTC with microseconds and a Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def format_timestamp(timestamp: datetime) -> str:
+    """Return a timestamp as the API writes it: RFC 3339 in UTC with microseconds and a Z."""
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,7 +1,7 @@
 """The engine and the unit of work: one transaction, committed at the end or not at all. Application code never commits.
 
-SQLite runs in WAL mode with `synchronous=FULL`; writers take the lock at once (`BEGIN IMMEDIATE`), so that none fails
-half-way for a lock. Python's own SQLite can be old, and versions before 3.51.3 can corrupt a WAL that is reset: the
+SQLite runs in WAL mode with `synchronous=FULL`. A writer takes the lock when its transaction begins (`BEGIN IMMEDIATE`), so
+that it never fails half-way for the lock. Python's own SQLite can be old, and versions before 3.51.3 can corrupt a WAL that is reset: the
 `pysqlite3` wheel is used where it is installed.
 """
 
@@ -30,25 +30,29 @@ _STATEMENT_ERRORS = (
     "no such column",
     "already exists",
     "syntax error",
-)  # of a statement; SQLite gives them the class of a lost database
+)  # SQLite reports these with the class of a lost database
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; both databases give it back with its time zone."""
+    """A column for a timestamp in UTC; both databases return it with its time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store UTC; a moment without a zone is a fault of ours."""
+        """Convert to UTC.
+
+        Raises:
+            ValueError: for a timestamp without a time zone, which is a programming error.
+        """
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a moment without a time zone")
+            raise ValueError("a timestamp without a time zone")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back, which SQLite does not keep."""
+        """Add the time zone, which SQLite does not store."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -56,14 +60,14 @@ class Database:
     """One database, SQLite or PostgreSQL, with reading and writing units of work."""
 
     def __init__(self, url: str, connections: int = MAX_CONNECTIONS) -> None:
-        """Make the engine; nothing is connected yet.
+        """Create the engine; connect to nothing yet.
 
         Args:
-            url: SQLAlchemy's form; `postgres://` and `postgresql://` mean the psycopg driver.
+            url: in SQLAlchemy's form; `postgres://` and `postgresql://` select the psycopg driver.
             connections: how many may be open at a time.
 
         Raises:
-            InvalidSettings: when the URL is none, or its driver is not installed.
+            InvalidSettings: when it is not a database URL, or its driver is not installed.
         """
         self.engine = _engine(url, connections)
         self.after_commit: list[Callable[[Mapping[Any, Any]], None]] = []
@@ -75,21 +79,21 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session that sees one state of the database throughout; what it changes is refused or thrown away."""
+        """Yield a session that sees one state of the database throughout; its changes are refused or rolled back."""
         with _translate_driver_errors(), Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session whose changes are committed when the block ends, and none of them when it raises."""
+        """Yield a session; commit its changes when the block ends, and none of them when it raises."""
         with _translate_driver_errors(), Session(self._writing, expire_on_commit=False) as session:
             with session.begin():
                 yield session
-            for told in self.after_commit:
-                told(session.info)
+            for observe in self.after_commit:
+                observe(session.info)
 
-    def apart(self, connections: int) -> "Database":
-        """Give the same database with connections of its own, for readers that must not wait for those that others hold."""
+    def with_own_connections(self, connections: int) -> "Database":
+        """Return the same database with a separate pool, for readers that must not wait for the connections of others."""
         return Database(self.engine.url.render_as_string(hide_password=False), connections)
 
     def dispose(self) -> None:
@@ -98,7 +102,7 @@ class Database:
 
 
 def table_of(model: type[SQLModel]) -> Table:
-    """Give a model's table, for statements that are made once: making one anew each time costs more than running it."""
+    """Return a model's table, for statements that are built once: building one each time takes longer than running it."""
     return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
@@ -112,15 +116,15 @@ def _engine(url: str, connections: int) -> Engine:
             return _sqlite(url, parsed.database, _pool(connections))
         return create_engine(url, pool_pre_ping=True, **_pool(connections))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        what = f"the driver is not installed ({error})" if isinstance(error, ModuleNotFoundError) else "is not a database URL"
+        problem = f"the driver is not installed ({error})" if isinstance(error, ModuleNotFoundError) else "is not a database URL"
         raise InvalidSettings(
             "the database cannot be used",
-            [FieldError("PROMPTUARY_DATABASE_URL", f"{what}; use sqlite:///FILE or postgresql://… with promptuary[postgres]")],
+            [FieldError("PROMPTUARY_DATABASE_URL", f"{problem}; use sqlite:///FILE or postgresql://… with promptuary[postgres]")],
         ) from None
 
 
 def sqlite_driver() -> Any:
-    """Give the SQLite driver in use: the newer wheel where it is installed, else Python's own."""
+    """Return the SQLite driver in use: the newer wheel where it is installed, else Python's own."""
     try:
         from pysqlite3 import dbapi2
     except ImportError:
@@ -129,9 +133,9 @@ def sqlite_driver() -> Any:
 
 
 def _pool(connections: int) -> dict[str, Any]:
-    kept = min(connections, POOLED_CONNECTIONS)
-    # A failed statement's error is logged; its parameters hold messages and the values of variables.
-    return {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 10, "hide_parameters": True}
+    pooled = min(connections, POOLED_CONNECTIONS)
+    # A failed statement's error is logged; its parameters contain messages and the values of variables.
+    return {"pool_size": pooled, "max_overflow": connections - pooled, "pool_timeout": 10, "hide_parameters": True}
 
 
 def _sqlite(url: str, file: str | None, pool: dict[str, Any]) -> Engine:
@@ -160,20 +164,20 @@ def _sqlite(url: str, file: str | None, pool: dict[str, Any]) -> Engine:
 
 @contextmanager
 def _translate_driver_errors() -> Iterator[None]:
-    """Turn what the driver raises for a lock, a race, a full disk or a lost server into errors that say what to do."""
+    """Translate the driver's errors for a lock, a race, a full disk or a lost server into errors with a remedy."""
     try:
         yield
     except PoolTimeout as error:
         raise DatabaseBusy("every connection to the database is in use; try again") from error
     except DBAPIError as error:
-        words = str(error.orig).lower()
-        if "database is locked" in words or "database table is locked" in words or "deadlock" in words:
-            raise DatabaseBusy("the database is held by other writers; try again") from error
-        if "disk is full" in words or "no space left" in words:
+        message = str(error.orig).lower()
+        if "database is locked" in message or "database table is locked" in message or "deadlock" in message:
+            raise DatabaseBusy("the database is locked by other writers; try again") from error
+        if "disk is full" in message or "no space left" in message:
             raise StorageFull("the database's disk is full; free some space, then try again", retry_after=30) from error
-        if isinstance(error, IntegrityError) and "unique constraint" in words:
-            raise Conflict("another writer has just made the same thing; read it, then decide") from error
-        ours = any(flaw in words for flaw in _STATEMENT_ERRORS)
-        if (isinstance(error, OperationalError) and not ours) or error.connection_invalidated:
-            raise Unavailable("the database does not answer; see that it runs and that the disk is there") from error
+        if isinstance(error, IntegrityError) and "unique constraint" in message:
+            raise Conflict("another writer has just created the same thing; read it, then decide") from error
+        is_statement_error = any(part in message for part in _STATEMENT_ERRORS)
+        if (isinstance(error, OperationalError) and not is_statement_error) or error.connection_invalidated:
+            raise Unavailable("the database does not answer; check that it runs and that its disk is mounted") from error
         raise

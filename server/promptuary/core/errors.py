@@ -1,7 +1,7 @@
-"""Every error that Promptuary raises on purpose, in one tree. An error says what is wrong and what to do, never an HTTP status.
+"""Every error that Promptuary raises on purpose, in one tree. Its message states what is wrong and what to do, never an HTTP status.
 
 PromptuaryError                 the root (promptuary.prompt.errors), which the client shares
-├── Invalid                     an input is wrong, with all its faults
+├── Invalid                     an input is wrong, with all its field errors
 │   ├── InvalidPrompt           … a prompt's content
 │   ├── InvalidVariables        … the values for a render
 │   ├── InvalidSplit            … the arms of a split label
@@ -10,12 +10,12 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
 │   ├── InvalidPattern          … a regular expression, by JavaScript's rules
 │   ├── InvalidRequest          … a request's fields
-│   ├── MalformedBody           … a body that is no JSON at all
+│   ├── MalformedBody           … a body that is not JSON
 │   └── WebhookRefused          … an address that webhooks may not go to (promptuary.core.outbound_http)
 ├── UnknownSchema               the database is of another release
 ├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
-├── NotAuthenticated            no key, or none that is valid
+├── NotAuthenticated            no key, or no valid one
 ├── Forbidden                   the key may not do this
 ├── NotFound                    no such thing in this project
 ├── Conflict                    the thing is in a state that does not allow this
@@ -23,10 +23,10 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── PreconditionFailed          it has changed since it was read
 ├── BodyTooLarge                the request passes the limit
 ├── UnsupportedBody             not application/json, or compressed
-└── Unavailable                 something that is needed does not answer; try again
+└── Unavailable                 something required does not answer; try again
     ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code.python_code)
-    ├── JudgeUnclear            a judging model, in the form that it was asked for (promptuary.evaluation.scorers.judge.judge)
-    ├── Busy                    the database is held by other writers
+    ├── JudgeUnclear            a judging model, in the required form (promptuary.evaluation.scorers.judge.judge)
+    ├── Busy                    the database is locked by other writers
     ├── StorageFull             the disk is full
     └── WebhookFailed           a webhook's receiver (promptuary.core.outbound_http)
 """
@@ -55,31 +55,31 @@ __all__ = [
 
 
 class InvalidRequest(Invalid):
-    """A request's fields are wrong, one fault each."""
+    """A request's fields are wrong; each has a field error."""
 
     code = "invalid_request"
 
 
 class MalformedBody(Invalid):
-    """A body cannot be read: it is no JSON, or JSON of a kind that two readers would read differently."""
+    """A body cannot be read: it is not JSON, or JSON that two parsers would read differently."""
 
     code = "malformed_body"
 
 
 class BrokenPlugin(PromptuaryError):
-    """A package that is installed as a plug-in does not load, or takes a name that is taken; nothing starts with it."""
+    """An installed plug-in does not load, or uses a name that is taken; no process starts with it."""
 
     code = "broken_plugin"
 
 
 class NotAuthenticated(PromptuaryError):
-    """No key was given, or none that is known, live and unrevoked; which of these is not told."""
+    """The request has no key, or one that is unknown, expired or revoked; the message does not distinguish these."""
 
     code = "not_authenticated"
 
 
 class Forbidden(PromptuaryError):
-    """The key is good, but its role does not allow this."""
+    """The key is valid, but its role does not allow this."""
 
     code = "forbidden"
 
@@ -91,7 +91,7 @@ class NotFound(PromptuaryError):
 
 
 class Conflict(PromptuaryError):
-    """The thing is there, in a state that does not allow this."""
+    """The thing exists, in a state that does not allow this."""
 
     code = "conflict"
 
@@ -121,23 +121,23 @@ class UnsupportedMediaType(PromptuaryError):
 
 
 class Unavailable(PromptuaryError):
-    """Something that is needed does not answer now; the same call may succeed after `retry_after` seconds."""
+    """Something required does not answer now; the same call may succeed after `retry_after` seconds."""
 
     code = "unavailable"
 
     def __init__(self, message: str, retry_after: int = 1) -> None:
-        """Keep the sentence and the seconds to wait."""
+        """Keep the message and the seconds to wait."""
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class DatabaseBusy(Unavailable):
-    """Other writers hold the database longer than the wait that is set."""
+    """Other writers lock the database for longer than the timeout."""
 
     code = "busy"
 
 
 class StorageFull(Unavailable):
-    """The disk is full; reads go on."""
+    """The disk is full; reads still work."""
 
     code = "storage_full"

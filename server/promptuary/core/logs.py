@@ -1,4 +1,4 @@
-"""Structured logs on standard error: a line of JSON an event, or readable lines on a terminal. No secret gets in."""
+"""Structured logs on standard error: a line of JSON an event, or readable lines on a terminal. No secret is logged."""
 
 import logging
 import re
@@ -10,17 +10,17 @@ import structlog
 
 _KEY = re.compile(r"\bpmt_[A-Za-z0-9]+_[A-Za-z0-9]+")
 _BASIC = re.compile(r"\b(Basic) [A-Za-z0-9+/]{60,}=*", re.IGNORECASE)
-_BLANK = "pmt_[redacted]"
+_REDACTED_KEY = "pmt_[redacted]"
 _SECRET_NAMES = ("authorization", "key", "password", "secret", "token", "api_key")
 
 
 def redact_api_keys(text: str) -> str:
-    """Blank every API key in a text."""
-    return _KEY.sub(_BLANK, text)
+    """Return the text with every API key replaced."""
+    return _KEY.sub(_REDACTED_KEY, text)
 
 
 def redact_entry(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank what is named like a secret, and every API key in any text."""
+    """Redact the values of fields that are named like a secret, and every API key in any text."""
     for name, value in entry.items():
         if name.lower() in _SECRET_NAMES:
             entry[name] = "[redacted]"
@@ -30,12 +30,12 @@ def redact_entry(_logger: Any, _method: str, entry: MutableMapping[str, Any]) ->
 
 
 def redact_line(_logger: Any, _method: str, line: Any) -> str:
-    """Blank every API key in a finished line, however deep in a value it stood, also as HTTP Basic sends it."""
+    """Redact every API key in a finished line, at any depth of a value, and in the form that HTTP Basic sends."""
     return _BASIC.sub(r"\1 [redacted]", redact_api_keys(str(line)))
 
 
 def configure_logging(level: str) -> None:
-    """Set the process's logging up, the standard library's too; called once by each command that runs something."""
+    """Configure the process's logging, including the standard library's; each command that runs something calls it once."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -63,7 +63,7 @@ def configure_logging(level: str) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # Libraries write whole requests at DEBUG, and these hold the values of variables: DEBUG is for our own events alone.
+    # Libraries log whole requests at DEBUG, with the values of variables: only Promptuary's own events are logged at DEBUG.
     root.setLevel(level)
     logging.getLogger("promptuary").setLevel(root.level)
     root.setLevel(max(logging.INFO, root.level))

@@ -1,8 +1,8 @@
-"""The one door for HTTP requests to addresses that users name: only to listed hosts, pinned, bounded, never redirected.
+"""HTTP requests to addresses that users name: only to listed hosts, at a pinned address, with limits, without redirects.
 
-A host that is not listed gets nothing. A name is resolved once, and the connection goes to an address that was looked at, so
-that a second answer of the name server cannot lead it elsewhere. Names may only lead to public addresses; loopback and
-private ones have to be listed as themselves (`127.0.0.1`, `10.0.0.7`, `localhost`).
+A host that is not listed gets no request. A name is resolved once, and the connection goes to an address that was checked, so
+that a second answer of the name server cannot redirect it. Names may only resolve to public addresses; loopback and private
+addresses have to be listed themselves (`127.0.0.1`, `10.0.0.7`, `localhost`).
 """
 
 import asyncio
@@ -27,44 +27,44 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class DestinationRefused(Invalid):
-    """An address is not one that webhooks may be sent to."""
+    """Webhooks may not be sent to an address."""
 
     code = "webhook_refused"
 
 
 class DestinationFailed(Unavailable):
-    """A webhook's receiver was not reached, was too slow, or answered too much."""
+    """A webhook's receiver was not reached, was too slow, or sent too large a response."""
 
     code = "webhook_failed"
 
 
 @dataclass(frozen=True)
 class Destination:
-    """An address that passed: where it goes, and whether its host was listed as that very address."""
+    """A checked address; `literal` says whether its host was listed as an address, or as `localhost`, and not as a name."""
 
     url: httpx.URL
     literal: bool
 
 
 def parse_destination(url: str, hosts: Collection[str]) -> Destination:
-    """Check an address without resolving it.
+    """Parse and check an address, without resolving it.
 
     Args:
         url: https, or http to loopback.
-        hosts: that may be sent to, each a name or an address, alone (any port) or with a port.
+        hosts: the allowed names and addresses, each alone (any port) or with a port.
 
     Raises:
-        WebhookRefused: naming what is wrong with it and what to do.
+        DestinationRefused: with what is wrong and the remedy.
     """
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
-        raise DestinationRefused("the webhook's address is no URL; give one as in https://hooks.example.com/path") from None
+        raise DestinationRefused("the webhook's address is not a URL; write one like https://hooks.example.com/path") from None
     host = parsed.raw_host.decode("ascii").lower()
     if parsed.scheme not in ("http", "https") or not host or not 0 < (parsed.port or 443) < 2**16:
         raise DestinationRefused("the webhook's address must begin with https:// and a host")
     if parsed.userinfo:
-        raise DestinationRefused("the webhook's address holds a user or password; send a header instead")
+        raise DestinationRefused("the webhook's address contains a user or password; send a header instead")
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
     listed = {name.lower().replace("[", "").replace("]", "") for name in hosts}
     if not listed & {host, f"{host}:{port}"}:
@@ -80,18 +80,18 @@ def parse_destination(url: str, hosts: Collection[str]) -> Destination:
 async def post_json(
     url: str, body: Any, *, hosts: Collection[str], timeout: float, headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes]:
-    """Send a JSON body, and give status and content of the answer, whatever the status is; nothing is sent twice.
+    """Post a JSON body, and return the status and content of the response, whatever the status is; never send twice.
 
     Args:
         url: https, or http to loopback; its host has to be listed.
-        body: any JSON value; bytes are sent as they are (say, because they were signed).
-        hosts: that may be sent to, as `parse_destination` takes them.
-        timeout: seconds for all of it, the name's resolution too.
-        headers: beside the content's type.
+        body: any JSON value; bytes are sent unchanged, for example because they were signed.
+        hosts: the allowed hosts, as for `parse_destination`.
+        timeout: seconds for the whole exchange, including the resolution of the name.
+        headers: beside the content type.
 
     Raises:
-        WebhookRefused: for an address that is not listed, or a name that leads to one that is not public.
-        WebhookFailed: for no connection, no answer in time, or one of more than 64 KiB.
+        DestinationRefused: for an address that is not listed, or a name that resolves to one that is not public.
+        DestinationFailed: for no connection, no response in time, or one of more than 64 KiB.
     """
     target = parse_destination(url, hosts)
     content = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
@@ -103,19 +103,19 @@ async def post_json(
             address = await _resolve(target)
             return await _send(target, address, content, dict(headers or {}))
     except TimeoutError:
-        raise DestinationFailed(f"the webhook at '{host}' gave no answer within {timeout:g} seconds") from None
+        raise DestinationFailed(f"the webhook at '{host}' did not answer within {timeout:g} seconds") from None
     except (httpx.HTTPError, OSError, UnicodeError) as error:
         raise DestinationFailed(f"the webhook at '{host}' was not reached: {type(error).__name__}") from None
 
 
 async def _resolve(target: Destination) -> Address:
-    """Resolve the host once; every address that its name has must be public."""
+    """Resolve the host once; every address of its name must be public."""
     host = target.url.raw_host.decode("ascii")
     known = _address(host)
     if known is not None:
         return known
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    addresses = [address for *_, place in found if (address := _address(str(place[0]))) is not None]
+    infos = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    addresses = [address for *_, place in infos if (address := _address(str(place[0]))) is not None]
     if not addresses:
         raise DestinationFailed(f"the name '{host}' has no address")
     for address in addresses:
@@ -123,13 +123,13 @@ async def _resolve(target: Destination) -> Address:
             continue
         if not _public(address):
             raise DestinationRefused(
-                f"the name '{host}' leads to {address}, which is not public; list that address itself if it is meant"
+                f"the name '{host}' resolves to {address}, which is not public; if that is intended, list the address itself"
             )
     return addresses[0]
 
 
 async def _send(target: Destination, address: Address, content: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-    """Post to the address, under the host's name in the request and in TLS."""
+    """Post to the address, with the host's name in the request and in TLS."""
     fixed = {"Host": target.url.netloc.decode("ascii"), "Content-Type": "application/json", "Accept-Encoding": "identity"}
     host = target.url.raw_host.decode("ascii")
     extensions = {} if _address(host) else {"sni_hostname": host}
@@ -137,14 +137,14 @@ async def _send(target: Destination, address: Address, content: bytes, headers: 
     pinned = target.url.copy_with(host=str(address))
     async with (
         client,
-        client.stream("POST", pinned, content=content, headers={**headers, **fixed}, extensions=extensions) as answer,
+        client.stream("POST", pinned, content=content, headers={**headers, **fixed}, extensions=extensions) as response,
     ):
-        found = bytearray()
-        async for part in answer.aiter_raw():
-            found += part
-            if len(found) > RESPONSE_LIMIT:
-                raise DestinationFailed(f"the webhook at '{target.url.host}' answered more than {RESPONSE_LIMIT} bytes")
-        return answer.status_code, bytes(found)
+        content_received = bytearray()
+        async for chunk in response.aiter_raw():
+            content_received += chunk
+            if len(content_received) > RESPONSE_LIMIT:
+                raise DestinationFailed(f"the webhook at '{target.url.host}' sent more than {RESPONSE_LIMIT} bytes")
+        return response.status_code, bytes(content_received)
 
 
 def _address(text: str) -> Address | None:
@@ -155,7 +155,7 @@ def _address(text: str) -> Address | None:
 
 
 def _public(address: Address) -> bool:
-    """Tell whether an address is on the open internet, whatever it is wrapped in."""
+    """Return whether an address is on the public internet, also if it is embedded in an IPv6 address."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
             return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))

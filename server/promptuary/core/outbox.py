@@ -1,7 +1,7 @@
-"""What must reach Chroma, MLflow or a webhook, written in the transaction of its cause, and delivered later: at least once.
+"""Messages for Chroma, MLflow or a webhook: written in the transaction of their cause, and delivered later, at least once.
 
-A relay takes due messages of its topic, hands each to a handler, and marks it done or puts it off with a growing wait. The
-handler must be idempotent: a crash between the delivery and the mark delivers again.
+A relay reads the due messages of its topic, passes each to a handler, and marks it done or postpones it with a growing wait.
+The handler must be idempotent: a crash between the delivery and the mark delivers the message again.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ _NEW_MESSAGE = insert(table_of(OutboxRow))
 
 
 class DeliveryDeferred(Exception):
-    """A handler's word that this process has nowhere to deliver to: the message stays due, for a process that has."""
+    """Raised by a handler when this process has no receiver: the message stays due, for a process that has one."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class RelayResult:
 
 
 def enqueue(session: Session, topic: str, payload: dict[str, Any], at: datetime) -> None:
-    """Add a message to the transaction of the session."""
-    new = {"topic": topic, "payload": payload, "attempts": 0, "created_at": at, "due_at": at}
-    session.connection().execute(_NEW_MESSAGE, new)
+    """Add a message in the transaction of the session."""
+    message = {"topic": topic, "payload": payload, "attempts": 0, "created_at": at, "due_at": at}
+    session.connection().execute(_NEW_MESSAGE, message)
 
 
 def count_pending(session: Session, topic: str) -> int:
@@ -69,14 +69,14 @@ def count_pending(session: Session, topic: str) -> int:
 def relay(
     database: Database, clock: Clock, topic: str, handler: Callable[[dict[str, Any]], None], limit: int = 100
 ) -> RelayResult:
-    """Deliver what is due, oldest first, outside of any transaction; one failure ends the round, for order is kept.
+    """Deliver the due messages, oldest first, outside of any transaction; a failure ends the round, to keep the order.
 
     Args:
         database: where the messages are.
-        clock: gives the present moment.
+        clock: returns the present time.
         topic: which messages.
-        handler: takes a payload; may be called again with one that it has seen.
-        limit: the most messages in this round.
+        handler: receives a payload; it may be called again with a payload that it has received before.
+        limit: how many messages this round delivers at most.
     """
     with database.read() as session:
         pending = select(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
@@ -99,9 +99,9 @@ def relay(
 def relay_independent(
     database: Database, clock: Clock, topic: str, handler: Callable[[dict[str, Any]], None], limit: int = 100
 ) -> RelayResult:
-    """Deliver what is due to receivers that have nothing to do with each other: none waits for another's message.
+    """Deliver the due messages to independent receivers: a failure delays only its own message.
 
-    Each message is claimed for two minutes before it is handed over, so that several processes do not all deliver it.
+    Each message is claimed for two minutes before it is delivered, so that only one of several processes delivers it.
     """
     with database.read() as session:
         pending = select(OutboxRow).where(OutboxRow.topic == topic, col(OutboxRow.done_at).is_(None))
@@ -122,7 +122,7 @@ def relay_independent(
 
 
 def _postpone(database: Database, clock: Clock, row: OutboxRow, error: Exception) -> str:
-    """Let a message wait, longer each time; gives the reason."""
+    """Postpone a message, longer each time; return the error."""
     wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), MAX_WAIT)
     reason = f"{type(error).__name__}: {error}"[:500]
     _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)
@@ -131,7 +131,7 @@ def _postpone(database: Database, clock: Clock, row: OutboxRow, error: Exception
 
 
 def _claim(database: Database, row: OutboxRow, until: datetime) -> bool:
-    """Hold a message back from other processes until a moment; False when another was faster."""
+    """Keep a message from other processes until a timestamp; return False when another process was faster."""
     with database.write() as session:
         free = update(OutboxRow).where(col(OutboxRow.id) == row.id, col(OutboxRow.due_at) == row.due_at)
         free = free.where(col(OutboxRow.done_at).is_(None)).values(due_at=until).returning(col(OutboxRow.id))

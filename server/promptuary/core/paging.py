@@ -1,4 +1,4 @@
-"""Pages of a list: a limit, and a cursor that names the last row seen. Rows that come in between do not shift a page."""
+"""Pages of a list: a limit, and a cursor that names the last row seen. Rows that are added in between do not shift a page."""
 
 import base64
 import binascii
@@ -23,15 +23,15 @@ class Page(Generic[T]):
 
 
 def encode_cursor(last: Any) -> str:
-    """Give an opaque cursor for the key of the last row seen: a string or an integer."""
+    """Return an opaque cursor for the key of the last row seen: a string or an integer."""
     return base64.urlsafe_b64encode(json.dumps(last).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None, kind: type[Key]) -> Key | None:
-    """Read a cursor back.
+    """Return the key in a cursor.
 
     Raises:
-        MalformedBody: for one that this server did not give.
+        MalformedBody: for a cursor that this server did not create.
     """
     if cursor is None:
         return None
@@ -40,19 +40,19 @@ def decode_cursor(cursor: str | None, kind: type[Key]) -> Key | None:
     except (binascii.Error, ValueError, RecursionError):
         value = None
     if type(value) is not kind or not _storable(value):
-        raise MalformedBody("the cursor is none that this server gave; start again without one")
+        raise MalformedBody("the cursor does not come from this server; start again without one")
     return value
 
 
 def _storable(value: str | int) -> bool:
-    """Tell whether a database could compare the value with a name or a number of a row."""
+    """Return whether a database can compare the value with the name or number of a row."""
     if isinstance(value, int):
         return 0 <= value < 2**31
     return refused_character(value) is None
 
 
 def build_page(rows: Sequence[T], limit: int, key: Callable[[T], str | int]) -> Page[T]:
-    """Make a page of `limit` from rows that were asked for one more; `key` gives a row's place."""
+    """Build a page of `limit` rows from a query for one row more; `key` returns what a row is ordered by."""
     more = len(rows) > limit
-    shown = rows[:limit]
-    return Page(shown, encode_cursor(key(shown[-1])) if more else None)
+    items = rows[:limit]
+    return Page(items, encode_cursor(key(items[-1])) if more else None)

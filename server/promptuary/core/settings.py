@@ -16,7 +16,7 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
 
 
 class InvalidSettings(Invalid):
-    """A `PROMPTUARY_…` variable has a value that is not taken."""
+    """A `PROMPTUARY_…` variable has a value that is not accepted."""
 
     code = "invalid_settings"
 
@@ -26,7 +26,7 @@ def _default_data_dir() -> Path:
 
 
 class RateLimit(BaseModel):
-    """How much a provider is asked at most, by all runs of a process together."""
+    """The most requests and tokens that all runs of a process together send to a provider."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,11 +38,11 @@ def _json(value: Any) -> Any:
     try:
         return json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        raise ValueError('is no JSON, as in {"openai": {"requests_per_minute": 500}}') from None
+        raise ValueError('is not JSON, as in {"openai": {"requests_per_minute": 500}}') from None
 
 
 class Settings(BaseSettings):
-    """What an operator can set. Every field is the variable `PROMPTUARY_` and its name in capitals."""
+    """What an operator can set. Each field is the variable `PROMPTUARY_` and the field's name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", extra="ignore", frozen=True)
 
@@ -83,19 +83,19 @@ class Settings(BaseSettings):
 
     @cached_property
     def sql_url(self) -> str:
-        """The database's URL: the one that is set, else a SQLite file in the data directory."""
+        """The database's URL: the configured one, else a SQLite file in the data directory."""
         if self.database_url:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'promptuary.db'}"
 
     @cached_property
     def tracking_uri(self) -> str:
-        """MLflow's tracking URI: the one that is set, else a SQLite file in the data directory."""
+        """MLflow's tracking URI: the configured one, else a SQLite file in the data directory."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.data_dir / 'mlflow.db'}"
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """The Host names that requests may carry: loopback's, the bound address, and those that are set."""
+        """The host names that requests may be sent to: loopback's, the bound address, and the configured ones."""
         return frozenset({"127.0.0.1", "localhost", "[::1]", self.host, *_names(self.allowed_hosts)})
 
     @cached_property
@@ -108,14 +108,17 @@ def _names(listed: str) -> frozenset[str]:
     return frozenset(filter(None, (name.strip() for name in listed.split(","))))
 
 
-def read_settings(**given: object) -> Settings:
-    """Read the settings from the environment, with what is given taking precedence.
+def read_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment; overrides that are not None take precedence.
 
     Raises:
-        InvalidSettings: naming every variable that is wrong.
+        InvalidSettings: with every variable that is wrong.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        field_errors = [FieldError(f"PROMPTUARY_{fault.path.upper()}", fault.message) for fault in field_errors_from(error)]
+        field_errors = [
+            FieldError(f"PROMPTUARY_{field_error.path.upper()}", field_error.message)
+            for field_error in field_errors_from(error)
+        ]
         raise InvalidSettings("the settings cannot be used", field_errors) from None

@@ -1,4 +1,4 @@
-"""JSON at the edge: read strictly, so that no two readers of one body can disagree, and the base of every wire model."""
+"""JSON at the boundary: parsed strictly, so that no two parsers of one body disagree, and the base of every wire model."""
 
 import json
 from collections import Counter
@@ -22,13 +22,13 @@ NonEmptyText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class RequestModel(BaseModel):
-    """What a client sends: no unknown field, no silent change of type."""
+    """A model of a request: it refuses unknown fields, and converts no types silently."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class ResponseModel(BaseModel):
-    """What the server answers; made from domain values, so it is not strict."""
+    """A model of a response; it is built from domain values, so it is not strict."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -52,11 +52,11 @@ class SchemaOf:
 
 
 def parse_strict_json(body: bytes) -> Any:
-    """Read JSON that has one meaning only.
+    """Parse JSON that has exactly one meaning.
 
     Raises:
-        MalformedBody: bytes that are not UTF-8 or not JSON, a key given twice, NaN or Infinity, too deep, a huge integer.
-        InvalidRequest: NUL or a lone surrogate in a text, an integer beyond 64 bits.
+        MalformedBody: for bytes that are not UTF-8 or not JSON, a duplicate key, NaN or Infinity, deep nesting, a huge integer.
+        InvalidRequest: for NUL or a lone surrogate in a text, or an integer beyond 64 bits.
     """
     try:
         text = body.decode("utf-8")
@@ -65,54 +65,54 @@ def parse_strict_json(body: bytes) -> Any:
     if text.startswith("\ufeff"):
         raise MalformedBody("the body begins with a byte order mark; send UTF-8 without one")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+        value = json.loads(text, object_pairs_hook=_object_with_unique_keys, parse_constant=_refuse_constant, parse_int=_limited_integer)
     except json.JSONDecodeError as error:
         raise MalformedBody(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
         raise MalformedBody(f"the body is nested more than {DEPTH_LIMIT} deep") from None
     field_errors: list[FieldError] = []
-    _walk(value, "", 0, field_errors)
+    _check_value(value, "", 0, field_errors)
     if field_errors:
-        raise InvalidRequest("the request has values that are not taken", field_errors)
+        raise InvalidRequest("the request has values that are not accepted", field_errors)
     return value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_with_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        double, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise MalformedBody(f"the body has the key {double!a} twice in one object")
+        duplicate, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise MalformedBody(f"the body has the key {duplicate!a} twice in one object")
     return result
 
 
-def _constant(word: str) -> Any:
-    raise MalformedBody(f"the body has {word}, which is no JSON number")
+def _refuse_constant(constant: str) -> Any:
+    raise MalformedBody(f"the body has {constant}, which is not a JSON number")
 
 
-def _integer(digits: str) -> int:
+def _limited_integer(digits: str) -> int:
     if len(digits) > _INTEGER_DIGITS:
         raise MalformedBody("the body has an integer of too many digits")
     return int(digits)
 
 
-def _walk(value: Any, path: str, depth: int, field_errors: list[FieldError]) -> None:
+def _check_value(value: Any, path: str, depth: int, field_errors: list[FieldError]) -> None:
     if depth > DEPTH_LIMIT:
         raise MalformedBody(f"the body is nested more than {DEPTH_LIMIT} deep")
     if isinstance(value, dict):
         for key, item in value.items():
-            _text(key, path or "(key)", field_errors)
-            _walk(item, f"{path}.{key}" if path else key, depth + 1, field_errors)
+            _check_text(key, path or "(key)", field_errors)
+            _check_value(item, f"{path}.{key}" if path else key, depth + 1, field_errors)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            _walk(item, f"{path}.{number}" if path else str(number), depth + 1, field_errors)
+            _check_value(item, f"{path}.{number}" if path else str(number), depth + 1, field_errors)
     elif isinstance(value, str):
-        _text(value, path, field_errors)
+        _check_text(value, path, field_errors)
     elif isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
         field_errors.append(FieldError(path, "is an integer beyond 64 bits"))
     elif isinstance(value, float) and value in (float("inf"), float("-inf")):
-        field_errors.append(FieldError(path, "is a number beyond what can be held"))
+        field_errors.append(FieldError(path, "is a number beyond the range of a double"))
 
 
-def _text(text: str, path: str, field_errors: list[FieldError]) -> None:
+def _check_text(text: str, path: str, field_errors: list[FieldError]) -> None:
     if (message := refused_character(text)) is not None:
         field_errors.append(FieldError(replace_refused(path), message))

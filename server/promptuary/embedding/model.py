@@ -67,7 +67,7 @@ class MiniLM:
 
 
 def _load(threads: int) -> Any:
-    folder = WEIGHTS.verified().parent
+    folder = WEIGHTS.verified_path().parent
     use_passive_openmp_wait()
     try:
         import torch

@@ -84,7 +84,7 @@ def start_local_server(name: str, settings: Settings) -> LocalServer:
     """
     if error := local_model_error(name):
         raise Unavailable(error)
-    path = LOCAL_MODELS[name].verified()
+    path = LOCAL_MODELS[name].verified_path()
     xllamacpp = _import_xllamacpp()
     key = secrets.token_urlsafe(24)
     params = xllamacpp.CommonParams()

@@ -51,7 +51,7 @@ def other_process(
     prompts: Units, opened_database: Database, clock: Any, settings: Any
 ) -> Iterator[Callable[[], AbstractContextManager[UnitOfWork]]]:
     """Units of work of another process on the same database, as an operator of the project `default`."""
-    database = opened_database.apart(2)
+    database = opened_database.with_own_connections(2)
 
     @contextmanager
     def unit() -> Iterator[UnitOfWork]:

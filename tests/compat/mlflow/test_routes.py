@@ -161,7 +161,7 @@ REFUSED: list[tuple[Any, str]] = [
     (version("a", ("_mlflow_prompt_type", "chat")), "mlflow.prompt.text: is no JSON that can be used"),
     (version("a", ("_mlflow_prompt_type", "chat"), ("mlflow.prompt.text", "{}")), "text: must be a JSON list"),
     (version("a", ("_mlflow_prompt_response_format", "[]")), "_mlflow_prompt_response_format: must be a JSON object"),
-    (version("a", ("_mlflow_prompt_response_format", '{"a": NaN}')), "NaN, which is no JSON number"),
+    (version("a", ("_mlflow_prompt_response_format", '{"a": NaN}')), "NaN, which is not a JSON number"),
     (version("a", ("_mlflow_prompt_response_format", '{"a": 1, "a": 2}')), "twice in one object"),
     (version("a", ("_mlflow_prompt_model_config", "{")), "_mlflow_prompt_model_config: is no JSON"),
     (

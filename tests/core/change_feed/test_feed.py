@@ -30,7 +30,7 @@ def project(opened_database: Database) -> int:
 @pytest.fixture
 def other_process(opened_database: Database) -> Iterator[Database]:
     """The same database as another process has it: on connections of its own, whose commits this process does not observe."""
-    database = opened_database.apart(2)
+    database = opened_database.with_own_connections(2)
     yield database
     database.dispose()
 
@@ -177,7 +177,7 @@ def test_known_revisions_stay_while_sqlite_does_not_answer(sqlite: Database, fee
 def test_a_broken_listener_reconnects_and_misses_nothing(postgres: Any) -> None:
     with postgres.copy() as url, capture_logs() as logs:
         database = Database(url)
-        feed, silent = create_change_feed(database, store.REVISIONS_QUERY), database.apart(2)
+        feed, silent = create_change_feed(database, store.REVISIONS_QUERY), database.with_own_connections(2)
         try:
             with database.write() as session:
                 project = store.add_project(session, "shop", NOON).id

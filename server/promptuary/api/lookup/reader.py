@@ -47,7 +47,7 @@ class LookupReader:
 
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
         """Connect to nothing yet; the connections will be separate from those of `database`."""
-        self._database = database.apart(READERS)
+        self._database = database.with_own_connections(READERS)
         self._clock = clock
         self._settings = settings
 

@@ -227,6 +227,6 @@ def _models() -> Iterator[tuple[str, bool, str]]:
         **{f"local:{name}": weights for name, weights in LOCAL_MODELS.items()},
     }.items():
         try:
-            yield name, True, f"{weights.verified().name}, the published weights"
+            yield name, True, f"{weights.verified_path().name}, the published weights"
         except PromptuaryError as error:
             yield name, False, error.message

@@ -215,7 +215,7 @@ def _place(cursor: str) -> tuple[float, int]:
     try:
         return float(value), int(ordinal)
     except ValueError:
-        raise MalformedBody("the cursor is none that this server gave for this order; start again without one") from None
+        raise MalformedBody("the cursor does not come from this server, in this order; start again without one") from None
 
 
 def _result(row: ResultRow) -> CaseResult:
