@@ -58,7 +58,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
         (301, b"moved"),
         (404, b"no such page"),
         (422, b'{"detail": [{"loc": ["query"], "msg": "field required"}]}'),
-        (500, b'{"detail": "something went wrong in the server; its log says what", "code": "internal_error"}'),
+        (500, b'{"detail": "something failed in the server; its log has the error", "code": "internal_error"}'),
         (502, b"<html>Bad Gateway</html>"),
         (503, b'{"detail": "the database does not answer", "code": "unavailable"}'),
     ],

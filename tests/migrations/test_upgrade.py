@@ -87,7 +87,7 @@ def test_a_database_ahead_of_this_release_is_refused_and_left_as_it_is(empty: Da
     upgrade(empty)
     with empty.write() as session:
         session.connection().execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(UnknownSchema, match=r"the database is not of this release .*; install the release that made it"):
+    with pytest.raises(UnknownSchema, match=r"the database is not of this release .*; install the release that created it"):
         upgrade(empty)
     assert current_revision(empty) == "9999"
 

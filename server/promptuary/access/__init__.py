@@ -1,1 +1,1 @@
-"""Who may do what: projects, API keys, roles and their scopes, and the audit chain that every change writes to."""
+"""Who may do what: projects, API keys, roles with their scopes, and the audit chain to which every change is written."""

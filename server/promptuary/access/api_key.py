@@ -1,4 +1,4 @@
-"""API keys: `pmt_<id>_<secret><crc>`. Only a hash of the secret is stored; the checksum finds typing errors."""
+"""API keys: `pmt_<id>_<secret><crc>`. Only a hash of the secret is stored; the checksum detects typing errors."""
 
 import hashlib
 import hmac
@@ -14,22 +14,22 @@ _FORM = re.compile(r"pmt_([A-Za-z0-9]{12})_([A-Za-z0-9]{40})([0-9a-f]{8})\Z")
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key as its owner holds it, taken apart."""
+    """A key as its owner has it, parsed into its id and its secret."""
 
     id: str
     secret: str
 
     def __str__(self) -> str:
-        """Give the whole key; shown once, when it is made."""
+        """Return the whole key; people see it once, when it is created."""
         body = f"pmt_{self.id}_{self.secret}"
         return body + _checksum(body)
 
     def __repr__(self) -> str:
-        """Give the id alone, for logs."""
+        """Return the id only, for logs."""
         return f"KeyText(id={self.id!r})"
 
     def secret_hash(self) -> str:
-        """Give what is stored. The secret has 238 random bits, so one round of SHA-256 is enough."""
+        """Return the hash that is stored. The secret has 238 random bits, so one round of SHA-256 is enough."""
         return hashlib.sha256(self.secret.encode()).hexdigest()
 
     def matches(self, stored: str) -> bool:
@@ -38,7 +38,7 @@ class ApiKey:
 
 
 def generate_key() -> ApiKey:
-    """Make a key from the system's random source."""
+    """Generate a key from the system's random source."""
     return ApiKey(
         id="".join(secrets.choice(_ALPHABET) for _ in range(12)),
         secret="".join(secrets.choice(_ALPHABET) for _ in range(40)),
@@ -46,7 +46,7 @@ def generate_key() -> ApiKey:
 
 
 def parse_key(text: str) -> ApiKey | None:
-    """Take a key apart; None for one that is malformed or mistyped."""
+    """Parse a key; return None for one that is malformed or mistyped."""
     match = _FORM.match(text)
     if match is None or _checksum(text[: -len(match.group(3))]) != match.group(3):
         return None

@@ -1,6 +1,7 @@
 """The audit chain: every change writes one row in its own transaction, and each row's digest covers the one before it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from promptuary.access import store
@@ -15,8 +16,19 @@ GENESIS_DIGEST = "sha256:" + "0" * 64
 
 
 @dataclass(frozen=True)
+class Change:
+    """Who did what to which thing; `detail` has JSON values, never a secret and never the values of variables."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ChainVerification:
-    """What a walk over the chain found: how many rows, and the first that does not fit, with the reason."""
+    """The result of a verification: the number of rows, and the first one that is broken, with the reason."""
 
     rows: int
     broken_at: int | None
@@ -24,25 +36,24 @@ class ChainVerification:
 
 
 def record_change(unit: UnitOfWork, action: str, subject: str, detail: dict[str, Any] | None = None) -> None:
-    """Write who did what to which thing. If this fails, so does the change.
+    """Append the entry of a change: who did what to which thing. If this fails, so does the change.
 
     Args:
         unit: the transaction of the change.
         action: `noun.verb` in the past, as `label.moved`.
         subject: the thing's name.
-        detail: JSON values that tell the change; never a secret, never the values of variables.
+        detail: JSON values that describe the change; never a secret, never the values of variables.
     """
-    append_entry(unit.session, unit.caller.project, unit.caller.actor, action, subject, detail or {}, unit.clock())
+    change = Change(unit.caller.actor, action, subject, detail or {}, unit.clock())
+    append_entry(unit.session, unit.caller.project, change)
 
 
-def append_entry(
-    session: Session, project: int, actor: str, action: str, subject: str, detail: dict[str, Any], at: Any
-) -> None:
-    """Write a row on behalf of an actor that has no key: the worker, or the command line on the data directory."""
+def append_entry(session: Session, project: int, change: Change) -> None:
+    """Append the entry of a change whose actor has no key: the worker, or the command line on the data directory."""
     sequence = store.next_audit_sequence(session, project)
     previous = store.get_audit_digest(session, project, sequence - 1) or GENESIS_DIGEST
-    entry = AuditEntry(sequence, at, actor, action, subject, detail, previous, "")
-    store.add_entry(session, project, AuditEntry(**{**vars(entry), "digest": _digest(entry)}))
+    entry = AuditEntry(sequence=sequence, previous=previous, digest="", **vars(change))
+    store.add_entry(session, project, replace(entry, digest=_digest(entry)))
 
 
 def list_entries(unit: UnitOfWork, limit: int, cursor: str | None) -> Page[AuditEntry]:
@@ -52,7 +63,7 @@ def list_entries(unit: UnitOfWork, limit: int, cursor: str | None) -> Page[Audit
 
 
 def verify_chain(session: Session, project: int) -> ChainVerification:
-    """Walk the chain and recompute every digest; a row changed, removed or put in is found."""
+    """Recompute every digest of the chain; this detects a row that was changed, removed or inserted."""
     previous, rows = GENESIS_DIGEST, 0
     for entry in store.iterate_entries(session, project):
         rows += 1

@@ -1,10 +1,10 @@
-"""Roles and the scopes they give. A route names one scope; a key has one role; nothing is allowed that is not listed here."""
+"""Roles and their scopes. A route declares one scope, a key has one role, and only what is listed here is allowed."""
 
 from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """One thing that a key may be allowed to do."""
+    """One kind of action that a role may allow."""
 
     PROMPT_READ = "prompt:read"
     PROMPT_WRITE = "prompt:write"
@@ -24,7 +24,7 @@ class Scope(StrEnum):
 
 
 class Role(StrEnum):
-    """What a key is for."""
+    """The purpose of a key."""
 
     READER = "reader"
     """An application: looks prompts up and renders them."""
@@ -35,9 +35,9 @@ class Role(StrEnum):
     AUTHOR = "author"
     """Writes prompts, context and suites, moves labels, opens queues."""
     ADMIN = "admin"
-    """Everything inside the project: keys, audit, and prompts with the history that they had elsewhere."""
+    """Everything inside the project: keys, the audit chain, and the import of prompts with their history."""
     OPERATOR = "operator"
-    """Everything, and projects themselves."""
+    """Everything, including projects themselves."""
 
 
 _READER = frozenset({Scope.PROMPT_READ, Scope.PROMPT_RENDER, Scope.CONTEXT_READ})

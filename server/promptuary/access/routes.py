@@ -27,7 +27,7 @@ router = APIRouter(tags=["access"], route_class=IdempotentRoute)
 
 @router.post("/projects", status_code=201)
 def create_project(body: NewProject, unit: Annotated[UnitOfWork, authorize(Scope.PROJECT_MANAGE)]) -> ProjectOut:
-    """Make a project; needs an operator's key."""
+    """Create a project; this needs an operator's key."""
     return ProjectOut.model_validate(AccessService(unit).create_project(body.name))
 
 
@@ -35,13 +35,13 @@ def create_project(body: NewProject, unit: Annotated[UnitOfWork, authorize(Scope
 def list_projects(
     unit: Annotated[UnitOfWork, authorize(Scope.PROJECT_MANAGE)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[ProjectOut]:
-    """List the projects by name; needs an operator's key."""
+    """List the projects by name; this needs an operator's key."""
     return PageOf[ProjectOut].model_validate(AccessService(unit).projects(min(limit, unit.settings.page_limit), cursor))
 
 
 @router.get("/self")
 def read_self(unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> CallerOut:
-    """Tell who the key belongs to and what it may do."""
+    """Return whose key it is and what it may do."""
     caller = unit.caller
     return CallerOut(
         project=caller.project_name, actor=caller.actor, role=caller.role, scopes=sorted(SCOPES[Role(caller.role)])
@@ -50,22 +50,22 @@ def read_self(unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> Call
 
 @router.post("/keys", status_code=201)
 def create_key(body: NewKey, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> CreatedKeyOut:
-    """Make a key. Its text is in this answer and nowhere else."""
-    key, text = AccessService(unit).create_key(body.name, Role(body.role), body.days, body.project)
-    return CreatedKeyOut(**KeyOut.model_validate(key).model_dump(), key=str(text))
+    """Create a key. Its text is in this response and nowhere else."""
+    key, api_key = AccessService(unit).create_key(body.name, Role(body.role), body.days, body.project)
+    return CreatedKeyOut(**KeyOut.model_validate(key).model_dump(), key=str(api_key))
 
 
 @router.get("/keys")
 def list_keys(
     unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[KeyOut]:
-    """List the project's keys, revoked ones too."""
+    """List the project's keys, including revoked ones."""
     return PageOf[KeyOut].model_validate(AccessService(unit).keys(min(limit, unit.settings.page_limit), cursor))
 
 
 @router.delete("/keys/{id}", status_code=204)
-def revoke_key(id: str, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> None:  # noqa: A002 - the word of the API
-    """End a key now."""
+def revoke_key(id: str, unit: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]) -> None:  # noqa: A002 - the API's own parameter name
+    """Revoke a key at once."""
     AccessService(unit).revoke_key(id)
 
 

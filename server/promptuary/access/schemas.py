@@ -1,4 +1,4 @@
-"""What the access routes take and answer."""
+"""The request and response models of the access routes."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ RoleName = Literal["reader", "reviewer", "ci", "author", "admin", "operator"]
 
 
 class NewProject(RequestModel):
-    """A project to make."""
+    """A project to create."""
 
     name: Name
 
@@ -25,7 +25,7 @@ class ProjectOut(ResponseModel):
 
 
 class NewKey(RequestModel):
-    """A key to make."""
+    """A key to create."""
 
     name: NonEmptyText
     role: RoleName
@@ -34,7 +34,7 @@ class NewKey(RequestModel):
 
 
 class KeyOut(ResponseModel):
-    """What is known of a key."""
+    """A key, without its text."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class KeyOut(ResponseModel):
 
 
 class CreatedKeyOut(KeyOut):
-    """A new key with its text, which is shown this once."""
+    """A new key with its text, which no other response contains."""
 
     key: str
 
@@ -64,7 +64,7 @@ class AuditEntryOut(ResponseModel):
 
 
 class VerificationOut(ResponseModel):
-    """What a walk over the chain found."""
+    """The result of verifying the audit chain."""
 
     rows: int
     broken_at: int | None
@@ -72,7 +72,7 @@ class VerificationOut(ResponseModel):
 
 
 class CallerOut(ResponseModel):
-    """Who the key belongs to, and what it may do."""
+    """Whose key it is, and what it may do."""
 
     project: str
     actor: str

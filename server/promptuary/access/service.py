@@ -46,7 +46,7 @@ def require_active_key(session: Session, caller: Caller, now: datetime) -> None:
 
 
 def _not_valid() -> NotAuthenticated:
-    return NotAuthenticated("the key is not valid; ask for a new one, or check that it was copied whole")
+    return NotAuthenticated("the key is not valid; check that it was copied completely, or create a new one")
 
 
 def local_caller(database: Database, now: datetime, project_name: str = DEFAULT_PROJECT) -> Caller:
@@ -61,7 +61,7 @@ def local_caller(database: Database, now: datetime, project_name: str = DEFAULT_
 
 @dataclass(frozen=True)
 class AccessService:
-    """Projects and keys, on behalf of a caller."""
+    """Projects and keys, for the caller of a unit of work."""
 
     unit: UnitOfWork
 
@@ -127,12 +127,12 @@ class AccessService:
         return project.id
 
     def keys(self, limit: int, cursor: str | None) -> Page[Key]:
-        """List the project's keys, revoked ones too."""
+        """List the project's keys, including revoked ones."""
         rows = store.list_keys(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda key: key.id)
 
     def revoke_key(self, id: str) -> None:  # noqa: A002 - the API's own parameter name
-        """End a key now; revoking it again changes nothing.
+        """Revoke a key at once; revoking it again changes nothing.
 
         Raises:
             NotFound: when the project has no such key.

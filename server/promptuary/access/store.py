@@ -1,4 +1,4 @@
-"""Queries of the access part: a session in, domain values out."""
+"""Queries of projects, keys, the audit chain and stored responses; they take a session and return domain values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from promptuary.access.tables import AuditRow, IdempotencyRow, KeyRow, ProjectRo
 from promptuary.core.change_feed.feed import ProjectRevisions, publish_revisions
 from promptuary.core.database import table_of
 
-REVISIONS_QUERY = "SELECT id, revision, access_revision FROM project"  # for base.changes
+REVISIONS_QUERY = "SELECT id, revision, access_revision FROM project"  # for the change feed
 _PROJECT, _AUDIT = table_of(ProjectRow), table_of(AuditRow)
 _COUNT = {
     counter: update(_PROJECT)
@@ -29,7 +29,7 @@ _ENTRY = insert(_AUDIT)
 
 @dataclass(frozen=True)
 class Project:
-    """A project's name and number."""
+    """A project's id and name."""
 
     id: int
     name: str
@@ -38,7 +38,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key; not the key."""
+    """A stored key; its text is not stored."""
 
     id: str
     project: int
@@ -50,7 +50,7 @@ class Key:
     revoked_at: datetime | None
 
     def is_active(self, now: datetime) -> bool:
-        """Tell whether the key is neither revoked nor past its end."""
+        """Return whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
@@ -70,7 +70,7 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class StoredResponse:
-    """The answer to a write, kept for its retries."""
+    """The response to a write, stored for its retries."""
 
     request_digest: str
     status: int
@@ -78,13 +78,13 @@ class StoredResponse:
 
 
 def find_project(session: Session, name: str) -> Project | None:
-    """Find a project by its name."""
+    """Return a project by its name."""
     row = session.exec(select(ProjectRow).where(ProjectRow.name == name)).one_or_none()
     return _project(row) if row else None
 
 
 def get_project(session: Session, project: int) -> Project | None:
-    """Find a project by its number."""
+    """Return a project by its id."""
     row = session.get(ProjectRow, project)
     return _project(row) if row else None
 
@@ -108,7 +108,7 @@ def add_project(session: Session, name: str, at: datetime) -> Project:
 
 
 def get_or_create_project(session: Session, name: str, at: datetime) -> Project:
-    """Give the project of that name, made now if there is none; of two who make it at once, both get the one that was made."""
+    """Return the project of a name, and create it if there is none; two simultaneous callers get the same project."""
     known = find_project(session, name)
     if known is not None:
         return known
@@ -116,9 +116,9 @@ def get_or_create_project(session: Session, name: str, at: datetime) -> Project:
         with session.begin_nested():
             return add_project(session, name, at)
     except IntegrityError:
-        made = find_project(session, name)
-        assert made is not None
-        return made
+        project = find_project(session, name)
+        assert project is not None
+        return project
 
 
 def _project(row: ProjectRow) -> Project:
@@ -127,23 +127,23 @@ def _project(row: ProjectRow) -> Project:
 
 
 def lock_project(session: Session, project: int) -> None:
-    """Let no other writer that counts in this project go on until the transaction ends; SQLite has one writer anyway."""
+    """Lock the project's row against other writers until the transaction ends; SQLite has one writer anyway."""
     if session.get_bind().dialect.name != "sqlite":
         session.exec(select(ProjectRow.id).where(ProjectRow.id == project).with_for_update())
 
 
 def next_revision(session: Session, project: int) -> int:
-    """Count the project's registry revision up and give it; holds the project's row until the transaction ends."""
+    """Increment the project's revision and return it; this locks the project's row until the transaction ends."""
     return _count(session, project, "revision").revision
 
 
 def next_access_revision(session: Session, project: int) -> int:
-    """Count up how often the project's keys have changed, and give it; holds the project's row like `next_revision`."""
+    """Increment the project's access revision and return it; this locks the project's row like `next_revision`."""
     return _count(session, project, "access_revision").access_revision
 
 
 def _count(session: Session, project: int, counter: str) -> ProjectRevisions:
-    """Count up and announce it; the row is held, so counters are announced in the order of the commits."""
+    """Increment a counter and publish it; the row is locked, so revisions are published in the order of the commits."""
     row = session.connection().execute(_COUNT[counter], {"project": project}).one()
     counters = ProjectRevisions(row.revision, row.access_revision)
     publish_revisions(session, project, counters)
@@ -151,19 +151,19 @@ def _count(session: Session, project: int, counter: str) -> ProjectRevisions:
 
 
 def read_revisions(session: Session, project: int) -> ProjectRevisions:
-    """Give a project's counters as the session sees them."""
+    """Return a project's revisions as the session sees them."""
     query = select(ProjectRow.revision, ProjectRow.access_revision).where(ProjectRow.id == project)
     return ProjectRevisions(*session.exec(query).one())
 
 
 def find_key(session: Session, key: str) -> Key | None:
-    """Find a key by its id, in whatever project."""
+    """Return a key by its id, in any project."""
     row = session.get(KeyRow, key)
     return _key(row) if row else None
 
 
 def list_keys(session: Session, project: int, after: str | None, limit: int) -> list[Key]:
-    """List a project's keys by id, revoked ones too."""
+    """List a project's keys by id, including revoked ones."""
     query = select(KeyRow).where(KeyRow.project_id == project).order_by(KeyRow.id).limit(limit)
     if after is not None:
         query = query.where(KeyRow.id > after)
@@ -197,18 +197,18 @@ def _key(row: KeyRow) -> Key:
 
 
 def next_audit_sequence(session: Session, project: int) -> int:
-    """Count the chain up and give the new row's number; holds the project's row, so the chain has one end."""
+    """Increment the length of the chain and return it; this locks the project's row, so the chain has one end."""
     return int(session.connection().execute(_COUNT["audit_sequence"], {"project": project}).one().audit_sequence)
 
 
 def get_audit_digest(session: Session, project: int, sequence: int) -> str | None:
-    """Give the digest of one row of the chain."""
-    found = session.connection().execute(_DIGEST, {"project": project, "sequence": sequence}).scalar_one_or_none()
-    return None if found is None else str(found)
+    """Return the digest of one row of the chain, None where there is no such row."""
+    digest = session.connection().execute(_DIGEST, {"project": project, "sequence": sequence}).scalar_one_or_none()
+    return None if digest is None else str(digest)
 
 
 def add_entry(session: Session, project: int, entry: AuditEntry) -> None:
-    """Add a row to the chain, at once, so that its failure fails the write it belongs to."""
+    """Add a row to the chain at once, so that its failure fails the change that it records."""
     session.connection().execute(_ENTRY, {"project_id": project, **vars(entry)})
 
 
@@ -221,7 +221,7 @@ def list_entries(session: Session, project: int, after: int | None, limit: int) 
 
 
 def iterate_entries(session: Session, project: int) -> Iterator[AuditEntry]:
-    """Go through the whole chain in batches."""
+    """Yield the whole chain in its order; it is read in batches."""
     last = 0
     while batch := list_entries(session, project, last, 1000):
         yield from batch
@@ -230,7 +230,7 @@ def iterate_entries(session: Session, project: int) -> Iterator[AuditEntry]:
 
 
 def get_audit_sequence(session: Session, project: int) -> int:
-    """Give the number of rows that the chain should have."""
+    """Return the number of rows that the chain should have."""
     return session.exec(select(ProjectRow.audit_sequence).where(ProjectRow.id == project)).one()
 
 
@@ -239,14 +239,14 @@ def _entry(row: AuditRow) -> AuditEntry:
 
 
 def find_response(session: Session, project: int, key: str) -> StoredResponse | None:
-    """Find the answer that a write under this idempotency key got."""
+    """Return the response to the write under an idempotency key, if there is one."""
     row = session.get(IdempotencyRow, (project, key))
     return StoredResponse(row.request_digest, row.status, row.body) if row else None
 
 
-def add_response(session: Session, project: int, key: str, given: StoredResponse, at: datetime) -> None:
-    """Keep an answer; a second writer under the same key fails here and gets the first one's answer on its retry."""
-    session.add(IdempotencyRow(project_id=project, key=key, created_at=at, **vars(given)))
+def add_response(session: Session, project: int, key: str, response: StoredResponse, at: datetime) -> None:
+    """Store a response; a second writer under the same key fails here, and gets the first writer's response on its retry."""
+    session.add(IdempotencyRow(project_id=project, key=key, created_at=at, **vars(response)))
     session.flush()
 
 

@@ -1,4 +1,4 @@
-"""The access part's tables; private to this folder."""
+"""The tables of projects, keys, the audit chain and stored responses; private to this folder."""
 
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ class ProjectRow(SQLModel, table=True):
 
 
 class KeyRow(SQLModel, table=True):
-    """An API key; the secret itself is nowhere."""
+    """An API key; its secret is not stored."""
 
     __tablename__ = "api_key"
 
@@ -56,7 +56,7 @@ class AuditRow(SQLModel, table=True):
 
 
 class IdempotencyRow(SQLModel, table=True):
-    """A write that was done under an `Idempotency-Key`, and the answer that a retry gets."""
+    """A write under an `Idempotency-Key`, and the response that a retry gets."""
 
     __tablename__ = "idempotency"
 

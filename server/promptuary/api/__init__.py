@@ -1,1 +1,1 @@
-"""The HTTP service: one composition root, problem+json everywhere, and nothing of the business."""
+"""The HTTP service: its composition root, middleware, errors and metrics, and the fast path of lookups."""

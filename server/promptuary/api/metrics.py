@@ -1,7 +1,7 @@
-"""`/metrics` for Prometheus: counted in SQL when it is asked for, over all projects, under labels that are few.
+"""`/metrics` for Prometheus: counted in SQL at each request, over all projects, with few labels.
 
-All projects' figures together are the operator's, so it takes an operator's key (Prometheus sends one by `authorization:` with
-`credentials:`), unless PROMPTUARY_METRICS_OPEN says that the network is guarded already.
+The figures of all projects belong to the operator, so the route needs an operator's key (Prometheus sends it by
+`authorization:` with `credentials:`), unless PROMPTUARY_METRICS_OPEN declares that the network is protected already.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(request: Request) -> Response:
-    """Give this service's figures in Prometheus' text format; needs an operator's key, unless a setting opens it."""
+    """Return the service's metrics in Prometheus' text format; this needs an operator's key, unless a setting opens it."""
     from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
@@ -44,25 +44,25 @@ def metrics(request: Request) -> Response:
     if not state.settings.metrics_open:
         authenticate_request(request).require(Scope.PROJECT_MANAGE)
     with state.database.read() as session:
-        found = [*_of_database(session, state.clock()), *_of_process(state.request_metrics)]
+        collected = [*_database_metrics(session, state.clock()), *_process_metrics(state.request_metrics)]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    registry.register(_CollectedMetrics(found))
+    registry.register(_CollectedMetrics(collected))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 class _CollectedMetrics:
-    """Gives what was found already, in the form in which Prometheus' client asks for it."""
+    """Metrics that are collected already, as the collector that Prometheus' client calls."""
 
-    def __init__(self, found: "Iterable[Metric]") -> None:
-        self._found = found
+    def __init__(self, metrics: "Iterable[Metric]") -> None:
+        self._metrics = metrics
 
     def collect(self) -> "Iterable[Metric]":
-        return self._found
+        return self._metrics
 
 
-def _of_database(session: Session, now: datetime) -> "Iterator[Metric]":
+def _database_metrics(session: Session, now: datetime) -> "Iterator[Metric]":
     from prometheus_client.core import GaugeMetricFamily
 
     runs = GaugeMetricFamily("promptuary_runs", "Runs by state and verdict.", labels=("state", "verdict"))
@@ -75,21 +75,21 @@ def _of_database(session: Session, now: datetime) -> "Iterator[Metric]":
     yield alerts
     late = schedule_store.count_overdue(session, now - LATE)
     yield GaugeMetricFamily("promptuary_schedules_late", "Schedules that were due over a minute ago.", value=late)
-    waiting = GaugeMetricFamily("promptuary_outbox_waiting", "Messages that are not delivered yet.", labels=("topic",))
+    pending = GaugeMetricFamily("promptuary_outbox_waiting", "Messages that are not delivered yet.", labels=("topic",))
     for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK):
-        waiting.add_metric((topic,), outbox.count_pending(session, topic))
-    yield waiting
+        pending.add_metric((topic,), outbox.count_pending(session, topic))
+    yield pending
 
 
-def _of_process(traffic: RequestMetrics) -> "Iterator[Metric]":
+def _process_metrics(request_metrics: RequestMetrics) -> "Iterator[Metric]":
     from prometheus_client.core import HistogramMetricFamily, InfoMetricFamily
 
     yield InfoMetricFamily("promptuary", "This release.", value={"version": promptuary.__version__})
     labels = ("method", "route", "status")
-    words = "Seconds until a request's answer began; lookups that memory answered are not in it."
-    requests = HistogramMetricFamily("promptuary_http_request_seconds", words, labels=labels)
-    ends = [*map(str, BUCKET_BOUNDS), "+Inf"]
-    for (method, route, status), counted in traffic:
-        parts = list(zip(ends, accumulate(counted.parts), strict=True))
-        requests.add_metric((method, route, str(status)), parts, counted.seconds)
+    help_text = "Seconds until a request's response began; lookups that memory answered are not in it."
+    requests = HistogramMetricFamily("promptuary_http_request_seconds", help_text, labels=labels)
+    bounds = [*map(str, BUCKET_BOUNDS), "+Inf"]
+    for (method, route, status), histogram in request_metrics:
+        buckets = list(zip(bounds, accumulate(histogram.buckets), strict=True))
+        requests.add_metric((method, route, str(status)), buckets, histogram.seconds)
     yield requests

@@ -1,4 +1,4 @@
-"""The OpenAPI document, with errors as they really come: `application/problem+json`, or in another registry's shape."""
+"""The OpenAPI document, with errors as they are sent: `application/problem+json`, or in the format of another registry."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from promptuary.compat.error_format import error_format_of
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
-    "description": "RFC 9457: what is wrong, where, and what to do. `code` is stable; `errors` has an entry for each fault.",
+    "description": "RFC 9457: what is wrong, where, and the remedy. `code` is stable; `errors` has an entry for each wrong field.",
     "type": "object",
     "required": ["type", "title", "status", "code", "detail"],
     "properties": {
@@ -29,46 +29,46 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 
-_REFUSED = {
+_PROBLEM_RESPONSE = {
     "description": "a problem",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Have the app describe itself this way; the document is made when it is first asked for."""
+    """Set the app's OpenAPI document; it is built at its first request."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            app.openapi_schema = _with_problems(made)
+            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            app.openapi_schema = _with_problems(document)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
 
 
-def _with_problems(made: dict[str, Any]) -> dict[str, Any]:
-    """Put our problem in the place of FastAPI's own form of a 422, which is never answered."""
-    schemas = made.setdefault("components", {}).setdefault("schemas", {})
+def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """Replace FastAPI's own schema of a 422, which is never sent, by `Problem`, and add the security schemes."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for own in ("HTTPValidationError", "ValidationError"):
         schemas.pop(own, None)
     schemas["Problem"] = PROBLEM_SCHEMA
-    made["components"]["securitySchemes"] = {
+    document["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "an API key, pmt_…"},
         "password": {"type": "http", "scheme": "basic", "description": "any user, an API key as the password"},
     }
-    for path, item in made["paths"].items():
+    for path, item in document["paths"].items():
         for operation in item.values():
             operation["responses"].pop("422", None)
-            shape = error_format_of(path)
-            operation["responses"]["default"] = _foreign(shape.fields) if shape else _REFUSED
-            if shape or path.startswith("/v1/") or path == "/metrics":
-                operation["security"] = [{"key": []}, {"password": []}] if shape else [{"key": []}]
-    return made
+            error_format = error_format_of(path)
+            operation["responses"]["default"] = _foreign_error(error_format.fields) if error_format else _PROBLEM_RESPONSE
+            if error_format or path.startswith("/v1/") or path == "/metrics":
+                operation["security"] = [{"key": []}, {"password": []}] if error_format else [{"key": []}]
+    return document
 
 
-def _foreign(fields: tuple[str, ...]) -> dict[str, Any]:
-    """Describe an error in another registry's shape: texts by these names."""
+def _foreign_error(fields: tuple[str, ...]) -> dict[str, Any]:
+    """Return the schema of an error in another registry's format: an object with these text fields."""
     texts = {field: {"type": "string"} for field in fields}
     schema = {"type": "object", "required": list(fields), "properties": texts, "additionalProperties": False}
-    return {"description": "an error as that registry tells it", "content": {"application/json": {"schema": schema}}}
+    return {"description": "an error in that registry's format", "content": {"application/json": {"schema": schema}}}

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`: the one place that knows which error is which HTTP status."""
+"""Errors as RFC 9457 `application/problem+json`: the only module that maps errors to HTTP statuses."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -51,12 +51,12 @@ TITLES = {
 BASIC = 'Basic realm="Promptuary", Bearer'
 _PLAIN = {
     404: ("not_found", "there is nothing at this path"),
-    405: ("method_not_allowed", "the path does not take this method"),
+    405: ("method_not_allowed", "the path does not accept this method"),
 }
 
 
 def status_of(error: type[PromptuaryError]) -> int:
-    """Give the status of an error's nearest class that has one."""
+    """Return the status of an error's nearest base class that has one."""
     return next(STATUS_BY_ERROR[kind] for kind in error.__mro__ if kind in STATUS_BY_ERROR)
 
 
@@ -69,12 +69,14 @@ def problem_response(
     field_errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Make the answer. `type` is a stable URN of the code, `errors` has one entry a fault.
+    """Build the response. `type` is a stable URN of the code, and `errors` has an entry for each field error.
 
-    Where another registry's client asked, the path tells so, and the answer is in its shape.
+    A path of another registry's client gets the error in that registry's format.
     """
-    if shape := error_format_of(path):
-        status, foreign = shape.answer(status, code, ": ".join(filter(None, [detail, "; ".join(map(str, field_errors))])))
+    if error_format := error_format_of(path):
+        status, foreign = error_format.answer(
+            status, code, ": ".join(filter(None, [detail, "; ".join(map(str, field_errors))]))
+        )
         return Response(_json(foreign), status, dict(headers or {}), media_type="application/json")
     body: dict[str, Any] = {
         "type": f"urn:promptuary:problem:{code}",
@@ -84,7 +86,7 @@ def problem_response(
         "detail": detail,
     }
     if field_errors:
-        body["errors"] = [{"path": fault.path, "message": fault.message} for fault in field_errors]
+        body["errors"] = [{"path": field_error.path, "message": field_error.message} for field_error in field_errors]
     return Response(_json(body), status, dict(headers or {}), media_type="application/problem+json")
 
 
@@ -93,7 +95,7 @@ def _json(body: Mapping[str, Any]) -> bytes:
 
 
 def error_response(error: PromptuaryError, path: str = "") -> Response:
-    """Make the answer for one of our own errors, to whoever asked for the path."""
+    """Build the response for one of Promptuary's errors, in the format of the path."""
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after)
@@ -118,7 +120,7 @@ async def _handle_invalid_request(request: Request, error: Exception) -> Respons
         where = parts[1:] if parts and parts[0] == "body" else parts[1:2]
         message = MESSAGES.get(detail["type"]) or str(detail["msg"]).removeprefix("Value error, ")
         field_errors.append(FieldError(".".join(where), message))
-    detail = "the request has fields that are not taken"
+    detail = "the request has fields that are not accepted"
     return problem_response(422, errors.InvalidRequest.code, detail, path=request.scope["path"], field_errors=field_errors)
 
 
@@ -132,14 +134,14 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
 
 
 async def _handle_unexpected_error(request: Request, error: Exception) -> Response:
-    """Answer without a trace; the trace is in the log."""
+    """Build a response without a traceback; the traceback is in the log."""
     log.error("unexpected error", method=request.method, path=request.url.path, exc_info=error)
-    detail = "something went wrong in the server; its log says what"
+    detail = "something failed in the server; its log has the error"
     return problem_response(500, "internal_error", detail, path=request.scope["path"])
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let the app answer every error this way."""
+    """Install the handlers, so that the app answers every error as a problem."""
     app.add_exception_handler(PromptuaryError, _handle_promptuary_error)
     app.add_exception_handler(RequestValidationError, _handle_invalid_request)
     app.add_exception_handler(HTTPException, _handle_http_exception)

@@ -1,4 +1,4 @@
-"""The app as a server: uvicorn, and an end that does not wait for those who follow the stream."""
+"""The app as a server: uvicorn, with a shutdown that does not wait for clients of the event stream."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ EXIT_INFRASTRUCTURE = 3
 
 
 class _Server(uvicorn.Server):
-    """Lets streams end as soon as the process is asked to: they would otherwise hold it for as long as it waits."""
+    """Ends event streams as soon as the process gets a signal; it would otherwise wait for them until its timeout."""
 
     def __init__(self, config: uvicorn.Config, app: RequestMiddleware) -> None:
         super().__init__(config)
@@ -33,7 +33,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(app: RequestMiddleware, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are answered, for a few seconds."""
+    """Serve until SIGINT or SIGTERM; requests in flight get a few seconds to finish."""
     config = uvicorn.Config(
         app,
         host=host,

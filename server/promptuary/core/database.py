@@ -1,8 +1,8 @@
 """The engine and the unit of work: one transaction, committed at the end or not at all. Application code never commits.
 
 SQLite runs in WAL mode with `synchronous=FULL`. A writer takes the lock when its transaction begins (`BEGIN IMMEDIATE`), so
-that it never fails half-way for the lock. Python's own SQLite can be old, and versions before 3.51.3 can corrupt a WAL that is reset: the
-`pysqlite3` wheel is used where it is installed.
+that it never fails half-way for the lock. Python's own SQLite can be old, and versions before 3.51.3 can corrupt a WAL that
+is reset: the `pysqlite3` wheel is used where it is installed.
 """
 
 import sqlite3
@@ -116,10 +116,16 @@ def _engine(url: str, connections: int) -> Engine:
             return _sqlite(url, parsed.database, _pool(connections))
         return create_engine(url, pool_pre_ping=True, **_pool(connections))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        problem = f"the driver is not installed ({error})" if isinstance(error, ModuleNotFoundError) else "is not a database URL"
+        problem = (
+            f"the driver is not installed ({error})" if isinstance(error, ModuleNotFoundError) else "is not a database URL"
+        )
         raise InvalidSettings(
             "the database cannot be used",
-            [FieldError("PROMPTUARY_DATABASE_URL", f"{problem}; use sqlite:///FILE or postgresql://… with promptuary[postgres]")],
+            [
+                FieldError(
+                    "PROMPTUARY_DATABASE_URL", f"{problem}; use sqlite:///FILE or postgresql://… with promptuary[postgres]"
+                )
+            ],
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Every error that Promptuary raises on purpose, in one tree. Its message states what is wrong and what to do, never an HTTP status.
+"""Every error that Promptuary raises, in one tree. A message states what is wrong and what to do, never an HTTP status.
 
 PromptuaryError                 the root (promptuary.prompt.errors), which the client shares
 ├── Invalid                     an input is wrong, with all its field errors

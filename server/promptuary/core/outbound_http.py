@@ -40,7 +40,7 @@ class DestinationFailed(Unavailable):
 
 @dataclass(frozen=True)
 class Destination:
-    """A checked address; `literal` says whether its host was listed as an address, or as `localhost`, and not as a name."""
+    """A checked address; `literal` is True where the host is an address or `localhost`."""
 
     url: httpx.URL
     literal: bool

@@ -122,7 +122,7 @@ def relay_independent(
 
 
 def _postpone(database: Database, clock: Clock, row: OutboxRow, error: Exception) -> str:
-    """Postpone a message, longer each time; return the error."""
+    """Set a later due time, later after each failure; return the error."""
     wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), MAX_WAIT)
     reason = f"{type(error).__name__}: {error}"[:500]
     _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)

@@ -65,7 +65,9 @@ def parse_strict_json(body: bytes) -> Any:
     if text.startswith("\ufeff"):
         raise MalformedBody("the body begins with a byte order mark; send UTF-8 without one")
     try:
-        value = json.loads(text, object_pairs_hook=_object_with_unique_keys, parse_constant=_refuse_constant, parse_int=_limited_integer)
+        value = json.loads(
+            text, object_pairs_hook=_object_with_unique_keys, parse_constant=_refuse_constant, parse_int=_limited_integer
+        )
     except json.JSONDecodeError as error:
         raise MalformedBody(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:

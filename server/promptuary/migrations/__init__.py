@@ -1,1 +1,1 @@
-"""The database's schema, step by step; Alembic, configured in code. `upgrade` is the only way a schema comes into being."""
+"""The migrations of the database's schema, run by Alembic, which is configured in code. Only `upgrade` changes a schema."""

@@ -1,4 +1,4 @@
-"""What Alembic runs: the steps, on the connection that it was handed."""
+"""The script that Alembic runs: the migrations, on the connection that `upgrade` passes."""
 
 from alembic import context
 

@@ -1,10 +1,10 @@
-"""Triggers that keep history as it was; the steps share them."""
+"""Triggers that make a table append-only; several migrations use them."""
 
 from alembic import op
 
 
 def refuse_changes(table: str) -> None:
-    """Let the database itself refuse an UPDATE or DELETE, whoever asks."""
+    """Add triggers with which the database itself refuses an UPDATE or DELETE of a table's rows."""
     if op.get_context().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(

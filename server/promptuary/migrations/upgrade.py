@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this release, in one transaction, one process at a time."""
+"""Upgrade a database to the schema of this release, in one transaction, one process at a time."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class UnknownSchema(PromptuaryError):
 
 
 def current_revision(database: Database) -> str | None:
-    """Give the schema's revision; None for an empty database."""
+    """Return the revision of a database's schema; None for an empty database."""
     with database.read() as session:
         connection = session.connection()
         if not inspect(connection).has_table("alembic_version"):
@@ -27,7 +27,7 @@ def current_revision(database: Database) -> str | None:
 
 
 def upgrade(database: Database) -> None:
-    """Do what is missing; nothing, and without importing Alembic, where the schema is today's.
+    """Run the migrations that are missing; where the schema is current, Alembic is not imported.
 
     Raises:
         UnknownSchema: when the database is ahead of this release.
@@ -48,4 +48,6 @@ def upgrade(database: Database) -> None:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            raise UnknownSchema(f"the database is not of this release ({error}); install the release that made it") from error
+            raise UnknownSchema(
+                f"the database is not of this release ({error}); install the release that created it"
+            ) from error

@@ -311,7 +311,7 @@ def test_a_path_or_method_that_is_not_there_is_told_in_langfuses_shape(local: An
     check(local.post("/api/public/otel/v1/traces", json={}), 404, "there is nothing at this path")
     check(local.get("/api/public"), 404, "there is nothing at this path")
     answer = local.put(PROMPTS, json={})
-    check(answer, 405, "does not take this method")
+    check(answer, 405, "does not accept this method")
     assert answer.headers["allow"]
     assert local.get("/api/publicity").json()["code"] == "not_found"
 

@@ -164,7 +164,7 @@ def test_keys_and_roles_hold_for_the_sdk_too(connect: Connect, register: Callabl
     with pytest.raises(UnauthorizedError) as nobody:
         connect(secret="pmt_nobody").get_prompt("a", cache_ttl_seconds=0, max_retries=0)
     assert nobody.value.body == {
-        "message": "the key is not valid; ask for a new one, or check that it was copied whole",
+        "message": "the key is not valid; check that it was copied completely, or create a new one",
         "error": "UnauthorizedError",
     }
     with pytest.raises(AccessDeniedError) as reader:

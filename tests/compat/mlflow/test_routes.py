@@ -104,7 +104,7 @@ UNREADABLE: list[tuple[str, int, str, str]] = [
     ("model-versions/search?filter=name%3D'b'", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'b'"),
     ("model-versions/search?filter=name%3D'a'&order_by=name", 400, "INVALID_PARAMETER_VALUE", "order_by: is not taken"),
     ("experiments/search", 404, "ENDPOINT_NOT_FOUND", "there is nothing at this path"),
-    ("registered-models/create", 405, "ENDPOINT_NOT_FOUND", "does not take this method"),
+    ("registered-models/create", 405, "ENDPOINT_NOT_FOUND", "does not accept this method"),
 ]
 
 

@@ -168,8 +168,8 @@ def test_known_revisions_stay_while_sqlite_does_not_answer(sqlite: Database, fee
         write(sqlite, project)
         assert feed.revisions(project) == (1, 1)
     assert [entry["event"] for entry in logs] == [
-        "the database cannot be asked for changes; lookups are answered from memory",
-        "the database can be asked for changes again",
+        "the change feed is disconnected; lookups are answered from memory",
+        "the change feed is connected again",
     ]
     assert logs[0]["error"] == "disk I/O error"
 
@@ -196,8 +196,8 @@ def test_a_broken_listener_reconnects_and_misses_nothing(postgres: Any) -> None:
             silent.dispose()
             database.dispose()
     assert [entry["event"] for entry in logs] == [
-        "the database cannot be asked for changes; lookups are answered from memory",
-        "the database can be asked for changes again",
+        "the change feed is disconnected; lookups are answered from memory",
+        "the change feed is connected again",
     ]
 
 
@@ -208,7 +208,7 @@ def test_an_unreachable_server_causes_neither_error_nor_wait() -> None:
         assert feed.revisions(1) is None
         assert eventually(lambda: len(logs) == 1)
         feed.close()
-    assert "cannot be asked" in logs[0]["event"]
+    assert "disconnected" in logs[0]["event"]
 
 
 # --- waiting ------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class DatabaseSlots:
 
     @asynccontextmanager
     async def acquire(self, *, writing: bool) -> AsyncIterator[None]:
-        """Occupy a slot until the block ends.
+        """Reserve a slot until the block ends.
 
         Raises:
             DatabaseBusy: when no slot becomes free in time.

@@ -31,7 +31,7 @@ class ChangeTracker:
         """Keep the services.
 
         Args:
-            change_feed: is told the revisions that are read.
+            change_feed: observes the revisions that are read.
             reader: reads the changes.
             responses: what the changes are applied to.
             threads: the threads that may read.

@@ -1,6 +1,6 @@
 """The lookup's fast path: parse, find key and response in memory, confirm both against the change feed, send the bytes.
 
-The change feed says for each request whether anything has changed, so a response is never older than the last acknowledged
+Each request checks the change feed, so a response is never older than the last acknowledged
 write of any process. What memory lacks is read in a thread, once for all requests that wait for it. Everything unusual, and
 everything that fails, goes to FastAPI's route (`registry.routes.look_up`), which answers the same bytes or an error.
 
@@ -104,12 +104,12 @@ class LookupFastPath:
             cached = self._find_in_memory(request, key_digest)
             if cached is not None:
                 return cached
-        wanted = (key.caller.project if key else key_digest, request.name, request.selector)
-        read = self._reads.get(wanted)
+        read_key = (key.caller.project if key else key_digest, request.name, request.selector)
+        read = self._reads.get(read_key)
         if read is not None:
             await read.wait()
             return self._find_in_memory(request, key_digest)
-        done = self._reads[wanted] = anyio.Event()
+        done = self._reads[read_key] = anyio.Event()
         try:
             return await self._read_from_database(request, key_digest, key)
         except Exception as error:  # FastAPI's route meets the same error, and answers it
@@ -117,7 +117,7 @@ class LookupFastPath:
                 self.keys.discard(key_digest)
             return None
         finally:
-            del self._reads[wanted]
+            del self._reads[read_key]
             done.set()
 
     async def _catch_up(self, key_digest: bytes) -> CachedKey | None:

@@ -53,5 +53,5 @@ class KeyCache:
             del self._keys[next(iter(self._keys))]
 
     def discard(self, digest: bytes) -> None:
-        """Forget a key."""
+        """Remove a key."""
         self._keys.pop(digest, None)

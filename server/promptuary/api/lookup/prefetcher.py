@@ -40,7 +40,7 @@ class Prefetcher:
         task.add_done_callback(self._tasks.discard)
 
     def forget(self, project: int) -> None:
-        """Let the labels of a project be read again: the cache has dropped its responses."""
+        """Allow the labels of a project to be read again: the cache has dropped its responses."""
         self._labels = {entry for entry in self._labels if entry[0] != project}
 
     async def join(self) -> None:

@@ -52,7 +52,7 @@ class LookupReader:
         self._settings = settings
 
     def read(self, request: LookupRequest, cached_key: CachedKey | None) -> ConfirmedLookup:
-        """Look one version up, on behalf of a cached key while that is still valid, else after authentication.
+        """Read the response to a lookup, on behalf of a cached key while that is still valid, else after authentication.
 
         Raises:
             NotAuthenticated, Forbidden, NotFound, Conflict, Unavailable: as the route does.
@@ -76,7 +76,7 @@ class LookupReader:
             return revisions, changed_since(session, project, since)
 
     def read_label(self, caller: Caller, label: str, after: str | None) -> LabelBatch:
-        """Look a label up for the next prompts by name that have it; the batch after the last one is empty."""
+        """Read the responses of a label for the next prompts by name that have it; the batch after the last one is empty."""
         with self._database.read() as session:
             revisions = access.read_revisions(session, caller.project)
             results = self._registry(session, caller).labelled(label, after, BATCH)

@@ -1,7 +1,7 @@
 """The encoded responses of a process, limited by their bytes, and up to which revision each project's changes are applied.
 
 A response stays only if nothing that it was made from has changed since. A response that was read while a change came in goes
-to the client that asked for it, but is not stored.
+to the client that requested it, but is not stored.
 """
 
 from collections import OrderedDict

@@ -158,9 +158,9 @@ class ChangeFeed(ABC):
     def _report_disconnected(self, error: Exception) -> None:
         if not self._is_disconnected and not self._closed.is_set():
             self._is_disconnected = True
-            log.warning("the database cannot be asked for changes; lookups are answered from memory", error=str(error).strip())
+            log.warning("the change feed is disconnected; lookups are answered from memory", error=str(error).strip())
 
     def _report_connected(self) -> None:
         if self._is_disconnected:
             self._is_disconnected = False
-            log.warning("the database can be asked for changes again")
+            log.warning("the change feed is connected again")

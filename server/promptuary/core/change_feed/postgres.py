@@ -74,7 +74,7 @@ class PostgresChangeFeed(ChangeFeed):
                 self._observe_notifications(connection, ready)
 
     def _observe_notifications(self, connection: Any, ready: selectors.BaseSelector) -> None:
-        """Observe notifications until the next poll is due; those that came with the poll's response are there already."""
+        """Receive notifications until the next poll is due; those that came with the poll's response are there already."""
         due = time.monotonic() + self.poll_seconds
         while not self._closed.is_set():
             for notification in connection.notifies(timeout=0):

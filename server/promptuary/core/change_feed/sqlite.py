@@ -47,7 +47,7 @@ class SqliteChangeFeed(ChangeFeed):
         return self._known.get(project)
 
     def observe(self, project: int, revisions: ProjectRevisions) -> None:
-        """Do nothing: the database itself is checked at each call."""
+        """Ignore the revisions: the database itself is checked at each call."""
 
     def _open(self) -> Any:
         """Open the connection. It waits for no lock: a lookup is better answered from memory than late."""

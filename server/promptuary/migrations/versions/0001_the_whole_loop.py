@@ -1,4 +1,4 @@
-"""The tables of the whole loop: access, registry, context, evaluation, review; and the triggers that keep history as it was."""
+"""The tables of access, registry, context, evaluation and review, and the triggers that make history append-only."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ APPEND_ONLY = ("version", "label_move", "audit", "decision", "dataset_version", 
 
 
 def upgrade() -> None:
-    """Make every table, then refuse changes of what is append-only."""
+    """Create every table, then the triggers of the append-only ones."""
     op.create_table(
         "outbox",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -1,4 +1,4 @@
-"""Split labels, includes, tags, and the events that the stream and other processes read; keys' changes are counted, too."""
+"""Split labels, includes, tags, and the events that the stream reads, and a counter of each project's changes of keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ APPEND_ONLY = ("event", "version_include")
 
 
 def upgrade() -> None:
-    """Add what is new; rows that are there stay as they are."""
+    """Add the new columns and tables; existing rows stay as they are."""
     op.add_column("project", sa.Column("access_revision", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("label", sa.Column("split", sa.JSON(), nullable=True))
     op.add_column("label_move", sa.Column("split", sa.JSON(), nullable=True))

@@ -1,4 +1,4 @@
-"""Prompts found by meaning: a vector a prompt, and the name of each project's collection in the index."""
+"""Search of prompts by meaning: a vector for each prompt, and the name of each project's collection in the index."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Make both tables; the vectors of the prompts that are there already are made by the first searches, or a reindex."""
+    """Create both tables; the first searches, or a reindex, compute the vectors of existing prompts."""
     op.create_table(
         "prompt_index",
         sa.Column("project_id", sa.Integer(), nullable=False),

@@ -1,4 +1,4 @@
-"""Figures of a result, answers that are remembered, evidence, schedules and alerts."""
+"""Measurements of a result, the response cache, evidence, schedules and alerts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add what is new; results that are there keep their figures in `detail`, and runs have spent nothing that is known."""
+    """Add the new columns and tables; existing results keep their figures in `detail`, and existing runs have cost 0."""
     op.add_column("run", sa.Column("spent", sa.Float(), nullable=False, server_default="0"))
     op.add_column("run", sa.Column("reserved", sa.Float(), nullable=False, server_default="0"))
     op.add_column("run", sa.Column("schedule", sa.String(), nullable=True))
