@@ -9,7 +9,7 @@ from promptuary.compat.error_format import error_format_of
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
-    "description": "RFC 9457: what is wrong, where, and the remedy. `code` is stable; `errors` has an entry for each wrong field.",
+    "description": "RFC 9457: what is wrong, where, and the remedy. `code` is stable; `errors` has one entry a wrong field.",
     "type": "object",
     "required": ["type", "title", "status", "code", "detail"],
     "properties": {

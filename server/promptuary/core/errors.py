@@ -6,12 +6,12 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidVariables        … the values for a render
 │   ├── InvalidSplit            … the arms of a split label
 │   ├── InvalidFile             … a file: line and field
-│   │   └── NotCarried          … a promptfoo file has parts that have no place here
+│   │   └── UnsupportedParts    … a promptfoo file with parts that have no counterpart here
 │   ├── InvalidSettings         … a PROMPTUARY_… variable
 │   ├── InvalidPattern          … a regular expression, by JavaScript's rules
 │   ├── InvalidRequest          … a request's fields
 │   ├── MalformedBody           … a body that is not JSON
-│   └── WebhookRefused          … an address that webhooks may not go to (promptuary.core.outbound_http)
+│   └── DestinationRefused      … an address that webhooks may not be sent to (promptuary.core.outbound_http)
 ├── UnknownSchema               the database is of another release
 ├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
@@ -22,13 +22,13 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   └── AlreadyExists           the name is taken
 ├── PreconditionFailed          it has changed since it was read
 ├── BodyTooLarge                the request passes the limit
-├── UnsupportedBody             not application/json, or compressed
+├── UnsupportedMediaType        not application/json, or compressed
 └── Unavailable                 something required does not answer; try again
-    ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code.python_code)
+    ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code)
     ├── JudgeUnclear            a judging model, in the required form (promptuary.evaluation.scorers.judge.judge)
-    ├── Busy                    the database is locked by other writers
+    ├── DatabaseBusy            the database is locked by other writers
     ├── StorageFull             the disk is full
-    └── WebhookFailed           a webhook's receiver (promptuary.core.outbound_http)
+    └── DestinationFailed       a webhook's receiver (promptuary.core.outbound_http)
 """
 
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError

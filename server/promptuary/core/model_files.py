@@ -19,7 +19,7 @@ class ModelFile:
     install: str
 
     def path(self) -> Path | None:
-        """Return the file's path; None where it is not installed. The package, whose own imports may be missing, is not imported."""
+        """Return the file's path; None where it is not installed. The package is not imported: its imports may be missing."""
         spec = importlib.util.find_spec(self.package)
         folders = (spec.submodule_search_locations if spec else None) or ()
         return next((path for path in (Path(folder) / self.file for folder in folders) if path.is_file()), None)
