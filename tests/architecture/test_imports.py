@@ -29,11 +29,11 @@ SERVER = ("alembic", "fastapi", "pydantic_settings", "sqlalchemy", "sqlmodel", "
 
 def loaded_by(code: str, names: tuple[str, ...]) -> list[str]:
     """Run code in a fresh interpreter, and give those of the names that it has imported."""
-    told = f"{code}\nimport json, sys\nprint(json.dumps([name for name in {names!r} if name in sys.modules]))"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False, timeout=60)
+    program = f"{code}\nimport json, sys\nprint(json.dumps([name for name in {names!r} if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    found: list[str] = json.loads(done.stdout)
-    return found
+    loaded: list[str] = json.loads(done.stdout)
+    return loaded
 
 
 def test_imports_run_down_only() -> None:

@@ -48,7 +48,8 @@ def _write(session: Session, finished: FinishedRun, alerts: Sequence[Alert], *, 
             "metric": alert.metric,
             "interval": alert.interval.json_body(),
         }
-        audit.append_entry(session, run.project, f"schedule:{alert.schedule}", "alert.raised", run.id, detail, finished.at)
+        change = audit.Change(f"schedule:{alert.schedule}", "alert.raised", run.id, detail, finished.at)
+        audit.append_entry(session, run.project, change)
         if notify:
             outbox.enqueue(session, alert_webhook.TOPIC, {"alert": alert.id}, finished.at)
 

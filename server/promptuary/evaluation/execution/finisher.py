@@ -84,14 +84,15 @@ class RunFinisher:
             if not store.finish_run(session, run, RunOutcome(RunState.STOPPED, summary, reason), now):
                 raise LeaseLost
             detail = {"error": reason, "verdict": summary.verdict}
-            audit.append_entry(session, run.project, ACTOR, "run.stopped", run.id, detail, now)
+            audit.append_entry(session, run.project, audit.Change(ACTOR, "run.stopped", run.id, detail, now))
 
     def fail(self, run: Run, error: Exception) -> None:
         """End a run that cannot be executed, with the reason; do nothing if another worker has the lease."""
         reason = f"{type(error).__name__}: {error}"[:_ERROR_LIMIT]
         with self.database.write() as session:
             if store.finish_run(session, run, RunOutcome(RunState.FAILED, error=reason), self.clock()):
-                audit.append_entry(session, run.project, ACTOR, "run.failed", run.id, {"error": reason}, self.clock())
+                change = audit.Change(ACTOR, "run.failed", run.id, {"error": reason}, self.clock())
+                audit.append_entry(session, run.project, change)
 
     def _finished_run(self, session: Session, run: Run, summary: Summary, order: CaseOrder | None) -> FinishedRun:
         now = self.clock()
@@ -108,5 +109,5 @@ class RunFinisher:
             "verdict": finished.summary.verdict,
             "results": finished.summary.results,
         }
-        audit.append_entry(session, run.project, ACTOR, "run.finished", run.id, detail, finished.at)
+        audit.append_entry(session, run.project, audit.Change(ACTOR, "run.finished", run.id, detail, finished.at))
         outbox.enqueue(session, TRACKING_TOPIC, {"run": run.id}, finished.at)

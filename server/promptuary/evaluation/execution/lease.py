@@ -52,7 +52,8 @@ class RunLeases:
                 return run
             reason = f"leased {MAX_LEASES} times without coming to its end; see the workers' logs"
             store.finish_run(session, run, RunOutcome(RunState.FAILED, error=reason), self.clock())
-            audit.append_entry(session, run.project, ACTOR, "run.failed", run.id, {"error": reason}, self.clock())
+            change = audit.Change(ACTOR, "run.failed", run.id, {"error": reason}, self.clock())
+            audit.append_entry(session, run.project, change)
             return None
 
     def release(self, run: Run) -> None:
