@@ -342,7 +342,7 @@ def test_an_error_that_nobody_expected_tells_nothing(app: Any, monkeypatch: pyte
 
     monkeypatch.setattr(Registry, "lookup", breaks)
     with TestClient(as_operator, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
-        check(client.get(f"{PROMPTS}/a"), 500, "something went wrong in the server", "Error")
+        check(client.get(f"{PROMPTS}/a"), 500, "something failed in the server", "Error")
 
 
 def test_a_version_that_was_changed_in_the_database_is_refused_once_and_not_asked_for_again(

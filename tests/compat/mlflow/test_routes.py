@@ -94,7 +94,7 @@ UNREADABLE: list[tuple[str, int, str, str]] = [
     ("registered-models/search?filter=source%20%3D%20'x'", 400, "INVALID_PARAMETER_VALUE", "'source = 'x'' is not taken"),
     ("registered-models/search?filter=name%20%3D%20'a'%20AND", 400, "INVALID_PARAMETER_VALUE", "filter: '' is not taken"),
     ("registered-models/search?order_by=timestamp", 400, "INVALID_PARAMETER_VALUE", "order_by: is not taken"),
-    ("registered-models/search?page_token=forged", 400, "INVALID_PARAMETER_VALUE", "the cursor is none"),
+    ("registered-models/search?page_token=forged", 400, "INVALID_PARAMETER_VALUE", "the cursor does not come from this server"),
     ("registered-models/search?max_results=0", 400, "INVALID_PARAMETER_VALUE", "max_results: "),
     (
         "registered-models/search?filter=tags._mlflow_experiment_ids%20LIKE%20'%25'",
