@@ -19,11 +19,13 @@ from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.models.chat_models import ChatModels
 from promptuary.prompt.content import Content
@@ -91,12 +93,12 @@ def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
             Registry(unit).register("word", content, labels=("production",) if number == 1 else ())
         texts = [("yes", "no", "yes, very surely")[number % 3] for number in range(CASES)]
         cases = [Case(f"c{number}", {"text": text}, "yes") for number, text in enumerate(texts)]
-        Evaluations(unit).put_dataset_version("words", cases)
-        Evaluations(unit).put_suite(Suite.model_validate(SUITE))
+        DatasetService(unit).put_version("words", cases)
+        SuiteService(unit).put(Suite.model_validate(SUITE))
 
     def do() -> Run:
         with sqlite.write() as session:
-            return Evaluations(UnitOfWork(session, caller, wall_clock, settings)).submit(RunRequest(suite="words"))
+            return RunService(UnitOfWork(session, caller, wall_clock, settings)).submit(RunRequest(suite="words"))
 
     return do
 

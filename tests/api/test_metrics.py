@@ -12,13 +12,15 @@ from factories.summaries import make_interval
 from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
 from promptuary.core import outbox
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 from promptuary.scheduling import store as schedule_store
-from promptuary.scheduling.service import ScheduleDefinition, Schedules
+from promptuary.scheduling.service import AlertService, ScheduleDefinition, ScheduleService
 from promptuary.scheduling.store import Alert
 
 UnitAs = Callable[..., AbstractContextManager[Any]]
@@ -33,11 +35,11 @@ def figures(text: str, name: str) -> dict[tuple[str, ...], float]:
 
 def lay(unit: Any) -> str:
     Registry(unit).register("word", Content(type="text", template="{{text}}"))
-    Evaluations(unit).put_dataset_version("words", [Case("c1", {"text": "yes"}, "yes")])
+    DatasetService(unit).put_version("words", [Case("c1", {"text": "yes"}, "yes")])
     body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
-    Evaluations(unit).put_suite(Suite.model_validate(body))
-    Schedules(unit).put("nightly", ScheduleDefinition("words", "0 * * * *"))
-    run: str = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly").id
+    SuiteService(unit).put(Suite.model_validate(body))
+    ScheduleService(unit).put("nightly", ScheduleDefinition("words", "0 * * * *"))
+    run: str = RunService(unit).submit(RunRequest(suite="words"), schedule="nightly").id
     return run
 
 
@@ -49,13 +51,13 @@ def test_runs_alerts_schedules_and_messages_are_counted_over_all_projects(
         with unit_as("author", project) as unit:
             run = lay(unit)
             if project == "elsewhere":
-                Evaluations(unit).cancel(run)
+                RunService(unit).cancel(run)
             new = Alert(
                 0, unit.caller.project, "nightly", "words", run, "echo:", "exact", make_interval(), "it fell", unit.clock()
             )
             schedule_store.add_alerts(unit.session, [new, Alert(**{**vars(new), "metric": "pass"})])
     with unit_as("author") as unit:
-        Schedules(unit).see(1)
+        AlertService(unit).mark_seen(1)
         outbox.enqueue(unit.session, "webhook", {"alert": 1}, unit.clock())
 
     text = local.get("/metrics").text

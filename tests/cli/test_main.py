@@ -138,7 +138,7 @@ def test_a_file_that_is_missing_or_has_no_name_to_give_is_told(run: Run, write: 
     ("suite", "dataset", "said"),
     [
         (SUITE.replace("equals", "guess"), CASE, "line 6: scorers.0.type"),
-        (SUITE + "gate:\n  - {metric: style, at_least: 0.5}\n", CASE, "no scorer gives 'style'"),
+        (SUITE + "gate:\n  - {metric: style, at_least: 0.5}\n", CASE, "no scorer has the metric 'style'"),
         (SUITE.replace("echo:", "oracle:x"), CASE, "'oracle' is not a known provider"),
         (SUITE, CASE + '{"id": "c2", "vars": {}', "words.jsonl cannot be used: line 2"),
         (SUITE, CASE + CASE, "'c1' is the id of line 1 too"),

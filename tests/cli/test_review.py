@@ -11,11 +11,13 @@ from cli.conftest import Run, unit_of_work_on
 from factories.summaries import make_empty_summary
 from promptuary.core.clock import wall_clock
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunOutcome, RunState
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.review.service import ReviewService
 from promptuary.statistics.verdict import Verdict
@@ -28,12 +30,12 @@ SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
 def run_id(run: Run, word: Path, data_dir: Path) -> str:
     """A run of six cases, of which the first two failed."""
     with unit_of_work_on(data_dir) as unit:
-        evaluations, now = Evaluations(unit), wall_clock()
+        now = wall_clock()
         cases = [Case(f"c{number}", {"text": "yes"}, "yes") for number in range(1, 7)]
-        evaluations.put_dataset_version("words", cases)
+        DatasetService(unit).put_version("words", cases)
         body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
-        evaluations.put_suite(Suite.model_validate(body))
-        submitted = evaluations.submit(RunRequest(suite="words"))
+        SuiteService(unit).put(Suite.model_validate(body))
+        submitted = RunService(unit).submit(RunRequest(suite="words"))
         held = store.lease_run(unit.session, "w1", now, now + timedelta(seconds=60), submitted.id)
         assert held is not None
         done = [
@@ -72,7 +74,7 @@ def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_
     told = run("review", "open", "words.queue", "--run", "latest")
     assert (told.code, "there is no finished run" in told.fault) == (64, True)
     with unit_of_work_on(data_dir) as unit:
-        held = Evaluations(unit).run(run_id)
+        held = RunService(unit).get(run_id)
         assert store.finish_run(
             unit.session, held, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS)), wall_clock()
         )

@@ -28,10 +28,10 @@ def test_allowed_scorers_are_admitted(suite_of: Any, plan_of: Any) -> None:
 
 
 def test_a_refused_submission_leaves_no_run(create_words_suite: Any, submit_run: Any, author: Any) -> None:
-    from promptuary.evaluation.runs.service import Evaluations
+    from promptuary.evaluation.runs.service import RunService
 
     create_words_suite(scorers=[PYTHON])
     with pytest.raises(InvalidRequest, match="PROMPTUARY_CODE_SCORERS"):
         submit_run()
     with author() as unit:
-        assert Evaluations(unit).runs(10, None).items == []
+        assert RunService(unit).list_runs(10, None).items == []

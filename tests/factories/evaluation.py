@@ -9,11 +9,13 @@ import pytest
 
 from doubles.renderers import PlainRenderer
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.plan import CaseResult, DatasetRef, Plan, Variant
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import Summary, VariantRole
 from promptuary.evaluation.verdict.summary import summarise
@@ -76,8 +78,8 @@ def create_words_suite(author: Callable[[], AbstractContextManager[Any]]) -> Cal
         with author() as unit:
             for number, template in enumerate(versions, 1):
                 Registry(unit).register("word", content(template), labels=("production",) if number == 1 else ())
-            Evaluations(unit).put_dataset_version("words", cases(*(texts or ("yes", "no"))))
-            Evaluations(unit).put_suite(suite(**changes))
+            DatasetService(unit).put_version("words", cases(*(texts or ("yes", "no"))))
+            SuiteService(unit).put(suite(**changes))
 
     return create
 
@@ -88,7 +90,7 @@ def submit_run(author: Callable[[], AbstractContextManager[Any]]) -> Callable[..
 
     def submit(*, schedule: str | None = None, **changes: Any) -> Run:
         with author() as unit:
-            return Evaluations(unit).submit(RunRequest(suite="words", **changes), schedule=schedule)
+            return RunService(unit).submit(RunRequest(suite="words", **changes), schedule=schedule)
 
     return submit
 

@@ -54,7 +54,7 @@ SUMMARY = {
             "verdict": "inconclusive",
             "kind": "at_least",
             "bound": 0.7,
-            "sentence": "exact of v2 is *0.750*; the interval holds 0.700",
+            "sentence": "exact of v2 is *0.750*; the interval contains 0.700",
         }
     ],
 }

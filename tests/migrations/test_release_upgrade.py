@@ -153,12 +153,20 @@ def comparable(answer: Any, release: str) -> Any:
     if "same_dataset" in answer and release < "0.3.0":  # 0.3.0 took the bootstrap for intervals of few clusters
         comparisons = [{**item, "interval": estimate_of(item["interval"])} for item in answer["comparisons"]]
         return {**answer, "comparisons": comparisons}
+    if "spreads" in answer:  # 0.4.0 counts cases, of whose repeats the mean is taken, where earlier releases counted results
+        return {**answer, "spreads": [shares_of(histogram) for histogram in answer["spreads"]]}
     if "scopes" in answer:
         return {**answer, "scopes": sorted(set(answer["scopes"]) - {"prompt:import"})}  # since 0.2.0
     if "changes" in answer and "reasons" in answer:
         changes = [{**change, "why": change["why"] is not None} for change in answer["changes"]]
         return {**answer, "changes": changes, "reasons": len(answer["reasons"])}
     return answer
+
+
+def shares_of(histogram: dict[str, Any]) -> tuple[str, list[float]]:
+    """Return the shares of a histogram, which do not depend on the number of repeats where all repeats of a case agree."""
+    total = sum(histogram["counts"])
+    return histogram["variant"], [count / total for count in histogram["counts"]]
 
 
 def estimate_of(interval: dict[str, Any] | None) -> list[Any] | None:

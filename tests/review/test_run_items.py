@@ -8,11 +8,14 @@ import pytest
 
 from promptuary.core.errors import NotFound
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets import store as dataset_store
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.execution.work import work_items
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
@@ -29,18 +32,17 @@ def run(sqlite: Any, unit_as: Callable[..., Any], clock: Any) -> str:
         for text in ("Name it: {{ticket}}", "Name the intent: {{ticket}}"):
             content = {"type": "text", "template": text, "variables": {"ticket": {"type": "string"}}}
             registry.register("triage", Content.model_validate(content))
-        evaluations = Evaluations(unit)
         names = ("one", "two", "three", "four")
-        evaluations.put_dataset_version(
+        DatasetService(unit).put_version(
             "tickets", [Case(name, {"ticket": f"about {name}"}, f"intent-{name}") for name in names]
         )
         suite = {"name": "triage", "prompt": "triage", "dataset": "tickets", "models": ["echo:upper"]}
         suite["scorers"] = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
-        evaluations.put_suite(Suite.model_validate(suite))
-        submitted_run = evaluations.submit(RunRequest(suite="triage", version=2, baseline=1))
+        SuiteService(unit).put(Suite.model_validate(suite))
+        submitted_run = RunService(unit).submit(RunRequest(suite="triage", version=2, baseline=1))
         leased_run = store.lease_run(unit.session, "worker", clock(), clock() + timedelta(minutes=1), submitted_run.id)
         assert leased_run is not None
-        cases = store.list_cases(unit.session, leased_run.plan.dataset.id)
+        cases = dataset_store.list_cases(unit.session, leased_run.plan.dataset.id)
         results = []
         for item in work_items(leased_run.plan, cases):
             answered = item.case.id != "four"
@@ -83,7 +85,7 @@ def test_all_are_those_that_have_an_output(run: str, unit_as: Any) -> None:
 
 def test_a_variant_can_be_chosen(run: str, unit_as: Any) -> None:
     with unit_as("author") as unit:
-        name = Evaluations(unit).run(run).plan.variants[0].name
+        name = RunService(unit).get(run).plan.variants[0].name
     assert select_cases(unit_as, run, variant=name) == [("two", 2)]
 
 

@@ -16,10 +16,10 @@ from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
 from promptuary.core.outbound_http import DestinationFailed, parse_destination
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.alert_webhook import TOPIC, AlertWebhook, sign_body
-from promptuary.scheduling.service import ScheduleDefinition, Schedules
+from promptuary.scheduling.service import ScheduleDefinition, ScheduleService
 from promptuary.scheduling.store import Alert
 
 HOOK = "https://hooks.example.org/services/T0-not-for-logs"
@@ -55,8 +55,8 @@ def alert(create_words_suite: Callable[..., None], unit_as: Any, webhook: AlertW
     create_words_suite("yes")
     with unit_as("author") as unit:
         allowed = type(unit)(unit.session, unit.caller, unit.clock, webhook.settings)
-        Schedules(allowed).put("nightly", ScheduleDefinition("words", "0 3 * * *", webhook=HOOK))
-        run = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly")
+        ScheduleService(allowed).put("nightly", ScheduleDefinition("words", "0 3 * * *", webhook=HOOK))
+        run = RunService(unit).submit(RunRequest(suite="words"), schedule="nightly")
         new = Alert(
             0, unit.caller.project, "nightly", "words", run.id, "echo:", "exact", make_interval(), "it fell", unit.clock()
         )
@@ -125,10 +125,10 @@ def test_an_alert_whose_schedule_is_gone_or_has_no_webhook_is_sent_nowhere(
 ) -> None:
     webhook.deliver({"alert": 4711})
     with unit_as("author") as unit:
-        Schedules(unit).put("nightly", ScheduleDefinition("words", "0 3 * * *"))
+        ScheduleService(unit).put("nightly", ScheduleDefinition("words", "0 3 * * *"))
     webhook.deliver(alert)
     with unit_as("author") as unit:
-        Schedules(unit).remove("nightly")
+        ScheduleService(unit).remove("nightly")
     webhook.deliver(alert)
     assert receiver.got == []
 

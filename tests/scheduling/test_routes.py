@@ -9,8 +9,9 @@ import pytest
 
 from factories.summaries import make_interval
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.scheduling import store as schedule_store
+from promptuary.scheduling.service import AlertService
 from promptuary.scheduling.store import Alert
 
 Make = Callable[..., Any]
@@ -28,7 +29,7 @@ def laid(create_words_suite: Make, local: Any) -> Any:
 def alert(laid: Any, unit_as: Callable[..., AbstractContextManager[Any]]) -> int:
     """An alert of the schedule `nightly`."""
     with unit_as("author") as unit:
-        run = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly")
+        run = RunService(unit).submit(RunRequest(suite="words"), schedule="nightly")
         new = Alert(
             0, unit.caller.project, "nightly", "words", run.id, "echo:", "exact", make_interval(), "it fell", unit.clock()
         )
@@ -166,3 +167,13 @@ def test_what_was_missed_on_a_day_of_two_clocks_is_shown_in_utc(laid: Any, clock
     clock.now = datetime(2026, 10, 24, 12, tzinfo=UTC)
     told = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"cron": "30 1 * * *"}).json()
     assert told["next_times"] == ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-27T01:30:00Z"]
+
+
+def test_whoever_saw_an_alert_first_stays(alert: int, unit_as: Any) -> None:
+    with unit_as("author") as unit:
+        read_before = schedule_store.get_alert(unit.session, alert)
+        assert schedule_store.mark_alert_seen(unit.session, alert, "first", unit.clock())
+        assert not schedule_store.mark_alert_seen(unit.session, alert, "second", unit.clock())
+        assert read_before is not None
+        assert read_before.seen_by is None
+        assert AlertService(unit).mark_seen(alert).seen_by == "first"

@@ -1,4 +1,4 @@
-"""What is due is submitted: by one worker, once, and whatever goes wrong is said by the schedule."""
+"""A due schedule is run by one worker, once, and its error says whatever goes wrong."""
 
 import threading
 from collections.abc import Callable
@@ -14,14 +14,14 @@ import pytest
 from promptuary.access import audit
 from promptuary.core.errors import Unavailable
 from promptuary.evaluation.execution.executor import RunExecutor
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run
 from promptuary.registry.labels import Labels
 from promptuary.scheduling import scheduler as scheduler_module
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.cron import next_times
 from promptuary.scheduling.scheduler import Scheduler
-from promptuary.scheduling.service import ScheduleDefinition, Schedules
+from promptuary.scheduling.service import ScheduleDefinition, ScheduleService
 from promptuary.scheduling.store import Schedule
 
 Open = Callable[[], AbstractContextManager[Any]]
@@ -40,7 +40,7 @@ def hourly(create_words_suite: Callable[..., None], author: Open) -> Callable[..
     def lay(**changes: Any) -> Schedule:
         create_words_suite("yes", "no")
         with author() as unit:
-            return Schedules(unit).put("hourly", ScheduleDefinition("words", "0 * * * *", **changes))
+            return ScheduleService(unit).put("hourly", ScheduleDefinition("words", "0 * * * *", **changes))
 
     return lay
 
@@ -51,17 +51,17 @@ def runs(author: Open) -> Callable[[], list[Run]]:
 
     def found() -> list[Run]:
         with author() as unit:
-            return list(reversed(Evaluations(unit).runs(200, None).items))
+            return list(reversed(RunService(unit).list_runs(200, None).items))
 
     return found
 
 
-def now_of(author: Open) -> Schedule:
+def stored_schedule(author: Open) -> Schedule:
     with author() as unit:
-        return Schedules(unit).get("hourly")
+        return ScheduleService(unit).get("hourly")
 
 
-def test_a_run_is_submitted_when_its_time_has_come_and_not_before(
+def test_a_run_is_submitted_when_it_is_due_and_not_before(
     scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any, author: Open
 ) -> None:
     assert hourly().next_at == datetime(2026, 3, 2, 13, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_a_run_is_submitted_when_its_time_has_come_and_not_before(
 
     (run,) = runs()
     assert (run.suite, run.schedule, run.actor, run.plan.cache) == ("words", "hourly", "schedule:hourly", False)
-    schedule = now_of(author)
+    schedule = stored_schedule(author)
     assert schedule.next_at == datetime(2026, 3, 2, 14, tzinfo=UTC)
     assert schedule.last is not None
     assert (schedule.last.id, schedule.last.state, schedule.error) == (run.id, "queued", None)
@@ -94,10 +94,10 @@ def test_times_that_were_missed_are_caught_up_once(
     assert scheduler.step() is False
 
     assert len(runs()) == 1
-    assert now_of(author).next_at == datetime(2026, 3, 5, 13, tzinfo=UTC)
+    assert stored_schedule(author).next_at == datetime(2026, 3, 5, 13, tzinfo=UTC)
 
 
-def test_of_two_workers_that_see_it_due_one_submits(
+def test_one_of_two_workers_submits_a_due_schedule(
     scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any, opened_database: Any
 ) -> None:
     hourly()
@@ -105,13 +105,13 @@ def test_of_two_workers_that_see_it_due_one_submits(
     with opened_database.read() as session:
         (due,) = schedule_store.due_schedules(session, clock())
 
-    assert scheduler._move_on(due) is True
-    assert scheduler._move_on(due) is False
+    assert scheduler._handle(due) is True
+    assert scheduler._handle(due) is False
 
     assert len(runs()) == 1
 
 
-def test_a_schedule_whose_run_is_still_going_is_left_out_and_says_so(
+def test_a_schedule_whose_run_is_not_over_is_left_out_with_a_reason(
     scheduler: Scheduler,
     hourly: Callable[..., Schedule],
     runs: Callable[[], list[Run]],
@@ -127,41 +127,41 @@ def test_a_schedule_whose_run_is_still_going_is_left_out_and_says_so(
 
     assert scheduler.step() is True
     assert len(runs()) == 1
-    assert now_of(author).error == f"2026-03-02T14:00:00.000000Z: left out, for the run '{run.id}' is still going"
+    assert stored_schedule(author).error == f"2026-03-02T14:00:00.000000Z: not submitted, since the run '{run.id}' is not over"
 
-    held = executor.lease("w1")
-    assert held is not None
-    executor.execute(held)
+    leased = executor.lease("w1")
+    assert leased is not None
+    executor.execute(leased)
     clock.move(hours=1)
     scheduler.step()
     assert len(runs()) == 2
-    assert now_of(author).error is None
+    assert stored_schedule(author).error is None
 
 
-def test_what_cannot_be_submitted_is_said_and_stops_nothing(
+def test_a_run_that_cannot_be_submitted_stops_no_other_schedule(
     scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any, author: Open
 ) -> None:
     hourly(label="canary")
     with author() as unit:
-        Schedules(unit).put("other", ScheduleDefinition("words", "30 * * * *"))
+        ScheduleService(unit).put("other", ScheduleDefinition("words", "30 * * * *"))
     clock.move(hours=1)
 
     assert scheduler.step() is True
 
     assert [run.schedule for run in runs()] == ["other"]
-    told = now_of(author)
-    assert told.error is not None
-    assert told.error.startswith("2026-03-02T13:00:00.000000Z: the prompt 'word' has no label 'canary'")
-    assert told.next_at == datetime(2026, 3, 2, 14, tzinfo=UTC)
+    schedule = stored_schedule(author)
+    assert schedule.error is not None
+    assert schedule.error.startswith("2026-03-02T13:00:00.000000Z: the prompt 'word' has no label 'canary'")
+    assert schedule.next_at == datetime(2026, 3, 2, 14, tzinfo=UTC)
 
     with author() as unit:
         Labels(unit).move("word", "canary", 1, "now there is one")
     clock.move(hours=1)
     scheduler.step()
-    assert now_of(author).error is None
+    assert stored_schedule(author).error is None
 
 
-def test_a_fault_of_ours_is_noted_without_its_words_and_an_absent_database_is_not_noted_at_all(
+def test_an_internal_error_is_stored_without_its_text(
     scheduler: Scheduler,
     hourly: Callable[..., Schedule],
     runs: Callable[[], list[Run]],
@@ -173,22 +173,22 @@ def test_a_fault_of_ours_is_noted_without_its_words_and_an_absent_database_is_no
         def submit(*_: Any, **__: Any) -> None:
             raise error
 
-        monkeypatch.setattr(Evaluations, "submit", submit)
+        monkeypatch.setattr(RunService, "submit", submit)
 
     hourly()
     clock.move(hours=1)
     fail(Unavailable("the database does not answer"))
     with pytest.raises(Unavailable):
         scheduler.step()
-    assert now_of(author).next_at == clock()
+    assert stored_schedule(author).next_at == clock()
 
     fail(ZeroDivisionError("a secret"))
     assert scheduler.step() is True
-    assert now_of(author).error == "2026-03-02T13:00:00.000000Z: ZeroDivisionError; see the worker's log"
+    assert stored_schedule(author).error == "2026-03-02T13:00:00.000000Z: ZeroDivisionError; see the worker's log"
     assert runs() == []
 
 
-def test_a_zone_that_this_machine_does_not_know_holds_up_no_other_schedule(
+def test_an_unknown_zone_delays_no_other_schedule(
     scheduler: Scheduler,
     hourly: Callable[..., Schedule],
     runs: Callable[[], list[Run]],
@@ -198,7 +198,7 @@ def test_a_zone_that_this_machine_does_not_know_holds_up_no_other_schedule(
 ) -> None:
     hourly(zone="Europe/Lisbon")
     with author() as unit:
-        Schedules(unit).put("other", ScheduleDefinition("words", "30 * * * *"))
+        ScheduleService(unit).put("other", ScheduleDefinition("words", "30 * * * *"))
     clock.move(hours=1)
 
     def without_lisbon(cron: str, zone: str, after: datetime) -> list[datetime]:
@@ -209,55 +209,67 @@ def test_a_zone_that_this_machine_does_not_know_holds_up_no_other_schedule(
     monkeypatch.setattr(scheduler_module, "next_times", without_lisbon)
     assert scheduler.step() is True
     assert [run.schedule for run in runs()] == ["other"]
-    told = now_of(author)
-    assert (told.next_at, told.error) == (
+    schedule = stored_schedule(author)
+    assert (schedule.next_at, schedule.error) == (
         datetime(2026, 3, 2, 14, tzinfo=UTC),
         "2026-03-02T13:00:00.000000Z: ZoneInfoNotFoundError; see the worker's log",
     )
 
 
-def test_workers_that_look_at_the_same_moment_submit_one_run(
+def test_workers_that_step_at_the_same_time_submit_one_run(
     scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any
 ) -> None:
     hourly()
     clock.move(hours=1)
-    together = threading.Barrier(4)
+    barrier = threading.Barrier(4)
 
-    def look(_: int) -> bool:
-        together.wait(30)
+    def step(_: int) -> bool:
+        barrier.wait(30)
         return scheduler.step()
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(look, range(4)))
+        done = list(pool.map(step, range(4)))
 
     assert len(runs()) == 1
     assert done.count(True) == 1
 
 
-def test_a_paused_schedule_is_not_due_and_what_passed_is_not_caught_up(
+def test_a_paused_schedule_is_not_due_and_catches_nothing_up(
     scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any, author: Open
 ) -> None:
     hourly()
     with author() as unit:
-        assert Schedules(unit).pause("hourly", True).paused is True
+        assert ScheduleService(unit).pause("hourly", True).paused is True
     clock.move(hours=5, minutes=1)
     assert scheduler.step() is False
 
     with author() as unit:
-        assert Schedules(unit).pause("hourly", False).next_at == datetime(2026, 3, 2, 18, tzinfo=UTC)
+        assert ScheduleService(unit).pause("hourly", False).next_at == datetime(2026, 3, 2, 18, tzinfo=UTC)
     assert scheduler.step() is False
     assert runs() == []
 
 
-def test_a_schedule_that_was_changed_since_it_was_read_is_not_run_as_it_was(
+def test_a_schedule_that_changed_since_it_was_read_is_not_run(
     scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any, author: Open
 ) -> None:
     due = hourly()
     clock.move(hours=1)
     with author() as unit:
-        Schedules(unit).put("hourly", ScheduleDefinition("words", "30 * * * *"))
+        ScheduleService(unit).put("hourly", ScheduleDefinition("words", "30 * * * *"))
 
-    assert scheduler._move_on(replace(due, last=None)) is False
+    assert scheduler._handle(replace(due, last=None)) is False
+    assert runs() == []
+
+
+def test_a_suite_that_changed_since_the_schedule_was_read_is_not_run(
+    scheduler: Scheduler, hourly: Callable[..., Schedule], runs: Callable[[], list[Run]], clock: Any, author: Open
+) -> None:
+    due = hourly()
+    clock.move(hours=1)
+    with author() as unit:
+        ScheduleService(unit).put("hourly", ScheduleDefinition("words", "0 * * * *", label="canary"))
+
+    assert scheduler._handle(due) is False
     assert runs() == []
 
 
@@ -268,4 +280,4 @@ def test_a_schedule_runs_in_its_own_project_only(
     clock.move(hours=1)
     scheduler.step()
     with unit_as("author", "elsewhere") as unit:
-        assert Evaluations(unit).runs(10, None).items == []
+        assert RunService(unit).list_runs(10, None).items == []

@@ -11,9 +11,11 @@ import pytest
 from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunState
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
@@ -163,14 +165,14 @@ def test_a_fault_is_waited_out(worker: Any, error: Exception, monkeypatch: pytes
 def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, settings: Any) -> None:
     with unit_as("author") as unit:
         Registry(unit).register("word", Content(type="text", template="{{text}}"))
-        Evaluations(unit).put_dataset_version("words", [Case("c1", {"text": "yes"}, "yes")])
+        DatasetService(unit).put_version("words", [Case("c1", {"text": "yes"}, "yes")])
         scorers = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
-        Evaluations(unit).put_suite(
+        SuiteService(unit).put(
             Suite.model_validate(
                 {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": scorers}
             )
         )
-        submitted = Evaluations(unit).submit(RunRequest(suite="words"))
+        submitted = RunService(unit).submit(RunRequest(suite="words"))
 
     with build_worker(settings, database=sqlite, clock=clock) as built:
         assert built.independent_topics == {"webhook"}
@@ -180,6 +182,6 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
         assert built.work() is False
 
     with unit_as("author") as unit:
-        run = Evaluations(unit).run(submitted.id)
+        run = RunService(unit).get(submitted.id)
         assert (run.state, run.verdict, run.worker) == (RunState.FINISHED, "pass", built.name)
         assert outbox.count_pending(unit.session, "mlflow") == 1

@@ -9,8 +9,11 @@ from promptuary.api.metrics import router as metrics_routes
 from promptuary.compat.langfuse.routes import router as langfuse_routes
 from promptuary.compat.mlflow.routes import router as mlflow_routes
 from promptuary.context.routes import router as context_routes
+from promptuary.evaluation.datasets.routes import router as dataset_routes
 from promptuary.evaluation.datasets.upload import router as upload_routes
-from promptuary.evaluation.runs.routes import router as evaluation_routes
+from promptuary.evaluation.evidence.routes import router as evidence_routes
+from promptuary.evaluation.runs.routes import router as run_routes
+from promptuary.evaluation.suites.routes import router as suite_routes
 from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import router as review_routes
 from promptuary.scheduling.routes import router as schedule_routes
@@ -22,7 +25,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     context_routes,
     search_routes,
     upload_routes,
-    evaluation_routes,
+    dataset_routes,
+    suite_routes,
+    run_routes,
+    evidence_routes,
     schedule_routes,
     review_routes,
 )

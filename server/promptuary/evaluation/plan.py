@@ -1,4 +1,4 @@
-"""What a run is to do, complete when it is submitted, and the value that each piece of it comes to. Pure."""
+"""The plan of a run, complete when it is submitted, and the results of its items. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,9 +21,9 @@ class Variant:
         prompt: the prompt's name.
         version: its number.
         digest: of its content.
-        references: the labels and versions that were asked for and led here; a candidate may be its own baseline.
+        references: the labels and versions of the request that led here; a candidate may be its own baseline.
         collection: from which the version retrieves its context; None where it does not.
-        context_digest: of what the collection held when the run was submitted; None where it was not there.
+        context_digest: of the collection's content when the run was submitted; None where it did not exist.
     """
 
     name: str
@@ -58,9 +58,9 @@ class Plan:
         dataset: the cases.
         variants: in the order in which every case goes through them.
         repeats: how often each case goes through each variant, 1 or more.
-        concurrency: how many cases are under way at once.
+        concurrency: how many items are in flight at once.
         missing: labels that the gate names and no version carries.
-        cache: whether answers that are remembered are taken; what is asked anew is remembered all the same.
+        cache: whether cached responses are used; a new response is cached in any case.
         max_cost: the most that the run may cost, in US dollars.
     """
 
@@ -109,7 +109,7 @@ class CaseResult:
         case: the case's id.
         variant: the variant's name.
         repeat: 0 for the first.
-        output: what the model answered, without white space around it; None where it did not.
+        output: the model's answer, without white space around it; None where there is none.
         passed: whether every scorer that counts passed; None where that is not known.
         score: the weighted mean of the scores, in [0, 1]; None where one of them is not known.
         metrics: each scorer's score; None where it is not known. Never a zero for a crash.
@@ -117,10 +117,10 @@ class CaseResult:
         detail: what people look at: reasons, errors of scorers, the messages, the passages.
         at: when it was done.
         latency_ms: how long the answer took; None where there is none.
-        tokens_input: of the prompt, as the provider counts; None where it does not say.
+        tokens_input: of the prompt, as the provider counts; None where it does not count them.
         tokens_output: of the answer.
-        cost: of the answer in US dollars, judges left out; None where no price is known.
-        cached: whether the answer was remembered from an earlier run.
+        cost: of the answer in US dollars, without judges; None where no price is known.
+        cached: whether the answer is a cached response.
     """
 
     ordinal: int
@@ -168,12 +168,12 @@ class ResultFigures(NamedTuple):
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """Give the plan as it is stored."""
+    """Return the JSON of the plan as it is stored."""
     return asdict(plan)
 
 
 def plan_from_json(body: Mapping[str, Any]) -> Plan:
-    """Read a stored plan back."""
+    """Build the plan from its stored JSON."""
     return Plan(
         suite=body["suite"],
         suite_digest=body["suite_digest"],

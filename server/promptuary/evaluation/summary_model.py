@@ -128,7 +128,7 @@ class VariantSummary(_SummaryPart):
         prompt: the prompt's name.
         version: its number.
         digest: of the version's content.
-        references: the labels and versions that the run asked for and that led to this variant.
+        references: the labels and versions of the request that led to this variant.
         results: the number of results.
         errors: the number of results without an output.
         unrunnable: the number of results without a verdict.

@@ -7,7 +7,7 @@ from typing import Any
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.evaluation.plan import Variant
-from promptuary.evaluation.runs.service import Evaluations, ResultWithCase
+from promptuary.evaluation.runs.service import ResultWithCase, RunService
 from promptuary.review.service import NewItem
 
 RUN_ITEM_LIMIT = 10_000
@@ -37,11 +37,11 @@ def select_run_items(
         NotFound: when there is no such run, or the run has no such variant.
         InvalidRequest: when more than RUN_ITEM_LIMIT results are selected.
     """
-    evaluations = Evaluations(unit)
-    variants = {planned.name: planned for planned in evaluations.run(run).plan.variants}
+    runs = RunService(unit)
+    variants = {planned.name: planned for planned in runs.get(run).plan.variants}
     if variant is not None and variant not in variants:
         raise NotFound(f"the run '{run}' has no variant '{variant}'; it has: {', '.join(variants)}")
-    answered = [row for row in _iterate_results(evaluations, run) if row.result.output is not None]
+    answered = [row for row in _iterate_results(runs, run) if row.result.output is not None]
     passed: dict[tuple[str, int], set[bool | None]] = {}
     for row in answered:
         passed.setdefault((row.result.case, row.result.repeat), set()).add(row.result.passed)
@@ -60,10 +60,10 @@ def select_run_items(
     return [NewItem(f"{run}/{row.result.ordinal}", _payload(row, variants[row.result.variant])) for row in selected]
 
 
-def _iterate_results(evaluations: Evaluations, run: str) -> Iterator[ResultWithCase]:
+def _iterate_results(runs: RunService, run: str) -> Iterator[ResultWithCase]:
     cursor = None
     while True:
-        page = evaluations.results(run, _BATCH, cursor)
+        page = runs.list_results(run, _BATCH, cursor)
         yield from page.items
         cursor = page.next_cursor
         if cursor is None:

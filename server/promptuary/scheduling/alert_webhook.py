@@ -1,8 +1,8 @@
-"""Alerts sent to the address that their schedule names, signed where a secret is set.
+"""The delivery of alerts to the address of their schedule, signed where a secret is set.
 
-The address is read when it is sent to and is never in a message or in a log. `X-Promptuary-Signature: t=SECONDS,v1=HEX` is the
-HMAC-SHA256 of `SECONDS.BODY` under PROMPTUARY_WEBHOOK_SECRET; a receiver refuses old seconds, and drops an `id` that it has
-seen: what is sent may come twice. Whatever is not answered with 2xx is tried again, for a day.
+The address is read at each delivery and is never in a message or a log. `X-Promptuary-Signature: t=SECONDS,v1=HEX` is the
+HMAC-SHA256 of `SECONDS.BODY` under PROMPTUARY_WEBHOOK_SECRET. A receiver refuses old seconds, and drops an `id` that it knows,
+since a delivery may be repeated. A delivery that is not answered with 2xx is repeated, for a day.
 """
 
 import asyncio
@@ -34,7 +34,14 @@ Post = Callable[..., Awaitable[tuple[int, bytes]]]
 
 @dataclass(frozen=True)
 class AlertWebhook:
-    """Sends alerts."""
+    """Delivers alerts from the outbox.
+
+    Attributes:
+        settings: the allowed hosts and the secret.
+        database: where alerts and schedules are.
+        clock: returns the current time.
+        post: sends a body to an allowed address, and returns status and response.
+    """
 
     settings: Settings
     database: Database
@@ -42,25 +49,25 @@ class AlertWebhook:
     post: Post = post_json
 
     def deliver(self, payload: dict[str, Any]) -> None:
-        """Send one alert; dropped with an error in the log where its host is not allowed any more, or a day has passed.
+        """Deliver one alert; it is dropped, with an error in the log, if its host is not allowed any more or a day has passed.
 
         Args:
             payload: `{"alert": number}`.
 
         Raises:
-            WebhookFailed: when the receiver does not take it.
+            DestinationFailed: when the receiver does not accept it.
         """
         with self.database.read() as session:
             alert = schedule_store.get_alert(session, payload["alert"])
             schedule = schedule_store.get_schedule(session, alert.project, alert.schedule) if alert else None
             project = access_store.get_project(session, alert.project) if alert else None
         if alert is None or project is None or schedule is None or schedule.webhook is None:
-            log.info("alert is sent nowhere: its schedule has no webhook any more", alert=payload["alert"])
+            log.info("alert not delivered: its schedule has no webhook any more", alert=payload["alert"])
             return
         host, now = urlsplit(schedule.webhook).hostname, self.clock()
         bound = log.bind(alert=alert.id, schedule=alert.schedule, host=host)
         if now - alert.at > GIVE_UP_AFTER:
-            bound.error("alert not delivered: nobody took it for a day")
+            bound.error("alert not delivered: not accepted for a day")
             return
         body = alert_body(alert, project.name)
         headers = {"X-Promptuary-Event": "alert.raised"}
@@ -99,7 +106,7 @@ def alert_body(alert: Alert, project: str) -> bytes:
 
 
 def sign_body(secret: str, seconds: int, body: bytes) -> str:
-    """Give the header's value that shows who sent a body, and when."""
+    """Return the value of the signature header: the time and the HMAC of a body."""
     signed = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={seconds},v1={signed}"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from promptuary.access import audit
 from promptuary.core import outbox
 from promptuary.core.database import Session
+from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.evidence import store as evidence_store
 from promptuary.evaluation.evidence.evidence import Evidence
 from promptuary.evaluation.execution.finished_run import FinishedRun, WriteOutcome
@@ -77,7 +78,7 @@ def _alerts(session: Session, finished: FinishedRun, schedule: Schedule) -> list
                 monitored.append(MonitoredMetric(row.model, metric, means_of(row, metric), earlier_means))
     if not any(metric.is_comparable for metric in monitored):
         return []
-    design = SamplingDesign(store.list_clusters(session, run.plan.dataset.id), finished.order)
+    design = SamplingDesign(dataset_store.list_clusters(session, run.plan.dataset.id), finished.order)
     return [
         Alert(
             id=0,

@@ -70,7 +70,7 @@ class MonitoredMetric:
 
 @dataclass(frozen=True)
 class MetricDrop:
-    """A drop that the statistics show.
+    """A drop beyond the margin.
 
     Attributes:
         monitored: the metric that dropped.
@@ -109,8 +109,8 @@ def detect_drops(metrics: Sequence[MonitoredMetric], design: SamplingDesign, mar
     def is_drop(index: int, level: float) -> bool:
         return non_inferiority_verdict(comparable[index].difference(design, level), margin) is Verdict.REGRESSION
 
-    shown = holm_step_down(is_drop, len(comparable), CONFIDENCE_LEVEL)
-    return [_drop(comparable[index], design) for index in sorted(shown)]
+    rejected = holm_step_down(is_drop, len(comparable), CONFIDENCE_LEVEL)
+    return [_drop(comparable[index], design) for index in sorted(rejected)]
 
 
 def _drop(monitored: MonitoredMetric, design: SamplingDesign) -> MetricDrop:

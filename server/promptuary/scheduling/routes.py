@@ -12,7 +12,8 @@ from promptuary.core.wire import PageOf, RequestModel
 from promptuary.evaluation.runs.schemas import RunOut
 from promptuary.prompt.name import Name
 from promptuary.scheduling.schemas import AlertOut, ScheduleIn, ScheduleOut
-from promptuary.scheduling.service import Schedules
+from promptuary.scheduling.service import AlertService, ScheduleService
+from promptuary.scheduling.store import AlertFilter
 
 router = APIRouter(tags=["schedules"], route_class=IdempotentRoute)
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -26,28 +27,28 @@ class EmptyBody(RequestModel):
 @router.put("/schedules/{schedule}")
 def put_schedule(schedule: PathName, body: ScheduleIn, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> ScheduleOut:
     """Write a schedule, over the one of that name; its next time is the first one from now on."""
-    return ScheduleOut.of(Schedules(unit).put(schedule, body.schedule()))
+    return ScheduleOut.of(ScheduleService(unit).put(schedule, body.definition()))
 
 
 @router.get("/schedules")
 def list_schedules(
     unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[ScheduleOut]:
-    """List schedules by name."""
-    found = Schedules(unit).schedules(min(limit, unit.settings.page_limit), cursor)
-    return PageOf[ScheduleOut](items=[ScheduleOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+    """Return schedules by name."""
+    page = ScheduleService(unit).list_schedules(min(limit, unit.settings.page_limit), cursor)
+    return PageOf[ScheduleOut](items=[ScheduleOut.of(schedule) for schedule in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/schedules/{schedule}")
 def read_schedule(schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)]) -> ScheduleOut:
-    """Give a schedule with its next times and how its last run stands."""
-    return ScheduleOut.of(Schedules(unit).get(schedule))
+    """Return a schedule with its next times and the state of its last run."""
+    return ScheduleOut.of(ScheduleService(unit).get(schedule))
 
 
 @router.delete("/schedules/{schedule}", status_code=204)
 def remove_schedule(schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> None:
-    """Take a schedule away; its runs and alerts stay."""
-    Schedules(unit).remove(schedule)
+    """Delete a schedule; its runs and alerts stay."""
+    ScheduleService(unit).remove(schedule)
 
 
 @router.post("/schedules/{schedule}/pause")
@@ -55,7 +56,7 @@ def pause_schedule(
     schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)], body: EmptyBody | None = None
 ) -> ScheduleOut:
     """Submit no more runs until it is resumed."""
-    return ScheduleOut.of(Schedules(unit).pause(schedule, True))
+    return ScheduleOut.of(ScheduleService(unit).pause(schedule, True))
 
 
 @router.post("/schedules/{schedule}/resume")
@@ -63,15 +64,15 @@ def resume_schedule(
     schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)], body: EmptyBody | None = None
 ) -> ScheduleOut:
     """Submit runs again, from the next time on; times that passed meanwhile are not caught up."""
-    return ScheduleOut.of(Schedules(unit).pause(schedule, False))
+    return ScheduleOut.of(ScheduleService(unit).pause(schedule, False))
 
 
 @router.post("/schedules/{schedule}/now", status_code=202)
 def submit_scheduled(
     schedule: PathName, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)], body: EmptyBody | None = None
 ) -> RunOut:
-    """Queue a run of a schedule now; its next time stays. 409 while a run of it is going."""
-    return RunOut.of(Schedules(unit).submit(schedule))
+    """Queue a run of a schedule now; its next time stays. 409 while a run of it is not over."""
+    return RunOut.of(ScheduleService(unit).submit(schedule))
 
 
 @router.get("/alerts")
@@ -82,14 +83,14 @@ def list_alerts(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[AlertOut]:
-    """List alerts, the newest first; `open=true` gives those that nobody has seen."""
-    found = Schedules(unit).alerts(min(limit, unit.settings.page_limit), cursor, schedule, unseen)
-    return PageOf[AlertOut](items=[AlertOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+    """Return alerts, the newest first; `open=true` selects those that nobody has seen."""
+    page = AlertService(unit).list_alerts(min(limit, unit.settings.page_limit), cursor, AlertFilter(schedule, unseen))
+    return PageOf[AlertOut](items=[AlertOut.of(alert) for alert in page.items], next_cursor=page.next_cursor)
 
 
 @router.post("/alerts/{alert}/seen")
 def see_alert(
     alert: AlertId, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)], body: EmptyBody | None = None
 ) -> AlertOut:
-    """Say that you have seen an alert; who saw it first stays."""
-    return AlertOut.of(Schedules(unit).see(alert))
+    """Record that the caller has seen an alert; the first one stays recorded."""
+    return AlertOut.of(AlertService(unit).mark_seen(alert))

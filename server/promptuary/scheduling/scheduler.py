@@ -1,7 +1,7 @@
-"""Submitting the runs of schedules whose time has come; every worker looks, and one of them submits.
+"""Submitting the runs of schedules that are due; every worker checks, and one of them submits.
 
-Who moves a schedule on to its next time, in the transaction that submits the run, is the one. The next time is the first one
-from now on: a time that was missed is caught up once, however many went by.
+The worker that moves a schedule to its next time, in the transaction that submits the run, is the one. The next time is the
+first one from now on: missed times are caught up once, however many there were.
 """
 
 from dataclasses import dataclass
@@ -16,38 +16,45 @@ from promptuary.core.clock import Clock, format_timestamp, freeze_clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import PromptuaryError, Unavailable
 from promptuary.core.settings import Settings
+from promptuary.evaluation.runs import store as run_store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
-from promptuary.scheduling import store as store
+from promptuary.evaluation.runs.service import RunService
+from promptuary.scheduling import store
 from promptuary.scheduling.cron import next_times
 from promptuary.scheduling.store import Schedule
 
-UNKNOWN_WAIT = timedelta(hours=1)
+UNKNOWN_ZONE_WAIT = timedelta(hours=1)
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Scheduler:
-    """Submits what is due."""
+    """Submits the runs that are due.
+
+    Attributes:
+        database: where schedules and runs are.
+        clock: returns the current time.
+        settings: of the process.
+    """
 
     database: Database
     clock: Clock
     settings: Settings
 
     def step(self) -> bool:
-        """Submit the runs that are due; True if there was any schedule to be moved on.
+        """Submit the runs that are due; return whether any schedule was moved to its next time.
 
-        A schedule that cannot be run, as its suite or its label is gone, says so in its `error`, and is tried again at its next
-        time. One whose last run is still going is left out this time, and says that.
+        A schedule whose run cannot be submitted, for example without its suite or its label, gets the reason as its `error` and
+        is due again at its next time. So does a schedule whose last run is not over.
 
         Raises:
             Unavailable: when the database does not answer.
         """
         with self.database.read() as session:
             due = store.due_schedules(session, self.clock())
-        return any([self._move_on(schedule) for schedule in due])
+        return any([self._handle(schedule) for schedule in due])
 
-    def _move_on(self, schedule: Schedule) -> bool:
+    def _handle(self, schedule: Schedule) -> bool:
         bound = log.bind(schedule=schedule.name, suite=schedule.suite)
         try:
             with self.database.write() as session:
@@ -55,51 +62,50 @@ class Scheduler:
         except Unavailable:
             raise
         except PromptuaryError as error:
-            bound.warning("schedule gave no run", error=str(error))
+            bound.warning("scheduled run not submitted", error=str(error))
             reason = str(error)
         except Exception as error:
-            bound.exception("schedule gave no run")
+            bound.exception("scheduled run not submitted")
             reason = f"{type(error).__name__}; see the worker's log"
         with self.database.write() as session:
             now = self.clock()
-            claimed = store.claim_schedule(session, schedule, _next_try(schedule, now))
+            claimed = store.claim_schedule(session, schedule, _retry_time(schedule, now))
             if claimed:
                 store.record_outcome(session, schedule, error=f"{format_timestamp(now)}: {reason}"[:1000])
         return claimed
 
     def _submit(self, session: Session, schedule: Schedule) -> bool:
         now = self.clock()
-        if not store.claim_schedule(session, schedule, _next(schedule, now)):
+        if not store.claim_schedule(session, schedule, _next_time(schedule, now)):
             return False
-        going = store.active_run(session, schedule.project, schedule.name)
-        if going is not None:
-            store.record_outcome(
-                session, schedule, error=f"{format_timestamp(now)}: left out, for the run '{going}' is still going"
-            )
-            log.info("scheduled run left out", schedule=schedule.name, going=going)
+        active = run_store.active_run(session, schedule.project, schedule.name)
+        if active is not None:
+            reason = f"{format_timestamp(now)}: not submitted, since the run '{active}' is not over"
+            store.record_outcome(session, schedule, error=reason)
+            log.info("scheduled run left out", schedule=schedule.name, active=active)
             return True
         unit = UnitOfWork(session, _caller(session, schedule), freeze_clock(self.clock), self.settings)
         request = RunRequest(suite=schedule.suite, label=schedule.label, cache=False)
-        run = Evaluations(unit).submit(request, schedule=schedule.name)
+        run = RunService(unit).submit(request, schedule=schedule.name)
         store.record_outcome(session, schedule, run=run.id)
         log.info("scheduled run submitted", schedule=schedule.name, run=run.id, due=format_timestamp(schedule.next_at))
         return True
 
 
-def _next(schedule: Schedule, now: datetime) -> datetime:
+def _next_time(schedule: Schedule, now: datetime) -> datetime:
     return next_times(schedule.cron, schedule.zone, now)[0]
 
 
-def _next_try(schedule: Schedule, now: datetime) -> datetime:
-    """Give the next time, or an hour from now where that itself cannot be told: a zone that this machine does not know."""
+def _retry_time(schedule: Schedule, now: datetime) -> datetime:
+    """Return the next time, or an hour from now where it cannot be computed: in a zone that this machine does not know."""
     try:
-        return _next(schedule, now)
+        return _next_time(schedule, now)
     except Exception:
-        return now + UNKNOWN_WAIT
+        return now + UNKNOWN_ZONE_WAIT
 
 
 def _caller(session: Session, schedule: Schedule) -> Caller:
-    """Give the schedule itself as the one who asks, with what a pipeline may do."""
+    """Return the schedule itself as the caller, with a pipeline's role."""
     project = access_store.get_project(session, schedule.project)
     assert project is not None
     return Caller(project.id, project.name, f"schedule:{schedule.name}", Role.CI)

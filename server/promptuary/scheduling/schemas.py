@@ -1,4 +1,4 @@
-"""What the routes of schedules and alerts take and answer."""
+"""The wire models of schedules and alerts."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from promptuary.core.wire import RequestModel, ResponseModel
+from promptuary.evaluation.runs.store import RunState
 from promptuary.evaluation.summary_model import IntervalFigures
 from promptuary.prompt.name import Name
 from promptuary.scheduling.cron import next_times, redacted_webhook
@@ -13,10 +14,11 @@ from promptuary.scheduling.service import ScheduleDefinition
 from promptuary.scheduling.store import Alert, Schedule
 
 TIMES_SHOWN = 3
+"""How many next times a schedule has on the wire."""
 
 
 class ScheduleIn(RequestModel):
-    """A suite, when it is to be run, and how much it may drop against its own history before there is an alert."""
+    """A suite, the times of its runs, and the loss against its own history that raises no alert."""
 
     suite: Name
     cron: Annotated[str, Field(min_length=1, max_length=200)]
@@ -26,21 +28,21 @@ class ScheduleIn(RequestModel):
     paused: bool = False
     webhook: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
 
-    def schedule(self) -> ScheduleDefinition:
-        """Make the domain's value."""
+    def definition(self) -> ScheduleDefinition:
+        """Return the domain value."""
         return ScheduleDefinition(**dict(self))
 
 
 class LastRunOut(ResponseModel):
-    """How the run that a schedule submitted last stands."""
+    """The state of the run that a schedule submitted last."""
 
     id: str
-    state: str
+    state: RunState
     verdict: str | None
 
 
 class ScheduleOut(ResponseModel):
-    """A schedule. `webhook` is shown without its path, `error` says why the last time gave no run."""
+    """A schedule. `webhook` has no path, `error` is why no run was submitted the last time."""
 
     name: str
     suite: str
@@ -60,7 +62,7 @@ class ScheduleOut(ResponseModel):
 
     @classmethod
     def of(cls, schedule: Schedule) -> Self:
-        """Make it from the domain's value, with the times that follow; none for one that is paused."""
+        """Build it from the domain value, with the times that follow; none for a paused one."""
         later = [] if schedule.paused else next_times(schedule.cron, schedule.zone, schedule.next_at, TIMES_SHOWN - 1)
         return cls.model_validate(
             {
@@ -88,5 +90,5 @@ class AlertOut(ResponseModel):
 
     @classmethod
     def of(cls, alert: Alert) -> Self:
-        """Make it from the domain's value."""
+        """Build it from the domain value."""
         return cls.model_validate(alert)

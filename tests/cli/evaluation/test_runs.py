@@ -19,7 +19,7 @@ from promptuary.core.settings import read_settings
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunState
 from promptuary.statistics.verdict import Verdict
 
@@ -265,7 +265,7 @@ def half_done(data_dir: Path, lease: timedelta) -> str:
     """Submit a run of the suite `words`, whose first executor did the first two of its cases."""
     with unit_of_work_on(data_dir) as unit:
         now, session = wall_clock(), unit.session
-        submitted = Evaluations(unit).submit(RunRequest(suite="words"))
+        submitted = RunService(unit).submit(RunRequest(suite="words"))
         held = store.lease_run(session, "gone", now, now + lease, submitted.id)
         assert held is not None
         done = [
@@ -301,7 +301,7 @@ def test_a_run_that_another_holds_is_followed_and_taken_over_when_it_is_left(
 
     def leave(_: float) -> None:
         with unit_of_work_on(data_dir) as unit:
-            run = Evaluations(unit).run(held)
+            run = RunService(unit).get(held)
             assert run.worker == "gone"
             assert store.release_run(unit.session, run)
 
@@ -317,7 +317,7 @@ def test_a_run_that_was_cancelled_has_no_verdict_and_ends_with_3(
     run("eval", "run", suite_of("yes", "yes", "yes"))
     held = half_done(data_dir, timedelta(seconds=60))
     with unit_of_work_on(data_dir) as unit:
-        assert Evaluations(unit).cancel(held).state is RunState.CANCELLED
+        assert RunService(unit).cancel(held).state is RunState.CANCELLED
     told = run("eval", "run", "words", "--resume", held, "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "s.md")
     assert told.code == 3
     assert told.out.splitlines() == [f"words  run {held}  2 results", "cancelled: no summary"]

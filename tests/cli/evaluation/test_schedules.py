@@ -7,8 +7,10 @@ import pytest
 from cli.conftest import Run, unit_of_work_on
 from factories.summaries import make_interval
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.store import Alert
@@ -20,9 +22,9 @@ SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
 def suite(word: Path, data_dir: Path) -> None:
     """The suite `words`."""
     with unit_of_work_on(data_dir) as unit:
-        Evaluations(unit).put_dataset_version("words", [Case("c1", {"text": "yes"}, "yes")])
+        DatasetService(unit).put_version("words", [Case("c1", {"text": "yes"}, "yes")])
         body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
-        Evaluations(unit).put_suite(Suite.model_validate(body))
+        SuiteService(unit).put(Suite.model_validate(body))
 
 
 @pytest.mark.usefixtures("suite")
@@ -49,7 +51,7 @@ def test_a_schedule_is_set_listed_paused_run_and_removed(run: Run) -> None:
     submitted = run("eval", "schedule", "now", "nightly", "--json").json
     assert submitted["schedule"] == "nightly"
     assert f"  last run: {submitted['id']} queued" in run("eval", "schedule", "show", "nightly").out
-    assert "still going" in run("eval", "schedule", "now", "nightly").fault
+    assert "is not over" in run("eval", "schedule", "now", "nightly").fault
 
     assert run("eval", "schedule", "remove", "nightly").out == "nightly is removed\n"
     assert run("eval", "schedule", "show", "nightly").fault == "there is no schedule 'nightly'"
@@ -60,7 +62,7 @@ def test_what_cannot_be_a_schedule_is_told_in_one_line(run: Run) -> None:
     told = run("eval", "schedule", "set", "nightly", "words", "at night", "--zone", "Mars")
     assert told.code == 64
     assert "cron: must have five fields" in told.fault
-    assert "zone: 'Mars' is no time zone" in told.fault
+    assert "zone: 'Mars' is not a known time zone" in told.fault
     hook = run("eval", "schedule", "set", "nightly", "words", "* * * * *", "--webhook", "https://example.org/x")
     assert "PROMPTUARY_WEBHOOK_HOSTS" in hook.fault
 
@@ -68,7 +70,7 @@ def test_what_cannot_be_a_schedule_is_told_in_one_line(run: Run) -> None:
 @pytest.mark.usefixtures("suite")
 def test_alerts_are_listed_until_they_are_seen(run: Run, data_dir: Path) -> None:
     with unit_of_work_on(data_dir) as unit:
-        submitted = Evaluations(unit).submit(RunRequest(suite="words"), schedule="nightly")
+        submitted = RunService(unit).submit(RunRequest(suite="words"), schedule="nightly")
         new = Alert(
             0, unit.caller.project, "nightly", "words", submitted.id, "echo:", "exact", make_interval(), "it fell", unit.clock()
         )

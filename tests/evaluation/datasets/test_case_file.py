@@ -105,7 +105,7 @@ def test_all_faults_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> No
 def test_no_file_can_tell_faults_without_end(tmp_path: Path) -> None:
     found = field_errors(file(tmp_path, "{}\n" * 200))
     assert len(found) == ERRORS_LIMIT + 1
-    assert found[-1] == "and 300 more faults"
+    assert found[-1] == "and 300 more errors"
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -70,8 +71,10 @@ def test_a_line_that_is_wrong_is_422_with_its_number_and_field(local: Any, body:
     assert local.get("/v1/audit").json()["items"] == []
 
 
-def test_more_lines_than_the_limit_are_413_by_their_length_or_as_they_come(local: Any, app: Any) -> None:
-    app.dataset_limit = 2048
+def test_more_lines_than_the_limit_are_413_by_their_length_or_as_they_come(
+    local: Any, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_checks", replace(app._checks, dataset_limit=2048))
     whole = lines({"id": "c1", "vars": {"text": "x" * 2048}})
     for content in (whole, iter([whole[:1024], whole[1024:]])):
         refused = local.post(PATH, content=content, headers=LINES)

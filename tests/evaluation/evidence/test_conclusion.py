@@ -12,21 +12,23 @@ from promptuary.context import store as context_store
 from promptuary.context.store import Collection, StoredDocument
 from promptuary.core import outbox
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.evidence import store as evidence_store
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.evidence.builder import list_judges
 from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence
 from promptuary.evaluation.evidence.service import list_evidence
 from promptuary.evaluation.evidence.store import EvidenceFilter
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.finished_run import FinishedRun, WriteOutcome
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.context_digests import collection_digests
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.models.chat_models import ChatModels
 from promptuary.prompt.content import Content
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
 from promptuary.scheduling.alert_webhook import TOPIC
-from promptuary.scheduling.service import ScheduleDefinition, Schedules
+from promptuary.scheduling.service import AlertService, ScheduleDefinition, ScheduleService
 from promptuary.scheduling.store import Alert
 
 Open = Callable[[], AbstractContextManager[Any]]
@@ -66,14 +68,14 @@ def alerts(author: Open) -> Callable[[], list[Alert]]:
 
     def found() -> list[Alert]:
         with author() as unit:
-            return list(reversed(Schedules(unit).alerts(200, None).items))
+            return list(reversed(AlertService(unit).list_alerts(200, None).items))
 
     return found
 
 
 def scheduled(author: Open, **changes: Any) -> None:
     with author() as unit:
-        Schedules(unit).put("nightly", ScheduleDefinition("words", "0 3 * * *", label="production", **changes))
+        ScheduleService(unit).put("nightly", ScheduleDefinition("words", "0 3 * * *", label="production", **changes))
 
 
 def serve(author: Open, version: int) -> None:
@@ -117,7 +119,7 @@ def test_baselines_and_runs_that_did_not_finish_show_nothing(
 
     cancelled = submit_run()
     with author() as unit:
-        Evaluations(unit).cancel(cancelled.id)
+        RunService(unit).cancel(cancelled.id)
     submit_run()
     held = executor.lease("w1")
     assert held is not None
@@ -189,7 +191,7 @@ def test_judges_of_single_cases_are_listed_once_each(
     own = [(polite, {"type": "equals", "value": "yes"}), (polite | {"name": "kind"},), ()]
     with author() as unit:
         cases = [Case(f"c{number}", {"text": "yes"}, "yes", asserts=asserts) for number, asserts in enumerate(own)]
-        Evaluations(unit).put_dataset_version("words", cases)
+        DatasetService(unit).put_version("words", cases)
     do()
     (row,) = shown()
     assert [(judge.metric, judge.type, judge.model) for judge in row.judges] == [(None, "llm-rubric", "echo:")]
@@ -253,7 +255,7 @@ def test_a_collection_that_is_not_there_has_no_digest(
     with_context: None, do: Callable[..., Run], unit_as: Any, author: Open
 ) -> None:
     with author() as unit:
-        assert evidence_store.collection_digests(unit.session, unit.caller.project, ["tickets", None, "gone"])["gone"] is None
+        assert collection_digests(unit.session, unit.caller.project, ["tickets", None, "gone"])["gone"] is None
     with unit_as("author", "elsewhere") as unit:
         assert context_store.content_digest(unit.session, unit.caller.project, "tickets") is None
 
@@ -323,11 +325,11 @@ def test_only_runs_of_the_schedule_on_the_same_suite_and_cases_are_its_history(
     assert alerts() == []
 
     with author() as unit:
-        Evaluations(unit).put_dataset_version("words", cases_of(*["yes"] * 29))
+        DatasetService(unit).put_version("words", cases_of(*["yes"] * 29))
     do(label="production", schedule="nightly")
     do(label="production", schedule="nightly")
     with author() as unit:
-        Evaluations(unit).put_suite(suite_of(repeats=2))
+        SuiteService(unit).put(suite_of(repeats=2))
     do(label="production", schedule="nightly")
     assert alerts() == []
 
@@ -361,7 +363,7 @@ def test_a_run_of_a_schedule_that_is_gone_raises_no_alert(
     for _ in range(2):
         do(label="production", schedule="nightly")
     with author() as unit:
-        Schedules(unit).remove("nightly")
+        ScheduleService(unit).remove("nightly")
     serve(author, 2)
     do(label="production", schedule="nightly")
     assert alerts() == []
@@ -379,7 +381,7 @@ def test_an_alert_of_a_schedule_with_a_webhook_is_put_on_its_way(
     with author() as unit:
         allowed = type(unit)(unit.session, unit.caller, unit.clock, settings.model_copy(update={"webhook_hosts": "127.0.0.1"}))
         new = ScheduleDefinition("words", "0 3 * * *", label="production", webhook="http://127.0.0.1:9/hook")
-        Schedules(allowed).put("nightly", new)
+        ScheduleService(allowed).put("nightly", new)
     for version in (1, 1, 2):
         serve(author, version)
         do(label="production", schedule="nightly")

@@ -16,10 +16,11 @@ from doubles.stub_model import Reaction, StubModelServer, last_message
 from promptuary.core import outbox
 from promptuary.core.errors import Conflict, InvalidRequest, Unavailable
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.execution.accounting import RunAccounting
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 from promptuary.prompt.content import Content
@@ -72,7 +73,7 @@ def execute_next(executor: RunExecutor) -> Run:
 
 def get_run(author: Any, run_id: str) -> Run:
     with author() as unit:
-        return Evaluations(unit).run(run_id)
+        return RunService(unit).get(run_id)
 
 
 @pytest.mark.usefixtures("database")
@@ -97,8 +98,8 @@ def test_a_run_stops_at_its_cost_limit_and_resumes_under_a_higher_one(
         assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 0
         for too_low in (None, stopped.spent, 0.01):
             with pytest.raises(InvalidRequest):
-                Evaluations(unit).resume(run_id, too_low)
-        resumed = Evaluations(unit).resume(run_id, 5.0)
+                RunService(unit).resume(run_id, too_low)
+        resumed = RunService(unit).resume(run_id, 5.0)
     assert (resumed.state, resumed.verdict, resumed.summary, resumed.finished_at) == (RunState.QUEUED, None, None, None)
 
     finished = execute_next(executor)
@@ -110,7 +111,7 @@ def test_a_run_stops_at_its_cost_limit_and_resumes_under_a_higher_one(
         costs = [result.cost for result in store.list_results(unit.session, run_id)]
         assert sum(cost or 0 for cost in costs) == pytest.approx(finished.spent)
         with pytest.raises(Conflict):
-            Evaluations(unit).resume(run_id, 9.0)
+            RunService(unit).resume(run_id, 9.0)
 
 
 @pytest.mark.parametrize("limit", [0.05, 0.2, 0.4, 0.9])
@@ -147,7 +148,7 @@ def test_judges_share_the_budget_and_outputs_without_a_judge_are_no_result(
         results = store.list_results(unit.session, run_id)
         assert results
         assert all(result.passed is True and result.error is None for result in results)
-        Evaluations(unit).resume(run_id, 100.0)
+        RunService(unit).resume(run_id, 100.0)
     requests = stub_model.requests
     finished = execute_next(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 40)
@@ -165,7 +166,7 @@ def test_a_model_without_a_known_price_is_refused_at_submission(
     create_paid_suite(2, prices={} if not cases else PRICES)
     if cases:
         with author() as unit:
-            Evaluations(unit).put_dataset_version("words", cases)
+            DatasetService(unit).put_version("words", cases)
     with pytest.raises(InvalidRequest) as refused:
         submit_run(max_cost=1.0)
     (field_error,) = refused.value.field_errors
@@ -216,7 +217,7 @@ def test_what_a_killed_process_had_reserved_counts_as_spent(
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9
     assert stopped.spent <= limit + 1e-9
     with author() as unit:
-        Evaluations(unit).resume(run_id, 20.0)
+        RunService(unit).resume(run_id, 20.0)
     finished = execute_next(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 400)
     assert stub_model.billed(PRICE, PRICE) <= finished.spent + 1e-9 <= 20.0
@@ -230,13 +231,13 @@ def test_a_limit_is_raised_only_while_no_worker_has_the_run(
     create_paid_suite(2)
     run_id = submit_run(max_cost=1.0).id
     with author() as unit:
-        assert Evaluations(unit).resume(run_id, 2.0).plan.max_cost == 2.0
+        assert RunService(unit).resume(run_id, 2.0).plan.max_cost == 2.0
     assert executor.lease("w1") is not None
-    with author() as unit, pytest.raises(Conflict, match="w1 works on"):
-        Evaluations(unit).resume(run_id, 3.0)
+    with author() as unit, pytest.raises(Conflict, match="is being done by w1"):
+        RunService(unit).resume(run_id, 3.0)
     clock.move(seconds=120)
     with author() as unit:
-        assert Evaluations(unit).resume(run_id, 3.0).state is RunState.QUEUED
+        assert RunService(unit).resume(run_id, 3.0).state is RunState.QUEUED
 
 
 @pytest.mark.usefixtures("database")
@@ -340,6 +341,6 @@ def test_a_group_whose_comparison_cannot_be_paid_is_done_again(
     assert stub_model.billed(PRICE, PRICE) <= stopped.spent + 1e-9 <= 5.0 + 2e-9
     assert stopped.done % 2 == 0
     with author() as unit:
-        Evaluations(unit).resume(run_id, 1000.0)
+        RunService(unit).resume(run_id, 1000.0)
     finished = execute_next(executor)
     assert (finished.state, finished.done) == (RunState.FINISHED, 120)

@@ -13,11 +13,12 @@ from promptuary.access import audit
 from promptuary.core import outbox
 from promptuary.core.errors import Unavailable
 from promptuary.evaluation.datasets.case_schema import CaseIn
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.execution.lease import MAX_LEASES, RunLeases
 from promptuary.evaluation.execution.result_loop import Progress
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.summary_model import MetricSummary
 from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
@@ -47,7 +48,7 @@ def test_a_run_is_executed_from_the_suite_to_the_verdict(
     assert reported[0] == Progress(0, 30, 0)
     assert reported[-1] == Progress(30, 30, 0)
     with author() as unit:
-        results = Evaluations(unit).results(run.id, 200, None).items
+        results = RunService(unit).list_results(run.id, 200, None).items
         assert [item.result.ordinal for item in results] == list(range(30))
         assert {item.result.output for item in results} == {"yes"}
         assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 1
@@ -65,13 +66,13 @@ def test_cases_are_scored_by_their_own_scorers_too(
         {"id": "c", "vars": {"text": "no"}, "expected": "yes"},
     ]
     with author() as unit:
-        Evaluations(unit).put_dataset_version("words", [CaseIn.model_validate(body).case() for body in bodies])
+        DatasetService(unit).put_version("words", [CaseIn.model_validate(body).case() for body in bodies])
     submit_run()
 
     run = executor.execute(leased(executor))
 
     with author() as unit:
-        results = [item.result for item in Evaluations(unit).results(run.id, 200, None).items]
+        results = [item.result for item in RunService(unit).list_results(run.id, 200, None).items]
     assert [(result.passed, round(result.score or 0, 3), result.metrics) for result in results] == [
         (True, 0.667, {"exact": 1.0, "tone": 1.0}),
         (True, 0.333, {"exact": 0.0, "tone": 1.0}),
@@ -140,7 +141,7 @@ def test_a_resumed_run_skips_what_is_done(
 
     assert (run.fence, run.state, run.done) == (2, RunState.FINISHED, 3)
     with author() as unit:
-        outputs = [item.result.output for item in Evaluations(unit).results(run.id, 10, None).items]
+        outputs = [item.result.output for item in RunService(unit).list_results(run.id, 10, None).items]
     assert outputs == ["yes", "from before", "yes"]
 
 
@@ -172,8 +173,8 @@ def test_a_run_cancelled_while_it_is_done_stops(
     def cancel(progress: Progress) -> None:
         if progress.done:
             with author() as unit:
-                if not Evaluations(unit).run(run.id).state.over:
-                    Evaluations(unit).cancel(run.id)
+                if not RunService(unit).get(run.id).state.over:
+                    RunService(unit).cancel(run.id)
 
     current_run = executor.execute(run, cancel)
 
@@ -285,7 +286,7 @@ def test_a_run_that_kills_every_worker_fails_in_the_end(
     assert executor.lease("w1") is None
 
     with author() as unit:
-        assert Evaluations(unit).run(run.id).state is RunState.FAILED
+        assert RunService(unit).get(run.id).state is RunState.FAILED
 
 
 def test_a_lost_lease_is_noticed_at_the_next_heartbeat(
@@ -303,7 +304,7 @@ def test_a_lost_lease_is_noticed_at_the_next_heartbeat(
     leases = RunLeases(executor.database, executor.clock, 60, pause)
     with leases.keep(run) as lost:
         with author() as unit:
-            Evaluations(unit).cancel(run.id)
+            RunService(unit).cancel(run.id)
         assert not lost.is_set()
         beat.set()
         assert lost.wait(60)

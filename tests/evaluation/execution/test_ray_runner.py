@@ -19,7 +19,7 @@ from promptuary.evaluation.execution.ray_runner import RayRunner
 from promptuary.evaluation.execution.result_loop import Progress
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.worker.assembly import open_ray_worker
 
@@ -116,7 +116,7 @@ def test_workers_share_one_budget_and_never_exceed_it(
     assert 0 < stopped.done < 400
     assert stub_model.billed(price, price) <= stopped.spent + 1e-9 <= 3.0 + 2e-9
     with author() as unit:
-        Evaluations(unit).resume(stopped.id, 100.0)
+        RunService(unit).resume(stopped.id, 100.0)
     leased = distributed.lease("w")
     assert leased is not None
     finished = distributed.execute(leased)

@@ -11,12 +11,14 @@ import pytest
 from factories.summaries import make_empty_summary
 from promptuary.core.errors import MalformedBody
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.result_store import BINS, ResultOrder, ResultSelection
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.result_store import BINS, ResultFilter, ResultOrder
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunOutcome, RunState
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.registry.service import Registry
 from promptuary.statistics.verdict import Verdict
 
@@ -37,9 +39,9 @@ def run(author: Open, content_of: Make, suite_of: Make, clock: Any) -> str:
     with author() as unit:
         for template in ("{{text}}", "{{text}}!"):
             Registry(unit).register("word", content_of(template))
-        Evaluations(unit).put_dataset_version("words", CASES)
-        Evaluations(unit).put_suite(suite_of())
-        run = Evaluations(unit).submit(RunRequest(suite="words", versions=[1, 2]))
+        DatasetService(unit).put_version("words", CASES)
+        SuiteService(unit).put(suite_of())
+        run = RunService(unit).submit(RunRequest(suite="words", versions=[1, 2]))
         held = store.lease_run(unit.session, "w1", clock(), clock() + timedelta(minutes=1), run.id)
         assert held is not None
         store.add_results(unit.session, held, [_result(clock, *place) for place in _places()], clock() + timedelta(minutes=1))
@@ -71,6 +73,25 @@ def _result(clock: Any, ordinal: int, variant: str, number: int) -> CaseResult:
 
 
 @pytest.fixture
+def repeated_run(author: Open, content_of: Make, suite_of: Make, clock: Any) -> str:
+    """A run with two repeats of two cases of one cluster: the scores 0 and 1, and the scores 1 and none."""
+    until = clock() + timedelta(minutes=1)
+    with author() as unit:
+        Registry(unit).register("word", content_of("{{text}}"))
+        DatasetService(unit).put_version("words", CASES[:2])
+        SuiteService(unit).put(suite_of(repeats=2))
+        run = RunService(unit).submit(RunRequest(suite="words"))
+        leased = store.lease_run(unit.session, "w1", clock(), until, run.id)
+        assert leased is not None
+        results = [
+            replace(_result(clock, ordinal, "v1", ordinal // 2), repeat=ordinal % 2, score=score, passed=None)
+            for ordinal, score in enumerate((0.0, 1.0, 1.0, None))
+        ]
+        store.add_results(unit.session, leased, results, until)
+    return run.id
+
+
+@pytest.fixture
 def look(author: Open, run: str) -> Make:
     """Look for results, page by page of a size; gives their places in the plan."""
 
@@ -78,7 +99,7 @@ def look(author: Open, run: str) -> Make:
         found, cursor = [], None
         with author() as unit:
             while True:
-                page = Evaluations(unit).selected(run, ResultSelection(**wanted), size, cursor)
+                page = RunService(unit).list_results(run, size, cursor, ResultFilter(**wanted))
                 found += [shown.result.ordinal for shown in page.items]
                 assert all(shown.case.id == shown.result.case for shown in page.items)
                 cursor = page.next_cursor
@@ -113,7 +134,7 @@ def look(author: Open, run: str) -> Make:
         ({"differing": True, "variant": "v1"}, [2]),
     ],
 )
-def test_results_are_found_by_what_they_say_and_came_to(look: Make, wanted: dict[str, Any], places: list[int]) -> None:
+def test_results_are_selected_by_text_verdict_and_score(look: Make, wanted: dict[str, Any], places: list[int]) -> None:
     assert look(**wanted) == places
 
 
@@ -129,7 +150,7 @@ def test_results_are_found_by_what_they_say_and_came_to(look: Make, wanted: dict
         (ResultOrder.COST, [0, 1, 2, 3, 4, 5, 6, 7]),
     ],
 )
-def test_every_order_is_paged_without_a_gap_and_the_unknown_come_last(
+def test_every_order_is_paged_without_a_gap_and_unknown_values_come_last(
     look: Make, order: ResultOrder, places: list[int], size: int
 ) -> None:
     assert look(size, order=order) == places
@@ -137,38 +158,49 @@ def test_every_order_is_paged_without_a_gap_and_the_unknown_come_last(
 
 def test_a_cursor_of_another_order_is_refused(author: Open, run: str) -> None:
     with author() as unit:
-        evaluations = Evaluations(unit)
-        cursor = evaluations.selected(run, ResultSelection(), 1, None).next_cursor
+        cursor = RunService(unit).list_results(run, 1, None, ResultFilter()).next_cursor
         with pytest.raises(MalformedBody):
-            evaluations.selected(run, ResultSelection(order=ResultOrder.SCORE), 1, cursor)
-        cursor = evaluations.selected(run, ResultSelection(order=ResultOrder.SCORE), 1, None).next_cursor
+            RunService(unit).list_results(run, 1, cursor, ResultFilter(order=ResultOrder.SCORE))
+        cursor = RunService(unit).list_results(run, 1, None, ResultFilter(order=ResultOrder.SCORE)).next_cursor
         with pytest.raises(MalformedBody):
-            evaluations.selected(run, ResultSelection(), 1, cursor)
+            RunService(unit).list_results(run, 1, cursor, ResultFilter())
 
 
 @pytest.mark.usefixtures("database")
-def test_the_spread_counts_what_is_known_and_has_one_at_the_end(author: Open, run: str) -> None:
+def test_a_histogram_counts_known_scores_and_includes_one(author: Open, run: str) -> None:
     with author() as unit:
-        found = Evaluations(unit).distribution(run, "exact")
-    assert [(spread.variant, sum(spread.counts)) for spread in found.spreads] == [("v1", 3), ("v2", 3)]
-    assert [number for number, count in enumerate(found.spreads[0].counts) if count] == [0, BINS // 2, BINS - 1]
-    assert found.spreads[1].counts[-1] == 2
+        distribution = RunService(unit).distribution(run, "exact")
+    assert [(histogram.variant, sum(histogram.counts)) for histogram in distribution.histograms] == [("v1", 3), ("v2", 3)]
+    assert [number for number, count in enumerate(distribution.histograms[0].counts) if count] == [0, BINS // 2, BINS - 1]
+    assert distribution.histograms[1].counts[-1] == 2
 
 
 @pytest.mark.usefixtures("database")
-def test_clusters_have_a_mean_under_every_variant_and_a_case_alone_has_none(author: Open, run: str) -> None:
+def test_clusters_have_a_mean_under_every_variant(author: Open, run: str) -> None:
     with author() as unit:
-        found = Evaluations(unit).distribution(run, "score")
-    assert [(mean.cluster, mean.variant, mean.mean, mean.results) for mean in found.means] == [
+        distribution = RunService(unit).distribution(run, "score")
+    assert [(mean.cluster, mean.variant, mean.mean, mean.results) for mean in distribution.means] == [
         ("north", "v1", 0.5, 2),
         ("north", "v2", 1.0, 2),
         ("south", "v1", 0.5, 1),
         ("south", "v2", 0.25, 1),
     ]
-    assert found.clusters == 2
+    assert distribution.clusters == 2
 
 
-def test_over_http_results_are_looked_for_and_spread(local: Any, run: str) -> None:
+@pytest.mark.usefixtures("database")
+def test_a_distribution_averages_the_repeats_of_a_case(author: Open, repeated_run: str) -> None:
+    with author() as unit:
+        distribution = RunService(unit).distribution(repeated_run, "score")
+
+    (histogram,) = distribution.histograms
+    assert [(number, count) for number, count in enumerate(histogram.counts) if count] == [(BINS // 2, 1), (BINS - 1, 1)]
+    # c1 has the scores 0 and 1, c2 has 1 and no second one: the mean over cases, not over results.
+    (north,) = distribution.means
+    assert (north.cluster, north.mean, north.results) == ("north", 0.75, 3)
+
+
+def test_the_routes_select_results_and_return_their_distribution(local: Any, run: str) -> None:
     found = local.get(f"/v1/runs/{run}/results", params={"search": "BÄR".lower(), "order": "score"}).json()
     assert [(item["case"], item["variant"], item["cluster"]) for item in found["items"]] == [
         ("c1", "v1", "north"),
@@ -183,7 +215,7 @@ def test_over_http_results_are_looked_for_and_spread(local: Any, run: str) -> No
 
 def test_runs_are_listed_by_verdict(local: Any, run: str, author: Open, clock: Any) -> None:
     with author() as unit:
-        held = replace(Evaluations(unit).run(run), fence=1)
+        held = replace(RunService(unit).get(run), fence=1)
         assert store.finish_run(
             unit.session, held, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.REGRESSION)), clock()
         )

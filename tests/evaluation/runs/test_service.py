@@ -9,10 +9,13 @@ from pydantic import ValidationError
 
 from promptuary.access import store as access_store
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.execution.executor import RunExecutor
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.result_store import ResultFilter
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunState
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.summary_model import VariantRole
 from promptuary.registry.service import Registry
 
@@ -38,11 +41,10 @@ def finished(submit_run: Make, executor: RunExecutor) -> Make:
 @pytest.mark.usefixtures("database")
 def test_the_same_cases_make_no_second_version(author: Open, cases_of: Make) -> None:
     with author() as unit:
-        evaluations = Evaluations(unit)
-        first = evaluations.put_dataset_version("d", cases_of("a"))
-        again = evaluations.put_dataset_version("d", cases_of("a"))
-        second = evaluations.put_dataset_version("d", cases_of("b"))
-        third = evaluations.put_dataset_version("d", cases_of("a"))
+        first = DatasetService(unit).put_version("d", cases_of("a"))
+        again = DatasetService(unit).put_version("d", cases_of("a"))
+        second = DatasetService(unit).put_version("d", cases_of("b"))
+        third = DatasetService(unit).put_version("d", cases_of("a"))
 
     assert [(put.version.number, put.created) for put in (first, again, second, third)] == [
         (1, True),
@@ -56,28 +58,26 @@ def test_the_same_cases_make_no_second_version(author: Open, cases_of: Make) -> 
 def test_the_order_of_cases_is_part_of_the_digest(author: Open, cases_of: Make) -> None:
     with author() as unit:
         cases = cases_of("a", "b")
-        evaluations = Evaluations(unit)
-        assert evaluations.put_dataset_version("d", cases[::-1]).created
-        assert evaluations.put_dataset_version("d", cases).created
-        assert evaluations.cases(evaluations.dataset("d", 1), 10, None).items == cases[::-1]
+        assert DatasetService(unit).put_version("d", cases[::-1]).created
+        assert DatasetService(unit).put_version("d", cases).created
+        assert DatasetService(unit).list_cases(DatasetService(unit).get("d", 1), 10, None).items == cases[::-1]
 
 
 def test_a_dataset_needs_a_name_and_cases_of_different_ids(author: Open, cases_of: Make) -> None:
     with author() as unit:
         with pytest.raises(InvalidRequest) as empty:
-            Evaluations(unit).put_dataset_version("../d", [])
+            DatasetService(unit).put_version("../d", [])
         with pytest.raises(InvalidRequest, match="'c1' is the id of an earlier case"):
-            Evaluations(unit).put_dataset_version("d", cases_of("a") * 2)
+            DatasetService(unit).put_version("d", cases_of("a") * 2)
     assert [fault.path for fault in empty.value.field_errors] == ["name", "cases"]
 
 
 def test_cases_are_paged_in_their_order(author: Open, cases_of: Make) -> None:
     with author() as unit:
-        evaluations = Evaluations(unit)
-        dataset = evaluations.put_dataset_version("d", cases_of(*"abcde")).version
-        first = evaluations.cases(dataset, 2, None)
-        second = evaluations.cases(dataset, 2, first.next_cursor)
-        last = evaluations.cases(dataset, 2, second.next_cursor)
+        dataset = DatasetService(unit).put_version("d", cases_of(*"abcde")).version
+        first = DatasetService(unit).list_cases(dataset, 2, None)
+        second = DatasetService(unit).list_cases(dataset, 2, first.next_cursor)
+        last = DatasetService(unit).list_cases(dataset, 2, second.next_cursor)
     ids = [case.id for page in (first, second, last) for case in page.items]
     assert ids == ["c1", "c2", "c3", "c4", "c5"]
     assert last.next_cursor is None
@@ -85,10 +85,10 @@ def test_cases_are_paged_in_their_order(author: Open, cases_of: Make) -> None:
 
 def test_a_suite_that_says_the_same_is_left_as_it_is(author: Open, suite_of: Make, clock: Any) -> None:
     with author() as unit:
-        written = Evaluations(unit).put_suite(suite_of())
+        written = SuiteService(unit).put(suite_of())
         clock.move(seconds=1)
-        again = Evaluations(unit).put_suite(suite_of())
-        changed = Evaluations(unit).put_suite(suite_of(repeats=2))
+        again = SuiteService(unit).put(suite_of())
+        changed = SuiteService(unit).put(suite_of(repeats=2))
     assert written == again
     assert changed.digest != written.digest
     assert changed.updated_at == clock()
@@ -96,7 +96,7 @@ def test_a_suite_that_says_the_same_is_left_as_it_is(author: Open, suite_of: Mak
 
 def test_a_stored_suite_names_a_stored_dataset(author: Open, suite_of: Make) -> None:
     with author() as unit, pytest.raises(InvalidRequest, match="stored dataset"):
-        Evaluations(unit).put_suite(suite_of(dataset="datasets/words.jsonl"))
+        SuiteService(unit).put(suite_of(dataset="datasets/words.jsonl"))
 
 
 def test_a_plan_is_decided_when_the_run_is_submitted(
@@ -114,7 +114,7 @@ def test_a_plan_is_decided_when_the_run_is_submitted(
     ]
     assert (run.state, run.total, run.done) == (RunState.QUEUED, 4, 0)
     with author() as unit:
-        assert Evaluations(unit).run(run.id) == run
+        assert RunService(unit).get(run.id) == run
 
 
 def test_several_models_are_told_apart_by_name(create_words_suite: Make, submit_run: Make) -> None:
@@ -168,9 +168,9 @@ def test_what_is_asked_for_must_be_there(create_words_suite: Make, submit_run: M
         with pytest.raises(NotFound):
             submit_run(**asked)
     with author() as unit, pytest.raises(NotFound, match="no suite"):
-        Evaluations(unit).submit(RunRequest(suite="others"))
+        RunService(unit).submit(RunRequest(suite="others"))
     with author() as unit:
-        assert Evaluations(unit).runs(10, None).items == []
+        assert RunService(unit).list_runs(10, None).items == []
 
 
 def test_a_run_takes_what_a_suite_takes(create_words_suite: Make, submit_run: Make) -> None:
@@ -197,10 +197,9 @@ def test_results_come_with_their_cases_in_the_files_order(create_words_suite: Ma
     run = finished()
 
     with author() as unit:
-        evaluations = Evaluations(unit)
-        first = evaluations.results(run.id, 4, None)
-        rest = evaluations.results(run.id, 4, first.next_cursor)
-        failed = evaluations.results(run.id, 10, None, variant="v1", passed=False)
+        first = RunService(unit).list_results(run.id, 4, None)
+        rest = RunService(unit).list_results(run.id, 4, first.next_cursor)
+        failed = RunService(unit).list_results(run.id, 10, None, ResultFilter(variant="v1", passed=False))
     shown = [*first.items, *rest.items]
     assert [(item.case.id, item.result.variant) for item in shown] == [
         (case, variant) for case in ("c1", "c2", "c3") for variant in ("v2", "v1")
@@ -213,9 +212,9 @@ def test_a_run_is_cancelled_once(create_words_suite: Make, submit_run: Make, aut
     create_words_suite()
     run = submit_run()
     with author() as unit:
-        assert Evaluations(unit).cancel(run.id).state is RunState.CANCELLED
+        assert RunService(unit).cancel(run.id).state is RunState.CANCELLED
     with author() as unit, pytest.raises(Conflict, match="cancelled already"):
-        Evaluations(unit).cancel(run.id)
+        RunService(unit).cancel(run.id)
     assert executor.lease("w1") is None
 
 
@@ -223,7 +222,7 @@ def test_a_finished_run_cannot_be_cancelled(create_words_suite: Make, finished: 
     create_words_suite()
     run = finished()
     with author() as unit, pytest.raises(Conflict, match="finished already"):
-        Evaluations(unit).cancel(run.id)
+        RunService(unit).cancel(run.id)
 
 
 def test_this_process_can_take_a_run_for_itself(
@@ -231,16 +230,16 @@ def test_this_process_can_take_a_run_for_itself(
 ) -> None:
     create_words_suite()
     with author() as unit:
-        run = Evaluations(unit).hold(Evaluations(unit).submit(RunRequest(suite="words")).id, "cli")
+        run = RunService(unit).lease(RunService(unit).submit(RunRequest(suite="words")).id, "cli")
     assert executor.lease("w1") is None
     with author() as unit, pytest.raises(Conflict, match="being done by cli"):
-        Evaluations(unit).hold(run.id, "other")
+        RunService(unit).lease(run.id, "other")
     clock.move(minutes=2)
     with author() as unit:
-        resumed = Evaluations(unit).hold(run.id, "other")
+        resumed = RunService(unit).lease(run.id, "other")
     assert executor.execute(resumed).state is RunState.FINISHED
     with author() as unit, pytest.raises(Conflict, match="finished already"):
-        Evaluations(unit).hold(run.id, "other")
+        RunService(unit).lease(run.id, "other")
 
 
 def test_two_runs_are_compared_on_the_cases_that_they_share(
@@ -250,12 +249,12 @@ def test_two_runs_are_compared_on_the_cases_that_they_share(
     before = finished()
     with author() as unit:
         Registry(unit).register("word", content_of("{{text}}!"))
-        Evaluations(unit).put_dataset_version("words", cases_of(*["yes"] * 8))
+        DatasetService(unit).put_version("words", cases_of(*["yes"] * 8))
     after = finished()
 
     with author() as unit:
-        comparison = Evaluations(unit).compare(after.id, before.id)
-        same = Evaluations(unit).compare(before.id, before.id)
+        comparison = RunService(unit).compare(after.id, before.id)
+        same = RunService(unit).compare(before.id, before.id)
 
     assert (comparison.cases, comparison.same_dataset) == (8, False)
     assert [compared.metric for compared in comparison.comparisons] == ["exact", "pass", "score"]
@@ -274,18 +273,18 @@ def test_runs_without_anything_in_common_are_not_compared(
     one, other, waiting = finished(), finished(models=["echo:b"]), submit_run()
     with author() as unit:
         with pytest.raises(Conflict, match="share no model"):
-            Evaluations(unit).compare(one.id, other.id)
+            RunService(unit).compare(one.id, other.id)
         with pytest.raises(Conflict, match="queued; only finished"):
-            Evaluations(unit).compare(one.id, waiting.id)
+            RunService(unit).compare(one.id, waiting.id)
         with pytest.raises(NotFound):
-            Evaluations(unit).compare(one.id, "run_0")
+            RunService(unit).compare(one.id, "run_0")
 
 
 def test_every_change_is_in_the_audit_chain(create_words_suite: Make, submit_run: Make, author: Open) -> None:
     create_words_suite()
     run = submit_run()
     with author() as unit:
-        Evaluations(unit).cancel(run.id)
+        RunService(unit).cancel(run.id)
         entries = access_store.list_entries(unit.session, unit.caller.project, None, 100)
     actions = [(entry.action, entry.subject) for entry in entries]
     assert actions[-4:] == [

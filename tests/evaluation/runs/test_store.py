@@ -12,7 +12,7 @@ import pytest
 from factories.summaries import make_empty_summary
 from promptuary.core.errors import Conflict
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.store import Run, RunOutcome, RunState
+from promptuary.evaluation.runs.store import Run, RunFilter, RunOutcome, RunState
 from promptuary.statistics.verdict import Verdict
 
 Make = Callable[..., Any]
@@ -124,7 +124,7 @@ def test_a_result_comes_back_as_it_was_written(
     with author() as unit:
         assert store.list_results(unit.session, held.id) == written
         assert store.list_results(unit.session, held.id, after=0) == written[1:]
-        assert store.list_results(unit.session, held.id, passed=False) == written[:1]
+        assert store.list_results(unit.session, held.id, limit=1) == written[:1]
         assert store.list_results(unit.session, held.id, variant="v9") == []
         assert list(store.completed_ordinals(unit.session, held.id)) == [0, 1]
         assert store.count_errors(unit.session, held.id) == 1
@@ -159,7 +159,7 @@ def test_another_projects_run_is_not_found(create_words_suite: Make, submit_run:
     with author() as unit:
         assert store.get_run(unit.session, run.id, run.project) is not None
         assert store.get_run(unit.session, run.id, run.project + 1) is None
-        assert store.list_runs(unit.session, run.project + 1, None, None, None, 10) == []
+        assert store.list_runs(unit.session, run.project + 1, RunFilter(), before=None, limit=10) == []
 
 
 def test_results_may_be_written_once_only(

@@ -56,7 +56,7 @@ def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
         ({"models": ["gpt-4o"]}, "models.0: 'gpt-4o' is not of the form provider:model"),
         ({"models": ["local:llama"]}, "models.0: 'llama' is not a local model; known are smollm2"),
         ({"models": ["evil:x"]}, "models.0: 'evil' is not a known provider"),
-        ({"models": ["echo:", "echo:"]}, "models.1: 'echo:' is given twice"),
+        ({"models": ["echo:", "echo:"]}, "models.1: 'echo:' is listed twice"),
         ({"repeats": 0}, "repeats: "),
         ({"repeats": 101}, "repeats: "),
         ({"repeats": "2"}, "repeats: must be an integer"),
@@ -66,10 +66,13 @@ def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
         ({"scorers": None}, "scorers: "),
         ({"scorers": ["equals"]}, "scorers.0: "),
         ({"id": 7}, "id: is not a known field"),
-        ({"gate": [{"metric": "polite", "at_least": 0.5}]}, "gate.0.metric: no scorer gives 'polite'; the metrics are exact"),
+        (
+            {"gate": [{"metric": "polite", "at_least": 0.5}]},
+            "gate.0.metric: no scorer has the metric 'polite'; the metrics are exact",
+        ),
         ({"gate": [{"metric": "exact"}]}, "gate.0: takes one demand"),
         ({"gate": [{"metric": "exact", "every": True, "at_least": 0.5}]}, "gate.0: takes one demand"),
-        ({"gate": [{"metric": "exact", "every": True}], "early_stop": True}, "gate.0.every: asks for all cases"),
+        ({"gate": [{"metric": "exact", "every": True}], "early_stop": True}, "gate.0.every: needs all cases"),
         ({"gate": [{"metric": "exact", "at_least": 1.2}]}, "gate.0.at_least: "),
         ({"gate": [{"metric": "exact", "at_least": 0.5, "not_worse_than": "a", "by": 0.1}]}, "gate.0: takes one demand"),
         ({"gate": [{"metric": "exact", "not_worse_than": "production"}]}, "gate.0.by: is required"),
@@ -141,7 +144,9 @@ def test_a_gate_may_ask_for_a_metric_inside_a_set() -> None:
     scorers = [{"type": "assert-set", "name": "whole", "assert": [inner, {"type": "contains", "value": "x"}]}]
     suite = Suite.model_validate({**GOOD, "scorers": scorers, "gate": [{"metric": "form", "at_least": 0.5}]})
     assert suite.gate[0].metric == "form"
-    with pytest.raises(ValidationError, match="no scorer gives 'contains'; the metrics are whole, form, pass and score"):
+    with pytest.raises(
+        ValidationError, match="no scorer has the metric 'contains'; the metrics are whole, form, pass and score"
+    ):
         Suite.model_validate({**GOOD, "scorers": scorers, "gate": [{"metric": "contains", "at_least": 0.5}]})
 
 

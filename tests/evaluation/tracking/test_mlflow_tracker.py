@@ -14,7 +14,7 @@ import pytest
 
 from promptuary.core import outbox
 from promptuary.evaluation.execution.executor import RunExecutor
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.tracking.artifacts import NOTES_FILE, REPORT_FILE, RESULTS_FILE, SUMMARY_FILE
 from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
@@ -105,7 +105,7 @@ def test_a_run_is_copied_whole(run: Run, tracker: MlflowTracker, author: Open, s
     (used,) = parent.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("words", run.plan.dataset.digest[7:43])
     with author() as unit:
-        assert Evaluations(unit).run(run.id).tracking_id == parent.info.run_id
+        assert RunService(unit).get(run.id).tracking_id == parent.info.run_id
 
 
 def test_the_table_of_results_can_be_loaded(run: Run, tracker: MlflowTracker, settings: Any) -> None:
@@ -263,7 +263,7 @@ def test_without_mlflow_a_run_finishes_and_its_message_waits(
     assert "127.0.0.1" in (delivery.error or "")
     with author() as unit:
         assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 1
-        assert Evaluations(unit).run(run.id).tracking_id is None
+        assert RunService(unit).get(run.id).tracking_id is None
 
 
 def test_mlflow_gets_waiting_messages_once_it_is_back(
@@ -317,7 +317,7 @@ def test_a_refused_message_is_delivered_once_the_server_works(
     assert Refusing.requests
     with author() as unit:
         assert outbox.count_pending(unit.session, TRACKING_TOPIC) == 1
-        assert Evaluations(unit).run(run.id).verdict == run.verdict
+        assert RunService(unit).get(run.id).verdict == run.verdict
 
     clock.move(minutes=1)
     assert outbox.relay(opened_database, clock, TRACKING_TOPIC, tracker.deliver).delivered == 1

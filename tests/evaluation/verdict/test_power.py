@@ -8,8 +8,7 @@ import pytest
 
 from promptuary.core.errors import Conflict, NotFound
 from promptuary.evaluation.runs.projection import project_run
-from promptuary.evaluation.runs.service import Evaluations
-from promptuary.evaluation.verdict.power import PilotRun, compute_power_plan
+from promptuary.evaluation.verdict.power import PilotRun, ProjectionOptions, compute_power_plan
 
 Make = Callable[..., Any]
 FLOOR = [{"metric": "exact", "at_least": 0.8}]
@@ -36,29 +35,31 @@ def pilot_of(result_of: Make) -> Make:
     return make
 
 
-def test_without_a_run_the_spread_is_assumed_and_said_to_be(suite_of: Make) -> None:
-    (floor,) = compute_power_plan(suite_of(gate=FLOOR), 100, 1, None, None, 0.8)["demands"]
+def test_without_a_pilot_run_the_spread_is_assumed(suite_of: Make) -> None:
+    (floor,) = compute_power_plan(suite_of(gate=FLOOR), 100, 1, None, ProjectionOptions()).demands
 
-    assert floor["source"] == "assumed"
-    assert floor["detectable"] == pytest.approx(Z * math.sqrt(0.25 / 100), rel=1e-5)
+    assert floor.source == "assumed"
+    assert floor.detectable == pytest.approx(Z * math.sqrt(0.25 / 100), rel=1e-5)
 
 
 def test_a_pilot_gives_the_spread_of_the_paired_difference(suite_of: Make, pilot_of: Make) -> None:
     # Differences 1, 0, 0, 0 and so on: a variance of 0.1875 · 40 / 39.
     pilot = pilot_of([[1.0], [1.0], [0.0], [1.0]] * 10, [[0.0], [1.0], [0.0], [1.0]] * 10)
-    (demand,) = compute_power_plan(suite_of(gate=NOT_WORSE), 40, 2, pilot, None, 0.8)["demands"]
+    (demand,) = compute_power_plan(suite_of(gate=NOT_WORSE), 40, 2, pilot, ProjectionOptions()).demands
 
-    assert (demand["source"], demand["effect"]) == ("pilot", 0.1)
-    assert demand["spread"]["between"] == pytest.approx(0.1875 * 40 / 39)
-    assert demand["cases_needed"] == math.ceil(Z**2 * 0.1875 * 40 / 39 / 0.01)
+    assert (demand.source, demand.effect) == ("pilot", 0.1)
+    assert demand.spread.between == pytest.approx(0.1875 * 40 / 39)
+    assert demand.cases_needed == math.ceil(Z**2 * 0.1875 * 40 / 39 / 0.01)
 
 
-def test_more_repeats_buy_nothing_that_a_pilot_of_single_repeats_has_not_seen(suite_of: Make, pilot_of: Make) -> None:
-    single = compute_power_plan(suite_of(gate=FLOOR), 40, 1, pilot_of([[1.0], [0.0]] * 20), None, 0.8)["demands"][0]
-    noisy = compute_power_plan(suite_of(gate=FLOOR), 40, 1, pilot_of([[1.0, 0.0], [0.0, 1.0]] * 20), None, 0.8)["demands"][0]
+def test_a_pilot_without_repeats_shows_no_gain_from_more_repeats(suite_of: Make, pilot_of: Make) -> None:
+    single = compute_power_plan(suite_of(gate=FLOOR), 40, 1, pilot_of([[1.0], [0.0]] * 20), ProjectionOptions()).demands[0]
+    noisy = compute_power_plan(
+        suite_of(gate=FLOOR), 40, 1, pilot_of([[1.0, 0.0], [0.0, 1.0]] * 20), ProjectionOptions()
+    ).demands[0]
 
     def gain(demand: Any) -> float:
-        rows = {(row["cases"], row["repeats"]): row["effect"] for row in demand["table"]}
+        rows = {(row.cases, row.repeats): row.effect for row in demand.table}
         return float(rows[40, 1] / rows[40, 5])
 
     assert gain(single) == 1.0
@@ -68,46 +69,48 @@ def test_more_repeats_buy_nothing_that_a_pilot_of_single_repeats_has_not_seen(su
 def test_clusters_widen_what_a_suite_can_show(suite_of: Make, pilot_of: Make) -> None:
     scores = [[1.0], [1.0], [0.0], [0.0]] * 10
     together = {f"c{place}": f"k{place // 2}" for place in range(40)}
-    alone = compute_power_plan(suite_of(gate=FLOOR), 40, 1, pilot_of(scores), None, 0.8)["demands"][0]
-    clustered = compute_power_plan(suite_of(gate=FLOOR), 40, 1, pilot_of(scores, clusters=together), None, 0.8)["demands"][0]
+    alone = compute_power_plan(suite_of(gate=FLOOR), 40, 1, pilot_of(scores), ProjectionOptions()).demands[0]
+    clustered = compute_power_plan(
+        suite_of(gate=FLOOR), 40, 1, pilot_of(scores, clusters=together), ProjectionOptions()
+    ).demands[0]
 
-    assert alone["design_effect"] == 1.0
-    assert clustered["design_effect"] == pytest.approx(2.0, rel=0.05)
-    assert clustered["cases_needed"] > alone["cases_needed"]
+    assert alone.design_effect == 1.0
+    assert clustered.design_effect == pytest.approx(2.0, rel=0.05)
+    assert clustered.cases_needed > alone.cases_needed
 
 
-def test_cost_and_time_are_those_of_the_pilots_results(suite_of: Make, pilot_of: Make) -> None:
+def test_cost_and_time_follow_from_the_pilots_results(suite_of: Make, pilot_of: Make) -> None:
     pilot = pilot_of([[1.0], [0.0]] * 5, cost=0.002, seconds=0.5)
-    found = compute_power_plan(suite_of(gate=FLOOR, repeats=2), 10, 3, pilot, None, 0.8)
+    projection = compute_power_plan(suite_of(gate=FLOOR, repeats=2), 10, 3, pilot, ProjectionOptions())
 
-    assert (found["results"], found["cost"], found["seconds"]) == (60, pytest.approx(0.12), 30.0)
-    assert {row["results"] for row in found["demands"][0]["table"] if row["cases"] == 20} == {60, 120, 180, 300}
+    assert (projection.results, projection.cost, projection.seconds) == (60, pytest.approx(0.12), 30.0)
+    assert {row.results for row in projection.demands[0].table if row.cases == 20} == {60, 120, 180, 300}
 
 
-def test_a_suite_without_a_gate_is_planned_on_its_score(suite_of: Make) -> None:
-    (demand,) = compute_power_plan(suite_of(), 10, 1, None, 0.2, 0.9)["demands"]
+def test_a_suite_without_a_gate_is_projected_on_its_score(suite_of: Make) -> None:
+    (demand,) = compute_power_plan(suite_of(), 10, 1, None, ProjectionOptions(0.2, 0.9)).demands
 
-    assert (demand["metric"], demand["effect"]) == ("score", 0.2)
+    assert (demand.metric, demand.effect) == ("score", 0.2)
 
 
 @pytest.mark.parametrize("scores", [[[1.0]], [[1.0]] * 9])
-def test_a_pilot_that_shows_no_spread_promises_none(suite_of: Make, pilot_of: Make, scores: list[list[float]]) -> None:
-    assert compute_power_plan(suite_of(gate=FLOOR), 9, 1, pilot_of(scores), None, 0.8)["demands"][0]["source"] == "assumed"
+def test_a_pilot_without_spread_is_replaced_by_an_assumption(suite_of: Make, pilot_of: Make, scores: list[list[float]]) -> None:
+    assert compute_power_plan(suite_of(gate=FLOOR), 9, 1, pilot_of(scores), ProjectionOptions()).demands[0].source == "assumed"
 
 
 def test_the_newest_finished_run_is_the_pilot(create_words_suite: Make, submit_run: Make, executor: Any, author: Make) -> None:
     create_words_suite("yes", "no", "yes", "no", gate=FLOOR)
     with author() as unit:
-        assert project_run(Evaluations(unit), "words")["pilot"] is None
+        assert project_run(unit, "words").pilot is None
     run = submit_run()
     with author() as unit, pytest.raises(Conflict, match="only a finished run"):
-        project_run(Evaluations(unit), "words", pilot=run.id)
+        project_run(unit, "words", pilot=run.id)
     held = executor.lease("w")
     executor.execute(held)
 
     with author() as unit:
-        found = project_run(Evaluations(unit), "words")
-        assert (found["pilot"], found["cases"], found["variants"]) == (run.id, 4, 1)
-        assert found["demands"][0]["source"] == "pilot"
+        projection = project_run(unit, "words")
+        assert (projection.pilot, projection.cases, projection.variants) == (run.id, 4, 1)
+        assert projection.demands[0].source == "pilot"
         with pytest.raises(NotFound):
-            project_run(Evaluations(unit), "nothing")
+            project_run(unit, "nothing")

@@ -65,17 +65,17 @@ def plot_histogram(distribution: Distribution, names: Sequence[str]) -> None:
         "encoding": {
             "x": {"field": "from", "type": "ordinal", "title": "score, in parts of 0.05 from", "axis": {"labelAngle": 0}},
             "xOffset": {"field": "variant", "sort": list(names)},
-            "y": {"field": "share", "type": "quantitative", "title": "share of results", "axis": {"format": "%"}},
+            "y": {"field": "share", "type": "quantitative", "title": "share of cases", "axis": {"format": "%"}},
             "color": _colour_scale("variant", names, "variant"),
             "tooltip": [
                 {"field": "variant", "title": "variant"},
                 {"field": "part", "title": "score"},
-                {"field": "results", "title": "results"},
+                {"field": "cases", "title": "cases"},
                 {"field": "share", "title": "share", "format": ".1%"},
             ],
         },
     }
-    totals = "; ".join(f"{histogram.variant}: {sum(histogram.counts)} results" for histogram in distribution.spreads)
+    totals = "; ".join(f"{histogram.variant}: {sum(histogram.counts)} cases" for histogram in distribution.spreads)
     _show_plot(rows, spec, f"Distribution of {distribution.metric}. {totals}.")
 
 
@@ -87,7 +87,7 @@ def _histogram_rows(distribution: Distribution, names: Sequence[str]) -> list[_R
             low = number / bins
             part = f"{low:.2f} to {low + 1 / bins:.2f}"
             share = count / total if total else 0.0
-            rows.append({"from": f"{low:.2f}", "part": part, "share": share, "results": count, "variant": histogram.variant})
+            rows.append({"from": f"{low:.2f}", "part": part, "share": share, "cases": count, "variant": histogram.variant})
     return rows
 
 

@@ -51,14 +51,14 @@ class LocalExecution:
         from promptuary.access.service import DEFAULT_PROJECT, local_caller
         from promptuary.access.unit_of_work import UnitOfWork
         from promptuary.core.errors import Conflict
-        from promptuary.evaluation.runs.service import Evaluations
+        from promptuary.evaluation.runs.service import RunService
         from promptuary.worker.loop import worker_name
 
         services, settings = self.services, self.services.settings
         try:
             caller = local_caller(services.database, services.clock(), self.project or DEFAULT_PROJECT)
             with services.database.write() as session:
-                run = Evaluations(UnitOfWork(session, caller, services.clock, settings)).hold(run_id, worker_name())
+                run = RunService(UnitOfWork(session, caller, services.clock, settings)).lease(run_id, worker_name())
         except Conflict:
             return False
         if self.executor is not Executor.LOCAL:

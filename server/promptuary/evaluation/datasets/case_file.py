@@ -1,6 +1,6 @@
 """Dataset files: one JSON object a line (.jsonl), or a table (.csv) whose columns are variables.
 
-They are gone through line by line and never held whole, however large they are; see `spool`.
+They are read line by line and never kept in memory as a whole; see `case_spool`.
 """
 
 import csv
@@ -29,33 +29,33 @@ NumberedLine = tuple[int, dict[str, Any]]
 
 
 class FileErrors:
-    """What is wrong in a file: the first hundred faults, and how many more there are."""
+    """The errors of a file: the first hundred, and the number of further ones."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin without any."""
         self._first: list[FieldError] = []
         self._more = 0
 
-    def add(self, fault: FieldError) -> None:
-        """Note a fault."""
+    def add(self, error: FieldError) -> None:
+        """Add an error."""
         if len(self._first) < ERRORS_LIMIT:
-            self._first.append(fault)
+            self._first.append(error)
         else:
             self._more += 1
 
     def __bool__(self) -> bool:
         return bool(self._first)
 
-    def told(self) -> list[FieldError]:
-        """Give the faults in the order of their lines."""
-        return self._first + ([FieldError("", f"and {self._more} more faults")] if self._more else [])
+    def listed(self) -> list[FieldError]:
+        """Return the errors in the order of their lines."""
+        return self._first + ([FieldError("", f"and {self._more} more errors")] if self._more else [])
 
 
 def read_case_file(path: Path) -> CaseSpool:
-    """Check a dataset of at most 64 MiB, and give its cases in their order; they stay on disk.
+    """Check a dataset of at most 64 MiB, and return its cases in their order; they stay on disk.
 
     Raises:
-        InvalidFile: naming the file, and line and field of every fault (the first hundred of them).
+        InvalidFile: naming the file, and line and field of every error (the first hundred of them).
     """
     reader = {".jsonl": _jsonl, ".csv": _csv}.get(path.suffix.lower())
     if reader is None:
@@ -71,7 +71,7 @@ def read_case_file(path: Path) -> CaseSpool:
     except OSError as error:
         raise InvalidFile(f"{path} cannot be read: {error.strerror}") from None
     if field_errors:
-        raise InvalidFile(f"{path} cannot be used", field_errors.told())
+        raise InvalidFile(f"{path} cannot be used", field_errors.listed())
     return spool
 
 
@@ -79,25 +79,27 @@ def read_case_lines(file: IO[bytes]) -> CaseSpool:
     """Check the cases of a request, one JSON object a line.
 
     Raises:
-        InvalidRequest: with line and field of every fault (the first hundred of them).
+        InvalidRequest: with line and field of every error (the first hundred of them).
     """
     field_errors = FileErrors()
     spool = _spooled(_jsonl(file, field_errors), field_errors)
     if field_errors:
-        placed = [FieldError(": ".join(filter(None, [_place(one), one.path])), one.message) for one in field_errors.told()]
+        placed = [
+            FieldError(": ".join(filter(None, [_place(error), error.path])), error.message) for error in field_errors.listed()
+        ]
         raise InvalidRequest("the dataset cannot be used", placed)
     return spool
 
 
-def _place(fault: FieldError) -> str:
-    return f"line {fault.line}" if fault.line else ""
+def _place(error: FieldError) -> str:
+    return f"line {error.line}" if error.line else ""
 
 
 def _spooled(lines: Iterator[NumberedLine], field_errors: FileErrors) -> CaseSpool:
-    """Check each line, and keep its case unless there was a fault."""
+    """Check each line, and write its case to the spool until there is an error."""
     spool, places = CaseSpool(), dict[str, int]()
     for line, body in lines:
-        case = _checked(body, line, field_errors)
+        case = _check_case(body, line, field_errors)
         if case is None:
             continue
         if case.id in places:
@@ -110,17 +112,17 @@ def _spooled(lines: Iterator[NumberedLine], field_errors: FileErrors) -> CaseSpo
     return spool
 
 
-def _checked(body: dict[str, Any], line: int, field_errors: FileErrors) -> Case | None:
+def _check_case(body: dict[str, Any], line: int, field_errors: FileErrors) -> Case | None:
     try:
         return CaseIn.model_validate(body).case()
     except ValidationError as error:
-        for fault in field_errors_from(error):
-            field_errors.add(FieldError(fault.path, fault.message, line))
+        for field_error in field_errors_from(error):
+            field_errors.add(FieldError(field_error.path, field_error.message, line))
         return None
 
 
 def _without_mark(file: IO[bytes]) -> IO[bytes]:
-    """Pass over a byte order mark."""
+    """Skip a byte order mark."""
     if file.read(3) != b"\xef\xbb\xbf":
         file.seek(0)
     return file
@@ -135,8 +137,8 @@ def _jsonl(file: IO[bytes], field_errors: FileErrors) -> Iterator[NumberedLine]:
         except MalformedBody as error:
             field_errors.add(FieldError("", error.message.replace("the body", "the line", 1), number))
         except InvalidRequest as error:
-            for fault in error.field_errors:
-                field_errors.add(FieldError(fault.path, fault.message, number))
+            for field_error in error.field_errors:
+                field_errors.add(FieldError(field_error.path, field_error.message, number))
         else:
             if isinstance(body, dict):
                 yield number, body
@@ -150,8 +152,8 @@ def _csv(file: IO[bytes], field_errors: FileErrors) -> Iterator[NumberedLine]:
     line = 1
     try:
         header = [name.strip() for name in next(rows, [])]
-        for words in _header_faults(header):
-            field_errors.add(FieldError("", words, 1))
+        for header_error in _header_errors(header):
+            field_errors.add(FieldError("", header_error, 1))
         if field_errors:
             return
         line = rows.line_num + 1
@@ -171,7 +173,7 @@ def _csv(file: IO[bytes], field_errors: FileErrors) -> Iterator[NumberedLine]:
         text.detach()  # the file is its opener's to close
 
 
-def _header_faults(header: list[str]) -> Iterator[str]:
+def _header_errors(header: list[str]) -> Iterator[str]:
     if not any(header):
         yield "has no header"
         return
@@ -184,7 +186,7 @@ def _header_faults(header: list[str]) -> Iterator[str]:
 
 
 def _body(cells: dict[str, str]) -> dict[str, Any]:
-    """Give a row as a case's fields; an empty cell of a column that is no variable says nothing."""
+    """Return a row as a case's fields; an empty cell of a column that is no variable counts as missing."""
     return {
         "id": cells["id"],
         "vars": {name: cell for name, cell in cells.items() if name not in _COLUMNS},

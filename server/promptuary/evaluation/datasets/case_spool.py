@@ -1,4 +1,4 @@
-"""Cases on disk: checked once, counted and digested as they came, and read again as often as they are needed."""
+"""Cases in a temporary file: counted and digested as they are added, and read as often as they are needed."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ _PIECE = 64 * 1024
 
 
 class CaseSpool:
-    """Cases in their order, one a line in a temporary file that goes with the object.
+    """Cases in their order, one a line in a temporary file that is deleted with the object.
 
     Attributes:
-        asserts: whether any of them has asserts of its own.
+        asserts: whether any case has scorers of its own.
     """
 
     def __init__(self, cases: Iterable[Case] = ()) -> None:
-        """Begin a file, and keep what is given."""
+        """Create the file, and add cases."""
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # closed with the object
         self._closed = weakref.finalize(self, self._file.close)
         self._hash = hashlib.sha256(b"[")
@@ -32,7 +32,7 @@ class CaseSpool:
             self.add(case)
 
     def add(self, case: Case) -> None:
-        """Keep a case after the others."""
+        """Add a case after the others."""
         body = case_to_json(case)
         if self._count:
             self._hash.update(b",")
@@ -43,7 +43,7 @@ class CaseSpool:
 
     @property
     def digest(self) -> str:
-        """The digest of the list of the cases as JSON, which depends on their order."""
+        """The digest of the JSON list of the cases, which depends on their order."""
         whole = self._hash.copy()
         whole.update(b"]")
         return "sha256:" + whole.hexdigest()
@@ -55,11 +55,11 @@ class CaseSpool:
         return map(case_from_json, self.bodies())
 
     def bodies(self) -> Iterator[dict[str, Any]]:
-        """Give each case's JSON."""
+        """Yield each case's JSON."""
         return map(json.loads, self._lines())
 
     def pieces(self) -> Iterator[bytes]:
-        """Give the whole file in pieces, to be sent."""
+        """Yield the whole file in pieces, for sending."""
         self._file.seek(0)
         while piece := self._file.read(_PIECE):
             yield piece

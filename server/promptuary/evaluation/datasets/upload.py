@@ -16,8 +16,8 @@ from promptuary.access.auth.routing import PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.evaluation.datasets.case_file import read_case_lines
-from promptuary.evaluation.runs.schemas import DatasetOut
-from promptuary.evaluation.runs.service import Evaluations
+from promptuary.evaluation.datasets.schemas import DatasetOut
+from promptuary.evaluation.datasets.service import DatasetService
 
 LINES_MEDIA_TYPE = "application/x-ndjson"
 REQUEST_BODY_SCHEMA: dict[str, Any] = {
@@ -26,7 +26,7 @@ REQUEST_BODY_SCHEMA: dict[str, Any] = {
             LINES_MEDIA_TYPE: {
                 "schema": {
                     "type": "string",
-                    "description": "a case a line, as in a .jsonl file; 64 MiB at most, or what PROMPTUARY_DATASET_LIMIT says",
+                    "description": "a case a line, as in a .jsonl file; 64 MiB at most, or PROMPTUARY_DATASET_LIMIT",
                 }
             }
         }
@@ -36,7 +36,7 @@ _IN_MEMORY = 1024 * 1024
 
 
 class _LinesRoute(IdempotentRoute):
-    """A route for requests whose body is lines; others of the same path go on to the next."""
+    """A route for requests whose body is lines; requests of another type go to the next route of the path."""
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
         sent = next((value for name, value in scope["headers"] if name.lower() == b"content-type"), b"")
@@ -49,7 +49,7 @@ router = APIRouter(route_class=_LinesRoute)
 
 
 async def _receive(request: Request) -> None:
-    """Keep the body on disk and check its cases, in a thread; its digest stands for it where a retry is told by its body."""
+    """Write the body to disk and check its cases, in a thread; its digest identifies the body of a retried request."""
     whole = hashlib.sha256()
     with SpooledTemporaryFile(_IN_MEMORY) as file:
         async for piece in request.stream():
@@ -68,6 +68,6 @@ def put_dataset_lines(
     unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE, before_transaction=_receive)],
 ) -> DatasetOut:
     """Store a dataset's next version, as `put_dataset_version` does."""
-    put = Evaluations(unit).put_dataset_version(dataset, request.state.cases)
+    put = DatasetService(unit).put_version(dataset, request.state.cases)
     response.status_code = 201 if put.created else 200
     return DatasetOut.of(put.version)

@@ -1,7 +1,7 @@
 """Evidence: what a finished run shows of each candidate, with the digests of everything that it depends on.
 
 A row is one candidate variant, which is one version under one model. It is written in the transaction that finishes the run and
-is never changed; a run that failed or was cancelled leaves none. Whoever promotes a version on evidence observes these rules:
+is never changed; a run that failed or was cancelled leaves none. The rules for promoting a version on evidence are:
 
 - Select rows by the **digest** of the prompt's content, never by its number: only the content that was evaluated is promoted.
 - Require today's digests: `suite_digest` and `dataset_digest` must be those of the suite and the dataset as they are now, else
@@ -66,7 +66,7 @@ class ContextEvidence(BaseModel):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run shows of one candidate; the module says what it may be used for.
+    """What a run shows of one candidate; the module states what it may be used for.
 
     Attributes:
         id: its number; 0 before it is stored.

@@ -8,7 +8,7 @@ from promptuary.evaluation.evidence.store import EvidenceFilter
 
 
 def list_evidence(unit: UnitOfWork, selection: EvidenceFilter, limit: int, cursor: str | None) -> Page[Evidence]:
-    """Return a page of the project's evidence, the newest first; `evidence.py` says how to rely on it."""
+    """Return a page of the project's evidence, the newest first; `evidence.py` states how to rely on it."""
     before = decode_cursor(cursor, int)
     rows = store.list_evidence(unit.session, unit.caller.project, selection, before=before, limit=limit + 1)
     return build_page(rows, limit, lambda evidence: evidence.id)

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from promptuary.context import store as context_store
 from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, JudgeIdentity
 from promptuary.evaluation.summary_model import GateResult
 from promptuary.evaluation.tables import CaseRow, EvidenceRow, RunRow
@@ -93,12 +92,6 @@ def case_asserts(session: Session, version: int) -> Iterator[dict[str, Any]]:
     query = select(body["assert"]).where(CaseRow.dataset_version_id == version, body["assert"].as_string().is_not(None))
     for scorers in session.exec(query.execution_options(yield_per=1000)):
         yield from scorers
-
-
-def collection_digests(session: Session, project: int, collections: Iterable[str | None]) -> dict[str, str | None]:
-    """Return the digest of each collection's content by the collection's name; None for one that does not exist."""
-    names = sorted({name for name in collections if name is not None})
-    return {name: context_store.content_digest(session, project, name) for name in names}
 
 
 def _evidence(row: EvidenceRow) -> Evidence:

@@ -75,7 +75,7 @@ class RunExecutor:
         must stop, the lease is released, and another execution resumes the run.
 
         Args:
-            run: as `lease` or `Evaluations.hold` returned it.
+            run: as `lease` or `RunService.lease` returned it.
             on_progress: is called after every batch, in this thread.
             stop: ends the execution when it is set, within half a second.
 

@@ -10,12 +10,14 @@ from promptuary.access import audit
 from promptuary.core import outbox
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
+from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.evidence import store as evidence_store
 from promptuary.evaluation.evidence.builder import build_evidence
 from promptuary.evaluation.execution.cost_limit import cost_limit_message, with_missing
 from promptuary.evaluation.execution.finished_run import FinishedRun, FinishedRunListener
 from promptuary.evaluation.execution.lease import ACTOR, LeaseLost
 from promptuary.evaluation.runs import store
+from promptuary.evaluation.runs.context_digests import collection_digests
 from promptuary.evaluation.runs.store import Run, RunOutcome, RunState
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import Summary
@@ -51,7 +53,7 @@ class RunFinisher:
         from promptuary.evaluation.verdict.summary import summarise  # loads numpy
 
         with self.database.read() as session:
-            clusters = store.list_clusters(session, run.plan.dataset.id)
+            clusters = dataset_store.list_clusters(session, run.plan.dataset.id)
             figures = store.iterate_figures(session, run.id)
             return summarise(run.plan, suite, clusters, figures, scorers, order)
 
@@ -97,7 +99,7 @@ class RunFinisher:
     def _finished_run(self, session: Session, run: Run, summary: Summary, order: CaseOrder | None) -> FinishedRun:
         now = self.clock()
         collections = [variant.collection for variant in run.plan.variants]
-        digests = evidence_store.collection_digests(session, run.project, collections)
+        digests = collection_digests(session, run.project, collections)
         case_asserts = evidence_store.case_asserts(session, run.plan.dataset.id)
         return FinishedRun(run, summary, build_evidence(run, summary, digests, now, case_asserts), order, now)
 

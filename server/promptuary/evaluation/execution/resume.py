@@ -1,6 +1,6 @@
 """Where a run is resumed: every execution begins with what earlier executions of the run have left in the database.
 
-A run is executed more than once if its process was interrupted or killed, if its lease was lost, or if `Evaluations.resume`
+A run is executed more than once if its process was interrupted or killed, if its lease was lost, or if `RunService.resume`
 put a stopped run back into the queue. For a new run nothing is there yet. Money is resumed with the lease: what an earlier
 holder reserved and did not settle counts as spent (`runs.store.lease_run`).
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from promptuary.core.database import Database
+from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.execution.work import CompletedItems, RemainingWork, WorkItem
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
@@ -50,7 +51,7 @@ def resume_run(database: Database, run: Run, suite: Suite) -> ResumedRun:
 def _resume_monitor(database: Database, run: Run, suite: Suite) -> EarlyStopMonitor:
     """Build the monitor of a run that may stop early, and add the results that there are."""
     with database.read() as session:
-        clusters = store.list_memberships(session, run.plan.dataset.id)
+        clusters = dataset_store.list_memberships(session, run.plan.dataset.id)
         monitor = EarlyStopMonitor(run.plan, suite, clusters, CaseOrder.of(clusters, run.id))
         monitor.add(list(store.iterate_figures(session, run.id)))
     return monitor

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from promptuary.core.database import Database
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.plan import Plan, Variant
-from promptuary.evaluation.runs import store
 from promptuary.evaluation.verdict.case_order import CaseOrder
 
 CASES_PAGE = 500
@@ -81,19 +81,19 @@ class RemainingWork:
             if all(ordinal in self.completed for ordinal in range(first * plan.per_case, last * plan.per_case)):
                 continue
             with self.database.read() as session:
-                cases = store.list_cases(session, plan.dataset.id, first, last - first)
+                cases = dataset_store.list_cases(session, plan.dataset.id, first, last - first)
             yield from work_items(plan, cases, self.completed, first)
 
     def in_case_order(self, order: CaseOrder) -> Iterator[WorkItem]:
         """Yield the items in the case order of a run that may stop early."""
         plan = self.plan
         with self.database.read() as session:
-            memberships = store.list_memberships(session, plan.dataset.id)
+            memberships = dataset_store.list_memberships(session, plan.dataset.id)
         positions = {case: position for position, case in enumerate(memberships)}
         ordered = [positions[case] for unit in order.units for case in unit]
         for first in range(0, len(ordered), CASES_PAGE):
             page = ordered[first : first + CASES_PAGE]
             with self.database.read() as session:
-                cases = store.cases_at(session, plan.dataset.id, page)
+                cases = dataset_store.cases_at(session, plan.dataset.id, page)
             for position in page:
                 yield from work_items(plan, [cases[position]], self.completed, position)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from promptuary.core.database import Session
 from promptuary.core.errors import Conflict
+from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
@@ -50,7 +51,7 @@ def compare_runs(session: Session, run: Run, baseline: Run) -> RunComparison:
     if not pairs or not shared:
         noun = "case" if pairs else "model"
         raise Conflict(f"the runs '{run.id}' and '{baseline.id}' share no {noun} to be compared on")
-    design = SamplingDesign(store.list_clusters(session, run.plan.dataset.id))
+    design = SamplingDesign(dataset_store.list_clusters(session, run.plan.dataset.id))
     comparisons = []
     for candidate, other in pairs:
         named = replace(other, name=f"{other.name} of {baseline.id}") if other.name == candidate.name else other

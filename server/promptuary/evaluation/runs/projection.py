@@ -1,56 +1,63 @@
-"""What a suite would show if it were run now, from its newest finished run where there is one."""
+"""The projection of a suite's next run, estimated from its newest finished run where there is one."""
 
-from typing import Any
-
+from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.database import Session
 from promptuary.core.errors import Conflict
+from promptuary.evaluation.datasets import store as dataset_store
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.runs import store
-from promptuary.evaluation.runs.service import Evaluations
-from promptuary.evaluation.runs.store import Run, RunState
+from promptuary.evaluation.runs.service import RunService
+from promptuary.evaluation.runs.store import Run, RunFilter, RunState
+from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import VariantRole
-from promptuary.evaluation.verdict.power import PilotRun, compute_power_plan
+from promptuary.evaluation.verdict.power import PilotRun, ProjectionOptions, RunProjection, compute_power_plan
 
 
 def project_run(
-    evaluations: Evaluations, name: str, *, pilot: str | None = None, effect: float | None = None, power: float = 0.8
-) -> dict[str, Any]:
-    """Plan a suite's next run: detectable effects, cases needed, cost and time; see `planning.planned`.
+    unit: UnitOfWork, suite_name: str, *, pilot: str | None = None, options: ProjectionOptions | None = None
+) -> RunProjection:
+    """Project a suite's next run: detectable effects, cases needed, cost and duration.
 
     Args:
-        evaluations: on whose behalf.
-        name: of the suite.
-        pilot: the run to learn from; by default the suite's newest finished one.
-        effect: the smallest difference that matters.
-        power: the chance of showing it.
+        unit: on whose behalf.
+        suite_name: of the suite.
+        pilot: the id of the run to learn from; None for the suite's newest finished run.
+        options: the smallest effect that matters, and the power.
 
     Raises:
         NotFound: for an unknown suite, dataset or run.
-        Conflict: for a pilot that has not finished.
+        Conflict: for a pilot run that has not finished.
     """
-    suite = Suite.model_validate(evaluations.suite(name).definition)
-    dataset = evaluations.dataset(suite.dataset)
-    if pilot is not None:
-        run: Run | None = evaluations.run(pilot)
-        if run is not None and run.state is not RunState.FINISHED:
-            raise Conflict(f"the run '{pilot}' is {run.state}; only a finished run can be learnt from")
-    else:
-        run = next(iter(evaluations.runs(1, None, name, RunState.FINISHED).items), None)
-    versions = 1 + len({gate.not_worse_than for gate in suite.gate if gate.not_worse_than})
-    variants = versions * len(suite.models)
-    return compute_power_plan(suite, dataset.cases, variants, _pilot(evaluations, run) if run else None, effect, power)
+    suite = Suite.model_validate(SuiteService(unit).get(suite_name).definition)
+    dataset = DatasetService(unit).get(suite.dataset)
+    run = _pilot_run(RunService(unit), suite_name, pilot)
+    versions = 1 + len({demand.not_worse_than for demand in suite.gate if demand.not_worse_than})
+    learnt = _read_pilot(unit.session, run) if run else None
+    return compute_power_plan(suite, dataset.cases, versions * len(suite.models), learnt, options or ProjectionOptions())
 
 
-def _pilot(evaluations: Evaluations, run: Run) -> PilotRun:
+def _pilot_run(runs: RunService, suite: str, pilot: str | None) -> Run | None:
+    if pilot is None:
+        return next(iter(runs.list_runs(1, None, RunFilter(suite=suite, state=RunState.FINISHED)).items), None)
+    run = runs.get(pilot)
+    if run.state is not RunState.FINISHED:
+        raise Conflict(f"the run '{pilot}' is {run.state}; only a finished run can be learnt from")
+    return run
+
+
+def _read_pilot(session: Session, run: Run) -> PilotRun:
     """Read a run's scores under its first model."""
-    session = evaluations.unit.session
-    candidate = next(one for one in run.plan.variants if one.role is VariantRole.CANDIDATE)
-    others = (one for one in run.plan.variants if one.role is VariantRole.BASELINE and one.model == candidate.model)
-    baseline = next(others, None)
+    candidate = next(variant for variant in run.plan.variants if variant.role is VariantRole.CANDIDATE)
+    baselines = (
+        variant for variant in run.plan.variants if variant.role is VariantRole.BASELINE and variant.model == candidate.model
+    )
+    baseline = next(baselines, None)
     seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
     return PilotRun(
-        run.id,
-        store.list_results(session, run.id, variant=candidate.name),
-        store.list_results(session, run.id, variant=baseline.name) if baseline else [],
-        {case.id: case.cluster for case in store.list_cases(session, run.plan.dataset.id)},
-        seconds / run.done if seconds is not None and run.done else None,
+        run=run.id,
+        results=store.list_results(session, run.id, variant=candidate.name),
+        baseline=store.list_results(session, run.id, variant=baseline.name) if baseline else [],
+        clusters=dataset_store.list_clusters(session, run.plan.dataset.id),
+        seconds=seconds / run.done if seconds is not None and run.done else None,
     )

@@ -1,6 +1,6 @@
-"""Queries of a run's results, for people who look for some among very many: a session in, domain values out.
+"""Queries that select some of a run's very many results, or their distribution: a session in, domain values out.
 
-Every answer is bounded, however many results a run has; the cases are joined by their place in the plan.
+Every answer is bounded, however many results a run has; the cases are joined by their position in the plan.
 """
 
 import json
@@ -18,42 +18,42 @@ from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan
 from promptuary.evaluation.tables import CaseRow, ResultRow
 
 BINS = 20
-"""How many equal parts of [0, 1] scores are counted in."""
+"""The number of equal parts of [0, 1] in a histogram."""
 CLUSTERS_LIMIT = 30
-"""The most clusters that are told, the largest first."""
+"""The most clusters that a distribution has, the largest first."""
 
 
 class ResultOrder(StrEnum):
-    """What comes first. Where two are alike, and where the figure is not known, the file's order holds."""
+    """The order of results. Equal ones, and those whose figure is not known, keep the file's order."""
 
     FILE = "file"
     """As the cases are in their file."""
     SCORE = "score"
-    """The lowest score first, or the lowest value of the metric that is chosen."""
+    """The lowest score first, or the lowest value of the selected metric."""
     LATENCY = "latency"
     """The slowest answer first."""
     COST = "cost"
-    """The dearest answer first."""
+    """The most expensive answer first."""
     TOKENS = "tokens"
     """The longest answer first."""
 
 
 @dataclass(frozen=True)
-class ResultSelection:
-    """Which results are wanted, and in which order; what is None or empty leaves nothing out.
+class ResultFilter:
+    """Which results are listed, and in which order; None and False leave nothing out.
 
     Attributes:
         variant: by its name.
         passed: those that passed, or those that failed.
-        errors: only those without a verdict: no answer, or a scorer that counts gave an error.
+        errors: only those without a verdict: no answer, or an error of a scorer that counts.
         case: a case's id.
         tag: a tag of the case.
-        search: part of an input, an output, an error or a case's id; capitals do not matter.
-        metric: whose values `at_least` and `at_most` bound; the score by default.
+        search: part of an input, an output, an error or a case's id; case-insensitive.
+        metric: the one that `at_least` and `at_most` bound; the score by default.
         at_least: the lowest value.
         at_most: the highest value.
         differing: only cases whose verdict is not the same under every variant.
-        order: what comes first.
+        order: the order.
     """
 
     variant: str | None = None
@@ -71,7 +71,7 @@ class ResultSelection:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How the values of one variant lie: how many results are in each of the equal parts of [0, 1], the last with its end."""
+    """How many cases of one variant have a score in each of the equal parts of [0, 1], the last with its upper end."""
 
     variant: str
     counts: tuple[int, ...]
@@ -79,7 +79,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class ClusterMean:
-    """The mean of one cluster's results under one variant."""
+    """The mean over one cluster's cases under one variant, and the number of its results with a value."""
 
     cluster: str
     variant: str
@@ -88,95 +88,107 @@ class ClusterMean:
 
 
 def select_results(
-    session: Session, run: str, plan: Plan, selection: ResultSelection, limit: int, cursor: str | None
+    session: Session, run: str, plan: Plan, selection: ResultFilter, limit: int, cursor: str | None
 ) -> Page[tuple[CaseResult, Case]]:
-    """List the results that are wanted, each with its case.
+    """Return a page of the selected results, each with its case.
 
     Raises:
-        MalformedBody: for a cursor that was not given for this order.
+        MalformedBody: for a cursor of another order.
     """
     rank = _rank(selection)
-    query = select(ResultRow, CaseRow.body, rank.label("rank")).join(CaseRow, _its_case(plan))
-    query = query.where(ResultRow.run_id == run, *_wanted(run, selection))
+    query = select(ResultRow, CaseRow.body, rank.label("rank")).join(CaseRow, _joined_case(plan))
+    query = query.where(ResultRow.run_id == run, *_conditions(run, selection))
     if cursor is not None and selection.order is ResultOrder.FILE:
         query = query.where(ResultRow.ordinal > (decode_cursor(cursor, int) or 0))
     elif cursor is not None:
-        value, ordinal = _place(cursor)
+        value, ordinal = _ranked_position(cursor)
         query = query.where(or_(rank > value, and_(rank == value, ResultRow.ordinal > ordinal)))
     by = (ResultRow.ordinal,) if selection.order is ResultOrder.FILE else (rank, ResultRow.ordinal)
     rows = session.exec(query.order_by(*by).limit(limit + 1)).all()
-    found = [(_result(row), case_from_json(dict(body))) for row, body, _ in rows[:limit]]
+    items = [(_result(row), case_from_json(dict(body))) for row, body, _ in rows[:limit]]
     if len(rows) <= limit:
-        return Page(found, None)
+        return Page(items, None)
     last, _, value = rows[limit - 1]
-    return Page(found, encode_cursor(last.ordinal if selection.order is ResultOrder.FILE else f"{value!r} {last.ordinal}"))
+    return Page(items, encode_cursor(last.ordinal if selection.order is ResultOrder.FILE else f"{value!r} {last.ordinal}"))
 
 
 def histograms(session: Session, run: str, metric: str) -> list[Histogram]:
-    """Count how many results have a value in each part of [0, 1], variant by variant; those without one are left out."""
-    value = _value(metric)
-    part = case(*((value < (number + 1) / BINS, number) for number in range(BINS - 1)), else_=BINS - 1)
-    query = select(ResultRow.variant, part, func.count()).where(ResultRow.run_id == run, value.is_not(None))
+    """Count each variant's cases in each part of [0, 1] by the case's mean over its repeats.
+
+    Like the mean that stands beside it, a histogram counts cases and not results; a case without a value is left out.
+    """
+    means = _case_means(run, metric).subquery()
+    part = case(*((means.c.mean < (number + 1) / BINS, number) for number in range(BINS - 1)), else_=BINS - 1)
     counts: dict[str, list[int]] = {}
-    for variant, number, count in session.exec(query.group_by(col(ResultRow.variant), part)):
+    for variant, number, count in session.exec(select(means.c.variant, part, func.count()).group_by(means.c.variant, part)):
         counts.setdefault(variant, [0] * BINS)[number] += count
     return [Histogram(variant, tuple(counts[variant])) for variant in sorted(counts)]
 
 
 def cluster_means(session: Session, run: str, plan: Plan, metric: str) -> tuple[list[ClusterMean], int]:
-    """Give the mean of every cluster under every variant, of the largest clusters, and how many clusters there are."""
+    """Return the mean over the cases of each of the largest clusters under each variant, and the number of clusters.
+
+    A case's score is its mean over its repeats; a case without a value is left out.
+    """
     name = CaseRow.body["cluster"].as_string()
     sizes = select(name, func.count()).where(CaseRow.dataset_version_id == plan.dataset.id, name.is_not(None)).group_by(name)
     largest = session.exec(sizes.order_by(func.count().desc(), name).limit(CLUSTERS_LIMIT)).all()
     if not largest:
         return [], 0
-    known = session.exec(select(func.count()).select_from(sizes.subquery())).one()
-    value = _value(metric)
-    query = select(name, ResultRow.variant, func.avg(value), func.count()).select_from(ResultRow).join(CaseRow, _its_case(plan))
-    query = query.where(ResultRow.run_id == run, value.is_not(None), name.in_([cluster for cluster, _ in largest]))
-    found = {
-        (cluster, variant): ClusterMean(cluster, variant, float(mean), count)
-        for cluster, variant, mean, count in session.exec(query.group_by(name, col(ResultRow.variant)))
+    total = session.exec(select(func.count()).select_from(sizes.subquery())).one()
+    cases = _case_means(run, metric).add_columns(name.label("cluster")).join(CaseRow, _joined_case(plan))
+    cases = cases.where(name.in_([cluster for cluster, _ in largest])).group_by(name).subquery()
+    query = select(cases.c.cluster, cases.c.variant, func.avg(cases.c.mean), func.sum(cases.c.results))
+    means = {
+        (cluster, variant): ClusterMean(cluster, variant, float(mean), int(results))
+        for cluster, variant, mean, results in session.exec(query.group_by(cases.c.cluster, cases.c.variant))
     }
-    place = {cluster: number for number, (cluster, _) in enumerate(largest)}
-    return [found[key] for key in sorted(found, key=lambda key: (place[key[0]], key[1]))], known
+    rank = {cluster: number for number, (cluster, _) in enumerate(largest)}
+    return [means[key] for key in sorted(means, key=lambda key: (rank[key[0]], key[1]))], total
 
 
-def _its_case(plan: Plan) -> ColumnElement[bool]:
+def _case_means(run: str, metric: str) -> Any:
+    """Select each case's mean over its repeats, and the number of its results with a value, variant by variant."""
+    value = _value(metric)
+    query = select(ResultRow.variant, ResultRow.case_id, func.avg(value).label("mean"), func.count().label("results"))
+    query = query.select_from(ResultRow).where(ResultRow.run_id == run, value.is_not(None))
+    return query.group_by(col(ResultRow.variant), col(ResultRow.case_id))
+
+
+def _joined_case(plan: Plan) -> ColumnElement[bool]:
     return and_(CaseRow.dataset_version_id == plan.dataset.id, col(CaseRow.ordinal) == col(ResultRow.ordinal) // plan.per_case)
 
 
-def _wanted(run: str, selection: ResultSelection) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = []
+def _conditions(run: str, selection: ResultFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if selection.variant is not None:
-        wanted.append(col(ResultRow.variant) == selection.variant)
+        conditions.append(col(ResultRow.variant) == selection.variant)
     if selection.passed is not None:
-        wanted.append(col(ResultRow.passed).is_(selection.passed))
+        conditions.append(col(ResultRow.passed).is_(selection.passed))
     if selection.errors:
-        wanted.append(or_(col(ResultRow.error).is_not(None), col(ResultRow.passed).is_(None)))
+        conditions.append(or_(col(ResultRow.error).is_not(None), col(ResultRow.passed).is_(None)))
     if selection.case is not None:
-        wanted.append(col(ResultRow.case_id) == selection.case)
+        conditions.append(col(ResultRow.case_id) == selection.case)
     if selection.tag is not None:
-        wanted.append(_json_text("tags").contains(json.dumps(selection.tag), autoescape=True))
+        conditions.append(_json_text("tags").contains(json.dumps(selection.tag), autoescape=True))
     if selection.search:
-        wanted.append(_found(selection.search))
+        conditions.append(_matches(selection.search))
     value = _value(selection.metric or SCORE)
     if selection.at_least is not None:
-        wanted.append(value >= selection.at_least)
+        conditions.append(value >= selection.at_least)
     if selection.at_most is not None:
-        wanted.append(value <= selection.at_most)
+        conditions.append(value <= selection.at_most)
     if selection.differing:
-        wanted.append(col(ResultRow.case_id).in_(_differing(run)))
-    return wanted
+        conditions.append(col(ResultRow.case_id).in_(_differing(run)))
+    return conditions
 
 
-def _found(search: str) -> ColumnElement[bool]:
-    """Look where people read. Inputs are stored as JSON in ASCII, so there the text is looked for as JSON writes it."""
-    places = [col(ResultRow.output), col(ResultRow.error), col(ResultRow.case_id)]
+def _matches(search: str) -> ColumnElement[bool]:
+    """Match the texts that people read. Inputs are stored as JSON in ASCII, so there the text is escaped as JSON does it."""
+    columns = [col(ResultRow.output), col(ResultRow.error), col(ResultRow.case_id)]
     written = json.dumps(search)[1:-1]
-    return or_(
-        *(place.icontains(search, autoescape=True) for place in places), _json_text("vars").icontains(written, autoescape=True)
-    )
+    matches = (column.icontains(search, autoescape=True) for column in columns)
+    return or_(*matches, _json_text("vars").icontains(written, autoescape=True))
 
 
 def _json_text(name: str) -> Any:
@@ -184,11 +196,12 @@ def _json_text(name: str) -> Any:
 
 
 def _differing(run: str) -> Any:
-    """The cases whose share of passes is not the same under every variant; a result without a verdict differs from both."""
+    """Select the cases whose share of passes is not the same under every variant; no verdict differs from both verdicts."""
     share = func.avg(case((col(ResultRow.passed).is_(None), -1.0), (col(ResultRow.passed).is_(True), 1.0), else_=0.0))
     shares = select(ResultRow.case_id, share.label("share")).where(ResultRow.run_id == run)
-    each = shares.group_by(col(ResultRow.case_id), col(ResultRow.variant)).subquery()
-    return select(each.c.case_id).group_by(each.c.case_id).having(func.min(each.c.share) < func.max(each.c.share))
+    variants = shares.group_by(col(ResultRow.case_id), col(ResultRow.variant)).subquery()
+    differ = func.min(variants.c.share) < func.max(variants.c.share)
+    return select(variants.c.case_id).group_by(variants.c.case_id).having(differ)
 
 
 def _value(metric: str) -> Any:
@@ -197,8 +210,8 @@ def _value(metric: str) -> Any:
     return col(ResultRow.score) if metric == SCORE else col(ResultRow.metrics)[metric].as_float()
 
 
-def _rank(selection: ResultSelection) -> Any:
-    """Give the number that grows along the order."""
+def _rank(selection: ResultFilter) -> Any:
+    """Return the number that grows along the order."""
     if selection.order is ResultOrder.SCORE:
         return func.coalesce(_value(selection.metric or SCORE), 2.0)
     largest_first = {
@@ -210,7 +223,7 @@ def _rank(selection: ResultSelection) -> Any:
     return func.coalesce(-col(largest_first[selection.order]), 1.0)
 
 
-def _place(cursor: str) -> tuple[float, int]:
+def _ranked_position(cursor: str) -> tuple[float, int]:
     value, _, ordinal = (decode_cursor(cursor, str) or "").partition(" ")
     try:
         return float(value), int(ordinal)

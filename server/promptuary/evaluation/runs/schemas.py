@@ -1,63 +1,16 @@
-"""What the routes of evaluations take and answer."""
+"""The wire models of runs, their results, comparisons and projections."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from promptuary.core.paging import Page
-from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
-from promptuary.evaluation.case import Case, case_to_json
-from promptuary.evaluation.datasets.case_schema import CaseIn
-from promptuary.evaluation.evidence.evidence import ContextEvidence, JudgeIdentity
+from promptuary.core.wire import ResponseModel, SchemaOf
 from promptuary.evaluation.runs.service import ResultWithCase
-from promptuary.evaluation.runs.store import DatasetVersion, Run
+from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.suites.suite import Suite
-from promptuary.evaluation.summary_model import Comparison, GateResult, Summary, VariantRole
+from promptuary.evaluation.summary_model import Comparison, GateKind, Summary, VariantRole
 from promptuary.statistics.verdict import Verdict
-
-
-class NewDatasetVersion(RequestModel):
-    """The cases of a dataset's next version, in their order."""
-
-    cases: Annotated[list[CaseIn], Field(min_length=1, max_length=100_000)]
-
-
-class DatasetOut(ResponseModel):
-    """A version of a dataset, without its cases."""
-
-    name: str
-    version: int
-    digest: str
-    cases: int
-    author: str
-    created_at: datetime
-
-    @classmethod
-    def of(cls, dataset: DatasetVersion, **more: Any) -> Self:
-        """Make it from the domain's value."""
-        return cls(version=dataset.number, **{name: value for name, value in vars(dataset).items() if name != "number"}, **more)
-
-
-class DatasetPageOut(DatasetOut):
-    """A version of a dataset with a page of its cases."""
-
-    items: list[dict[str, Any]]
-    next_cursor: str | None
-
-    @classmethod
-    def paged(cls, dataset: DatasetVersion, cases: Page[Case]) -> Self:
-        """Make it from the domain's values."""
-        return cls.of(dataset, items=[case_to_json(case) for case in cases.items], next_cursor=cases.next_cursor)
-
-
-class SuiteOut(ResponseModel):
-    """A suite as it stands now."""
-
-    name: str
-    digest: str
-    definition: Annotated[dict[str, Any], SchemaOf(Suite)]
-    updated_at: datetime
 
 
 class VariantOut(ResponseModel):
@@ -99,12 +52,12 @@ class PlanOut(ResponseModel):
 
 
 class RunOut(ResponseModel):
-    """Where a run stands. `verdict` is pass, regression, inconclusive or infrastructure, once it is finished or stopped."""
+    """The state of a run. `verdict` is pass, regression, inconclusive or infrastructure, once it is finished or stopped."""
 
     id: str
     suite: str
-    state: str
-    verdict: str | None
+    state: RunState
+    verdict: Verdict | None
     total: int
     done: int
     prompt: str
@@ -121,10 +74,10 @@ class RunOut(ResponseModel):
 
     @classmethod
     def of(cls, run: Run, **more: Any) -> Self:
-        """Make it from the domain's value."""
-        known = {name: getattr(run, name) for name in RunOut.model_fields if name not in ("prompt", "variants")}
+        """Build it from the domain value."""
+        fields = {name: getattr(run, name) for name in RunOut.model_fields if name not in ("prompt", "variants")}
         variants = tuple(VariantOut.model_validate(variant) for variant in run.plan.variants)
-        return cls(**known, prompt=run.plan.prompt, variants=variants, **more)
+        return cls(**fields, prompt=run.plan.prompt, variants=variants, **more)
 
 
 class WholeRunOut(RunOut):
@@ -134,13 +87,32 @@ class WholeRunOut(RunOut):
     summary: Summary | None
 
     @classmethod
-    def whole(cls, run: Run) -> Self:
-        """Make it from the domain's value."""
-        return cls.of(run, plan=PlanOut.model_validate(run.plan), summary=run.summary)
+    def of(cls, run: Run, **more: Any) -> Self:
+        """Build it from the domain value."""
+        return super().of(run, plan=PlanOut.model_validate(run.plan), summary=run.summary, **more)
+
+
+class ScoreDetailOut(BaseModel):
+    """What one scorer decided of a result, and why."""
+
+    passed: bool | None = None
+    score: float | None = None
+    reason: str | None = None
+    error: str | None = None
+    name: str | None = None
+    parts: "list[ScoreDetailOut] | None" = None
+
+
+class ResultDetailOut(BaseModel):
+    """What people look at beside a result's figures; each entry is there only where there is something to show."""
+
+    scores: dict[str, ScoreDetailOut] | None = None
+    messages: list[dict[str, Any]] | None = None
+    passages: list[dict[str, Any]] | None = None
 
 
 class ResultOut(ResponseModel):
-    """What one case came to under one variant in one repeat. `metrics` has each scorer's score, `detail` its reason."""
+    """The result of one case under one variant in one repeat. `metrics` has each scorer's score, `detail` its reason."""
 
     ordinal: int
     case: str
@@ -154,8 +126,8 @@ class ResultOut(ResponseModel):
     vars: dict[str, Any]
     expected: Any
     cluster: str | None
-    tags: list[str]
-    detail: dict[str, Any]
+    tags: tuple[str, ...]
+    detail: Annotated[dict[str, Any], SchemaOf(ResultDetailOut)]
     at: datetime
     latency_ms: float | None
     tokens_input: int | None
@@ -164,21 +136,21 @@ class ResultOut(ResponseModel):
     cached: bool
 
     @classmethod
-    def of(cls, shown: ResultWithCase) -> Self:
-        """Make it from the domain's value."""
-        case = shown.case
-        return cls(**vars(shown.result), vars=case.vars, expected=case.expected, tags=list(case.tags), cluster=case.cluster)
+    def of(cls, result: ResultWithCase) -> Self:
+        """Build it from the domain values."""
+        case = result.case
+        return cls(**vars(result.result), vars=case.vars, expected=case.expected, tags=case.tags, cluster=case.cluster)
 
 
 class HistogramOut(ResponseModel):
-    """How many results of a variant are in each of the equal parts of [0, 1]."""
+    """How many cases of a variant have a score in each of the equal parts of [0, 1]; repeats are averaged."""
 
     variant: str
-    counts: list[int]
+    counts: tuple[int, ...]
 
 
 class ClusterMeanOut(ResponseModel):
-    """The mean of one cluster's results under one variant."""
+    """The mean over one cluster's cases under one variant, and the number of its results."""
 
     cluster: str
     variant: str
@@ -187,36 +159,12 @@ class ClusterMeanOut(ResponseModel):
 
 
 class DistributionOut(ResponseModel):
-    """How a metric's values lie. `clusters` is how many there are; `means` has the largest."""
+    """The distribution of a metric's case scores. `clusters` is how many there are; `means` has the largest."""
 
     metric: str
-    spreads: list[HistogramOut]
-    means: list[ClusterMeanOut]
+    spreads: tuple[HistogramOut, ...] = Field(validation_alias="histograms")
+    means: tuple[ClusterMeanOut, ...]
     clusters: int
-
-
-class EvidenceOut(ResponseModel):
-    """What a finished run showed of one candidate under one model, and the digests of all that it rests on.
-
-    `context` tells what the version's collection held when the run was submitted and when it ended, and whether that changed.
-    """
-
-    id: int
-    run: str
-    variant: str
-    prompt: str
-    version: int
-    digest: str
-    model: str
-    suite: str
-    suite_digest: str
-    dataset: str
-    dataset_digest: str
-    judges: tuple[JudgeIdentity, ...]
-    context: ContextEvidence | None
-    verdict: Verdict
-    gates: tuple[GateResult, ...]
-    at: datetime
 
 
 class RunComparisonOut(ResponseModel):
@@ -229,8 +177,8 @@ class RunComparisonOut(ResponseModel):
     comparisons: tuple[Comparison, ...]
 
 
-class SizeOut(ResponseModel):
-    """A number of cases and repeats, the effect that they would show, and what they would cost in dollars and seconds."""
+class RunSizeOut(ResponseModel):
+    """A number of cases and repeats, the effect that they would show, and their cost in US dollars and time in seconds."""
 
     cases: int
     repeats: int
@@ -240,26 +188,34 @@ class SizeOut(ResponseModel):
     seconds: float | None
 
 
-class DemandOut(ResponseModel):
+class VarianceComponentsOut(ResponseModel):
+    """The variance between cases, and within the candidate's and the baseline's repeats."""
+
+    between: float
+    candidate: float
+    baseline: float
+
+
+class DemandPowerOut(ResponseModel):
     """A demand of the gate: the effect that the suite as it is would show, and the cases that the wanted effect needs.
 
     `source` is `pilot` where an earlier run gave the spread, or `assumed`.
     """
 
     metric: str
-    kind: str
+    kind: GateKind
     label: str | None
     effect: float
-    spread: dict[str, float]
+    spread: VarianceComponentsOut
     design_effect: float
     source: str
     detectable: float
     cases_needed: int
-    table: list[SizeOut]
+    table: tuple[RunSizeOut, ...]
 
 
-class ForecastOut(ResponseModel):
-    """What a suite would show if it were run now; `cost` and `seconds` are null where no earlier run tells them."""
+class RunProjectionOut(ResponseModel):
+    """What a suite's next run would show; `cost` and `seconds` are null where no earlier run gives them."""
 
     suite: str
     cases: int
@@ -271,4 +227,4 @@ class ForecastOut(ResponseModel):
     results: int
     cost: float | None
     seconds: float | None
-    demands: list[DemandOut]
+    demands: tuple[DemandPowerOut, ...]

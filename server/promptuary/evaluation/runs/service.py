@@ -1,7 +1,7 @@
-"""The rules of evaluations: what a dataset and a suite may be, what a run is to do, and who may stop it."""
+"""The rules of runs: what is submitted, who resumes, leases and cancels a run, and what is read of it."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -13,37 +13,29 @@ from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFoun
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.evaluation.admission import admit, check_prices
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.datasets.case_spool import CaseSpool
+from promptuary.evaluation.datasets import store as dataset_store
+from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.plan import CaseResult, Plan
 from promptuary.evaluation.runs import result_store, store
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultSelection
-from promptuary.evaluation.runs.store import DatasetVersion, Run, RunState, StoredSuite
+from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultFilter
+from promptuary.evaluation.runs.store import NewRun, Run, RunFilter, RunState
 from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
-from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
-from promptuary.prompt.name import is_name
+from promptuary.evaluation.suites.service import SuiteService
+from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.text import format_usd
 from promptuary.registry.service import Registry
-from promptuary.statistics.verdict import Verdict
 
 if TYPE_CHECKING:
     from promptuary.evaluation.runs.comparison import RunComparison
 
 RESULTS_LIMIT = 1_000_000
-CASES_PAGE = 1000
-
-
-@dataclass(frozen=True)
-class DatasetPut:
-    """The dataset version that holds the cases, and whether this call made it."""
-
-    version: DatasetVersion
-    created: bool
+_CASES_BATCH = 1000
 
 
 @dataclass(frozen=True)
 class ResultWithCase:
-    """A result with its case, for whoever has to judge it."""
+    """A result with its case."""
 
     result: CaseResult
     case: Case
@@ -51,102 +43,26 @@ class ResultWithCase:
 
 @dataclass(frozen=True)
 class MetricDistribution:
-    """How a run's values on one metric lie; `clusters` is how many there are, of which `means` has the largest."""
+    """The distribution of a metric's case scores in a run.
+
+    Attributes:
+        metric: the metric's name.
+        histograms: one for each variant.
+        means: of the largest clusters under each variant.
+        clusters: the number of all clusters.
+    """
 
     metric: str
-    spreads: Sequence[Histogram]
+    histograms: Sequence[Histogram]
     means: Sequence[ClusterMean]
     clusters: int
 
 
 @dataclass(frozen=True)
-class Evaluations:
-    """Datasets, suites and runs, on behalf of a caller."""
+class RunService:
+    """Runs on behalf of a caller."""
 
     unit: UnitOfWork
-
-    def put_dataset_version(self, name: str, cases: Iterable[Case]) -> DatasetPut:
-        """Store cases as the dataset's next version, unless its newest version has the same.
-
-        Args:
-            name: of the dataset.
-            cases: in their order; a `CaseSpool` is not held in memory.
-
-        Raises:
-            InvalidRequest: for no case, two cases of one id, or a dataset's name that is none.
-        """
-        spool = cases if isinstance(cases, CaseSpool) else _spooled(cases)
-        field_errors = [] if is_name(name) else [FieldError("name", "must be 1 to 128 of a-z 0-9 _ . -")]
-        if not len(spool):
-            field_errors.append(FieldError("cases", "must have at least one case"))
-        if field_errors:
-            raise InvalidRequest("the dataset cannot be used", field_errors)
-        session, caller = self.unit.session, self.unit.caller
-        newest = store.get_dataset_version(session, caller.project, name)
-        if newest is not None and newest.digest == spool.digest:
-            return DatasetPut(newest, created=False)
-        added = store.add_dataset_version(session, caller.project, name, spool, caller.actor, self.unit.clock())
-        detail = {"version": added.number, "digest": added.digest, "cases": added.cases}
-        audit.record_change(self.unit, "dataset.versioned", name, detail)
-        return DatasetPut(added, created=True)
-
-    def dataset(self, name: str, version: int | None = None) -> DatasetVersion:
-        """Give a version of a dataset; without a number the newest.
-
-        Raises:
-            NotFound: when there is none.
-        """
-        found = store.get_dataset_version(self.unit.session, self.unit.caller.project, name, version)
-        if found is None:
-            raise NotFound(f"there is no dataset '{name}'" + (f" with a version {version}" if version is not None else ""))
-        return found
-
-    def datasets(self, limit: int, cursor: str | None) -> Page[DatasetVersion]:
-        """List datasets by name, each by its newest version."""
-        rows = store.list_datasets(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
-        return build_page(rows, limit, lambda dataset: dataset.name)
-
-    def cases(self, dataset: DatasetVersion, limit: int, cursor: str | None) -> Page[Case]:
-        """List a dataset version's cases in their order."""
-        first = (decode_cursor(cursor, int) or 0) if cursor else 0
-        rows = store.list_cases(self.unit.session, dataset.id, first, limit + 1)
-        place = {case.id: first + number for number, case in enumerate(rows)}
-        return build_page(rows, limit, lambda case: place[case.id] + 1)
-
-    def put_suite(self, suite: Suite) -> StoredSuite:
-        """Write a suite, over the one of its name; runs keep the definition that they ran.
-
-        Raises:
-            InvalidRequest: when its dataset is no name: files are for the command line, which stores them first.
-        """
-        if not is_name(suite.dataset):
-            raise InvalidRequest(
-                "the suite cannot be used", [FieldError("dataset", "must be the name of a stored dataset: a-z 0-9 _ . -")]
-            )
-        body, digest = suite_to_json(suite), suite_digest(suite)
-        session, project = self.unit.session, self.unit.caller.project
-        known = store.get_suite(session, project, suite.name)
-        if known is not None and known.digest == digest:
-            return known
-        written = store.put_suite(session, project, suite.name, body, digest, self.unit.clock())
-        audit.record_change(self.unit, "suite.written", suite.name, {"digest": digest})
-        return written
-
-    def suite(self, name: str) -> StoredSuite:
-        """Give a suite.
-
-        Raises:
-            NotFound: when there is none.
-        """
-        found = store.get_suite(self.unit.session, self.unit.caller.project, name)
-        if found is None:
-            raise NotFound(f"there is no suite '{name}'")
-        return found
-
-    def suites(self, limit: int, cursor: str | None) -> Page[StoredSuite]:
-        """List suites by name."""
-        rows = store.list_suites(self.unit.session, self.unit.caller.project, decode_cursor(cursor, str), limit + 1)
-        return build_page(rows, limit, lambda suite: suite.name)
 
     def submit(self, request: RunRequest, *, schedule: str | None = None) -> Run:
         """Queue a run; everything that it does is decided now, and labels that move later change nothing in it.
@@ -161,153 +77,120 @@ class Evaluations:
             InvalidRequest: for candidates, models or repeats that are not accepted, too many results, or a cost limit with a
                 model whose price is not known.
         """
-        chosen = suite_for_run(self.suite(request.suite), request.models, request.repeats)
-        dataset = self.dataset(chosen.dataset, request.dataset_version)
-        registry = Registry(self.unit)
-        candidates = resolve_candidates(registry, chosen, request)
-        plan = build_plan(registry, chosen, dataset, candidates, request.baseline)
-        admit(chosen, plan, self.unit.settings)
-        max_cost = request.max_cost if request.max_cost is not None else chosen.max_cost
-        plan = replace(plan, cache=request.cache, max_cost=max_cost)
-        if plan.total > RESULTS_LIMIT:
-            raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
-        self._check_ceiling(plan, chosen)
+        plan = self._plan(request)
         caller, now = self.unit.caller, self.unit.clock()
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
-        run = store.add_run(self.unit.session, run_id, caller.project, plan, caller.actor, now, schedule)
-        digests = {variant.name: variant.digest for variant in plan.variants}
+        run = store.add_run(self.unit.session, NewRun(run_id, caller.project, plan, caller.actor, now, schedule))
         detail = {
             "suite": plan.suite_name,
             "suite_digest": plan.suite_digest,
-            "dataset_digest": dataset.digest,
-            "variants": digests,
+            "dataset_digest": plan.dataset.digest,
+            "variants": {variant.name: variant.digest for variant in plan.variants},
         }
         audit.record_change(self.unit, "run.submitted", run_id, detail)
         return run
 
     def resume(self, run_id: str, max_cost: float | None = None) -> Run:
-        """Let a run go on that its ceiling has stopped, or that nobody works on any more; what is there is kept.
+        """Queue a run again that the cost limit stopped, or whose worker is gone; its results are kept.
 
         Args:
             run_id: its id.
-            max_cost: the new ceiling, in US dollars, over what is spent already; by default the one that it has.
+            max_cost: the new cost limit in US dollars, over what is spent already; None keeps the run's limit.
 
         Raises:
             NotFound: when there is no such run.
-            InvalidRequest: when the ceiling leaves nothing to spend, or a model's price is not known.
-            Conflict: when it is over in another way, or somebody works on it.
+            InvalidRequest: when the limit leaves nothing to spend, or a model's price is not known.
+            Conflict: when the run ended in another way, or a worker has its lease.
         """
-        run, now = self.run(run_id), self.unit.clock()
+        run, now = self._lock(run_id), self.unit.clock()
         plan = run.plan if max_cost is None else replace(run.plan, max_cost=max_cost)
         spent = run.spent + run.reserved
         if run.state is RunState.STOPPED and max_cost is None:
-            raise InvalidRequest(f"the run '{run_id}' has reached its ceiling", [FieldError("max_cost", "give a higher one")])
-        if plan.max_cost is not None and plan.max_cost <= spent:
             raise InvalidRequest(
-                f"the run '{run_id}' cannot go on",
-                [FieldError("max_cost", f"must be over the {format_usd(spent, significant_digits=6)} that is spent already")],
+                f"the run '{run_id}' has reached its cost limit", [FieldError("max_cost", "give a higher one")]
             )
-        self._check_ceiling(plan, Suite.model_validate(plan.suite))
+        if plan.max_cost is not None and plan.max_cost <= spent:
+            amount = format_usd(spent, significant_digits=6)
+            message = f"must be over the {amount} that is spent already"
+            raise InvalidRequest(f"the run '{run_id}' cannot be resumed", [FieldError("max_cost", message)])
+        self._check_cost_limit(plan, Suite.model_validate(plan.suite))
         if not store.requeue_run(self.unit.session, run_id, plan, now):
-            over = run.state in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
-            raise Conflict(
-                f"the run '{run_id}' is {run.state} already" if over else f"{run.worker} works on the run '{run_id}'"
-            )
+            ended = run.state in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
+            reason = f"is {run.state} already" if ended else f"is being done by {run.worker}"
+            raise Conflict(f"the run '{run_id}' {reason}")
         audit.record_change(self.unit, "run.resumed", run_id, {"max_cost": plan.max_cost, "done": run.done, "total": run.total})
-        return self.run(run_id)
+        return self._lock(run_id)
 
-    def _check_ceiling(self, plan: Plan, suite: Suite) -> None:
-        if plan.max_cost is not None:
-            pages = range(0, plan.dataset.cases, CASES_PAGE)
-            cases = (store.list_cases(self.unit.session, plan.dataset.id, first, CASES_PAGE) for first in pages)
-            check_prices(plan, suite, chain.from_iterable(cases))
-
-    def hold(self, run_id: str, worker: str) -> Run:
-        """Take the lease of this very run, to do it in this process; a run that nobody works on any more is resumed so.
+    def lease(self, run_id: str, worker: str) -> Run:
+        """Lease this one run, to do it in this process; a run whose worker is gone is resumed so.
 
         Raises:
             NotFound: when there is no such run.
-            Conflict: when it is over, or another holds it.
+            Conflict: when it is over, or another worker has its lease.
         """
-        run, now = self.run(run_id), self.unit.clock()
-        held = store.lease_run(
-            self.unit.session, worker, now, now + timedelta(seconds=self.unit.settings.lease_seconds), run_id
-        )
-        if held is None:
+        run, now = self._lock(run_id), self.unit.clock()
+        until = now + timedelta(seconds=self.unit.settings.lease_seconds)
+        leased = store.lease_run(self.unit.session, worker, now, until, run_id)
+        if leased is None:
             raise Conflict(
                 f"the run '{run_id}' is {run.state} already"
                 if run.state.over
                 else f"the run '{run_id}' is being done by {run.worker}; wait for it, or until its lease ends"
             )
-        return held
-
-    def run(self, run_id: str) -> Run:
-        """Give a run.
-
-        Raises:
-            NotFound: when the project has no such run.
-        """
-        found = store.get_run(self.unit.session, run_id, self.unit.caller.project)
-        if found is None:
-            raise NotFound(f"there is no run '{run_id}'")
-        return found
-
-    def runs(
-        self,
-        limit: int,
-        cursor: str | None,
-        suite: str | None = None,
-        state: RunState | None = None,
-        verdict: Verdict | None = None,
-    ) -> Page[Run]:
-        """List runs, the newest first."""
-        before = decode_cursor(cursor, str)
-        rows = store.list_runs(self.unit.session, self.unit.caller.project, suite, state, before, limit + 1, verdict)
-        return build_page(rows, limit, lambda run: run.id)
-
-    def results(
-        self, run_id: str, limit: int, cursor: str | None, variant: str | None = None, passed: bool | None = None
-    ) -> Page[ResultWithCase]:
-        """List a run's results in the file's order, each with its case; all, one variant's, or by verdict.
-
-        Raises:
-            NotFound: when there is no such run.
-        """
-        return self.selected(run_id, ResultSelection(variant=variant, passed=passed), limit, cursor)
-
-    def selected(self, run_id: str, selection: ResultSelection, limit: int, cursor: str | None) -> Page[ResultWithCase]:
-        """List the results of a run that are wanted, each with its case.
-
-        Raises:
-            NotFound: when there is no such run.
-        """
-        run = self.run(run_id)
-        found = result_store.select_results(self.unit.session, run_id, run.plan, selection, limit, cursor)
-        return Page([ResultWithCase(result, case) for result, case in found.items], found.next_cursor)
-
-    def distribution(self, run_id: str, metric: str) -> MetricDistribution:
-        """Tell how a metric's values lie, variant by variant and cluster by cluster.
-
-        Raises:
-            NotFound: when there is no such run.
-        """
-        run, session = self.run(run_id), self.unit.session
-        means, clusters = result_store.cluster_means(session, run_id, run.plan, metric)
-        return MetricDistribution(metric, result_store.histograms(session, run_id, metric), means, clusters)
+        return leased
 
     def cancel(self, run_id: str) -> Run:
-        """Stop a run; the results that it has are kept.
+        """Stop a run; its results are kept.
 
         Raises:
             NotFound: when there is no such run.
             Conflict: when it is over.
         """
-        run = self.run(run_id)
-        now = self.unit.clock()
+        run, now = self._lock(run_id), self.unit.clock()
         if not store.cancel_run(self.unit.session, run_id, now):
             raise Conflict(f"the run '{run_id}' is {run.state} already")
         audit.record_change(self.unit, "run.cancelled", run_id, {"done": run.done, "total": run.total})
         return replace(run, state=RunState.CANCELLED, finished_at=now, lease_until=None)
+
+    def get(self, run_id: str) -> Run:
+        """Return a run.
+
+        Raises:
+            NotFound: when the project has no such run.
+        """
+        run = store.get_run(self.unit.session, run_id, self.unit.caller.project)
+        if run is None:
+            raise NotFound(f"there is no run '{run_id}'")
+        return run
+
+    def list_runs(self, limit: int, cursor: str | None, selection: RunFilter | None = None) -> Page[Run]:
+        """Return a page of runs, the newest first."""
+        session, project, before = self.unit.session, self.unit.caller.project, decode_cursor(cursor, str)
+        rows = store.list_runs(session, project, selection or RunFilter(), before=before, limit=limit + 1)
+        return build_page(rows, limit, lambda run: run.id)
+
+    def list_results(
+        self, run_id: str, limit: int, cursor: str | None, selection: ResultFilter | None = None
+    ) -> Page[ResultWithCase]:
+        """Return a page of a run's results, each with its case; all in the file's order without a selection.
+
+        Raises:
+            NotFound: when there is no such run.
+            MalformedBody: for a cursor of another order.
+        """
+        run, session = self.get(run_id), self.unit.session
+        page = result_store.select_results(session, run_id, run.plan, selection or ResultFilter(), limit, cursor)
+        return Page([ResultWithCase(result, case) for result, case in page.items], page.next_cursor)
+
+    def distribution(self, run_id: str, metric: str) -> MetricDistribution:
+        """Return the distribution of a metric's case scores, by variant and by cluster.
+
+        Raises:
+            NotFound: when there is no such run.
+        """
+        run, session = self.get(run_id), self.unit.session
+        means, clusters = result_store.cluster_means(session, run_id, run.plan, metric)
+        return MetricDistribution(metric, result_store.histograms(session, run_id, metric), means, clusters)
 
     def compare(self, run_id: str, baseline: str) -> "RunComparison":
         """Compare a run's candidates with another run's, model by model, paired by the cases' ids.
@@ -316,29 +199,40 @@ class Evaluations:
             NotFound: when either run is unknown.
             Conflict: when either has not finished, or they share no model or no case.
         """
-        from promptuary.evaluation.runs.comparison import compare_runs
+        from promptuary.evaluation.runs.comparison import compare_runs  # it needs numpy and scipy
 
         return compare_runs(self.unit.session, self._finished(run_id), self._finished(baseline))
 
+    def _plan(self, request: RunRequest) -> Plan:
+        suite = suite_for_run(SuiteService(self.unit).get(request.suite), request.models, request.repeats)
+        dataset = DatasetService(self.unit).get(suite.dataset, request.dataset_version)
+        registry = Registry(self.unit)
+        candidates = resolve_candidates(registry, suite, request)
+        plan = build_plan(registry, suite, dataset, candidates, request.baseline)
+        admit(suite, plan, self.unit.settings)
+        max_cost = request.max_cost if request.max_cost is not None else suite.max_cost
+        plan = replace(plan, cache=request.cache, max_cost=max_cost)
+        if plan.total > RESULTS_LIMIT:
+            raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
+        self._check_cost_limit(plan, suite)
+        return plan
+
+    def _check_cost_limit(self, plan: Plan, suite: Suite) -> None:
+        if plan.max_cost is not None:
+            batches = range(0, plan.dataset.cases, _CASES_BATCH)
+            session, dataset = self.unit.session, plan.dataset.id
+            cases = (dataset_store.list_cases(session, dataset, first, _CASES_BATCH) for first in batches)
+            check_prices(plan, suite, chain.from_iterable(cases))
+
+    def _lock(self, run_id: str) -> Run:
+        """Return a run as it is now, locked until the transaction ends."""
+        run = store.lock_run(self.unit.session, run_id, self.unit.caller.project)
+        if run is None:
+            raise NotFound(f"there is no run '{run_id}'")
+        return run
+
     def _finished(self, run_id: str) -> Run:
-        run = self.run(run_id)
+        run = self.get(run_id)
         if run.state is not RunState.FINISHED:
             raise Conflict(f"the run '{run_id}' is {run.state}; only finished runs can be compared")
         return run
-
-
-def _spooled(cases: Iterable[Case]) -> CaseSpool:
-    """Keep cases that were checked one by one.
-
-    Raises:
-        InvalidRequest: for two cases of one id.
-    """
-    field_errors, seen, spool = list[FieldError](), set[str](), CaseSpool()
-    for number, case in enumerate(cases):
-        if case.id in seen:
-            field_errors.append(FieldError(f"cases.{number}.id", f"'{case.id}' is the id of an earlier case"))
-        seen.add(case.id)
-        spool.add(case)
-    if field_errors:
-        raise InvalidRequest("the dataset cannot be used", field_errors)
-    return spool

@@ -1,10 +1,9 @@
-"""Queries of evaluations: a session in, domain values out. What a run's worker writes is refused once its lease is lost."""
+"""Queries of runs: a session in, domain values out. A worker's write is refused once its lease is lost."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, insert, or_
@@ -12,69 +11,64 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select, update
 
 from promptuary.core.database import table_of
-from promptuary.evaluation.case import Case, case_from_json
-from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.plan import CaseResult, Plan, ResultFigures, plan_from_json, plan_to_json
 from promptuary.evaluation.summary_model import Summary
-from promptuary.evaluation.tables import CaseRow, DatasetRow, DatasetVersionRow, ResultRow, RunRow, SuiteRow
+from promptuary.evaluation.tables import ResultRow, RunRow
+from promptuary.statistics.verdict import Verdict
 
-_ROWS = 500
+_BATCH = 500
 _NEW_RESULTS = insert(table_of(ResultRow))
-_NEW_CASES = insert(table_of(CaseRow))
 _FIGURES = [table_of(ResultRow).c["case_id" if name == "case" else name] for name in ResultFigures._fields]
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
-    """Waits for a worker."""
+    """It waits for a worker."""
     RUNNING = "running"
-    """A worker holds its lease, or held it and has gone away."""
+    """A worker has its lease, or had it and is gone."""
     FINISHED = "finished"
     """Every item has its result, and there is a verdict."""
     FAILED = "failed"
-    """It cannot be done; `error` says why."""
+    """It cannot be done; `error` has the reason."""
     CANCELLED = "cancelled"
     """Somebody stopped it; the results until then are kept."""
     STOPPED = "stopped"
-    """The cost ceiling was reached; what is there is kept, and a higher ceiling goes on."""
+    """The cost limit was reached; the results are kept, and a higher limit resumes the run."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing changes any more by itself."""
+        """Whether the run does not change any more by itself."""
         return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
 @dataclass(frozen=True)
-class DatasetVersion:
-    """A version of a dataset, without its cases."""
-
-    id: int
-    name: str
-    number: int
-    digest: str
-    cases: int
-    author: str
-    created_at: datetime
-
-
-@dataclass(frozen=True)
-class StoredSuite:
-    """A suite as it stands now."""
-
-    name: str
-    definition: dict[str, Any]
-    digest: str
-    updated_at: datetime
-
-
-@dataclass(frozen=True)
 class Run:
-    """A run: what it is to do, how far it is, who holds it, how it ended.
+    """A run: its plan, its progress, its lease and its outcome.
 
-    `fence` counts the leases; what its holder writes must carry the number that it was given. `spent` is what its calls cost
-    in US dollars as far as is known, `reserved` what calls under way may cost at most, `schedule` what submitted it.
+    Attributes:
+        id: unique; ids grow with time.
+        project: the project's number.
+        suite: the suite's name.
+        plan: everything that the run does.
+        state: waiting, running or how it ended.
+        verdict: of a finished or stopped run.
+        summary: of a finished or stopped run.
+        error: why it failed or was stopped.
+        total: the number of results when it is done.
+        done: the number of results so far.
+        actor: who submitted it.
+        worker: who has, or last had, its lease.
+        fence: the number of its leases; a worker's write must carry the number of its own lease.
+        lease_until: when the lease ends.
+        tracking_id: the id of its copy in MLflow.
+        spent: the known cost of its calls in US dollars.
+        reserved: the most that its calls in flight may cost.
+        schedule: the name of the schedule that submitted it.
+        created_at: when it was submitted.
+        started_at: when a worker first leased it.
+        finished_at: when it ended.
     """
 
     id: str
@@ -115,115 +109,48 @@ class RunOutcome:
     error: str | None = None
 
 
-def get_dataset_version(session: Session, project: int, name: str, number: int | None = None) -> DatasetVersion | None:
-    """Find a version of a dataset; without a number the newest."""
-    query = select(DatasetRow, DatasetVersionRow).join(DatasetVersionRow, col(DatasetVersionRow.dataset_id) == DatasetRow.id)
-    query = query.where(DatasetRow.project_id == project, DatasetRow.name == name)
-    query = query.where(DatasetVersionRow.number == (DatasetRow.newest if number is None else number))
-    found = session.exec(query).one_or_none()
-    return _dataset(*found) if found else None
+@dataclass(frozen=True)
+class NewRun:
+    """A run that is to be stored.
+
+    Attributes:
+        id: unique; ids grow with time.
+        project: the project's number.
+        plan: everything that the run does.
+        actor: who submitted it.
+        at: when it was submitted.
+        schedule: the name of the schedule that submitted it, if any.
+    """
+
+    id: str
+    project: int
+    plan: Plan
+    actor: str
+    at: datetime
+    schedule: str | None = None
 
 
-def list_datasets(session: Session, project: int, after: str | None, limit: int) -> list[DatasetVersion]:
-    """List datasets by name, each by its newest version."""
-    query = select(DatasetRow, DatasetVersionRow).join(DatasetVersionRow, col(DatasetVersionRow.dataset_id) == DatasetRow.id)
-    query = query.where(DatasetRow.project_id == project, DatasetVersionRow.number == DatasetRow.newest)
-    if after is not None:
-        query = query.where(DatasetRow.name > after)
-    return [_dataset(*found) for found in session.exec(query.order_by(DatasetRow.name).limit(limit))]
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are listed; None leaves nothing out."""
+
+    suite: str | None = None
+    state: RunState | None = None
+    verdict: Verdict | None = None
 
 
-def add_dataset_version(
-    session: Session, project: int, name: str, cases: CaseSpool, author: str, at: datetime
-) -> DatasetVersion:
-    """Add a version under the next number, which the same transaction counts up; adds the dataset where it is new."""
-    query = select(DatasetRow).where(DatasetRow.project_id == project, DatasetRow.name == name)
-    dataset = session.exec(query).one_or_none()
-    if dataset is None:
-        dataset = DatasetRow(project_id=project, name=name, created_at=at)
-        session.add(dataset)
-        session.flush()
-    counted = update(DatasetRow).where(col(DatasetRow.id) == dataset.id).values(newest=DatasetRow.newest + 1)
-    number = int(session.execute(counted.returning(col(DatasetRow.newest))).scalar_one())
-    row = DatasetVersionRow(
-        dataset_id=dataset.id or 0, number=number, digest=cases.digest, cases=len(cases), author=author, created_at=at
-    )
-    session.add(row)
-    session.flush()
-    rows = ({"dataset_version_id": row.id, "ordinal": place, "body": body} for place, body in enumerate(cases.bodies()))
-    while page := list(islice(rows, _ROWS)):
-        session.connection().execute(_NEW_CASES, page)
-    return _dataset(dataset, row)
-
-
-def list_cases(session: Session, version: int, first: int = 0, limit: int | None = None) -> list[Case]:
-    """Give a dataset version's cases in their order, from the ordinal `first` on."""
-    query = select(CaseRow.body).where(CaseRow.dataset_version_id == version, CaseRow.ordinal >= first)
-    return [case_from_json(dict(body)) for body in session.exec(query.order_by(col(CaseRow.ordinal)).limit(limit))]
-
-
-def list_clusters(session: Session, version: int) -> dict[str, str]:
-    """Give the cluster of each case of a dataset version that has one."""
-    body = col(CaseRow.body)
-    query = select(body["id"].as_string(), body["cluster"].as_string()).where(CaseRow.dataset_version_id == version)
-    query = query.where(body["cluster"].as_string().is_not(None)).order_by(col(CaseRow.ordinal))
-    return {str(case): str(cluster) for case, cluster in session.exec(query.execution_options(yield_per=_ROWS))}
-
-
-def cases_at(session: Session, version: int, places: Sequence[int]) -> dict[int, Case]:
-    """Give the cases of a dataset version at some places, by place."""
-    query = select(CaseRow.ordinal, CaseRow.body).where(CaseRow.dataset_version_id == version)
-    found = session.exec(query.where(col(CaseRow.ordinal).in_(places)))
-    return {place: case_from_json(dict(body)) for place, body in found}
-
-
-def list_memberships(session: Session, version: int) -> dict[str, str | None]:
-    """Give the id of every case of a dataset version with its cluster, if it has one, in their order."""
-    body = col(CaseRow.body)
-    query = select(body["id"].as_string(), body["cluster"].as_string()).where(CaseRow.dataset_version_id == version)
-    return {str(case): cluster for case, cluster in session.exec(query.order_by(col(CaseRow.ordinal)))}
-
-
-def get_suite(session: Session, project: int, name: str) -> StoredSuite | None:
-    """Find a suite."""
-    row = session.exec(select(SuiteRow).where(SuiteRow.project_id == project, SuiteRow.name == name)).one_or_none()
-    return _suite(row) if row else None
-
-
-def list_suites(session: Session, project: int, after: str | None, limit: int) -> list[StoredSuite]:
-    """List suites by name."""
-    query = select(SuiteRow).where(SuiteRow.project_id == project).order_by(SuiteRow.name).limit(limit)
-    if after is not None:
-        query = query.where(SuiteRow.name > after)
-    return [_suite(row) for row in session.exec(query)]
-
-
-def put_suite(session: Session, project: int, name: str, definition: dict[str, Any], digest: str, at: datetime) -> StoredSuite:
-    """Write a suite, over the one of that name where there is one."""
-    row = session.exec(select(SuiteRow).where(SuiteRow.project_id == project, SuiteRow.name == name)).one_or_none()
-    if row is None:
-        row = SuiteRow(project_id=project, name=name, definition=definition, digest=digest, updated_at=at)
-    else:
-        row.definition, row.digest, row.updated_at = definition, digest, at
-    session.add(row)
-    session.flush()
-    return _suite(row)
-
-
-def add_run(
-    session: Session, run_id: str, project: int, plan: Plan, actor: str, at: datetime, schedule: str | None = None
-) -> Run:
+def add_run(session: Session, new: NewRun) -> Run:
     """Add a run that waits for a worker."""
     row = RunRow(
-        id=run_id,
-        project_id=project,
-        suite=plan.suite["name"],
-        plan=plan_to_json(plan),
+        id=new.id,
+        project_id=new.project,
+        suite=new.plan.suite_name,
+        plan=plan_to_json(new.plan),
         state=RunState.QUEUED,
-        total=plan.total,
-        actor=actor,
-        schedule=schedule,
-        created_at=at,
+        total=new.plan.total,
+        actor=new.actor,
+        schedule=new.schedule,
+        created_at=new.at,
     )
     session.add(row)
     session.flush()
@@ -231,45 +158,60 @@ def add_run(
 
 
 def get_run(session: Session, run_id: str, project: int | None = None) -> Run | None:
-    """Find a run; by a project's number only in it. The worker, which works for all, gives none."""
+    """Return a run of the project, or of any project where none is given, as for a worker; None where there is none."""
     row = session.get(RunRow, run_id)
     return _run(row) if row and project in (None, row.project_id) else None
 
 
-def list_runs(
-    session: Session,
-    project: int,
-    suite: str | None,
-    state: str | None,
-    before: str | None,
-    limit: int,
-    verdict: str | None = None,
-) -> list[Run]:
-    """List runs, the newest first; ids grow with time."""
+def lock_run(session: Session, run_id: str, project: int) -> Run | None:
+    """Return a run as it is now, and lock it until the transaction ends; None where the project has no such run."""
+    query = select(RunRow).where(RunRow.id == run_id, RunRow.project_id == project)
+    row = session.exec(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
+    return _run(row) if row else None
+
+
+def list_runs(session: Session, project: int, selection: RunFilter, *, before: str | None, limit: int) -> list[Run]:
+    """Return runs, the newest first; with `before`, only those of a smaller id."""
     query = select(RunRow).where(RunRow.project_id == project).order_by(col(RunRow.id).desc()).limit(limit)
-    if suite is not None:
-        query = query.where(RunRow.suite == suite)
-    if state is not None:
-        query = query.where(RunRow.state == state)
-    if verdict is not None:
-        query = query.where(RunRow.verdict == verdict)
+    for name, value in vars(selection).items():
+        if value is not None:
+            query = query.where(getattr(RunRow, name) == value)
     if before is not None:
         query = query.where(RunRow.id < before)
     return [_run(row) for row in session.exec(query)]
 
 
+def run_outcomes(session: Session, run_ids: Collection[str]) -> dict[str, tuple[RunState, str | None]]:
+    """Return the state and the verdict of runs by their ids; an unknown run is left out."""
+    query = select(RunRow.id, RunRow.state, RunRow.verdict).where(col(RunRow.id).in_(run_ids))
+    return {run_id: (RunState(state), verdict) for run_id, state, verdict in session.exec(query)} if run_ids else {}
+
+
+def active_run(session: Session, project: int, schedule: str) -> str | None:
+    """Return the id of a schedule's run that is not over, if there is one."""
+    query = select(RunRow.id).where(RunRow.project_id == project, RunRow.schedule == schedule)
+    query = query.where(col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING]))
+    return session.exec(query.order_by(col(RunRow.id)).limit(1)).one_or_none()
+
+
 def count_outcomes(session: Session) -> list[tuple[str, str | None, int]]:
-    """Count every project's runs by state and verdict."""
+    """Return the number of runs of all projects by state and verdict."""
     query = select(RunRow.state, RunRow.verdict, func.count()).group_by(col(RunRow.state), col(RunRow.verdict))
     return [(state, verdict, count) for state, verdict, count in session.exec(query)]
 
 
 def lease_run(session: Session, worker: str, now: datetime, until: datetime, only: str | None = None) -> Run | None:
-    """Take the oldest run that nobody holds, and count its fence up; with `only`, that one or none.
+    """Lease the oldest run without a lease, and increment its fence; None where there is none.
 
-    What an earlier holder has reserved and not settled may have been asked for: it counts as spent.
+    What an earlier worker reserved and did not settle may have been spent, so it counts as spent. In SQLite, the writing
+    transaction locks the database; in PostgreSQL, the row is locked, and rows that others locked are skipped.
 
-    In SQLite the writing transaction holds the database; in PostgreSQL the row is locked, and locked rows are passed over.
+    Args:
+        session: for writing.
+        worker: who leases it.
+        now: the present moment.
+        until: when the lease ends.
+        only: the id of the one run that may be leased.
     """
     free = or_(col(RunRow.lease_until).is_(None), col(RunRow.lease_until) <= now)
     query = select(RunRow).where(col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING]), free)
@@ -287,22 +229,22 @@ def lease_run(session: Session, worker: str, now: datetime, until: datetime, onl
     return _run(row)
 
 
-def extend_lease(session: Session, held: Run, until: datetime) -> bool:
-    """Hold a lease longer; False when it is another's by now, or the run is over."""
-    return _change(session, held, lease_until=until)
+def extend_lease(session: Session, run: Run, until: datetime) -> bool:
+    """Extend a lease; return False when another worker has the lease by now, or the run is over."""
+    return _change(session, run, lease_until=until)
 
 
-def release_run(session: Session, held: Run) -> bool:
-    """Give a lease back, so that the next worker goes on with the run at once."""
-    return _change(session, held, state=RunState.QUEUED, lease_until=None, worker=None)
+def release_run(session: Session, run: Run) -> bool:
+    """End a lease, so that the next worker resumes the run at once; return False when the lease is lost."""
+    return _change(session, run, state=RunState.QUEUED, lease_until=None, worker=None)
 
 
-def add_results(session: Session, held: Run, results: Sequence[CaseResult], until: datetime) -> bool:
-    """Write results and hold the lease longer; False, and nothing is written, when it is another's by now."""
-    if not _change(session, held, done=RunRow.done + len(results), lease_until=until):
+def add_results(session: Session, run: Run, results: Sequence[CaseResult], until: datetime) -> bool:
+    """Store results and extend the lease; return False, and store nothing, when the lease is lost."""
+    if not _change(session, run, done=RunRow.done + len(results), lease_until=until):
         return False
     if results:
-        session.connection().execute(_NEW_RESULTS, [_values(held.id, result) for result in results])
+        session.connection().execute(_NEW_RESULTS, [_values(run.id, result) for result in results])
     return True
 
 
@@ -315,93 +257,76 @@ def finish_run(session: Session, run: Run, outcome: RunOutcome, at: datetime) ->
 
 
 def cancel_run(session: Session, run_id: str, at: datetime) -> bool:
-    """Stop a run that is not over; its holder learns of it with its next write. False when it is over."""
-    going = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING])
-    stopped = update(RunRow).where(col(RunRow.id) == run_id, going)
-    stopped = stopped.values(state=RunState.CANCELLED, finished_at=at, lease_until=None)
-    return session.execute(stopped.returning(col(RunRow.id))).scalar_one_or_none() is not None
+    """Cancel a run; its worker learns of it at its next write. Return False when the run is over."""
+    pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING])
+    change = update(RunRow).where(col(RunRow.id) == run_id, pending)
+    change = change.values(state=RunState.CANCELLED, finished_at=at, lease_until=None)
+    return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
 
 
 def requeue_run(session: Session, run_id: str, plan: Plan, now: datetime) -> bool:
-    """Let a run go on under another plan, which differs in its ceiling: one that it has stopped, or nobody works on.
+    """Queue a stopped run, or one without a lease, again under a plan with another cost limit.
 
-    False when it is over in another way, or somebody works on it.
+    Return False when the run ended in another way, or a worker has its lease.
     """
     free = or_(col(RunRow.lease_until).is_(None), col(RunRow.lease_until) <= now)
-    waiting = update(RunRow).where(col(RunRow.id) == run_id, free)
-    waiting = waiting.where(col(RunRow.state).in_([RunState.STOPPED, RunState.QUEUED, RunState.RUNNING]))
-    waiting = waiting.values(
+    change = update(RunRow).where(col(RunRow.id) == run_id, free)
+    change = change.where(col(RunRow.state).in_([RunState.STOPPED, RunState.QUEUED, RunState.RUNNING]))
+    change = change.values(
         plan=plan_to_json(plan), state=RunState.QUEUED, verdict=None, summary=None, error=None, finished_at=None, worker=None
     )
-    return session.execute(waiting.returning(col(RunRow.id))).scalar_one_or_none() is not None
+    return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
 
 
 def set_tracking_id(session: Session, run_id: str, tracking_id: str) -> None:
-    """Say under which id MLflow has the run."""
+    """Store the id of the run's copy in MLflow."""
     session.execute(update(RunRow).where(col(RunRow.id) == run_id).values(tracking_id=tracking_id))
 
 
 def list_results(
-    session: Session,
-    run: str,
-    after: int | None = None,
-    limit: int | None = None,
-    *,
-    variant: str | None = None,
-    passed: bool | None = None,
+    session: Session, run: str, after: int | None = None, limit: int | None = None, *, variant: str | None = None
 ) -> list[CaseResult]:
-    """List a run's results in the file's order: all, one variant's, those that passed or those that failed."""
+    """Return a run's results, or one variant's, in the file's order; with `after`, only later positions in the plan."""
     query = select(ResultRow).where(ResultRow.run_id == run).order_by(col(ResultRow.ordinal)).limit(limit)
     if after is not None:
         query = query.where(ResultRow.ordinal > after)
     if variant is not None:
         query = query.where(ResultRow.variant == variant)
-    if passed is not None:
-        query = query.where(col(ResultRow.passed).is_(passed))
     return [_result(row) for row in session.exec(query)]
 
 
 def completed_ordinals(session: Session, run: str) -> Iterator[int]:
-    """Give the places in the plan that have their result, as they are read."""
-    yield from session.exec(select(ResultRow.ordinal).where(ResultRow.run_id == run).execution_options(yield_per=_ROWS))
+    """Yield the positions in the plan that have their result."""
+    yield from session.exec(select(ResultRow.ordinal).where(ResultRow.run_id == run).execution_options(yield_per=_BATCH))
 
 
 def iterate_figures(session: Session, run: str, variant: str | None = None) -> Iterator[ResultFigures]:
-    """Give what statistics need of each result, or of one variant's, in the file's order, as it is read; no output."""
+    """Yield the figures of each result, or of one variant's results, in the file's order; outputs are not read."""
     query = columns(*_FIGURES).where(col(ResultRow.run_id) == run).order_by(col(ResultRow.ordinal))
     if variant is not None:
         query = query.where(col(ResultRow.variant) == variant)
-    for row in session.execute(query.execution_options(yield_per=_ROWS)):
+    for row in session.execute(query.execution_options(yield_per=_BATCH)):
         yield ResultFigures(*row)
 
 
 def iterate_results(session: Session, run: str) -> Iterator[CaseResult]:
-    """Give a run's results in the file's order, as they are read."""
+    """Yield a run's results in the file's order."""
     query = select(ResultRow).where(ResultRow.run_id == run).order_by(col(ResultRow.ordinal))
-    for row in session.exec(query.execution_options(yield_per=_ROWS)):
+    for row in session.exec(query.execution_options(yield_per=_BATCH)):
         yield _result(row)
 
 
 def count_errors(session: Session, run: str) -> int:
-    """Count the results that are errors."""
+    """Return the number of results without an output."""
     query = select(func.count()).select_from(ResultRow).where(ResultRow.run_id == run, col(ResultRow.error).is_not(None))
     return session.exec(query).one()
 
 
-def _change(session: Session, held: Run, **values: Any) -> bool:
-    """Change a run whose lease is still the given one."""
-    still = update(RunRow).where(
-        col(RunRow.id) == held.id, col(RunRow.fence) == held.fence, col(RunRow.state) == RunState.RUNNING
-    )
-    return session.execute(still.values(**values).returning(col(RunRow.id))).scalar_one_or_none() is not None
-
-
-def _dataset(dataset: DatasetRow, row: DatasetVersionRow) -> DatasetVersion:
-    return DatasetVersion(row.id or 0, dataset.name, row.number, row.digest, row.cases, row.author, row.created_at)
-
-
-def _suite(row: SuiteRow) -> StoredSuite:
-    return StoredSuite(row.name, row.definition, row.digest, row.updated_at)
+def _change(session: Session, run: Run, **values: Any) -> bool:
+    """Change a run under its lease; return False when the lease is lost."""
+    same_lease = (col(RunRow.id) == run.id, col(RunRow.fence) == run.fence, col(RunRow.state) == RunState.RUNNING)
+    change = update(RunRow).where(*same_lease).values(**values).returning(col(RunRow.id))
+    return session.execute(change).scalar_one_or_none() is not None
 
 
 def _run(row: RunRow) -> Run:

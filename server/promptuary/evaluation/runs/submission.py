@@ -1,4 +1,4 @@
-"""What a run is to do, decided when it is submitted: which versions under which models, on which cases."""
+"""The plan of a run, decided when it is submitted: which versions under which models, on which cases."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,10 +6,11 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from promptuary.core.errors import InvalidRequest, NotFound
-from promptuary.evaluation.evidence import store as evidence_store
+from promptuary.evaluation.datasets.store import DatasetVersion
 from promptuary.evaluation.plan import DatasetRef, Plan, Variant
+from promptuary.evaluation.runs.context_digests import collection_digests
 from promptuary.evaluation.runs.request import RunRequest
-from promptuary.evaluation.runs.store import DatasetVersion, StoredSuite
+from promptuary.evaluation.suites.store import StoredSuite
 from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
 from promptuary.evaluation.summary_model import VariantRole
 from promptuary.prompt.validation_errors import field_errors_from
@@ -17,16 +18,16 @@ from promptuary.registry.service import Registry
 
 
 def suite_for_run(stored: StoredSuite, models: Sequence[str] | None, repeats: int | None) -> Suite:
-    """Give the suite with what the run changes in it.
+    """Return the suite with the models and repeats of the request.
 
     Raises:
-        InvalidRequest: with every fault, as for a suite that is written.
+        InvalidRequest: with every error, as for a suite that is written.
     """
     changes = {"models": list(models) if models is not None else None, "repeats": repeats}
     try:
         return Suite.model_validate(stored.definition | {name: value for name, value in changes.items() if value is not None})
     except ValidationError as error:
-        raise InvalidRequest("the run cannot be done", field_errors_from(error)) from None
+        raise InvalidRequest("the run cannot be submitted", field_errors_from(error)) from None
 
 
 def resolve_candidates(registry: Registry, suite: Suite, request: RunRequest) -> list[Variant]:
@@ -36,7 +37,7 @@ def resolve_candidates(registry: Registry, suite: Suite, request: RunRequest) ->
         InvalidRequest: when the request names candidates in more than one way, or two versions have the same content.
         NotFound: for an unknown prompt, label or version.
     """
-    if sum(given is not None for given in (request.label, request.version, request.versions)) > 1:
+    if sum(reference is not None for reference in (request.label, request.version, request.versions)) > 1:
         raise InvalidRequest("give a label, a version or several versions as the candidate, not more than one of these")
     references: list[int | str]
     if request.versions:
@@ -67,7 +68,7 @@ def build_plan(
     variants, missing = _variants(registry, suite, candidates, baseline)
     unit = registry.unit
     collections = (variant.collection for variant in variants)
-    digests = evidence_store.collection_digests(unit.session, unit.caller.project, collections)
+    digests = collection_digests(unit.session, unit.caller.project, collections)
     variants = [
         replace(variant, context_digest=digests.get(variant.collection)) if variant.collection else variant
         for variant in variants
@@ -86,37 +87,41 @@ def build_plan(
 def _variants(
     registry: Registry, suite: Suite, candidates: Sequence[Variant], baseline: int | str | None
 ) -> tuple[list[Variant], tuple[str, ...]]:
-    """Find the baselines; one that has a candidate's content, or another's, is not run twice."""
+    """Return the candidates with the baselines, and the labels that no version has.
+
+    A baseline with the content of another variant is not run twice; that variant gets its reference.
+    """
     variants, missing = list(candidates), []
-    wanted = [baseline] if baseline is not None else []
-    gated = [gate.not_worse_than for gate in suite.gate if gate.not_worse_than is not None]
-    for reference in dict.fromkeys([*wanted, *gated]):
+    requested = [baseline] if baseline is not None else []
+    gated = [demand.not_worse_than for demand in suite.gate if demand.not_worse_than is not None]
+    for reference in dict.fromkeys([*requested, *gated]):
         try:
-            found = _variant(registry, suite.prompt, reference, VariantRole.BASELINE)
+            version = _variant(registry, suite.prompt, reference, VariantRole.BASELINE)
         except NotFound:
             if reference == baseline:
                 raise
             missing.append(str(reference))
             continue
-        same = next((place for place, one in enumerate(variants) if one.digest == found.digest), None)
-        if same is None:
-            variants.append(found)
+        index = next((index for index, variant in enumerate(variants) if variant.digest == version.digest), None)
+        if index is None:
+            variants.append(version)
         else:
-            references = tuple(dict.fromkeys([*variants[same].references, *found.references]))
-            variants[same] = replace(variants[same], references=references)
+            references = tuple(dict.fromkeys([*variants[index].references, *version.references]))
+            variants[index] = replace(variants[index], references=references)
     return variants, tuple(missing)
 
 
 def _variant(registry: Registry, prompt: str, reference: int | str, role: VariantRole) -> Variant:
+    """Return the variant of a version, found by its number or a label; it has no model yet."""
     if isinstance(reference, int):
-        found = registry.lookup(prompt, version=reference).version
+        version = registry.lookup(prompt, version=reference).version
         reference = f"version {reference}"
     else:
-        found = registry.lookup(prompt, label=reference).version
-    collection = (found.content.get("context") or {}).get("collection")
-    return Variant(f"v{found.number}", role, "", prompt, found.number, found.digest, (reference,), collection)
+        version = registry.lookup(prompt, label=reference).version
+    collection = (version.content.get("context") or {}).get("collection")
+    return Variant(f"v{version.number}", role, "", prompt, version.number, version.digest, (reference,), collection)
 
 
 def _under(variant: Variant, model: str, models: Sequence[str]) -> Variant:
-    """Give a variant its model, and its model's name where there are several."""
+    """Return the variant under a model; its name has the model's where there are several."""
     return replace(variant, model=model, name=f"{variant.name}·{model}" if len(models) > 1 else variant.name)

@@ -29,13 +29,13 @@ from promptuary.prompt.validation_errors import field_errors_from
 __all__ = ["GateSpec", "ScorerSpec", "Suite", "SuiteFile", "read_suite", "suite_digest", "suite_to_json"]
 
 
-def _model(name: str) -> str:
-    if words := model_name_error(name):
-        raise ValueError(words)
+def _check_model_name(name: str) -> str:
+    if message := model_name_error(name):
+        raise ValueError(message)
     return name
 
 
-ModelName = Annotated[str, Field(max_length=200), AfterValidator(_model)]
+ModelName = Annotated[str, Field(max_length=200), AfterValidator(_check_model_name)]
 Provider = Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9_]+$")]
 UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -43,7 +43,7 @@ UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class GateSpec(RequestModel):
     """One demand on a metric: a floor for its lower confidence bound, or a loss against a baseline that must be excluded.
 
-    Or that `every` case has it in full: then the cases are all that is asked about, and no sample of more.
+    Or `every` case has the full score: then the demand is on these cases alone, and they are no sample of others.
     """
 
     metric: str
@@ -54,26 +54,26 @@ class GateSpec(RequestModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _one_demand(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        return validate_with_errors(value, handler, _gate_faults(value) if isinstance(value, dict) else ())
+    def _check_demand(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return validate_with_errors(value, handler, _gate_errors(value) if isinstance(value, dict) else ())
 
 
 class LimitSpec(RequestModel):
-    """How much a provider is asked at most."""
+    """The most requests and tokens that a provider gets in a minute."""
 
     requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     tokens_per_minute: Annotated[int, Field(ge=1, le=10_000_000_000)] | None = None
 
 
 class PriceSpec(RequestModel):
-    """What a model costs, in US dollars for a million tokens; instead of the published price."""
+    """The price of a model in US dollars for a million tokens, instead of the published one."""
 
     input: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
     output: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class Suite(RequestModel):
-    """A suite as its file or a request says it, checked whole: all faults are told at once, each in its place."""
+    """A suite as a file or a request has it; validation reports every error at once, each with its place."""
 
     name: Name
     prompt: Name
@@ -93,13 +93,13 @@ class Suite(RequestModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _parts_fit(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        return validate_with_errors(value, handler, _suite_faults(value) if isinstance(value, dict) else ())
+    def _check_together(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return validate_with_errors(value, handler, _suite_errors(value) if isinstance(value, dict) else ())
 
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """A suite as its file says it, with the cases of its dataset, which stay on disk."""
+    """A suite read from a file, with the cases of its dataset, which stay on disk."""
 
     suite: Suite
     cases: CaseSpool
@@ -107,23 +107,23 @@ class SuiteFile:
 
 
 def suite_to_json(suite: Suite) -> dict[str, Any]:
-    """Give the JSON that is stored and digested: every field by name, the defaults too.
+    """Return the JSON that is stored and digested: every field by name, the defaults too.
 
-    Fields that came later are left out where they say nothing, so that a suite's digest stays what it was.
+    Fields of later releases are left out where they have their default, so that a suite keeps its digest.
     """
     body = suite.model_dump(mode="json")
     return {
         name: value
         for name, value in body.items()
-        if name not in _LATER or value != Suite.model_fields[name].get_default(call_default_factory=True)
+        if name not in _LATER_FIELDS or value != Suite.model_fields[name].get_default(call_default_factory=True)
     }
 
 
-_LATER = ("threshold", "early_stop", "max_cost", "limits", "prices")
+_LATER_FIELDS = ("threshold", "early_stop", "max_cost", "limits", "prices")
 
 
 def suite_digest(suite: Suite) -> str:
-    """Give the digest of all that the suite says; its dataset has a digest of its own."""
+    """Return the digest of the suite's definition; its dataset has a digest of its own."""
     return json_digest(suite_to_json(suite))
 
 
@@ -131,7 +131,7 @@ def read_suite(path: Path) -> SuiteFile:
     """Read a suite file and its dataset, whose path is relative to it.
 
     Raises:
-        InvalidFile: naming the file, and line and field of every fault; a faulty dataset is named by its own path.
+        InvalidFile: naming the file, and line and field of every error; an invalid dataset is named by its own path.
     """
     document = read_yaml_file(path)
     body = document.value
@@ -143,8 +143,8 @@ def read_suite(path: Path) -> SuiteFile:
     try:
         suite = Suite.model_validate(body)
     except ValidationError as error:
-        told = {fault.path for fault in field_errors}
-        field_errors += [fault for fault in field_errors_from(error) if fault.path not in told]
+        reported = {known.path for known in field_errors}
+        field_errors += [further for further in field_errors_from(error) if further.path not in reported]
     dataset = body.get("dataset")
     if isinstance(dataset, str) and dataset:
         try:
@@ -158,65 +158,65 @@ def read_suite(path: Path) -> SuiteFile:
             FieldError("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass")
         )
     if field_errors or suite is None:
-        raise InvalidFile(f"{path} cannot be used", [document.with_line(fault) for fault in field_errors])
+        raise InvalidFile(f"{path} cannot be used", [document.with_line(field_error) for field_error in field_errors])
     return SuiteFile(suite, cases, path)
 
 
 def _with_files(body: dict[str, Any], folder: Path, field_errors: list[FieldError]) -> dict[str, Any]:
-    """Give what a suite's file says, with the content of the files that its scorers name."""
+    """Return a suite's body with the content of the files that its scorers name."""
     scorers = body.get("scorers")
     if not isinstance(scorers, list):
         return body
-    carried: list[Any] = []
+    inlined: list[Any] = []
     for number, scorer in enumerate(scorers):
         try:
-            carried.append(inline_files(scorer, folder) if isinstance(scorer, dict) else scorer)
+            inlined.append(inline_files(scorer, folder) if isinstance(scorer, dict) else scorer)
         except Invalid as error:
-            carried.append(scorer)
-            field_errors += [FieldError(f"scorers.{number}.{fault.path}", fault.message) for fault in error.field_errors]
-    return body | {"scorers": carried}
+            inlined.append(scorer)
+            field_errors += [FieldError(f"scorers.{number}.{nested.path}", nested.message) for nested in error.field_errors]
+    return body | {"scorers": inlined}
 
 
-def _gate_faults(gate: dict[str, Any]) -> Iterator[LocatedError]:
+def _gate_errors(gate: dict[str, Any]) -> Iterator[LocatedError]:
     floor, baseline, margin = (gate.get(key) is not None for key in ("at_least", "not_worse_than", "by"))
     if floor + baseline + (gate.get("every") is True) != 1:
         yield (), "takes one demand: at_least, or not_worse_than with by, or every: true"
     if baseline and not margin:
-        yield ("by",), "is required with not_worse_than: the loss that is borne, as in 0.02"
+        yield ("by",), "is required with not_worse_than: the loss that is accepted, as in 0.02"
     if margin and not baseline:
         yield ("by",), "goes with not_worse_than only"
 
 
-def _suite_faults(suite: dict[str, Any]) -> Iterator[LocatedError]:
+def _suite_errors(suite: dict[str, Any]) -> Iterator[LocatedError]:
     scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
     names: list[Any] = []
-    inside: list[str] = []
+    nested: list[str] = []
     for number, scorer in enumerate(scorers if isinstance(scorers, list) else ()):
         fields = scorer if isinstance(scorer, dict) else scorer.model_dump() if isinstance(scorer, ScorerSpec) else {}
         name = fields.get("name") or fields.get("type")
         if isinstance(name, str) and name in names:
             yield ("scorers", number, "name"), f"'{name}' is the name of an earlier scorer; give each its own"
         names.append(name)
-        inside += _names_inside(fields)
+        nested += _nested_names(fields)
     for number, gate in enumerate(gates if isinstance(gates, list) else ()):
         metric = gate.get("metric") if isinstance(gate, dict) else getattr(gate, "metric", None)
         if suite.get("early_stop") is True and (gate.get("every") if isinstance(gate, dict) else getattr(gate, "every", None)):
-            yield ("gate", number, "every"), "asks for all cases, so the run cannot stop early: leave `early_stop` out"
-        if isinstance(metric, str) and metric not in (*names, *inside, "pass", "score"):
-            known = ", ".join(str(name) for name in dict.fromkeys((*names, *inside)) if name) or "none"
-            yield ("gate", number, "metric"), f"no scorer gives '{metric}'; the metrics are {known}, pass and score"
+            yield ("gate", number, "every"), "needs all cases, so the run cannot stop early: leave `early_stop` out"
+        if isinstance(metric, str) and metric not in (*names, *nested, "pass", "score"):
+            known = ", ".join(str(name) for name in dict.fromkeys((*names, *nested)) if name) or "none"
+            yield ("gate", number, "metric"), f"no scorer has the metric '{metric}'; the metrics are {known}, pass and score"
     seen: list[Any] = []
     for number, model in enumerate(models if isinstance(models, list) else ()):
         if model in seen:
-            yield ("models", number), f"'{model}' is given twice"
+            yield ("models", number), f"'{model}' is listed twice"
         seen.append(model)
 
 
-def _names_inside(fields: dict[str, Any], depth: int = 0) -> Iterator[str]:
-    """Give the names of the scorers that a set is made of, which are metrics too."""
-    inner = fields.get("assert")
-    for one in inner if isinstance(inner, list) and depth < NESTED_LIMIT else ():
-        if isinstance(one, dict):
-            if isinstance(one.get("name"), str):
-                yield one["name"]
-            yield from _names_inside(one, depth + 1)
+def _nested_names(fields: dict[str, Any], depth: int = 0) -> Iterator[str]:
+    """Yield the names of the scorers in a set, which are metrics too."""
+    nested = fields.get("assert")
+    for scorer in nested if isinstance(nested, list) and depth < NESTED_LIMIT else ():
+        if isinstance(scorer, dict):
+            if isinstance(scorer.get("name"), str):
+                yield scorer["name"]
+            yield from _nested_names(scorer, depth + 1)

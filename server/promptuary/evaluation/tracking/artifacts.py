@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from promptuary.core.database import Database
+from promptuary.evaluation.datasets import store as dataset_store
 from promptuary.evaluation.reports.content import Results
 from promptuary.evaluation.reports.html_report import html_report
 from promptuary.evaluation.reports.markdown import markdown_report
@@ -25,7 +26,7 @@ _COLUMNS = ("case", "variant", "repeat", "pass", "score", "output", "error")
 
 def write_artifacts(database: Database, run: Run, folder: Path) -> None:
     """Write the summary as JSON and as Markdown, the HTML report, and the table of results."""
-    body = WholeRunOut.whole(run).model_dump(mode="json")
+    body = WholeRunOut.of(run).model_dump(mode="json")
     (folder / SUMMARY_FILE).write_text(json.dumps(run.summary and run.summary.json_body(), indent=2), encoding="utf-8")
     with spool_results(_result_bodies(database, run)) as results:
         with (folder / RESULTS_FILE).open("w", encoding="utf-8") as file:
@@ -37,7 +38,7 @@ def write_artifacts(database: Database, run: Run, folder: Path) -> None:
 
 def summary_markdown(run: Run) -> str:
     """Return the summary without any case, as a description of the run."""
-    return markdown_report(WholeRunOut.whole(run).model_dump(mode="json"), ())
+    return markdown_report(WholeRunOut.of(run).model_dump(mode="json"), ())
 
 
 def _result_bodies(database: Database, run: Run) -> Iterator[dict[str, Any]]:
@@ -49,7 +50,7 @@ def _result_bodies(database: Database, run: Run) -> Iterator[dict[str, Any]]:
             if not results:
                 return
             positions = sorted({result.ordinal // run.plan.per_case for result in results})
-            cases = store.cases_at(session, run.plan.dataset.id, positions)
+            cases = dataset_store.cases_at(session, run.plan.dataset.id, positions)
         for result in results:
             with_case = ResultWithCase(result, cases[result.ordinal // run.plan.per_case])
             yield ResultOut.of(with_case).model_dump(mode="json", by_alias=True)

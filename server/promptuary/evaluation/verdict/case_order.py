@@ -23,7 +23,7 @@ class CaseOrder:
 
     @classmethod
     def of(cls, clusters: Mapping[str, str | None], seed: str) -> "CaseOrder":
-        """Shuffle the units; the same cases and seed give the same order, so a resumed run keeps its order.
+        """Build a shuffled order; the same cases and seed give the same order, so a resumed run keeps its order.
 
         Args:
             clusters: the cluster of each case, in the file's order.

@@ -31,10 +31,10 @@ ScoreTable = Mapping[tuple[str, str], MetricScores]
 class GateCheck:
     """One demand of the gate on one candidate.
 
-    Either an interval decides it, at whatever confidence level is asked for, or it is settled without one.
+    Either an interval decides it, at any confidence level, or it is settled without one.
 
     Attributes:
-        demand: what the suite's gate says.
+        demand: of the suite's gate.
         candidate: the variant that is judged.
         baseline: the variant that it is compared with, if any.
         interval_at: computes the interval at a confidence level; None for a settled check.
@@ -88,9 +88,9 @@ def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDes
     def is_regression(index: int, level: float) -> bool:
         return undecided[index].verdict_at(level) is Verdict.REGRESSION
 
-    shown = holm_step_down(is_regression, len(undecided), CONFIDENCE_LEVEL)
-    regressions = {id(undecided[index]) for index in shown}
-    return [_judge(check, shown_regression=id(check) in regressions) for check in checks]
+    rejected = holm_step_down(is_regression, len(undecided), CONFIDENCE_LEVEL)
+    regressions = {id(undecided[index]) for index in rejected}
+    return [_judge(check, proven_regression=id(check) in regressions) for check in checks]
 
 
 def _build_checks(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign) -> Iterator[GateCheck]:
@@ -151,14 +151,14 @@ def _unscored(demand: GateSpec, candidate: Variant, baseline: Variant | None = N
     return GateCheck(demand, candidate, baseline, settled=(Verdict.INFRASTRUCTURE, reason))
 
 
-def _judge(check: GateCheck, *, shown_regression: bool) -> GateResult:
+def _judge(check: GateCheck, *, proven_regression: bool) -> GateResult:
     """Judge one check at the plain confidence level; a regression counts only where the step-down procedure shows it."""
     if check.interval_at is None:
         assert check.settled is not None
         return _gate_result(check, None, *check.settled)
     interval, verdict = check.interval_at(CONFIDENCE_LEVEL), check.verdict_at(CONFIDENCE_LEVEL)
-    reason = _reason(check, verdict, shown_regression=shown_regression)
-    if verdict is Verdict.REGRESSION and not shown_regression:
+    reason = _reason(check, verdict, proven_regression=proven_regression)
+    if verdict is Verdict.REGRESSION and not proven_regression:
         verdict = Verdict.INCONCLUSIVE
     difference = f" minus {check.baseline.name}" if check.baseline else ""
     low, high = _format(interval.low), _format(interval.high)
@@ -168,13 +168,13 @@ def _judge(check: GateCheck, *, shown_regression: bool) -> GateResult:
     return _gate_result(check, IntervalFigures.model_validate(interval), verdict, sentence)
 
 
-def _reason(check: GateCheck, verdict: Verdict, *, shown_regression: bool) -> str:
+def _reason(check: GateCheck, verdict: Verdict, *, proven_regression: bool) -> str:
     bound = _format(check.bound)
     if verdict is Verdict.PASS:
         return f"the lower bound {'reaches' if check.kind is GateKind.AT_LEAST else 'stays above'} {bound}"
     if verdict is Verdict.INCONCLUSIVE:
         return f"the interval contains {bound}; more cases or repeats would narrow it"
-    if shown_regression:
+    if proven_regression:
         return f"the upper bound is below {bound}"
     return f"the upper bound is below {bound}, but not by enough for one of several checks"
 
