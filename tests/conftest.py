@@ -21,6 +21,7 @@ pytest_plugins = [
     "factories.chat_models",
     "factories.evaluation",
     "factories.context",
+    "factories.prompt_search",
 ]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOW_TO_GET_CHROMIUM = "install one (Debian: `apt-get install chromium`) or point PROMPTUARY_CHROMIUM at it"

@@ -91,13 +91,13 @@ def test_an_error_nobody_expected_is_a_500_that_tells_nothing_and_is_in_the_log(
 
 
 def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from promptuary.registry import label_store
+    from promptuary.registry import event_store
 
     def breaks(*_given: Any) -> None:
         raise RuntimeError("on the way")
 
     with monkeypatch.context() as patched:
-        patched.setattr(label_store, "add_event", breaks)
+        patched.setattr(event_store, "add_event", breaks)
         with pytest.raises(RuntimeError, match="on the way"):
             local.post("/v1/prompts/a/versions", json={"type": "text", "template": "x"})
     assert local.get("/v1/prompts").json()["items"] == []
@@ -106,11 +106,11 @@ def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, 
 def test_while_the_database_is_held_a_write_is_told_to_come_back(
     sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptuary.registry import label_store
+    from promptuary.registry import event_store
 
     def held(*_given: Any) -> None:
         raise errors.DatabaseBusy("the database is held by other writers; try again")
 
-    monkeypatch.setattr(label_store, "add_event", held)
+    monkeypatch.setattr(event_store, "add_event", held)
     answer = local.post("/v1/prompts/a/versions", json={"type": "text", "template": "x"})
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "1")

@@ -1,4 +1,4 @@
-"""What docs/compatibility.md tells people to type does what it says, against a listening service."""
+"""The examples of docs/compatibility.md work against a listening service."""
 
 import re
 import uuid
@@ -14,10 +14,10 @@ PAGE = (ROOT / "docs" / "compatibility.md").read_text()
 
 
 def section(title: str) -> str:
-    """Give a section of the page."""
-    found = re.search(rf"(?ms)^## {title}\n(.*?)(?=^## |\Z)", PAGE)
-    assert found is not None
-    return found.group(1)
+    """Return a section of the page."""
+    match = re.search(rf"(?ms)^## {title}\n(.*?)(?=^## |\Z)", PAGE)
+    assert match is not None
+    return match.group(1)
 
 
 def test_the_page_names_every_key_that_is_kept() -> None:
@@ -58,11 +58,11 @@ def test_what_the_page_shows_works_as_it_stands(
     else:
         variables |= {"MLFLOW_TRACKING_URI": service.url, "MLFLOW_DISABLE_TELEMETRY": "true"}
     for name, value in variables.items():
-        said = value.replace("http://127.0.0.1:8400", service.url)
-        monkeypatch.setenv(name, key("author") if said == "pmt_…" else said)
-    (shown,) = re.findall(r"```python\n(.*?)```", text, re.S)
+        replaced = value.replace("http://127.0.0.1:8400", service.url)
+        monkeypatch.setenv(name, key("author") if replaced == "pmt_…" else replaced)
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.S)
     names: dict[str, Any] = {}
-    exec(compile(shown, f"{title} in compatibility.md", "exec"), names)
+    exec(compile(example, f"{title} in compatibility.md", "exec"), names)
     settle()
     if title == "Langfuse":
         names["langfuse"].shutdown()

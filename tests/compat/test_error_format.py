@@ -6,37 +6,46 @@ from promptuary.compat.names import dotted
 
 
 @pytest.mark.parametrize("path", ["/v1/prompts", "/", "/api", "/api/publicity", "/api/2.0/mlflow-artifacts", "/api/2.0"])
-def test_a_path_that_is_not_another_registrys_has_no_shape(path: str) -> None:
+def test_a_path_of_no_other_registry_has_no_error_format(path: str) -> None:
     assert error_format_of(path) is None
 
 
-def test_an_error_that_an_sdk_would_try_again_in_vain_is_a_400_for_langfuse() -> None:
-    shape = error_format_of("/api/public/v2/prompts")
-    assert shape is not None
+def test_langfuse_gets_a_400_for_an_error_that_a_retry_cannot_solve() -> None:
+    error_format = error_format_of("/api/public/v2/prompts")
+    assert error_format is not None
     for status in (409, 412, 422):
-        assert shape.answer(status, "conflict", "said") == (400, {"message": "said", "error": "InvalidRequestError"})
-    assert shape.answer(429, "many", "said")[0] == 429
-    assert shape.answer(503, "busy", "said") == (503, {"message": "said", "error": "ServiceUnavailableError"})
+        assert error_format.convert(status, "conflict", "message") == (
+            400,
+            {"message": "message", "error": "InvalidRequestError"},
+        )
+    assert error_format.convert(429, "many", "message")[0] == 429
+    assert error_format.convert(503, "busy", "message") == (503, {"message": "message", "error": "ServiceUnavailableError"})
 
 
-def test_every_status_of_ours_has_a_word_that_mlflow_knows() -> None:
+def test_every_status_has_an_error_code_that_mlflow_knows() -> None:
     from mlflow.protos.databricks_pb2 import ErrorCode
 
-    shape = error_format_of("/api/2.0/mlflow/registered-models/get")
-    assert shape is not None
+    error_format = error_format_of("/api/2.0/mlflow/registered-models/get")
+    assert error_format is not None
     for status in {*STATUS_BY_ERROR.values(), *TITLES}:
-        sent, body = shape.answer(status, "any", "said")
-        assert body["message"] == "said"
+        converted, body = error_format.convert(status, "any", "message")
+        assert body["message"] == "message"
         assert ErrorCode.Value(body["error_code"]) is not None
         assert (body["error_code"] == "INTERNAL_ERROR") is (status == 500)
-        assert 400 <= sent < 600
-    assert shape.answer(409, "already_exists", "said") == (400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "said"})
-    assert shape.answer(404, NO_SUCH_PATH, "said") == (404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "said"})
-    assert shape.answer(409, "conflict", "said")[1]["error_code"] == "RESOURCE_CONFLICT"
+        assert 400 <= converted < 600
+    assert error_format.convert(409, "already_exists", "message") == (
+        400,
+        {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "message"},
+    )
+    assert error_format.convert(404, NO_SUCH_PATH, "message") == (
+        404,
+        {"error_code": "ENDPOINT_NOT_FOUND", "message": "message"},
+    )
+    assert error_format.convert(409, "conflict", "message")[1]["error_code"] == "RESOURCE_CONFLICT"
 
 
 @pytest.mark.parametrize(
-    ("name", "ours"), [("a/b", "a.b"), ("a.b", "a.b"), ("a//b", "a//b"), ("/a", "/a"), ("a/", "a/"), ("", ""), ("a", "a")]
+    ("name", "expected"), [("a/b", "a.b"), ("a.b", "a.b"), ("a//b", "a//b"), ("/a", "/a"), ("a/", "a/"), ("", ""), ("a", "a")]
 )
-def test_a_folder_is_a_dot_and_an_empty_one_stays(name: str, ours: str) -> None:
-    assert dotted(name) == ours
+def test_a_folder_becomes_a_dot_and_an_empty_one_stays(name: str, expected: str) -> None:
+    assert dotted(name) == expected

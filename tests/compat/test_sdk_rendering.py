@@ -1,4 +1,4 @@
-"""What an SDK is given, the SDK renders as we do: held against the SDKs' own renderers, on templates made by chance."""
+"""SDKs render their texts the same as Promptuary: compared with the SDKs' renderers on random templates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -67,7 +67,7 @@ PIECES += [
 @example(pieces=["{{=<% %>=}}", "<%a%>", "{{a}}"], partial=[], written_in="mustache")
 @example(pieces=["{{> p}}"], partial=["{% if %}"], written_in="mustache")
 @example(pieces=["  {{> p}}\n", "x"], partial=["x", "\n", "{{a}}"], written_in="mustache")
-def test_an_sdk_renders_what_we_render_or_is_given_nothing(
+def test_an_sdk_renders_the_same_as_promptuary_or_receives_nothing(
     sdk: SdkTemplateReader, render: Callable[[str, dict[str, str]], Any], pieces: list[str], partial: list[str], written_in: str
 ) -> None:
     partials = {"p": "".join(partial)} if written_in == "mustache" else {}
@@ -77,17 +77,17 @@ def test_an_sdk_renders_what_we_render_or_is_given_nothing(
     except InvalidPrompt:
         return
     try:
-        (given,) = sdk_texts(content, WHAT, sdk)
+        (sdk_text,) = sdk_texts(content, WHAT, sdk)
     except Conflict:
         return
     values = {name: f"<{name}>" for name in prepared.variables}
-    if any("." in tag.name for tag in sdk.read(given) if hasattr(tag, "name")):
+    if any("." in tag.name for tag in sdk.read(sdk_text) if hasattr(tag, "name")):
         return  # an SDK takes `a.b` for the name of one value, which its caller gives under that name
-    assert render(given, values) == prepared.render(values).text
+    assert render(sdk_text, values) == prepared.render(values).text
 
 
 @pytest.mark.parametrize(
-    ("content", "wanted"),
+    ("content", "expected"),
     [
         (text("Hi {{ name }}"), "Hi {{ name }}"),
         (text("Hi {{{name}}}"), "Hi {{name}}"),
@@ -100,10 +100,10 @@ def test_an_sdk_renders_what_we_render_or_is_given_nothing(
     ],
 )
 @pytest.mark.parametrize("sdk", [langfuse_shape.SDK, tags.SDK], ids=["langfuse", "mlflow"])
-def test_a_text_comes_as_it_is_written_where_it_can_and_written_anew_where_it_must(
-    content: Content, wanted: str, sdk: SdkTemplateReader
+def test_the_source_is_sent_if_the_sdk_parses_it_else_an_equivalent_text(
+    content: Content, expected: str, sdk: SdkTemplateReader
 ) -> None:
-    assert sdk_texts(content, WHAT, sdk) == [wanted]
+    assert sdk_texts(content, WHAT, sdk) == [expected]
     require_sdk_renderable(content, sdk)
 
 
@@ -118,19 +118,19 @@ NESTED = {f"p{number}": f"{{{{> p{number + 1}}}}}" * 2 for number in range(40)}
         (text("{{^a}}none{{/a}}"), "it has the section 'a'"),
         (text("{{> p}}", partials={"p": "{{#a}}x{{/a}}"}), "it has the section 'a'"),
         (text("{{.}}"), "it has '{{.}}', all values at once"),
-        (text("{{=<% %>=}}{{a}} <%b%>"), "its text has braces or a name that would be read otherwise"),
-        (text("{{{{a}}}} {b}", format="f-string"), "its text has braces or a name that would be read otherwise"),
+        (text("{{=<% %>=}}{{a}} <%b%>"), "its text has braces or a name that would be parsed differently"),
+        (text("{{{{a}}}} {b}", format="f-string"), "its text has braces or a name that would be parsed differently"),
         (text("{{{{x}}}}", format="jinja2"), "it is a Jinja2 template with more than plain names"),
         (text("{{ a | upper }}", format="jinja2"), "it is a Jinja2 template with more than plain names"),
         (text("{# note #}{{ a }}", format="jinja2"), "it is a Jinja2 template with more than plain names"),
         (text("{{q}} {{found}}", context=CONTEXT), "its context, passages of 'tickets', is retrieved by the server alone"),
         (text("{{> p}}", partials={"p": "x{{> p}}"}), "its partials are nested more than 32 deep"),
         (text("{{> p0}}", partials={**NESTED, "p40": ""}), "its partials are nested more than 32 deep"),
-        (text("{{> p}}" * 9, partials={"p": "{{> q}}" * 9, "q": "x" * 20_000}), "it grows too large with its partials put in"),
+        (text("{{> p}}" * 9, partials={"p": "{{> q}}" * 9, "q": "x" * 20_000}), "it is too large with its partials"),
     ],
 )
 @pytest.mark.parametrize("sdk", [langfuse_shape.SDK, tags.SDK], ids=["langfuse", "mlflow"])
-def test_what_an_sdk_would_leave_in_the_text_is_refused_with_the_reason(
+def test_syntax_that_an_sdk_does_not_render_is_refused_with_the_reason(
     content: Content, reason: str, sdk: SdkTemplateReader
 ) -> None:
     with pytest.raises(Conflict) as refused:
@@ -140,13 +140,13 @@ def test_what_an_sdk_would_leave_in_the_text_is_refused_with_the_reason(
         require_sdk_renderable(content, sdk)
 
 
-def test_partials_that_double_at_every_depth_are_given_up_at_once() -> None:
+def test_partials_that_double_at_every_level_are_refused_at_once() -> None:
     shallow = {f"p{number}": f"{{{{> p{number + 1}}}}}" * 2 for number in range(30)}
-    with pytest.raises(Conflict, match="it grows too large"):
+    with pytest.raises(Conflict, match="it is too large"):
         sdk_texts(text("{{> p0}}", partials={**shallow, "p30": ""}), WHAT, langfuse_shape.SDK)
 
 
-def test_jinja2_is_for_mlflow_alone_and_only_where_it_is_meant() -> None:
+def test_only_mlflow_receives_jinja2_and_only_from_a_jinja2_version() -> None:
     loop = "{% for a in b %}{{ a }}{% endfor %}"
     assert sdk_texts(text(loop, format="jinja2"), WHAT, tags.SDK) == [loop]
     assert mlflow(loop, {"b": "xy"}) == "xy"
@@ -157,7 +157,7 @@ def test_jinja2_is_for_mlflow_alone_and_only_where_it_is_meant() -> None:
     assert sdk_texts(text(loop), WHAT, langfuse_shape.SDK) == [loop]
 
 
-def test_a_placeholder_is_for_langfuse_alone() -> None:
+def test_only_langfuse_receives_a_placeholder() -> None:
     chat = Content.model_validate(
         {"type": "chat", "template": [{"role": "placeholder", "name": "h"}, {"role": "user", "content": "{{q}}"}]}
     )

@@ -20,119 +20,119 @@ FEE = "A transfer abroad costs two percent."
 REFUND = "Refunds are paid within fourteen days."
 
 
-def found(retrieval: PassageRetrieval, text: str, project: int = 1, **more: Any) -> list[str]:
+def matching_documents(retrieval: PassageRetrieval, text: str, project: int = 1, **more: Any) -> list[str]:
     return [passage.document for passage in retrieval.query(project, "policies", PassageQuery(text, more.pop("k", 4), **more))]
 
 
-def test_the_nearest_passage_comes_first(retrieval: PassageRetrieval, take_in: Any) -> None:
-    take_in(retrieval, card=CARD, fee=FEE, refund=REFUND)
-    assert found(retrieval, "when does my new card arrive")[0] == "card"
-    assert found(retrieval, "costs of a transfer abroad", k=1) == ["fee"]
+def test_the_nearest_passage_comes_first(retrieval: PassageRetrieval, ingest: Any) -> None:
+    ingest(retrieval, card=CARD, fee=FEE, refund=REFUND)
+    assert matching_documents(retrieval, "when does my new card arrive")[0] == "card"
+    assert matching_documents(retrieval, "costs of a transfer abroad", k=1) == ["fee"]
 
 
-def test_a_passage_says_where_it_comes_from_and_how_near_it_is(retrieval: PassageRetrieval, take_in: Any) -> None:
-    take_in(retrieval, {"kind": "a"}, card=CARD)
+def test_a_passage_has_its_source_and_score(retrieval: PassageRetrieval, ingest: Any) -> None:
+    ingest(retrieval, {"kind": "a"}, card=CARD)
     (passage,) = retrieval.query(1, "policies", PassageQuery(CARD, 4))
     assert (passage.document, passage.chunk, passage.text, passage.metadata) == ("card", 0, CARD, {"kind": "a"})
     assert passage.score == pytest.approx(1.0, abs=1e-3)
     assert passage.digest.startswith("sha256:")
 
 
-def test_where_and_min_score_leave_passages_out(retrieval: PassageRetrieval, take_in: Any) -> None:
-    take_in(retrieval, {"kind": "a", "year": 2026}, card=CARD)
-    take_in(retrieval, {"kind": "b", "year": 2026}, fee=FEE)
-    assert found(retrieval, "card", where={"kind": "b"}) == ["fee"]
-    assert found(retrieval, "card", where={"kind": "b", "year": 2026}) == ["fee"]
-    assert found(retrieval, "card", where={"kind": "b", "year": 2025}) == []
-    assert found(retrieval, CARD, min_score=0.9) == ["card"]
+def test_where_and_min_score_filter_passages(retrieval: PassageRetrieval, ingest: Any) -> None:
+    ingest(retrieval, {"kind": "a", "year": 2026}, card=CARD)
+    ingest(retrieval, {"kind": "b", "year": 2026}, fee=FEE)
+    assert matching_documents(retrieval, "card", where={"kind": "b"}) == ["fee"]
+    assert matching_documents(retrieval, "card", where={"kind": "b", "year": 2026}) == ["fee"]
+    assert matching_documents(retrieval, "card", where={"kind": "b", "year": 2025}) == []
+    assert matching_documents(retrieval, CARD, min_score=0.9) == ["card"]
 
 
-def test_a_document_taken_in_again_replaces_itself(retrieval: PassageRetrieval, take_in: Any) -> None:
-    take_in(retrieval, card=CARD)
-    changed = take_in(retrieval, card="The parcel comes on Tuesdays.", fee=FEE)
+def test_a_document_ingested_again_replaces_itself(retrieval: PassageRetrieval, ingest: Any) -> None:
+    ingest(retrieval, card=CARD)
+    changed = ingest(retrieval, card="The parcel comes on Tuesdays.", fee=FEE)
     assert (changed.added, changed.unchanged) == (2, 0)
     assert [
         passage.text for passage in retrieval.query(1, "policies", PassageQuery(CARD, 4)) if passage.document == "card"
     ] == ["The parcel comes on Tuesdays."]
-    again = take_in(retrieval, card="The parcel comes on Tuesdays.")
+    again = ingest(retrieval, card="The parcel comes on Tuesdays.")
     assert (again.added, again.unchanged, again.chunks) == (0, 1, 0)
 
 
-def test_a_deleted_document_is_found_no_more(retrieval: PassageRetrieval, take_in: Any, unit_as: Any) -> None:
-    take_in(retrieval, card=CARD, fee=FEE)
-    assert "card" in found(retrieval, CARD)
+def test_a_deleted_document_is_not_found(retrieval: PassageRetrieval, ingest: Any, unit_as: Any) -> None:
+    ingest(retrieval, card=CARD, fee=FEE)
+    assert "card" in matching_documents(retrieval, CARD)
     with unit_as("author") as unit:
         Collections(unit).delete_document("policies", "card")
-    assert found(retrieval, CARD) == ["fee"]
+    assert matching_documents(retrieval, CARD) == ["fee"]
 
 
-def test_another_projects_collection_is_not_there(retrieval: PassageRetrieval, take_in: Any) -> None:
-    take_in(retrieval, card=CARD)
+def test_a_collection_of_another_project_is_not_found(retrieval: PassageRetrieval, ingest: Any) -> None:
+    ingest(retrieval, card=CARD)
     with pytest.raises(NotFound):
-        found(retrieval, CARD, project=2)
+        matching_documents(retrieval, CARD, project=2)
 
 
-def test_a_hit_that_sql_does_not_have_is_left_out(retrieval: PassageRetrieval, take_in: Any, sqlite: Any) -> None:
-    take_in(retrieval, card=CARD, fee=FEE)
-    found(retrieval, CARD)
+def test_a_hit_without_a_chunk_in_sql_is_left_out(retrieval: PassageRetrieval, ingest: Any, sqlite: Any) -> None:
+    ingest(retrieval, card=CARD, fee=FEE)
+    matching_documents(retrieval, CARD)
     with sqlite.write() as session:
         session.connection().exec_driver_sql(
             "DELETE FROM chunk WHERE document_id = (SELECT id FROM document WHERE key = 'card')"
         )
-    assert found(retrieval, CARD) == ["fee"]
+    assert matching_documents(retrieval, CARD) == ["fee"]
 
 
-def test_reindex_repairs_an_index_that_lost_its_entries(retrieval: PassageRetrieval, take_in: Any, sqlite: Any) -> None:
-    take_in(retrieval, card=CARD, fee=FEE)
-    found(retrieval, CARD)
+def test_reindex_rebuilds_an_index_that_lost_its_entries(retrieval: PassageRetrieval, ingest: Any, sqlite: Any) -> None:
+    ingest(retrieval, card=CARD, fee=FEE)
+    matching_documents(retrieval, CARD)
     with sqlite.read() as session:
         uid = session.connection().exec_driver_sql("SELECT uid FROM collection").scalar_one()
     retrieval.backend.index.drop(uid)
     assert retrieval.reindex(1, "policies") == 2
-    assert found(retrieval, CARD)[0] == "card"
+    assert matching_documents(retrieval, CARD)[0] == "card"
 
 
-def test_delivering_the_same_message_twice_changes_nothing(retrieval: PassageRetrieval, take_in: Any, sqlite: Any) -> None:
-    take_in(retrieval, card=CARD)
+def test_delivering_the_same_message_twice_changes_nothing(retrieval: PassageRetrieval, ingest: Any, sqlite: Any) -> None:
+    ingest(retrieval, card=CARD)
     with sqlite.read() as session:
         ids = list(session.connection().exec_driver_sql("SELECT id FROM chunk").scalars())
     for _ in range(2):
         with suppress(outbox.DeliveryDeferred):  # by the index that is SQL itself
             retrieval.deliver({"collection": 1, "chunks": ids})
-    assert found(retrieval, CARD) == ["card"]
+    assert matching_documents(retrieval, CARD) == ["card"]
 
 
-def test_an_unreachable_chroma_is_named_and_nothing_is_lost(
-    sqlite: Any, clock: Any, settings: Any, take_in: Any, chroma_server: str
+def test_nothing_is_lost_while_chroma_does_not_answer(
+    sqlite: Any, clock: Any, settings: Any, ingest: Any, chroma_server: str
 ) -> None:
     away = settings.model_copy(update={"chroma_url": "http://127.0.0.1:9"})
     down = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, away, embedder=WordEmbedder()))
-    take_in(down, card=CARD)
+    ingest(down, card=CARD)
     with pytest.raises(Unavailable, match="does not answer at http"):
-        found(down, CARD)
+        matching_documents(down, CARD)
     with sqlite.read() as session:
         assert outbox.count_pending(session, CHROMA_TOPIC) == 1
     clock.move(minutes=10)
     back = PassageRetrieval(
         sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder(), index=connect_chroma(chroma_server))
     )
-    assert found(back, CARD) == ["card"]
+    assert matching_documents(back, CARD) == ["card"]
     back.close()
 
 
-def test_a_chroma_url_that_is_none_is_refused() -> None:
+def test_an_invalid_chroma_url_is_refused() -> None:
     with pytest.raises(Unavailable, match="not an http"):
         connect_chroma("ftp://somewhere")
 
 
-def test_the_owner_of_embedded_chroma_is_one_process_and_the_others_search_sql(
-    sqlite: Any, clock: Any, settings: Any, take_in: Any
+def test_one_process_owns_embedded_chroma_and_the_others_search_sql(
+    sqlite: Any, clock: Any, settings: Any, ingest: Any
 ) -> None:
     owner = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
-    take_in(owner, card=CARD)
-    assert found(owner, CARD) == ["card"]
+    ingest(owner, card=CARD)
+    assert matching_documents(owner, CARD) == ["card"]
     other = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
-    assert found(other, CARD) == ["card"]
+    assert matching_documents(other, CARD) == ["card"]
     assert (type(owner.backend.index), type(other.backend.index)) == (ChromaIndex, ExactIndex)
     owner.close()
     next_owner = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
@@ -140,26 +140,26 @@ def test_the_owner_of_embedded_chroma_is_one_process_and_the_others_search_sql(
     next_owner.close()
 
 
-def test_a_process_beside_the_owner_leaves_what_the_owner_is_to_hear_of(
-    sqlite: Any, clock: Any, settings: Any, take_in: Any, unit_as: Any
+def test_a_process_without_chroma_leaves_messages_for_the_owner(
+    sqlite: Any, clock: Any, settings: Any, ingest: Any, unit_as: Any
 ) -> None:
     owner = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
-    take_in(owner, fee=FEE)
-    assert found(owner, FEE) == ["fee"]
+    ingest(owner, fee=FEE)
+    assert matching_documents(owner, FEE) == ["fee"]
     beside = PassageRetrieval(sqlite, clock, build_embedding_backend(sqlite, settings, embedder=WordEmbedder()))
-    take_in(beside, card=CARD)
+    ingest(beside, card=CARD)
     with unit_as("author") as unit:
         Collections(unit).delete_document("policies", "fee")
-    assert found(beside, CARD) == ["card"]
+    assert matching_documents(beside, CARD) == ["card"]
     with sqlite.read() as session:
         assert outbox.count_pending(session, CHROMA_TOPIC) == 2
-    assert found(owner, CARD) == ["card"]
+    assert matching_documents(owner, CARD) == ["card"]
     with sqlite.read() as session:
         assert outbox.count_pending(session, CHROMA_TOPIC) == 0
     owner.close()
 
 
-def test_other_processes_reach_the_owner_where_it_serves(settings: Any, sqlite: Any, clock: Any, chroma_server: str) -> None:
+def test_other_processes_connect_to_the_owners_address(settings: Any, sqlite: Any, clock: Any, chroma_server: str) -> None:
     ownership = ChromaOwnership(settings.data_dir / "chroma")
     assert ownership.take()
     ownership.publish_address(chroma_server)

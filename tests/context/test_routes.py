@@ -36,19 +36,19 @@ def stocked(local: Any) -> Any:
     return local
 
 
-def test_a_collection_tells_what_it_holds(stocked: Any) -> None:
-    held = stocked.get("/v1/collections/policies").json()
-    assert (held["documents"], held["chunks"], held["description"]) == (2, 2, "what we promise")
-    assert [one["name"] for one in stocked.get("/v1/collections").json()["items"]] == ["policies"]
+def test_a_collection_has_the_numbers_of_its_documents_and_chunks(stocked: Any) -> None:
+    summary = stocked.get("/v1/collections/policies").json()
+    assert (summary["documents"], summary["chunks"], summary["description"]) == (2, 2, "what we promise")
+    assert [item["name"] for item in stocked.get("/v1/collections").json()["items"]] == ["policies"]
     first = stocked.get("/v1/collections/policies/documents?limit=1").json()
     second = stocked.get(f"/v1/collections/policies/documents?limit=1&cursor={first['next_cursor']}").json()
     assert [first["items"][0]["id"], second["items"][0]["id"]] == ["card", "fees/abroad"]
     assert second["next_cursor"] is None
 
 
-def test_a_query_gives_passages(stocked: Any) -> None:
-    answer = stocked.post("/v1/collections/policies/query", json={"query": "when comes the card", "k": 1}).json()
-    assert answer["passages"][0]["document"] == "card"
+def test_a_query_returns_passages(stocked: Any) -> None:
+    response = stocked.post("/v1/collections/policies/query", json={"query": "when comes the card", "k": 1}).json()
+    assert response["passages"][0]["document"] == "card"
 
 
 def test_a_document_whose_id_has_a_slash_can_be_deleted(stocked: Any) -> None:
@@ -57,37 +57,39 @@ def test_a_document_whose_id_has_a_slash_can_be_deleted(stocked: Any) -> None:
     assert stocked.get("/v1/collections/policies").json()["documents"] == 1
 
 
-def test_a_collection_is_not_cut_anew(stocked: Any) -> None:
+def test_the_chunk_settings_of_a_collection_do_not_change(stocked: Any) -> None:
     assert stocked.put("/v1/collections/policies", json={"chunk_size": 100}).json()["code"] == "conflict"
     assert stocked.put("/v1/collections/policies", json={"description": "else"}).json()["description"] == "else"
 
 
-def test_rendering_retrieves_and_gives_a_manifest(stocked: Any) -> None:
+def test_rendering_returns_the_passages_with_a_manifest(stocked: Any) -> None:
     assert stocked.post("/v1/prompts/support.answer/versions", json=CHAT).status_code == 201
-    answer = stocked.post("/v1/prompts/support.answer/render", json={"variables": {"question": "when comes a new card"}}).json()
-    assert answer["messages"][0]["content"] == "card: A new card comes in five days."
-    assert [(one["document"], one["chunk"]) for one in answer["manifest"]] == [("card", 0)]
+    response = stocked.post(
+        "/v1/prompts/support.answer/render", json={"variables": {"question": "when comes a new card"}}
+    ).json()
+    assert response["messages"][0]["content"] == "card: A new card comes in five days."
+    assert [(item["document"], item["chunk"]) for item in response["manifest"]] == [("card", 0)]
     other = {"variables": {"question": "x"}, "query": "abroad it costs"}
     assert stocked.post("/v1/prompts/support.answer/render", json=other).json()["manifest"][0]["document"] == "fees/abroad"
 
 
-def test_rendering_a_split_label_takes_the_keys_arm(local: Any) -> None:
+def test_rendering_a_split_label_uses_the_arm_of_the_key(local: Any) -> None:
     for words in ("one", "two"):
         local.post("/v1/prompts/p/versions", json={"type": "text", "template": words})
     arms = [{"version": 1, "weight": 1}, {"version": 2, "weight": 1}]
     local.put("/v1/prompts/p/labels/production", json={"split": arms})
     for key in ("user-1", "user-2", "user-3", "user-4"):
-        found = local.get("/v1/prompts/p", params={"targeting_key": key}).json()
+        fetched = local.get("/v1/prompts/p", params={"targeting_key": key}).json()
         rendered = local.post("/v1/prompts/p/render", json={"targeting_key": key}).json()
-        assert (rendered["text"], rendered["variant"]) == (found["template"], found["variant"])
+        assert (rendered["text"], rendered["variant"]) == (fetched["template"], fetched["variant"])
     assert local.post("/v1/prompts/p/render", json={"version": 2}).json()["variant"] is None
 
 
-def test_rendering_names_the_variable_that_is_wrong(stocked: Any) -> None:
+def test_rendering_names_the_invalid_variable(stocked: Any) -> None:
     stocked.post("/v1/prompts/support.answer/versions", json=CHAT)
-    answer = stocked.post("/v1/prompts/support.answer/render", json={"variables": {"passages": "mine"}})
-    assert answer.status_code == 422
-    assert {fault["path"] for fault in answer.json()["errors"]} == {"passages", "question"}
+    response = stocked.post("/v1/prompts/support.answer/render", json={"variables": {"passages": "mine"}})
+    assert response.status_code == 422
+    assert {error["path"] for error in response.json()["errors"]} == {"passages", "question"}
 
 
 @pytest.mark.parametrize(
@@ -103,16 +105,16 @@ def test_rendering_names_the_variable_that_is_wrong(stocked: Any) -> None:
         ("policies/query", {"query": ""}, 422, "query"),
     ],
 )
-def test_bad_requests_are_named_and_leave_nothing(
+def test_an_invalid_request_names_its_field_and_writes_nothing(
     stocked: Any, path: str, body: dict[str, Any], status: int, says: str
 ) -> None:
-    answer = stocked.post(f"/v1/collections/{path}", json=body)
-    assert answer.status_code == status
-    assert says in answer.text
+    response = stocked.post(f"/v1/collections/{path}", json=body)
+    assert response.status_code == status
+    assert says in response.text
     assert stocked.get("/v1/collections/policies").json()["documents"] == 2
 
 
-def test_readers_query_but_do_not_write(api: Any, bearer: Any, stocked: Any) -> None:
+def test_a_reader_queries_but_does_not_write(api: Any, bearer: Any, stocked: Any) -> None:
     headers = bearer("reader")
     assert api.post("/v1/collections/policies/query", json={"query": "card"}, headers=headers).status_code == 200
     refused = api.post("/v1/collections/policies/documents", json={"documents": [{"id": "a", "text": "x"}]}, headers=headers)

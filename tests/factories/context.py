@@ -63,8 +63,8 @@ def retrieval(sqlite: Any, clock: Any, settings: Any, index: VectorIndex) -> Pas
 
 
 @pytest.fixture
-def take_in(sqlite: Any, clock: Any, settings: Any, unit_as: Any) -> Callable[..., Any]:
-    """Take documents into the collection `policies`: `take_in(retrieval, key="text", …)`."""
+def ingest(sqlite: Any, clock: Any, settings: Any, unit_as: Any) -> Callable[..., Any]:
+    """Take documents into the collection `policies`: `ingest(retrieval, key="text", …)`."""
     from promptuary.context.ingestion import DocumentIngestion, NewDocument
     from promptuary.context.service import Collections
 

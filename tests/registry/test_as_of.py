@@ -1,4 +1,4 @@
-"""Lookups as of a moment, archived prompts, and the events that tell all of it."""
+"""Lookups as of a time in the past, archived prompts, and their events."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,10 +11,11 @@ from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.prompt.content import Content
-from promptuary.registry import label_store
+from promptuary.registry import event_store
 from promptuary.registry.events import EventKind
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
+from promptuary.registry.store import PromptFilter
 
 pytestmark = pytest.mark.usefixtures("database")
 Units = Callable[..., AbstractContextManager[UnitOfWork]]
@@ -32,8 +33,8 @@ def looked_up(unit_as: Units, **by: Any) -> tuple[int, tuple[str, ...]]:
 
 
 def events(unit: UnitOfWork, after: int = 0) -> list[tuple[int, EventKind, str]]:
-    found = label_store.events(unit.session, unit.caller.project, after, 100)
-    return [(event.revision, event.kind, event.prompt) for event in found]
+    listed = event_store.list_events(unit.session, unit.caller.project, after, 100)
+    return [(event.revision, event.kind, event.prompt) for event in listed]
 
 
 def test_a_lookup_as_of_a_moment_answers_what_it_would_have_then(unit_as: Units, clock: Any) -> None:
@@ -75,7 +76,7 @@ def test_a_version_that_was_not_there_yet_is_not_found_as_of_then(unit_as: Units
         with pytest.raises(NotFound, match="has no version 2; its newest is 1"):
             registry.lookup("p", version=2, as_of=then)
         assert registry.lookup("p", version=1, as_of=then).version.number == 1
-        with pytest.raises(InvalidRequest, match="still to come"):
+        with pytest.raises(InvalidRequest, match="in the future"):
             registry.lookup("p", as_of=clock.move(seconds=1).replace(year=2030))
 
 
@@ -90,7 +91,7 @@ def test_an_archived_prompt_is_hidden_and_comes_back_as_it_was(unit_as: Units, c
         registry.archive("p", "again")
         assert audit.verify_chain(unit.session, unit.caller.project).rows == before
         assert registry.prompts(9, None).items == []
-        assert [prompt.name for prompt in registry.prompts(9, None, archived=True).items] == ["p"]
+        assert [prompt.name for prompt in registry.prompts(9, None, PromptFilter(archived=True)).items] == ["p"]
         for label in ("production", "latest"):
             with pytest.raises(NotFound, match="the prompt 'p' is archived"):
                 registry.lookup("p", label=label)
@@ -148,7 +149,7 @@ def test_prompts_are_listed_by_label_and_by_the_tags_of_their_newest_version(uni
         registry.register("a", Content(type="text", template="1"), tags=("billing", "old"))
         registry.register("a", Content(type="text", template="2"), tags=("billing", "new"))
         registry.register("b", Content(type="text", template="1"), tags=("old",), labels=("staging",))
-        assert [prompt.name for prompt in registry.prompts(9, None, tag="billing").items] == ["a"]
-        assert [prompt.name for prompt in registry.prompts(9, None, tag="old").items] == ["b"]
-        assert [prompt.name for prompt in registry.prompts(9, None, label="staging").items] == ["b"]
+        assert [prompt.name for prompt in registry.prompts(9, None, PromptFilter(tag="billing")).items] == ["a"]
+        assert [prompt.name for prompt in registry.prompts(9, None, PromptFilter(tag="old")).items] == ["b"]
+        assert [prompt.name for prompt in registry.prompts(9, None, PromptFilter(label="staging")).items] == ["b"]
         assert registry.prompts(1, None).items[0].tags == ("billing", "new")

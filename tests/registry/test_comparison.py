@@ -24,10 +24,10 @@ def registered(local: Any) -> Any:
     return [local.post(VERSIONS, json=body).json() for body in bodies]
 
 
-def test_a_diff_tells_both_sides_every_change_and_why_it_breaks(local: Any, database: Any, registered: Any) -> None:
-    answer = local.get(DIFF, params={"from": "staging", "to": "latest"})
-    assert answer.status_code == 200, answer.text
-    assert answer.json() == {
+def test_a_diff_has_both_sides_every_change_and_why_it_breaks(local: Any, database: Any, registered: Any) -> None:
+    response = local.get(DIFF, params={"from": "staging", "to": "latest"})
+    assert response.status_code == 200, response.text
+    assert response.json() == {
         "name": "support.triage",
         "from": {"version": 2, "digest": registered[1]["digest"]},
         "to": {"version": 3, "digest": registered[2]["digest"]},
@@ -69,17 +69,17 @@ def test_a_diff_tells_both_sides_every_change_and_why_it_breaks(local: Any, data
 )
 @pytest.mark.usefixtures("registered")
 def test_a_side_is_a_number_or_a_label(local: Any, before: str, after: str, numbers: tuple[int, int], breaking: bool) -> None:
-    found = local.get(DIFF, params={"from": before, "to": after}).json()
-    assert (found["from"]["version"], found["to"]["version"], found["breaking"]) == (*numbers, breaking)
-    assert (found["changes"] == []) == (numbers[0] == numbers[1])
+    diff = local.get(DIFF, params={"from": before, "to": after}).json()
+    assert (diff["from"]["version"], diff["to"]["version"], diff["breaking"]) == (*numbers, breaking)
+    assert (diff["changes"] == []) == (numbers[0] == numbers[1])
 
 
 @pytest.mark.usefixtures("registered")
-def test_of_a_split_label_its_first_arm_is_compared(local: Any) -> None:
+def test_a_split_label_is_compared_by_its_first_arm(local: Any) -> None:
     arms = [{"version": 1, "weight": 90}, {"version": 3, "weight": 10}]
     assert local.put("/v1/prompts/support.triage/labels/production", json={"split": arms}).status_code == 200
-    found = local.get(DIFF, params={"from": "production", "to": "3"}).json()
-    assert (found["from"]["version"], found["breaking"]) == (1, True)
+    diff = local.get(DIFF, params={"from": "production", "to": "3"}).json()
+    assert (diff["from"]["version"], diff["breaking"]) == (1, True)
 
 
 def test_what_a_version_includes_is_compared_as_text(local: Any) -> None:
@@ -107,10 +107,10 @@ def test_what_a_version_includes_is_compared_as_text(local: Any) -> None:
         ("Prod/../x", "1", "has no label"),
     ],
 )
-def test_a_side_that_is_not_there_is_404_and_named(local: Any, before: str, after: str, words: str) -> None:
-    answer = local.get(DIFF, params={"from": before, "to": after})
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert words in answer.json()["detail"]
+def test_an_unknown_side_is_a_404_that_names_it(local: Any, before: str, after: str, words: str) -> None:
+    response = local.get(DIFF, params={"from": before, "to": after})
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert words in response.json()["detail"]
 
 
 @pytest.mark.usefixtures("registered")
@@ -118,16 +118,16 @@ def test_a_side_that_is_not_there_is_404_and_named(local: Any, before: str, afte
     ("query", "missing"),
     [({}, ["from", "to"]), ({"from": "1"}, ["to"]), ({"to": "1"}, ["from"])],
 )
-def test_both_sides_are_asked_for_by_name(local: Any, query: dict[str, str], missing: list[str]) -> None:
-    answer = local.get(DIFF, params=query)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert answer.json()["errors"] == [{"path": name, "message": "is required"} for name in missing]
+def test_both_sides_are_required_by_name(local: Any, query: dict[str, str], missing: list[str]) -> None:
+    response = local.get(DIFF, params=query)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.json()["errors"] == [{"path": name, "message": "is required"} for name in missing]
 
 
-@pytest.mark.parametrize("given", ["", "x" * 129])
-def test_a_side_has_a_length(local: Any, given: str) -> None:
-    answer = local.get(DIFF, params={"from": given, "to": "1"})
-    assert (answer.status_code, [fault["path"] for fault in answer.json()["errors"]]) == (422, ["from"])
+@pytest.mark.parametrize("selector", ["", "x" * 129])
+def test_the_length_of_a_side_is_limited(local: Any, selector: str) -> None:
+    response = local.get(DIFF, params={"from": selector, "to": "1"})
+    assert (response.status_code, [error["path"] for error in response.json()["errors"]]) == (422, ["from"])
 
 
 @pytest.mark.usefixtures("registered")

@@ -13,7 +13,7 @@ from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registration, Registry
-from promptuary.registry.store import Version
+from promptuary.registry.version_store import Version
 
 pytestmark = pytest.mark.usefixtures("database")
 Units = Callable[..., AbstractContextManager[UnitOfWork]]
@@ -38,24 +38,24 @@ def field_errors(unit_as: Units, name: str, template: Any, **more: Any) -> str:
 
 def test_an_included_prompt_is_pinned_to_the_version_that_its_label_meant(unit_as: Units) -> None:
     register(unit_as, "tone", "Be {{manner}}.", "production", variables={"manner": {"type": "string"}})
-    made = register(unit_as, "p", "{{> tone}} Answer {{question}}.").version
+    version = register(unit_as, "p", "{{> tone}} Answer {{question}}.").version
     register(unit_as, "tone", "Shout.", "production")
     with unit_as("reader") as unit:
         again = Registry(unit).version("p", 1)
-    assert again == made
+    assert again == version
     assert rendered(again, manner="kind", question="now") == "Be kind. Answer now."
-    (include,) = made.includes
+    (include,) = version.includes
     assert (include.reference, include.name, include.version) == ("tone", "tone", 1)
-    assert made.content["variables"]["manner"]["type"] == "string"
+    assert version.content["variables"]["manner"]["type"] == "string"
 
 
 def test_a_reference_names_a_label_a_number_or_latest(unit_as: Units) -> None:
     register(unit_as, "tone", "one", "production")
     register(unit_as, "tone", "two", "staging")
     register(unit_as, "tone", "three")
-    made = register(unit_as, "p", "{{> tone}} {{> tone@staging}} {{> tone@latest}} {{> tone@1}}").version
-    assert rendered(made) == "one two three one"
-    assert {include.reference: include.version for include in made.includes} == {
+    version = register(unit_as, "p", "{{> tone}} {{> tone@staging}} {{> tone@latest}} {{> tone@1}}").version
+    assert rendered(version) == "one two three one"
+    assert {include.reference: include.version for include in version.includes} == {
         "tone": 1,
         "tone@1": 1,
         "tone@latest": 3,
@@ -67,9 +67,9 @@ def test_partials_of_partials_come_along_as_they_were_pinned_there(unit_as: Unit
     register(unit_as, "word", "old", "production")
     register(unit_as, "tone", "tone says {{> word}}", "production")
     register(unit_as, "word", "new", "production")
-    made = register(unit_as, "p", "{{> word}}, {{> tone}}").version
-    assert rendered(made) == "new, tone says old"
-    assert made.content["partials"] == {"word": "new", "tone": "tone says {{> word@1}}", "word@1": "old"}
+    version = register(unit_as, "p", "{{> word}}, {{> tone}}").version
+    assert rendered(version) == "new, tone says old"
+    assert version.content["partials"] == {"word": "new", "tone": "tone says {{> word@1}}", "word@1": "old"}
 
 
 def test_the_digest_covers_the_text_that_was_pinned(unit_as: Units) -> None:
@@ -84,7 +84,7 @@ def test_the_digest_covers_the_text_that_was_pinned(unit_as: Units) -> None:
 
 def test_messages_turns_and_queries_may_include_too(unit_as: Units) -> None:
     register(unit_as, "tone", "Be kind.", "production")
-    made = register(
+    version = register(
         unit_as,
         "p",
         [{"role": "system", "content": "{{> tone}}"}, {"role": "placeholder", "name": "examples"}],
@@ -95,11 +95,11 @@ def test_messages_turns_and_queries_may_include_too(unit_as: Units) -> None:
             "turns": [{"role": "user", "content": "{{> tone}} {{text}}"}],
         },
     )
-    prepared = prepare(content_from_json(made.version.content))
+    prepared = prepare(content_from_json(version.version.content))
     assert prepared.render({"q": "x"}).messages == ({"role": "system", "content": "Be kind."},)
 
 
-def test_what_cannot_be_included_is_told_with_its_place_and_nothing_is_written(unit_as: Units) -> None:
+def test_an_invalid_include_is_reported_with_its_path_and_writes_nothing(unit_as: Units) -> None:
     register(unit_as, "chat", [{"role": "user", "content": "x"}], "production")
     register(unit_as, "fstring", "{x}", "production", format="f-string")
     register(unit_as, "tone", "one", "staging")
@@ -108,7 +108,7 @@ def test_what_cannot_be_included_is_told_with_its_place_and_nothing_is_written(u
     with unit_as("author") as unit:
         Labels(unit).split("tone", "canary", [(1, 1.0), (2, 1.0)], "")
         Registry(unit).archive("gone", "")
-    told = field_errors(
+    message = field_errors(
         unit_as,
         "p",
         [
@@ -128,7 +128,7 @@ def test_what_cannot_be_included_is_told_with_its_place_and_nothing_is_written(u
         "{{> tone@@x}}: is no reference",
         "{{> tone@}}: is no reference",
     ):
-        assert words in told
+        assert words in message
     with unit_as("reader") as unit:
         assert "p" not in [prompt.name for prompt in Registry(unit).prompts(20, None).items]
 
@@ -156,14 +156,14 @@ def test_partials_are_nested_eight_deep_and_no_deeper(unit_as: Units) -> None:
         assert rendered(Registry(unit).lookup("n8").version) == "x12345678"
 
 
-def test_a_variable_that_two_partials_declare_differently_must_be_declared_here(unit_as: Units) -> None:
+def test_a_variable_of_two_partials_with_two_types_must_be_declared(unit_as: Units) -> None:
     register(unit_as, "a", "{{x}}", "production", variables={"x": {"type": "string"}})
     register(unit_as, "b", "{{x}}", "production", variables={"x": {"type": "integer"}})
     assert "variables.x: is declared differently by two partials; declare it here" in field_errors(
         unit_as, "p", "{{> a}}{{> b}}"
     )
-    made = register(unit_as, "p", "{{> a}}{{> b}}", variables={"x": {"type": "number"}}).version
-    assert made.content["variables"]["x"]["type"] == "number"
+    version = register(unit_as, "p", "{{> a}}{{> b}}", variables={"x": {"type": "number"}}).version
+    assert version.content["variables"]["x"]["type"] == "number"
 
 
 def test_too_much_text_with_the_partials_is_refused(unit_as: Units) -> None:
@@ -179,7 +179,7 @@ def test_a_new_version_of_a_partial_is_offered_and_taken_only_when_asked(unit_as
 
     def offers() -> list[tuple[str, int, str, int, int | None]]:
         with unit_as("reader") as unit:
-            return [(*vars(offer.dependent).values(), offer.offered) for offer in Registry(unit).offers("tone")]
+            return [(*vars(offer.dependent).values(), offer.offered) for offer in Registry(unit).include_updates("tone")]
 
     assert offers() == [("p", 1, "tone", 1, None), ("p", 2, "tone@1", 1, None)]
     register(unit_as, "tone", "two {{c}}", "production", variables={"c": {"type": "string"}})
@@ -195,13 +195,13 @@ def test_a_new_version_of_a_partial_is_offered_and_taken_only_when_asked(unit_as
     assert rendered(renewed.version, b="b", d=4) == "three 4 b"
 
 
-def test_a_preview_says_what_registering_would_do_and_writes_nothing(unit_as: Units) -> None:
+def test_a_preview_reports_what_a_registration_would_do(unit_as: Units) -> None:
     register(unit_as, "tone", "one", "production")
 
     def preview(template: str) -> tuple[int, bool, str]:
         with unit_as("reader") as unit:
-            found = Registry(unit).preview("p", Content(type="text", template=template))
-            return found.number, found.created, found.digest
+            result = Registry(unit).preview("p", Content(type="text", template=template))
+            return result.number, result.created, result.content.digest
 
     number, created, digest = preview("{{> tone}}")
     assert (number, created) == (1, True)

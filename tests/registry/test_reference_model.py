@@ -1,4 +1,4 @@
-"""The registry against a model of it in plain Python: whatever is done in whatever order, both tell the same."""
+"""The registry compared with a model in plain Python: after any operations in any order, both agree."""
 
 import contextlib
 import shutil
@@ -21,14 +21,15 @@ from promptuary.core.errors import Conflict, NotFound, PreconditionFailed
 from promptuary.core.settings import Settings
 from promptuary.prompt.content import Content
 from promptuary.prompt.split import divide
-from promptuary.registry.label_store import Label, LabelTarget, events
+from promptuary.registry.event_store import list_events
+from promptuary.registry.label_store import Label, LabelTarget
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
 
 
 @dataclass
 class Expected:
-    """One prompt as the model holds it."""
+    """One prompt in the model."""
 
     texts: list[str] = field(default_factory=list)
     moves: dict[str, list[LabelTarget]] = field(default_factory=dict)
@@ -74,23 +75,23 @@ class RegistryMachine(RuleBasedStateMachine):
         with self.database.write() as session:
             yield Registry(UnitOfWork(session, caller, lambda: now, Settings()))
 
-    @rule(name=names, text=texts, given=st.sets(labels))
-    def register(self, name: str, text: str, given: set[str]) -> None:
+    @rule(name=names, text=texts, new_labels=st.sets(labels))
+    def register(self, name: str, text: str, new_labels: set[str]) -> None:
         prompt = self.expected.get(name, Expected())
         try:
             with self.unit() as registry:
-                made = registry.register(name, Content(type="text", template=text), labels=tuple(sorted(given)))
+                registration = registry.register(name, Content(type="text", template=text), labels=tuple(sorted(new_labels)))
         except Conflict:
             assert prompt.archived
             return
         assert not prompt.archived
         self.expected[name] = prompt
-        assert made.created is (not prompt.texts or prompt.texts[-1] != text)
-        if made.created:
+        assert registration.created is (not prompt.texts or prompt.texts[-1] != text)
+        if registration.created:
             prompt.texts.append(text)
             self.writes += 1
-        assert made.version.number == len(prompt.texts)
-        for label in given:
+        assert registration.version.number == len(prompt.texts)
+        for label in new_labels:
             target = LabelTarget(len(prompt.texts))
             if prompt.labels().get(label) != target:
                 prompt.moves.setdefault(label, []).append(target)
@@ -175,12 +176,12 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule()
     def remember(self) -> None:
-        """Keep what every label means now, to ask for it as of now later."""
-        shown = {name: prompt.labels() for name, prompt in self.expected.items() if not prompt.archived}
-        self.past.append((self.now, shown))
+        """Record the targets of all labels, to look them up as of now later."""
+        targets = {name: prompt.labels() for name, prompt in self.expected.items() if not prompt.archived}
+        self.past.append((self.now, targets))
 
     @invariant()
-    def both_tell_the_same(self) -> None:
+    def registry_and_model_agree(self) -> None:
         with self.unit() as registry:
             listed = registry.prompts(100, None).items
             assert {prompt.name: (prompt.newest, prompt.labels) for prompt in listed} == {
@@ -192,21 +193,21 @@ class RegistryMachine(RuleBasedStateMachine):
                 versions = registry.versions(name, 100, None).items
                 assert [version.content["template"] for version in versions] == prompt.texts[::-1]
                 for label, moves in prompt.moves.items():
-                    ledger = Labels(registry.unit).history(name, label, 100, None).items
-                    assert [move.target for move in ledger] == moves[::-1]
-                    assert [move.previous for move in ledger] == [*(move.version for move in moves[:-1][::-1]), None]
+                    history = Labels(registry.unit).history(name, label, 100, None).items
+                    assert [move.target for move in history] == moves[::-1]
+                    assert [move.previous for move in history] == [*(move.version for move in moves[:-1][::-1]), None]
                     if not prompt.archived:
-                        found = registry.lookup(name, label=label, targeting_key="somebody")
-                        assert found.version.number == self.meant(moves[-1])
+                        result = registry.lookup(name, label=label, targeting_key="somebody")
+                        assert result.version.number == self.meant(moves[-1])
 
     @invariant()
-    def the_past_stays_as_it_was(self) -> None:
+    def past_lookups_do_not_change(self) -> None:
         with self.unit() as registry:
-            for at, shown in self.past:
-                for name, held in shown.items():
-                    for label, target in held.items():
-                        found = registry.lookup(name, label=label, targeting_key="somebody", as_of=at)
-                        assert found.version.number == self.meant(target)
+            for at, targets in self.past:
+                for name, labels_then in targets.items():
+                    for label, target in labels_then.items():
+                        result = registry.lookup(name, label=label, targeting_key="somebody", as_of=at)
+                        assert result.version.number == self.meant(target)
 
     @staticmethod
     def meant(target: LabelTarget) -> int:
@@ -216,10 +217,10 @@ class RegistryMachine(RuleBasedStateMachine):
     def every_write_is_audited_and_is_an_event(self) -> None:
         with self.unit() as registry:
             unit = registry.unit
-            found = audit.verify_chain(unit.session, unit.caller.project)
-            happened = events(unit.session, unit.caller.project, 0, 1000)
-        assert (found.rows, found.broken_at) == (self.writes, None)
-        assert [event.revision for event in happened] == list(range(1, self.writes + 1))
+            chain = audit.verify_chain(unit.session, unit.caller.project)
+            events = list_events(unit.session, unit.caller.project, 0, 1000)
+        assert (chain.rows, chain.broken_at) == (self.writes, None)
+        assert [event.revision for event in events] == list(range(1, self.writes + 1))
 
 
 def test_the_registry_does_what_the_model_says(migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The warnings of a registration: prompts of the same content, and prompts that say nearly the same."""
+"""The warnings of a registration: prompts of the same content, and prompts of nearly the same text."""
 
 import threading
 from collections.abc import Callable

@@ -26,20 +26,20 @@ def with_text(words: str) -> dict[str, Any]:
 
 def test_a_version_is_registered_with_201_and_the_same_again_with_200(local: Any, database: Any) -> None:
     body = TRIAGE | {"message": "first", "tags": ["a"], "labels": ["staging"]}
-    made = local.post(VERSIONS, json=body)
-    assert made.status_code == 201
+    created = local.post(VERSIONS, json=body)
+    assert created.status_code == 201
     again = local.post(VERSIONS, json=body)
     assert again.status_code == 200
-    assert again.json() == made.json()
-    assert made.json() == {
+    assert again.json() == created.json()
+    assert created.json() == {
         "name": "support.triage",
         "version": 1,
         "digest": content_digest(Content.model_validate(TRIAGE)),
         "type": "chat",
         "template": TRIAGE["template"],
         "format": "mustache",
-        "variables": made.json()["variables"],
-        "model": made.json()["model"],
+        "variables": created.json()["variables"],
+        "model": created.json()["model"],
         "response_format": None,
         "tools": None,
         "partials": {},
@@ -52,19 +52,19 @@ def test_a_version_is_registered_with_201_and_the_same_again_with_200(local: Any
         "includes": [],
         "warnings": [],
     }
-    assert made.json()["variables"]["ticket"]["maxLength"] == 4000
-    assert local.get(f"{VERSIONS}/1").json() | {"warnings": []} == made.json()
+    assert created.json()["variables"]["ticket"]["maxLength"] == 4000
+    assert local.get(f"{VERSIONS}/1").json() | {"warnings": []} == created.json()
 
 
 def test_a_lookup_says_what_it_found_and_an_unchanged_one_is_304(local: Any, database: Any) -> None:
     local.post(VERSIONS, json=TRIAGE | {"labels": ["production"]})
-    found = local.get("/v1/prompts/support.triage")
-    assert found.status_code == 200
-    assert (found.json()["version"], found.json()["label"], found.json()["variant"]) == (1, "production", None)
-    assert found.headers["cache-control"] == "no-cache"
-    tag = found.headers["etag"]
-    for given in (tag, f"W/{tag}", f'"other", {tag}'):
-        same = local.get("/v1/prompts/support.triage", headers={"If-None-Match": given})
+    fetched = local.get("/v1/prompts/support.triage")
+    assert fetched.status_code == 200
+    assert (fetched.json()["version"], fetched.json()["label"], fetched.json()["variant"]) == (1, "production", None)
+    assert fetched.headers["cache-control"] == "no-cache"
+    tag = fetched.headers["etag"]
+    for value in (tag, f"W/{tag}", f'"other", {tag}'):
+        same = local.get("/v1/prompts/support.triage", headers={"If-None-Match": value})
         assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
     local.post(
         VERSIONS,
@@ -85,8 +85,8 @@ def test_a_label_moves_with_if_match_only_if_it_has_not_moved_since(local: Any, 
     assert tag == f'"{moved.json()["revision"]}"'
     assert local.put(PRODUCTION, json={"version": 2}, headers={"If-Match": tag}).status_code == 200
     for outdated in (tag, "*", "nonsense", '"1", "2"', '"9999999999999999999"'):
-        answer = local.put(PRODUCTION, json={"version": 1}, headers={"If-Match": outdated})
-        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed"), outdated
+        response = local.put(PRODUCTION, json={"version": 1}, headers={"If-Match": outdated})
+        assert (response.status_code, response.json()["code"]) == (412, "precondition_failed"), outdated
     assert local.get("/v1/prompts/support.triage").json()["version"] == 2
 
 
@@ -117,20 +117,20 @@ def test_a_label_is_split_looked_up_by_key_and_rolled_back(local: Any, database:
         local.post(VERSIONS, json=with_text(words))
     local.put(PRODUCTION, json={"version": 1})
     split = {"split": [{"version": 1, "weight": 95}, {"version": 2, "weight": 5}], "reason": "carefully"}
-    made = local.put(PRODUCTION, json=split)
-    assert made.status_code == 200
-    assert made.json()["split"]["arms"][1] == {"version": 2, "weight": 5.0, "buckets": [[9500, 10000]]}
-    assert local.get(PRODUCTION).json() == made.json()
-    assert local.get(PRODUCTION).headers["etag"] == made.headers["etag"]
-    answers = {
+    created = local.put(PRODUCTION, json=split)
+    assert created.status_code == 200
+    assert created.json()["split"]["arms"][1] == {"version": 2, "weight": 5.0, "buckets": [[9500, 10000]]}
+    assert local.get(PRODUCTION).json() == created.json()
+    assert local.get(PRODUCTION).headers["etag"] == created.headers["etag"]
+    responses = {
         key: local.get("/v1/prompts/support.triage", params={"targeting_key": key}).json() for key in ("user-7", "user-1")
     }
-    assert {key: (body["version"], body["variant"]) for key, body in answers.items()} == {
-        key: ((2, "v2") if bucket("support.triage/production", key) >= 9500 else (1, "v1")) for key in answers
+    assert {key: (body["version"], body["variant"]) for key, body in responses.items()} == {
+        key: ((2, "v2") if bucket("support.triage/production", key) >= 9500 else (1, "v1")) for key in responses
     }
-    assert answers["user-1"]["split"] == made.json()["split"]
+    assert responses["user-1"]["split"] == created.json()["split"]
     (listed,) = local.get("/v1/prompts").json()["items"]
-    assert (listed["labels"], listed["splits"]["production"]) == ({"production": 1}, made.json()["split"])
+    assert (listed["labels"], listed["splits"]["production"]) == ({"production": 1}, created.json()["split"])
     assert local.post(f"{PRODUCTION}/rollback").json()["split"] is None
     assert [move["split"] is None for move in local.get(f"{PRODUCTION}/history").json()["items"]] == [True, False, True]
 
@@ -149,9 +149,9 @@ def test_a_label_is_split_looked_up_by_key_and_rolled_back(local: Any, database:
 def test_a_split_that_cannot_be_is_422_with_its_path(local: Any, body: Any, code: str, path: str) -> None:
     for words in ("a", "b"):
         local.post(VERSIONS, json=with_text(words))
-    answer = local.put(PRODUCTION, json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, code)
-    assert [fault["path"] for fault in answer.json()["errors"]] == [path]
+    response = local.put(PRODUCTION, json=body)
+    assert (response.status_code, response.json()["code"]) == (422, code)
+    assert [error["path"] for error in response.json()["errors"]] == [path]
     assert local.get(PRODUCTION).status_code == 404
 
 
@@ -170,14 +170,14 @@ def test_a_lookup_as_of_a_moment_answers_as_of_then(local: Any, database: Any, c
 
 def test_a_prompt_is_archived_and_restored(local: Any, database: Any) -> None:
     local.post(VERSIONS, json=with_text("a") | {"labels": ["production"]})
-    gone = local.post("/v1/prompts/support.triage/archive", json={"reason": "not used"})
-    assert (gone.status_code, gone.json()["archived_at"]) == (200, "2026-03-02T12:00:00Z")
+    archived = local.post("/v1/prompts/support.triage/archive", json={"reason": "not used"})
+    assert (archived.status_code, archived.json()["archived_at"]) == (200, "2026-03-02T12:00:00Z")
     assert local.get("/v1/prompts/support.triage").status_code == 404
     assert local.get("/v1/prompts/support.triage?version=1").status_code == 200
     assert local.get("/v1/prompts").json()["items"] == []
     assert [item["name"] for item in local.get("/v1/prompts?archived=true").json()["items"]] == ["support.triage"]
-    taken = local.post(VERSIONS, json=with_text("b"))
-    assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
+    refused = local.post(VERSIONS, json=with_text("b"))
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     assert local.post("/v1/prompts/support.triage/restore").json()["archived_at"] is None
     assert local.get("/v1/prompts/support.triage").json()["version"] == 1
 
@@ -188,9 +188,11 @@ def test_includes_are_shown_previewed_followed_back_and_renewed(local: Any, data
     preview = local.post("/v1/prompts/support.triage/preview", json=body)
     assert (preview.status_code, preview.json()["version"], preview.json()["created"]) == (200, 1, True)
     assert local.get("/v1/prompts/support.triage?version=1").status_code == 404
-    made = local.post(VERSIONS, json=body | {"labels": ["production"]}).json()
-    assert made["digest"] == preview.json()["digest"]
-    assert made["includes"] == [{"reference": "tone", "name": "tone", "version": 1, "digest": made["includes"][0]["digest"]}]
+    created = local.post(VERSIONS, json=body | {"labels": ["production"]}).json()
+    assert created["digest"] == preview.json()["digest"]
+    assert created["includes"] == [
+        {"reference": "tone", "name": "tone", "version": 1, "digest": created["includes"][0]["digest"]}
+    ]
     assert local.get("/v1/prompts/support.triage").json()["partials"] == {"tone": "one"}
     assert local.post("/v1/prompts/support.triage/renew").status_code == 200
     local.post("/v1/prompts/tone/versions", json=with_text("two") | {"labels": ["production"]})
@@ -225,9 +227,9 @@ def test_one_idempotency_key_has_one_effect_and_one_answer(local: Any, database:
 def test_the_same_idempotency_key_for_another_request_is_refused(local: Any, path: str, words: str) -> None:
     headers = {"Idempotency-Key": "k"}
     local.post(VERSIONS, json=with_text("a"), headers=headers)
-    answer = local.post(path, json=with_text(words), headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert "take a new one" in answer.json()["detail"]
+    response = local.post(path, json=with_text(words), headers=headers)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert "take a new one" in response.json()["detail"]
     assert local.get("/v1/prompts").json()["items"][0]["newest"] == 1
 
 
@@ -241,13 +243,13 @@ def test_a_write_that_failed_may_be_tried_again_under_its_key(local: Any) -> Non
 def test_an_idempotency_key_belongs_to_its_project(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
     for project in ("default", "shop"):
         headers = bearer("author", project) | {"Idempotency-Key": "k"}
-        answer = api.post(VERSIONS, json=with_text(project), headers=headers)
-        assert (answer.status_code, answer.json()["template"]) == (201, project)
+        response = api.post(VERSIONS, json=with_text(project), headers=headers)
+        assert (response.status_code, response.json()["template"]) == (201, project)
 
 
-@pytest.mark.parametrize("given", ["", "x" * 201])
-def test_an_idempotency_key_has_a_length(local: Any, given: str) -> None:
-    assert local.post(VERSIONS, json=with_text("a"), headers={"Idempotency-Key": given}).status_code == 422
+@pytest.mark.parametrize("value", ["", "x" * 201])
+def test_the_length_of_an_idempotency_key_is_limited(local: Any, value: str) -> None:
+    assert local.post(VERSIONS, json=with_text("a"), headers={"Idempotency-Key": value}).status_code == 422
 
 
 def test_two_requests_at_once_under_one_key_get_one_answer(local: Any, database: Any) -> None:
@@ -255,11 +257,27 @@ def test_two_requests_at_once_under_one_key_get_one_answer(local: Any, database:
 
     def post(_number: int) -> tuple[int, str]:
         start.wait()
-        answer = local.post(VERSIONS, json=with_text("a"), headers={"Idempotency-Key": "k"})
-        return answer.status_code, answer.text
+        response = local.post(VERSIONS, json=with_text("a"), headers={"Idempotency-Key": "k"})
+        return response.status_code, response.text
 
     with ThreadPoolExecutor(4) as pool:
-        answers = set(pool.map(post, range(4)))
-    assert len(answers) == 1
-    assert answers.pop()[0] == 201
+        responses = set(pool.map(post, range(4)))
+    assert len(responses) == 1
+    assert responses.pop()[0] == 201
     assert len(local.get("/v1/audit").json()["items"]) == 1
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_events_are_listed_in_pages_and_by_kind(local: Any) -> None:
+    for text in ("one", "two"):
+        local.post("/v1/prompts/q/versions", json={"type": "text", "template": text, "labels": ["production"]})
+    local.post("/v1/prompts/q/archive", json={"reason": "why"})
+    first = local.get("/v1/prompts/q/events?limit=2").json()
+    assert [(event["revision"], event["kind"]) for event in first["items"]] == [(5, "prompt.archived"), (4, "label.moved")]
+    assert first["items"][0]["detail"] == {"reason": "why"}
+    rest = local.get("/v1/prompts/q/events", params={"cursor": first["next_cursor"]}).json()
+    assert [event["revision"] for event in rest["items"]] == [3, 2, 1]
+    by_kind = local.get("/v1/prompts/q/events?kind=label.moved&kind=prompt.restored").json()["items"]
+    assert [event["revision"] for event in by_kind] == [4, 2]
+    assert local.get("/v1/prompts/q/events?kind=nonsense").status_code == 422
+    assert local.get("/v1/prompts/never/events").status_code == 404

@@ -15,6 +15,7 @@ from promptuary.prompt.digest import content_digest, content_from_json
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registration, Registry
+from promptuary.registry.store import PromptFilter
 
 pytestmark = pytest.mark.usefixtures("database")
 Units = Callable[..., AbstractContextManager[UnitOfWork]]
@@ -44,9 +45,9 @@ def looked_up(unit_as: Units, **by: Any) -> int:
 
 def test_versions_count_up_from_1_and_hold_what_was_registered(unit_as: Units, clock: Any) -> None:
     for number in (1, 2, 3):
-        made = register(unit_as, f"text {number}", message=f"the {number}.", tags=("a", "b"))
-        assert made.created
-        assert made.version.number == number
+        registration = register(unit_as, f"text {number}", message=f"the {number}.", tags=("a", "b"))
+        assert registration.created
+        assert registration.version.number == number
     with unit_as("reader") as unit:
         version = Registry(unit).version("p", 2)
     assert content_from_json(version.content) == content("text 2")
@@ -54,7 +55,7 @@ def test_versions_count_up_from_1_and_hold_what_was_registered(unit_as: Units, c
     assert (version.message, version.tags, version.author, version.created_at) == ("the 2.", ("a", "b"), "key:author", clock())
 
 
-def test_the_newest_content_again_is_the_same_version_and_an_older_one_is_a_new_one(unit_as: Units) -> None:
+def test_the_newest_content_makes_no_new_version_but_an_older_one_does(unit_as: Units) -> None:
     assert register(unit_as, "a").created
     again = register(unit_as, "a", message="another message")
     assert (again.created, again.version.number, again.version.message) == (False, 1, "")
@@ -90,8 +91,8 @@ def test_numbers_are_gapless_and_unique_however_many_write_at_once(database: Dat
         return [register(unit_as, f"{writer} wrote {number}").version.number for number in range(each)]
 
     with ThreadPoolExecutor(threads) as pool:
-        given = [number for numbers in pool.map(write, range(threads)) for number in numbers]
-    assert sorted(given) == list(range(1, threads * each + 1))
+        assigned = [number for numbers in pool.map(write, range(threads)) for number in numbers]
+    assert sorted(assigned) == list(range(1, threads * each + 1))
     with database.read() as session:
         stored = session.connection().execute(text("SELECT number FROM version ORDER BY number")).scalars().all()
         audited = session.connection().execute(text("SELECT count(*) FROM audit")).scalar_one()
@@ -104,12 +105,12 @@ def test_a_prompt_that_many_register_first_at_once_is_one_prompt(unit_as: Units)
 
     def write(_writer: int) -> tuple[bool, int]:
         start.wait()
-        made = register(unit_as, "the same")
-        return made.created, made.version.number
+        registration = register(unit_as, "the same")
+        return registration.created, registration.version.number
 
     with ThreadPoolExecutor(6) as pool:
-        made = list(pool.map(write, range(6)))
-    assert sorted(made) == [(False, 1)] * 5 + [(True, 1)]
+        registration = list(pool.map(write, range(6)))
+    assert sorted(registration) == [(False, 1)] * 5 + [(True, 1)]
 
 
 @pytest.mark.parametrize("table", ["version", "label_move", "audit"])
@@ -121,7 +122,7 @@ def test_the_database_itself_refuses_to_change_history(database: Database, unit_
     assert looked_up(unit_as) == 1
 
 
-def test_one_flipped_byte_is_found_at_the_next_read_and_no_other_version_is_touched(database: Database, unit_as: Units) -> None:
+def test_a_flipped_byte_is_detected_in_its_version_and_in_no_other(database: Database, unit_as: Units) -> None:
     register(unit_as, "one", labels=("production",))
     register(unit_as, "two")
     with database.write() as session:
@@ -172,7 +173,7 @@ def test_what_is_not_found_is_told_with_what_there_is(unit_as: Units, by: dict[s
 
 def test_a_label_and_a_version_together_are_refused(unit_as: Units) -> None:
     register(unit_as, "a")
-    with pytest.raises(InvalidRequest, match="give a label or a version, not both"):
+    with pytest.raises(InvalidRequest, match="send a label or a version, not both"):
         looked_up(unit_as, label="latest", version=1)
 
 
@@ -198,7 +199,7 @@ def test_prompts_are_listed_by_name_found_by_a_part_of_it_and_by_label(unit_as: 
         registry = Registry(unit)
 
         def names(**by: Any) -> list[str]:
-            return [prompt.name for prompt in registry.prompts(10, None, **by).items]
+            return [prompt.name for prompt in registry.prompts(10, None, PromptFilter(**by)).items]
 
         assert names() == ["a.one", "b.one", "b.two", "c_3"]
         assert names(search="one") == ["a.one", "b.one"]
@@ -250,7 +251,7 @@ def test_latest_cannot_be_set_by_anyone(unit_as: Units) -> None:
     register(unit_as, "a")
     with pytest.raises(InvalidRequest) as raised:
         move(unit_as, 1, label="latest")
-    assert [fault.path for fault in raised.value.field_errors] == ["labels.latest"]
+    assert [error.path for error in raised.value.field_errors] == ["labels.latest"]
     with pytest.raises(InvalidRequest):
         register(unit_as, "b", labels=("staging", "latest"))
     assert looked_up(unit_as, label="latest") == 1
@@ -313,9 +314,9 @@ def test_of_many_who_compare_and_set_at_once_exactly_one_wins_each_round(unit_as
         seen = winners[0]
         won.append(seen)
     with unit_as("reader") as unit:
-        ledger = Labels(unit).history("p", "production", 50, None).items
-    assert [row.revision for row in ledger][:rounds] == won[::-1]
-    assert [row.previous for row in ledger[:-1]] == [row.version for row in ledger[1:]]
+        history = Labels(unit).history("p", "production", 50, None).items
+    assert [row.revision for row in history][:rounds] == won[::-1]
+    assert [row.previous for row in history[:-1]] == [row.version for row in history[1:]]
 
 
 def test_a_rollback_goes_to_where_the_label_was_before_and_says_why(unit_as: Units) -> None:
@@ -359,7 +360,7 @@ def test_rollbacks_and_registrations_at_once_do_not_lock_each_other_out(unit_as:
     assert looked_up(unit_as, label="latest") == 18
 
 
-def test_a_label_goes_back_to_another_version_however_often_it_was_moved_to_this_one(unit_as: Units) -> None:
+def test_a_rollback_skips_repeated_moves_to_the_current_version(unit_as: Units) -> None:
     register(unit_as, "a")
     register(unit_as, "b")
     for version in (1, 2, 2):

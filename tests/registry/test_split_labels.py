@@ -41,13 +41,13 @@ def versions_of(unit_as: Units) -> dict[str, int]:
 
 
 def test_the_same_key_stays_in_the_same_arm_and_the_answer_says_which(unit_as: Units) -> None:
-    made = split(unit_as, (1, 80.0), (2, 20.0))
-    found = versions_of(unit_as)
-    assert set(found.values()) == {1, 2}
-    assert found == versions_of(unit_as)
-    for key, number in found.items():
+    label = split(unit_as, (1, 80.0), (2, 20.0))
+    versions = versions_of(unit_as)
+    assert set(versions.values()) == {1, 2}
+    assert versions == versions_of(unit_as)
+    for key, number in versions.items():
         answer = look_up(unit_as, key)
-        assert (answer.variant, answer.split) == (f"v{number}", made.split)
+        assert (answer.variant, answer.split) == (f"v{number}", label.split)
         assert number == (1 if bucket("p/production", key) < 8000 else 2)
 
 
@@ -60,7 +60,7 @@ def test_raising_a_canary_from_5_to_10_percent_moves_nobody_who_is_in(unit_as: U
     assert [key for key in KEYS if after[key] == 2] != [key for key in KEYS if before[key] == 2]
 
 
-def test_without_a_key_the_first_arm_is_given_and_a_label_that_is_not_split_has_no_variant(unit_as: Units) -> None:
+def test_a_lookup_without_a_key_gets_the_first_arm(unit_as: Units) -> None:
     assert look_up(unit_as, "anybody").variant is None
     split(unit_as, (2, 1.0), (1, 99.0))
     answer = look_up(unit_as)
@@ -98,7 +98,7 @@ def test_pointing_at_one_version_ends_a_split_also_at_its_first_arm(unit_as: Uni
     assert (look_up(unit_as).variant, set(versions_of(unit_as).values())) == (None, {1})
 
 
-def test_registering_with_a_label_that_is_split_over_the_newest_ends_the_split(unit_as: Units) -> None:
+def test_a_registration_with_a_split_label_ends_the_split(unit_as: Units) -> None:
     split(unit_as, (3, 50.0), (1, 50.0))
     with unit_as("author") as unit:
         Registry(unit).register("p", Content(type="text", template="text 3"), labels=("production",))

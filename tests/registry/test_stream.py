@@ -1,4 +1,4 @@
-"""The stream over a real server: every change is told once and in order, whoever made it, and can be resumed."""
+"""The stream over a real server: it sends every change once and in order, and can be resumed."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ import pytest
 from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.change_feed.factory import create_change_feed
+from promptuary.core.change_feed.feed import ChangeFeed
 from promptuary.core.errors import Unavailable
 from promptuary.prompt.content import Content
 from promptuary.registry import stream
@@ -25,13 +26,13 @@ WAIT = 20.0
 
 
 class Follower:
-    """Reads the stream in a thread; `next()` waits for the next event."""
+    """A client of the stream; `next()` waits for the next event."""
 
     def __init__(self, url: str, headers: dict[str, str], after: int | None = None) -> None:
-        given = headers if after is None else {**headers, "Last-Event-ID": str(after)}
-        self._context = httpx.stream("GET", f"{url}/v1/stream", headers=given, timeout=WAIT)
-        self.answer = self._context.__enter__()
-        self._lines = self.answer.iter_lines()
+        headers = headers if after is None else {**headers, "Last-Event-ID": str(after)}
+        self._context = httpx.stream("GET", f"{url}/v1/stream", headers=headers, timeout=WAIT)
+        self.response = self._context.__enter__()
+        self._lines = self.response.iter_lines()
 
     def next(self) -> tuple[int, str, dict[str, Any]]:
         fields: dict[str, str] = {}
@@ -51,23 +52,30 @@ class Follower:
 def follow(url: str, bearer: Callable[..., dict[str, str]]) -> Iterator[Callable[..., Follower]]:
     followers: list[Follower] = []
 
-    def make(project: str = "default", after: int | None = None) -> Follower:
+    def connect(project: str = "default", after: int | None = None) -> Follower:
         followers.append(Follower(url, bearer("reader", project), after))
         return followers[-1]
 
-    yield make
+    yield connect
     for follower in followers:
         follower.close()
 
 
-def register(unit_as: Units, words: str, *labels: str, name: str = "p", project: str = "default") -> None:
+@pytest.fixture
+def change_feed(sqlite: Any) -> Iterator[ChangeFeed]:
+    feed = create_change_feed(sqlite, "SELECT id, revision, access_revision FROM project")
+    yield feed
+    feed.close()
+
+
+def register(unit_as: Units, template: str, *labels: str, name: str = "p", project: str = "default") -> None:
     with unit_as("author", project) as unit:
-        Registry(unit).register(name, Content(type="text", template=words), labels=labels)
+        Registry(unit).register(name, Content(type="text", template=template), labels=labels)
 
 
-def test_every_change_is_told_with_what_it_changed(database: Any, unit_as: Units, follow: Callable[..., Follower]) -> None:
+def test_the_stream_sends_every_change_with_its_detail(database: Any, unit_as: Units, follow: Callable[..., Follower]) -> None:
     follower = follow()
-    assert follower.answer.headers["content-type"].startswith("text/event-stream")
+    assert follower.response.headers["content-type"].startswith("text/event-stream")
     assert follower.next() == (0, "ready", {"revision": 0, "resumed": True})
     register(unit_as, "one", "production")
     id_, kind, body = follower.next()
@@ -98,7 +106,7 @@ def test_every_change_is_told_with_what_it_changed(database: Any, unit_as: Units
     assert [follower.next()[:2] for _ in range(2)] == [(5, "prompt.archived"), (6, "prompt.restored")]
 
 
-def test_a_follower_comes_back_where_it_left(database: Any, unit_as: Units, follow: Callable[..., Follower]) -> None:
+def test_a_follower_resumes_after_its_last_event(database: Any, unit_as: Units, follow: Callable[..., Follower]) -> None:
     for number in range(5):
         register(unit_as, f"text {number}")
     follower = follow(after=2)
@@ -108,7 +116,7 @@ def test_a_follower_comes_back_where_it_left(database: Any, unit_as: Units, foll
     assert follower.next()[0] == 6
 
 
-def test_what_cannot_be_resumed_is_said(
+def test_the_stream_reports_that_it_cannot_resume(
     unit_as: Units, follow: Callable[..., Follower], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "REPLAY_LIMIT", 3)
@@ -119,7 +127,7 @@ def test_what_cannot_be_resumed_is_said(
     assert follow(after=2).next() == (2, "ready", {"revision": 5, "resumed": True})
 
 
-def test_a_project_hears_of_its_own_changes_alone(unit_as: Units, follow: Callable[..., Follower]) -> None:
+def test_a_stream_has_only_the_events_of_its_project(unit_as: Units, follow: Callable[..., Follower]) -> None:
     follower = follow("shop")
     assert follower.next()[0] == 0
     register(unit_as, "one")
@@ -127,7 +135,7 @@ def test_a_project_hears_of_its_own_changes_alone(unit_as: Units, follow: Callab
     assert follower.next()[2]["prompt"] == "q"
 
 
-def test_many_followers_hear_everything_in_order_while_many_write(
+def test_many_followers_receive_all_events_in_order_from_many_writers(
     database: Any, unit_as: Units, follow: Callable[..., Follower]
 ) -> None:
     followers = [follow() for _ in range(8)]
@@ -144,10 +152,10 @@ def test_many_followers_hear_everything_in_order_while_many_write(
         writer.join()
 
 
-def test_old_events_are_read_again_for_who_is_far_behind(
+def test_old_events_are_read_again_for_a_follower_far_behind(
     unit_as: Units, follow: Callable[..., Follower], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "RECENT", 4)
+    monkeypatch.setattr(stream, "RECENT_EVENTS", 4)
     monkeypatch.setattr(stream, "BATCH", 3)
     first = follow(after=0)
     for number in range(20):
@@ -157,39 +165,39 @@ def test_old_events_are_read_again_for_who_is_far_behind(
     assert [second.next()[0] for _ in range(21)] == list(range(21))
 
 
-@pytest.mark.parametrize("given", ["-1", "x", "1.5"])
-def test_a_last_event_id_that_is_none_is_refused(url: str, bearer: Callable[..., dict[str, str]], given: str) -> None:
-    answer = httpx.get(f"{url}/v1/stream", headers={**bearer("reader"), "Last-Event-ID": given})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+@pytest.mark.parametrize("last_event_id", ["-1", "x", "1.5"])
+def test_an_invalid_last_event_id_is_refused(url: str, bearer: Callable[..., dict[str, str]], last_event_id: str) -> None:
+    response = httpx.get(f"{url}/v1/stream", headers={**bearer("reader"), "Last-Event-ID": last_event_id})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 def test_without_a_key_there_is_no_stream(url: str) -> None:
     assert httpx.get(f"{url}/v1/stream").status_code == 401
 
 
-def test_a_stream_ends_when_its_key_does_and_says_that_it_lives_until_then(
+def test_a_stream_sends_keep_alives_until_its_key_expires(
     url: str,
     unit_as: Units,
     clock: Any,
     bearer: Callable[..., dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stream, "ALIVE_SECONDS", 0.05)
-    with httpx.stream("GET", f"{url}/v1/stream", headers=bearer("reader", days=1), timeout=WAIT) as answer:
-        lines = answer.iter_lines()
+    monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.05)
+    with httpx.stream("GET", f"{url}/v1/stream", headers=bearer("reader", days=1), timeout=WAIT) as response:
+        lines = response.iter_lines()
         while next(lines) != ": alive":
             pass
         clock.move(days=2)
-        assert set(lines) <= {"", ": alive"}  # and then the end
+        assert set(lines) <= {"", ": alive"}
 
 
-def test_a_revoked_keys_stream_ends(
+def test_the_stream_of_a_revoked_key_ends(
     url: str, unit_as: Units, bearer: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.05)
     headers = bearer("reader")
-    with httpx.stream("GET", f"{url}/v1/stream", headers=headers, timeout=WAIT) as answer:
-        lines = answer.iter_lines()
+    with httpx.stream("GET", f"{url}/v1/stream", headers=headers, timeout=WAIT) as response:
+        lines = response.iter_lines()
         while next(lines) != ": alive":
             pass
         with unit_as("operator") as unit:
@@ -197,23 +205,43 @@ def test_a_revoked_keys_stream_ends(
         assert set(lines) <= {"", ": alive"}
 
 
-def test_more_followers_than_the_limit_are_told_to_poll(database: Any) -> None:
-    async def fill() -> None:
-        changes = create_change_feed(database, "SELECT id, revision, access_revision FROM project")
-        feed = EventStream(database, changes, 1)
-        feed.admit()
-        following = feed.follow(1, 0, lambda: None)
-        reading = asyncio.ensure_future(anext(following))
-        await asyncio.sleep(0)
-        with pytest.raises(Unavailable, match="1 clients follow the stream already; poll"):
-            feed.admit()
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
-        await following.aclose()
-        feed.admit()
-        changes.close()
+def test_more_followers_than_the_limit_are_told_to_poll(app: Any, follow: Callable[..., Follower]) -> None:
+    app.services.event_stream._limit = 1
+    first = follow()
+    first.next()
+    refused = follow()
+    assert refused.response.status_code == 503
+    assert refused.response.read().decode().count("1 clients follow the stream already; poll with If-None-Match") == 1
 
-    asyncio.run(fill())
+
+def test_a_follower_counts_until_its_block_ends(sqlite: Any, change_feed: ChangeFeed) -> None:
+    event_stream = EventStream(sqlite, change_feed, 1)
+    with event_stream.reserve(), pytest.raises(Unavailable, match="1 clients follow the stream already"):
+        with event_stream.reserve():
+            pass
+    with event_stream.reserve():
+        pass
+
+
+def test_events_trimmed_while_a_follower_waits_are_read_from_the_database(
+    sqlite: Any, unit_as: Units, change_feed: ChangeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "RECENT_EVENTS", 2)
+    for number in range(6):
+        register(unit_as, f"text {number}")
+
+    async def wait_while_another_follower_trims() -> list[int]:
+        event_stream = EventStream(sqlite, change_feed, 2)
+        await event_stream._events_after(1, 0, 2)
+        recent = event_stream._recent[1]
+        async with recent.reading:
+            waiting = asyncio.ensure_future(event_stream._events_after(1, 0, 6))
+            await asyncio.sleep(0)  # until it waits for the lock
+            await event_stream._read_until(1, recent, 6)
+            recent.trim()
+        return [revision for revision, _ in await waiting]
+
+    assert asyncio.run(wait_while_another_follower_trims()) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_server_that_stops_ends_its_streams(app: Any, follow: Callable[..., Follower]) -> None:

@@ -168,7 +168,7 @@ def test_reindex_rebuilds_an_index_that_lost_its_entries(corpus: PromptCorpus) -
     with corpus.database.read() as session:
         uid = store.index_uid(session, 1, corpus.embedder.model)
     corpus.index.drop(uid)
-    assert corpus.vectors.reindex(1, anew=True) == IndexProgress(2, 0)
+    assert corpus.vectors.reindex(1, rebuild=True) == IndexProgress(2, 0)
     assert corpus.embedder.texts == []
     assert corpus.matching_names(TRIAGE)[0] == "triage"
 
@@ -178,7 +178,7 @@ def test_reindex_continues_where_the_last_call_stopped(corpus: PromptCorpus, mon
     monkeypatch.setattr(prompt_vectors, "SEND_BATCH", 1)
     monkeypatch.setattr(prompt_vectors, "MAX_ROUNDS", 2)
     corpus.register(a=TRIAGE, b=REFUND, c=REVIEW)
-    assert corpus.vectors.reindex(1, anew=True) == IndexProgress(2, 1)
+    assert corpus.vectors.reindex(1, rebuild=True) == IndexProgress(2, 1)
     assert corpus.vectors.reindex(1) == IndexProgress(3, 0)
 
 

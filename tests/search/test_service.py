@@ -121,4 +121,4 @@ def test_a_search_finds_active_prompts_behind_many_archived_ones(corpus: PromptC
 def test_a_search_in_an_empty_project_returns_nothing(corpus: PromptCorpus) -> None:
     matches = corpus.matches(TRIAGE)
     assert (list(matches.items), matches.behind) == ([], 0)
-    assert corpus.vectors.reindex(1, anew=True) == IndexProgress(0, 0)
+    assert corpus.vectors.reindex(1, rebuild=True) == IndexProgress(0, 0)

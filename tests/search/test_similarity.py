@@ -1,4 +1,4 @@
-"""The check for prompts that say nearly the same as a newly registered version."""
+"""The check for prompts of nearly the same text as a newly registered version."""
 
 from typing import Any
 

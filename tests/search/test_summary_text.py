@@ -73,7 +73,7 @@ def test_tags_help_a_prompt_that_says_nothing_by_itself() -> None:
     assert embedding_texts("chat", placeholder) == ["chat."]
 
 
-def test_a_long_prompt_is_said_in_pieces_of_about_one_length_that_lose_nothing() -> None:
+def test_a_long_prompt_has_pieces_of_about_equal_length_that_lose_nothing() -> None:
     words = [f"word{number}" for number in range(600)]
     pieces = summary_pieces(text(" ".join(words)))
     assert " ".join(pieces) == " ".join(words)
@@ -115,9 +115,9 @@ def test_what_two_prompts_do_not_share_is_told_apart() -> None:
     ],
 )
 def test_a_prompt_that_says_the_same_and_perhaps_more_is_not_told_apart(other: str) -> None:
-    one = text("We are Harbour Card. Sort the ticket into an intent. {{ticket}}")
-    assert distinct_texts(one, text(other)) is None
-    assert distinct_texts(text(other), one) is None
+    content = text("We are Harbour Card. Sort the ticket into an intent. {{ticket}}")
+    assert distinct_texts(content, text(other)) is None
+    assert distinct_texts(text(other), content) is None
 
 
 def test_the_snippet_is_the_sentence_that_fits_best() -> None:
@@ -128,7 +128,7 @@ def test_the_snippet_is_the_sentence_that_fits_best() -> None:
 
 
 def test_a_snippet_is_short_and_never_missing() -> None:
-    shown = snippet(text("word " * 400), "word")
-    assert len(shown) <= SNIPPET_SIZE
-    assert shown.endswith("word…")
+    result = snippet(text("word " * 400), "word")
+    assert len(result) <= SNIPPET_SIZE
+    assert result.endswith("word…")
     assert snippet(text(""), "word") == ""

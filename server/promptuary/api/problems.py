@@ -74,7 +74,7 @@ def problem_response(
     A path of another registry's client gets the error in that registry's format.
     """
     if error_format := error_format_of(path):
-        status, foreign = error_format.answer(
+        status, foreign = error_format.convert(
             status, code, ": ".join(filter(None, [detail, "; ".join(map(str, field_errors))]))
         )
         return Response(_json(foreign), status, dict(headers or {}), media_type="application/json")

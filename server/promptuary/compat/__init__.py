@@ -1,1 +1,1 @@
-"""Routes for programs that speak another registry's protocol; they translate, and ask the same services as `/v1`."""
+"""Routes for clients of other registries; they translate between those protocols and the services of `/v1`."""

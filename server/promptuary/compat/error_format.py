@@ -1,4 +1,4 @@
-"""Errors in the words of the SDKs, by the path that was asked for."""
+"""The error bodies of other registries' SDKs, selected by the path of the request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 LANGFUSE = "/api/public"
 MLFLOW = "/api/2.0/mlflow"
 ENCODED_SLASH = f"{LANGFUSE}/v2/prompts/".encode()
-"""Behind this a `%2F` may stand: Langfuse's SDK sends the slashes of a name that way."""
+"""The path prefix after which `%2F` is allowed: Langfuse's SDK encodes the slashes of a name."""
 
 ErrorBody = tuple[int, dict[str, str]]
 
 NO_SUCH_PATH = "no_such_path"
-"""The code of a path or method that is not there, which MLflow tells from a prompt that is not there."""
+"""The code of an unknown path or method, which MLflow distinguishes from an unknown prompt."""
 
 
 @dataclass(frozen=True)
 class ErrorFormat:
-    """How one registry tells an error: the fields of its body, and the status and body for one of ours."""
+    """The error format of one registry: the fields of its body, and the conversion of an error."""
 
     fields: tuple[str, ...]
-    answer: Callable[[int, str, str], ErrorBody]
-    """Takes our status, our code and the sentence."""
+    convert: Callable[[int, str, str], ErrorBody]
+    """Returns the status and body for a status, an error code and a message of this server."""
 
 
 _LANGFUSE_NAMES: Mapping[int, str] = {
@@ -46,27 +46,27 @@ _MLFLOW_CODES: Mapping[int, str] = {
 }
 
 
-def _langfuse(status: int, _code: str, sentence: str) -> ErrorBody:
-    """What an SDK would try again in vain (409), or has no name for, is a 400."""
+def _langfuse(status: int, _code: str, message: str) -> ErrorBody:
+    """Convert an error; a status that the SDK would retry in vain (409) or does not know becomes a 400."""
     status = 400 if status in (409, 412, 422) else status
-    return status, {"message": sentence, "error": _LANGFUSE_NAMES.get(status, "Error")}
+    return status, {"message": message, "error": _LANGFUSE_NAMES.get(status, "Error")}
 
 
-def _mlflow(status: int, code: str, sentence: str) -> ErrorBody:
+def _mlflow(status: int, code: str, message: str) -> ErrorBody:
     if code == "already_exists":
-        return 400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": sentence}
+        return 400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": message}
     if code == NO_SUCH_PATH:
-        return status, {"error_code": "ENDPOINT_NOT_FOUND", "message": sentence}
+        return status, {"error_code": "ENDPOINT_NOT_FOUND", "message": message}
     status = {412: 409, 422: 400}.get(status, status)
-    return status, {"error_code": _MLFLOW_CODES.get(status, "INTERNAL_ERROR"), "message": sentence}
+    return status, {"error_code": _MLFLOW_CODES.get(status, "INTERNAL_ERROR"), "message": message}
 
 
-_SHAPES = (
+_FORMATS = (
     (LANGFUSE, ErrorFormat(("message", "error"), _langfuse)),
     (MLFLOW, ErrorFormat(("error_code", "message"), _mlflow)),
 )
 
 
 def error_format_of(path: str) -> ErrorFormat | None:
-    """Tell in whose shape the errors of a path are; None for problem+json."""
-    return next((shape for prefix, shape in _SHAPES if path == prefix or path.startswith(prefix + "/")), None)
+    """Return the error format of a path; None for problem+json."""
+    return next((error_format for prefix, error_format in _FORMATS if path == prefix or path.startswith(prefix + "/")), None)

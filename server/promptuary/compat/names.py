@@ -1,4 +1,4 @@
-"""Names as other registries write them, as names of ours."""
+"""The translation of other registries' prompt names, and their validation."""
 
 from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.prompt.name import is_name
@@ -7,12 +7,12 @@ _FORM = "a name is 1 to 128 of a-z 0-9 _ . - and begins and ends with a letter o
 
 
 def dotted(name: str) -> str:
-    """Write the folders of a name our way: `support/triage` is `support.triage`. An empty folder stays, and is refused."""
+    """Return a name with dots between folders (`support.triage`); a name with an empty folder is unchanged, and invalid."""
     return name.replace("/", ".") if all(name.split("/")) else name
 
 
 def known_name(name: str) -> str:
-    """Take a name that is looked up.
+    """Return a name to look up.
 
     Raises:
         NotFound: when no prompt can have it.
@@ -23,10 +23,10 @@ def known_name(name: str) -> str:
 
 
 def new_name(name: str) -> str:
-    """Take a name that is to be registered.
+    """Return a name to register.
 
     Raises:
-        InvalidRequest: when it is none of ours.
+        InvalidRequest: when it is not a valid name.
     """
     if not is_name(name):
         raise InvalidRequest("the prompt cannot be registered", [FieldError("name", _FORM)])

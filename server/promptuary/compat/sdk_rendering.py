@@ -1,7 +1,7 @@
-"""A version as text with `{{name}}` and nothing else, which is all that the SDKs of others fill in; or a clear no.
+"""The conversion of a version to texts with only `{{name}}` variables, which other registries' SDKs can render.
 
-An SDK leaves what it does not know in the text, and the model reads it. So a text is given to an SDK only when that SDK's own
-reading of it, piece by piece, is what Promptuary would render.
+An SDK leaves unknown syntax in the text, and the model receives it. A text is therefore sent to an SDK only when the SDK's own
+parsing, piece by piece, renders the same as Promptuary.
 """
 
 import re
@@ -17,12 +17,12 @@ from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node
 
 Piece = Literal | Tag
 _PARTIAL_COST = 256
-"""What a partial counts besides its text, so that many empty ones come to an end too."""
+"""The cost of a partial besides its text, so that many empty partials reach the limit, too."""
 
 
 @dataclass(frozen=True)
 class SdkTemplateReader:
-    """A reader of templates that is not ours: its name in sentences, how it cuts a text up, and what to do instead."""
+    """The template syntax of an SDK: its name in messages, its parser, and the alternative to recommend."""
 
     name: str
     read: Callable[[str], Iterable[Piece]]
@@ -32,19 +32,19 @@ class SdkTemplateReader:
 
 
 class _NotRenderable(Exception):
-    """The text has something that the SDK would leave in it; the reason completes a sentence."""
+    """The SDK would not render the text as Promptuary does; the reason completes a sentence."""
 
 
 def sdk_texts(content: Content, what: str, sdk: SdkTemplateReader) -> list[str]:
-    """Give the content's texts in order, each as it is written where the SDK reads it rightly, else written anew for it.
+    """Return the content's texts in order: the source where the SDK parses it correctly, else an equivalent text.
 
     Args:
-        content: what is to be said.
-        what: the version in a sentence: "version 3 of 'support.triage'".
-        sdk: who will read it.
+        content: the version's content.
+        what: the version in a message: "version 3 of 'support.triage'".
+        sdk: the SDK that will render the texts.
 
     Raises:
-        Conflict: when the SDK would not render what Promptuary renders, with the reason and what to do instead.
+        Conflict: when the SDK would not render the same as Promptuary, with the reason and the alternative.
     """
     try:
         return _texts(content, sdk)
@@ -53,16 +53,16 @@ def sdk_texts(content: Content, what: str, sdk: SdkTemplateReader) -> list[str]:
 
 
 def require_sdk_renderable(content: Content, sdk: SdkTemplateReader) -> None:
-    """Let pass what the SDK will be able to render.
+    """Check that the SDK can render a content.
 
     Raises:
-        InvalidRequest: for anything else, with the reason and what to do instead.
+        InvalidRequest: with the reason and the alternative.
     """
     try:
         _texts(content, sdk)
     except _NotRenderable as reason:
-        fault = FieldError("", f"{sdk.name} could not render it: {reason}; register it with POST /v1/prompts/{{name}}/versions")
-        raise InvalidRequest("the prompt cannot be registered", [fault]) from None
+        error = FieldError("", f"{sdk.name} could not render it: {reason}; register it with POST /v1/prompts/{{name}}/versions")
+        raise InvalidRequest("the prompt cannot be registered", [error]) from None
 
 
 def _texts(content: Content, sdk: SdkTemplateReader) -> list[str]:
@@ -78,22 +78,22 @@ def _texts(content: Content, sdk: SdkTemplateReader) -> list[str]:
 
 
 def is_jinja2(text: str) -> bool:
-    """Tell whether MLflow would run the text as Jinja2."""
+    """Return whether MLflow would render the text as Jinja2."""
     return "{%" in text and "%}" in text
 
 
-def _plain(source: str, wanted: Sequence[Piece], sdk: SdkTemplateReader) -> str:
-    written = "".join(piece.text if isinstance(piece, Literal) else f"{{{{{piece.name}}}}}" for piece in wanted)
-    for text in (source, written):
-        if _merged(sdk.read(text)) == wanted:
+def _plain(source: str, pieces: Sequence[Piece], sdk: SdkTemplateReader) -> str:
+    equivalent = "".join(piece.text if isinstance(piece, Literal) else f"{{{{{piece.name}}}}}" for piece in pieces)
+    for text in (source, equivalent):
+        if _merged(sdk.read(text)) == pieces:
             if sdk.takes_jinja2 and is_jinja2(text):
                 raise _NotRenderable("its text has '{% … %}', which would be run as Jinja2")
             return text
-    raise _NotRenderable("its text has braces or a name that would be read otherwise")
+    raise _NotRenderable("its text has braces or a name that would be parsed differently")
 
 
 def _jinja2(source: str, sdk: SdkTemplateReader) -> str:
-    """Give a Jinja2 source to whom it is Jinja2, or where it has nothing but plain names."""
+    """Return a Jinja2 source for an SDK that renders Jinja2, or where it has nothing but plain names."""
     if sdk.takes_jinja2 and is_jinja2(source):
         return source
     pieces = _merged(sdk.read(source))
@@ -105,15 +105,15 @@ def _jinja2(source: str, sdk: SdkTemplateReader) -> str:
 
 
 class _Partials:
-    """Puts partials in their places, as rendering does, up to as much text as a rendering may have."""
+    """The expansion of partials, as in rendering, up to the size limit of a rendering."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         self.sources = sources
-        self.left = OUTPUT_LIMIT
+        self.budget = OUTPUT_LIMIT
         self.parsed: dict[tuple[str, str], tuple[Node, ...]] = {}
 
     def flat(self, nodes: Iterable[Node], depth: int = 0) -> Iterator[Piece]:
-        """Give texts and names alone, in order."""
+        """Yield texts and names, in order."""
         for node in nodes:
             if isinstance(node, Section):
                 raise _NotRenderable(f"it has the section '{node.name}'")
@@ -131,21 +131,21 @@ class _Partials:
                 yield from self.flat(self._nodes(node), depth + 1)
 
     def _nodes(self, partial: Partial) -> tuple[Node, ...]:
-        known = self.parsed.get((partial.name, partial.indent))
-        if known is None:
+        nodes = self.parsed.get((partial.name, partial.indent))
+        if nodes is None:
             source = self.sources[partial.name]
             indented = re.sub(r"(?m)^(?=.|\n)", partial.indent, source) if partial.indent else source
-            known = self.parsed[partial.name, partial.indent] = parse(indented, partial.name)
-        return known
+            nodes = self.parsed[partial.name, partial.indent] = parse(indented, partial.name)
+        return nodes
 
     def _spend(self, size: int) -> None:
-        self.left -= size
-        if self.left < 0:
-            raise _NotRenderable("it grows too large with its partials put in")
+        self.budget -= size
+        if self.budget < 0:
+            raise _NotRenderable("it is too large with its partials")
 
 
 def _merged(pieces: Iterable[Piece]) -> list[Piece]:
-    """Join neighbouring texts, and leave empty ones out."""
+    """Join neighbouring texts, and drop empty ones."""
     merged: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, Literal) and merged and isinstance(merged[-1], Literal):

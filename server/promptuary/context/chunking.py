@@ -1,4 +1,4 @@
-"""Documents cut into chunks that an embedding can hold, at paragraphs and sentences where possible (LangChain's splitters)."""
+"""The splitting of documents into chunks, at paragraphs and sentences where possible (LangChain's splitters)."""
 
 from promptuary.core.errors import Unavailable
 
@@ -6,7 +6,13 @@ SEPARATORS = ["\n\n", "\n", ". ", "? ", "! ", "; ", ", ", " ", ""]
 
 
 def split_text(text: str, size: int, overlap: int) -> list[str]:
-    """Cut a text into chunks of at most `size` characters, neighbours sharing up to `overlap`; blank ones are left out."""
+    """Split a text into chunks of at most `size` characters that share up to `overlap` with their neighbours.
+
+    Blank chunks are left out.
+
+    Raises:
+        Unavailable: when the splitters are not installed.
+    """
     try:
         from langchain_text_splitters import RecursiveCharacterTextSplitter
     except ImportError:

@@ -101,7 +101,7 @@ class DocumentIngestion:
         ]
 
     def _store(self, unit: UnitOfWork, name: str, documents: Sequence[EmbeddedDocument]) -> None:
-        """Replace the documents in one transaction, and tell the index which chunks have come and gone.
+        """Replace the documents in one transaction, and enqueue the changed chunks for the index.
 
         The collection is locked first: two requests that replace the same document do so one after the other.
         """

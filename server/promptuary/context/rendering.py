@@ -1,4 +1,4 @@
-"""The rendering of a prompt with the passages that its context binding asks for."""
+"""The rendering of a prompt with the passages of its context binding."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
 @dataclass(frozen=True)
 class ContextRenderer:
-    """A synchronous renderer, safe to use from several threads; it holds no transaction open while it embeds."""
+    """A synchronous renderer, safe to use from several threads; no transaction is open while it embeds."""
 
     retrieval: PassageRetrieval
     settings: Settings

@@ -127,7 +127,7 @@ class PassageRetrieval:
     def _synchronize(self, collection: Collection, ids: Sequence[str], sent: Mapping[str, DocumentChunk] | None = None) -> None:
         """Send chunks to the index as SQL has them, until SQL has not changed while they were sent.
 
-        Another process may change a document, and tell the index, between this process's read and its own update; the index
+        Another process may change a document, and update the index, between this process's read and its own update; the index
         would then keep the older state.
 
         Args:

@@ -107,7 +107,7 @@ def reindex(name: PathName, request: Request, caller: Annotated[Caller, authoriz
 def render(
     name: PathName, body: Render, request: Request, caller: Annotated[Caller, authorize_caller(Scope.PROMPT_RENDER)]
 ) -> RenderedOut:
-    """Render a version with the given variables and the passages that its context asks for."""
+    """Render a version with the given variables and the passages of its context."""
     state = request.app.state
     with state.database.read() as session:
         unit = UnitOfWork(session, caller, state.clock, state.settings)

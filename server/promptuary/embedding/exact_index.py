@@ -44,16 +44,16 @@ class ExactIndex:
         self._sources = sources
 
     def upsert(self, collection: str, entries: Sequence[IndexEntry]) -> None:
-        """Do nothing: the vectors are in SQL."""
+        """Change nothing: the vectors are in SQL."""
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Do nothing: the vectors have left SQL."""
+        """Change nothing: the vectors have left SQL."""
 
     def drop(self, collection: str) -> None:
-        """Do nothing: the vectors leave SQL with their owner."""
+        """Change nothing: the vectors leave SQL with their owner."""
 
     def close(self) -> None:
-        """Do nothing: the database is closed by its owner."""
+        """Close nothing: the database is closed by its owner."""
 
     def query(self, collection: str, vector: Sequence[float], k: int, where: Mapping[str, Scalar]) -> list[IndexHit]:
         """Compare the query with every vector, batch by batch, and return the k nearest."""

@@ -1,7 +1,7 @@
 """The interface of a vector index, and the values that go in and come out.
 
-An index holds ids, vectors and plain metadata, never a text. It is a projection of the vectors in SQL and can be rebuilt from
-them. Two implementations pass the same tests: `chroma_index.ChromaIndex` and `exact_index.ExactIndex`.
+An index contains ids, vectors and plain metadata, never a text. It can be rebuilt from the vectors in SQL.
+Two implementations pass the same tests: `chroma_index.ChromaIndex` and `exact_index.ExactIndex`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the route of a diff answers."""
+"""The wire models of a diff."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from promptuary.core.wire import ResponseModel
 from promptuary.registry.comparison import VersionComparison
-from promptuary.registry.store import Version
+from promptuary.registry.version_store import Version
 
 
 class SideOut(ResponseModel):
@@ -17,15 +17,15 @@ class SideOut(ResponseModel):
 
     @classmethod
     def of(cls, version: Version) -> Self:
-        """Make it from the domain's value."""
+        """Build the wire model from the domain value."""
         return cls(version=version.number, digest=version.digest)
 
 
 class ChangeOut(ResponseModel):
-    """One difference: in which part, at which dotted path, and why it breaks a program that works with the old version.
+    """One change: its part, its dotted path, and why it breaks a program that works with the old version.
 
-    `before` is null for what was added, `after` for what was removed, `why` for what breaks nothing. `diff` is a unified line
-    diff where two texts are compared.
+    `before` is null for an addition, `after` for a removal, `why` for a change that breaks nothing. `diff` is a unified line
+    diff of two texts.
     """
 
     part: str
@@ -39,7 +39,7 @@ class ChangeOut(ResponseModel):
 
 
 class DiffOut(ResponseModel):
-    """What changed from one version to another, in the order of a version's parts; `reasons` has a sentence a break."""
+    """The changes from one version to another, in the order of a version's parts; `reasons` has a sentence per break."""
 
     name: str
     before: Annotated[SideOut, Field(alias="from")]
@@ -49,15 +49,15 @@ class DiffOut(ResponseModel):
     changes: list[ChangeOut]
 
     @classmethod
-    def of(cls, found: VersionComparison) -> Self:
-        """Make it from the domain's value."""
+    def of(cls, comparison: VersionComparison) -> Self:
+        """Build the wire model from the domain value."""
         return cls.model_validate(
             {
-                "name": found.after.prompt,
-                "from": SideOut.of(found.before),
-                "to": SideOut.of(found.after),
-                "breaking": found.diff.breaking,
-                "reasons": list(found.diff.reasons),
-                "changes": [ChangeOut.model_validate(change) for change in found.diff.changes],
+                "name": comparison.after.prompt,
+                "from": SideOut.of(comparison.before),
+                "to": SideOut.of(comparison.after),
+                "breaking": comparison.diff.breaking,
+                "reasons": list(comparison.diff.reasons),
+                "changes": [ChangeOut.model_validate(change) for change in comparison.diff.changes],
             }
         )

@@ -1,4 +1,4 @@
-"""What happens to prompts, as the stream tells it and as other processes of the same database read it."""
+"""The events of prompts, as the stream sends them and as other processes of the same database read them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,21 +7,21 @@ from typing import Any
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """What happened to a prompt."""
 
     VERSION_CREATED = "version.created"
     """A version was registered; `detail` has its number and digest."""
     LABEL_MOVED = "label.moved"
-    """A label points elsewhere, or was confirmed where it is; `detail` has label, version or split, previous and reason."""
+    """A label was moved, perhaps to the version it had; `detail` has label, version or split, previous and reason."""
     PROMPT_ARCHIVED = "prompt.archived"
-    """Labels of the prompt no longer answer."""
+    """The prompt was archived: a lookup by label is not found."""
     PROMPT_RESTORED = "prompt.restored"
-    """They answer again."""
+    """The prompt was restored."""
 
 
 @dataclass(frozen=True)
 class PromptEvent:
-    """One event; its revision is the project's, counted up by one for each event, without a gap."""
+    """One event; its revision is the project's, which each event increments by one."""
 
     revision: int
     kind: EventKind

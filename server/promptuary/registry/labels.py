@@ -1,7 +1,10 @@
-"""The rules of labels: where one may go, and how it goes back. Every move is in the ledger, the audit chain and the events."""
+"""The rules of labels: where a label may point, and how it moves.
+
+Every move is added to the label's history, to the audit chain and to the events.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptuary.access import audit
 from promptuary.access.store import lock_project
@@ -12,7 +15,7 @@ from promptuary.prompt.name import DEFAULT_LABEL as DEFAULT_LABEL
 from promptuary.prompt.name import LATEST as LATEST
 from promptuary.prompt.name import is_name
 from promptuary.prompt.split import divide
-from promptuary.registry import label_store, store
+from promptuary.registry import event_store, label_store, store
 from promptuary.registry.events import EventKind
 from promptuary.registry.label_store import Label, LabelMove, LabelTarget
 from promptuary.registry.store import Prompt
@@ -25,129 +28,123 @@ class Labels:
     unit: UnitOfWork
 
     def label(self, name: str, label: str) -> Label:
-        """Give where a label points.
+        """Return a label of a prompt.
 
         Raises:
             NotFound: for an unknown prompt or label.
         """
-        found = label_store.label(self.unit.session, require_prompt(self.unit, name), label)
-        if found is None:
+        found_label = label_store.find_label(self.unit.session, require_prompt(self.unit, name), label)
+        if found_label is None:
             raise NotFound(f"the prompt '{name}' has no label '{label}'")
-        return found
+        return found_label
 
     def move(self, name: str, label: str, version: int, reason: str, expected: int | None = None) -> Label:
-        """Point a label at a version. A move to where it points already is a move too, and ends other callers' `expected`.
+        """Move a label to a version.
+
+        A move to the same version counts as a move, too: it changes the revision that other callers `expect`.
 
         Args:
             name: the prompt.
             label: any name but `latest`.
-            version: the number it is to point at.
-            reason: why; kept in the ledger.
-            expected: the revision that the caller saw the label in; None for not to compare.
+            version: the number of the version.
+            reason: why; stored in the history.
+            expected: the revision of the label that the caller has read; None moves it in any case.
 
         Raises:
             InvalidRequest: for a label that cannot be set.
             NotFound: for an unknown prompt or version.
             Conflict: for an archived prompt.
-            PreconditionFailed: when the label has moved since.
+            PreconditionFailed: when the label has another revision.
         """
-        prompt = self._movable(name, label, expected)
-        self._known(prompt, [version])
+        prompt = self._lock_movable(name, label, expected)
+        _require_versions(prompt, [version])
         return self.point(prompt, label, LabelTarget(version), reason)
 
     def split(
         self, name: str, label: str, weights: Sequence[tuple[int, float]], reason: str, expected: int | None = None
     ) -> Label:
-        """Point a label at several versions, each with a weight; as few keys change their version as can be.
+        """Move a label to several versions with weights; as few targeting keys as possible change their version.
 
         Args:
             name: the prompt.
             label: any name but `latest`.
-            weights: versions with their weights, which count relative to their sum; the first serves whoever gives no key.
-            reason: why; kept in the ledger.
-            expected: the revision that the caller saw the label in; None for not to compare.
+            weights: versions with weights relative to their sum; the first version serves a lookup without a targeting key.
+            reason: why; stored in the history.
+            expected: the revision of the label that the caller has read; None moves it in any case.
 
         Raises:
             InvalidSplit: for weights that make no split.
             InvalidRequest, NotFound, Conflict, PreconditionFailed: as `move`.
         """
-        prompt = self._movable(name, label, expected)
-        self._known(prompt, [version for version, _ in weights])
+        prompt = self._lock_movable(name, label, expected)
+        _require_versions(prompt, [version for version, _ in weights])
         split = divide(f"{name}/{label}", weights, prompt.splits.get(label) or prompt.labels.get(label))
         return self.point(prompt, label, LabelTarget(split.arms[0].version, split), reason)
 
     def roll_back(self, name: str, label: str, reason: str) -> Label:
-        """Point a label where it pointed before the last move that changed that; a split comes back with its buckets.
+        """Move a label back to its last different target; a split is restored with its buckets.
 
         Raises:
             NotFound: for an unknown prompt or label.
-            Conflict: when the label has never pointed anywhere else, or the prompt is archived.
+            Conflict: when the label has had no other target, or the prompt is archived.
         """
-        prompt = self._movable(name, label, None)
-        walk = label_store.walk_moves(self.unit.session, prompt, label)
-        now = next(walk, None)
-        if now is None:
+        prompt = self._lock_movable(name, label, None)
+        history = label_store.walk_moves(self.unit.session, prompt, label)
+        current = next(history, None)
+        if current is None:
             raise NotFound(f"the prompt '{name}' has no label '{label}'")
-        before = next((move for move in walk if move.target != now.target), None)
-        if before is None:
+        previous = next((move for move in history if move.target != current.target), None)
+        if previous is None:
             raise Conflict(f"the label '{label}' of '{name}' has never pointed anywhere else")
-        return self.point(prompt, label, before.target, reason)
+        return self.point(prompt, label, previous.target, reason)
 
     def history(self, name: str, label: str, limit: int, cursor: str | None) -> Page[LabelMove]:
-        """List a label's moves, the newest first."""
-        rows = label_store.moves(
-            self.unit.session, require_prompt(self.unit, name), label, decode_cursor(cursor, int), limit + 1
-        )
+        """Return a page of a label's history, the newest move first."""
+        prompt = require_prompt(self.unit, name)
+        rows = label_store.list_moves(self.unit.session, prompt, label, decode_cursor(cursor, int), limit + 1)
         return build_page(rows, limit, lambda move: move.id)
 
     def point(self, prompt: Prompt, label: str, target: LabelTarget, reason: str) -> Label:
-        """Move a label of a prompt that this transaction holds; what was checked before is not checked again."""
-        unit, now = self.unit, self.unit.clock()
-        split = target.split.as_json() if target.split else None
-        detail = {
-            "label": label,
-            "version": None if split else target.version,
-            "split": split,
-            "previous": prompt.labels.get(label),
-            "reason": reason,
-        }
-        audit.record_change(unit, EventKind.LABEL_MOVED, prompt.name, detail)
-        revision = label_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.LABEL_MOVED, detail, now)
-        move = LabelMove(0, label, target, prompt.labels.get(label), unit.caller.actor, reason, revision, now)
-        return label_store.set_label(unit.session, prompt, move)
+        """Move a label of a prompt that this transaction has locked, and whose target the caller has checked."""
+        unit = self.unit
+        move = LabelMove(0, label, target, prompt.labels.get(label), unit.caller.actor, reason, 0, unit.clock())
+        audit.record_change(unit, EventKind.LABEL_MOVED, prompt.name, move.event_detail())
+        return add_move(unit, prompt, move)
 
-    def _movable(self, name: str, label: str, expected: int | None) -> Prompt:
-        """Hold the prompt, and check that the label may move and has not since it was read."""
+    def _lock_movable(self, name: str, label: str, expected: int | None) -> Prompt:
+        """Lock the prompt, and check that the label may move and has the expected revision."""
         require_settable((label,))
         lock_project(self.unit.session, self.unit.caller.project)
         prompt = require_prompt(self.unit, name, lock=True)
         require_not_archived(prompt)
         if expected is not None:
-            now = label_store.label(self.unit.session, prompt, label, lock=True)
-            if now is None or now.revision != expected:
+            current = label_store.find_label(self.unit.session, prompt, label, lock=True)
+            if current is None or current.revision != expected:
                 raise PreconditionFailed(f"the label '{label}' has moved since it was read; read it again")
         return prompt
 
-    def _known(self, prompt: Prompt, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            if not 1 <= number <= prompt.newest:
-                raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
+
+def add_move(unit: UnitOfWork, prompt: Prompt, move: LabelMove) -> Label:
+    """Store a move and its event, under the revision of the event."""
+    detail = move.event_detail()
+    revision = event_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.LABEL_MOVED, detail, move.at)
+    return label_store.set_label(unit.session, prompt, replace(move, revision=revision))
 
 
 def require_prompt(unit: UnitOfWork, name: str, *, lock: bool = False) -> Prompt:
-    """Find a prompt of the caller's project.
+    """Return a prompt of the caller's project; with `lock`, no other writer changes it until this transaction ends.
 
     Raises:
         NotFound: when there is none.
     """
-    prompt = store.prompt(unit.session, unit.caller.project, name, lock=lock)
+    prompt = store.find_prompt(unit.session, unit.caller.project, name, lock=lock)
     if prompt is None:
         raise NotFound(f"there is no prompt '{name}' in the project '{unit.caller.project_name}'")
     return prompt
 
 
 def require_not_archived(prompt: Prompt) -> None:
-    """Refuse to change a prompt that is archived.
+    """Check that a prompt is not archived.
 
     Raises:
         Conflict: with the remedy.
@@ -157,16 +154,24 @@ def require_not_archived(prompt: Prompt) -> None:
 
 
 def require_settable(labels: Sequence[str]) -> None:
-    """Refuse labels that nobody can set.
+    """Check that labels can be set.
 
     Raises:
-        InvalidRequest: naming each.
+        InvalidRequest: with an error for each that cannot.
     """
     field_errors = [
-        FieldError(f"labels.{label}", "is given by the registry itself, to the newest version")
+        FieldError(f"labels.{label}", "is set by the registry itself, to the newest version")
         for label in labels
         if label == LATEST
     ]
-    field_errors += [FieldError("labels", f"'{label}' is no name: use a-z 0-9 _ . -") for label in labels if not is_name(label)]
+    field_errors += [
+        FieldError("labels", f"'{label}' is not a name: use a-z 0-9 _ . -") for label in labels if not is_name(label)
+    ]
     if field_errors:
         raise InvalidRequest("the label cannot be set", field_errors)
+
+
+def _require_versions(prompt: Prompt, numbers: Sequence[int]) -> None:
+    for number in numbers:
+        if not 1 <= number <= prompt.newest:
+            raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")

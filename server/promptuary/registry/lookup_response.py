@@ -1,4 +1,4 @@
-"""A lookup's answer as bytes, with the tag of those bytes. The route and the fast path in front of it both answer with this."""
+"""The response to a lookup as bytes with their entity tag, for the route and for the fast path in front of it."""
 
 import hashlib
 import re
@@ -20,15 +20,15 @@ class LookupResponse:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Give the headers that go with it, also where it has not changed."""
+        """The headers of the response; a 304 has them, too."""
         return {"ETag": self.tag, "Cache-Control": "no-cache"}
 
-    def is_held(self, if_none_match: str) -> bool:
-        """Tell whether a request's `If-None-Match` names this answer: `*`, or a list of tags, of which weak ones count too."""
+    def matches(self, if_none_match: str) -> bool:
+        """Return whether an `If-None-Match` header matches: it is `*`, or lists this tag, weak or strong."""
         return if_none_match.strip() == "*" or self.tag in _QUOTED.findall(if_none_match)
 
 
-def build_response(found: LookupResult) -> LookupResponse:
-    """Encode what a lookup found."""
-    body = LookupOut.found(found).model_dump_json().encode()
+def build_response(result: LookupResult) -> LookupResponse:
+    """Encode the result of a lookup."""
+    body = LookupOut.from_result(result).model_dump_json().encode()
     return LookupResponse(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

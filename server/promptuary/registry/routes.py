@@ -1,12 +1,15 @@
 """The registry over HTTP."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
 from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.auth.completion import CompletedResponse
@@ -43,6 +46,7 @@ from promptuary.registry.schemas import (
 )
 from promptuary.registry.service import Registry
 from promptuary.registry.similarity import merge_warnings, same_content_warnings
+from promptuary.registry.store import PromptFilter
 from promptuary.registry.stream import EventStream
 
 router = APIRouter(tags=["registry"], route_class=IdempotentRoute)
@@ -63,7 +67,7 @@ def register(
 ) -> Response:
     """Register a version: 201 for a new one, 200 when the newest version has the same content.
 
-    `warnings` names other prompts of the same content, and with `similar=true` those that say nearly the same.
+    `warnings` names other prompts of the same content, and with `similar=true` those of nearly the same text.
     """
     content = body.content()
     registration = Registry(unit).register(
@@ -87,7 +91,7 @@ def register(
 def preview(
     name: PathName, body: NewVersion, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, reads=True)]
 ) -> PreviewOut:
-    """Tell what registering would do: the digest, and whether it would be a new version. Nothing is written."""
+    """Return what a registration would do: the digest, and whether it would be a new version. Nothing is written."""
     return PreviewOut.of(name, Registry(unit).preview(name, body.content()))
 
 
@@ -101,12 +105,12 @@ def look_up(
     targeting_key: Annotated[str | None, Query(max_length=1000)] = None,
     as_of: AwareDatetime | None = None,
 ) -> Response:
-    """Look one version up, by label (`production` by default) or by number; now, or as it was at a moment."""
-    found = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
-    answer = build_response(found)
-    if answer.is_held(request.headers.get("if-none-match", "")):
-        return Response(status_code=304, headers=answer.headers)
-    return Response(answer.body, headers=answer.headers, media_type=MEDIA_TYPE)
+    """Return one version by label (`production` by default) or by number; now, or as of a time in the past."""
+    result = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
+    response = build_response(result)
+    if response.matches(request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=response.headers)
+    return Response(response.body, headers=response.headers, media_type=MEDIA_TYPE)
 
 
 @router.get("/prompts")
@@ -119,9 +123,10 @@ def list_prompts(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[PromptOut]:
-    """List prompts by name: those in use, or the archived ones."""
-    found = Registry(unit).prompts(min(limit, unit.settings.page_limit), cursor, search, label, tag, archived=archived)
-    return PageOf[PromptOut].model_validate(found)
+    """List the active prompts, or the archived ones, ordered by name."""
+    conditions = PromptFilter(search, label, tag, archived)
+    prompts = Registry(unit).prompts(min(limit, unit.settings.page_limit), cursor, conditions)
+    return PageOf[PromptOut].model_validate(prompts)
 
 
 @router.get("/prompts/{name}/versions")
@@ -129,13 +134,14 @@ def list_versions(
     name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)], limit: Limit = 50, cursor: Cursor = None
 ) -> PageOf[VersionOut]:
     """List a prompt's versions, the newest first."""
-    found = Registry(unit).versions(name, min(limit, unit.settings.page_limit), cursor)
-    return PageOf[VersionOut](items=[VersionOut.of(item) for item in found.items], next_cursor=found.next_cursor)
+    versions = Registry(unit).versions(name, min(limit, unit.settings.page_limit), cursor)
+    items = [VersionOut.of(version) for version in versions.items]
+    return PageOf[VersionOut](items=items, next_cursor=versions.next_cursor)
 
 
 @router.get("/prompts/{name}/versions/{number}")
 def read_version(name: PathName, number: NumberPath, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> VersionOut:
-    """Give one version."""
+    """Return one version."""
     return VersionOut.of(Registry(unit).version(name, number))
 
 
@@ -146,19 +152,19 @@ def diff(
     before: Annotated[str, Query(alias="from", min_length=1, max_length=128)],
     after: Annotated[str, Query(alias="to", min_length=1, max_length=128)],
 ) -> DiffOut:
-    """Tell what changed between two versions, each a number or a label, and what of it breaks a program that works."""
+    """Compare two versions, each a number or a label; report which changes break a program that works with the first."""
     return DiffOut.of(compare_versions(Registry(unit), name, before, after))
 
 
 @router.post("/prompts/{name}/archive")
 def archive(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
-    """Hide a prompt: its labels no longer answer, lists leave it out. Nothing is deleted."""
+    """Archive a prompt: lookups by label and lists leave it out. Nothing is deleted."""
     return PromptOut.model_validate(Registry(unit).archive(name, (body or Archive()).reason))
 
 
 @router.post("/prompts/{name}/restore")
 def restore(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)], body: Archive | None = None) -> PromptOut:
-    """Bring an archived prompt back as it was."""
+    """Restore an archived prompt."""
     return PromptOut.model_validate(Registry(unit).restore(name, (body or Archive()).reason))
 
 
@@ -170,50 +176,50 @@ def list_events(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[EventOut]:
-    """List what has happened to a prompt, the newest first; of one or more kinds, where they are given."""
-    found = Registry(unit).events(name, min(limit, unit.settings.page_limit), cursor, kind or ())
-    return PageOf[EventOut].model_validate(found)
+    """List a prompt's events, the newest first; of all kinds by default."""
+    events = Registry(unit).events(name, min(limit, unit.settings.page_limit), cursor, kind or ())
+    return PageOf[EventOut].model_validate(events)
 
 
 @router.post("/prompts/{name}/import")
 def import_prompt(name: PathName, body: ImportPrompt, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_IMPORT)]) -> ImportOut:
-    """Take a prompt over from another server, with its numbers, digests, authors, times and its labels' history.
+    """Import a prompt from another server, with its numbers, digests, authors, times and label history.
 
-    Versions come first, then moves, then archivals, in one request or several. What is here already is left as it is.
+    Versions come first, then moves, then archivals, in one request or several. What exists here stays unchanged.
     """
-    return ImportOut.of(name, PromptImporter(unit).import_prompt_history(name, body.past(), body.moves(), body.turns()))
+    return ImportOut.of(name, PromptImporter(unit).import_prompt_history(name, body.sorted_versions(), body.to_history()))
 
 
 @router.post("/prompts/{name}/import/preview")
 def preview_import(
     name: PathName, body: PreviewImport, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_IMPORT, reads=True)]
 ) -> ImportOut:
-    """Tell what importing would do, and what stands in its way. Nothing is written."""
-    return ImportOut.of(name, PromptImporter(unit).preview(name, body.numbered(), body.moves(), body.turns()))
+    """Return what an import would do, or why it is not possible. Nothing is written."""
+    return ImportOut.of(name, PromptImporter(unit).preview(name, body.digests_by_number(), body.to_history()))
 
 
 @router.get("/prompts/{name}/dependents")
 def list_dependents(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> Dependents:
     """List the versions in use that include this prompt, with the newer version that each could take."""
-    return Dependents(dependents=[DependentOut.of(offer) for offer in Registry(unit).offers(name)])
+    return Dependents(dependents=[DependentOut.of(update) for update in Registry(unit).include_updates(name)])
 
 
 @router.post("/prompts/{name}/renew", status_code=201, responses={200: {"model": VersionOut}})
 def renew(
     name: PathName, response: Response, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)], body: Renew | None = None
 ) -> VersionOut:
-    """Register the newest version again with its includes resolved anew: 201 when that changed any, else 200."""
-    renewed = Registry(unit).renew(name, (body or Renew()).message)
-    response.status_code = 201 if renewed.created else 200
-    return VersionOut.of(renewed.version)
+    """Register the newest version with its includes resolved again: 201 when one has changed, else 200."""
+    registration = Registry(unit).renew(name, (body or Renew()).message)
+    response.status_code = 201 if registration.created else 200
+    return VersionOut.of(registration.version)
 
 
 @router.get("/prompts/{name}/labels/{label}")
 def read_label(
     name: PathName, label: PathName, response: Response, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]
 ) -> LabelOut:
-    """Give where a label points; its ETag is what `If-Match` takes."""
-    return _answer(Labels(unit).label(name, label), response)
+    """Return what a label points at; its ETag is the value for `If-Match`."""
+    return _label_response(Labels(unit).label(name, label), response)
 
 
 @router.put("/prompts/{name}/labels/{label}")
@@ -225,12 +231,12 @@ def move_label(
     unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)],
     if_match: Annotated[str | None, Header()] = None,
 ) -> LabelOut:
-    """Point a label at a version, or split it over several; with `If-Match`, only if it has not moved since."""
-    labels, expected = Labels(unit), _revision(if_match)
+    """Move a label to a version, or split it over several; with `If-Match`, only if it has not moved since."""
+    labels, expected = Labels(unit), _expected_revision(if_match)
     if body.version is not None:
-        return _answer(labels.move(name, label, body.version, body.reason, expected), response)
+        return _label_response(labels.move(name, label, body.version, body.reason, expected), response)
     weights = [(arm.version, arm.weight) for arm in body.split or ()]
-    return _answer(labels.split(name, label, weights, body.reason, expected), response)
+    return _label_response(labels.split(name, label, weights, body.reason, expected), response)
 
 
 @router.post("/prompts/{name}/labels/{label}/rollback")
@@ -241,8 +247,8 @@ def roll_back(
     unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)],
     body: RollBack | None = None,
 ) -> LabelOut:
-    """Point a label where it pointed before; a split comes back with its buckets."""
-    return _answer(Labels(unit).roll_back(name, label, (body or RollBack()).reason), response)
+    """Move a label back to its last different target; a split is restored with its buckets."""
+    return _label_response(Labels(unit).roll_back(name, label, (body or RollBack()).reason), response)
 
 
 @router.get("/prompts/{name}/labels/{label}/history")
@@ -253,9 +259,9 @@ def label_history(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[MoveOut]:
-    """List a label's moves, the newest first."""
-    found = Labels(unit).history(name, label, min(limit, unit.settings.page_limit), cursor)
-    return PageOf[MoveOut].model_validate(found)
+    """List a label's history, the newest move first."""
+    moves = Labels(unit).history(name, label, min(limit, unit.settings.page_limit), cursor)
+    return PageOf[MoveOut].model_validate(moves)
 
 
 @router.get("/stream", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
@@ -264,23 +270,35 @@ async def stream(
     caller: Annotated[Caller, authorize_caller(Scope.PROMPT_READ)],
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
 ) -> StreamingResponse:
-    """Tell every change of the project's prompts as it happens, as server-sent events; `Last-Event-ID` resumes."""
-    feed: EventStream = request.app.state.event_stream
-    feed.admit()
-    events = feed.follow(caller.project, last_event_id, lambda: authenticate_request(request))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+    """Send every change of the project's prompts as a server-sent event; `Last-Event-ID` resumes."""
+    event_stream: EventStream = request.app.state.event_stream
+    events = event_stream.follow(caller.project, last_event_id, lambda: authenticate_request(request))
+    return _FollowResponse(event_stream, events)
 
 
-def _answer(label: Label, response: Response) -> LabelOut:
+class _FollowResponse(StreamingResponse):
+    """A stream that counts as a follower exactly while it is sent; refused with 503 before it begins."""
+
+    def __init__(self, event_stream: EventStream, events: AsyncIterator[bytes]) -> None:
+        super().__init__(
+            events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, media_type="text/event-stream"
+        )
+        self._event_stream = event_stream
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        with self._event_stream.reserve():
+            await super().__call__(scope, receive, send)
+
+
+def _label_response(label: Label, response: Response) -> LabelOut:
     response.headers["ETag"] = f'"{label.revision}"'
     return LabelOut.model_validate(label)
 
 
-def _revision(if_match: str | None) -> int | None:
+def _expected_revision(if_match: str | None) -> int | None:
     if if_match is None:
         return None
     match = re.fullmatch(r'\s*"(\d{1,15})"\s*', if_match)
     if match is None:
-        raise PreconditionFailed("the If-Match header is none that a label's ETag gave; read the label's history again")
+        raise PreconditionFailed("the If-Match header is not the ETag of a label; read the label again")
     return int(match.group(1))

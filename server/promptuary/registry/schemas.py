@@ -1,4 +1,4 @@
-"""What the registry's routes take and answer."""
+"""The wire models of the registry."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,26 +14,26 @@ from promptuary.registry.composition import IncludeUpdate
 from promptuary.registry.events import EventKind
 from promptuary.registry.service import LookupResult, RegistrationPreview
 from promptuary.registry.similarity import RegistrationWarning
-from promptuary.registry.store import Version
+from promptuary.registry.version_store import Version
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class NewVersion(Content):
-    """A version to register: the content, and what goes with it."""
+    """A version to register: the content, its message, tags and labels."""
 
     message: ShortText = ""
     tags: Annotated[list[NonEmptyText], Field(max_length=50)] = Field(default_factory=list)
     labels: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _partials_are_resolved_here(self) -> Self:
+    def _has_no_partials(self) -> Self:
         if self.partials:
-            raise ValueError("partials are put in by the registry; include a prompt by {{> its.name}}")
+            raise ValueError("the registry adds the partials; include a prompt by {{> its.name}}")
         return self
 
     def content(self) -> Content:
-        """Give the content alone."""
+        """Return the content alone."""
         return Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields})
 
 
@@ -47,7 +47,7 @@ class IncludeOut(ResponseModel):
 
 
 class VersionOut(ResponseModel):
-    """A version, whole."""
+    """A version with its content."""
 
     name: str
     version: int
@@ -69,8 +69,8 @@ class VersionOut(ResponseModel):
     includes: list[IncludeOut] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, version: Version, **more: Any) -> Self:
-        """Make it from the domain's value."""
+    def of(cls, version: Version, **fields: Any) -> Self:
+        """Build the wire model from the domain value."""
         return cls(
             name=version.prompt,
             version=version.number,
@@ -82,12 +82,12 @@ class VersionOut(ResponseModel):
             created_at=version.created_at,
             includes=[IncludeOut.model_validate(include) for include in version.includes],
             **version.content,
-            **more,
+            **fields,
         )
 
 
 class PreviewOut(ResponseModel):
-    """What registering would do; nothing was written."""
+    """What a registration would do; nothing was written."""
 
     name: str
     version: int
@@ -98,19 +98,19 @@ class PreviewOut(ResponseModel):
 
     @classmethod
     def of(cls, name: str, preview: RegistrationPreview) -> Self:
-        """Make it from the domain's value."""
+        """Build the wire model from the domain value."""
         return cls(
             name=name,
             version=preview.number,
-            digest=preview.digest,
+            digest=preview.content.digest,
             created=preview.created,
-            content=content_json(preview.content),
+            content=content_json(preview.content.content),
             includes=[IncludeOut.model_validate(include) for include in preview.includes],
         )
 
 
 class ArmOut(ResponseModel):
-    """An arm of a split label: its version, its weight as it was given, and the buckets that it owns, half-open."""
+    """An arm of a split label: its version, its weight as it was sent, and its half-open ranges of buckets."""
 
     version: int
     weight: float
@@ -118,14 +118,14 @@ class ArmOut(ResponseModel):
 
 
 class SplitOut(ResponseModel):
-    """A split label whole, so that a client can decide by itself (docs/split-labels.md)."""
+    """A split label, from which a client can compute the arm by itself (docs/split-labels.md)."""
 
     salt: str
     arms: list[ArmOut]
 
 
 class RegistrationWarningOut(ResponseModel):
-    """Another prompt like the one that was registered, or why none could be looked for."""
+    """Another prompt like the registered one, or why none could be looked for."""
 
     code: str
     detail: str
@@ -150,7 +150,7 @@ class RegisteredOut(VersionOut):
 
 
 class LookupOut(VersionOut):
-    """The answer to a lookup. `variant` names the arm of a split label; `revision` grows with every change of the prompt."""
+    """The response to a lookup. `variant` names the arm of a split label; `revision` grows with every change of the prompt."""
 
     label: str | None
     variant: str | None
@@ -158,14 +158,14 @@ class LookupOut(VersionOut):
     revision: int
 
     @classmethod
-    def found(cls, found: LookupResult) -> Self:
-        """Make it from the domain's value."""
-        split = SplitOut.model_validate(found.split) if found.split else None
-        return cls.of(found.version, label=found.label, variant=found.variant, split=split, revision=found.revision)
+    def from_result(cls, result: LookupResult) -> Self:
+        """Build the wire model from the domain value."""
+        split = SplitOut.model_validate(result.split) if result.split else None
+        return cls.of(result.version, label=result.label, variant=result.variant, split=split, revision=result.revision)
 
 
 class PromptOut(ResponseModel):
-    """A prompt in a list. `labels` has a split label's first arm; `splits` has such labels whole."""
+    """A prompt in a list. `labels` has the first arm of a split label; `splits` has all arms."""
 
     name: str
     newest: int
@@ -178,28 +178,28 @@ class PromptOut(ResponseModel):
 
 
 class ArmIn(RequestModel):
-    """An arm to be: a version and its weight, which counts relative to the sum."""
+    """An arm of a new split: a version and its weight, relative to the sum of all."""
 
     version: Number
     weight: float
 
 
 class MoveLabel(RequestModel):
-    """Where a label is to point (one version, or several with weights), and why."""
+    """The new target of a label (one version, or several with weights), and why it moves."""
 
     version: Number | None = None
     split: Annotated[list[ArmIn], Field(min_length=2, max_length=16)] | None = None
     reason: Annotated[str, Field(max_length=2000)] = ""
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
+    def _has_one_target(self) -> Self:
         if (self.version is None) == (self.split is None):
-            raise ValueError("give a version, or a split, and not both")
+            raise ValueError("send a version or a split, not both")
         return self
 
 
 class RollBack(RequestModel):
-    """Why a label goes back."""
+    """Why a label is rolled back."""
 
     reason: Annotated[str, Field(max_length=2000)] = "rolled back"
 
@@ -211,13 +211,13 @@ class Archive(RequestModel):
 
 
 class Renew(RequestModel):
-    """Why the includes are resolved anew."""
+    """Why the includes are resolved again."""
 
-    message: ShortText = "includes resolved anew"
+    message: ShortText = "includes resolved again"
 
 
 class LabelOut(ResponseModel):
-    """Where a label points, and since when. A split label has its first arm's version in `version`."""
+    """What a label points at, and since when. A split label has the version of its first arm in `version`."""
 
     name: str
     version: int
@@ -240,7 +240,7 @@ class MoveOut(ResponseModel):
 
 
 class EventOut(ResponseModel):
-    """Something that happened to a prompt, under the project's revision that it made."""
+    """An event of a prompt, under its revision of the project."""
 
     revision: int
     kind: EventKind
@@ -250,7 +250,7 @@ class EventOut(ResponseModel):
 
 
 class DependentOut(ResponseModel):
-    """A version in use that includes the prompt: by which reference, pinned to which version, and which it could have."""
+    """A version in use that includes the prompt: its reference, the pinned version, and the version that it could take."""
 
     prompt: str
     version: int
@@ -259,12 +259,12 @@ class DependentOut(ResponseModel):
     offered: int | None
 
     @classmethod
-    def of(cls, offer: IncludeUpdate) -> Self:
-        """Make it from the domain's value."""
-        return cls(**vars(offer.dependent), offered=offer.offered)
+    def of(cls, update: IncludeUpdate) -> Self:
+        """Build the wire model from the domain value."""
+        return cls(**vars(update.dependent), offered=update.offered)
 
 
 class Dependents(ResponseModel):
-    """What includes a prompt."""
+    """The versions in use that include a prompt."""
 
     dependents: list[DependentOut]

@@ -1,6 +1,6 @@
 """Warnings about other prompts like a registered one.
 
-Prompts of the same content are found here, by digest. Prompts that say nearly the same are found by a `SimilarityChecker`,
+Prompts of the same content are found here, by digest. Prompts of nearly the same text are found by a `SimilarityChecker`,
 which a folder above this one implements and the composition root passes in.
 """
 
@@ -11,8 +11,8 @@ from typing import Protocol
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core import outbox
 from promptuary.prompt.content import Content
-from promptuary.registry import store
-from promptuary.registry.store import Version
+from promptuary.registry import version_store
+from promptuary.registry.version_store import Version
 
 PROMPTS_TOPIC = "prompts"
 SAME_CONTENT = "same_content"
@@ -42,7 +42,7 @@ class RegistrationWarning:
 
 
 class SimilarityChecker(Protocol):
-    """Finds prompts that say nearly the same."""
+    """Finds prompts of nearly the same text."""
 
     def check_similarity(self, project: int, name: str, content: Content) -> list[RegistrationWarning]:
         """Return a warning for each other prompt similar to a content; raise nothing: a failed check is a warning, too."""
@@ -56,7 +56,7 @@ def enqueue_vector_update(unit: UnitOfWork, prompt: int) -> None:
 
 def same_content_warnings(unit: UnitOfWork, version: Version) -> list[RegistrationWarning]:
     """Return a warning for each other prompt that has a version of exactly the same content."""
-    prompts = store.prompts_with_digest(unit.session, unit.caller.project, version.digest, version.prompt, MAX_MATCHES)
+    prompts = version_store.prompts_with_digest(unit.session, unit.caller.project, version.digest, version.prompt, MAX_MATCHES)
     return [
         RegistrationWarning(SAME_CONTENT, f"version {number} of '{name}' has the same content; one prompt may do", name, number)
         for name, number in prompts

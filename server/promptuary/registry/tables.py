@@ -1,4 +1,4 @@
-"""The registry's tables; private to this folder. Versions and label moves are append-only: triggers refuse the rest."""
+"""The registry's tables; private to this folder. Versions and label moves are append-only: triggers refuse changes."""
 
 from datetime import datetime
 from typing import Any
@@ -42,7 +42,7 @@ class VersionRow(SQLModel, table=True):
 
 
 class LabelRow(SQLModel, table=True):
-    """Where a label points now. A split label has its arms in `split`, and the first arm's version in `version`."""
+    """What a label points at now. A split label has its arms in `split`, and the first arm's version in `version`."""
 
     __tablename__ = "label"
 
@@ -55,7 +55,7 @@ class LabelRow(SQLModel, table=True):
 
 
 class LabelMoveRow(SQLModel, table=True):
-    """One move of a label; the ledger from which `label` could be made again."""
+    """One move of a label; from this history, `label` can be computed again."""
 
     __tablename__ = "label_move"
 
@@ -72,7 +72,7 @@ class LabelMoveRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """What happened to a prompt, under the project's revision that it made: what the stream sends and other processes read."""
+    """An event of a prompt, under its revision of the project; the stream sends it, and other processes read it."""
 
     __tablename__ = "event"
     __table_args__ = (UniqueConstraint("project_id", "revision"),)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptuary.core.database import Database
-from promptuary.registry import store as registry_store
-from promptuary.registry.store import Version
+from promptuary.registry import version_store
+from promptuary.registry.version_store import Version
 from promptuary.search import store
 from promptuary.search.prompt_vectors import PromptVectors
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXTRA_HITS = 8
-"""How many hits more than needed the first query asks for: some may be archived or out of date."""
+"""How many hits more than needed the first query requests: some may be archived or out of date."""
 MAX_HITS = 10_000
 
 
@@ -57,8 +57,8 @@ class NearestPrompts:
     ) -> NearestVersions:
         """Return the k nearest prompts of a project, one version each.
 
-        The index is asked for more hits until k of them are in SQL, or it has no more. A hit is only a hint: the vector that
-        counts, and whether the prompt is archived, are read from SQL.
+        The search requests more hits until k of them are in SQL, or the index has no more. A hit is only a hint: the current
+        vector, and whether the prompt is archived, are read from SQL.
 
         Args:
             project: whose prompts.
@@ -93,7 +93,7 @@ class NearestPrompts:
         with self.database.read() as session:
             vectors = store.prompt_vectors(session, project, self.vectors.model, prompts)
             numbers = {prompt: stored.version for prompt, stored in vectors.items()}
-            versions = registry_store.versions_by_prompt(session, project, numbers)
+            versions = version_store.versions_by_prompt(session, project, numbers)
         return [
             ScoredVersion(round(float(np.frombuffer(vectors[prompt].vector, dtype="<f4") @ vector), 6), version)
             for prompt, version in versions.items()

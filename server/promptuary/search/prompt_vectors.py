@@ -1,8 +1,7 @@
 """One vector per prompt, of its newest version: computed after the registration, stored in SQL, and sent to the index.
 
-SQL decides which prompts are pending (`promptuary.search.store.count_pending`), whoever registered them and whatever message
-was lost. The outbox only wakes a worker. A search also processes one batch of the pending prompts, and reports how many
-prompts it could not compare.
+SQL decides which prompts are pending (`promptuary.search.store.count_pending`), also where a message was lost. The outbox only
+wakes a worker. A search also processes one batch of the pending prompts, and reports how many prompts it could not compare.
 """
 
 import secrets
@@ -20,8 +19,8 @@ from promptuary.core.settings import Settings
 from promptuary.embedding.backend import EmbeddingBackend
 from promptuary.embedding.index import IndexEntry, VectorIndex
 from promptuary.prompt.digest import content_from_json
-from promptuary.registry import store as registry_store
-from promptuary.registry.store import Version
+from promptuary.registry import version_store
+from promptuary.registry.version_store import Version
 from promptuary.search import store, summary_text
 from promptuary.search.store import PromptVector
 
@@ -99,18 +98,18 @@ class PromptVectors:
             self._embed_batch(payload["project"], first=payload["prompt"])
             self._send_batch(payload["project"])
 
-    def reindex(self, project: int, *, anew: bool = False) -> IndexProgress:
+    def reindex(self, project: int, *, rebuild: bool = False) -> IndexProgress:
         """Process up to `MAX_ROUNDS` batches of the pending prompts; call it again until none is pending.
 
         Args:
             project: whose prompts.
-            anew: send every vector to a new index collection, because the index may have lost some.
+            rebuild: send every vector to a new index collection, because the index may have lost some.
 
         Raises:
             Unavailable: when the embedder or the index does not work.
         """
         with self._lock:
-            if anew:
+            if rebuild:
                 self._replace_index_collection(project)
             for _ in range(MAX_ROUNDS):
                 if not self._embed_batch(project) + self._send_batch(project):
@@ -147,7 +146,7 @@ class PromptVectors:
         """Compute and store the vectors of one batch of prompts without a vector; return how many."""
         with self._database.read() as session:
             numbers = store.prompts_without_vector(session, project, self.model, EMBED_BATCH, first=first, leave_out=leave_out)
-            versions = registry_store.versions_by_prompt(session, project, numbers)
+            versions = version_store.versions_by_prompt(session, project, numbers)
             old_vectors = store.prompt_vectors(session, project, self.model, list(numbers))
         batch = _first_texts({prompt: versions.get(prompt) for prompt in numbers})
         if not batch:

@@ -38,7 +38,7 @@ def reindex_prompts(
     body: Reindex, request: Request, caller: Annotated[Caller, authorize_caller(Scope.CONTEXT_WRITE)]
 ) -> IndexProgressOut:
     """Index some hundreds of pending prompts: call again while `behind` is not 0."""
-    return IndexProgressOut.model_validate(request.app.state.prompt_vectors.reindex(caller.project, anew=body.anew))
+    return IndexProgressOut.model_validate(request.app.state.prompt_vectors.reindex(caller.project, rebuild=body.rebuild))
 
 
 @router.get("/prompts/{name}/similar")
@@ -51,7 +51,7 @@ def similar(
     limit: Limit = 10,
     min_score: MinScore = None,
 ) -> PromptMatchesOut:
-    """Find other prompts that say nearly the same as a version of this one: by label, by number, or the newest."""
+    """Find other prompts of nearly the same text as a version of this one: by label, by number, or the newest."""
     state = request.app.state
     limits = MatchLimits(min(limit, state.settings.page_limit), min_score)
     return PromptMatchesOut.of(state.prompt_search.similar(caller, name, limits, label=label, version=version))

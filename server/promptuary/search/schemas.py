@@ -1,6 +1,8 @@
 """The wire models of the search for prompts."""
 
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from promptuary.core.wire import RequestModel, ResponseModel
 from promptuary.search.service import PromptMatches
@@ -31,7 +33,7 @@ class PromptMatchesOut(ResponseModel):
 class Reindex(RequestModel):
     """Whether to send every vector to the index again, or only those that were not sent yet."""
 
-    anew: bool = False
+    rebuild: Annotated[bool, Field(alias="anew")] = False
 
 
 class IndexProgressOut(ResponseModel):

@@ -81,7 +81,7 @@ class PromptSearch:
         with self.database.read() as session:
             unit = UnitOfWork(session, caller, self.clock, self.settings)
             selected = Registry(unit).lookup(name, label=label if label or version else LATEST, version=version).version
-            prompt = registry_store.prompt(session, caller.project, name)
+            prompt = registry_store.find_prompt(session, caller.project, name)
         self.vectors.catch_up(caller.project)
         prompt_id = prompt.id if prompt else 0
         content = content_from_json(selected.content)

@@ -1,4 +1,4 @@
-"""The check for prompts that say nearly the same as a newly registered version."""
+"""The check for prompts of nearly the same text as a newly registered version."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class SimilarPromptCheck:
     vectors: PromptVectors
 
     def check_similarity(self, project: int, name: str, content: Content) -> list[RegistrationWarning]:
-        """Return a warning for each other prompt that says nearly the same; a failed check is a warning, too."""
+        """Return a warning for each other prompt of nearly the same text; a failed check is a warning, too."""
         try:
             similar = self._find_similar(project, name, content)
         except Unavailable as error:
@@ -56,7 +56,7 @@ class SimilarPromptCheck:
     def _find_similar(self, project: int, name: str, content: Content) -> NearestVersions:
         """Return the prompts that are near as a whole, and in the texts that the two do not share."""
         with self.database.read() as session:
-            prompt = registry_store.prompt(session, project, name)
+            prompt = registry_store.find_prompt(session, project, name)
         prompt_id = prompt.id if prompt else None
         self.vectors.catch_up(project, leave_out=prompt_id)
         if summary_text.has_no_text(content):
@@ -81,7 +81,7 @@ def _similar_warning(item: ScoredVersion) -> RegistrationWarning:
     other = item.version
     return RegistrationWarning(
         SIMILAR_PROMPT,
-        f"version {other.number} of '{other.prompt}' says nearly the same (cosine {item.score:.2f}); compare the two",
+        f"version {other.number} of '{other.prompt}' has nearly the same text (cosine {item.score:.2f}); compare the two",
         other.prompt,
         other.number,
         item.score,

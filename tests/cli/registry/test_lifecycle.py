@@ -35,7 +35,7 @@ def test_who_uses_a_prompt_is_told_with_the_newer_version_and_renewed(run: Run) 
     assert [one["offered"] for one in run("uses", "tone", "--json").json] == [2, None]
     assert run("renew", "reply").out == "reply  version 2  tone 1 → 2\n"
     assert run("renew", "reply").out == "reply  version 2 has the newest of what it includes\n"
-    assert run("get", "reply", "--label", "latest", "--json").json["message"] == "includes resolved anew"
+    assert run("get", "reply", "--label", "latest", "--json").json["message"] == "includes resolved again"
     assert run("get", "reply", "--json").json["version"] == 1
 
 

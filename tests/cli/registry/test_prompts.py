@@ -106,7 +106,7 @@ def test_a_lookup_can_be_as_of_a_moment(run: Run, word: Path) -> None:
     assert run("get", "word", "--json").json["version"] == 2
     assert run("get", "word", "--as-of", before, "--json").json["version"] == 1
     assert "had no version at 2001" in run("get", "word", "--as-of", "2001-01-01T00:00:00Z").fault
-    assert "still to come" in run("get", "word", "--as-of", "2999-01-01T00:00:00Z").fault
+    assert "in the future" in run("get", "word", "--as-of", "2999-01-01T00:00:00Z").fault
     assert "as_of" in run("get", "word", "--as-of", "yesterday").fault
 
 

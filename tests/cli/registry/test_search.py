@@ -77,7 +77,7 @@ def test_a_push_on_the_data_directory_loads_no_model_unless_told_to(
 ) -> None:
     push("triage", f"{TRIAGE} {{{{ticket}}}}")
     near = push("sort", f"{TRIAGE} {{{{text}}}}", "--similar")
-    assert near.startswith("warning: version 1 of 'triage' says nearly the same (cosine 0.")
+    assert near.startswith("warning: version 1 of 'triage' has nearly the same text (cosine 0.")
 
     def never(_: object) -> WordEmbedder:
         raise AssertionError("a model was loaded")
@@ -91,7 +91,7 @@ def test_a_push_on_the_data_directory_loads_no_model_unless_told_to(
 def test_a_push_to_a_server_tells_of_similar_prompts_unless_told_not_to(served: Served, push: Callable[..., str]) -> None:
     served("author")
     push("triage", f"{TRIAGE} {{{{ticket}}}}")
-    assert "'triage' says nearly the same" in push("sort", f"{TRIAGE} {{{{text}}}}")
+    assert "'triage' has nearly the same text" in push("sort", f"{TRIAGE} {{{{text}}}}")
     assert push("order", f"{TRIAGE} {{{{words}}}}", "--no-similar") == ""
     assert push("refund", REFUND) == ""
 

@@ -196,12 +196,12 @@ def test_what_is_in_the_way_is_told_for_every_prompt_and_nothing_is_imported(run
     assert shown.code == 1
     assert [line.split("  ")[0] for line in shown.out.splitlines()] == ["! a.reply", "+ old", "! tone"]
     assert json.loads(run("import", file, "--dry-run", "--json", *there).out)[0]["conflict"].startswith(
-        "'a.reply' is there with"
+        "'a.reply' has another content"
     )
     told = run("import", file, *there)
     assert told.code == 64
-    assert "a.reply: 'a.reply' is there with another content under the same number: version 1" in told.fault
-    assert "tone: 'tone' is there with another content" in told.fault
+    assert "a.reply: 'a.reply' has another content under the same number: version 1" in told.fault
+    assert "tone: 'tone' has another content" in told.fault
     assert [one["name"] for one in run("prompts", "--json", *there).json] == ["a.reply", "tone"]
 
 

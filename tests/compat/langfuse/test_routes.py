@@ -9,14 +9,14 @@ PROMPTS = "/api/public/v2/prompts"
 NAMES = {400: "InvalidRequestError", 404: "LangfuseNotFoundError", 405: "MethodNotAllowedError"}
 
 
-def check(answer: Any, status: int, words: str, name: str | None = None) -> None:
+def check(response: Any, status: int, message: str, name: str | None = None) -> None:
     """Check that an answer is an error in Langfuse's shape."""
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), answer.text
-    body = answer.json()
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/json"), response.text
+    body = response.json()
     assert set(body) == {"message", "error"}
     assert body["error"] == (name or NAMES[status])
-    assert words in body["message"]
-    assert len(answer.headers["x-request-id"]) == 32
+    assert message in body["message"]
+    assert len(response.headers["x-request-id"]) == 32
 
 
 # --- reading ------------------------------------------------------------------------------------------------------------
@@ -26,9 +26,9 @@ def test_a_lookup_tells_all_that_langfuses_own_server_tells(local: Any, register
     register(
         "a", "Hi {{name}}", labels=["production"], message="first", tags=["t"], model={"name": "m", "top_p": 0.5, "seed": 3}
     )
-    found = local.get(f"{PROMPTS}/a")
-    assert found.status_code == 200
-    assert found.json() == {
+    fetched = local.get(f"{PROMPTS}/a")
+    assert fetched.status_code == 200
+    assert fetched.json() == {
         "name": "a",
         "version": 1,
         "type": "text",
@@ -60,8 +60,8 @@ def test_a_name_that_no_prompt_can_have_is_not_found(local: Any, register: Calla
 def test_behind_the_encoded_slash_everything_else_of_a_path_is_checked(app: Any, name: str) -> None:
     from api.test_bad_input import HOST, send
 
-    answer = send(app, "GET", f"{PROMPTS}/{name}", headers=[HOST])
-    check(answer, 400, "the path has a `%2F`, a NUL or `..`")
+    response = send(app, "GET", f"{PROMPTS}/{name}", headers=[HOST])
+    check(response, 400, "the path has a `%2F`, a NUL or `..`")
 
 
 @pytest.mark.parametrize("path", ["/api/public%2Fv2/prompts/a", "/api/public/v2/prompts%2Fa", "/api/public/projects%2F"])
@@ -79,33 +79,29 @@ def test_a_version_that_is_no_number_is_refused(local: Any, register: Callable[.
 
 def test_both_a_label_and_a_version_are_refused(local: Any, register: Callable[..., int]) -> None:
     register("a", "x", labels=["production"])
-    check(local.get(f"{PROMPTS}/a?version=1&label=production"), 400, "give a label or a version, not both")
+    check(local.get(f"{PROMPTS}/a?version=1&label=production"), 400, "send a label or a version, not both")
 
 
-def test_what_the_sdk_can_compile_is_written_for_it_and_as_it_is_with_resolve_false(
-    local: Any, register: Callable[..., int]
-) -> None:
+def test_resolve_false_returns_the_source_instead_of_the_sdks_text(local: Any, register: Callable[..., int]) -> None:
     register("a", "Hi {name}, {{really}}", format="f-string", labels=["production"])
-    found = local.get(f"{PROMPTS}/a").json()
-    assert (found["prompt"], found["format"]) == ("Hi {{name}}, {really}", "mustache")
+    fetched = local.get(f"{PROMPTS}/a").json()
+    assert (fetched["prompt"], fetched["format"]) == ("Hi {{name}}, {really}", "mustache")
     raw = local.get(f"{PROMPTS}/a?resolve=false").json()
-    assert (raw["prompt"], raw["format"], raw["digest"]) == ("Hi {name}, {{really}}", "f-string", found["digest"])
+    assert (raw["prompt"], raw["format"], raw["digest"]) == ("Hi {name}, {{really}}", "f-string", fetched["digest"])
 
 
-def test_what_the_sdk_would_leave_in_the_text_is_refused_unless_asked_for_as_it_is(
-    local: Any, register: Callable[..., int]
-) -> None:
+def test_text_the_sdk_cannot_render_is_refused_unless_unresolved(local: Any, register: Callable[..., int]) -> None:
     register("a", "{{#items}}{{.}}{{/items}}", labels=["production"])
     check(
         local.get(f"{PROMPTS}/a"),
         400,
-        "the Langfuse SDK cannot render version 1 of 'a': it has the section 'items'; use Promptuary's client, or ask with "
-        "resolve=false for the text as it was written",
+        "the Langfuse SDK cannot render version 1 of 'a': it has the section 'items'; use Promptuary's client, or "
+        "request the source with resolve=false",
     )
     assert local.get(f"{PROMPTS}/a?resolve=false").json()["prompt"] == "{{#items}}{{.}}{{/items}}"
 
 
-def test_a_version_with_context_is_refused_because_the_server_alone_retrieves(local: Any, register: Callable[..., int]) -> None:
+def test_a_version_with_context_is_refused(local: Any, register: Callable[..., int]) -> None:
     context = {"collection": "tickets", "query": "{{q}}", "into": "found"}
     register("a", "{{found}} {{q}}", context=context, labels=["production"])
     check(local.get(f"{PROMPTS}/a"), 400, "its context, passages of 'tickets', is retrieved by the server alone")
@@ -113,23 +109,21 @@ def test_a_version_with_context_is_refused_because_the_server_alone_retrieves(lo
 
 def test_what_a_prompt_includes_is_put_in_where_the_sdk_reads_it_and_pinned(local: Any, register: Callable[..., int]) -> None:
     register("tone", "Be {{kind}}. ", labels=["production"])
-    made = local.post(PROMPTS, json={"name": "a", "prompt": "{{> tone}}Hi {{name}}", "labels": ["production"]})
-    assert (made.status_code, made.json()["prompt"]) == (201, "{{> tone}}Hi {{name}}")
+    registered = local.post(PROMPTS, json={"name": "a", "prompt": "{{> tone}}Hi {{name}}", "labels": ["production"]})
+    assert (registered.status_code, registered.json()["prompt"]) == (201, "{{> tone}}Hi {{name}}")
     register("tone", "Be brief. ", labels=["production"])
     assert local.get(f"{PROMPTS}/a").json()["prompt"] == "Be {{kind}}. Hi {{name}}"
     assert local.get(f"{PROMPTS}/a?resolve=false").json()["prompt"] == "{{> tone}}Hi {{name}}"
     check(local.post(PROMPTS, json={"name": "b", "prompt": "{{> nobody}}"}), 400, "{{> nobody}}")
 
 
-def test_a_split_label_gives_its_first_version_and_a_label_that_is_added_ends_the_split(
-    local: Any, register: Callable[..., int]
-) -> None:
-    for words in ("one", "two"):
-        register("a", words)
+def test_a_split_label_is_its_first_version_until_a_label_is_added(local: Any, register: Callable[..., int]) -> None:
+    for message in ("one", "two"):
+        register("a", message)
     arms = [{"version": 2, "weight": 10}, {"version": 1, "weight": 90}]
     assert local.put("/v1/prompts/a/labels/production", json={"split": arms}).status_code == 200
-    found = local.get(f"{PROMPTS}/a").json()
-    assert (found["version"], found["labels"]) == (2, ["production"])
+    fetched = local.get(f"{PROMPTS}/a").json()
+    assert (fetched["version"], fetched["labels"]) == (2, ["production"])
     (listed,) = local.get(f"{PROMPTS}?label=production").json()["data"]
     assert (listed["versions"], listed["labels"]) == ([2], ["production"])
     assert local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": ["production"]}).status_code == 200
@@ -137,9 +131,7 @@ def test_a_split_label_gives_its_first_version_and_a_label_that_is_added_ends_th
     assert local.get(f"{PROMPTS}/a").json()["version"] == 1
 
 
-def test_an_archived_prompt_is_found_by_its_numbers_alone_and_takes_nothing_new(
-    local: Any, register: Callable[..., int]
-) -> None:
+def test_an_archived_prompt_is_found_only_by_number_and_is_not_changed(local: Any, register: Callable[..., int]) -> None:
     register("a", "x", labels=["production"])
     assert local.post("/v1/prompts/a/archive", json={}).status_code == 200
     check(local.get(f"{PROMPTS}/a"), 404, "the prompt 'a' is archived")
@@ -158,7 +150,7 @@ def test_a_list_takes_what_it_can_filter_by_and_refuses_the_rest(local: Any, reg
     (newest,) = local.get(f"{PROMPTS}?name=support&label=latest").json()["data"]
     assert newest["versions"] == [2]
     for key in ("filter", "fromUpdatedAt", "toUpdatedAt"):
-        check(local.get(f"{PROMPTS}?{key}=%5B%5D"), 400, f"{key}: is not taken")
+        check(local.get(f"{PROMPTS}?{key}=%5B%5D"), 400, f"{key}: is not supported")
     for query in ("page=0", "limit=0", "page=x"):
         check(local.get(f"{PROMPTS}?{query}"), 400, query.partition("=")[0])
     assert local.get(f"{PROMPTS}?page=9").json() == {
@@ -173,9 +165,9 @@ def test_a_list_is_read_to_its_end(local: Any, register: Callable[..., int], mon
     monkeypatch.setattr(langfuse_routes, "_STEP", 2)
     for number in range(5):
         register(f"p{number}", "x")
-    found = local.get(f"{PROMPTS}?limit=3&page=2").json()
-    assert [item["name"] for item in found["data"]] == ["p3", "p4"]
-    assert found["meta"]["totalItems"] == 5
+    fetched = local.get(f"{PROMPTS}?limit=3&page=2").json()
+    assert [item["name"] for item in fetched["data"]] == ["p3", "p4"]
+    assert fetched["meta"]["totalItems"] == 5
 
 
 # --- writing ------------------------------------------------------------------------------------------------------------
@@ -193,12 +185,12 @@ def test_a_config_is_the_versions_parts_and_comes_back_as_it_was(local: Any, reg
         "tools": [{"name": "close"}],
         "variables": {"name": {"type": "string", "required": True, "sensitive": False}},
     }
-    made = local.post(PROMPTS, json={"name": "a", "prompt": "Hi {{name}}", "config": config})
-    assert (made.status_code, made.json()["config"]) == (201, config)
+    registered = local.post(PROMPTS, json={"name": "a", "prompt": "Hi {{name}}", "config": config})
+    assert (registered.status_code, registered.json()["config"]) == (201, config)
     model = {"name": "openai:gpt-4o", **{key: config[key] for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}}
     parts = {key: config[key] for key in ("response_format", "tools", "variables")}
     register("b", "Hi {{name}}", model=model, **parts)
-    assert made.json()["digest"] == local.get("/v1/prompts/b?version=1").json()["digest"]
+    assert registered.json()["digest"] == local.get("/v1/prompts/b?version=1").json()["digest"]
 
 
 def test_the_same_content_again_is_200_and_null_is_as_if_not_said(local: Any) -> None:
@@ -211,8 +203,8 @@ def test_the_same_content_again_is_200_and_null_is_as_if_not_said(local: Any) ->
 
 def test_a_retry_under_one_idempotency_key_is_one_version(local: Any) -> None:
     headers = {"Idempotency-Key": "k"}
-    made = [local.post(PROMPTS, json={"name": "a", "prompt": "x"}, headers=headers) for _ in range(2)]
-    assert [(answer.status_code, answer.json()["version"]) for answer in made] == [(201, 1), (201, 1)]
+    registered = [local.post(PROMPTS, json={"name": "a", "prompt": "x"}, headers=headers) for _ in range(2)]
+    assert [(response.status_code, response.json()["version"]) for response in registered] == [(201, 1), (201, 1)]
     check(local.post(PROMPTS, json={"name": "a", "prompt": "y"}, headers=headers), 400, "was used for another request")
 
 
@@ -240,34 +232,34 @@ REFUSED: list[tuple[Any, str]] = [
     ({"name": "a", "prompt": "x", "config": {"tools": {}}}, "config.tools: must be a list"),
     ({"name": "a", "prompt": "x", "config": {"variables": {"b": {}}}}, "variables.b: is declared, but"),
     ({"name": "a", "prompt": "x", "config": [1]}, "config: must be an object"),
-    ({"name": "a", "prompt": "x", "labels": ["Prod"]}, "'Prod' is no name"),
-    ({"name": "a", "prompt": "x", "labels": ["latest"]}, "labels.latest: is given by the registry itself"),
+    ({"name": "a", "prompt": "x", "labels": ["Prod"]}, "'Prod' is not a name"),
+    ({"name": "a", "prompt": "x", "labels": ["latest"]}, "labels.latest: is set by the registry itself"),
     ({"name": "a", "prompt": "x", "tags": [""]}, "tags.0: "),
 ]  # fmt: skip
 
 
-def test_what_cannot_be_registered_is_refused_in_the_requests_own_words(local: Any) -> None:
-    for body, words in REFUSED:
-        check(local.post(PROMPTS, json=body), 400, words)
+def test_an_invalid_prompt_is_refused_with_the_paths_of_the_request(local: Any) -> None:
+    for body, message in REFUSED:
+        check(local.post(PROMPTS, json=body), 400, message)
     assert local.get("/v1/prompts").json()["items"] == []
 
 
 def test_every_key_that_cannot_be_kept_is_named_at_once(local: Any) -> None:
-    answer = local.post(PROMPTS, json={"name": "a", "prompt": "x", "config": {"languages": [], "top_k": 1, "tools": 7}})
-    for words in ("config.languages: ", "config.top_k: ", "config.tools: "):
-        check(answer, 400, words)
+    response = local.post(PROMPTS, json={"name": "a", "prompt": "x", "config": {"languages": [], "top_k": 1, "tools": 7}})
+    for message in ("config.languages: ", "config.top_k: ", "config.tools: "):
+        check(response, 400, message)
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
-    [({"newLabels": ["latest"]}, "labels.latest"), ({}, "newLabels: is required"), ({"newLabels": ["A"]}, "no name")],
+    ("body", "message"),
+    [({"newLabels": ["latest"]}, "labels.latest"), ({}, "newLabels: is required"), ({"newLabels": ["A"]}, "not a name")],
 )
 def test_labels_that_cannot_be_added_are_refused_and_none_is_moved(
-    local: Any, register: Callable[..., int], body: Any, words: str
+    local: Any, register: Callable[..., int], body: Any, message: str
 ) -> None:
     register("a", "x")
     labels = {"newLabels": ["staging", *body["newLabels"]]} if body else body
-    check(local.patch(f"{PROMPTS}/a/versions/1", json=labels), 400, words)
+    check(local.patch(f"{PROMPTS}/a/versions/1", json=labels), 400, message)
     assert local.get("/v1/prompts/a/versions/1").json()["labels"] == []
 
 
@@ -310,22 +302,22 @@ def test_errors_of_the_edge_have_langfuses_shape_too(local: Any, app: Any) -> No
 def test_a_path_or_method_that_is_not_there_is_told_in_langfuses_shape(local: Any) -> None:
     check(local.post("/api/public/otel/v1/traces", json={}), 404, "there is nothing at this path")
     check(local.get("/api/public"), 404, "there is nothing at this path")
-    answer = local.put(PROMPTS, json={})
-    check(answer, 405, "does not accept this method")
-    assert answer.headers["allow"]
+    response = local.put(PROMPTS, json={})
+    check(response, 405, "does not accept this method")
+    assert response.headers["allow"]
     assert local.get("/api/publicity").json()["code"] == "not_found"
 
 
 def test_a_full_disk_keeps_its_status_and_says_when_to_come_back(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptuary.registry.service import Registry
 
-    def full(*_given: Any, **_more: Any) -> None:
+    def full(*_args: Any, **_kwargs: Any) -> None:
         raise StorageFull("the disk is full", 30)
 
     monkeypatch.setattr(Registry, "register", full)
-    answer = local.post(PROMPTS, json={"name": "a", "prompt": "x"})
-    check(answer, 507, "the disk is full", "Error")
-    assert answer.headers["retry-after"] == "30"
+    response = local.post(PROMPTS, json={"name": "a", "prompt": "x"})
+    check(response, 507, "the disk is full", "Error")
+    assert response.headers["retry-after"] == "30"
 
 
 def test_an_error_that_nobody_expected_tells_nothing(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +326,7 @@ def test_an_error_that_nobody_expected_tells_nothing(app: Any, monkeypatch: pyte
     from promptuary.access.auth.request import LOCAL_PROJECT
     from promptuary.registry.service import Registry
 
-    def breaks(*_given: Any, **_more: Any) -> None:
+    def breaks(*_args: Any, **_kwargs: Any) -> None:
         raise RuntimeError("hunter2")
 
     async def as_operator(scope: Any, receive: Any, send: Any) -> None:
@@ -345,7 +337,7 @@ def test_an_error_that_nobody_expected_tells_nothing(app: Any, monkeypatch: pyte
         check(client.get(f"{PROMPTS}/a"), 500, "something failed in the server", "Error")
 
 
-def test_a_version_that_was_changed_in_the_database_is_refused_once_and_not_asked_for_again(
+def test_a_version_changed_in_the_database_is_refused_without_a_retry(
     local: Any, register: Callable[..., int], sqlite: Any
 ) -> None:
     """Langfuse's SDK asks again after a 409, in vain here."""

@@ -20,7 +20,7 @@ def connect(service: Service, key: Callable[..., str], monkeypatch: pytest.Monke
 
     for name in ("LANGFUSE_HOST", "LANGFUSE_BASE_URL", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
-    made = []
+    created = []
 
     def make(role: str = "author", secret: str | None = None) -> Any:
         client = Langfuse(
@@ -29,11 +29,11 @@ def connect(service: Service, key: Callable[..., str], monkeypatch: pytest.Monke
             base_url=service.url,
             tracing_enabled=False,
         )
-        made.append(client)
+        created.append(client)
         return client
 
     yield make
-    for client in made:
+    for client in created:
         client.shutdown()
         client._resources.httpx_client.close()
 
@@ -61,17 +61,17 @@ def test_the_keys_are_checked_as_the_sdk_checks_them(connect: Connect) -> None:
 def test_a_text_prompt_is_created_read_by_label_and_compiled(connect: Connect, service: Service, local: Any) -> None:
     config = {"model": "openai:gpt-4o", "temperature": 0.5, "max_tokens": 10, "stop": ["x"], "tools": [{"name": "f"}]}
     author = connect()
-    made = author.create_prompt(
+    created = author.create_prompt(
         name="support/triage", prompt="Hi {{ name }}!", labels=["production"], tags=["a"], config=config, commit_message="first"
     )
     prompt = connect("reader").get_prompt("support/triage", cache_ttl_seconds=0)
-    for one in (made, prompt):
-        assert (one.name, one.version, one.prompt, one.config) == ("support.triage", 1, "Hi {{ name }}!", config)
-        assert (one.labels, one.tags, one.commit_message) == (["production"], ["a"], "first")
+    for each in (created, prompt):
+        assert (each.name, each.version, each.prompt, each.config) == ("support.triage", 1, "Hi {{ name }}!", config)
+        assert (each.labels, each.tags, each.commit_message) == (["production"], ["a"], "first")
     assert prompt.compile(name="Ann") == "Hi Ann!"
     assert service.requests == ["POST /api/public/v2/prompts 201", "GET /api/public/v2/prompts/support%2Ftriage 200"]
-    found = local.get("/v1/prompts/support.triage").json()
-    assert (found["model"]["name"], found["tools"], found["author"]) == ("openai:gpt-4o", [{"name": "f"}], "key:a author")
+    fetched = local.get("/v1/prompts/support.triage").json()
+    assert (fetched["model"]["name"], fetched["tools"], fetched["author"]) == ("openai:gpt-4o", [{"name": "f"}], "key:a author")
     actions = [row["action"] for row in local.get("/v1/audit").json()["items"]]
     assert [action for action in actions if action != "key.created"] == ["version.created", "label.moved"]
 
@@ -94,8 +94,8 @@ def test_a_chat_prompt_keeps_its_placeholder(connect: Connect, local: Any) -> No
 
 
 def test_a_version_is_read_by_its_number_and_the_newest_by_latest(connect: Connect, register: Callable[..., int]) -> None:
-    for words in ("one", "two"):
-        register("a", words)
+    for message_part in ("one", "two"):
+        register("a", message_part)
     client = connect("reader")
     assert client.get_prompt("a", version=1, cache_ttl_seconds=0).prompt == "one"
     assert client.get_prompt("a", label="latest", cache_ttl_seconds=0).prompt == "two"
@@ -113,7 +113,7 @@ def test_labels_are_added_to_a_version_and_leave_the_others(connect: Connect, re
 
 def test_the_same_content_again_is_the_version_that_there_is(connect: Connect) -> None:
     client = connect()
-    first, again = (client.create_prompt(name="a", prompt="x", commit_message=said) for said in ("first", "again"))
+    first, again = (client.create_prompt(name="a", prompt="x", commit_message=message) for message in ("first", "again"))
     assert (first.version, again.version, again.commit_message) == (1, 1, "first")
 
 
@@ -122,10 +122,10 @@ def test_prompts_are_listed_in_pages(connect: Connect, register: Callable[..., i
         register(name, f"of {name}", model={"name": name}, tags=["old"])
     register("b", "newer", labels=["production"], tags=["new"])
     client = connect("reader").api.prompts
-    found = client.list(page=2, limit=2)
-    assert [prompt.name for prompt in found.data] == ["c"]
-    assert (found.meta.page, found.meta.limit, found.meta.total_items, found.meta.total_pages) == (2, 2, 3, 2)
-    assert (found.data[0].type, found.data[0].versions, found.data[0].last_config) == ("text", [1], {"model": "c"})
+    fetched = client.list(page=2, limit=2)
+    assert [prompt.name for prompt in fetched.data] == ["c"]
+    assert (fetched.meta.page, fetched.meta.limit, fetched.meta.total_items, fetched.meta.total_pages) == (2, 2, 3, 2)
+    assert (fetched.data[0].type, fetched.data[0].versions, fetched.data[0].last_config) == ("text", [1], {"model": "c"})
     (newest,) = client.list(tag="new").data
     assert (newest.name, newest.versions, newest.labels, newest.tags) == ("b", [1, 2], ["production"], ["new"])
     (labelled,) = client.list(label="production").data
@@ -138,7 +138,7 @@ def test_what_is_not_there_is_told_as_the_sdk_knows_it(connect: Connect, registe
 
     register("a", "x")
     client = connect("reader")
-    for name, asked in (
+    for name, selector in (
         ("nobody", {}),
         ("a", {}),
         ("a", {"version": 2}),
@@ -147,7 +147,7 @@ def test_what_is_not_there_is_told_as_the_sdk_knows_it(connect: Connect, registe
         ("a%2Fb", {}),
     ):
         with pytest.raises(NotFoundError) as raised:
-            client.get_prompt(name, cache_ttl_seconds=0, max_retries=0, **asked)
+            client.get_prompt(name, cache_ttl_seconds=0, max_retries=0, **selector)
         assert raised.value.body["error"] == "LangfuseNotFoundError"
         assert raised.value.body["message"]
 
@@ -190,32 +190,32 @@ def test_what_cannot_be_kept_is_refused_by_its_name(connect: Connect, local: Any
     from langfuse.api import Error
 
     client = connect()
-    for given, words in (
-        ({"prompt": "x", "config": {"languages": ["en"]}}, "config.languages: has no place in a version"),
-        ({"prompt": "x", "config": {"temperature": 1}}, "config.model: is required where there is temperature"),
+    for arguments, message_part in (
+        ({"prompt": "x", "config": {"languages": ["en"]}}, "config.languages: is not part of a version"),
+        ({"prompt": "x", "config": {"temperature": 1}}, "config.model: is required with temperature"),
         ({"prompt": "x", "labels": ["latest"]}, "labels.latest"),
         ({"prompt": "{{#a}}x{{/a}}"}, "it has the section 'a'"),
-        ({"prompt": "@@@langfusePrompt:name=b|label=production@@@"}, "a prompt is included here by {{> its.name@label}}"),
+        ({"prompt": "@@@langfusePrompt:name=b|label=production@@@"}, "include a prompt by {{> its.name@label}}"),
     ):
         with pytest.raises(Error) as raised:
-            client.create_prompt(name="a", **given)
+            client.create_prompt(name="a", **arguments)
         assert raised.value.body["error"] == "InvalidRequestError"
-        assert words in raised.value.body["message"]
+        assert message_part in raised.value.body["message"]
     with pytest.raises(Error, match="nothing is deleted"):
         client.api.prompts.delete("a")
     assert local.get("/v1/prompts").json()["items"] == []
 
 
-def test_while_the_database_is_held_a_cold_lookup_waits_as_long_as_the_server_says_and_no_longer(
+def test_a_cold_lookup_waits_for_a_locked_database_as_long_as_retry_after(
     connect: Connect, service: Service, monkeypatch: pytest.MonkeyPatch, no_waits: list[float]
 ) -> None:
     """Without `Retry-After` the SDK waits 1, then 2 seconds, for each of three rounds."""
     from promptuary.registry.service import Registry
 
-    def held(*_given: Any, **_more: Any) -> None:
+    def database_busy(*_args: Any, **_kwargs: Any) -> None:
         raise DatabaseBusy("the database is held by other writers; try again")
 
-    monkeypatch.setattr(Registry, "lookup", held)
+    monkeypatch.setattr(Registry, "lookup", database_busy)
     client = connect("reader")
     prompt = client.get_prompt("a", fallback="x", cache_ttl_seconds=0, max_retries=0)
     assert (prompt.is_fallback, no_waits, len(service.requests)) == (True, [1.0, 1.0], 3)
@@ -231,10 +231,10 @@ def test_an_error_keeps_its_header_and_has_the_sdks_shape(
 
     from promptuary.registry.service import Registry
 
-    def held(*_given: Any, **_more: Any) -> None:
+    def database_busy(*_args: Any, **_kwargs: Any) -> None:
         raise DatabaseBusy("the database is held by other writers; try again")
 
-    monkeypatch.setattr(Registry, "lookup", held)
+    monkeypatch.setattr(Registry, "lookup", database_busy)
     with pytest.raises(ApiError) as raised:
         connect("reader").api.prompts.get("a", request_options={"max_retries": 0})
     assert (raised.value.status_code, raised.value.headers["retry-after"]) == (503, "1")

@@ -10,23 +10,23 @@ BASE = "/api/2.0/mlflow"
 IS_PROMPT = {"key": "mlflow.prompt.is_prompt", "value": "true"}
 
 
-def check(answer: Any, status: int, code: str, words: str = "") -> None:
+def check(response: Any, status: int, code: str, message: str = "") -> None:
     """Check that an answer is an error in MLflow's shape."""
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), answer.text
-    body = answer.json()
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/json"), response.text
+    body = response.json()
     assert set(body) == {"error_code", "message"}
     assert body["error_code"] == code
-    assert words in body["message"]
+    assert message in body["message"]
 
 
 def version(name: str, *tags: tuple[str, str], **more: Any) -> dict[str, Any]:
     """Make the body that registers a version."""
-    said = {"mlflow.prompt.is_prompt": "true", "mlflow.prompt.text": "x", **dict(tags)}
-    return {"name": name, "source": "dummy-source", "tags": [{"key": key, "value": said[key]} for key in said], **more}
+    values = {"mlflow.prompt.is_prompt": "true", "mlflow.prompt.text": "x", **dict(tags)}
+    return {"name": name, "source": "dummy-source", "tags": [{"key": key, "value": values[key]} for key in values], **more}
 
 
-def tags_of(answer: Any) -> dict[str, str]:
-    return {tag["key"]: tag["value"] for tag in next(iter(answer.json().values()))["tags"]}
+def tags_of(response: Any) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in next(iter(response.json().values()))["tags"]}
 
 
 # --- reading ------------------------------------------------------------------------------------------------------------
@@ -47,8 +47,8 @@ def test_a_prompt_and_a_version_tell_all_that_mlflow_tells(
         "tags": [IS_PROMPT],
         "aliases": [{"alias": "staging", "version": "1"}],
     }
-    found = local.get(f"{BASE}/model-versions/get?name=a&version=1")
-    assert found.json()["model_version"] == {
+    fetched = local.get(f"{BASE}/model-versions/get?name=a&version=1")
+    assert fetched.json()["model_version"] == {
         "name": "a",
         "version": "1",
         "creation_timestamp": 1772452800000,
@@ -67,14 +67,14 @@ def test_a_prompt_and_a_version_tell_all_that_mlflow_tells(
         ],
         "aliases": ["staging"],
     }
-    assert local.get(f"{BASE}/registered-models/alias?name=a&alias=staging").json() == found.json()
+    assert local.get(f"{BASE}/registered-models/alias?name=a&alias=staging").json() == fetched.json()
     newest = local.get(f"{BASE}/registered-models/alias?name=a&alias=latest").json()
     assert newest["model_version"]["version"] == "2"
 
 
 def test_no_word_of_ours_is_taken_for_a_tag_of_mlflows(local: Any, register: Callable[..., int]) -> None:
-    words = ["mlflow.prompt.text=evil", "_mlflow_prompt_type=chat", "mlflow.prompt.is_prompt=false", "promptuary.tools=[]"]
-    register("a", "x", tags=words)
+    message = ["mlflow.prompt.text=evil", "_mlflow_prompt_type=chat", "mlflow.prompt.is_prompt=false", "promptuary.tools=[]"]
+    register("a", "x", tags=message)
     assert tags_of(local.get(f"{BASE}/model-versions/get?name=a&version=1")) == {
         "mlflow.prompt.is_prompt": "true",
         "mlflow.prompt.text": "x",
@@ -91,18 +91,18 @@ UNREADABLE: list[tuple[str, int, str, str]] = [
     ("model-versions/get?name=a&version=2", 404, "RESOURCE_DOES_NOT_EXIST", "has no version 2"),
     ("model-versions/get?name=a&version=x", 400, "INVALID_PARAMETER_VALUE", "version: must be a number"),
     ("model-versions/get?name=a&version=99999999999", 400, "INVALID_PARAMETER_VALUE", "version: must be a number"),
-    ("registered-models/search?filter=source%20%3D%20'x'", 400, "INVALID_PARAMETER_VALUE", "'source = 'x'' is not taken"),
-    ("registered-models/search?filter=name%20%3D%20'a'%20AND", 400, "INVALID_PARAMETER_VALUE", "filter: '' is not taken"),
-    ("registered-models/search?order_by=timestamp", 400, "INVALID_PARAMETER_VALUE", "order_by: is not taken"),
+    ("registered-models/search?filter=source%20%3D%20'x'", 400, "INVALID_PARAMETER_VALUE", "'source = 'x'' is not supported"),
+    ("registered-models/search?filter=name%20%3D%20'a'%20AND", 400, "INVALID_PARAMETER_VALUE", "filter: '' is not supported"),
+    ("registered-models/search?order_by=timestamp", 400, "INVALID_PARAMETER_VALUE", "order_by: is not supported"),
     ("registered-models/search?page_token=forged", 400, "INVALID_PARAMETER_VALUE", "the cursor does not come from this server"),
     ("registered-models/search?max_results=0", 400, "INVALID_PARAMETER_VALUE", "max_results: "),
     (
         "registered-models/search?filter=tags._mlflow_experiment_ids%20LIKE%20'%25'",
         *(400, "INVALID_PARAMETER_VALUE", "prompts do not belong to experiments here"),
     ),
-    ("model-versions/search", 400, "INVALID_PARAMETER_VALUE", "must say of which prompt"),
+    ("model-versions/search", 400, "INVALID_PARAMETER_VALUE", "must name the prompt"),
     ("model-versions/search?filter=name%3D'b'", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'b'"),
-    ("model-versions/search?filter=name%3D'a'&order_by=name", 400, "INVALID_PARAMETER_VALUE", "order_by: is not taken"),
+    ("model-versions/search?filter=name%3D'a'&order_by=name", 400, "INVALID_PARAMETER_VALUE", "order_by: is not supported"),
     ("experiments/search", 404, "ENDPOINT_NOT_FOUND", "there is nothing at this path"),
     ("registered-models/create", 405, "ENDPOINT_NOT_FOUND", "does not accept this method"),
 ]
@@ -110,16 +110,16 @@ UNREADABLE: list[tuple[str, int, str, str]] = [
 
 def test_what_cannot_be_read_is_told_in_mlflows_shape(local: Any, register: Callable[..., int]) -> None:
     register("a", "x")
-    for path, status, code, words in UNREADABLE:
-        check(local.get(f"{BASE}/{path}"), status, code, words)
+    for path, status, code, message in UNREADABLE:
+        check(local.get(f"{BASE}/{path}"), status, code, message)
 
 
 def test_models_that_are_no_prompts_are_none(local: Any, register: Callable[..., int]) -> None:
     register("a", "x")
-    found = local.get(f"{BASE}/registered-models/search", params={"filter": "tag.`mlflow.prompt.is_prompt` != 'true'"})
-    assert found.json() == {"registered_models": [], "next_page_token": ""}
-    found = local.get(f"{BASE}/model-versions/search", params={"filter": "name = 'a' AND tags.team = 'b'"})
-    assert found.json() == {"model_versions": [], "next_page_token": ""}
+    fetched = local.get(f"{BASE}/registered-models/search", params={"filter": "tag.`mlflow.prompt.is_prompt` != 'true'"})
+    assert fetched.json() == {"registered_models": [], "next_page_token": ""}
+    fetched = local.get(f"{BASE}/model-versions/search", params={"filter": "name = 'a' AND tags.team = 'b'"})
+    assert fetched.json() == {"model_versions": [], "next_page_token": ""}
 
 
 def test_orders_that_are_ours_are_taken(local: Any, register: Callable[..., int]) -> None:
@@ -132,9 +132,9 @@ def test_orders_that_are_ours_are_taken(local: Any, register: Callable[..., int]
 
 
 def test_a_prompt_comes_into_being_with_its_first_version(local: Any) -> None:
-    made = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT], "description": "about"})
-    assert made.status_code == 200
-    assert (made.json()["registered_model"]["name"], made.json()["registered_model"]["description"]) == ("a", "about")
+    created = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT], "description": "about"})
+    assert created.status_code == 200
+    assert (created.json()["registered_model"]["name"], created.json()["registered_model"]["description"]) == ("a", "about")
     assert local.get("/v1/prompts").json()["items"] == []
     assert local.get("/v1/audit").json()["items"] == []
     assert local.post(f"{BASE}/model-versions/create", json=version("a")).json()["model_version"]["version"] == "1"
@@ -144,8 +144,8 @@ def test_a_prompt_comes_into_being_with_its_first_version(local: Any) -> None:
 
 @pytest.mark.parametrize("tags", [[], [{"key": "mlflow.prompt.is_prompt", "value": "false"}], [{"key": "a", "value": "b"}]])
 def test_a_model_that_is_no_prompt_is_refused(local: Any, tags: list[Any]) -> None:
-    answer = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": tags})
-    check(answer, 400, "INVALID_PARAMETER_VALUE", "only prompts are kept here")
+    response = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": tags})
+    check(response, 400, "INVALID_PARAMETER_VALUE", "this registry has only prompts")
 
 
 REFUSED: list[tuple[Any, str]] = [
@@ -155,15 +155,15 @@ REFUSED: list[tuple[Any, str]] = [
     ({"name": "a", "tags": [IS_PROMPT]}, "mlflow.prompt.text: is required"),
     ({"name": "a", "tags": [IS_PROMPT, IS_PROMPT]}, "tags: have a key twice"),
     (version("A"), "name: a name is 1 to 128"),
-    (version("a", ("mlflow.prompt.associatedRunIds", "r")), "mlflow.prompt.associatedRunIds: is no tag that is known here"),
-    (version("a", ("promptuary.refused", "r")), "promptuary.refused: is no tag that is known here"),
+    (version("a", ("mlflow.prompt.associatedRunIds", "r")), "mlflow.prompt.associatedRunIds: is not a known tag"),
+    (version("a", ("promptuary.refused", "r")), "promptuary.refused: is not a known tag"),
     (version("a", ("_mlflow_prompt_type", "image")), "type: "),
-    (version("a", ("_mlflow_prompt_type", "chat")), "mlflow.prompt.text: is no JSON that can be used"),
+    (version("a", ("_mlflow_prompt_type", "chat")), "mlflow.prompt.text: is not usable JSON"),
     (version("a", ("_mlflow_prompt_type", "chat"), ("mlflow.prompt.text", "{}")), "text: must be a JSON list"),
     (version("a", ("_mlflow_prompt_response_format", "[]")), "_mlflow_prompt_response_format: must be a JSON object"),
     (version("a", ("_mlflow_prompt_response_format", '{"a": NaN}')), "NaN, which is not a JSON number"),
     (version("a", ("_mlflow_prompt_response_format", '{"a": 1, "a": 2}')), "twice in one object"),
-    (version("a", ("_mlflow_prompt_model_config", "{")), "_mlflow_prompt_model_config: is no JSON"),
+    (version("a", ("_mlflow_prompt_model_config", "{")), "_mlflow_prompt_model_config: is not usable JSON"),
     (
         version("a", ("_mlflow_prompt_model_config", '{"provider": "openai"}')), "model_name: is required"
     ),
@@ -179,8 +179,8 @@ REFUSED: list[tuple[Any, str]] = [
 
 
 def test_what_cannot_be_registered_is_refused_by_the_tags_key(local: Any) -> None:
-    for body, words in REFUSED:
-        check(local.post(f"{BASE}/model-versions/create", json=body), 400, "INVALID_PARAMETER_VALUE", words)
+    for body, message in REFUSED:
+        check(local.post(f"{BASE}/model-versions/create", json=body), 400, "INVALID_PARAMETER_VALUE", message)
     assert local.get("/v1/prompts").json()["items"] == []
 
 
@@ -191,12 +191,12 @@ def test_an_empty_model_config_says_nothing(local: Any) -> None:
 
 
 def test_a_template_of_mlflows_own_jinja2_is_registered_as_jinja2(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether the server takes Jinja2 is its own setting; that the format is said is what matters here."""
+    """Whether the server allows Jinja2 is a setting of its own; here the format matters."""
     from promptuary.registry.service import Registry
 
     seen = []
 
-    def register(_registry: Any, _name: str, content: Any, **_more: Any) -> None:
+    def register(_registry: Any, _name: str, content: Any, **_kwargs: Any) -> None:
         seen.append(content)
         raise StorageFull("seen", 1)
 
@@ -223,21 +223,19 @@ def test_an_alias_is_a_label(local: Any, register: Callable[..., int]) -> None:
 
 
 def test_a_split_alias_gives_its_first_version_and_setting_it_ends_the_split(local: Any, register: Callable[..., int]) -> None:
-    for words in ("one", "two"):
-        register("a", words)
+    for message in ("one", "two"):
+        register("a", message)
     arms = [{"version": 2, "weight": 10}, {"version": 1, "weight": 90}]
     local.put("/v1/prompts/a/labels/production", json={"split": arms})
-    found = local.get(f"{BASE}/registered-models/alias?name=a&alias=production").json()["model_version"]
-    assert (found["version"], found["aliases"]) == ("2", ["production"])
+    fetched = local.get(f"{BASE}/registered-models/alias?name=a&alias=production").json()["model_version"]
+    assert (fetched["version"], fetched["aliases"]) == ("2", ["production"])
     aliases = local.get(f"{BASE}/registered-models/get?name=a").json()["registered_model"]["aliases"]
     assert aliases == [{"alias": "production", "version": "2"}]
     local.post(f"{BASE}/registered-models/alias", json={"name": "a", "alias": "production", "version": "1"})
     assert (local.get("/v1/prompts/a").json()["split"], local.get("/v1/prompts/a").json()["version"]) == (None, 1)
 
 
-def test_an_archived_prompt_is_found_by_its_numbers_alone_and_takes_nothing_new(
-    local: Any, register: Callable[..., int]
-) -> None:
+def test_an_archived_prompt_is_found_only_by_number_and_is_not_changed(local: Any, register: Callable[..., int]) -> None:
     register("a", "x", labels=["production"])
     local.post("/v1/prompts/a/archive", json={})
     assert local.get(f"{BASE}/registered-models/get?name=a").status_code == 200
@@ -246,19 +244,19 @@ def test_an_archived_prompt_is_found_by_its_numbers_alone_and_takes_nothing_new(
     check(archived, 404, "RESOURCE_DOES_NOT_EXIST", "the prompt 'a' is archived")
     assert local.get(f"{BASE}/registered-models/search").json()["registered_models"] == []
     check(local.post(f"{BASE}/model-versions/create", json=version("a")), 409, "RESOURCE_CONFLICT", "restore it first")
-    taken = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT]})
-    check(taken, 400, "RESOURCE_ALREADY_EXISTS")
+    refused = local.post(f"{BASE}/registered-models/create", json={"name": "a", "tags": [IS_PROMPT]})
+    check(refused, 400, "RESOURCE_ALREADY_EXISTS")
 
 
 def test_what_a_prompt_includes_is_put_in(local: Any, register: Callable[..., int]) -> None:
     register("tone", "Be {{kind}}. ", labels=["production"])
-    made = local.post(f"{BASE}/model-versions/create", json=version("a", ("mlflow.prompt.text", "{{> tone}}Hi {{ name }}")))
-    assert made.status_code == 200
-    assert tags_of(made)["mlflow.prompt.text"] == "Be {{kind}}. Hi {{name}}"
+    created = local.post(f"{BASE}/model-versions/create", json=version("a", ("mlflow.prompt.text", "{{> tone}}Hi {{ name }}")))
+    assert created.status_code == 200
+    assert tags_of(created)["mlflow.prompt.text"] == "Be {{kind}}. Hi {{name}}"
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "words"),
+    ("path", "body", "message"),
     [
         ("registered-models/alias", {"alias": "b"}, "an alias cannot be removed"),
         ("registered-models/delete-tag", {"key": "b"}, "a tag cannot be removed"),
@@ -267,11 +265,11 @@ def test_what_a_prompt_includes_is_put_in(local: Any, register: Callable[..., in
         ("model-versions/delete", {"version": "1"}, "a version is never deleted"),
     ],
 )
-def test_nothing_is_removed(local: Any, register: Callable[..., int], path: str, body: dict[str, str], words: str) -> None:
+def test_nothing_is_removed(local: Any, register: Callable[..., int], path: str, body: dict[str, str], message: str) -> None:
     register("a", "x")
     for name, status, code in (("a", 400, "INVALID_PARAMETER_VALUE"), ("A", 404, "RESOURCE_DOES_NOT_EXIST")):
-        answer = local.request("DELETE", f"{BASE}/{path}", json={"name": name, **body})
-        check(answer, status, code, words if name == "a" else "")
+        response = local.request("DELETE", f"{BASE}/{path}", json={"name": name, **body})
+        check(response, status, code, message if name == "a" else "")
     if path != "registered-models/delete":
         check(local.request("DELETE", f"{BASE}/{path}", json={"name": "b", **body}), 404, "RESOURCE_DOES_NOT_EXIST")
 
@@ -304,10 +302,10 @@ def test_errors_of_the_edge_have_mlflows_shape_too(local: Any, app: Any) -> None
 def test_a_full_disk_keeps_its_status_and_says_when_to_come_back(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptuary.registry.service import Registry
 
-    def full(*_given: Any, **_more: Any) -> None:
+    def full(*_args: Any, **_kwargs: Any) -> None:
         raise StorageFull("the disk is full", 30)
 
     monkeypatch.setattr(Registry, "register", full)
-    answer = local.post(f"{BASE}/model-versions/create", json=version("a"))
-    check(answer, 507, "RESOURCE_EXHAUSTED", "the disk is full")
-    assert answer.headers["retry-after"] == "30"
+    response = local.post(f"{BASE}/model-versions/create", json=version("a"))
+    check(response, 507, "RESOURCE_EXHAUSTED", "the disk is full")
+    assert response.headers["retry-after"] == "30"

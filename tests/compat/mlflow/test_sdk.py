@@ -54,7 +54,7 @@ def test_a_prompt_is_registered_labelled_and_loaded(genai: As, service: Service,
     config = {"provider": "openai", "model_name": "gpt-4o", "temperature": 0.5, "stop_sequences": ["x"], "seed": 7}
     schema = {"type": "object"}
     author = genai("author")
-    made = author.register_prompt(
+    registered = author.register_prompt(
         "support.triage",
         "Hi {{ name }}!",
         commit_message="first",
@@ -64,14 +64,19 @@ def test_a_prompt_is_registered_labelled_and_loaded(genai: As, service: Service,
     )
     author.set_prompt_alias("support.triage", alias="production", version=1)
     loaded = genai("reader").load_prompt("prompts:/support.triage@production", cache_ttl_seconds=0)
-    for one in (made, loaded):
-        assert (one.name, one.version, one.template, one.commit_message) == ("support.triage", 1, "Hi {{ name }}!", "first")
-        assert (one.model_config, one.response_format) == (config, schema)
-        assert one.tags == {"team": "support", "urgent": ""}
-    assert (made.aliases, loaded.aliases) == ([], ["production"])
+    for version in (registered, loaded):
+        assert (version.name, version.version, version.template, version.commit_message) == (
+            "support.triage",
+            1,
+            "Hi {{ name }}!",
+            "first",
+        )
+        assert (version.model_config, version.response_format) == (config, schema)
+        assert version.tags == {"team": "support", "urgent": ""}
+    assert (registered.aliases, loaded.aliases) == ([], ["production"])
     assert loaded.format(name="Ann") == "Hi Ann!"
-    found = local.get("/v1/prompts/support.triage").json()
-    assert (found["model"]["name"], found["tags"]) == ("openai:gpt-4o", ["team=support", "urgent"])
+    fetched = local.get("/v1/prompts/support.triage").json()
+    assert (fetched["model"]["name"], fetched["tags"]) == ("openai:gpt-4o", ["team=support", "urgent"])
     settle()
     assert [line.partition("?")[0] for line in service.requests[-6:]] == [
         "GET /api/2.0/mlflow/registered-models/get",
@@ -134,10 +139,10 @@ def test_the_key_is_taken_as_a_password_too(
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     ("{{#a}}x{{/a}}", {}, "it has the section 'a'"),
     ("{{a", {}, "never closed"),
-    ("x", {"model_config": {"model_name": "m", "top_k": 3}}, "_mlflow_prompt_model_config.top_k: has no place"),
+    ("x", {"model_config": {"model_name": "m", "top_k": 3}}, "_mlflow_prompt_model_config.top_k: is not part of a version"),
     ("x", {"model_config": {"temperature": 1}}, "model_name: is required"),
-    ("x", {"model_config": {"model_name": "ft:gpt:me"}}, "'ft:gpt:me' would be read as provider:model"),
-    ("x", {"tags": {"a=b": "c"}}, "a=b: is no key of a tag"),
+    ("x", {"model_config": {"model_name": "ft:gpt:me"}}, "'ft:gpt:me' would be parsed as provider:model"),
+    ("x", {"tags": {"a=b": "c"}}, "a=b: is not a valid key"),
     ("x", {"tags": {"a": "x" * 200}}, "a: is over the limit of 200 characters"),
     ([{"role": "robot", "content": "x"}], {}, "template.0.role"),
 ]
@@ -212,16 +217,14 @@ def test_prompts_and_versions_are_searched_in_pages(genai: As, register: Any) ->
     assert [prompt.name for prompt in first] == ["other", "support.a"]
     (last,) = client.search_prompts(max_results=2, page_token=first.token)
     assert (last.name, last.description) == ("support.b", "made support.b")
-    assert [(found.version, found.template) for found in client.search_prompt_versions("support.b")] == [
+    assert [(fetched.version, fetched.template) for fetched in client.search_prompt_versions("support.b")] == [
         (2, "newer"),
         (1, "of support.b"),
     ]
     assert client.search_prompt_versions("support.b", max_results=1).token
 
 
-def test_a_version_that_the_sdk_cannot_format_is_listed_with_the_reason_and_not_loaded(
-    genai: As, refused: Any, register: Any
-) -> None:
+def test_a_version_that_the_sdk_cannot_format_is_listed_with_the_reason(genai: As, refused: Any, register: Any) -> None:
     from mlflow import MlflowClient
 
     register("a", "plain")
@@ -241,11 +244,11 @@ def test_parts_that_mlflow_has_no_place_for_come_as_tags_and_are_taken_back(gena
     loaded = author.load_prompt("a", version=1, cache_ttl_seconds=0)
     assert loaded.model_config == {"model_name": "plain"}
     author.register_prompt("b", loaded.template, tags=loaded.tags, model_config=loaded.model_config)
-    one, other = (local.get(f"/v1/prompts/{name}/versions/1").json() for name in ("a", "b"))
-    assert one["digest"] == other["digest"]
+    version, other = (local.get(f"/v1/prompts/{name}/versions/1").json() for name in ("a", "b"))
+    assert version["digest"] == other["digest"]
 
 
-def test_while_the_database_is_held_the_sdk_waits_as_long_as_the_server_says_and_no_longer(
+def test_the_sdk_waits_for_a_locked_database_as_long_as_retry_after(
     genai: As, refused: Any, register: Any, monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:
     """Without `Retry-After` it waits 2, 4, 8 … seconds: some four minutes by its own settings."""
@@ -253,13 +256,13 @@ def test_while_the_database_is_held_the_sdk_waits_as_long_as_the_server_says_and
 
     from promptuary.registry.service import Registry
 
-    def held(*_given: Any, **_more: Any) -> None:
+    def database_busy(*_args: Any, **_kwargs: Any) -> None:
         raise DatabaseBusy("the database is held by other writers; try again")
 
     register("a", "x")
     waits: list[float] = []
     monkeypatch.setattr(retry, "time", SimpleNamespace(sleep=waits.append, time=retry.time.time))
-    monkeypatch.setattr(Registry, "version", held)
+    monkeypatch.setattr(Registry, "version", database_busy)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     with refused("INTERNAL_ERROR", "too many 503 error responses"):
         genai("reader").load_prompt("a", version=1, cache_ttl_seconds=0)

@@ -1,6 +1,6 @@
 import pytest
 
-from promptuary.compat.mlflow.search_filter import Filter, read
+from promptuary.compat.mlflow.search_filter import Filter, parse_filter
 from promptuary.core.errors import InvalidRequest
 
 TAGS = {"team": "support", "mlflow.prompt.is_prompt": "true"}
@@ -42,15 +42,15 @@ TAGS = {"team": "support", "mlflow.prompt.is_prompt": "true"}
     ],
 )
 def test_a_filter_holds_as_mlflow_says(text: str, holds: bool) -> None:
-    assert read(text).holds("support.triage", TAGS) is holds
+    assert parse_filter(text).matches("support.triage", TAGS) is holds
 
 
 @pytest.mark.parametrize(
     ("text", "name"), [("name = 'a' AND tags.b = 'c'", "a"), ("name LIKE 'a'", None), ("tags.name='a'", None)]
 )
 def test_a_filter_knows_the_one_name_that_it_is_of(text: str, name: str | None) -> None:
-    assert read(text).name == name
-    assert isinstance(read(text), Filter)
+    assert parse_filter(text).name == name
+    assert isinstance(parse_filter(text), Filter)
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_a_filter_knows_the_one_name_that_it_is_of(text: str, name: str | None) 
 )
 def test_what_a_filter_cannot_say_is_refused_from_there_on(text: str, rest: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        read(text)
-    (fault,) = refused.value.field_errors
-    assert fault.path == "filter"
-    assert fault.message.startswith(f"'{rest}' is not taken: compare name or tags.<key>")
+        parse_filter(text)
+    (error,) = refused.value.field_errors
+    assert error.path == "filter"
+    assert error.message.startswith(f"'{rest}' is not supported: compare name or tags.<key>")
 
 
 def test_no_value_makes_a_comparison_slow() -> None:
-    hard = read("name LIKE '" + "a%" * 300 + "b'")
-    assert hard.holds("a" * 5000, {}) is False
+    hard = parse_filter("name LIKE '" + "a%" * 300 + "b'")
+    assert hard.matches("a" * 5000, {}) is False

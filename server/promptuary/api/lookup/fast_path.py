@@ -161,7 +161,7 @@ class LookupFastPath:
 
 async def _send(cached: CachedResponse, if_none_match: bytes | None, request_id: str, send: Send) -> int:
     """Send the response, or a 304 where the client has it already; return the status."""
-    if if_none_match is not None and cached.response.is_held(if_none_match.decode("latin-1")):
+    if if_none_match is not None and cached.response.matches(if_none_match.decode("latin-1")):
         status, headers, body = 304, cached.not_modified_headers, b""
     else:
         status, headers, body = 200, cached.headers, cached.response.body

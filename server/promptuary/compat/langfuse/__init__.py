@@ -1,1 +1,1 @@
-"""Routes that the Langfuse SDK speaks."""
+"""The prompt routes of the Langfuse SDK."""

@@ -1,4 +1,4 @@
-"""The prompts of the registry as the Langfuse SDK asks for them."""
+"""The prompt routes of the Langfuse SDK."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -30,7 +30,7 @@ from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry.labels import LATEST, Labels
 from promptuary.registry.service import Registry
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import Prompt, PromptFilter
 
 router = APIRouter(prefix=LANGFUSE, tags=["langfuse"], route_class=IdempotentRoute)
 
@@ -46,7 +46,7 @@ _STEP = 1000
 
 @router.get("/projects")
 def projects(unit: Read) -> ProjectList:
-    """Give the key's project: what the SDK's `auth_check` asks for."""
+    """Return the key's project, for the SDK's `auth_check`."""
     name = unit.caller.project_name
     organization = Organization(id="promptuary", name="Promptuary")
     return ProjectList(data=[LangfuseProject(id=name, name=name, organization=organization, metadata={})])
@@ -63,9 +63,9 @@ def create(body: NewPrompt, response: Response, unit: Write) -> LangfusePrompt:
         tags=tuple(body.tags or ()),
         labels=tuple(body.labels or ()),
     )
-    require_sdk_renderable(content_from_json(registered.version.content), SDK)  # with the partials that registering has put in
+    require_sdk_renderable(content_from_json(registered.version.content), SDK)  # with its partials
     response.status_code = 201 if registered.created else 200
-    return LangfusePrompt.written(registered.version)
+    return LangfusePrompt.as_source(registered.version)
 
 
 @router.get("/v2/prompts")
@@ -80,40 +80,42 @@ def list_prompts(
     to_updated: Annotated[str | None, Query(alias="toUpdatedAt")] = None,
     conditions: Annotated[str | None, Query(alias="filter")] = None,
 ) -> PromptList:
-    """List prompts by name, page by page; of one that is listed for a label, only the version that has it is told."""
-    not_taken = {"fromUpdatedAt": from_updated, "toUpdatedAt": to_updated, "filter": conditions}
-    field_errors = [FieldError(key, "is not taken; filter by name, label and tag") for key, value in not_taken.items() if value]
+    """List prompts by name, page by page; for a label, each with the version that has it."""
+    unsupported = {"fromUpdatedAt": from_updated, "toUpdatedAt": to_updated, "filter": conditions}
+    field_errors = [
+        FieldError(key, "is not supported; filter by name, label and tag") for key, value in unsupported.items() if value
+    ]
     if field_errors:
         raise InvalidRequest("the list cannot be filtered this way", field_errors)
     registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
-    wanted = None if name is None else dotted(name)
-    found = [prompt for prompt in _all(registry, wanted, label, tag) if wanted in (None, prompt.name)]
-    shown = found[(page - 1) * limit : page * limit]
-    return PromptList(data=[_meta(registry, prompt, label) for prompt in shown], meta=PageMeta.of(page, limit, len(found)))
+    exact_name = None if name is None else dotted(name)
+    prompts = [prompt for prompt in _all(registry, exact_name, label, tag) if exact_name in (None, prompt.name)]
+    items = [_meta(registry, prompt, label) for prompt in prompts[(page - 1) * limit : page * limit]]
+    return PromptList(data=items, meta=PageMeta.of(page, limit, len(prompts)))
 
 
 @router.get("/v2/prompts/{name:path}")
 def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, resolve: bool = True) -> LangfusePrompt:
-    """Look one version up, by label (`production` by default) or by number.
+    """Return one version by label (`production` by default) or by number.
 
-    It comes as the SDK can compile it, what it includes put in; with `resolve=false` as it was written.
+    Its texts are those that the SDK can compile, with partials; with `resolve=false` they are the source.
     """
-    found = Registry(unit).lookup(known_name(dotted(name)), label=label, version=version)
-    return LangfusePrompt.resolved(found.version) if resolve else LangfusePrompt.written(found.version)
+    selected = Registry(unit).lookup(known_name(dotted(name)), label=label, version=version).version
+    return LangfusePrompt.resolved(selected) if resolve else LangfusePrompt.as_source(selected)
 
 
 @router.patch("/v2/prompts/{name:path}/versions/{version}")
 def add_labels(name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewLabels, unit: Move) -> LangfusePrompt:
-    """Move labels to a version; it keeps those that it has."""
-    known = known_name(dotted(name))
+    """Move labels to a version; it keeps its other labels."""
+    prompt_name = known_name(dotted(name))
     for label in dict.fromkeys(body.newLabels):
-        Labels(unit).move(known, label, version, _REASON)
-    return LangfusePrompt.written(Registry(unit).version(known, version))
+        Labels(unit).move(prompt_name, label, version, _REASON)
+    return LangfusePrompt.as_source(Registry(unit).version(prompt_name, version))
 
 
 @router.delete("/v2/prompts/{name:path}")
 def delete(name: Name, unit: Write) -> None:
-    """Refuse: nothing is deleted."""
+    """Refuse the request: nothing is deleted."""
     known_name(dotted(name))
     raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
 
@@ -121,9 +123,9 @@ def delete(name: Name, unit: Write) -> None:
 def _all(registry: Registry, search: str | None, label: str | None, tag: str | None) -> Iterator[Prompt]:
     cursor = None
     while True:
-        found = registry.prompts(_STEP, cursor, search, None if label == LATEST else label, tag)
-        yield from found.items
-        cursor = found.next_cursor
+        prompts = registry.prompts(_STEP, cursor, PromptFilter(search, None if label == LATEST else label, tag))
+        yield from prompts.items
+        cursor = prompts.next_cursor
         if cursor is None:
             return
 

@@ -1,7 +1,7 @@
-"""What the Langfuse SDK sends and reads, from and to what the registry keeps.
+"""The wire models of the Langfuse SDK, and their conversion to and from the registry's versions.
 
-A Langfuse prompt has a free `config`. Ours has parts, so the config's known keys are parts of the version, both ways, and a
-key that no part can hold is refused by its name: nothing is lost on the way in or out.
+A Langfuse prompt has a free `config`; a version has typed parts. The known keys of a config are converted to parts, and back.
+An unknown key is refused by its name: nothing is lost in either direction.
 """
 
 import math
@@ -18,17 +18,17 @@ from promptuary.prompt.content import Content, Message
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.validation_errors import field_errors_from
-from promptuary.registry.store import Version
+from promptuary.registry.version_store import Version
 
 MODEL_KEYS = {"model": "name", **{key: key for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}}
-"""Keys of a config that are the version's `model`, and what they are called there."""
+"""The keys of a config that belong to the version's `model`, and their names there."""
 PART_KEYS = ("response_format", "tools", "variables")
-"""Keys of a config that are parts of the version themselves."""
+"""The keys of a config that are parts of a version."""
 _REFERENCE = "@@@langfusePrompt:"
 
 
 def _read(text: str) -> Iterator[Piece]:
-    """Cut a text up as the SDK's `compile` does: from every `{{` to the next `}}` is a variable."""
+    """Parse a text as the SDK's `compile` does: everything from `{{` to the next `}}` is a variable."""
     at = 0
     while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start)) >= 0:
         yield mustache.Literal(text[at:start])
@@ -40,7 +40,7 @@ def _read(text: str) -> Iterator[Piece]:
 SDK = SdkTemplateReader(
     name="the Langfuse SDK",
     read=_read,
-    instead="use Promptuary's client, or ask with resolve=false for the text as it was written",
+    instead="use Promptuary's client, or request the source with resolve=false",
 )
 
 
@@ -56,46 +56,46 @@ class NewPrompt(RequestModel):
     commitMessage: ShortText | None = None
 
     def content(self) -> Content:
-        """Give the content that is to be registered.
+        """Return the content to register.
 
         Raises:
-            InvalidRequest: with every fault, in the words of the request.
+            InvalidRequest: with every error, by the path in the request.
         """
         config = {key: value for key, value in (self.config or {}).items() if value is not None}
         field_errors = [
             FieldError(
                 f"config.{key}",
-                f"has no place in a version, which keeps {', '.join((*MODEL_KEYS, *PART_KEYS))}: leave it out of the config",
+                f"is not part of a version, which has {', '.join((*MODEL_KEYS, *PART_KEYS))}: remove it from the config",
             )
             for key in config
             if key not in MODEL_KEYS and key not in PART_KEYS
         ]
         model = {MODEL_KEYS[key]: value for key, value in config.items() if key in MODEL_KEYS}
         if model and "name" not in model:
-            field_errors.append(FieldError("config.model", f"is required where there is {', '.join(model)}: name the model"))
+            field_errors.append(FieldError("config.model", f"is required with {', '.join(model)}: name the model"))
         parts = {key: config[key] for key in PART_KEYS if key in config} | ({"model": model} if "name" in model else {})
         content = None
         try:
             content = Content.model_validate({"type": self.type, "template": _template(self.prompt), **parts})
         except ValidationError as error:
-            field_errors += [FieldError(_their_path(fault.path), fault.message) for fault in field_errors_from(error)]
+            field_errors += [
+                FieldError(_request_path(field_error.path), field_error.message) for field_error in field_errors_from(error)
+            ]
         if content and any(_REFERENCE in text for text in content.texts()):
-            field_errors.append(
-                FieldError("prompt", f"has '{_REFERENCE}…'; a prompt is included here by {{{{> its.name@label}}}}")
-            )
+            field_errors.append(FieldError("prompt", f"has '{_REFERENCE}…'; include a prompt by {{{{> its.name@label}}}}"))
         if content is None or field_errors:
             raise InvalidRequest("the prompt cannot be registered", field_errors)
         return content
 
 
 class NewLabels(RequestModel):
-    """Labels that a version is to get besides those it has."""
+    """Labels to move to a version in addition to its own."""
 
     newLabels: Annotated[list[str], Field(max_length=50)]
 
 
 class LangfusePrompt(ResponseModel):
-    """A prompt version as the SDK reads it. `digest` and `format` are ours: which content this is, and how it is written."""
+    """A prompt version for the SDK; `digest` and `format` are additions of this server."""
 
     name: str
     version: int
@@ -111,24 +111,24 @@ class LangfusePrompt(ResponseModel):
     format: str
 
     @classmethod
-    def written(cls, version: Version) -> Self:
-        """Give it as it was written, whatever its format."""
+    def as_source(cls, version: Version) -> Self:
+        """Build the response with the texts as they were registered, in any format."""
         content = content_from_json(version.content)
         return cls._of(version, content, content.texts(), content.format)
 
     @classmethod
     def resolved(cls, version: Version) -> Self:
-        """Give it as the SDK can compile it, with what it includes put in.
+        """Build the response with texts that the SDK can compile, partials included.
 
         Raises:
-            Conflict: when the SDK cannot, with the reason.
+            Conflict: when the SDK cannot compile it, with the reason.
         """
         content = content_from_json(version.content)
         texts = sdk_texts(content, f"version {version.number} of '{version.prompt}'", SDK)
         return cls._of(version, content, texts, "mustache")
 
     @classmethod
-    def _of(cls, version: Version, content: Content, texts: list[str], written_in: str) -> Self:
+    def _of(cls, version: Version, content: Content, texts: list[str], template_format: str) -> Self:
         return cls(
             name=version.prompt,
             version=version.number,
@@ -141,7 +141,7 @@ class LangfusePrompt(ResponseModel):
             createdAt=version.created_at,
             createdBy=version.author,
             digest=version.digest,
-            format=written_in,
+            format=template_format,
         )
 
 
@@ -158,7 +158,7 @@ class PromptMeta(ResponseModel):
 
 
 class PageMeta(ResponseModel):
-    """Which page this is, and of how many."""
+    """The number of the page, and of all pages."""
 
     page: int
     limit: int
@@ -167,7 +167,7 @@ class PageMeta(ResponseModel):
 
     @classmethod
     def of(cls, page: int, limit: int, total: int) -> Self:
-        """Count the pages."""
+        """Compute the number of pages."""
         return cls(page=page, limit=limit, totalItems=total, totalPages=math.ceil(total / limit))
 
 
@@ -179,7 +179,7 @@ class PromptList(ResponseModel):
 
 
 class Organization(ResponseModel):
-    """Who has the project: always this server."""
+    """The owner of the project: always this server."""
 
     id: str
     name: str
@@ -201,44 +201,44 @@ class ProjectList(ResponseModel):
 
 
 def config_of(version: Version) -> dict[str, Any]:
-    """Give what a version keeps besides its text, as a config that `NewPrompt` takes back."""
+    """Return the parts of a version besides its text, as a config that `NewPrompt` accepts."""
     model: Mapping[str, Any] = version.content["model"] or {}
-    settings = {key: model[ours] for key, ours in MODEL_KEYS.items() if ours in model}
+    settings = {key: model[name] for key, name in MODEL_KEYS.items() if name in model}
     return settings | {key: version.content[key] for key in PART_KEYS if version.content[key]}
 
 
 def _template(prompt: JsonValue) -> JsonValue:
-    """Write messages our way: a placeholder is a role, and a message needs no type."""
+    """Return messages in the form of a content: a placeholder is a role, and a message has no type."""
     if not isinstance(prompt, list):
         return prompt
     return [_message(item) if isinstance(item, dict) else item for item in prompt]
 
 
 def _message(item: dict[str, JsonValue]) -> JsonValue:
-    kind = item.get("type", "message")
+    message_type = item.get("type", "message")
     rest = {key: value for key, value in item.items() if key != "type"}
-    if kind == "placeholder":
+    if message_type == "placeholder":
         return {"role": "placeholder", **rest}
-    return rest if kind in (None, "message", "chatmessage") else item
+    return rest if message_type in (None, "message", "chatmessage") else item
 
 
 def _prompt(content: Content, texts: list[str]) -> str | list[dict[str, Any]]:
     if isinstance(content.template, str):
         return texts[0]
-    left = iter(texts)
+    remaining = iter(texts)
     return [
-        {"role": message.role, "content": next(left)}
+        {"role": message.role, "content": next(remaining)}
         if isinstance(message, Message)
         else {"type": "placeholder", "name": message.name}
         for message in content.template
     ]
 
 
-def _their_path(path: str) -> str:
-    """Say where a fault of the content stands in the request."""
+def _request_path(path: str) -> str:
+    """Return the path in the request of an error in the content."""
     first, _, rest = path.partition(".")
     if first == "template":
         return ".".join(filter(None, ["prompt", rest]))
     if first == "model":
-        return "config." + next((theirs for theirs, ours in MODEL_KEYS.items() if ours == rest.partition(".")[0]), "model")
+        return "config." + next((key for key, name in MODEL_KEYS.items() if name == rest.partition(".")[0]), "model")
     return f"config.{path}" if first in PART_KEYS else path

@@ -1,1 +1,1 @@
-"""Routes that MLflow's prompt API speaks."""
+"""The routes of MLflow's prompt API."""

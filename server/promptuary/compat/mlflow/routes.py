@@ -1,4 +1,4 @@
-"""The prompts of the registry as MLflow's prompt API asks for them."""
+"""The routes of MLflow's prompt API."""
 
 from typing import Annotated
 
@@ -10,7 +10,6 @@ from promptuary.access.auth.routing import authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.compat.error_format import MLFLOW
-from promptuary.compat.mlflow import search_filter
 from promptuary.compat.mlflow.schemas import (
     EmptyResponse,
     ModelAlias,
@@ -28,6 +27,7 @@ from promptuary.compat.mlflow.schemas import (
     pending_model,
     version_number,
 )
+from promptuary.compat.mlflow.search_filter import Filter, parse_filter
 from promptuary.compat.mlflow.tags import EXPERIMENTS, IS_PROMPT, SDK, free_tags
 from promptuary.compat.names import known_name, new_name
 from promptuary.compat.sdk_rendering import require_sdk_renderable
@@ -35,7 +35,7 @@ from promptuary.core.errors import AlreadyExists, FieldError, InvalidRequest, No
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry.labels import Labels, require_prompt
 from promptuary.registry.service import Registry
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import Prompt, PromptFilter
 
 router = APIRouter(prefix=MLFLOW, tags=["mlflow"], route_class=IdempotentRoute)
 log = structlog.get_logger(__name__)
@@ -56,16 +56,16 @@ _VERSION_ORDERS = {"", "version_number desc"}
 
 @router.get("/registered-models/get")
 def read_model(name: Name, unit: Read) -> ModelResponse:
-    """Give a prompt."""
+    """Return a prompt."""
     return ModelResponse(registered_model=_model(Registry(unit), require_prompt(unit, known_name(name))))
 
 
 @router.post("/registered-models/create")
 def create_model(body: NewModel, unit: CheckByPost) -> ModelResponse:
-    """Say that a prompt can be made. It comes into being with its first version, which MLflow's SDK registers next."""
+    """Check that a prompt can be created. It is created with its first version, which MLflow's SDK registers next."""
     name = new_name(body.name)
     if not any(tag.key == IS_PROMPT and tag.value == "true" for tag in body.tags):
-        raise InvalidRequest("the model cannot be registered: only prompts are kept here")
+        raise InvalidRequest("the model cannot be registered: this registry has only prompts")
     if _exists(unit, name):
         raise AlreadyExists(f"there is a prompt '{name}' already")
     return ModelResponse(registered_model=pending_model(body, unit.clock()))
@@ -79,59 +79,61 @@ def search_models(
     order_by: Annotated[list[str] | None, Query()] = None,
     page_token: Token = None,
 ) -> ModelList:
-    """List prompts by name. A page may have fewer than were asked for, and a next one all the same."""
-    _order(order_by, _ORDERS)
-    wanted, registry = _filter(conditions), Registry(unit)
-    found = registry.prompts(min(max_results, unit.settings.page_limit), page_token or None, wanted.name)
-    models = [_model(registry, prompt) for prompt in found.items]
+    """List prompts by name. A page may have fewer items than requested, and still have a next page."""
+    _check_order(order_by, _ORDERS)
+    search_filter, registry = _filter(conditions), Registry(unit)
+    prompts = registry.prompts(min(max_results, unit.settings.page_limit), page_token or None, PromptFilter(search_filter.name))
+    models = [_model(registry, prompt) for prompt in prompts.items]
     return ModelList(
-        registered_models=[model for model in models if wanted.holds(model.name, {tag.key: tag.value for tag in model.tags})],
-        next_page_token=found.next_cursor or "",
+        registered_models=[
+            model for model in models if search_filter.matches(model.name, {tag.key: tag.value for tag in model.tags})
+        ],
+        next_page_token=prompts.next_cursor or "",
     )
 
 
 @router.post("/registered-models/set-tag")
 def tag_model(body: ModelTag, unit: ReadByPost) -> EmptyResponse:
-    """Take a tag of a prompt and keep nothing: tags are kept with versions, and MLflow's SDK sends them there too.
+    """Accept a tag of a prompt without storing it: tags belong to versions, and MLflow's SDK sends them there, too.
 
-    The SDK's note of the experiment that loaded a prompt needs no more than the right to read.
+    The SDK's note about the experiment that loaded a prompt needs only the right to read.
     """
     name = known_name(body.name)
     if body.key != EXPERIMENTS:
         unit.caller.require(Scope.PROMPT_WRITE)
-        log.info("a prompt's tag is not kept; tags are kept with versions", prompt=name, tag=body.key)
+        log.info("a prompt's tag is not stored; tags belong to versions", prompt=name, tag=body.key)
     require_prompt(unit, name)
     return EmptyResponse()
 
 
 @router.get("/registered-models/alias")
 def read_alias(name: Name, alias: Name, unit: Read) -> ModelVersionResponse:
-    """Give the version that an alias (our labels, and `latest`) points at."""
-    found = Registry(unit).lookup(known_name(name), label=alias)
-    return ModelVersionResponse(model_version=ModelVersion.of(found.version))
+    """Return the version that an alias (a label, or `latest`) points at."""
+    result = Registry(unit).lookup(known_name(name), label=alias)
+    return ModelVersionResponse(model_version=ModelVersion.of(result.version))
 
 
 @router.post("/registered-models/alias")
 def set_alias(body: ModelAlias, unit: Move) -> EmptyResponse:
-    """Point an alias at a version."""
+    """Move an alias to a version."""
     Labels(unit).move(known_name(body.name), body.alias, version_number(body.version), _REASON)
     return EmptyResponse()
 
 
 @router.get("/model-versions/get")
 def read_version(name: Name, version: Name, unit: Read) -> ModelVersionResponse:
-    """Give a version as MLflow's SDK can format it."""
-    found = Registry(unit).version(known_name(name), version_number(version))
-    return ModelVersionResponse(model_version=ModelVersion.of(found))
+    """Return a version that MLflow's SDK can format."""
+    selected = Registry(unit).version(known_name(name), version_number(version))
+    return ModelVersionResponse(model_version=ModelVersion.of(selected))
 
 
 @router.post("/model-versions/create")
 def create_version(body: NewModelVersion, unit: Write) -> ModelVersionResponse:
-    """Register a version, unless the newest one has the same content; then that is the answer."""
+    """Register a version, or return the newest one if it has the same content."""
     name = new_name(body.name)
-    content, tags = body.registered()
+    content, tags = body.content_and_tags()
     registered = Registry(unit).register(name, content, message=body.description, tags=tags)
-    require_sdk_renderable(content_from_json(registered.version.content), SDK)  # with the partials that registering has put in
+    require_sdk_renderable(content_from_json(registered.version.content), SDK)  # with its partials
     return ModelVersionResponse(model_version=ModelVersion.of(registered.version))
 
 
@@ -144,24 +146,26 @@ def search_versions(
     page_token: Token = None,
 ) -> ModelVersionList:
     """List the versions of one prompt, the newest first."""
-    _order(order_by, _VERSION_ORDERS)
-    wanted = _filter(conditions)
-    if wanted.name is None:
-        raise InvalidRequest("the search cannot be made", [FieldError("filter", "must say of which prompt: name = '…'")])
-    found = Registry(unit).versions(known_name(wanted.name), min(max_results, unit.settings.page_limit), page_token or None)
+    _check_order(order_by, _VERSION_ORDERS)
+    search_filter = _filter(conditions)
+    if search_filter.name is None:
+        raise InvalidRequest("the search is not possible", [FieldError("filter", "must name the prompt: name = '…'")])
+    versions = Registry(unit).versions(
+        known_name(search_filter.name), min(max_results, unit.settings.page_limit), page_token or None
+    )
     return ModelVersionList(
         model_versions=[
             ModelVersion.listed(version)
-            for version in found.items
-            if wanted.holds(version.prompt, {IS_PROMPT: "true", **free_tags(version)})
+            for version in versions.items
+            if search_filter.matches(version.prompt, {IS_PROMPT: "true", **free_tags(version)})
         ],
-        next_page_token=found.next_cursor or "",
+        next_page_token=versions.next_cursor or "",
     )
 
 
 @router.post("/model-versions/set-tag")
 def tag_version(body: VersionTag, unit: CheckByPost) -> EmptyResponse:
-    """Refuse a tag that a version does not have already: versions do not change."""
+    """Refuse a tag that a version does not have: versions do not change."""
     version = Registry(unit).version(known_name(body.name), version_number(body.version))
     tags = {tag.key: tag.value for tag in ModelVersion.listed(version).tags}
     if tags.get(body.key) != body.value:
@@ -171,35 +175,35 @@ def tag_version(body: VersionTag, unit: CheckByPost) -> EmptyResponse:
 
 @router.delete("/registered-models/alias")
 def remove_alias(body: ModelRemoval, unit: Move) -> EmptyResponse:
-    """Refuse: a label is moved, never removed."""
+    """Refuse the request: a label is moved, never removed."""
     require_prompt(unit, known_name(body.name))
     raise InvalidRequest("an alias cannot be removed: point it at another version, or archive the prompt")
 
 
 @router.delete("/registered-models/delete-tag")
 def remove_tag(body: ModelRemoval, unit: Write) -> EmptyResponse:
-    """Refuse: tags are kept with versions, which do not change."""
+    """Refuse the request: tags belong to versions, which do not change."""
     require_prompt(unit, known_name(body.name))
-    raise InvalidRequest("a tag cannot be removed: tags are kept with versions, which never change; register one without it")
+    raise InvalidRequest("a tag cannot be removed: tags belong to versions, which never change; register a version without it")
 
 
 @router.delete("/model-versions/delete-tag")
 def remove_version_tag(body: ModelRemoval, unit: Write) -> EmptyResponse:
-    """Refuse: versions do not change."""
+    """Refuse the request: versions do not change."""
     require_prompt(unit, known_name(body.name))
     raise InvalidRequest("a version never changes; register another one without the tag")
 
 
 @router.delete("/model-versions/delete")
 def remove_version(body: ModelRemoval, unit: Write) -> EmptyResponse:
-    """Refuse: nothing is deleted."""
+    """Refuse the request: nothing is deleted."""
     require_prompt(unit, known_name(body.name))
     raise InvalidRequest("a version is never deleted; move the labels away from it")
 
 
 @router.delete("/registered-models/delete")
 def remove_model(body: ModelRemoval, unit: Write) -> EmptyResponse:
-    """Refuse, unless there is none: MLflow's SDK clears up this way when the first version could not be registered."""
+    """Refuse the request unless there is no such prompt: MLflow's SDK cleans up after a failed first version this way."""
     if _exists(unit, known_name(body.name)):
         raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
     return EmptyResponse()
@@ -218,14 +222,13 @@ def _exists(unit: UnitOfWork, name: str) -> bool:
     return True
 
 
-def _filter(text: str) -> search_filter.Filter:
-    wanted = search_filter.read(text)
-    if any(clause.key == EXPERIMENTS for clause in wanted.clauses):
-        raise InvalidRequest("the search cannot be made", [FieldError("filter", "prompts do not belong to experiments here")])
-    return wanted
+def _filter(text: str) -> Filter:
+    conditions = parse_filter(text)
+    if any(clause.key == EXPERIMENTS for clause in conditions.clauses):
+        raise InvalidRequest("the search is not possible", [FieldError("filter", "prompts do not belong to experiments here")])
+    return conditions
 
 
-def _order(asked: list[str] | None, known: set[str]) -> None:
-    odd = [order for order in asked or () if " ".join(order.lower().split()) not in known]
-    if odd:
-        raise InvalidRequest("the search cannot be made", [FieldError("order_by", "is not taken; leave it out")])
+def _check_order(orders: list[str] | None, known: set[str]) -> None:
+    if any(" ".join(order.lower().split()) not in known for order in orders or ()):
+        raise InvalidRequest("the search is not possible", [FieldError("order_by", "is not supported; leave it out")])

@@ -1,4 +1,4 @@
-"""What MLflow's prompt API sends and reads: a prompt is a registered model, a version is a model version."""
+"""The wire models of MLflow's prompt API: a prompt is a registered model, a version is a model version."""
 
 import re
 from collections.abc import Mapping
@@ -13,10 +13,11 @@ from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.core.wire import RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
-from promptuary.registry.store import Prompt, Version
+from promptuary.registry.store import Prompt
+from promptuary.registry.version_store import Version
 
 SOURCES = ("dummy-source", "prompt-template")
-"""What MLflow's own clients say where a model would name its files."""
+"""The sources that MLflow's clients send for a prompt; for a model, the source names its files."""
 
 
 class ModelTagIn(RequestModel):
@@ -27,7 +28,7 @@ class ModelTagIn(RequestModel):
 
 
 class NewModel(RequestModel):
-    """A prompt that is about to get its first version."""
+    """A prompt before its first version."""
 
     name: str
     tags: Annotated[list[ModelTagIn], Field(max_length=100)] = Field(default_factory=list)
@@ -42,18 +43,18 @@ class NewModelVersion(RequestModel):
     tags: Annotated[list[ModelTagIn], Field(max_length=100)]
     description: ShortText = ""
 
-    def registered(self) -> tuple[Content, tuple[str, ...]]:
-        """Give the content that is to be registered, and the words that its tags become.
+    def content_and_tags(self) -> tuple[Content, tuple[str, ...]]:
+        """Return the content to register, and the version's tags.
 
         Raises:
-            InvalidRequest: with every fault, by the tag's key.
+            InvalidRequest: with every error, by the tag's key.
         """
-        field_errors = [FieldError("source", "is for models; a prompt has none")] if self.source not in SOURCES else []
+        field_errors = [FieldError("source", "is for models; a prompt has no source")] if self.source not in SOURCES else []
         return content_of([(tag.key, tag.value) for tag in self.tags], field_errors)
 
 
 class ModelAlias(RequestModel):
-    """A label, as MLflow calls it, and where it is to point."""
+    """A label, which MLflow calls an alias, and its new version."""
 
     name: str
     alias: str
@@ -75,7 +76,7 @@ class VersionTag(ModelTag):
 
 
 class ModelRemoval(RequestModel):
-    """Something that is to be removed, by its name and what else it takes."""
+    """The name, and perhaps alias, key or version, of what is to be removed."""
 
     name: str
     alias: str | None = None
@@ -91,14 +92,14 @@ class ModelTagOut(ResponseModel):
 
 
 class AliasOut(ResponseModel):
-    """A label, and the version it points at; of a split one, its first."""
+    """A label and its version; of a split label, the first arm's."""
 
     alias: str
     version: str
 
 
 class RegisteredModel(ResponseModel):
-    """A prompt; its tags are its newest version's."""
+    """A prompt, with the tags of its newest version."""
 
     name: str
     creation_timestamp: int
@@ -109,7 +110,7 @@ class RegisteredModel(ResponseModel):
 
     @classmethod
     def of(cls, prompt: Prompt, first: Version, newest: Version) -> Self:
-        """Make it from the prompt and its first and newest version."""
+        """Build the wire model from the prompt and its first and newest version."""
         return cls(
             name=prompt.name,
             creation_timestamp=_milliseconds(prompt.created_at),
@@ -120,15 +121,15 @@ class RegisteredModel(ResponseModel):
         )
 
 
-def pending_model(asked: NewModel, now: datetime) -> RegisteredModel:
-    """Give a prompt that has no version yet as MLflow would keep it."""
+def pending_model(new: NewModel, now: datetime) -> RegisteredModel:
+    """Return a prompt that has no version yet."""
     return RegisteredModel(
-        name=asked.name,
+        name=new.name,
         creation_timestamp=_milliseconds(now),
         last_updated_timestamp=_milliseconds(now),
         aliases=[],
-        description=asked.description,
-        tags=[ModelTagOut(key=tag.key, value=tag.value) for tag in asked.tags],
+        description=new.description,
+        tags=[ModelTagOut(key=tag.key, value=tag.value) for tag in new.tags],
     )
 
 
@@ -155,25 +156,25 @@ class ModelVersion(ResponseModel):
 
     @classmethod
     def of(cls, version: Version) -> Self:
-        """Give it as MLflow's SDK can format it.
+        """Build the wire model with texts that MLflow's SDK can format.
 
         Raises:
-            Conflict: when it cannot, with the reason.
+            Conflict: when the SDK cannot format them, with the reason.
         """
         content = content_from_json(version.content)
         return cls._of(version, content, sdk_texts(content, f"version {version.number} of '{version.prompt}'", SDK), {})
 
     @classmethod
     def listed(cls, version: Version) -> Self:
-        """Give it for a list, which one version that MLflow's SDK cannot format does not spoil: its tag says why not."""
+        """Build the wire model for a list; a version that MLflow's SDK cannot format has a tag with the reason."""
         try:
             return cls.of(version)
-        except Conflict as refused:
+        except Conflict as error:
             content = content_from_json(version.content)
-            return cls._of(version, content, content.texts(), {TYPE: "text", NOT_RENDERABLE: refused.message})
+            return cls._of(version, content, content.texts(), {TYPE: "text", NOT_RENDERABLE: error.message})
 
     @classmethod
-    def _of(cls, version: Version, content: Content, texts: list[str], more: Mapping[str, str]) -> Self:
+    def _of(cls, version: Version, content: Content, texts: list[str], extra_tags: Mapping[str, str]) -> Self:
         return cls(
             name=version.prompt,
             version=str(version.number),
@@ -181,7 +182,7 @@ class ModelVersion(ResponseModel):
             last_updated_timestamp=_milliseconds(version.created_at),
             user_id=version.author,
             description=version.message,
-            tags=_tags({**free_tags(version), **content_tags(version, content, texts), **more}),
+            tags=_tags({**free_tags(version), **content_tags(version, content, texts), **extra_tags}),
             aliases=list(version.labels),
         )
 
@@ -207,17 +208,17 @@ class ModelVersionList(ResponseModel):
 
 
 class EmptyResponse(ResponseModel):
-    """Nothing to say."""
+    """An empty response."""
 
 
 def version_number(text: str) -> int:
-    """Read a version, which MLflow writes as a text.
+    """Parse a version number, which MLflow sends as a text.
 
     Raises:
-        InvalidRequest: when it is no number.
+        InvalidRequest: when it is not a number.
     """
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise InvalidRequest("the request cannot be used", [FieldError("version", "must be a number")])
+        raise InvalidRequest("the request is invalid", [FieldError("version", "must be a number")])
     return int(text)
 
 

@@ -1,8 +1,8 @@
-"""A version as MLflow's tags, and back.
+"""The conversion of a version to MLflow's tags, and back.
 
-MLflow keeps everything about a prompt in tags, which are texts by key. Words of ours are tags of theirs: `team` of the value
-`support` is kept as `team=support`. Parts of a version that MLflow has no tag for have one of ours (`promptuary.tools`,
-`promptuary.variables`), which is taken back too; what no part of a version can hold is refused by its name.
+MLflow stores everything about a prompt in tags, which are texts by key. Its tag `team` with the value `support` is the tag
+`team=support` of a version. Parts of a version without a tag in MLflow have the tags `promptuary.tools` and
+`promptuary.variables`, in both directions. A reserved tag that is no part of a version is refused by its name.
 """
 
 import json
@@ -19,7 +19,7 @@ from promptuary.prompt.content import Content, Message
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.validation_errors import field_errors_from
-from promptuary.registry.store import Version
+from promptuary.registry.version_store import Version
 
 IS_PROMPT = "mlflow.prompt.is_prompt"
 TEXT = "mlflow.prompt.text"
@@ -32,13 +32,13 @@ PROMPTUARY_TAGS = {"promptuary.tools": "tools", "promptuary.variables": "variabl
 _KNOWN = {IS_PROMPT, TEXT, TYPE, RESPONSE_FORMAT, MODEL_CONFIG, *PROMPTUARY_TAGS}
 _RESERVED = ("mlflow.", "_mlflow", "promptuary.")
 _SETTINGS = {key: key for key in ("temperature", "max_tokens", "top_p", "seed")} | {"stop_sequences": "stop"}
-_WORD_LIMIT = 200
-_WORDS_LIMIT = 50
+_TAG_LIMIT = 200
+_TAGS_LIMIT = 50
 _NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
 
 
 def _read(text: str) -> Iterator[Piece]:
-    """Cut a text up as the SDK's `format` does."""
+    """Parse a text as the SDK's `format` does."""
     at = 0
     for match in _NAME.finditer(text):
         yield mustache.Literal(text[at : match.start()])
@@ -57,29 +57,27 @@ SDK = SdkTemplateReader(
 
 
 def content_of(tags: Sequence[tuple[str, str]], field_errors: list[FieldError]) -> tuple[Content, tuple[str, ...]]:
-    """Give the content that tags say, and the words that the rest of them become.
+    """Return the content in some tags, and the version's tags, which are the rest of them.
 
     Args:
         tags: keys and values as they were sent.
-        field_errors: what is wrong already.
+        field_errors: earlier errors; new ones are appended.
 
     Raises:
-        InvalidRequest: with every fault, by the tag's key.
+        InvalidRequest: with every error, by the tag's key.
     """
-    said = dict(tags)
-    if len(said) != len(tags):
+    values = dict(tags)
+    if len(values) != len(tags):
         field_errors.append(FieldError("tags", "have a key twice"))
-    if said.get(IS_PROMPT) != "true":
-        field_errors.append(FieldError(IS_PROMPT, "must be 'true': only prompts are kept here"))
-    if TEXT not in said:
+    if values.get(IS_PROMPT) != "true":
+        field_errors.append(FieldError(IS_PROMPT, "must be 'true': this registry has only prompts"))
+    if TEXT not in values:
         field_errors.append(FieldError(TEXT, "is required"))
-    field_errors += [
-        FieldError(key, "is no tag that is known here") for key in said if key.startswith(_RESERVED) and key not in _KNOWN
-    ]
-    words = tuple(_word(key, value, field_errors) for key, value in said.items() if not key.startswith(_RESERVED))
-    if len(words) > _WORDS_LIMIT:
-        field_errors.append(FieldError("tags", f"are over the limit of {_WORDS_LIMIT}"))
-    parts = _parts(said, field_errors)
+    field_errors += [FieldError(key, "is not a known tag") for key in values if key.startswith(_RESERVED) and key not in _KNOWN]
+    version_tags = tuple(_tag(key, value, field_errors) for key, value in values.items() if not key.startswith(_RESERVED))
+    if len(version_tags) > _TAGS_LIMIT:
+        field_errors.append(FieldError("tags", f"are over the limit of {_TAGS_LIMIT}"))
+    parts = _parts(values, field_errors)
     if field_errors:
         raise InvalidRequest("the prompt cannot be registered", field_errors)
     try:
@@ -88,11 +86,11 @@ def content_of(tags: Sequence[tuple[str, str]], field_errors: list[FieldError]) 
             content = Content.model_validate({**parts, "format": "jinja2"})
     except ValidationError as error:
         raise InvalidRequest("the prompt cannot be registered", field_errors_from(error)) from None
-    return content, words
+    return content, version_tags
 
 
 def content_tags(version: Version, content: Content, texts: Sequence[str]) -> dict[str, str]:
-    """Give the tags that say a version's content, with these texts in the place of its own."""
+    """Return the tags of a version's content, with these texts in place of its own."""
     parts = version.content
     tags = {IS_PROMPT: "true", TYPE: content.type, TEXT: _text(content, texts)}
     if parts["response_format"]:
@@ -103,30 +101,30 @@ def content_tags(version: Version, content: Content, texts: Sequence[str]) -> di
 
 
 def free_tags(version: Version) -> dict[str, str]:
-    """Give the words of a version as tags, none of which MLflow would take for its own; a word may have no value."""
-    pairs = (word.partition("=") for word in version.tags)
+    """Return a version's tags as MLflow's, without reserved keys; a value may be empty."""
+    pairs = (tag.partition("=") for tag in version.tags)
     return {key: value for key, _, value in pairs if not key.startswith(_RESERVED)}
 
 
-def _parts(said: Mapping[str, str], field_errors: list[FieldError]) -> dict[str, Any]:
-    parts: dict[str, Any] = {"type": said.get(TYPE, "text"), "template": said.get(TEXT, "")}
+def _parts(values: Mapping[str, str], field_errors: list[FieldError]) -> dict[str, Any]:
+    parts: dict[str, Any] = {"type": values.get(TYPE, "text"), "template": values.get(TEXT, "")}
     if parts["type"] == "chat":
-        parts["template"] = _json(TEXT, said.get(TEXT, "[]"), list, field_errors)
+        parts["template"] = _json(TEXT, values.get(TEXT, "[]"), list, field_errors)
     for key, part in {RESPONSE_FORMAT: "response_format", **PROMPTUARY_TAGS}.items():
-        if key in said:
-            parts[part] = _json(key, said[key], list if part == "tools" else dict, field_errors)
-    if MODEL_CONFIG in said:
-        parts["model"] = _model(_json(MODEL_CONFIG, said[MODEL_CONFIG], dict, field_errors) or {}, field_errors)
+        if key in values:
+            parts[part] = _json(key, values[key], list if part == "tools" else dict, field_errors)
+    if MODEL_CONFIG in values:
+        parts["model"] = _model(_json(MODEL_CONFIG, values[MODEL_CONFIG], dict, field_errors) or {}, field_errors)
     return parts
 
 
 def _text(content: Content, texts: Sequence[str]) -> str:
     if isinstance(content.template, str):
         return texts[0]
-    left = iter(texts)
+    remaining = iter(texts)
     return json.dumps(
         [
-            {"role": message.role, "content": next(left)} if isinstance(message, Message) else message.model_dump()
+            {"role": message.role, "content": next(remaining)} if isinstance(message, Message) else message.model_dump()
             for message in content.template
         ]
     )
@@ -134,18 +132,18 @@ def _text(content: Content, texts: Sequence[str]) -> str:
 
 def _model_config(model: Mapping[str, Any]) -> dict[str, Any]:
     provider, _, name = model["name"].partition(":")
-    called = {"provider": provider, "model_name": name} if provider and name else {"model_name": model["name"]}
-    return called | {theirs: model[ours] for theirs, ours in _SETTINGS.items() if ours in model}
+    named = {"provider": provider, "model_name": name} if provider and name else {"model_name": model["name"]}
+    return named | {key: model[setting] for key, setting in _SETTINGS.items() if setting in model}
 
 
 def _model(config: Mapping[str, Any], field_errors: list[FieldError]) -> dict[str, Any] | None:
-    """Read a model's settings. A colon parts a provider from a model's name here, so it must stand nowhere else."""
-    said = {key: value for key, value in config.items() if value is not None}
-    provider, name = said.pop("provider", None), said.pop("model_name", None)
+    """Parse a model's settings. A colon separates the provider from the model's name, so neither may contain one."""
+    values = {key: value for key, value in config.items() if value is not None}
+    provider, name = values.pop("provider", None), values.pop("model_name", None)
     known = ", ".join(("provider", "model_name", *_SETTINGS))
     field_errors += [
-        FieldError(f"{MODEL_CONFIG}.{key}", f"has no place in a version, which keeps {known}: leave it out")
-        for key in said
+        FieldError(f"{MODEL_CONFIG}.{key}", f"is not part of a version, which has {known}: remove it")
+        for key in values
         if key not in _SETTINGS
     ]
     if not isinstance(name, str) or not name:
@@ -155,29 +153,29 @@ def _model(config: Mapping[str, Any], field_errors: list[FieldError]) -> dict[st
             )
         return None
     if provider is None and ":" in name:
-        field_errors.append(FieldError(f"{MODEL_CONFIG}.provider", f"is required: '{name}' would be read as provider:model"))
+        field_errors.append(FieldError(f"{MODEL_CONFIG}.provider", f"is required: '{name}' would be parsed as provider:model"))
     elif provider is not None and (not isinstance(provider, str) or not provider or ":" in provider):
         field_errors.append(FieldError(f"{MODEL_CONFIG}.provider", "must be a name without a colon"))
-    settings = {_SETTINGS[key]: value for key, value in said.items() if key in _SETTINGS}
+    settings = {_SETTINGS[key]: value for key, value in values.items() if key in _SETTINGS}
     return {"name": name if provider is None else f"{provider}:{name}", **settings}
 
 
-def _json(key: str, text: str, kind: type, field_errors: list[FieldError]) -> Any:
+def _json(key: str, text: str, expected: type, field_errors: list[FieldError]) -> Any:
     try:
         value = parse_strict_json(text.encode())
     except Invalid as error:
-        field_errors.append(FieldError(key, f"is no JSON that can be used: {error}"))
+        field_errors.append(FieldError(key, f"is not usable JSON: {error}"))
         return None
-    if not isinstance(value, kind):
-        field_errors.append(FieldError(key, f"must be a JSON {'list' if kind is list else 'object'}"))
+    if not isinstance(value, expected):
+        field_errors.append(FieldError(key, f"must be a JSON {'list' if expected is list else 'object'}"))
         return None
     return value
 
 
-def _word(key: str, value: str, field_errors: list[FieldError]) -> str:
-    word = f"{key}={value}" if value else key
+def _tag(key: str, value: str, field_errors: list[FieldError]) -> str:
+    tag = f"{key}={value}" if value else key
     if "=" in key:
-        field_errors.append(FieldError(key, "is no key of a tag: it has a ="))
-    if len(word) > _WORD_LIMIT:
-        field_errors.append(FieldError(key, f"is over the limit of {_WORD_LIMIT} characters, key and value together"))
-    return word
+        field_errors.append(FieldError(key, "is not a valid key: it has a ="))
+    if len(tag) > _TAG_LIMIT:
+        field_errors.append(FieldError(key, f"is over the limit of {_TAG_LIMIT} characters, key and value together"))
+    return tag

@@ -22,6 +22,7 @@ from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.registry import store as registry_store
+from promptuary.registry import version_store
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def _content(session: Session, run: Run, variant: Variant) -> Content:
     Raises:
         NotFound: if the registry no longer has it.
     """
-    prompt = registry_store.prompt(session, run.project, variant.prompt)
-    version = registry_store.version(session, prompt, variant.version) if prompt else None
+    prompt = registry_store.find_prompt(session, run.project, variant.prompt)
+    version = version_store.find_version(session, prompt, variant.version) if prompt else None
     if version is None or version.digest != variant.digest:
         raise NotFound(f"the version {variant.version} of '{variant.prompt}', which the run evaluates, is not in the registry")
     return content_from_json(version.content)

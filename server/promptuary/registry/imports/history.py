@@ -1,12 +1,11 @@
-"""A prompt's past from another server, as values: what they must be like, and how they go on from what is here."""
+"""The history of a prompt from another server: its values, their validation, and how it continues the local history."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
-from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest
+from promptuary.prompt.encoding import EncodedContent
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.split import ARMS_LIMIT
 from promptuary.prompt.templates.preparation import prepare
@@ -14,11 +13,12 @@ from promptuary.registry.label_store import LabelMove, LabelTarget
 from promptuary.registry.labels import require_settable
 
 EXPORT_HINT = "export it with --all-versions"
+_IN_THE_FUTURE = "is in the future; check the clocks of both servers"
 
 
 @dataclass(frozen=True)
 class ImportedInclude:
-    """What a reference in an imported version was pinned to, where it comes from."""
+    """A reference in an imported version, and the version to which it was pinned on the other server."""
 
     reference: str
     name: str
@@ -28,11 +28,11 @@ class ImportedInclude:
 
 @dataclass(frozen=True)
 class ImportedVersion:
-    """A version as it was registered somewhere else."""
+    """A version as it was registered on another server; `digest` is the one that the server sent."""
 
     number: int
     digest: str
-    content: Content
+    content: EncodedContent
     message: str
     tags: tuple[str, ...]
     author: str
@@ -42,7 +42,7 @@ class ImportedVersion:
 
 @dataclass(frozen=True)
 class Archival:
-    """A prompt was archived, or restored, at a moment."""
+    """The time when a prompt was archived or restored."""
 
     archived: bool
     reason: str
@@ -50,8 +50,19 @@ class Archival:
 
 
 @dataclass(frozen=True)
+class PromptHistory:
+    """The history of a prompt besides its versions: label moves and archivals, the oldest first.
+
+    The moves' ids and revisions have no meaning here.
+    """
+
+    moves: Sequence[LabelMove] = ()
+    archivals: Sequence[Archival] = ()
+
+
+@dataclass(frozen=True)
 class ImportResult:
-    """What an import did or would do: the numbers that are new, the moves that are, and the pins that lead nowhere here."""
+    """What an import did or would do: the new version numbers and moves, and the includes that are unknown here."""
 
     newest: int
     versions: tuple[int, ...]
@@ -61,87 +72,115 @@ class ImportResult:
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything new in it."""
+        """Whether anything is new."""
         return bool(self.versions or self.moves or self.archivals)
 
 
-def check_versions(versions: Sequence[ImportedVersion], now: datetime, *, jinja2: bool) -> None:
-    """See that each version is what its digest says, can be rendered here, and is of the past.
+def validate_versions(versions: Sequence[ImportedVersion], now: datetime, *, jinja2: bool) -> None:
+    """Check that each version has its digest, can be rendered here, and is of the past.
 
-    What a new version must be besides is no matter here: these were registered by the rules of their day.
+    The other rules of a registration do not apply: these versions were registered by the rules of their time.
+
+    Raises:
+        InvalidRequest: for a wrong digest, or a time in the future.
+        InvalidPrompt: for a content that cannot be rendered.
     """
     field_errors: list[FieldError] = []
     for version in versions:
-        where = f"versions.{version.number}"
-        if content_digest(version.content) != version.digest:
-            field_errors.append(FieldError(f"{where}.digest", "is not that of the content"))
+        path = f"versions.{version.number}"
+        if version.content.digest != version.digest:
+            field_errors.append(FieldError(f"{path}.digest", "is not that of the content"))
         if version.created_at > now:
-            field_errors.append(FieldError(f"{where}.created_at", "is still to come; see that both servers' clocks are right"))
+            field_errors.append(FieldError(f"{path}.created_at", _IN_THE_FUTURE))
     if field_errors:
         raise InvalidRequest("the versions cannot be imported", field_errors)
     for version in versions:
         try:
-            prepare(version.content, jinja2=jinja2)
+            prepare(version.content.content, jinja2=jinja2)
         except InvalidPrompt as error:
             field_errors += [
-                FieldError(f"versions.{version.number}.{fault.path}", fault.message) for fault in error.field_errors
+                FieldError(f"versions.{version.number}.{field_error.path}", field_error.message)
+                for field_error in error.field_errors
             ]
     if field_errors:
         raise InvalidPrompt("the versions cannot be imported", field_errors)
 
 
-def check_moves(name: str, history: Sequence[LabelMove], newest: int, now: datetime) -> None:
-    """See that each move leads somewhere, and from where the one before it led."""
-    require_settable(tuple({move.label for move in history}))
+def validate_moves(name: str, moves: Sequence[LabelMove], newest: int, now: datetime) -> None:
+    """Check that each move has an existing target, and starts at the target of the move before it.
+
+    Raises:
+        InvalidRequest: with every error.
+    """
+    require_settable(tuple({move.label for move in moves}))
     field_errors: list[FieldError] = []
-    last: dict[str, LabelMove] = {}
-    for place, move in enumerate(history):
-        where = f"history.{place}"
+    last_moves: dict[str, LabelMove] = {}
+    for number, move in enumerate(moves):
+        path = f"history.{number}"
         arms = [arm.version for arm in move.split.arms] if move.split else [move.version]
         if not all(1 <= version <= newest for version in arms):
-            field_errors.append(
-                FieldError(where, f"leads to a version that is not there; the newest is {newest}; {EXPORT_HINT}")
-            )
-        if move.split and (
-            move.split.salt != f"{name}/{move.label}"
-            or move.version != arms[0]
-            or len(set(arms)) != len(arms)
-            or not 2 <= len(arms) <= ARMS_LIMIT
-            or not all(0 < arm.weight < float("inf") for arm in move.split.arms)
-        ):
-            field_errors.append(FieldError(f"{where}.split", "is no split of this label"))
-        before = last.get(move.label)
+            message = f"points at a version that does not exist; the newest is {newest}; {EXPORT_HINT}"
+            field_errors.append(FieldError(path, message))
+        if move.split and not _is_split_of(move, f"{name}/{move.label}"):
+            field_errors.append(FieldError(f"{path}.split", "is not a split of this label"))
+        before = last_moves.get(move.label)
         if before is not None and move.previous != before.version:
-            field_errors.append(
-                FieldError(f"{where}.previous", f"is not where the move before it led, which is {before.version}")
-            )
+            message = f"is not the version of the move before it, which is {before.version}"
+            field_errors.append(FieldError(f"{path}.previous", message))
         if move.at > now:
-            field_errors.append(FieldError(f"{where}.at", "is still to come; see that both servers' clocks are right"))
-        last[move.label] = move
+            field_errors.append(FieldError(f"{path}.at", _IN_THE_FUTURE))
+        last_moves[move.label] = move
     if field_errors:
         raise InvalidRequest("the labels' history cannot be imported", field_errors)
 
 
-def continuation(name: str, label: str, here: Sequence[LabelMove], there: Sequence[LabelMove]) -> Sequence[LabelMove]:
-    """Give the moves from `there` that follow on what is here; both tell one label's story, `there` perhaps from its middle.
+def validate_archivals(archivals: Sequence[Archival], now: datetime) -> None:
+    """Check that archivals are of the past, and alternate with restorations.
 
     Raises:
-        Conflict: when they part.
+        InvalidRequest: with every error.
     """
-    told = [_told(move) for move in here]
-    start = next((place for place, move in enumerate(told) if move == _told(there[0])), None)
+    field_errors = [
+        FieldError(f"archivals.{number}.at", _IN_THE_FUTURE) for number, archival in enumerate(archivals) if archival.at > now
+    ]
+    if any(archival.archived != (number % 2 == 0) for number, archival in enumerate(archivals)):
+        field_errors.append(FieldError("archivals", "must alternate between archived and restored, archived first"))
+    if field_errors:
+        raise InvalidRequest("the prompt cannot be imported", field_errors)
+
+
+def continuation(name: str, label: str, local: Sequence[LabelMove], imported: Sequence[LabelMove]) -> Sequence[LabelMove]:
+    """Return the imported moves of a label that follow on the local ones.
+
+    Both are parts of one history; the imported part may begin in the middle of it.
+
+    Raises:
+        Conflict: when the two histories differ.
+    """
+    known = [_comparable(move) for move in local]
+    start = next((number for number, move in enumerate(known) if move == _comparable(imported[0])), None)
     if start is not None:
-        known = told[start : start + len(there)]
-        if known == [_told(move) for move in there[: len(known)]]:
-            return there[len(known) :]
-    elif not here and there[0].previous is None:
-        return there
-    elif here and there[0].previous == here[-1].version and there[0].at >= here[-1].at:
-        return there
-    raise Conflict(
-        f"the label '{label}' of '{name}' has gone another way here; its history cannot be put together with this one"
+        common = known[start : start + len(imported)]
+        if common == [_comparable(move) for move in imported[: len(common)]]:
+            return imported[len(common) :]
+    elif not local and imported[0].previous is None:
+        return imported
+    elif local and imported[0].previous == local[-1].version and imported[0].at >= local[-1].at:
+        return imported
+    raise Conflict(f"the label '{label}' of '{name}' has another history here; the two histories cannot be combined")
+
+
+def _is_split_of(move: LabelMove, salt: str) -> bool:
+    assert move.split is not None
+    versions = [arm.version for arm in move.split.arms]
+    return (
+        move.split.salt == salt
+        and move.version == versions[0]
+        and len(set(versions)) == len(versions)
+        and 2 <= len(versions) <= ARMS_LIMIT
+        and all(0 < arm.weight < float("inf") for arm in move.split.arms)
     )
 
 
-def _told(move: LabelMove) -> tuple[LabelTarget, int | None, str, str, datetime]:
+def _comparable(move: LabelMove) -> tuple[LabelTarget, int | None, str, str, datetime]:
     return move.target, move.previous, move.actor, move.reason, move.at

@@ -1,4 +1,4 @@
-"""What the routes of an import take and answer."""
+"""The wire models of an import."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -8,9 +8,10 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
+from promptuary.prompt.encoding import encode_content
 from promptuary.prompt.name import Name
 from promptuary.prompt.split import Split, split_from_json
-from promptuary.registry.imports.history import Archival, ImportedInclude, ImportedVersion, ImportResult
+from promptuary.registry.imports.history import Archival, ImportedInclude, ImportedVersion, ImportResult, PromptHistory
 from promptuary.registry.label_store import LabelMove, LabelTarget
 from promptuary.registry.schemas import Number
 
@@ -19,17 +20,17 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Actor = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
-def _written(value: Any) -> Any:
+def _require_text(value: Any) -> Any:
     if not isinstance(value, str):
-        raise ValueError("must be a moment as a text, as 2026-03-02T12:00:00Z")
+        raise ValueError("must be a time as a text, such as 2026-03-02T12:00:00Z")
     return value
 
 
-Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)]
+Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_text)]
 
 
 class ImportedIncludeIn(RequestModel):
-    """What a reference in a version was pinned to."""
+    """A reference in a version, and the version to which it was pinned."""
 
     reference: Annotated[str, StringConstraints(min_length=1, max_length=300)]
     name: Name
@@ -38,7 +39,7 @@ class ImportedIncludeIn(RequestModel):
 
 
 class ImportedVersionIn(Content):
-    """A version as another server answers it, without what only that server knows."""
+    """A version as another server returns it, without the fields that only that server needs."""
 
     version: Number
     digest: Digest
@@ -48,22 +49,24 @@ class ImportedVersionIn(Content):
     created_at: Timestamp
     includes: Annotated[list[ImportedIncludeIn], Field(max_length=1000)] = Field(default_factory=list)
 
-    def past(self) -> ImportedVersion:
-        """Give the domain's value."""
+    def to_domain(self) -> ImportedVersion:
+        """Return the domain value."""
         return ImportedVersion(
             number=self.version,
             digest=self.digest,
-            content=Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields}),
+            content=encode_content(Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields})),
             message=self.message,
             tags=tuple(self.tags),
             author=self.author,
             created_at=self.created_at,
-            includes=tuple(ImportedInclude(pin.reference, pin.name, pin.version, pin.digest) for pin in self.includes),
+            includes=tuple(
+                ImportedInclude(include.reference, include.name, include.version, include.digest) for include in self.includes
+            ),
         )
 
 
 class ImportedArmIn(RequestModel):
-    """An arm of a split, with the buckets that it owned."""
+    """An arm of a split, with its buckets."""
 
     version: Number
     weight: float
@@ -71,22 +74,22 @@ class ImportedArmIn(RequestModel):
 
 
 class ImportedSplitIn(RequestModel):
-    """A split as it was."""
+    """A split of the label history."""
 
     salt: Annotated[str, StringConstraints(max_length=300)]
     arms: Annotated[list[ImportedArmIn], Field(min_length=2, max_length=16)]
 
-    def split(self) -> Split:
-        """Give the domain's value.
+    def to_domain(self) -> Split:
+        """Return the domain value.
 
         Raises:
-            InvalidSplit: when its arms do not own every bucket once.
+            InvalidSplit: when a bucket is not in exactly one arm.
         """
         return split_from_json(self.model_dump())
 
 
 class ImportedMoveIn(RequestModel):
-    """A move of a label as it was."""
+    """A move of the label history."""
 
     label: Name
     version: Number
@@ -96,76 +99,72 @@ class ImportedMoveIn(RequestModel):
     reason: Reason = ""
     at: Timestamp
 
-    def move(self) -> LabelMove:
-        """Give the domain's value; its id and revision are this server's to give."""
-        target = LabelTarget(self.version, self.split.split() if self.split else None)
+    def to_domain(self) -> LabelMove:
+        """Return the domain value; this server assigns its id and revision."""
+        target = LabelTarget(self.version, self.split.to_domain() if self.split else None)
         return LabelMove(0, self.label, target, self.previous, self.actor, self.reason, 0, self.at)
 
 
 class ImportedArchivalIn(RequestModel):
-    """A prompt was archived, or restored."""
+    """The time when a prompt was archived or restored."""
 
     archived: bool
     reason: Reason = ""
     at: Timestamp
 
-    def archival(self) -> Archival:
-        """Give the domain's value."""
+    def to_domain(self) -> Archival:
+        """Return the domain value."""
         return Archival(self.archived, self.reason, self.at)
 
 
 class ImportedHistory(RequestModel):
-    """What versions leave behind: labels' moves and archivals, the oldest first."""
+    """The label moves and archivals of a prompt, the oldest first."""
 
     history: Annotated[list[ImportedMoveIn], Field(max_length=10_000)] = Field(default_factory=list)
     archivals: Annotated[list[ImportedArchivalIn], Field(max_length=10_000)] = Field(default_factory=list)
 
-    def moves(self) -> list[LabelMove]:
-        """Give the moves."""
-        return [move.move() for move in self.history]
-
-    def turns(self) -> list[Archival]:
-        """Give the archivals."""
-        return [turn.archival() for turn in self.archivals]
+    def to_history(self) -> PromptHistory:
+        """Return the domain value."""
+        moves = [move.to_domain() for move in self.history]
+        return PromptHistory(moves, [archival.to_domain() for archival in self.archivals])
 
 
 class ImportPrompt(ImportedHistory):
-    """Versions of a prompt, lowest number first, and what they left behind."""
+    """Versions of a prompt with its label moves and archivals."""
 
     versions: Annotated[list[ImportedVersionIn], Field(max_length=10_000)] = Field(default_factory=list)
 
-    def past(self) -> list[ImportedVersion]:
-        """Give the versions.
+    def sorted_versions(self) -> list[ImportedVersion]:
+        """Return the versions, the lowest number first.
 
         Raises:
-            InvalidRequest: for a number that is there twice.
+            InvalidRequest: for a number that occurs twice.
         """
-        found = [version.past() for version in self.versions]
-        if len({version.number for version in found}) != len(found):
+        if len({version.version for version in self.versions}) != len(self.versions):
             raise InvalidRequest("the versions cannot be imported", [FieldError("versions", "has a number twice")])
-        return sorted(found, key=lambda version: version.number)
+        return sorted((version.to_domain() for version in self.versions), key=lambda version: version.number)
 
 
 class PreviewImport(ImportedHistory):
-    """The numbers and digests of a prompt's versions, and what they left behind."""
+    """The digests of a prompt's versions by number, with its label moves and archivals."""
 
     digests: Annotated[dict[str, Digest], Field(max_length=20_000)]
 
-    def numbered(self) -> dict[int, str]:
-        """Give the digests by number.
+    def digests_by_number(self) -> dict[int, str]:
+        """Return the digests by number.
 
         Raises:
-            InvalidRequest: for a key that is no number.
+            InvalidRequest: for a key that is not a number.
         """
-        wrong = [key for key in self.digests if not (key.isascii() and key.isdigit() and len(key) < 10 and key[0] != "0")]
-        if wrong:
-            field_errors = [FieldError(f"digests.{key}", "is no version's number") for key in wrong]
+        invalid = [key for key in self.digests if not (key.isascii() and key.isdigit() and len(key) < 10 and key[0] != "0")]
+        if invalid:
+            field_errors = [FieldError(f"digests.{key}", "is not the number of a version") for key in invalid]
             raise InvalidRequest("the versions cannot be imported", field_errors)
         return {int(key): digest for key, digest in self.digests.items()}
 
 
 class UnresolvedIncludeOut(ResponseModel):
-    """A pin that leads nowhere here; the version has its text all the same."""
+    """An include that is unknown here; the version has its text nevertheless."""
 
     version: int
     reference: str
@@ -174,7 +173,7 @@ class UnresolvedIncludeOut(ResponseModel):
 
 
 class ImportedMoveOut(ResponseModel):
-    """A move that was taken over."""
+    """An imported move."""
 
     label: str
     version: int
@@ -192,16 +191,16 @@ class ImportOut(ResponseModel):
     unpinned: list[UnresolvedIncludeOut]
 
     @classmethod
-    def of(cls, name: str, imported: ImportResult) -> Self:
-        """Make it from the domain's value."""
+    def of(cls, name: str, result: ImportResult) -> Self:
+        """Build the wire model from the domain value."""
         return cls(
             name=name,
-            newest=imported.newest,
-            versions=list(imported.versions),
-            moves=[ImportedMoveOut.model_validate(move) for move in imported.moves],
-            archivals=len(imported.archivals),
+            newest=result.newest,
+            versions=list(result.versions),
+            moves=[ImportedMoveOut.model_validate(move) for move in result.moves],
+            archivals=len(result.archivals),
             unpinned=[
-                UnresolvedIncludeOut(version=number, reference=pin.reference, name=pin.name, pinned=pin.version)
-                for number, pin in imported.unpinned
+                UnresolvedIncludeOut(version=number, reference=include.reference, name=include.name, pinned=include.version)
+                for number, include in result.unpinned
             ],
         )

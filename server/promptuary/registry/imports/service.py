@@ -1,7 +1,7 @@
-"""What another server has of a prompt, taken over: numbers, digests, authors, times and the labels' ledger as they were there.
+"""The import of a prompt from another server, with its numbers, digests, authors, times and label history.
 
-What is here already is compared and left as it is, so that the same import again changes nothing. A version whose number is
-taken by another content, or a label that has gone another way here, is a conflict, and then nothing of the request is written.
+What exists here is compared and left unchanged, so that the same import again changes nothing. A version number with another
+content, or a label with another history here, is a conflict, and then nothing of the request is written.
 """
 
 import heapq
@@ -14,8 +14,7 @@ from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
-from promptuary.prompt.digest import canonical_json, content_json
-from promptuary.registry import label_store, similarity, store
+from promptuary.registry import event_store, label_store, similarity, store, version_store
 from promptuary.registry.composition import includable
 from promptuary.registry.events import EventKind
 from promptuary.registry.imports.history import (
@@ -24,208 +23,188 @@ from promptuary.registry.imports.history import (
     ImportedInclude,
     ImportedVersion,
     ImportResult,
-    check_moves,
-    check_versions,
+    PromptHistory,
     continuation,
+    validate_archivals,
+    validate_moves,
+    validate_versions,
 )
 from promptuary.registry.label_store import LabelMove
-from promptuary.registry.store import Include, Prompt
+from promptuary.registry.labels import add_move
+from promptuary.registry.store import Prompt
+from promptuary.registry.version_store import Include, VersionRecord
 
 PROMPT_IMPORTED = "prompt.imported"
 
 
 @dataclass(frozen=True)
 class PromptImporter:
-    """Prompts taken over from another server, on behalf of a caller."""
+    """The import of prompts, on behalf of a caller."""
 
     unit: UnitOfWork
 
-    def preview(
-        self, name: str, digests: Mapping[int, str], history: Sequence[LabelMove], archivals: Sequence[Archival]
-    ) -> ImportResult:
-        """Tell what importing would do; nothing is written.
+    def preview(self, name: str, digests: Mapping[int, str], history: PromptHistory) -> ImportResult:
+        """Return what an import would do; nothing is written.
 
         Args:
             name: the prompt.
-            digests: of the versions to import, by number.
-            history: the labels' moves, the oldest first; their ids and revisions count for nothing.
-            archivals: every time that the prompt was archived or restored, the oldest first.
+            digests: the digests of the versions to import, by number.
+            history: the label moves and archivals to import.
 
         Raises:
-            Conflict: naming what is here and different.
-            InvalidRequest: for numbers with a gap, or a ledger that does not hold together.
+            Conflict: naming what exists here and differs.
+            InvalidRequest: for a gap in the numbers, or an inconsistent label history.
         """
-        prompt = store.prompt(self.unit.session, self.unit.caller.project, name)
-        new = self._new_numbers(prompt, name, digests)
+        prompt = store.find_prompt(self.unit.session, self.unit.caller.project, name)
+        numbers = self._new_numbers(prompt, name, digests)
         newest = max([prompt.newest if prompt else 0, *digests])
-        moves = self._new_moves(prompt, name, history, newest)
-        return ImportResult(newest, new, moves, self._new_archivals(prompt, archivals))
+        moves = self._new_moves(prompt, name, history.moves, newest)
+        return ImportResult(newest, numbers, moves, self._new_archivals(prompt, history.archivals))
 
     def import_prompt_history(
         self,
         name: str,
         versions: Sequence[ImportedVersion],
-        history: Sequence[LabelMove] = (),
-        archivals: Sequence[Archival] = (),
+        history: PromptHistory = PromptHistory(),  # noqa: B008 (frozen)
     ) -> ImportResult:
-        """Import versions, then moves, then archivals; each may also come in a request of its own, in that order.
+        """Import versions, moves and archivals; each may also come in a request of its own, in this order.
 
         Raises:
-            Conflict: naming what is here and different.
-            InvalidRequest: for numbers with a gap, a digest that is not the content's, or a ledger that does not hold together.
+            Conflict: naming what exists here and differs.
+            InvalidRequest: for a gap in the numbers, a wrong digest, or an inconsistent label history.
             InvalidPrompt: for a content that cannot be rendered here.
         """
         unit = self.unit
         lock_project(unit.session, unit.caller.project)
-        prompt = store.prompt(unit.session, unit.caller.project, name, lock=True)
-        new = self._new_numbers(prompt, name, {version.number: version.digest for version in versions})
-        check_versions(versions, unit.clock(), jinja2=unit.settings.jinja2)
-        newest = max([prompt.newest if prompt else 0, *new])
+        prompt = store.find_prompt(unit.session, unit.caller.project, name, lock=True)
+        numbers = self._new_numbers(prompt, name, {version.number: version.digest for version in versions})
+        validate_versions(versions, unit.clock(), jinja2=unit.settings.jinja2)
+        newest = max([prompt.newest if prompt else 0, *numbers])
         if newest == 0:
-            raise InvalidRequest(f"'{name}' cannot be imported", [FieldError("versions", "has none, and there is none here")])
-        moves = self._new_moves(prompt, name, history, newest)
-        turns = self._new_archivals(prompt, archivals)
-        added = [version for version in versions if version.number in new]
+            raise InvalidRequest(f"'{name}' cannot be imported", [FieldError("versions", "is empty, and there are none here")])
+        moves = self._new_moves(prompt, name, history.moves, newest)
+        archivals = self._new_archivals(prompt, history.archivals)
+        new_versions = [version for version in versions if version.number in numbers]
         if prompt is None:
-            prompt = store.add_prompt(unit.session, unit.caller.project, name, added[0].created_at)
-        missing: list[tuple[int, ImportedInclude]] = []
-        happened: Iterator[ImportedVersion | LabelMove | Archival] = heapq.merge(
-            added, moves, turns, key=_moment
-        )  # as events tell it
-        for one in happened:
-            if isinstance(one, ImportedVersion):
-                missing += [(one.number, pin) for pin in self._add(prompt, one)]
-                prompt = replace(prompt, tags=one.tags)
-            elif isinstance(one, LabelMove):
-                self._move(prompt, one)
-            else:
-                self._turn(prompt, one)
-        imported = ImportResult(newest, new, moves, turns, tuple(missing))
-        if imported.changes:
-            self._record(name, added, imported)
-        if added:
+            prompt = store.add_prompt(unit.session, unit.caller.project, name, new_versions[0].created_at)
+        unpinned = self._add_in_order(prompt, new_versions, moves, archivals)
+        result = ImportResult(newest, numbers, moves, archivals, tuple(unpinned))
+        if result.changes:
+            self._record(name, new_versions, result)
+        if new_versions:
             similarity.enqueue_vector_update(unit, prompt.id)
-        return imported
+        return result
+
+    def _add_in_order(
+        self,
+        prompt: Prompt,
+        versions: Sequence[ImportedVersion],
+        moves: Sequence[LabelMove],
+        archivals: Sequence[Archival],
+    ) -> list[tuple[int, ImportedInclude]]:
+        """Add everything in the order of its time, which becomes the order of the events; return the unknown includes."""
+        unpinned: list[tuple[int, ImportedInclude]] = []
+        entries: Iterator[ImportedVersion | LabelMove | Archival] = heapq.merge(versions, moves, archivals, key=_time)
+        for entry in entries:
+            match entry:
+                case ImportedVersion():
+                    unpinned += [(entry.number, include) for include in self._add_version(prompt, entry)]
+                    prompt = replace(prompt, tags=entry.tags)
+                case LabelMove():
+                    add_move(self.unit, prompt, entry)
+                case Archival():
+                    self._add_archival(prompt, entry)
+        return unpinned
 
     def _new_numbers(self, prompt: Prompt | None, name: str, digests: Mapping[int, str]) -> tuple[int, ...]:
+        """Return the numbers of the versions that are new; refuse other contents under known numbers, and gaps."""
         newest = prompt.newest if prompt else 0
-        here = store.digests(self.unit.session, prompt, min(digests), max(digests)) if prompt and digests else {}
-        wrong = [number for number in digests if number in here and here[number] != digests[number]]
-        if wrong:
-            numbers = ", ".join(map(str, sorted(wrong)))
-            raise Conflict(f"'{name}' is there with another content under the same number: version {numbers}")
+        local: Mapping[int, str] = {}
+        if prompt and digests:
+            local = version_store.version_digests(self.unit.session, prompt, min(digests), max(digests))
+        different = [number for number in digests if number in local and local[number] != digests[number]]
+        if different:
+            numbers = ", ".join(map(str, sorted(different)))
+            raise Conflict(f"'{name}' has another content under the same number: version {numbers}")
         new = tuple(sorted(number for number in digests if number > newest))
         if new and new != tuple(range(newest + 1, newest + 1 + len(new))):
             gap = next(number for number in range(newest + 1, new[-1]) if number not in digests)
-            said = f"version {gap} is missing: numbers have no gap, and the newest here is {newest}; {EXPORT_HINT}"
-            raise InvalidRequest(f"'{name}' cannot be imported", [FieldError("versions", said)])
+            message = f"version {gap} is missing: numbers have no gap, and the newest here is {newest}; {EXPORT_HINT}"
+            raise InvalidRequest(f"'{name}' cannot be imported", [FieldError("versions", message)])
         return new
 
-    def _new_moves(self, prompt: Prompt | None, name: str, history: Sequence[LabelMove], newest: int) -> tuple[LabelMove, ...]:
-        """Give the moves that go on from the ledger that is here; refuse a ledger that has gone another way."""
-        check_moves(name, history, newest, self.unit.clock())
-        here: dict[str, list[LabelMove]] = {}
-        for move in label_store.all_moves(self.unit.session, prompt) if prompt else ():
-            here.setdefault(move.label, []).append(move)
-        there: dict[str, list[LabelMove]] = {}
-        for move in history:
-            there.setdefault(move.label, []).append(move)
+    def _new_moves(self, prompt: Prompt | None, name: str, moves: Sequence[LabelMove], newest: int) -> tuple[LabelMove, ...]:
+        """Return the moves that continue the local history; refuse a different history."""
+        validate_moves(name, moves, newest, self.unit.clock())
+        local = _by_label(label_store.all_moves(self.unit.session, prompt) if prompt else ())
         new: set[int] = set()
-        for label, moves in there.items():
-            new |= {id(move) for move in continuation(name, label, here.get(label, []), moves)}
-        return tuple(move for move in history if id(move) in new)
+        for label, imported in _by_label(moves).items():
+            new |= {id(move) for move in continuation(name, label, local.get(label, []), imported)}
+        return tuple(move for move in moves if id(move) in new)
 
     def _new_archivals(self, prompt: Prompt | None, archivals: Sequence[Archival]) -> tuple[Archival, ...]:
-        """Give the archivals that go on from those here; none where the prompt has gone another way: then it stays so."""
-        now = self.unit.clock()
-        field_errors = [
-            FieldError(f"archivals.{place}.at", "is still to come; see that both servers' clocks are right")
-            for place, turn in enumerate(archivals)
-            if turn.at > now
-        ]
-        states = [turn.archived for turn in archivals]
-        if any(state != (place % 2 == 0) for place, state in enumerate(states)):
-            field_errors.append(FieldError("archivals", "must be archived and restored by turns, archived first"))
-        if field_errors:
-            raise InvalidRequest("the prompt cannot be imported", field_errors)
+        """Return the archivals that continue the local ones; none where the local ones differ, which then stay."""
+        validate_archivals(archivals, self.unit.clock())
         kinds = (EventKind.PROMPT_ARCHIVED, EventKind.PROMPT_RESTORED)
-        events = label_store.events_of(self.unit.session, prompt, None, None, kinds) if prompt else []
-        here = [(event.kind is EventKind.PROMPT_ARCHIVED, event.at) for event in reversed(events)]
-        there = [(turn.archived, turn.at) for turn in archivals]
-        return tuple(archivals[len(here) :]) if there[: len(here)] == here else ()
+        events = event_store.events_of(self.unit.session, prompt, None, None, kinds) if prompt else []
+        local = [(event.kind is EventKind.PROMPT_ARCHIVED, event.at) for event in reversed(events)]
+        imported = [(archival.archived, archival.at) for archival in archivals]
+        return tuple(archivals[len(local) :]) if imported[: len(local)] == local else ()
 
-    def _add(self, prompt: Prompt, version: ImportedVersion) -> list[ImportedInclude]:
-        """Add a version under its number; give the pins for which there is nothing here."""
+    def _add_version(self, prompt: Prompt, imported: ImportedVersion) -> list[ImportedInclude]:
+        """Add a version under its number; return its includes that are unknown here."""
         unit = self.unit
-        found, missing = self._pinned(version)
-        text = canonical_json(content_json(version.content)).decode()
-        made = store.add_version(
-            unit.session,
-            prompt,
-            version.digest,
-            text,
-            version.message,
-            version.tags,
-            version.author,
-            version.created_at,
-            found,
+        includes, unknown = self._resolve_includes(imported)
+        record = VersionRecord(
+            imported.content, imported.message, imported.tags, imported.author, imported.created_at, tuple(includes)
         )
-        assert made.number == version.number
-        detail = {"version": made.number, "digest": made.digest}
-        label_store.add_event(
-            unit.session, unit.caller.project, prompt.id, EventKind.VERSION_CREATED, detail, version.created_at
+        version = version_store.add_version(unit.session, prompt, record)
+        assert version.number == imported.number
+        detail = {"version": version.number, "digest": version.digest}
+        event_store.add_event(
+            unit.session, unit.caller.project, prompt.id, EventKind.VERSION_CREATED, detail, imported.created_at
         )
-        return missing
+        return unknown
 
-    def _pinned(self, version: ImportedVersion) -> tuple[list[Include], list[ImportedInclude]]:
-        """Find what was pinned; it is believed only where the text that it gives is the text in the content."""
-        found, missing = [], []
-        for pin in version.includes:
-            prompt = store.prompt(self.unit.session, self.unit.caller.project, pin.name)
-            here = store.version(self.unit.session, prompt, pin.version) if prompt else None
-            if here is None or here.digest != pin.digest:
-                missing.append(pin)
+    def _resolve_includes(self, imported: ImportedVersion) -> tuple[list[Include], list[ImportedInclude]]:
+        """Return the includes that exist here, and those that do not; refuse one whose text is not that in the content."""
+        includes, unknown = [], []
+        for include in imported.includes:
+            prompt = store.find_prompt(self.unit.session, self.unit.caller.project, include.name)
+            version = version_store.find_version(self.unit.session, prompt, include.version) if prompt else None
+            if version is None or version.digest != include.digest:
+                unknown.append(include)
                 continue
-            said = includable(here).as_partials(pin.reference) if here.content["type"] == "text" else {"": ""}
-            if any(version.content.partials.get(key) != source for key, source in said.items()):
-                fault = FieldError(
-                    f"versions.{version.number}.includes", f"'{pin.reference}' is not what the content has under it"
-                )
-                raise InvalidRequest("the version cannot be imported", [fault])
-            found.append(Include(here.id, pin.reference, pin.name, pin.version, pin.digest))
-        return found, missing
+            is_text = version.content["type"] == "text"
+            partials = includable(version).as_partials(include.reference) if is_text else {"": ""}
+            if any(imported.content.content.partials.get(key) != source for key, source in partials.items()):
+                message = f"'{include.reference}' is not the text that the content has under it"
+                field_errors = [FieldError(f"versions.{imported.number}.includes", message)]
+                raise InvalidRequest("the version cannot be imported", field_errors)
+            includes.append(Include(version.id, include.reference, include.name, include.version, include.digest))
+        return includes, unknown
 
-    def _move(self, prompt: Prompt, move: LabelMove) -> None:
-        unit = self.unit
-        split = move.split.as_json() if move.split else None
-        detail = {
-            "label": move.label,
-            "version": None if split else move.version,
-            "split": split,
-            "previous": move.previous,
-            "reason": move.reason,
-        }
-        revision = label_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.LABEL_MOVED, detail, move.at)
-        label_store.set_label(
-            unit.session,
-            prompt,
-            LabelMove(0, move.label, move.target, move.previous, move.actor, move.reason, revision, move.at),
-        )
+    def _add_archival(self, prompt: Prompt, archival: Archival) -> None:
+        unit, kind = self.unit, EventKind.PROMPT_ARCHIVED if archival.archived else EventKind.PROMPT_RESTORED
+        store.set_archived(unit.session, prompt, archival.at if archival.archived else None)
+        detail = {"reason": archival.reason}
+        event_store.add_event(unit.session, unit.caller.project, prompt.id, kind, detail, archival.at)
 
-    def _turn(self, prompt: Prompt, turn: Archival) -> None:
-        unit, kind = self.unit, EventKind.PROMPT_ARCHIVED if turn.archived else EventKind.PROMPT_RESTORED
-        store.set_archived(unit.session, prompt, turn.at if turn.archived else None)
-        label_store.add_event(unit.session, unit.caller.project, prompt.id, kind, {"reason": turn.reason}, turn.at)
-
-    def _record(self, name: str, versions: Sequence[ImportedVersion], imported: ImportResult) -> None:
-        digests = {str(version.number): version.digest for version in versions}
+    def _record(self, name: str, versions: Sequence[ImportedVersion], result: ImportResult) -> None:
         detail: dict[str, Any] = {
-            "versions": digests,
-            "moves": [{"label": move.label, "version": move.version, "by": move.actor} for move in imported.moves],
-            "archived": imported.archivals[-1].archived if imported.archivals else None,
+            "versions": {str(version.number): version.digest for version in versions},
+            "moves": [{"label": move.label, "version": move.version, "by": move.actor} for move in result.moves],
+            "archived": result.archivals[-1].archived if result.archivals else None,
         }
         audit.record_change(self.unit, PROMPT_IMPORTED, name, detail)
 
 
-def _moment(one: ImportedVersion | LabelMove | Archival) -> datetime:
-    return one.created_at if isinstance(one, ImportedVersion) else one.at
+def _by_label(moves: Sequence[LabelMove]) -> dict[str, list[LabelMove]]:
+    by_label: dict[str, list[LabelMove]] = {}
+    for move in moves:
+        by_label.setdefault(move.label, []).append(move)
+    return by_label
+
+
+def _time(entry: ImportedVersion | LabelMove | Archival) -> datetime:
+    return entry.created_at if isinstance(entry, ImportedVersion) else entry.at

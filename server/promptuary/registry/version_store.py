@@ -1,0 +1,251 @@
+"""Queries of versions and of what they include: a session in, domain values out."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, tuple_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, delete, func, select, update
+
+from promptuary.core.database import table_of
+from promptuary.core.errors import Conflict
+from promptuary.prompt.encoding import EncodedContent
+from promptuary.registry.store import Prompt, load_prompts
+from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, TagRow, VersionRow
+
+_PROMPT, _VERSION = table_of(PromptRow), table_of(VersionRow)
+_NEWEST_DIGEST = select(_VERSION.c.digest).where(
+    _VERSION.c.prompt_id == bindparam("prompt"), _VERSION.c.number == bindparam("number")
+)
+_NEXT_NUMBER = (
+    update(_PROMPT).where(_PROMPT.c.id == bindparam("prompt")).values(newest=_PROMPT.c.newest + 1).returning(_PROMPT.c.newest)
+)
+_NEW_VERSION = insert(_VERSION).returning(_VERSION.c.id)
+
+
+@dataclass(frozen=True)
+class Include:
+    """A reference in a version's templates, and the version to which it is pinned; `id` is the database's own."""
+
+    id: int
+    reference: str
+    name: str
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version, and the labels that point at it now; `id` is the database's own."""
+
+    id: int
+    prompt: str
+    number: int
+    digest: str
+    content: dict[str, Any]
+    message: str
+    tags: tuple[str, ...]
+    author: str
+    created_at: datetime
+    labels: tuple[str, ...]
+    includes: tuple[Include, ...] = ()
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """A version to store; its number is assigned by the database."""
+
+    content: EncodedContent
+    message: str
+    tags: tuple[str, ...]
+    author: str
+    created_at: datetime
+    includes: tuple[Include, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dependent:
+    """A version in use (a newest or a labelled one) that includes a version of another prompt."""
+
+    prompt: str
+    version: int
+    reference: str
+    pinned: int
+
+
+def newest_digest(session: Session, prompt: Prompt) -> str | None:
+    """Return the digest of a prompt's newest version; None without a version."""
+    parameters = {"prompt": prompt.id, "number": prompt.newest}
+    digest = session.connection().execute(_NEWEST_DIGEST, parameters).scalar_one_or_none()
+    return None if digest is None else str(digest)
+
+
+def add_version(session: Session, prompt: Prompt, record: VersionRecord) -> Version:
+    """Add a version under the next number, which the same transaction increments: no gap, no number twice."""
+    connection = session.connection()
+    number = int(connection.execute(_NEXT_NUMBER, {"prompt": prompt.id}).scalar_one())
+    row = {
+        "prompt_id": prompt.id,
+        "number": number,
+        "digest": record.content.digest,
+        "content": record.content.canonical,
+        "message": record.message,
+        "tags": list(record.tags),
+        "author": record.author,
+        "created_at": record.created_at,
+    }
+    version_id = int(connection.execute(_NEW_VERSION, row).scalar_one())
+    if record.includes:
+        pins = [
+            {"version_id": version_id, "reference": include.reference, "included_id": include.id} for include in record.includes
+        ]
+        session.execute(insert(IncludeRow), pins)
+    if set(record.tags) != set(prompt.tags):
+        session.execute(delete(TagRow).where(col(TagRow.prompt_id) == prompt.id))
+        session.add_all(TagRow(prompt_id=prompt.id, tag=tag) for tag in set(record.tags))
+    return Version(
+        id=version_id,
+        prompt=prompt.name,
+        number=number,
+        digest=record.content.digest,
+        content=json.loads(record.content.canonical),
+        message=record.message,
+        tags=record.tags,
+        author=record.author,
+        created_at=record.created_at,
+        labels=(),
+        includes=record.includes,
+    )
+
+
+def find_version(session: Session, prompt: Prompt, number: int) -> Version | None:
+    """Return one version of a prompt.
+
+    Raises:
+        Conflict: when the stored content does not have the stored digest.
+    """
+    query = select(VersionRow).where(VersionRow.prompt_id == prompt.id, VersionRow.number == number)
+    versions = _versions(session, prompt, session.exec(query).all())
+    return versions[0] if versions else None
+
+
+def list_versions(session: Session, prompt: Prompt, before: int | None, limit: int) -> list[Version]:
+    """Return a page of versions, the newest first."""
+    query = select(VersionRow).where(VersionRow.prompt_id == prompt.id).order_by(col(VersionRow.number).desc()).limit(limit)
+    if before is not None:
+        query = query.where(VersionRow.number < before)
+    return _versions(session, prompt, session.exec(query).all())
+
+
+def labelled_versions(session: Session, prompts: Sequence[Prompt], label: str) -> dict[int, Version]:
+    """Return the version that a label points at (of a split, in its first arm), by the prompt's id.
+
+    A version that was changed in the database is left out.
+    """
+    query = select(VersionRow).join(LabelRow, col(LabelRow.prompt_id) == VersionRow.prompt_id)
+    query = query.where(LabelRow.name == label, LabelRow.version == VersionRow.number)
+    rows = session.exec(query.where(col(LabelRow.prompt_id).in_([prompt.id for prompt in prompts]))).all()
+    includes = includes_of(session, [row.id or 0 for row in rows])
+    owners = {prompt.id: prompt for prompt in prompts}
+    versions: dict[int, Version] = {}
+    for row in rows:
+        with suppress(Conflict):
+            versions[row.prompt_id] = _version(owners[row.prompt_id], row, includes.get(row.id or 0, ()))
+    return versions
+
+
+def versions_by_prompt(session: Session, project: int, numbers: Mapping[int, int]) -> dict[int, Version]:
+    """Return one version each of some active prompts, without its includes.
+
+    A version that was changed in the database is left out.
+
+    Args:
+        session: where to read.
+        project: the project of the prompts.
+        numbers: the number of the version, by the prompt's id.
+    """
+    pairs = tuple_(col(VersionRow.prompt_id), col(VersionRow.number)).in_(list(numbers.items()))
+    query = select(PromptRow, VersionRow).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id).where(pairs)
+    rows = session.exec(query.where(PromptRow.project_id == project, col(PromptRow.archived_at).is_(None))).all()
+    versions: dict[int, Version] = {}
+    for prompt, (_, row) in zip(load_prompts(session, [prompt for prompt, _ in rows]), rows, strict=True):
+        with suppress(Conflict):
+            versions[prompt.id] = _version(prompt, row, ())
+    return versions
+
+
+def version_digests(session: Session, prompt: Prompt, first: int, last: int) -> dict[int, str]:
+    """Return the digests of a range of versions by number, both ends included."""
+    query = select(VersionRow.number, VersionRow.digest).where(VersionRow.prompt_id == prompt.id)
+    return dict(session.exec(query.where(VersionRow.number >= first, VersionRow.number <= last)).all())
+
+
+def newest_at(session: Session, prompt: Prompt, at: datetime) -> int | None:
+    """Return the number of the version that was the newest at a time; None before the first."""
+    query = select(VersionRow.number).where(VersionRow.prompt_id == prompt.id, VersionRow.created_at <= at)
+    return session.exec(query.order_by(col(VersionRow.number).desc()).limit(1)).one_or_none()
+
+
+def prompts_with_digest(session: Session, project: int, digest: str, name: str, limit: int) -> list[tuple[str, int]]:
+    """Return the other active prompts that have a version of this digest, by name, each with its last such version."""
+    query = select(PromptRow.name, func.max(VersionRow.number)).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id)
+    query = query.where(VersionRow.digest == digest, PromptRow.project_id == project, PromptRow.name != name)
+    query = query.where(col(PromptRow.archived_at).is_(None)).group_by(PromptRow.name).order_by(PromptRow.name).limit(limit)
+    return [(other, int(number)) for other, number in session.exec(query)]
+
+
+def includes_of(session: Session, versions: Sequence[int]) -> dict[int, list[Include]]:
+    """Return the includes of some versions by the versions' ids, ordered by reference."""
+    query = select(IncludeRow, PromptRow.name, VersionRow.number, VersionRow.digest)
+    query = query.join(VersionRow, col(VersionRow.id) == IncludeRow.included_id)
+    query = query.join(PromptRow, col(PromptRow.id) == VersionRow.prompt_id)
+    query = query.where(col(IncludeRow.version_id).in_(versions)).order_by(col(IncludeRow.reference))
+    includes: dict[int, list[Include]] = {}
+    for row, name, number, digest in session.exec(query):
+        includes.setdefault(row.version_id, []).append(Include(row.included_id, row.reference, name, number, digest))
+    return includes
+
+
+def list_dependents(session: Session, prompt: Prompt) -> list[Dependent]:
+    """Return the versions in use that include a version of the prompt, ordered by name, number and reference."""
+    included = aliased(VersionRow)
+    query = select(IncludeRow.reference, included.number, VersionRow.number, PromptRow)
+    query = query.join(included, col(included.id) == IncludeRow.included_id).where(included.prompt_id == prompt.id)
+    query = query.join(VersionRow, col(VersionRow.id) == IncludeRow.version_id)
+    query = query.join(PromptRow, col(PromptRow.id) == VersionRow.prompt_id).where(col(PromptRow.archived_at).is_(None))
+    query = query.order_by(PromptRow.name, col(VersionRow.number), col(IncludeRow.reference))
+    rows = session.exec(query).all()
+    owners = {owner.id: owner for owner in load_prompts(session, {row.id: row for *_, row in rows}.values())}
+    return [
+        Dependent(row.name, number, reference, pinned)
+        for reference, pinned, number, row in rows
+        if number == row.newest or owners[row.id or 0].labels_of(number)
+    ]
+
+
+def _versions(session: Session, prompt: Prompt, rows: Sequence[VersionRow]) -> list[Version]:
+    includes = includes_of(session, [row.id or 0 for row in rows])
+    return [_version(prompt, row, includes.get(row.id or 0, ())) for row in rows]
+
+
+def _version(prompt: Prompt, row: VersionRow, includes: Sequence[Include]) -> Version:
+    if "sha256:" + hashlib.sha256(row.content.encode()).hexdigest() != row.digest:
+        raise Conflict(f"version {row.number} of '{prompt.name}' was changed in the database; restore it from a backup")
+    return Version(
+        id=row.id or 0,
+        prompt=prompt.name,
+        number=row.number,
+        digest=row.digest,
+        content=json.loads(row.content),
+        message=row.message,
+        tags=tuple(row.tags),
+        author=row.author,
+        created_at=row.created_at,
+        labels=prompt.labels_of(row.number),
+        includes=tuple(includes),
+    )
