@@ -57,7 +57,7 @@ def test_a_reference_is_a_name_and_a_label_or_number(reference: str, parts: tupl
 
 @pytest.mark.parametrize("reference", ["A", "a@", "a@@b", "@a", "a@B"])
 def test_anything_else_is_no_reference(reference: str) -> None:
-    with pytest.raises(UnresolvedReference, match="is no reference"):
+    with pytest.raises(UnresolvedReference, match="is not a reference"):
         read_reference(reference)
 
 

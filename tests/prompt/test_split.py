@@ -112,6 +112,6 @@ def test_what_is_no_split_is_refused(given_arms: list[tuple[int, float]], words:
         {"salt": "x", "arms": [{"version": 1, "weight": 1, "buckets": [[0, 10000], [10000, 10000]]}]},
     ],
 )
-def test_a_split_that_is_not_whole_is_refused(value: object) -> None:
-    with pytest.raises(InvalidSplit, match="not whole"):
+def test_an_incomplete_split_is_refused(value: object) -> None:
+    with pytest.raises(InvalidSplit, match="the split is incomplete"):
         split_from_json(value)

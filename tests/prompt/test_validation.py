@@ -65,7 +65,7 @@ def test_tools_in_openais_form_and_plain_functions_are_taken() -> None:
             [
                 (
                     "tools.0.input_schema",
-                    "the schema refers to 'https://evil.example/schema.json'; only paths inside it (#/…) are taken",
+                    "the schema refers to 'https://evil.example/schema.json'; only paths inside it (#/…) are supported",
                 )
             ],
         ),
@@ -122,10 +122,13 @@ def test_an_answers_form_is_openais_or_a_schema_by_itself(form: Any) -> None:
         ),
         (
             {"$ref": "file:///etc/passwd"},
-            [("response_format", "the schema refers to 'file:///etc/passwd'; only paths inside it (#/…) are taken")],
+            [("response_format", "the schema refers to 'file:///etc/passwd'; only paths inside it (#/…) are supported")],
         ),
         ({"$ref": "#"}, [("response_format", "the schema refers to itself by '#'")]),
-        ({"$dynamicRef": "#meta"}, [("response_format", "the schema refers to '#meta'; only paths inside it (#/…) are taken")]),
+        (
+            {"$dynamicRef": "#meta"},
+            [("response_format", "the schema refers to '#meta'; only paths inside it (#/…) are supported")],
+        ),
         ({"$ref": "#/$defs/a"}, [("response_format", "the schema refers to '#/$defs/a', which is not in it")]),
         (
             {"type": "objekt"},

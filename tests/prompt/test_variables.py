@@ -106,7 +106,7 @@ def test_objects_and_lists_are_checked_all_the_way_down() -> None:
         ({"id": "a1", "lines": [{"count": 1}, {"count": 0}]}, "order.lines.1.count", "must be at least 1"),
         ({"id": "a1", "lines": [{"count": True}]}, "order.lines.0.count", "must be of type integer"),
         ({"id": "a1", "lines": [{}]}, "order.lines.0.count", "is required and has no value"),
-        ({"id": "a1", "lines": [], "hunter2": 1}, "order", "has a property that its schema does not name"),
+        ({"id": "a1", "lines": [], "hunter2": 1}, "order", "has a property that is not in its schema"),
         ({"id": "a1", "lines": [], "note": object()}, "order.note", "must be of type string"),
         ("hunter2", "order", "must be of type object"),
     ],
@@ -126,10 +126,10 @@ def test_a_value_with_too_many_parts_is_not_gone_through() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ({"items": {}}, "'items' is said of a value of type array"),
-        ({"type": "string", "items": {}}, "'items' is said of a value of type array"),
-        ({"type": "array", "properties": {}}, "'properties' is said of a value of type object"),
-        ({"type": "array", "items": {"items": {}}}, "'items' is said of a value of type array"),
+        ({"items": {}}, "'items' needs the type array"),
+        ({"type": "string", "items": {}}, "'items' needs the type array"),
+        ({"type": "array", "properties": {}}, "'properties' needs the type object"),
+        ({"type": "array", "items": {"items": {}}}, "'items' needs the type array"),
         ({**ORDER, "default": {"id": "a1", "lines": [{"count": 0}]}}, r"the default \(lines.0.count\) must be at least 1"),
         ({"type": "object", "properties": {"a": {"default": 1}}}, "properties.a.default"),
         ({"type": "object", "properties": {"a": {"sensitive": True}}}, "properties.a.sensitive"),

@@ -124,9 +124,9 @@ def test_an_invalid_include_is_reported_with_its_path_and_writes_nothing(unit_as
         "{{> gone}}: the prompt 'gone' is archived",
         "template.1.content: {{> chat}}: only a text prompt in mustache, without a context, can be included",
         "{{> fstring}}: only a text prompt",
-        "{{> Tone}}: is no reference",
-        "{{> tone@@x}}: is no reference",
-        "{{> tone@}}: is no reference",
+        "{{> Tone}}: is not a reference",
+        "{{> tone@@x}}: is not a reference",
+        "{{> tone@}}: is not a reference",
     ):
         assert words in message
     with unit_as("reader") as unit:

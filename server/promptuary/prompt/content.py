@@ -1,4 +1,4 @@
-"""What a version holds and its digest covers. Values are frozen: a change makes a new value, and a new version."""
+"""The content of a version, which its digest covers. Contents are frozen: a change is a new value, and a new version."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +15,7 @@ IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 
 class ContentPart(BaseModel):
-    """The common ground of the content's parts: frozen, strict, no field that is not known."""
+    """The base of the content's parts: frozen, strict, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -28,7 +28,7 @@ class Message(ContentPart):
 
 
 class Placeholder(ContentPart):
-    """A place in a chat where a list of messages is put: history, or examples from the context."""
+    """A place in a chat for a list of messages: history, or examples from the context."""
 
     role: Literal["placeholder"]
     name: Annotated[str, Field(pattern=IDENTIFIER)]
@@ -51,9 +51,10 @@ class ModelConfig(ContentPart):
 
 
 class ContextBinding(ContentPart):
-    """Which passages a render retrieves, and where it puts them.
+    """Which passages a render retrieves, and where they go.
 
-    `into` names a variable (its text, or a section over the passages) or a placeholder, whose `turns` every passage becomes.
+    `into` names a variable, whose value is the passages' text or, in a section, the list of passages; or a placeholder, where
+    each passage becomes the messages of `turns`.
     """
 
     collection: Name
@@ -64,7 +65,7 @@ class ContextBinding(ContentPart):
     turns: Annotated[list[Message], Field(min_length=1, max_length=8)] | None = None
 
 
-def _kind_of_message(value: Any) -> str:
+def _message_tag(value: Any) -> str:
     role = value.get("role") if isinstance(value, dict) else getattr(value, "role", None)
     return "<placeholder>" if role == "placeholder" else "<message>"
 
@@ -73,7 +74,7 @@ Messages = Annotated[
     list[
         Annotated[
             Annotated[Message, Tag("<message>")] | Annotated[Placeholder, Tag("<placeholder>")],
-            Discriminator(_kind_of_message),
+            Discriminator(_message_tag),
         ]
     ],
     Field(min_length=1, max_length=1000),
@@ -85,7 +86,7 @@ Template = Annotated[
 
 
 class Content(ContentPart):
-    """A version's whole content, as it is digested, stored, sent and rendered."""
+    """The whole content of a version, as it is digested, stored, sent and rendered."""
 
     type: Literal["text", "chat"]
     template: Template
@@ -106,13 +107,13 @@ class Content(ContentPart):
         return self
 
     def texts(self) -> list[str]:
-        """Every template source of the prompt itself, in order: the text, or the messages' contents."""
+        """Return every template source of the prompt itself, in order: the text, or the contents of the messages."""
         if isinstance(self.template, str):
             return [self.template]
         return [message.content for message in self.template if isinstance(message, Message)]
 
     def placeholders(self) -> list[str]:
-        """The names of the places where lists of messages go, in order."""
+        """Return the names of the placeholders, in order."""
         if isinstance(self.template, str):
             return []
         return [message.name for message in self.template if isinstance(message, Placeholder)]

@@ -1,4 +1,4 @@
-"""A version's name by content: equal content has an equal digest, on every machine and in every language."""
+"""The digest of a content: equal contents have equal digests, on every machine and in every language."""
 
 import hashlib
 import json
@@ -11,38 +11,44 @@ from promptuary.prompt.errors import FieldError, Invalid
 
 
 def canonical_json(value: Any) -> bytes:
-    """Give the RFC 8785 canonical JSON of a JSON value: keys sorted, one form a number, UTF-8.
+    """Return the RFC 8785 canonical JSON of a JSON value: keys sorted, one form for each number, UTF-8.
 
     Raises:
-        Invalid: for what has no canonical form: an integer of 2^53 or more, which readers in other languages would round, or
-            a number that is not finite, or a lone surrogate.
+        Invalid: the value has no canonical form: it contains an integer of 2^53 or more, which readers in other languages
+            would round, a number that is not finite, or a lone surrogate.
     """
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
-        raise Invalid("the content has a value that every reader would not read alike", [FieldError("", str(error))]) from None
+        raise Invalid(
+            "the content has a value that readers of JSON would read differently", [FieldError("", str(error))]
+        ) from None
 
 
 def json_digest(value: Any) -> str:
-    """Give `sha256:` and the hex digest of the canonical JSON of a JSON value."""
+    """Return `sha256:` and the hex SHA-256 of the canonical JSON of a value.
+
+    Raises:
+        Invalid: the value has no canonical form.
+    """
     return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def content_json(content: Content) -> dict[str, Any]:
-    """Give the JSON that is digested and stored: all nine parts by name; inside them what was not said is left out."""
+    """Return the JSON that is digested and stored: every part of the content by name, without unset fields."""
     body = content.model_dump(mode="json", exclude_none=True)
     return {part: body.get(part) for part in Content.model_fields}
 
 
 def content_digest(content: Content) -> str:
-    """Give the digest of the whole content."""
+    """Return the digest of the whole content."""
     return json_digest(content_json(content))
 
 
 def noncanonical_parts(content: Content) -> list[FieldError]:
-    """List the parts that have no canonical form, or one that is read back as none.
+    """Return an error for each part that has no canonical form, or a canonical form that cannot be read back.
 
-    That is an integer beyond 2^53 − 1, a float that is written as such an integer (1e16), NaN, or a lone surrogate.
+    That is a part with an integer beyond 2^53 − 1, a float that is written as such an integer (1e16), NaN, or a lone surrogate.
     """
     field_errors = []
     for part, value in content_json(content).items():
@@ -56,5 +62,5 @@ def noncanonical_parts(content: Content) -> list[FieldError]:
 
 
 def content_from_json(body: dict[str, Any]) -> Content:
-    """Read stored or received content back; what is null was not said."""
+    """Parse stored or received content; a part that is null was not set."""
     return Content.model_validate({part: value for part, value in body.items() if value is not None})

@@ -1,7 +1,7 @@
-"""The root of every error that Promptuary raises on purpose, and the two that a prompt can cause by itself.
+"""The root of every error that Promptuary raises on purpose, and the errors of a prompt by itself.
 
-The rest of the tree hangs in `promptuary.core.errors`; the root stands here because the client, which has no server
-parts, raises from the same tree.
+The rest of the tree is in `promptuary.core.errors`. The root is here because the client, which has no server parts, raises
+errors of the same tree.
 """
 
 from collections.abc import Iterable
@@ -10,57 +10,63 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing that is wrong in an input: where (a dotted path, empty for the whole), what, and in which line."""
+    """One error in an input.
+
+    Attributes:
+        path: the field, dotted; empty for the whole input.
+        message: what is wrong with it, as the rest of a sentence that begins with the field.
+        line: its line in a file, from 1; None where there is none.
+    """
 
     path: str
     message: str
     line: int | None = None
 
     def __str__(self) -> str:
-        """Give the fault as `line 3: messages.0.role: unknown role`."""
+        """Return `line 3: messages.0.role: unknown role`."""
         where = ": ".join(filter(None, [f"line {self.line}" if self.line else "", self.path]))
         return f"{where}: {self.message}" if where else self.message
 
 
 class PromptuaryError(Exception):
-    """Something that Promptuary refuses or cannot do: a stable `code`, and a sentence with the noun and the remedy."""
+    """Promptuary refuses or cannot do something: a stable `code`, and a message with the noun and the remedy."""
 
     code = "error"
 
     def __init__(self, message: str) -> None:
-        """Keep the sentence that people read; it must hold no secret."""
+        """Store the message, which people read; it must contain no secret."""
         super().__init__(message)
         self.message = message
 
 
 class Invalid(PromptuaryError):
-    """An input is wrong; `faults` lists all that is, not only the first."""
+    """An input is wrong. `field_errors` lists every error in it, not only the first."""
 
     code = "invalid"
 
     def __init__(self, message: str, field_errors: Iterable[FieldError] = ()) -> None:
-        """Keep the sentence and the faults in the order in which they stand in the input."""
+        """Store the message and the errors, in the order of the input."""
         super().__init__(message)
         self.field_errors = tuple(field_errors)
 
     def __str__(self) -> str:
-        """Give the sentence, and the faults behind it, in one line."""
+        """Return the message and the errors after it, in one line."""
         return self.message + (": " + "; ".join(map(str, self.field_errors)) if self.field_errors else "")
 
 
 class InvalidPrompt(Invalid):
-    """A prompt's content cannot be registered: say, a template does not parse, or a variable is never used."""
+    """A prompt's content cannot be registered, for example because a template does not parse."""
 
     code = "invalid_prompt"
 
 
 class InvalidVariables(Invalid):
-    """The values given to a render are missing, too many, or of the wrong type."""
+    """Values of a render are missing, unknown, or of the wrong type."""
 
     code = "invalid_variables"
 
 
 class RenderTooLarge(PromptuaryError):
-    """The rendered text passes the limit."""
+    """The rendered text, or the work to render it, is over the limit."""
 
     code = "render_too_large"

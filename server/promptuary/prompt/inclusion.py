@@ -1,7 +1,7 @@
-"""Prompts made of prompts, as values: what a content refers to, and what it is with that put in.
+"""Prompts that include prompts: the references of a content, and the content with its partials.
 
-The registry resolves references against what it holds (`registry.composition`); whoever knows the versions otherwise, such as
-the plan for a folder of files, puts them together by the same rules and gets the same digest.
+The registry resolves references against its versions (`registry.composition`). A caller that knows the versions from elsewhere,
+such as the plan for a folder of files, composes them by the same rules and gets the same digest.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -22,12 +22,19 @@ CANNOT_INCLUDE = "the prompt includes what cannot be included"
 
 
 class UnresolvedReference(Exception):
-    """Why a reference leads nowhere; the text completes a sentence that begins with the reference."""
+    """A reference cannot be resolved; the message is the rest of a sentence that begins with the reference."""
 
 
 @dataclass(frozen=True)
 class IncludedVersion:
-    """A version that a reference means; `pinned` says which `name@number` each reference in it stands for."""
+    """A version that a reference resolves to.
+
+    Attributes:
+        name: its prompt.
+        version: its number.
+        content: its content.
+        pinned: the `name@number` of each reference in it, by reference.
+    """
 
     name: str
     version: int
@@ -35,63 +42,65 @@ class IncludedVersion:
     pinned: Mapping[str, str] = field(default_factory=dict)
 
     def as_partials(self, reference: str) -> dict[str, str]:
-        """Give its text under the reference, and its own partials under `name@number`, with its text naming them so."""
-        assert isinstance(self.content.template, str)  # `refuse_unincludable` let it pass
-        own = {self.pinned.get(key, key): source for key, source in self.content.partials.items()}
-        return {reference: rename_partials(self.content.template, self.pinned), **own}
+        """Return its text by the reference, and its own partials by `name@number`, with its text naming them so."""
+        assert isinstance(self.content.template, str)  # as `refuse_unincludable` checks
+        partials = {self.pinned.get(key, key): source for key, source in self.content.partials.items()}
+        return {reference: rename_partials(self.content.template, self.pinned), **partials}
 
     def names(self) -> set[str]:
-        """Name every prompt that is in it, itself too."""
+        """Return the names of all prompts in it, and its own."""
         return {self.name, *(key.partition("@")[0] for key in self.content.partials)}
 
 
 def content_references(content: Content) -> list[tuple[str, str]]:
-    """List a content's references with the place of the first use of each; only mustache has any."""
+    """Return the references of a content, each with the path of its first use; only mustache has references."""
     if content.format != "mustache":
         return []
     if isinstance(content.template, str):
         sources = [("template", content.template)]
     else:
         sources = [
-            (f"template.{at}.content", message.content)
-            for at, message in enumerate(content.template)
+            (f"template.{number}.content", message.content)
+            for number, message in enumerate(content.template)
             if isinstance(message, Message)
         ]
     if content.context:
         sources.append(("context.query", content.context.query))
-        sources += [(f"context.turns.{at}.content", turn.content) for at, turn in enumerate(content.context.turns or ())]
-    found: dict[str, str] = {}
+        sources += [
+            (f"context.turns.{number}.content", turn.content) for number, turn in enumerate(content.context.turns or ())
+        ]
+    paths: dict[str, str] = {}
     for path, source in sources:
-        with suppress(InvalidPrompt):  # what does not parse is told with all else that is wrong, when the content is prepared
+        with suppress(InvalidPrompt):  # which preparing the content reports, with every other error
             for reference in references_in(source):
-                found.setdefault(reference, path)
-    return [(path, reference) for reference, path in found.items()]
+                paths.setdefault(reference, path)
+    return [(path, reference) for reference, path in paths.items()]
 
 
 def read_reference(reference: str) -> tuple[str, str]:
-    """Give the name of a reference, and its label or number, which is empty where it says none.
+    """Return the name of a reference, and its label or number, which is empty where it has none.
 
     Raises:
-        Unresolved: when it is no reference.
+        UnresolvedReference: the text is not a reference.
     """
     name, at, selector = reference.partition("@")
     if not is_name(name) or (at and not (is_name(selector) or selector.isdecimal())):
-        raise UnresolvedReference("is no reference; write a prompt's name, name@label or name@number")
+        raise UnresolvedReference("is not a reference; write a prompt's name, name@label or name@number")
     return name, selector
 
 
 def resolve_number(name: str, selector: str, newest: int, labels: Mapping[str, int], split: Container[str]) -> int:
-    """Give the number that a reference to a prompt means, from what is known of the prompt.
+    """Return the version number that a reference resolves to.
 
     Args:
-        name: the prompt's name, for the sentence.
+        name: the prompt's name, for the message.
         selector: the reference's label or number; empty for `production`.
         newest: the number of its newest version.
-        labels: where its labels point.
-        split: which of them are split.
+        labels: the versions of its labels.
+        split: the labels that are split.
 
     Raises:
-        Unresolved: when it means no version.
+        UnresolvedReference: there is no such version.
     """
     label = selector or DEFAULT_LABEL
     if label.isdecimal():
@@ -110,39 +119,37 @@ def resolve_number(name: str, selector: str, newest: int, labels: Mapping[str, i
 
 
 def refuse_unincludable(content: Content) -> None:
-    """Refuse a content that cannot be part of another.
+    """Refuse a content that cannot be included in another.
 
     Raises:
-        Unresolved: saying what can.
+        UnresolvedReference: the message states which contents can.
     """
     if content.type != "text" or content.format != "mustache" or content.context:
         raise UnresolvedReference("only a text prompt in mustache, without a context, can be included")
 
 
-def compose(content: Content, found: Mapping[str, IncludedVersion]) -> Content:
-    """Put what a content refers to into it.
+def compose(content: Content, included: Mapping[str, IncludedVersion]) -> Content:
+    """Return a content with the prompts that it includes.
 
     Args:
         content: as the author wrote it, without partials.
-        found: the version that each of its references means.
+        included: the version that each of its references resolves to.
 
     Raises:
-        InvalidPrompt: when partials declare one variable differently, or the whole is too large.
+        InvalidPrompt: partials declare one variable differently, or the result is too large.
     """
-    if not found:
+    if not included:
         return content
     partials: dict[str, str] = {}
     declared: dict[str, Variable] = {}
     field_errors: list[FieldError] = []
-    for reference, version in found.items():
+    for reference, version in included.items():
         partials |= version.as_partials(reference)
-        for variable, said in version.content.variables.items():
-            if variable in content.variables:
+        for name, variable in version.content.variables.items():
+            if name in content.variables:
                 continue
-            if declared.setdefault(variable, said) != said:
-                field_errors.append(
-                    FieldError(f"variables.{variable}", "is declared differently by two partials; declare it here")
-                )
+            if declared.setdefault(name, variable) != variable:
+                field_errors.append(FieldError(f"variables.{name}", "is declared differently by two partials; declare it here"))
     if field_errors:
         raise InvalidPrompt(CANNOT_INCLUDE, field_errors)
     body = {**dict(content), "partials": partials, "variables": {**declared, **content.variables}}
@@ -152,18 +159,18 @@ def compose(content: Content, found: Mapping[str, IncludedVersion]) -> Content:
         raise InvalidPrompt("the prompt with its partials cannot be used", field_errors_from(error)) from None
 
 
-def without_partials(content: Content, brought: Iterable[Mapping[str, Variable]]) -> Content:
-    """Give a composed content as its author wrote it: without partials, and without the variables that they brought.
+def without_partials(content: Content, included_variables: Iterable[Mapping[str, Variable]]) -> Content:
+    """Return a composed content as its author wrote it: without partials, and without the variables of the partials.
 
-    A variable that the author declared just as a partial does is taken for the partial's.
+    A variable that the author declared exactly as a partial does counts as the partial's.
 
     Args:
         content: with its partials.
-        brought: the variables of each version that it includes.
+        included_variables: the variables of each version that it includes.
     """
-    said_there: dict[str, list[Variable]] = {}
-    for variables in brought:
-        for name, said in variables.items():
-            said_there.setdefault(name, []).append(said)
-    own = {name: said for name, said in content.variables.items() if said not in said_there.get(name, ())}
+    declarations: dict[str, list[Variable]] = {}
+    for variables in included_variables:
+        for name, variable in variables.items():
+            declarations.setdefault(name, []).append(variable)
+    own = {name: variable for name, variable in content.variables.items() if variable not in declarations.get(name, ())}
     return content.model_copy(update={"partials": {}, "variables": own})

@@ -1,4 +1,4 @@
-"""JSON Schemas from outside: valid, local and finite, so that reading one fetches nothing and ends."""
+"""JSON Schemas from outside: valid, local and finite, so that using one fetches nothing and ends."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,15 +12,15 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 def check_schema(schema: Any, keywords: Callable[[Mapping[str, Any]], None] | None = None, limit: int = SCHEMA_LIMIT) -> int:
-    """Check a schema, and give the number of its parts when every reference in it is spelt out.
+    """Check a schema, and return the number of its parts with every reference expanded.
 
     Args:
         schema: an object, true or false.
-        keywords: is shown every object in it, and raises Invalid for what is not taken.
+        keywords: is called with every object in it, and raises Invalid for a keyword that is not supported.
         limit: the most parts.
 
     Raises:
-        Invalid: for what is no schema, refers outside itself or to itself, or has too many parts.
+        Invalid: the value is not a valid schema, refers outside itself or to itself, or has too many parts.
     """
     if not isinstance(schema, dict | bool):
         raise Invalid("the schema must be an object, true or false")
@@ -36,7 +36,7 @@ def check_schema(schema: Any, keywords: Callable[[Mapping[str, Any]], None] | No
 
 
 class _Walk:
-    """One walk over a schema that follows its references; every part counts as often as it is referred to."""
+    """One walk over a schema that follows its references; a part counts once for each reference to it."""
 
     def __init__(self, root: Any, keywords: Callable[[Mapping[str, Any]], None], limit: int) -> None:
         self.root = root
@@ -69,7 +69,7 @@ class _Walk:
 
     def _resolved(self, reference: str) -> Any:
         if reference != "#" and not reference.startswith("#/"):
-            raise Invalid(f"the schema refers to '{reference}'; only paths inside it (#/…) are taken")
+            raise Invalid(f"the schema refers to '{reference}'; only paths inside it (#/…) are supported")
         node = self.root
         for step in reference.split("/")[1:]:
             key = step.replace("~1", "/").replace("~0", "~")

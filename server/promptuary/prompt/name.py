@@ -1,4 +1,4 @@
-"""The one form of a name: prompts, labels, collections, datasets, suites and queues all take it."""
+"""The form of names: prompts, labels, collections, datasets, suites and queues all have it."""
 
 import re
 from typing import Annotated
@@ -7,14 +7,14 @@ from pydantic import AfterValidator, StringConstraints
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$"
 LATEST = "latest"
-"""The label that nobody sets: it is always at the newest version."""
+"""The label that nobody sets: it always points to the newest version."""
 DEFAULT_LABEL = "production"
-"""The label of a lookup, and of an inclusion, that names none."""
+"""The label of a lookup or an inclusion that names none."""
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z", re.ASCII)
 
 
 def is_name(text: str) -> bool:
-    """Tell whether the text is 1 to 128 of `a-z 0-9 _ . -`, with a letter or digit at both ends."""
+    """Return whether the text is 1 to 128 of `a-z 0-9 _ . -`, with a letter or digit at both ends."""
     return _NAME.match(text) is not None
 
 

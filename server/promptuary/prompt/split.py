@@ -1,8 +1,8 @@
-"""Split labels: which arm a targeting key is in. Server and client share it, so both give the same answer.
+"""Split labels: which arm a targeting key is in. Server and client share this module, so both choose the same arm.
 
 A key falls into one of 10,000 buckets: the first eight bytes of SHA-256 over `salt:key`, big-endian, modulo 10,000. Arms own
-buckets, and the ranges they own are part of every answer. When weights change, only as many buckets change hands as must: an
-arm that grows keeps all it had, an arm that shrinks gives up its highest ones. `docs/split-labels.md` has test vectors.
+buckets, and their ranges are part of every response. When weights change, as few buckets as possible change their owner: an
+arm that grows keeps all its buckets, an arm that shrinks loses its highest ones. `docs/split-labels.md` has test vectors.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ ARMS_LIMIT = 16
 
 
 class InvalidSplit(Invalid):
-    """A split cannot be made, or is not whole; the faults name the arms."""
+    """A split cannot be created, or is incomplete; the errors name the arms."""
 
     code = "invalid_split"
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm: a version, its weight as it was given, and the buckets it owns as half-open ranges."""
+    """One arm: a version, its weight as it was sent, and its buckets as half-open ranges."""
 
     version: int
     weight: float
@@ -36,84 +36,84 @@ class Arm:
 
     @property
     def variant(self) -> str:
-        """The arm's name in answers and traces: `v3` for version 3."""
+        """The arm's name in responses and traces: `v3` for version 3."""
         return f"v{self.version}"
 
 
 @dataclass(frozen=True)
 class Split:
-    """The arms of a split label, which together own every bucket once."""
+    """The arms of a split label. Together they own every bucket once."""
 
     salt: str
     arms: tuple[Arm, ...]
 
     def arm(self, targeting_key: str | None) -> Arm:
-        """Give the arm that a key is in; without a key, the first."""
+        """Return the arm of a key; without a key, the first arm."""
         return self.arms[0] if targeting_key is None else self.arm_of(bucket(self.salt, targeting_key))
 
-    def arm_of(self, at: int) -> Arm:
-        """Give the arm that owns a bucket."""
+    def arm_of(self, bucket_number: int) -> Arm:
+        """Return the arm that owns a bucket, from 0 to 9,999."""
         starts, owners = self.edges
-        return owners[bisect_right(starts, at) - 1]
+        return owners[bisect_right(starts, bucket_number) - 1]
 
     @cached_property
     def edges(self) -> tuple[list[int], list[Arm]]:
-        """Give where ranges start, in order, and who owns each: an arm may own hundreds after many moves."""
+        """The starts of all ranges in order, and the owner of each; after many changes an arm can own hundreds of ranges."""
         edges = sorted(((start, arm) for arm in self.arms for start, _ in arm.buckets), key=itemgetter(0))
         return [start for start, _ in edges], [arm for _, arm in edges]
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as answers and the ledger hold it."""
+        """Return the split as responses and the label history contain it."""
         return {
             "salt": self.salt,
             "arms": [
-                {"version": arm.version, "weight": arm.weight, "buckets": [list(owned) for owned in arm.buckets]}
+                {"version": arm.version, "weight": arm.weight, "buckets": [list(bounds) for bounds in arm.buckets]}
                 for arm in self.arms
             ],
         }
 
 
 def bucket(salt: str, targeting_key: str) -> int:
-    """Give the bucket of a key, from 0 to 9,999."""
+    """Return the bucket of a key, from 0 to 9,999."""
     return int.from_bytes(hashlib.sha256(f"{salt}:{targeting_key}".encode()).digest()[:8], "big") % BUCKETS
 
 
 def divide(salt: str, weights: Sequence[tuple[int, float]], before: Split | int | None = None) -> Split:
-    """Give each version its share of the buckets, moving as few as can be.
+    """Share the buckets among versions by weight; as few buckets as possible change their owner.
 
     Args:
-        salt: what keeps the buckets of two labels independent.
+        salt: makes the buckets of two labels independent.
         weights: versions with their weights, which count relative to their sum.
-        before: what the label was until now: a split, one version that had every bucket, or nothing.
+        before: the label's target until now: a split, one version that had every bucket, or None.
 
     Raises:
-        InvalidSplit: for fewer than two arms or too many, a version twice, or a weight that is not a positive number or is
-            less than one bucket's share.
+        InvalidSplit: fewer than two arms or too many, a version twice, a weight that is not a positive number, or one that
+            is less than one bucket's share.
     """
     _check(weights)
     quotas = _quotas([weight for _, weight in weights])
-    wanted = {version: quota for (version, _), quota in zip(weights, quotas, strict=True)}
+    targets = {version: quota for (version, _), quota in zip(weights, quotas, strict=True)}
     owners = _owners(before)
-    held = dict.fromkeys(wanted, 0)
-    for at, owner in enumerate(owners):
-        if owner in held and held[owner] < wanted[owner]:
-            held[owner] += 1
+    kept_counts = dict.fromkeys(targets, 0)
+    for number, owner in enumerate(owners):
+        if owner in kept_counts and kept_counts[owner] < targets[owner]:
+            kept_counts[owner] += 1
         else:
-            owners[at] = None
-    needy = [version for version in wanted for _ in range(wanted[version] - held[version])]
-    free = (at for at, owner in enumerate(owners) if owner is None)
-    for at, version in zip(free, needy, strict=True):
-        owners[at] = version
+            owners[number] = None
+    growing = [version for version in targets for _ in range(targets[version] - kept_counts[version])]
+    free = (number for number, owner in enumerate(owners) if owner is None)
+    for number, version in zip(free, growing, strict=True):
+        owners[number] = version
     return Split(salt, tuple(Arm(version, weight, _ranges(owners, version)) for version, weight in weights))
 
 
 def split_from_json(value: Any) -> Split:
-    """Read a split back, and check that its arms own every bucket once.
+    """Parse a split, and check that its arms own every bucket once.
 
     Raises:
-        InvalidSplit: when it is not whole.
+        InvalidSplit: the split is incomplete.
     """
-    broken = InvalidSplit("the split is not whole: its arms must own every bucket once")
+    incomplete = InvalidSplit("the split is incomplete: its arms must own every bucket once")
     try:
         arms = tuple(
             Arm(int(arm["version"]), float(arm["weight"]), tuple((int(start), int(end)) for start, end in arm["buckets"]))
@@ -121,14 +121,14 @@ def split_from_json(value: Any) -> Split:
         )
         split = Split(str(value["salt"]), arms)
     except (KeyError, TypeError, ValueError):
-        raise broken from None
+        raise incomplete from None
     end = 0
-    for start, stop in sorted(owned for arm in arms for owned in arm.buckets):
+    for start, stop in sorted(bounds for arm in arms for bounds in arm.buckets):
         if start != end or stop <= start:
-            raise broken
+            raise incomplete
         end = stop
     if end != BUCKETS:
-        raise broken
+        raise incomplete
     return split
 
 
@@ -145,11 +145,11 @@ def _check(weights: Sequence[tuple[int, float]]) -> None:
         elif weight / total * BUCKETS < 1:
             field_errors.append(FieldError(f"split.{number}.weight", f"is less than one part in {BUCKETS:,}"))
     if field_errors:
-        raise InvalidSplit("the label cannot be split so", field_errors)
+        raise InvalidSplit("the label cannot be split like this", field_errors)
 
 
 def _quotas(weights: Sequence[float]) -> list[int]:
-    """Share the buckets out by largest remainder; equal remainders go to the arm that stands first."""
+    """Return the number of buckets of each weight, by the largest remainder; of equal remainders the first arm is preferred."""
     total = math.fsum(weights)
     exact = [weight / total * BUCKETS for weight in weights]
     quotas = [int(share) for share in exact]

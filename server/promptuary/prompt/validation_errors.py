@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as faults in our own words: no class names, no union branches, no echo of the input."""
+"""Pydantic's validation errors as field errors with plain messages: no class names, no union branches, no input values."""
 
 from pydantic import ValidationError
 
@@ -19,7 +19,12 @@ MESSAGES = {
 
 
 def field_errors_from(error: ValidationError, prefix: str = "") -> list[FieldError]:
-    """List the faults of a failed validation; the tags of union branches (`<chat>`) are left out of the paths."""
+    """Return the field errors of a failed validation.
+
+    Args:
+        error: pydantic's error. Tags of union branches (`<chat>`) are left out of the paths.
+        prefix: put before each path.
+    """
     field_errors = []
     for detail in error.errors(include_url=False, include_input=False):
         parts = [str(part) for part in detail["loc"] if not str(part).startswith("<")]

@@ -1,7 +1,7 @@
-"""Typed variables: a small, closed part of JSON Schema, checked before anything is rendered.
+"""Typed variables: a small, closed subset of JSON Schema, checked before anything is rendered.
 
-There is no `pattern`: what the server takes the client must take too, and an installation without extras has only Python's
-own regular expressions, of which some run for minutes on a short text. There is no `$ref`: a schema stands where it is used.
+There is no `pattern`: the client must accept what the server accepts, and an installation without extras has only Python's
+regular expressions, some of which run for minutes on a short text. There is no `$ref`: a schema is written where it is used.
 """
 
 import json
@@ -18,11 +18,11 @@ JsonType = Literal["string", "integer", "number", "boolean", "array", "object"]
 Length = Annotated[int, Field(ge=0)]
 Description = Annotated[str, StringConstraints(max_length=2000)]
 PARTS_LIMIT = 100_000
-"""The most parts of a value that is checked part by part."""
+"""The most items and members of a value whose items or members have a schema."""
 
 
 class Schema(BaseModel):
-    """What is said of a value, at any depth. Without a type, any JSON value is taken; a bound is about values of its kind."""
+    """The schema of a value, at any depth. Without a type it accepts any JSON value; a limit applies to values of its type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -40,32 +40,32 @@ class Schema(BaseModel):
 
     @model_validator(mode="after")
     def _parts_fit_type(self) -> Self:
-        for word, kind in (("items", "array"), ("properties", "object")):
-            if getattr(self, word) is not None and self.type != kind:
-                raise ValueError(f"'{word}' is said of a value of type {kind}: say so")
+        for keyword, json_type in (("items", "array"), ("properties", "object")):
+            if getattr(self, keyword) is not None and self.type != json_type:
+                raise ValueError(f"'{keyword}' needs the type {json_type}: add it")
         return self
 
     def json_schema(self) -> dict[str, Any]:
-        """Give the JSON Schema that a value must meet. An object has the properties that are named, and no others."""
-        words = {"type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"}
-        schema: dict[str, Any] = self.model_dump(include=words, exclude_none=True)
+        """Return the JSON Schema of a value. An object has the properties that are named, and no others."""
+        keywords = {"type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"}
+        schema: dict[str, Any] = self.model_dump(include=keywords, exclude_none=True)
         if self.items is not None:
             schema["items"] = self.items.json_schema()
         if self.properties is not None:
-            schema["properties"] = {name: one.json_schema() for name, one in self.properties.items()}
-            schema["required"] = [name for name, one in self.properties.items() if one.required]
+            schema["properties"] = {name: member.json_schema() for name, member in self.properties.items()}
+            schema["required"] = [name for name, member in self.properties.items() if member.required]
             schema["additionalProperties"] = False
         return schema
 
 
 class Property(Schema):
-    """What is said of one member of an object; it must be there unless `required` is false."""
+    """The schema of one member of an object; the member must be present unless `required` is false."""
 
     required: bool = True
 
 
 class Variable(Schema):
-    """What a prompt says of one of its variables."""
+    """The declaration of one variable of a prompt."""
 
     required: bool = True
     default: JsonValue = None
@@ -73,8 +73,8 @@ class Variable(Schema):
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
-        if self.default is not None and (fault := _fault("", self, self.default)):
-            raise ValueError(f"the default {f'({fault.path}) ' if fault.path else ''}{fault.message}")
+        if self.default is not None and (error := _value_error("", self, self.default)):
+            raise ValueError(f"the default {f'({error.path}) ' if error.path else ''}{error.message}")
         return self
 
 
@@ -84,12 +84,12 @@ def _validator(schema: str) -> jsonschema.Draft202012Validator:
 
 
 def fits(schema: Schema, value: Any) -> bool:
-    """Tell whether a value is what a schema says."""
-    return _fault("", schema, value) is None
+    """Return whether a value meets a schema."""
+    return _value_error("", schema, value) is None
 
 
-def _fault(name: str, schema: Schema, value: Any) -> FieldError | None:
-    """Say where and in what the value is wrong, without repeating any of it: it may be sensitive."""
+def _value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
+    """Return the first error of a value, without any part of the value: it may be sensitive."""
     if (schema.items or schema.properties) and _more_parts_than(PARTS_LIMIT, value):
         return FieldError(name, f"has more than {PARTS_LIMIT} parts")
     error = next(iter(_validator(json.dumps(schema.json_schema(), sort_keys=True)).iter_errors(value)), None)
@@ -98,8 +98,8 @@ def _fault(name: str, schema: Schema, value: Any) -> FieldError | None:
     limit = error.validator_value
     path = [str(part) for part in error.absolute_path]
     if error.validator == "required":
-        path.append(next(one for one in limit if one not in error.instance))
-    words = {
+        path.append(next(name for name in limit if name not in error.instance))
+    messages = {
         "type": f"must be of type {limit}",
         "enum": f"must be one of {limit}",
         "minLength": f"must have at least {limit} characters",
@@ -109,26 +109,26 @@ def _fault(name: str, schema: Schema, value: Any) -> FieldError | None:
         "minimum": f"must be at least {limit}",
         "maximum": f"must be at most {limit}",
         "required": "is required and has no value",
-        "additionalProperties": "has a property that its schema does not name",
+        "additionalProperties": "has a property that is not in its schema",
     }
-    return FieldError(".".join(filter(None, [name, *path])), words.get(str(error.validator), "does not fit its schema"))
+    return FieldError(".".join(filter(None, [name, *path])), messages.get(str(error.validator), "does not fit its schema"))
 
 
 def _more_parts_than(limit: int, value: Any) -> bool:
-    waiting = [value]
+    queue = [value]
     for _ in range(limit):
-        if not waiting:
+        if not queue:
             return False
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-    return bool(waiting)
+        part = queue.pop()
+        if isinstance(part, dict):
+            queue.extend(part.values())
+        elif isinstance(part, list):
+            queue.extend(part)
+    return bool(queue)
 
 
 def _is_json(value: Any) -> bool:
-    """Tell whether a value that an application gives can be written as JSON, as a template writes it."""
+    """Return whether a value from an application can be written as JSON, as a template writes it."""
     try:
         return isinstance(value, str) or bool(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError):
@@ -136,22 +136,27 @@ def _is_json(value: Any) -> bool:
 
 
 def validate_values(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the values with defaults filled in; refuse missing, unknown and wrongly typed ones, all at once.
+    """Return the values with the defaults filled in.
+
+    Args:
+        variables: the prompt's variables by name.
+        values: JSON values by name.
 
     Raises:
-        InvalidVariables: with one fault a variable; no fault repeats a value.
+        InvalidVariables: values are missing, unknown or of the wrong type, with one error for each variable. No error repeats
+            a value.
     """
     field_errors = [FieldError(name, "is not a variable of this prompt") for name in values if name not in variables]
-    full: dict[str, Any] = {}
+    valid_values: dict[str, Any] = {}
     for name, variable in variables.items():
         if name in values:
-            if fault := _fault(name, variable, values[name]):
-                field_errors.append(fault)
-            full[name] = values[name]
+            if error := _value_error(name, variable, values[name]):
+                field_errors.append(error)
+            valid_values[name] = values[name]
         elif variable.default is not None:
-            full[name] = variable.default
+            valid_values[name] = variable.default
         elif variable.required:
             field_errors.append(FieldError(name, "is required and has no value"))
     if field_errors:
         raise InvalidVariables("the variables do not fit the prompt", field_errors)
-    return full
+    return valid_values

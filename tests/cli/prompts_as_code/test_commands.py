@@ -193,7 +193,7 @@ def test_a_label_that_only_moves_makes_those_new_who_include_by_it(run: Run, wri
         ({"a": text("{{> a}}")}, "there is no prompt 'a'"),
         ({"a": text("{{> b}}"), "b": text("x")}, "'b' has no label 'production'; its labels are: none"),
         ({"a": text("{{> b@7}}"), "b": text("x")}, "'b' has no version 7; its newest is 1"),
-        ({"a": text("{{> b}}{{> B}}"), "b": text("x", "production")}, "{{> B}}: is no reference"),
+        ({"a": text("{{> b}}{{> B}}"), "b": text("x", "production")}, "{{> B}}: is not a reference"),
         ({"a": text("{{> b}}"), "b": text("{x}", "production", format="f-string")}, "only a text prompt in mustache"),
         (
             {
