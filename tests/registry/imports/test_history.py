@@ -63,7 +63,7 @@ def change(path: str, value: Any) -> Change:
         (change("history.2.split.arms.1.version", 2), "history.2.split: is not a split of this label"),
         (change("history.2.split.arms.1.weight", -1.0), "history.2.split: is not a split of this label"),
         (change("history.2.split.arms.1.version", 3), "history.2: points at a version that does not exist"),
-        (change("history.2.split.arms.0.buckets", [[0, 1]]), "the split is not whole"),
+        (change("history.2.split.arms.0.buckets", [[0, 1]]), "the split is incomplete"),
         (change("history.2.split.arms.0.buckets", [[0, 1, 2]]), "history.2.split.arms.0.buckets.0"),
         (change("history.2.split.arms", []), "history.2.split.arms"),
         (change("archivals.0.archived", False), "archivals: must alternate between archived and restored"),
