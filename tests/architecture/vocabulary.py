@@ -10,11 +10,12 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("evals/README.md", "prompts/README.md", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 NAME_LIMIT = 78  # of a test's name with its prefix `test_`; the claim itself has about 70 characters
 
 # Verbs in the imperative that docstrings of functions begin with; the field's ordinary ones.
@@ -129,6 +130,206 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("CHANGELOG.md", "*"): "history of released versions",
 }
 
+# Files that are not worded by the glossary yet. A list that only gets shorter: new files are not added.
+PENDING = (
+    "server/promptuary/__init__.py",
+    "server/promptuary/evaluation/reports/__init__.py",
+    "server/promptuary/evaluation/reports/charts.py",
+    "server/promptuary/evaluation/reports/content.py",
+    "server/promptuary/evaluation/reports/findings.py",
+    "server/promptuary/evaluation/reports/formatting.py",
+    "server/promptuary/evaluation/reports/html_report.py",
+    "server/promptuary/evaluation/reports/html_table.py",
+    "server/promptuary/evaluation/reports/json_report.py",
+    "server/promptuary/evaluation/reports/junit.py",
+    "server/promptuary/evaluation/reports/markdown.py",
+    "server/promptuary/evaluation/reports/result_spool.py",
+    "server/promptuary/evaluation/reports/svg.py",
+    "server/promptuary/evaluation/reports/terminal.py",
+    "server/promptuary/evaluation/scorers/judge/graded.py",
+    "server/promptuary/evaluation/scorers/judge/rag.py",
+    "server/promptuary/evaluation/scorers/judge/select_best.py",
+    "server/promptuary/evaluation/scorers/judge_task.py",
+    "server/promptuary/evaluation/scorers/per_case.py",
+    "server/promptuary/prompt/diff/contents.py",
+    "server/promptuary/prompt/diff/output_contract.py",
+    "server/promptuary/prompt/diff/schemas.py",
+    "server/promptuary/prompt/diff/sequences.py",
+    "server/promptuary/prompt/diff/variables.py",
+    "server/promptuary/prompt/files/bundle.py",
+    "server/promptuary/prompt/files/prompt_file.py",
+    "server/promptuary/prompt/files/prompt_file_writer.py",
+    "server/promptuary/prompt/files/yaml_document.py",
+    "server/promptuary/prompt/foreign/drafts.py",
+    "server/promptuary/prompt/foreign/langchain_export.py",
+    "server/promptuary/prompt/foreign/langchain_file.py",
+    "server/promptuary/prompt/foreign/langfuse_file.py",
+    "server/promptuary/prompt/foreign/mlflow_file.py",
+    "server/promptuary/prompt/templates/expressions/filters.py",
+    "server/promptuary/statistics/__init__.py",
+    "server/promptuary/statistics/agreement.py",
+    "server/promptuary/statistics/bootstrap.py",
+    "server/promptuary/statistics/correction.py",
+    "server/promptuary/statistics/label_sample.py",
+    "server/promptuary/statistics/mean_interval.py",
+    "server/promptuary/statistics/paired.py",
+    "server/promptuary/statistics/power.py",
+    "server/promptuary/statistics/quantile.py",
+    "server/promptuary/statistics/ranking.py",
+    "server/promptuary/statistics/ratings.py",
+    "server/promptuary/statistics/sample.py",
+    "server/promptuary/statistics/sequential.py",
+    "server/promptuary/statistics/verdict.py",
+    "tests/acceptance/test_demo.py",
+    "tests/acceptance/test_durability.py",
+    "tests/acceptance/test_first_lookup.py",
+    "tests/acceptance/test_import_cost.py",
+    "tests/acceptance/test_stop.py",
+    "tests/acceptance/test_up.py",
+    "tests/acceptance/test_workers.py",
+    "tests/access/auth/test_authentication.py",
+    "tests/access/auth/test_slots.py",
+    "tests/access/test_audit.py",
+    "tests/access/test_idempotency.py",
+    "tests/access/test_service.py",
+    "tests/api/test_app.py",
+    "tests/api/test_bad_input.py",
+    "tests/api/test_metrics.py",
+    "tests/api/test_openapi.py",
+    "tests/api/test_problems.py",
+    "tests/api/test_templates.py",
+    "tests/bench/client.py",
+    "tests/bench/everything.py",
+    "tests/bench/first_lookup.py",
+    "tests/bench/local_model.py",
+    "tests/bench/lookup.py",
+    "tests/bench/mlflow_client.py",
+    "tests/bench/serving.py",
+    "tests/bench/simulations.py",
+    "tests/bench/stream.py",
+    "tests/bench/test_lookup.py",
+    "tests/cli/conftest.py",
+    "tests/cli/evaluation/test_promptfoo.py",
+    "tests/cli/evaluation/test_runs.py",
+    "tests/cli/evaluation/test_schedules.py",
+    "tests/cli/evaluation/test_suite_run.py",
+    "tests/cli/prompts_as_code/test_commands.py",
+    "tests/cli/prompts_as_code/test_pull.py",
+    "tests/cli/registry/test_diff.py",
+    "tests/cli/registry/test_labels.py",
+    "tests/cli/registry/test_lifecycle.py",
+    "tests/cli/registry/test_prompts.py",
+    "tests/cli/registry/test_search.py",
+    "tests/cli/service/test_commands.py",
+    "tests/cli/service/test_processes.py",
+    "tests/cli/test_access.py",
+    "tests/cli/test_connection.py",
+    "tests/cli/test_context.py",
+    "tests/cli/test_main.py",
+    "tests/cli/test_output.py",
+    "tests/cli/test_review.py",
+    "tests/cli/transfer/test_bundle.py",
+    "tests/cli/transfer/test_importing.py",
+    "tests/client/conftest.py",
+    "tests/client/fake_registry.py",
+    "tests/client/live_server.py",
+    "tests/client/lookup/test_core.py",
+    "tests/client/loopback_server.py",
+    "tests/client/stream/test_change_stream.py",
+    "tests/client/stream/test_sse.py",
+    "tests/client/test_bundle.py",
+    "tests/client/test_disk_cache.py",
+    "tests/client/test_lookup.py",
+    "tests/client/test_process.py",
+    "tests/client/test_prompt.py",
+    "tests/client/test_real_server.py",
+    "tests/client/test_server_failures.py",
+    "tests/client/test_splits.py",
+    "tests/client/test_stream.py",
+    "tests/client/test_telemetry.py",
+    "tests/client/transport/test_wire.py",
+    "tests/core/test_database.py",
+    "tests/core/test_logs.py",
+    "tests/core/test_outbound_http.py",
+    "tests/core/test_outbox.py",
+    "tests/core/test_paging.py",
+    "tests/core/test_settings.py",
+    "tests/core/test_wire.py",
+    "tests/deploy/conftest.py",
+    "tests/deploy/test_github.py",
+    "tests/deploy/test_gitlab.py",
+    "tests/docs/test_ci.py",
+    "tests/docs/test_client.py",
+    "tests/docs/test_judges.py",
+    "tests/docs/test_promptfoo.py",
+    "tests/docs/test_prompts_as_code.py",
+    "tests/docs/test_readme.py",
+    "tests/docs/test_schedules.py",
+    "tests/docs/test_scorers.py",
+    "tests/docs/test_templates.py",
+    "tests/evaluation/datasets/test_case_file.py",
+    "tests/evaluation/datasets/test_case_schema.py",
+    "tests/evaluation/datasets/test_upload.py",
+    "tests/evaluation/evidence/test_conclusion.py",
+    "tests/evaluation/promptfoo/test_translation.py",
+    "tests/evaluation/reports/conftest.py",
+    "tests/evaluation/reports/test_html_report.py",
+    "tests/evaluation/reports/test_json_report.py",
+    "tests/evaluation/reports/test_junit.py",
+    "tests/evaluation/reports/test_markdown.py",
+    "tests/evaluation/reports/test_terminal.py",
+    "tests/evaluation/runs/test_result_store.py",
+    "tests/evaluation/runs/test_routes.py",
+    "tests/evaluation/runs/test_service.py",
+    "tests/evaluation/runs/test_store.py",
+    "tests/evaluation/scorers/conftest.py",
+    "tests/evaluation/scorers/judge/test_rubric.py",
+    "tests/evaluation/suites/test_suite.py",
+    "tests/evaluation/verdict/test_case_order.py",
+    "tests/evaluation/verdict/test_power.py",
+    "tests/factories/lookup_paths.py",
+    "tests/factories/prompt_contents.py",
+    "tests/factories/runs.py",
+    "tests/factories/scorers.py",
+    "tests/factories/simulated_suites.py",
+    "tests/factories/splits.py",
+    "tests/factories/variable_schemas.py",
+    "tests/prompt/diff/test_contents.py",
+    "tests/prompt/diff/test_schemas.py",
+    "tests/prompt/diff/test_sequences.py",
+    "tests/prompt/diff/test_variables.py",
+    "tests/prompt/files/test_bundle.py",
+    "tests/prompt/files/test_prompt_file.py",
+    "tests/prompt/files/test_prompt_file_writer.py",
+    "tests/prompt/files/test_yaml_document.py",
+    "tests/prompt/foreign/test_langchain_export.py",
+    "tests/prompt/foreign/test_langchain_file.py",
+    "tests/prompt/foreign/test_langfuse_file.py",
+    "tests/prompt/foreign/test_mlflow_file.py",
+    "tests/prompt/templates/jinja/test_library.py",
+    "tests/prompt/templates/jinja/test_parser.py",
+    "tests/prompt/templates/test_fstring.py",
+    "tests/prompt/templates/test_mustache.py",
+    "tests/prompt/templates/test_prepared.py",
+    "tests/prompt/test_content.py",
+    "tests/prompt/test_digest.py",
+    "tests/prompt/test_inclusion.py",
+    "tests/prompt/test_text.py",
+    "tests/prompt/test_validation.py",
+    "tests/prompt/test_variables.py",
+    "tests/scheduling/test_alert_webhook.py",
+    "tests/scheduling/test_cron.py",
+    "tests/scheduling/test_routes.py",
+    "tests/scheduling/test_scheduler.py",
+    "tests/statistics/test_agreement.py",
+    "tests/statistics/test_correction.py",
+    "tests/statistics/test_coverage.py",
+    "tests/statistics/test_paired.py",
+    "tests/statistics/test_power.py",
+    "tests/statistics/test_sequential.py",
+    "tests/worker/test_loop.py",
+)
+
 _PROSE = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): instead for pattern, instead in PROSE.items()}
 _CODE = re.compile(r"```.*?```|`[^`]*`|<[^>]+>|\]\([^)]*\)|https?://\S+", re.DOTALL)
 
@@ -147,11 +348,13 @@ class Violation:
         return f"{self.path}:{self.line}: {self.text!r}: write {self.instead}"
 
 
-def violations(paths: Iterable[Path], root: Path = ROOT) -> list[Violation]:
-    """Return every violation in the files and below the folders, sorted by place."""
+def violations(paths: Iterable[Path], root: Path = ROOT, pending: Container[str] = ()) -> list[Violation]:
+    """Return every violation in the files and below the folders, sorted by place; pending files are left out."""
     result: list[Violation] = []
     for path in _files(paths):
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+        if name in pending:
+            continue
         source = path.read_text(encoding="utf-8")
         check = _python if path.suffix == ".py" else _markdown
         result += [violation for violation in check(name, source) if not _is_exception(violation)]
@@ -259,7 +462,8 @@ def _names(name: str, node: ast.AST, *, is_test: bool) -> Iterator[Violation]:
 def main() -> int:
     """Print every violation of the paths on the command line, or of the whole project; return the exit code."""
     paths = [Path(argument).resolve() for argument in sys.argv[1:]]
-    all_violations = violations(paths or [ROOT / folder for folder in ("server", "ui", "tests", "docs", "README.md")])
+    project = [ROOT / name for name in ("server", "ui", "tests", "docs", *PAGES)]
+    all_violations = violations(paths) if paths else violations(project, pending=PENDING)
     for violation in all_violations:
         print(violation)  # noqa: T201 # a command prints
     print(f"{len(all_violations)} violations", file=sys.stderr)  # noqa: T201
