@@ -31,9 +31,9 @@ def test_what_was_imported_can_be_applied_as_it_is(run: Run, write: Write, folde
     file = write("lf.json", json.dumps([LANGFUSE, {**LANGFUSE, "version": 1}], indent=1))
     assert run("import", file, "--to", folder).out.splitlines() == [
         f"+ support.greet  {folder}/support/greet.yaml",
-        "  line 11: 0.config.foo: cannot be carried: it has no place in a version",
+        "  line 11: 0.config.foo: is not imported: it has no place in a version",
         "  line 2: 0: its name 'support/Greet' becomes 'support.greet'",
-        "  a file holds one version; left out: version 1",
+        "  a file contains one version; left out: version 1",
         f"next: promptuary sync plan {folder}",
     ]
     assert run("sync", "apply", folder).out == "+ support.greet  version 1, staging → 1\n"

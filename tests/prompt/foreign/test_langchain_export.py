@@ -10,7 +10,7 @@ from promptuary.prompt.foreign.langchain_export import to_langchain
 from promptuary.prompt.templates.preparation import prepare
 
 
-def converted(**body: Any) -> Any:
+def to_langchain_prompt(**body: Any) -> Any:
     return to_langchain(prepare(Content.model_validate(body), jinja2=True))
 
 
@@ -22,13 +22,13 @@ def converted(**body: Any) -> Any:
     ],
 )
 def test_a_text_becomes_a_prompt_template_that_keeps_json_braces(template: str, format_: str) -> None:
-    prompt = converted(type="text", template=template, format=format_)
+    prompt = to_langchain_prompt(type="text", template=template, format=format_)
     assert prompt.input_variables == ["ticket"]
     assert prompt.format(ticket="{a} {{b}}") == 'Answer {"intent": "x", "n": {}} for {a} {{b}}'
 
 
 def test_a_chat_becomes_a_chat_prompt_template_with_placeholders() -> None:
-    prompt = converted(
+    prompt = to_langchain_prompt(
         type="chat",
         template=[
             {"role": "system", "content": 'Give {"a": 1}.'},
@@ -49,17 +49,17 @@ def test_a_chat_becomes_a_chat_prompt_template_with_placeholders() -> None:
 
 
 @pytest.mark.parametrize("format_", ["mustache", "jinja2"])
-def test_defaults_and_what_need_not_be_given_are_filled_in_as_we_do(format_: str) -> None:
+def test_defaults_and_optional_variables_are_filled_in_as_promptuary_does(format_: str) -> None:
     variables = {"a": {"default": "d"}, "b": {"required": False}, "n": {"type": "integer", "default": 3}}
     body = {"template": "{{ a }}-{{ b }}-{{ n }}", "format": format_, "variables": variables}
-    prompt = converted(type="text", **body)
+    prompt = to_langchain_prompt(type="text", **body)
     assert prompt.input_variables == []
     assert (prompt.format(), prompt.format(a="x", b="y")) == ("d--3", "x-y-3")
     history = {
         "h": {"type": "array", "default": [{"role": "user", "content": "hey"}]},
         "g": {"type": "array", "required": False},
     }
-    chat = converted(
+    chat = to_langchain_prompt(
         type="chat",
         template=[
             {"role": "placeholder", "name": "h"},
@@ -82,24 +82,24 @@ pieces = st.lists(
 texts = st.fixed_dictionaries({name: st.text(alphabet="{}%a\n", max_size=5) for name in NAMES})
 
 
-def written(pieces: list[tuple[str, str]], format_: str) -> str:
-    """Write pieces down so that texts stand as they are: what could be read as a tag takes the format's own way out."""
-    out = []
-    for kind, what in pieces:
+def build_template(pieces: list[tuple[str, str]], format_: str) -> str:
+    """Return a template of tags and literal texts; a text that reads as a tag is escaped as its format requires."""
+    parts = []
+    for piece_type, text in pieces:
         if format_ == "f-string":
-            out.append("{" + what + "}" if kind == "tag" else what.replace("{", "{{").replace("}", "}}"))
+            parts.append("{" + text + "}" if piece_type == "tag" else text.replace("{", "{{").replace("}", "}}"))
         elif format_ == "mustache":
-            out.append(f"{{{{=<| |>=}}}}<|{what}|><|={{{{ }}}}=|>" if kind == "tag" else what.replace("{{", "{ {"))
+            parts.append(f"{{{{=<| |>=}}}}<|{text}|><|={{{{ }}}}=|>" if piece_type == "tag" else text.replace("{{", "{ {"))
         else:
-            out.append("{{ " + what + " }}" if kind == "tag" else "{{ '{' }}".join(what.split("{")))
-    return "".join(out)
+            parts.append("{{ " + text + " }}" if piece_type == "tag" else "{{ '{' }}".join(text.split("{")))
+    return "".join(parts)
 
 
 @given(st.sampled_from(["f-string", "mustache", "jinja2"]), pieces, texts)
-def test_langchain_renders_plain_tags_among_braces_as_we_do(
+def test_langchain_renders_plain_tags_among_braces_as_promptuary_does(
     format_: str, pieces: list[tuple[str, str]], texts: dict[str, str]
 ) -> None:
-    template = written(pieces, format_)
+    template = build_template(pieces, format_)
     try:
         prepared = prepare(Content.model_validate({"type": "text", "template": template, "format": format_}), jinja2=True)
         prompt = to_langchain(prepared)
@@ -111,36 +111,38 @@ def test_langchain_renders_plain_tags_among_braces_as_we_do(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), pieces), min_size=1, max_size=3), texts)
-def test_langchain_renders_a_chat_as_we_do(turns: list[tuple[str, list[tuple[str, str]]]], texts: dict[str, str]) -> None:
-    messages = [{"role": role, "content": written(content, "f-string")} for role, content in turns]
+def test_langchain_renders_a_chat_as_promptuary_does(
+    turns: list[tuple[str, list[tuple[str, str]]]], texts: dict[str, str]
+) -> None:
+    messages = [{"role": role, "content": build_template(content, "f-string")} for role, content in turns]
     prepared = prepare(Content.model_validate({"type": "chat", "template": messages, "format": "f-string"}))
     values = {name: texts[name] for name in prepared.variables}
-    ours = [(message["role"], message["content"]) for message in prepared.render(values).messages or ()]
+    expected = [(message["role"], message["content"]) for message in prepared.render(values).messages or ()]
     roles = {"human": "user", "ai": "assistant", "system": "system"}
-    theirs = to_langchain(prepared).format_messages(**values)  # type: ignore[union-attr] # a chat's has it
-    assert [(roles[message.type], message.content) for message in theirs] == ours
+    messages_of_langchain = to_langchain(prepared).format_messages(**values)  # type: ignore[union-attr] # a chat template has it
+    assert [(roles[message.type], message.content) for message in messages_of_langchain] == expected
 
 
 @pytest.mark.parametrize("template", ["{{ a|upper }}", "{% if a %}x{% endif %}", "{% for a in b %}{% endfor %}", "{{ a.b }}"])
 def test_jinja_that_is_more_than_plain_names_is_refused(template: str) -> None:
     with pytest.raises(InvalidPrompt, match="an expression, an if or a for is more than a plain name"):
-        converted(type="text", template=template, format="jinja2")
+        to_langchain_prompt(type="text", template=template, format="jinja2")
 
 
 @pytest.mark.parametrize("name", ["self", "stop"])
-def test_a_name_that_langchain_keeps_for_itself_is_refused(name: str) -> None:
-    with pytest.raises(InvalidPrompt, match=f"{name}: is a name that LangChain keeps for itself"):
-        converted(type="text", template=f"{{{{{name}}}}}")
+def test_a_name_that_langchain_reserves_is_refused(name: str) -> None:
+    with pytest.raises(InvalidPrompt, match=f"{name}: is a name that LangChain reserves"):
+        to_langchain_prompt(type="text", template=f"{{{{{name}}}}}")
 
 
 @pytest.mark.parametrize(
     "template", ["{{#a}}x{{/a}}", "{{^a}}x{{/a}}", "{{a.b}}", "{{.}}", "{{a[0]}}", "{{x!r:>9999}}", "{{x:>9999}}", "{{> p}}"]
 )
-def test_what_langchains_form_cannot_say_or_would_read_otherwise_is_refused(template: str) -> None:
-    with pytest.raises(InvalidPrompt, match="LangChain's f-string form cannot say this prompt"):
-        converted(type="text", template=template, partials={"p": ""})
+def test_a_template_that_the_f_string_format_cannot_express_is_refused(template: str) -> None:
+    with pytest.raises(InvalidPrompt, match="LangChain's f-string format cannot express this prompt"):
+        to_langchain_prompt(type="text", template=template, partials={"p": ""})
 
 
-def test_a_role_that_langchain_does_not_have_is_refused_with_its_place() -> None:
-    with pytest.raises(InvalidPrompt, match=r"template\.0\.role: 'tool' has no form"):
-        converted(type="chat", template=[{"role": "tool", "content": "x"}])
+def test_a_role_that_langchain_does_not_have_is_refused_with_its_path() -> None:
+    with pytest.raises(InvalidPrompt, match=r"template\.0\.role: 'tool' is not a role of LangChain"):
+        to_langchain_prompt(type="chat", template=[{"role": "tool", "content": "x"}])

@@ -1,4 +1,4 @@
-"""LangChain's files, as the installed LangChain writes them, read as data."""
+"""Import of LangChain files as the installed LangChain writes them, and of files written by hand."""
 
 import json
 import warnings
@@ -26,37 +26,39 @@ from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchai
 from promptuary.prompt.templates.preparation import prepare
 
 
-def imported(value: Any) -> ImportedPrompt:
-    """Read what a file of this value would hold."""
+def import_value(value: Any) -> ImportedPrompt:
+    """Return the prompt of a file that contains the value."""
     document = parse_yaml(json.dumps(value, indent=1), "p.json")
     assert is_langchain(document.value)
-    (one,) = finish_drafts(read_langchain(document.value, "p"), document, "p.json")
-    return one
+    (imported,) = finish_drafts(read_langchain(document.value, "p"), document, "p.json")
+    return imported
 
 
-def refused(value: Any) -> str:
+def import_error(value: Any) -> str:
     with pytest.raises(InvalidFile) as error:
-        imported(value)
+        import_value(value)
     return str(error.value)
 
 
-def saved(prompt: Any, path: Path) -> ImportedPrompt:
+def import_saved(prompt: Any, path: Path) -> ImportedPrompt:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # LangChain is about to take `save` away; its files stay
+        warnings.simplefilter("ignore")  # LangChain deprecates `save`; files written by it remain
         prompt.save(path)
     document = parse_yaml(path.read_text(), str(path))
     assert is_langchain(document.value)
-    (one,) = finish_drafts(read_langchain(document.value, path.stem), document, str(path))
-    return one
+    (imported,) = finish_drafts(read_langchain(document.value, path.stem), document, str(path))
+    return imported
 
 
-def rendered(one: ImportedPrompt, **values: Any) -> Any:
-    done = prepare(one.content).render(values)
-    return done.text if done.messages is None else [(message["role"], message["content"]) for message in done.messages]
+def rendered(imported: ImportedPrompt, **values: Any) -> Any:
+    prompt = prepare(imported.content).render(values)
+    if prompt.messages is None:
+        return prompt.text
+    return [(message["role"], message["content"]) for message in prompt.messages]
 
 
-def remarks(one: ImportedPrompt) -> list[str]:
-    return [f"{said.path}: {said.message}" for said in one.remarks]
+def remarks(imported: ImportedPrompt) -> list[str]:
+    return [f"{remark.path}: {remark.message}" for remark in imported.remarks]
 
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
@@ -64,21 +66,21 @@ def remarks(one: ImportedPrompt) -> list[str]:
     ("template", "form"),
     [("Hi {name} 😀 {{json}}\n  {name}\n", "f-string"), ("Hi {{name}} 😀 {json}\n{{#name}}!{{/name}}", "mustache")],
 )
-def test_a_saved_prompt_renders_as_it_does_there(tmp_path: Path, template: str, form: Any, suffix: str) -> None:
+def test_a_saved_prompt_renders_as_in_langchain(tmp_path: Path, template: str, form: Any, suffix: str) -> None:
     prompt = PromptTemplate.from_template(template, template_format=form)
-    one = saved(prompt, tmp_path / f"greet.{suffix}")
-    assert (one.name, one.content.format, one.remarks) == ("greet", form, ())
-    assert rendered(one, name="Ada") == prompt.format(name="Ada")
+    imported = import_saved(prompt, tmp_path / f"greet.{suffix}")
+    assert (imported.name, imported.content.format, imported.remarks) == ("greet", form, ())
+    assert rendered(imported, name="Ada") == prompt.format(name="Ada")
 
 
 @given(st.lists(TEXT.map(lambda text: text.replace("{", "{{").replace("}", "}}")) | st.just("{name}"), max_size=5).map("".join))
-def test_any_f_string_of_names_renders_as_it_does_there(template: str) -> None:
+def test_any_f_string_of_names_renders_as_in_langchain(template: str) -> None:
     prompt = PromptTemplate.from_template(template)
     values = {"name": "A{d}a"} if prompt.input_variables else {}
-    assert rendered(imported(dumpd(prompt)), **values) == prompt.format(**values)
+    assert rendered(import_value(dumpd(prompt)), **values) == prompt.format(**values)
 
 
-def test_a_chat_is_taken_message_by_message() -> None:
+def test_a_chat_is_imported_message_by_message() -> None:
     prompt = ChatPromptTemplate(
         [
             ("system", "You are {who}."),
@@ -92,10 +94,14 @@ def test_a_chat_is_taken_message_by_message() -> None:
             ChatMessagePromptTemplate.from_template("as {who}", role="assistant"),
         ]
     )
-    one = imported(dumpd(prompt))
-    assert (one.content.type, one.content.format, one.content.placeholders()) == ("chat", "f-string", ["history", "examples"])
-    assert remarks(one) == []
-    assert rendered(one, who="X", question="Q", examples=[{"role": "user", "content": "e"}]) == [
+    imported = import_value(dumpd(prompt))
+    assert (imported.content.type, imported.content.format, imported.content.placeholders()) == (
+        "chat",
+        "f-string",
+        ["history", "examples"],
+    )
+    assert remarks(imported) == []
+    assert rendered(imported, who="X", question="Q", examples=[{"role": "user", "content": "e"}]) == [
         ("system", "You are X."),
         ("user", "e"),
         ("user", "Q {literal}"),
@@ -107,8 +113,8 @@ def test_a_chat_is_taken_message_by_message() -> None:
     ]
 
 
-def test_other_ways_to_write_a_chat_are_taken_too() -> None:
-    one = imported(
+def test_other_ways_to_write_a_chat_are_imported_too() -> None:
+    imported = import_value(
         {
             "_type": "chat",
             "name": "My chat",
@@ -120,12 +126,12 @@ def test_other_ways_to_write_a_chat_are_taken_too() -> None:
             ],
         }
     )
-    assert one.name == "my-chat"
-    assert remarks(one) == [": its name 'My chat' becomes 'my-chat'"]
-    assert rendered(one, who="X", question="Q") == [("system", "You are X."), ("user", "Q"), ("assistant", "X")]
+    assert imported.name == "my-chat"
+    assert remarks(imported) == [": its name 'My chat' becomes 'my-chat'"]
+    assert rendered(imported, who="X", question="Q") == [("system", "You are X."), ("user", "Q"), ("assistant", "X")]
 
 
-def test_partial_variables_are_defaults_and_what_code_computes_is_told() -> None:
+def test_partial_variables_become_defaults_and_computed_ones_a_remark() -> None:
     prompt = PromptTemplate(
         template="{a} {b} {c}",
         input_variables=["c"],
@@ -133,46 +139,46 @@ def test_partial_variables_are_defaults_and_what_code_computes_is_told() -> None
         tags=["t"],
         metadata={"owner": "me"},
     )
-    one = imported(dumpd(prompt))
-    assert one.tags == ("t",)
-    assert {name: said.default for name, said in one.content.variables.items()} == {"a": "x"}
-    assert rendered(one, b="y", c="z") == "x y z"
-    assert remarks(one) == [
-        "kwargs.partial_variables.b: cannot be carried: it is computed by code; here it must be given",
-        "kwargs.metadata: cannot be carried: it has no place in a version",
+    imported = import_value(dumpd(prompt))
+    assert imported.tags == ("t",)
+    assert {name: variable.default for name, variable in imported.content.variables.items()} == {"a": "x"}
+    assert rendered(imported, b="y", c="z") == "x y z"
+    assert remarks(imported) == [
+        "kwargs.partial_variables.b: is not imported: it is computed by code; here the caller passes its value",
+        "kwargs.metadata: is not imported: it has no place in a version",
     ]
 
 
-def test_what_a_prompt_does_without_is_told_and_not_dropped_in_silence() -> None:
+def test_everything_that_is_left_out_has_a_remark() -> None:
     value = dumpd(ChatPromptTemplate([MessagesPlaceholder("h", n_messages=3), ("human", "{q}")]))
     value["kwargs"]["messages"][1]["kwargs"] |= {"additional_kwargs": {"x": 1}, "extra": 7}
     value["kwargs"] |= {"output_parser": {"_type": "default"}, "partial_variables": {"never": "used"}, "colour": "red"}
-    assert remarks(imported(value)) == [
-        "kwargs.messages.0.kwargs.n_messages: cannot be carried: it has no place in a placeholder",
-        "kwargs.messages.1.kwargs.additional_kwargs: cannot be carried: it has no place in a message",
-        "kwargs.messages.1.kwargs.extra: cannot be carried: it has no place in a message",
-        "kwargs.partial_variables.never: cannot be carried: it is a value for a variable that the prompt never uses",
-        "kwargs.output_parser: cannot be carried: it reads a model's answer, which is the application's to do",
-        "kwargs.colour: cannot be carried: it has no place in a version",
+    assert remarks(import_value(value)) == [
+        "kwargs.messages.0.kwargs.n_messages: is not imported: it has no place in a placeholder",
+        "kwargs.messages.1.kwargs.additional_kwargs: is not imported: it has no place in a message",
+        "kwargs.messages.1.kwargs.extra: is not imported: it has no place in a message",
+        "kwargs.partial_variables.never: is not imported: it is a value for a variable that the prompt never uses",
+        "kwargs.output_parser: is not imported: it parses a model's response, which is the application's task",
+        "kwargs.colour: is not imported: it has no place in a version",
     ]
 
 
-def test_a_structured_prompt_brings_its_schema() -> None:
+def test_a_structured_prompt_is_imported_with_its_schema() -> None:
     schema = {"title": "Intent", "type": "object", "properties": {"intent": {"type": "string"}}}
-    one = imported(dumpd(StructuredPrompt.from_messages_and_schema([("human", "{q}")], schema)))
-    assert one.content.response_format == {"type": "json_schema", "json_schema": {"name": "Intent", "schema": schema}}
-    assert remarks(one) == []
+    imported = import_value(dumpd(StructuredPrompt.from_messages_and_schema([("human", "{q}")], schema)))
+    assert imported.content.response_format == {"type": "json_schema", "json_schema": {"name": "Intent", "schema": schema}}
+    assert remarks(imported) == []
 
 
 def test_jinja2_stays_jinja2_with_a_remark() -> None:
-    one = imported(dumpd(PromptTemplate.from_template("Hi {% if x %}{{x}}{% endif %}", template_format="jinja2")))
-    assert (one.content.format, one.content.template) == ("jinja2", "Hi {% if x %}{{x}}{% endif %}")
-    assert remarks(one) == ["kwargs.template: is jinja2, which not every server renders"]
+    imported = import_value(dumpd(PromptTemplate.from_template("Hi {% if x %}{{x}}{% endif %}", template_format="jinja2")))
+    assert (imported.content.format, imported.content.template) == ("jinja2", "Hi {% if x %}{{x}}{% endif %}")
+    assert remarks(imported) == ["kwargs.template: is jinja2, which not every server renders"]
 
 
-def test_a_mustache_partial_that_langchain_leaves_empty_is_told() -> None:
-    one = imported({"_type": "prompt", "template": "a {{> tone}}", "template_format": "mustache"})
-    assert remarks(one) == ["template: '{{> tone}}' is nothing there; here it includes that prompt"]
+def test_a_mustache_partial_that_langchain_leaves_empty_has_a_remark() -> None:
+    imported = import_value({"_type": "prompt", "template": "a {{> tone}}", "template_format": "mustache"})
+    assert remarks(imported) == ["template: '{{> tone}}' is empty in LangChain; here it includes that prompt"]
 
 
 def chat_of(*messages: Any) -> dict[str, Any]:
@@ -188,7 +194,7 @@ IMAGE = constructor("ImagePromptTemplate", template={"url": "{x}"})
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (
             {"_type": "prompt", "template": "{a.__class__}"},
@@ -204,25 +210,31 @@ IMAGE = constructor("ImagePromptTemplate", template={"url": "{x}"})
             "template_format: must be f-string, mustache or jinja2",
         ),
         ({"_type": "prompt", "template_path": "/etc/passwd"}, "template_path: names another file, which is not read"),
-        ({"_type": "few_shot", "suffix": "x"}, "is a few_shot; a prompt template or a chat prompt template is taken"),
-        (constructor("OpenAI", model="x"), "is a OpenAI; a prompt template"),
+        (
+            {"_type": "few_shot", "suffix": "x"},
+            "is 'few_shot'; only a prompt template or a chat prompt template can be imported",
+        ),
+        (constructor("OpenAI", model="x"), "is 'OpenAI'; only a prompt template"),
         (
             {"lc": 1, "type": "secret", "id": ["OPENAI_API_KEY"]},
-            "is a OPENAI_API_KEY that LangChain did not write whole (secret)",
+            "is 'OPENAI_API_KEY', which LangChain did not write completely (secret)",
         ),
-        ({"lc": 1, "type": "not_implemented", "id": []}, "is a object without a name that LangChain did not write whole"),
+        (
+            {"lc": 1, "type": "not_implemented", "id": []},
+            "is an object without a name, which LangChain did not write completely",
+        ),
         ({"lc": 1, "type": "constructor", "id": ["PromptTemplate"], "kwargs": 7}, "kwargs: must be an object"),
-        (chat_of({}), "messages.0: is nothing that says not who speaks; write the prompt with dumpd"),
+        (chat_of({}), "messages.0: is an object without a role; write the prompt with dumpd"),
         (chat_of(7), "messages.0: must be an object"),
-        (chat_of(["critic", "x"]), "messages.0: is 'critic'; a message here is of system, user, assistant or tool"),
+        (chat_of(["critic", "x"]), "messages.0: is 'critic'; the roles here are system, user, assistant and tool"),
         (chat_of({"role": "user", "content": [{"type": "image"}]}), "messages.0.content: must be a text; images"),
         (chat_of(), "messages: List should have at least 1 item"),
         (chat_of(constructor("HumanMessagePromptTemplate", prompt=[TEMPLATE, IMAGE])), "has several parts"),
         (
             chat_of(constructor("HumanMessagePromptTemplate", prompt=[IMAGE])),
-            "is a ImagePromptTemplate; a message here is one text",
+            "is 'ImagePromptTemplate'; a message here is one text",
         ),
-        (chat_of(constructor("FunctionMessage", content="x")), "messages.0: is a FunctionMessage that says not who speaks"),
+        (chat_of(constructor("FunctionMessage", content="x")), "messages.0: is 'FunctionMessage', without a role"),
         (
             chat_of(
                 ["user", "{x}"],
@@ -239,30 +251,32 @@ IMAGE = constructor("ImagePromptTemplate", template={"url": "{x}"})
                     "HumanMessagePromptTemplate", prompt={"_type": "prompt", "template": "{{x}}", "template_format": "mustache"}
                 ),
             ),
-            "messages.0.kwargs.content: is a text with braces among mustache templates",
+            "messages.0.kwargs.content: is a literal text with braces; among mustache templates",
         ),
         (chat_of({"variable_name": "not a name"}), "messages.0.name: "),
-        ({"_type": "prompt", "name": "💥", "template": "x"}, "its name '\\U0001f4a5' cannot be one here"),
+        ({"_type": "prompt", "name": "💥", "template": "x"}, "its name '\\U0001f4a5' is not valid here"),
     ],
 )
-def test_what_can_be_no_prompt_here_is_refused_with_its_place(value: Any, said: str) -> None:
-    assert said in refused(value)
+def test_what_cannot_be_imported_is_an_error_with_its_path(value: Any, message: str) -> None:
+    assert message in import_error(value)
 
 
 def test_few_shot_prompts_are_refused_as_langchain_saves_them(tmp_path: Path) -> None:
-    few = FewShotPromptTemplate(
+    few_shot = FewShotPromptTemplate(
         examples=[{"a": "b"}], example_prompt=PromptTemplate.from_template("{a}"), suffix="x {q}", input_variables=["q"]
     )
-    with pytest.raises(InvalidFile, match="is a few_shot"):
-        saved(few, tmp_path / "few.json")
-    assert "is a FewShotPromptTemplate that LangChain did not write whole" in refused(dumpd(few))
+    with pytest.raises(InvalidFile, match="is 'few_shot'"):
+        import_saved(few_shot, tmp_path / "few.json")
+    assert "is 'FewShotPromptTemplate', which LangChain did not write completely" in import_error(dumpd(few_shot))
 
 
-def test_nothing_that_a_file_names_is_imported_or_run() -> None:
-    """As CVE-2025-68664 did it: a constructor in the place of a value, and one that reads the environment."""
-    evil = {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {"command": "exit 1"}}
+def test_no_code_that_a_file_names_is_imported_or_executed() -> None:
+    """As in CVE-2025-68664: a constructor in place of a value, and a secret that reads the environment."""
+    malicious = {"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {"command": "exit 1"}}
     secret = {"lc": 1, "type": "secret", "id": ["HOME"]}
-    one = imported({"_type": "prompt", "template": "{a} {b}", "partial_variables": {"a": evil, "b": secret}, "metadata": evil})
-    assert one.content.variables == {}
-    assert [said.path for said in one.remarks] == ["partial_variables.a", "partial_variables.b", "metadata"]
-    assert "is a system; " in refused(evil)
+    imported = import_value(
+        {"_type": "prompt", "template": "{a} {b}", "partial_variables": {"a": malicious, "b": secret}, "metadata": malicious}
+    )
+    assert imported.content.variables == {}
+    assert [remark.path for remark in imported.remarks] == ["partial_variables.a", "partial_variables.b", "metadata"]
+    assert "is 'system'; " in import_error(malicious)

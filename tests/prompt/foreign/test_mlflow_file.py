@@ -1,4 +1,4 @@
-"""MLflow's prompts, in the shapes of its SDK and its REST API, as files of ours."""
+"""Import of MLflow prompts in the JSON of its SDK and its REST API; both render the same text."""
 
 import json
 from typing import Any
@@ -13,24 +13,24 @@ from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
 from promptuary.prompt.templates.preparation import prepare
 
 
-def imported(value: Any) -> list[ImportedPrompt]:
+def import_value(value: Any) -> list[ImportedPrompt]:
     document = parse_yaml(json.dumps(value, indent=1, default=list), "ml.json")
     assert is_mlflow(document.value)
     return finish_drafts(read_mlflow(document.value, "ml"), document, "ml.json")
 
 
-def version(template: Any, **more: Any) -> Any:
+def prompt_version(template: Any, **more: Any) -> Any:
     from mlflow.entities.model_registry import PromptVersion
 
     return PromptVersion(**{"name": "a", "version": 1, "template": template, **more})
 
 
-def remarks(one: ImportedPrompt) -> list[str]:
-    return [f"{said.path}: {said.message}" for said in one.remarks]
+def remarks(prompt: ImportedPrompt) -> list[str]:
+    return [f"{remark.path}: {remark.message}" for remark in prompt.remarks]
 
 
-def test_a_prompt_version_of_the_sdk_is_taken_whole() -> None:
-    theirs = version(
+def test_a_prompt_version_of_the_sdk_is_imported_completely() -> None:
+    mlflow_prompt = prompt_version(
         [{"role": "system", "content": "You are {{ who }}."}, {"role": "user", "content": "{{question}} {json}"}],
         name="support.triage",
         version=7,
@@ -51,30 +51,35 @@ def test_a_prompt_version_of_the_sdk_is_taken_whole() -> None:
         },
         response_format={"type": "object"},
     )
-    (one,) = imported(dict(theirs))
-    assert (one.name, one.version, one.message, one.labels) == ("support.triage", 7, "why", ("production", "champion"))
-    assert one.tags == ("team=support", "urgent")
-    assert one.content.response_format == {"type": "object"}
-    assert one.content.model is not None
-    assert one.content.model.model_dump(exclude_none=True) == {
+    (prompt,) = import_value(dict(mlflow_prompt))
+    assert (prompt.name, prompt.version, prompt.message, prompt.labels) == (
+        "support.triage",
+        7,
+        "why",
+        ("production", "champion"),
+    )
+    assert prompt.tags == ("team=support", "urgent")
+    assert prompt.content.response_format == {"type": "object"}
+    assert prompt.content.model is not None
+    assert prompt.content.model.model_dump(exclude_none=True) == {
         "name": "openai:gpt",
         "temperature": 0.5,
         "max_tokens": 9,
         "top_p": 1.0,
         "stop": ["x"],
     }
-    messages = prepare(one.content).render({"who": "X", "question": "Q"}).messages
-    assert [dict(message) for message in messages or ()] == theirs.format(who="X", question="Q")
-    assert remarks(one) == [
-        "model_config.top_k: cannot be carried: it has no place in a version",
-        "model_config.vendor: cannot be carried: it has no place in a version",
+    messages = prepare(prompt.content).render({"who": "X", "question": "Q"}).messages
+    assert [dict(message) for message in messages or ()] == mlflow_prompt.format(who="X", question="Q")
+    assert remarks(prompt) == [
+        "model_config.top_k: is not imported: it has no place in a version",
+        "model_config.vendor: is not imported: it has no place in a version",
         ": its label 'Champion' becomes 'champion'",
     ]
 
 
-def rest(text: str, kind: str = "text", **tags: str) -> dict[str, Any]:
-    said = {"mlflow.prompt.is_prompt": "true", "mlflow.prompt.text": text, "_mlflow_prompt_type": kind, **tags}
-    pairs = [{"key": key, "value": value} for key, value in said.items()]
+def rest_version(text: str, prompt_type: str = "text", **tags: str) -> dict[str, Any]:
+    all_tags = {"mlflow.prompt.is_prompt": "true", "mlflow.prompt.text": text, "_mlflow_prompt_type": prompt_type, **tags}
+    pairs = [{"key": key, "value": value} for key, value in all_tags.items()]
     return {
         "name": "a",
         "version": "7",
@@ -86,25 +91,32 @@ def rest(text: str, kind: str = "text", **tags: str) -> dict[str, Any]:
     }
 
 
-def test_model_versions_of_the_rest_api_are_taken_alone_and_in_lists() -> None:
+def test_model_versions_of_the_rest_api_are_imported_alone_and_in_lists() -> None:
     messages = [{"role": "user", "content": "{{q}}"}]
-    chat = rest(
+    chat = rest_version(
         json.dumps(messages),
         "chat",
         _mlflow_prompt_response_format='{"type": "text"}',
         _mlflow_prompt_model_config='{"model_name": "m"}',
     )
-    (one,) = imported({"model_version": chat})
-    assert (one.version, one.message, one.content.type, one.content.response_format) == (7, "why", "chat", {"type": "text"})
-    assert one.content.model is not None
-    assert one.content.model.name == "m"
-    assert (remarks(one), one.tags) == ([], ())
-    both = imported({"model_versions": [rest("Hi {{name}}", team="x"), rest("two") | {"aliases": [{"alias": "staging"}]}]})
-    assert [(one.content.template, one.tags, one.labels) for one in both] == [
+    (prompt,) = import_value({"model_version": chat})
+    assert (prompt.version, prompt.message, prompt.content.type, prompt.content.response_format) == (
+        7,
+        "why",
+        "chat",
+        {"type": "text"},
+    )
+    assert prompt.content.model is not None
+    assert prompt.content.model.name == "m"
+    assert (remarks(prompt), prompt.tags) == ([], ())
+    prompts = import_value(
+        {"model_versions": [rest_version("Hi {{name}}", team="x"), rest_version("two") | {"aliases": [{"alias": "staging"}]}]}
+    )
+    assert [(prompt.content.template, prompt.tags, prompt.labels) for prompt in prompts] == [
         ("Hi {{name}}", ("team=x",), ()),
         ("two", (), ("staging",)),
     ]
-    assert len(imported([dict(version("x")), dict(version("y"))])) == 2
+    assert len(import_value([dict(prompt_version("x")), dict(prompt_version("y"))])) == 2
 
 
 PIECES = st.sampled_from(
@@ -113,46 +125,48 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=8).map("".join))
-def test_a_text_means_the_same_here_or_is_refused(source: str) -> None:
+def test_a_text_renders_as_in_mlflow_or_is_refused(source: str) -> None:
     try:
-        (one,) = imported(dict(version(source)))
+        (prompt,) = import_value(dict(prompt_version(source)))
     except InvalidFile:
         return
-    values = {"name": "A{{d}}a"} if prepare(one.content).variables else {}
-    assert prepare(one.content).render(values).text == version(source).format(**values)
+    values = {"name": "A{{d}}a"} if prepare(prompt.content).variables else {}
+    assert prepare(prompt.content).render(values).text == prompt_version(source).format(**values)
 
 
-def test_parts_that_our_own_routes_say_in_tags_are_taken_back() -> None:
+def test_fields_that_promptuarys_routes_write_as_tags_are_imported() -> None:
     tags = {"promptuary.tools": '[{"name": "t"}]', "promptuary.variables": '{"q": {"type": "string"}}'}
-    (one,) = imported({"model_version": rest("{{q}}", **tags)})
-    assert (one.content.tools, one.content.variables["q"].type, one.tags) == ([{"name": "t"}], "string", ())
+    (prompt,) = import_value({"model_version": rest_version("{{q}}", **tags)})
+    assert (prompt.content.tools, prompt.content.variables["q"].type, prompt.tags) == ([{"name": "t"}], "string", ())
 
 
-def test_a_dotted_name_is_looked_up_inside_here() -> None:
-    (one,) = imported(dict(version("{{a.b}}")))
-    assert remarks(one) == ["template: 'a.b' is one variable there; here it is looked up inside the variable 'a'"]
+def test_a_dotted_name_has_a_remark_as_it_is_looked_up_inside() -> None:
+    (prompt,) = import_value(dict(prompt_version("{{a.b}}")))
+    assert remarks(prompt) == ["template: 'a.b' is one variable in MLflow; here it is looked up inside the variable 'a'"]
 
 
-def test_control_flow_is_jinja2_with_a_remark() -> None:
-    (one,) = imported(dict(version("{% if x %}{{x}}{% endif %}")))
-    assert one.content.format == "jinja2"
-    assert remarks(one) == ["template: is jinja2, which not every server renders"]
+def test_control_flow_makes_the_format_jinja2_with_a_remark() -> None:
+    (prompt,) = import_value(dict(prompt_version("{% if x %}{{x}}{% endif %}")))
+    assert prompt.content.format == "jinja2"
+    assert remarks(prompt) == ["template: is jinja2, which not every server renders"]
 
 
-def test_settings_of_a_model_that_is_not_named_are_told() -> None:
-    (one,) = imported({"name": "a", "template": "x", "aliases": [], "model_config": {"provider": "openai", "temperature": 1}})
-    assert one.content.model is None
-    assert remarks(one) == [
-        "model_config.provider: cannot be carried: it is the provider of a model that is not named",
-        "model_config.temperature: cannot be carried: it is the setting of a model that is not named",
+def test_settings_of_a_model_that_is_not_named_have_remarks() -> None:
+    (prompt,) = import_value(
+        {"name": "a", "template": "x", "aliases": [], "model_config": {"provider": "openai", "temperature": 1}}
+    )
+    assert prompt.content.model is None
+    assert remarks(prompt) == [
+        "model_config.provider: is not imported: it is the provider of a model that is not named",
+        "model_config.temperature: is not imported: it is the setting of a model that is not named",
     ]
     extra = {"model_name": "m", "extra_params": {"x": 1}}
-    (one,) = imported({"name": "a", "template": "x", "aliases": [], "model_config": extra})
-    assert remarks(one) == ["model_config.extra_params.x: cannot be carried: it has no place in a version"]
+    (prompt,) = import_value({"name": "a", "template": "x", "aliases": [], "model_config": extra})
+    assert remarks(prompt) == ["model_config.extra_params.x: is not imported: it has no place in a version"]
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ({"template": "{{1x}}", "aliases": []}, "line 2: template: has braces that MLflow reads in another way"),
         ({"template": "{{#a}}{{/a}}", "aliases": []}, "template: has braces that MLflow reads in another way"),
@@ -163,15 +177,18 @@ def test_settings_of_a_model_that_is_not_named_are_told() -> None:
         ({"template": [{"role": "user", "content": 7}], "uri": ""}, "template.0.content: must be a text"),
         ({"template": [7], "uri": ""}, "template.0: must be an object"),
         ({"template": "x", "aliases": [], "version": "seven"}, "version: must be a number"),
-        ({"model_version": rest("not json", "chat")}, "model_version.tags: has a tag that is no JSON"),
-        ({"model_version": rest("x", _mlflow_prompt_model_config="{")}, "model_version.tags: has a tag that is no JSON"),
+        ({"model_version": rest_version("not json", "chat")}, "model_version.tags: has a tag that is not valid JSON"),
+        (
+            {"model_version": rest_version("x", _mlflow_prompt_model_config="{")},
+            "model_version.tags: has a tag that is not valid JSON",
+        ),
         (
             {"template": "x", "aliases": [], "model_config": {"model_name": "m", "max_tokens": 0}},
             "model_config.max_tokens: should be greater than or equal to 1",
         ),
     ],
 )
-def test_what_can_be_no_prompt_here_is_refused_with_its_place(value: Any, said: str) -> None:
-    with pytest.raises(InvalidFile) as refused:
-        imported(value)
-    assert said in str(refused.value)
+def test_what_cannot_be_imported_is_an_error_with_its_path(value: Any, message: str) -> None:
+    with pytest.raises(InvalidFile) as error_info:
+        import_value(value)
+    assert message in str(error_info.value)

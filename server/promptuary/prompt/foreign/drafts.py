@@ -1,12 +1,12 @@
-"""Prompts of other registries and libraries, read from their files as ours. A file is data: nothing in it is run or loaded.
+"""Import of prompts from the files of other registries and libraries. A file is data: none of its code is executed.
 
-What cannot be a prompt here is a fault, and then nothing of the file is taken. What a prompt can do without is a remark, so
-that nothing is dropped in silence.
+What makes an import impossible is an error, and a file with an error is not imported at all. What is left out or changed is
+a remark, so that nothing disappears silently.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,12 +24,14 @@ MESSAGE_LIMIT = 2000
 TAG_LIMIT = 200
 TAGS_LIMIT = 50
 SETTINGS = {key: key for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}
-"""Settings of a model that a version keeps, by what others call them."""
+"""Model settings that a version stores: the name in the file → the name in a version."""
+
+_JSON_TYPES = {str: "a text", dict: "an object", list: "a list", int: "an integer", bool: "true or false"}
 
 
 @dataclass(frozen=True)
 class ImportedPrompt:
-    """A prompt in our form: which version of theirs it was, and what of that has no place here."""
+    """A prompt read from a foreign file: its content, its version number there, and remarks on what was changed or left out."""
 
     name: str
     version: int | None
@@ -42,12 +44,12 @@ class ImportedPrompt:
 
 @dataclass
 class ImportDraft:
-    """A prompt on its way into our form. `places` says where a part of the content stands in the file."""
+    """An imported prompt before its check; `source_paths` maps a path in the content to its path in the file."""
 
     path: str
     name: str
-    parts: dict[str, Any]
-    places: dict[str, str]
+    content_fields: dict[str, Any]
+    source_paths: dict[str, str]
     version: int | None = None
     labels: list[Any] = field(default_factory=list)
     message: Any = None
@@ -56,130 +58,142 @@ class ImportDraft:
     field_errors: list[FieldError] = field(default_factory=list)
 
     def add_remark(self, path: str, message: str) -> None:
-        """Note what is another way here."""
+        """Record what differs after the import."""
         self.remarks.append(FieldError(path, message))
 
-    def lose(self, path: str, why: str) -> None:
-        """Note what is not taken over; `why` goes on after its name."""
-        self.add_remark(path, f"cannot be carried: {why}")
+    def add_omission(self, path: str, reason: str) -> None:
+        """Record what is left out and the reason."""
+        self.add_remark(path, f"is not imported: {reason}")
 
-    def fault(self, path: str, message: str) -> None:
-        """Note why this can be no prompt here."""
+    def add_error(self, path: str, message: str) -> None:
+        """Record why the prompt cannot be imported."""
         self.field_errors.append(FieldError(path, message))
 
 
 class FieldReader:
-    """An object of a file, taken key by key, so that what nobody took can be told."""
+    """Reads an object of a file key by key and reports the keys that nobody read."""
 
     def __init__(self, value: Any, path: str, draft: ImportDraft) -> None:
-        """Take an object; anything else is a fault."""
+        """Wrap an object; record an error for any other value, which then reads as an empty object."""
         if not isinstance(value, dict):
-            draft.fault(path, "must be an object")
-        self.left: dict[str, Any] = dict(value) if isinstance(value, dict) else {}
+            draft.add_error(path, "must be an object")
+        self.unread: dict[str, Any] = dict(value) if isinstance(value, dict) else {}
         self.path = path
         self.draft = draft
 
-    def take(self, key: str, kind: type | tuple[type, ...] = object, default: Any = None) -> Any:
-        """Give a value; of another kind than was meant, it is a fault. What is null was not said."""
-        value = self.left.pop(key, None)
+    def take(self, key: str, expected: type | tuple[type, ...] = object, default: Any = None) -> Any:
+        """Return and remove a value; return the default where it is null or absent, or (with an error) of another type."""
+        value = self.unread.pop(key, None)
         if value is None:
             return default
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            names = {str: "a text", dict: "an object", list: "a list", int: "an integer", bool: "true or false"}
-            kinds = kind if isinstance(kind, tuple) else (kind,)
-            self.draft.fault(self.at(key), f"must be {' or '.join(names[one] for one in kinds)}")
+        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            types = expected if isinstance(expected, tuple) else (expected,)
+            self.draft.add_error(self.path_of(key), f"must be {' or '.join(_JSON_TYPES[type_] for type_ in types)}")
             return default
         return value
 
-    def drop(self, *keys: str) -> None:
-        """Leave out what says nothing more: what follows from the rest, or what only the old place needs."""
+    def discard(self, *keys: str) -> None:
+        """Remove keys without a remark: values that follow from other fields, or that only the source system needs."""
         for key in keys:
-            self.left.pop(key, None)
+            self.unread.pop(key, None)
 
-    def at(self, key: str) -> str:
-        """Give the path of a key."""
+    def path_of(self, key: str) -> str:
+        """Return the path of a key in the file."""
         return f"{self.path}.{key}" if self.path else key
 
-    def rest(self, why: str = "it has no place in a version") -> None:
-        """Tell what nobody took; what is empty says nothing."""
-        for key, value in self.left.items():
+    def report_unread(self, reason: str = "it has no place in a version") -> None:
+        """Record an omission for every key that was not read; empty values are ignored."""
+        for key, value in self.unread.items():
             if value not in (None, "", [], {}, False):
-                self.draft.lose(self.at(key), why)
-        self.left.clear()
+                self.draft.add_omission(self.path_of(key), reason)
+        self.unread.clear()
 
 
 def finish_draft(draft: ImportDraft) -> ImportedPrompt | None:
-    """Check a draft whole; None where it has faults, which then are all in it."""
+    """Check a whole draft; return None where it has errors, with all of them in `draft.field_errors`."""
     name = _name(draft)
     labels, tags = _labels(draft), _tags(draft)
     message = _message(draft)
     content = None
     try:
-        content = Content.model_validate(draft.parts)
+        content = Content.model_validate(draft.content_fields)
         validate_content(content, resolved=False, jinja2=True)
         if content.format == "jinja2":
-            draft.add_remark(draft.places.get("template", draft.path), "is jinja2, which not every server renders")
+            draft.add_remark(draft.source_paths.get("template", draft.path), "is jinja2, which not every server renders")
     except ValidationError as error:
-        draft.field_errors += [_placed(draft, fault) for fault in field_errors_from(error)]
+        draft.field_errors += [_at_source(draft, field_error) for field_error in field_errors_from(error)]
     except InvalidPrompt as error:
-        draft.field_errors += [_placed(draft, fault) for fault in error.field_errors]
+        draft.field_errors += [_at_source(draft, field_error) for field_error in error.field_errors]
     if draft.field_errors or content is None:
         return None
     return ImportedPrompt(name, draft.version, content, labels, message, tags, tuple(draft.remarks))
 
 
 def finish_drafts(drafts: Sequence[ImportDraft], document: YamlDocument, source: str) -> list[ImportedPrompt]:
-    """Finish drafts; every fault of every draft is told at once, with its line.
+    """Finish all drafts of a file.
 
     Raises:
-        InvalidFile: naming the source.
+        InvalidFile: with every error of every draft and its line; the message names the source.
     """
     imported = [finish_draft(draft) for draft in drafts]
-    field_errors = [document.with_line(fault) for draft in drafts for fault in draft.field_errors]
+    field_errors = [document.with_line(field_error) for draft in drafts for field_error in draft.field_errors]
     if field_errors:
-        raise InvalidFile(f"{source} cannot be imported", sorted(field_errors, key=lambda fault: fault.line or 0))
-    return [_located(one, document) for one in imported if one is not None]
+        raise InvalidFile(f"{source} cannot be imported", sorted(field_errors, key=lambda field_error: field_error.line or 0))
+    return [_with_lines(prompt, document) for prompt in imported if prompt is not None]
 
 
 def select_versions(imported: Sequence[ImportedPrompt], label: str | None = None) -> list[ImportedPrompt]:
-    """Keep one version of each prompt, for a file holds one: the one under a label, else the highest; the others are told."""
+    """Return one version of each prompt, sorted by name, because a prompt file contains one version.
+
+    It is the version that has the label, otherwise the highest. A remark lists the versions that are left out.
+    """
     by_name: dict[str, list[ImportedPrompt]] = {}
-    for one in imported:
-        by_name.setdefault(one.name, []).append(one)
-    kept = []
+    for prompt in imported:
+        by_name.setdefault(prompt.name, []).append(prompt)
+    selected = []
     for versions in by_name.values():
-        best = max(versions, key=lambda one: (label is not None and label in one.labels, one.version or 0))
-        others = [one for one in versions if one is not best]
-        told = ", ".join(f"version {one.version}" if one.version else "another" for one in others)
-        add_remark = [FieldError("", f"a file holds one version; left out: {told}")] if others else []
-        kept.append(ImportedPrompt(**{**vars(best), "remarks": (*best.remarks, *add_remark)}))
-    return sorted(kept, key=lambda one: one.name)
+        best = max(versions, key=lambda prompt: (label is not None and label in prompt.labels, prompt.version or 0))
+        others = [prompt for prompt in versions if prompt is not best]
+        if others:
+            numbers = ", ".join(f"version {prompt.version}" if prompt.version else "another" for prompt in others)
+            best = replace(best, remarks=(*best.remarks, FieldError("", f"a file contains one version; left out: {numbers}")))
+        selected.append(best)
+    return sorted(selected, key=lambda prompt: prompt.name)
 
 
-def check_same_reading(draft: ImportDraft, path: str, text: str, theirs: Sequence[Node], who: str) -> None:
-    """See that a mustache text means here what it means where it comes from."""
+def check_same_parse(draft: ImportDraft, path: str, text: str, source_nodes: Sequence[Node], source_name: str) -> None:
+    """Record an error where a mustache text parses into other nodes here than in the system that it comes from."""
     try:
-        ours = parse(text, path)
+        nodes = parse(text, path)
     except InvalidPrompt:
-        return  # told with all else that is wrong, when the draft is finished
-    if _merged(ours) != _merged(theirs):
-        draft.fault(path, f"has braces that {who} reads in another way; only {{{{name}}}} means the same in both")
+        return  # finish_draft reports it together with all other errors
+    if _merged(nodes) != _merged(source_nodes):
+        draft.add_error(path, f"has braces that {source_name} reads in another way; only {{{{name}}}} means the same in both")
 
 
-def read_model(draft: ImportDraft, name: str | None, said: FieldReader, settings: Mapping[str, str]) -> None:
-    """Take a model and its settings into a draft; settings without a model are told."""
-    found = {ours: said.left.pop(theirs) for theirs, ours in settings.items() if said.left.get(theirs) is not None}
+def read_model(draft: ImportDraft, name: str | None, fields: FieldReader, settings: Mapping[str, str]) -> None:
+    """Read a model's settings into a draft; record an omission for each where no model is named.
+
+    Args:
+        draft: receives the model, the paths and the omissions.
+        name: the model's name, or None.
+        fields: the object with the settings.
+        settings: the settings' names in the file, with their names in a version.
+    """
+    present = {source_key for source_key in settings if fields.unread.get(source_key) is not None}
+    values = {key: fields.unread.pop(source_key) for source_key, key in settings.items() if source_key in present}
     if name:
-        draft.parts["model"] = {"name": name, **found}
-        draft.places |= {f"model.{ours}": said.at(theirs) for theirs, ours in settings.items()}
-        draft.places.setdefault("model", said.path)
-    else:
-        for theirs, ours in settings.items():
-            if ours in found:
-                draft.lose(said.at(theirs), "it is the setting of a model that is not named")
+        draft.content_fields["model"] = {"name": name, **values}
+        draft.source_paths |= {f"model.{key}": fields.path_of(source_key) for source_key, key in settings.items()}
+        draft.source_paths.setdefault("model", fields.path)
+        return
+    for source_key in settings:
+        if source_key in present:
+            draft.add_omission(fields.path_of(source_key), "it is the setting of a model that is not named")
 
 
 def _merged(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes with adjacent literals joined, empty ones removed, and tags reduced to their names."""
     merged: list[Node] = []
     for node in nodes:
         if isinstance(node, Literal) and merged and isinstance(merged[-1], Literal):
@@ -189,54 +203,56 @@ def _merged(nodes: Sequence[Node]) -> list[Node]:
     return merged
 
 
-def _placed(draft: ImportDraft, fault: FieldError) -> FieldError:
-    """Say where a fault of the content stands in the file."""
-    path, rest = fault.path, ""
-    while path and path not in draft.places:
+def _at_source(draft: ImportDraft, field_error: FieldError) -> FieldError:
+    """Return an error of the content with its path in the file."""
+    path, rest = field_error.path, ""
+    while path and path not in draft.source_paths:
         path, _, last = path.rpartition(".")
         rest = f".{last}{rest}"
     if not path:
-        return FieldError(draft.path, f"{fault.path}: {fault.message}" if fault.path else fault.message)
-    return FieldError(draft.places[path] + rest, fault.message)
+        message = f"{field_error.path}: {field_error.message}" if field_error.path else field_error.message
+        return FieldError(draft.path, message)
+    return FieldError(draft.source_paths[path] + rest, field_error.message)
 
 
-def _located(one: ImportedPrompt, document: YamlDocument) -> ImportedPrompt:
-    return ImportedPrompt(**{**vars(one), "remarks": tuple(document.with_line(add_remark) for add_remark in one.remarks)})
+def _with_lines(prompt: ImportedPrompt, document: YamlDocument) -> ImportedPrompt:
+    return replace(prompt, remarks=tuple(document.with_line(remark) for remark in prompt.remarks))
 
 
 def _name(draft: ImportDraft) -> str:
     name = re.sub(r"[^a-z0-9_.-]+", "-", draft.name.replace("/", ".").lower()).strip("-._")[:128].strip("-._")
     if not is_name(name):
-        draft.fault(draft.path, f"its name {draft.name!a} cannot be one here, which is of a-z 0-9 _ . -; give one with --name")
+        draft.add_error(
+            draft.path, f"its name {draft.name!a} is not valid here: names consist of a-z 0-9 _ . -; pass one with --name"
+        )
     elif name != draft.name:
         draft.add_remark(draft.path, f"its name '{draft.name}' becomes '{name}'")
     return name
 
 
 def _labels(draft: ImportDraft) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    labels: dict[str, None] = {}
     for label in draft.labels:
         if label == LATEST:
-            continue  # which a newest version has by itself
-        plain = label.lower() if isinstance(label, str) else ""
-        if not is_name(plain) or plain == LATEST:
-            draft.lose(draft.path, f"the label {label!a}, for labels here are of a-z 0-9 _ . -")
+            continue  # virtual here: the newest version has it
+        name = label.lower() if isinstance(label, str) else ""
+        if not is_name(name) or name == LATEST:
+            draft.add_omission(draft.path, f"the label {label!a}; labels consist of a-z 0-9 _ . -")
             continue
-        if plain != label:
-            draft.add_remark(draft.path, f"its label '{label}' becomes '{plain}'")
-        found[plain] = None
-    return tuple(found)
+        if name != label:
+            draft.add_remark(draft.path, f"its label '{label}' becomes '{name}'")
+        labels[name] = None
+    return tuple(labels)
 
 
 def _tags(draft: ImportDraft) -> tuple[str, ...]:
-    fit = [tag for tag in dict.fromkeys(map(str, draft.tags)) if 0 < len(tag) <= TAG_LIMIT and refused_character(tag) is None]
-    kept = fit[:TAGS_LIMIT]
-    draft.remarks += [
-        FieldError(draft.path, f"cannot be carried: the tag {str(tag)[:40]!a}, too long or one too many")
-        for tag in draft.tags
-        if str(tag) not in kept
-    ]
-    return tuple(kept)
+    valid = [tag for tag in dict.fromkeys(map(str, draft.tags)) if 0 < len(tag) <= TAG_LIMIT and refused_character(tag) is None]
+    tags = tuple(valid[:TAGS_LIMIT])
+    for tag in draft.tags:
+        if str(tag) not in tags:
+            limits = f"a version has at most {TAGS_LIMIT} tags of 1 to {TAG_LIMIT} valid characters"
+            draft.add_omission(draft.path, f"the tag {str(tag)[:40]!a}; {limits}")
+    return tags
 
 
 def _message(draft: ImportDraft) -> str:

@@ -1,4 +1,4 @@
-"""A prompt in LangChain's form, made from the parsed tree, so that JSON braces in a prompt's text survive."""
+"""Export of a prompt as a LangChain template, built from the parsed tree so that JSON braces in the text stay braces."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +11,27 @@ if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 
 _ROLES = {"system": "system", "user": "human", "assistant": "ai"}
-_NAMES_OF_ITS_OWN = ("self", "stop")
+_RESERVED_NAMES = ("self", "stop")
 
 
 def to_langchain(prepared: PreparedPrompt) -> "ChatPromptTemplate | PromptTemplate":
-    """Give a `PromptTemplate` for a text prompt, a `ChatPromptTemplate` for a chat; both in LangChain's f-string form.
+    """Return a `PromptTemplate` for a text prompt, a `ChatPromptTemplate` for a chat; both in LangChain's f-string format.
 
-    It renders texts as we do, and fills in the defaults. What LangChain leaves out is checking the values; and a value that is
-    no text is shown as Python writes it.
+    It renders texts as Promptuary does and fills in the defaults. LangChain does not check the values, and it formats a value
+    that is not a text with Python's `str`.
 
     Raises:
-        InvalidPrompt: for a template with sections, loops or partials, which LangChain's form cannot say; render those first.
+        InvalidPrompt: the template has sections, loops or partials, which the f-string format cannot express; render it first.
     """
     from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
 
-    if taken := [name for name in _NAMES_OF_ITS_OWN if name in prepared.variables]:
+    if reserved := [name for name in _RESERVED_NAMES if name in prepared.variables]:
         raise InvalidPrompt(
-            "LangChain has no such prompt", [FieldError(name, "is a name that LangChain keeps for itself") for name in taken]
+            "LangChain has no equivalent of this prompt",
+            [FieldError(name, "is a name that LangChain reserves") for name in reserved],
         )
     placeholders = prepared.content.placeholders()
-    unsaid = {
+    defaults = {
         name: variable.default if name in placeholders else to_text(variable.default)
         for name, variable in prepared.variables.items()
         if variable.default is not None or (not variable.required and name not in placeholders)
@@ -39,30 +40,31 @@ def to_langchain(prepared: PreparedPrompt) -> "ChatPromptTemplate | PromptTempla
         part = prepared.parts[0]
         assert isinstance(part, MessageTemplate)
         template = _f_string(part.nodes, "template")
-        return PromptTemplate.from_template(template, template_format="f-string", partial_variables=unsaid)
+        return PromptTemplate.from_template(template, template_format="f-string", partial_variables=defaults)
     messages: list[Any] = []
-    for number, part in enumerate(prepared.parts):
+    for index, part in enumerate(prepared.parts):
         if not isinstance(part, MessageTemplate):
             variable = prepared.variables.get(part.name)
             messages.append(MessagesPlaceholder(part.name, optional=variable is None or not variable.required))
         elif part.role not in _ROLES:
             raise InvalidPrompt(
-                "LangChain has no such prompt", [FieldError(f"template.{number}.role", f"'{part.role}' has no form")]
+                "LangChain has no equivalent of this prompt",
+                [FieldError(f"template.{index}.role", f"'{part.role}' is not a role of LangChain")],
             )
         else:
-            messages.append((_ROLES[part.role], _f_string(part.nodes, f"template.{number}.content")))
-    return ChatPromptTemplate(messages, template_format="f-string", partial_variables=unsaid)
+            messages.append((_ROLES[part.role], _f_string(part.nodes, f"template.{index}.content")))
+    return ChatPromptTemplate(messages, template_format="f-string", partial_variables=defaults)
 
 
 def _f_string(nodes: tuple[Node, ...], path: str) -> str:
-    out = []
+    pieces = []
     for node in nodes:
         if isinstance(node, Literal):
-            out.append(node.text.replace("{", "{{").replace("}", "}}"))
-        elif isinstance(node, Tag) and node.name.isidentifier():  # LangChain would read an index or a format in other names
-            out.append("{" + node.name + "}")
+            pieces.append(node.text.replace("{", "{{").replace("}", "}}"))
+        elif isinstance(node, Tag) and node.name.isidentifier():  # LangChain reads an index or a format in other names
+            pieces.append("{" + node.name + "}")
         else:
             what = f"'{node.name}'" if isinstance(node, Tag | Section | Partial) else "an expression, an if or a for"
-            said = f"{what} is more than a plain name in plain text; render it with Promptuary instead"
-            raise InvalidPrompt("LangChain's f-string form cannot say this prompt", [FieldError(path, said)])
-    return "".join(out)
+            message = f"{what} is more than a plain name in plain text; render it with Promptuary instead"
+            raise InvalidPrompt("LangChain's f-string format cannot express this prompt", [FieldError(path, message)])
+    return "".join(pieces)

@@ -1,14 +1,14 @@
-"""Langfuse prompts as its API and SDK write them in JSON: one, a list of them, or a page (`{"data": [...]}`)."""
+"""Import of Langfuse prompts: JSON of its API or SDK with one prompt, a list, or a page (`{"data": [...]}`)."""
 
 import re
 from typing import Any
 
-from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_reading, read_model
+from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_parse, read_model
 from promptuary.prompt.name import is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Partial, Tag
 
 _REFERENCE = re.compile(r"@@@langfusePrompt:(.*?)@@@")
-_ONLY_THERE = (
+_IGNORED_FIELDS = (
     *("id", "createdAt", "updatedAt", "createdBy", "projectId", "isActive", "resolutionGraph"),
     *("created_at", "updated_at", "created_by", "project_id", "is_active", "resolution_graph", "lastUpdatedAt"),
 )
@@ -16,7 +16,7 @@ _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant"
 
 
 def is_langfuse(value: Any) -> bool:
-    """Tell whether a file's value looks like what Langfuse writes."""
+    """Return whether a parsed file looks like JSON of Langfuse."""
     first = _items(value)[0][1] if _items(value) else None
     return isinstance(first, dict) and (
         ("prompt" in first and "name" in first and bool({"labels", "config", "type", "version"} & first.keys()))
@@ -25,120 +25,124 @@ def is_langfuse(value: Any) -> bool:
 
 
 def read_langfuse(value: Any, fallback: str) -> list[ImportDraft]:
-    """Read its prompts.
+    """Read the prompts of a Langfuse file, each as a draft that contains its own errors.
 
     Args:
-        value: what the file holds.
-        fallback: the name of a prompt that has none.
+        value: the parsed file.
+        fallback: the name of a prompt without a name.
     """
     return [_draft(item, path, fallback) for path, item in _items(value)]
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict) and isinstance(value.get("data"), list):
-        return [(f"data.{place}", item) for place, item in enumerate(value["data"])]
+        return [(f"data.{index}", item) for index, item in enumerate(value["data"])]
     if isinstance(value, list):
-        return [(str(place), item) for place, item in enumerate(value)]
+        return [(str(index), item) for index, item in enumerate(value)]
     return [("", value)]
 
 
 def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
     draft = ImportDraft(path, fallback, {"format": "mustache"}, {})
-    said = FieldReader(item, path, draft)
-    draft.name = said.take("name", str, fallback)
-    draft.version = said.take("version", int)
-    draft.labels = said.take("labels", list, [])
-    draft.tags = said.take("tags", list, [])
-    draft.message = said.take("commitMessage", str) or said.take("commit_message", str)
-    prompt = said.take("prompt", (str, list))
-    kind = said.take("type", str, "chat" if isinstance(prompt, list) else "text")
-    draft.places["template"] = said.at("prompt")
-    if prompt is None and "versions" in said.left:
-        draft.fault(path, "is an entry of a list, which has no text; fetch each prompt by its name")
+    fields = FieldReader(item, path, draft)
+    draft.name = fields.take("name", str, fallback)
+    draft.version = fields.take("version", int)
+    draft.labels = fields.take("labels", list, [])
+    draft.tags = fields.take("tags", list, [])
+    draft.message = fields.take("commitMessage", str) or fields.take("commit_message", str)
+    prompt = fields.take("prompt", (str, list))
+    prompt_type = fields.take("type", str, "chat" if isinstance(prompt, list) else "text")
+    prompt_path = fields.path_of("prompt")
+    draft.source_paths["template"] = prompt_path
+    if prompt is None and "versions" in fields.unread:
+        draft.add_error(path, "is an entry of a prompt list, which has no text; fetch each prompt by its name")
     elif isinstance(prompt, str):
-        draft.parts |= {"type": kind, "template": _text(draft, said.at("prompt"), prompt)}
+        draft.content_fields |= {"type": prompt_type, "template": _text(draft, prompt_path, prompt)}
     elif prompt is not None:
-        messages = [_message(draft, f"{said.at('prompt')}.{place}", message) for place, message in enumerate(prompt)]
-        draft.parts |= {"type": kind, "template": messages}
-        draft.places |= {f"template.{place}": f"{said.at('prompt')}.{place}" for place in range(len(messages))}
+        messages = [_message(draft, f"{prompt_path}.{index}", message) for index, message in enumerate(prompt)]
+        draft.content_fields |= {"type": prompt_type, "template": messages}
+        draft.source_paths |= {f"template.{index}": f"{prompt_path}.{index}" for index in range(len(messages))}
     else:
-        draft.fault(path, "has no `prompt`")
-    _config(draft, said)
-    said.drop(*_ONLY_THERE)
-    said.rest()
+        draft.add_error(path, "has no `prompt`")
+    _config(draft, fields)
+    fields.discard(*_IGNORED_FIELDS)
+    fields.report_unread()
     return draft
 
 
 def _message(draft: ImportDraft, path: str, message: Any) -> dict[str, Any]:
-    said = FieldReader(message, path, draft)
-    kind = said.take("type", str, "chatmessage")
-    if kind == "placeholder":
-        made = {"role": "placeholder", "name": said.take("name", str, "")}
-    elif kind in ("chatmessage", "message"):
-        role = said.take("role", str, "")
+    fields = FieldReader(message, path, draft)
+    message_type = fields.take("type", str, "chatmessage")
+    if message_type == "placeholder":
+        result = {"role": "placeholder", "name": fields.take("name", str, "")}
+    elif message_type in ("chatmessage", "message"):
+        role = fields.take("role", str, "")
         if role not in _ROLES:
-            draft.fault(said.at("role"), f"is {role!a}; a message here is of system, user, assistant or tool")
+            draft.add_error(fields.path_of("role"), f"is {role!a}; the roles here are system, user, assistant and tool")
         elif _ROLES[role] != role:
-            draft.add_remark(said.at("role"), f"'{role}' becomes '{_ROLES[role]}'")
-        content = said.take("content", str)
+            draft.add_remark(fields.path_of("role"), f"'{role}' becomes '{_ROLES[role]}'")
+        content = fields.take("content", str)
         if content is None:
-            draft.fault(said.at("content"), "must be a text")
-        made = {"role": _ROLES.get(role, "user"), "content": _text(draft, said.at("content"), content or "")}
+            draft.add_error(fields.path_of("content"), "must be a text")
+        result = {"role": _ROLES.get(role, "user"), "content": _text(draft, fields.path_of("content"), content or "")}
     else:
-        draft.fault(said.at("type"), f"is {kind!a}; a message, or a placeholder, is taken")
-        made = {"role": "user", "content": ""}
-    said.rest("it has no place in a message")
-    return made
-
-
-def _text(draft: ImportDraft, path: str, text: str) -> str:
-    """Take a text over: its variables are ours, and a reference to another prompt becomes an inclusion."""
-    out: list[str] = []
-    theirs: list[Node] = []
-    at = 0
-    for match in _REFERENCE.finditer(text):
-        reference = _reference(match.group(1))
-        if reference is None:
-            draft.fault(path, f"refers to another prompt in a way that cannot be read: {match.group()[:80]!a}")
-            continue
-        before = text[at : match.start()]
-        # A mustache partial that is alone in its line takes the line's end with it, which a Langfuse reference does not.
-        alone = text[: match.start()].rpartition("\n")[2].strip() == "" and text[match.end() :].partition("\n")[0].strip() == ""
-        out += [before, f"{{{{> {reference}}}}}", "{{! }}" if alone else ""]
-        theirs += [*_pieces(before), Partial(reference, "")]
-        at = match.end()
-    result = "".join([*out, text[at:]])
-    check_same_reading(draft, path, result, [*theirs, *_pieces(text[at:])], "Langfuse")
+        draft.add_error(fields.path_of("type"), f"is {message_type!a}; must be a message or a placeholder")
+        result = {"role": "user", "content": ""}
+    fields.report_unread("it has no place in a message")
     return result
 
 
-def _reference(words: str) -> str | None:
-    said = dict(pair.partition("=")[::2] for pair in words.split("|"))
-    name, selector = said.get("name", "").replace("/", ".").lower(), said.get("label") or said.get("version") or ""
+def _text(draft: ImportDraft, path: str, text: str) -> str:
+    """Return a text as a mustache template; a reference to another prompt becomes an include."""
+    parts: list[str] = []
+    langfuse_nodes: list[Node] = []
+    position = 0
+    for match in _REFERENCE.finditer(text):
+        reference = _reference(match.group(1))
+        if reference is None:
+            draft.add_error(path, f"refers to another prompt in a way that cannot be read: {match.group()[:80]!a}")
+            continue
+        before = text[position : match.start()]
+        # A mustache partial alone on its line removes the line break, and a Langfuse reference does not.
+        alone = text[: match.start()].rpartition("\n")[2].strip() == "" and text[match.end() :].partition("\n")[0].strip() == ""
+        parts += [before, f"{{{{> {reference}}}}}", "{{! }}" if alone else ""]
+        langfuse_nodes += [*_langfuse_nodes(before), Partial(reference, "")]
+        position = match.end()
+    result = "".join([*parts, text[position:]])
+    check_same_parse(draft, path, result, [*langfuse_nodes, *_langfuse_nodes(text[position:])], "Langfuse")
+    return result
+
+
+def _reference(reference: str) -> str | None:
+    """Return a Langfuse reference (`name=a|label=b`) as an include's `name@selector`, or None where it is not valid."""
+    fields = dict(pair.partition("=")[::2] for pair in reference.split("|"))
+    name = fields.get("name", "").replace("/", ".").lower()
+    selector = fields.get("label") or fields.get("version") or ""
     if not is_name(name) or not (selector == "" or selector.isdecimal() or is_name(selector)):
         return None
     return f"{name}@{selector}" if selector and selector != "production" else name
 
 
-def _pieces(text: str) -> list[Node]:
-    """Cut a text up as Langfuse's SDK does: from every `{{` to the next `}}` is a variable."""
-    pieces: list[Node] = []
-    at = 0
-    while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start)) >= 0:
-        pieces += [Literal(text[at:start]), Tag(text[start + 2 : end].strip())]
-        at = end + 2
-    return [*pieces, Literal(text[at:])]
+def _langfuse_nodes(text: str) -> list[Node]:
+    """Parse a text as Langfuse's SDK does: a variable reaches from every `{{` to the next `}}`."""
+    nodes: list[Node] = []
+    position = 0
+    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start)) >= 0:
+        nodes += [Literal(text[position:start]), Tag(text[start + 2 : end].strip())]
+        position = end + 2
+    return [*nodes, Literal(text[position:])]
 
 
-def _config(draft: ImportDraft, said: FieldReader) -> None:
-    config = said.take("config", dict)
+def _config(draft: ImportDraft, fields: FieldReader) -> None:
+    config = fields.take("config", dict)
     if not config:
         return
-    inside = FieldReader(config, said.at("config"), draft)
-    draft.places["model.name"] = inside.at("model")
-    read_model(draft, inside.take("model", str), inside, SETTINGS)
-    for part, kind in (("response_format", dict), ("tools", list), ("variables", dict)):  # as our own routes for its SDK do
-        if isinstance(inside.left.get(part), kind):
-            draft.parts[part] = inside.left.pop(part)
-            draft.places[part] = inside.at(part)
-    inside.rest()
+    config_fields = FieldReader(config, fields.path_of("config"), draft)
+    draft.source_paths["model.name"] = config_fields.path_of("model")
+    read_model(draft, config_fields.take("model", str), config_fields, SETTINGS)
+    # The routes for the Langfuse SDK store these fields in the config.
+    for key, expected in (("response_format", dict), ("tools", list), ("variables", dict)):
+        if isinstance(config_fields.unread.get(key), expected):
+            draft.content_fields[key] = config_fields.unread.pop(key)
+            draft.source_paths[key] = config_fields.path_of(key)
+    config_fields.report_unread()

@@ -1,19 +1,20 @@
-"""MLflow prompts as JSON: `dict(prompt_version)`, or a model version as its REST API gives it; one, or a list."""
+"""Import of MLflow prompts: JSON of `dict(prompt_version)` or of a model version of its REST API; one, or a list."""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_reading, read_model
+from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_parse, read_model
 from promptuary.prompt.templates.mustache import Literal, Node, Tag
 
 _NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
-_TEXT, _TYPE = "mlflow.prompt.text", "_mlflow_prompt_type"
+_TEXT_TAG, _TYPE_TAG = "mlflow.prompt.text", "_mlflow_prompt_type"
 _JSON_TAGS = {"_mlflow_prompt_response_format": "response_format", "_mlflow_prompt_model_config": "model_config"}
-_OUR_TAGS = {"promptuary.tools": "tools", "promptuary.variables": "variables"}  # which our own routes for its SDK give
-_OWN_TAGS = ("mlflow.prompt.is_prompt", "mlflow.prompt.associatedRunIds", "_mlflow_experiment_ids")
-_ONLY_THERE = (
+# Written by Promptuary's routes for the MLflow SDK.
+_PROMPTUARY_TAGS = {"promptuary.tools": "tools", "promptuary.variables": "variables"}
+_INTERNAL_TAGS = ("mlflow.prompt.is_prompt", "mlflow.prompt.associatedRunIds", "_mlflow_experiment_ids")
+_IGNORED_FIELDS = (
     *("creation_timestamp", "last_updated_timestamp", "user_id", "uri", "is_text_prompt", "variables"),
     *("source", "status", "status_message", "current_stage", "run_id", "run_link"),
 )
@@ -21,21 +22,21 @@ _SETTINGS = {key: key for key in SETTINGS if key != "stop"} | {"stop_sequences":
 
 
 def is_mlflow(value: Any) -> bool:
-    """Tell whether a file's value looks like what MLflow gives."""
+    """Return whether a parsed file looks like JSON of MLflow."""
     items = _items(value)
     first = items[0][1] if items else None
     return isinstance(first, dict) and (
         ("template" in first and bool({"aliases", "commit_message", "uri", "is_text_prompt"} & first.keys()))
-        or (isinstance(first.get("tags"), list | dict) and _TEXT in _pairs(first["tags"]))
+        or (isinstance(first.get("tags"), list | dict) and _TEXT_TAG in _tag_mapping(first["tags"]))
     )
 
 
 def read_mlflow(value: Any, fallback: str) -> list[ImportDraft]:
-    """Read its prompts.
+    """Read the prompts of an MLflow file, each as a draft that contains its own errors.
 
     Args:
-        value: what the file holds.
-        fallback: the name of a prompt that has none.
+        value: the parsed file.
+        fallback: the name of a prompt without a name.
     """
     return [_draft(item, path, fallback) for path, item in _items(value)]
 
@@ -44,16 +45,16 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         for key in ("model_versions", "prompts"):
             if isinstance(value.get(key), list):
-                return [(f"{key}.{place}", item) for place, item in enumerate(value[key])]
+                return [(f"{key}.{index}", item) for index, item in enumerate(value[key])]
         if isinstance(value.get("model_version"), dict):
             return [("model_version", value["model_version"])]
     if isinstance(value, list):
-        return [(str(place), item) for place, item in enumerate(value)]
+        return [(str(index), item) for index, item in enumerate(value)]
     return [("", value)]
 
 
-def _pairs(tags: Any) -> dict[str, Any]:
-    """Give tags as a mapping; REST has a list of keys and values."""
+def _tag_mapping(tags: Any) -> dict[str, Any]:
+    """Return tags as a mapping; the REST API has a list of objects with `key` and `value`."""
     if isinstance(tags, dict):
         return dict(tags)
     pairs = tags if isinstance(tags, list) else []
@@ -62,48 +63,48 @@ def _pairs(tags: Any) -> dict[str, Any]:
 
 def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
     draft = ImportDraft(path, fallback, {}, {})
-    said = FieldReader(item, path, draft)
-    draft.name = said.take("name", str, fallback)
-    draft.version = _version(draft, said)
-    draft.labels = [one.get("alias") if isinstance(one, dict) else one for one in said.take("aliases", list, [])]
-    description = said.take("description", str)
-    draft.message = said.take("commit_message", str) or description
-    tags_at = said.at("tags")
-    tags = _pairs(said.take("tags", (list, dict), {}))
-    template = said.take("template", (str, list))
-    place = said.at("template")
-    if template is None and _TEXT in tags:
-        place, template = tags_at, tags.pop(_TEXT)
-        if tags.pop(_TYPE, "text") == "chat":
-            template = _json(draft, place, template)
+    fields = FieldReader(item, path, draft)
+    draft.name = fields.take("name", str, fallback)
+    draft.version = _version(draft, fields)
+    draft.labels = [alias.get("alias") if isinstance(alias, dict) else alias for alias in fields.take("aliases", list, [])]
+    description = fields.take("description", str)
+    draft.message = fields.take("commit_message", str) or description
+    tags_path = fields.path_of("tags")
+    tags = _tag_mapping(fields.take("tags", (list, dict), {}))
+    template = fields.take("template", (str, list))
+    template_path = fields.path_of("template")
+    if template is None and _TEXT_TAG in tags:
+        template_path, template = tags_path, tags.pop(_TEXT_TAG)
+        if tags.pop(_TYPE_TAG, "text") == "chat":
+            template = _json(draft, template_path, template)
     for tag, part in _JSON_TAGS.items():
         if tag in tags:
-            said.left.setdefault(part, _json(draft, tags_at, tags.pop(tag)))
+            fields.unread.setdefault(part, _json(draft, tags_path, tags.pop(tag)))
     if template is None:
-        draft.fault(path, "has no `template`")
+        draft.add_error(path, "has no `template`")
     else:
-        _template(draft, place, template)
-    _model(draft, said)
-    response_format = said.take("response_format", dict)
+        _template(draft, template_path, template)
+    _model(draft, fields)
+    response_format = fields.take("response_format", dict)
     if response_format:
-        draft.parts["response_format"] = response_format
-        draft.places["response_format"] = said.at("response_format")
-    for tag, part in _OUR_TAGS.items():
+        draft.content_fields["response_format"] = response_format
+        draft.source_paths["response_format"] = fields.path_of("response_format")
+    for tag, part in _PROMPTUARY_TAGS.items():
         if tag in tags:
-            draft.parts[part] = _json(draft, tags_at, tags.pop(tag))
-            draft.places[part] = tags_at
-    draft.tags = _words(tags)
-    said.drop(*_ONLY_THERE)
-    said.rest()
+            draft.content_fields[part] = _json(draft, tags_path, tags.pop(tag))
+            draft.source_paths[part] = tags_path
+    draft.tags = _tag_texts(tags)
+    fields.discard(*_IGNORED_FIELDS)
+    fields.report_unread()
     return draft
 
 
-def _version(draft: ImportDraft, said: FieldReader) -> int | None:
-    version: int | str | None = said.take("version", (int, str))
+def _version(draft: ImportDraft, fields: FieldReader) -> int | None:
+    version: int | str | None = fields.take("version", (int, str))
     if isinstance(version, str) and version.isascii() and version.isdigit() and len(version) < 10:
         return int(version)
     if isinstance(version, str):
-        draft.fault(said.at("version"), "must be a number")
+        draft.add_error(fields.path_of("version"), "must be a number")
         return None
     return version
 
@@ -112,66 +113,70 @@ def _json(draft: ImportDraft, path: str, text: Any) -> Any:
     try:
         return json.loads(text)
     except (TypeError, ValueError, RecursionError):
-        draft.fault(path, "has a tag that is no JSON")
+        draft.add_error(path, "has a tag that is not valid JSON")
         return None
 
 
 def _template(draft: ImportDraft, path: str, template: str | list[Any]) -> None:
-    texts = [template] if isinstance(template, str) else [one.get("content") for one in template if isinstance(one, dict)]
+    texts = (
+        [template]
+        if isinstance(template, str)
+        else [message.get("content") for message in template if isinstance(message, dict)]
+    )
     jinja2 = any(isinstance(text, str) and "{%" in text and "%}" in text for text in texts)
-    draft.parts["format"] = "jinja2" if jinja2 else "mustache"
-    draft.places["template"] = path
+    draft.content_fields["format"] = "jinja2" if jinja2 else "mustache"
+    draft.source_paths["template"] = path
     if isinstance(template, str):
-        draft.parts |= {"type": "text", "template": template}
-        _check(draft, path, template, jinja2)
+        draft.content_fields |= {"type": "text", "template": template}
+        if not jinja2:
+            _check_mustache(draft, path, template)
         return
     messages = []
-    for place, message in enumerate(template):
-        at = f"{path}.{place}"
-        said = FieldReader(message, at, draft)
-        content = said.take("content", str)
+    for index, message in enumerate(template):
+        message_path = f"{path}.{index}"
+        fields = FieldReader(message, message_path, draft)
+        content = fields.take("content", str)
         if content is None:
-            draft.fault(f"{at}.content", "must be a text")
-        else:
-            _check(draft, f"{at}.content", content, jinja2)
-        messages.append({"role": said.take("role", str, ""), "content": content or ""})
-        said.rest("it has no place in a message")
-    draft.parts |= {"type": "chat", "template": messages}
-    draft.places |= {f"template.{place}": f"{path}.{place}" for place in range(len(messages))}
+            draft.add_error(f"{message_path}.content", "must be a text")
+        elif not jinja2:
+            _check_mustache(draft, f"{message_path}.content", content)
+        messages.append({"role": fields.take("role", str, ""), "content": content or ""})
+        fields.report_unread("it has no place in a message")
+    draft.content_fields |= {"type": "chat", "template": messages}
+    draft.source_paths |= {f"template.{index}": f"{path}.{index}" for index in range(len(messages))}
 
 
-def _check(draft: ImportDraft, path: str, text: str, jinja2: bool) -> None:
-    if jinja2:
-        return
-    pieces: list[Node] = []
-    at = 0
+def _check_mustache(draft: ImportDraft, path: str, text: str) -> None:
+    """Record an error or a remark where MLflow reads the text's braces in another way."""
+    nodes: list[Node] = []
+    position = 0
     for match in _NAME.finditer(text):
-        pieces += [Literal(text[at : match.start()]), Tag(match.group(1))]
-        at = match.end()
+        nodes += [Literal(text[position : match.start()]), Tag(match.group(1))]
+        position = match.end()
         if "." in match.group(1):
             first = match.group(1).partition(".")[0]
             draft.add_remark(
-                path, f"'{match.group(1)}' is one variable there; here it is looked up inside the variable '{first}'"
+                path, f"'{match.group(1)}' is one variable in MLflow; here it is looked up inside the variable '{first}'"
             )
-    check_same_reading(draft, path, text, [*pieces, Literal(text[at:])], "MLflow")
+    check_same_parse(draft, path, text, [*nodes, Literal(text[position:])], "MLflow")
 
 
-def _model(draft: ImportDraft, said: FieldReader) -> None:
-    config = said.take("model_config", dict)
+def _model(draft: ImportDraft, fields: FieldReader) -> None:
+    config = fields.take("model_config", dict)
     if not config:
         return
-    inside = FieldReader(config, said.at("model_config"), draft)
-    provider, name = inside.take("provider", str), inside.take("model_name", str)
+    config_fields = FieldReader(config, fields.path_of("model_config"), draft)
+    provider, name = config_fields.take("provider", str), config_fields.take("model_name", str)
     if provider and not name:
-        draft.lose(inside.at("provider"), "it is the provider of a model that is not named")
-    draft.places["model.name"] = inside.at("model_name")
-    read_model(draft, f"{provider}:{name}" if provider and name else name, inside, _SETTINGS)
-    extra = inside.take("extra_params", dict)
+        draft.add_omission(config_fields.path_of("provider"), "it is the provider of a model that is not named")
+    draft.source_paths["model.name"] = config_fields.path_of("model_name")
+    read_model(draft, f"{provider}:{name}" if provider and name else name, config_fields, _SETTINGS)
+    extra = config_fields.take("extra_params", dict)
     if extra:
-        FieldReader(extra, inside.at("extra_params"), draft).rest()
-    inside.rest()
+        FieldReader(extra, config_fields.path_of("extra_params"), draft).report_unread()
+    config_fields.report_unread()
 
 
-def _words(tags: Mapping[str, Any]) -> list[str]:
-    """Give tags as words, as the compatible routes do: `team` of the value `support` is `team=support`."""
-    return [f"{key}={value}" if value not in (None, "") else key for key, value in tags.items() if key not in _OWN_TAGS]
+def _tag_texts(tags: Mapping[str, Any]) -> list[str]:
+    """Return tags as texts, as the routes for the MLflow SDK do: `{"team": "support"}` becomes `team=support`."""
+    return [f"{key}={value}" if value not in (None, "") else key for key, value in tags.items() if key not in _INTERNAL_TAGS]
