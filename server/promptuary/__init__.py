@@ -14,7 +14,7 @@ __version__ = "0.3.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import the client when one of its names is first asked for."""
+    """Import the client when one of its names is first used."""
     if name in {"AsyncPromptuary", "Prompt", "Promptuary"}:
         from promptuary import client
 

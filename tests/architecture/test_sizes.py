@@ -20,10 +20,6 @@ REMAINING_FUNCTIONS = {
     "promptuary.evaluation.runs.store:list_runs",
     "promptuary.registry.store:add_version",
     "promptuary.registry.store:prompts",
-    "promptuary.statistics.correction:corrected_difference",
-    "promptuary.statistics.correction:corrected_mean",
-    "promptuary.statistics.power:cases_needed",
-    "promptuary.statistics.power:detectable_effect",
 }
 """What is over a limit still; nothing is added to these, and an entry goes once it is no longer needed."""
 

@@ -43,7 +43,7 @@ def value(agreement: Agreement) -> float:
 
 
 def listed(table: list[list[int]]) -> tuple[list[Label], list[Label]]:
-    """The two observers' labels behind a table."""
+    """Return the two observers' labels behind a table."""
     cells = [(i, j) for i, row in enumerate(table) for j, count in enumerate(row) for _ in range(count)]
     return [i for i, _ in cells], [j for _, j in cells]
 

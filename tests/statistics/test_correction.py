@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from promptuary.statistics.correction import Correction, corrected_difference, corrected_mean
-from promptuary.statistics.label_sample import TooFewLabelsError
+from promptuary.statistics.correction import Correction, JudgedCases, corrected_difference, corrected_mean
+from promptuary.statistics.label_sample import LabelDesign, TooFewLabelsError
 from promptuary.statistics.mean_interval import mean_interval
 
 Floats = NDArray[np.float64]
 
 
 def hidden(labels: Floats, drawn: NDArray[np.bool_]) -> list[float | None]:
-    return [float(label) if shown else None for label, shown in zip(labels, drawn, strict=True)]
+    return [float(label) if chosen else None for label, chosen in zip(labels, drawn, strict=True)]
 
 
 def judged(rng: np.random.Generator, truth: Floats, right: float) -> Floats:
-    """A judge of 0/1 answers that is right with this probability."""
+    """Simulate a judge of 0/1 outputs that is right with this probability."""
     return np.where(rng.random(truth.size) < right, truth, 1 - truth)
 
 
@@ -33,7 +33,7 @@ def simulated(
 
 def corrected(scores: Floats, truth: Floats, drawn: NDArray[np.bool_], clusters: Sequence[int] | None = None) -> Correction:
     chances = [float(drawn.mean())] * len(truth)
-    return corrected_mean(scores.tolist(), hidden(truth, drawn), probabilities=chances, clusters=clusters)
+    return corrected_mean(JudgedCases(scores.tolist(), hidden(truth, drawn)), LabelDesign(chances, clusters))
 
 
 def test_with_equal_chances_it_is_the_published_estimate() -> None:
@@ -70,7 +70,7 @@ def test_a_good_judge_multiplies_the_labels_and_a_bias_is_taken_out() -> None:
     truth = rng.beta(2, 2, 3000)
     scores = np.clip(truth + 0.15 + rng.normal(0, 0.04, 3000), 0, 1)
     drawn = rng.random(3000) < 0.05
-    correction = corrected_mean(scores.tolist(), hidden(truth, drawn), probabilities=[0.05] * 3000)
+    correction = corrected_mean(JudgedCases(scores.tolist(), hidden(truth, drawn)), LabelDesign([0.05] * 3000))
     assert correction.effective_labels > 3 * correction.labels
     assert correction.interval.low < 0.5 < correction.interval.high
     assert correction.raw.low > 0.55
@@ -85,7 +85,7 @@ def test_labels_drawn_where_the_judge_failed_cases_more_often_do_not_bias() -> N
         scores = judged(rng, truth, 0.8)
         chances = np.where(scores == 1, 0.08, 0.3)
         drawn = rng.random(800) < chances
-        correction = corrected_mean(scores.tolist(), hidden(truth, drawn), probabilities=chances.tolist())
+        correction = corrected_mean(JudgedCases(scores.tolist(), hidden(truth, drawn)), LabelDesign(chances.tolist()))
         estimates.append(correction.interval.estimate)
     assert np.mean(estimates) == pytest.approx(0.7, abs=0.012)
 
@@ -93,29 +93,29 @@ def test_labels_drawn_where_the_judge_failed_cases_more_often_do_not_bias() -> N
 @pytest.mark.parametrize(
     ("labels", "right", "rate"), [(60, 0.85, 0.6), (120, 0.98, 0.7), (120, 0.8, 0.97), (300, 0.6, 0.5), (40, 0.9, 0.7)]
 )
-def test_nineteen_of_twenty_corrected_intervals_hold_the_human_mean(labels: int, right: float, rate: float) -> None:
-    held = 0
+def test_nineteen_of_twenty_corrected_intervals_contain_the_human_mean(labels: int, right: float, rate: float) -> None:
+    hits = 0
     for seed in range(200):
         interval = corrected(*simulated(seed, labels=labels, right=right, rate=rate)).interval
-        held += interval.low <= rate <= interval.high
-    assert held / 200 >= 0.95 - 3 * 0.0155
+        hits += interval.low <= rate <= interval.high
+    assert hits / 200 >= 0.95 - 3 * 0.0155
 
 
 def test_clusters_are_the_unit_of_the_correction() -> None:
-    held, widths = 0, []
+    hits, widths = 0, []
     for seed in range(150):
         rng = np.random.default_rng(seed)
         codes = rng.integers(40, size=500)
         truth = (rng.random(500) < rng.beta(2.1, 0.9, 40)[codes]).astype(float)
         drawn = rng.random(500) < 0.3
         interval = corrected(judged(rng, truth, 0.8), truth, drawn, codes.tolist()).interval
-        held += interval.low <= 0.7 <= interval.high
+        hits += interval.low <= 0.7 <= interval.high
         widths.append(interval.half_width)
         assert interval.clusters == len(set(codes.tolist()))
-    assert held / 150 >= 0.95 - 3 * 0.018
+    assert hits / 150 >= 0.95 - 3 * 0.018
 
 
-def test_a_judge_without_a_seen_fault_is_not_taken_for_perfect() -> None:
+def test_a_judge_without_an_observed_error_is_not_taken_for_perfect() -> None:
     _, truth, drawn = simulated(5, n=5000, labels=40)
     correction = corrected(truth, truth, drawn)
     assert correction.interval.method == "prediction-powered-tango"
@@ -132,33 +132,33 @@ def test_labels_without_a_failure_are_not_taken_for_certain() -> None:
 
 
 def test_a_judge_of_two_versions_is_corrected_on_the_same_cases() -> None:
-    held = 0
+    hits = 0
     for seed in range(150):
         rng = np.random.default_rng(seed)
-        theirs = (rng.random(500) < 0.7).astype(float)
-        ours = np.where(rng.random(500) < 0.2, (rng.random(500) < 0.4).astype(float), theirs)
+        baseline = (rng.random(500) < 0.7).astype(float)
+        candidate = np.where(rng.random(500) < 0.2, (rng.random(500) < 0.4).astype(float), baseline)
         drawn = rng.random(500) < 0.2
         correction = corrected_difference(
-            judged(rng, ours, 0.85).tolist(),
-            hidden(ours, drawn),
-            judged(rng, theirs, 0.85).tolist(),
-            hidden(theirs, drawn),
-            probabilities=[0.2] * 500,
+            JudgedCases(judged(rng, candidate, 0.85).tolist(), hidden(candidate, drawn)),
+            JudgedCases(judged(rng, baseline, 0.85).tolist(), hidden(baseline, drawn)),
+            LabelDesign([0.2] * 500),
         )
-        held += correction.interval.low <= 0.2 * (0.4 - 0.7) <= correction.interval.high
-    assert held / 150 >= 0.95 - 3 * 0.018
+        hits += correction.interval.low <= 0.2 * (0.4 - 0.7) <= correction.interval.high
+    assert hits / 150 >= 0.95 - 3 * 0.018
 
 
 def test_equal_labels_on_both_versions_leave_room_for_a_difference() -> None:
     rng = np.random.default_rng(9)
     truth = (rng.random(300) < 0.7).astype(float)
     drawn = rng.random(300) < 0.2
-    shown = hidden(truth, drawn)
+    labels = hidden(truth, drawn)
     noisy = judged(rng, truth, 0.6).tolist()
-    correction = corrected_difference(noisy, shown, truth.tolist(), shown, probabilities=[0.2] * 300)
+    correction = corrected_difference(JudgedCases(noisy, labels), JudgedCases(truth.tolist(), labels), LabelDesign([0.2] * 300))
     assert correction.interval.method == "labels-tango"
     assert correction.interval.low < 0 < correction.interval.high
-    same = corrected_difference(truth.tolist(), shown, truth.tolist(), shown, probabilities=[0.2] * 300)
+    same = corrected_difference(
+        JudgedCases(truth.tolist(), labels), JudgedCases(truth.tolist(), labels), LabelDesign([0.2] * 300)
+    )
     assert same.interval.low < 0 < same.interval.high
 
 
@@ -169,7 +169,7 @@ def test_too_few_labels_are_refused_with_how_many_are_missing() -> None:
     assert refusal.value.missing == 7
     none: list[float | None] = [None] * 600
     with pytest.raises(TooFewLabelsError, match="30 labels are missing"):
-        corrected_mean(scores.tolist(), none, probabilities=[0.1] * 600)
+        corrected_mean(JudgedCases(scores.tolist(), none), LabelDesign([0.1] * 600))
 
 
 def test_labels_from_too_few_clusters_are_refused() -> None:
@@ -181,31 +181,35 @@ def test_labels_from_too_few_clusters_are_refused() -> None:
 
 def test_a_draw_that_is_not_on_record_is_refused() -> None:
     scores, truth, drawn = simulated(8)
-    shown = hidden(truth, drawn)
+    labels = hidden(truth, drawn)
     with pytest.raises(ValueError, match="picked by hand"):
-        corrected_mean(scores.tolist(), shown, probabilities=[0.0] * 600)
+        corrected_mean(JudgedCases(scores.tolist(), labels), LabelDesign([0.0] * 600))
     with pytest.raises(ValueError, match="certain to be drawn"):
-        corrected_mean(scores.tolist(), shown, probabilities=[1.0] * 600)
+        corrected_mean(JudgedCases(scores.tolist(), labels), LabelDesign([1.0] * 600))
     with pytest.raises(ValueError, match="record one a case"):
-        corrected_mean(scores.tolist(), shown, probabilities=[0.5])
+        corrected_mean(JudgedCases(scores.tolist(), labels), LabelDesign([0.5]))
     with pytest.raises(ValueError, match="at least 10"):
-        corrected_mean(scores.tolist(), shown, probabilities=[0.2] * 600, minimum=2)
+        corrected_mean(JudgedCases(scores.tolist(), labels), LabelDesign([0.2] * 600, minimum=2))
 
 
 def test_sides_that_do_not_fit_are_refused() -> None:
     scores, truth, drawn = simulated(8)
-    shown, chances = hidden(truth, drawn), [0.2] * 600
+    labels, chances = hidden(truth, drawn), [0.2] * 600
     with pytest.raises(ValueError, match="same cases"):
-        corrected_mean(scores.tolist()[:-1], shown, probabilities=chances)
+        corrected_mean(JudgedCases(scores.tolist()[:-1], labels), LabelDesign(chances))
     with pytest.raises(ValueError, match="one scale"):
-        corrected_mean((scores * 5).tolist(), shown, probabilities=chances)
-    half = [None if place == int(np.flatnonzero(drawn)[0]) else label for place, label in enumerate(shown)]
-    with pytest.raises(ValueError, match="one answer labelled"):
-        corrected_difference(scores.tolist(), shown, truth.tolist(), half, probabilities=chances)
+        corrected_mean(JudgedCases((scores * 5).tolist(), labels), LabelDesign(chances))
+    half = [None if place == int(np.flatnonzero(drawn)[0]) else label for place, label in enumerate(labels)]
+    with pytest.raises(ValueError, match="one output labelled"):
+        corrected_difference(JudgedCases(scores.tolist(), labels), JudgedCases(truth.tolist(), half), LabelDesign(chances))
     with pytest.raises(ValueError, match="one scale"):
-        corrected_difference((scores * 5).tolist(), shown, truth.tolist(), shown, probabilities=chances)
+        corrected_difference(
+            JudgedCases((scores * 5).tolist(), labels), JudgedCases(truth.tolist(), labels), LabelDesign(chances)
+        )
     with pytest.raises(ValueError, match="same cases"):
-        corrected_difference(scores.tolist(), shown, truth.tolist()[:-1], shown, probabilities=chances)
+        corrected_difference(
+            JudgedCases(scores.tolist(), labels), JudgedCases(truth.tolist()[:-1], labels), LabelDesign(chances)
+        )
 
 
 def test_with_every_case_labelled_the_judge_no_longer_matters() -> None:

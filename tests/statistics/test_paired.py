@@ -20,7 +20,7 @@ def bounds(interval: Interval) -> tuple[float, float]:
 
 
 def table(both: int, gains: int, losses: int, neither: int) -> tuple[list[float], list[float]]:
-    """Scores of candidate and baseline with these counts of pairs."""
+    """Return the scores of candidate and baseline with these counts of pairs."""
     candidate = [1.0] * (both + gains) + [0.0] * (losses + neither)
     baseline = [1.0] * both + [0.0] * gains + [1.0] * losses + [0.0] * neither
     return candidate, baseline
@@ -50,79 +50,81 @@ def test_equal_sides_leave_room_for_a_difference_that_was_not_seen(n: int) -> No
 
 
 @given(pairs)
-def test_zero_is_inside_the_score_interval_exactly_where_mcnemars_statistic_is_small(rows: list[tuple[float, float]]) -> None:
-    ours, theirs = zip(*rows, strict=True)
+def test_the_score_interval_contains_zero_where_mcnemars_statistic_is_small(rows: list[tuple[float, float]]) -> None:
+    candidate, baseline = zip(*rows, strict=True)
     gains = sum(a > b for a, b in rows)
     losses = sum(a < b for a, b in rows)
-    interval = paired_difference(ours, theirs)
+    interval = paired_difference(candidate, baseline)
     statistic = abs(gains - losses) / math.sqrt(gains + losses) if gains + losses else 0.0
     assert (interval.low <= 0 <= interval.high) == (statistic <= stats.norm.ppf(0.975))
 
 
 @given(graded)
-def test_exchanging_the_sides_turns_the_interval_round(rows: list[tuple[float, float]]) -> None:
-    ours, theirs = zip(*rows, strict=True)
-    here, there = paired_difference(ours, theirs), paired_difference(theirs, ours)
-    assert bounds(here) == pytest.approx((-there.high, -there.low))
+def test_swapped_sides_give_a_mirrored_interval(rows: list[tuple[float, float]]) -> None:
+    candidate, baseline = zip(*rows, strict=True)
+    interval, swapped = paired_difference(candidate, baseline), paired_difference(baseline, candidate)
+    assert bounds(interval) == pytest.approx((-swapped.high, -swapped.low))
 
 
 @given(graded, st.floats(0.5, 0.99))
-def test_a_difference_holds_its_estimate_and_has_a_width(rows: list[tuple[float, float]], level: float) -> None:
-    ours, theirs = zip(*rows, strict=True)
-    interval = paired_difference(ours, theirs, level=level)
+def test_an_interval_contains_its_estimate_and_has_a_width(rows: list[tuple[float, float]], level: float) -> None:
+    candidate, baseline = zip(*rows, strict=True)
+    interval = paired_difference(candidate, baseline, level=level)
     assert -1.0 <= interval.low <= interval.estimate <= interval.high <= 1.0
     assert interval.low < interval.high
 
 
 @given(graded)
 def test_clusters_of_one_case_change_nothing(rows: list[tuple[float, float]]) -> None:
-    ours, theirs = zip(*rows, strict=True)
-    clustered = paired_difference(ours, theirs, clusters=range(len(rows)))
-    assert bounds(clustered) == pytest.approx(bounds(paired_difference(ours, theirs)))
+    candidate, baseline = zip(*rows, strict=True)
+    clustered = paired_difference(candidate, baseline, clusters=range(len(rows)))
+    assert bounds(clustered) == pytest.approx(bounds(paired_difference(candidate, baseline)))
 
 
 def test_graded_scores_take_students_t_on_the_differences() -> None:
-    ours, theirs = [0.8, 0.4, 0.9, 0.7, 0.65], [0.7, 0.5, 0.6, 0.5, 0.6]
-    interval = paired_difference(ours, theirs)
-    reference = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+    candidate, baseline = [0.8, 0.4, 0.9, 0.7, 0.65], [0.7, 0.5, 0.6, 0.5, 0.6]
+    interval = paired_difference(candidate, baseline)
+    reference = stats.ttest_rel(candidate, baseline).confidence_interval(0.95)
     assert bounds(interval) == pytest.approx((reference.low, reference.high))
     assert (interval.method, interval.n, interval.clusters) == ("paired-clt", 5, None)
 
 
 def test_pairing_takes_the_difficulty_of_the_cases_out() -> None:
     rng = np.random.default_rng(2)
-    theirs = rng.uniform(0.1, 0.8, 60)
-    ours = theirs + rng.normal(0.05, 0.02, 60)
-    assert paired_difference(ours.tolist(), theirs.tolist()).half_width < mean_interval(ours.tolist()).half_width / 5
+    baseline = rng.uniform(0.1, 0.8, 60)
+    candidate = baseline + rng.normal(0.05, 0.02, 60)
+    assert (
+        paired_difference(candidate.tolist(), baseline.tolist()).half_width < mean_interval(candidate.tolist()).half_width / 5
+    )
 
 
 def test_clusters_are_the_unit_of_the_difference() -> None:
-    ours = [0.9, 0.9, 0.4, 0.4, 0.7, 0.7, 0.6, 0.6]
-    theirs = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
-    interval = paired_difference(ours, theirs, clusters=list("aabbccdd"))
+    candidate = [0.9, 0.9, 0.4, 0.4, 0.7, 0.7, 0.6, 0.6]
+    baseline = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    interval = paired_difference(candidate, baseline, clusters=list("aabbccdd"))
     alone = paired_difference([0.9, 0.4, 0.7, 0.6], [0.5] * 4)
     assert bounds(interval) == pytest.approx(bounds(alone))
     assert (interval.method, interval.n, interval.clusters) == ("paired-cluster-robust", 8, 4)
 
 
 @pytest.mark.parametrize("clusters", [None, list("aabbccdd")])
-def test_equal_graded_differences_are_no_proof_of_certainty(clusters: list[str] | None) -> None:
+def test_equal_graded_differences_leave_room_for_a_difference(clusters: list[str] | None) -> None:
     interval = paired_difference([0.8] * 8, [0.7] * 8, clusters=clusters)
     assert interval.method == "tango-effective"
     assert interval.low < 0 < interval.estimate < interval.high
 
 
 def test_few_changed_cases_among_many_do_not_claim_a_normal_mean() -> None:
-    theirs = [1.0] * 100
-    ours = [2 / 3, 1 / 3] + [1.0] * 98
-    interval = paired_difference(ours, theirs)
+    baseline = [1.0] * 100
+    candidate = [2 / 3, 1 / 3] + [1.0] * 98
+    interval = paired_difference(candidate, baseline)
     assert interval.method == "tango-effective"
     assert interval.low < -0.025
     assert 0 <= interval.high < 0.02
 
 
 def score_statistic(change: float, gains: float, losses: float, pairs: float) -> float:
-    """Tango's score statistic, with the likelihood of the losses maximised numerically instead of by its closed form."""
+    """Compute Tango's score statistic; the likelihood of the losses is maximised numerically, not by its closed form."""
 
     def negative_likelihood(share: float) -> float:
         cells = ((gains, share + change), (losses, share), (pairs - gains - losses, 1 - 2 * share - change))
@@ -164,7 +166,7 @@ def test_differences_without_a_range_need_spread() -> None:
     assert paired_difference([120.0, 80.0], [120.0, 80.0], bounds=(0, 200)).half_width > 50
 
 
-def test_both_sides_must_hold_the_same_cases() -> None:
+def test_both_sides_must_have_the_same_cases() -> None:
     with pytest.raises(ValueError, match="3 scores and the baseline 2"):
         paired_difference([0.1, 0.2, 0.3], [0.1, 0.2])
     with pytest.raises(ValueError, match="at position 0"):
@@ -173,10 +175,10 @@ def test_both_sides_must_hold_the_same_cases() -> None:
 
 @given(pairs)
 def test_mcnemar_is_the_exact_binomial_test(rows: list[tuple[float, float]]) -> None:
-    ours, theirs = zip(*rows, strict=True)
+    candidate, baseline = zip(*rows, strict=True)
     gains, losses = sum(a > b for a, b in rows), sum(a < b for a, b in rows)
     reference = stats.binomtest(gains, gains + losses).pvalue if gains + losses else 1.0
-    assert mcnemar_exact(ours, theirs) == pytest.approx(reference)
+    assert mcnemar_exact(candidate, baseline) == pytest.approx(reference)
 
 
 def test_mcnemar_agrees_with_published_values() -> None:
@@ -212,10 +214,10 @@ def test_a_p_value_is_a_probability() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_the_step_down_by_intervals_holds_what_holm_holds_by_p_values(p_values: list[float]) -> None:
+def test_the_step_down_by_intervals_agrees_with_holm_by_p_values(p_values: list[float]) -> None:
     alpha = 0.05
     assume(all(abs(value - alpha / step) > 1e-9 for value in p_values for step in range(1, 9)))
 
-    held = holm_step_down(lambda number, level: p_values[number] <= 1 - level, len(p_values), 1 - alpha)
+    claims = holm_step_down(lambda number, level: p_values[number] <= 1 - level, len(p_values), 1 - alpha)
 
-    assert held == {place for place, value in enumerate(holm_adjusted(p_values)) if value <= alpha}
+    assert claims == {place for place, value in enumerate(holm_adjusted(p_values)) if value <= alpha}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from promptuary.statistics.paired import paired_difference
 from promptuary.statistics.power import (
+    StudyDesign,
     VarianceComponents,
     cases_needed,
     design_points,
@@ -22,22 +23,23 @@ def test_the_number_of_cases_agrees_with_the_formula_by_hand() -> None:
     # (1.959964 + 0.841621)² = 7.848879; times 1/9 over 0.03² is 969.0, and with 1/6 + 1/6 more 3876; Miller 2024, section 5.
     assert cases_needed(0.03, VarianceComponents(1 / 9, 0, 0)) == 969
     assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6)) == 3876
-    assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6), repeats=10) == 1260
-    assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6), repeats=10, baseline_repeats=1) == 2568
-    assert cases_needed(0.03, VarianceComponents(1 / 9, 0, 0), design_effect=2) == 1938
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6), StudyDesign(repeats=10)) == 1260
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 1 / 6, 1 / 6), StudyDesign(repeats=10, baseline_repeats=1)) == 2568
+    assert cases_needed(0.03, VarianceComponents(1 / 9, 0, 0), StudyDesign(design_effect=2)) == 1938
 
 
 @given(spreads, st.floats(0.005, 0.5), st.integers(1, 20), st.floats(0.55, 0.99))
 def test_the_cases_needed_for_an_effect_detect_it_and_one_case_less_does_not(
     spread: VarianceComponents, effect: float, repeats: int, power: float
 ) -> None:
-    n = cases_needed(effect, spread, repeats=repeats, power=power)
-    assert detectable_effect(n, spread, repeats=repeats, power=power) <= effect * (1 + 1e-6)
+    design = StudyDesign(repeats=repeats, power=power)
+    n = cases_needed(effect, spread, design)
+    assert detectable_effect(n, spread, design) <= effect * (1 + 1e-6)
     if n > 1:
-        assert detectable_effect(n - 1, spread, repeats=repeats, power=power) > effect * (1 - 1e-6)
+        assert detectable_effect(n - 1, spread, design) > effect * (1 - 1e-6)
 
 
-def test_repeats_buy_nothing_where_the_cases_differ_and_cases_always_do() -> None:
+def test_repeats_gain_nothing_where_only_cases_differ_and_cases_always_do() -> None:
     table = {
         (plan.cases, plan.repeats): plan.effect
         for plan in design_points(VarianceComponents(0.1, 0.2, 0.0), cases=[50, 100], repeats=[1, 4])
@@ -50,12 +52,12 @@ def test_repeats_buy_nothing_where_the_cases_differ_and_cases_always_do() -> Non
     assert flat[1] == flat[100]
 
 
-def test_a_pilot_tells_noise_of_repeats_from_difference_of_cases() -> None:
+def test_a_pilot_separates_noise_of_repeats_from_difference_of_cases() -> None:
     rng = np.random.default_rng(5)
     truth, gain = rng.uniform(0.2, 0.7, 4000), rng.normal(0.0, 0.1, 4000)
-    ours = truth[:, None] + gain[:, None] + rng.normal(0, 0.2, (4000, 3))
-    theirs = truth[:, None] + rng.normal(0, 0.3, (4000, 2))
-    spread = estimate_variance_components(ours.tolist(), theirs.tolist())
+    candidate = truth[:, None] + gain[:, None] + rng.normal(0, 0.2, (4000, 3))
+    baseline = truth[:, None] + rng.normal(0, 0.3, (4000, 2))
+    spread = estimate_variance_components(candidate.tolist(), baseline.tolist())
     assert (spread.between, spread.candidate, spread.baseline) == pytest.approx((0.01, 0.04, 0.09), abs=0.005)
 
 
@@ -73,11 +75,11 @@ def test_the_promised_power_is_reached() -> None:
     rng = np.random.default_rng(11)
     spread = VarianceComponents(0.04, 0.0, 0.0)
     n = cases_needed(0.06, spread)
-    found = 0
+    detections = 0
     for _ in range(400):
-        ours = rng.normal(0.06, 0.2, n)
-        found += paired_difference(ours.tolist(), [0.0] * n, bounds=(-9, 9)).low > 0
-    assert found / 400 == pytest.approx(0.8, abs=0.06)
+        candidate = rng.normal(0.06, 0.2, n)
+        detections += paired_difference(candidate.tolist(), [0.0] * n, bounds=(-9, 9)).low > 0
+    assert detections / 400 == pytest.approx(0.8, abs=0.06)
 
 
 @pytest.mark.parametrize("effect", [0.0, -0.1, math.nan, math.inf])
@@ -89,11 +91,11 @@ def test_an_effect_is_above_zero(effect: float) -> None:
 def test_arguments_out_of_range_are_refused() -> None:
     spread = VarianceComponents(0.1, 0.1, 0.1)
     with pytest.raises(ValueError, match="power"):
-        cases_needed(0.1, spread, power=80)
+        cases_needed(0.1, spread, StudyDesign(power=80))
     with pytest.raises(ValueError, match="at least once"):
-        cases_needed(0.1, spread, repeats=0)
+        cases_needed(0.1, spread, StudyDesign(repeats=0))
     with pytest.raises(ValueError, match="design effect"):
-        cases_needed(0.1, spread, design_effect=0.5)
+        cases_needed(0.1, spread, StudyDesign(design_effect=0.5))
     with pytest.raises(ValueError, match="at least 1"):
         detectable_effect(0, spread)
     with pytest.raises(ValueError, match="between"):

@@ -14,58 +14,58 @@ shares = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 @settings(deadline=None)
 @given(shares)
-def test_every_look_narrows_and_never_widens(scores: list[float]) -> None:
-    looks = confidence_sequence(scores)
-    assert [look.n for look in looks] == list(range(1, len(scores) + 1))
-    for before, after in itertools.pairwise(looks):
+def test_each_interim_analysis_narrows_and_never_widens(scores: list[float]) -> None:
+    intervals = confidence_sequence(scores)
+    assert [interval.n for interval in intervals] == list(range(1, len(scores) + 1))
+    for before, after in itertools.pairwise(intervals):
         assert before.low <= after.low <= after.estimate <= after.high <= before.high
 
 
 @settings(deadline=None)
 @given(shares, st.integers(1, 30))
-def test_a_look_does_not_know_what_comes_after_it(scores: list[float], cut: int) -> None:
+def test_an_interim_analysis_does_not_depend_on_later_scores(scores: list[float], cut: int) -> None:
     assert confidence_sequence(scores)[:cut] == confidence_sequence(scores[:cut])
 
 
 @settings(deadline=None)
 @given(shares)
-def test_turning_the_scores_round_turns_the_sequence_round(scores: list[float]) -> None:
+def test_mirrored_scores_give_a_mirrored_sequence(scores: list[float]) -> None:
     here, there = confidence_sequence(scores)[-1], confidence_sequence([1 - score for score in scores])[-1]
     assert (here.low, here.high) == pytest.approx((1 - there.high, 1 - there.low))
 
 
-def test_the_sequence_holds_the_mean_at_every_look_where_repeated_tests_do_not() -> None:
+def test_the_sequence_contains_the_mean_where_repeated_fixed_intervals_do_not() -> None:
     rng = np.random.default_rng(3)
-    lost, naive = 0, 0
+    misses, fixed_misses = 0, 0
     for _ in range(60):
         rate = rng.uniform(0.2, 0.9)
         scores = (rng.random(100) < rate).astype(float).tolist()
-        lost += any(not look.low <= rate <= look.high for look in confidence_sequence(scores))
+        misses += any(not interval.low <= rate <= interval.high for interval in confidence_sequence(scores))
         fixed = [mean_interval(scores[:n]) for n in range(10, 101)]
-        naive += any(not look.low <= rate <= look.high for look in fixed)
-    assert lost / 60 <= 0.05
-    assert naive / 60 > 0.15
+        fixed_misses += any(not interval.low <= rate <= interval.high for interval in fixed)
+    assert misses / 60 <= 0.05
+    assert fixed_misses / 60 > 0.15
 
 
-def test_a_difference_is_held_at_every_look() -> None:
+def test_a_sequence_contains_the_difference_at_each_interim_analysis() -> None:
     rng = np.random.default_rng(4)
-    lost = 0
+    misses = 0
     for _ in range(60):
-        theirs = (rng.random(90) < 0.7).astype(float)
+        baseline = (rng.random(90) < 0.7).astype(float)
         flips = rng.random(90)
-        ours = np.where(flips < 0.1, 1 - theirs, theirs)
-        looks = difference_sequence(ours.tolist(), theirs.tolist())
-        lost += any(not look.low <= 0.1 * (0.3 - 0.7) <= look.high for look in looks)
-    assert lost / 60 <= 0.05
+        candidate = np.where(flips < 0.1, 1 - baseline, baseline)
+        intervals = difference_sequence(candidate.tolist(), baseline.tolist())
+        misses += any(not interval.low <= 0.1 * (0.3 - 0.7) <= interval.high for interval in intervals)
+    assert misses / 60 <= 0.05
 
 
 def test_a_clear_difference_ends_a_run_early() -> None:
-    looks = difference_sequence([0.0] * 60, [1.0] * 60)
-    assert next(look.n for look in looks if look.high < -0.1) < 30
-    assert looks[-1].estimate == -1.0
+    intervals = difference_sequence([0.0] * 60, [1.0] * 60)
+    assert next(interval.n for interval in intervals if interval.high < -0.1) < 30
+    assert intervals[-1].estimate == -1.0
 
 
-def test_variance_that_is_small_makes_the_sequence_narrow() -> None:
+def test_small_variance_makes_the_sequence_narrow() -> None:
     rng = np.random.default_rng(6)
     calm = confidence_sequence((0.5 + rng.uniform(-0.05, 0.05, 300)).tolist())[-1]
     wild = confidence_sequence((rng.random(300) < 0.5).astype(float).tolist())[-1]
@@ -78,7 +78,7 @@ def test_scores_in_another_range_give_the_sequence_in_that_range() -> None:
     assert (there.low, there.high) == pytest.approx((5 + 2 * here.low, 5 + 2 * here.high))
 
 
-def test_what_breaks_the_guarantee_is_refused() -> None:
+def test_arguments_that_break_the_guarantee_are_refused() -> None:
     with pytest.raises(ValueError, match="range"):
         confidence_sequence([0.5, 1.5])
     with pytest.raises(ValueError, match="range"):
@@ -92,25 +92,25 @@ def test_what_breaks_the_guarantee_is_refused() -> None:
 
 
 def test_scores_that_drift_keep_the_last_bounds_that_were_not_empty() -> None:
-    looks = confidence_sequence([1.0] * 100 + [0.0] * 600)
-    assert all(look.low <= look.high for look in looks)
+    intervals = confidence_sequence([1.0] * 100 + [0.0] * 600)
+    assert all(interval.low <= interval.high for interval in intervals)
 
 
 @settings(deadline=None)
 @given(shares, st.data())
-def test_fewer_looks_see_the_same_or_less(scores: list[float], data: st.DataObject) -> None:
-    looks = sorted(data.draw(st.sets(st.integers(1, len(scores)), min_size=1)))
-    every, some = confidence_sequence(scores), confidence_sequence(scores, looks=looks)
+def test_fewer_interim_analyses_give_the_same_or_wider_intervals(scores: list[float], data: st.DataObject) -> None:
+    analyses = sorted(data.draw(st.sets(st.integers(1, len(scores)), min_size=1)))
+    every, some = confidence_sequence(scores), confidence_sequence(scores, interim_analyses=analyses)
 
-    assert [look.n for look in some] == looks
-    for look in some:
-        full = every[look.n - 1]
-        assert look.low <= full.low + 1e-9
-        assert full.high - 1e-9 <= look.high
-    assert confidence_sequence(scores, looks=range(1, len(scores) + 1)) == every
+    assert [interval.n for interval in some] == analyses
+    for interval in some:
+        full = every[interval.n - 1]
+        assert interval.low <= full.low + 1e-9
+        assert full.high - 1e-9 <= interval.high
+    assert confidence_sequence(scores, interim_analyses=range(1, len(scores) + 1)) == every
 
 
-@pytest.mark.parametrize("looks", [[], [0], [2, 1], [1, 1], [4]])
-def test_looks_are_ascending_numbers_of_scores_that_there_are(looks: list[int]) -> None:
-    with pytest.raises(ValueError, match="looks"):
-        confidence_sequence([0.0, 1.0, 1.0], looks=looks)
+@pytest.mark.parametrize("analyses", [[], [0], [2, 1], [1, 1], [4]])
+def test_interim_analyses_are_ascending_numbers_of_scores(analyses: list[int]) -> None:
+    with pytest.raises(ValueError, match="interim analyses"):
+        confidence_sequence([0.0, 1.0, 1.0], interim_analyses=analyses)

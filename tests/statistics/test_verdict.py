@@ -57,7 +57,7 @@ def test_no_verdict_is_not_a_pass() -> None:
 
 
 @pytest.mark.parametrize(("unrunnable", "expected"), [(0, False), (5, False), (6, True), (100, True)])
-def test_a_share_of_unrunnable_cases_is_borne_and_no_more(unrunnable: int, expected: bool) -> None:
+def test_a_share_of_unrunnable_cases_is_tolerated_and_no_more(unrunnable: int, expected: bool) -> None:
     assert too_many_unrunnable(unrunnable, 100, 0.05) is expected
 
 

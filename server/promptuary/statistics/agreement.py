@@ -1,4 +1,4 @@
-"""How far reviewers agree beyond chance; undefined is a value with its reason, never 1.0 and never a crash."""
+"""Chance-corrected agreement of reviewers. Where it is undefined, the result carries the reason: never 1.0, never a crash."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class DistanceMetric(StrEnum):
     """What a distance between two labels means for Krippendorff's alpha."""
 
     NOMINAL = "nominal"  # labels are the same or not
-    ORDINAL = "ordinal"  # labels have an order, and how many labels were given between two is their distance
+    ORDINAL = "ordinal"  # labels have an order, and the number of labels given between two is their distance
     INTERVAL = "interval"  # labels are numbers, and their difference is their distance
     RATIO = "ratio"  # labels are numbers of 0 or more, and their difference counts relative to their sum
 
@@ -33,15 +33,15 @@ class KappaWeights(StrEnum):
 
 @dataclass(frozen=True)
 class Agreement:
-    """A chance-corrected coefficient, or the reason why the labels give none.
+    """A chance-corrected coefficient, or the reason why it is undefined for the labels.
 
     Attributes:
         coefficient: its name: `krippendorff-alpha-nominal`, `gwet-ac1`, `cohen-kappa`, …
-        value: at most 1; 0 is what chance would give, less is worse than chance. None where undefined.
+        value: at most 1; 0 is agreement by chance, below 0 is worse than chance. None where undefined.
         reason: why it is undefined; None where it is not.
         observed: the share of agreement (1 - observed disagreement for alpha and weighted kappa); None without pairs.
-        expected: the same as chance would give it; None without pairs.
-        units: how many units have at least two labels.
+        expected: the share expected by chance alone; None without pairs.
+        units: the number of units with at least two labels.
     """
 
     coefficient: str
@@ -58,15 +58,16 @@ def krippendorff_alpha(
     metric: DistanceMetric = DistanceMetric.NOMINAL,
     categories: Sequence[Label] | None = None,
 ) -> Agreement:
-    """Krippendorff's alpha of any number of observers, with labels missing; a unit with one label is left out.
+    """Compute Krippendorff's alpha for any number of observers. Labels may be missing; a unit with one label is left out.
 
     α = 1 - D_o/D_e over the coincidences of labels within units. Source: Krippendorff, Computing Krippendorff's
-    Alpha-Reliability (2011), section C and D. Observed and expected are given as 1 - D, for distances scaled to at most 1.
+    Alpha-Reliability (2011), section C and D. The result contains 1 - D_o and 1 - D_e,
+    for distances scaled to at most 1.
 
     Args:
         ratings: one row an observer, one column a unit; None for a missing label.
-        metric: what a distance between labels means. Interval and ratio take numbers only.
-        categories: the labels in their order; without it, labels are put in their own order where the metric needs one.
+        metric: what a distance between labels means. Interval and ratio accept numbers only.
+        categories: all labels in order; None sorts the labels that occur where the metric needs an order.
 
     Raises:
         ValueError: rows of different length, a label outside `categories`, or labels that the metric cannot take.
@@ -91,15 +92,15 @@ def krippendorff_alpha(
 
 
 def gwet_ac1(ratings: Sequence[Sequence[Label | None]], *, categories: Sequence[Label] | None = None) -> Agreement:
-    """Gwet's AC1 of any number of observers, with labels missing: steady where nearly all labels are the same.
+    """Compute Gwet's AC1 for any number of observers. Labels may be missing; it is stable where nearly all labels are equal.
 
-    Where one label is rare, kappa falls towards 0 although observers nearly always agree; AC1 does not. Show both.
+    Where one label is rare, kappa falls towards 0 although observers nearly always agree; AC1 does not. Report both.
     Source: Gwet, British J. Math. Stat. Psychology 61 (2008) 29-48; missing labels as in Gwet, Handbook of Inter-Rater
     Reliability, 4th edition (2014), chapter 2. A unit with one label counts towards chance, not towards agreement.
 
     Args:
         ratings: one row an observer, one column a unit; None for a missing label.
-        categories: all labels that could have been given; without it, those that were.
+        categories: all labels that were possible; None takes those that occur.
 
     Raises:
         ValueError: rows of different length, or a label outside `categories`.
@@ -126,16 +127,18 @@ def cohen_kappa(
     weights: KappaWeights | Sequence[Sequence[float]] | None = None,
     categories: Sequence[Label] | None = None,
 ) -> Agreement:
-    """Cohen's kappa of two observers over the units that both labelled; weighted where disagreements differ in weight.
+    """Compute Cohen's kappa of two observers over the units that both labelled, plain or weighted.
+
+    Formula and source: see `table_kappa`.
 
     Args:
         first: one label a unit; None for a missing one.
         second: the same units in the same order.
         weights: None for plain kappa; or how much each disagreement counts, see `table_kappa`.
-        categories: the labels in their order; without it, labels are put in their own order where weights need one.
+        categories: all labels in order; None sorts the labels that occur where the weights need an order.
 
     Raises:
-        ValueError: sides of different length, a label outside `categories`, or what `table_kappa` refuses.
+        ValueError: sides of different length, a label outside `categories`, or weights that `table_kappa` rejects.
     """
     return table_kappa(ContingencyTable.of(first, second, categories, ordered=weights is not None).counts, weights=weights)
 
@@ -143,7 +146,7 @@ def cohen_kappa(
 def table_kappa(
     counts: Sequence[Sequence[float]] | Floats, *, weights: KappaWeights | Sequence[Sequence[float]] | None = None
 ) -> Agreement:
-    """Cohen's kappa from a contingency table: κ = 1 - Σ v·o / Σ v·e over the cells.
+    """Compute Cohen's kappa from a contingency table: κ = 1 - Σ v·o / Σ v·e over the cells.
 
     Source: Cohen, Educ. Psych. Measurement 20 (1960) 37-46; weighted, with weights of disagreement: Cohen, Psychological
     Bulletin 70 (1968) 213-220.
@@ -153,7 +156,7 @@ def table_kappa(
         weights: None for 1 on every disagreement; or a matrix v of the table's shape, ≥ 0 and 0 on the diagonal.
 
     Raises:
-        ValueError: a table that is not square or holds a negative count, or weights that do not fit it.
+        ValueError: a table that is not square or contains a negative count, or weights that do not fit it.
     """
     cells = ContingencyTable.checked(counts)
     name = "cohen-kappa" if weights is None else "cohen-kappa-weighted"
@@ -177,20 +180,23 @@ def agreement_interval(
     level: float = 0.95,
     resamples: int = 1_000,
 ) -> Interval | None:
-    """The percentile bootstrap of a coefficient over units; None where the coefficient, or half of its draws, is undefined.
+    """Compute the percentile bootstrap interval of a coefficient over units.
 
     Draws in which the coefficient is undefined (only one label drawn) are left out. Units are drawn, not labels, because the
     labels of a unit belong together. Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
 
     Args:
-        measure: gives the coefficient of such ratings, with its own options bound to it.
+        measure: computes the coefficient of such ratings; its own options are already bound.
         ratings: one row an observer, one column a unit; None for a missing label.
         seed: of the draws: the same seed gives the same interval.
         level: two-sided confidence, in (0, 1).
-        resamples: how many draws, at least 199.
+        resamples: the number of draws, at least 199.
+
+    Returns:
+        The interval; None where the coefficient, or more than half of its draws, is undefined.
 
     Raises:
-        ValueError: too few resamples, a bad level, or what the measure refuses.
+        ValueError: too few resamples, a level out of range, or ratings that the measure rejects.
     """
     level = quantile.checked_level(level)
     if resamples < 199:
@@ -218,14 +224,14 @@ _NUMERIC = (DistanceMetric.INTERVAL, DistanceMetric.RATIO)
 
 
 def _beyond_chance(name: str, observed: float, expected: float, units: int) -> Agreement:
-    """(observed - expected) / (1 - expected), or undefined where chance alone would agree always."""
+    """Return (observed - expected) / (1 - expected); undefined where chance alone would always agree."""
     if 1 - expected <= ROUNDING:
         return Agreement(name, None, NO_VARIATION, observed, expected, units)
     return Agreement(name, (observed - expected) / (1 - expected), None, observed, expected, units)
 
 
 def _distances(metric: DistanceMetric, numbers: Floats, totals: Floats) -> Floats:
-    """Squared distances of all pairs of labels, in their order."""
+    """Return the squared distance of each pair of labels, in their order; shape (labels, labels)."""
     if metric is DistanceMetric.NOMINAL:
         return 1.0 - np.eye(len(totals))
     if metric is DistanceMetric.ORDINAL:
@@ -241,7 +247,7 @@ def _distances(metric: DistanceMetric, numbers: Floats, totals: Floats) -> Float
 
 
 def _penalties(weights: KappaWeights | Sequence[Sequence[float]] | None, size: int) -> Floats:
-    """The weight of disagreement of every cell."""
+    """Return the weight of disagreement of each cell; shape (size, size)."""
     if weights is None:
         return 1.0 - np.eye(size)
     if isinstance(weights, KappaWeights):

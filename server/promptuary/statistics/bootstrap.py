@@ -27,9 +27,11 @@ def cluster_bootstrap(
     resamples: int = 4_999,
     bounds: ScoreRange = UNIT_RANGE,
 ) -> Interval:
-    """The studentised bootstrap over whole clusters: for few, skewed clusters, where ± t · error is too symmetric.
+    """Compute the studentised bootstrap interval over whole clusters.
 
-    Draws C clusters with replacement, and takes the quantiles of (mean* - mean)/error* as Student's t is taken. A draw without
+    It is for few, skewed clusters, where ± t · error is too symmetric.
+
+    C clusters are drawn with replacement. The quantiles of (mean* - mean)/error* take the place of Student's t. A draw without
     spread counts as an infinite deviation, so that scarce data widen the interval up to `bounds` and never narrow it.
     Source: Cameron, Gelbach and Miller, Review of Economics and Statistics 90 (2008), pairs cluster bootstrap-t; Efron and
     Tibshirani, An Introduction to the Bootstrap (1993), chapter 12.
@@ -39,12 +41,12 @@ def cluster_bootstrap(
         clusters: the cluster of each case; None for a case that stands alone.
         level: two-sided confidence, in (0, 1).
         seed: of the draws: the same seed gives the same interval.
-        resamples: how many draws, at least 199.
+        resamples: the number of draws, at least 199.
         bounds: the range that scores can take at all.
 
     Raises:
-        NoSpreadError: one cluster, or no spread between clusters; `mean_interval` still answers there.
-        ValueError: a score outside `bounds`, too few resamples, or anything that `mean_interval` refuses.
+        NoSpreadError: one cluster, or no spread between clusters; `mean_interval` is still defined there.
+        ValueError: a score outside `bounds`, too few resamples, or an argument that `mean_interval` rejects.
     """
     level = quantile.checked_level(level)
     limits = checked_range(bounds)
@@ -66,7 +68,7 @@ def cluster_bootstrap(
 
 
 def _deviations(sample: ClusteredSample, rng: np.random.Generator, resamples: int) -> Floats:
-    """Studentised deviations of resampled means, shape (resamples,); ± inf where a draw shows no spread."""
+    """Return the studentised deviations of resampled means, shape (resamples,); ± inf where a draw shows no spread."""
     count = sample.count
     sums = sample.sums(sample.values)
     sizes = sample.sums(np.ones(sample.n))

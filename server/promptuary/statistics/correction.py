@@ -1,7 +1,7 @@
-"""A judge corrected by human labels that were drawn at random: prediction-powered inference, or a refusal."""
+"""A judge's mean score, corrected by human labels of randomly drawn cases: prediction-powered inference."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,23 +9,36 @@ import numpy as np
 from promptuary.statistics import quantile
 from promptuary.statistics.agreement import Agreement, DistanceMetric, krippendorff_alpha
 from promptuary.statistics.interval import Interval
-from promptuary.statistics.label_sample import MINIMUM_LABELS, LabelSample
+from promptuary.statistics.label_sample import LabelDesign, LabelSample
 from promptuary.statistics.mean import exact_mean
 from promptuary.statistics.mean_interval import is_rare, mean_interval, wilson_interval
 from promptuary.statistics.paired import paired_difference, tango_interval
 from promptuary.statistics.sample import UNIT_RANGE, Floats, ScoreRange, all_within, checked_range, finite_array
 
 
+@dataclass(frozen=True, eq=False)
+class JudgedCases:
+    """One version's outputs, all scored by a judge and a random part labelled by humans, on one scale.
+
+    Attributes:
+        scores: f, the judge's score of each case.
+        labels: y, the human's score of the same cases in the same order; None for a case that was not drawn.
+    """
+
+    scores: Sequence[float]
+    labels: Sequence[float | None]
+
+
 @dataclass(frozen=True)
 class Correction:
-    """What the judge says alone, what it says once corrected, and how much the labels weigh: to be shown together.
+    """The judge's estimate, the corrected estimate and the weight of the labels, to be shown together.
 
     Attributes:
         interval: of the human mean, or mean difference, over all cases.
-        raw: of the judge's scores alone, biased by as much as the judge is.
-        tuning: λ in [0, 1], how far the judge is relied on: 0 is the labels alone.
+        raw: of the judge's scores alone; it has the judge's bias.
+        tuning: λ in [0, 1], the weight of the judge: 0 uses the labels alone.
         labels: the number of labelled cases.
-        effective_labels: how many labels, drawn with equal chances and used without a judge, would give the same width.
+        effective_labels: the number of labels, drawn with equal chances and used without a judge, that give the same width.
         agreement: of judge and labels on the labelled cases: Krippendorff's alpha for interval data (for 0/1 the nominal one).
     """
 
@@ -38,116 +51,102 @@ class Correction:
 
 
 def corrected_mean(
-    judged: Sequence[float],
-    labels: Sequence[float | None],
-    *,
-    probabilities: Sequence[float],
-    clusters: Sequence[Hashable] | None = None,
-    level: float = 0.95,
-    bounds: ScoreRange = UNIT_RANGE,
-    minimum: int = MINIMUM_LABELS,
+    judged: JudgedCases, design: LabelDesign, *, level: float = 0.95, bounds: ScoreRange = UNIT_RANGE
 ) -> Correction:
-    """The mean that humans would have given over all cases, from a judge on all and labels on a random part.
+    """Estimate the mean human score over all cases, from a judge on all cases and labels of a random part.
 
     θ̂ = λ · mean of f over all cases + weighted mean of (y - λf) over the labelled, with weights 1/π. With equal π this is
-    PPI++'s estimate: its λ, which multiplies the mean over the unlabelled only, is this λ times the unlabelled share. λ
-    minimises the estimated variance, held inside [0, 1]. The error is the cluster-robust one of each case's contribution to
+    the estimate of PPI++: its λ, which multiplies the mean over the unlabelled only, is this λ times the unlabelled share. λ
+    minimises the estimated variance, within [0, 1]. The error is the cluster-robust one of each case's contribution to
     θ̂, with t on labelled clusters - 2 degrees of freedom. Sources: Angelopoulos, Duchi and Zrnic, PPI++, arXiv:2311.01453
     (2023), section 6; with inclusion probabilities, Zrnic and Candès, Active Statistical Inference, arXiv:2403.03208 (2024).
 
-    Two cases in which a normal mean would be falsely sure:
+    In two situations a normal approximation would be too narrow:
 
-    - Fewer than 10 labelled clusters hold a disagreement, and most hold none: λ is 1, the judge's error gets Tango's interval
-      on the effective number of labels, and both parts are joined by squares (Zou and Donner, Statistics in Medicine 27, 2008).
-    - Otherwise, nearly all labels sit on one end: λ is 0 and the labels get Wilson's interval.
+    - Fewer than 10 labelled clusters have a disagreement, and most have none: λ is 1, the judge's error gets Tango's interval
+      on the effective number of labels, and both parts are combined by squares (Zou and Donner, Statistics in Medicine 27,
+      2008).
+    - Otherwise, nearly all labels lie on one end of the range: λ is 0 and the labels get Wilson's interval.
 
     Args:
-        judged: f, the judge's score of every case, inside `bounds`.
-        labels: y, the human's score of the same case on the same scale, inside `bounds`; None for a case that was not drawn.
-        probabilities: π, the recorded chance in (0, 1] with which each case was drawn for labelling, labelled or not.
-        clusters: the cluster of each case; None for a case that stands alone.
+        judged: the judge's scores and the labels, all inside `bounds`.
+        design: how the same cases were drawn for labelling, in the same order.
         level: two-sided confidence, in (0, 1).
         bounds: the range that scores can take at all.
-        minimum: the fewest labels that are accepted, ≥ 10; below about 30 the tuned interval is too narrow.
 
     Raises:
-        TooFewLabelsError: fewer labels than `minimum`, or from fewer than 5 clusters; its `missing` says how many.
+        TooFewLabelsError: fewer labels than the design's minimum, or from fewer than 5 clusters; `missing` is the number.
         ValueError: sides of different length, a value out of range, or a case without a label that was certain to be drawn.
     """
     low, high = checked_range(bounds)
-    drawn, truth = _labels(labels)
-    scores = finite_array(judged, "judged score")
+    drawn, truth = _labels(judged.labels)
+    scores = finite_array(judged.scores, "judged score")
     _same_cases(len(scores), len(truth))
-    draw = LabelSample.of(drawn, probabilities, clusters, minimum)
+    draw = LabelSample.of(drawn, design)
     _on_scale((low, high), scores, truth[draw.drawn])
-    raw = mean_interval(judged, clusters=clusters, level=level, bounds=bounds)
-    case = _Case(scores, truth, draw, raw, high - low, (low, high))
-    if case.rare_disagreement():
-        return case.nearly_perfect()
+    raw = mean_interval(judged.scores, clusters=design.clusters, level=level, bounds=bounds)
+    estimation = _Estimation(scores, truth, draw, raw, high - low, (low, high))
+    if estimation.rare_disagreement():
+        return estimation.nearly_perfect()
     if is_rare(min(draw.touched(truth != low), draw.touched(truth != high)), draw.groups):
         share = min(1.0, max(0.0, (draw.mean(truth) - low) / (high - low)))
         size = draw.size(truth, share * (1 - share) * (high - low) ** 2)
         bottom, top = wilson_interval(share * size, size, quantile.normal(level))
-        return case.labels_alone(low + (high - low) * bottom, low + (high - low) * top, "labels-wilson")
-    return case.tuned()
+        return estimation.labels_alone(low + (high - low) * bottom, low + (high - low) * top, "labels-wilson")
+    return estimation.tuned()
 
 
 def corrected_difference(
-    candidate: Sequence[float],
-    candidate_labels: Sequence[float | None],
-    baseline: Sequence[float],
-    baseline_labels: Sequence[float | None],
+    candidate: JudgedCases,
+    baseline: JudgedCases,
+    design: LabelDesign,
     *,
-    probabilities: Sequence[float],
-    clusters: Sequence[Hashable] | None = None,
     level: float = 0.95,
     bounds: ScoreRange = UNIT_RANGE,
-    minimum: int = MINIMUM_LABELS,
 ) -> Correction:
-    """The paired difference that humans would have given, from a judge of both versions and labels of both on a random part.
+    """Estimate the paired difference of the human scores, from a judge of both versions and labels of both on a random part.
 
-    `corrected_mean` on the per-case differences of judge and of labels, so that a bias which the judge has on both versions
-    falls out. Where nearly all labelled differences are 0, the labels get Tango's interval.
+    `corrected_mean` is applied to the per-case differences of judge and of labels, so that a bias which the judge has on both
+    versions cancels. Where nearly all labelled differences are 0, the labels get Tango's interval.
 
     Args:
-        candidate: the judge's scores of the candidate's answers, inside `bounds`.
-        candidate_labels: the human's scores of them; None where not drawn.
-        baseline: the judge's scores of the baseline's answers to the same cases, in the same order.
-        baseline_labels: the human's scores of them; None where not drawn.
-        probabilities: the recorded chance in (0, 1] with which each case, both answers together, was drawn.
-        clusters: the cluster of each case.
+        candidate: the judge's scores of the candidate's outputs and their labels, inside `bounds`.
+        baseline: the same of the baseline's outputs for the same cases, in the same order; labelled where the candidate is.
+        design: how the same cases, both outputs together, were drawn for labelling.
         level: two-sided confidence, in (0, 1).
         bounds: the range of a score; a difference lies within ± its width.
-        minimum: the fewest cases with both labels that are accepted, ≥ 10.
 
     Raises:
         TooFewLabelsError: as in `corrected_mean`.
-        ValueError: as in `corrected_mean`, or a case of which only one answer is labelled.
+        ValueError: as in `corrected_mean`, or a case of which only one output is labelled.
     """
     low, high = checked_range(bounds)
-    drawn, ours = _labels(candidate_labels)
-    also_drawn, theirs = _labels(baseline_labels)
-    for size in (len(ours), len(baseline), len(theirs)):
-        _same_cases(len(candidate), size)
-    if drawn != also_drawn:
-        place = [one is both for one, both in zip(drawn, also_drawn, strict=True)].index(False)
-        raise ValueError(f"The case at position {place} has one answer labelled and one not; label both or neither.")
-    draw = LabelSample.of(drawn, probabilities, clusters, minimum)
-    first, second = finite_array(candidate, "judged score"), finite_array(baseline, "judged score")
-    _on_scale((low, high), first, second, ours[draw.drawn], theirs[draw.drawn])
-    raw = paired_difference(candidate, baseline, clusters=clusters, level=level, bounds=bounds)
+    drawn, candidate_truth = _labels(candidate.labels)
+    baseline_drawn, baseline_truth = _labels(baseline.labels)
+    for size in (len(candidate_truth), len(baseline.scores), len(baseline_truth)):
+        _same_cases(len(candidate.scores), size)
+    if drawn != baseline_drawn:
+        place = [first is second for first, second in zip(drawn, baseline_drawn, strict=True)].index(False)
+        raise ValueError(f"The case at position {place} has one output labelled and one not; label both or neither.")
+    draw = LabelSample.of(drawn, design)
+    candidate_scores = finite_array(candidate.scores, "judged score")
+    baseline_scores = finite_array(baseline.scores, "judged score")
+    truths = (candidate_truth[draw.drawn], baseline_truth[draw.drawn])
+    _on_scale((low, high), candidate_scores, baseline_scores, *truths)
+    raw = paired_difference(candidate.scores, baseline.scores, clusters=design.clusters, level=level, bounds=bounds)
     width = high - low
-    case = _Case(first - second, ours - theirs, draw, raw, width, (-width, width))
-    if case.rare_disagreement():
-        return case.nearly_perfect()
-    if is_rare(draw.touched(case.truth != 0.0), draw.groups):
-        return case.labels_alone(*case.tango(case.truth, width), "labels-tango")
-    return case.tuned()
+    differences = (candidate_scores - baseline_scores, candidate_truth - baseline_truth)
+    estimation = _Estimation(*differences, draw, raw, width, (-width, width))
+    if estimation.rare_disagreement():
+        return estimation.nearly_perfect()
+    if is_rare(draw.touched(estimation.truth != 0.0), draw.groups):
+        return estimation.labels_alone(*estimation.tango(estimation.truth, width), "labels-tango")
+    return estimation.tuned()
 
 
 @dataclass(frozen=True, eq=False)
-class _Case:
-    """Judge and labels of all cases, scores or differences alike; `truth` is 0 where there is no label."""
+class _Estimation:
+    """Judge and labels of all cases, as scores or as differences; `truth` is 0 where there is no label."""
 
     scores: Floats
     truth: Floats
@@ -169,7 +168,7 @@ class _Case:
         tuning = min(1.0, max(0.0, -float(pushes @ pulls) / power)) if power > 0 else 0.0
         whole = exact_mean((labels + tuning * shift).tolist())
         reach = quantile.student_t(self.raw.level, draw.groups - 2) * draw.error(labels + tuning * shift)
-        return self._answer(whole, whole - reach, whole + reach, "prediction-powered", tuning)
+        return self._correction(whole, whole - reach, whole + reach, "prediction-powered", tuning)
 
     def nearly_perfect(self) -> Correction:
         residuals = np.where(self.draw.drawn, self.truth - self.scores, 0.0)
@@ -178,10 +177,10 @@ class _Case:
         estimate = self.raw.estimate + bias
         below = math.hypot(self.raw.estimate - self.raw.low, bias - low)
         above = math.hypot(self.raw.high - self.raw.estimate, high - bias)
-        return self._answer(estimate, estimate - below, estimate + above, "prediction-powered-tango", 1.0)
+        return self._correction(estimate, estimate - below, estimate + above, "prediction-powered-tango", 1.0)
 
     def labels_alone(self, low: float, high: float, method: str) -> Correction:
-        return self._answer(self.draw.mean(self.truth), low, high, method, 0.0)
+        return self._correction(self.draw.mean(self.truth), low, high, method, 0.0)
 
     def tango(self, values: Floats, width: float) -> tuple[float, float]:
         gain = self.draw.mean(np.clip(values, 0.0, None)) / width
@@ -190,7 +189,7 @@ class _Case:
         low, high = tango_interval(gain * size, loss * size, size, quantile.normal(self.raw.level))
         return width * low, width * high
 
-    def _answer(self, estimate: float, low: float, high: float, method: str, tuning: float) -> Correction:
+    def _correction(self, estimate: float, low: float, high: float, method: str, tuning: float) -> Correction:
         estimate = min(self.limits[1], max(self.limits[0], estimate))
         low, high = min(estimate, max(self.limits[0], low)), max(estimate, min(self.limits[1], high))
         interval = Interval(estimate, low, high, self.raw.level, method, self.raw.n, self.raw.clusters)
@@ -201,7 +200,7 @@ class _Case:
         return Correction(interval, self.raw, tuning, labels, self._effective(interval), agreement)
 
     def _effective(self, interval: Interval) -> float:
-        """The labels' variance over the squared error that the width stands for; their own effective number without spread."""
+        """Return the labels' variance over the squared error that the width implies; their effective number without spread."""
         centred = np.where(self.draw.drawn, self.truth - self.draw.mean(self.truth), 0.0)
         variance = self.draw.mean(centred**2)
         if variance == 0.0 or interval.half_width == 0.0:
@@ -210,19 +209,19 @@ class _Case:
 
 
 def _labels(labels: Sequence[float | None]) -> tuple[list[bool], Floats]:
-    """Which cases have a label, and the labels with 0 in place of a missing one."""
-    given = [label is not None for label in labels]
+    """Return whether each case has a label, and the labels with 0 in place of a missing one."""
+    drawn = [label is not None for label in labels]
     values = finite_array([0.0 if label is None else label for label in labels], "label")
-    return given, values
+    return drawn, values
 
 
 def _same_cases(scores: int, others: int) -> None:
-    """Refuse sides of different length."""
+    """Raise ValueError for sides of different length."""
     if scores != others:
         raise ValueError(f"There are {scores} judged cases but {others} on another side; give the same cases on all sides.")
 
 
 def _on_scale(bounds: ScoreRange, *sides: Floats) -> None:
-    """Refuse a judge and labels that are not on one stated scale."""
+    """Raise ValueError for scores or labels outside the stated range."""
     if not all(all_within(side, bounds) for side in sides):
         raise ValueError("A score or label lies outside the stated range; put both on one scale and state it as `bounds`.")

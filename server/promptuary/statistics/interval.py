@@ -12,9 +12,9 @@ class Interval:
         low: the lower bound, at most the estimate.
         high: the upper bound, at least the estimate.
         level: the two-sided confidence level, in (0, 1).
-        method: which formula gave the bounds, such as `wilson` or `cluster-robust`.
+        method: the formula of the bounds, such as `wilson` or `cluster-robust`.
         n: the number of cases behind the estimate.
-        clusters: the number of clusters, or None where none were given.
+        clusters: the number of clusters, or None without clusters.
     """
 
     estimate: float

@@ -1,4 +1,4 @@
-"""Cases drawn at random for labelling, each with the recorded chance of it: whom a labelled case stands for."""
+"""Cases drawn at random for labelling, with the recorded chance of each: how many cases a labelled case stands for."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -15,16 +15,32 @@ LOWEST_MINIMUM = 10
 
 
 class TooFewLabelsError(ValueError):
-    """The labels do not carry a correction yet.
+    """There are too few labels for a correction.
 
     Attributes:
-        missing: how many further labels (or labels from further clusters) would.
+        missing: the number of further labels (or of further clusters with a label) that are needed.
     """
 
     def __init__(self, message: str, missing: int) -> None:
-        """Keep the number beside the sentence, for a page that shows it on its own."""
+        """Store the number beside the message, for a page that shows the number alone."""
         super().__init__(message)
         self.missing = missing
+
+
+@dataclass(frozen=True, eq=False)
+class LabelDesign:
+    """How the cases were drawn for labelling, and how many labels are needed.
+
+    Attributes:
+        probabilities: π, the recorded chance in (0, 1] with which each case was drawn, whether it is labelled or not. Where
+            two versions are compared, both outputs of a case are drawn together.
+        clusters: the cluster of each case, in the same order; None for a case that stands alone, or for no clusters at all.
+        minimum: the smallest number of labelled cases that is accepted, ≥ 10; below about 30 the tuned interval is too narrow.
+    """
+
+    probabilities: Sequence[float]
+    clusters: Sequence[Hashable] | None = None
+    minimum: int = MINIMUM_LABELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +51,7 @@ class LabelSample:
         drawn: whether each case is labelled, shape (n,).
         weights: 1/π for a labelled case and 0 for the others, scaled to a mean of 1, shape (n,).
         clusters: the cluster of each case, or None.
-        groups: how many clusters hold a label; the number of labels without clusters.
+        groups: the number of clusters with a label; the number of labels without clusters.
     """
 
     drawn: NDArray[np.bool_]
@@ -44,22 +60,21 @@ class LabelSample:
     groups: int
 
     @classmethod
-    def of(
-        cls,
-        drawn: Sequence[bool],
-        probabilities: Sequence[float],
-        clusters: Sequence[Hashable] | None,
-        minimum: int,
-    ) -> "LabelSample":
-        """Check that the labels are a random draw with recorded chances, and enough of them.
+    def of(cls, drawn: Sequence[bool], design: LabelDesign) -> "LabelSample":
+        """Check that the labels are a random draw with recorded chances, and that they are enough.
+
+        Args:
+            drawn: whether each case is labelled.
+            design: how the same cases were drawn, in the same order.
 
         Raises:
-            TooFewLabelsError: fewer labels than `minimum`, or from fewer than 5 clusters.
-            ValueError: no chance for a case, one outside (0, 1], a case that was certain to be drawn but has no label, or a
-                minimum below 10.
+            TooFewLabelsError: fewer labels than the design's minimum, or from fewer than 5 clusters.
+            ValueError: a case without a chance, a chance outside (0, 1], a case that was certain to be drawn but has no label,
+                or a minimum below 10.
         """
+        probabilities, clusters, minimum = design.probabilities, design.clusters, design.minimum
         if minimum < LOWEST_MINIMUM:
-            raise ValueError(f"A minimum of {minimum} labels carries no interval; ask for at least {LOWEST_MINIMUM}.")
+            raise ValueError(f"A minimum of {minimum} labels is not enough for an interval; require at least {LOWEST_MINIMUM}.")
         if len(probabilities) != len(drawn):
             raise ValueError(
                 f"There are {len(drawn)} cases but {len(probabilities)} inclusion probabilities; record one a case."
@@ -99,15 +114,15 @@ class LabelSample:
         return cls(mask, expansion * (mask.size / expansion.sum()), clusters, groups)
 
     def sample(self, values: Floats) -> ClusteredSample:
-        """Values of all cases, shape (n,), with the clusters of the draw."""
+        """Return the values of all cases, shape (n,), with the clusters of the draw."""
         return ClusteredSample.of(values.tolist(), self.clusters)
 
     def mean(self, values: Floats) -> float:
-        """The weighted mean over the labelled cases: Hájek's, Σ (v/π) / Σ (1/π)."""
+        """Return the weighted mean over the labelled cases: Hájek's estimator Σ (v/π) / Σ (1/π)."""
         return float((self.weights * values).mean())
 
     def contributions(self, values: Floats) -> Floats:
-        """Per-case terms whose plain mean is `mean` and whose spread is its error, shape (n,).
+        """Return per-case terms, shape (n,), whose plain mean is `mean` and whose spread gives its error.
 
         Source: the linearisation of Hájek's estimator, Särndal, Swensson and Wretman, Model Assisted Survey Sampling (1992),
         result 5.7.1 and section 5.11.
@@ -120,20 +135,20 @@ class LabelSample:
         return self.sample(self.weights).touched(off & self.drawn)
 
     def error(self, contributions: Floats) -> float:
-        """The cluster-robust error of the contributions' mean, raised by √(G/(G - 1)) for the G labelled clusters behind it."""
+        """Return the cluster-robust error of the contributions' mean, times √(G/(G - 1)) for G labelled clusters."""
         return self.sample(contributions).error() * math.sqrt(self.groups / (self.groups - 1))
 
     def effective(self) -> float:
-        """The effective number of labels were clusters to agree wholly, (Σ w)²/Σ w² over clusters; of labels without clusters.
+        """Return the effective number of labels, (Σ w)²/Σ w² over clusters, or over labels without clusters.
 
-        Source: Kish, Survey Sampling (1965), section 11.7.
+        This is the number for clusters whose labels are all equal. Source: Kish, Survey Sampling (1965), section 11.7.
         """
         return _kish(self.sample(self.weights).sums(self.weights))
 
     def size(self, values: Floats, variance: float) -> float:
-        """How many independent labels, each of `variance`, give the weighted mean of the labelled `values` its error.
+        """Return the number of independent labels of `variance` whose mean has the error of the values' weighted mean.
 
-        As `interval.effective_size`: at least `effective`, and that where the values show no spread.
+        As `mean_interval.effective_size`: at least `effective`, and equal to it where the values show no spread.
         """
         error = self.error(self.contributions(values))
         if error == 0.0:
@@ -144,5 +159,5 @@ class LabelSample:
 
 
 def _kish(weights: Floats) -> float:
-    """The number of equal weights that would carry as much."""
+    """Return the number of equal weights with the same information, (Σ w)²/Σ w²."""
     return float(weights.sum() ** 2 / (weights @ weights))

@@ -17,12 +17,12 @@ from promptuary.statistics.sample import (
     is_binary,
 )
 
-# With fewer clusters than this off an end of the range, a normal approximation to the mean does not hold yet.
+# With fewer clusters than this off an end of the range, a normal approximation to the mean is not valid yet.
 SCARCE = 10
 
 
 def wilson_interval(successes: float, trials: float, quantile: float) -> tuple[float, float]:
-    """Both bounds of Wilson's score interval for a proportion, never outside [0, 1] and never of zero width.
+    """Return both bounds of Wilson's score interval for a proportion, never outside [0, 1] and never of zero width.
 
     Source: Wilson, JASA 22 (1927); equation 4 of Brown, Cai and DasGupta, Statistical Science 16 (2001).
 
@@ -47,9 +47,9 @@ def mean_interval(
     level: float = 0.95,
     bounds: ScoreRange = UNIT_RANGE,
 ) -> Interval:
-    """The interval of the mean score over cases; never of zero width, whatever the data.
+    """Compute the interval of the mean score over cases; never of zero width, whatever the data.
 
-    Which method is used, named in the answer:
+    The method depends on the data, and the interval names it:
 
     - `wilson`: every score is 0 or 1 and no two cases share a cluster.
     - `clt`, and with clusters `cluster-robust`: mean ± t · error, with the cluster-robust error (factor C/(C-1)) and t on
@@ -57,11 +57,11 @@ def mean_interval(
     - `wilson-effective`: all scores lie inside `bounds`, and the normal approximation fails there: the error is zero, there is
       only one cluster, or most clusters sit wholly on one end and fewer than 10 do not (rare failures). Wilson's interval is
       taken at the mean with an effective number of cases m = μ(1-μ)/error², at least C, and with t on C-1 degrees of freedom:
-      how many failures there are is uncertain, how large they and their clusters are is taken as seen. Where the error is
-      zero nothing was seen, and m = C is the least that the data can be worth: scores of 0 or 1 have the largest variance
-      that scores in [0, 1] with mean μ can have, μ(1-μ) (Bhatia and Davis, Amer. Math. Monthly 107, 2000), and clusters that
-      agree wholly the largest design effect. Effective sizes in Wilson's interval: Dean and Pagano, J. Survey Statistics and
-      Methodology 3 (2015).
+      the number of failures is uncertain, the size of them and of their clusters is taken as observed. Where the error is
+      zero, none was observed, and m = C is the smallest number that the data can stand for: scores of 0 or 1 have the
+      largest variance that scores in [0, 1] with mean μ can have, μ(1-μ) (Bhatia and Davis, Amer. Math. Monthly 107, 2000),
+      and clusters whose cases are all equal have the largest design effect. Effective sizes in Wilson's interval: Dean and
+      Pagano, J. Survey Statistics and Methodology 3 (2015).
 
     With about 10 clusters of very unequal size a 95 % interval covers nearer 93 %; `bootstrap.cluster_bootstrap` covers there.
 
@@ -80,11 +80,11 @@ def mean_interval(
     sample = ClusteredSample.of(scores, clusters)
     groups = sample.count if sample.clustered else None
 
-    def answer(bottom: float, top: float, method: str) -> Interval:
+    def interval(bottom: float, top: float, method: str) -> Interval:
         return Interval(sample.mean, bottom, top, level, method, sample.n, groups)
 
     if is_binary(sample.values) and sample.independent and (low, high) == UNIT_RANGE:
-        return answer(*wilson_interval(float(sample.values.sum()), sample.n, quantile.normal(level)), "wilson")
+        return interval(*wilson_interval(float(sample.values.sum()), sample.n, quantile.normal(level)), "wilson")
     inside = all_within(sample.values, (low, high))
     error = sample.error() if sample.count > 1 else 0.0
     if not inside:
@@ -94,24 +94,25 @@ def mean_interval(
                 "state the range that scores can take as `bounds`, or add cases."
             )
         reach = quantile.student_t(level, sample.count - 1) * error
-        return answer(sample.mean - reach, sample.mean + reach, "cluster-robust" if sample.clustered else "clt")
+        return interval(sample.mean - reach, sample.mean + reach, "cluster-robust" if sample.clustered else "clt")
     if error == 0.0 or _scarce(sample, low, high):
         bottom, top = _effective(sample, error, level, (low, high))
-        return answer(min(bottom, sample.mean), max(top, sample.mean), "wilson-effective")
+        return interval(min(bottom, sample.mean), max(top, sample.mean), "wilson-effective")
     reach = quantile.student_t(level, sample.count - 1) * error
     method = "cluster-robust" if sample.clustered else "clt"
-    return answer(max(low, sample.mean - reach), min(high, sample.mean + reach), method)
+    return interval(max(low, sample.mean - reach), min(high, sample.mean + reach), method)
 
 
 def is_rare(touched: int, count: int) -> bool:
-    """Whether so few of `count` clusters differ from the rest, which all sit on one value, that a normal mean is a fiction."""
+    """Return whether too few of `count` clusters differ from the rest, which all have one value, for a normal approximation."""
     return touched < SCARCE and 2 * touched < count
 
 
 def effective_size(sample: ClusteredSample, variance: float, error: float) -> float:
-    """How many independent cases, each of `variance`, give the mean this `error`: at least C, and C where the error is zero.
+    """Return the number of independent cases of `variance` whose mean has this `error`.
 
-    At most what the cases would give were they independent, so that clusters which happen to balance count for nothing.
+    It is at least C, and C where the error is zero. It is at most the number for independent cases, so that clusters which
+    happen to balance add nothing.
     """
     if error == 0.0:
         return float(sample.count)
@@ -120,18 +121,18 @@ def effective_size(sample: ClusteredSample, variance: float, error: float) -> fl
 
 
 def effective_quantile(sample: ClusteredSample, error: float, level: float) -> float:
-    """Student's quantile on C-1 degrees of freedom where an estimated error set the size, the normal one where none could."""
+    """Return Student's quantile on C-1 degrees of freedom, or the normal quantile where the error is zero."""
     return quantile.normal(level) if error == 0.0 else quantile.student_t(level, sample.count - 1)
 
 
 def _scarce(sample: ClusteredSample, low: float, high: float) -> bool:
-    """Whether failures, or successes, are so rare that most clusters hold none."""
+    """Return whether failures, or successes, are so rare that most clusters have none."""
     off = min(sample.touched(sample.values > low), sample.touched(sample.values < high))
     return is_rare(off, sample.count)
 
 
 def _effective(sample: ClusteredSample, error: float, level: float, bounds: ScoreRange) -> tuple[float, float]:
-    """Wilson's bounds at the mean, scaled to [0, 1] and back, on the effective number of cases."""
+    """Return Wilson's bounds at the mean on the effective number of cases, in the unit of the scores."""
     low, width = bounds[0], bounds[1] - bounds[0]
     share = min(1.0, max(0.0, (sample.mean - low) / width))
     size = effective_size(sample, share * (1 - share) * width**2, error)

@@ -1,4 +1,4 @@
-"""Two versions on the same cases: the interval of their difference, McNemar's test, and Holm over a gate's metrics."""
+"""Two versions on the same cases: the interval of their difference, McNemar's test, Holm's correction over several metrics."""
 
 from collections.abc import Callable, Hashable, Sequence
 
@@ -24,10 +24,11 @@ STEPS = 80
 
 
 def tango_interval(gains: float, losses: float, pairs: float, quantile: float) -> tuple[float, float]:
-    """Both bounds of Tango's score interval for the difference of two paired proportions, inside [-1, 1].
+    """Return both bounds of Tango's score interval for the difference of two paired proportions, inside [-1, 1].
 
-    All differences Δ that the score test does not reject: (b - c - nΔ)² ≤ z² · n(2q + Δ(1 - Δ)), where q is the share of losses
-    most likely under Δ. At Δ = 0 it is McNemar's test; with no discordant pair it is ± z²/(n + z²), not zero width.
+    The interval contains all differences Δ that the score test does not reject: (b - c - nΔ)² ≤ z² · n(2q + Δ(1 - Δ)),
+    where q is the share of losses most likely under Δ. At Δ = 0 it is McNemar's test; with no discordant pair it is
+    ± z²/(n + z²), not zero width.
     Source: Tango, Statistics in Medicine 17 (1998) 891-908; recommended for small samples by Fagerland, Lydersen and Laake,
     Statistics in Medicine 33 (2014) 2850-2875.
 
@@ -43,7 +44,7 @@ def tango_interval(gains: float, losses: float, pairs: float, quantile: float) -
 
 
 def _tango_high(gains: float, losses: float, pairs: float, quantile: float) -> float:
-    """The largest difference that is not rejected, by bisection: the score statistic falls as the difference grows."""
+    """Find the largest difference that is not rejected, by bisection: the score statistic falls as the difference grows."""
     inside, outside = min(1.0, max(-1.0, (gains - losses) / pairs)), 1.0
     for _ in range(STEPS):
         middle = (inside + outside) / 2
@@ -66,11 +67,11 @@ def paired_difference(
     level: float = 0.95,
     bounds: ScoreRange = UNIT_RANGE,
 ) -> Interval:
-    """The interval of mean(candidate - baseline) over the same cases in the same order; never of zero width.
+    """Compute the interval of mean(candidate - baseline) over the same cases in the same order; never of zero width.
 
-    Which method is used, named in the answer:
+    The method depends on the data, and the interval names it:
 
-    - `tango`: both sides are 0 or 1 throughout and no two cases share a cluster.
+    - `tango`: all scores of both sides are 0 or 1 and no two cases share a cluster.
     - `paired-clt`, and with clusters `paired-cluster-robust`: mean ± t · error of the per-case differences, with the factor
       C/(C-1) and t on C-1 degrees of freedom, clipped to ± the width of `bounds` where all scores lie inside.
     - `tango-effective`: all scores lie inside `bounds`, and the normal approximation fails: the differences have no spread,
@@ -84,7 +85,7 @@ def paired_difference(
         baseline: the scores of the same cases, in the same order.
         clusters: the cluster of each case; None for a case that stands alone.
         level: two-sided confidence, in (0, 1).
-        bounds: the range that a score can take at all; the answer is in the same unit.
+        bounds: the range that a score can take at all; the interval is in the same unit.
 
     Raises:
         NoSpreadError: scores outside `bounds` whose differences are all equal, or come from one case or cluster.
@@ -92,22 +93,22 @@ def paired_difference(
     """
     level = quantile.checked_level(level)
     low, high = checked_range(bounds)
-    ours, theirs = _pairs(candidate, baseline)
-    changes = ours - theirs
-    changes[np.abs(changes) <= ROUNDING * np.maximum(np.abs(ours), np.abs(theirs))] = 0.0
+    candidate_scores, baseline_scores = _pairs(candidate, baseline)
+    changes = candidate_scores - baseline_scores
+    changes[np.abs(changes) <= ROUNDING * np.maximum(np.abs(candidate_scores), np.abs(baseline_scores))] = 0.0
     sample = ClusteredSample.of(changes.tolist(), clusters, "difference")
     groups = sample.count if sample.clustered else None
 
-    def answer(bottom: float, top: float, method: str) -> Interval:
+    def interval(bottom: float, top: float, method: str) -> Interval:
         return Interval(sample.mean, min(bottom, sample.mean), max(top, sample.mean), level, method, sample.n, groups)
 
-    if is_binary(ours) and is_binary(theirs) and sample.independent and (low, high) == UNIT_RANGE:
-        gains, losses = _discordant(ours, theirs)
-        return answer(*tango_interval(gains, losses, sample.n, quantile.normal(level)), "tango")
-    inside = all_within(ours, (low, high)) and all_within(theirs, (low, high))
+    if is_binary(candidate_scores) and is_binary(baseline_scores) and sample.independent and (low, high) == UNIT_RANGE:
+        gains, losses = _discordant(candidate_scores, baseline_scores)
+        return interval(*tango_interval(gains, losses, sample.n, quantile.normal(level)), "tango")
+    inside = all_within(candidate_scores, (low, high)) and all_within(baseline_scores, (low, high))
     error = sample.error() if sample.count > 1 else 0.0
     if inside and (error == 0.0 or is_rare(sample.touched(sample.values != 0.0), sample.count)):
-        return answer(*_effective(sample, error, level, high - low), "tango-effective")
+        return interval(*_effective(sample, error, level, high - low), "tango-effective")
     if error == 0.0:
         raise NoSpreadError(
             "The differences show no spread between clusters and the scores lie outside the stated range, so no interval can "
@@ -116,11 +117,11 @@ def paired_difference(
     reach = quantile.student_t(level, sample.count - 1) * error
     width = high - low if inside else float("inf")
     method = "paired-cluster-robust" if sample.clustered else "paired-clt"
-    return answer(max(-width, sample.mean - reach), min(width, sample.mean + reach), method)
+    return interval(max(-width, sample.mean - reach), min(width, sample.mean + reach), method)
 
 
 def _effective(sample: ClusteredSample, error: float, level: float, width: float) -> tuple[float, float]:
-    """Tango's bounds, on differences scaled to [-1, 1] and an effective number of pairs, scaled back."""
+    """Return Tango's bounds on an effective number of pairs, in the unit of the scores."""
     scaled = sample.values / width
     gain = float(np.clip(scaled, 0.0, None).mean())
     loss = float(np.clip(-scaled, 0.0, None).mean())
@@ -130,9 +131,9 @@ def _effective(sample: ClusteredSample, error: float, level: float, width: float
 
 
 def mcnemar_exact(candidate: Sequence[float], baseline: Sequence[float]) -> float:
-    """The two-sided p-value that gains and losses are equally likely; 1 where no case differs.
+    """Return the two-sided p-value of the hypothesis that gains and losses are equally likely; 1 where no case differs.
 
-    Twice the smaller tail of a binomial with probability 1/2 over the discordant cases, at most 1.
+    It is twice the smaller tail of a binomial with probability 1/2 over the discordant cases, at most 1.
     Source: McNemar, Psychometrika 12 (1947); exact form as in Fagerland, Lydersen and Laake, BMC Med. Res. Meth. 13:91 (2013).
 
     Args:
@@ -142,21 +143,21 @@ def mcnemar_exact(candidate: Sequence[float], baseline: Sequence[float]) -> floa
     Raises:
         ValueError: no case, sides of different length, or a score that is neither 0 nor 1.
     """
-    ours, theirs = _pairs(candidate, baseline)
-    if not (is_binary(ours) and is_binary(theirs)):
-        raise ValueError("McNemar's test takes scores of 0 or 1 only; compare other scores by `difference`.")
-    gains, losses = _discordant(ours, theirs)
+    candidate_scores, baseline_scores = _pairs(candidate, baseline)
+    if not (is_binary(candidate_scores) and is_binary(baseline_scores)):
+        raise ValueError("McNemar's test takes scores of 0 or 1 only; compare other scores by `paired_difference`.")
+    gains, losses = _discordant(candidate_scores, baseline_scores)
     return min(1.0, 2 * quantile.binomial_share(min(gains, losses), gains + losses, 0.5))
 
 
 def holm_adjusted(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for being several, in their order; compare each with α to keep the chance of any false alarm at α.
+    """Adjust p-values for multiple comparisons, in their order; each is compared with α for a family-wise error of α.
 
-    The i-th smallest of m is multiplied by m - i + 1, made monotone, and held at 1.
+    The i-th smallest of m is multiplied by m - i + 1, made monotone, and limited to 1.
     Source: Holm, Scandinavian J. of Statistics 6 (1979).
 
     Raises:
-        ValueError: on a p-value outside [0, 1].
+        ValueError: a p-value outside [0, 1].
     """
     for place, value in enumerate(p_values):
         if not 0.0 <= value <= 1.0:
@@ -170,28 +171,33 @@ def holm_adjusted(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_step_down(rejected: Callable[[int, float], bool], count: int, level: float = 0.95) -> frozenset[int]:
-    """Holm's procedure where there are intervals and no p-values: which of several claims hold with their family at `level`.
+    """Return the claims that are shown at a family-wise confidence `level`, by Holm's procedure on intervals.
 
-    The same as `holm` on the p-values that the intervals invert to: claims are asked at the level 1 - α/m, and those that hold
-    make the way easier for the others, down to 1 - α/1.
+    The result is that of `holm_adjusted` on the p-values that the intervals invert to. All m claims are tested at the level
+    1 - α/m. Each claim that is shown leaves the family, so that the others are tested at a lower level, down to 1 - α.
+    Source: as `holm_adjusted`.
 
     Args:
-        rejected: whether the claim of a number in [0, count) holds by its interval at a confidence level.
-        count: how many claims there are.
+        rejected: returns whether the claim of an index in [0, count) is shown by its interval at a confidence level; that is,
+            whether its null hypothesis is rejected.
+        count: the number of claims.
         level: the confidence of the family, in (0, 1).
+
+    Returns:
+        The indices of the claims that are shown.
     """
-    held: set[int] = set()
-    while len(held) < count:
-        each = 1 - (1 - level) / (count - len(held))
-        found = {number for number in range(count) if number not in held and rejected(number, each)}
-        if not found:
+    claims: set[int] = set()
+    while len(claims) < count:
+        claim_level = 1 - (1 - level) / (count - len(claims))
+        further = {index for index in range(count) if index not in claims and rejected(index, claim_level)}
+        if not further:
             break
-        held |= found
-    return frozenset(held)
+        claims |= further
+    return frozenset(claims)
 
 
 def _pairs(candidate: Sequence[float], baseline: Sequence[float]) -> tuple[Floats, Floats]:
-    """Both sides as floats, one score a case on each."""
+    """Return the scores of both sides as floats, shape (n,) each; raise ValueError for sides of different length."""
     if len(candidate) != len(baseline):
         raise ValueError(
             f"The candidate has {len(candidate)} scores and the baseline {len(baseline)}; "
@@ -200,6 +206,6 @@ def _pairs(candidate: Sequence[float], baseline: Sequence[float]) -> tuple[Float
     return finite_array(candidate, "candidate score"), finite_array(baseline, "baseline score")
 
 
-def _discordant(ours: Floats, theirs: Floats) -> tuple[int, int]:
-    """How many cases only the candidate, and only the baseline, got right."""
-    return int(np.count_nonzero(ours > theirs)), int(np.count_nonzero(ours < theirs))
+def _discordant(candidate: Floats, baseline: Floats) -> tuple[int, int]:
+    """Return the number of cases that only the candidate, and only the baseline, got right."""
+    return int(np.count_nonzero(candidate > baseline)), int(np.count_nonzero(candidate < baseline))

@@ -1,4 +1,4 @@
-"""Strengths from pairwise choices; undefined, as a value, where the choices do not connect all sides both ways."""
+"""Strengths from pairwise choices. The result is undefined, with a reason, where wins do not connect all sides both ways."""
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
@@ -21,7 +21,7 @@ class Ranking:
         strengths: one positive number a side, in the order of the wins, with geometric mean 1; the odds that one side is chosen
             over another are the ratio of their strengths. None where undefined.
         reason: why the strengths are undefined; None where they are not.
-        comparisons: how many choices were counted.
+        comparisons: the number of choices counted.
     """
 
     strengths: tuple[float, ...] | None
@@ -29,7 +29,7 @@ class Ranking:
     comparisons: float
 
     def chance(self, first: int, second: int) -> float | None:
-        """The probability that the side at position `first` is chosen over the one at `second`; None where undefined."""
+        """Return the probability that the side at position `first` is chosen over the one at `second`; None where undefined."""
         if self.strengths is None:
             return None
         return self.strengths[first] / (self.strengths[first] + self.strengths[second])
@@ -65,14 +65,15 @@ def count_wins(
 
 
 def bradley_terry(wins: Sequence[Sequence[float]], *, prior: float = 0.0) -> Ranking:
-    """The most likely strengths behind pairwise wins, with geometric mean 1.
+    """Compute the maximum-likelihood strengths of pairwise wins, with geometric mean 1.
 
-    By minorisation and maximisation: p_i ← W_i / Σ_j n_ij / (p_i + p_j), until no strength moves by more than 1e-12 of itself.
-    Defined where every split of the sides in two has wins both ways (Ford, Amer. Math. Monthly 64, 1957).
+    Algorithm: minorisation and maximisation, p_i ← W_i / Σ_j n_ij / (p_i + p_j), until no strength changes by more than 1e-12
+    of itself. Defined where every split of the sides in two has wins both ways (Ford, Amer. Math. Monthly 64, 1957).
     Source: Hunter, MM algorithms for generalized Bradley-Terry models, Annals of Statistics 32 (2004) 384-406.
 
     Args:
-        wins: wins[i][j] is how often side i was chosen over side j, ≥ 0, a tie half each; square, zero on the diagonal.
+        wins: wins[i][j] is the number of times that side i was chosen over side j, ≥ 0, a tie half each; square, zero on the
+            diagonal.
         prior: wins added to both directions of every pair, ≥ 0; above 0 it pulls strengths together and defines them always.
 
     Returns:
@@ -107,7 +108,7 @@ def _climb(wins: Floats) -> Floats:
 
 
 def _connected(wins: Floats) -> bool:
-    """Whether from every side a chain of wins leads to every other."""
+    """Return whether a chain of wins leads from each side to each other."""
     reach: NDArray[np.bool_] = (wins > 0) | np.eye(len(wins), dtype=bool)
     for _ in range(len(wins).bit_length()):
         reach = (reach.astype(float) @ reach.astype(float)) > 0
@@ -115,7 +116,7 @@ def _connected(wins: Floats) -> bool:
 
 
 def _checked(wins: Sequence[Sequence[float]]) -> Floats:
-    """The wins as a square matrix of finite counts."""
+    """Return the wins as a square matrix of finite counts; raise ValueError for anything else."""
     if len(wins) < 2 or any(len(row) != len(wins) for row in wins):
         raise ValueError("The wins are not a square matrix of at least 2 sides; give one row and one column a side.")
     counts = np.asarray(wins, dtype=np.float64)

@@ -13,7 +13,7 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
-    """How often each unit was given each label.
+    """The number of times that each unit got each label.
 
     Attributes:
         counts: shape (units, labels).
@@ -32,7 +32,7 @@ class Ratings:
         ordered: bool,
         numbers: bool,
     ) -> "Ratings":
-        """Count labels; see `order` for which labels there are.
+        """Count labels; `label_order` decides which labels there are.
 
         Raises:
             ValueError: no row, rows of different length, or labels that cannot be ordered or are not numbers where needed.
@@ -58,7 +58,7 @@ class Ratings:
 
 @dataclass(frozen=True, eq=False)
 class ContingencyTable:
-    """How often two observers gave each pair of labels.
+    """The number of units for each pair of labels of two observers.
 
     Attributes:
         counts: shape (labels, labels), the first observer in rows.
@@ -84,18 +84,18 @@ class ContingencyTable:
             raise ValueError(
                 f"The first observer has {len(first)} labels and the second {len(second)}; give one a unit, None where missing."
             )
-        given = [label for side in (first, second) for label in side if label is not None]
-        labels = label_order(given, categories, ordered=ordered)
+        present = [label for side in (first, second) for label in side if label is not None]
+        labels = label_order(present, categories, ordered=ordered)
         places = {label: place for place, label in enumerate(labels)}
         counts = np.zeros((len(labels), len(labels)))
-        for ours, theirs in zip(first, second, strict=True):
-            if ours is not None and theirs is not None:
-                counts[places[ours], places[theirs]] += 1
+        for first_label, second_label in zip(first, second, strict=True):
+            if first_label is not None and second_label is not None:
+                counts[places[first_label], places[second_label]] += 1
         return cls(counts)
 
     @staticmethod
     def checked(counts: Sequence[Sequence[float]] | Floats) -> Floats:
-        """Refuse a table that is not square, or holds a count that is negative or not finite."""
+        """Return the table as an array; raise ValueError unless it is square and its counts are finite and 0 or more."""
         cells = np.asarray(counts, dtype=np.float64)
         if cells.size == 0:
             return np.zeros((0, 0))
@@ -106,32 +106,33 @@ class ContingencyTable:
         return cells
 
 
-def label_order(given: Sequence[Label], categories: Sequence[Label] | None, *, ordered: bool) -> list[Label]:
-    """The labels there are: `categories` as they stand, or those given, in their own order where one is needed.
+def label_order(present: Sequence[Label], categories: Sequence[Label] | None, *, ordered: bool) -> list[Label]:
+    """Return all labels: `categories` unchanged, or the labels that are present, sorted where an order is needed.
 
     Raises:
-        ValueError: a label that is NaN or outside `categories`, a category named twice, or labels of mixed kinds to be ordered.
+        ValueError: a label that is NaN or outside `categories`, a category named twice, or texts mixed with numbers where an
+            order is needed.
     """
-    distinct = list(dict.fromkeys(given))
+    distinct = list(dict.fromkeys(present))
     if any(label != label for label in distinct):
         raise ValueError("A label is NaN; give None where a label is missing.")
     if categories is not None:
         if len(set(categories)) != len(categories):
             raise ValueError("A category is named twice; give each category once.")
-        strange = [label for label in distinct if label not in set(categories)]
-        if strange:
-            raise ValueError(f"The label {strange[0]!r} is not one of the categories; add it, or correct the label.")
+        unknown = [label for label in distinct if label not in set(categories)]
+        if unknown:
+            raise ValueError(f"The label {unknown[0]!r} is not one of the categories; add it, or correct the label.")
         return list(categories)
     if not ordered:
         return distinct
     if not (all(isinstance(label, str) for label in distinct) or not any(isinstance(label, str) for label in distinct)):
-        raise ValueError("Words and numbers are mixed and have no common order; give the `categories` in theirs.")
+        raise ValueError("Texts and numbers are mixed and have no common order; give the `categories` in their order.")
     values: list[Any] = list(distinct)
     return sorted(values)
 
 
 def _numbers(labels: Sequence[Label]) -> Floats:
-    """The labels as finite numbers."""
+    """Return the labels as finite numbers; raise ValueError for any other label."""
     for label in labels:
         if isinstance(label, str):
             raise ValueError(f"The label {label!r} is not a number; use the nominal or ordinal metric.")

@@ -1,4 +1,4 @@
-"""Cases and the clusters they belong to: what every interval of a mean starts from, checked once."""
+"""Cases with the clusters they belong to, checked once: the input of each interval of a mean."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -17,11 +17,11 @@ ROUNDING = 1e-12
 
 
 class NoSpreadError(ValueError):
-    """The data hold no spread and no range that could stand in for it, so every width would be invented."""
+    """The data have no spread and no range that could take its place, so any width would be invented."""
 
 
 def finite_array(values: Sequence[float], noun: str = "score") -> Floats:
-    """Give `values` as floats; refuse none at all, NaN and infinities by position, for a missing score is never a number."""
+    """Return `values` as floats, shape (n,); raise ValueError if there are none, or for a NaN or infinity with its position."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise ValueError(f"The {noun}s must be one flat sequence, one number a case; average the repeats first.")
@@ -35,7 +35,7 @@ def finite_array(values: Sequence[float], noun: str = "score") -> Floats:
 
 
 def checked_range(bounds: ScoreRange) -> ScoreRange:
-    """Refuse a range that is not two finite numbers in ascending order."""
+    """Return the range; raise ValueError unless it is two finite numbers in ascending order."""
     low, high = bounds
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"The range {bounds!r} is not two finite numbers in ascending order, such as (0, 1).")
@@ -43,12 +43,12 @@ def checked_range(bounds: ScoreRange) -> ScoreRange:
 
 
 def all_within(values: Floats, bounds: ScoreRange) -> bool:
-    """Whether every value lies in the closed range."""
+    """Return whether each value lies in the closed range."""
     return bool(values.min() >= bounds[0] and values.max() <= bounds[1])
 
 
 def is_binary(values: Floats) -> bool:
-    """Whether every value is exactly 0 or 1."""
+    """Return whether each value is exactly 0 or 1."""
     return bool(np.all((values == 0.0) | (values == 1.0)))
 
 
@@ -73,7 +73,7 @@ class ClusteredSample:
         """Check the values and number the clusters; a case whose cluster is None stands alone.
 
         Raises:
-            ValueError: on no case, a value that is not finite, or another number of clusters than of cases.
+            ValueError: no case, a value that is not finite, or another number of clusters than of cases.
         """
         array = finite_array(values, noun)
         n = array.size
@@ -95,7 +95,7 @@ class ClusteredSample:
 
     @property
     def independent(self) -> bool:
-        """Whether no two cases share a cluster, so that the clusters say nothing."""
+        """Whether no two cases share a cluster, so that the clusters carry no information."""
         return self.count == self.n
 
     @property
@@ -112,13 +112,13 @@ class ClusteredSample:
         return int(np.count_nonzero(self.sums(off.astype(np.float64))))
 
     def error(self) -> float:
-        """The standard error of the mean: √(C/(C-1) · Σ_c (Σ_{i∈c} (x_i - x̄))²) / n; exactly 0 without spread.
+        """Compute the standard error of the mean: √(C/(C-1) · Σ_c (Σ_{i∈c} (x_i - x̄))²) / n; exactly 0 without spread.
 
         With clusters of one case it is s/√n. Source: Cameron and Miller, A Practitioner's Guide to Cluster-Robust
         Inference, J. Human Resources 50 (2015), section II, for a regression on the constant alone.
 
         Raises:
-            NoSpreadError: on fewer than two clusters.
+            NoSpreadError: fewer than two clusters.
         """
         if self.count < 2:
             raise NoSpreadError("One cluster shows no spread between clusters; give cases from at least two clusters.")

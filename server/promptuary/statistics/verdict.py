@@ -1,4 +1,4 @@
-"""What an interval says about a gate: four answers, of which only one lets a version through."""
+"""The verdict of a gate from an interval: one of four values, of which only one lets a version pass."""
 
 import math
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from promptuary.statistics.interval import Interval
 
 
 class Verdict(StrEnum):
-    """The outcome of a gate; every value but `pass` holds the version back, each for its own reason."""
+    """The outcome of a gate; each value but `pass` stops the version, for its own reason."""
 
     PASS = "pass"  # the evidence shows that the gate is met
     REGRESSION = "regression"  # the evidence shows that it is not
-    INCONCLUSIVE = "inconclusive"  # the evidence does not reach either way: more cases or repeats would help
-    INFRASTRUCTURE = "infrastructure"  # too many cases could not be run for the rest to speak
+    INCONCLUSIVE = "inconclusive"  # the evidence is not enough for either: more cases or repeats would help
+    INFRASTRUCTURE = "infrastructure"  # too many cases could not be run for a verdict from the others
 
 
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE)
@@ -27,13 +27,13 @@ def non_inferiority_verdict(interval: Interval, margin: float) -> Verdict:
 
     Args:
         interval: of the paired difference, candidate - baseline.
-        margin: the loss that would still be borne, ≥ 0, in the unit of the scores.
+        margin: the largest loss that is tolerated, ≥ 0, in the unit of the scores.
 
     Raises:
-        ValueError: on a negative margin or one that is not finite.
+        ValueError: a negative margin or one that is not finite.
     """
     if not (math.isfinite(margin) and margin >= 0):
-        raise ValueError(f"The margin {margin!r} is not a number of 0 or more; give the loss that would still be borne.")
+        raise ValueError(f"The margin {margin!r} is not a number of 0 or more; give the largest loss that is tolerated.")
     if interval.low > -margin:
         return Verdict.PASS
     if interval.high < -margin:
@@ -45,7 +45,7 @@ def floor_verdict(interval: Interval, bound: float) -> Verdict:
     """Judge a mean against a floor: *pass* only where the lower bound, not the estimate, reaches it.
 
     Raises:
-        ValueError: on a bound that is not finite.
+        ValueError: a bound that is not finite.
     """
     if not math.isfinite(bound):
         raise ValueError(f"The bound {bound!r} is not a finite number; give the least mean score that is accepted.")
@@ -57,27 +57,27 @@ def floor_verdict(interval: Interval, bound: float) -> Verdict:
 
 
 def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of several gates together: infrastructure over regression over inconclusive over pass.
+    """Return the verdict of several gates together: infrastructure over regression over inconclusive over pass.
 
     Raises:
-        ValueError: on no verdict at all, which must never count as a pass.
+        ValueError: no verdict at all, which must never count as a pass.
     """
-    found = max(verdicts, key=_SEVERITY.index, default=None)
-    if found is None:
+    worst = max(verdicts, key=_SEVERITY.index, default=None)
+    if worst is None:
         raise ValueError("There is no verdict to combine; a suite without a gate has none, and is not a pass.")
-    return found
+    return worst
 
 
 def too_many_unrunnable(unrunnable: int, total: int, share: float) -> bool:
-    """Whether more than `share` of the cases could not be run, so that no verdict may rest on the others.
+    """Return whether more than `share` of the cases could not be run, so that no verdict may rest on the others.
 
     Args:
         unrunnable: cases that could not be run or scored, in [0, total].
         total: all cases, ≥ 0; none at all counts as infrastructure.
-        share: the largest share that is borne, in [0, 1].
+        share: the largest share that is tolerated, in [0, 1].
 
     Raises:
-        ValueError: on counts or a share out of range.
+        ValueError: counts or a share out of range.
     """
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"The share {share!r} is not between 0 and 1; give a share such as 0.05.")

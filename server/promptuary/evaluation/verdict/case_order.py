@@ -48,7 +48,7 @@ class CaseOrder:
         means = [sum(unit) / len(unit) for unit in known if unit]
         if not means:
             return None
-        sequence = confidence_sequence(means, level=level, bounds=(minimum, 1.0), looks=interim_analyses(len(means)))
+        sequence = confidence_sequence(means, level=level, bounds=(minimum, 1.0), interim_analyses=interim_analyses(len(means)))
         return replace(sequence[-1], n=sum(map(len, known)), clusters=len(means) if self.clustered else None)
 
     @property

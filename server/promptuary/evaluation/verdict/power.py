@@ -9,6 +9,7 @@ from promptuary.evaluation.summary_model import GateKind
 from promptuary.evaluation.verdict.comparison import CONFIDENCE_LEVEL, CaseClusters, PairedScores, metric_value
 from promptuary.statistics.mean import known_mean, repeat_means
 from promptuary.statistics.power import (
+    StudyDesign,
     VarianceComponents,
     cases_needed,
     design_points,
@@ -180,14 +181,12 @@ def _demand_power(
     cases, variants = size
     effect = options.effect if options.effect is not None else demand.by or DEFAULT_EFFECT
     spread, design_effect, source = _spread(demand, pilot)
-    power, level = options.power, CONFIDENCE_LEVEL
+    design = StudyDesign(repeats=suite.repeats, level=CONFIDENCE_LEVEL, power=options.power, design_effect=design_effect)
     points = design_points(
         spread,
+        design,
         cases=sorted({max(2, round(cases * factor)) for factor in SIZE_FACTORS}),
         repeats=sorted({*REPEAT_CHOICES, suite.repeats}),
-        power=power,
-        level=level,
-        design_effect=design_effect,
     )
     return DemandPower(
         metric=demand.metric,
@@ -197,10 +196,8 @@ def _demand_power(
         spread=spread,
         design_effect=design_effect,
         source=source,
-        detectable=detectable_effect(
-            max(1, cases), spread, repeats=suite.repeats, power=power, level=level, design_effect=design_effect
-        ),
-        cases_needed=cases_needed(effect, spread, repeats=suite.repeats, power=power, level=level, design_effect=design_effect),
+        detectable=detectable_effect(max(1, cases), spread, design),
+        cases_needed=cases_needed(effect, spread, design),
         table=tuple(
             RunSize(point.cases, point.repeats, point.effect, results, *_effort(pilot, results))
             for point in points
