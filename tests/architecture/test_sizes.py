@@ -15,7 +15,6 @@ FRAMEWORK_DECORATORS = ("router.", "app.command", "app.callback")
 PUBLIC_CLIENT = "promptuary.client."
 REMAINING_FOLDERS = {"server/promptuary/evaluation/scorers"}
 REMAINING_FUNCTIONS = {
-    "promptuary.cli.review:fill",
     "promptuary.evaluation.runs.store:add_run",
     "promptuary.evaluation.runs.store:list_runs",
     "promptuary.registry.store:add_version",

@@ -89,7 +89,7 @@ def _evaluate(api: ApiClient, evals: Path) -> Any:
 def _review(api: ApiClient, run: Any) -> None:
     print_line("4. Review: the candidate's failed cases, for people to judge")
     candidate = next(variant["name"] for variant in run["variants"] if variant["role"] == "candidate")
-    added = review.fill(api, QUEUE, run["id"], only="failed", variant=candidate, instructions=review.INSTRUCTIONS, slots=1)
+    added = review.fill(api, review.QueueRequest(QUEUE, run["id"], only="failed", variant=candidate))
     print_line(f"   {review.describe_added(QUEUE, added)}")
 
 

@@ -11,7 +11,7 @@ import typer
 import promptuary
 from promptuary.cli import access, context, demo, review
 from promptuary.cli.evaluation import runs
-from promptuary.cli.output import EXIT_INFRASTRUCTURE, EXIT_USAGE, report_error
+from promptuary.cli.output import EXIT_INFRASTRUCTURE, EXIT_USAGE, print_notice, report_error
 from promptuary.cli.prompts_as_code import commands as sync
 from promptuary.cli.registry import diff, labels, lifecycle, prompts, search
 from promptuary.cli.service import commands as service
@@ -95,13 +95,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
-        typer.echo(f"promptuary: {error.strerror}: {error.filename or ''}".rstrip(": "), err=True)
+        print_notice(f"promptuary: {error.strerror}: {error.filename or ''}".rstrip(": "))
         code = EXIT_INFRASTRUCTURE
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
         if message := error.format_message():  # empty where the help was printed instead
-            typer.echo(f"promptuary: {message}", err=True)
+            print_notice(f"promptuary: {message}")
         code = EXIT_USAGE
     sys.exit(code)
 

@@ -1,4 +1,8 @@
-"""The output of commands: tables on a terminal and plain lines elsewhere, JSON with `--json`, errors in one line."""
+"""The output of commands: tables on a terminal and plain lines elsewhere, JSON with `--json`, errors in one line.
+
+Text for people shows hidden characters as escapes, because part of it comes from other people: no terminal obeys it. Output
+for programs stays exact: JSON, and the content of a prompt in a pipe.
+"""
 
 import json
 import sys
@@ -22,8 +26,19 @@ Project = Annotated[str | None, typer.Option("--project", help="The project, whe
 
 
 def print_line(text: str = "") -> None:
-    """Print a line."""
-    typer.echo(text)
+    """Print a text and a newline, with hidden characters escaped; newlines and tabs stay."""
+    typer.echo(show_hidden(text))
+
+
+def print_content(text: str) -> None:
+    """Print a prompt's own text: with hidden characters escaped on a terminal, exactly as it is elsewhere."""
+    terminal = sys.stdout.isatty()
+    typer.echo(show_hidden(text) if terminal else text, color=not terminal)  # in colour: Click removes no escape sequence
+
+
+def print_notice(text: str) -> None:
+    """Print a line on standard error, with hidden characters escaped."""
+    typer.echo(show_hidden(text, newlines=False), err=True)
 
 
 def print_json(value: Any) -> None:
@@ -32,7 +47,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """Print a table: aligned on a terminal, tab-separated lines elsewhere."""
+    """Print a table with hidden characters escaped: aligned on a terminal, tab-separated lines elsewhere."""
     rows_as_text = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(columns), *rows_as_text]:
@@ -40,7 +55,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
         return
     drawn = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for row in rows_as_text:
-        drawn.add_row(*map(Text, row))  # literal text: brackets in it are no markup
+        drawn.add_row(*(Text(show_hidden(cell)) for cell in row))  # literal text: brackets in it are no markup
     Console().print(drawn)
 
 
@@ -59,6 +74,6 @@ def exit_code(error: PromptuaryError) -> int:
 
 
 def report_error(error: PromptuaryError) -> int:
-    """Print an error in one line on standard error; return the exit code."""
-    typer.echo(f"promptuary: {str(error).replace(chr(10), ' ')}", err=True)
+    """Print an error in one line on standard error, with hidden characters escaped; return the exit code."""
+    print_notice(f"promptuary: {str(error).replace(chr(10), ' ')}")
     return exit_code(error)

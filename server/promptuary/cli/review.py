@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import typer
@@ -30,7 +31,7 @@ def open_queue(
     """Open a queue and fill it from a run."""
     with connect(project) as api:
         run = _latest(api) if run == "latest" else run
-        added = fill(api, queue, run, only=only, variant=variant, instructions=instructions, slots=slots)
+        added = fill(api, QueueRequest(queue, run, only, variant, instructions, slots))
     if json:
         print_json(added)
     else:
@@ -49,11 +50,33 @@ def describe_added(queue: str, added: Any) -> str:
     return f"{queue}: {added['added']} items added, {added['present']} in the queue already"
 
 
-def fill(api: ApiClient, queue: str, run: str, *, only: str, variant: str | None, instructions: str, slots: int) -> Any:
+@dataclass(frozen=True)
+class QueueRequest:
+    """A queue, and the results of a run that belong in it.
+
+    Attributes:
+        queue: the queue's name.
+        run: the run's id.
+        only: which results: `failed`, `disagree` or `all`.
+        variant: the only variant whose results are added; None for every variant.
+        instructions: what the reviewers judge.
+        slots: how many reviewers decide an item.
+    """
+
+    queue: str
+    run: str
+    only: str = "all"
+    variant: str | None = None
+    instructions: str = INSTRUCTIONS
+    slots: int = 1
+
+
+def fill(api: ApiClient, request: QueueRequest) -> Any:
     """Create a queue and add a run's results; items that are in it already are not added again."""
-    api.get(f"/runs/{path_segment(run)}")  # an unknown run leaves no empty queue behind
-    api.put(f"/queues/{path_segment(queue)}", {"instructions": instructions, "slots": slots})
-    return api.post(f"/queues/{path_segment(queue)}/items", {"run": run, "only": only, "variant": variant})
+    api.get(f"/runs/{path_segment(request.run)}")  # an unknown run leaves no empty queue behind
+    path = f"/queues/{path_segment(request.queue)}"
+    api.put(path, {"instructions": request.instructions, "slots": request.slots})
+    return api.post(f"{path}/items", {"run": request.run, "only": request.only, "variant": request.variant})
 
 
 @app.command("export")

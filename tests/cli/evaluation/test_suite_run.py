@@ -1,4 +1,4 @@
-"""Runs that cost something, by the command line: ceilings, answers that are remembered, and the figures beside the progress."""
+"""Runs that cost something, by the command line: cost limits, cached responses, and the figures beside the progress."""
 
 import json
 from collections.abc import Callable
@@ -9,10 +9,13 @@ import pytest
 
 from cli.conftest import SUITE, Run
 from doubles.stub_model import StubModelServer
+from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.progress import ProgressRate, RunProgress
+from promptuary.cli.evaluation.suite_run import RunOptions
+from promptuary.evaluation.runs.request import RunRequest
 
 Write = Callable[[str, str], Path]
-# MLflow asks SQLAlchemy in a way that its newest release means to take away.
+# MLflow calls SQLAlchemy in a way that its newest release is going to remove.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 PRICE = 1000.0
 
@@ -29,21 +32,21 @@ def suite(write: Write, word: Path, run: Run, stub_model: StubModelServer) -> Pa
     return write("evals/words.yaml", text + f'prices: {{"openai:stub": {{input: {PRICE}, output: {PRICE}}}}}\n')
 
 
-def last(run: Run) -> Any:
+def newest_run(run: Run) -> Any:
     (newest, *_) = run("eval", "list", "--json").json
     return newest
 
 
-def test_a_run_stops_at_its_ceiling_with_3_and_goes_on_under_a_higher_one(
+def test_a_run_stops_at_its_cost_limit_with_3_and_resumes_under_a_higher_one(
     run: Run, suite: Path, stub_model: StubModelServer, tmp_path: Path
 ) -> None:
-    told = run("eval", "run", suite, "--max-cost", "0.15")
-    stopped = last(run)
-    assert told.code == 3
+    result = run("eval", "run", suite, "--max-cost", "0.15")
+    stopped = newest_run(run)
+    assert result.code == 3
     assert (stopped["state"], stopped["verdict"]) == ("stopped", "infrastructure")
     assert 0 < stopped["done"] < 30
     assert stub_model.billed(PRICE, PRICE) <= stopped["spent"] + 1e-9 <= 0.15 + 2e-9
-    lines = told.out.splitlines()
+    lines = result.out.splitlines()
     assert f"  stopped after {stopped['done']} of 30 results: {stopped['error']}" in lines
     assert stopped["error"].startswith("the cost limit of $0.15 was reached")
     assert lines[-1] == f"  to continue it: promptuary eval run {suite} --resume {stopped['id']} --max-cost …"
@@ -51,35 +54,70 @@ def test_a_run_stops_at_its_ceiling_with_3_and_goes_on_under_a_higher_one(
     again = run("eval", "run", suite, "--resume", stopped["id"])
     assert (again.code, "give a higher one" in again.err) == (64, True)
 
-    told = run("eval", "run", suite, "--resume", stopped["id"], "--max-cost", "2", "--json", tmp_path / "run.json")
-    assert told.code == 0
+    result = run("eval", "run", suite, "--resume", stopped["id"], "--max-cost", "2", "--json", tmp_path / "run.json")
+    assert result.code == 0
     assert len(json.loads((tmp_path / "run.json").read_text())["results"]) == 30
-    assert (last(run)["state"], last(run)["id"]) == ("finished", stopped["id"])
+    assert (newest_run(run)["state"], newest_run(run)["id"]) == ("finished", stopped["id"])
     assert stub_model.requests == 30
-    assert f"${last(run)['spent']:.2g}" in told.err.splitlines()[-1]
+    assert f"${newest_run(run)['spent']:.2g}" in result.err.splitlines()[-1]
 
 
-def test_a_second_run_is_free_unless_it_is_told_to_ask_anew(run: Run, suite: Path, stub_model: StubModelServer) -> None:
+def test_a_second_run_is_free_unless_the_cache_is_off(run: Run, suite: Path, stub_model: StubModelServer) -> None:
     assert run("eval", "run", suite).code == 0
     assert run("eval", "run", suite).code == 0
-    assert (stub_model.requests, last(run)["spent"]) == (30, 0.0)
+    assert (stub_model.requests, newest_run(run)["spent"]) == (30, 0.0)
     assert run("eval", "run", suite, "--no-cache").code == 0
     assert stub_model.requests == 60
 
 
-def test_a_model_without_a_price_cannot_be_kept_under_a_ceiling(run: Run, suite: Path, stub_model: StubModelServer) -> None:
-    told = run("eval", "run", suite, "--max-cost", "1", "--model", "openai:unheard-of")
-    assert told.code == 64
-    assert "the price of 'openai:unheard-of' is not known; state it in the suite" in told.err
+def test_a_model_without_a_price_cannot_have_a_cost_limit(run: Run, suite: Path, stub_model: StubModelServer) -> None:
+    result = run("eval", "run", suite, "--max-cost", "1", "--model", "openai:unheard-of")
+    assert result.code == 64
+    assert "the price of 'openai:unheard-of' is not known; state it in the suite" in result.err
     assert stub_model.requests == 0
 
 
-def test_the_figures_are_of_what_was_done_since_one_looks_on() -> None:
-    moment = 100.0
-    pace = ProgressRate(lambda: moment)
-    assert pace.figures(RunProgress(500, 1000, 0.0)) == ""
-    moment = 110.0
-    assert pace.figures(RunProgress(600, 1000, 0.0)) == "10/s, 0:00:40 left"
-    moment = 120.0
-    assert pace.figures(RunProgress(700, 1000, 0.0123)) == "10/s, $0.0123, 0:00:30 left"
-    assert pace.figures(RunProgress(1000, 1000, 12.3456)) == "25/s, $12.35"
+def test_the_progress_figures_count_from_when_the_run_is_first_seen() -> None:
+    now = 100.0
+    rate = ProgressRate(lambda: now)
+    assert rate.figures(RunProgress(500, 1000, 0.0)) == ""
+    now = 110.0
+    assert rate.figures(RunProgress(600, 1000, 0.0)) == "10/s, 0:00:40 left"
+    now = 120.0
+    assert rate.figures(RunProgress(700, 1000, 0.0123)) == "10/s, $0.0123, 0:00:30 left"
+    assert rate.figures(RunProgress(1000, 1000, 12.3456)) == "25/s, $12.35"
+
+
+class RequestRecorder:
+    """An API client that answers every lookup with a suite, and records what is posted."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, Any]] = []
+
+    def get(self, path: str) -> Any:
+        return {"definition": {"name": "words", "prompt": "word"}}
+
+    def post(self, path: str, body: Any) -> Any:
+        self.posted.append((path, body))
+        return {"id": "run_1"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        RunOptions(),
+        RunOptions(baseline="production", models=["echo:"], repeats=3, max_cost=0.5, cache=False),
+        RunOptions(baseline="7"),
+        RunOptions(baseline="run_1"),
+    ],
+)
+def test_the_submitted_body_is_a_run_request_of_the_service(options: RunOptions) -> None:
+    recorder = RequestRecorder()
+    suite_run._submit(recorder, "words", options)  # type: ignore[arg-type]  # has what is used
+    ((path, body),) = recorder.posted
+    request = RunRequest.model_validate(body, strict=True)  # refuses unknown fields as well
+    assert path == "/runs"
+    assert body.keys() <= RunRequest.model_fields.keys()
+    assert (request.suite, request.models, request.repeats) == ("words", options.models, options.repeats)
+    assert (request.max_cost, request.cache) == (options.max_cost, options.cache)
+    assert request.baseline == {"production": "production", "7": 7, "run_1": None, None: None}[options.baseline]

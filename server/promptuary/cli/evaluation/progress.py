@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from promptuary.cli.output import print_notice
 from promptuary.prompt.text import format_usd
 
 
@@ -81,4 +81,4 @@ class _ProgressLines:
         figures = self._rate.figures(now)
         if tenth > self._shown_tenth:
             self._shown_tenth = tenth
-            typer.echo(f"{self._suite}: {now.done} of {now.total}" + (f" ({figures})" if figures else ""), err=True)
+            print_notice(f"{self._suite}: {now.done} of {now.total}" + (f" ({figures})" if figures else ""))

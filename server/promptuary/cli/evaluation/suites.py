@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from promptuary.cli.connection import ApiClient, NotInstalled, path_segment
+from promptuary.cli.output import print_notice
 from promptuary.cli.registry.prompts import content_body, register
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
@@ -91,7 +90,7 @@ def _store_translation(api: ApiClient, translation: "Translation") -> StoredSuit
 def _print_report(path: Path, report: "TranslationReport") -> None:
     """Print the report on each part of a promptfoo file to standard error."""
     for text in report.lines():
-        typer.echo(f"{path.name}: {text}", err=True)
+        print_notice(f"{path.name}: {text}")
 
 
 def _store(api: ApiClient, suite: "Suite", dataset: str, cases: "CaseSpool") -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import ApiClient, connect
-from promptuary.cli.output import AsJson, Project, print_json, print_line
+from promptuary.cli.output import AsJson, Project, print_json, print_line, print_notice
 from promptuary.cli.prompts_as_code import plan as plans
 from promptuary.cli.prompts_as_code.drift import differences
 from promptuary.cli.prompts_as_code.plan import PlanStep, plan
@@ -46,7 +46,7 @@ def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = Non
         versions = apply_steps(api, steps)
     for version in versions:
         for warning in version.get("warnings", []):
-            typer.echo(f"warning: {version['name']}: {warning['detail']}", err=True)
+            print_notice(f"warning: {version['name']}: {warning['detail']}")
     if json:
         print_json(versions)
         return

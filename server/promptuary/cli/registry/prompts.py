@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
-from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
+from promptuary.cli.output import AsJson, Project, print_content, print_json, print_line, print_notice, print_table
 from promptuary.cli.registry.labels import describe_target
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
@@ -57,7 +57,7 @@ def push(
         local = api.services is not None  # this one command would have to load a model
         version = register(api, prompt, similar=not local if similar is None else similar)
     for warning in version.get("warnings", []):
-        typer.echo(f"warning: {warning['detail']}", err=True)
+        print_notice(f"warning: {warning['detail']}")
     if json:
         print_json(version)
     else:
@@ -94,10 +94,10 @@ def get(
         print_line(f"{response['label']} is split {describe_target(response)}; this is {response['variant']}")
     template = response["template"]
     if isinstance(template, str):
-        print_line(template)
+        print_content(template)
         return
     for message in template:
-        print_line(f"[{message['role']}] {message.get('content') or '<' + message['name'] + '>'}")
+        print_content(f"[{message['role']}] {message.get('content') or '<' + message['name'] + '>'}")
 
 
 def render(
@@ -117,9 +117,9 @@ def render(
         print_json(rendered)
         return
     if rendered["text"] is not None:
-        print_line(rendered["text"])
+        print_content(rendered["text"])
     for message in rendered["messages"] or []:
-        print_line(f"[{message['role']}] {message['content']}")
+        print_content(f"[{message['role']}] {message['content']}")
 
 
 def _variables(assignments: list[str]) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def prompts(
-    search: Annotated[str | None, typer.Option("--search", help="A path_segment of the name.")] = None,
+    search: Annotated[str | None, typer.Option("--search", help="A part of the name.")] = None,
     archived: Annotated[bool, typer.Option("--archived", help="List the archived prompts instead.")] = False,
     project: Project = None,
     json: AsJson = False,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import connect, path_segment
-from promptuary.cli.output import AsJson, Project, print_json, print_table
+from promptuary.cli.output import AsJson, Project, print_json, print_notice, print_table
 
 Most = Annotated[int, typer.Option("-k", help="The maximum number of prompts.")]
 MinScore = Annotated[float | None, typer.Option("--min-score", help="The minimum cosine, -1 to 1.")]
@@ -53,4 +53,4 @@ def _show(response: Any, json: bool) -> None:
 def warn_unindexed(behind: int) -> None:
     """Print to standard error how many prompts are not indexed yet."""
     if behind:
-        typer.echo(f"{behind} prompts are not indexed yet: promptuary context reindex --prompts", err=True)
+        print_notice(f"{behind} prompts are not indexed yet: promptuary context reindex --prompts")
