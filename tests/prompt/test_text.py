@@ -4,12 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.prompt.text import HIDDEN, format_usd, refused_character, replace_refused, replace_surrogates, show_hidden
+from promptuary.prompt.text import (
+    HIDDEN,
+    format_usd,
+    refused_character,
+    refused_position,
+    replace_refused,
+    replace_surrogates,
+    show_hidden,
+)
 
 
 @pytest.mark.parametrize("text", ["", "plain", "two\nlines\tand a tab", "é 🙂 \U0010ffff", "\u202e", "\x1b[31m"])
 def test_text_without_nul_and_surrogates_is_accepted(text: str) -> None:
     assert refused_character(text) is None
+    assert refused_position(text) is None
     assert replace_refused(text) == replace_surrogates(text) == text
 
 
@@ -25,6 +34,7 @@ def test_text_without_nul_and_surrogates_is_accepted(text: str) -> None:
 def test_nul_and_lone_surrogates_are_refused_or_replaced(text: str, message: str, replaced: str) -> None:
     assert refused_character(text) == message
     assert replace_refused(text) == replaced
+    assert refused_position(text) == replaced.index("\ufffd")
 
 
 def test_only_surrogates_keep_a_text_from_being_written_as_utf_8() -> None:

@@ -18,6 +18,7 @@ from promptuary.core.errors import (
     UnsupportedMediaType,
 )
 from promptuary.core.wire import parse_strict_json
+from promptuary.prompt.text import refused_character
 
 JSON_LINES = "application/x-ndjson"
 _METHODS_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
@@ -82,7 +83,7 @@ class RequestChecks:
 def _check_path(scope: Scope) -> None:
     raw_path = scope.get("raw_path") or scope["path"].encode()
     has_encoded_slash = b"%2f" in raw_path.lower() and not raw_path.startswith(ENCODED_SLASH)
-    if has_encoded_slash or "/../" in scope["path"] + "/" or "\x00" in scope["path"]:
+    if has_encoded_slash or "/../" in scope["path"] + "/" or refused_character(scope["path"]):
         raise MalformedBody("the path has a `%2F`, a NUL or `..`; names have none of these")
 
 

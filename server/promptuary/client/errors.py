@@ -100,6 +100,11 @@ class RequestRefused(Refused):
         super().__init__(message)
         self.field_errors = tuple(field_errors)
 
+    @property
+    def faults(self) -> tuple[FieldError, ...]:
+        """`field_errors`, by the name that it had until 0.3.0."""
+        return self.field_errors
+
 
 class NeedsContext(PromptuaryError):
     """The prompt retrieves passages from a collection, which only the server can search."""

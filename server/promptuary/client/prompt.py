@@ -155,6 +155,8 @@ class Prompt:
         """Return the same prompt with another source."""
         return Prompt(self._version, source, self._freshness, self._ttl, self._clock)
 
+    seen_with, seen_as = with_version, with_source  # the names until 0.3.0
+
     def __repr__(self) -> str:
         """Return a text that names the version and its source, without the content."""
         return f"<Prompt {self.name} version {self.version} from {self.source}>"

@@ -49,6 +49,11 @@ class Invalid(PromptuaryError):
         super().__init__(message)
         self.field_errors = tuple(field_errors)
 
+    @property
+    def faults(self) -> tuple[FieldError, ...]:
+        """`field_errors`, by the name that it had until 0.3.0."""
+        return self.field_errors
+
     def __str__(self) -> str:
         """Return the message and the errors after it, in one line."""
         return self.message + (": " + "; ".join(map(str, self.field_errors)) if self.field_errors else "")

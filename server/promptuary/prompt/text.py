@@ -45,6 +45,12 @@ def refused_character(text: str) -> str | None:
     return "has a NUL character" if match[0] == "\x00" else "has a lone surrogate, which is not a Unicode character"
 
 
+def refused_position(text: str) -> int | None:
+    """Return the index of the first character that no stored text may have; None if there is none."""
+    match = _refused.search(text)
+    return None if match is None else match.start()
+
+
 def replace_refused(text: str) -> str:
     """Return the text with U+FFFD, the replacement character, in place of each refused character."""
     return _refused.sub("\ufffd", text)

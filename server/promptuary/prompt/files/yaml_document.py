@@ -8,7 +8,7 @@ import yaml
 
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.yaml_core_schema import CoreLoader
-from promptuary.prompt.text import refused_character
+from promptuary.prompt.text import refused_character, refused_position
 
 DEPTH_LIMIT = 64
 _INTEGER_LIMIT = 2**63
@@ -65,8 +65,8 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
     """
     lines: dict[str, int] = {}
     try:
-        if "\x00" in text:
-            raise _fault("a NUL character", 1 + text[: text.index("\x00")].count("\n"))
+        if reason := refused_character(text):
+            raise _fault(reason, 1 + text[: refused_position(text)].count("\n"))
         loader = _CoreReader(text) if core else _Reader(text)
         try:
             node = loader.get_single_node()
