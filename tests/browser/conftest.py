@@ -186,28 +186,15 @@ class ReviewerAtQueue:
         """Wait for a text on the page."""
         self.page.get_by_text(text, exact=True).first.wait_for(timeout=milliseconds)
 
-    def until(self, text: str, act: Callable[[], None]) -> None:
-        """Repeat an action until the text appears, as a person would: a press too soon after others is not accepted.
-
-        What is too soon depends on when the page has processed those presses, which a busy machine does late.
-        """
-        from playwright.sync_api import TimeoutError as NothingCame
-
-        for _ in range(5):
-            self.look()
-            act()
-            try:
-                self.sees(text, 4000)
-            except NothingCame:
-                continue
-            return
+    def press_until(self, text: str, press: Callable[[], None]) -> None:
+        """Wait until the page accepts a press, press once, and wait for the text that follows."""
+        self.wait_for_accepted_presses()
+        press()
         self.sees(text)
 
-    def look(self) -> None:
-        """Wait for the minimum time of an item, so that the next press is accepted."""
-        from promptuary_ui.components.press_guard import MINIMUM_SECONDS
-
-        self.page.wait_for_timeout(MINIMUM_SECONDS * 1000 + 250)
+    def wait_for_accepted_presses(self) -> None:
+        """Wait until the displayed item accepts a press: the page marks its form then."""
+        self.page.locator('[class*="st-key-decide-"][data-presses="accepted"]').wait_for(timeout=30_000)
 
     def decisions(self) -> list[tuple[str, str, str]]:
         """Return the queue's decisions: source, decision, comment."""

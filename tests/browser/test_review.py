@@ -19,7 +19,7 @@ def test_a_reviewer_decides_with_a_click_and_a_comment(reviewer_at_queue: OpenQu
     reviewer.sees("expected 0")
     reviewer.sees("ticket 0")
     reviewer.page.get_by_label("Comment").fill("not what was asked")
-    reviewer.until("output 1", lambda: reviewer.page.get_by_role("button", name="Reject").click())
+    reviewer.press_until("output 1", lambda: reviewer.page.get_by_role("button", name="Reject").click())
     assert reviewer.decisions() == [("item-0", "reject", "not what was asked")]
     assert reviewer.page.get_by_label("Comment").input_value() == ""
 
@@ -29,7 +29,7 @@ def test_a_reviewer_decides_with_a_key_that_is_shown_on_the_button(reviewer_at_q
     reviewer.open()
     reviewer.sees("output 0")
     assert "U" in reviewer.page.get_by_role("button", name="Unsure").inner_text()
-    reviewer.until("output 1", lambda: reviewer.page.keyboard.press("u"))
+    reviewer.press_until("output 1", lambda: reviewer.page.keyboard.press("u"))
     assert reviewer.decisions() == [("item-0", "unsure", "")]
 
 
@@ -37,10 +37,10 @@ def test_letters_that_are_typed_into_the_comment_decide_nothing(reviewer_at_queu
     reviewer = reviewer_at_queue()
     reviewer.open()
     reviewer.sees("output 0")
-    reviewer.look()
+    reviewer.wait_for_accepted_presses()
     reviewer.page.get_by_label("Comment").press_sequentially("a x u s")
     reviewer.page.get_by_label("Comment").press("Control+Enter")
-    reviewer.until("output 1", lambda: reviewer.page.get_by_role("button", name="Approve").click())
+    reviewer.press_until("output 1", lambda: reviewer.page.get_by_role("button", name="Approve").click())
     assert reviewer.decisions() == [("item-0", "approve", "a x u s")]
 
 
@@ -48,12 +48,11 @@ def test_five_presses_in_a_burst_decide_only_what_was_seen(reviewer_at_queue: Op
     reviewer = reviewer_at_queue(6)
     reviewer.open()
     reviewer.sees("output 0")
-    reviewer.look()
+    reviewer.wait_for_accepted_presses()
     for _ in range(5):
         reviewer.page.keyboard.press("a")
-        reviewer.page.wait_for_timeout(20)
     reviewer.sees("output 1")
-    reviewer.until("output 2", lambda: reviewer.page.keyboard.press("x"))
+    reviewer.press_until("output 2", lambda: reviewer.page.keyboard.press("x"))
     assert reviewer.decisions() == [("item-0", "approve", ""), ("item-1", "reject", "")]
 
 
@@ -61,13 +60,17 @@ def test_a_repeating_key_decides_one_item(reviewer_at_queue: OpenQueue) -> None:
     reviewer = reviewer_at_queue(6)
     reviewer.open()
     reviewer.sees("output 0")
-    reviewer.look()
+    reviewer.wait_for_accepted_presses()
     for _ in range(40):
         reviewer.page.keyboard.down("a")  # each further one is the keyboard's own repeat
-        reviewer.page.wait_for_timeout(33)
-    reviewer.page.keyboard.up("a")
     reviewer.sees("output 1")
-    reviewer.until("output 2", lambda: reviewer.page.keyboard.press("x"))
+    reviewer.wait_for_accepted_presses()  # as where the page or the server is late: the next repeat follows a long pause
+    for _ in range(5):
+        reviewer.page.keyboard.down("a")
+    form = reviewer.page.locator('[class*="st-key-decide-"][data-too-soon]')
+    assert "too soon" in form.evaluate("form => getComputedStyle(form, '::after').content")
+    reviewer.page.keyboard.up("a")
+    reviewer.press_until("output 2", lambda: reviewer.page.keyboard.press("x"))
     assert reviewer.decisions() == [("item-0", "approve", ""), ("item-1", "reject", "")]
 
 
@@ -75,10 +78,10 @@ def test_a_double_click_decides_once(reviewer_at_queue: OpenQueue) -> None:
     reviewer = reviewer_at_queue()
     reviewer.open()
     reviewer.sees("output 0")
-    reviewer.look()
+    reviewer.wait_for_accepted_presses()
     reviewer.page.get_by_role("button", name="Approve").dblclick()
     reviewer.sees("output 1")
-    reviewer.until("output 2", lambda: reviewer.page.get_by_role("button", name="Reject").click())
+    reviewer.press_until("output 2", lambda: reviewer.page.get_by_role("button", name="Reject").click())
     assert reviewer.decisions() == [("item-0", "approve", ""), ("item-1", "reject", "")]
 
 
@@ -86,9 +89,9 @@ def test_a_skipped_item_comes_back_when_nothing_else_is_left(reviewer_at_queue: 
     reviewer = reviewer_at_queue(2)
     reviewer.open()
     reviewer.sees("output 0")
-    reviewer.until("output 1", lambda: reviewer.page.keyboard.press("s"))
-    reviewer.until("output 0", lambda: reviewer.page.keyboard.press("a"))
-    reviewer.until("Every item here is decided.", lambda: reviewer.page.keyboard.press("a"))
+    reviewer.press_until("output 1", lambda: reviewer.page.keyboard.press("s"))
+    reviewer.press_until("output 0", lambda: reviewer.page.keyboard.press("a"))
+    reviewer.press_until("Every item here is decided.", lambda: reviewer.page.keyboard.press("a"))
     assert [source for source, _, _ in reviewer.decisions()] == ["item-1", "item-0"]
 
 
@@ -96,7 +99,7 @@ def test_a_reload_comes_back_to_the_same_item(reviewer_at_queue: OpenQueue) -> N
     reviewer = reviewer_at_queue()
     reviewer.open()
     reviewer.sees("output 0")
-    reviewer.until("output 1", lambda: reviewer.page.keyboard.press("a"))
+    reviewer.press_until("output 1", lambda: reviewer.page.keyboard.press("a"))
     address = reviewer.page.url
     assert "claim=" in address
     reviewer.page.reload()
@@ -112,7 +115,7 @@ def test_an_item_that_was_decided_elsewhere_is_followed_by_the_current_one(revie
     claim = reviewer.service.call(reviewer.key, "POST", f"/queues/{reviewer.queue}/claims")
     body = {"nonce": claim["nonce"], "decision": "unsure"}
     reviewer.service.call(reviewer.key, "POST", f"/claims/{claim['id']}/submit", body)
-    reviewer.until("output 1", lambda: reviewer.page.keyboard.press("a"))
+    reviewer.press_until("output 1", lambda: reviewer.page.keyboard.press("a"))
     reviewer.page.get_by_text("submitted already").wait_for()
     assert reviewer.decisions() == [("item-0", "unsure", "")]
 
@@ -163,7 +166,7 @@ def test_what_a_model_wrote_is_text_and_reaches_nobody(reviewer_at_queue: OpenQu
     reviewer.page.get_by_text("Where this comes from").click()
     reviewer.sees(text)
     assert reviewer.page.get_by_text(text, exact=True).count() >= 4
-    reviewer.look()
+    reviewer.wait_for_accepted_presses()
     assert requested_paths == []
     assert reviewer.page.title() != "owned"
     assert {request for request in requests if not request.startswith((reviewer.service.pages, "data:", "blob:"))} == set()

@@ -1,28 +1,38 @@
 """Protection against accidental presses: on an item that has just appeared, or by the repeat of a pressed key.
 
 The API accepts at most one decision for a claim, and only with the claim's nonce. It cannot detect that the next item has
-appeared while the reviewer is still pressing. So a press is accepted only when the item has been on the page for a minimum
-time, and when the last press was at least as long ago.
+appeared while the reviewer is still pressing. So the browser forwards a press only when the item has been painted for a
+minimum time, when the last press was at least as long ago, and when the key is not repeating. The server could not decide
+this: it knows only when it processes a press, and a slow server processes the repeats of one press far apart.
 """
 
-import time
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
+
+import streamlit as st
 
 MINIMUM_SECONDS = 0.6
 """The minimum time, in seconds, between the display of an item and a press, and between two presses."""
-_DISPLAYED, _LAST_PRESS = "pace.shown", "pace.pressed"
+_SCRIPT = Path(__file__).with_name("press_guard.js")
+_DISPLAYED = "press_guard.displayed"
 
 
-def record_display(state: MutableMapping[Any, Any], claim: str, now: float | None = None) -> None:
-    """Record when a claim was first displayed."""
-    if state.get(_DISPLAYED, ("", 0.0))[0] != claim:
-        state[_DISPLAYED] = (claim, time.monotonic() if now is None else now)
+def script() -> str:
+    """Return the JavaScript that refuses accidental presses on the buttons of the page's container with the key `decide-…`."""
+    return _SCRIPT.read_text(encoding="utf-8").replace("__MINIMUM_MILLISECONDS__", str(round(MINIMUM_SECONDS * 1000)))
 
 
-def accept_press(state: MutableMapping[Any, Any], claim: str, now: float | None = None) -> bool:
-    """Return whether a press on this claim is accepted, and record the press in any case."""
-    now = time.monotonic() if now is None else now
-    last, state[_LAST_PRESS] = state.get(_LAST_PRESS, -MINIMUM_SECONDS), now
-    displayed, since = state.get(_DISPLAYED, ("", 0.0))
-    return bool(displayed == claim and now - since >= MINIMUM_SECONDS and now - last >= MINIMUM_SECONDS)
+def install() -> None:
+    """Add the script to the page; a page that has it already is not changed."""
+    st.html(f"<script>{script()}</script>", unsafe_allow_javascript=True)
+
+
+def record_display(state: MutableMapping[Any, Any], claim: str) -> None:
+    """Record the claim that the page displays."""
+    state[_DISPLAYED] = claim
+
+
+def is_displayed(state: MutableMapping[Any, Any], claim: str) -> bool:
+    """Return whether the page displays this claim, so that a late press on an earlier item is ignored."""
+    return bool(state.get(_DISPLAYED) == claim)

@@ -59,6 +59,7 @@ def _show_queue(name: str) -> None:
     title, leave_column = st.columns([5, 1], vertical_alignment="bottom")
     title.title(escape_markdown(name), anchor=False)
     leave_column.button("All queues", icon=":material/arrow_back:", on_click=_leave_queue, width="stretch")
+    press_guard.install()
     _current_item(name)
 
 
@@ -132,7 +133,7 @@ def _show_form(claim: Claim, queue: Queue) -> None:
     """Show the comment and the buttons in one form, so that a decision sends the comment; widget keys name the claim."""
     claim_key = f"{claim.id}-{claim.nonce}"
     comment = f"comment-{claim_key}"
-    with st.form(f"decide-{claim_key}", enter_to_submit=False):
+    with st.container(key=f"decide-{claim_key}"), st.form(f"form-{claim_key}", enter_to_submit=False):
         st.text_area("Comment", key=comment, height=80, placeholder="Why? (optional)", max_chars=10_000)
         with st.container(horizontal=True):
             for number, choice in enumerate(queue.decisions):
@@ -152,14 +153,12 @@ def _show_form(claim: Claim, queue: Queue) -> None:
 
 def _decide(claim: str, nonce: str, decision: str, comment: str) -> None:
     """Submit a decision on the displayed claim; after an error the page shows the current item."""
-    if not press_guard.accept_press(st.session_state, claim):
-        session.set_notice("That was too soon after the item appeared, so nothing was decided. Look at the item first.")
-        return
-    _call_api(lambda: session.api().submit(claim, nonce, decision, st.session_state.get(comment, "")))
+    if press_guard.is_displayed(st.session_state, claim):
+        _call_api(lambda: session.api().submit(claim, nonce, decision, st.session_state.get(comment, "")))
 
 
 def _skip(claim: str) -> None:
-    if press_guard.accept_press(st.session_state, claim):
+    if press_guard.is_displayed(st.session_state, claim):
         _call_api(lambda: session.api().skip(claim))
 
 
