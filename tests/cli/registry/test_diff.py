@@ -31,11 +31,11 @@ variables:
 model: {name: "local:b", temperature: 0}
 """
 REASONS = [
-    "the variable 'ticket' has maxLength 200 now, and had 4000",
+    "the variable 'ticket' has maxLength 200 now and had 4000",
     "the variable 'intents' is new and must be given",
 ]
 CHANGES = """\
-breaking: the variable 'ticket' has maxLength 200 now, and had 4000
+breaking: the variable 'ticket' has maxLength 200 now and had 4000
 breaking: the variable 'intents' is new and must be given
 ~ template.0.content
     @@ -1,2 +1,2 @@

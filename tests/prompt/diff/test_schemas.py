@@ -1,4 +1,4 @@
-"""What readers of answers lose, held against a JSON Schema validator, and told in words."""
+"""The losses of a reader of JSON, compared with a JSON Schema validator, and their messages."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptuary.prompt.diff.schemas import json_equal, schema_losses
+from promptuary.prompt.diff.schemas import SchemaSubject, json_equal, schema_losses
 
 SCALARS = st.sampled_from([None, True, False, 0, 1, 1.0, 2, 0.5, "", "a", "bb", "ccc"])
 INSTANCES = st.recursive(
@@ -43,70 +43,72 @@ def _schema(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 SCHEMAS = st.recursive(st.booleans() | _schema(st.booleans()), _schema, max_leaves=8)
-WORDS = [
+KEYWORDS = [
     *("type", "enum", "const", "properties", "required", "additionalProperties", "items", "$defs", "minimum", "maxLength"),
     *("anyOf", "a", "$ref", "description"),
 ]
 JSON = st.recursive(
-    SCALARS | TYPES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner), max_leaves=8
+    SCALARS | TYPES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner), max_leaves=8
 )
 
 
-def opened(schema: Any) -> Any:
-    """The schema as a reader takes it who passes over fields that are unknown: `additionalProperties: false` keeps none out."""
+def without_closed_objects(schema: Any) -> Any:
+    """Return the schema for a reader that ignores unknown fields: without `additionalProperties: false`."""
     if isinstance(schema, list):
-        return [opened(item) for item in schema]
+        return [without_closed_objects(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {word: opened(value) for word, value in schema.items() if word not in ("enum", "const", "if")}
-    kept |= {word: schema[word] for word in ("enum", "const", "if") if word in schema}
-    return {word: value for word, value in kept.items() if (word, value) != ("additionalProperties", False)}
+    result = {
+        keyword: without_closed_objects(value) for keyword, value in schema.items() if keyword not in ("enum", "const", "if")
+    }
+    result |= {keyword: schema[keyword] for keyword in ("enum", "const", "if") if keyword in schema}
+    return {keyword: value for keyword, value in result.items() if (keyword, value) != ("additionalProperties", False)}
 
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[Any, Any]:
-    """Two schemas: unlike each other, or the second one a little different from the first."""
+    """Draw two schemas: independent ones, or a second that differs a little from the first."""
     old, other = draw(SCHEMAS), draw(SCHEMAS)
     if isinstance(old, bool) or isinstance(other, bool) or draw(st.booleans()):
         return old, other
     new = dict(old)
-    for word in draw(st.sets(st.sampled_from([*old, *other, "title"]), max_size=2)):
-        new.pop(word, None)
-        new |= {word: other[word]} if word in other else {}
+    for keyword in draw(st.sets(st.sampled_from([*old, *other, "title"]), max_size=2)):
+        new.pop(keyword, None)
+        new |= {keyword: other[keyword]} if keyword in other else {}
     return old, new
 
 
-def lost(old: Any, new: Any, **more: Any) -> list[tuple[str, str]]:
-    return [(loss.path, loss.why) for loss in schema_losses(old, new, "f", "the answer", "field", **more)]
+def losses(old: Any, new: Any, **more: Any) -> list[tuple[str, str]]:
+    return [(loss.path, loss.reason) for loss in schema_losses(old, new, SchemaSubject("f", "the response", "field", **more))]
 
 
 @settings(max_examples=300)
 @given(pairs(), st.lists(INSTANCES, max_size=20))
-def test_without_a_loss_every_answer_that_may_come_is_one_that_could_come(pair: tuple[Any, Any], instances: list[Any]) -> None:
+def test_without_a_loss_every_value_of_the_new_schema_fits_the_old(pair: tuple[Any, Any], instances: list[Any]) -> None:
     old, new = pair
-    if lost(old, new):
+    if losses(old, new):
         return
-    could, may = (jsonschema.Draft202012Validator(schema) for schema in (opened(old), new))
+    old_validator, new_validator = (jsonschema.Draft202012Validator(schema) for schema in (without_closed_objects(old), new))
     for instance in instances:
-        if may.is_valid(instance):
-            assert could.is_valid(instance), instance
+        if new_validator.is_valid(instance):
+            assert old_validator.is_valid(instance), instance
 
 
 @given(JSON, JSON, st.booleans())
-def test_what_is_no_schema_is_compared_all_the_same(old: Any, new: Any, closed: bool) -> None:
-    assert lost(old, old, closed=closed) == []
-    found = lost(old, new, closed=closed)
-    assert all(path.startswith("f") for path, _ in found)
+def test_json_that_is_not_a_schema_is_compared_too(old: Any, new: Any, closed: bool) -> None:
+    assert losses(old, old, closed=closed) == []
+    all_losses = losses(old, new, closed=closed)
+    assert all(path.startswith("f") for path, _ in all_losses)
 
 
 @given(JSON, JSON)
-def test_values_are_the_same_as_their_canonical_forms_are(one: Any, other: Any) -> None:
+def test_values_are_equal_where_their_canonical_forms_are(left: Any, right: Any) -> None:
     from promptuary.prompt.digest import canonical_json
 
-    assert json_equal(one, other) == (canonical_json(one) == canonical_json(other))
+    assert json_equal(left, right) == (canonical_json(left) == canonical_json(right))
 
 
-ANSWER = {
+RESPONSE_SCHEMA = {
     "type": "object",
     "properties": {"intent": {"enum": ["a", "b"]}, "score": {"type": "integer", "maximum": 5}},
     "required": ["intent", "score"],
@@ -114,94 +116,103 @@ ANSWER = {
 }
 
 
-def answer(**words: Any) -> dict[str, Any]:
-    return {**ANSWER, **words}
+def response_schema(**keywords: Any) -> dict[str, Any]:
+    return {**RESPONSE_SCHEMA, **keywords}
 
 
-def field(name: str, schema: Any) -> dict[str, Any]:
-    return answer(properties={**ANSWER["properties"], name: schema})
+def with_field(name: str, schema: Any) -> dict[str, Any]:
+    return response_schema(properties={**RESPONSE_SCHEMA["properties"], name: schema})
 
 
 @pytest.mark.parametrize(
-    ("new", "path", "why"),
+    ("new", "path", "reason"),
     [
         (
-            answer(properties={"intent": ANSWER["properties"]["intent"]}),
+            response_schema(properties={"intent": RESPONSE_SCHEMA["properties"]["intent"]}),
             "f.properties.score",
-            "the answer's field 'score' is taken away",
+            "the response's field 'score' is removed",
         ),
-        (answer(required=["intent"]), "f.required", "the answer's field 'score' may be missing now"),
+        (response_schema(required=["intent"]), "f.required", "the response's field 'score' may be missing now"),
         (
-            field("score", {"type": "number", "maximum": 5}),
+            with_field("score", {"type": "number", "maximum": 5}),
             "f.properties.score.type",
-            "the answer's field 'score' may be of another type now: number",
+            "the response's field 'score' may be of another type now: number",
         ),
         (
-            field("score", {"type": "integer", "maximum": 9}),
+            with_field("score", {"type": "integer", "maximum": 9}),
             "f.properties.score.maximum",
-            "the answer's field 'score' is held less tightly: maximum was 5 and is 9",
+            "the response's field 'score' has a wider range now: maximum was 5 and is 9",
         ),
         (
-            field("score", {"type": "integer"}),
+            with_field("score", {"type": "integer"}),
             "f.properties.score.maximum",
-            "the answer's field 'score' is held less tightly: maximum is gone",
+            "the response's field 'score' has a wider range now: maximum is removed",
         ),
         (
-            field("intent", {"enum": ["a", "b", "c"]}),
+            with_field("intent", {"enum": ["a", "b", "c"]}),
             "f.properties.intent.enum",
-            "the answer's field 'intent' may have new values: \"c\"",
+            "the response's field 'intent' may have new values: \"c\"",
         ),
-        (field("intent", {"type": "string"}), "f.properties.intent.enum", "the answer's field 'intent' may have any value now"),
         (
-            field("intent", {"enum": ["a"], "if": {}}),
-            "f.properties.intent.if",
-            "the answer's field 'intent' has `if` now, which cannot be told to be safe",
+            with_field("intent", {"type": "string"}),
+            "f.properties.intent.enum",
+            "the response's field 'intent' may have any value now",
         ),
-        ({"$ref": "#/$defs/a"}, "f.type", "the answer may be of another type now: array, boolean, null, number, string"),
+        (
+            with_field("intent", {"enum": ["a"], "if": {}}),
+            "f.properties.intent.if",
+            "the response's field 'intent' has `if` now, which is not known to be safe",
+        ),
+        ({"$ref": "#/$defs/a"}, "f.type", "the response may be of another type now: array, boolean, null, number, string"),
     ],
 )
-def test_a_loss_is_told_with_the_word_that_is_to_blame(new: Any, path: str, why: str) -> None:
-    found = lost(ANSWER, new)
-    assert (path, why.replace("array, boolean, null, number, string", "array, boolean, integer, null, number, string")) in found
+def test_a_loss_has_the_path_of_the_keyword_that_causes_it(new: Any, path: str, reason: str) -> None:
+    all_losses = losses(RESPONSE_SCHEMA, new)
+    assert (
+        path,
+        reason.replace("array, boolean, null, number, string", "array, boolean, integer, null, number, string"),
+    ) in all_losses
 
 
 @pytest.mark.parametrize(
     "new",
     [
-        field("more", {"type": "string"}),
-        answer(required=["intent", "score", "more"], description="told in other words"),
-        field("intent", {"const": "a"}),
-        field("intent", {"enum": ["b"], "type": "string"}),
-        field("score", {"type": "integer", "maximum": 3, "minimum": 1, "multipleOf": 2}),
-        {**ANSWER, "additionalProperties": True},
+        with_field("more", {"type": "string"}),
+        response_schema(required=["intent", "score", "more"], description="other text"),
+        with_field("intent", {"const": "a"}),
+        with_field("intent", {"enum": ["b"], "type": "string"}),
+        with_field("score", {"type": "integer", "maximum": 3, "minimum": 1, "multipleOf": 2}),
+        {**RESPONSE_SCHEMA, "additionalProperties": True},
     ],
 )
-def test_more_fields_and_tighter_values_are_no_loss(new: Any) -> None:
-    assert lost(ANSWER, new) == []
+def test_more_fields_and_narrower_values_are_no_loss(new: Any) -> None:
+    assert losses(RESPONSE_SCHEMA, new) == []
 
 
 def test_a_definition_is_compared_where_both_have_it() -> None:
     old = {"$defs": {"a": {"type": "string"}, "b": {}}, "items": {"$ref": "#/$defs/a"}, "type": "array"}
-    assert lost(old, {**old, "$defs": {"a": {"type": "string", "maxLength": 3}}}) == []
-    assert lost(old, {**old, "$defs": {"a": {"type": "null"}}}) == [
-        ("f.$defs.a.type", "the answer's field 'a' may be of another type now: null")
+    assert losses(old, {**old, "$defs": {"a": {"type": "string", "maxLength": 3}}}) == []
+    assert losses(old, {**old, "$defs": {"a": {"type": "null"}}}) == [
+        ("f.$defs.a.type", "the response's field 'a' may be of another type now: null")
     ]
 
 
-def test_an_item_of_a_list_is_named_by_its_place() -> None:
+def test_an_item_of_a_list_is_named_with_brackets() -> None:
     old = {"items": {"type": "object", "required": ["x"]}}
-    assert lost(old, {"items": {"type": "object"}}) == [("f.items.required", "the answer's field '[].x' may be missing now")]
-    assert lost(old, {}) == [("f.items", "the answer has lost its `items`")]
+    assert losses(old, {"items": {"type": "object"}}) == [
+        ("f.items.required", "the response's field '[].x' may be missing now")
+    ]
+    assert losses(old, {}) == [("f.items", "the response has no `items` any more")]
 
 
-def test_a_function_takes_no_argument_that_it_does_not_know() -> None:
+def test_a_new_argument_of_a_function_is_a_loss() -> None:
     old = {"properties": {"a": {}}, "additionalProperties": False}
     new = {"properties": {"a": {}, "b": {}}, "additionalProperties": False}
-    assert lost(old, new) == []
-    assert [path for path, _ in lost(old, new, closed=True)] == ["f.properties.b"]
-    assert [path for path, _ in lost(old, {"properties": {"a": {}}}, closed=True)] == ["f.additionalProperties"]
-    assert [path for path, _ in lost({}, {"properties": {"b": {}}}, closed=True)] == ["f.properties"]
-    assert lost({"additionalProperties": True}, {"properties": {"b": {}}}, closed=True) == []
-    inside = {"properties": {"a": {"type": "object", "properties": {"b": {}}}}}
-    assert lost({"properties": {"a": {"type": "object"}}}, inside, closed=True) == []
-    assert lost({"properties": {"a": {}}}, inside, closed=True) == []
+    assert losses(old, new) == []
+    assert [path for path, _ in losses(old, new, closed=True)] == ["f.properties.b"]
+    assert [path for path, _ in losses(old, {"properties": {"a": {}}}, closed=True)] == ["f.additionalProperties"]
+    assert [path for path, _ in losses({}, {"properties": {"b": {}}}, closed=True)] == ["f.properties"]
+    assert losses({"additionalProperties": True}, {"properties": {"b": {}}}, closed=True) == []
+    nested = {"properties": {"a": {"type": "object", "properties": {"b": {}}}}}
+    assert losses({"properties": {"a": {"type": "object"}}}, nested, closed=True) == []
+    assert losses({"properties": {"a": {}}}, nested, closed=True) == []

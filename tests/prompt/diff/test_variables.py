@@ -1,4 +1,4 @@
-"""What a variable takes, held against the check that a render makes, for pairs of schemas and values near their edges."""
+"""Narrowings of a variable, compared with the check of a render for pairs of schemas and values near their limits."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from promptuary.prompt.errors import InvalidVariables
 from promptuary.prompt.variables import Variable, validate_values
 
 
-def takes(variable: Variable, *value: Any) -> bool:
+def accepts(variable: Variable, *value: Any) -> bool:
     try:
         validate_values({"x": variable}, {"x": value[0]} if value else {})
     except InvalidVariables:
@@ -22,43 +22,43 @@ def takes(variable: Variable, *value: Any) -> bool:
 
 @settings(max_examples=200)
 @given(variable_pairs())
-def test_what_is_no_narrowing_takes_every_value_that_was_taken_and_a_narrowing_refuses_one(
+def test_a_narrowing_refuses_an_old_value_and_anything_else_refuses_none(
     pair: tuple[Variable, Variable],
 ) -> None:
     old, new = pair
-    refused = [value for value in VALUES if takes(old, value) and not takes(new, value)]
-    unsaid = takes(old) and not takes(new)
-    found = narrowings("x", old, new)
-    assert bool(found.keys() - {"required", "default"}) == bool(refused) or _too_few_to_tell(old, new)
-    assert bool(found.keys() & {"required", "default"}) == unsaid
-    if not found:
+    refused = [value for value in VALUES if accepts(old, value) and not accepts(new, value)]
+    refused_without_value = accepts(old) and not accepts(new)
+    reasons = narrowings("x", old, new)
+    assert bool(reasons.keys() - {"required", "default"}) == bool(refused) or _only_empty_value(old, new)
+    assert bool(reasons.keys() & {"required", "default"}) == refused_without_value
+    if not reasons:
         assert refused == []
 
 
-def _too_few_to_tell(old: Variable, new: Variable) -> bool:
-    """Whether the only text or list that the old variable takes is the empty one: an enum that has it is in doubt."""
+def _only_empty_value(old: Variable, new: Variable) -> bool:
+    """Return whether the old variable may accept only the empty text or list, of which an enum is a doubtful narrowing."""
     return new.enum is not None and old.enum is None and ((old.type, old.maxLength) == ("string", 0) or old.type == "array")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "why"),
+    ("old", "new", "reason"),
     [
         ({"type": "number"}, {"type": "integer"}, "was of type number and is of type integer"),
         ({}, {"type": "string"}, "was of any type and is of type string"),
-        ({"enum": ["a", "b", 1]}, {"enum": ["a"]}, 'no longer takes "b", 1'),
-        ({"enum": list("abcdefgh")}, {"enum": ["a"]}, 'no longer takes "b", "c", "d", "e", "f" and 2 more'),
-        ({"enum": [1]}, {"enum": [True]}, "no longer takes 1"),
-        ({"type": "string"}, {"type": "string", "enum": ["a"]}, "takes only the values of its enum now"),
-        ({"maxLength": 4000}, {"maxLength": 200}, "has maxLength 200 now, and had 4000"),
-        ({"minItems": 1}, {"minItems": 2}, "has minItems 2 now, and had 1"),
-        ({}, {"minimum": 0.5}, "has minimum 0.5 now, and had none"),
+        ({"enum": ["a", "b", 1]}, {"enum": ["a"]}, 'no longer accepts "b", 1'),
+        ({"enum": list("abcdefgh")}, {"enum": ["a"]}, 'no longer accepts "b", "c", "d", "e", "f" and 2 more'),
+        ({"enum": [1]}, {"enum": [True]}, "no longer accepts 1"),
+        ({"type": "string"}, {"type": "string", "enum": ["a"]}, "accepts only the values of its enum now"),
+        ({"maxLength": 4000}, {"maxLength": 200}, "has maxLength 200 now and had 4000"),
+        ({"minItems": 1}, {"minItems": 2}, "has minItems 2 now and had 1"),
+        ({}, {"minimum": 0.5}, "has minimum 0.5 now and had none"),
         ({"required": False}, {}, "was optional and must be given now"),
         ({"default": "a"}, {}, "has lost its default and must be given now"),
         ({"default": "a", "required": False}, {}, "was optional and must be given now"),
     ],
 )
-def test_a_narrowing_is_told_in_words(old: dict[str, Any], new: dict[str, Any], why: str) -> None:
-    assert list(narrowings("x", Variable(**old), Variable(**new)).values()) == [f"the variable 'x' {why}"]
+def test_a_narrowing_has_a_message(old: dict[str, Any], new: dict[str, Any], reason: str) -> None:
+    assert list(narrowings("x", Variable(**old), Variable(**new)).values()) == [f"the variable 'x' {reason}"]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_a_narrowing_is_told_in_words(old: dict[str, Any], new: dict[str, Any], 
         ({"default": "a"}, {"required": False}),
     ],
 )
-def test_what_takes_as_much_or_more_is_no_narrowing(old: dict[str, Any], new: dict[str, Any]) -> None:
+def test_a_variable_that_accepts_as_much_or_more_is_no_narrowing(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert narrowings("x", Variable(**old), Variable(**new)) == {}
 
 
-# --- what lists and objects are made of ---------------------------------------------------------------------------------
+# --- items of lists and properties of objects ---------------------------------------------------------------------------------
 
 leaves = st.fixed_dictionaries(
     {}, optional={"type": st.sampled_from(["string", "integer", "number"]), "enum": st.sampled_from([["a"], [0, 1], ["a", 1]])}
@@ -102,26 +102,24 @@ scalars = ["", "a", "aa", "aaa", -1, 0, 1, 1.5, True, None]
 objects = [
     {},
     *({name: value} for name in "ab" for value in scalars),
-    *({"a": one, "b": two} for one in scalars for two in (0, "a")),
+    *({"a": first, "b": second} for first in scalars for second in (0, "a")),
 ]
-inside = [[], *objects, *([value] for value in scalars), [0, "a"], *([one] for one in objects), {"c": 1}]
+inside = [[], *objects, *([value] for value in scalars), [0, "a"], *([value] for value in objects), {"c": 1}]
 
 
 @settings(max_examples=300)
 @given(nested, nested)
-def test_what_is_no_narrowing_inside_takes_every_list_and_object_that_was_taken(
-    before: dict[str, Any], after: dict[str, Any]
-) -> None:
+def test_without_a_narrowing_every_old_list_and_object_is_accepted(before: dict[str, Any], after: dict[str, Any]) -> None:
     old, new = Variable.model_validate(before), Variable.model_validate(after)
     if not narrowings("x", old, new):
-        assert [value for value in inside if takes(old, value) and not takes(new, value)] == []
+        assert [value for value in inside if accepts(old, value) and not accepts(new, value)] == []
 
 
 ITEM: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "string"}, "note": {"required": False}}}
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("old", "new", "keywords"),
     [
         ({"type": "array"}, {"type": "array", "items": {"type": "string"}}, ["items"]),
         ({"type": "array", "items": {"type": "number"}}, {"type": "array", "items": {"type": "integer"}}, ["items"]),
@@ -147,10 +145,12 @@ ITEM: dict[str, Any] = {"type": "object", "properties": {"id": {"type": "string"
         ({"type": "object", "enum": [{"b": 1}]}, {"type": "object", "properties": {"a": {}}}, ["properties"]),
     ],
 )
-def test_a_narrowing_inside_is_found_and_only_that(old: dict[str, Any], new: dict[str, Any], words: list[str]) -> None:
-    found = narrowings("x", Variable.model_validate(old), Variable.model_validate(new))
-    assert list(found) == words
-    assert all(why.startswith("the variable 'x' takes fewer") for word, why in found.items() if word != "type")
+def test_a_narrowing_inside_a_list_or_an_object_is_detected(
+    old: dict[str, Any], new: dict[str, Any], keywords: list[str]
+) -> None:
+    reasons = narrowings("x", Variable.model_validate(old), Variable.model_validate(new))
+    assert list(reasons) == keywords
+    assert all(reason.startswith("the variable 'x' accepts fewer") for keyword, reason in reasons.items() if keyword != "type")
 
 
 def test_a_long_enum_is_compared_in_one_pass() -> None:

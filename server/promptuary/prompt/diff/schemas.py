@@ -1,9 +1,9 @@
-"""Whether who reads the answers of one JSON Schema can read those of another: the other way round from what a call may give.
+"""Whether a reader of values of one JSON Schema can read the values of another; the opposite direction of `variables`.
 
-A reader is served by an answer that holds what the old schema promised. So it is a loss when a field goes or may be missing, or
-may have a type, a value or a size that it could not have. More fields are none, for readers pass over what they do not know;
-except for the arguments of a tool (`closed`), which a function takes by name. What cannot be told to be safe (an `anyOf`,
-a `$ref` or a `pattern` that has changed) counts as a loss. Annotations such as `description` say nothing of the answers.
+A reader depends on what the old schema guarantees. So it is a loss if a field is removed or may be missing, or may have a type,
+a value or a size that was impossible. A new field is no loss, because readers ignore unknown fields; except among the arguments
+of a tool (`closed`), which a function takes by name. A change that is not known to be safe (of an `anyOf`, a `$ref` or
+a `pattern`) counts as a loss. Annotations such as `description` do not affect the values.
 """
 
 from collections.abc import Iterator
@@ -27,185 +27,198 @@ _NARROWING = frozenset(
         *_AT_MOST,
     }
 )
-"""The words that only ever keep answers out, so that a new one is no loss."""
+"""The keywords that can only exclude values, so that a new one is no loss."""
 _TYPES = {
-    **{word: frozenset({word}) for word in ("string", "integer", "boolean", "null", "array", "object")},
+    **{name: frozenset({name}) for name in ("string", "integer", "boolean", "null", "array", "object")},
     "number": frozenset({"integer", "decimal"}),
 }
-_SHOWN = 5
+_LISTED_VALUES = 5
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What a reader may no longer count on: a word of the schema at a dotted path, and a sentence."""
+    """A guarantee that the new schema does not have: the dotted path of the keyword that causes it, and the reason."""
 
     path: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a schema stands, and what it is called that it describes."""
+class SchemaSubject:
+    """What a schema describes, and how messages name it.
+
+    Attributes:
+        path: the dotted path of the schema; a loss has the path of the keyword that causes it.
+        noun: the name of a value, such as "the response".
+        field_noun: the name of a property of it, such as "field".
+        closed: whether the reader refuses a property that it does not know.
+        fields: the names of the properties that lead to the schema.
+    """
 
     path: str
-    whole: str
-    part: str
-    closed: bool
+    noun: str
+    field_noun: str
+    closed: bool = False
     fields: tuple[str, ...] = ()
 
     @property
     def names_arguments(self) -> bool:
-        """Whether the schema is that of a function's arguments, where what it does not name cannot come."""
+        """Whether the schema is that of a function's arguments, which cannot have names that it does not list."""
         return self.closed and not self.fields
 
-    def within(self, word: str, field: str) -> "_Place":
-        return replace(self, path=f"{self.path}.{word}", fields=(*self.fields, field))
+    def within(self, keyword: str, field: str) -> "SchemaSubject":
+        """Return the subject of a schema inside this one."""
+        return replace(self, path=f"{self.path}.{keyword}", fields=(*self.fields, field))
 
-    def loss(self, word: str, what: str, *more: str) -> Loss:
-        fields = (*self.fields, *more)
-        noun = f"{self.whole}'s {self.part} '{'.'.join(fields)}'" if fields else self.whole
-        return Loss(f"{self.path}.{word}" if word else self.path, f"{noun} {what}")
+    def loss(self, keyword: str, predicate: str, *field: str) -> Loss:
+        """Return a loss by a keyword; the predicate ends the sentence about the subject or about a field of it."""
+        fields = (*self.fields, *field)
+        noun = f"{self.noun}'s {self.field_noun} '{'.'.join(fields)}'" if fields else self.noun
+        return Loss(f"{self.path}.{keyword}" if keyword else self.path, f"{noun} {predicate}")
 
 
-def schema_losses(old: Any, new: Any, path: str, whole: str, part: str, *, closed: bool = False) -> list[Loss]:
-    """List what a reader of the old schema's answers may no longer count on with the new one.
+def schema_losses(old: Any, new: Any, subject: SchemaSubject) -> list[Loss]:
+    """Return the guarantees of the old schema that the new one does not have.
 
     Args:
-        old: a JSON Schema, or what a caller has put in its place.
-        new: the same.
-        path: where they stand; a loss has the path of the word that is to blame.
-        whole: what an answer is called in the sentences, as "the answer".
-        part: what a property of it is called, as "field".
-        closed: whether a property that the reader does not know is one too many.
+        old: a JSON Schema; any other JSON value is compared for equality.
+        new: likewise.
+        subject: what the schemas describe, and where they are.
     """
-    return list(_losses(old, new, _Place(path, whole, part, closed)))
+    return list(_losses(old, new, subject))
 
 
-def json_equal(one: Any, other: Any) -> bool:
-    """Tell whether two JSON values are one, as their canonical form has it: 1 is 1.0, and is not true."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(json_equal(value, other[name]) for name, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(json_equal, one, other))
-    return bool(one == other)
+def json_equal(left: Any, right: Any) -> bool:
+    """Return whether two JSON values have the same canonical form: 1 equals 1.0, and does not equal true."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(json_equal(value, right[name]) for name, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(json_equal, left, right))
+    return bool(left == right)
 
 
-def _losses(old: Any, new: Any, place: _Place) -> Iterator[Loss]:
-    if old is True or new is False or (old == {} and not place.names_arguments):
+def _losses(old: Any, new: Any, subject: SchemaSubject) -> Iterator[Loss]:
+    if old is True or new is False or (old == {} and not subject.names_arguments):
         return
     if not isinstance(old, dict) or not isinstance(new, dict):
         if not json_equal(old, new):
-            yield place.loss("", "may be anything now")
+            yield subject.loss("", "may be any value now")
         return
-    for word in old:
-        if word not in _ANNOTATIONS:
-            yield from _of_word(word, old, new, place)
-    for word in new:
-        if word not in old and word not in _ANNOTATIONS | _NARROWING:
-            yield place.loss(word, f"has `{word}` now, which cannot be told to be safe")
-    yield from _added(old, new, place)
+    for keyword in old:
+        if keyword not in _ANNOTATIONS:
+            yield from _keyword_losses(keyword, old, new, subject)
+    for keyword in new:
+        if keyword not in old and keyword not in _ANNOTATIONS | _NARROWING:
+            yield subject.loss(keyword, f"has `{keyword}` now, which is not known to be safe")
+    yield from _added_properties(old, new, subject)
 
 
-def _of_word(word: str, old: dict[str, Any], new: dict[str, Any], place: _Place) -> Iterator[Loss]:
-    """List what is lost by one word that the old schema has."""
-    held, now = old[word], new.get(word, _ABSENT)
-    if word == "type" and (types := _types(held)):
-        if more := sorted({"number" if kind == "decimal" else kind for kind in _possible(new) - types}):
-            yield place.loss(word, f"may be of another type now: {', '.join(more)}")
-    elif word == "enum" and isinstance(held, list):
-        yield from _values(word, held, new, place)
-    elif word == "const":
-        yield from _values(word, [held], new, place)
-    elif word == "properties" and isinstance(held, dict):
-        yield from _properties(held, now, place)
-    elif word == "required" and _names(held) and (now is _ABSENT or _names(now)):
-        told = _dict(old, "properties").keys() - _dict(new, "properties").keys()
-        kept = {*told, *(() if now is _ABSENT else now)}
-        yield from (place.loss(word, "may be missing now", name) for name in held if name not in kept)
-    elif word in ("$defs", "definitions") and isinstance(held, dict) and isinstance(now, dict):
-        for name in [name for name in held if name in now]:
-            yield from _losses(held[name], now[name], place.within(f"{word}.{name}", name))
-    elif word == "items" and now is not _ABSENT:
-        yield from _losses(held, now, place.within(word, "[]"))
-    elif word == "additionalProperties" and not place.closed and not isinstance(held, dict):
-        return  # an open reader passes over fields that it does not know
-    elif word == "additionalProperties" and isinstance(held, dict) and isinstance(now, dict):
-        yield from _losses(held, now, place.within(word, "*"))
-    elif word == "additionalProperties" and (held is True or now is False):
+def _keyword_losses(keyword: str, old: dict[str, Any], new: dict[str, Any], subject: SchemaSubject) -> Iterator[Loss]:
+    """Yield the losses by one keyword of the old schema."""
+    old_value, new_value = old[keyword], new.get(keyword, _ABSENT)
+    if keyword == "type" and (types := _types(old_value)):
+        if more := sorted({"number" if type_ == "decimal" else type_ for type_ in _possible_types(new) - types}):
+            yield subject.loss(keyword, f"may be of another type now: {', '.join(more)}")
+    elif keyword == "enum" and isinstance(old_value, list):
+        yield from _values(keyword, old_value, new, subject)
+    elif keyword == "const":
+        yield from _values(keyword, [old_value], new, subject)
+    elif keyword == "properties" and isinstance(old_value, dict):
+        yield from _properties(old_value, new_value, subject)
+    elif keyword == "required" and _is_names(old_value) and (new_value is _ABSENT or _is_names(new_value)):
+        removed = _dict(old, "properties").keys() - _dict(new, "properties").keys()  # reported by "properties"
+        safe = {*removed, *(() if new_value is _ABSENT else new_value)}
+        yield from (subject.loss(keyword, "may be missing now", name) for name in old_value if name not in safe)
+    elif keyword in ("$defs", "definitions") and isinstance(old_value, dict) and isinstance(new_value, dict):
+        for name in [name for name in old_value if name in new_value]:
+            yield from _losses(old_value[name], new_value[name], subject.within(f"{keyword}.{name}", name))
+    elif keyword == "items" and new_value is not _ABSENT:
+        yield from _losses(old_value, new_value, subject.within(keyword, "[]"))
+    elif keyword == "additionalProperties" and not subject.closed and not isinstance(old_value, dict):
+        return  # a reader that is not closed ignores unknown fields
+    elif keyword == "additionalProperties" and isinstance(old_value, dict) and isinstance(new_value, dict):
+        yield from _losses(old_value, new_value, subject.within(keyword, "*"))
+    elif keyword == "additionalProperties" and (old_value is True or new_value is False):
         return
-    elif word in _AT_LEAST | _AT_MOST and _number(held) and (now is _ABSENT or _number(now)):
-        if now is _ABSENT or (now < held if word in _AT_LEAST else now > held):
-            yield place.loss(
-                word, f"is held less tightly: {word} {'is gone' if now is _ABSENT else f'was {held} and is {now}'}"
-            )
-    elif now is _ABSENT:
-        yield place.loss(word, f"has lost its `{word}`")
-    elif not json_equal(held, now):
-        yield place.loss(word, f"has another `{word}`, which cannot be told to be safe")
+    else:
+        yield from _limit_losses(keyword, old_value, new_value, subject)
 
 
-def _properties(held: dict[str, Any], now: Any, place: _Place) -> Iterator[Loss]:
-    for name, schema in held.items():
-        if isinstance(now, dict) and name in now:
-            yield from _losses(schema, now[name], place.within(f"properties.{name}", name))
+def _limit_losses(keyword: str, old_value: Any, new_value: Any, subject: SchemaSubject) -> Iterator[Loss]:
+    """Yield the loss by a bound that is wider or removed, or by any other keyword that has changed."""
+    if keyword in _AT_LEAST | _AT_MOST and _is_number(old_value) and (new_value is _ABSENT or _is_number(new_value)):
+        if new_value is _ABSENT:
+            yield subject.loss(keyword, f"has a wider range now: {keyword} is removed")
+        elif new_value < old_value if keyword in _AT_LEAST else new_value > old_value:
+            yield subject.loss(keyword, f"has a wider range now: {keyword} was {old_value} and is {new_value}")
+    elif new_value is _ABSENT:
+        yield subject.loss(keyword, f"has no `{keyword}` any more")
+    elif not json_equal(old_value, new_value):
+        yield subject.loss(keyword, f"has another `{keyword}`, which is not known to be safe")
+
+
+def _properties(old: dict[str, Any], new: Any, subject: SchemaSubject) -> Iterator[Loss]:
+    for name, schema in old.items():
+        if isinstance(new, dict) and name in new:
+            yield from _losses(schema, new[name], subject.within(f"properties.{name}", name))
         else:
-            yield place.loss(f"properties.{name}" if isinstance(now, dict) else "properties", "is taken away", name)
+            yield subject.loss(f"properties.{name}" if isinstance(new, dict) else "properties", "is removed", name)
 
 
-def _added(old: dict[str, Any], new: dict[str, Any], place: _Place) -> Iterator[Loss]:
-    """List what is lost by properties that only the new schema has."""
-    held, others = _dict(old, "properties"), old.get("additionalProperties", False)
-    closed = place.closed and others is False and ("properties" in old or place.names_arguments)
+def _added_properties(old: dict[str, Any], new: dict[str, Any], subject: SchemaSubject) -> Iterator[Loss]:
+    """Yield the losses by properties that only the new schema has."""
+    old_properties, additional = _dict(old, "properties"), old.get("additionalProperties", False)
+    closed = subject.closed and additional is False and ("properties" in old or subject.names_arguments)
     for name, schema in _dict(new, "properties").items():
-        if name in held:
+        if name in old_properties:
             continue
         if closed:
-            word = f"properties.{name}" if isinstance(old.get("properties"), dict) else "properties"
-            yield place.loss(word, "is new, and a function that does not know it may be called with it", name)
-        elif isinstance(others, dict):
-            yield from _losses(others, schema, place.within(f"properties.{name}", name))
+            keyword = f"properties.{name}" if isinstance(old.get("properties"), dict) else "properties"
+            yield subject.loss(keyword, "is new, and a call may pass it to a function that does not know it", name)
+        elif isinstance(additional, dict):
+            yield from _losses(additional, schema, subject.within(f"properties.{name}", name))
 
 
-def _values(word: str, held: list[Any], new: dict[str, Any], place: _Place) -> Iterator[Loss]:
+def _values(keyword: str, old_values: list[Any], new: dict[str, Any], subject: SchemaSubject) -> Iterator[Loss]:
     values = new["enum"] if isinstance(new.get("enum"), list) else [new["const"]] if "const" in new else None
     if values is None:
-        yield place.loss(word, "may have any value now")
+        yield subject.loss(keyword, "may have any value now")
         return
-    allowed = {canonical_json(value) for value in held}
+    allowed = {canonical_json(value) for value in old_values}
     more = [canonical_json(value).decode() for value in values if canonical_json(value) not in allowed]
     if more:
-        rest = f" and {len(more) - _SHOWN} more" if len(more) > _SHOWN else ""
-        yield place.loss(word, f"may have new values: {', '.join(more[:_SHOWN])}{rest}")
+        rest = f" and {len(more) - _LISTED_VALUES} more" if len(more) > _LISTED_VALUES else ""
+        yield subject.loss(keyword, f"may have new values: {', '.join(more[:_LISTED_VALUES])}{rest}")
 
 
-def _types(said: Any) -> frozenset[str]:
-    """Give the kinds of values that a `type` allows; none for what is no `type`."""
-    words = [said] if isinstance(said, str) else said
-    if not isinstance(words, list) or not all(isinstance(word, str) and word in _TYPES for word in words):
+def _types(value: Any) -> frozenset[str]:
+    """Return the types that a value of `type` allows; nothing where it is not valid."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in _TYPES for name in names):
         return frozenset()
-    return frozenset().union(*(_TYPES[word] for word in words))
+    return frozenset().union(*(_TYPES[name] for name in names))
 
 
-def _possible(schema: dict[str, Any]) -> frozenset[str]:
-    """Give the kinds of values that a schema's type, enum and const leave."""
-    kinds = _types(schema.get("type")) or frozenset().union(*_TYPES.values())
+def _possible_types(schema: dict[str, Any]) -> frozenset[str]:
+    """Return the types of values that a schema's `type`, `enum` and `const` allow."""
+    types = _types(schema.get("type")) or frozenset().union(*_TYPES.values())
     if isinstance(schema.get("enum"), list):
-        kinds &= {json_type(value) for value in schema["enum"]}
+        types &= {json_type(value) for value in schema["enum"]}
     if "const" in schema:
-        kinds &= {json_type(schema["const"])}
-    return kinds
+        types &= {json_type(schema["const"])}
+    return types
 
 
-def _names(value: Any) -> bool:
+def _is_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _dict(schema: dict[str, Any], word: str) -> dict[str, Any]:
-    value = schema.get(word)
+def _dict(schema: dict[str, Any], keyword: str) -> dict[str, Any]:
+    value = schema.get(keyword)
     return value if isinstance(value, dict) else {}
 
 
-def _number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,7 +1,7 @@
-"""Line by line, what two texts share and a unified diff of them, at a cost that has a bound whatever the texts are.
+"""The common subsequence of two sequences and the unified diff of two texts, in bounded time for any input.
 
-Source: E. W. Myers, An O(ND) Difference Algorithm and Its Variations, Algorithmica 1 (1986). Python's `difflib` does the same
-for friendly texts; for two that repeat their lines its time grows with the third power of their length.
+Source: E. W. Myers, An O(ND) Difference Algorithm and Its Variations, Algorithmica 1 (1986). Python's `difflib` is not used:
+for two texts with many repeated lines its time grows with the third power of their length.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -10,13 +10,14 @@ from itertools import takewhile
 from math import isqrt
 
 EFFORT_LIMIT = 2_000_000
-"""About how many steps one comparison may take in all: well under a second."""
+"""The approximate number of steps that one comparison may take; this many take well under a second."""
 CONTEXT = 3
+"""Unchanged lines before and after a change in a unified diff."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """A run of equal elements: where it begins before and after, and how long it is."""
+    """A run of equal elements: its start in the old and in the new sequence, and its length."""
 
     before: int
     after: int
@@ -25,7 +26,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Edit:
-    """What stands between two matches: `before[start:end]` is replaced by `after[new_start:new_end]`."""
+    """The difference between two matches: `after[new_start:new_end]` replaces `before[start:end]`."""
 
     start: int
     end: int
@@ -34,58 +35,73 @@ class Edit:
 
 
 def common_runs(before: Sequence[Hashable], after: Sequence[Hashable], effort: int = EFFORT_LIMIT) -> list[Match]:
-    """List what two sequences share, in order. Where they differ too much for the effort, only a common head and tail."""
+    """Return the elements that two sequences share, in order; the fewest edits lead from one to the other.
+
+    Sequences that differ too much for the effort share only their common beginning and end.
+
+    Args:
+        before: the old sequence.
+        after: the new sequence.
+        effort: about how many steps the comparison may take.
+    """
     numbers: dict[Hashable, int] = {}
     old, new = ([numbers.setdefault(item, len(numbers)) for item in items] for items in (before, after))
     head = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     rest = zip(reversed(old[head:]), reversed(new[head:]), strict=False)
     tail = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], rest))
-    middle = _walk(old[head : len(old) - tail], new[head : len(new) - tail], effort)
-    found = [Match(0, 0, head), *(Match(head + one.before, head + one.after, one.size) for one in middle)]
-    return [one for one in [*found, Match(len(old) - tail, len(new) - tail, tail)] if one.size]
+    middle = _shortest_edit_matches(old[head : len(old) - tail], new[head : len(new) - tail], effort)
+    matches = [
+        Match(0, 0, head),
+        *(Match(head + match.before, head + match.after, match.size) for match in middle),
+        Match(len(old) - tail, len(new) - tail, tail),
+    ]
+    return [match for match in matches if match.size]
 
 
-def _walk(old: list[int], new: list[int], effort: int) -> list[Match]:
-    """Find the fewest edits that lead from one to the other. `levels[d]` is how far `d` edits come on each diagonal."""
+def _shortest_edit_matches(old: list[int], new: list[int], effort: int) -> list[Match]:
+    """Return the matches of the shortest edit path, or nothing where the path is too long for the effort.
+
+    `levels[d]` contains, for each diagonal, the furthest position in `old` that `d` edits reach.
+    """
     size, new_size = len(old), len(new)
-    most = min(isqrt(effort), effort // (size + new_size + 1))
+    edit_limit = min(isqrt(effort), effort // (size + new_size + 1))
     levels: list[list[int]] = []
-    for edits in range(min(size + new_size, most) + 1):
+    for edits in range(min(size + new_size, edit_limit) + 1):
         level: list[int] = []
-        for number in range(edits + 1):
-            at = _step(levels[-1], number)[0] if levels else 0
-            other = at - (2 * number - edits)
-            while at < size and other < new_size and old[at] == new[other]:
-                at, other = at + 1, other + 1
-            if at >= size and other >= new_size:
+        for diagonal in range(edits + 1):
+            position = _step(levels[-1], diagonal)[0] if levels else 0
+            new_position = position - (2 * diagonal - edits)
+            while position < size and new_position < new_size and old[position] == new[new_position]:
+                position, new_position = position + 1, new_position + 1
+            if position >= size and new_position >= new_size:
                 return _path(levels, size, new_size)
-            level.append(at)
+            level.append(position)
         levels.append(level)
     return []
 
 
-def _step(level: list[int], number: int) -> tuple[int, int]:
-    """Give where one more edit leads to on the diagonal of that number, and the diagonal of the level that it comes from."""
-    if number == 0 or (number < len(level) and level[number - 1] < level[number]):
-        return level[number], number  # an element is added
-    return level[number - 1] + 1, number - 1  # an element is removed
+def _step(level: list[int], diagonal: int) -> tuple[int, int]:
+    """Return the position that one more edit reaches on a diagonal, and the number of the diagonal that it comes from."""
+    if diagonal == 0 or (diagonal < len(level) and level[diagonal - 1] < level[diagonal]):
+        return level[diagonal], diagonal  # an element is added
+    return level[diagonal - 1] + 1, diagonal - 1  # an element is removed
 
 
 def _path(levels: list[list[int]], size: int, new_size: int) -> list[Match]:
-    """Walk back from the end, and give the runs of equal elements on the way."""
-    found: list[Match] = []
-    at, other = size, new_size
+    """Return the runs of equal elements on the path through the levels, traced back from the end."""
+    matches: list[Match] = []
+    position, new_position = size, new_size
     for edits in range(len(levels), 0, -1):
         level = levels[edits - 1]
-        start, number = _step(level, (at - other + edits) // 2)
-        found.append(Match(start, other - (at - start), at - start))
-        at, other = level[number], level[number] - (2 * number - edits + 1)
-    found.append(Match(0, 0, at))
-    return [one for one in reversed(found) if one.size]
+        start, diagonal = _step(level, (position - new_position + edits) // 2)
+        matches.append(Match(start, new_position - (position - start), position - start))
+        position, new_position = level[diagonal], level[diagonal] - (2 * diagonal - edits + 1)
+    matches.append(Match(0, 0, position))
+    return [match for match in reversed(matches) if match.size]
 
 
 def edits(before: Sequence[Hashable], after: Sequence[Hashable], effort: int = EFFORT_LIMIT) -> Iterator[Edit]:
-    """List what is replaced by what."""
+    """Yield the edits that turn the old sequence into the new one, in order; `effort` as in `common_runs`."""
     start = new_start = 0
     for match in [*common_runs(before, after, effort), Match(len(before), len(after), 0)]:
         if match.before > start or match.after > new_start:
@@ -94,7 +110,7 @@ def edits(before: Sequence[Hashable], after: Sequence[Hashable], effort: int = E
 
 
 def unified_diff(before: str, after: str, effort: int = EFFORT_LIMIT) -> str:
-    """Give a unified diff without file names: hunks of lines after a blank, `-` or `+`. Only a newline ends a line."""
+    r"""Return a unified diff without file names: hunks whose lines begin with a blank, `-` or `+`. Only `\n` ends a line."""
     old, new = before.split("\n"), after.split("\n")
     hunks: list[list[Edit]] = []
     for edit in edits(old, new, effort):
@@ -109,16 +125,16 @@ def _hunk(hunk: list[Edit], old: list[str], new: list[str]) -> Iterator[str]:
     start, end = max(hunk[0].start - CONTEXT, 0), min(hunk[-1].end + CONTEXT, len(old))
     new_start, new_end = hunk[0].new_start - (hunk[0].start - start), hunk[-1].new_end + (end - hunk[-1].end)
     yield f"@@ -{_range(start, end)} +{_range(new_start, new_end)} @@"
-    at = start
+    position = start
     for edit in hunk:
-        yield from (f" {line}" for line in old[at : edit.start])
+        yield from (f" {line}" for line in old[position : edit.start])
         yield from (f"-{line}" for line in old[edit.start : edit.end])
         yield from (f"+{line}" for line in new[edit.new_start : edit.new_end])
-        at = edit.end
-    yield from (f" {line}" for line in old[at:end])
+        position = edit.end
+    yield from (f" {line}" for line in old[position:end])
 
 
 def _range(start: int, end: int) -> str:
-    """Give a range as diffs write it: its first line from 1 (the one before where it is empty), and its length if not 1."""
+    """Return a range in diff notation: its first line from 1 (the line before an empty range), and its length if not 1."""
     size = end - start
     return f"{start + 1 if size else start}" + ("" if size == 1 else f",{size}")

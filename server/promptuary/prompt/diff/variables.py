@@ -1,8 +1,9 @@
-"""Whether a variable still takes every value that it took: what makes a new version safe for those who call with old values.
+"""Whether a variable still accepts every value that it accepted, so that callers with old values can use a new version.
 
-Every word of a variable's schema narrows by itself, so a changed variable takes all that it took exactly when each changed word
-does. Where the old variable takes only a few values (an enum, a boolean, a short range of integers) they are tried one by
-one. A word that loosens, or that bounds what the other words keep out anyway, is no narrowing.
+Every keyword of a variable's schema restricts the values independently of the others. So a changed variable accepts all old
+values exactly when each changed keyword does. If the old variable accepts only a few values (an enum, a boolean, a short range
+of integers), each value is tried. A keyword that allows more, or excludes only values that other keywords exclude, is no
+narrowing.
 """
 
 from collections.abc import Mapping
@@ -12,138 +13,143 @@ from typing import Any
 from promptuary.prompt.digest import canonical_json
 from promptuary.prompt.variables import Property, Schema, Variable, fits
 
-WORDS = ("type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "items", "properties")
-_FEW = 1000
-_SHOWN = 5
-_NUMBERS = frozenset({"integer", "decimal"})
-_KINDS: dict[str | None, frozenset[str]] = {
-    None: frozenset({"string", "boolean", "null", "array", "object", *_NUMBERS}),
-    "number": _NUMBERS,  # 2.0 is an integer in JSON Schema; a decimal here is a number that is none
+KEYWORDS = ("type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "items", "properties")
+_TRIED_VALUES_LIMIT = 1000
+_LISTED_VALUES = 5
+_NUMERIC_TYPES = frozenset({"integer", "decimal"})
+_TYPES: dict[str | None, frozenset[str]] = {
+    None: frozenset({"string", "boolean", "null", "array", "object", *_NUMERIC_TYPES}),
+    "number": _NUMERIC_TYPES,  # 2.0 is an integer in JSON Schema; a decimal here is a number that is not an integer
 }
-_KINDS |= {word: frozenset({word}) for word in ("string", "integer", "boolean", "array", "object")}
+_TYPES |= {name: frozenset({name}) for name in ("string", "integer", "boolean", "array", "object")}
 
 
 def is_mandatory(variable: Variable) -> bool:
-    """Tell whether a render without a value for it is refused."""
+    """Return whether a render without a value for the variable is refused."""
     return variable.required and variable.default is None
 
 
 def narrowings(name: str, old: Variable, new: Variable) -> dict[str, str]:
-    """Give the words of the schema by which the new variable refuses some value that the old one took, each with a sentence."""
-    found = {}
-    for word in WORDS:
-        limit = getattr(new, word)
-        if limit is not None and _refuses(word, limit, old):
-            found[word] = f"the variable '{name}' {_said(word, getattr(old, word), limit)}"
+    """Return the keywords by which the new variable refuses a value that the old one accepted, each with the reason."""
+    reasons = {}
+    for keyword in KEYWORDS:
+        limit = getattr(new, keyword)
+        if limit is not None and _refuses(keyword, limit, old):
+            reasons[keyword] = f"the variable '{name}' {_reason(keyword, getattr(old, keyword), limit)}"
     if is_mandatory(new) and not is_mandatory(old):
         if not old.required:
-            found["required"] = f"the variable '{name}' was optional and must be given now"
+            reasons["required"] = f"the variable '{name}' was optional and must be given now"
         else:
-            found["default"] = f"the variable '{name}' has lost its default and must be given now"
-    return found
+            reasons["default"] = f"the variable '{name}' has lost its default and must be given now"
+    return reasons
 
 
 def _narrows(old: Schema, new: Schema) -> bool:
-    """Tell whether the new schema refuses some value that the old one takes."""
-    return any(getattr(new, word) is not None and _refuses(word, getattr(new, word), old) for word in WORDS)
+    """Return whether the new schema refuses a value that the old one accepts."""
+    return any(getattr(new, keyword) is not None and _refuses(keyword, getattr(new, keyword), old) for keyword in KEYWORDS)
 
 
-def _refuses(word: str, limit: Any, old: Schema) -> bool:
-    """Tell whether the word keeps out some value that the old schema takes."""
-    few = _few(old)
-    if word == "enum":
+def _refuses(keyword: str, limit: Any, old: Schema) -> bool:
+    """Return whether the keyword excludes a value that the old schema accepts."""
+    values = _accepted_values(old)
+    if keyword == "enum":
         allowed = {canonical_json(value) for value in limit}
-        return bool(_kinds(old)) if few is None else any(canonical_json(value) not in allowed for value in few)
-    if few is not None:
-        return any(not _fits(word, limit, value) for value in few)
-    kinds = _kinds(old)
-    held = getattr(old, word)
-    match word:
+        return bool(_accepted_types(old)) if values is None else any(canonical_json(value) not in allowed for value in values)
+    if values is not None:
+        return any(not _fits(keyword, limit, value) for value in values)
+    types = _accepted_types(old)
+    old_limit = getattr(old, keyword)
+    match keyword:
         case "type":
-            return not kinds <= _KINDS[limit]
+            return not types <= _TYPES[limit]
         case "minLength" | "minItems":
-            return _limits(word) in kinds and (held or 0) < limit
+            return _limited_type(keyword) in types and (old_limit or 0) < limit
         case "maxLength" | "maxItems":
-            return _limits(word) in kinds and (held is None or held > limit)
+            return _limited_type(keyword) in types and (old_limit is None or old_limit > limit)
         case "minimum":
-            return bool(kinds & _NUMBERS) and (held is None or (held if "decimal" in kinds else ceil(held)) < limit)
+            return bool(types & _NUMERIC_TYPES) and (
+                old_limit is None or (old_limit if "decimal" in types else ceil(old_limit)) < limit
+            )
         case "items":
-            return "array" in kinds and _above(old.maxItems) > 0 and _narrows(held or Schema(), limit)
+            return "array" in types and _upper_bound(old.maxItems) > 0 and _narrows(old_limit or Schema(), limit)
         case "properties":
-            return "object" in kinds and (held is None or _closes(held, limit))
+            return "object" in types and (old_limit is None or _refuses_members(old_limit, limit))
         case _:
-            return bool(kinds & _NUMBERS) and (held is None or (held if "decimal" in kinds else floor(held)) > limit)
+            return bool(types & _NUMERIC_TYPES) and (
+                old_limit is None or (old_limit if "decimal" in types else floor(old_limit)) > limit
+            )
 
 
-def _closes(old: Mapping[str, Property], new: Mapping[str, Property]) -> bool:
-    """Tell whether an object with the old members may be none with the new: one is gone, must be there now, or takes less."""
+def _refuses_members(old: Mapping[str, Property], new: Mapping[str, Property]) -> bool:
+    """Return whether an object of the old members may be refused by the new: one is removed, mandatory now, or narrower."""
     return (
         any(name not in new for name in old)
-        or any(said.required and not (name in old and old[name].required) for name, said in new.items())
-        or any(_narrows(said, new[name]) for name, said in old.items())
+        or any(member.required and not (name in old and old[name].required) for name, member in new.items())
+        or any(_narrows(member, new[name]) for name, member in old.items())
     )
 
 
-def _limits(word: str) -> str:
-    return "string" if word.endswith("Length") else "array"
+def _limited_type(keyword: str) -> str:
+    return "string" if keyword.endswith("Length") else "array"
 
 
-def _kinds(variable: Schema) -> frozenset[str]:
-    """Give the kinds of values that it takes; a kind whose bounds leave nothing is none."""
-    low, high = variable.minimum, variable.maximum
+def _accepted_types(schema: Schema) -> frozenset[str]:
+    """Return the types of values that a schema accepts; a type whose bounds exclude every value is left out."""
+    low, high = schema.minimum, schema.maximum
     empty = set()
-    if (variable.minLength or 0) > _above(variable.maxLength):
+    if (schema.minLength or 0) > _upper_bound(schema.maxLength):
         empty.add("string")
-    if (variable.minItems or 0) > _above(variable.maxItems):
+    if (schema.minItems or 0) > _upper_bound(schema.maxItems):
         empty.add("array")
     if low is not None and high is not None:
         if ceil(low) > floor(high):
             empty.add("integer")
         if low > high or (low == high and ceil(low) == low):
             empty.add("decimal")
-    return _KINDS[variable.type] - empty
+    return _TYPES[schema.type] - empty
 
 
-def _above(limit: int | None) -> float:
+def _upper_bound(limit: int | None) -> float:
     return float("inf") if limit is None else limit
 
 
-def _few(variable: Schema) -> list[Any] | None:
-    """List the values that it takes, where they are few; None where they are many."""
-    if variable.enum is not None:
-        words = {word: getattr(variable, word) for word in WORDS if word != "enum"}
-        said = {word: limit for word, limit in words.items() if limit is not None}
-        return [value for value in variable.enum if all(_fits(word, limit, value) for word, limit in said.items())]
-    if variable.type == "boolean":
+def _accepted_values(schema: Schema) -> list[Any] | None:
+    """Return all values that a schema accepts, or None where there are too many."""
+    if schema.enum is not None:
+        limits = {keyword: getattr(schema, keyword) for keyword in KEYWORDS if keyword != "enum"}
+        limits = {keyword: limit for keyword, limit in limits.items() if limit is not None}
+        return [value for value in schema.enum if all(_fits(keyword, limit, value) for keyword, limit in limits.items())]
+    if schema.type == "boolean":
         return [True, False]
-    if variable.type == "integer" and variable.minimum is not None and variable.maximum is not None:
-        whole = range(ceil(variable.minimum), floor(variable.maximum) + 1)
-        return list(whole) if whole.stop - whole.start <= _FEW else None
+    if schema.type == "integer" and schema.minimum is not None and schema.maximum is not None:
+        integers = range(ceil(schema.minimum), floor(schema.maximum) + 1)
+        # Not len(): a range may be longer than sys.maxsize.
+        return list(integers) if integers.stop - integers.start <= _TRIED_VALUES_LIMIT else None
     return None
 
 
-def _fits(word: str, limit: Any, value: Any) -> bool:
-    """Tell whether a value fits one word, as JSON Schema has it: a bound says nothing of a value of another kind."""
-    kind = json_type(value)
-    match word:
+def _fits(keyword: str, limit: Any, value: Any) -> bool:
+    """Return whether a value fits one keyword; as in JSON Schema, a bound accepts every value of another type."""
+    type_ = json_type(value)
+    match keyword:
         case "type":
-            return kind in _KINDS[limit]
+            return type_ in _TYPES[limit]
         case "minLength" | "minItems":
-            return kind != _limits(word) or len(value) >= limit
+            return type_ != _limited_type(keyword) or len(value) >= limit
         case "maxLength" | "maxItems":
-            return kind != _limits(word) or len(value) <= limit
+            return type_ != _limited_type(keyword) or len(value) <= limit
         case "minimum":
-            return kind not in _NUMBERS or bool(value >= limit)
+            return type_ not in _NUMERIC_TYPES or bool(value >= limit)
         case "items":
-            return kind != "array" or all(fits(limit, item) for item in value)
+            return type_ != "array" or all(fits(limit, item) for item in value)
         case "properties":
-            return kind != "object" or fits(Schema(type="object", properties=limit), value)
+            return type_ != "object" or fits(Schema(type="object", properties=limit), value)
         case _:
-            return kind not in _NUMBERS or bool(value <= limit)
+            return type_ not in _NUMERIC_TYPES or bool(value <= limit)
 
 
 def json_type(value: Any) -> str:
-    """Name the kind of a JSON value as a schema's `type` does; a number that is no integer is a `decimal`."""
+    """Return the type of a JSON value as a schema's `type` names it; a number that is not an integer is a `decimal`."""
     match value:
         case None:
             return "null"
@@ -161,18 +167,21 @@ def json_type(value: Any) -> str:
             return "object"
 
 
-def _said(word: str, before: Any, after: Any) -> str:
-    match word:
+def _reason(keyword: str, before: Any, after: Any) -> str:
+    """Return the end of the sentence about a variable that a keyword narrows."""
+    match keyword:
         case "type":
             return f"was of {f'type {before}' if before else 'any type'} and is of type {after}"
         case "enum":
-            kept = {canonical_json(value) for value in after}
-            lost = [canonical_json(value).decode() for value in before or () if canonical_json(value) not in kept]
-            more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
-            return f"no longer takes {', '.join(lost[:_SHOWN])}{more}" if lost else "takes only the values of its enum now"
+            accepted = {canonical_json(value) for value in after}
+            lost = [canonical_json(value).decode() for value in before or () if canonical_json(value) not in accepted]
+            more = f" and {len(lost) - _LISTED_VALUES} more" if len(lost) > _LISTED_VALUES else ""
+            if not lost:
+                return "accepts only the values of its enum now"
+            return f"no longer accepts {', '.join(lost[:_LISTED_VALUES])}{more}"
         case "items":
-            return "takes fewer items now: what an item must be has changed"
+            return "accepts fewer lists now: the schema of its items has changed"
         case "properties":
-            return "takes fewer objects now: which members they have, or what these must be, has changed"
+            return "accepts fewer objects now: its properties or their schemas have changed"
         case _:
-            return f"has {word} {after} now, and had {'none' if before is None else before}"
+            return f"has {keyword} {after} now and had {'none' if before is None else before}"
