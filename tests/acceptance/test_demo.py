@@ -60,7 +60,7 @@ def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path)
     passages = {name: int(number) for name, number in re.findall(r"(support\.\w+): .*, (\d+) passages indexed", told)}
     assert passages.keys() == {"support.tickets", "support.handbook"}
     assert all(passages.values())
-    assert re.search(r"asked “.*”: delivery, cosine 0\.\d\d", told)
+    assert re.search(r"query “.*”: delivery, cosine 0\.\d\d", told)
 
     run_id = the_run(told)
     for version in ("v2", "v1"):

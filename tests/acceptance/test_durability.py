@@ -22,7 +22,7 @@ ROUNDS = 3
 ACKNOWLEDGED_BEFORE_THE_KILL = 40
 WRITERS = """
 import os, sys, threading
-from promptuary.access.unit_of_work import Unit
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.access.service import local_caller
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
@@ -41,7 +41,7 @@ def write(writer):
         number += 1
         words = f"{sys.argv[2]} {writer} {number}"
         with database.write() as session:
-            unit = Unit(session, caller, wall_clock, settings)
+            unit = UnitOfWork(session, caller, wall_clock, settings)
             made = Registry(unit).register("p", Content(type="text", template=words), labels=("production",))
         os.write(1, f"{made.version.number}\\t{words}\\n".encode())
 

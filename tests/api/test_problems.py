@@ -91,7 +91,7 @@ def test_an_error_nobody_expected_is_a_500_that_tells_nothing_and_is_in_the_log(
 
 
 def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from promptuary.registry import event_store
+    from promptuary.registry.events import event_store
 
     def breaks(*_given: Any) -> None:
         raise RuntimeError("on the way")
@@ -106,7 +106,7 @@ def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, 
 def test_while_the_database_is_held_a_write_is_told_to_come_back(
     sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptuary.registry import event_store
+    from promptuary.registry.events import event_store
 
     def held(*_given: Any) -> None:
         raise errors.DatabaseBusy("the database is held by other writers; try again")

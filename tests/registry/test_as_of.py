@@ -11,8 +11,8 @@ from promptuary.access import audit
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.prompt.content import Content
-from promptuary.registry import event_store
-from promptuary.registry.events import EventKind
+from promptuary.registry.events import event_store
+from promptuary.registry.events.event import EventKind
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
 from promptuary.registry.store import PromptFilter

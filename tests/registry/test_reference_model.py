@@ -21,7 +21,7 @@ from promptuary.core.errors import Conflict, NotFound, PreconditionFailed
 from promptuary.core.settings import Settings
 from promptuary.prompt.content import Content
 from promptuary.prompt.split import divide
-from promptuary.registry.event_store import list_events
+from promptuary.registry.events.event_store import list_events
 from promptuary.registry.label_store import Label, LabelTarget
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry

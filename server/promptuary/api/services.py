@@ -13,7 +13,7 @@ from promptuary.core.change_feed.feed import ChangeFeed
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
-from promptuary.registry.stream import EventStream
+from promptuary.registry.events.stream import EventStream
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.search.service import PromptSearch
 from promptuary.search.similarity import SimilarPromptCheck

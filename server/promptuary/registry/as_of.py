@@ -6,8 +6,9 @@ from datetime import datetime
 from promptuary.core.clock import format_timestamp
 from promptuary.core.database import Session
 from promptuary.core.errors import NotFound
-from promptuary.registry import event_store, label_store, version_store
-from promptuary.registry.events import EventKind
+from promptuary.registry import label_store, version_store
+from promptuary.registry.events import event_store
+from promptuary.registry.events.event import EventKind
 from promptuary.registry.store import Prompt
 
 

@@ -15,8 +15,9 @@ from promptuary.prompt.name import DEFAULT_LABEL as DEFAULT_LABEL
 from promptuary.prompt.name import LATEST as LATEST
 from promptuary.prompt.name import is_name
 from promptuary.prompt.split import divide
-from promptuary.registry import event_store, label_store, store
-from promptuary.registry.events import EventKind
+from promptuary.registry import label_store, store
+from promptuary.registry.events import event_store
+from promptuary.registry.events.event import EventKind
 from promptuary.registry.label_store import Label, LabelMove, LabelTarget
 from promptuary.registry.store import Prompt
 

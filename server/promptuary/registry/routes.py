@@ -19,9 +19,10 @@ from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.errors import PreconditionFailed
 from promptuary.core.wire import PageOf
-from promptuary.registry.comparison import compare_versions
-from promptuary.registry.diff_schemas import DiffOut
-from promptuary.registry.events import EventKind
+from promptuary.registry.diff.schemas import DiffOut
+from promptuary.registry.diff.versions import compare_versions
+from promptuary.registry.events.event import EventKind
+from promptuary.registry.events.stream import EventStream
 from promptuary.registry.imports.schemas import ImportOut, ImportPrompt, PreviewImport
 from promptuary.registry.imports.service import PromptImporter
 from promptuary.registry.label_store import Label
@@ -47,7 +48,6 @@ from promptuary.registry.schemas import (
 from promptuary.registry.service import Registry
 from promptuary.registry.similarity import merge_warnings, same_content_warnings
 from promptuary.registry.store import PromptFilter
-from promptuary.registry.stream import EventStream
 
 router = APIRouter(tags=["registry"], route_class=IdempotentRoute)
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]

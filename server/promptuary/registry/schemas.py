@@ -11,7 +11,7 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.name import Name
 from promptuary.registry.composition import IncludeUpdate
-from promptuary.registry.events import EventKind
+from promptuary.registry.events.event import EventKind
 from promptuary.registry.service import LookupResult, RegistrationPreview
 from promptuary.registry.similarity import RegistrationWarning
 from promptuary.registry.version_store import Version

@@ -15,10 +15,11 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.encoding import EncodedContent, encode_content
 from promptuary.prompt.split import Split
 from promptuary.prompt.validation import validate_content
-from promptuary.registry import composition, event_store, similarity, store, version_store
+from promptuary.registry import composition, similarity, store, version_store
 from promptuary.registry.as_of import prompt_at
 from promptuary.registry.composition import ComposedContent, IncludeUpdate
-from promptuary.registry.events import EventKind, PromptEvent
+from promptuary.registry.events import event_store
+from promptuary.registry.events.event import EventKind, PromptEvent
 from promptuary.registry.label_store import LabelTarget
 from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, require_not_archived, require_prompt, require_settable
 from promptuary.registry.store import Prompt, PromptFilter

@@ -17,7 +17,7 @@ from promptuary.core.change_feed.feed import ProjectRevisions
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.settings import Settings
-from promptuary.registry.event_store import changed_since
+from promptuary.registry.events.event_store import changed_since
 from promptuary.registry.lookup_response import build_response
 from promptuary.registry.service import LookupResult, Registry
 

@@ -14,9 +14,10 @@ from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
-from promptuary.registry import event_store, label_store, similarity, store, version_store
+from promptuary.registry import label_store, similarity, store, version_store
 from promptuary.registry.composition import includable
-from promptuary.registry.events import EventKind
+from promptuary.registry.events import event_store
+from promptuary.registry.events.event import EventKind
 from promptuary.registry.imports.history import (
     EXPORT_HINT,
     Archival,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from promptuary.core.wire import ResponseModel
-from promptuary.registry.comparison import VersionComparison
+from promptuary.registry.diff.versions import VersionComparison
 from promptuary.registry.version_store import Version
 
 

@@ -16,10 +16,10 @@ from promptuary.core.change_feed.factory import create_change_feed
 from promptuary.core.change_feed.feed import ChangeFeed
 from promptuary.core.errors import Unavailable
 from promptuary.prompt.content import Content
-from promptuary.registry import stream
+from promptuary.registry.events import stream
+from promptuary.registry.events.stream import EventStream
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
-from promptuary.registry.stream import EventStream
 
 Units = Callable[..., AbstractContextManager[UnitOfWork]]
 WAIT = 20.0

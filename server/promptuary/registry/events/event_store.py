@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select, update
 
 from promptuary.access.store import next_revision
 from promptuary.core.database import table_of
-from promptuary.registry.events import EventKind, PromptEvent
+from promptuary.registry.events.event import EventKind, PromptEvent
 from promptuary.registry.store import Prompt
 from promptuary.registry.tables import EventRow, PromptRow
 

@@ -17,8 +17,8 @@ from promptuary.core.change_feed.feed import ChangeFeed
 from promptuary.core.clock import format_timestamp
 from promptuary.core.database import Database
 from promptuary.core.errors import PromptuaryError, Unavailable
-from promptuary.registry import event_store
-from promptuary.registry.events import PromptEvent
+from promptuary.registry.events import event_store
+from promptuary.registry.events.event import PromptEvent
 
 log = structlog.get_logger(__name__)
 KEEP_ALIVE_SECONDS = 15.0

@@ -1,0 +1,1 @@
+"""Events of prompts: what they are, their rows, and the stream of them."""
