@@ -32,7 +32,7 @@ scorers:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -40,13 +40,13 @@ class CommandResult:
 
     @property
     def json(self) -> Any:
-        """What it said, as a program reads it."""
+        """The parsed output of a command that ended with 0."""
         assert self.code == 0, self.err
         return json.loads(self.out)
 
     @property
-    def fault(self) -> str:
-        """The one line in which it said what is wrong, without its beginning."""
+    def error_line(self) -> str:
+        """The one line of the error, without the command's name before it."""
         assert self.err.startswith("promptuary: "), self.err
         assert self.err.count("\n") == 1, self.err
         assert "Traceback" not in self.err
@@ -79,7 +79,7 @@ def data_dir(tmp_path: Path, migrated_file: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database whose tables are made already, of which a test gets a copy: making them takes seconds."""
+    """An MLflow database with its tables; a test gets a copy, because creating the tables takes seconds."""
     from promptuary.core.database import Database
     from promptuary.core.settings import read_settings
     from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
@@ -97,13 +97,13 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Run a command as a shell would: `run("get", "word", "--json")`."""
     monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(data_dir))
 
-    def command(*words: object) -> CommandResult:
-        monkeypatch.setattr(sys, "argv", ["promptuary", *map(str, words)])
+    def command(*arguments: object) -> CommandResult:
+        monkeypatch.setattr(sys, "argv", ["promptuary", *map(str, arguments)])
         capsys.readouterr()
         with restored_process_state(), pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
-        return CommandResult(ended.value.code or 0, said.out, said.err)  # type: ignore[arg-type]  # main gives a number or None
+        output = capsys.readouterr()
+        return CommandResult(ended.value.code or 0, output.out, output.err)  # type: ignore[arg-type]  # a number or None
 
     return command
 
@@ -112,13 +112,13 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def write(tmp_path: Path) -> Callable[[str, str], Path]:
     """Write a file under the test's folder `files`: `write("prompts/word.yaml", text)`."""
 
-    def written(name: str, text: str) -> Path:
+    def write_file(name: str, text: str) -> Path:
         path = tmp_path / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return path
 
-    return written
+    return write_file
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def unit_of_work_on(data_dir: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def word(write: Callable[[str, str], Path], run: Run) -> Path:
-    """The prompt `word`, whose version 1 gives back the variable `text`; registered, under the label `production`."""
+    """The prompt `word`, whose version 1 renders the variable `text`; registered, under the label `production`."""
     path = write("prompts/word.yaml", json.dumps({**WORD, "labels": ["production"]}))
     assert run("push", path).code == 0
     return path
@@ -148,18 +148,18 @@ def word(write: Callable[[str, str], Path], run: Run) -> Path:
 
 @contextmanager
 def serving(data_dir: Path) -> Iterator[str]:
-    """Serve the API on a free port, and give its URL."""
+    """Serve the API on a free port; yield its URL."""
     import uvicorn
 
     from promptuary.api.app import create_app
     from promptuary.core.settings import read_settings
 
     app: Any = create_app(read_settings(data_dir=data_dir))
-    opened = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, name="api")
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
     thread.start()
-    url = f"http://127.0.0.1:{opened.getsockname()[1]}"
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         while not server.started:
             assert thread.is_alive()
@@ -173,10 +173,10 @@ def serving(data_dir: Path) -> Iterator[str]:
 
 @pytest.fixture
 def served(data_dir: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Mapping[str, str]]]:
-    """Serve the data directory; `served("author")` turns the commands from then on to the server, with a key of that role."""
+    """Serve the data directory; `served("author")` directs the next commands to the server, with a key of that role."""
     with serving(data_dir) as url:
 
-        def turn(role: str) -> Mapping[str, str]:
+        def use_server(role: str) -> Mapping[str, str]:
             monkeypatch.delenv("PROMPTUARY_URL", raising=False)
             key = run("key", "create", role, "--role", role, "--json").json["key"]
             variables = {"PROMPTUARY_URL": url, "PROMPTUARY_API_KEY": key}
@@ -184,4 +184,4 @@ def served(data_dir: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterato
                 monkeypatch.setenv(name, value)
             return variables
 
-        yield turn
+        yield use_server

@@ -1,4 +1,4 @@
-"""Keys made, listed and ended by the command line, and the audit chain verified."""
+"""Keys created, listed and revoked by the command line, and the audit chain verified."""
 
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -9,23 +9,23 @@ import pytest
 
 from cli.conftest import Run
 
-Turn = Callable[[str], Mapping[str, str]]
+UseServer = Callable[[str], Mapping[str, str]]
 
 
-def test_a_key_is_shown_once_and_only_its_end_later(run: Run) -> None:
-    made = run("key", "create", "pipeline", "--role", "ci", "--days", 30, "--json").json
-    assert made["key"].startswith("pmt_")
-    assert (made["name"], made["role"]) == ("pipeline", "ci")
+def test_a_key_is_shown_once_and_its_revocation_later(run: Run) -> None:
+    created = run("key", "create", "pipeline", "--role", "ci", "--days", 30, "--json").json
+    assert created["key"].startswith("pmt_")
+    assert (created["name"], created["role"]) == ("pipeline", "ci")
     listed = run("key", "list", "--json")
-    assert [(one["id"], one["name"], one["role"], one["revoked_at"]) for one in listed.json] == [
-        (made["id"], "pipeline", "ci", None)
+    assert [(key["id"], key["name"], key["role"], key["revoked_at"]) for key in listed.json] == [
+        (created["id"], "pipeline", "ci", None)
     ]
-    assert made["key"] not in listed.out
+    assert created["key"] not in listed.out
 
-    assert run("key", "revoke", made["id"]).out == f"key {made['id']} is revoked\n"
-    (ended,) = run("key", "list", "--json").json
-    assert ended["revoked_at"] is not None
-    assert run("key", "list").out.splitlines()[1].startswith(f"{made['id']}\tpipeline\tci\t")
+    assert run("key", "revoke", created["id"]).out == f"key {created['id']} is revoked\n"
+    (revoked,) = run("key", "list", "--json").json
+    assert revoked["revoked_at"] is not None
+    assert run("key", "list").out.splitlines()[1].startswith(f"{created['id']}\tpipeline\tci\t")
 
 
 def test_without_json_the_key_alone_is_printed(run: Run) -> None:
@@ -34,34 +34,34 @@ def test_without_json_the_key_alone_is_printed(run: Run) -> None:
     assert key.count("\n") == 1
 
 
-def test_a_key_made_here_opens_the_server_and_a_revoked_one_does_not(run: Run, served: Turn) -> None:
+def test_a_local_key_opens_the_server_until_it_is_revoked(run: Run, served: UseServer) -> None:
     variables = served("reader")
     assert run("prompts", "--json").json == []
-    assert "may not" in run("key", "list").fault
+    assert "may not" in run("key", "list").error_line
     headers = {"Authorization": f"Bearer {variables['PROMPTUARY_API_KEY']}"}
     assert httpx.get(f"{variables['PROMPTUARY_URL']}/v1/prompts", headers=headers).status_code == 200
 
     served("operator")
-    (reader,) = [one for one in run("key", "list", "--json").json if one["role"] == "reader"]
+    (reader,) = [key for key in run("key", "list", "--json").json if key["role"] == "reader"]
     assert run("key", "revoke", reader["id"]).code == 0
     assert httpx.get(f"{variables['PROMPTUARY_URL']}/v1/prompts", headers=headers).status_code == 401
 
 
-def test_a_server_wants_a_key_that_it_knows(run: Run, served: Turn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_refuses_an_unknown_key(run: Run, served: UseServer, monkeypatch: pytest.MonkeyPatch) -> None:
     served("author")
     for key in ("pmt_nobody_nothing", ""):
         monkeypatch.setenv("PROMPTUARY_API_KEY", key)
-        told = run("prompts")
-        assert (told.code, "key" in told.fault) == (64, True)
+        result = run("prompts")
+        assert (result.code, "key" in result.error_line) == (64, True)
     for key in ("schlüssel", "two\nlines"):
         monkeypatch.setenv("PROMPTUARY_API_KEY", key)
-        assert "PROMPTUARY_API_KEY" in run("prompts").fault
+        assert "PROMPTUARY_API_KEY" in run("prompts").error_line
 
 
-def test_a_whole_chain_is_told_as_whole_and_a_broken_one_ends_with_1(run: Run, word: Path, data_dir: Path) -> None:
-    found = run("audit", "verify", "--json").json
-    assert found["broken_at"] is None
-    assert run("audit", "verify").out == f"the audit chain is intact: {found['rows']} rows\n"
+def test_an_intact_audit_chain_passes_and_a_broken_one_ends_with_1(run: Run, word: Path, data_dir: Path) -> None:
+    chain = run("audit", "verify", "--json").json
+    assert chain["broken_at"] is None
+    assert run("audit", "verify").out == f"the audit chain is intact: {chain['rows']} rows\n"
 
     with sqlite3.connect(data_dir / "promptuary.db") as database:
         for (name,) in database.execute(
@@ -71,9 +71,9 @@ def test_a_whole_chain_is_told_as_whole_and_a_broken_one_ends_with_1(run: Run, w
         database.execute("UPDATE audit SET subject = 'another' WHERE id = (SELECT max(id) FROM audit)")
     database.close()
 
-    told = run("audit", "verify")
-    assert (told.code, told.err) == (1, "")
-    assert told.out.startswith(f"the audit chain is broken at row {found['rows']}: ")
-    told = run("audit", "verify", "--json")
-    assert told.code == 1
-    assert f'"broken_at": {found["rows"]}' in told.out
+    result = run("audit", "verify")
+    assert (result.code, result.err) == (1, "")
+    assert result.out.startswith(f"the audit chain is broken at row {chain['rows']}: ")
+    result = run("audit", "verify", "--json")
+    assert result.code == 1
+    assert f'"broken_at": {chain["rows"]}' in result.out

@@ -1,4 +1,4 @@
-"""One command, two ways: straight to the data directory, or over HTTP to a server; and servers that are none."""
+"""The same commands on the data directory and over HTTP; and servers that are not Promptuary's."""
 
 import json
 import threading
@@ -11,13 +11,13 @@ import pytest
 
 from cli.conftest import WORD, Run
 
-Turn = Callable[[str], Mapping[str, str]]
-Answering = Callable[[int, bytes], None]
+UseServer = Callable[[str], Mapping[str, str]]
+SetAnswer = Callable[[int, bytes], None]
 
 
 @pytest.fixture
-def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
-    """Turn the commands to a server that gives every request the same answer."""
+def set_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetAnswer]:
+    """A server that gives every request the same answer, to which the commands are directed."""
     answer: list[Any] = [200, b""]
 
     class Handler(BaseHTTPRequestHandler):
@@ -28,17 +28,17 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
             self.wfile.write(answer[1])
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Suppress the log of requests."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     monkeypatch.setenv("PROMPTUARY_URL", f"http://127.0.0.1:{server.server_port}")
 
-    def turn(status: int, body: bytes) -> None:
+    def replace_answer(status: int, body: bytes) -> None:
         answer[:] = [status, body]
 
-    yield turn
+    yield replace_answer
     server.shutdown()
     thread.join()
     server.server_close()
@@ -63,37 +63,35 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
         (503, b'{"detail": "the database does not answer", "code": "unavailable"}'),
     ],
 )
-def test_a_server_that_is_none_or_is_not_able_to_answer_ends_with_3(
-    run: Run, answering: Answering, status: int, body: bytes
-) -> None:
-    answering(status, body)
-    for words in (["prompts"], ["get", "word"]):
-        told = run(*words)
-        assert (told.code, told.out) == (3, ""), words
-        assert told.fault
+def test_an_answer_that_is_not_the_services_ends_with_3(run: Run, set_answer: SetAnswer, status: int, body: bytes) -> None:
+    set_answer(status, body)
+    for arguments in (["prompts"], ["get", "word"]):
+        result = run(*arguments)
+        assert (result.code, result.out) == (3, ""), arguments
+        assert result.error_line
 
 
-def test_a_refusal_is_told_with_its_faults(run: Run, answering: Answering) -> None:
+def test_a_refusal_is_reported_with_its_field_errors(run: Run, set_answer: SetAnswer) -> None:
     problem = {"detail": "the request cannot be used", "code": "invalid", "errors": [{"path": "k", "message": "is too large"}]}
-    answering(422, json.dumps(problem).encode())
-    told = run("get", "word")
-    assert (told.code, told.fault) == (64, "the request cannot be used: k: is too large")
+    set_answer(422, json.dumps(problem).encode())
+    result = run("get", "word")
+    assert (result.code, result.error_line) == (64, "the request cannot be used: k: is too large")
 
 
-def test_an_object_in_place_of_a_list_is_told(run: Run, answering: Answering) -> None:
-    answering(200, b'{"status": "ok"}')
-    assert "`items`" in run("prompts").fault
-    assert "`name`" in run("get", "word").fault
+def test_a_response_without_the_expected_field_names_it(run: Run, set_answer: SetAnswer) -> None:
+    set_answer(200, b'{"status": "ok"}')
+    assert "`items`" in run("prompts").error_line
+    assert "`name`" in run("get", "word").error_line
 
 
-def test_a_server_and_the_data_directory_say_the_same(
-    run: Run, word: Path, served: Turn, monkeypatch: pytest.MonkeyPatch
+def test_a_server_and_the_data_directory_have_the_same_output(
+    run: Run, word: Path, served: UseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     word.write_text(json.dumps({**WORD, "template": "New: {{text}}", "labels": ["staging"]}))
     run("push", word)
     run("label", "set", "word", "production", "2", "--reason", "it is better")
     variables = served("operator")
-    reading = [
+    commands = [
         ["prompts"],
         ["get", "word"],
         ["get", "word", "--version", "1"],
@@ -107,21 +105,26 @@ def test_a_server_and_the_data_directory_say_the_same(
         ["context", "list"],
         ["eval", "list"],
     ]
-    over_http = [run(*words, "--json").json for words in reading]
+    over_http = [run(*arguments, "--json").json for arguments in commands]
     for name in variables:
         monkeypatch.delenv(name)
-    assert [run(*words, "--json").json for words in reading] == over_http
-    for words in (["get", "none"], ["get", "word", "--label", "none"], ["label", "set", "word", "latest", "1"], ["get", "A"]):
-        here = run(*words)
+    assert [run(*arguments, "--json").json for arguments in commands] == over_http
+    for arguments in (
+        ["get", "none"],
+        ["get", "word", "--label", "none"],
+        ["label", "set", "word", "latest", "1"],
+        ["get", "A"],
+    ):
+        local = run(*arguments)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        assert run(*words) == here
+        assert run(*arguments) == local
         for name in variables:
             monkeypatch.delenv(name)
 
 
-def test_what_one_writes_over_http_the_other_reads_here(
-    run: Run, word: Path, served: Turn, monkeypatch: pytest.MonkeyPatch
+def test_a_write_over_http_is_read_from_the_data_directory(
+    run: Run, word: Path, served: UseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = served("author")
     word.write_text(json.dumps({**WORD, "template": "New: {{text}}"}))
@@ -134,8 +137,8 @@ def test_what_one_writes_over_http_the_other_reads_here(
     assert move["actor"].startswith("key:")
 
 
-def test_a_key_of_a_lower_role_may_do_less(run: Run, word: Path, served: Turn) -> None:
+def test_a_key_of_a_lower_role_may_do_less(run: Run, word: Path, served: UseServer) -> None:
     served("reader")
-    told = run("push", word)
-    assert (told.code, "may not" in told.fault) == (64, True)
+    result = run("push", word)
+    assert (result.code, "may not" in result.error_line) == (64, True)
     assert run("get", "word", "--json").json["version"] == 1

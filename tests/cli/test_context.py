@@ -1,4 +1,4 @@
-"""Documents taken in by the command line: what is refused, and the whole way once with the real embedding model."""
+"""Documents added by the command line: refusals, and the whole path with the real embedding model."""
 
 import json
 from collections.abc import Callable
@@ -16,13 +16,13 @@ GOOD = '{"id": "a", "text": "A refund takes five days."}'
 
 
 @pytest.fixture
-def words(monkeypatch: pytest.MonkeyPatch) -> None:
+def word_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
     """An embedder that needs no model."""
     monkeypatch.setattr(backend, "build_embedder", lambda _: WordEmbedder())
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("a.jsonl", GOOD + "\nnonsense\n", "line 2: not JSON"),
         ("a.jsonl", GOOD + "\n[1]\n", "line 2: must be an object with `id` and `text`"),
@@ -38,38 +38,38 @@ def words(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a", "text", "is neither .md, .txt nor .jsonl"),
     ],
 )
-def test_a_document_that_cannot_be_taken_is_named_and_none_is(run: Run, write: Write, name: str, text: str, said: str) -> None:
+def test_an_unusable_document_is_named_and_none_is_added(run: Run, write: Write, name: str, text: str, message: str) -> None:
     good, bad = write("docs/good.md", "# Refunds\n\nA refund takes five days."), write(f"bad/{name}", text)
-    told = run("context", "add", "support", good, bad)
-    assert (told.code, told.out) == (64, "")
-    assert str(bad) in told.fault
-    assert said in told.fault
+    result = run("context", "add", "support", good, bad)
+    assert (result.code, result.out) == (64, "")
+    assert str(bad) in result.error_line
+    assert message in result.error_line
     assert run("context", "list", "--json").json == []
 
 
-def test_a_path_that_is_missing_or_holds_nothing_is_told(run: Run, tmp_path: Path) -> None:
-    assert "does not exist" in run("context", "add", "support", tmp_path / "none.md").fault
+def test_a_path_without_a_document_is_refused(run: Run, tmp_path: Path) -> None:
+    assert "does not exist" in run("context", "add", "support", tmp_path / "none.md").error_line
     (tmp_path / "empty").mkdir()
-    assert "contains no document" in run("context", "add", "support", tmp_path / "empty").fault
-    assert "paths" in run("context", "add", "support").fault.lower()
+    assert "contains no document" in run("context", "add", "support", tmp_path / "empty").error_line
+    assert "paths" in run("context", "add", "support").error_line.lower()
 
 
-@pytest.mark.usefixtures("words")
+@pytest.mark.usefixtures("word_embedder")
 def test_two_documents_of_one_name_are_refused(run: Run, write: Write) -> None:
-    told = run("context", "add", "support", write("a/x.md", "one"), write("b/x.txt", "two"))
-    assert (told.code, "'x' occurs twice" in told.fault) == (64, True)
+    result = run("context", "add", "support", write("a/x.md", "one"), write("b/x.txt", "two"))
+    assert (result.code, "'x' occurs twice" in result.error_line) == (64, True)
 
 
-@pytest.mark.usefixtures("words")
+@pytest.mark.usefixtures("word_embedder")
 @pytest.mark.parametrize("size", ["0", "9000"])
 def test_a_chunk_size_beyond_the_limits_is_refused(run: Run, write: Write, size: str) -> None:
-    told = run("context", "add", "support", write("x.md", "one"), "--chunk-size", size)
-    assert (told.code, "chunk_size" in told.fault) == (64, True)
+    result = run("context", "add", "support", write("x.md", "one"), "--chunk-size", size)
+    assert (result.code, "chunk_size" in result.error_line) == (64, True)
     assert run("context", "list", "--json").json == []
 
 
-@pytest.mark.usefixtures("words")
-def test_a_line_ends_where_a_line_feed_is(run: Run, write: Write) -> None:
+@pytest.mark.usefixtures("word_embedder")
+def test_only_a_line_feed_ends_a_line(run: Run, write: Write) -> None:
     """U+2028 ends a line for Python's `splitlines`, and stands unescaped in JSON that other programs write."""
     path = write("a.jsonl", json.dumps({"id": "a", "text": "one\u2028two\u0085three"}, ensure_ascii=False) + "\r\n" + GOOD)
     assert run("context", "add", "support", path).code == 64  # the id `a` twice: both lines were read
@@ -77,50 +77,52 @@ def test_a_line_ends_where_a_line_feed_is(run: Run, write: Write) -> None:
     assert run("context", "add", "support", path, "--json").json["added"] == 2
 
 
-@pytest.mark.usefixtures("words")
-def test_more_documents_than_one_request_takes_are_all_taken(run: Run, write: Write) -> None:
+@pytest.mark.usefixtures("word_embedder")
+def test_more_documents_than_a_request_takes_are_all_added(run: Run, write: Write) -> None:
     lines = [json.dumps({"id": f"d{number}", "text": f"text {number}"}) for number in range(450)]
-    told = run("context", "add", "support", write("a.jsonl", "\n".join(lines)), "--json").json
-    assert told == {"added": 450, "unchanged": 0, "chunks": 450}
-    (held,) = run("context", "list", "--json").json
-    assert (held["name"], held["documents"], held["chunks"]) == ("support", 450, 450)
+    total = run("context", "add", "support", write("a.jsonl", "\n".join(lines)), "--json").json
+    assert total == {"added": 450, "unchanged": 0, "chunks": 450}
+    (collection,) = run("context", "list", "--json").json
+    assert (collection["name"], collection["documents"], collection["chunks"]) == ("support", 450, 450)
     assert run("context", "list").out == "collection\tdocuments\tpassages\nsupport\t450\t450\n"
 
 
-@pytest.mark.usefixtures("words")
+@pytest.mark.usefixtures("word_embedder")
 def test_a_chroma_that_does_not_answer_ends_with_3(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTUARY_CHROMA_URL", "http://127.0.0.1:9")
     added = run("context", "add", "support", write("a.md", "A refund takes five days."))
     assert (added.code, added.err) == (0, "")
-    for words in (["query", "support", "refund"], ["reindex", "support"]):
-        told = run("context", *words)
-        assert (told.code, told.out) == (3, "")
-        assert told.fault.startswith("Chroma does not answer at http://127.0.0.1:9")
+    for arguments in (["query", "support", "refund"], ["reindex", "support"]):
+        result = run("context", *arguments)
+        assert (result.code, result.out) == (3, "")
+        assert result.error_line.startswith("Chroma does not answer at http://127.0.0.1:9")
     monkeypatch.setenv("PROMPTUARY_CHROMA_URL", "nonsense")
-    assert "PROMPTUARY_CHROMA_URL" in run("context", "query", "support", "refund").fault
+    assert "PROMPTUARY_CHROMA_URL" in run("context", "query", "support", "refund").error_line
 
 
-@pytest.mark.usefixtures("words")
-@pytest.mark.parametrize(("words_given", "said"), [(["-k", "0"], "k"), (["-k", "101"], "k"), (["-k", "many"], "-k")])
-def test_a_number_of_passages_beyond_the_limits_is_refused(run: Run, write: Write, words_given: list[str], said: str) -> None:
+@pytest.mark.usefixtures("word_embedder")
+@pytest.mark.parametrize(("arguments", "message"), [(["-k", "0"], "k"), (["-k", "101"], "k"), (["-k", "many"], "-k")])
+def test_a_number_of_passages_beyond_the_limits_is_refused(run: Run, write: Write, arguments: list[str], message: str) -> None:
     run("context", "add", "support", write("a.md", "A refund takes five days."))
-    told = run("context", "query", "support", "refund", *words_given)
-    assert (told.code, said in told.fault) == (64, True)
+    result = run("context", "query", "support", "refund", *arguments)
+    assert (result.code, message in result.error_line) == (64, True)
 
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real embedding model, read once for all commands of the test."""
-    known: list[Any] = []  # one for all commands: its weights take seconds to load
-    made = backend.build_embedder
+    loaded: list[Any] = []  # shared by all commands: its weights take seconds to load
+    build_embedder = backend.build_embedder
     monkeypatch.setattr(
-        backend, "build_embedder", lambda settings: known[0] if known else known.append(made(settings)) or known[0]
+        backend,
+        "build_embedder",
+        lambda settings: loaded[0] if loaded else loaded.append(build_embedder(settings)) or loaded[0],
     )
 
 
 @pytest.mark.model
 @pytest.mark.usefixtures("model")
-def test_documents_are_taken_in_found_and_indexed_anew(run: Run, write: Write) -> None:
+def test_documents_are_added_found_and_reindexed(run: Run, write: Write) -> None:
     folder = write("handbook/refunds.md", "# Refunds\n\nA refund reaches the card within five working days.").parent
     write("handbook/cards/lost.txt", "Lost cards\n\nA lost card is blocked at once, and a new one is sent by post.")
     tickets = write("tickets.jsonl", '{"id": "t1", "text": "The cash machine kept my card", "metadata": {"intent": "atm"}}\n')
@@ -132,10 +134,10 @@ def test_documents_are_taken_in_found_and_indexed_anew(run: Run, write: Write) -
     write("handbook/refunds.md", "# Refunds\n\nA refund reaches the card within ten working days.")
     assert run("context", "add", "support", folder, "--json").json == {"added": 1, "unchanged": 1, "chunks": 1}
 
-    (found,) = run("context", "query", "support", "When do I get my money back?", "-k", 1, "--json").json["passages"]
-    assert (found["document"], found["chunk"], found["collection"]) == ("refunds", 0, "support")
-    assert "ten working days" in found["text"]
-    assert 0.2 < found["score"] < 1
+    (passage,) = run("context", "query", "support", "When do I get my money back?", "-k", 1, "--json").json["passages"]
+    assert (passage["document"], passage["chunk"], passage["collection"]) == ("refunds", 0, "support")
+    assert "ten working days" in passage["text"]
+    assert 0.2 < passage["score"] < 1
     lines = run("context", "query", "support", "What happens to a lost card?", "-k", 2).out.splitlines()
     assert lines[0] == "score\tdocument\tchunk\ttext"
     assert lines[1].split("\t")[1] == "cards/lost"
@@ -143,7 +145,7 @@ def test_documents_are_taken_in_found_and_indexed_anew(run: Run, write: Write) -
 
     assert run("context", "reindex", "support").out == "support: 3 passages in the index\n"
     assert run("context", "reindex", "support", "--json").json == {"chunks": 3}
-    assert [one["document"] for one in _passages(run)] == ["t1"]
+    assert [passage["document"] for passage in _passages(run)] == ["t1"]
 
     prompt = {
         "type": "text",

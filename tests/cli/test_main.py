@@ -1,4 +1,4 @@
-"""What every command has in common: one line for a mistake, an exit code that says whose it is, and nothing half-done."""
+"""The behaviour that all commands share: one line for an error, an exit code for its cause, and no partial effect."""
 
 import json
 import os
@@ -16,20 +16,20 @@ Write = Callable[[str, str], Path]
 CASE = '{"id": "c1", "vars": {"text": "yes"}, "expected": "yes"}\n'
 
 
-def test_the_version_and_the_help_are_no_mistakes(run: Run) -> None:
+def test_the_version_and_the_help_end_with_0(run: Run) -> None:
     assert run("--version").out == "promptuary 0.3.0\n"
     assert "eval" in run("--help").out
 
 
-@pytest.mark.parametrize("words", [(), ("label",), ("context",)])
-def test_a_command_without_its_subcommand_shows_the_help_alone(run: Run, words: tuple[str, ...]) -> None:
-    told = run(*words)
-    assert (told.code, told.err) == (64, "")
-    assert "Usage: " in told.out
+@pytest.mark.parametrize("arguments", [(), ("label",), ("context",)])
+def test_a_command_without_its_subcommand_shows_the_help_alone(run: Run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert (result.code, result.err) == (64, "")
+    assert "Usage: " in result.out
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["nonsense"], "nonsense"),
         (["label", "nonsense"], "nonsense"),
@@ -44,14 +44,14 @@ def test_a_command_without_its_subcommand_shows_the_help_alone(run: Run, words: 
         (["context", "query", "support"], "text"),
     ],
 )
-def test_a_call_of_the_wrong_form_names_what_is_wrong(run: Run, words: list[str], said: str) -> None:
-    told = run(*words)
-    assert (told.code, told.out) == (64, "")
-    assert said in told.fault.lower()
+def test_a_call_of_the_wrong_form_names_what_is_wrong(run: Run, arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (64, "")
+    assert message in result.error_line.lower()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["get", "unknown"], "there is no prompt 'unknown'"),
         (["get", "word", "--label", "staging"], "has no label 'staging'"),
@@ -97,14 +97,14 @@ def test_a_call_of_the_wrong_form_names_what_is_wrong(run: Run, words: list[str]
     ],
 )
 @pytest.mark.usefixtures("word")
-def test_a_name_that_is_unknown_or_none_is_told(run: Run, words: list[str], said: str) -> None:
-    told = run(*words)
-    assert (told.code, told.out) == (64, "")
-    assert said in told.fault
+def test_an_unknown_or_invalid_name_is_refused(run: Run, arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (64, "")
+    assert message in result.error_line
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("type: chat\n  messages: [\n", "line 2: "),
         ("type: text\ntemplate: '{{text}}'\ncolour: red\n", "line 3: colour"),
@@ -115,27 +115,27 @@ def test_a_name_that_is_unknown_or_none_is_told(run: Run, words: list[str], said
         ("a: &b 1\nc: *b\n", "line 2: aliases"),
     ],
 )
-def test_a_prompt_file_that_is_wrong_is_named_with_its_line_and_field(run: Run, write: Write, text: str, said: str) -> None:
+def test_an_invalid_prompt_file_is_named_with_its_line_and_field(run: Run, write: Write, text: str, message: str) -> None:
     path = write("prompts/word.yaml", text)
-    told = run("push", path)
-    assert told.code == 64
-    assert str(path) in told.fault
-    assert said in told.fault
+    result = run("push", path)
+    assert result.code == 64
+    assert str(path) in result.error_line
+    assert message in result.error_line
     assert run("prompts", "--json").json == []
 
 
-def test_a_file_that_is_missing_or_has_no_name_to_give_is_told(run: Run, write: Write, tmp_path: Path) -> None:
-    assert run("push", tmp_path / "none.yaml").fault == f"{tmp_path / 'none.yaml'} does not exist"
-    assert "cannot be read" in run("push", tmp_path).fault
-    named = run("push", write("prompts/My Word.yaml", json.dumps({"type": "text", "template": "hi"})))
-    assert (named.code, "no valid name" in named.fault) == (64, True)
-    assert "is not a folder" in run("sync", "apply", tmp_path / "none").fault
-    assert "holds no prompt file" in run("sync", "plan", tmp_path / "data").fault
-    assert run("eval", "run", tmp_path / "none.yaml").fault == f"{tmp_path / 'none.yaml'} does not exist"
+def test_a_file_that_is_missing_or_has_no_valid_name_is_refused(run: Run, write: Write, tmp_path: Path) -> None:
+    assert run("push", tmp_path / "none.yaml").error_line == f"{tmp_path / 'none.yaml'} does not exist"
+    assert "cannot be read" in run("push", tmp_path).error_line
+    invalid_name = run("push", write("prompts/My Word.yaml", json.dumps({"type": "text", "template": "hi"})))
+    assert (invalid_name.code, "no valid name" in invalid_name.error_line) == (64, True)
+    assert "is not a folder" in run("sync", "apply", tmp_path / "none").error_line
+    assert "holds no prompt file" in run("sync", "plan", tmp_path / "data").error_line
+    assert run("eval", "run", tmp_path / "none.yaml").error_line == f"{tmp_path / 'none.yaml'} does not exist"
 
 
 @pytest.mark.parametrize(
-    ("suite", "dataset", "said"),
+    ("suite", "dataset", "message"),
     [
         (SUITE.replace("equals", "guess"), CASE, "line 6: scorers.0.type"),
         (SUITE + "gate:\n  - {metric: style, at_least: 0.5}\n", CASE, "no scorer has the metric 'style'"),
@@ -148,35 +148,33 @@ def test_a_file_that_is_missing_or_has_no_name_to_give_is_told(run: Run, write: 
     ],
 )
 @pytest.mark.usefixtures("word")
-def test_a_suite_that_is_wrong_is_told_and_nothing_of_it_is_kept(
-    run: Run, write: Write, suite: str, dataset: str, said: str
-) -> None:
+def test_an_invalid_suite_is_refused_and_not_stored(run: Run, write: Write, suite: str, dataset: str, message: str) -> None:
     write("evals/words.jsonl", dataset)
-    told = run("eval", "run", write("evals/words.yaml", suite))
-    assert (told.code, told.out) == (64, "")
-    assert said in told.fault
-    assert "there is no suite 'words'" in run("eval", "run", "words").fault
+    result = run("eval", "run", write("evals/words.yaml", suite))
+    assert (result.code, result.out) == (64, "")
+    assert message in result.error_line
+    assert "there is no suite 'words'" in run("eval", "run", "words").error_line
     assert run("eval", "list", "--json").json == []
 
 
 @pytest.mark.usefixtures("word")
-def test_versions_to_try_that_are_wrong_are_told_before_the_suite_is_kept(run: Run, write: Write) -> None:
+def test_invalid_prompt_files_are_refused_before_the_suite_is_stored(run: Run, write: Write) -> None:
     write("evals/words.jsonl", CASE)
     suite = write("evals/words.yaml", SUITE)
     write("new/word.yaml", "type: text\n")
-    told = run("eval", "run", suite, "--prompts", suite.parent.parent / "new")
-    assert (told.code, "word.yaml" in told.fault) == (64, True)
-    assert "there is no suite 'words'" in run("eval", "run", "words").fault
+    result = run("eval", "run", suite, "--prompts", suite.parent.parent / "new")
+    assert (result.code, "word.yaml" in result.error_line) == (64, True)
+    assert "there is no suite 'words'" in run("eval", "run", "words").error_line
     write("new/word.yaml", "")
     write("other/word2.yaml", json.dumps({"type": "text", "template": "hi"}))
     assert (
         "no file for the suite's prompt: prompt: 'word'"
-        in run("eval", "run", suite, "--prompts", suite.parent.parent / "other").fault
+        in run("eval", "run", suite, "--prompts", suite.parent.parent / "other").error_line
     )
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "code", "said"),
+    ("variable", "value", "code", "message"),
     [
         ("PROMPTUARY_PORT", "x", 64, "PROMPTUARY_PORT"),
         ("PROMPTUARY_LOG_LEVEL", "loud", 64, "PROMPTUARY_LOG_LEVEL"),
@@ -190,36 +188,36 @@ def test_versions_to_try_that_are_wrong_are_told_before_the_suite_is_kept(run: R
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(
-    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int, said: str
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int, message: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    told = run("prompts")
-    assert (told.code, told.out) == (code, "")
-    assert said in told.fault
+    result = run("prompts")
+    assert (result.code, result.out) == (code, "")
+    assert message in result.error_line
 
 
-def test_a_data_directory_that_is_a_file_is_told(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_directory_that_is_a_file_is_named(run: Run, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write("data", "")
     monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(path))
-    assert str(path) in run("prompts").fault
+    assert str(path) in run("prompts").error_line
 
 
-def test_a_reader_that_leaves_early_is_told_nothing(data_dir: Path) -> None:
-    """`promptuary … | head -0`: the exit code is a shell's own for it, and none that is a verdict."""
-    words = [sys.executable, "-m", "promptuary.cli.main", "prompts"]
+def test_a_reader_that_closes_the_pipe_early_gets_no_error(data_dir: Path) -> None:
+    """`promptuary … | head -0`: the exit code is the one that shells use, not that of a verdict."""
+    arguments = [sys.executable, "-m", "promptuary.cli.main", "prompts"]
     environment = {**os.environ, "PROMPTUARY_DATA_DIR": str(data_dir)}
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        said = process.stderr.read().decode()
-    assert (process.returncode, said) == (141, "")
+        errors = process.stderr.read().decode()
+    assert (process.returncode, errors) == (141, "")
 
 
-def test_ctrl_c_ends_a_command_as_shells_know_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_a_command_with_the_code_of_shells(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: str | None) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(prompts, "connect", interrupted)
-    told = run("prompts")
-    assert (told.code, told.out, told.err) == (130, "", "")
+    result = run("prompts")
+    assert (result.code, result.out, result.err) == (130, "", "")

@@ -1,4 +1,4 @@
-"""Queues filled from runs, and decisions taken out of them again, into spreadsheets too."""
+"""Queues filled from runs, and their decisions exported, also for spreadsheets."""
 
 import csv
 import io
@@ -35,60 +35,58 @@ def run_id(run: Run, word: Path, data_dir: Path) -> str:
         DatasetService(unit).put_version("words", cases)
         body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
         SuiteService(unit).put(Suite.model_validate(body))
-        submitted = RunService(unit).submit(RunRequest(suite="words"))
-        held = store.lease_run(unit.session, "w1", now, now + timedelta(seconds=60), submitted.id)
-        assert held is not None
+        queued = RunService(unit).submit(RunRequest(suite="words"))
+        leased = store.lease_run(unit.session, "w1", now, now + timedelta(seconds=60), queued.id)
+        assert leased is not None
         done = [
             CaseResult(
                 number, case.id, "v1", 0, "out", number > 1, float(number > 1), {"exact": float(number > 1)}, None, {}, now
             )
             for number, case in enumerate(cases)
         ]
-        assert store.add_results(unit.session, held, done, now + timedelta(seconds=60))
-        return submitted.id
+        assert store.add_results(unit.session, leased, done, now + timedelta(seconds=60))
+        return queued.id
 
 
 def test_a_queue_is_filled_once(run: Run, run_id: str) -> None:
-    words = ["review", "open", "words.queue", "--run", run_id]
-    assert run(*words, "--only", "failed").out == "words.queue: 2 items added, 0 in the queue already\n"
-    assert run(*words, "--json").json == {"added": 4, "present": 2}
-    assert run(*words, "--variant", "v1").out == "words.queue: 0 items added, 6 in the queue already\n"
+    arguments = ["review", "open", "words.queue", "--run", run_id]
+    assert run(*arguments, "--only", "failed").out == "words.queue: 2 items added, 0 in the queue already\n"
+    assert run(*arguments, "--json").json == {"added": 4, "present": 2}
+    assert run(*arguments, "--variant", "v1").out == "words.queue: 0 items added, 6 in the queue already\n"
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         (["--variant", "v9"], "no variant 'v9'"),
         (["--slots", "0"], "slots"),
         (["--only", "good"], "only"),
     ],
 )
-def test_what_a_queue_cannot_be_is_told(run: Run, run_id: str, words: list[str], said: str) -> None:
-    told = run("review", "open", "words.queue", "--run", run_id, *words)
-    assert (told.code, said in told.fault) == (64, True)
-    told = run("review", "open", "Not A Name", "--run", run_id)
-    assert (told.code, "name" in told.fault) == (64, True)
+def test_an_invalid_queue_is_refused(run: Run, run_id: str, arguments: list[str], message: str) -> None:
+    result = run("review", "open", "words.queue", "--run", run_id, *arguments)
+    assert (result.code, message in result.error_line) == (64, True)
+    result = run("review", "open", "Not A Name", "--run", run_id)
+    assert (result.code, "name" in result.error_line) == (64, True)
 
 
 def test_latest_is_the_newest_run_that_has_finished(run: Run, run_id: str, data_dir: Path) -> None:
-    told = run("review", "open", "words.queue", "--run", "latest")
-    assert (told.code, "there is no finished run" in told.fault) == (64, True)
+    result = run("review", "open", "words.queue", "--run", "latest")
+    assert (result.code, "there is no finished run" in result.error_line) == (64, True)
     with unit_of_work_on(data_dir) as unit:
-        held = RunService(unit).get(run_id)
+        stored_run = RunService(unit).get(run_id)
         assert store.finish_run(
-            unit.session, held, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS)), wall_clock()
+            unit.session, stored_run, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS)), wall_clock()
         )
     assert run("review", "open", "words.queue", "--run", "latest", "--json").json == {"added": 6, "present": 0}
 
 
-def test_a_run_that_is_unknown_makes_no_queue(run: Run) -> None:
+def test_an_unknown_run_creates_no_queue(run: Run) -> None:
     assert run("review", "open", "words.queue", "--run", "run_0").code == 64
-    assert "'words.queue'" in run("review", "export", "words.queue").fault
+    assert "'words.queue'" in run("review", "export", "words.queue").error_line
 
 
-def test_decisions_come_out_as_they_were_made_and_are_no_formulas_in_a_spreadsheet(
-    run: Run, run_id: str, data_dir: Path
-) -> None:
+def test_decisions_are_exported_exactly_and_are_no_formulas_in_a_spreadsheet(run: Run, run_id: str, data_dir: Path) -> None:
     run("review", "open", "words.queue", "--run", run_id)
     assert run("review", "export", "words.queue").out == "item,source,reviewer,decision,comment,at\n"
     assert run("review", "export", "words.queue", "--json").json == []
@@ -96,14 +94,14 @@ def test_decisions_come_out_as_they_were_made_and_are_no_formulas_in_a_spreadshe
         reviews = ReviewService(unit)
         decision = reviews.queue("words.queue").queue.choices[0].value
         for comment in COMMENTS:
-            taken = reviews.claim("words.queue")
-            assert taken is not None
-            reviews.submit(taken.claim.id, taken.claim.nonce, decision, comment)
+            claimed = reviews.claim("words.queue")
+            assert claimed is not None
+            reviews.submit(claimed.claim.id, claimed.claim.nonce, decision, comment)
 
     exported = run("review", "export", "words.queue", "--json").json
-    assert [one["comment"] for one in exported] == COMMENTS
+    assert [decision_row["comment"] for decision_row in exported] == COMMENTS
     rows = list(csv.DictReader(io.StringIO(run("review", "export", "words.queue").out, newline="")))
     assert [row["comment"] for row in rows] == [*(f"'{comment}" for comment in COMMENTS[:5]), COMMENTS[5]]
     assert [(row["item"], row["source"], row["reviewer"], row["decision"]) for row in rows] == [
-        (one["item"], one["source"], "local", decision) for one in exported
+        (decision_row["item"], decision_row["source"], "local", decision) for decision_row in exported
     ]

@@ -1,4 +1,4 @@
-"""Suites run by the command line: verdicts as exit codes, reports, baselines, and runs that are gone on with."""
+"""Suites run by the command line: verdicts as exit codes, reports, baselines, and resumed runs."""
 
 import json
 import shutil
@@ -24,8 +24,8 @@ from promptuary.evaluation.runs.store import RunState
 from promptuary.statistics.verdict import Verdict
 
 Write = Callable[[str, str], Path]
-Turn = Callable[[str], Mapping[str, str]]
-# MLflow asks SQLAlchemy in a way that its newest release means to take away.
+UseServer = Callable[[str], Mapping[str, str]]
+# MLflow calls SQLAlchemy in a way that its newest release is going to remove.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
 
 
@@ -38,17 +38,17 @@ def data_dir(data_dir: Path, mlflow_file: Path) -> Path:
 
 @pytest.fixture
 def suite_of(write: Write, word: Path) -> Callable[..., Path]:
-    """Write the suite `words` on cases that expect `yes` and say what is given: `suite_of("yes", "no", gate="…")`."""
+    """Write the suite `words` on cases that expect `yes` and answer with the texts: `suite_of("yes", "no", gate="…")`."""
 
-    def make(*texts: str, **more: Any) -> Path:
+    def write_suite(*texts: str, **more: Any) -> Path:
         cases = [{"id": f"c{number}", "vars": {"text": text}, "expected": "yes"} for number, text in enumerate(texts, 1)]
         write("evals/words.jsonl", "".join(json.dumps(case) + "\n" for case in cases))
         return write("evals/words.yaml", SUITE + "".join(f"{name}: {json.dumps(value)}\n" for name, value in more.items()))
 
-    return make
+    return write_suite
 
 
-def floor(bound: float) -> list[dict[str, Any]]:
+def gate_at_least(bound: float) -> list[dict[str, Any]]:
     return [{"metric": "exact", "at_least": bound}]
 
 
@@ -56,52 +56,54 @@ def floor(bound: float) -> list[dict[str, Any]]:
     ("texts", "gate", "code", "verdict"),
     [
         (["yes"] * 3, [], 0, "pass"),
-        (["yes"] * 20, floor(0.5), 0, "pass"),
-        (["no"] * 20, floor(0.5), 1, "regression"),
-        (["yes", "no"] * 5, floor(0.5), 2, "inconclusive"),
+        (["yes"] * 20, gate_at_least(0.5), 0, "pass"),
+        (["no"] * 20, gate_at_least(0.5), 1, "regression"),
+        (["yes", "no"] * 5, gate_at_least(0.5), 2, "inconclusive"),
     ],
 )
 def test_the_exit_code_is_the_verdict(
     run: Run, suite_of: Callable[..., Path], texts: list[str], gate: list[Any], code: int, verdict: str
 ) -> None:
-    told = run("eval", "run", suite_of(*texts, gate=gate))
-    assert told.code == code
-    lines = told.out.splitlines()
+    result = run("eval", "run", suite_of(*texts, gate=gate))
+    assert result.code == code
+    lines = result.out.splitlines()
     assert lines[0].startswith("words  run run_")
     assert [line for line in lines if line.startswith(f"  verdict: {verdict} (")]
     assert lines[-1].startswith("  MLflow run: ")
-    assert told.err.splitlines()[-1].startswith(f"words: {len(texts)} of {len(texts)}")
+    assert result.err.splitlines()[-1].startswith(f"words: {len(texts)} of {len(texts)}")
 
 
-def test_a_prompt_that_cannot_be_rendered_ends_with_3_and_is_no_zero(
+def test_a_prompt_that_cannot_be_rendered_ends_with_3_and_has_no_score(
     run: Run, write: Write, suite_of: Callable[..., Path], tmp_path: Path
 ) -> None:
     context = {"collection": "missing", "query": "{{text}}", "k": 1, "into": "facts"}
     prompt = {"type": "text", "template": "{{facts}} {{text}}", "context": context}
     run("push", write("prompts/word.yaml", json.dumps(prompt)))
-    told = run("eval", "run", suite_of("yes", "yes", gate=floor(0.5)), "--json", tmp_path / "run.json")
-    assert told.code == 3
-    assert "verdict: infrastructure (too many cases could not be run)" in told.out
+    result = run("eval", "run", suite_of("yes", "yes", gate=gate_at_least(0.5)), "--json", tmp_path / "run.json")
+    assert result.code == 3
+    assert "verdict: infrastructure (too many cases could not be run)" in result.out
     results = json.loads((tmp_path / "run.json").read_text())["results"]
-    assert [(one["pass"], one["score"], one["metrics"]) for one in results] == [(None, None, {"exact": None})] * 2
-    assert all("missing" in one["error"] for one in results)
+    assert [(result["pass"], result["score"], result["metrics"]) for result in results] == [(None, None, {"exact": None})] * 2
+    assert all("missing" in result["error"] for result in results)
 
 
-def test_the_reports_hold_every_case_in_the_files_order(run: Run, suite_of: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_reports_contain_every_case_in_the_order_of_the_file(
+    run: Run, suite_of: Callable[..., Path], tmp_path: Path
+) -> None:
     texts = ["yes", "no", *["yes"] * 28]
     reports = {name: tmp_path / "reports" / name for name in ("run.json", "junit.xml", "summary.md", "run.html")}
-    told = run(
-        *("eval", "run", suite_of(*texts, gate=floor(0.5)), "--repeats", 2),
+    result = run(
+        *("eval", "run", suite_of(*texts, gate=gate_at_least(0.5)), "--repeats", 2),
         *("--json", reports["run.json"], "--junit", reports["junit.xml"], "--summary", reports["summary.md"]),
         *("--html", reports["run.html"]),
     )
-    assert told.code == 0
+    assert result.code == 0
     assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == sorted(reports)
 
     written = json.loads(reports["run.json"].read_text())
     assert {"run", "verdict", "summary", "results"} <= written.keys()
     assert (written["verdict"], written["summary"]["verdict"]) == ("pass", "pass")
-    assert [(one["case"], one["repeat"]) for one in written["results"]] == [
+    assert [(result["case"], result["repeat"]) for result in written["results"]] == [
         (f"c{number}", repeat) for number in range(1, 31) for repeat in (0, 1)
     ]
     assert written["results"][2] == {
@@ -119,49 +121,52 @@ def test_the_reports_hold_every_case_in_the_files_order(run: Run, suite_of: Call
         **{"name": "words", "tests": "61", "failures": "2", "errors": "0"},
     }
     assert len(suite.findall("testcase")) == 61
-    assert "60 results" in told.out
+    assert "60 results" in result.out
     assert "<title>words: pass</title>" in reports["run.html"].read_text()
     assert reports["summary.md"].read_text().startswith("## words: pass\n")
 
     again = {name: tmp_path / "again" / name for name in reports}
     options = {"run.json": "--json", "junit.xml": "--junit", "summary.md": "--summary", "run.html": "--html"}
-    assert run("eval", "report", written["run"], *(word for name in again for word in (options[name], again[name]))).code == 0
+    assert (
+        run("eval", "report", written["run"], *(argument for name in again for argument in (options[name], again[name]))).code
+        == 0
+    )
     assert {name: path.read_text() for name, path in again.items()} == {
         name: path.read_text() for name, path in reports.items()
     }
     assert run("eval", "report", written["run"]).out == reports["summary.md"].read_text()
 
-    shown = run("eval", "show", written["run"], "--json").json
-    assert shown == written
-    assert run("eval", "show", written["run"]).out.splitlines() == told.out.splitlines()[:-1]
+    as_json = run("eval", "show", written["run"], "--json").json
+    assert as_json == written
+    assert run("eval", "show", written["run"]).out.splitlines() == result.out.splitlines()[:-1]
     assert run("eval", "list").out.splitlines()[1] == f"{written['run']}\twords\tfinished\tpass\t60/60"
-    assert [one["id"] for one in run("eval", "list", "--suite", "words", "--json").json] == [written["run"]]
+    assert [listed["id"] for listed in run("eval", "list", "--suite", "words", "--json").json] == [written["run"]]
 
 
 def test_mlflow_has_the_run_under_the_id_that_is_printed(run: Run, suite_of: Callable[..., Path], data_dir: Path) -> None:
-    told = run("eval", "run", suite_of("yes", "no"))
-    tracked = told.out.splitlines()[-1].removeprefix("  MLflow run: ")
+    result = run("eval", "run", suite_of("yes", "no"))
+    tracked = result.out.splitlines()[-1].removeprefix("  MLflow run: ")
     with restored_process_state():
         from mlflow import MlflowClient
 
-        found = MlflowClient(tracking_uri=f"sqlite:///{data_dir / 'mlflow.db'}").get_run(tracked)
-    assert found.data.tags["promptuary.run"] in told.out
-    assert found.info.status == "FINISHED"
+        mlflow_run = MlflowClient(tracking_uri=f"sqlite:///{data_dir / 'mlflow.db'}").get_run(tracked)
+    assert mlflow_run.data.tags["promptuary.run"] in result.out
+    assert mlflow_run.info.status == "FINISHED"
 
 
-def test_without_an_mlflow_the_run_is_whole_all_the_same(
+def test_a_run_is_complete_when_mlflow_does_not_answer(
     run: Run, suite_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMPTUARY_MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    told = run("eval", "run", suite_of("yes"))
-    assert told.code == 0
-    assert told.out.splitlines()[-1] == "  MLflow run: not delivered yet; the worker delivers it when MLflow answers"
-    assert "Traceback" not in told.err
+    result = run("eval", "run", suite_of("yes"))
+    assert result.code == 0
+    assert result.out.splitlines()[-1] == "  MLflow run: not delivered yet; the worker delivers it when MLflow answers"
+    assert "Traceback" not in result.err
 
 
 @pytest.fixture
 def better(run: Run, write: Write) -> Path:
-    """A folder with a version of `word` that is nowhere registered: it always says yes."""
+    """A folder with a version of `word` that is not registered: it always answers yes."""
     return write("better/word.yaml", json.dumps({**WORD, "template": "yes"})).parent
 
 
@@ -171,27 +176,30 @@ def test_two_versions_answer_the_same_cases(
 ) -> None:
     run("push", write("prompts/word.yaml", json.dumps({**WORD, "template": "{{text}}!"})))
     gate = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
-    words = ["eval", "run", suite_of(*["yes"] * 20, gate=gate), "--baseline", baseline, "--json", tmp_path / "run.json"]
-    told = run(*words)
-    assert told.code == 1
-    assert [line for line in told.out.splitlines() if line.startswith("  v2 − v1  exact −1.000 [−1.000, ")]
+    arguments = ["eval", "run", suite_of(*["yes"] * 20, gate=gate), "--baseline", baseline, "--json", tmp_path / "run.json"]
+    result = run(*arguments)
+    assert result.code == 1
+    assert [line for line in result.out.splitlines() if line.startswith("  v2 − v1  exact −1.000 [−1.000, ")]
     results = json.loads((tmp_path / "run.json").read_text())["results"]
-    assert [(one["variant"], one["output"]) for one in results[:2]] == [("v2", "yes!"), ("v1", "yes")]
+    assert [(result["variant"], result["output"]) for result in results[:2]] == [("v2", "yes!"), ("v1", "yes")]
 
 
 @pytest.mark.parametrize("baseline", ["none", "9"])
-def test_a_baseline_that_is_unknown_is_told(run: Run, suite_of: Callable[..., Path], baseline: str) -> None:
-    told = run("eval", "run", suite_of("yes"), "--baseline", baseline)
-    assert (told.code, baseline in told.fault) == (64, True)
+def test_an_unknown_baseline_is_refused(run: Run, suite_of: Callable[..., Path], baseline: str) -> None:
+    result = run("eval", "run", suite_of("yes"), "--baseline", baseline)
+    assert (result.code, baseline in result.error_line) == (64, True)
     assert run("eval", "list", "--json").json == []
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["--model", "oracle"], "oracle"), (["--repeats", "0"], "repeats"), (["--repeats", "101"], "repeats")]
+    ("arguments", "message"),
+    [(["--model", "oracle"], "oracle"), (["--repeats", "0"], "repeats"), (["--repeats", "101"], "repeats")],
 )
-def test_changes_that_no_suite_may_have_are_told(run: Run, suite_of: Callable[..., Path], words: list[str], said: str) -> None:
-    told = run("eval", "run", suite_of("yes"), *words)
-    assert (told.code, said in told.fault) == (64, True)
+def test_an_option_outside_the_limits_of_a_suite_is_refused(
+    run: Run, suite_of: Callable[..., Path], arguments: list[str], message: str
+) -> None:
+    result = run("eval", "run", suite_of("yes"), *arguments)
+    assert (result.code, message in result.error_line) == (64, True)
 
 
 def test_an_earlier_run_is_a_baseline_too(run: Run, suite_of: Callable[..., Path], better: Path, tmp_path: Path) -> None:
@@ -199,9 +207,9 @@ def test_an_earlier_run_is_a_baseline_too(run: Run, suite_of: Callable[..., Path
     run("eval", "run", suite, "--json", tmp_path / "first.json")
     first = json.loads((tmp_path / "first.json").read_text())["run"]
     run("push", better / "word.yaml")
-    told = run("eval", "run", "words", "--baseline", first)
-    assert told.code == 0
-    header, *rows = told.out.splitlines()[-4:]
+    result = run("eval", "run", "words", "--baseline", first)
+    assert result.code == 0
+    header, *rows = result.out.splitlines()[-4:]
     assert header == "metric\tcandidate\tbaseline\tdifference\tcases"
     assert rows[0].split("\t")[3] == "+0.667"
     second = run("eval", "list", "--json").json[0]["id"]
@@ -211,26 +219,26 @@ def test_an_earlier_run_is_a_baseline_too(run: Run, suite_of: Callable[..., Path
 
 
 def test_versions_are_tried_from_a_folder_without_a_label(run: Run, suite_of: Callable[..., Path], better: Path) -> None:
-    suite = suite_of("no", "nay", gate=floor(0.0))
-    told = run("eval", "run", suite, "--prompts", better)
-    assert told.code == 0
-    assert "  v2  exact 1.000" in told.out
+    suite = suite_of("no", "nay", gate=gate_at_least(0.0))
+    result = run("eval", "run", suite, "--prompts", better)
+    assert result.code == 0
+    assert "  v2  exact 1.000" in result.out
     assert run("prompts", "--json").json[0]["labels"] == {"production": 1}
     assert run("eval", "run", suite, "--prompts", better).code == 0
     assert run("prompts", "--json").json[0]["newest"] == 2
 
 
-def test_of_several_suites_the_worst_verdict_counts_and_reports_hold_all(
+def test_of_several_suites_the_worst_verdict_counts_and_reports_have_all(
     run: Run, suite_of: Callable[..., Path], write: Write, tmp_path: Path
 ) -> None:
-    good = suite_of(*["yes"] * 20, gate=floor(0.5))
+    good = suite_of(*["yes"] * 20, gate=gate_at_least(0.5))
     write("evals/bad.jsonl", (good.parent / "words.jsonl").read_text().replace('"text": "yes"', '"text": "no"'))
     text = good.read_text().replace("name: words", "name: bad").replace("words.jsonl", "bad.jsonl")
     bad = write("evals/bad.yaml", text)
     reports = ["--json", tmp_path / "run.json", "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "summary.md"]
     reports += ["--html", tmp_path / "run.html"]
     assert run("eval", "run", good, bad, *reports).code == 1
-    assert [one["verdict"] for one in json.loads((tmp_path / "run.json").read_text())] == ["pass", "regression"]
+    assert [report["verdict"] for report in json.loads((tmp_path / "run.json").read_text())] == ["pass", "regression"]
     assert [suite.get("name") for suite in ElementTree.parse(tmp_path / "junit.xml").getroot()] == ["words", "bad"]
     assert "## bad: regression" in (tmp_path / "summary.md").read_text()
     assert sorted(path.name for path in tmp_path.glob("*.html")) == ["run.bad.html", "run.words.html"]
@@ -239,16 +247,16 @@ def test_of_several_suites_the_worst_verdict_counts_and_reports_hold_all(
 
 
 def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
-    run: Run, suite_of: Callable[..., Path], served: Turn, monkeypatch: pytest.MonkeyPatch
+    run: Run, suite_of: Callable[..., Path], served: UseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from promptuary.api import app
 
     allowed: list[bool] = []
-    made = app.create_app
+    create_app = app.create_app
 
     def create(settings: Any) -> Any:
         allowed.append(settings.code_scorers)
-        return made(settings)
+        return create_app(settings)
 
     monkeypatch.setattr(app, "create_app", create)
     assert run("eval", "run", suite_of("yes"), "--allow-code").code == 0
@@ -257,110 +265,114 @@ def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
     assert run("eval", "run", suite_of("yes")).code == 0
     assert allowed == [True, False, True]
     served("author")
-    told = run("eval", "run", "words", "--allow-code")
-    assert (told.code, "--allow-code" in told.fault, "a server itself decides" in told.fault) == (64, True, True)
+    result = run("eval", "run", "words", "--allow-code")
+    assert (result.code, "--allow-code" in result.error_line, "a server itself decides" in result.error_line) == (
+        64,
+        True,
+        True,
+    )
 
 
-def half_done(data_dir: Path, lease: timedelta) -> str:
-    """Submit a run of the suite `words`, whose first executor did the first two of its cases."""
+def submit_half_finished_run(data_dir: Path, lease: timedelta) -> str:
+    """Submit a run of the suite `words`, whose first executor stored the results of its first two cases."""
     with unit_of_work_on(data_dir) as unit:
         now, session = wall_clock(), unit.session
-        submitted = RunService(unit).submit(RunRequest(suite="words"))
-        held = store.lease_run(session, "gone", now, now + lease, submitted.id)
-        assert held is not None
+        run = RunService(unit).submit(RunRequest(suite="words"))
+        leased = store.lease_run(session, "gone", now, now + lease, run.id)
+        assert leased is not None
         done = [
             CaseResult(number, f"c{number + 1}", "v1", 0, "kept", False, 0.0, {"exact": 0.0}, None, {}, now)
             for number in range(2)
         ]
-        assert store.add_results(session, held, done, now + lease)
-        return submitted.id
+        assert store.add_results(session, leased, done, now + lease)
+        return run.id
 
 
-def test_a_run_that_was_left_is_gone_on_with(run: Run, suite_of: Callable[..., Path], data_dir: Path, tmp_path: Path) -> None:
+def test_an_abandoned_run_is_resumed(run: Run, suite_of: Callable[..., Path], data_dir: Path, tmp_path: Path) -> None:
     run("eval", "run", suite_of("yes", "yes", "yes", "yes"))
-    left = half_done(data_dir, timedelta(seconds=-1))
-    told = run("eval", "run", "words", "--resume", left, "--json", tmp_path / "run.json")
-    assert told.code == 0
-    assert told.err.splitlines()[0] == "words: 2 of 4"
+    run_id = submit_half_finished_run(data_dir, timedelta(seconds=-1))
+    result = run("eval", "run", "words", "--resume", run_id, "--json", tmp_path / "run.json")
+    assert result.code == 0
+    assert result.err.splitlines()[0] == "words: 2 of 4"
     written = json.loads((tmp_path / "run.json").read_text())
-    assert (written["run"], [one["output"] for one in written["results"]]) == (left, ["kept", "kept", "yes", "yes"])
+    assert (written["run"], [result["output"] for result in written["results"]]) == (run_id, ["kept", "kept", "yes", "yes"])
 
 
-def test_a_run_that_is_over_says_again_how_it_ended(run: Run, suite_of: Callable[..., Path]) -> None:
-    suite = suite_of(*["no"] * 20, gate=floor(0.5))
+def test_resuming_a_finished_run_prints_its_verdict_again(run: Run, suite_of: Callable[..., Path]) -> None:
+    suite = suite_of(*["no"] * 20, gate=gate_at_least(0.5))
     first = run("eval", "run", suite)
     again = run("eval", "run", suite, "--resume", run("eval", "list", "--json").json[0]["id"])
     assert (again.code, again.out) == (1, first.out)
 
 
-def test_a_run_that_another_holds_is_followed_and_taken_over_when_it_is_left(
+def test_a_run_leased_by_a_worker_is_followed_and_taken_over_when_released(
     run: Run, suite_of: Callable[..., Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("eval", "run", suite_of("yes", "yes", "yes"))
-    held = half_done(data_dir, timedelta(seconds=60))
+    run_id = submit_half_finished_run(data_dir, timedelta(seconds=60))
 
-    def leave(_: float) -> None:
+    def release_lease(_: float) -> None:
         with unit_of_work_on(data_dir) as unit:
-            run = RunService(unit).get(held)
+            run = RunService(unit).get(run_id)
             assert run.worker == "gone"
             assert store.release_run(unit.session, run)
 
-    monkeypatch.setattr(suite_run.time, "sleep", leave)
-    told = run("eval", "run", "words", "--resume", held)
-    assert told.code == 0
-    assert "3 results" in told.out
+    monkeypatch.setattr(suite_run.time, "sleep", release_lease)
+    result = run("eval", "run", "words", "--resume", run_id)
+    assert result.code == 0
+    assert "3 results" in result.out
 
 
 def test_a_run_that_was_cancelled_has_no_verdict_and_ends_with_3(
     run: Run, suite_of: Callable[..., Path], data_dir: Path, tmp_path: Path
 ) -> None:
     run("eval", "run", suite_of("yes", "yes", "yes"))
-    held = half_done(data_dir, timedelta(seconds=60))
+    run_id = submit_half_finished_run(data_dir, timedelta(seconds=60))
     with unit_of_work_on(data_dir) as unit:
-        assert RunService(unit).cancel(held).state is RunState.CANCELLED
-    told = run("eval", "run", "words", "--resume", held, "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "s.md")
-    assert told.code == 3
-    assert told.out.splitlines() == [f"words  run {held}  2 results", "cancelled: no summary"]
+        assert RunService(unit).cancel(run_id).state is RunState.CANCELLED
+    result = run("eval", "run", "words", "--resume", run_id, "--junit", tmp_path / "junit.xml", "--summary", tmp_path / "s.md")
+    assert result.code == 3
+    assert result.out.splitlines() == [f"words  run {run_id}  2 results", "cancelled: no summary"]
     (suite,) = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert suite.get("errors") == "1"
     assert "no such" not in (tmp_path / "s.md").read_text()
-    unfinished = run("eval", "run", "words", "--baseline", held)
-    assert (unfinished.code, "is cancelled, not finished" in unfinished.fault) == (64, True)
+    unfinished = run("eval", "run", "words", "--baseline", run_id)
+    assert (unfinished.code, "is cancelled, not finished" in unfinished.error_line) == (64, True)
 
 
-def test_with_a_server_its_worker_does_the_run(
-    run: Run, suite_of: Callable[..., Path], served: Turn, data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_with_a_server_its_worker_executes_the_run(
+    run: Run, suite_of: Callable[..., Path], served: UseServer, data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from promptuary.worker.assembly import build_worker
 
-    suite = suite_of("yes", "no", gate=floor(0.0))
+    suite = suite_of("yes", "no", gate=gate_at_least(0.0))
     monkeypatch.setattr(suite_run, "POLL_SECONDS", 0.05)
     served("ci")
     stop = threading.Event()
     with restored_process_state(), build_worker(read_settings(data_dir=data_dir)) as worker:
         thread = threading.Thread(target=worker.run, args=(stop,))
         thread.start()
-        told = run("eval", "run", suite, "--json", tmp_path / "run.json")
+        result = run("eval", "run", suite, "--json", tmp_path / "run.json")
         stop.set()
         thread.join()
-    assert told.code == 0, told.err
+    assert result.code == 0, result.err
     written = json.loads((tmp_path / "run.json").read_text())
-    assert (written["verdict"], [one["output"] for one in written["results"]]) == ("pass", ["yes", "no"])
+    assert (written["verdict"], [result["output"] for result in written["results"]]) == ("pass", ["yes", "no"])
     assert written["tracking_id"] is not None
-    assert written["tracking_id"] in told.out
+    assert written["tracking_id"] in result.out
 
 
-def test_a_plan_says_what_a_suite_would_show_and_learns_from_its_runs(run: Run, suite_of: Callable[..., Path]) -> None:
-    suite = suite_of("yes", "no", "yes", "no", gate=floor(0.5))
+def test_a_plan_states_the_size_of_a_suite_and_learns_from_its_runs(run: Run, suite_of: Callable[..., Path]) -> None:
+    suite = suite_of("yes", "no", "yes", "no", gate=gate_at_least(0.5))
     assumed = run("eval", "plan", suite)
     assert assumed.code == 0
     assert "words: 4 cases × 1 variants × 1 repeats = 4 results" in assumed.out
     assert "no run shows the spread: it is assumed" in assumed.out
 
     run("eval", "run", suite)
-    learnt = json.loads(run("eval", "plan", "words", "--effect", "0.2", "--json").out)
-    assert learnt["pilot"].startswith("run_")
-    assert (learnt["demands"][0]["source"], learnt["demands"][0]["effect"]) == ("pilot", 0.2)
+    planned = json.loads(run("eval", "plan", "words", "--effect", "0.2", "--json").out)
+    assert planned["pilot"].startswith("run_")
+    assert (planned["demands"][0]["source"], planned["demands"][0]["effect"]) == ("pilot", 0.2)
     assert run("eval", "plan", "words", "--power", "2").code == 64
 
 

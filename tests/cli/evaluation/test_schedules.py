@@ -29,17 +29,17 @@ def suite(word: Path, data_dir: Path) -> None:
 
 @pytest.mark.usefixtures("suite")
 def test_a_schedule_is_set_listed_paused_run_and_removed(run: Run) -> None:
-    words = ["set", "nightly", "words", "30 6 * * MON-FRI", "--zone", "Europe/Lisbon", "--margin", "0.02"]
-    told = run("eval", "schedule", *words)
-    assert told.code == 0, told.err
-    said = told.out.splitlines()
-    assert said[0] == "nightly: words at '30 6 * * MON-FRI' (Europe/Lisbon), by local"
-    assert said[2] == "  alert: when a metric drops by more than 0.02"
-    assert said[3].count("T") == 3
-    assert said[4] == "  last run: none yet"
+    arguments = ["set", "nightly", "words", "30 6 * * MON-FRI", "--zone", "Europe/Lisbon", "--margin", "0.02"]
+    result = run("eval", "schedule", *arguments)
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
+    assert lines[0] == "nightly: words at '30 6 * * MON-FRI' (Europe/Lisbon), by local"
+    assert lines[2] == "  alert: when a metric drops by more than 0.02"
+    assert lines[3].count("T") == 3
+    assert lines[4] == "  last run: none yet"
 
-    (one,) = run("eval", "schedule", "list", "--json").json
-    assert (one["name"], one["margin"], one["label"], len(one["next_times"])) == ("nightly", 0.02, None, 3)
+    (schedule,) = run("eval", "schedule", "list", "--json").json
+    assert (schedule["name"], schedule["margin"], schedule["label"], len(schedule["next_times"])) == ("nightly", 0.02, None, 3)
     assert run("eval", "schedule", "pause", "nightly").out.splitlines()[3] == "  next: paused"
     rows = [row.split("\t") for row in run("eval", "schedule", "list").out.splitlines()]
     assert rows == [
@@ -48,31 +48,40 @@ def test_a_schedule_is_set_listed_paused_run_and_removed(run: Run) -> None:
     ]
     assert run("eval", "schedule", "resume", "nightly", "--json").json["paused"] is False
 
-    submitted = run("eval", "schedule", "now", "nightly", "--json").json
-    assert submitted["schedule"] == "nightly"
-    assert f"  last run: {submitted['id']} queued" in run("eval", "schedule", "show", "nightly").out
-    assert "is not over" in run("eval", "schedule", "now", "nightly").fault
+    queued = run("eval", "schedule", "now", "nightly", "--json").json
+    assert queued["schedule"] == "nightly"
+    assert f"  last run: {queued['id']} queued" in run("eval", "schedule", "show", "nightly").out
+    assert "is not over" in run("eval", "schedule", "now", "nightly").error_line
 
     assert run("eval", "schedule", "remove", "nightly").out == "nightly is removed\n"
-    assert run("eval", "schedule", "show", "nightly").fault == "there is no schedule 'nightly'"
+    assert run("eval", "schedule", "show", "nightly").error_line == "there is no schedule 'nightly'"
 
 
 @pytest.mark.usefixtures("suite")
-def test_what_cannot_be_a_schedule_is_told_in_one_line(run: Run) -> None:
-    told = run("eval", "schedule", "set", "nightly", "words", "at night", "--zone", "Mars")
-    assert told.code == 64
-    assert "cron: must have five fields" in told.fault
-    assert "zone: 'Mars' is not a known time zone" in told.fault
+def test_an_invalid_schedule_is_refused_with_every_error_in_one_line(run: Run) -> None:
+    result = run("eval", "schedule", "set", "nightly", "words", "at night", "--zone", "Mars")
+    assert result.code == 64
+    assert "cron: must have five fields" in result.error_line
+    assert "zone: 'Mars' is not a known time zone" in result.error_line
     hook = run("eval", "schedule", "set", "nightly", "words", "* * * * *", "--webhook", "https://example.org/x")
-    assert "PROMPTUARY_WEBHOOK_HOSTS" in hook.fault
+    assert "PROMPTUARY_WEBHOOK_HOSTS" in hook.error_line
 
 
 @pytest.mark.usefixtures("suite")
 def test_alerts_are_listed_until_they_are_seen(run: Run, data_dir: Path) -> None:
     with unit_of_work_on(data_dir) as unit:
-        submitted = RunService(unit).submit(RunRequest(suite="words"), schedule="nightly")
+        run_of_schedule = RunService(unit).submit(RunRequest(suite="words"), schedule="nightly")
         new = Alert(
-            0, unit.caller.project, "nightly", "words", submitted.id, "echo:", "exact", make_interval(), "it fell", unit.clock()
+            0,
+            unit.caller.project,
+            "nightly",
+            "words",
+            run_of_schedule.id,
+            "echo:",
+            "exact",
+            make_interval(),
+            "it fell",
+            unit.clock(),
         )
         schedule_store.add_alerts(unit.session, [new])
 
@@ -81,4 +90,4 @@ def test_alerts_are_listed_until_they_are_seen(run: Run, data_dir: Path) -> None
     assert run("eval", "alerts", "--seen", "1", "--json").json["seen_by"] == "local"
     assert run("eval", "alerts", "--json").json == []
     assert len(run("eval", "alerts", "--all", "--json").json) == 1
-    assert run("eval", "alerts", "--seen", "7").fault == "there is no alert 7"
+    assert run("eval", "alerts", "--seen", "7").error_line == "there is no alert 7"

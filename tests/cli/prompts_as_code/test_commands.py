@@ -1,4 +1,4 @@
-"""A folder of prompt files brought into the registry: planned, applied, and applied again without effect."""
+"""A folder of prompt files and the registry: planned, applied, and applied again without effect."""
 
 import json
 from collections.abc import Callable
@@ -23,46 +23,46 @@ def folder(write: Write) -> Path:
     return write("prompts/word.yaml", json.dumps(WORD)).parent
 
 
-def audited(run: Run) -> int:
+def audit_rows(run: Run) -> int:
     return int(run("audit", "verify", "--json").json["rows"])
 
 
 # --- plan and apply -----------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_says_what_would_be_done_and_does_nothing(run: Run, folder: Path) -> None:
+def test_a_plan_lists_the_changes_and_makes_none(run: Run, folder: Path) -> None:
     assert run("sync", "plan", folder).out.splitlines() == [
         "+ support.answer  version 1, production → 1",
         "+ word  version 1",
     ]
     planned = run("sync", "plan", folder, "--json").json
-    assert [(one["prompt"], one["version"], one["registers"], one["moves"]) for one in planned] == [
+    assert [(step["prompt"], step["version"], step["registers"], step["moves"]) for step in planned] == [
         ("support.answer", 1, True, ["production"]),
         ("word", 1, True, []),
     ]
     assert run("prompts", "--json").json == []
     applied = run("sync", "apply", folder, "--json").json
-    assert [one["digest"] for one in applied] == [one["digest"] for one in planned]
+    assert [version["digest"] for version in applied] == [step["digest"] for step in planned]
 
 
-def test_what_was_applied_is_there_and_a_second_time_changes_nothing(run: Run, folder: Path) -> None:
+def test_applying_a_folder_twice_changes_nothing_the_second_time(run: Run, folder: Path) -> None:
     first = run("sync", "apply", folder, "--json").json
-    assert [(one["name"], one["version"], one["labels"]) for one in first] == [
+    assert [(version["name"], version["version"], version["labels"]) for version in first] == [
         ("support.answer", 1, ["production"]),
         ("word", 1, []),
     ]
-    rows = audited(run)
+    rows = audit_rows(run)
     assert run("sync", "plan", folder).out.splitlines() == [
         "= support.answer  version 1 exists already",
         "= word  version 1 exists already",
     ]
     assert run("sync", "apply", folder).code == 0
     again = run("sync", "apply", folder, "--json").json
-    assert again == [{key: value for key, value in one.items() if key != "warnings"} for one in first]
-    assert audited(run) == rows
+    assert again == [{key: value for key, value in version.items() if key != "warnings"} for version in first]
+    assert audit_rows(run) == rows
 
 
-def test_only_what_changed_is_registered_and_only_labels_that_are_elsewhere_move(run: Run, folder: Path, write: Write) -> None:
+def test_only_changed_contents_are_registered_and_only_other_labels_move(run: Run, folder: Path, write: Write) -> None:
     run("sync", "apply", folder)
     write("prompts/word.yaml", json.dumps({**WORD, "labels": ["staging"], "tags": ["new"]}))
     changed = {"template": "New: {{text}}", "labels": ["production"], "model": {"name": "m"}}
@@ -78,7 +78,7 @@ def test_only_what_changed_is_registered_and_only_labels_that_are_elsewhere_move
     assert run("get", "word", "--label", "staging", "--json").json["version"] == 1
 
 
-def test_a_plan_says_what_would_break_callers(run: Run, folder: Path, write: Write) -> None:
+def test_a_plan_names_the_changes_that_would_break_callers(run: Run, folder: Path, write: Write) -> None:
     run("sync", "apply", folder)
     write("prompts/word.yaml", text("{{text}} {{more}}", format="mustache", variables={"text": {"type": "string"}}))
     assert run("sync", "plan", folder).out.splitlines()[1:] == [
@@ -90,13 +90,13 @@ def test_a_plan_says_what_would_break_callers(run: Run, folder: Path, write: Wri
         "  breaking: the variable 'text' was of any type and is of type string",
         "  breaking: the variable 'more' is new and must be given",
     ]
-    (step,) = (one for one in run("sync", "plan", folder, "--json").json if one["prompt"] == "word")
-    assert step["breaking"] is True
-    assert [change["path"] for change in step["changes"] if change["breaking"]] == ["variables.text.type", "variables.more"]
+    (word,) = (step for step in run("sync", "plan", folder, "--json").json if step["prompt"] == "word")
+    assert word["breaking"] is True
+    assert [change["path"] for change in word["changes"] if change["breaking"]] == ["variables.text.type", "variables.more"]
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ("type: text\ntemplate: '{{text'\n", "line 2: template"),
         ("type: text\ntemplate: '{{> never}}'\n", "line 2: template: {{> never}}: there is no prompt 'never'"),
@@ -104,63 +104,65 @@ def test_a_plan_says_what_would_break_callers(run: Run, folder: Path, write: Wri
         (json.dumps({**WORD, "labels": ["Not A Name"]}), "labels: 'Not A Name' cannot be set"),
     ],
 )
-def test_one_bad_file_keeps_the_whole_folder_out(run: Run, folder: Path, write: Write, source: str, said: str) -> None:
+def test_a_bad_file_prevents_the_whole_folder(run: Run, folder: Path, write: Write, source: str, message: str) -> None:
     path = write("prompts/zebra.yaml", source)
     for command in ("plan", "apply"):
-        told = run("sync", command, folder)
-        assert (told.code, told.out) == (64, "")
-        assert str(path) in told.fault
-        assert said in told.fault
+        result = run("sync", command, folder)
+        assert (result.code, result.out) == (64, "")
+        assert str(path) in result.error_line
+        assert message in result.error_line
     assert run("prompts", "--json").json == []
 
 
 def test_every_bad_file_is_named_at_once(run: Run, folder: Path, write: Write) -> None:
     write("prompts/b.yaml", "type: text\n")
     write("prompts/a.yaml", "nonsense\n")
-    fault = run("sync", "apply", folder).fault
-    assert "2 files" in fault
-    assert "a.yaml" in fault
-    assert "b.yaml" in fault
+    error = run("sync", "apply", folder).error_line
+    assert "2 files" in error
+    assert "a.yaml" in error
+    assert "b.yaml" in error
     for name in ("a", "b"):
         write(f"prompts/{name}.yaml", text("{{> never}}"))
-    fault = run("sync", "plan", folder).fault
-    assert "2 files" in fault
-    assert fault.count("there is no prompt 'never'") == 2
+    error = run("sync", "plan", folder).error_line
+    assert "2 files" in error
+    assert error.count("there is no prompt 'never'") == 2
 
 
 # --- files that include each other --------------------------------------------------------------------------------------
 
 
-def test_what_is_included_is_applied_first_and_the_plan_knows_the_digests_before(run: Run, write: Write) -> None:
+def test_includes_are_applied_first_and_the_plan_computes_the_digests(run: Run, write: Write) -> None:
     folder = write("prompts/a.yaml", text("{{> m.tone}} and {{> z@latest}}", "production")).parent
     write("prompts/m/tone.yaml", text("Be {{how}}, {{> z}}.", "production", variables={"how": {"type": "string"}}))
     write("prompts/z.yaml", text("zed", "production"))
     planned = run("sync", "plan", folder, "--json").json
-    assert [one["prompt"] for one in planned] == ["z", "m.tone", "a"]
+    assert [step["prompt"] for step in planned] == ["z", "m.tone", "a"]
     applied = run("sync", "apply", folder, "--json").json
-    assert [(one["name"], one["digest"]) for one in applied] == [(one["prompt"], one["digest"]) for one in planned]
+    assert [(version["name"], version["digest"]) for version in applied] == [
+        (step["prompt"], step["digest"]) for step in planned
+    ]
     assert run("render", "a", "--var", "how=kind").out == "Be kind, zed. and zed\n"
     assert {line[0] for line in run("sync", "plan", folder).out.splitlines()} == {"="}
 
     write("prompts/z.yaml", text("zoo", "production"))
     planned = run("sync", "plan", folder, "--json").json
-    assert [(one["prompt"], one["version"], {change["part"] for change in one["changes"]}) for one in planned] == [
+    assert [(step["prompt"], step["version"], {change["part"] for change in step["changes"]}) for step in planned] == [
         ("z", 2, {"template"}),
         ("m.tone", 2, {"partials"}),
         ("a", 2, {"partials"}),
     ]
     applied = run("sync", "apply", folder, "--json").json
-    assert [one["digest"] for one in applied] == [one["digest"] for one in planned]
+    assert [version["digest"] for version in applied] == [step["digest"] for step in planned]
     assert run("render", "a", "--var", "how=kind").out == "Be kind, zoo. and zoo\n"
 
 
-def test_a_file_is_not_new_where_what_it_includes_means_the_same_after_all(run: Run, write: Write) -> None:
+def test_a_file_is_not_new_where_its_includes_resolve_to_the_same_text(run: Run, write: Write) -> None:
     folder = write("prompts/tone.yaml", text("one", "production")).parent
     write("prompts/p.yaml", text("{{> tone}} {{> tone@1}}"))
     run("sync", "apply", folder)
     write("prompts/tone.yaml", text("two", "staging"))
     planned = run("sync", "plan", folder, "--json").json
-    assert [(one["prompt"], one["registers"]) for one in planned] == [("tone", True), ("p", False)]
+    assert [(step["prompt"], step["registers"]) for step in planned] == [("tone", True), ("p", False)]
     run("sync", "apply", folder)
     run("label", "set", "tone", "production", 2)
     write("prompts/tone.yaml", text("one", "production"))
@@ -171,23 +173,23 @@ def test_a_file_is_not_new_where_what_it_includes_means_the_same_after_all(run: 
     ]
 
 
-def test_a_label_that_only_moves_makes_those_new_who_include_by_it(run: Run, write: Write) -> None:
+def test_a_moved_label_makes_the_prompts_new_that_include_by_it(run: Run, write: Write) -> None:
     folder = write("prompts/tone.yaml", text("one", "production")).parent
     write("prompts/p.yaml", text("{{> tone}}"))
     run("sync", "apply", folder)
     run("push", write("elsewhere/tone.yaml", text("two")))
     write("prompts/tone.yaml", text("two", "production"))
     planned = run("sync", "plan", folder, "--json").json
-    assert [(one["prompt"], one["registers"], one["moves"]) for one in planned] == [
+    assert [(step["prompt"], step["registers"], step["moves"]) for step in planned] == [
         ("tone", False, ["production"]),
         ("p", True, []),
     ]
     applied = run("sync", "apply", folder, "--json").json
-    assert [one["digest"] for one in applied] == [one["digest"] for one in planned]
+    assert [version["digest"] for version in applied] == [step["digest"] for step in planned]
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"a": text("{{> b}}"), "b": text("{{> a}}")}, "prompts cannot include each other"),
         ({"a": text("{{> a}}")}, "there is no prompt 'a'"),
@@ -206,27 +208,27 @@ def test_a_label_that_only_moves_makes_those_new_who_include_by_it(run: Run, wri
         ({"a": text("{{> b}}", variables={"n": {}}), "b": text("x", "production")}, "variables.n: is declared, but"),
     ],
 )
-def test_what_cannot_be_included_is_told_before_anything_is_written(
-    run: Run, write: Write, files: dict[str, str], said: str
+def test_an_invalid_include_is_refused_before_anything_is_written(
+    run: Run, write: Write, files: dict[str, str], message: str
 ) -> None:
     paths = [write(f"prompts/{name}.yaml", source) for name, source in files.items()]
     folder = paths[0].parent
     for command in ("plan", "apply"):
-        fault = run("sync", command, folder).fault
-        assert str(folder / "a.yaml") in fault
-        assert said in fault
+        error = run("sync", command, folder).error_line
+        assert str(folder / "a.yaml") in error
+        assert message in error
     assert run("prompts", "--json").json == []
 
 
-def test_a_ring_that_closes_through_the_registry_is_told_too(run: Run, write: Write) -> None:
+def test_an_include_cycle_through_the_registry_is_refused(run: Run, write: Write) -> None:
     folder = write("prompts/a.yaml", text("x", "production")).parent
     write("prompts/b.yaml", text("{{> a}}", "production"))
     run("sync", "apply", folder)
     (folder / "b.yaml").unlink()
     write("prompts/a.yaml", text("{{> c}}"))
     write("prompts/c.yaml", text("{{> b}}", "production"))
-    assert "{{> c}}: the prompt would include itself by way of 'c'" in run("sync", "apply", folder).fault
-    assert [one["name"] for one in run("prompts", "--json").json] == ["a", "b"]
+    assert "{{> c}}: the prompt would include itself by way of 'c'" in run("sync", "apply", folder).error_line
+    assert [prompt["name"] for prompt in run("prompts", "--json").json] == ["a", "b"]
 
 
 # --- split labels, archived prompts, rights -----------------------------------------------------------------------------
@@ -234,7 +236,7 @@ def test_a_ring_that_closes_through_the_registry_is_told_too(run: Run, write: Wr
 
 @pytest.fixture
 def split(run: Run, write: Write) -> Path:
-    """A folder whose one prompt is applied twice, and its label split over both versions."""
+    """A folder with one prompt, applied twice, whose label is split over both versions."""
     folder = write("prompts/p.yaml", text("one", "production")).parent
     run("sync", "apply", folder)
     write("prompts/p.yaml", text("two", "production"))
@@ -243,16 +245,16 @@ def split(run: Run, write: Write) -> Path:
     return folder
 
 
-def test_a_split_that_has_the_files_version_goes_on(run: Run, split: Path) -> None:
-    rows = audited(run)
+def test_a_split_that_contains_the_files_version_stays(run: Run, split: Path) -> None:
+    rows = audit_rows(run)
     assert run("sync", "apply", split).out.splitlines() == [
         "= p  version 2 exists already",
         "  production is split 1=95 2=5; this version is one of its arms, so it stays",
     ]
-    assert audited(run) == rows
+    assert audit_rows(run) == rows
 
 
-def test_a_split_is_ended_with_force_only_and_without_it_nothing_is_applied(run: Run, split: Path, write: Write) -> None:
+def test_a_split_ends_with_force_only_and_otherwise_nothing_is_applied(run: Run, split: Path, write: Write) -> None:
     write("prompts/another.yaml", text("x"))
     write("prompts/p.yaml", text("three", "production"))
     assert run("sync", "plan", split).out.splitlines() == [
@@ -261,38 +263,38 @@ def test_a_split_is_ended_with_force_only_and_without_it_nothing_is_applied(run:
         "  ~ template",
         "  production is split 1=95 2=5: end the split with --force, or remove the label from the file",
     ]
-    told = run("sync", "apply", split)
-    assert told.code == 64
-    assert "the folder was not applied: p: production is split 1=95 2=5" in told.fault
-    assert [one["name"] for one in run("prompts", "--json").json] == ["p"]
+    result = run("sync", "apply", split)
+    assert result.code == 64
+    assert "the folder was not applied: p: production is split 1=95 2=5" in result.error_line
+    assert [prompt["name"] for prompt in run("prompts", "--json").json] == ["p"]
     assert run("sync", "apply", split, "--force").out.splitlines()[1] == "+ p  version 3, production → 3"
     assert run("get", "p", "--json").json["split"] is None
 
 
-def test_an_archived_prompt_keeps_the_folder_out(run: Run, folder: Path) -> None:
+def test_an_archived_prompt_prevents_the_whole_folder(run: Run, folder: Path) -> None:
     run("sync", "apply", folder)
     run("archive", "word")
     assert run("sync", "plan", folder).out.splitlines()[-1] == "  is archived; restore it with `promptuary restore`"
-    assert "word: is archived" in run("sync", "apply", folder).fault
+    assert "word: is archived" in run("sync", "apply", folder).error_line
     run("restore", "word")
     assert run("sync", "apply", folder).code == 0
 
 
-def test_a_file_that_includes_what_is_archived_or_split_is_told(run: Run, split: Path, write: Write) -> None:
+def test_an_include_of_an_archived_or_split_prompt_is_refused(run: Run, split: Path, write: Write) -> None:
     write("prompts/q.yaml", text("{{> p}}"))
-    write("prompts/p.yaml", text("three", "staging"))  # so that the plan resolves it, and not the server
-    assert "{{> p}}: the label 'production' of 'p' is split; name a version" in run("sync", "plan", split).fault
+    write("prompts/p.yaml", text("three", "staging"))  # the plan resolves it then, not the server
+    assert "{{> p}}: the label 'production' of 'p' is split; name a version" in run("sync", "plan", split).error_line
     run("archive", "p")
-    assert "{{> p}}: the prompt 'p' is archived" in run("sync", "plan", split).fault
+    assert "{{> p}}: the prompt 'p' is archived" in run("sync", "plan", split).error_line
 
 
-def test_a_key_without_the_right_to_read_is_no_fault_of_a_file(
+def test_an_unauthorized_key_is_not_reported_as_an_error_of_a_file(
     run: Run, folder: Path, served: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served("author")
     monkeypatch.setenv("PROMPTUARY_API_KEY", "pmt_nonsense")
-    told = run("sync", "plan", folder).fault
-    assert str(folder) not in told
+    error = run("sync", "plan", folder).error_line
+    assert str(folder) not in error
 
 
 def test_a_version_of_a_format_that_is_not_installed_is_compared_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,10 +303,10 @@ def test_a_version_of_a_format_that_is_not_installed_is_compared_part_by_part(mo
     from promptuary.prompt.errors import InvalidPrompt
     from promptuary.prompt.templates.jinja import parser as jinja
 
-    def absent() -> None:
+    def jinja2_is_missing() -> None:
         raise InvalidPrompt("not here")
 
-    monkeypatch.setattr(jinja, "require_jinja2", absent)
+    monkeypatch.setattr(jinja, "require_jinja2", jinja2_is_missing)
     old, new = Content(type="text", template="{{x}}", format="jinja2"), Content(type="text", template="{{y}}")
     assert [(change.path, change.kind) for change in plan._changes(old, new)] == [
         ("template", "changed"),
@@ -318,52 +320,54 @@ def test_a_key_that_may_not_move_labels_applies_nothing(
     write("prompts/a.yaml", text("x"))
     served("ci")
     assert run("sync", "plan", folder).code == 0
-    fault = run("sync", "apply", folder).fault
-    assert "a key of the role 'ci' has no scope label:move" in fault
+    error = run("sync", "apply", folder).error_line
+    assert "a key of the role 'ci' has no scope label:move" in error
     assert run("prompts", "--json").json == []
     (folder / "support" / "answer.yaml").unlink()
     assert run("sync", "apply", folder).code == 0
     served("reader")
     assert run("sync", "apply", folder).code == 0
     write("prompts/a.yaml", text("y"))
-    assert "has no scope prompt:write" in run("sync", "apply", folder).fault
+    assert "has no scope prompt:write" in run("sync", "apply", folder).error_line
 
 
-def test_a_run_that_is_refused_on_its_way_says_how_far_it_came(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_while_applying_names_what_was_applied_before(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from promptuary.cli.prompts_as_code import plan
 
     run("sync", "apply", folder)
     (folder / "word.yaml").write_text(text("new {{text}}"))
     (folder / "a.yaml").write_text(text("x"))
-    carried_out = plan.check_steps
+    check_steps = plan.check_steps
 
-    def checked(api: Any, steps: Any) -> None:
-        carried_out(api, steps)
-        api.post("/prompts/word/archive", {})  # somebody else, just then
+    def check_and_archive(api: Any, steps: Any) -> None:
+        check_steps(api, steps)
+        api.post("/prompts/word/archive", {})  # another user, at this moment
 
-    monkeypatch.setattr(plan, "check_steps", checked)
-    fault = run("sync", "apply", folder).fault
-    assert fault.startswith(f"{folder / 'word.yaml'} was not applied; applied before it: a. ")
-    assert "archived" in fault
+    monkeypatch.setattr(plan, "check_steps", check_and_archive)
+    error = run("sync", "apply", folder).error_line
+    assert error.startswith(f"{folder / 'word.yaml'} was not applied; applied before it: a. ")
+    assert "archived" in error
 
 
 # --- drift --------------------------------------------------------------------------------------------------------------
 
 
-def drifted(told: CommandResult) -> dict[str, str]:
-    return {one["prompt"]: one["kind"] for one in json.loads(told.out)["differences"]}
+def differences(result: CommandResult) -> dict[str, str]:
+    return {difference["prompt"]: difference["kind"] for difference in json.loads(result.out)["differences"]}
 
 
 def test_without_a_difference_drift_exits_0(run: Run, folder: Path) -> None:
     run("sync", "apply", folder)
-    told = run("sync", "drift", folder)
-    assert (told.code, told.out) == (0, "files and registry are in sync\n")
+    result = run("sync", "drift", folder)
+    assert (result.code, result.out) == (0, "files and registry are in sync\n")
     assert run("sync", "drift", folder, "--json").json == {"drift": False, "differences": []}
     run("label", "set", "word", "canary", 1)
-    assert run("sync", "drift", folder).code == 0  # files say what they move, not all there is
+    assert run("sync", "drift", folder).code == 0  # a file names the labels that it moves, not all labels
 
 
-def test_drift_is_told_from_both_sides_with_exit_1(run: Run, folder: Path, write: Write) -> None:
+def test_drift_on_either_side_is_listed_with_exit_1(run: Run, folder: Path, write: Write) -> None:
     write("prompts/behind.yaml", text("one"))
     write("prompts/ahead.yaml", text("one"))
     write("prompts/hidden.yaml", text("one"))
@@ -378,9 +382,9 @@ def test_drift_is_told_from_both_sides_with_exit_1(run: Run, folder: Path, write
     write("prompts/ahead.yaml", text("two"))
     write("prompts/here.yaml", text("here"))
     run("archive", "hidden")
-    told = run("sync", "drift", folder)
-    assert told.code == 1
-    assert told.out.splitlines() == [
+    result = run("sync", "drift", folder)
+    assert result.code == 1
+    assert result.out.splitlines() == [
         "ahead  the file matches no version in the registry, which is at 1; it differs in template",
         "behind  the file is version 1, and the registry is at 2; it differs in template",
         f"here  only in the files, {folder / 'here.yaml'}",
@@ -389,10 +393,10 @@ def test_drift_is_told_from_both_sides_with_exit_1(run: Run, folder: Path, write
         "there  only in the registry, version 1",
         "word  canary is nowhere in the registry, and at version 1 by the file",
     ]
-    assert "there" not in drifted(run("sync", "drift", folder, "--files-only", "--json"))
+    assert "there" not in differences(run("sync", "drift", folder, "--files-only", "--json"))
     as_json = run("sync", "drift", folder, "--json")
     assert as_json.code == 1
-    assert drifted(as_json) == {
+    assert differences(as_json) == {
         "ahead": "content",
         "behind": "content",
         "here": "file",
@@ -411,7 +415,7 @@ def test_a_split_label_and_a_newer_partial_are_drift(run: Run, split: Path, writ
     assert run("sync", "drift", split).out.splitlines() == [
         "p  production is split 1=95 2=5 in the registry, and at version 2 by the file",
         "tone  the file is version 1, and the registry is at 2; it differs in template",
-    ]  # with tone applied, what `user` includes would be what it was
+    ]  # applying `tone` restores the text that `user` includes
     (split / "tone.yaml").unlink()
     assert "user  the file is version 1, and what it includes has changed since; it differs in partials" in (
         run("sync", "drift", split).out.splitlines()

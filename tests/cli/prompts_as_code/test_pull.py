@@ -1,4 +1,4 @@
-"""The registry written as files: read back without a change, and nothing lost that only a file has."""
+"""The registry written as files: they are read again without a change, and content that only a file has is not lost."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("registry")
-def test_what_was_pulled_is_planned_without_a_change(run: Run, folder: Path) -> None:
+def test_pulled_files_are_planned_without_a_change(run: Run, folder: Path) -> None:
     assert run("sync", "pull", folder).out.splitlines() == [
         f"+ support.triage  version 1  {folder}/support/triage.yaml",
         f"+ tone  version 1  {folder}/tone.yaml",
@@ -92,49 +92,49 @@ tags: [support]
 """
     )
     pulled = run("sync", "pull", folder, "--json").json
-    assert [(one["prompt"], one["version"], one["state"]) for one in pulled] == [
+    assert [(prompt["prompt"], prompt["version"], prompt["state"]) for prompt in pulled] == [
         ("support.triage", 1, "same"),
         ("tone", 1, "same"),
         ("v1.2", 1, "same"),
     ]
 
 
-def test_whatever_is_registered_is_pulled_and_planned_without_a_change(
+def test_any_registered_content_is_pulled_and_planned_without_a_change(
     data_dir: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMPTUARY_DATA_DIR", str(data_dir))
-    words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
+    texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
     with restored_process_state(), connect() as api:
 
         @settings(max_examples=40)
-        @given(contents(), words, st.lists(words.filter(bool), max_size=3))
-        def holds(content: Content, message: str, tags: list[str]) -> None:
+        @given(contents(), texts, st.lists(texts.filter(bool), max_size=3))
+        def pulls_without_a_change(content: Content, message: str, tags: list[str]) -> None:
             body = content_body(content) | {"message": message, "tags": tags, "labels": ["production"]}
-            made = api.post("/prompts/p/versions", body)
+            version = api.post("/prompts/p/versions", body)
             pulled = pull(RegistryState(api), folder)
             write_files(pulled)
-            assert [one.version for one in pulled] == [made["version"]]
+            assert [prompt.version for prompt in pulled] == [version["version"]]
             assert [step.acts for step in plan(RegistryState(api), folder)] == [False]
             file = read_prompt_file(folder / "p.yaml", "p")
-            assert (content_digest(file.content), file.labels) == (made["digest"], ("production",))
+            assert (content_digest(file.content), file.labels) == (version["digest"], ("production",))
             if pulled[0].state != "same":
-                assert (file.message, list(file.tags)) == (made["message"], made["tags"])
+                assert (file.message, list(file.tags)) == (version["message"], version["tags"])
 
-        holds()
+        pulls_without_a_change()
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_file_that_says_the_same_in_its_own_way_is_left_as_it_is(run: Run, folder: Path, write: Write) -> None:
+def test_a_file_with_the_same_content_in_another_form_is_not_written(run: Run, folder: Path, write: Write) -> None:
     run("sync", "pull", folder)
     path = folder / "support" / "triage.yaml"
-    own = CHAT.replace("variables:", "variables:\n  how: {enum: [kind, short]}")  # as the partial declares it
-    path.write_text(own)
+    local_text = CHAT.replace("variables:", "variables:\n  how: {enum: [kind, short]}")  # as the partial declares it
+    path.write_text(local_text)
     assert run("sync", "pull", folder).out.splitlines()[0] == f"= support.triage  version 1  {path}"
-    assert path.read_text() == own
+    assert path.read_text() == local_text
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_file_that_is_behind_is_brought_up_and_keeps_its_heading(run: Run, folder: Path, write: Write) -> None:
+def test_an_outdated_file_is_updated_and_keeps_its_leading_comment(run: Run, folder: Path, write: Write) -> None:
     run("sync", "pull", folder)
     path = folder / "support" / "triage.yaml"
     path.write_text(CHAT)
@@ -147,7 +147,7 @@ def test_a_file_that_is_behind_is_brought_up_and_keeps_its_heading(run: Run, fol
 
 @pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize(
-    ("own", "said"),
+    ("local_text", "message"),
     [
         (text("{a} mine", format="f-string"), "matches no version in the registry"),
         (text("{a} {{b}}\n", "canary", format="f-string"), "contains labels that do not point at version 1: canary"),
@@ -155,43 +155,43 @@ def test_a_file_that_is_behind_is_brought_up_and_keeps_its_heading(run: Run, fol
         ("nonsense", "is not a prompt file"),
     ],
 )
-def test_a_file_with_changes_of_its_own_keeps_all_from_being_written(run: Run, folder: Path, own: str, said: str) -> None:
+def test_a_file_with_local_changes_prevents_the_whole_pull(run: Run, folder: Path, local_text: str, message: str) -> None:
     path = folder / "v1.2.yaml"
     path.parent.mkdir(parents=True)
-    path.write_text(own)
-    told = run("sync", "pull", folder)
-    assert told.code == 64
-    assert str(path) in told.fault
-    assert said in told.fault
+    path.write_text(local_text)
+    result = run("sync", "pull", folder)
+    assert result.code == 64
+    assert str(path) in result.error_line
+    assert message in result.error_line
     assert list(folder.rglob("*")) == [path]
-    assert path.read_text() == own
+    assert path.read_text() == local_text
     assert run("sync", "pull", folder, "--force").code == 0
     assert path.read_text() == "type: text\nformat: f-string\ntemplate: |\n  {a} {{b}}\n"
     assert run("sync", "drift", folder).code == 0
 
 
 @pytest.mark.usefixtures("registry")
-def test_only_what_is_asked_for_is_written_and_nothing_on_a_dry_run(run: Run, folder: Path, write: Write) -> None:
+def test_only_the_selected_prompts_are_written_and_nothing_on_a_dry_run(run: Run, folder: Path, write: Write) -> None:
     write("origin/tone.yaml", text("two"))
     run("sync", "apply", folder.parents[1] / "files" / "origin")
     run("label", "split", "tone", "canary", "1=1", "2=1")
     run("archive", "v1.2")
-    told = run("sync", "pull", folder, "--dry-run", "--prompt", "tone", "--prompt", "support.triage")
-    assert [line.split()[:2] for line in told.out.splitlines()] == [["+", "support.triage"], ["+", "tone"]]
+    result = run("sync", "pull", folder, "--dry-run", "--prompt", "tone", "--prompt", "support.triage")
+    assert [line.split()[:2] for line in result.out.splitlines()] == [["+", "support.triage"], ["+", "tone"]]
     assert not folder.exists()
     assert run("sync", "pull", folder, "--label", "production", "--no-labels").code == 0
     assert [str(path.relative_to(folder)) for path in folder.rglob("*")] == ["tone.yaml"]
     assert (folder / "tone.yaml").read_text().endswith("how: {enum: [kind, short]}\n")
     assert run("sync", "pull", folder, "--label", "canary").out == "! tone  canary is split 1=1 2=1: pull --latest\n"
     assert "has no label canary" in run("sync", "pull", folder, "--label", "canary", "--prompt", "support.triage").out
-    fault = run("sync", "pull", folder, "--prompt", "v1.2", "--prompt", "never").fault
-    assert "v1.2: is archived" in fault
-    assert "never: is not in the registry" in fault
-    assert "not both" in run("sync", "pull", folder, "--label", "production", "--latest").fault
+    error = run("sync", "pull", folder, "--prompt", "v1.2", "--prompt", "never").error_line
+    assert "v1.2: is archived" in error
+    assert "never: is not in the registry" in error
+    assert "not both" in run("sync", "pull", folder, "--label", "production", "--latest").error_line
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_label_that_is_split_over_the_files_version_is_no_change_of_its_own(run: Run, folder: Path, write: Write) -> None:
+def test_a_label_split_over_the_files_version_is_no_local_change(run: Run, folder: Path, write: Write) -> None:
     run("push", write("new/tone.yaml", text("two")))
     run("label", "split", "tone", "production", "1=1", "2=1")
     run("sync", "pull", folder)
@@ -201,42 +201,42 @@ def test_a_label_that_is_split_over_the_files_version_is_no_change_of_its_own(ru
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_run_that_breaks_off_leaves_every_file_as_it_was(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pull_that_fails_leaves_every_file_as_it_was(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("sync", "pull", folder)
     before = {path: path.read_text() for path in folder.rglob("*.yaml")}
     folder.joinpath("tone.yaml").unlink()
 
-    def full(_descriptor: int) -> None:
+    def disk_is_full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
-    told = run("sync", "pull", folder)
-    assert (told.code, told.fault) == (3, "No space left on device")
+    monkeypatch.setattr(os, "fsync", disk_is_full)
+    result = run("sync", "pull", folder)
+    assert (result.code, result.error_line) == (3, "No space left on device")
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {path.name for path in before} - {"tone.yaml"}
 
 
-def test_a_version_that_no_file_can_say_is_left_out_and_told(run: Run, write: Write, folder: Path, word: Path) -> None:
+def test_a_version_that_no_file_can_express_is_left_out_with_a_note(run: Run, write: Write, folder: Path, word: Path) -> None:
     run("export", word.parent / "b.json", "--all-versions")
     body = json.loads((word.parent / "b.json").read_text())
     version = body["prompts"]["word"]["versions"]["1"]
-    version["tools"] = [{"parameters": {}}]  # which a release before this one took
+    version["tools"] = [{"parameters": {}}]  # an earlier release accepted this
     version["digest"] = json_digest({part: version[part] for part in Content.model_fields})
     file = write("b.json", json.dumps(body))
     assert run("import", file, "--project", "old").code == 0
-    told = run("sync", "pull", folder, "--project", "old").out
-    assert told.startswith("! word  version 1 cannot be a file here: ")
-    assert "tools.0.name: is required" in told
+    output = run("sync", "pull", folder, "--project", "old").out
+    assert output.startswith("! word  version 1 cannot be a file here: ")
+    assert "tools.0.name: is required" in output
     assert not folder.exists()
 
 
 @pytest.mark.usefixtures("registry")
-def test_a_prompt_that_another_file_name_says_is_found_there(run: Run, folder: Path) -> None:
-    flat, odd = folder / "support.triage.yml", folder / "Not A Name.yaml"
+def test_a_prompt_is_found_under_another_file_name_of_its_own(run: Run, folder: Path) -> None:
+    flat_file, other_file = folder / "support.triage.yml", folder / "Not A Name.yaml"
     folder.mkdir(parents=True)
-    odd.write_text("notes")
-    flat.write_text(CHAT)
-    assert run("sync", "pull", folder).out.splitlines()[0] == f"= support.triage  version 1  {flat}"
-    assert odd.read_text() == "notes"
+    other_file.write_text("notes")
+    flat_file.write_text(CHAT)
+    assert run("sync", "pull", folder).out.splitlines()[0] == f"= support.triage  version 1  {flat_file}"
+    assert other_file.read_text() == "notes"
 
 
 @pytest.mark.parametrize(
@@ -250,6 +250,6 @@ def test_a_prompt_that_another_file_name_says_is_found_there(run: Run, folder: P
         ("a_.-b", "a_/-b.yaml"),
     ],
 )
-def test_a_name_has_a_file_that_gives_the_name_back(tmp_path: Path, name: str, file: str) -> None:
+def test_the_file_of_a_name_leads_to_the_same_name(tmp_path: Path, name: str, file: str) -> None:
     assert path_of(tmp_path, name) == tmp_path / file
     assert prompt_name(tmp_path / file, tmp_path) == name

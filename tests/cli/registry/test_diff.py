@@ -1,4 +1,4 @@
-"""What changed between two versions, and what a file would change, by the command line."""
+"""The changes between two versions, and those that a file would make, by the command line."""
 
 import json
 import sys
@@ -51,7 +51,7 @@ breaking: the variable 'intents' is new and must be given
 
 @pytest.fixture
 def triage(run: Run, write: Write) -> Path:
-    """The file of `support.triage`, whose version 1 is in production; it says version 2 now, which is not pushed."""
+    """The file of `support.triage`, whose version 1 is in production; the file contains version 2 now, which is not pushed."""
     path = write("prompts/support/triage.yaml", FIRST)
     assert run("push", path).code == 0
     return write("prompts/support/triage.yaml", SECOND)
@@ -59,28 +59,33 @@ def triage(run: Run, write: Write) -> Path:
 
 def test_two_versions_are_compared_from_production_to_the_newest(run: Run, triage: Path) -> None:
     run("push", triage)
-    told = run("diff", "support.triage")
-    assert (told.code, told.out) == (0, "support.triage  version 1 → version 2\n" + CHANGES)
-    assert run("diff", "support.triage", "1", "2").out == told.out
+    result = run("diff", "support.triage")
+    assert (result.code, result.out) == (0, "support.triage  version 1 → version 2\n" + CHANGES)
+    assert run("diff", "support.triage", "1", "2").out == result.out
     assert run("diff", "support.triage", "2", "1").out.splitlines()[0] == "support.triage  version 2 → version 1"
     assert run("diff", "support.triage", "latest", "2").out == "support.triage  version 2 → version 2\nnothing changed\n"
 
 
-def test_as_json_it_is_what_the_service_answers(run: Run, triage: Path) -> None:
+def test_as_json_it_is_the_response_of_the_service(run: Run, triage: Path) -> None:
     run("push", triage)
-    found = run("diff", "support.triage", "--json").json
-    assert (found["from"]["version"], found["to"]["version"], found["breaking"], found["reasons"]) == (1, 2, True, REASONS)
-    assert [change["path"] for change in found["changes"] if change["breaking"]] == [
+    comparison = run("diff", "support.triage", "--json").json
+    assert (comparison["from"]["version"], comparison["to"]["version"], comparison["breaking"], comparison["reasons"]) == (
+        1,
+        2,
+        True,
+        REASONS,
+    )
+    assert [change["path"] for change in comparison["changes"] if change["breaking"]] == [
         "variables.ticket.maxLength",
         "variables.intents",
     ]
 
 
 def test_a_file_is_compared_before_it_is_pushed(run: Run, triage: Path) -> None:
-    told = run("diff", "--file", triage)
-    assert (told.code, told.out) == (0, f"support.triage  version 1 → {triage} (would be version 2)\n" + CHANGES)
-    found = run("diff", "--file", triage, "1", "--json").json
-    assert (found["to"]["version"], found["reasons"]) == (None, REASONS)
+    result = run("diff", "--file", triage)
+    assert (result.code, result.out) == (0, f"support.triage  version 1 → {triage} (would be version 2)\n" + CHANGES)
+    comparison = run("diff", "--file", triage, "1", "--json").json
+    assert (comparison["to"]["version"], comparison["reasons"]) == (None, REASONS)
     run("push", triage)
     assert run("diff", "--file", triage, "production").out.splitlines()[0].endswith("(is version 2)")
     from_service = run("diff", "support.triage", "--json").json
@@ -94,29 +99,31 @@ def test_a_file_with_includes_is_compared_as_the_registry_would_resolve_it(run: 
     path = write("prompts/support/word.yaml", json.dumps(plain))
     run("push", path)
     path.write_text(json.dumps({**plain, "template": "{{> support.tone}}\nSort it."}))
-    found = run("diff", "--file", path, "--json").json
-    assert [(change["path"], change["after"]) for change in found["changes"]][1:] == [("partials.support.tone", "Be kind.")]
+    comparison = run("diff", "--file", path, "--json").json
+    assert [(change["path"], change["after"]) for change in comparison["changes"]][1:] == [
+        ("partials.support.tone", "Be kind.")
+    ]
 
 
-def test_a_prompt_that_is_not_there_yet_breaks_nobody(run: Run, write: Write) -> None:
+def test_a_new_prompt_breaks_no_caller(run: Run, write: Write) -> None:
     path = write("prompts/support/new.yaml", FIRST)
-    told = run("diff", "--file", path, "--fail-on-breaking")
-    assert (told.code, told.out) == (0, f"support.new  {path} is a new prompt: version 1\n")
-    found = run("diff", "--file", path, "--json").json
-    assert (found["from"], found["breaking"], found["changes"]) == (None, False, [])
+    result = run("diff", "--file", path, "--fail-on-breaking")
+    assert (result.code, result.out) == (0, f"support.new  {path} is a new prompt: version 1\n")
+    comparison = run("diff", "--file", path, "--json").json
+    assert (comparison["from"], comparison["breaking"], comparison["changes"]) == (None, False, [])
     assert run("prompts").out.splitlines() == ["prompt\tnewest\tlabels"]
 
 
-@pytest.mark.parametrize("words", [("support.triage",), ("support.triage", "1", "2", "--json")])
-def test_where_a_break_is_to_fail_it_exits_1(run: Run, triage: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [("support.triage",), ("support.triage", "1", "2", "--json")])
+def test_a_breaking_change_exits_1_with_fail_on_breaking(run: Run, triage: Path, arguments: tuple[str, ...]) -> None:
     assert run("diff", "--file", triage, "--fail-on-breaking").code == 1
     run("push", triage)
-    assert run("diff", *words, "--fail-on-breaking").code == 1
-    assert run("diff", *words).code == 0
+    assert run("diff", *arguments, "--fail-on-breaking").code == 1
+    assert run("diff", *arguments).code == 0
     assert run("diff", "support.triage", "1", "1", "--fail-on-breaking").code == 0
 
 
-def test_a_server_is_asked_where_there_is_one(run: Run, triage: Path, served: Callable[[str], Mapping[str, str]]) -> None:
+def test_a_server_is_called_where_one_is_set(run: Run, triage: Path, served: Callable[[str], Mapping[str, str]]) -> None:
     served("reader")
     assert run("diff", "--file", triage, "--json").json["reasons"] == REASONS
     assert run("diff", "support.triage").out == "support.triage  version 1 → version 1\nnothing changed\n"
@@ -124,7 +131,7 @@ def test_a_server_is_asked_where_there_is_one(run: Run, triage: Path, served: Ca
 
 @pytest.mark.usefixtures("triage")
 @pytest.mark.parametrize(
-    ("words", "fault"),
+    ("arguments", "message"),
     [
         ((), "name the prompt, or pass --file FILE"),
         (("support.triage", "--name", "x"), "name the prompt, or pass --file FILE"),
@@ -134,13 +141,13 @@ def test_a_server_is_asked_where_there_is_one(run: Run, triage: Path, served: Ca
         (("1", "2", "--file", "nowhere.yaml"), "a file is compared with one version"),
     ],
 )
-def test_what_cannot_be_compared_is_bad_usage(run: Run, words: tuple[str, ...], fault: str) -> None:
-    ended = run("diff", *words)
-    assert ended.code == 64
-    assert fault in ended.fault
+def test_an_impossible_comparison_is_bad_usage(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    result = run("diff", *arguments)
+    assert result.code == 64
+    assert message in result.error_line
 
 
-def test_a_long_value_is_told_line_by_line_and_what_a_terminal_would_obey_is_shown(run: Run, write: Write) -> None:
+def test_a_long_value_is_shown_by_lines_with_hidden_characters_escaped(run: Run, write: Write) -> None:
     path = write("prompts/word.yaml", json.dumps({"type": "text", "template": "a", "labels": ["production"]}))
     run("push", path)
     answer = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object", "required": ["intent"]}}}

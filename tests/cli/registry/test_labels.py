@@ -1,4 +1,4 @@
-"""Labels by the command line: moved, split, rolled back, and their history told."""
+"""Labels by the command line: moved, split, rolled back, and their history."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from cli.conftest import WORD, Run
 
 
-def test_a_label_moves_is_told_and_moves_back(run: Run, word: Path) -> None:
+def test_a_label_moves_and_moves_back_and_its_history_lists_both(run: Run, word: Path) -> None:
     word.write_text(json.dumps({**WORD, "template": "New: {{text}}"}))
     run("push", word)
     moved = run("label", "set", "word", "production", 2, "--reason", "it is\nbetter", "--json").json
@@ -16,14 +16,14 @@ def test_a_label_moves_is_told_and_moves_back(run: Run, word: Path) -> None:
     back = run("label", "rollback", "word", "production", "--reason", "it was not")
     assert back.out == "word  production → version 1\n"
     moves = run("label", "history", "word", "production", "--json").json
-    assert [(one["previous"], one["version"], one["reason"]) for one in moves] == [
+    assert [(move["previous"], move["version"], move["reason"]) for move in moves] == [
         (2, 1, "it was not"),
         (1, 2, "it is\nbetter"),
         (None, 1, "registered with this label"),
     ]
-    told = run("label", "history", "word", "production").out.splitlines()
-    assert told[0] == "at\tfrom\tto\tby\treason"
-    assert [line.split("\t")[1:] for line in told[1:]] == [
+    lines = run("label", "history", "word", "production").out.splitlines()
+    assert lines[0] == "at\tfrom\tto\tby\treason"
+    assert [line.split("\t")[1:] for line in lines[1:]] == [
         ["2", "1", "local", "it was not"],
         ["1", "2", "local", "it is better"],
         ["", "1", "local", "registered with this label"],
@@ -35,28 +35,28 @@ def split(run: Run, word: Path) -> None:
     """The prompt `word`, whose label `production` is split over its two versions."""
     word.write_text(json.dumps({**WORD, "template": "New: {{text}}"}))
     run("push", word)
-    told = run("label", "split", "word", "production", "1=95", "2=5", "--reason", "careful")
-    assert told.out == "word  production → split 1=95 2=5\n"
+    result = run("label", "split", "word", "production", "1=95", "2=5", "--reason", "careful")
+    assert result.out == "word  production → split 1=95 2=5\n"
 
 
 @pytest.mark.usefixtures("split")
-def test_a_split_label_is_shown_with_its_arms_and_gives_each_key_its_own(run: Run) -> None:
+def test_a_split_label_is_shown_with_its_arms_and_assigns_keys_to_them(run: Run) -> None:
     assert run("prompts").out.splitlines()[1] == "word\t2\tproduction=1|2"
-    shown = run("get", "word").out.splitlines()
-    assert shown[1:] == ["production is split 1=95 2=5; this is v1", "{{text}}"]
+    lines = run("get", "word").out.splitlines()
+    assert lines[1:] == ["production is split 1=95 2=5; this is v1", "{{text}}"]
     keys = {run("get", "word", "--targeting-key", f"user-{number}", "--json").json["variant"] for number in range(40)}
     assert keys == {"v1", "v2"}
 
 
 @pytest.mark.usefixtures("split")
-def test_a_split_is_in_the_history_and_comes_back_with_a_rollback(run: Run) -> None:
+def test_a_split_is_in_the_history_and_a_rollback_restores_it(run: Run) -> None:
     arms = run("label", "history", "word", "production", "--json").json[0]["split"]["arms"]
     assert run("label", "set", "word", "production", 2).out == "word  production → version 2\n"
     assert run("label", "rollback", "word", "production").out == "word  production → split 1=95 2=5\n"
     assert run("label", "rollback", "word", "production", "--json").json["version"] == 2
     assert run("label", "rollback", "word", "production", "--json").json["split"]["arms"] == arms
-    told = [line.split("\t")[1:3] for line in run("label", "history", "word", "production").out.splitlines()]
-    assert told == [
+    rows = [line.split("\t")[1:3] for line in run("label", "history", "word", "production").out.splitlines()]
+    assert rows == [
         ["from", "to"],
         ["2", "1=95 2=5"],
         ["1", "2"],
@@ -70,7 +70,7 @@ def test_a_split_is_in_the_history_and_comes_back_with_a_rollback(run: Run) -> N
 
 @pytest.mark.usefixtures("split")
 @pytest.mark.parametrize(
-    ("arms", "said"),
+    ("arms", "message"),
     [
         (["1=95", "2"], "2: must be VERSION=WEIGHT"),
         (["1=95", "two=5"], "two=5: must be VERSION=WEIGHT"),
@@ -82,8 +82,8 @@ def test_a_split_is_in_the_history_and_comes_back_with_a_rollback(run: Run) -> N
         (["1=95", "7=5"], "has no version 7"),
     ],
 )
-def test_a_split_that_cannot_be_is_told_and_changes_nothing(run: Run, arms: list[str], said: str) -> None:
-    told = run("label", "split", "word", "production", "--", *arms)
-    assert told.code == 64
-    assert said in told.fault
+def test_an_invalid_split_is_refused_and_changes_nothing(run: Run, arms: list[str], message: str) -> None:
+    result = run("label", "split", "word", "production", "--", *arms)
+    assert result.code == 64
+    assert message in result.error_line
     assert len(run("label", "history", "word", "production", "--json").json) == 2

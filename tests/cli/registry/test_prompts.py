@@ -39,7 +39,7 @@ def test_a_file_is_registered_once_under_the_name_of_its_path(run: Run, write: W
     assert run("push", path).out == f"support.triage  version 1  {first['digest']}  staging\n"
 
 
-def test_a_file_outside_of_prompts_is_named_by_its_stem_or_by_hand(run: Run, write: Write) -> None:
+def test_a_file_outside_of_prompts_is_named_by_its_stem_or_the_option(run: Run, write: Write) -> None:
     path = write("elsewhere/greeting.yaml", json.dumps(WORD))
     assert run("push", path, "--json").json["name"] == "greeting"
     assert run("push", path, "--name", "support.greeting", "--json").json["name"] == "support.greeting"
@@ -57,21 +57,21 @@ def test_a_version_is_looked_up_by_label_or_number(run: Run, word: Path) -> None
 
 def test_a_chat_is_shown_message_by_message(run: Run, write: Write) -> None:
     run("push", write("prompts/support/triage.yaml", CHAT))
-    shown = run("get", "support.triage", "--label", "staging").out.splitlines()
-    assert shown[1:] == ["[system] Sort into {{intents}}.", "[placeholder] <history>", "[user] {{ticket}}"]
+    lines = run("get", "support.triage", "--label", "staging").out.splitlines()
+    assert lines[1:] == ["[system] Sort into {{intents}}.", "[placeholder] <history>", "[user] {{ticket}}"]
 
 
 def test_values_on_the_command_line_are_json_where_they_are_json(run: Run, write: Write) -> None:
     run("push", write("prompts/support/triage.yaml", CHAT))
     history = '[{"role": "user", "content": "hi"}]'
-    words = ["render", "support.triage", "--label", "staging", "--var", "intents=a=b, c", "--var", f"history={history}"]
-    rendered = run(*words, "--var", "ticket=NaN", "--json").json
+    arguments = ["render", "support.triage", "--label", "staging", "--var", "intents=a=b, c", "--var", f"history={history}"]
+    rendered = run(*arguments, "--var", "ticket=NaN", "--json").json
     assert rendered["messages"] == [
         {"role": "system", "content": "Sort into a=b, c."},
         {"role": "user", "content": "hi"},
         {"role": "user", "content": "NaN"},
     ]
-    assert run(*words, "--var", "ticket=7").out.splitlines()[-1] == "[user] 7"
+    assert run(*arguments, "--var", "ticket=7").out.splitlines()[-1] == "[user] 7"
 
 
 @pytest.mark.usefixtures("word")
@@ -87,30 +87,30 @@ def test_prompts_are_listed_with_their_labels(run: Run, word: Path) -> None:
         "support.word\t1\tproduction=1",
         "word\t1\tproduction=1",
     ]
-    (found,) = run("prompts", "--search", "support", "--json").json
-    assert (found["name"], found["newest"], found["labels"]) == ("support.word", 1, {"production": 1})
+    (prompt,) = run("prompts", "--search", "support", "--json").json
+    assert (prompt["name"], prompt["newest"], prompt["labels"]) == ("support.word", 1, {"production": 1})
 
 
 def test_lists_are_read_to_their_end(run: Run, word: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTUARY_PAGE_LIMIT", "2")
     for number in range(4):
         run("push", word, "--name", f"word.{number}")
-    assert [one["name"] for one in run("prompts", "--json").json] == ["word", "word.0", "word.1", "word.2", "word.3"]
+    assert [prompt["name"] for prompt in run("prompts", "--json").json] == ["word", "word.0", "word.1", "word.2", "word.3"]
 
 
 @pytest.mark.usefixtures("word")
-def test_a_lookup_can_be_as_of_a_moment(run: Run, word: Path) -> None:
+def test_a_lookup_can_be_as_of_a_time_in_the_past(run: Run, word: Path) -> None:
     before = run("label", "history", "word", "production", "--json").json[0]["at"]
     word.write_text(json.dumps({**WORD, "template": "New: {{text}}", "labels": ["production"]}))
     run("push", word)
     assert run("get", "word", "--json").json["version"] == 2
     assert run("get", "word", "--as-of", before, "--json").json["version"] == 1
-    assert "had no version at 2001" in run("get", "word", "--as-of", "2001-01-01T00:00:00Z").fault
-    assert "in the future" in run("get", "word", "--as-of", "2999-01-01T00:00:00Z").fault
-    assert "as_of" in run("get", "word", "--as-of", "yesterday").fault
+    assert "had no version at 2001" in run("get", "word", "--as-of", "2001-01-01T00:00:00Z").error_line
+    assert "in the future" in run("get", "word", "--as-of", "2999-01-01T00:00:00Z").error_line
+    assert "as_of" in run("get", "word", "--as-of", "yesterday").error_line
 
 
 @pytest.mark.usefixtures("word")
 def test_a_project_sees_its_own_prompts_only(run: Run) -> None:
     assert run("prompts", "--project", "another", "--json").json == []
-    assert "there is no prompt 'word'" in run("get", "word", "--project", "another").fault
+    assert "there is no prompt 'word'" in run("get", "word", "--project", "another").error_line

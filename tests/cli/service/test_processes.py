@@ -35,10 +35,10 @@ time.sleep(600)
 STUBBORN = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("deaf", flush=True)
+print("ignoring", flush=True)
 time.sleep(600)
 """
-# Runs programs as `up` does, and says the pids; what it starts says nothing of being ready, so this stays at its start.
+# Runs programs as `up` does. The second program never becomes ready, so the command stays in its start.
 WHOLE = f"""
 import sys
 from pathlib import Path
@@ -52,23 +52,23 @@ print("stopped", flush=True)
 """
 
 
-def python(name: str, code: str, *words: str, ready_at: str | None = None) -> Program:
-    return Program(name, [sys.executable, "-c", code, *words], {"SOME_VARIABLE": "set"}, ready_at)
+def python(name: str, code: str, *arguments: str, ready_at: str | None = None) -> Program:
+    return Program(name, [sys.executable, "-c", code, *arguments], {"SOME_VARIABLE": "set"}, ready_at)
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and is not waited for by its parent does not."""
+    """Return whether a process runs; a zombie, which has ended and has not been waited for, does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except FileNotFoundError:
         return False
 
 
-def soon(claim: object, seconds: float = 20.0) -> bool:
-    """Ask until it is so."""
+def becomes_true(condition: object, seconds: float = 20.0) -> bool:
+    """Evaluate a condition until it is true; return False after the time limit."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if claim():  # type: ignore[operator]  # any callable
+        if condition():  # type: ignore[operator]  # any callable
             return True
         time.sleep(0.01)
     return False
@@ -79,27 +79,27 @@ def test_programs_run_with_their_environment_once_all_are_ready_and_log_to_files
     url = f"http://127.0.0.1:{port}/"
     speaking = python("speaking", "import os; print(os.environ['SOME_VARIABLE'], flush=True);" + SLEEP)
     with run_programs([speaking, python("serving", SERVE, str(port), ready_at=url)], tmp_path / "logs") as started:
-        assert sorted(one.program.name for one in started) == ["serving", "speaking"]
+        assert sorted(running.program.name for running in started) == ["serving", "speaking"]
         with socket.create_connection(("127.0.0.1", port)):
             pass
-        assert soon(lambda: (tmp_path / "logs" / "speaking.log").read_text() == "set\n")
-        pids = [one.process.pid for one in started]
+        assert becomes_true(lambda: (tmp_path / "logs" / "speaking.log").read_text() == "set\n")
+        pids = [running.process.pid for running in started]
         assert all(map(alive, pids))
     assert not any(map(alive, pids))
 
 
-def test_one_that_ends_early_is_named_with_its_last_line_and_the_others_are_stopped(tmp_path: Path) -> None:
+def test_a_program_that_ends_early_is_named_and_the_others_are_stopped(tmp_path: Path) -> None:
     broken = python("broken", "print('first'); print('no such option'); raise SystemExit(7)", ready_at="http://127.0.0.1:9/")
     started: list[subprocess.Popen[bytes]] = []
-    begin = processes._start
+    start = processes._start
     with pytest.MonkeyPatch.context() as patched:
 
-        def noted(program: Program, log: Path) -> processes.RunningProgram:
-            one = begin(program, log)
-            started.append(one.process)
-            return one
+        def start_and_record(program: Program, log: Path) -> processes.RunningProgram:
+            running = start(program, log)
+            started.append(running.process)
+            return running
 
-        patched.setattr(processes, "_start", noted)
+        patched.setattr(processes, "_start", start_and_record)
         with pytest.raises(NotStarted, match="broken ended with 7; its last line: no such option") as caught:
             with run_programs([python("other", SLEEP, ready_at="http://127.0.0.1:9/"), broken], tmp_path):
                 pytest.fail("it is not ready")
@@ -108,32 +108,32 @@ def test_one_that_ends_early_is_named_with_its_last_line_and_the_others_are_stop
     assert not any(alive(process.pid) for process in started)
 
 
-def test_one_that_ends_later_is_named_too(tmp_path: Path) -> None:
+def test_a_program_that_ends_later_is_named(tmp_path: Path) -> None:
     with run_programs([python("short", "raise SystemExit(0)")], tmp_path) as started:
         with pytest.raises(NotStarted, match="short ended with 0; its last line: nothing"):
             wait_until_stopped(started)
 
 
-def test_one_that_never_answers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_never_answers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "START_SECONDS", 0.2)
     with pytest.raises(NotStarted, match="silent does not answer after 0 s"):
         with run_programs([python("silent", SLEEP, ready_at="http://127.0.0.1:9/")], tmp_path):
             pytest.fail("it is not ready")
 
 
-def test_what_a_program_started_itself_is_stopped_with_it(tmp_path: Path) -> None:
+def test_the_children_of_a_program_are_stopped_with_it(tmp_path: Path) -> None:
     with run_programs([python("parent", PARENT)], tmp_path):
-        assert soon(lambda: (tmp_path / "parent.log").read_text().endswith("\n"))
+        assert becomes_true(lambda: (tmp_path / "parent.log").read_text().endswith("\n"))
         child = int((tmp_path / "parent.log").read_text())
         assert alive(child)
-    assert soon(lambda: not alive(child))
+    assert becomes_true(lambda: not alive(child))
 
 
-def test_one_that_does_not_heed_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.1)
-    with run_programs([python("stubborn", STUBBORN)], tmp_path) as (one,):
-        assert soon(lambda: (tmp_path / "stubborn.log").read_text() == "deaf\n")
-    assert one.process.returncode == -signal.SIGKILL
+    with run_programs([python("stubborn", STUBBORN)], tmp_path) as (running,):
+        assert becomes_true(lambda: (tmp_path / "stubborn.log").read_text() == "ignoring\n")
+    assert running.process.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -150,14 +150,14 @@ def test_a_signal_ends_the_waiting_and_is_as_before_afterwards(tmp_path: Path, n
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("programs", [1, 2], ids=["while waiting", "while starting"])
 def test_no_program_outlives_the_command_that_started_it(tmp_path: Path, number: signal.Signals, programs: int) -> None:
-    words = [sys.executable, "-c", WHOLE, str(tmp_path), "http://127.0.0.1:9/", str(programs)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as command:
+    arguments = [sys.executable, "-c", WHOLE, str(tmp_path), "http://127.0.0.1:9/", str(programs)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as command:
         assert command.stdout is not None
         log = tmp_path / ("never.log" if programs == 2 else "sleeping.log")
         if programs == 1:
             assert command.stdout.readline() == b"started\n"
-        assert soon(log.exists)
-        assert soon(lambda: bool(children(command.pid)))
+        assert becomes_true(log.exists)
+        assert becomes_true(lambda: bool(children(command.pid)))
         started = children(command.pid)
         command.send_signal(number)
         command.wait(20)
@@ -168,9 +168,9 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_a_port_that_is_taken_names_the_setting() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_the_error_for_a_port_in_use_names_the_setting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         with pytest.raises(
             NotStarted, match=f"the API cannot listen on 127.0.0.1:{port} .*; set PROMPTUARY_PORT to another port"
         ):
@@ -178,6 +178,6 @@ def test_a_port_that_is_taken_names_the_setting() -> None:
     check_port("the API", "127.0.0.1", port, "PROMPTUARY_PORT")
 
 
-def test_an_address_that_is_not_this_machines_is_told() -> None:
+def test_the_error_for_an_address_of_another_machine_names_the_setting() -> None:
     with pytest.raises(NotStarted, match="PROMPTUARY_PORT"):
         check_port("the API", "192.0.2.1", 8400, "PROMPTUARY_PORT")

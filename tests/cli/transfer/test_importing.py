@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "out" / "prompts"
 
 
-def test_what_was_imported_can_be_applied_as_it_is(run: Run, write: Write, folder: Path) -> None:
+def test_imported_files_can_be_applied_unchanged(run: Run, write: Write, folder: Path) -> None:
     file = write("lf.json", json.dumps([LANGFUSE, {**LANGFUSE, "version": 1}], indent=1))
     assert run("import", file, "--to", folder).out.splitlines() == [
         f"+ support.greet  {folder}/support/greet.yaml",
@@ -47,42 +47,44 @@ def test_what_was_imported_can_be_applied_as_it_is(run: Run, write: Write, folde
         (MLFLOW, "greet", 'type: text\nformat: mustache\ntemplate: "Hi {{name}}"\nlabels: [production]\nmessage: why\n'),
     ],
 )
-def test_the_kind_of_a_file_is_seen_or_said(run: Run, write: Write, folder: Path, value: Any, name: str, text: str) -> None:
+def test_the_format_of_a_file_is_recognised_or_named(
+    run: Run, write: Write, folder: Path, value: Any, name: str, text: str
+) -> None:
     file = write("p.json", json.dumps(value))
-    (one,) = run("import", file, "--to", folder, "--json").json
+    (imported,) = run("import", file, "--to", folder, "--json").json
     path = folder / f"{name}.yaml"
-    assert (one["prompt"], one["file"], one["state"], one["remarks"]) == (name, str(path), "new", [])
+    assert (imported["prompt"], imported["file"], imported["state"], imported["remarks"]) == (name, str(path), "new", [])
     assert path.read_text() == text
     assert run("import", file, "--to", folder).out.splitlines()[0] == f"= {name}  {path}"
-    kind = "langchain" if value is LANGCHAIN else "mlflow"
-    assert run("import", file, "--from", kind, "--to", folder, "--json").json[0]["state"] == "same"
+    file_format = "langchain" if value is LANGCHAIN else "mlflow"
+    assert run("import", file, "--from", file_format, "--to", folder, "--json").json[0]["state"] == "same"
     other = run("import", file, "--from", "langfuse", "--to", folder)
-    assert "has no `prompt`" in other.fault
+    assert "has no `prompt`" in other.error_line
 
 
-def test_a_name_can_be_given_and_a_label_chooses_the_version(run: Run, write: Write, folder: Path) -> None:
+def test_an_option_names_the_prompt_and_a_label_chooses_the_version(run: Run, write: Write, folder: Path) -> None:
     file = write("p.json", json.dumps([MLFLOW, {**MLFLOW, "version": 9, "template": "new", "aliases": []}]))
-    told = run("import", file, "--to", folder, "--name", "a.b", "--label", "production", "--dry-run").out
-    assert told.startswith(f"+ a.b  {folder}/a/b.yaml\n")
+    output = run("import", file, "--to", folder, "--name", "a.b", "--label", "production", "--dry-run").out
+    assert output.startswith(f"+ a.b  {folder}/a/b.yaml\n")
     assert not folder.exists()
     assert run("import", file, "--to", folder, "--json").json[0]["version"] == 9
     several = write("q.json", json.dumps([MLFLOW, {**MLFLOW, "name": "other"}]))
-    assert "--name is for a file of one prompt" in run("import", several, "--name", "a", "--to", folder).fault
+    assert "--name is for a file of one prompt" in run("import", several, "--name", "a", "--to", folder).error_line
 
 
-def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: Run, write: Write, folder: Path) -> None:
+def test_an_existing_file_that_differs_is_overwritten_with_force_only(run: Run, write: Write, folder: Path) -> None:
     file = write("p.json", json.dumps([MLFLOW, {**MLFLOW, "name": "other"}]))
     path = folder / "greet.yaml"
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    assert f"{path}: exists with another content" in run("import", file, "--to", folder).fault
-    assert [one.name for one in folder.iterdir()] == ["greet.yaml"]
+    assert f"{path}: exists with another content" in run("import", file, "--to", folder).error_line
+    assert [path.name for path in folder.iterdir()] == ["greet.yaml"]
     assert run("import", file, "--to", folder, "--force", "--json").json[0]["state"] == "updated"
     assert "why" in path.read_text()
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             json.dumps({**LANGCHAIN, "template": "{a.b}"}, indent=1),
@@ -101,18 +103,18 @@ def test_a_file_that_is_there_and_different_is_overwritten_with_force_only(run: 
         ('{"data": []}', "has no format that can be imported"),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_told_and_nothing_is_written(
-    run: Run, write: Write, folder: Path, text: str, said: str
+def test_an_unusable_file_is_refused_and_nothing_is_written(
+    run: Run, write: Write, folder: Path, text: str, message: str
 ) -> None:
     file = write("p.json", text)
-    told = run("import", file, "--to", folder)
-    assert (told.code, told.out) == (64, "")
-    assert str(file) in told.fault
-    assert said in told.fault
+    result = run("import", file, "--to", folder)
+    assert (result.code, result.out) == (64, "")
+    assert str(file) in result.error_line
+    assert message in result.error_line
     assert not folder.exists()
 
 
-def test_an_unknown_kind_and_an_empty_list_are_told(run: Run, write: Write, folder: Path) -> None:
-    assert "--from must be bundle, langchain" in run("import", write("p.json", "{}"), "--from", "openai").fault
-    assert "contains no prompt" in run("import", write("p.json", "[]"), "--from", "langfuse").fault
-    assert "is no bundle" in run("import", write("p.json", "{}"), "--from", "bundle").fault
+def test_an_unknown_format_and_an_empty_list_are_refused(run: Run, write: Write, folder: Path) -> None:
+    assert "--from must be bundle, langchain" in run("import", write("p.json", "{}"), "--from", "openai").error_line
+    assert "contains no prompt" in run("import", write("p.json", "[]"), "--from", "langfuse").error_line
+    assert "is no bundle" in run("import", write("p.json", "{}"), "--from", "bundle").error_line

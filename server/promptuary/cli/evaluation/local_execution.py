@@ -10,6 +10,7 @@ from promptuary.cli.evaluation.progress import OnProgress, RunProgress
 
 if TYPE_CHECKING:
     from promptuary.api.services import Services
+    from promptuary.evaluation.runs.store import Run
 
 
 class Executor(StrEnum):
@@ -48,19 +49,10 @@ class LocalExecution:
             from promptuary.worker.assembly import build_executor
         except ModuleNotFoundError as error:
             raise NotInstalled(f"running a suite needs {error.name}; install promptuary[evaluation,context,local]") from None
-        from promptuary.access.service import DEFAULT_PROJECT, local_caller
-        from promptuary.access.unit_of_work import UnitOfWork
-        from promptuary.core.errors import Conflict
-        from promptuary.evaluation.runs.service import RunService
-        from promptuary.worker.loop import worker_name
-
-        services, settings = self.services, self.services.settings
-        try:
-            caller = local_caller(services.database, services.clock(), self.project or DEFAULT_PROJECT)
-            with services.database.write() as session:
-                run = RunService(UnitOfWork(session, caller, services.clock, settings)).lease(run_id, worker_name())
-        except Conflict:
+        run = self._lease(run_id)
+        if run is None:
             return False
+        services, settings = self.services, self.services.settings
         if self.executor is not Executor.LOCAL:
             settings = settings.model_copy(update={"executor": self.executor.value})
         models = ChatModels(services.settings)
@@ -70,6 +62,23 @@ class LocalExecution:
         finally:
             models.close()
         return True
+
+    def _lease(self, run_id: str) -> "Run | None":
+        """Lease a run to this process; return None where a worker has leased it first."""
+        from promptuary.access.service import DEFAULT_PROJECT, local_caller
+        from promptuary.access.unit_of_work import UnitOfWork
+        from promptuary.core.errors import Conflict
+        from promptuary.evaluation.runs.service import RunService
+        from promptuary.worker.loop import worker_name
+
+        services = self.services
+        try:
+            caller = local_caller(services.database, services.clock(), self.project or DEFAULT_PROJECT)
+            with services.database.write() as session:
+                unit = UnitOfWork(session, caller, services.clock, services.settings)
+                return RunService(unit).lease(run_id, worker_name())
+        except Conflict:
+            return None
 
     def deliver_to_mlflow(self) -> None:
         """Deliver what is due to MLflow; what cannot be delivered stays due."""

@@ -1,7 +1,7 @@
 """Write prompt files from the registry. A file is overwritten only where the registry has the content that it replaces."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,8 +69,8 @@ def pull(
         Invalid: with the files whose content the registry does not have, or for an unknown prompt.
     """
     names = _selected_names(registry, prompts, label)
-    paths = _paths(folder)
-    pulled = [_pulled(registry, folder, paths, name, label, labels) for name in names]
+    pulls = _PullPlan(registry, folder, _paths(folder), label, labels)
+    pulled = [pulls.pull(name) for name in names]
     field_errors = [FieldError(str(prompt.path), prompt.lost) for prompt in pulled if prompt.lost is not None]
     if field_errors and not force:
         raise Invalid(
@@ -115,47 +115,68 @@ def _paths(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _pulled(
-    registry: RegistryState, folder: Path, paths: dict[str, Path], name: str, label: str | None, labels: bool
-) -> PulledPrompt:
-    state = registry.prompts[name]
-    path = paths.get(name) or path_of(folder, name)
-    if label is not None and label in state.splits:
-        return PulledPrompt(
-            name, None, path, "left out", f"{label} is split {describe_target({'split': state.splits[label]})}: pull --latest"
-        )
-    number = state.newest if label in (None, LATEST) else state.labels.get(label)
-    if number is None:
-        return PulledPrompt(name, None, path, "left out", f"has no label {label}")
-    body = registry.version(name, number)
-    content = registry.as_written(body)
-    labels_here = tuple(sorted(_leading(state, number))) if labels else ()
-    text = prompt_file_text(content, labels=labels_here, message=body["message"], tags=body["tags"])
-    try:
-        assert registry.has_content(parse_prompt_file(text, path, name).content, body), path
-    except InvalidFile as error:  # registered by a release with other rules, or with jinja2
-        return PulledPrompt(name, None, path, "left out", f"version {number} cannot be a file here: {error}")
-    if not path.exists():
-        return PulledPrompt(name, number, path, "new", text=text)
-    try:
-        current_text = read_text(path)
-        file = parse_prompt_file(current_text, path, name)
-    except InvalidFile as error:
-        return PulledPrompt(name, number, path, "updated", text=text, lost=str(error).removeprefix(f"{path} "))
-    if registry.has_content(file.content, body) and not (
-        labels and set(file.labels) - set(labels_here) - _split_over(state, number)
-    ):
-        return PulledPrompt(name, number, path, "same")
-    return PulledPrompt(
-        name, number, path, "updated", text=leading_comments(current_text) + text, lost=_lost(registry, file, body)
-    )
+@dataclass(frozen=True)
+class _PullPlan:
+    """What one pull compares: the registry, the existing files by prompt, and the options.
+
+    Attributes:
+        registry: the state of the registry.
+        folder: the folder of the files.
+        paths: the existing files by the name of their prompt.
+        label: the label whose versions are pulled; None for the newest.
+        labels: whether the files contain the labels that point at their version.
+    """
+
+    registry: RegistryState
+    folder: Path
+    paths: dict[str, Path]
+    label: str | None
+    labels: bool
+
+    def pull(self, name: str) -> PulledPrompt:
+        """Return the new state of a prompt's file."""
+        state = self.registry.prompts[name]
+        path = self.paths.get(name) or path_of(self.folder, name)
+        if self.label is not None and self.label in state.splits:
+            split = describe_target({"split": state.splits[self.label]})
+            return PulledPrompt(name, None, path, "left out", f"{self.label} is split {split}: pull --latest")
+        number = state.newest if self.label in (None, LATEST) else state.labels.get(self.label)
+        if number is None:
+            return PulledPrompt(name, None, path, "left out", f"has no label {self.label}")
+        body = self.registry.version(name, number)
+        file_labels = tuple(sorted(_labels_at(state, number))) if self.labels else ()
+        content = self.registry.as_written(body)
+        text = prompt_file_text(content, labels=file_labels, message=body["message"], tags=body["tags"])
+        try:
+            assert self.registry.has_content(parse_prompt_file(text, path, name).content, body), path
+        except InvalidFile as error:  # registered by a release with other rules, or with jinja2
+            return PulledPrompt(name, None, path, "left out", f"version {number} cannot be a file here: {error}")
+        if not path.exists():
+            return PulledPrompt(name, number, path, "new", text=text)
+        known_labels = {*file_labels, *_split_labels(state, number)} if self.labels else None
+        return self._compare(body, PulledPrompt(name, number, path, "updated", text=text), known_labels)
+
+    def _compare(self, body: Any, pulled: PulledPrompt, known_labels: set[str] | None) -> PulledPrompt:
+        """Compare the text for an existing file with the file; labels that lead elsewhere are a difference, if any count."""
+        try:
+            current_text = read_text(pulled.path)
+            file = parse_prompt_file(current_text, pulled.path, pulled.prompt)
+        except InvalidFile as error:
+            return replace(pulled, lost=str(error).removeprefix(f"{pulled.path} "))
+        same_labels = known_labels is None or set(file.labels) <= known_labels
+        if self.registry.has_content(file.content, body) and same_labels:
+            return replace(pulled, state="same", text=None)
+        text = leading_comments(current_text) + (pulled.text or "")
+        return replace(pulled, text=text, lost=_lost(self.registry, file, body))
 
 
-def _leading(state: PromptState, number: int) -> list[str]:
+def _labels_at(state: PromptState, number: int) -> list[str]:
+    """Return the labels that point at a version and are not split."""
     return [label for label, at in state.labels.items() if at == number and label not in state.splits]
 
 
-def _split_over(state: PromptState, number: int) -> set[str]:
+def _split_labels(state: PromptState, number: int) -> set[str]:
+    """Return the split labels with an arm of a version."""
     return {label for label, split in state.splits.items() if number in {arm["version"] for arm in split["arms"]}}
 
 

@@ -120,12 +120,7 @@ def all_programs(chosen: "Settings") -> Iterator[list[Any]]:
     database = Database(chosen.sql_url)
     upgrade(database)
     database.dispose()
-    for name, host, port, setting in (
-        ("the API", chosen.host, chosen.port, "PROMPTUARY_PORT"),
-        ("the UI", chosen.host, chosen.ui_port, "PROMPTUARY_UI_PORT"),
-        ("MLflow", LOOPBACK, chosen.mlflow_port, "PROMPTUARY_MLFLOW_PORT"),
-    ):
-        check_port(name, host, port, setting)
+    _check_ports(chosen)
     ownership = ChromaOwnership(chosen.data_dir / "chroma")
     if not chosen.chroma_url and not ownership.take():
         raise NotStarted(f"another process uses {ownership.folder}; stop it first")
@@ -135,53 +130,71 @@ def all_programs(chosen: "Settings") -> Iterator[list[Any]]:
             chroma = next((running.program.ready_at for running in started if running.program.name == "chroma"), None)
             if chroma:
                 ownership.publish_address(chroma.removesuffix("/api/v2/heartbeat"))
-            print_line(f"API    http://{chosen.host}:{chosen.port}   (documentation at /docs)")
-            print_line(f"UI     http://{chosen.host}:{chosen.ui_port}")
-            print_line(f"MLflow http://{LOOPBACK}:{chosen.mlflow_port}")
-            print_line(f"data   {chosen.data_dir}   (logs in logs/)")
+            _print_addresses(chosen)
             yield started
     finally:
         ownership.release()
 
 
+def _check_ports(chosen: "Settings") -> None:
+    """Raise NotStarted for a port that another program uses."""
+    for name, host, port, setting in (
+        ("the API", chosen.host, chosen.port, "PROMPTUARY_PORT"),
+        ("the UI", chosen.host, chosen.ui_port, "PROMPTUARY_UI_PORT"),
+        ("MLflow", LOOPBACK, chosen.mlflow_port, "PROMPTUARY_MLFLOW_PORT"),
+    ):
+        check_port(name, host, port, setting)
+
+
+def _print_addresses(chosen: "Settings") -> None:
+    print_line(f"API    http://{chosen.host}:{chosen.port}   (documentation at /docs)")
+    print_line(f"UI     http://{chosen.host}:{chosen.ui_port}")
+    print_line(f"MLflow http://{LOOPBACK}:{chosen.mlflow_port}")
+    print_line(f"data   {chosen.data_dir}   (logs in logs/)")
+
+
 def _programs(chosen: "Settings", chroma_port: int | None) -> list[Program]:
-    me = [sys.executable, "-m", "promptuary.cli.main"]
+    """Return the programs to start: no Chroma without a port for it, no MLflow where another server tracks the runs."""
+    command = [sys.executable, "-m", "promptuary.cli.main"]
     api_url = f"http://{chosen.host}:{chosen.port}"
-    shared = {"PROMPTUARY_DATA_DIR": str(chosen.data_dir), "PROMPTUARY_HOST": chosen.host}
+    environment = {"PROMPTUARY_DATA_DIR": str(chosen.data_dir), "PROMPTUARY_HOST": chosen.host}
     programs = []
     if chroma_port is not None:
-        chroma_url = f"http://{LOOPBACK}:{chroma_port}"
-        shared["PROMPTUARY_CHROMA_URL"] = chroma_url
-        data = str(chosen.data_dir / "chroma" / "data")
-        serve_chroma = "from chromadb.cli.cli import app; app()"
-        programs.append(
-            Program(
-                "chroma",
-                [sys.executable, "-c", serve_chroma, "run", "--path", data, "--host", LOOPBACK, "--port", str(chroma_port)],
-                {"ANONYMIZED_TELEMETRY": "false"},
-                f"{chroma_url}/api/v2/heartbeat",
-            )
-        )
+        programs.append(_chroma_program(chosen, chroma_port))
+        environment["PROMPTUARY_CHROMA_URL"] = f"http://{LOOPBACK}:{chroma_port}"
     programs += [
-        Program("api", [*me, "serve", "--port", str(chosen.port)], shared, f"{api_url}/readyz"),
-        Program("worker", [*me, "worker"], shared),
+        Program("api", [*command, "serve", "--port", str(chosen.port)], environment, f"{api_url}/readyz"),
+        Program("worker", [*command, "worker"], environment),
         ui_program(chosen.host, chosen.ui_port, api_url),
     ]
     if not chosen.mlflow_tracking_uri:
-        programs.append(
-            Program(
-                "mlflow",
-                [
-                    *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-                    *("--host", LOOPBACK, "--port", str(chosen.mlflow_port)),
-                    *("--backend-store-uri", chosen.tracking_uri),
-                    *("--artifacts-destination", str(chosen.data_dir / "mlartifacts")),
-                ],
-                {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-                f"http://{LOOPBACK}:{chosen.mlflow_port}/health",
-            )
-        )
+        programs.append(_mlflow_program(chosen))
     return programs
+
+
+def _chroma_program(chosen: "Settings", port: int) -> Program:
+    data = str(chosen.data_dir / "chroma" / "data")
+    serve_chroma = "from chromadb.cli.cli import app; app()"
+    return Program(
+        "chroma",
+        [sys.executable, "-c", serve_chroma, "run", "--path", data, "--host", LOOPBACK, "--port", str(port)],
+        {"ANONYMIZED_TELEMETRY": "false"},
+        f"http://{LOOPBACK}:{port}/api/v2/heartbeat",
+    )
+
+
+def _mlflow_program(chosen: "Settings") -> Program:
+    return Program(
+        "mlflow",
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+            *("--host", LOOPBACK, "--port", str(chosen.mlflow_port)),
+            *("--backend-store-uri", chosen.tracking_uri),
+            *("--artifacts-destination", str(chosen.data_dir / "mlartifacts")),
+        ],
+        {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        f"http://{LOOPBACK}:{chosen.mlflow_port}/health",
+    )
 
 
 def doctor(json: AsJson = False) -> None:
