@@ -26,7 +26,7 @@ def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connect]
     made: list[Client] = []
 
     def make(url: str | None, **options: Any) -> Client:
-        given = {"api_key": KEY, "cache_dir": tmp_path / "copies", "deadline": 5.0, "follow": False, **options}
+        given = {"api_key": KEY, "cache_dir": tmp_path / "copies", "deadline": 20.0, "follow": False, **options}
         client: Client = request.param(url=url, **given)
         made.append(client)
         return client

@@ -1,4 +1,4 @@
-"""A server on loopback that holds a prompt and tells of its changes, over real connections."""
+"""A server on loopback that has a prompt and reports its changes, over real connections."""
 
 import select
 import socket
@@ -12,20 +12,20 @@ from client.fake_registry import TRIAGE, FakeRegistry
 from client.loopback_server import Handler, Server, send
 from promptuary.client.versions.selector import Selector
 
-PATIENCE = 20.0
-"""Seconds after which a test gives up waiting on a busy machine."""
+PATIENCE = 60.0
+"""Seconds after which a test gives up waiting, also on a busy machine."""
 
 
 def wait_until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait for something that comes from another thread or process."""
+    """Wait for a condition that another thread or process makes true."""
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, "it did not come"
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.01)
 
 
 class LiveServer(Server):
-    """Answers lookups from a registry; whoever reads the stream gets each move as it is made."""
+    """A server that answers lookups from a registry and sends each move to the readers of the stream."""
 
     def __init__(self) -> None:
         self.registry = FakeRegistry()
@@ -36,14 +36,14 @@ class LiveServer(Server):
         self.stream = self.tell
 
     def move(self, label: str, to: int | list[tuple[int, float]], *, tell: bool = True) -> None:
-        """Move a label; without `tell` the event is lost on the way to who reads now."""
+        """Move a label; without `tell` the event is lost on the way to the present readers."""
         with self.lock:
             self.registry.label_moved(label, to)
             for reader in self.readers if tell else ():
                 reader.put(self.registry.events[-1][1])
 
     def say(self, chunk: bytes | None) -> None:
-        """Send bytes to all readers; None cuts them off."""
+        """Send bytes to all readers; None ends their streams."""
         with self.lock:
             for reader in self.readers:
                 reader.put(chunk)
@@ -89,12 +89,12 @@ class LiveServer(Server):
 
 
 def _hung_up(sock: socket.socket) -> bool:
-    """Tell whether the other side closed: it has nothing more to say."""
+    """Return whether the other side closed the connection."""
     readable, _, _ = select.select([sock], [], [], 0)
     return bool(readable)
 
 
 def threads() -> list[str]:
-    """Name the threads that clients have in this process."""
+    """Return the names of the threads that clients have in this process."""
     names = (thread.name for thread in threading.enumerate())
     return [name for name in names if name in ("promptuary-client", "promptuary-stream")]

@@ -1,9 +1,10 @@
-"""Versions as the server sends them, a server on loopback that can be broken, and both clients with one face."""
+"""Versions as the server sends them, a server on loopback that can be broken, and both clients behind the same methods."""
 
 import asyncio
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,13 +14,15 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_json
 
 KEY = "pmt_k1_verysecretverysecret"
+SILENCE = 120.0
+"""Seconds after which a silent server gives up; a client's deadline must have passed long before."""
 Reply = Callable[["Handler"], None]
 
 
 def lookup_body(
     template: Any = "Sort: {{ticket}}", *, name: str = "support.triage", version: int = 1, **more: Any
 ) -> dict[str, Any]:
-    """Give a lookup's body; content parts and fields of the answer are taken by name."""
+    """Return a lookup's body; keyword arguments replace parts of the content and fields of the response."""
     parts = {key: more.pop(key) for key in list(more) if key in Content.model_fields}
     kind = "text" if isinstance(template, str) else "chat"
     content = Content.model_validate({"type": kind, "template": template, **parts})
@@ -28,12 +31,12 @@ def lookup_body(
 
 
 def problem(status: int, code: str, **more: Any) -> Reply:
-    """Answer no, as the server does."""
+    """Answer with an error, as the server does."""
     return send(status, {"type": f"urn:promptuary:problem:{code}", "code": code, "detail": f"it is {code}", **more})
 
 
 def send(status: int, body: Any, headers: dict[str, str] | None = None) -> Reply:
-    """Answer with JSON, or with bytes as they are."""
+    """Answer with JSON, or with the bytes unchanged."""
 
     def reply(handler: "Handler") -> None:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -58,8 +61,9 @@ def lookup_reply(body: dict[str, Any]) -> Reply:
 
 
 def black_hole(handler: "Handler") -> None:
-    """Take the request and never answer."""
-    handler.server.released.wait(30)
+    """Accept the request and never answer: the server records it where a client waits until the silence ends."""
+    if not handler.server.released.wait(SILENCE):
+        handler.server.silence_ended.set()
 
 
 def dripping(handler: "Handler") -> None:
@@ -97,11 +101,11 @@ class Handler(BaseHTTPRequestHandler):
         self.server.reply(self)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 class Server(ThreadingHTTPServer):
-    """A server on loopback whose `reply` to lookups, and to who wants its `stream`, a test sets and sets again."""
+    """A server on loopback; a test sets its `reply` to lookups and its `stream`, the reply to readers of the stream."""
 
     daemon_threads = True
 
@@ -113,20 +117,27 @@ class Server(ThreadingHTTPServer):
         self.stream: Reply = problem(404, "not_found")
         self.lock = threading.Lock()
         self.released = threading.Event()
+        self.silence_ended = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._running = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._running.start()
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hung up is no error here."""
+        """Ignore that a client hung up."""
 
     def kill(self) -> None:
-        """Be gone: the port refuses."""
+        """Stop, so that the port refuses; fail where a client waited for a silent server to the end."""
+        assert not self.silence_ended.is_set()
         self.released.set()
         if self._running.is_alive():
             self.shutdown()
             self._running.join()
             self.server_close()
+
+
+def set_deadline(client: Promptuary | AsyncPromptuary, seconds: float) -> None:
+    """Change the deadline of further lookups, as of a client that a slow machine has warmed up without haste."""
+    client._core.policy = replace(client._core.policy, deadline=seconds)
 
 
 class SyncHarness:
@@ -142,9 +153,12 @@ class SyncHarness:
         return self.client.render(*args, **named)
 
     def settle(self) -> None:
-        """Wait for what is under way in the background."""
+        """Wait for the requests that are in flight."""
         for flight in list(self.client._pending.values()):
             assert flight.finished.wait(20)
+
+    def set_deadline(self, seconds: float) -> None:
+        set_deadline(self.client, seconds)
 
     def shut(self) -> None:
         self.client.close()
@@ -172,13 +186,16 @@ class AsyncHarness:
         return self._run(self.client.render(*args, **named))
 
     def settle(self) -> None:
-        """Wait for what is under way in the background."""
+        """Wait for the requests that are in flight."""
 
         async def all_flights() -> None:
             pending = [flight for loop in self.client._loops.values() for flight in loop.pending.values()]
             await asyncio.gather(*pending)
 
         self._run(all_flights())
+
+    def set_deadline(self, seconds: float) -> None:
+        set_deadline(self.client, seconds)
 
     def shut(self) -> None:
         self._run(self.client.close())

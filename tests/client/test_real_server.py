@@ -39,7 +39,7 @@ def through(api: Any, tmp_path: Path) -> Callable[..., Promptuary]:
     def make(key: str, **options: Any) -> Promptuary:
         transport = httpx.MockTransport(answer)
         return Promptuary(
-            "http://127.0.0.1", key, cache_dir=tmp_path / "copies", deadline=10, transport=transport, follow=False, **options
+            "http://127.0.0.1", key, cache_dir=tmp_path / "copies", deadline=20, transport=transport, follow=False, **options
         )
 
     return make

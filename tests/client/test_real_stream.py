@@ -32,7 +32,7 @@ def _two_versions(unit_as: Units) -> None:
 def test_a_moved_label_is_seen_though_the_answer_in_memory_is_good_for_hours(
     database: Any, url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path
 ) -> None:
-    with Promptuary(url, key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path) as client:
+    with Promptuary(url, key("reader"), ttl=3600, deadline=20, cache_dir=tmp_path) as client:
         assert client.get("p").version == 1
         wait_until(lambda: client.following)
         with unit_as("author") as unit:
@@ -49,7 +49,7 @@ def test_a_moved_label_is_seen_though_the_answer_in_memory_is_good_for_hours(
 
 def test_the_client_for_asyncio_does_the_same(url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path) -> None:
     async def follow() -> None:
-        async with AsyncPromptuary(url, key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path) as client:
+        async with AsyncPromptuary(url, key("reader"), ttl=3600, deadline=20, cache_dir=tmp_path) as client:
             assert (await client.get("p")).version == 1
             end = time.monotonic() + WAIT
             while not client.following:
@@ -72,7 +72,7 @@ def test_the_client_for_asyncio_does_the_same(url: str, key: Callable[..., str],
 def test_new_versions_archiving_and_restoring_are_seen_too(
     kind: type[Client], url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path
 ) -> None:
-    client = kind(url=url, api_key=key("reader"), ttl=3600, deadline=10, cache_dir=tmp_path)
+    client = kind(url=url, api_key=key("reader"), ttl=3600, deadline=20, cache_dir=tmp_path)
 
     def fresh(label: str) -> Prompt | None:
         return client.client._core.fresh_prompt("p", label, None, None)

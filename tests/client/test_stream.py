@@ -88,7 +88,7 @@ def test_all_arms_of_a_split_follow(server: LiveServer, follow: Callable[..., An
 
 
 def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServer, follow: Callable[..., Any]) -> None:
-    client = follow(deadline=10.0)
+    client = follow(deadline=20.0)
     client.settle()
     go_on, asked = threading.Event(), len(server.requests)
 
@@ -108,7 +108,7 @@ def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServ
 
 def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer, follow: Callable[..., Any]) -> None:
     server.registry.labels["staging"] = 1
-    client = follow(deadline=10.0)
+    client = follow(deadline=20.0)
     made, go_on, given = threading.Event(), threading.Event(), []
 
     def late(handler: Handler) -> None:
@@ -259,7 +259,7 @@ def test_closing_ends_the_stream_at_once(server: LiveServer, follow: Callable[..
 def test_closing_wakes_who_waits_for_a_stream_on_a_server_that_keeps_connections(server: LiveServer, tmp_path: Path) -> None:
     server.RequestHandlerClass = type("KeepingHandler", (Handler,), {"protocol_version": "HTTP/1.1"})
     server.stream = answer(200, b": alive\n\n", {"Content-Type": "text/event-stream"})  # and that was it
-    client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
+    client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20)
     client.get(TRIAGE)
     wait_until(lambda: server.streams)
     server.stream = black_hole
@@ -294,7 +294,7 @@ def test_a_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveS
         """Knows its client, which knows it: a circle, which only the garbage collector opens."""
 
         def __init__(self) -> None:
-            self.client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, on_lookup=self.count)
+            self.client = Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, on_lookup=self.count)
 
         def count(self, _: Lookup) -> None: ...
 
@@ -309,7 +309,7 @@ def test_a_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveS
 
 def test_an_async_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveServer, tmp_path: Path) -> None:
     async def scene() -> None:
-        client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5)
+        client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=20)
         await client.get(TRIAGE)
         while not client.following or client._loop().pending:
             await asyncio.sleep(0.01)
@@ -320,12 +320,12 @@ def test_an_async_client_that_nobody_holds_any_more_lets_go_of_the_stream(server
             await asyncio.sleep(0.01)
         await http.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 20))
+    asyncio.run(asyncio.wait_for(scene(), 60))
     wait_until(lambda: not server.readers)
 
 
 def test_the_next_event_loop_takes_over_from_one_that_stopped(server: LiveServer, tmp_path: Path) -> None:
-    client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG)
+    client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=LONG)
 
     async def scene(label: str) -> None:
         async with client:
@@ -335,13 +335,13 @@ def test_the_next_event_loop_takes_over_from_one_that_stopped(server: LiveServer
 
     server.registry.labels |= {"staging": 1, "canary": 1}
     for label in ("production", "staging", "canary"):
-        asyncio.run(asyncio.wait_for(scene(label), 20))
+        asyncio.run(asyncio.wait_for(scene(label), 60))
         assert not client.following
     assert len(server.streams) == 3
 
 
 def test_a_loop_that_stands_still_loses_the_stream_to_one_that_runs(server: LiveServer, tmp_path: Path) -> None:
-    client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG)
+    client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=LONG)
     server.registry.labels |= {"staging": 1}
     first = asyncio.new_event_loop()
 
@@ -361,11 +361,11 @@ def test_a_loop_that_stands_still_loses_the_stream_to_one_that_runs(server: Live
         assert client._reader is None or not client._reader.belongs_to(asyncio.get_running_loop())
         await client.close()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
-        await asyncio.wait_for(asyncio.gather(*rest, return_exceptions=True), 10)
+        await asyncio.wait_for(asyncio.gather(*rest, return_exceptions=True), 60)
 
-    first.run_until_complete(asyncio.wait_for(begin("production"), 20))
+    first.run_until_complete(asyncio.wait_for(begin("production"), 60))
     client.following  # noqa: B018 # it still is, for a while: nobody says that its loop stands still
-    asyncio.run(asyncio.wait_for(follow(), 20))
+    asyncio.run(asyncio.wait_for(follow(), 60))
     first.run_until_complete(end())
     first.close()
     assert len(server.streams) == 2
@@ -375,7 +375,7 @@ def test_a_loop_that_stands_still_loses_the_stream_to_one_that_runs(server: Live
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 class TestFork:
     def test_a_child_follows_by_itself_and_leaves_the_parents_stream_alone(self, server: LiveServer, tmp_path: Path) -> None:
-        with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG) as client:
+        with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=LONG) as client:
             client.get(TRIAGE)
             wait_until(lambda: client.following)
             wait_until(lambda: not client._pending)
@@ -406,7 +406,7 @@ class TestFork:
     def test_a_child_that_ends_or_forgets_the_client_leaves_the_parents_stream_alone(
         self, server: LiveServer, tmp_path: Path
     ) -> None:
-        held = [Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG)]
+        held = [Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=LONG)]
         held[0].get(TRIAGE)
         wait_until(lambda: held[0].following)
         wait_until(lambda: not held[0]._pending)
@@ -428,14 +428,14 @@ import asyncio, sys, time
 from promptuary import AsyncPromptuary, Promptuary
 
 def sync(url):
-    client = Promptuary(url, disk=False)
+    client = Promptuary(url, disk=False, deadline=20)
     client.get("support.triage")
     while not client.following:
         time.sleep(0.01)
     return client
 
 async def aio(url):
-    client = AsyncPromptuary(url, disk=False)
+    client = AsyncPromptuary(url, disk=False, deadline=20)
     await client.get("support.triage")
     while not client.following:
         await asyncio.sleep(0.01)
@@ -475,7 +475,7 @@ def test_the_stream_goes_through_the_transport_that_was_given(server: LiveServer
             seen.append(request.url.path)
             return super().handle_request(request)
 
-    with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=5, ttl=LONG, transport=Watching()) as client:
+    with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=LONG, transport=Watching()) as client:
         client.get(TRIAGE)
         wait_until(lambda: client.following)
     assert set(seen) == {f"/v1/prompts/{TRIAGE}", "/v1/stream"}
@@ -501,7 +501,7 @@ def test_the_stream_goes_over_the_same_tls_and_closing_wakes_who_reads_it(
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        with Promptuary(server.url.replace("http:", "https:"), KEY, disk=False, deadline=5, ttl=LONG) as client:
+        with Promptuary(server.url.replace("http:", "https:"), KEY, disk=False, deadline=20, ttl=LONG) as client:
             client.get(TRIAGE)
             wait_until(lambda: client.following)
             server.move("production", 2)
@@ -515,7 +515,7 @@ def test_what_is_hung_up_while_it_connects_is_cut_off_as_soon_as_it_is_connected
     from promptuary.client.transport.wire import Endpoint
 
     one, other = socket.socketpair()
-    one.settimeout(5)
+    one.settimeout(20)
     with one, other:
 
         class Stream:

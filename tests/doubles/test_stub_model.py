@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from langchain_openai import ChatOpenAI
-from openai import APIError, APITimeoutError, RateLimitError
+from openai import APIError, RateLimitError
 from pydantic import SecretStr
 
+from doubles.eventually import eventually
 from doubles.stub_model import Reaction, StubModelServer
 
 
@@ -60,9 +61,11 @@ def test_a_script_says_what_happens_next(stub: StubModelServer, chat: ChatOpenAI
         for _ in range(2):
             with pytest.raises((APIError, ValueError)):
                 await chat.ainvoke("a")
-        with pytest.raises((APITimeoutError, TimeoutError)):
-            async with asyncio.timeout(0.2):
-                await chat.ainvoke("a")
+        hanging = asyncio.create_task(chat.ainvoke("a"))
+        assert await asyncio.to_thread(eventually, lambda: stub.requests == 4)
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
         return await chat.ainvoke("a")
 
     assert asyncio.run(ask()).text == "fine"
@@ -72,11 +75,19 @@ def test_a_script_says_what_happens_next(stub: StubModelServer, chat: ChatOpenAI
 
 
 def test_it_refuses_what_is_more_than_it_takes_at_once(stub: StubModelServer, chat: ChatOpenAI) -> None:
-    stub.most, stub.latency = 1, 0.3
+    stub.most = 1
+    stub.script.append(Reaction(hang=True))
 
     async def ask() -> list[Any]:
-        return await asyncio.gather(*(chat.ainvoke("a") for _ in range(4)), return_exceptions=True)
+        hanging = asyncio.create_task(chat.ainvoke("a"))
+        assert await asyncio.to_thread(eventually, lambda: stub.requests == 1)
+        outcomes = await asyncio.gather(*(chat.ainvoke("a") for _ in range(3)), return_exceptions=True)
+        hanging.cancel()
+        await asyncio.gather(hanging, return_exceptions=True)
+        assert await asyncio.to_thread(eventually, lambda: stub.under_way == 0)
+        return [*outcomes, await chat.ainvoke("a")]
 
-    outcomes = asyncio.run(ask())
-    assert 1 <= sum(isinstance(outcome, RateLimitError) for outcome in outcomes) <= 3
+    *refused, accepted = asyncio.run(ask())
+    assert [isinstance(outcome, RateLimitError) for outcome in refused] == [True] * 3
+    assert accepted.text == "a"
     assert stub.busiest > 1
