@@ -1,7 +1,7 @@
-"""What the client costs an application that is warm: a `get`, and rendering a chat of five messages. Prints a table.
+"""The client's cost in a warm application: a `get`, and rendering a chat of five messages. Prints a table.
 
 The server is a transport in this process, so no network is in the figures. Each is the best of several rounds, as is usual for
-so short a thing: what is over the best is the machine's other work.
+so short an operation: the time above the best is other work of the machine.
 """
 
 import asyncio
@@ -42,15 +42,15 @@ Row = tuple[str, float, str]
 
 
 def lookup_body(label: str) -> dict[str, Any]:
-    """Give what a server answers with."""
+    """Return the body of a server's response to a lookup."""
     content = Content.model_validate({"type": "chat", "template": CHAT})
     split = SPLIT.as_json() if label == "canary" else None
-    answer = {"label": label, "labels": [label], "variant": split and "v1", "split": split, "revision": 1}
-    return {"name": NAME, "version": 1, "digest": content_digest(content), **answer, **content_json(content)}
+    selection = {"label": label, "labels": [label], "variant": split and "v1", "split": split, "revision": 1}
+    return {"name": NAME, "version": 1, "digest": content_digest(content), **selection, **content_json(content)}
 
 
 class OpenStream(httpx.SyncByteStream):
-    """A stream of changes in which nothing happens."""
+    """An event stream without a change."""
 
     def __init__(self) -> None:
         self.closed = threading.Event()
@@ -64,26 +64,26 @@ class OpenStream(httpx.SyncByteStream):
         self.closed.set()
 
 
-def answer(request: httpx.Request) -> httpx.Response:
-    """Answer as a server does."""
+def respond(request: httpx.Request) -> httpx.Response:
+    """Respond as a server does."""
     if request.url.path == "/v1/stream":
         return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=OpenStream())
     return httpx.Response(200, json=lookup_body(request.url.params["label"]), headers={"ETag": '"1"'})
 
 
-async def answer_async(request: httpx.Request) -> httpx.Response:
-    """Answer as a server does."""
-    return answer(request)
+async def respond_async(request: httpx.Request) -> httpx.Response:
+    """Respond as a server does."""
+    return respond(request)
 
 
 def microseconds(work: Callable[[], object]) -> float:
-    """Time something short: the best of the rounds, a call."""
+    """Measure a short operation; return the microseconds of one call in the best round."""
     return min(timeit.repeat(work, number=TIMES, repeat=ROUNDS)) / TIMES * 1e6
 
 
 def rows() -> list[Row]:
-    """Measure, and give a name, a value and its unit each."""
-    transport = httpx.MockTransport(answer)
+    """Measure each operation; return its name, value and unit."""
+    transport = httpx.MockTransport(respond)
     in_first_arm = next(key for key in map(str, range(100)) if SPLIT.arm(key).version == 1)
     with Promptuary("http://t", "k", disk=False, follow=False, transport=transport) as client:
         prompt = client.get(NAME)
@@ -100,18 +100,18 @@ def rows() -> list[Row]:
 
 
 def followed() -> float:
-    """Time a `get` whose ttl is over and which the stream vouches for."""
-    with Promptuary("http://t", "k", disk=False, ttl=0.001, transport=httpx.MockTransport(answer)) as client:
+    """Measure a `get` whose ttl has passed and which the stream keeps fresh; return microseconds."""
+    with Promptuary("http://t", "k", disk=False, ttl=0.001, transport=httpx.MockTransport(respond)) as client:
         end = time.monotonic() + 20
-        while client.get(NAME).stale or not client.following:  # the stream vouches after two seconds
-            assert time.monotonic() < end, "the stream does not vouch"
+        while client.get(NAME).stale or not client.following:  # the stream keeps versions fresh after two seconds
+            assert time.monotonic() < end, "the stream does not keep the version fresh"
             time.sleep(0.05)
         return microseconds(lambda: client.get(NAME))
 
 
 async def awaited() -> float:
-    """Time an `await get`, in a running loop."""
-    transport = httpx.MockTransport(answer_async)
+    """Measure an `await get`, in a running loop; return microseconds."""
+    transport = httpx.MockTransport(respond_async)
     async with AsyncPromptuary("http://t", "k", disk=False, follow=False, transport=transport) as client:
         await client.get(NAME)
         best = float("inf")
@@ -124,7 +124,7 @@ async def awaited() -> float:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure everything and print it."""
     for name, value, unit in rows():
         print(f"{name:32} {value:8.2f} {unit}")
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

@@ -25,7 +25,7 @@ MODEL_CASES, CONCURRENCY, LATENCY = 5000, 64, 0.05
 FEW, MANY = 10_000, 100_000
 PROMPTFOO = os.environ.get("PROMPTFOO")
 _COMMAND = "import sys; from promptuary.cli.main import main\ntry:\n    main()\nfinally:\n"
-# Not getrusage's: that one remembers the memory of the process that forked this one.
+# Not getrusage's value: it includes the memory of the process that forked this one.
 _PEAK = "    print('peak', open('/proc/self/status').read().split('VmHWM:')[1].split()[0], file=sys.stderr)\n"
 
 
@@ -38,7 +38,7 @@ class Place:
 
     @classmethod
     def create(cls, folder: Path, **more: str) -> "Place":
-        """Initialise one."""
+        """Create the directory, its prompt and its database."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PROMPTUARY_")}
         place = cls(folder, environment | {"PROMPTUARY_DATA_DIR": str(folder / "data"), **more})
         prompt = folder / "prompts" / "echo.yaml"
@@ -72,7 +72,7 @@ class Place:
         return subprocess.Popen(command, env=self.environment, cwd=self.folder, **pipes)
 
     def run(self, *arguments: str) -> tuple[float, float]:
-        """Run the command line to its end; gives seconds, and the peak of its memory in MB."""
+        """Run the command line to its end; return seconds, and the peak of its memory in MB."""
         started = time.perf_counter()
         process = self.start(*arguments)
         output, errors = process.communicate()
@@ -88,14 +88,14 @@ class Place:
 
 
 def case(number: int) -> dict[str, Any]:
-    """Make a case; two of three are answered as expected."""
+    """Return the JSON of a case; two of three have the expected output."""
     right = f"ticket {number}: my card has not come, yes"
     return {"id": f"c{number}", "vars": {"text": right if number % 3 else f"ticket {number}: my card, no"}, "expected": right}
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How long whole processes took for the same cases."""
+    """The seconds that whole processes took for the same cases."""
 
     what: str
     seconds: Sequence[float]
@@ -142,22 +142,22 @@ def _timed_promptfoo(folder: Path, config: Path) -> float:
     environment = os.environ | silent | {"PROMPTFOO_CONFIG_DIR": str(folder / "promptfoo")}
     for _ in range(ROUNDS):  # now and then it ends in its own logger
         started = time.perf_counter()
-        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-        if done.returncode in (0, 100):  # 100: some cases failed, as they are meant to
+        process = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+        if process.returncode in (0, 100):  # 100: some cases failed, as they are meant to
             return time.perf_counter() - started
-    raise RuntimeError(f"promptfoo ended with {done.returncode}: {done.stderr[-2000:]}")
+    raise RuntimeError(f"promptfoo ended with {process.returncode}: {process.stderr[-2000:]}")
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Answers a second that a model behind HTTP gave, from its first request to its last answer."""
+    """The outputs of a model behind HTTP, and the seconds from its first request to its last output."""
 
     outputs: int
     seconds: float
 
     @property
     def share(self) -> float:
-        """Of what its latency and the concurrency allow."""
+        """The share of the rate that its latency and the concurrency allow."""
         return self.outputs / self.seconds / (CONCURRENCY / LATENCY)
 
 
@@ -178,7 +178,7 @@ def model_throughput() -> Throughput:
 
 @dataclass(frozen=True)
 class Size:
-    """What a run of so many cases took."""
+    """The seconds and memory of a run."""
 
     cases: int
     seconds: float
@@ -186,14 +186,14 @@ class Size:
 
 
 def memory() -> list[Size]:
-    """Run few cases and many, each in a process of its own; the upload is in it."""
+    """Run few cases and many, each in its own process; the upload is included."""
     with tempfile.TemporaryDirectory() as folder:
         place = Place.create(Path(folder))
         return [Size(cases, *place.run("eval", "run", str(place.suite(cases)))) for cases in (FEW, MANY)]
 
 
 def resumption() -> float:
-    """Kill a long run half-way, and give the seconds from the start of its resumption to the first new result."""
+    """Kill a long run half-way; return the seconds from the start of its resumption to the first new result."""
     with tempfile.TemporaryDirectory() as folder:
         place = Place.create(Path(folder), PROMPTUARY_LEASE_SECONDS="5")
         process = place.start("eval", "run", str(place.suite(MANY)))
@@ -224,7 +224,7 @@ def _until(reached: Any) -> None:
 
 
 def main() -> None:
-    """Measure all of it, and print it."""
+    """Measure everything and print it."""
     for speed in whole_processes():
         print(
             f"{speed.what}: {speed.rate:,.0f} cases/s ({', '.join(f'{seconds:.2f}' for seconds in speed.seconds)} s)",

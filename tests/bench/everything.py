@@ -2,7 +2,7 @@
 
     python -m bench.everything [--markdown FILE] [--json FILE]
 
-Prints Markdown tables, and writes them and the figures where a file is named. Nothing here passes or fails.
+Prints Markdown tables, and writes them and the figures to the files that are named. Nothing here passes or fails.
 """
 
 import argparse
@@ -23,81 +23,81 @@ Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 
 
 def machine() -> str:
-    """Name the machine's kind."""
+    """Return the processor, the number of cores, the system and the Python version."""
     info = Path("/proc/cpuinfo")
     names = (
         [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
         if info.exists()
         else []
     )
-    kind = names[0] if names else platform.machine()
-    return f"{kind}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    processor = names[0] if names else platform.machine()
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 def lookups() -> tuple[Table, Table]:
-    """Measure lookups beside a bare app, few prompts beside many, and how soon writes are seen."""
+    """Measure lookups beside a bare app, few prompts beside many, and the delay until lookups show a write."""
     with tempfile.TemporaryDirectory() as folder:
         few, many = build(Path(folder) / "few", 100), build(Path(folder) / "many")
         loads = [*lookup.throughput(many), *lookup.growth(few, many)]
-        seen = lookup.freshness(few)
-    shown = [
-        (one.what, f"{one.rate:,.0f}", f"{one.rate_ratio:.2f}", f"{one.p50:.2f}", f"{one.p99:.2f}", f"{one.p99_ratio:.2f}")
-        for one in loads
+        delays = lookup.freshness(few)
+    rows = [
+        (row.what, f"{row.rate:,.0f}", f"{row.rate_ratio:.2f}", f"{row.p50:.2f}", f"{row.p99:.2f}", f"{row.p99_ratio:.2f}")
+        for row in loads
     ]
     title = (
         f"Lookups by label: one uvicorn worker, SQLite with {PROMPTS:,} prompts × {VERSIONS} versions, keys checked on every "
         f"request, {lookup.CONNECTIONS} connections of wrk, {lookup.ROUNDS} rounds in turn"
     )
     writes = [
-        (one.where, f"{one.median:.1f}", f"{one.longest:.1f}", f"{one.outdated} of {one.writes + one.outdated}") for one in seen
+        (delay.where, f"{delay.median:.1f}", f"{delay.longest:.1f}", f"{delay.outdated} of {delay.writes + delay.outdated}")
+        for delay in delays
     ]
     return (
-        (title, ("", "requests/s", "ratio", "p50 ms", "p99 ms", "ratio of p99"), shown),
+        (title, ("", "requests/s", "ratio", "p50 ms", "p99 ms", "ratio of p99"), rows),
         ("A write seen by lookups, from its answer on", ("on", "median ms", "longest ms", "outdated lookups"), writes),
     )
 
 
-def pushed() -> Table:
-    """Measure how soon followers of the stream hear of a move."""
-    heard = stream.measured()
-    title = f"A label's move heard by {heard.clients} clients on the stream, {heard.moves} moves"
-    row = (f"{heard.median:.0f}", f"{heard.p99:.0f}", f"{heard.longest:.0f}", f"{heard.answer:.0f}")
+def pushes() -> Table:
+    """Measure the delay until the followers of the stream receive a label's move."""
+    delay = stream.measured()
+    title = f"A label's move heard by {delay.clients} clients on the stream, {delay.moves} moves"
+    row = (f"{delay.median:.0f}", f"{delay.p99:.0f}", f"{delay.longest:.0f}", f"{delay.response:.0f}")
     return title, ("median ms", "p99 ms", "longest ms", "the move's own answer, ms"), [row]
 
 
 def registering() -> Table:
-    """Measure how many versions a second are registered."""
-    shown = [(one.what, f"{one.rate:,.0f}", f"{one.ratio:.3f}") for one in register.rows()]
-    return "Registering with full durability (`synchronous=FULL`, every version acknowledged)", ("", "a second", "ratio"), shown
+    """Measure the versions registered a second."""
+    rows = [(row.what, f"{row.rate:,.0f}", f"{row.ratio:.3f}") for row in register.rows()]
+    return "Registering with full durability (`synchronous=FULL`, every version acknowledged)", ("", "a second", "ratio"), rows
 
 
 def applications() -> Table:
-    """Measure what the client costs, and MLflow's beside it."""
-    shown = [(name, f"{value:,.2f}", unit) for name, value, unit in (*client.rows(), *mlflow_client.rows())]
-    return "In the application's process, best of several rounds", ("", "", ""), shown
+    """Measure the cost of the client, and of MLflow's beside it."""
+    rows = [(name, f"{value:,.2f}", unit) for name, value, unit in (*client.rows(), *mlflow_client.rows())]
+    return "In the application's process, best of several rounds", ("", "", ""), rows
 
 
 def starting() -> Table:
-    """Measure from the start to the first lookup."""
-    found = first_lookup.measured_in_turn()
-    shown = [
-        (name, f"{one['median']:.2f}", f"{one['seconds'][0]:.2f}–{one['seconds'][-1]:.2f}", f"{one['megabytes']:.0f}")
-        for name, one in found.items()
+    """Measure the time from the start to the first lookup."""
+    rows = [
+        (start.what, f"{start.median:.2f}", f"{start.seconds[0]:.2f}–{start.seconds[-1]:.2f}", f"{start.megabytes:.0f}")
+        for start in first_lookup.measured_in_turn()
     ]
     return (
         f"From the start to the first answered lookup, {first_lookup.ROUNDS} rounds",
         ("", "median s", "range s", "MB resident"),
-        shown,
+        rows,
     )
 
 
 def intervals() -> tuple[Table, Table]:
-    """Measure what intervals and gates promise, over simulated suites."""
-    held = [(name, f"{share:.3f}") for name, share in simulations.held()]
+    """Measure the coverage of intervals and the false passes of gates over simulated suites."""
+    covered = [(name, f"{share:.3f}") for name, share in simulations.covered()]
     passed = [(name, f"{share:.4f}") for name, share in simulations.passed()]
     suites = f"{simulations.FULL:,} simulated suites a setting"
     return (
-        (f"95 % intervals that cover the truth, {suites}", ("", "share"), held),
+        (f"95 % intervals that cover the truth, {suites}", ("", "share"), covered),
         (
             f"A candidate worse by the gate's margin that the gate passes (at most 0.025 is meant), {suites}",
             ("", "share"),
@@ -107,34 +107,39 @@ def intervals() -> tuple[Table, Table]:
 
 
 def runs() -> tuple[Table, ...]:
-    """Measure runs of suites: beside promptfoo, against a model's latency, and how memory grows."""
+    """Measure runs of suites: beside promptfoo, against a model's latency, and the growth of memory."""
     speeds = evaluation.whole_processes()
-    shown = [
-        (one.what, f"{one.rate:,.0f}", f"{min(one.seconds):.2f}–{max(one.seconds):.2f}", f"{one.rate / speeds[-1].rate:.1f}")
-        for one in speeds
+    rows = [
+        (
+            speed.what,
+            f"{speed.rate:,.0f}",
+            f"{min(speed.seconds):.2f}–{max(speed.seconds):.2f}",
+            f"{speed.rate / speeds[-1].rate:.1f}",
+        )
+        for speed in speeds
     ]
     if len(speeds) == 1:
-        shown.append(("promptfoo eval: not measured, for PROMPTFOO names no command", "", "", ""))
-    through, sizes = evaluation.model_throughput(), evaluation.memory()
+        rows.append(("promptfoo eval: not measured, for PROMPTFOO names no command", "", "", ""))
+    throughput, sizes = evaluation.model_throughput(), evaluation.memory()
     title = (
         f"`eval run` as a whole process: {evaluation.CASES:,} cases, an echoing model, two deterministic scorers, everything "
         f"recorded durably and in MLflow, {evaluation.ROUNDS} rounds in turn"
     )
-    behind = (
+    model = (
         f"A model of {evaluation.LATENCY * 1000:.0f} ms behind HTTP in another process, LangChain's OpenAI client, "
         f"{evaluation.MODEL_CASES:,} cases, {evaluation.CONCURRENCY} at once"
     )
     return (
-        (title, ("", "cases/s", "range s", "ratio"), shown),
+        (title, ("", "cases/s", "range s", "ratio"), rows),
         (
-            behind,
+            model,
             ("answers/s", "of what the latency allows"),
-            [(f"{through.outputs / through.seconds:,.0f}", f"{through.share:.1%}")],
+            [(f"{throughput.outputs / throughput.seconds:,.0f}", f"{throughput.share:.1%}")],
         ),
         (
             "Runs of few and of many cases, upload and MLflow in it",
             ("cases", "seconds", "MB at most"),
-            [(f"{one.cases:,}", f"{one.seconds:.1f}", f"{one.megabytes:.0f}") for one in sizes],
+            [(f"{size.cases:,}", f"{size.seconds:.1f}", f"{size.megabytes:.0f}") for size in sizes],
         ),
         (
             f"A run of {evaluation.MANY:,} cases, killed half-way",
@@ -150,37 +155,37 @@ def tokens() -> Table:
         f"Tokens a second of the local model: {local_model.CASES} questions, {local_model.CONCURRENCY} at once, at most "
         f"{local_model.TOKENS} tokens each, {local_model.ROUNDS} rounds in turn"
     )
-    shown = [(f"{run.rate:.0f}", f"{bare.rate:.0f}", f"{run.rate / bare.rate:.3f}") for run, bare in local_model.rates()]
-    return title, ("under `eval run`", "a bare concurrent client", "ratio"), shown
+    rows = [(f"{run.rate:.0f}", f"{bare.rate:.0f}", f"{run.rate / bare.rate:.3f}") for run, bare in local_model.rates()]
+    return title, ("under `eval run`", "a bare concurrent client", "ratio"), rows
 
 
 def markdown(table: Table) -> str:
-    """Write a table as Markdown."""
+    """Return a table as Markdown."""
     title, head, rows = table
     lines = [f"**{title}**", "", f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
 def main() -> None:
-    """Measure everything, print it, and write it where that is asked for."""
+    """Measure everything, print it, and write it to the files that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    said = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
-    print(said, file=sys.stderr)
+    arguments = parser.parse_args()
+    place = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
+    print(place, file=sys.stderr)
     tables: list[Table] = []
-    for measure in (lookups, pushed, registering, applications, starting, intervals, runs, tokens):
-        found: Any = measure()
-        for table in found if isinstance(found[0], tuple) else (found,):
+    for measure in (lookups, pushes, registering, applications, starting, intervals, runs, tokens):
+        result: Any = measure()
+        for table in result if isinstance(result[0], tuple) else (result,):
             tables.append(table)
             print(f"\n{markdown(table)}", flush=True)
-    if given.markdown:
-        head = "# Benchmarks\n\n`make bench` printed this on " + said + ". Ratios are to the reference of the same run.\n"
-        given.markdown.write_text(head + "\n" + "\n".join(map(markdown, tables)), encoding="utf-8")
-    if given.json:
-        body = {"machine": said, "tables": [{"title": title, "head": head, "rows": rows} for title, head, rows in tables]}
-        given.json.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if arguments.markdown:
+        head = "# Benchmarks\n\n`make bench` printed this on " + place + ". Ratios are to the reference of the same run.\n"
+        arguments.markdown.write_text(head + "\n" + "\n".join(map(markdown, tables)), encoding="utf-8")
+    if arguments.json:
+        body = {"machine": place, "tables": [{"title": title, "head": head, "rows": rows} for title, head, rows in tables]}
+        arguments.json.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

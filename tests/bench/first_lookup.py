@@ -1,7 +1,7 @@
-"""How long from the start of the API's process to its first answered lookup, and in how much memory.
+"""The time from the start of the API's process to its first answered lookup, and the memory that it needs.
 
-Beside it, in turn, the same for a bare ASGI app that answers the same bytes on the same server: the least that any service on
-it can take.
+Beside it, in turn, the same for a bare ASGI app that sends the same bytes on the same server: the minimum for any service on
+it.
 """
 
 import json
@@ -12,8 +12,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -32,10 +32,24 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_config=None, lifes
 """
 
 
+@dataclass(frozen=True)
+class Start:
+    """The starts of one server: sorted seconds, and the median of MB resident."""
+
+    what: str
+    seconds: Sequence[float]
+    megabytes: float
+
+    @property
+    def median(self) -> float:
+        """The median of the seconds."""
+        return statistics.median(self.seconds)
+
+
 def measured(
     command: Sequence[str], url: str, headers: dict[str, str], environment: dict[str, str]
 ) -> tuple[float, float, bytes]:
-    """Start a process, ask until it answers, stop it; gives seconds, MB resident after the answer, and the answer."""
+    """Start a process, send requests until it responds, stop it; return seconds, MB resident then, and the response's body."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:
@@ -43,32 +57,32 @@ def measured(
             while True:
                 assert process.poll() is None, f"{command} ended"
                 try:
-                    answer = client.get(url)
+                    response = client.get(url)
                     break
                 except httpx.TransportError:
                     time.sleep(0.005)
         seconds = time.perf_counter() - started
-        assert answer.status_code == 200, answer.text
+        assert response.status_code == 200, response.text
         status = Path(f"/proc/{process.pid}/status").read_text()
         resident = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1000
-        return seconds, resident, answer.content
+        return seconds, resident, response.content
     finally:
         process.terminate()
         process.wait(20)
 
 
-def measured_in_turn() -> dict[str, dict[str, Any]]:
-    """Measure both in turn; gives sorted seconds, their median, and the median of MB resident, by name."""
+def measured_in_turn() -> list[Start]:
+    """Measure both servers in turn."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PROMPTUARY_DATA_DIR": folder}
         environment.pop("PROMPTUARY_URL", None)
         promptuary = [sys.executable, "-m", "promptuary.cli.main"]
-        made = [*promptuary, "key", "create", "bench", "--role", "author"]
-        key = subprocess.run(made, capture_output=True, text=True, check=True, env=environment)
+        create_key = [*promptuary, "key", "create", "bench", "--role", "author"]
+        key = subprocess.run(create_key, capture_output=True, text=True, check=True, env=environment)
         file = Path(folder) / "answer.yaml"
         file.write_text(json.dumps(PROMPT))
-        pushed = [*promptuary, "push", str(file), "--name", "bench.answer"]
-        subprocess.run(pushed, capture_output=True, check=True, env=environment)
+        push = [*promptuary, "push", str(file), "--name", "bench.answer"]
+        subprocess.run(push, capture_output=True, check=True, env=environment)
         headers = {"Authorization": f"Bearer {key.stdout.strip()}"}
         rows: dict[str, list[tuple[float, float]]] = {"promptuary serve": [], "bare ASGI app": []}
         for _ in range(ROUNDS):
@@ -80,23 +94,18 @@ def measured_in_turn() -> dict[str, dict[str, Any]]:
             port = free_port()
             bare = [sys.executable, "-c", BARE, str(port), body.decode()]
             rows["bare ASGI app"].append(measured(bare, f"http://127.0.0.1:{port}/", {}, environment)[:2])
-    return {
-        name: {
-            "seconds": sorted(seconds for seconds, _ in found),
-            "median": statistics.median(seconds for seconds, _ in found),
-            "megabytes": statistics.median(megabytes for _, megabytes in found),
-        }
-        for name, found in rows.items()
-    }
+    return [
+        Start(name, sorted(seconds for seconds, _ in starts), statistics.median(megabytes for _, megabytes in starts))
+        for name, starts in rows.items()
+    ]
 
 
 def main() -> None:
-    """Measure, and print."""
-    found = measured_in_turn()
+    """Measure both servers and print the figures."""
     print(f"start to first lookup, {ROUNDS} rounds")
-    for name, one in found.items():
-        span = f"{one['median']:.2f} ({one['seconds'][0]:.2f}–{one['seconds'][-1]:.2f})"
-        print(f"{name:18} {span:>22} s {one['megabytes']:8.0f} MB resident")
+    for start in measured_in_turn():
+        span = f"{start.median:.2f} ({start.seconds[0]:.2f}–{start.seconds[-1]:.2f})"
+        print(f"{start.what:18} {span:>22} s {start.megabytes:8.0f} MB resident")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A model that answers each chat completion after a fixed time, in a process of its own, as cheaply as asyncio can.
+"""A model that answers each chat completion after a fixed time, in its own process, as cheaply as asyncio can.
 
     python -m bench.latent_model SECONDS
 
-Prints its URL; on SIGTERM, how many answers it gave, and the seconds from the first request to the last answer.
+Prints its URL; on SIGTERM, the number of its responses, and the seconds from the first request to the last response.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ _BODY = json.dumps(
         "usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10},
     }
 ).encode()
-_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(_BODY) + _BODY
+_RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(_BODY) + _BODY
 
 
 class Latent:
-    """Counts answers, and the time that they took together."""
+    """A model that counts its responses, and the seconds from the first request to the last response."""
 
     def __init__(self, latency: float) -> None:
         self.latency = latency
-        self.answers = 0
+        self.responses = 0
         self.first = self.last = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -43,9 +43,9 @@ class Latent:
                 )
                 await reader.readexactly(length)
                 await asyncio.sleep(self.latency)
-                writer.write(_ANSWER)
+                writer.write(_RESPONSE)
                 await writer.drain()
-                self.answers += 1
+                self.responses += 1
                 self.last = time.perf_counter()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -59,7 +59,7 @@ async def main() -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await ended.wait()
-    print(latent.answers, latent.last - latent.first)
+    print(latent.responses, latent.last - latent.first)
 
 
 if __name__ == "__main__":

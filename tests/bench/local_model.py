@@ -1,4 +1,4 @@
-"""Tokens a second of the local model: under a run, and under a bare client that asks the same of the same server."""
+"""Tokens a second of the local model: under a run, and under a bare client that sends the same requests to the same server."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ PROMPT = "Write a short answer to a customer who asks: {}"
 
 @dataclass(frozen=True)
 class Rate:
-    """Tokens that were answered, and the seconds that they took."""
+    """The tokens of the outputs, and the seconds that they took."""
 
     what: str
     tokens: int
@@ -34,13 +34,13 @@ class Rate:
 
 
 def questions() -> Iterator[str]:
-    """Give what is asked, each text once."""
+    """Yield each question once."""
     for number in range(CASES):
         yield f"where is order {number}, and when will it come?"
 
 
 def under_a_run(folder: Path) -> Rate:
-    """Run a suite, and count from the first question to the last answer."""
+    """Run a suite; measure from the first request to the last output."""
     place = Place.create(folder)
     prompt = folder / "prompts" / "answer.yaml"
     template = PROMPT.format("{{text}}")
@@ -62,43 +62,43 @@ def under_a_run(folder: Path) -> Rate:
     (folder / "ask.yaml").write_text(json.dumps(body))
     place.run("eval", "run", "ask.yaml")
     tokens = place.query("SELECT sum(tokens_output) FROM result")
-    # The first answers' own time lies before the first result.
+    # The first outputs' own time lies before the first result.
     first = datetime.fromisoformat(place.query("SELECT min(at) FROM result"))
     last = datetime.fromisoformat(place.query("SELECT max(at) FROM result"))
-    begun = place.query("SELECT latency_ms FROM result ORDER BY at LIMIT 1") / 1000
-    return Rate("promptuary eval run", int(tokens), (last - first).total_seconds() + begun)
+    first_latency = place.query("SELECT latency_ms FROM result ORDER BY at LIMIT 1") / 1000
+    return Rate("promptuary eval run", int(tokens), (last - first).total_seconds() + first_latency)
 
 
 def bare(folder: Path) -> Rate:
-    """Ask the same of the same server by plain HTTP, as many at once."""
+    """Send the same requests to the same server by plain HTTP, as many at once."""
     server = local_server.start_local_server("smollm2", read_settings(data_dir=folder, concurrency=CONCURRENCY))
     try:
-        return asyncio.run(_asked(server.url, server.key))
+        return asyncio.run(_bare_rate(server.url, server.key))
     finally:
         server.close()
 
 
-async def _asked(url: str, key: str) -> Rate:
-    left = questions()
-    counted: list[int] = []
+async def _bare_rate(url: str, key: str) -> Rate:
+    remaining = questions()
+    token_counts: list[int] = []
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120) as client:
 
-        async def hand() -> None:
-            for text in left:
+        async def worker() -> None:
+            for text in remaining:
                 message = {"role": "user", "content": PROMPT.format(text)}
                 body = {"model": "smollm2", "messages": [message], "temperature": 0, "max_tokens": TOKENS}
-                answer = (await client.post("/chat/completions", json=body)).raise_for_status()
-                counted.append(answer.json()["usage"]["completion_tokens"])
+                response = (await client.post("/chat/completions", json=body)).raise_for_status()
+                token_counts.append(response.json()["usage"]["completion_tokens"])
 
         started = time.perf_counter()
-        await asyncio.gather(*(hand() for _ in range(CONCURRENCY)))
-        return Rate("a bare client", sum(counted), time.perf_counter() - started)
+        await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+        return Rate("a bare client", sum(token_counts), time.perf_counter() - started)
 
 
 def rates() -> list[tuple[Rate, Rate]]:
-    """Measure both in turn; gives pairs of run and bare client."""
-    found = []
+    """Measure both in turn; return pairs of run and bare client."""
+    pairs = []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
-            found.append((under_a_run(Path(folder)), bare(Path(other))))
-    return found
+            pairs.append((under_a_run(Path(folder)), bare(Path(other))))
+    return pairs

@@ -1,7 +1,7 @@
-"""How fast a lookup is beside a bare ASGI app, whether that changes with the number of prompts, and when a write is seen.
+"""The speed of lookups beside a bare ASGI app, with few and many prompts, and the delay until lookups show a write.
 
-`make bench` runs it; it needs `wrk`. The bare app answers the bytes and headers of one lookup on the same uvicorn, the least
-that any service on it can do. Both are driven in turn, so that a ratio holds on a busy machine, too; other figures do not.
+`make bench` runs it; it needs `wrk`. The bare app sends the bytes and headers of one lookup on the same uvicorn, the minimum
+for any service on it. Both are driven in turn, so that a ratio is valid on a busy machine, too; other figures are not.
 """
 
 import json
@@ -34,16 +34,16 @@ quiet = {"log_config": None, "access_log": False, "server_header": False, "lifes
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), **quiet)
 """
 SCRIPT = """
-local asked, n = {}, 0
+local requests, n = {}, 0
 init = function(args)
   math.randomseed(tonumber(args[1]))
   for path in io.lines(args[2]) do
     n = n + 1
-    asked[n] = wrk.format("GET", path, {["Host"] = "127.0.0.1", ["Authorization"] = args[3]})
+    requests[n] = wrk.format("GET", path, {["Host"] = "127.0.0.1", ["Authorization"] = args[3]})
   end
 end
-request = function() return asked[math.random(n)] end
-done = function(summary, latency, requests)
+request = function() return requests[math.random(n)] end
+done = function(summary, latency, _)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
   io.write(string.format('\\n{"requests": %d, "microseconds": %d, "failed": %d, "p50": %f, "p99": %f}\\n',
@@ -58,7 +58,7 @@ class NoWrk(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk found; latencies in milliseconds."""
+    """The result of one run of wrk; latencies in milliseconds."""
 
     rate: float
     p50: float
@@ -78,8 +78,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """From a write's answer to the first lookup that shows it, in milliseconds; and the lookups that did not show it yet."""
+class VisibilityDelay:
+    """Milliseconds from a write's response to the first lookup that shows it, and the lookups that did not show it yet."""
 
     where: str
     writes: int
@@ -93,21 +93,27 @@ class Seen:
 
 @contextmanager
 def bare(data: Data, url: str) -> Iterator[str]:
-    """Run the app that gives one of the server's answers to everything."""
-    answer = httpx.get(f"{url}/v1/prompts/{data.names[0]}", headers=data.authorization)
-    assert answer.status_code == 200, answer.text
+    """Run the app that sends one of the server's responses to every request."""
+    response = httpx.get(f"{url}/v1/prompts/{data.names[0]}", headers=data.authorization)
+    assert response.status_code == 200, response.text
     port, file = free_port(), data.folder / "answer.json"
-    headers = [pair for pair in answer.headers.multi_items() if pair[0] != "date"]
-    file.write_text(json.dumps({"body": answer.text, "headers": headers}))
-    with running([sys.executable, "-c", BARE, str(port), str(file)], f"http://127.0.0.1:{port}") as at:
-        yield at
+    headers = [pair for pair in response.headers.multi_items() if pair[0] != "date"]
+    file.write_text(json.dumps({"body": response.text, "headers": headers}))
+    with running([sys.executable, "-c", BARE, str(port), str(file)], f"http://127.0.0.1:{port}") as bare_url:
+        yield bare_url
 
 
 def drive(data: Data, url: str, seconds: float, turn: int = 0) -> Load:
-    """Look random prompts up with wrk for so many seconds.
+    """Run wrk on lookups of random prompts.
+
+    Args:
+        data: the prompts to look up.
+        url: of the server.
+        seconds: the duration, rounded to whole seconds.
+        turn: the seed of the random prompts.
 
     Raises:
-        NoWrk: where it is not installed.
+        NoWrk: wrk is not installed.
     """
     wrk = shutil.which("wrk")
     if wrk is None:
@@ -116,15 +122,15 @@ def drive(data: Data, url: str, seconds: float, turn: int = 0) -> Load:
     script.write_text(SCRIPT)
     paths.write_text("".join(f"/v1/prompts/{name}\n" for name in data.names))
     options = ["-t", "1", "-c", str(CONNECTIONS), "-d", f"{max(1, round(seconds))}s", "-s", str(script), url]
-    given = ["--", str(turn), str(paths), data.authorization["Authorization"]]
-    done = subprocess.run([wrk, *options, *given], capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["failed"] == 0, done.stdout
-    return Load(found["requests"] / found["microseconds"] * 1e6, found["p50"] / 1000, found["p99"] / 1000)
+    arguments = ["--", str(turn), str(paths), data.authorization["Authorization"]]
+    process = subprocess.run([wrk, *options, *arguments], capture_output=True, text=True, check=True)
+    load = json.loads(process.stdout.splitlines()[-1])
+    assert load["failed"] == 0, process.stdout
+    return Load(load["requests"] / load["microseconds"] * 1e6, load["p50"] / 1000, load["p99"] / 1000)
 
 
 def warm(data: Data, url: str) -> None:
-    """Look each prompt up once."""
+    """Send one lookup of each prompt."""
     with httpx.Client(base_url=url, headers=data.authorization) as client:
         for name in data.names:
             assert client.get(f"/v1/prompts/{name}").status_code == 200
@@ -134,35 +140,35 @@ def warm(data: Data, url: str) -> None:
 
 
 def throughput(data: Data, rounds: int = ROUNDS, seconds: float = SECONDS) -> list[Row]:
-    """Drive the bare app and the server in turn, with every answer in memory; and a server that has just been started."""
+    """Drive the bare app and the server in turn, with all responses in memory; and a server that has just been started."""
     with serving(data) as url, bare(data, url) as reference:
         warm(data, url)
         loads = [(drive(data, reference, seconds, turn), drive(data, url, seconds, turn)) for turn in range(rounds)]
     with serving(data) as url:
         cold = drive(data, url, seconds)
-    references, found = [one for one, _ in loads], [one for _, one in loads]
+    references, lookups = [reference for reference, _ in loads], [load for _, load in loads]
     return [
         row("bare ASGI app", references, references),
-        row(f"lookup, {len(data.names):,} prompts", found, references),
+        row(f"lookup, {len(data.names):,} prompts", lookups, references),
         row(f"lookup, {len(data.names):,} prompts, nothing in memory", [cold], [references[-1]]),
     ]
 
 
 def growth(few: Data, many: Data, rounds: int = ROUNDS, seconds: float = SECONDS) -> list[Row]:
     """Drive a server with few prompts and one with many in turn."""
-    with serving(few) as one, serving(many) as other:
-        warm(few, one)
-        warm(many, other)
-        loads = [(drive(few, one, seconds, turn), drive(many, other, seconds, turn)) for turn in range(rounds)]
-    references, found = [one for one, _ in loads], [one for _, one in loads]
+    with serving(few) as few_url, serving(many) as many_url:
+        warm(few, few_url)
+        warm(many, many_url)
+        loads = [(drive(few, few_url, seconds, turn), drive(many, many_url, seconds, turn)) for turn in range(rounds)]
+    references, lookups = [reference for reference, _ in loads], [load for _, load in loads]
     return [
         row(f"lookup, {len(few.names):,} prompts", references, references),
-        row(f"lookup, {len(many.names):,} prompts", found, references),
+        row(f"lookup, {len(many.names):,} prompts", lookups, references),
     ]
 
 
 def row(what: str, loads: Sequence[Load], references: Sequence[Load]) -> Row:
-    """Take the medians, and the medians of the ratios within each round."""
+    """Return the medians, and the medians of the ratios within each round."""
     pairs = list(zip(loads, references, strict=True))
     return Row(
         what,
@@ -174,35 +180,40 @@ def row(what: str, loads: Sequence[Load], references: Sequence[Load]) -> Row:
     )
 
 
-def freshness(data: Data, writes: int = 100) -> list[Seen]:
-    """Move a label again and again, and look it up at once: on the server that was told, and on another process."""
+def freshness(data: Data, writes: int = 100) -> list[VisibilityDelay]:
+    """Move a label repeatedly, and look it up at once: on the server that moved it, and on another process."""
     with serving(data) as url, serving(data) as other:
-        return [_seen("the same server", data, url, url, writes), _seen("another process", data, url, other, writes)]
+        return [
+            _visibility_delay("the same server", data, (url, url), writes),
+            _visibility_delay("another process", data, (url, other), writes),
+        ]
 
 
-def _seen(where: str, data: Data, writer: str, reader: str, writes: int) -> Seen:
-    path, took, outdated = f"/v1/prompts/{data.names[0]}", [], 0
-    with httpx.Client(headers=data.authorization) as told, httpx.Client(headers=data.authorization) as asked:
+def _visibility_delay(where: str, data: Data, urls: tuple[str, str], writes: int) -> VisibilityDelay:
+    """Write by the first URL and look up by the second."""
+    writer_url, reader_url = urls
+    path, delays, outdated = f"/v1/prompts/{data.names[0]}", [], 0
+    with httpx.Client(headers=data.authorization) as writer, httpx.Client(headers=data.authorization) as reader:
         for number in range(writes):
             version = 1 + number % 2
-            assert asked.get(reader + path).status_code == 200
-            assert told.put(f"{writer}{path}/labels/production", json={"version": version}).status_code == 200
+            assert reader.get(reader_url + path).status_code == 200
+            assert writer.put(f"{writer_url}{path}/labels/production", json={"version": version}).status_code == 200
             started = time.perf_counter()
-            while asked.get(reader + path).json()["version"] != version:
+            while reader.get(reader_url + path).json()["version"] != version:
                 outdated += 1
-                assert time.perf_counter() - started < 10, "the write is not seen"
-            took.append((time.perf_counter() - started) * 1000)
-    return Seen(where, writes, statistics.median(took), max(took), outdated)
+                assert time.perf_counter() - started < 10, "no lookup shows the write"
+            delays.append((time.perf_counter() - started) * 1000)
+    return VisibilityDelay(where, writes, statistics.median(delays), max(delays), outdated)
 
 
 def report(rows: Sequence[Row]) -> None:
     print(f"{'':44} {'requests/s':>10} {'ratio':>6} {'p50 ms':>7} {'p99 ms':>7} {'ratio':>6}")
-    for one in rows:
-        print(f"{one.what:44} {one.rate:10.0f} {one.rate_ratio:6.2f} {one.p50:7.2f} {one.p99:7.2f} {one.p99_ratio:6.2f}")
+    for row in rows:
+        print(f"{row.what:44} {row.rate:10.0f} {row.rate_ratio:6.2f} {row.p50:7.2f} {row.p99:7.2f} {row.p99_ratio:6.2f}")
 
 
 def main() -> None:
-    """Measure all of it, and print."""
+    """Measure everything and print it."""
     with tempfile.TemporaryDirectory() as folder:
         few = build(Path(folder) / "few", 100)
         many = build(Path(folder) / "many")
@@ -211,10 +222,10 @@ def main() -> None:
             report(growth(few, many))
         except NoWrk as error:
             print(f"lookups under load were not measured: {error}")
-        for seen in freshness(few):
+        for delay in freshness(few):
             print(
-                f"a write is seen on {seen.where}: {seen.median:.1f} ms after its answer (longest {seen.longest:.1f}), "
-                f"{seen.outdated} of {seen.writes} lookups outdated"
+                f"lookups on {delay.where} show a write {delay.median:.1f} ms after its response "
+                f"(longest {delay.longest:.1f}), {delay.outdated} of {delay.writes} lookups outdated"
             )
 
 

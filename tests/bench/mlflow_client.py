@@ -1,4 +1,4 @@
-"""What MLflow's own cached `load_prompt` costs, and the one that asks its registry: what the client's figures stand beside."""
+"""The cost of MLflow's `load_prompt`, from its cache and from its registry: the references for the client's figures."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ ROUNDS, TIMES = 10, 200
 
 
 def rows() -> list[Row]:
-    """Register a prompt in an MLflow registry on SQLite, and load it by its alias; gives a name, a value and its unit each."""
+    """Load a prompt by its alias from an MLflow registry on SQLite; return each figure's name, value and unit."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     import mlflow
 
@@ -22,7 +22,7 @@ def rows() -> list[Row]:
         mlflow.genai.set_prompt_alias("bench", "production", 1)
         name = "prompts:/bench@production"
         cached = min(timeit.repeat(lambda: mlflow.genai.load_prompt(name), number=TIMES, repeat=ROUNDS)) / TIMES * 1e6
-        asked = (
+        uncached = (
             min(timeit.repeat(lambda: mlflow.genai.load_prompt(name, cache_ttl_seconds=0), number=5, repeat=ROUNDS)) / 5 * 1e6
         )
-    return [("MLflow's load_prompt, cached", cached, "µs"), ("MLflow's load_prompt, not cached", asked, "µs")]
+    return [("MLflow's load_prompt, cached", cached, "µs"), ("MLflow's load_prompt, not cached", uncached, "µs")]

@@ -1,4 +1,4 @@
-"""How many versions a second a server registers with full durability, beside bare commits of the same SQLite."""
+"""The versions a second that a server registers with full durability, beside bare commits of the same SQLite."""
 
 import tempfile
 import threading
@@ -23,7 +23,7 @@ class Row:
 
 
 def registered(data: Data, seconds: float = SECONDS) -> float:
-    """Register new versions of different prompts over 16 connections; gives versions a second, every one acknowledged."""
+    """Register new versions of different prompts over 16 connections; return the versions acknowledged a second."""
     with serving(data) as url:
         end, counts = time.perf_counter() + seconds, [0] * CONNECTIONS
 
@@ -44,7 +44,7 @@ def registered(data: Data, seconds: float = SECONDS) -> float:
 
 
 def committed(folder: Path, seconds: float = 2.0) -> float:
-    """Insert one row a transaction straight into SQLite, synced as the server's are; gives commits a second."""
+    """Insert one row a transaction straight into SQLite, synced as the server's are; return commits a second."""
     from promptuary.core.database import sqlite_driver
 
     connection = sqlite_driver().connect(folder / "bare.db", isolation_level=None)
@@ -62,7 +62,7 @@ def committed(folder: Path, seconds: float = 2.0) -> float:
 
 
 def rows() -> list[Row]:
-    """Measure both."""
+    """Measure the server and the bare commits."""
     with tempfile.TemporaryDirectory() as folder:
         bare = committed(Path(folder))
         rate = registered(build(Path(folder) / "data", prompts=100))
@@ -70,7 +70,7 @@ def rows() -> list[Row]:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure both and print the rates."""
     for row in rows():
         print(f"{row.what:40} {row.rate:8.0f} /s  {row.ratio:5.2f}")
 

@@ -1,4 +1,4 @@
-"""A data directory full of prompts, and servers run on it: what the benchmarks share."""
+"""A data directory full of prompts, and servers run on it, for all benchmarks."""
 
 import json
 import os
@@ -35,7 +35,7 @@ class Data:
 
 
 def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Data:
-    """Fill a new data directory in one transaction: every prompt with its versions, `production` on the newest."""
+    """Create a data directory in one transaction: each prompt with its versions, `production` on the newest."""
     from sqlalchemy import insert, update
 
     from promptuary.access.role import Role
@@ -61,9 +61,9 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
     revision = 0
     for at, name in enumerate(names, start=1):
         for number in range(1, versions + 1):
-            told = json.loads(json.dumps(content).replace("NUMBER", f"{at} {number}"))
+            body = json.loads(json.dumps(content).replace("NUMBER", f"{at} {number}"))
             stored = {"prompt_id": at, "number": number, "message": "", "tags": [], "author": "bench", "created_at": now}
-            rows[VersionRow].append({**stored, "digest": json_digest(told), "content": canonical_json(told).decode()})
+            rows[VersionRow].append({**stored, "digest": json_digest(body), "content": canonical_json(body).decode()})
             revision += 1
             event = {"project_id": caller.project, "prompt_id": at, "at": now}
             rows[EventRow].append({**event, "revision": revision, "kind": "version.created", "detail": {"version": number}})
@@ -73,8 +73,8 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
         rows[LabelRow].append({**moved, "prompt_id": at, "name": "production", "moved_at": now})
         history = {"previous": None, "actor": "bench", "reason": "", "at": now}
         rows[LabelMoveRow].append({**moved, **history, "prompt_id": at, "label": "production"})
-        held = {"newest": versions, "revision": revision, "created_at": now, "archived_at": None}
-        rows[PromptRow].append({**held, "id": at, "project_id": caller.project, "name": name})
+        prompt = {"newest": versions, "revision": revision, "created_at": now, "archived_at": None}
+        rows[PromptRow].append({**prompt, "id": at, "project_id": caller.project, "name": name})
     with database.write() as session:
         for table, values in rows.items():
             session.connection().execute(insert(table), values)
@@ -95,13 +95,13 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: Sequence[str], url: str, environment: dict[str, str] | None = None) -> Iterator[str]:
-    """Run a server until the block ends; gives its URL once it answers."""
+    """Run a server until the block ends; yield its URL once it responds."""
     process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
     try:
         deadline = time.monotonic() + 60
         while True:
             assert process.poll() is None, f"{command} ended"
-            assert time.monotonic() < deadline, f"{command} does not answer"
+            assert time.monotonic() < deadline, f"{command} does not respond"
             try:
                 httpx.get(f"{url}/readyz")
                 break

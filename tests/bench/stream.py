@@ -1,4 +1,4 @@
-"""How soon 200 clients that follow the stream hear of a label's move."""
+"""The delay until 200 clients that follow the stream receive a label's move."""
 
 import asyncio
 import json
@@ -16,38 +16,38 @@ CLIENTS, MOVES = 200, 50
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Milliseconds from sending the move to hearing of it, over every client and move; the move's own answer for comparison."""
+class StreamDelay:
+    """Milliseconds from sending a move to receiving it, over all clients and moves; the move's own response for comparison."""
 
     clients: int
     moves: int
     median: float
     p99: float
     longest: float
-    answer: float
+    response: float
 
 
-async def _heard(url: str, data: Data, clients: int, moves: int) -> Heard:
+async def _stream_delay(url: str, data: Data, clients: int, moves: int) -> StreamDelay:
     sent: dict[int, float] = {}
-    took: list[float] = []
-    answers: list[float] = []
+    delays: list[float] = []
+    response_times: list[float] = []
     ready = asyncio.Semaphore(0)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=url, headers=data.authorization, timeout=60, limits=limits) as http:
 
         async def follow() -> None:
-            async with http.stream("GET", "/v1/stream") as answer:
-                kind, heard = "", 0
-                async for line in answer.aiter_lines():
+            async with http.stream("GET", "/v1/stream") as response:
+                kind, received = "", 0
+                async for line in response.aiter_lines():
                     now = time.perf_counter()
                     if line.startswith("event: "):
                         kind = line.removeprefix("event: ")
                     elif kind == "ready" and line.startswith("data: "):
                         ready.release()
                     elif kind == "label.moved" and line.startswith("data: "):
-                        took.append((now - sent[int(json.loads(line.removeprefix("data: "))["version"])]) * 1000)
-                        heard += 1
-                        if heard == moves:
+                        delays.append((now - sent[int(json.loads(line.removeprefix("data: "))["version"])]) * 1000)
+                        received += 1
+                        if received == moves:
                             return
 
         async with asyncio.TaskGroup() as group:
@@ -59,28 +59,28 @@ async def _heard(url: str, data: Data, clients: int, moves: int) -> Heard:
                 sent[version] = time.perf_counter()
                 put = await http.put(f"/v1/prompts/{data.names[0]}/labels/production", json={"version": version})
                 assert put.status_code == 200, put.text
-                answers.append((time.perf_counter() - sent[version]) * 1000)
-                while len(took) < version * clients:
+                response_times.append((time.perf_counter() - sent[version]) * 1000)
+                while len(delays) < version * clients:
                     await asyncio.sleep(0.005)
-    took.sort()
-    p99 = took[int(len(took) * 0.99)]
-    return Heard(clients, moves, statistics.median(took), p99, took[-1], statistics.median(answers))
+    delays.sort()
+    p99 = delays[int(len(delays) * 0.99)]
+    return StreamDelay(clients, moves, statistics.median(delays), p99, delays[-1], statistics.median(response_times))
 
 
-def measured(clients: int = CLIENTS, moves: int = MOVES) -> Heard:
-    """Follow with so many clients, and move a label so often, each time when all have heard of the last move."""
+def measured(clients: int = CLIENTS, moves: int = MOVES) -> StreamDelay:
+    """Follow the stream with `clients` clients, and move a label `moves` times, each time when all received the last move."""
     with tempfile.TemporaryDirectory() as folder:
         data = build(Path(folder), prompts=10, versions=moves)
         with serving(data) as url:
-            return asyncio.run(_heard(url, data, clients, moves))
+            return asyncio.run(_stream_delay(url, data, clients, moves))
 
 
 def main() -> None:
-    """Measure, and print."""
-    heard = measured()
+    """Measure the delay and print it."""
+    delay = measured()
     print(
-        f"{heard.clients} clients hear of a label's move: median {heard.median:.0f} ms, p99 {heard.p99:.0f} ms, "
-        f"longest {heard.longest:.0f} ms ({heard.moves} moves; the move's own answer took {heard.answer:.0f} ms)"
+        f"{delay.clients} clients receive a label's move: median {delay.median:.0f} ms, p99 {delay.p99:.0f} ms, "
+        f"longest {delay.longest:.0f} ms ({delay.moves} moves; the move's own response took {delay.response:.0f} ms)"
     )
 
 

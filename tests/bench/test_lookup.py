@@ -1,4 +1,4 @@
-"""The benchmark's data set is one that the services could have made, and its answers are a lookup's."""
+"""The benchmark's data set is as the services write it, and its responses are those of a lookup."""
 
 from pathlib import Path
 
@@ -11,13 +11,17 @@ from promptuary.api.app import create_app
 from promptuary.core.settings import read_settings
 
 
-def test_the_data_set_is_looked_up_and_written_on(tmp_path: Path) -> None:
+def test_the_data_set_accepts_lookups_and_writes(tmp_path: Path) -> None:
     data = lookup.build(tmp_path / "data", prompts=3, versions=2)
     app = create_app(read_settings(data_dir=data.folder))
     with TestClient(app, base_url="http://127.0.0.1", headers=data.authorization) as client:
         for name in data.names:
-            found = client.get(f"/v1/prompts/{name}").json()
-            assert (found["version"], found["labels"], found["template"][1]["content"]) == (2, ["production"], "{{ticket}}")
+            version = client.get(f"/v1/prompts/{name}").json()
+            assert (version["version"], version["labels"], version["template"][1]["content"]) == (
+                2,
+                ["production"],
+                "{{ticket}}",
+            )
         path = f"/v1/prompts/{data.names[0]}"
         assert client.put(f"{path}/labels/production", json={"version": 1}).json()["revision"] == 10
         assert client.get(path).json()["version"] == 1
@@ -26,7 +30,7 @@ def test_the_data_set_is_looked_up_and_written_on(tmp_path: Path) -> None:
         assert audit.verify_chain(session, 1).broken_at is None
 
 
-def test_without_wrk_the_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_wrk_the_error_states_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(lookup.NoWrk, match="`wrk` is not installed"):
         lookup.drive(lookup.Data(tmp_path, "pmt_x", ["a"]), "http://127.0.0.1:1", 1)

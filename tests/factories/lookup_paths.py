@@ -1,4 +1,4 @@
-"""Both ways that a lookup can take through one app, and the prompts that tests look up."""
+"""The fast and the slow path of a lookup through one app, and the prompts that tests look up."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -29,7 +29,7 @@ class LookupPaths:
 
     def __init__(self, app: Any, portal: Any) -> None:
         self.fast = app
-        self.slow = RequestMiddleware(app.app, app.services, _no_fast_path)  # type: ignore[arg-type] # it answers nothing
+        self.slow = RequestMiddleware(app.app, app.services, _no_fast_path)  # type: ignore[arg-type] # it never responds
         self.portal = portal
 
     def send(self, app: Any, target: str, headers: Sequence[tuple[bytes, bytes]], method: str = "GET") -> SentResponse:
@@ -50,12 +50,12 @@ class LookupPaths:
         scope |= {"headers": list(headers), "client": ("127.0.0.1", 50000), "server": ("127.0.0.1", 8400)}
         self.portal.call(app, scope, receive, send)
         start, *rest = messages
-        kept = [header for header in start["headers"] if header[0] != b"x-request-id"]
-        assert len(kept) == len(start["headers"]) - 1
-        return SentResponse(start["status"], kept, b"".join(message["body"] for message in rest))
+        headers_sent = [header for header in start["headers"] if header[0] != b"x-request-id"]
+        assert len(headers_sent) == len(start["headers"]) - 1
+        return SentResponse(start["status"], headers_sent, b"".join(message["body"] for message in rest))
 
     def same(self, target: str, headers: Sequence[tuple[bytes, bytes]], method: str = "GET") -> SentResponse:
-        """Send a request both ways, through the fast path twice: when it has to read, and when it answers from memory."""
+        """Send a request by both paths, by the fast one twice: it reads first, and responds from memory then."""
         slow = self.send(self.slow, target, headers, method)
         assert [self.send(self.fast, target, headers, method) for _ in range(2)] == [slow, slow], (target, headers)
         return slow

@@ -1,4 +1,4 @@
-"""Contents as they may come, for tests that hold for every one of them: texts with all that YAML minds, JSON of any shape."""
+"""Strategies for contents: texts with all characters that YAML treats specially, and JSON of any shape."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ MODEL = st.fixed_dictionaries(
 
 
 def mustache(text: str) -> str:
-    """Give a text that has no tag in it by chance."""
+    """Return the text without anything that could be a tag by chance."""
     return text.replace("{", "(").replace("}", ")")
 
 
@@ -45,9 +45,9 @@ def fstring(text: str) -> str:
 
 
 def named(tools: list[Any]) -> list[Any]:
-    """Make tools of objects, which need a name, and may have anything besides."""
-    ours = ("function", "parameters", "input_schema", "description")
-    return [{**{k: v for k, v in tool.items() if k not in ours}, "name": f"t{number}"} for number, tool in enumerate(tools)]
+    """Return the objects as tools: each gets a name and keeps any other field."""
+    reserved = ("function", "parameters", "input_schema", "description")
+    return [{**{k: v for k, v in tool.items() if k not in reserved}, "name": f"t{number}"} for number, tool in enumerate(tools)]
 
 
 @st.composite

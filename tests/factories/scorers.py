@@ -10,7 +10,7 @@ from promptuary.evaluation.scorers.spec import ScorerSpec
 
 
 def no_model(*_: Any, **__: Any) -> Any:
-    """Stand for a model or an embedding that the scorers under test never call."""
+    """Raise AssertionError: takes the place of a model or an embedding that the scorers under test never call."""
     raise AssertionError("these scorers call no model")
 
 
@@ -18,5 +18,5 @@ NO_MODELS = ScorerDependencies(embed=no_model, ask=no_model)
 
 
 def score_sample(sample: ScorerInput, **spec: Any) -> Score:
-    """Score an output by the scorer that these fields specify."""
+    """Score an output by the scorer that the fields of `spec` describe."""
     return asyncio.run(run_scorer(build_scorer(ScorerSpec.model_validate(spec), NO_MODELS), sample))

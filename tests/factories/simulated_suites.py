@@ -1,7 +1,7 @@
-"""Simulated suites whose true mean is known: how often an interval covers it, and how often a gate passes a regression.
+"""Simulated suites with a known true mean: the coverage of intervals, and the share of regressions that a gate passes.
 
-A setting draws its own true rate for every suite, so that the coverage is an average over a range of rates and not the
-accident of one rate on the lattice of a discrete score. `make bench` simulates 2,000 suites a setting, the tests a few
+A setting draws a true rate for each suite, so that the coverage is an average over a range of rates and does not depend on one
+rate on the lattice of a discrete score. `make bench` simulates 2,000 suites a setting, the tests a few
 hundred.
 """
 
@@ -29,7 +29,7 @@ FULL = 2_000
 
 @dataclass(frozen=True)
 class Suite:
-    """One simulated evaluation: the interval that was computed, and the truth it should hold."""
+    """One simulated evaluation: the interval that was computed, and the truth that it should contain."""
 
     interval: Interval
     truth: float
@@ -39,17 +39,17 @@ Setting = Callable[[np.random.Generator], Suite]
 
 
 def coverage(setting: Setting, suites: int = FULL, seed: int = 7) -> float:
-    """The share of simulated suites whose interval holds the truth."""
+    """Return the share of simulated suites whose interval contains the truth."""
     rng = np.random.default_rng(seed)
-    held = 0
+    hits = 0
     for _ in range(suites):
         suite = setting(rng)
-        held += suite.interval.low - 1e-12 <= suite.truth <= suite.interval.high + 1e-12
-    return held / suites
+        hits += suite.interval.low - 1e-12 <= suite.truth <= suite.interval.high + 1e-12
+    return hits / suites
 
 
 def false_passes(setting: Setting, suites: int = FULL, seed: int = 7) -> float:
-    """The share of suites that a gate passes although the candidate is truly worse by exactly its margin."""
+    """Return the share of suites that a gate passes although the candidate is truly worse by exactly its margin."""
     rng = np.random.default_rng(seed)
     passed = 0
     for _ in range(suites):
@@ -59,7 +59,7 @@ def false_passes(setting: Setting, suites: int = FULL, seed: int = 7) -> float:
 
 
 def _beta(rng: np.random.Generator, mean: float, spread: float, size: int) -> NDArray[np.float64]:
-    """Rates with a mean and an intraclass correlation `spread`; 0 is no variation."""
+    """Draw rates, shape (size,), with a mean and an intraclass correlation `spread`; 0 is no variation."""
     if spread == 0.0:
         return np.full(size, mean)
     total = 1 / spread - 1
@@ -67,7 +67,7 @@ def _beta(rng: np.random.Generator, mean: float, spread: float, size: int) -> ND
 
 
 def binary_suite(n: int, low: float, high: float) -> Setting:
-    """Scores of 0 or 1, independent, with a true rate drawn from [low, high]."""
+    """Return a setting with independent scores of 0 or 1 and a true rate drawn from [low, high]."""
 
     def draw(rng: np.random.Generator) -> Suite:
         rate = rng.uniform(low, high)
@@ -77,7 +77,7 @@ def binary_suite(n: int, low: float, high: float) -> Setting:
 
 
 def repeated_suite(n: int, repeats: int, low: float, high: float, spread: float) -> Setting:
-    """The mean of several 0/1 repeats a case, with cases of different difficulty."""
+    """Return a setting with the mean of several 0/1 repeats a case, and cases of different difficulty."""
 
     def draw(rng: np.random.Generator) -> Suite:
         rate = rng.uniform(low, high)
@@ -89,7 +89,7 @@ def repeated_suite(n: int, repeats: int, low: float, high: float, spread: float)
 def clustered_suite(
     clusters: int, low: float, high: float, spread: float, sizes: tuple[int, int] = (1, 9), bootstrap: bool = False
 ) -> Setting:
-    """Scores of 0 or 1 in clusters of unequal size that share a rate."""
+    """Return a setting with scores of 0 or 1 in clusters of unequal size that share a rate."""
 
     def draw(rng: np.random.Generator) -> Suite:
         rate = rng.uniform(low, high)
@@ -104,7 +104,7 @@ def clustered_suite(
 
 
 def graded_suite(n: int, a: float, b: float) -> Setting:
-    """Continuous scores in [0, 1] from Beta(a, b)."""
+    """Return a setting with continuous scores in [0, 1] from Beta(a, b)."""
 
     def draw(rng: np.random.Generator) -> Suite:
         return Suite(mean_interval(rng.beta(a, b, n).tolist()), a / (a + b))
@@ -113,7 +113,7 @@ def graded_suite(n: int, a: float, b: float) -> Setting:
 
 
 def few_clusters(clusters: int, low: float, high: float, spread: float, sizes: tuple[int, int]) -> Setting:
-    """Clustered scores as a run's summary takes them: by the bootstrap where the clusters are few."""
+    """Return a setting with clustered scores and the interval of a run's summary: the bootstrap where the clusters are few."""
 
     def draw(rng: np.random.Generator) -> Suite:
         rate = rng.uniform(low, high)
@@ -128,7 +128,10 @@ def few_clusters(clusters: int, low: float, high: float, spread: float, sizes: t
 
 
 def few_paired_clusters(clusters: int, per_cluster: tuple[int, int], lost: float, gained: float) -> Setting:
-    """Paired differences in few clusters whose cases change together half of the time, as a run's summary takes them."""
+    """Return a setting with paired differences in few clusters, and the interval of a run's summary.
+
+    A cluster's cases change together half of the time.
+    """
 
     def draw(rng: np.random.Generator) -> Suite:
         codes = np.repeat(np.arange(clusters), rng.integers(*per_cluster, size=clusters))
@@ -147,7 +150,7 @@ def few_paired_clusters(clusters: int, per_cluster: tuple[int, int], lost: float
 def paired_suite(
     cases: int, losses: tuple[float, float], gains: tuple[float, float], repeats: int = 1, clusters: int = 0
 ) -> Setting:
-    """Two versions on the same cases: rates of cases that only one version gets right, drawn a suite.
+    """Return a setting with two versions on the same cases; each suite draws the rates of cases that only one gets right.
 
     With clusters, a cluster's cases change together half of the time. With repeats, a changed case changes in each repeat
     independently with probability 0.7.
@@ -174,12 +177,12 @@ def paired_suite(
 
 
 def graded_pairs(n: int) -> Setting:
-    """Continuous scores of two versions with a shared difficulty."""
+    """Return a setting with continuous scores of two versions with a shared difficulty."""
 
     def draw(rng: np.random.Generator) -> Suite:
         base = rng.beta(4, 4, n)
-        ours = np.clip(base + rng.normal(0.0, 0.05, n), -1, 2)
-        return Suite(paired_difference(ours.tolist(), base.tolist(), bounds=(-1.0, 2.0)), 0.0)
+        candidate = np.clip(base + rng.normal(0.0, 0.05, n), -1, 2)
+        return Suite(paired_difference(candidate.tolist(), base.tolist(), bounds=(-1.0, 2.0)), 0.0)
 
     return draw
 

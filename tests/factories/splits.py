@@ -1,4 +1,4 @@
-"""What tests ask of a split."""
+"""The shares of a split's versions."""
 
 from collections.abc import Mapping
 
@@ -6,5 +6,5 @@ from promptuary.prompt.split import BUCKETS, Split
 
 
 def bucket_shares(split: Split) -> Mapping[int, float]:
-    """Give each version's share of the buckets, from 0 to 1."""
+    """Return each version's share of the buckets, from 0 to 1."""
     return {arm.version: sum(end - start for start, end in arm.buckets) / BUCKETS for arm in split.arms}
