@@ -18,7 +18,7 @@ async def echo_with_usage(messages: Messages) -> AIMessage:
 
 @dataclass
 class FakeModel:
-    """A source of models and the one model that it has, which replies by a function.
+    """A source of models and its only model, which replies by a function.
 
     Attributes:
         respond: returns the reply to messages, or raises.

@@ -20,16 +20,16 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Reaction:
-    """What the server does with one request.
+    """The server's behaviour for one request.
 
     Attributes:
-        text: the answer; None for `StubModelServer.answer`'s.
+        text: of the output; None for the text that `StubModelServer.answer` builds.
         status: of HTTP; other than 200, the body is an error in OpenAI's form.
         headers: beside the content type, as `{"retry-after": "2"}`.
-        latency: seconds until it answers; None for `StubModelServer.latency`.
-        hang: whether it never answers; the client has to give up.
-        drop: whether it closes the connection in the middle of an answer.
-        body: sent as it is, instead of an answer.
+        latency: seconds until it responds; None for `StubModelServer.latency`.
+        hang: whether it never responds, so that the client times out.
+        drop: whether it closes the connection in the middle of a response.
+        body: sent unchanged instead of a chat completion.
         tool_calls: each `{name, args}`.
     """
 
@@ -49,40 +49,41 @@ def last_message(body: Body) -> str:
 
 
 class StubModelServer:
-    """An ASGI app that answers chat completions; all of its figures may be read at any time from another thread.
+    """An ASGI app that serves chat completions; any thread may read its figures at any time.
 
     Attributes:
-        answer: makes the text of an answer from the request's body.
-        latency: seconds that an answer takes.
-        most: how many requests it takes at once; what is beyond is refused with 429.
-        retry_after: the header of those refusals, in seconds; None for no header.
-        react: decides for each request, by its number from 0; None leaves it to the rest.
-        script: what happens to the next requests, in their order of arrival; before `react`.
+        answer: builds the text of an output from the request's body.
+        latency: seconds until a response.
+        concurrency_limit: the most requests in flight at once; any other gets 429. None for no limit.
+        retry_after: the header of those responses, in seconds; None for no header.
+        react: returns the reaction to each request, by its number from 0; None for the ordinary response.
+        script: the reactions to the next requests, in their order of arrival; takes precedence over `react`.
         bodies: of all requests, in their order of arrival.
-        answered: how many answers were given.
-        refused: how many requests got an error's status.
+        answered: the number of chat completions sent.
+        refused: the number of requests that got an error status.
         busiest: the highest number of requests in flight at once.
-        input_tokens: that would be billed: words of the messages of each request that was not refused.
-        output_tokens: that would be billed: of an answer its words; all that were allowed where it hung, broke or was spoilt.
-        arrivals: the monotonic moment of each request.
+        input_tokens: the billed ones: the words of the messages of each request that was not refused.
+        output_tokens: the billed ones: the words of an output; the request's limit for a hung, broken or invalid response.
+        arrivals: the monotonic timestamp of each request.
+        request_received: set by each request.
     """
 
     def __init__(self, answer: Callable[[Body], str] = last_message, latency: float = 0.0) -> None:
         self.answer = answer
         self.latency = latency
-        self.most: int | None = None
+        self.concurrency_limit: int | None = None
         self.retry_after: float | None = None
         self.react: Callable[[int, Body], Reaction | None] = lambda number, body: None
         self.script: deque[Reaction] = deque()
         self.bodies: list[dict[str, Any]] = []
         self.arrivals: list[float] = []
-        self.answered = self.refused = self.under_way = self.busiest = 0
+        self.answered = self.refused = self.in_flight = self.busiest = 0
         self.input_tokens = self.output_tokens = 0
-        self.asked = threading.Event()
+        self.request_received = threading.Event()
 
     @property
     def requests(self) -> int:
-        """How many requests came."""
+        """The number of requests received."""
         return len(self.bodies)
 
     def billed(self, input_price: float, output_price: float) -> float:
@@ -90,7 +91,7 @@ class StubModelServer:
         return (self.input_tokens * input_price + self.output_tokens * output_price) / 1_000_000
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request; a disconnect of the client ends it."""
+        """Respond to one request; a disconnect of the client ends it."""
         content = b""
         more = True
         while more:
@@ -101,17 +102,17 @@ class StubModelServer:
         number = len(self.bodies)
         self.bodies.append(body)
         self.arrivals.append(time.monotonic())
-        self.under_way += 1
-        self.busiest = max(self.busiest, self.under_way)
-        self.asked.set()
+        self.in_flight += 1
+        self.busiest = max(self.busiest, self.in_flight)
+        self.request_received.set()
         try:
             await self._answer(number, body, receive, send)
         finally:
-            self.under_way -= 1
+            self.in_flight -= 1
 
     async def _answer(self, number: int, body: Body, receive: Any, send: Any) -> None:
         reaction = self.script.popleft() if self.script else self.react(number, body)
-        if reaction is None and self.most is not None and self.under_way > self.most:
+        if reaction is None and self.concurrency_limit is not None and self.in_flight > self.concurrency_limit:
             headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after:g}"}
             reaction = Reaction(status=429, headers=headers)
         reaction = reaction or Reaction()
@@ -147,7 +148,7 @@ class StubModelServer:
 
     @contextmanager
     def listening(self) -> Iterator[str]:
-        """Serve on a free loopback port, in a thread that ends with the block; yields the value of OPENAI_BASE_URL."""
+        """Serve on a free loopback port, in a thread that ends with the block; yield the value of OPENAI_BASE_URL."""
         import uvicorn
 
         opened = socket.create_server(("127.0.0.1", 0), backlog=1024)

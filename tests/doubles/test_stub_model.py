@@ -1,4 +1,4 @@
-"""The stub speaks the protocol well enough for LangChain, and what it counts is what happened."""
+"""LangChain can use the stub's protocol, and the stub's counters are right."""
 
 import asyncio
 from collections.abc import Iterator
@@ -35,17 +35,17 @@ def chat(stub: StubModelServer) -> Iterator[Any]:
         )
 
 
-def test_it_echoes_with_usage_and_cuts_what_is_too_long(stub: StubModelServer, chat: ChatOpenAI) -> None:
-    answer = asyncio.run(chat.ainvoke("one two three four five six seven"))
+def test_the_stub_echoes_with_usage_and_truncates_a_long_output(stub: StubModelServer, chat: ChatOpenAI) -> None:
+    reply = asyncio.run(chat.ainvoke("one two three four five six seven"))
 
-    assert answer.text == "one two three four five"
-    assert answer.response_metadata["finish_reason"] == "length"
-    assert (answer.usage_metadata or {})["input_tokens"] == 7
+    assert reply.text == "one two three four five"
+    assert reply.response_metadata["finish_reason"] == "length"
+    assert (reply.usage_metadata or {})["input_tokens"] == 7
     assert (stub.requests, stub.answered, stub.input_tokens, stub.output_tokens) == (1, 1, 7, 5)
     assert stub.billed(1.0, 2.0) == pytest.approx(17e-6)
 
 
-def test_a_script_says_what_happens_next(stub: StubModelServer, chat: ChatOpenAI) -> None:
+def test_a_script_decides_the_next_reactions(stub: StubModelServer, chat: ChatOpenAI) -> None:
     stub.script += [
         Reaction(status=429, headers={"retry-after": "7"}),
         Reaction(body=b"{"),
@@ -74,8 +74,8 @@ def test_a_script_says_what_happens_next(stub: StubModelServer, chat: ChatOpenAI
     assert stub.output_tokens == 3 * 5 + 1
 
 
-def test_it_refuses_what_is_more_than_it_takes_at_once(stub: StubModelServer, chat: ChatOpenAI) -> None:
-    stub.most = 1
+def test_the_stub_refuses_requests_over_its_concurrency_limit(stub: StubModelServer, chat: ChatOpenAI) -> None:
+    stub.concurrency_limit = 1
     stub.script.append(Reaction(hang=True))
 
     async def ask() -> list[Any]:
@@ -84,7 +84,7 @@ def test_it_refuses_what_is_more_than_it_takes_at_once(stub: StubModelServer, ch
         outcomes = await asyncio.gather(*(chat.ainvoke("a") for _ in range(3)), return_exceptions=True)
         hanging.cancel()
         await asyncio.gather(hanging, return_exceptions=True)
-        assert await asyncio.to_thread(eventually, lambda: stub.under_way == 0)
+        assert await asyncio.to_thread(eventually, lambda: stub.in_flight == 0)
         return [*outcomes, await chat.ainvoke("a")]
 
     *refused, accepted = asyncio.run(ask())

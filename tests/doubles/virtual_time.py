@@ -1,4 +1,4 @@
-"""An event loop whose clock a test does not wait for: when all tasks wait, time jumps to the next timer."""
+"""An event loop with a virtual clock: when all tasks wait, time jumps to the next timer."""
 
 import asyncio
 import selectors

@@ -24,7 +24,7 @@ def app(opened_database: Any, settings: Any, clock: ManualClock) -> Iterator[Any
 
 @contextmanager
 def serve_app(app: Any) -> Iterator[str]:
-    """Put an app behind uvicorn on a free loopback port, in a thread that ends with the block; yields its URL."""
+    """Serve an app with uvicorn on a free loopback port, in a thread that ends with the block; yield its URL."""
     import uvicorn
 
     opened = socket.create_server(("127.0.0.1", 0))

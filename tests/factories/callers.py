@@ -31,7 +31,7 @@ def unit_as(opened_database: Any, clock: ManualClock, settings: Any) -> Callable
 
 @pytest.fixture
 def key(unit_as: Callable[..., AbstractContextManager[Any]]) -> Callable[..., str]:
-    """Make API keys: `key("author")` or `key("reader", "another-project", days=1)` gives the key's text."""
+    """Make API keys: `key("author")` or `key("reader", "another-project", days=1)` returns the key's text."""
     from promptuary.access.role import Role
     from promptuary.access.service import AccessService
 

@@ -1,4 +1,4 @@
-"""What tests of runs share: a prompt with versions, a dataset, a suite, and an execution that needs no weights."""
+"""Fixtures for tests of runs: a prompt with versions, a dataset, a suite, and an execution that needs no weights."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""Requests to models, and what sends several of them."""
+"""Requests to models, and a function that sends several of them."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Databases that earlier releases wrote, and the answers of those releases (tests/golden/upgrades)."""
+"""Databases that earlier releases wrote, and the responses of those releases (tests/golden/upgrades)."""
 
 import base64
 import gzip
@@ -26,7 +26,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class RecordedResponse:
-    """A request, and the status and JSON body with which the release answered it."""
+    """A request, with the status and JSON body of the release's response."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class RecordedResponse:
 
     @property
     def computed(self) -> bool:
-        """Whether the answer has figures that are computed for the request, so that their last digits may differ."""
+        """Whether the response has figures that are computed for the request, so that their last digits may differ."""
         return re.search(r"/(agreement|compare|plan|query|render|search|similar)(\?|$)", self.path) is not None
 
     @property
@@ -52,11 +52,11 @@ class Release:
 
     Attributes:
         name: as `0.1.0`.
-        now: the moment at which the release answered.
+        now: the timestamp at which the release responded.
         keys: the text of each API key, by a short name.
         responses: the recorded requests with their responses, in their order.
         queued: the id of each run that is still queued, with the id of the finished run that has the same plan.
-        retry: a write under an idempotency key, with its answer.
+        retry: a write under an idempotency key, with its response.
         vectors: the embeddings of the texts that the recorded queries need, float32 of length 384.
     """
 
@@ -147,13 +147,13 @@ def read_release(name: str) -> Release:
 
 
 def differences_between(before: Any, now: Any, tolerance: float, path: str = "") -> Iterator[str]:
-    """Yield a line for each value of an old answer that is missing or different in the new one; added keys do not count.
+    """Yield a line for each value of an old response that is missing or different in the new one; added keys do not count.
 
     Args:
-        before: the old answer, JSON.
-        now: the new answer, JSON.
+        before: the old response, JSON.
+        now: the new response, JSON.
         tolerance: the relative difference that two floats may have; 0 for figures that are stored.
-        path: where in the answer this is.
+        path: the position in the response.
     """
     if isinstance(before, dict) and isinstance(now, dict):
         for name, value in before.items():
@@ -171,7 +171,7 @@ def differences_between(before: Any, now: Any, tolerance: float, path: str = "")
 
 
 def added_keys(before: Any, now: Any) -> Iterator[str]:
-    """Yield the names of the keys that a new answer has and an old one has not, at any depth."""
+    """Yield the names of the keys that a new response has and an old one does not have, at any depth."""
     if isinstance(before, dict) and isinstance(now, dict):
         yield from now.keys() - before.keys()
         for name in before.keys() & now.keys():

@@ -45,7 +45,7 @@ class UpgradedRelease:
     fresh_schema: dict[str, Any]
 
     def clock(self) -> datetime:
-        """Return the moment at which the release answered."""
+        """Return the timestamp at which the release responded."""
         return self.release.now
 
 

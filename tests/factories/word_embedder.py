@@ -11,7 +11,7 @@ from promptuary.embedding.backend import EmbeddingBackend
 
 
 class WordEmbedder:
-    """Counts words into 64 buckets: texts that share words are near. It passes the tests of the real model."""
+    """Counts words into 64 buckets: texts that share words are similar. It passes the tests of the real model."""
 
     model = "all-MiniLM-L6-v2"
     dimensions = 64

@@ -128,7 +128,7 @@ def test_a_provider_that_is_gone_is_retried(models: ChatModels, monkeypatch: pyt
 
 
 def test_a_provider_that_takes_few_calls_gets_few_and_answers_all(models: ChatModels, stub_model: StubModelServer) -> None:
-    stub_model.most, stub_model.latency = 4, 0.02
+    stub_model.concurrency_limit, stub_model.latency = 4, 0.02
     client = ModelClient(models, lambda seconds: asyncio.sleep(seconds / 50), concurrency=64)
     replies = ask_all(client, *(model_request(f"q{number}") for number in range(200)))
     assert sorted(reply.text for reply in replies) == sorted(f"q{number}" for number in range(200))
