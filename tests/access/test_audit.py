@@ -30,7 +30,7 @@ def verify(unit_as: Units, project: str = "default") -> ChainVerification:
 
 
 def tamper(database: Database, *statements: str) -> None:
-    """Do what somebody with the database itself could do, the triggers put out of the way."""
+    """Execute statements with the triggers removed, as someone with access to the database could."""
     if database.dialect == "sqlite":
         with database.write() as session:
             names = ("no_update", "no_delete")
@@ -83,9 +83,9 @@ def test_a_removed_row_is_found_also_at_either_end(
 ) -> None:
     fill(unit_as)
     tamper(database, f"DELETE FROM audit WHERE sequence = {removed}")
-    found = verify(unit_as)
-    assert (found.broken_at, found.rows) == (broken_at, rows)
-    assert found.reason in ("a row is missing", "rows are missing at the end")
+    verification = verify(unit_as)
+    assert (verification.broken_at, verification.rows) == (broken_at, rows)
+    assert verification.reason in ("a row is missing", "rows are missing at the end")
 
 
 def test_an_inserted_row_is_found(database: Database, unit_as: Units) -> None:
@@ -117,7 +117,7 @@ def test_each_project_has_a_chain_of_its_own(database: Database, unit_as: Units)
 def test_when_the_audit_row_cannot_be_written_neither_is_the_change(
     database: Database, unit_as: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_given: Any) -> None:
+    def fails(*_arguments: Any) -> None:
         raise RuntimeError("no audit")
 
     def register() -> None:

@@ -1,11 +1,11 @@
-"""Retries: what is kept for them, and what is not."""
+"""What is stored for retries, and what is not."""
 
 from typing import Any
 
 from sqlalchemy import text
 
 
-def test_a_retried_key_creation_makes_one_key_and_keeps_its_text_nowhere(local: Any, sqlite: Any) -> None:
+def test_a_retried_key_creation_creates_one_key_and_stores_its_text_nowhere(local: Any, sqlite: Any) -> None:
     headers, body = {"Idempotency-Key": "make-me-one"}, {"name": "app", "role": "reader"}
     first = local.post("/v1/keys", json=body, headers=headers)
     again = local.post("/v1/keys", json=body, headers=headers)
@@ -13,5 +13,5 @@ def test_a_retried_key_creation_makes_one_key_and_keeps_its_text_nowhere(local: 
     assert again.json() == first.json() | {"key": "pmt_[redacted]"}
     assert len(local.get("/v1/keys").json()["items"]) == 1
     with sqlite.read() as session:
-        kept = session.connection().execute(text("SELECT body FROM idempotency")).scalar_one()
-    assert first.json()["key"] not in kept
+        stored_body = session.connection().execute(text("SELECT body FROM idempotency")).scalar_one()
+    assert first.json()["key"] not in stored_body

@@ -18,7 +18,7 @@ from promptuary.core.errors import AlreadyExists, Forbidden, NotAuthenticated, N
 Units = Callable[..., AbstractContextManager[UnitOfWork]]
 
 
-def test_a_key_lets_its_holder_into_its_project_with_its_role(database: Database, key: Callable[..., str], clock: Any) -> None:
+def test_a_key_authenticates_for_its_project_with_its_role(database: Database, key: Callable[..., str], clock: Any) -> None:
     text_ = key("author", "shop")
     with database.read() as session:
         caller = authenticate(session, text_, clock())
@@ -33,7 +33,7 @@ def test_only_the_hash_of_a_key_is_stored(sqlite: Database, key: Callable[..., s
     assert secret[:40] not in "".join(rows)
 
 
-def test_malformed_unknown_expired_and_revoked_keys_are_refused_in_the_same_words(
+def test_malformed_unknown_expired_and_revoked_keys_are_refused_alike(
     database: Database, unit_as: Units, key: Callable[..., str], clock: Any
 ) -> None:
     good, expired, revoked = key("reader"), key("reader", days=1), key("reader")
@@ -45,28 +45,28 @@ def test_malformed_unknown_expired_and_revoked_keys_are_refused_in_the_same_word
     with database.read() as session:
         authenticate(session, expired, clock() + timedelta(days=1, microseconds=-1))
     clock.move(days=1)
-    told = set()
-    for given in (expired, revoked, forged, "_".join(stolen_id), str(generate_key()), "nonsense", "", "pmt_\x00"):
+    messages = set()
+    for text_ in (expired, revoked, forged, "_".join(stolen_id), str(generate_key()), "nonsense", "", "pmt_\x00"):
         with database.read() as session, pytest.raises(NotAuthenticated) as raised:
-            authenticate(session, given, clock())
-        told.add(raised.value.message)
-    assert len(told) == 1
+            authenticate(session, text_, clock())
+        messages.add(raised.value.message)
+    assert len(messages) == 1
 
 
 def test_a_key_ends_after_its_days(unit_as: Units, clock: Any) -> None:
     with unit_as("admin") as unit:
-        made, _ = AccessService(unit).create_key("k", Role.READER, days=30)
-    assert made.is_active(clock() + timedelta(days=30, microseconds=-1))
-    assert not made.is_active(clock() + timedelta(days=30))
+        created, _ = AccessService(unit).create_key("k", Role.READER, days=30)
+    assert created.is_active(clock() + timedelta(days=30, microseconds=-1))
+    assert not created.is_active(clock() + timedelta(days=30))
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.CI, Role.AUTHOR, Role.ADMIN])
-def test_an_admin_makes_keys_up_to_its_own_role(unit_as: Units, role: Role) -> None:
+def test_an_admin_creates_keys_up_to_its_own_role(unit_as: Units, role: Role) -> None:
     with unit_as("admin") as unit:
         assert AccessService(unit).create_key("k", role)[0].role is role
 
 
-def test_an_admin_makes_no_operators_key_and_none_for_another_project(unit_as: Units) -> None:
+def test_an_admin_creates_no_operators_key_and_none_for_another_project(unit_as: Units) -> None:
     with unit_as("admin", "shop"):
         pass
     with unit_as("admin") as unit:
@@ -78,14 +78,14 @@ def test_an_admin_makes_no_operators_key_and_none_for_another_project(unit_as: U
             AccessService(unit).create_key("k", Role.READER, project_name="there-is-none")
 
 
-def test_an_operator_makes_keys_for_any_project_that_there_is(database: Database, unit_as: Units, clock: Any) -> None:
+def test_an_operator_creates_keys_for_any_existing_project(database: Database, unit_as: Units, clock: Any) -> None:
     with unit_as("operator") as unit:
         AccessService(unit).create_project("shop")
-        _, made = AccessService(unit).create_key("k", Role.ADMIN, project_name="shop")
+        _, created = AccessService(unit).create_key("k", Role.ADMIN, project_name="shop")
         with pytest.raises(NotFound, match="there is no project 'none'"):
             AccessService(unit).create_key("k", Role.ADMIN, project_name="none")
     with database.read() as session:
-        assert authenticate(session, str(made), clock()).project_name == "shop"
+        assert authenticate(session, str(created), clock()).project_name == "shop"
 
 
 def test_a_projects_name_is_taken_once(unit_as: Units) -> None:
@@ -106,8 +106,10 @@ def test_a_key_is_revoked_in_its_own_project_only_and_once(
             AccessService(unit).revoke_key(id_)
         clock.move(hours=1)
     with database.read() as session:
-        told = session.connection().execute(text("SELECT action FROM audit WHERE subject = :id"), {"id": id_}).scalars().all()
-    assert told == ["key.created", "key.revoked"]
+        actions = (
+            session.connection().execute(text("SELECT action FROM audit WHERE subject = :id"), {"id": id_}).scalars().all()
+        )
+    assert actions == ["key.created", "key.revoked"]
 
 
 def test_keys_and_projects_are_listed_in_pages(unit_as: Units, key: Callable[..., str]) -> None:
@@ -116,7 +118,7 @@ def test_keys_and_projects_are_listed_in_pages(unit_as: Units, key: Callable[...
     with unit_as("operator") as unit:
         first = AccessService(unit).keys(3, None)
         second = AccessService(unit).keys(3, first.next_cursor)
-        assert [found.id for found in (*first.items, *second.items)] == ids
+        assert [api_key.id for api_key in (*first.items, *second.items)] == ids
         assert second.next_cursor is None
         names = AccessService(unit).projects(1, None)
         assert [project.name for project in names.items] == ["default"]
@@ -137,9 +139,9 @@ def test_every_change_of_a_projects_keys_is_counted_in_its_transaction(database:
             return store.read_revisions(session, project_id(session, project)).access_revision
 
     def project_id(session: Session, project: str) -> int:
-        found = store.find_project(session, project)
-        assert found is not None
-        return found.id
+        row = store.find_project(session, project)
+        assert row is not None
+        return row.id
 
     counted = [count("default")]
     with unit_as("operator") as unit:

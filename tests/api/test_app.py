@@ -39,7 +39,7 @@ def test_a_write_is_committed_before_the_first_byte_of_its_answer(database: Data
     assert seen == [1, 2]
 
 
-def test_the_process_tells_that_it_lives_and_that_it_is_ready(api: Any, database: Database) -> None:
+def test_the_process_reports_that_it_runs_and_that_it_is_ready(api: Any, database: Database) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
     assert api.get("/readyz").json() == {"status": "ready"}
     with database.write() as session:
@@ -62,7 +62,7 @@ def test_every_answer_has_the_security_headers_and_an_id_of_its_own(api: Any) ->
     assert len(ids) == 4
 
 
-def test_a_request_is_one_line_in_the_log_without_its_key_and_health_checks_are_none(
+def test_a_request_is_one_log_line_without_its_key_and_a_health_check_none(
     api: Any, bearer: Callable[..., dict[str, str]]
 ) -> None:
     headers = bearer("reader")
@@ -92,17 +92,17 @@ def test_every_list_has_pages(app: Any) -> None:
         assert answer.get("schema", {}).get("type") != "array", path
         properties = schema["components"]["schemas"].get(reference, {}).get("properties", {})
         if properties.get("items", {}).get("type") == "array":
-            taken = {parameter["name"] for parameter in item["get"]["parameters"]}
-            if "min_score" in taken:
+            parameters = {parameter["name"] for parameter in item["get"]["parameters"]}
+            if "min_score" in parameters:
                 rankings.add(path)
                 continue
-            assert {"limit", "cursor"} <= taken, path
+            assert {"limit", "cursor"} <= parameters, path
             assert "next_cursor" in properties, path
     assert rankings == {"/v1/search", "/v1/prompts/{name}/similar"}
 
 
 @pytest.mark.parametrize("path", ["/v1/prompts", "/v1/prompts/p0/versions", "/v1/keys", "/v1/projects", "/v1/audit"])
-def test_walking_a_list_page_by_page_gives_every_item_once(local: Any, database: Database, path: str) -> None:
+def test_walking_a_list_page_by_page_returns_every_item_once(local: Any, database: Database, path: str) -> None:
     for number in range(4):
         local.post(f"/v1/prompts/p{number}/versions", json=VERSION)
         local.post("/v1/prompts/p0/versions", json=VERSION | {"template": f"{number}"})
@@ -112,26 +112,28 @@ def test_walking_a_list_page_by_page_gives_every_item_once(local: Any, database:
     assert whole["next_cursor"] is None
     walked, cursor = [], None
     for _ in range(100):
-        found = local.get(path, params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
-        assert len(found["items"]) <= 2
-        walked += found["items"]
-        cursor = found["next_cursor"]
+        page = local.get(path, params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+        assert len(page["items"]) <= 2
+        walked += page["items"]
+        cursor = page["next_cursor"]
         if cursor is None:
             break
     assert walked == whole["items"]
     assert len(walked) >= 4
 
 
-def test_an_app_of_its_own_makes_its_database_and_closes_it(tmp_path: Any) -> None:
+def test_an_app_without_a_database_creates_one_and_closes_it(tmp_path: Any) -> None:
     app = create_app(read_settings(data_dir=tmp_path / "data"))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         assert client.get("/readyz").status_code == 200
     assert (tmp_path / "data" / "promptuary.db").exists()
 
 
-def test_no_two_parts_answer_the_same_call() -> None:
+def test_no_two_routers_answer_the_same_call() -> None:
     routers = (*ROUTERS, *COMPATIBLE)
-    routes = [route for router in routers if router is not upload.router for route in router.routes]  # told apart by media type
+    routes = [
+        route for router in routers if router is not upload.router for route in router.routes
+    ]  # distinguished by media type
     calls = [(method, route.path) for route in routes for method in route.methods]  # type: ignore[attr-defined] # all are API routes
     assert len(set(calls)) == len(calls)
 

@@ -329,13 +329,13 @@ def test_json_with_a_charset_is_plain_json(local: Any) -> None:
         ({"type": "chat", "template": [{"role": "user", "content": "x", "name": "y"}]}, ["template.0.name"]),
     ],
 )  # fmt: skip
-def test_a_version_that_is_wrong_is_422_and_every_fault_has_its_path(local: Any, body: Any, paths: list[str]) -> None:
+def test_a_version_that_is_wrong_is_422_and_every_error_has_its_path(local: Any, body: Any, paths: list[str]) -> None:
     answer = local.post(VERSIONS, content=json.dumps(body).encode(), headers=JSON)
     assert answer.status_code == 422
     problem = check(answer, 422, answer.json()["code"])
     assert problem["code"] in ("invalid_request", "invalid_prompt")
-    assert [fault["path"] for fault in problem["errors"]] == paths
-    assert all(fault["message"] for fault in problem["errors"])
+    assert [error["path"] for error in problem["errors"]] == paths
+    assert all(error["message"] for error in problem["errors"])
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_a_version_that_is_wrong_is_422_and_every_fault_has_its_path(local: Any,
 )
 def test_a_name_that_is_none_is_422(local: Any, name: str) -> None:
     problem = check(local.post(f"/v1/prompts/{name}/versions", json=GOOD), 422, "invalid_request")
-    assert [fault["path"] for fault in problem["errors"]] == ["name"]
+    assert [error["path"] for error in problem["errors"]] == ["name"]
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_a_name_that_is_none_is_422(local: Any, name: str) -> None:
 )  # fmt: skip
 def test_a_field_that_is_wrong_is_422_with_its_path(local: Any, method: str, path: str, body: Any, paths: list[str]) -> None:
     problem = check(local.request(method, path, **({} if body is None else {"json": body})), 422, "invalid_request")
-    assert [fault["path"] for fault in problem["errors"]] == paths
+    assert [error["path"] for error in problem["errors"]] == paths
 
 
 def test_both_a_label_and_a_version_are_422(local: Any) -> None:

@@ -1,4 +1,4 @@
-"""/metrics: who may read it, and what it says."""
+"""/metrics: who may read it, and what it contains."""
 
 import re
 from collections.abc import Callable
@@ -28,12 +28,12 @@ SCORERS = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
 
 
 def figures(text: str, name: str) -> dict[tuple[str, ...], float]:
-    """Give a metric's values by those of its labels."""
+    """Return a metric's values by those of its labels."""
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {tuple(sample.labels.values()): sample.value for sample in samples if sample.name == name}
 
 
-def lay(unit: Any) -> str:
+def submit_run(unit: Any) -> str:
     Registry(unit).register("word", Content(type="text", template="{{text}}"))
     DatasetService(unit).put_version("words", [Case("c1", {"text": "yes"}, "yes")])
     body = {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": SCORERS}
@@ -49,7 +49,7 @@ def test_runs_alerts_schedules_and_messages_are_counted_over_all_projects(
 ) -> None:
     for project in ("default", "elsewhere"):
         with unit_as("author", project) as unit:
-            run = lay(unit)
+            run = submit_run(unit)
             if project == "elsewhere":
                 RunService(unit).cancel(run)
             new = Alert(

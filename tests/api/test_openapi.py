@@ -1,4 +1,4 @@
-"""What the OpenAPI document says, and requests made up from it: whatever comes, the answer is one that it describes."""
+"""The OpenAPI document, and requests generated from it: every response is one that it describes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,14 +23,14 @@ TAGS = ("access", "registry", "context", "evaluation", "schedules", "review", "l
 ENDLESS = ("/v1/stream",)
 
 
-def test_every_error_is_described_as_it_comes_and_every_call_as_needing_a_key(app: Any) -> None:
+def test_every_error_is_described_and_every_call_needs_a_key(app: Any) -> None:
     described = app.app.openapi()
     assert "HTTPValidationError" not in described["components"]["schemas"]
     for path, item in described["paths"].items():
         for method, operation in item.items():
             foreign = path.startswith("/api/")
-            told = {"application/json"} if foreign else {"application/problem+json"}
-            assert set(operation["responses"]["default"]["content"]) == told, (method, path)
+            media_types = {"application/json"} if foreign else {"application/problem+json"}
+            assert set(operation["responses"]["default"]["content"]) == media_types, (method, path)
             assert "422" not in operation["responses"], (method, path)
             assert ("security" in operation) is (foreign or path.startswith("/v1/") or path == "/metrics"), (method, path)
             assert ({"password": []} in operation.get("security", ())) is foreign, (method, path)
@@ -47,7 +47,7 @@ def quick(sqlite: Any, settings: Any, clock: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_whatever_is_sent_the_answer_is_one_that_is_described(quick: Any, unit_as: Any, tag: str) -> None:
+def test_every_response_to_a_generated_request_is_described(quick: Any, unit_as: Any, tag: str) -> None:
     async def as_operator(scope: Any, receive: Any, send: Any) -> None:
         headers = [(name, b"localhost" if name == b"host" else value) for name, value in scope.get("headers", ())]
         await quick({**scope, "headers": headers, LOCAL_PROJECT: "default"}, receive, send)

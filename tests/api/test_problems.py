@@ -29,9 +29,9 @@ def server_errors() -> list[type[PromptuaryError]]:
     for module in pkgutil.walk_packages(promptuary.__path__, "promptuary."):
         if module.name.split(".")[1] not in ("client", "cli", "migrations") or module.name.endswith(".upgrade"):
             importlib.import_module(module.name)
-    found = {kind for kind in subclasses(PromptuaryError) if kind.__module__.startswith("promptuary.")}
+    kinds = {kind for kind in subclasses(PromptuaryError) if kind.__module__.startswith("promptuary.")}
     return sorted(
-        (kind for kind in found if kind.__module__.split(".")[1] not in ("client", "cli")), key=lambda kind: kind.__name__
+        (kind for kind in kinds if kind.__module__.split(".")[1] not in ("client", "cli")), key=lambda kind: kind.__name__
     )
 
 
@@ -93,7 +93,7 @@ def test_an_error_nobody_expected_is_a_500_that_tells_nothing_and_is_in_the_log(
 def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptuary.registry.events import event_store
 
-    def breaks(*_given: Any) -> None:
+    def breaks(*_arguments: Any) -> None:
         raise RuntimeError("on the way")
 
     with monkeypatch.context() as patched:
@@ -103,14 +103,14 @@ def test_a_write_that_breaks_on_the_way_leaves_nothing(sqlite: Any, local: Any, 
     assert local.get("/v1/prompts").json()["items"] == []
 
 
-def test_while_the_database_is_held_a_write_is_told_to_come_back(
+def test_while_the_database_is_locked_a_write_is_asked_to_come_back(
     sqlite: Any, local: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from promptuary.registry.events import event_store
 
-    def held(*_given: Any) -> None:
-        raise errors.DatabaseBusy("the database is held by other writers; try again")
+    def raise_busy(*_arguments: Any) -> None:
+        raise errors.DatabaseBusy("the database is locked by other writers; try again")
 
-    monkeypatch.setattr(event_store, "add_event", held)
+    monkeypatch.setattr(event_store, "add_event", raise_busy)
     answer = local.post("/v1/prompts/a/versions", json={"type": "text", "template": "x"})
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "1")

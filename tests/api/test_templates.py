@@ -38,7 +38,7 @@ def register(client: Any, body: Any) -> None:
 def field_errors(answer: Any, code: str) -> list[tuple[str, str]]:
     body = answer.json()
     assert (answer.status_code, body["code"]) == (422, code), answer.text
-    return [(fault["path"], fault["message"]) for fault in body["errors"]]
+    return [(error["path"], error["message"]) for error in body["errors"]]
 
 
 # --- jinja2 -------------------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def test_jinja2_is_registered_and_rendered_where_it_is_turned_on(with_jinja: Any
 
 
 @pytest.mark.usefixtures("sqlite")
-def test_where_it_is_off_it_is_not_registered_or_rendered_but_what_is_stored_is_found(with_jinja: Any, local: Any) -> None:
+def test_where_jinja2_is_off_a_stored_version_is_returned_but_not_rendered(with_jinja: Any, local: Any) -> None:
     register(with_jinja, {**JINJA, "template": LOOP})
     off = [("format", "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true")]
     assert field_errors(local.post(f"{NAME}/versions", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
@@ -67,8 +67,8 @@ def test_where_it_is_off_it_is_not_registered_or_rendered_but_what_is_stored_is_
     compared = with_jinja.get(f"{NAME}/diff?from=1&to=2").json()
     assert (compared["breaking"], compared["reasons"]) == (True, ["the variable 'sign' is new and must be given"])
     assert field_errors(local.get(f"{NAME}/diff?from=1&to=2"), "invalid_prompt") == off
-    found = local.get(f"{NAME}?version=1")
-    assert (found.status_code, found.json()["format"], found.json()["template"]) == (200, "jinja2", LOOP)
+    response = local.get(f"{NAME}?version=1")
+    assert (response.status_code, response.json()["format"], response.json()["template"]) == (200, "jinja2", LOOP)
     assert local.get(f"{NAME}/versions/1").json()["version"] == 1
 
 
@@ -236,7 +236,7 @@ def test_a_sensitive_value_is_in_no_log_no_error_and_no_audit_row(
     assert SECRET not in with_jinja.get("/v1/audit").text
 
 
-def test_not_even_a_fault_of_ours_writes_it_down(
+def test_not_even_an_unexpected_error_logs_a_sensitive_value(
     sqlite: Any, with_jinja: Any, log_lines: Callable[[str], Callable[[], str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed statement's error comes without its parameters; the trace shows lines of code and no values."""

@@ -91,27 +91,27 @@ def test_a_reading_session_sees_one_state(database: Database) -> None:
     assert names(database) == ["a"]
 
 
-def test_a_moment_comes_back_in_utc_to_the_microsecond(database: Database) -> None:
+def test_a_timestamp_comes_back_in_utc_to_the_microsecond(database: Database) -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=5)))
     with database.write() as session:
         session.add(ProjectRow(name="a", created_at=elsewhere))
     with database.read() as session:
-        found = session.exec(select(ProjectRow.created_at)).one()
-    assert (found, found.utcoffset()) == (NOON, timedelta(0))
+        created_at = session.exec(select(ProjectRow.created_at)).one()
+    assert (created_at, created_at.utcoffset()) == (NOON, timedelta(0))
 
 
-def test_a_moment_without_a_zone_is_refused() -> None:
+def test_a_timestamp_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="without a time zone"):
         UtcDateTime().process_bind_param(NOON.replace(tzinfo=None), SimpleNamespace())  # type: ignore[arg-type] # never looked at
 
 
-def test_sqlite_keeps_what_it_acknowledged_and_refuses_strays(sqlite: Database) -> None:
+def test_sqlite_is_durable_and_enforces_foreign_keys(sqlite: Database) -> None:
     with sqlite.read() as session:
-        told = {
+        settings = {
             name: session.connection().execute(text(f"PRAGMA {name}")).scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-    assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
 
 
 def test_a_row_that_points_nowhere_is_refused(database: Database) -> None:
@@ -126,13 +126,13 @@ def test_two_rows_with_one_name_are_a_conflict(database: Database) -> None:
         session.add(ProjectRow(name="a", created_at=NOON))
 
 
-def test_a_writer_that_waits_too_long_is_told_that_the_database_is_busy(sqlite: Database) -> None:
+def test_a_writer_that_waits_too_long_gets_database_busy(sqlite: Database) -> None:
     impatient = Database(str(sqlite.engine.url))
     try:
         with impatient.read() as session:
             session.connection().execute(text("PRAGMA busy_timeout=1"))
-        with sqlite.write() as held:
-            held.connection()
+        with sqlite.write() as lock:
+            lock.connection()
             with pytest.raises(DatabaseBusy), impatient.write() as session:
                 session.connection()
         with impatient.write() as session:
@@ -142,7 +142,7 @@ def test_a_writer_that_waits_too_long_is_told_that_the_database_is_busy(sqlite: 
     assert names(sqlite) == ["after"]
 
 
-def test_readers_go_on_while_a_writer_holds_the_database(sqlite: Database) -> None:
+def test_readers_continue_while_a_writer_locks_the_database(sqlite: Database) -> None:
     with sqlite.write() as session:
         session.add(ProjectRow(name="a", created_at=NOON))
         session.flush()
@@ -163,7 +163,7 @@ def test_readers_go_on_while_a_writer_holds_the_database(sqlite: Database) -> No
         (IntegrityError, 'duplicate key value violates unique constraint "x"', Conflict, None),
     ],
 )
-def test_what_the_driver_says_becomes_an_error_that_says_what_to_do(
+def test_a_drivers_error_becomes_one_with_a_remedy(
     kind: type[DBAPIError], words: str, error: type[PromptuaryError], retry_after: int | None
 ) -> None:
     with pytest.raises(error) as raised, _translate_driver_errors():
@@ -181,30 +181,30 @@ def test_what_the_driver_says_becomes_an_error_that_says_what_to_do(
         (IntegrityError, "FOREIGN KEY"),
     ],
 )
-def test_a_fault_of_our_own_is_not_dressed_up(kind: type[DBAPIError], words: str) -> None:
+def test_a_programming_error_is_not_translated(kind: type[DBAPIError], words: str) -> None:
     with pytest.raises(kind), _translate_driver_errors():
         raise kind("SELECT 1", {}, sqlite3.Error(words))
 
 
 @pytest.mark.parametrize("url", ["sqlite:///file.db", "postgresql://u@h/x"])
-def test_a_failed_statement_does_not_repeat_what_it_was_given(url: str) -> None:
+def test_a_failed_statement_does_not_repeat_its_parameters(url: str) -> None:
     database = Database(url)
     assert database.engine.hide_parameters
     database.dispose()
 
 
 def test_a_database_that_is_not_there_does_not_answer(tmp_path: Path) -> None:
-    gone = Database("postgresql://nobody@/none?host=" + str(tmp_path))
+    unreachable = Database("postgresql://nobody@/none?host=" + str(tmp_path))
     with pytest.raises(Unavailable, match="does not answer"):
-        names(gone)
-    gone.dispose()
+        names(unreachable)
+    unreachable.dispose()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "", "redis://localhost/0", "sqlite+nodriver:///x", "mysql://u:hunter2@h/x"])
 def test_a_url_that_cannot_be_used_names_the_variable_and_no_secret(url: str) -> None:
     with pytest.raises(InvalidSettings) as raised:
         Database(url)
-    assert [fault.path for fault in raised.value.field_errors] == ["PROMPTUARY_DATABASE_URL"]
+    assert [error.path for error in raised.value.field_errors] == ["PROMPTUARY_DATABASE_URL"]
     assert "hunter2" not in str(raised.value)
 
 
@@ -223,7 +223,7 @@ def test_the_data_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     assert os.stat(tmp_path / "new").st_mode & 0o777 == 0o700
 
 
-def test_sqlite_is_one_without_the_bug_of_the_write_ahead_log_where_the_wheel_is_installed() -> None:
+def test_sqlite_has_no_write_ahead_log_bug_where_the_wheel_is_installed() -> None:
     pytest.importorskip("pysqlite3")
     assert sqlite_driver().sqlite_version_info >= (3, 51, 3)
 

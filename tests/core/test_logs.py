@@ -14,13 +14,13 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def level() -> str:
-    """The level that the process is set up with, unless a test says another."""
+    """The level that the process is set up with, unless a test sets another."""
     return "INFO"
 
 
 @pytest.fixture
 def lines(log_lines: Callable[[str], Callable[[], str]], level: str) -> Lines:
-    """The log lines log_lines so far; the process's logging is as before when the test ends."""
+    """The log lines so far; the process's logging is as before when the test ends."""
     read = log_lines(level)
     return lambda: [json.loads(line) for line in read().splitlines()]
 
@@ -82,7 +82,7 @@ def test_below_the_level_nothing_is_written(lines: Lines) -> None:
 
 
 @pytest.mark.parametrize("level", ["DEBUG"])
-def test_debug_is_for_our_own_events_alone_for_libraries_write_whole_requests_there(lines: Lines) -> None:
+def test_debug_lines_of_libraries_are_dropped_since_they_contain_requests(lines: Lines) -> None:
     logging.getLogger("openai._base_client").debug("Request options: %s", {"messages": ["hunter2"]})
     logging.getLogger("somebodys.package").info("heard")
     structlog.get_logger("promptuary.some.part").debug("ours")

@@ -12,7 +12,7 @@ TOPIC = "index"
 
 
 class Projection:
-    """What a handler feeds; refuses what it is told to, as a server that is down would."""
+    """What a handler feeds; it refuses the payloads of `refused`, as a server that is down would."""
 
     def __init__(self) -> None:
         self.seen: list[int] = []
@@ -103,9 +103,7 @@ def test_a_failure_ends_the_round_and_loses_nothing_that_comes_later(
     assert projection.seen == [1, 2, 3]
 
 
-def test_a_message_that_keeps_failing_waits_longer_each_time_up_to_the_longest_wait(
-    database: Database, clock: Any, projection: Projection
-) -> None:
+def test_a_failing_message_waits_longer_each_time_up_to_a_limit(database: Database, clock: Any, projection: Projection) -> None:
     fill(database, clock, 1)
     projection.refused = {1}
     waits = []
@@ -125,7 +123,7 @@ def test_a_crash_between_delivery_and_mark_delivers_again(
     fill(database, clock, 1, 2)
     with monkeypatch.context() as patched:
 
-        def crash(*_given: Any, **_values: Any) -> None:
+        def crash(*_arguments: Any, **_values: Any) -> None:
             raise KeyboardInterrupt
 
         patched.setattr(outbox, "_mark", crash)
@@ -151,9 +149,7 @@ def test_an_error_is_kept_short_and_gone_when_the_message_is_delivered(sqlite: D
     assert (row.error, row.attempts, row.done_at) == (None, 1, clock())
 
 
-def test_messages_that_have_nothing_to_do_with_each_other_do_not_wait_for_each_other(
-    database: Database, clock: Any, projection: Projection
-) -> None:
+def test_independent_messages_do_not_wait_for_each_other(database: Database, clock: Any, projection: Projection) -> None:
     fill(database, clock, 1, 2, 3)
     projection.refused = {1}
     assert relay_independent(database, clock, TOPIC, projection) == RelayResult(2, 1, "ConnectionError: no answer to 1")
@@ -168,16 +164,16 @@ def test_messages_that_have_nothing_to_do_with_each_other_do_not_wait_for_each_o
 
 def test_what_one_process_is_delivering_is_not_delivered_by_another(database: Database, clock: Any) -> None:
     fill(database, clock, 1)
-    told: list[RelayResult] = []
+    results: list[RelayResult] = []
 
     def slow(_payload: dict[str, Any]) -> None:
-        told.append(relay_independent(database, clock, TOPIC, lambda _: None))
+        results.append(relay_independent(database, clock, TOPIC, lambda _: None))
 
     assert relay_independent(database, clock, TOPIC, slow) == RelayResult(1, 0)
-    assert told == [RelayResult(0, 0)]
+    assert results == [RelayResult(0, 0)]
 
 
-def test_what_a_process_took_to_its_grave_is_delivered_by_another(database: Database, clock: Any) -> None:
+def test_what_a_crashed_process_had_claimed_is_delivered_by_another(database: Database, clock: Any) -> None:
     fill(database, clock, 1)
 
     def crash(_payload: dict[str, Any]) -> None:

@@ -12,9 +12,9 @@ def test_pages_walk_a_list_without_a_gap_or_a_row_twice() -> None:
     rows, seen, cursor = list(range(1, 8)), [], None
     while True:
         after = decode_cursor(cursor, int) or 0
-        found = build_page([row for row in rows if row > after][: 3 + 1], 3, lambda row: row)
-        seen += found.items
-        cursor = found.next_cursor
+        page = build_page([row for row in rows if row > after][: 3 + 1], 3, lambda row: row)
+        seen += page.items
+        cursor = page.next_cursor
         if cursor is None:
             break
     assert seen == rows
@@ -37,7 +37,7 @@ def test_a_cursor_is_read_back_as_it_was_given(last: str | int) -> None:
     assert decode_cursor(encode_cursor(last), type(last)) == last
 
 
-def made(raw: bytes) -> str:
+def forge_cursor(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
@@ -49,12 +49,12 @@ def made(raw: bytes) -> str:
         "a b",
         "====",
         "%%%",
-        made(b"1"),
-        made(b"null"),
-        made(b"[1]"),
-        made(b'"\\u0000"'),
-        made(b'"\\ud800"'),
-        made(b"\xff"),
+        forge_cursor(b"1"),
+        forge_cursor(b"null"),
+        forge_cursor(b"[1]"),
+        forge_cursor(b'"\\u0000"'),
+        forge_cursor(b'"\\ud800"'),
+        forge_cursor(b"\xff"),
     ],
 )
 def test_a_forged_cursor_where_a_text_is_wanted_is_refused(cursor: str) -> None:
@@ -65,4 +65,4 @@ def test_a_forged_cursor_where_a_text_is_wanted_is_refused(cursor: str) -> None:
 @pytest.mark.parametrize("raw", [b'"a"', b"true", b"1.5", b"-1", b"2147483648", b"9" * 700, b"[" * 740, b"NaN", b"{}"])
 def test_a_forged_cursor_where_a_number_is_wanted_is_refused(raw: bytes) -> None:
     with pytest.raises(MalformedBody):
-        decode_cursor(made(raw), int)
+        decode_cursor(forge_cursor(raw), int)

@@ -34,7 +34,7 @@ def test_every_wrong_variable_is_named_and_no_value_is_repeated(monkeypatch: pyt
     monkeypatch.setenv("PROMPTUARY_CASE_TIMEOUT", "nan")
     with pytest.raises(InvalidSettings) as raised:
         read_settings()
-    assert [fault.path for fault in raised.value.field_errors] == [
+    assert [error.path for error in raised.value.field_errors] == [
         "PROMPTUARY_PORT",
         "PROMPTUARY_PAGE_LIMIT",
         "PROMPTUARY_CASE_TIMEOUT",

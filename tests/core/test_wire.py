@@ -61,7 +61,7 @@ def test_a_body_that_two_readers_could_read_differently_is_refused(body: bytes, 
 def test_a_value_that_could_not_be_kept_is_named_with_its_path(body: bytes, path: str, words: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         parse_strict_json(body)
-    assert [(fault.path, fault.message) for fault in raised.value.field_errors] == [(path, words)]
+    assert [(error.path, error.message) for error in raised.value.field_errors] == [(path, words)]
 
 
 def test_nesting_up_to_the_limit_is_taken() -> None:

@@ -1,4 +1,4 @@
-"""What the page on CI tells people to write is there."""
+"""The commands, options and inputs on the page on CI exist."""
 
 import re
 from typing import Any
@@ -33,31 +33,33 @@ def test_every_command_of_the_page_is_one_with_these_options(line: str) -> None:
 
 
 def test_the_options_of_reports_are_those_of_both_commands() -> None:
-    told = set(re.findall(r"(?m)^\| `(--\w+)` \|", PAGE))
+    options = set(re.findall(r"(?m)^\| `(--\w+)` \|", PAGE))
     group: Any = typer.main.get_command(app)
     for name in ("run", "report"):
         known = {option for parameter in group.commands["eval"].commands[name].params for option in parameter.opts}
-        assert told <= known
-    assert told == {"--junit", "--summary", "--html", "--json"}
+        assert options <= known
+    assert options == {"--junit", "--summary", "--html", "--json"}
 
 
 def test_the_exit_codes_are_the_codes() -> None:
-    told = {int(code): verdict for code, verdict in re.findall(r"(?m)^\| (\d+) \| (\w+)", PAGE)}
-    assert told == {code: verdict for verdict, code in EXIT_CODES.items()} | {EXIT_USAGE: "bad"}
+    codes = {int(code): verdict for code, verdict in re.findall(r"(?m)^\| (\d+) \| (\w+)", PAGE)}
+    assert codes == {code: verdict for verdict, code in EXIT_CODES.items()} | {EXIT_USAGE: "bad"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_uses_what_there_is(example: str) -> None:
-    found = yaml.safe_load(example)
-    if "include" in found:
-        (included,) = found["include"]
+    document = yaml.safe_load(example)
+    if "include" in document:
+        (included,) = document["include"]
         assert (ROOT / included["local"]).is_file()
-        assert set(found["prompts"]["variables"]) <= set(TEMPLATE["variables"])
+        assert set(document["prompts"]["variables"]) <= set(TEMPLATE["variables"])
         return
-    steps = found["jobs"]["evaluate"]["steps"] if "jobs" in found else found if isinstance(found, list) else [found]
-    given = [step["with"] for step in steps if "suites" in step.get("with", {})]
-    assert len(given) == 1
-    assert set(given[0]) <= set(ACTION["inputs"])
+    steps = (
+        document["jobs"]["evaluate"]["steps"] if "jobs" in document else document if isinstance(document, list) else [document]
+    )
+    arguments = [step["with"] for step in steps if "suites" in step.get("with", {})]
+    assert len(arguments) == 1
+    assert set(arguments[0]) <= set(ACTION["inputs"])
     for output in re.findall(r"outputs\.([\w-]+)", example):
         assert output in ACTION["outputs"]
 

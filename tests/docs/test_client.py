@@ -1,4 +1,4 @@
-"""What docs/client.md says is so: its options, its examples, its names."""
+"""docs/client.md agrees with the code: its options, its examples, its names."""
 
 import inspect
 import json
@@ -34,8 +34,8 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("kind", [Promptuary, AsyncPromptuary])
 def test_the_options_are_those_of_both_clients(kind: Any) -> None:
-    told = dict(re.findall(r"(?m)^\| `(\w+)` \| `([^`]+)` \|", section("Options")))
-    assert told == {name: repr(option.default) for name, option in inspect.signature(kind).parameters.items()}
+    documented = dict(re.findall(r"(?m)^\| `(\w+)` \| `([^`]+)` \|", section("Options")))
+    assert documented == {name: repr(option.default) for name, option in inspect.signature(kind).parameters.items()}
 
 
 def test_every_source_and_every_reason_is_named() -> None:

@@ -1,4 +1,4 @@
-"""What the page on judges, code and webhooks says is so: its figures and settings are the code's."""
+"""The figures and settings on the page on judges, code and webhooks are the code's."""
 
 from paths import ROOT
 from promptuary.core.outbound_http import RESPONSE_LIMIT

@@ -1,4 +1,4 @@
-"""What the page on promptfoo files says of types, fates, settings and commands is so."""
+"""The types, outcomes, settings and commands on the page on promptfoo files are the code's."""
 
 import re
 from typing import Any
@@ -26,10 +26,10 @@ def section(title: str) -> str:
 
 
 def test_every_type_of_promptfoos_is_in_the_table_with_its_fate() -> None:
-    told = dict(re.findall(r"(?m)^\| `([a-z0-9:-]+)` \| (carried|refused)", section("Assertions")))
-    assert told.keys() == {*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES}
-    known = {name for name in told if name != "javascript" and find_scorer_type(TYPE_ALIASES.get(name, name))}
-    assert {name for name, fate in told.items() if fate == "carried"} == known
+    outcomes = dict(re.findall(r"(?m)^\| `([a-z0-9:-]+)` \| (carried|refused)", section("Assertions")))
+    assert outcomes.keys() == {*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES}
+    known = {name for name in outcomes if name != "javascript" and find_scorer_type(TYPE_ALIASES.get(name, name))}
+    assert {name for name, fate in outcomes.items() if fate == "carried"} == known
 
 
 def test_the_fates_are_those_of_the_report() -> None:
@@ -38,7 +38,7 @@ def test_the_fates_are_those_of_the_report() -> None:
     ]
 
 
-def test_what_is_said_to_be_carried_or_refused_is() -> None:
+def test_what_is_documented_as_carried_or_refused_is() -> None:
     rows = {row[0]: row[1:] for row in re.findall(r"(?m)^\| ([a-z ]+) \| (.*?) \| (.*?) \|$", PAGE)}
     words = {name: [set(re.findall(r"`([^`]+)`", cell)) for cell in cells] for name, cells in rows.items()}
     assert words["provider settings"][0] == {*MODEL_SETTINGS, "tools", "response_format"}

@@ -1,4 +1,4 @@
-"""What the page on prompts as code tells people to type is there, and what it says of files and bundles is so."""
+"""The commands on the page on prompts as code exist, and its description of files and bundles is right."""
 
 import re
 from pathlib import Path

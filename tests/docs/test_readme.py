@@ -1,4 +1,4 @@
-"""What the README tells people to type is there."""
+"""The commands, settings and files that the README names exist."""
 
 import re
 from typing import Any
@@ -33,10 +33,10 @@ def test_every_command_of_the_readme_is_one(words: str) -> None:
 def test_every_option_of_the_readme_is_one() -> None:
     command: Any = typer.main.get_command(app)
     known = {"--version"} | {option for leaf in _leaves(command) for param in leaf.params for option in param.opts}
-    shown = {
+    options = {
         option for line in SHELL.splitlines() if line.startswith("promptuary ") for option in re.findall(r" (--[a-z-]+)", line)
     }
-    assert shown <= known
+    assert options <= known
 
 
 def _leaves(command: Any) -> list[Any]:

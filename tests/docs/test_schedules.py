@@ -1,4 +1,4 @@
-"""What the page on schedules tells people to type, to check and to watch is so."""
+"""The commands, the receiver and the metrics on the page on schedules work as described."""
 
 import re
 from typing import Any
@@ -41,9 +41,9 @@ def test_the_receiver_of_the_page_takes_what_is_signed_and_nothing_else(monkeypa
 @pytest.mark.usefixtures("sqlite")
 def test_the_metrics_of_the_page_are_those_that_there_are(local: Any) -> None:
     local.get("/v1/suites")
-    told = set(re.findall(r"`(promptuary_\w+)(?:\{[\w,]*\})?`", PAGE.partition("## Metrics")[2]))
+    documented = set(re.findall(r"`(promptuary_\w+)(?:\{[\w,]*\})?`", PAGE.partition("## Metrics")[2]))
     there = set(re.findall(r"(?m)^# TYPE (promptuary_\w+) ", local.get("/metrics").text))
-    assert told == there
+    assert documented == there
 
 
 def test_the_numbers_of_the_page_are_the_codes() -> None:

@@ -1,4 +1,4 @@
-"""What the page on scorers says is so: its table has every type, its examples are taken, its defaults are the code's."""
+"""The page on scorers: its table has every type, its examples are accepted, its defaults are the code's."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ def test_every_type_has_a_row_and_every_row_a_type() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))
-def test_a_row_says_what_the_type_takes(name: str) -> None:
+def test_a_row_describes_the_type(name: str) -> None:
     scorer_type, row = scorer_types()[name], TYPES[name]
     assert len(row) == 4
     assert bool(row[2]) == (scorer_type.threshold is not None)
@@ -47,12 +47,12 @@ def test_a_row_says_what_the_type_takes(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "default"),
-    [(name, float(found[0])) for name, row in TYPES.items() if (found := re.findall(r"(?:^|, )([\d.]+)$", row[2]))],
+    [(name, float(defaults[0])) for name, row in TYPES.items() if (defaults := re.findall(r"(?:^|, )([\d.]+)$", row[2]))],
 )
 def test_a_default_threshold_is_the_codes(name: str, default: float) -> None:
     scorer_type = scorer_types()[name]
-    given = ({} if scorer_type.value_error("x") else {"value": "x"}) | ({"model": "echo:"} if scorer_type.judged else {})
-    scorer: Any = build_scorer(ScorerSpec.model_validate({"type": name, **given}), ScorerDependencies(embed=list, ask=nobody))
+    config = ({} if scorer_type.value_error("x") else {"value": "x"}) | ({"model": "echo:"} if scorer_type.judged else {})
+    scorer: Any = build_scorer(ScorerSpec.model_validate({"type": name, **config}), ScorerDependencies(embed=list, ask=nobody))
     assert scorer.threshold == default
 
 

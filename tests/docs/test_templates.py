@@ -1,4 +1,4 @@
-"""What the page on templates says is so: its examples render as shown, and its lists and figures are the code's."""
+"""The page on templates: its examples render as shown, and its lists and figures are the code's."""
 
 import json
 import re
@@ -24,9 +24,9 @@ EXAMPLES = re.findall(r"```(mustache|f-string|jinja2)\n(.*?)```\n```json\n(.*?)`
 
 
 def listed(word: str) -> set[str]:
-    """The names in back quotes of the list that begins so."""
-    (found,) = re.findall(rf"(?s)^- {word}: (.*?)\.\n(?=-)", PAGE, re.M)
-    return set(re.findall(r"`([^`]+)`", found))
+    """Return the names in back quotes of the list that begins with the word."""
+    (items,) = re.findall(rf"(?s)^- {word}: (.*?)\.\n(?=-)", PAGE, re.M)
+    return set(re.findall(r"`([^`]+)`", items))
 
 
 def test_each_format_has_an_example() -> None:
@@ -42,8 +42,8 @@ def test_an_example_renders_as_shown(format_: str, template: str, values: str, e
 def test_the_lists_of_jinja_are_the_codes() -> None:
     assert listed("Filters") == set(FILTERS)
     assert listed("Tests") == set(TESTS)
-    taken = listed("Taken")
-    assert set(ARITHMETIC_OPERATORS) | set(ORDER_OPERATORS) | {"==", "!=", "in"} <= taken
+    operators = listed("Taken")
+    assert set(ARITHMETIC_OPERATORS) | set(ORDER_OPERATORS) | {"==", "!=", "in"} <= operators
 
 
 def test_the_words_of_a_variable_are_the_codes() -> None:

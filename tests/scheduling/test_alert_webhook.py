@@ -64,21 +64,21 @@ def alert(create_words_suite: Callable[..., None], unit_as: Any, webhook: AlertW
     return {"alert": added.id}
 
 
-def test_an_alert_is_sent_with_all_that_it_says(webhook: AlertWebhook, receiver: Receiver, alert: Any) -> None:
+def test_an_alert_is_sent_with_all_its_fields(webhook: AlertWebhook, receiver: Receiver, alert: Any) -> None:
     webhook.deliver(alert)
 
     ((url, body, headers),) = receiver.got
     assert url == HOOK
-    told = json.loads(body)
-    assert (told["event"], told["id"], told["project"], told["schedule"]) == (
+    sent = json.loads(body)
+    assert (sent["event"], sent["id"], sent["project"], sent["schedule"]) == (
         "alert.raised",
         alert["alert"],
         "default",
         "nightly",
     )
-    assert (told["metric"], told["interval"], told["sentence"]) == ("exact", make_interval().json_body(), "it fell")
-    assert told["run"].startswith("run_")
-    assert told["at"] == "2026-03-02T12:00:00.000000Z"
+    assert (sent["metric"], sent["interval"], sent["sentence"]) == ("exact", make_interval().json_body(), "it fell")
+    assert sent["run"].startswith("run_")
+    assert sent["at"] == "2026-03-02T12:00:00.000000Z"
     assert headers == {"X-Promptuary-Event": "alert.raised"}
 
 
@@ -139,8 +139,8 @@ def test_an_alert_goes_through_the_outbox_until_it_is_taken(
     with webhook.database.write() as session:
         outbox.enqueue(session, TOPIC, alert, clock())
     receiver.status = 503
-    told = outbox.relay_independent(webhook.database, clock, TOPIC, webhook.deliver)
-    assert (told.delivered, told.failed) == (0, 1)
+    result = outbox.relay_independent(webhook.database, clock, TOPIC, webhook.deliver)
+    assert (result.delivered, result.failed) == (0, 1)
     receiver.status = 200
     clock.move(seconds=1)
     assert outbox.relay_independent(webhook.database, clock, TOPIC, webhook.deliver).delivered == 1

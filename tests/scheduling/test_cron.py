@@ -69,17 +69,17 @@ def test_every_hour_stays_every_hour_when_clocks_change() -> None:
         ("0 6 * *", "\x00", ["zone", "cron"]),
     ],
 )
-def test_what_is_wrong_is_told_in_its_place(cron: str, zone: str, paths: list[str]) -> None:
-    assert [fault.path for fault in schedule_errors(cron, zone, NOON)] == paths
+def test_each_error_has_its_path(cron: str, zone: str, paths: list[str]) -> None:
+    assert [error.path for error in schedule_errors(cron, zone, NOON)] == paths
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "redacted"),
     [
         (None, None),
         ("https://hooks.example.org/services/T0/secret?token=1", "https://hooks.example.org/…"),
         ("https://user:pass@hooks.example.org:8443/x", "https://hooks.example.org:8443/…"),
     ],
 )
-def test_an_address_is_shown_without_what_may_be_a_secret(url: str | None, shown: str | None) -> None:
-    assert redacted_webhook(url) == shown
+def test_an_address_is_shown_without_what_may_be_a_secret(url: str | None, redacted: str | None) -> None:
+    assert redacted_webhook(url) == redacted

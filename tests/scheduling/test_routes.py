@@ -19,14 +19,14 @@ NIGHTLY = {"suite": "words", "cron": "0 3 * * *", "zone": "Europe/Lisbon"}
 
 
 @pytest.fixture
-def laid(create_words_suite: Make, local: Any) -> Any:
+def client(create_words_suite: Make, local: Any) -> Any:
     """A client, with the suite `words`."""
     create_words_suite("yes", "no")
     return local
 
 
 @pytest.fixture
-def alert(laid: Any, unit_as: Callable[..., AbstractContextManager[Any]]) -> int:
+def alert(client: Any, unit_as: Callable[..., AbstractContextManager[Any]]) -> int:
     """An alert of the schedule `nightly`."""
     with unit_as("author") as unit:
         run = RunService(unit).submit(RunRequest(suite="words"), schedule="nightly")
@@ -37,32 +37,42 @@ def alert(laid: Any, unit_as: Callable[..., AbstractContextManager[Any]]) -> int
     return added.id
 
 
-def test_a_schedule_is_put_read_listed_and_removed(laid: Any) -> None:
-    put = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"label": "production", "margin": 0.05})
+def test_a_schedule_is_put_read_listed_and_removed(client: Any) -> None:
+    put = client.put("/v1/schedules/nightly", json=NIGHTLY | {"label": "production", "margin": 0.05})
     assert put.status_code == 200
-    told = put.json()
-    assert told["next_times"] == [f"2026-03-0{day}T03:00:00Z" for day in (3, 4, 5)]
-    assert (told["next_at"], told["last"], told["error"], told["webhook"]) == ("2026-03-03T03:00:00Z", None, None, None)
-    assert (told["label"], told["margin"], told["paused"], told["actor"]) == ("production", 0.05, False, "local")
+    schedule = put.json()
+    assert schedule["next_times"] == [f"2026-03-0{day}T03:00:00Z" for day in (3, 4, 5)]
+    assert (schedule["next_at"], schedule["last"], schedule["error"], schedule["webhook"]) == (
+        "2026-03-03T03:00:00Z",
+        None,
+        None,
+        None,
+    )
+    assert (schedule["label"], schedule["margin"], schedule["paused"], schedule["actor"]) == (
+        "production",
+        0.05,
+        False,
+        "local",
+    )
 
-    assert laid.get("/v1/schedules/nightly").json() == told
-    laid.put("/v1/schedules/another", json=NIGHTLY)
-    page = laid.get("/v1/schedules?limit=1").json()
-    assert [one["name"] for one in page["items"]] == ["another"]
-    assert laid.get(f"/v1/schedules?cursor={page['next_cursor']}").json() == {"items": [told], "next_cursor": None}
+    assert client.get("/v1/schedules/nightly").json() == schedule
+    client.put("/v1/schedules/another", json=NIGHTLY)
+    page = client.get("/v1/schedules?limit=1").json()
+    assert [item["name"] for item in page["items"]] == ["another"]
+    assert client.get(f"/v1/schedules?cursor={page['next_cursor']}").json() == {"items": [schedule], "next_cursor": None}
 
-    assert laid.delete("/v1/schedules/nightly").status_code == 204
-    assert laid.get("/v1/schedules/nightly").status_code == 404
-    assert laid.delete("/v1/schedules/nightly").status_code == 404
+    assert client.delete("/v1/schedules/nightly").status_code == 204
+    assert client.get("/v1/schedules/nightly").status_code == 404
+    assert client.delete("/v1/schedules/nightly").status_code == 404
 
 
-def test_a_schedule_that_is_put_again_keeps_its_next_time_unless_its_times_change(laid: Any, clock: Any) -> None:
-    first = laid.put("/v1/schedules/nightly", json=NIGHTLY).json()
+def test_a_schedule_that_is_put_again_keeps_its_next_time_unless_its_times_change(client: Any, clock: Any) -> None:
+    first = client.put("/v1/schedules/nightly", json=NIGHTLY).json()
     clock.move(days=3)  # nobody has run it, so it is due
-    again = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"margin": 0.5}).json()
+    again = client.put("/v1/schedules/nightly", json=NIGHTLY | {"margin": 0.5}).json()
     assert (again["next_at"], again["created_at"]) == (first["next_at"], first["created_at"])
     assert again["updated_at"] > first["updated_at"]
-    moved = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"cron": "0 4 * * *"}).json()
+    moved = client.put("/v1/schedules/nightly", json=NIGHTLY | {"cron": "0 4 * * *"}).json()
     assert moved["next_at"] == "2026-03-06T04:00:00Z"
 
 
@@ -82,79 +92,79 @@ def test_a_schedule_that_is_put_again_keeps_its_next_time_unless_its_times_chang
         ({"suite": "unknown"}, 404, None),
     ],
 )
-def test_what_cannot_be_a_schedule_is_told_and_nothing_is_kept(laid: Any, change: Any, status: int, path: str | None) -> None:
-    answer = laid.put("/v1/schedules/nightly", json=NIGHTLY | change)
+def test_an_invalid_schedule_is_refused_and_nothing_is_stored(client: Any, change: Any, status: int, path: str | None) -> None:
+    answer = client.put("/v1/schedules/nightly", json=NIGHTLY | change)
     assert answer.status_code == status
-    assert [fault["path"] for fault in answer.json().get("errors", [])] == ([path] if path else [])
-    assert laid.get("/v1/schedules").json()["items"] == []
+    assert [error["path"] for error in answer.json().get("errors", [])] == ([path] if path else [])
+    assert client.get("/v1/schedules").json()["items"] == []
 
 
-def test_all_that_is_wrong_with_a_schedule_is_told_at_once(laid: Any) -> None:
+def test_all_errors_of_a_schedule_are_reported_at_once(client: Any) -> None:
     wrong = {"cron": "x", "zone": "y", "webhook": "z://"}
-    answer = laid.put("/v1/schedules/nightly", json=NIGHTLY | wrong)
-    assert sorted(fault["path"] for fault in answer.json()["errors"]) == ["cron", "webhook", "zone"]
+    answer = client.put("/v1/schedules/nightly", json=NIGHTLY | wrong)
+    assert sorted(error["path"] for error in answer.json()["errors"]) == ["cron", "webhook", "zone"]
 
 
-def test_a_webhook_may_go_to_listed_hosts_only_and_is_shown_without_its_path(laid: Any, app: Any, settings: Any) -> None:
+def test_a_webhook_may_go_to_listed_hosts_only_and_is_shown_without_its_path(client: Any, app: Any, settings: Any) -> None:
     app.app.state.settings = settings.model_copy(update={"webhook_hosts": "hooks.example.org"})
     hook = "https://hooks.example.org/services/secret"
-    told = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"webhook": hook})
-    assert told.json()["webhook"] == "https://hooks.example.org/…"
-    assert "secret" not in laid.get("/v1/schedules").text + laid.get("/v1/audit").text
-    userinfo = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"webhook": "https://me:secret@hooks.example.org/x"})
+    response = client.put("/v1/schedules/nightly", json=NIGHTLY | {"webhook": hook})
+    assert response.json()["webhook"] == "https://hooks.example.org/…"
+    assert "secret" not in client.get("/v1/schedules").text + client.get("/v1/audit").text
+    userinfo = client.put("/v1/schedules/nightly", json=NIGHTLY | {"webhook": "https://me:secret@hooks.example.org/x"})
     assert userinfo.status_code == 422
     assert "secret" not in userinfo.text
 
-    assert laid.post("/v1/schedules/nightly/pause", json={}).json()["webhook"] == "https://hooks.example.org/…"
+    assert client.post("/v1/schedules/nightly/pause", json={}).json()["webhook"] == "https://hooks.example.org/…"
 
 
-def test_a_schedule_is_paused_and_resumed(laid: Any, clock: Any) -> None:
-    laid.put("/v1/schedules/nightly", json=NIGHTLY)
-    paused = laid.post("/v1/schedules/nightly/pause").json()
+def test_a_schedule_is_paused_and_resumed(client: Any, clock: Any) -> None:
+    client.put("/v1/schedules/nightly", json=NIGHTLY)
+    paused = client.post("/v1/schedules/nightly/pause").json()
     assert (paused["paused"], paused["next_times"]) == (True, [])
-    assert laid.post("/v1/schedules/nightly/pause").json() == paused
+    assert client.post("/v1/schedules/nightly/pause").json() == paused
     clock.move(days=2)
-    resumed = laid.post("/v1/schedules/nightly/resume").json()
+    resumed = client.post("/v1/schedules/nightly/resume").json()
     assert (resumed["paused"], resumed["next_at"]) == (False, "2026-03-05T03:00:00Z")
-    assert laid.post("/v1/schedules/unknown/pause").status_code == 404
-    assert laid.post("/v1/schedules/nightly/pause", json={"for": "ever"}).status_code == 422
+    assert client.post("/v1/schedules/unknown/pause").status_code == 404
+    assert client.post("/v1/schedules/nightly/pause", json={"for": "ever"}).status_code == 422
 
 
-def test_a_run_of_a_schedule_is_submitted_now_but_not_twice_at_once(laid: Any) -> None:
-    laid.put("/v1/schedules/nightly", json=NIGHTLY)
-    answer = laid.post("/v1/schedules/nightly/now")
+def test_a_run_of_a_schedule_is_submitted_now_but_not_twice_at_once(client: Any) -> None:
+    client.put("/v1/schedules/nightly", json=NIGHTLY)
+    answer = client.post("/v1/schedules/nightly/now")
     assert answer.status_code == 202
     run = answer.json()
     assert (run["schedule"], run["state"], run["actor"]) == ("nightly", "queued", "local")
 
-    again = laid.post("/v1/schedules/nightly/now")
+    again = client.post("/v1/schedules/nightly/now")
     assert again.status_code == 409
     assert run["id"] in again.json()["detail"]
-    told = laid.get("/v1/schedules/nightly").json()
-    assert told["last"] == {"id": run["id"], "state": "queued", "verdict": None}
-    assert told["next_at"] == "2026-03-03T03:00:00Z"
-    laid.post(f"/v1/runs/{run['id']}/cancel")
-    assert laid.post("/v1/schedules/nightly/now").status_code == 202
+    schedule = client.get("/v1/schedules/nightly").json()
+    assert schedule["last"] == {"id": run["id"], "state": "queued", "verdict": None}
+    assert schedule["next_at"] == "2026-03-03T03:00:00Z"
+    client.post(f"/v1/runs/{run['id']}/cancel")
+    assert client.post("/v1/schedules/nightly/now").status_code == 202
 
 
-def test_an_alert_is_listed_until_somebody_has_seen_it(laid: Any, api: Any, bearer: Make, alert: int, clock: Any) -> None:
-    (told,) = laid.get("/v1/alerts?open=true").json()["items"]
-    assert (told["id"], told["schedule"], told["metric"], told["sentence"]) == (alert, "nightly", "exact", "it fell")
-    assert (told["interval"], told["seen_by"], told["seen_at"]) == (make_interval().json_body(), None, None)
-    assert laid.get("/v1/alerts?open=false").json()["items"] == []
+def test_an_alert_is_listed_until_somebody_has_seen_it(client: Any, api: Any, bearer: Make, alert: int, clock: Any) -> None:
+    (listed,) = client.get("/v1/alerts?open=true").json()["items"]
+    assert (listed["id"], listed["schedule"], listed["metric"], listed["sentence"]) == (alert, "nightly", "exact", "it fell")
+    assert (listed["interval"], listed["seen_by"], listed["seen_at"]) == (make_interval().json_body(), None, None)
+    assert client.get("/v1/alerts?open=false").json()["items"] == []
 
     clock.move(minutes=5)
     seen = api.post(f"/v1/alerts/{alert}/seen", headers=bearer("author")).json()
     assert (seen["seen_by"], seen["seen_at"]) == ("key:a author", "2026-03-02T12:05:00Z")
     clock.move(minutes=5)
-    assert laid.post(f"/v1/alerts/{alert}/seen").json() == seen
-    assert laid.get("/v1/alerts?open=true").json()["items"] == []
-    assert laid.get("/v1/alerts?open=false&schedule=nightly").json()["items"] == [seen]
-    assert laid.get("/v1/alerts?schedule=other").json()["items"] == []
+    assert client.post(f"/v1/alerts/{alert}/seen").json() == seen
+    assert client.get("/v1/alerts?open=true").json()["items"] == []
+    assert client.get("/v1/alerts?open=false&schedule=nightly").json()["items"] == [seen]
+    assert client.get("/v1/alerts?schedule=other").json()["items"] == []
 
 
-def test_another_projects_schedules_and_alerts_are_not_there(laid: Any, api: Any, bearer: Make, alert: int) -> None:
-    laid.put("/v1/schedules/nightly", json=NIGHTLY)
+def test_another_projects_schedules_and_alerts_are_not_there(client: Any, api: Any, bearer: Make, alert: int) -> None:
+    client.put("/v1/schedules/nightly", json=NIGHTLY)
     stranger = bearer("author", "elsewhere")
     assert api.get("/v1/schedules/nightly", headers=stranger).status_code == 404
     for path in ("schedules", "alerts", "evidence"):
@@ -163,13 +173,13 @@ def test_another_projects_schedules_and_alerts_are_not_there(laid: Any, api: Any
     assert api.delete("/v1/schedules/nightly", headers=stranger).status_code == 404
 
 
-def test_what_was_missed_on_a_day_of_two_clocks_is_shown_in_utc(laid: Any, clock: Any) -> None:
+def test_what_was_missed_on_a_day_of_two_clocks_is_shown_in_utc(client: Any, clock: Any) -> None:
     clock.now = datetime(2026, 10, 24, 12, tzinfo=UTC)
-    told = laid.put("/v1/schedules/nightly", json=NIGHTLY | {"cron": "30 1 * * *"}).json()
-    assert told["next_times"] == ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-27T01:30:00Z"]
+    schedule = client.put("/v1/schedules/nightly", json=NIGHTLY | {"cron": "30 1 * * *"}).json()
+    assert schedule["next_times"] == ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z", "2026-10-27T01:30:00Z"]
 
 
-def test_whoever_saw_an_alert_first_stays(alert: int, unit_as: Any) -> None:
+def test_the_first_person_who_saw_an_alert_stays(alert: int, unit_as: Any) -> None:
     with unit_as("author") as unit:
         read_before = schedule_store.get_alert(unit.session, alert)
         assert schedule_store.mark_alert_seen(unit.session, alert, "first", unit.clock())

@@ -1,4 +1,4 @@
-"""A due schedule is run by one worker, once, and its error says whatever goes wrong."""
+"""A due schedule is run by one worker, once, and its error reports whatever goes wrong."""
 
 import threading
 from collections.abc import Callable
@@ -35,25 +35,25 @@ def scheduler(opened_database: Any, clock: Any, settings: Any) -> Scheduler:
 
 @pytest.fixture
 def hourly(create_words_suite: Callable[..., None], author: Open) -> Callable[..., Schedule]:
-    """Lay the ground, and a schedule of the suite `words` at every full hour; it is noon."""
+    """Creates the suite `words` and a schedule of it at every full hour; it is noon."""
 
-    def lay(**changes: Any) -> Schedule:
+    def create_schedule(**changes: Any) -> Schedule:
         create_words_suite("yes", "no")
         with author() as unit:
             return ScheduleService(unit).put("hourly", ScheduleDefinition("words", "0 * * * *", **changes))
 
-    return lay
+    return create_schedule
 
 
 @pytest.fixture
 def runs(author: Open) -> Callable[[], list[Run]]:
-    """Give the runs that there are, the oldest first."""
+    """The stored runs, the oldest first."""
 
-    def found() -> list[Run]:
+    def list_runs() -> list[Run]:
         with author() as unit:
             return list(reversed(RunService(unit).list_runs(200, None).items))
 
-    return found
+    return list_runs
 
 
 def stored_schedule(author: Open) -> Schedule:

@@ -1,4 +1,4 @@
-"""Who may do what, over HTTP: every route against every role, and every way not to be let in."""
+"""Authentication and scopes over HTTP: every route against every role, and every way to be refused."""
 
 import base64
 import re
@@ -64,7 +64,10 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"(POST|DELETE) /api/public/v2/prompts(/{})?", Scope.PROMPT_WRITE),
     (r"PATCH /api/public/v2/prompts/{}/versions/{}", Scope.LABEL_MOVE),
     (r"GET /api/2.0/mlflow/(registered-models|model-versions)/\w+", Scope.PROMPT_READ),
-    (r"POST /api/2.0/mlflow/registered-models/set-tag", Scope.PROMPT_READ),  # for the SDK's note of its experiment, unkept
+    (
+        r"POST /api/2.0/mlflow/registered-models/set-tag",
+        Scope.PROMPT_READ,
+    ),  # for the SDK's note of its experiment, which is not stored
     (r"(POST|DELETE) /api/2.0/mlflow/registered-models/alias", Scope.LABEL_MOVE),
     (
         r"(POST|DELETE) /api/2.0/mlflow/(registered-models|model-versions)/(create|set-tag|delete|delete-tag)",
@@ -87,10 +90,10 @@ def test_every_route_but_the_health_checks_and_the_documentation_is_in_the_matri
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_gets_through_to_the_routes_of_its_scopes_and_to_no_other(
+def test_a_role_reaches_the_routes_of_its_scopes_and_no_other(
     api: Any, bearer: Callable[..., dict[str, str]], role: Role
 ) -> None:
-    headers, wrong = bearer(role) | {"Last-Event-ID": "none"}, []  # so that the stream is refused for that, and does not go on
+    headers, wrong = bearer(role) | {"Last-Event-ID": "none"}, []  # so that the stream is refused for that and ends
     for method, path, scope in ROUTES:
         body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
         status = api.request(method, re.sub(r"\{[^}]+\}", "1", path), headers=headers, **body).status_code
@@ -100,15 +103,15 @@ def test_a_role_gets_through_to_the_routes_of_its_scopes_and_to_no_other(
 
 
 @pytest.mark.parametrize(("method", "path"), sorted({(method, path) for method, path, _ in ROUTES}))
-def test_no_route_lets_anybody_in_without_a_key(api: Any, method: str, path: str) -> None:
+def test_no_route_answers_without_a_key(api: Any, method: str, path: str) -> None:
     body = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
     answer = api.request(method, re.sub(r"\{[^}]+\}", "1", path), **body)
     assert answer.status_code == 401
-    told, scheme = answer.json(), answer.headers["www-authenticate"]
+    problem, scheme = answer.json(), answer.headers["www-authenticate"]
     if path.startswith("/v1/"):
-        assert (told["code"], scheme) == ("not_authenticated", "Bearer")
+        assert (problem["code"], scheme) == ("not_authenticated", "Bearer")
     else:
-        assert (told.get("error_code") or told["error"]) in ("UNAUTHENTICATED", "UnauthorizedError")
+        assert (problem.get("error_code") or problem["error"]) in ("UNAUTHENTICATED", "UnauthorizedError")
         assert scheme == 'Basic realm="Promptuary", Bearer'
 
 
@@ -117,9 +120,7 @@ def basic(text: str | bytes) -> str:
 
 
 @pytest.mark.parametrize("path", ["/api/public/projects", "/api/2.0/mlflow/registered-models/search"])
-def test_a_compatible_route_takes_the_key_as_a_password_too_and_no_other_route_does(
-    api: Any, key: Callable[..., str], path: str
-) -> None:
+def test_only_a_compatible_route_takes_the_key_as_a_password_too(api: Any, key: Callable[..., str], path: str) -> None:
     text = key("reader")
     for header in (basic(f"pk-any:{text}"), basic(f":{text}"), basic(f"é:{text}").replace("Basic", "basic"), f"Bearer {text}"):
         assert api.get(path, headers={"Authorization": header}).status_code == 200
@@ -128,10 +129,10 @@ def test_a_compatible_route_takes_the_key_as_a_password_too_and_no_other_route_d
 
 
 @pytest.mark.parametrize(
-    "given", ["", "Basic", "Basic ", "Basic !", basic(b"\xff:\xff"), basic("pk"), basic("pk:"), "Digest x"]
+    "header", ["", "Basic", "Basic ", "Basic !", basic(b"\xff:\xff"), basic("pk"), basic("pk:"), "Digest x"]
 )
-def test_a_compatible_route_refuses_what_is_no_password(api: Any, given: str) -> None:
-    answer = api.get("/api/public/projects", headers={"Authorization": given})
+def test_a_compatible_route_refuses_what_is_no_password(api: Any, header: str) -> None:
+    answer = api.get("/api/public/projects", headers={"Authorization": header})
     assert (answer.status_code, answer.json()["error"]) == (401, "UnauthorizedError")
     assert "as the password of HTTP Basic" in answer.json()["message"]
 
@@ -155,7 +156,7 @@ def undeclared() -> APIRouter:
 
     @router.get("/open")
     def open_to_all() -> None:
-        """Forget the scope."""
+        """Declare no scope."""
 
     return router
 
@@ -164,10 +165,11 @@ def twice() -> APIRouter:
     router = APIRouter(route_class=IdempotentRoute)
 
     @router.get("/twice")
-    def two(
-        one: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)], other: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)]
+    def declare_twice(
+        reading: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
+        managing: Annotated[UnitOfWork, authorize(Scope.KEY_MANAGE)],
     ) -> None:
-        """Declare two scopes, of which one would be forgotten."""
+        """Declare two scopes, of which only one would apply."""
 
     return router
 
@@ -204,22 +206,22 @@ def test_a_header_without_a_known_key_is_refused(api: Any, key: Callable[..., st
     assert "pmt_x" not in answer.text
 
 
-def test_expired_revoked_mistyped_and_unknown_keys_get_the_very_same_answer(
+def test_expired_revoked_mistyped_and_unknown_keys_get_the_same_answer(
     api: Any, local: Any, key: Callable[..., str], clock: Any
 ) -> None:
     expired, revoked, good = key("reader", days=1), key("reader"), key("reader")
     assert local.delete(f"/v1/keys/{revoked.split('_')[1]}").status_code == 204
     clock.move(days=2)
-    answers = [
+    responses = [
         api.get("/v1/self", headers={"Authorization": f"Bearer {text}"})
         for text in (expired, revoked, good[:-1], str(generate_key()))
     ]
-    assert {answer.status_code for answer in answers} == {401}
-    assert len({answer.text for answer in answers}) == 1
+    assert {response.status_code for response in responses} == {401}
+    assert len({response.text for response in responses}) == 1
     assert api.get("/v1/self", headers={"Authorization": f"bearer  {good} "}).status_code == 200
 
 
-def test_a_key_in_the_query_string_is_refused_and_its_owner_told_to_revoke_it(api: Any, key: Callable[..., str]) -> None:
+def test_a_key_in_the_query_string_is_refused_and_its_owner_is_warned(api: Any, key: Callable[..., str]) -> None:
     text = key("reader")
     answer = api.get(f"/v1/self?api_key={text}", headers={"Authorization": f"Bearer {text}"})
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
@@ -236,24 +238,24 @@ def test_a_key_knows_its_own_role_and_scopes(api: Any, bearer: Callable[..., dic
     }
 
 
-def test_a_keys_text_is_in_the_answer_that_made_it_and_in_no_other(local: Any, api: Any) -> None:
-    made = local.post("/v1/keys", json={"name": "app", "role": "reader", "days": 30}).json()
-    assert api.get("/v1/self", headers={"Authorization": f"Bearer {made['key']}"}).status_code == 200
+def test_a_keys_text_is_only_in_the_answer_that_created_it(local: Any, api: Any) -> None:
+    created = local.post("/v1/keys", json={"name": "app", "role": "reader", "days": 30}).json()
+    assert api.get("/v1/self", headers={"Authorization": f"Bearer {created['key']}"}).status_code == 200
     for path in ("/v1/keys", "/v1/audit"):
         text = local.get(path).text
-        assert made["id"] in text
-        assert made["key"].split("_")[2] not in text
+        assert created["id"] in text
+        assert created["key"].split("_")[2] not in text
         assert "hash" not in text
 
 
-def test_a_keys_text_is_not_kept_for_a_retry_either(local: Any, database: Any) -> None:
+def test_a_keys_text_is_not_stored_for_a_retry_either(local: Any, database: Any) -> None:
     request = {"json": {"name": "app", "role": "reader"}, "headers": {"Idempotency-Key": "k"}}
-    made, again = local.post("/v1/keys", **request).json(), local.post("/v1/keys", **request)
-    assert (again.status_code, again.json()["id"]) == (201, made["id"])
+    created, again = local.post("/v1/keys", **request).json(), local.post("/v1/keys", **request)
+    assert (again.status_code, again.json()["id"]) == (201, created["id"])
     with database.read() as session:
-        kept = session.connection().execute(text("SELECT body FROM idempotency")).scalar_one()
-    for shown in (again.text, kept):
-        assert made["key"].split("_")[2] not in shown
+        stored_body = session.connection().execute(text("SELECT body FROM idempotency")).scalar_one()
+    for visible_text in (again.text, stored_body):
+        assert created["key"].split("_")[2] not in visible_text
 
 
 def test_another_projects_things_are_not_found(api: Any, bearer: Callable[..., dict[str, str]]) -> None:
@@ -304,8 +306,8 @@ def test_a_pipelines_key_registers_but_labels_nothing(api: Any, bearer: Callable
 
 def test_the_chain_of_the_audit_is_read_and_verified_over_http(local: Any) -> None:
     local.post("/v1/prompts/p/versions", json=VERSION | {"labels": ["production"]})
-    found = local.get("/v1/audit?limit=1").json()
-    assert [row["action"] for row in found["items"]] == ["version.created"]
-    rest = local.get("/v1/audit", params={"cursor": found["next_cursor"]}).json()["items"]
+    page = local.get("/v1/audit?limit=1").json()
+    assert [row["action"] for row in page["items"]] == ["version.created"]
+    rest = local.get("/v1/audit", params={"cursor": page["next_cursor"]}).json()["items"]
     assert [row["action"] for row in rest] == ["label.moved"]
     assert local.get("/v1/audit/verify").json() == {"rows": 2, "broken_at": None, "reason": None}

@@ -1,4 +1,4 @@
-"""However many requests come at once, each gets a slot: none waits for a thread or connection that only waiting ones have."""
+"""Each of many requests at once gets a slot; none waits for a thread or connection that only waiting requests have."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,22 +22,22 @@ async def all_at_once(
 ) -> list[httpx.Response]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(base_url="http://127.0.0.1", headers=headers, transport=transport, timeout=60) as client:
-        asked = [client.request(method, path(number), json=body and body(number)) for number in range(AT_ONCE)]
-        return list(await asyncio.gather(*asked))
+        requests = [client.request(method, path(number), json=body and body(number)) for number in range(AT_ONCE)]
+        return list(await asyncio.gather(*requests))
 
 
 def test_a_hundred_writers_at_once_all_write(database: Any, app: Any, bearer: Callable[..., dict[str, str]]) -> None:
     def body(number: int) -> dict[str, Any]:
         return {"type": "text", "template": f"text {number}"}
 
-    answers = asyncio.run(all_at_once(app, bearer("author"), "POST", lambda _: "/v1/prompts/p/versions", body))
-    assert {answer.status_code for answer in answers} == {201}
-    assert sorted(answer.json()["version"] for answer in answers) == list(range(1, AT_ONCE + 1))
+    responses = asyncio.run(all_at_once(app, bearer("author"), "POST", lambda _: "/v1/prompts/p/versions", body))
+    assert {response.status_code for response in responses} == {201}
+    assert sorted(response.json()["version"] for response in responses) == list(range(1, AT_ONCE + 1))
 
 
 def test_a_hundred_readers_at_once_all_read(database: Any, app: Any, bearer: Callable[..., dict[str, str]]) -> None:
-    answers = asyncio.run(all_at_once(app, bearer("reader"), "GET", lambda _: "/v1/prompts", None))
-    assert {answer.status_code for answer in answers} == {200}
+    responses = asyncio.run(all_at_once(app, bearer("reader"), "GET", lambda _: "/v1/prompts", None))
+    assert {response.status_code for response in responses} == {200}
 
 
 def test_there_are_fewer_slots_than_threads_and_connections() -> None:
