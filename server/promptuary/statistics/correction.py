@@ -163,12 +163,12 @@ class _Estimation:
         labels = draw.contributions(self.truth)
         shift = self.scores - draw.contributions(self.scores)
         sample = draw.sample(labels)
-        pushes, pulls = sample.sums(shift - shift.mean()), sample.sums(labels - labels.mean())
-        power = float(pushes @ pushes)
-        tuning = min(1.0, max(0.0, -float(pushes @ pulls) / power)) if power > 0 else 0.0
-        whole = exact_mean((labels + tuning * shift).tolist())
+        shift_sums, label_sums = sample.sums(shift - shift.mean()), sample.sums(labels - labels.mean())
+        variance = float(shift_sums @ shift_sums)
+        tuning = min(1.0, max(0.0, -float(shift_sums @ label_sums) / variance)) if variance > 0 else 0.0
+        estimate = exact_mean((labels + tuning * shift).tolist())
         reach = quantile.student_t(self.raw.level, draw.groups - 2) * draw.error(labels + tuning * shift)
-        return self._correction(whole, whole - reach, whole + reach, "prediction-powered", tuning)
+        return self._correction(estimate, estimate - reach, estimate + reach, "prediction-powered", tuning)
 
     def nearly_perfect(self) -> Correction:
         residuals = np.where(self.draw.drawn, self.truth - self.scores, 0.0)
