@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from promptuary.cli.registry.state import RegistryState
 from promptuary.cli.service import commands as service
 from promptuary.cli.service.processes import wait_until_stopped
 from promptuary.prompt.errors import FieldError, Invalid
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.reports.reported_run import ReportedRun
 
 COLLECTIONS = {"support.tickets": "context/tickets.jsonl", "support.handbook": "context/handbook"}
 PROMPT, LABEL, QUEUE = "support.triage", "production", "support.triage"
@@ -79,17 +82,17 @@ def _index(api: ApiClient, evals: Path) -> None:
         print_line(f"   query “How long does a new card take?”: {passage['document']}, cosine {passage['score']:.2f}")
 
 
-def _evaluate(api: ApiClient, evals: Path) -> Any:
+def _evaluate(api: ApiClient, evals: Path) -> "ReportedRun":
     print_line("3. Evaluation: two versions on the local chat model SmolLM2-135M, the same cases")
     assert api.services is not None  # this process has the service
     local = LocalExecution(api.services)
     return suite_run.run_suite(api, str(evals / "support_triage.yaml"), suite_run.RunOptions(baseline=LABEL), local)
 
 
-def _review(api: ApiClient, run: Any) -> None:
+def _review(api: ApiClient, run: "ReportedRun") -> None:
     print_line("4. Review: the candidate's failed cases, for people to judge")
-    candidate = next(variant["name"] for variant in run["variants"] if variant["role"] == "candidate")
-    added = review.fill(api, review.QueueRequest(QUEUE, run["id"], only="failed", variant=candidate))
+    candidate = next(variant.name for variant in run.variants if variant.role == "candidate")
+    added = review.fill(api, review.QueueRequest(QUEUE, run.id, only="failed", variant=candidate))
     print_line(f"   {review.describe_added(QUEUE, added)}")
 
 
@@ -101,12 +104,12 @@ def _key(api: ApiClient) -> str:
     return str(api.post("/keys", {"name": REVIEWER, "role": "author"})["key"])
 
 
-def _print_next_steps(run: Any, exit_after: bool) -> None:
-    variants = {variant["role"]: variant for variant in run["variants"]}
+def _print_next_steps(run: "ReportedRun", exit_after: bool) -> None:
+    variants = {variant.role.value: variant for variant in run.variants}
     print_line("5. What to do with it")
-    if run["verdict"] == "pass" and "baseline" in variants:
-        version = variants["candidate"]["version"]
-        print_line(f'   promptuary label set {PROMPT} {LABEL} {version} --reason "{run["id"]}: {run["verdict"]}"')
-    print_line(f"   promptuary eval show {run['id']}")
+    if run.verdict == "pass" and "baseline" in variants:
+        version = variants["candidate"].version
+        print_line(f'   promptuary label set {PROMPT} {LABEL} {version} --reason "{run.id}: {run.verdict}"')
+    print_line(f"   promptuary eval show {run.id}")
     if exit_after:
         print_line("   promptuary up    # API, worker, UI, Chroma and MLflow on the demo's data in PROMPTUARY_DATA_DIR")

@@ -1,5 +1,6 @@
-"""JUnit XML, which several readers take. Pure."""
+"""JUnit XML that several readers accept. Pure."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 from lxml import etree
 
 from promptuary.evaluation.reports.junit import TEXT_LIMIT, junit_report
+from promptuary.evaluation.reports.reported_result import ReportedResult
+from promptuary.evaluation.reports.reported_run import ReportedRun
 
 Values = dict[str, Any]
-Make = Callable[..., Values]
+Make = Callable[..., ReportedResult]
 # What the readers of Jenkins, GitLab and GitHub's actions have in common: names, order and the types of figures.
 COMMON = etree.RelaxNG(
     etree.fromstring("""
@@ -36,9 +39,9 @@ COMMON = etree.RelaxNG(
 )
 
 
-def read(*runs: tuple[Values, list[Values]]) -> Any:
-    """Give the suites as a reader sees them; what no reader takes is told."""
-    text = "".join(junit_report([(run, lambda results=results: results) for run, results in runs]))
+def read(*runs: tuple[Values, list[ReportedResult]]) -> Any:
+    """Return the suites as a reader sees them; assert that every reader accepts them."""
+    text = "".join(junit_report([(ReportedRun.from_json(run), lambda results=results: results) for run, results in runs]))
     root = etree.fromstring(text.encode())
     COMMON.assertValid(root)
     return list(root)
@@ -48,7 +51,7 @@ def cases_in(suite: Any) -> list[Any]:
     return list(suite.iterfind("testcase"))
 
 
-def test_there_is_a_test_for_each_of_the_candidates_results_and_each_demand(run: Values, result_of: Make) -> None:
+def test_each_result_of_the_candidate_and_each_check_has_a_test(run: Values, result_of: Make) -> None:
     why = {"scores": {"exact": {"passed": False, "reason": "it is not yes", "error": None}}}
     results = [
         result_of("c1"),
@@ -63,14 +66,14 @@ def test_there_is_a_test_for_each_of_the_candidates_results_and_each_demand(run:
         **{"name": "words", "tests": "7", "failures": "2", "errors": "2", "time": "6.000"},
         "timestamp": "2026-03-02T12:00:00",
     }
-    assert {one.get("name"): one.get("value") for one in suite.iterfind("properties/property")} == {
+    assert {entry.get("name"): entry.get("value") for entry in suite.iterfind("properties/property")} == {
         **{"id": "run_1", "state": "finished", "verdict": "regression", "prompt": "word"},
     }
-    told = [
+    tests = [
         (test.get("classname"), test.get("name"), [(kind.tag, kind.get("message")) for kind in test])
         for test in cases_in(suite)
     ]
-    assert told == [
+    assert tests == [
         ("words.v2", "c1", []),
         ("words.v2", "c2", [("failure", "exact 0.000")]),
         ("words.v2", "c2 #2", []),
@@ -83,7 +86,7 @@ def test_there_is_a_test_for_each_of_the_candidates_results_and_each_demand(run:
     assert [test.get("time") for test in cases_in(suite)[:3]] == ["1.500", "1.500", None]
 
 
-def test_nothing_is_said_that_xml_cannot(run: Values, result_of: Make) -> None:
+def test_characters_that_xml_cannot_express_are_left_out(run: Values, result_of: Make) -> None:
     results = [result_of("c\x0b1", passed=False, output="a\x00b\x1b[31m\ud800\ufffe & <c> ]]> 😀\r\n")]
     (suite,) = read((run, results))
     (test, *_) = cases_in(suite)
@@ -91,7 +94,7 @@ def test_nothing_is_said_that_xml_cannot(run: Values, result_of: Make) -> None:
     assert test[0].text == "ab[31m & <c> ]]> 😀\r\n"
 
 
-def test_whatever_is_said_stays_a_text(hostile: tuple[Values, list[Values]]) -> None:
+def test_foreign_texts_stay_text(hostile: tuple[Values, list[ReportedResult]]) -> None:
     (suite,) = read(hostile)
     assert len(cases_in(suite)) == 4
     assert "<script>" in cases_in(suite)[0][0].text
@@ -102,14 +105,14 @@ def test_long_outputs_are_cut(run: Values, result_of: Make) -> None:
     assert cases_in(suite)[0][0].text.endswith("x… (7 more characters)")
 
 
-def test_a_run_that_could_not_be_done_is_an_error(failed: Values, run: Values) -> None:
+def test_a_failed_run_is_an_error(failed: Values, run: Values) -> None:
     first, second = read((failed, []), (run, []))
     assert dict(first.attrib) == {"name": "words", "tests": "1", "failures": "0", "errors": "1", "time": "0.000"}
     assert cases_in(first)[0][0].get("message") == "failed: NotFound: it is gone"
     assert (second.get("tests"), second.get("failures"), second.get("errors")) == ("2", "1", "0")
 
 
-def test_demands_on_several_candidates_have_names_of_their_own(run: Values) -> None:
+def test_checks_of_several_candidates_have_different_names(run: Values) -> None:
     run["variants"][1]["role"] = "candidate"
     gate = run["summary"]["gates"][0]
     run["summary"]["gates"] = [gate, {**gate, "candidate": "v1"}]
@@ -118,22 +121,22 @@ def test_demands_on_several_candidates_have_names_of_their_own(run: Values) -> N
 
 
 @pytest.mark.parametrize("number", [2_000])
-def test_results_are_gone_through_and_never_held(run: Values, result_of: Make, number: int) -> None:
+def test_results_are_streamed_and_never_collected(run: Values, result_of: Make, number: int) -> None:
     alive = most = 0
 
-    class Counted(dict[str, Any]):
-        def __init__(self, values: Values) -> None:
-            nonlocal alive, most
-            super().__init__(values)
+    def count_deletion() -> None:
+        nonlocal alive
+        alive -= 1
+
+    def results() -> Iterable[ReportedResult]:
+        nonlocal alive, most
+        for index in range(number):
+            result = result_of(f"c{index}")
             alive += 1
             most = max(most, alive)
+            weakref.finalize(result, count_deletion)
+            yield result
 
-        def __del__(self) -> None:
-            nonlocal alive
-            alive -= 1
-
-    def results() -> Iterable[Values]:
-        return (Counted(result_of(f"c{place}")) for place in range(number))
-
-    assert sum(piece.count("<testcase") for piece in junit_report([(run, results)])) == number + 2
+    pieces = junit_report([(ReportedRun.from_json(run), results)])
+    assert sum(piece.count("<testcase") for piece in pieces) == number + 2
     assert most <= 3

@@ -1,22 +1,28 @@
 """The summary for a pull request. Pure."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 from promptuary.evaluation.reports.markdown import ROWS_LIMIT, TEXT_LIMIT, markdown_report
+from promptuary.evaluation.reports.reported_result import ReportedResult
+from promptuary.evaluation.reports.reported_run import ReportedRun
 
 Values = dict[str, Any]
-Make = Callable[..., Values]
+Make = Callable[..., ReportedResult]
 
 
-def test_the_summary_shows_gate_figures_differences_and_what_got_worse(run: Values, result_of: Make) -> None:
+def markdown_of(run: Values, results: Iterable[ReportedResult] = ()) -> str:
+    return markdown_report(ReportedRun.from_json(run), results)
+
+
+def test_the_summary_shows_gate_figures_differences_and_regressions(run: Values, result_of: Make) -> None:
     run["summary"]["comparisons"][0] |= {"p_value": 0.0301, "adjusted": 0.0602}
     why = {"scores": {"exact": {"passed": False, "reason": "it is not yes", "error": None}}}
     results = [result_of("c2", passed=False, output="no | nay\r\n\n`x`", detail=why), result_of("c2", "v1")]
-    assert markdown_report(run, results).splitlines() == [
+    assert markdown_of(run, results).splitlines() == [
         "## words: regression",
         "",
         "The gate failed: a regression was shown. Run `run_1`.",
@@ -45,40 +51,40 @@ def test_the_summary_shows_gate_figures_differences_and_what_got_worse(run: Valu
 
 
 def test_without_p_values_there_is_no_column_for_them(run: Values) -> None:
-    assert "| paired difference | metric | mean | interval | cases | better | worse |" in markdown_report(run, []).splitlines()
+    assert "| paired difference | metric | mean | interval | cases | better | worse |" in markdown_of(run).splitlines()
 
 
-def test_a_run_without_a_summary_says_why(failed: Values) -> None:
-    assert markdown_report(failed, []) == "## words: failed\n\nNotFound\\: it is gone\n"
+def test_a_run_without_a_summary_states_its_error(failed: Values) -> None:
+    assert markdown_of(failed) == "## words: failed\n\nNotFound\\: it is gone\n"
 
 
 @pytest.mark.parametrize("verdict", ["pass", "regression", "inconclusive", "infrastructure"])
 def test_the_verdict_is_the_first_line(run: Values, verdict: str) -> None:
     run["verdict"] = verdict
-    assert markdown_report(run, []).splitlines()[0] == f"## words: {verdict}"
+    assert markdown_of(run).splitlines()[0] == f"## words: {verdict}"
 
 
-def test_results_without_an_answer_are_told(run: Values) -> None:
+def test_results_without_an_answer_are_counted(run: Values) -> None:
     run["summary"]["variants"][0]["errors"] = 2
-    assert "v2: 2 of 20 results without an answer." in markdown_report(run, [])
+    assert "v2: 2 of 20 results without an answer." in markdown_of(run)
 
 
-def test_nothing_that_others_wrote_is_obeyed(hostile: tuple[Values, list[Values]]) -> None:
-    said = markdown_report(*hostile)
-    assert not re.search(r"<(?!/?(details|summary|code|pre|table|tr|th|td|p)>)", re.sub(r"\\<", "", said))
-    assert not re.search(r"@\w", said)
-    assert "&#64;" not in re.sub(r"<(pre|code)>.*?</", "", said)  # only where mentions are not looked for
-    assert not re.search(r"(?<!\\)!?\[", re.sub(r"<pre>.*?</pre>|<code>.*?</code>|<th>.*?</th>", "", said))
-    assert [line for line in said.splitlines() if line.startswith("#")] == [
-        line for line in said.splitlines() if line.startswith(("## \\<script", "### Worse on exact"))
+def test_foreign_texts_have_no_effect(hostile: tuple[Values, list[ReportedResult]]) -> None:
+    text = markdown_of(*hostile)
+    assert not re.search(r"<(?!/?(details|summary|code|pre|table|tr|th|td|p)>)", re.sub(r"\\<", "", text))
+    assert not re.search(r"@\w", text)
+    assert "&#64;" not in re.sub(r"<(pre|code)>.*?</", "", text)  # only where no mention is detected
+    assert not re.search(r"(?<!\\)!?\[", re.sub(r"<pre>.*?</pre>|<code>.*?</code>|<th>.*?</th>", "", text))
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        line for line in text.splitlines() if line.startswith(("## \\<script", "### Worse on exact"))
     ]
-    assert not set(said) & {"\x00", "\x1b", "\u202e", "\ud800", "\r"}
-    within = said[said.index("<details>") : said.index("</details>")]
+    assert not set(text) & {"\x00", "\x1b", "\u202e", "\ud800", "\r"}
+    within = text[text.index("<details>") : text.index("</details>")]
     assert "\n\n" not in within  # a blank line would end the block of HTML
-    assert said.count("<pre>") == said.count("</pre>")
+    assert text.count("<pre>") == text.count("</pre>")
 
 
-def test_only_the_cases_that_fell_by_most_are_shown_and_long_texts_are_cut(run: Values, result_of: Make) -> None:
+def test_only_the_worst_regressions_are_shown_and_long_texts_are_cut(run: Values, result_of: Make) -> None:
     cases = [f"c{number}" for number in range(9)]
     run["summary"]["comparisons"][0] |= {"worse": cases[:3], "worse_in_all": 9}
     results = [
@@ -89,41 +95,39 @@ def test_only_the_cases_that_fell_by_most_are_shown_and_long_texts_are_cut(run: 
             result_of(case, "v1", output="y" * 5000),
         )
     ]
-    said = markdown_report(run, results)
-    assert "### Worse on exact: 9 cases" in said
-    assert "The 5 that fell by most, v2 beside v1:" in said
-    assert re.findall(r"<code>(c\d)</code> fell by (\S+)<", said) == [
+    text = markdown_of(run, results)
+    assert "### Worse on exact: 9 cases" in text
+    assert "The 5 that fell by most, v2 beside v1:" in text
+    assert re.findall(r"<code>(c\d)</code> fell by (\S+)<", text) == [
         (f"c{number}", f"{1 - number / 10:.3f}") for number in range(5)
     ]
-    assert f"{'x' * TEXT_LIMIT}… (4,000 more characters)" in said
-    assert len(said) < 20_000
+    assert f"{'x' * TEXT_LIMIT}… (4,000 more characters)" in text
+    assert len(text) < 20_000
 
 
-def test_of_several_repeats_those_that_show_it_most_stand_side_by_side(run: Values, result_of: Make) -> None:
+def test_of_several_repeats_the_most_different_stand_side_by_side(run: Values, result_of: Make) -> None:
     results = [
         result_of("c2", metrics={"exact": 0.5}, output="half"),
         result_of("c2", passed=False, output="none", repeat=1),
         result_of("c2", "v1", output="whole"),
         result_of("c2", "v1", passed=None, repeat=1),
     ]
-    said = markdown_report(run, results)
-    assert "fell by 0.750" in said
-    assert "<td><pre>none</pre></td><td><pre>whole</pre></td>" in said
+    text = markdown_of(run, results)
+    assert "fell by 0.750" in text
+    assert "<td><pre>none</pre></td><td><pre>whole</pre></td>" in text
 
 
-def test_a_matrix_of_very_many_variants_is_capped(run: Values) -> None:
+def test_a_matrix_of_many_variants_is_capped(run: Values) -> None:
     run["summary"]["variants"] = [{**run["summary"]["variants"][0], "name": f"v{number}"} for number in range(100)]
-    said = markdown_report(run, [])
-    assert f"And {100 - ROWS_LIMIT} more figures." in said
+    text = markdown_of(run)
+    assert f"And {100 - ROWS_LIMIT} more figures." in text
 
 
-def test_a_run_that_stopped_early_says_so(run: Values) -> None:
+def test_a_run_that_stopped_early_states_it(run: Values) -> None:
     run |= {"summary": {**run["summary"], "stopped_early": True}, "total": 1200}
-    assert "It stopped after 40 of 1,200 results, as soon as the gate was decided." in markdown_report(run, []).splitlines()
+    assert "It stopped after 40 of 1,200 results, as soon as the gate was decided." in markdown_of(run).splitlines()
 
 
-def test_a_run_that_its_ceiling_stopped_says_so(run: Values) -> None:
-    run |= {"state": "stopped", "total": 1200, "error": "the cost ceiling of $1.00 was reached"}
-    assert (
-        "It stopped after 40 of 1,200 results: the cost ceiling of $1.00 was reached." in markdown_report(run, []).splitlines()
-    )
+def test_a_run_that_its_cost_limit_stopped_states_it(run: Values) -> None:
+    run |= {"state": "stopped", "total": 1200, "error": "the cost limit of $1.00 was reached"}
+    assert "It stopped after 40 of 1,200 results: the cost limit of $1.00 was reached." in markdown_of(run).splitlines()

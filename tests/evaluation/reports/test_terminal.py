@@ -1,18 +1,24 @@
-"""What a run says on a terminal. Pure."""
+"""A run's lines on a terminal. Pure."""
 
 from typing import Any
 
 import pytest
 
 from promptuary.evaluation.reports.content import VERDICT_TEXTS
+from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.reports.terminal import terminal_lines
+from promptuary.statistics.verdict import Verdict
 
 Values = dict[str, Any]
 
 
-def test_the_lines_give_every_figure_with_its_interval(run: Values) -> None:
+def lines_of(run: Values) -> list[str]:
+    return terminal_lines(ReportedRun.from_json(run))
+
+
+def test_the_lines_show_every_figure_with_its_interval(run: Values) -> None:
     run["summary"]["variants"][0]["errors"] = 2
-    assert terminal_lines(run) == [
+    assert lines_of(run) == [
         "words  run run_1  40 results",
         "  v2  exact 0.800 [0.600, 0.950]  (2 of 20 without an answer)",
         "  v1  exact 0.800 [0.600, 0.950]",
@@ -23,31 +29,31 @@ def test_the_lines_give_every_figure_with_its_interval(run: Values) -> None:
     ]
 
 
-def test_of_several_scorers_whether_all_passed_is_shown_too(run: Values) -> None:
+def test_with_several_scorers_the_share_that_all_pass_is_shown_too(run: Values) -> None:
     run["summary"]["metrics"].insert(1, "polite")
-    for one in run["summary"]["variants"]:
-        one["metrics"]["polite"] = {"interval": None}
-    assert "exact 0.800 [0.600, 0.950], pass 0.800 [0.600, 0.950]" in terminal_lines(run)[1]
-    assert [line for line in terminal_lines(run) if "v2 − v1  pass" in line]
+    for variant in run["summary"]["variants"]:
+        variant["metrics"]["polite"] = {"interval": None, "scored": 0, "unscored": 20}
+    assert "exact 0.800 [0.600, 0.950], pass 0.800 [0.600, 0.950]" in lines_of(run)[1]
+    assert [line for line in lines_of(run) if "v2 − v1  pass" in line]
 
 
-@pytest.mark.parametrize(("p", "told"), [(0.0001, "p < 0.001"), (0.0421, "p = 0.042")])
-def test_a_p_value_is_told_where_there_is_one(run: Values, p: float, told: str) -> None:
+@pytest.mark.parametrize(("p", "text"), [(0.0001, "p < 0.001"), (0.0421, "p = 0.042")])
+def test_a_p_value_is_shown_where_there_is_one(run: Values, p: float, text: str) -> None:
     run["summary"]["comparisons"][0]["p_value"] = p
-    assert terminal_lines(run)[3] == f"  v2 − v1  exact −0.100 [−0.200, −0.050]  {told}"
+    assert lines_of(run)[3] == f"  v2 − v1  exact −0.100 [−0.200, −0.050]  {text}"
 
 
-def test_a_run_without_a_summary_says_why(failed: Values) -> None:
-    assert terminal_lines(failed) == ["words  run run_2  3 results", "failed: NotFound: it is gone"]
+def test_a_run_without_a_summary_states_its_error(failed: Values) -> None:
+    assert lines_of(failed) == ["words  run run_2  3 results", "failed: NotFound: it is gone"]
 
 
-@pytest.mark.parametrize("verdict", ["pass", "regression", "inconclusive", "infrastructure"])
-def test_every_verdict_is_explained(run: Values, verdict: str) -> None:
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_is_explained(run: Values, verdict: Verdict) -> None:
     run["verdict"] = verdict
-    assert terminal_lines(run)[-1] == f"  verdict: {verdict} ({VERDICT_TEXTS[verdict]})"
+    assert lines_of(run)[-1] == f"  verdict: {verdict} ({VERDICT_TEXTS[verdict]})"
 
 
-def test_a_run_that_stopped_early_says_so(run: Values) -> None:
+def test_a_run_that_stopped_early_states_it(run: Values) -> None:
     run["summary"]["stopped_early"] = True
     run["total"] = 1200
-    assert terminal_lines(run)[1] == "  stopped after 40 of 1,200 results, as soon as the gate was decided"
+    assert lines_of(run)[1] == "  stopped after 40 of 1,200 results, as soon as the gate was decided"

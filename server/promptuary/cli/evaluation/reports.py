@@ -1,20 +1,22 @@
-"""Report files of `eval run` and `eval report`. Each is written completely or not at all."""
+"""Report files of `eval run` and `eval report`. Each is written completely or not at all.
+
+The reports are imported where they are made: their typed models would cost every command some 30 ms at its start.
+"""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptuary.cli.connection import ApiClient, path_segment
-from promptuary.evaluation.reports.html_report import html_report
-from promptuary.evaluation.reports.json_report import json_list, json_report
-from promptuary.evaluation.reports.junit import junit_report
-from promptuary.evaluation.reports.markdown import markdown_report
-from promptuary.evaluation.reports.result_spool import spool_results
+from promptuary.cli.connection import ApiClient, ServiceUnreachable, path_segment
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.reports.reported_result import ReportedResult
+    from promptuary.evaluation.reports.reported_run import ReportedRun
 
 Junit = Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")]
 Summary = Annotated[Path | None, typer.Option("--summary", help="Write a Markdown summary here.")]
@@ -36,12 +38,18 @@ class ReportFiles:
         """Whether no file is to be written."""
         return not any((self.junit, self.summary, self.html, self.json))
 
-    def write(self, api: ApiClient, runs: Sequence[Any]) -> None:
+    def write(self, api: ApiClient, runs: Sequence["ReportedRun"]) -> None:
         """Write the files. The results of each run are read from the service once."""
         if self.none:
             return
+        from promptuary.evaluation.reports.html_report import html_report
+        from promptuary.evaluation.reports.json_report import json_list, json_report
+        from promptuary.evaluation.reports.junit import junit_report
+        from promptuary.evaluation.reports.markdown import markdown_report
+        from promptuary.evaluation.reports.result_spool import spool_results
+
         with ExitStack() as stack:
-            spooled_runs = [(run, stack.enter_context(spool_results(results_of(api, run)))) for run in runs]
+            spooled_runs = [(run, stack.enter_context(spool_results(read_results(api, run.id)))) for run in runs]
             if self.junit is not None:
                 _save(self.junit, junit_report(spooled_runs))
             if self.summary is not None:
@@ -53,9 +61,26 @@ class ReportFiles:
                     _save(path, html_report(run, results()))
 
 
-def results_of(api: ApiClient, run: Any) -> Iterator[Any]:
+def read_run(api: ApiClient, run_id: str) -> "ReportedRun":
+    """Read a run with its summary from the service.
+
+    Raises:
+        ServiceUnreachable: when the response is not a run of this release.
+    """
+    from promptuary.evaluation.reports.reported_run import ReportedRun
+
+    body = api.get(f"/runs/{path_segment(run_id)}")
+    try:
+        return ReportedRun.from_json(body)
+    except (KeyError, ValueError) as error:
+        raise ServiceUnreachable("the server's answer is not a run; is it Promptuary, and of this release?") from error
+
+
+def read_results(api: ApiClient, run_id: str) -> "Iterator[ReportedResult]":
     """Return an iterator of a run's results in the file's order, which reads one page at a time."""
-    return api.items(f"/runs/{path_segment(run['id'])}/results")
+    from promptuary.evaluation.reports.reported_result import ReportedResult
+
+    return map(ReportedResult.from_json, api.items(f"/runs/{path_segment(run_id)}/results"))
 
 
 def print_pieces(pieces: Iterable[str]) -> None:
@@ -65,12 +90,12 @@ def print_pieces(pieces: Iterable[str]) -> None:
     typer.echo()
 
 
-def _paths(path: Path, runs: Sequence[Any]) -> list[Path]:
+def _paths(path: Path, runs: Sequence["ReportedRun"]) -> list[Path]:
     """Return a page's path for each run: a single one as requested, several by suite, and by run id where suites repeat."""
     if len(runs) == 1:
         return [path]
-    suites = [run["suite"] for run in runs]
-    names = [run["suite"] if suites.count(run["suite"]) == 1 else f"{run['suite']}.{run['id']}" for run in runs]
+    suites = [run.suite for run in runs]
+    names = [run.suite if suites.count(run.suite) == 1 else f"{run.suite}.{run.id}" for run in runs]
     return [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in names]
 
 

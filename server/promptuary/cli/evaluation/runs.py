@@ -15,13 +15,10 @@ from promptuary.cli.evaluation.local_execution import Executor, LocalExecution
 from promptuary.cli.evaluation.mlflow_delivery import mlflow_delivery
 from promptuary.cli.evaluation.power_plan import plan
 from promptuary.cli.evaluation.promptfoo import Judge, Partial, import_suite
-from promptuary.cli.evaluation.reports import Html, Json, Junit, ReportFiles, Summary, print_pieces, results_of
+from promptuary.cli.evaluation.reports import Html, Json, Junit, ReportFiles, Summary, print_pieces, read_results, read_run
 from promptuary.cli.evaluation.suite_run import RunOptions, run_suite
 from promptuary.cli.evaluation.suites import PromptfooOptions
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, AsJson, Project, print_json, print_line, print_table
-from promptuary.evaluation.reports.json_report import json_report
-from promptuary.evaluation.reports.markdown import markdown_report
-from promptuary.evaluation.reports.terminal import terminal_lines
 from promptuary.prompt.errors import FieldError, Invalid
 
 app = typer.Typer(help="Run suites and read their results.", no_args_is_help=True)
@@ -80,9 +77,9 @@ def run(
         finished = [run_suite(api, suite, options, local) for suite in suites]
         ReportFiles(junit, summary, html, json).write(api, finished)
         for finished_run in finished:
-            if options.baseline_run is not None and finished_run["state"] == "finished":
-                _show_comparison(api.get(f"/runs/{finished_run['id']}/compare", baseline=options.baseline_run))
-    codes = [EXIT_CODES.get(finished_run["verdict"], EXIT_INFRASTRUCTURE) for finished_run in finished]
+            if options.baseline_run is not None and finished_run.state == "finished":
+                _show_comparison(api.get(f"/runs/{finished_run.id}/compare", baseline=options.baseline_run))
+    codes = [EXIT_CODES.get(finished_run.verdict or "", EXIT_INFRASTRUCTURE) for finished_run in finished]
     raise typer.Exit(next(code for code in _WORST_FIRST if code in codes))
 
 
@@ -128,10 +125,13 @@ def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")], project: Project = None, json: AsJson = False
 ) -> None:
     """Show a run: its state, verdict and metrics."""
+    from promptuary.evaluation.reports.json_report import json_report
+    from promptuary.evaluation.reports.terminal import terminal_lines
+
     with connect(project) as api:
-        evaluation_run = api.get(f"/runs/{path_segment(run_id)}")
+        evaluation_run = read_run(api, run_id)
         if json:
-            print_pieces(json_report(evaluation_run, results_of(api, evaluation_run)))
+            print_pieces(json_report(evaluation_run, read_results(api, run_id)))
             return
     for text in terminal_lines(evaluation_run):
         print_line(text)
@@ -147,11 +147,13 @@ def report(
     project: Project = None,
 ) -> None:
     """Write reports of a finished run, as `eval run` does; without a file, print the Markdown summary."""
+    from promptuary.evaluation.reports.markdown import markdown_report
+
     reports = ReportFiles(junit, summary, html, json)
     with connect(project) as api:
-        evaluation_run = api.get(f"/runs/{path_segment(run_id)}")
+        evaluation_run = read_run(api, run_id)
         if reports.none:
-            print_pieces([markdown_report(evaluation_run, results_of(api, evaluation_run)).removesuffix("\n")])
+            print_pieces([markdown_report(evaluation_run, read_results(api, run_id)).removesuffix("\n")])
         else:
             reports.write(api, [evaluation_run])
 

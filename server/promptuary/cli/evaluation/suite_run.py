@@ -4,15 +4,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptuary.cli.connection import ApiClient, path_segment
 from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.evaluation.progress import OnProgress, RunProgress, show_progress
+from promptuary.cli.evaluation.reports import read_run
 from promptuary.cli.evaluation.suites import PromptfooOptions, register_candidate, store_suite
 from promptuary.cli.output import print_line
-from promptuary.evaluation.reports.terminal import terminal_lines
 from promptuary.prompt.files.prompt_file import read_prompt_folder
+
+if TYPE_CHECKING:
+    from promptuary.evaluation.reports.reported_run import ReportedRun
 
 POLL_SECONDS = 0.5
 TRACKING_SECONDS = 15.0
@@ -56,7 +59,7 @@ class RunOptions:
         return int(self.baseline) if self.baseline.isdigit() else self.baseline
 
 
-def run_suite(api: ApiClient, suite: str, options: RunOptions, local: LocalExecution | None) -> Any:
+def run_suite(api: ApiClient, suite: str, options: RunOptions, local: LocalExecution | None) -> "ReportedRun":
     """Run one suite to its end and print its summary.
 
     Args:
@@ -66,18 +69,20 @@ def run_suite(api: ApiClient, suite: str, options: RunOptions, local: LocalExecu
         local: executes the run in this process; None where a server's worker does.
 
     Returns:
-        The run, as the API returns it.
+        The run with its summary.
     """
+    from promptuary.evaluation.reports.terminal import terminal_lines
+
     queued = _submit(api, suite, options) if options.resume is None else _resume(api, options.resume, options.max_cost)
     with show_progress(queued["suite"]) as on_progress:
         _wait_for_run(api, queued["id"], on_progress, local)
-    run = api.get(f"/runs/{queued['id']}")
+    run = read_run(api, queued["id"])
     for text in terminal_lines(run):
         print_line(text)
-    if run["state"] == "stopped":
-        print_line(f"  to continue it: promptuary eval run {suite} --resume {run['id']} --max-cost …")
-    elif run["state"] == "finished":
-        print_line(f"  MLflow run: {run['tracking_id'] or 'not delivered yet; the worker delivers it when MLflow answers'}")
+    if run.state == "stopped":
+        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id} --max-cost …")
+    elif run.state == "finished":
+        print_line(f"  MLflow run: {run.tracking_id or 'not delivered yet; the worker delivers it when MLflow answers'}")
     return run
 
 

@@ -1,1 +1,1 @@
-"""What a run says, for people, CI and programs. Made from the API's answers with the standard library alone."""
+"""The reports of a run for people, CI and programs, made of its typed results without a database or a network."""

@@ -1,9 +1,9 @@
-"""Figures as reports write them, and texts of others made fit to be shown: bounded, and without what is unseen."""
+"""Figures as reports write them, and foreign texts at a bounded length."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from promptuary.evaluation.summary_model import IntervalFigures
 from promptuary.prompt.text import format_usd
 
 
@@ -12,21 +12,22 @@ def format_number(value: float, *, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''}.3f}".replace("-", "−")
 
 
-def format_interval(of: Mapping[str, Any], *, signed: bool = False) -> str:
+def format_interval(interval: IntervalFigures, *, signed: bool = False) -> str:
     """Write an estimate with its interval."""
-    estimate, low, high = (format_number(of[end], signed=signed) for end in ("estimate", "low", "high"))
+    bounds = (interval.estimate, interval.low, interval.high)
+    estimate, low, high = (format_number(value, signed=signed) for value in bounds)
     return f"{estimate} [{low}, {high}]"
 
 
 def format_p_value(value: float | None) -> str:
-    """Write a p-value; small ones by their bound."""
+    """Write a p-value; a small one by its bound, and none as an empty text."""
     if value is None:
         return ""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def format_percent(level: float) -> str:
-    """Write a confidence level."""
+    """Write a confidence level in (0, 1) as percent."""
     return f"{level * 100:.4g} %"
 
 
@@ -36,26 +37,26 @@ def format_money(value: float | None) -> str:
 
 
 def format_duration(value: float | None) -> str:
-    """Write a duration."""
+    """Write a duration in milliseconds, from one second on in seconds; empty where it is not known."""
     if value is None:
         return ""
     return f"{value / 1000:.1f} s" if value >= 1000 else f"{value:.0f} ms"
 
 
 def truncate(text: str, most: int) -> str:
-    """Give the beginning of a text, and say how much is left out."""
+    """Cut a text to its first `most` characters, and append how many are left out."""
     return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
 
 
-def format_variables(given: Mapping[str, Any] | None) -> str:
-    """Write a case's variables: one alone by its value, several by name, a line each."""
-    if not given:
+def format_variables(variables: Mapping[str, object] | None) -> str:
+    """Write a case's variables: a single one by its value, several by name, a line each."""
+    if not variables:
         return ""
-    if len(given) == 1:
-        return format_value(next(iter(given.values())))
-    return "\n".join(f"{name}: {format_value(one)}" for name, one in given.items())
+    if len(variables) == 1:
+        return format_value(next(iter(variables.values())))
+    return "\n".join(f"{name}: {format_value(value)}" for name, value in variables.items())
 
 
-def format_value(of: Any) -> str:
+def format_value(value: object) -> str:
     """Write a JSON value; a text as it is."""
-    return of if isinstance(of, str) else json.dumps(of, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Tables of the HTML report. What is too wide for a screen scrolls within itself."""
+"""Tables of the HTML report. A table that is too wide for the screen scrolls."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from promptuary.prompt.text import show_hidden
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a kind: a figure by default."""
+    """A cell of a table; its kind is a CSS class, `text` for a long text, or `n` for a figure."""
 
     text: str
     kind: str = "n"
 
 
 def html_table(heads: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, cards: bool = False) -> str:
-    """Give a table; plain texts are names. With `cards`, each row is a card on a phone, its cells named by the heads."""
+    """Return a table; plain texts are names. With `cards`, each row is a card on a phone, its cells named by the heads."""
     body = [[cell if isinstance(cell, Cell) else Cell(cell, "") for cell in row] for row in rows]
     kinds = ["n" if cell.kind == "n" else "" for cell in body[0]] if body else [""] * len(heads)
     head = "".join(f'<th scope="col"{_kind(kind)}>{escape(name)}</th>' for name, kind in zip(heads, kinds, strict=True))

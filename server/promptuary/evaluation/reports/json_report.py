@@ -1,46 +1,54 @@
-"""A run and its results as JSON, written piece by piece, so that no run is too large for it."""
+"""A run and its results as JSON, written piece by piece, so that memory does not limit the size of a run."""
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from promptuary.evaluation.reports.content import Result, Run
-
-FIELDS = ("case", "variant", "repeat", "pass", "score", "metrics", "output", "error")
+from promptuary.evaluation.reports.reported_result import ReportedResult
+from promptuary.evaluation.reports.reported_run import ReportedRun
 
 
-def json_report(run: Run, results: Iterable[Result]) -> Iterator[str]:
-    """Give a run as `--json` writes it, with a line for every result."""
+def json_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator[str]:
+    """Yield a run as `--json` writes it, piece by piece, with a line for every result."""
     head = {
-        "run": run["id"],
-        "suite": run["suite"],
-        "verdict": run["verdict"],
-        "tracking_id": run["tracking_id"],
-        "summary": run["summary"],
+        "run": run.id,
+        "suite": run.suite,
+        "verdict": run.verdict,
+        "tracking_id": run.tracking_id,
+        "summary": run.summary_json,
     }
     yield json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "results": ['
-    between = "\n"
+    separator = "\n"
     for result in results:
-        yield f"{between}    {_text({field: result[field] for field in FIELDS})}"
-        between = ",\n"
-    yield "\n  ]\n}" if between == ",\n" else "]\n}"
+        yield f"{separator}    {_result_line(result)}"
+        separator = ",\n"
+    yield "\n  ]\n}" if separator == ",\n" else "]\n}"
 
 
-def json_list(runs: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Give runs, each as `values` gives it: one alone as it is, several as a list."""
-    whole = list(runs)
+def json_list(reports: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the pieces of several reports as `json_report` yields them: a single one as it is, several as a list."""
+    whole = list(reports)
     if len(whole) == 1:
         yield from whole[0]
         return
     yield "["
-    for place, pieces in enumerate(whole):
-        yield ",\n" if place else "\n"
+    for index, pieces in enumerate(whole):
+        yield ",\n" if index else "\n"
         yield from pieces
     yield "\n]"
 
 
-def _text(value: Any) -> str:
+def _result_line(result: ReportedResult) -> str:
+    body = {
+        "case": result.case,
+        "variant": result.variant,
+        "repeat": result.repeat,
+        "pass": result.passed,
+        "score": result.score,
+        "metrics": result.metrics,
+        "output": result.output,
+        "error": result.error,
+    }
     try:
-        return json.dumps(value, ensure_ascii=False).encode().decode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which UTF-8 cannot say
-        return json.dumps(value)
+        return json.dumps(body, ensure_ascii=False).encode().decode()
+    except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot express
+        return json.dumps(body)

@@ -1,26 +1,19 @@
 """A Markdown summary for a pull request: short, and safe whatever a model answered.
 
-What others wrote stands in code, as HTML entities, or with every mark escaped: it makes no heading, link, mention or image.
+Foreign texts stand in code, as HTML entities, or with every mark escaped: they make no heading, link, mention or image.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from typing import Any
 
 from promptuary.evaluation.reports import formatting
-from promptuary.evaluation.reports.content import (
-    VERDICT_TEXTS,
-    Result,
-    Run,
-    count_changed,
-    failure_reasons,
-    shown_comparisons,
-    shown_intervals,
-    stop_note,
-)
-from promptuary.evaluation.reports.findings import CaseRegression, collect_findings
+from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
+from promptuary.evaluation.reports.reported_result import ReportedResult
+from promptuary.evaluation.reports.reported_run import ReportedRun
+from promptuary.evaluation.summary_model import Comparison, IntervalFigures, Summary, VariantSummary
 from promptuary.prompt.text import show_hidden
 
 ROWS_LIMIT = 60
@@ -28,104 +21,111 @@ TEXT_LIMIT = 1000
 _MARKS = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:^])")
 
 
-def markdown_report(run: Run, results: Iterable[Result], *, regressions: int = 5) -> str:
-    """Give the verdict, the gate, the metrics, the paired differences, and the cases that got worse by most side by side."""
-    summary = run["summary"]
+def markdown_report(run: ReportedRun, results: Iterable[ReportedResult], *, regressions: int = 5) -> str:
+    """Return the verdict, the gate, the metrics, the paired differences, and the worst regressions side by side."""
+    summary = run.summary
     if summary is None:
-        return f"## {plain(run['suite'])}: {plain(run['state'])}\n\n{plain(run['error'] or '')}\n"
-    told = [
-        f"## {plain(run['suite'])}: {run['verdict']}",
-        "",
-        f"{VERDICT_TEXTS[run['verdict']].capitalize()}. Run `{run['id']}`.",
-    ]
-    if early := stop_note(run):
-        told += ["", f"It {early}."]
-    if summary["gates"]:
-        told += ["", *_capped([f"- **{gate['verdict']}**: {plain(gate['sentence'])}" for gate in summary["gates"]], "demands")]
-    rows = [_row(variant["name"], *one) for variant in summary["variants"] for one in shown_intervals(summary, variant)]
-    if rows:
-        told += ["", "| variant | metric | mean | interval | cases |", "|---|---|---|---|---|", *_capped(rows, "figures")]
-    told += [f"\n{plain(variant['name'])}: {_lost(variant)}." for variant in summary["variants"] if _lost(variant)]
-    differences = shown_comparisons(summary)
-    if differences:
-        told += ["", *_paired(differences)]
-    worst = collect_findings(run, results, regressions=regressions).regressions
-    return "\n".join([*told, *_worst(worst, differences)]) + "\n"
+        return f"## {plain(run.suite)}: {plain(run.state)}\n\n{plain(run.error or '')}\n"
+    verdict = run.verdict or summary.verdict
+    lines = [f"## {plain(run.suite)}: {verdict}", "", f"{VERDICT_TEXTS[verdict].capitalize()}. Run `{run.id}`."]
+    if note := stop_note(run):
+        lines += ["", f"It {note}."]
+    if summary.gates:
+        lines += ["", *_capped([f"- **{gate.verdict}**: {plain(gate.sentence)}" for gate in summary.gates], "demands")]
+    lines += [*_metrics(summary), *_differences(summary)]
+    worst = collect_findings(run, summary, results, regressions=regressions).regressions
+    return "\n".join([*lines, *_worst(worst, summary)]) + "\n"
 
 
 def plain(text: str) -> str:
-    """Give a text in one line, as words and nothing else."""
+    """Return a text in one line, without any effect as Markdown."""
     flat = _MARKS.sub(r"\\\1", show_hidden(" ".join(truncate(text, 500).split())))
-    # An entity would not do for @: who looks for mentions does so in what is rendered.
+    # An entity does not suffice for @: mentions are detected in the rendered text.
     return flat.replace("&", "&amp;").replace("@", "@\u2060").replace("www.", "www\\.")
 
 
-def _row(variant: str, metric: str, interval: Mapping[str, Any]) -> str:
-    return (
-        f"| {plain(variant)} | {plain(metric)} | {format_number(interval['estimate'])} | {_ends(interval)} | {interval['n']} |"
-    )
+def _metrics(summary: Summary) -> Iterator[str]:
+    rows = [
+        f"| {plain(variant.name)} | {plain(metric)} | {format_number(interval.estimate)} | {_bounds(interval)} | {interval.n} |"
+        for variant in summary.variants
+        for metric, interval in shown_intervals(summary, variant)
+    ]
+    if rows:
+        yield from ("", "| variant | metric | mean | interval | cases |", "|---|---|---|---|---|")
+        yield from _capped(rows, "figures")
+    for variant in summary.variants:
+        if variant.errors:
+            yield f"\n{plain(variant.name)}: {_unanswered(variant)}."
 
 
-def _ends(interval: Mapping[str, Any], *, signed: bool = False) -> str:
-    return f"{format_number(interval['low'], signed=signed)} to {format_number(interval['high'], signed=signed)}"
+def _bounds(interval: IntervalFigures, *, signed: bool = False) -> str:
+    return f"{format_number(interval.low, signed=signed)} to {format_number(interval.high, signed=signed)}"
 
 
-def _lost(variant: Mapping[str, Any]) -> str:
-    return f"{variant['errors']} of {variant['results']} results without an answer" if variant["errors"] else ""
+def _unanswered(variant: VariantSummary) -> str:
+    return f"{variant.errors} of {variant.results} results without an answer"
 
 
-def _paired(differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    p, adjusted = (any(one.get(name) is not None for one in differences) for name in ("p_value", "adjusted"))
+def _differences(summary: Summary) -> Iterator[str]:
+    comparisons = shown_comparisons(summary)
+    if not comparisons:
+        return
+    with_p = any(comparison.p_value is not None for comparison, _ in comparisons)
+    with_adjusted = any(comparison.adjusted is not None for comparison, _ in comparisons)
     heads = ["paired difference", "metric", "mean", "interval", "cases", "better", "worse"]
-    heads += ["p"] * p + ["adjusted p"] * adjusted
-    yield f"| {' | '.join(heads)} |"
-    yield "|" + "---|" * len(heads)
+    heads += ["p"] * with_p + ["adjusted p"] * with_adjusted
+    yield from ("", f"| {' | '.join(heads)} |", "|" + "---|" * len(heads))
     rows = []
-    for one in differences:
-        interval = one["interval"]
-        cells = [f"{plain(one['candidate'])} − {plain(one['baseline'])}", plain(one["metric"])]
-        cells += [format_number(interval["estimate"], signed=True), _ends(interval, signed=True), str(interval["n"])]
-        cells += [str(count_changed(one, "better")), str(count_changed(one, "worse"))]
-        cells += [formatting.format_p_value(one.get("p_value"))] * p + [
-            formatting.format_p_value(one.get("adjusted"))
-        ] * adjusted
+    for comparison, interval in comparisons:
+        cells = _difference_cells(comparison, interval)
+        cells += [formatting.format_p_value(comparison.p_value)] * with_p
+        cells += [formatting.format_p_value(comparison.adjusted)] * with_adjusted
         rows.append(f"| {' | '.join(cells)} |")
     yield from _capped(rows, "differences")
 
 
-def _capped(rows: Sequence[str], what: str) -> list[str]:
+def _difference_cells(comparison: Comparison, interval: IntervalFigures) -> list[str]:
+    return [
+        f"{plain(comparison.candidate)} − {plain(comparison.baseline)}",
+        plain(comparison.metric),
+        format_number(interval.estimate, signed=True),
+        _bounds(interval, signed=True),
+        *(str(count) for count in (interval.n, comparison.better_count, comparison.worse_count)),
+    ]
+
+
+def _capped(rows: Sequence[str], noun: str) -> list[str]:
     left = len(rows) - ROWS_LIMIT
-    return [*rows[:ROWS_LIMIT], "", f"And {left} more {what}."] if left > 0 else list(rows)
+    return [*rows[:ROWS_LIMIT], "", f"And {left} more {noun}."] if left > 0 else list(rows)
 
 
-def _worst(worst: Sequence[CaseRegression], differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Show cases side by side: HTML on one line each, since a blank line would end the block."""
-    for pair in dict.fromkeys(one.pair for one in worst):
-        total = next(
-            count_changed(one, "worse")
-            for one in differences
-            if (one["candidate"], one["baseline"], one["metric"]) == (pair.candidate, pair.baseline, pair.metric)
-        )
-        own = [one for one in worst if one.pair == pair]
+def _worst(regressions: Sequence[CaseRegression], summary: Summary) -> Iterator[str]:
+    """Yield the cases that got worse, pair by pair."""
+    totals = {ComparedPair.of(comparison): comparison.worse_count for comparison, _ in reversed(shown_comparisons(summary))}
+    for pair in dict.fromkeys(regression.pair for regression in regressions):
+        total = totals[pair]
+        of_pair = [regression for regression in regressions if regression.pair == pair]
         yield from ("", f"### Worse on {plain(pair.metric)}: {total} {'case' if total == 1 else 'cases'}", "")
-        if total > len(own):
-            yield from (f"The {len(own)} that fell by most, {plain(pair.candidate)} beside {plain(pair.baseline)}:", "")
-        for one in own:
-            heads = (f"<code>{_html(pair.candidate, 200)}</code> now", f"<code>{_html(pair.baseline, 200)}</code> before")
-            yield f"<details><summary><code>{_html(one.case, 200)}</code> fell by {format_number(one.drop)}</summary>"
-            yield f"<p>Input</p><pre>{_html(formatting.format_variables(one.candidate.get('vars')), TEXT_LIMIT)}</pre>"
-            yield "<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr><tr>"
-            yield "".join(f"<td><pre>{_html(_answer(side), TEXT_LIMIT)}</pre></td>" for side in (one.candidate, one.baseline))
-            why = _html("\n".join(failure_reasons(one.candidate)), TEXT_LIMIT)
-            yield "</tr></table>" + (f"<pre>{why}</pre>" if why else "") + "</details>"
-            yield ""
+        if total > len(of_pair):
+            yield from (f"The {len(of_pair)} that fell by most, {plain(pair.candidate)} beside {plain(pair.baseline)}:", "")
+        for regression in of_pair:
+            yield from _side_by_side(regression)
 
 
-def _answer(result: Result) -> str:
-    return result["output"] if result["output"] is not None else f"(no answer: {result['error']})"
+def _side_by_side(regression: CaseRegression) -> Iterator[str]:
+    """Yield a case's HTML without a blank line within, since a blank line would end the block."""
+    pair, sides = regression.pair, (regression.candidate, regression.baseline)
+    heads = (f"<code>{_html(pair.candidate, 200)}</code> now", f"<code>{_html(pair.baseline, 200)}</code> before")
+    yield f"<details><summary><code>{_html(regression.case, 200)}</code> fell by {format_number(regression.drop)}</summary>"
+    yield f"<p>Input</p><pre>{_html(formatting.format_variables(regression.candidate.vars), TEXT_LIMIT)}</pre>"
+    yield "<table><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr><tr>"
+    yield "".join(f"<td><pre>{_html(result.shown_output, TEXT_LIMIT)}</pre></td>" for result in sides)
+    reasons = _html(regression.candidate.failure_text, TEXT_LIMIT)
+    yield "</tr></table>" + (f"<pre>{reasons}</pre>" if reasons else "") + "</details>"
+    yield ""
 
 
 def _html(text: str, most: int) -> str:
-    """Escape a text for HTML within Markdown: lines as entities, so that none is blank and ends the block."""
+    """Escape a text for HTML within Markdown; newlines become entities, so that no blank line ends the block."""
     safe = escape(show_hidden(truncate(text, most)).replace("\r\n", "\n").replace("\r", "\n"))
     return safe.replace("\n", "&#10;").replace("|", "&#124;").replace("`", "&#96;").replace("@", "&#64;")

@@ -1,31 +1,27 @@
-"""Results kept in a file for as long as reports are made of them: a run is asked for once, however many reports there are."""
+"""Results in a temporary file while reports are made of them: a run is fetched once, whatever the number of reports."""
 
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from promptuary.evaluation.reports.content import Result, Results
-
-# What no report looks at is not kept: messages and passages are most of what a result holds.
-_KEPT = (
-    *("case", "variant", "repeat", "pass", "score", "metrics", "output", "error"),
-    *("vars", "expected", "cluster", "latency_ms", "tokens_input", "tokens_output", "cost", "cached"),
-)
+from promptuary.evaluation.reports.reported_result import FailureReason, ReportedResult, ResultReader
 
 
 @contextmanager
-def spool_results(results: Iterable[Result]) -> Iterator[Results]:
-    """Keep results, and give what reads them again; the file is this user's alone and goes when the block ends."""
+def spool_results(results: Iterable[ReportedResult]) -> Iterator[ResultReader]:
+    """Write results to a file, and yield what reads them again; only this user can read it, and it is deleted at the end."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".jsonl") as file:
         for result in results:
-            kept = {name: result[name] for name in _KEPT if name in result}
-            scores = (result.get("detail") or {}).get("scores")
-            file.write(json.dumps(kept | {"detail": {"scores": scores}} if scores else kept) + "\n")
+            fields = vars(result) | {"failures": [vars(failure) for failure in result.failures]}
+            file.write(json.dumps(fields) + "\n")
         file.flush()
 
-        def again() -> Iterator[Result]:
+        def read_again() -> Iterator[ReportedResult]:
             with open(file.name, encoding="utf-8") as lines:
-                yield from map(json.loads, lines)
+                for line in lines:
+                    fields = json.loads(line)
+                    failures = tuple(FailureReason(**failure) for failure in fields.pop("failures"))
+                    yield ReportedResult(**fields, failures=failures)
 
-        yield again
+        yield read_again

@@ -1,17 +1,18 @@
-"""Plots as SVG, by no library: positions across are shares of the width, so that they fit a phone and a sheet of paper alike.
+"""Plots as SVG, without a library: horizontal positions are percentages of the width, so that plots fit phones and paper.
 
-Colours come from the page's style sheet. Every plot has a title and a description for those who do not see it; the figures
-stand in a table beside it.
+Colours come from the page's style sheet. Every plot has a title and a description for screen readers; the figures stand in a
+table beside it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Self
+from typing import Self
 
 from promptuary.evaluation.reports import formatting
 from promptuary.evaluation.reports.findings import BINS
 from promptuary.evaluation.reports.formatting import format_number
+from promptuary.evaluation.summary_model import IntervalFigures, VariantRole
 from promptuary.prompt.text import show_hidden
 
 LABEL_LIMIT = 48
@@ -21,28 +22,34 @@ _BAR = 64
 
 @dataclass(frozen=True)
 class IntervalRow:
-    """A row of a forest: an estimate between two bounds, and the line that it is held against."""
+    """A row of a forest plot: an estimate between two bounds, and the bound of the gate that it is compared with."""
 
     label: str
-    told: str
+    note: str
     estimate: float
     low: float
     high: float
     mark: float | None
-    role: str
+    role: VariantRole
 
     @classmethod
     def of(
-        cls, label: str, interval: Mapping[str, Any], mark: float | None, role: str = "candidate", *, signed: bool = False
+        cls,
+        label: str,
+        interval: IntervalFigures,
+        mark: float | None,
+        role: VariantRole = VariantRole.CANDIDATE,
+        *,
+        signed: bool = False,
     ) -> Self:
-        """Make it from an interval."""
-        estimate, low, high = (interval[end] for end in ("estimate", "low", "high"))
-        return cls(label, formatting.format_interval(interval, signed=signed), estimate, low, high, mark, role)
+        """Build it from an interval."""
+        note = formatting.format_interval(interval, signed=signed)
+        return cls(label, note, interval.estimate, interval.low, interval.high, mark, role)
 
 
 @dataclass(frozen=True)
 class DotRow:
-    """A row of dots: a label, and a value for each kind of dot."""
+    """A row of dots: a label, and a value by the name of each variant."""
 
     label: str
     values: Mapping[str, float]
@@ -54,9 +61,9 @@ def forest_plot(key: str, title: str, description: str, rows: Sequence[IntervalR
     Args:
         key: unique among the page's plots.
         title: in a few words.
-        description: what is to be seen.
+        description: what the plot shows.
         rows: from the top.
-        centred: differences around zero, as wide as they need; else from 0 to 1.
+        centred: whether the axis is symmetric about zero and as wide as the values need; else it is from 0 to 1.
     """
     reach = max((abs(end) for row in rows for end in (row.low, row.high, row.mark or 0.0)), default=0.0)
     reach = min(1.0, max(0.05, reach * 1.1))
@@ -67,7 +74,7 @@ def forest_plot(key: str, title: str, description: str, rows: Sequence[IntervalR
             top = place * _ROW
             y = top + 38
             yield _label(row.label, top + 14)
-            yield f'<text class="note" x="0" y="{top + 28}">{escape(row.told)}</text>'
+            yield f'<text class="note" x="0" y="{top + 28}">{escape(row.note)}</text>'
             yield f'<line class="rail" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
             if centred:
                 yield f'<line class="zero" x1="50%" x2="50%" y1="{y - 7}" y2="{y + 7}"/>'
@@ -82,7 +89,7 @@ def forest_plot(key: str, title: str, description: str, rows: Sequence[IntervalR
     return _figure(key, title, description, len(rows) * _ROW + 20, draw())
 
 
-def histogram_plot(key: str, title: str, description: str, bins: Sequence[tuple[str, str, Sequence[int]]]) -> str:
+def histogram_plot(key: str, title: str, description: str, bins: Sequence[tuple[str, VariantRole, Sequence[int]]]) -> str:
     """Draw how many cases there are in each part of [0, 1]: a row of bars for each label, role and counts."""
     height = _BAR + 36
     most = max((count for _, _, counts in bins for count in counts), default=1) or 1
@@ -105,8 +112,8 @@ def histogram_plot(key: str, title: str, description: str, bins: Sequence[tuple[
     return _figure(key, title, description, len(bins) * height + 18, draw())
 
 
-def dot_plot(key: str, title: str, description: str, rows: Sequence[DotRow], roles: Mapping[str, str]) -> str:
-    """Draw a row of dots from 0 to 1 for each label; `roles` says of what role each kind of dot is."""
+def dot_plot(key: str, title: str, description: str, rows: Sequence[DotRow], roles: Mapping[str, VariantRole]) -> str:
+    """Draw a row of dots from 0 to 1 for each label; `roles` has each variant's role."""
     height = 40
 
     def draw() -> Iterator[str]:
@@ -115,17 +122,17 @@ def dot_plot(key: str, title: str, description: str, rows: Sequence[DotRow], rol
             y = top + 26
             yield _label(row.label, top + 14)
             yield f'<line class="rail" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
-            for kind in sorted(row.values, key=lambda name: roles[name] == "candidate"):
-                at, radius = _share(row.values[kind], 0.0, 1.0), 5 if roles[kind] == "candidate" else 7
-                told = escape(f"{show_hidden(kind)}: {format_number(row.values[kind])}")
-                yield f'<circle class="{roles[kind]}" cx="{at}" cy="{y}" r="{radius}"><title>{told}</title></circle>'
+            for name in sorted(row.values, key=lambda name: roles[name] is VariantRole.CANDIDATE):
+                at, radius = _share(row.values[name], 0.0, 1.0), 5 if roles[name] is VariantRole.CANDIDATE else 7
+                text = escape(f"{show_hidden(name)}: {format_number(row.values[name])}")
+                yield f'<circle class="{roles[name]}" cx="{at}" cy="{y}" r="{radius}"><title>{text}</title></circle>'
         yield from _axis(0.0, 1.0, len(rows) * height + 12)
 
     return _figure(key, title, description, len(rows) * height + 18, draw())
 
 
 def _figure(key: str, title: str, description: str, height: int, parts: Iterator[str]) -> str:
-    # Half a dot and half a figure of the axis stand over the edges; the style sheet lets them be seen.
+    # Half a dot and half a figure of the axis overlap the edges; the style sheet makes the overflow visible.
     named = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(description)}</desc>'
     head = f'<svg role="img" aria-labelledby="{key}-title {key}-desc" width="100%" height="{height}">'
     return f"{head}{named}{''.join(parts)}</svg>"
@@ -139,10 +146,10 @@ def _label(text: str, y: int) -> str:
 def _axis(low: float, high: float, y: int, *, signed: bool = False) -> Iterator[str]:
     for share, anchor in ((0, "start"), (50, "middle"), (100, "end")):
         value = low + (high - low) * share / 100
-        told = format_number(value, signed=signed and value != 0).replace(".000", "").replace(".500", ".5")
-        yield f'<text class="axis" x="{share}%" y="{y}" text-anchor="{anchor}">{told}</text>'
+        figure = format_number(value, signed=signed and value != 0).replace(".000", "").replace(".500", ".5")
+        yield f'<text class="axis" x="{share}%" y="{y}" text-anchor="{anchor}">{figure}</text>'
 
 
 def _share(value: float, low: float, high: float) -> str:
-    """Give a place across, kept within the plot."""
+    """Return a horizontal position in percent of the width, limited to the plot."""
     return f"{min(100.0, max(0.0, 100 * (value - low) / (high - low))):.2f}%"

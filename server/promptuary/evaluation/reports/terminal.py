@@ -1,33 +1,43 @@
 """A run's figures as lines for a terminal."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from promptuary.evaluation.reports import formatting
-from promptuary.evaluation.reports.content import VERDICT_TEXTS, Run, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.reported_run import ReportedRun
+from promptuary.evaluation.summary_model import Summary, VariantSummary
 
 
-def terminal_lines(run: Run) -> list[str]:
-    """Give a run's figures as lines."""
-    first = f"{run['suite']}  run {run['id']}  {run['done']} results"
-    summary = run["summary"]
-    if summary is None:
-        return [first, f"{run['state']}: {run['error'] or 'no summary'}"]
-    told = [first, *([f"  {early}"] if (early := stop_note(run)) else [])]
-    width = max(len(variant["name"]) for variant in summary["variants"])
-    for variant in summary["variants"]:
-        shown = [f"{name} {formatting.format_interval(interval)}" for name, interval in shown_intervals(summary, variant)]
-        told.append(f"  {variant['name']:<{width}}  {', '.join(shown)}" + _unanswered(variant))
-    for one in shown_comparisons(summary):
-        p = formatting.format_p_value(one.get("p_value"))
-        told.append(
-            f"  {one['candidate']} − {one['baseline']}  {one['metric']} "
-            f"{formatting.format_interval(one['interval'], signed=True)}"
+def terminal_lines(run: ReportedRun) -> list[str]:
+    """Return a run's figures as lines."""
+    first = f"{run.suite}  run {run.id}  {run.done} results"
+    if run.summary is None:
+        return [first, f"{run.state}: {run.error or 'no summary'}"]
+    note = stop_note(run)
+    lines = [first, *([f"  {note}"] if note else []), *_variant_lines(run.summary), *_comparison_lines(run.summary)]
+    lines += [f"  gate: {gate.sentence} → {gate.verdict}" for gate in run.summary.gates]
+    verdict = run.verdict or run.summary.verdict
+    return [*lines, f"  verdict: {verdict} ({VERDICT_TEXTS[verdict]})"]
+
+
+def _variant_lines(summary: Summary) -> list[str]:
+    width = max(len(variant.name) for variant in summary.variants)
+    lines = []
+    for variant in summary.variants:
+        figures = [f"{name} {formatting.format_interval(interval)}" for name, interval in shown_intervals(summary, variant)]
+        lines.append(f"  {variant.name:<{width}}  {', '.join(figures)}" + _unanswered(variant))
+    return lines
+
+
+def _comparison_lines(summary: Summary) -> list[str]:
+    lines = []
+    for comparison, interval in shown_comparisons(summary):
+        p = formatting.format_p_value(comparison.p_value)
+        lines.append(
+            f"  {comparison.candidate} − {comparison.baseline}  {comparison.metric} "
+            f"{formatting.format_interval(interval, signed=True)}"
             + (f"  p {p if p.startswith('<') else f'= {p}'}" if p else "")
         )
-    told += [f"  gate: {gate['sentence']} → {gate['verdict']}" for gate in summary["gates"]]
-    return [*told, f"  verdict: {run['verdict']} ({VERDICT_TEXTS[run['verdict']]})"]
+    return lines
 
 
-def _unanswered(variant: Mapping[str, Any]) -> str:
-    return f"  ({variant['errors']} of {variant['results']} without an answer)" if variant["errors"] else ""
+def _unanswered(variant: VariantSummary) -> str:
+    return f"  ({variant.errors} of {variant.results} without an answer)" if variant.errors else ""

@@ -1,0 +1,95 @@
+"""A result as the reports show it, parsed once from the API's JSON."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from promptuary.prompt.text import replace_surrogates
+
+
+@dataclass(frozen=True)
+class FailureReason:
+    """What a scorer that did not pass an output reports of it: its error or its reason."""
+
+    scorer: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return the reason in one line, after the scorer's name."""
+        return f"{self.scorer}: {self.text}"
+
+
+@dataclass(frozen=True)
+class ReportedResult:
+    """The result of one case under one variant in one repeat. Messages and passages are left out: no report shows them.
+
+    Attributes:
+        case: the case's id.
+        variant: the variant's name.
+        repeat: from 0.
+        passed: None where there is no verdict.
+        score: None where there is none.
+        metrics: each metric's score; None where there is none.
+        output: None where the model returned none.
+        error: why there is no output or no verdict.
+        vars: the case's variables.
+        expected: the case's expected output, a JSON value.
+        cluster: None where the cases are independent.
+        latency_ms: None where it was not measured.
+        failures: the scorers that did not pass the output, with their reasons.
+    """
+
+    case: str
+    variant: str
+    repeat: int
+    passed: bool | None
+    score: float | None
+    metrics: Mapping[str, float | None]
+    output: str | None
+    error: str | None
+    vars: Mapping[str, object] | None = None
+    expected: object = None
+    cluster: str | None = None
+    latency_ms: float | None = None
+    failures: tuple[FailureReason, ...] = ()
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """Build it from an item of `GET /runs/{id}/results`; a lone surrogate in the variant's name becomes U+FFFD."""
+        scores = ((body.get("detail") or {}).get("scores") or {}).items()
+        reasons = ((name, score.get("error") or score.get("reason")) for name, score in scores if not score.get("passed"))
+        return cls(
+            case=body["case"],
+            variant=replace_surrogates(body["variant"]),
+            repeat=body["repeat"],
+            passed=body["pass"],
+            score=body["score"],
+            metrics=body["metrics"],
+            output=body["output"],
+            error=body["error"],
+            vars=body.get("vars"),
+            expected=body.get("expected"),
+            cluster=body.get("cluster"),
+            latency_ms=body.get("latency_ms"),
+            failures=tuple(FailureReason(name, text) for name, text in reasons if text),
+        )
+
+    def value(self, metric: str) -> float | None:
+        """Return the value of a metric, of `pass` or of `score`; None where there is none."""
+        own = {"pass": self.passed, "score": self.score}
+        value = self.metrics[metric] if metric in self.metrics else own.get(metric)
+        return None if value is None else float(value)
+
+    @property
+    def shown_output(self) -> str:
+        """The output, or the reason why there is none, in parentheses."""
+        return self.output if self.output is not None else f"(no answer: {self.error})"
+
+    @property
+    def failure_text(self) -> str:
+        """The reasons of the scorers that did not pass the output, one a line."""
+        return "\n".join(str(failure) for failure in self.failures)
+
+
+ResultReader = Callable[[], Iterable[ReportedResult]]
+"""Returns a run's results from the first one on, in the file's order, each time it is called."""

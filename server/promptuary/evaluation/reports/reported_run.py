@@ -1,0 +1,129 @@
+"""A run as the reports show it, parsed once from the API's JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from promptuary.evaluation.summary_model import Summary, VariantRole
+from promptuary.prompt.text import replace_surrogates
+from promptuary.statistics.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class ReportedVariant:
+    """A variant of the run's plan.
+
+    Attributes:
+        name: unique in the run.
+        role: candidate or baseline.
+        prompt: the prompt's name.
+        version: its number.
+        model: in LangChain's `provider:model` form.
+        digest: of the version's content.
+    """
+
+    name: str
+    role: VariantRole
+    prompt: str
+    version: int
+    model: str
+    digest: str
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """Build it from the API's JSON."""
+        role = VariantRole(body["role"])
+        return cls(body["name"], role, body["prompt"], body["version"], body["model"], body["digest"])
+
+
+@dataclass(frozen=True)
+class ReportedDataset:
+    """The dataset version that the run is about."""
+
+    name: str
+    number: int
+    cases: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class ReportedRun:
+    """A run with its summary.
+
+    Attributes:
+        id: the run's id.
+        suite: the suite's name.
+        prompt: the prompt's name.
+        state: as the API names it: `finished`, `stopped`, `failed` …
+        verdict: None while there is none.
+        error: why the run stopped or failed; None where it did not.
+        done: the number of results.
+        total: the number of results of a complete run.
+        variants: in the plan's order.
+        summary: None where the run has none.
+        summary_json: the summary as the API sent it, for the JSON report, which writes it without a change.
+        actor: who submitted the run.
+        spent: in US dollars.
+        started_at: in ISO 8601, UTC; None before the start.
+        finished_at: in ISO 8601, UTC; None before the end.
+        tracking_id: the id of the MLflow run; None before its delivery.
+        suite_digest: of the suite that was run.
+        dataset: None where the API does not state it.
+    """
+
+    id: str
+    suite: str
+    prompt: str
+    state: str
+    verdict: Verdict | None
+    error: str | None
+    done: int
+    total: int
+    variants: tuple[ReportedVariant, ...]
+    summary: Summary | None
+    summary_json: object
+    actor: str | None = None
+    spent: float | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    tracking_id: str | None = None
+    suite_digest: str | None = None
+    dataset: ReportedDataset | None = None
+
+    @property
+    def candidates(self) -> frozenset[str]:
+        """The names of the variants that the run is about."""
+        return frozenset(variant.name for variant in self.variants if variant.role is VariantRole.CANDIDATE)
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """Build it from the JSON of `GET /runs/{id}`. A lone surrogate in a text becomes U+FFFD.
+
+        Raises:
+            ValueError: when the summary, the verdict or a role is not one of this release.
+        """
+        summary_json = body["summary"]
+        clean: Mapping[str, Any] = json.loads(replace_surrogates(json.dumps(body, ensure_ascii=False)))
+        plan = clean.get("plan") or {}
+        dataset = plan.get("dataset")
+        return cls(
+            id=body["id"],
+            suite=clean["suite"],
+            prompt=clean["prompt"],
+            state=body["state"],
+            verdict=None if body["verdict"] is None else Verdict(body["verdict"]),
+            error=clean["error"],
+            done=body["done"],
+            total=body["total"],
+            variants=tuple(ReportedVariant.from_json(variant) for variant in clean["variants"]),
+            summary=None if summary_json is None else Summary.from_json(clean["summary"]),
+            summary_json=summary_json,
+            actor=clean.get("actor"),
+            spent=body.get("spent"),
+            started_at=body.get("started_at"),
+            finished_at=body.get("finished_at"),
+            tracking_id=body["tracking_id"],
+            suite_digest=plan.get("suite_digest"),
+            dataset=dataset and ReportedDataset(dataset["name"], dataset["number"], dataset["cases"], dataset["digest"]),
+        )
