@@ -128,9 +128,9 @@ def test_a_file_that_is_missing_or_has_no_valid_name_is_refused(run: Run, write:
     assert run("push", tmp_path / "none.yaml").error_line == f"{tmp_path / 'none.yaml'} does not exist"
     assert "cannot be read" in run("push", tmp_path).error_line
     invalid_name = run("push", write("prompts/My Word.yaml", json.dumps({"type": "text", "template": "hi"})))
-    assert (invalid_name.code, "no valid name" in invalid_name.error_line) == (64, True)
+    assert (invalid_name.code, "is not a valid name of a prompt" in invalid_name.error_line) == (64, True)
     assert "is not a folder" in run("sync", "apply", tmp_path / "none").error_line
-    assert "holds no prompt file" in run("sync", "plan", tmp_path / "data").error_line
+    assert "contains no prompt file" in run("sync", "plan", tmp_path / "data").error_line
     assert run("eval", "run", tmp_path / "none.yaml").error_line == f"{tmp_path / 'none.yaml'} does not exist"
 
 

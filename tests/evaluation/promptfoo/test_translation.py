@@ -434,7 +434,7 @@ def test_a_metrics_name_is_written_as_ours_are(read: Read) -> None:
     ("text", "words"),
     [
         ("a: [1", "not valid YAML"),
-        ("prompts: &a [x]\nproviders: *a\n", "aliases are not taken"),
+        ("prompts: &a [x]\nproviders: *a\n", "aliases are not supported"),
         ("description: nothing else\n", "not a promptfoo file"),
         ("providers: [echo]\ntargets: [echo]\n", "give one"),
         ('prompts: ["{{x}}"]\nproviders: [echo]\ntests: [{$ref: "#/tests/0"}]\n', "leads into itself"),

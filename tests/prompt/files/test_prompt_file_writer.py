@@ -1,4 +1,4 @@
-"""Prompt files written: whatever a registry can hold is read back the same, and people can read it."""
+"""Written prompt files: any content of a registry is read back the same, and people can read the file."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ PATH = Path("prompts/p.yaml")
 
 
 @given(contents(), st.lists(st.from_regex(r"[a-z]{1,9}", fullmatch=True), max_size=3), ANY_TEXT, st.lists(ANY_TEXT, max_size=3))
-def test_whatever_is_written_is_read_back_the_same(content: Content, labels: list[str], message: str, tags: list[str]) -> None:
+def test_any_written_content_is_read_back_the_same(content: Content, labels: list[str], message: str, tags: list[str]) -> None:
     text = prompt_file_text(content, labels=labels, message=message, tags=tags)
     read = parse_prompt_file(text, PATH, "p")
     assert content_digest(read.content) == content_digest(content)
@@ -33,13 +33,13 @@ def test_whatever_is_written_is_read_back_the_same(content: Content, labels: lis
 @example("\ufeffa\nb")
 @example("a\r\nb\r\n")
 @example("a\x85b\u2028c\nd")
-def test_a_text_comes_back_character_by_character_through_a_file(text: str) -> None:
+def test_a_text_is_read_back_character_by_character(text: str) -> None:
     source = mustache(text)
     content = Content(type="chat", template=[{"role": "user", "content": source}, {"role": "user", "content": "x"}])
     assert parse_prompt_file(prompt_file_text(content), PATH, "p").content == content
 
 
-def test_texts_of_several_lines_are_blocks_and_small_things_stand_in_one_line() -> None:
+def test_texts_of_several_lines_are_blocks_and_small_values_are_on_one_line() -> None:
     content = Content.model_validate(
         {
             "type": "chat",
@@ -71,11 +71,11 @@ def test_texts_of_several_lines_are_blocks_and_small_things_stand_in_one_line() 
             },
         }
     )
-    written = prompt_file_text(
+    text = prompt_file_text(
         content, labels=["staging"], message="why: because\nof this", tags=["on", "support"], head="# Ours.\n"
     )
     assert (
-        written
+        text
         == """\
 # Ours.
 type: chat
@@ -116,10 +116,10 @@ tags: ["on", support]
 
 
 @pytest.mark.parametrize("name", ["support/triage", "support/answer"])
-def test_the_samples_of_this_repository_are_written_as_they_are_read(name: str) -> None:
+def test_the_samples_of_this_repository_are_read_back_the_same(name: str) -> None:
     prompt = read_prompt_file(ROOT / "prompts" / f"{name}.yaml", "p")
-    again = parse_prompt_file(prompt_file_text(prompt.content, labels=prompt.labels, message=prompt.message), PATH, "p")
-    assert (again.content, again.labels, again.message) == (prompt.content, prompt.labels, prompt.message)
+    read_again = parse_prompt_file(prompt_file_text(prompt.content, labels=prompt.labels, message=prompt.message), PATH, "p")
+    assert (read_again.content, read_again.labels, read_again.message) == (prompt.content, prompt.labels, prompt.message)
 
 
 @pytest.mark.parametrize(
@@ -132,5 +132,5 @@ def test_the_samples_of_this_repository_are_written_as_they_are_read(name: str) 
         ("", ""),
     ],
 )
-def test_the_comments_at_the_beginning_of_a_file_can_be_kept(text: str, head: str) -> None:
+def test_the_comments_at_the_beginning_of_a_file_are_returned(text: str, head: str) -> None:
     assert leading_comments(text) == head

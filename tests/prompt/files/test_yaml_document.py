@@ -36,7 +36,7 @@ def test_plain_values_are_read_and_dates_stay_text() -> None:
     assert parse_yaml("", "empty.yaml").value is None
 
 
-def test_every_value_knows_its_line_and_a_fault_gets_that_of_the_nearest_value_above() -> None:
+def test_an_error_gets_the_line_of_its_value_or_of_the_nearest_parent() -> None:
     document = parse_yaml(MESSAGES, "f.yaml")
     assert document.lines["messages.0.content"] == 4
     assert document.lines["messages.1.content"] == 8
@@ -46,16 +46,16 @@ def test_every_value_knows_its_line_and_a_fault_gets_that_of_the_nearest_value_a
 
 
 @pytest.mark.parametrize(
-    ("text", "path", "line", "words"),
+    ("text", "path", "line", "message"),
     [
-        ("a: 1\nb: &x [1]\nc: *x\n", "", 3, "aliases are not taken"),
-        ("a: &a [x]\nb: &b [*a, *a]", "", 2, "aliases are not taken"),
-        ("a: !!python/object:os.system x", "a", 1, "the tag tag:yaml.org,2002:python/object:os.system is not taken"),
-        ("a:\n  - !exec ls", "a.0", 2, "the tag !exec is not taken"),
-        ("a: !!binary aGk=", "a", 1, "the tag tag:yaml.org,2002:binary is not taken"),
-        ("a: !!set {x}", "a", 1, "the tag tag:yaml.org,2002:set is not taken"),
-        ("a: 1\nb: 2\na: 3", "", 3, "the key 'a' is given twice"),
-        ('a:\n  b: 1\n  "b": 2', "a", 3, "the key 'b' is given twice"),
+        ("a: 1\nb: &x [1]\nc: *x\n", "", 3, "aliases are not supported"),
+        ("a: &a [x]\nb: &b [*a, *a]", "", 2, "aliases are not supported"),
+        ("a: !!python/object:os.system x", "a", 1, "the tag tag:yaml.org,2002:python/object:os.system is not supported"),
+        ("a:\n  - !exec ls", "a.0", 2, "the tag !exec is not supported"),
+        ("a: !!binary aGk=", "a", 1, "the tag tag:yaml.org,2002:binary is not supported"),
+        ("a: !!set {x}", "a", 1, "the tag tag:yaml.org,2002:set is not supported"),
+        ("a: 1\nb: 2\na: 3", "", 3, "the key 'a' occurs twice"),
+        ('a:\n  b: 1\n  "b": 2', "a", 3, "the key 'b' occurs twice"),
         ("<<: {a: 1}", "", 1, "a key must be plain text"),
         ("? [a, b]\n: 1", "", 1, "a key must be plain text"),
         ('a: "x\\0y"', "a", 1, "has a NUL character"),
@@ -63,22 +63,22 @@ def test_every_value_knows_its_line_and_a_fault_gets_that_of_the_nearest_value_a
         ('"\\0": 1', "", 1, "a key has a NUL character"),
         ("a: 1\nb: x\x00y", "", 2, "has a NUL character"),
         ("a: 1\nb: x\ud800y", "", 2, "has a lone surrogate, which is not a Unicode character"),
-        ("a: .nan", "a", 1, "is a number that JSON does not have"),
-        ("a: [-.inf]", "a.0", 1, "is a number that JSON does not have"),
+        ("a: .nan", "a", 1, "is a number that JSON cannot represent"),
+        ("a: [-.inf]", "a.0", 1, "is a number that JSON cannot represent"),
         ("a: 9223372036854775808", "a", 1, "is an integer beyond 64 bits"),
-        ("a: " + "9" * 5000, "a", 1, "is not a value of its kind, or has too many digits"),
-        ("a: !!int x", "a", 1, "is not a value of its kind, or has too many digits"),
-        ("a: !!bool x", "a", 1, "is not a value of its kind, or has too many digits"),
+        ("a: " + "9" * 5000, "a", 1, "is not a value of its type, or has too many digits"),
+        ("a: !!int x", "a", 1, "is not a value of its type, or has too many digits"),
+        ("a: !!bool x", "a", 1, "is not a value of its type, or has too many digits"),
         ("a: [1, 2", "", 1, "expected ',' or ']', but got '<stream end>'"),
         ("a: b: c", "", 1, "mapping values are not allowed here"),
         ("a: 1\n---\nb: 2", "", 2, "but found another document"),
         ("a:\n\t- 1", "", 2, "found character '\\t' that cannot start any token"),
     ],
 )
-def test_what_is_not_taken_is_named_with_file_line_and_field(text: str, path: str, line: int, words: str) -> None:
+def test_an_error_has_its_file_line_and_field(text: str, path: str, line: int, message: str) -> None:
     with pytest.raises(InvalidFile) as raised:
         parse_yaml(text, "prompts/a.yaml")
-    assert [(fault.path, fault.line, fault.message) for fault in raised.value.field_errors] == [(path, line, words)]
+    assert [(error.path, error.line, error.message) for error in raised.value.field_errors] == [(path, line, message)]
     assert raised.value.message.startswith("prompts/a.yaml is not")
 
 
@@ -89,7 +89,7 @@ def test_deep_nesting_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: \x07", 'a: "\\U00110000"', "%YAML 3.0\n---\na: 1", "@a", "%"])
-def test_what_the_parser_cannot_read_is_refused_too(text: str) -> None:
+def test_text_that_pyyaml_cannot_read_is_refused_too(text: str) -> None:
     with pytest.raises(InvalidFile, match=r"f\.yaml is not"):
         parse_yaml(text, "f.yaml")
 
@@ -108,7 +108,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert plain(document.value)
 
 
-def test_a_character_that_json_writes_in_two_halves_is_one() -> None:
+def test_a_character_that_json_writes_as_two_escapes_is_one() -> None:
     read_back = parse_yaml(json.dumps({"a 😀": ["😀 is one", "\u00e4"]}), "f.json").value
     assert read_back == {"a 😀": ["😀 is one", "ä"]}
 
@@ -124,7 +124,7 @@ map: {ask: When do you open?, none: , last: x}
 """
 
 
-def test_the_core_schema_is_what_javascript_reads() -> None:
+def test_the_core_schema_reads_as_js_yaml_does() -> None:
     assert parse_yaml(CORE, "file", core=True).value == {
         "text": ["yes", "on", "1:30", "2024-01-01", "Really?", "a?b", "1", "no", "http://a.b/c?d=e"],
         "whole": [12, -3, 31, 15, 4],
@@ -138,6 +138,6 @@ def test_the_core_schema_is_what_javascript_reads() -> None:
 @pytest.mark.parametrize(
     "text", ["a: &x 1\nb: *x", "a: !!python/name:os.system", "<<: {a: 1}", "a: .inf", "a: .nan", "a: 1\na: 2"]
 )
-def test_the_core_schema_refuses_what_the_other_does(text: str) -> None:
+def test_the_core_schema_is_as_strict_as_yaml_1_1(text: str) -> None:
     with pytest.raises(InvalidFile):
         parse_yaml(text, "file", core=True)

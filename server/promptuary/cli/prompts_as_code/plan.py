@@ -120,7 +120,7 @@ def plan(registry: RegistryState, folder: Path, *, force: bool = False) -> list[
 
 def _check_labels(prompt: PromptFile) -> None:
     field_errors = [
-        prompt.placed(
+        prompt.with_line(
             FieldError("labels", f"'{label}' cannot be set: labels are names of a-z 0-9 _ . -, and `latest` moves by itself")
         )
         for label in prompt.labels
@@ -170,7 +170,9 @@ class _ProjectedRegistry:
         except Invalid as error:
             if isinstance(error, ApiRefused) and error.code != InvalidPrompt.code:
                 raise
-            field_errors = [prompt.placed(field_error) for field_error in error.field_errors] or [FieldError("", error.message)]
+            field_errors = [prompt.with_line(field_error) for field_error in error.field_errors] or [
+                FieldError("", error.message)
+            ]
             raise InvalidFile(f"{prompt.path} cannot be used", field_errors) from None
         version = before.newest + registers
         moves, stays_split, obstacles = _moves(prompt, before, version, registers, force)

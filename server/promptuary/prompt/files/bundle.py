@@ -5,12 +5,12 @@
      "prompts": {"support.triage": {
          "archived": false,
          "labels": {"production": 3, "canary": {"split": {"salt": "support.triage/canary", "arms": [...]}}},
-         "versions": {"3": {...a version as the API gives it...}, "2": ..., "1": ...},
+         "versions": {"3": {...a version as the API returns it...}, "2": ..., "1": ...},
          "history": [{"label": ..., "version": ..., "split": ..., "previous": ..., "actor": ..., "reason": ..., "at": ...}],
          "archivals": [{"archived": true, "reason": ..., "at": ...}]}}}
 
-It is what an application ships for a start without a server (`client.bundle` reads it, less strictly), a backup, and the way of
-prompts from one server to another. For the last two it must be whole: every version, and the history of every label.
+It has three uses: an application ships it to start without a server (`client.bundle` reads it, less strictly), it is a backup,
+and it transfers prompts from one server to another. The last two need every version and the history of every label.
 """
 
 import json
@@ -27,15 +27,15 @@ from promptuary.prompt.name import is_name
 
 FORMAT = "promptuary-bundle/1"
 IMPORTED_FIELDS = (*Content.model_fields, "version", "digest", "message", "tags", "author", "created_at", "includes")
-"""What of a version as the API gives it goes into an import; the rest is this prompt's name, or only the old server's."""
-_MOVE = ("label", "version", "split", "previous", "actor", "reason", "at")
+"""The fields of a version, as the API returns it, that an import contains; the others do not apply to the new server."""
+_MOVE_FIELDS = ("label", "version", "split", "previous", "actor", "reason", "at")
 REQUIRED_FIELDS = ("archived", "labels", "versions", "history")
-_WHOLE = "export it with --all-versions"
+_EXPORT_HINT = "export it with --all-versions"
 
 
 @dataclass(frozen=True)
 class BundledPrompt:
-    """A prompt of a bundle: its versions by number, rising, and what happened to it, the oldest first."""
+    """A prompt of a bundle: its versions by ascending number, and the moves of its labels and its archivals, oldest first."""
 
     name: str
     versions: Mapping[int, Mapping[str, Any]]
@@ -43,43 +43,43 @@ class BundledPrompt:
     archivals: Sequence[Mapping[str, Any]]
 
     def digests(self) -> dict[str, str]:
-        """Give the digests by number, as an import's preview takes them."""
+        """Return the digests by number, in the form that the preview of an import takes."""
         return {str(number): body["digest"] for number, body in self.versions.items()}
 
 
 def is_bundle(value: Any) -> bool:
-    """Tell whether a file's value says that it is a bundle, of whatever release."""
+    """Return whether a parsed file declares itself a bundle, of any release."""
     return isinstance(value, dict) and str(value.get("format", "")).startswith(FORMAT.rpartition("/")[0])
 
 
 def parse_json(text: str, source: str) -> Any:
-    """Read JSON with one meaning: no key twice, no NaN.
+    """Parse JSON strictly: a duplicate key, NaN or an integer of more than 20 digits is an error.
 
     Raises:
-        InvalidFile: naming the source, and where it breaks off.
+        InvalidFile: the text is not such JSON; the message names the source, and the line if the syntax is wrong.
     """
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
     except json.JSONDecodeError as error:
-        fault = FieldError("", f"{error.msg} (column {error.colno}); is the file cut off?", error.lineno)
-        raise InvalidFile(f"{source} is not JSON", [fault]) from None
+        syntax_error = FieldError("", f"{error.msg} (column {error.colno}); is the file cut off?", error.lineno)
+        raise InvalidFile(f"{source} is not JSON", [syntax_error]) from None
     except RecursionError:
-        raise InvalidFile(f"{source} is not taken", [FieldError("", "it is nested too deep")]) from None
+        raise InvalidFile(f"{source} cannot be read", [FieldError("", "it is nested too deep")]) from None
     except ValueError as error:
-        raise InvalidFile(f"{source} is not taken", [FieldError("", str(error))]) from None
+        raise InvalidFile(f"{source} cannot be read", [FieldError("", str(error))]) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise ValueError(f"the key {key!a} is given twice in one object")
+            raise ValueError(f"the key {key!a} occurs twice in one object")
         result[key] = value
     return result
 
 
-def _constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON number")
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _integer(digits: str) -> int:
@@ -89,36 +89,38 @@ def _integer(digits: str) -> int:
 
 
 def parse_bundle(value: Any, source: str) -> list[BundledPrompt]:
-    """Read a bundle that is to be imported, and check that it is whole and that every version is what its digest says.
+    """Return the prompts of a bundle for an import; check that it is complete and that every version matches its digest.
 
     Raises:
-        InvalidFile: naming the source, and every fault by its path.
+        InvalidFile: with every error and its path; the message names the source.
     """
     if not is_bundle(value):
-        raise InvalidFile(f"{source} is no bundle", [FieldError("format", f"must be '{FORMAT}'")])
+        raise InvalidFile(f"{source} is not a bundle", [FieldError("format", f"must be '{FORMAT}'")])
     if value["format"] != FORMAT:
         raise InvalidFile(
-            f"{source} is of another release", [FieldError("format", f"is {value['format']!a}; this one reads '{FORMAT}'")]
+            f"{source} is of another release", [FieldError("format", f"is {value['format']!a}; this release reads '{FORMAT}'")]
         )
     prompts = value.get("prompts")
     if not isinstance(prompts, dict):
-        raise InvalidFile(f"{source} is no bundle", [FieldError("prompts", "must be an object of prompts by name")])
+        raise InvalidFile(f"{source} is not a bundle", [FieldError("prompts", "must be an object of prompts by name")])
     field_errors: list[FieldError] = []
-    found = [_prompt(name, body, value.get("exported_at"), field_errors) for name, body in prompts.items()]
+    parsed = [_prompt(name, body, value.get("exported_at"), field_errors) for name, body in prompts.items()]
     if field_errors:
         raise InvalidFile(f"{source} cannot be imported", field_errors)
-    return [prompt for prompt in found if prompt is not None]
+    return [prompt for prompt in parsed if prompt is not None]
 
 
 def _prompt(name: str, body: Any, exported_at: Any, field_errors: list[FieldError]) -> BundledPrompt | None:
     where = f"prompts.{name}"
     if not is_name(name):
-        field_errors.append(FieldError(where, "is no name of a prompt"))
+        field_errors.append(FieldError(where, "is not a valid name of a prompt"))
         return None
-    kinds = {"archived": bool, "labels": dict, "versions": dict, "history": list}
-    wrong = [part for part in REQUIRED_FIELDS if not isinstance(body, dict) or not isinstance(body.get(part), kinds[part])]
+    types = {"archived": bool, "labels": dict, "versions": dict, "history": list}
+    wrong = [key for key in REQUIRED_FIELDS if not isinstance(body, dict) or not isinstance(body.get(key), types[key])]
     if wrong:
-        field_errors.append(FieldError(where, f"must have {', '.join(REQUIRED_FIELDS)}; what is wrong: {', '.join(wrong)}"))
+        field_errors.append(
+            FieldError(where, f"must have {', '.join(REQUIRED_FIELDS)}; missing or of a wrong type: {', '.join(wrong)}")
+        )
         return None
     before = len(field_errors)
     versions = _versions(name, body["versions"], f"{where}.versions", field_errors)
@@ -128,45 +130,45 @@ def _prompt(name: str, body: Any, exported_at: Any, field_errors: list[FieldErro
     archivals = body.get("archivals")
     if archivals is None:
         archivals = [{"archived": True, "reason": "", "at": exported_at}] if body["archived"] else []
-    if not isinstance(archivals, list) or not all(isinstance(turn, dict) for turn in archivals):
+    if not isinstance(archivals, list) or not all(isinstance(archival, dict) for archival in archivals):
         field_errors.append(FieldError(f"{where}.archivals", "must be a list of objects"))
     elif (archivals[-1].get("archived") if archivals else False) is not body["archived"]:
-        field_errors.append(FieldError(f"{where}.archived", "is not what the last of its archivals says"))
+        field_errors.append(FieldError(f"{where}.archived", "differs from the last of its archivals"))
     return BundledPrompt(name, versions, history, archivals)
 
 
 def _versions(name: str, bodies: Mapping[str, Any], where: str, field_errors: list[FieldError]) -> dict[int, Mapping[str, Any]]:
     versions: dict[int, Mapping[str, Any]] = {}
     if not bodies:
-        field_errors.append(FieldError(where, "has none"))
+        field_errors.append(FieldError(where, "must have at least one version"))
     for key, body in bodies.items():
-        at = f"{where}.{key}"
+        path = f"{where}.{key}"
         if not (key.isascii() and key.isdigit() and len(key) < 10 and key[0] != "0"):
-            field_errors.append(FieldError(at, "is no version's number"))
-        elif not isinstance(body, dict) or [part for part in IMPORTED_FIELDS if part not in body]:
-            missing = ", ".join(part for part in IMPORTED_FIELDS if not isinstance(body, dict) or part not in body)
-            field_errors.append(FieldError(at, f"is no version as the API gives it; it lacks {missing}"))
+            field_errors.append(FieldError(path, "is not a version number"))
+        elif not isinstance(body, dict) or any(key not in body for key in IMPORTED_FIELDS):
+            missing = ", ".join(key for key in IMPORTED_FIELDS if not isinstance(body, dict) or key not in body)
+            field_errors.append(FieldError(path, f"is not a version as the API returns it; missing: {missing}"))
         elif type(body["version"]) is not int or body["version"] != int(key) or body.get("name") != name:
-            field_errors.append(FieldError(at, f"says that it is version {body['version']!a} of {body.get('name')!a}"))
+            field_errors.append(FieldError(path, f"contains version {body['version']!a} of {body.get('name')!a}"))
         elif not _is_digest_of(body):
-            field_errors.append(FieldError(at, "is not what its digest says; the file was changed, or is damaged"))
+            field_errors.append(FieldError(path, "does not match its digest; the file was changed or is damaged"))
         elif not isinstance(body["includes"], list) or not all(_is_include(include) for include in body["includes"]):
             field_errors.append(
-                FieldError(f"{at}.includes", "must be a list of objects with reference, name, version and digest")
+                FieldError(f"{path}.includes", "must be a list of objects with reference, name, version and digest")
             )
         else:
             versions[int(key)] = body
-    rising = dict(sorted(versions.items()))
-    if rising and len(rising) != max(rising) - min(rising) + 1:
-        gap = next(number for number in range(min(rising), max(rising)) if number not in rising)
+    ascending = dict(sorted(versions.items()))
+    if ascending and len(ascending) != max(ascending) - min(ascending) + 1:
+        gap = next(number for number in range(min(ascending), max(ascending)) if number not in ascending)
         if str(gap) not in bodies:
-            field_errors.append(FieldError(where, f"lacks version {gap}, and numbers have no gap; {_WHOLE}"))
-    return rising
+            field_errors.append(FieldError(where, f"has no version {gap}, but numbers are consecutive; {_EXPORT_HINT}"))
+    return ascending
 
 
 def _is_digest_of(body: Mapping[str, Any]) -> bool:
     try:
-        return json_digest({part: body[part] for part in Content.model_fields}) == str(body["digest"])
+        return json_digest({key: body[key] for key in Content.model_fields}) == str(body["digest"])
     except (Invalid, RecursionError):
         return False
 
@@ -182,9 +184,9 @@ def _is_include(include: Any) -> bool:
 
 def _history(moves: Sequence[Any], where: str, field_errors: list[FieldError]) -> list[Mapping[str, Any]]:
     field_errors += [
-        FieldError(f"{where}.{place}", f"must be an object with {', '.join(_MOVE)}")
-        for place, move in enumerate(moves)
-        if not isinstance(move, dict) or not isinstance(move.get("label"), str) or any(key not in move for key in _MOVE)
+        FieldError(f"{where}.{index}", f"must be an object with {', '.join(_MOVE_FIELDS)}")
+        for index, move in enumerate(moves)
+        if not isinstance(move, dict) or not isinstance(move.get("label"), str) or any(key not in move for key in _MOVE_FIELDS)
     ]
     return list(moves)
 
@@ -192,63 +194,73 @@ def _history(moves: Sequence[Any], where: str, field_errors: list[FieldError]) -
 def _check_labels(
     labels: Mapping[str, Any], history: Sequence[Mapping[str, Any]], where: str, field_errors: list[FieldError]
 ) -> None:
-    """See that every label is where its last move led."""
+    """Check that every label points where its last move put it."""
     last = {move["label"]: move for move in history}
     for label in {**labels, **last}:
         move = last.get(label)
         if move is None:
-            field_errors.append(FieldError(f"{where}.labels.{label}", f"has no history; {_WHOLE}"))
+            field_errors.append(FieldError(f"{where}.labels.{label}", f"has no history; {_EXPORT_HINT}"))
         elif labels.get(label) != (move["version"] if move["split"] is None else {"split": move["split"]}):
-            field_errors.append(FieldError(f"{where}.labels.{label}", "is not where its last move in the history led"))
+            field_errors.append(FieldError(f"{where}.labels.{label}", "is not where its last move in the history put it"))
 
 
 def dependency_order(prompts: Sequence[BundledPrompt]) -> list[tuple[BundledPrompt, list[int]]]:
-    """Put versions in an order in which each comes after those before it and those that it includes.
+    """Return an order of import: each version comes after the lower versions of its prompt and after those that it includes.
 
-    What a bundle does not have is not waited for. Versions of one prompt stay together as far as can be.
+    Includes that are not in the bundle are ignored. Versions of one prompt stay together where possible.
+
+    Returns:
+        prompts with version numbers; a prompt occurs several times if its versions cannot stay together.
 
     Raises:
-        Invalid: when versions include each other, which no server has let happen.
+        Invalid: versions include each other, which no server allows.
     """
-    left = {prompt.name: list(prompt.versions) for prompt in prompts}
-    named = {prompt.name: prompt for prompt in prompts}
-    placed: set[tuple[str, int]] = set()
+    remaining = {prompt.name: list(prompt.versions) for prompt in prompts}
+    by_name = {prompt.name: prompt for prompt in prompts}
+    done: set[tuple[str, int]] = set()
     ordered: list[tuple[str, int]] = []
 
-    def ready(name: str, number: int) -> bool:
-        needs = ((include["name"], include["version"]) for include in named[name].versions[number]["includes"])
-        return all(need in placed or need[1] not in named[need[0]].versions for need in needs if need[0] in named)
+    def is_ready(name: str, number: int) -> bool:
+        included = ((include["name"], include["version"]) for include in by_name[name].versions[number]["includes"])
+        return all(
+            (other, other_number) in done or other_number not in by_name[other].versions
+            for other, other_number in included
+            if other in by_name
+        )
 
-    while any(left.values()):
-        before = len(ordered)
-        for name, numbers in left.items():
-            while numbers and ready(name, numbers[0]):
-                placed.add((name, numbers[0]))
+    while any(remaining.values()):
+        count = len(ordered)
+        for name, numbers in remaining.items():
+            while numbers and is_ready(name, numbers[0]):
+                done.add((name, numbers[0]))
                 ordered.append((name, numbers.pop(0)))
-        if len(ordered) == before:
+        if len(ordered) == count:
             field_errors = [
-                FieldError(f"prompts.{name}.versions.{numbers[0]}", "waits") for name, numbers in left.items() if numbers
+                FieldError(f"prompts.{name}.versions.{numbers[0]}", "waits for another of them")
+                for name, numbers in remaining.items()
+                if numbers
             ]
             raise Invalid("versions of the bundle include each other", field_errors)
-    return [(named[name], [number for _, number in run]) for name, run in groupby(ordered, key=lambda step: step[0])]
+    return [(by_name[name], [number for _, number in group]) for name, group in groupby(ordered, key=lambda item: item[0])]
 
 
 def import_requests(prompts: Sequence[BundledPrompt], limit: int) -> Iterator[tuple[str, dict[str, list[Any]]]]:
-    """Give the requests that import a bundle: each prompt's name and a body of about `limit` bytes at most.
+    """Yield the requests that import a bundle: a prompt's name and a body of about `limit` bytes at most.
 
-    A prompt that fits goes in one request, which is done whole or not at all; what happened to it comes with its last versions.
+    A prompt that fits is one request, which the server applies completely or not at all. History and archivals come with the
+    last versions.
 
     Raises:
-        Invalid: when versions include each other.
+        Invalid: versions include each other.
     """
     ordered = dependency_order(prompts)
-    last = {prompt.name: place for place, (prompt, _) in enumerate(ordered)}
-    for place, (prompt, numbers) in enumerate(ordered):
-        parts = [("versions", [{part: prompt.versions[number][part] for part in IMPORTED_FIELDS}]) for number in numbers]
-        if last[prompt.name] == place:
-            parts += [("history", [{key: move[key] for key in _MOVE}]) for move in prompt.history]
-            if prompt.archivals:  # which go together, for they are compared with what is there from the first on
-                parts.append(("archivals", [dict(turn) for turn in prompt.archivals]))
+    last_index = {prompt.name: index for index, (prompt, _) in enumerate(ordered)}
+    for index, (prompt, numbers) in enumerate(ordered):
+        parts = [("versions", [{key: prompt.versions[number][key] for key in IMPORTED_FIELDS}]) for number in numbers]
+        if last_index[prompt.name] == index:
+            parts += [("history", [{key: move[key] for key in _MOVE_FIELDS}]) for move in prompt.history]
+            if prompt.archivals:  # all in one request: the server compares them with its own from the first on
+                parts.append(("archivals", [dict(archival) for archival in prompt.archivals]))
         yield from ((prompt.name, body) for body in _bodies(parts, limit))
 
 
@@ -256,11 +268,11 @@ def _bodies(parts: Sequence[tuple[str, list[dict[str, Any]]]], limit: int) -> It
     body: dict[str, list[Any]] = {}
     size = 0
     for key, part in parts:
-        own = len(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode())
-        if body and size + own > limit:
+        part_size = len(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode())
+        if body and size + part_size > limit:
             yield body
             body, size = {}, 0
         body.setdefault(key, []).extend(part)
-        size += own
+        size += part_size
     if body:
         yield body

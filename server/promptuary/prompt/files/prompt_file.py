@@ -1,4 +1,4 @@
-"""Prompt files: `prompts/support/triage.yaml` is the prompt `support.triage`; a folder is a dot."""
+"""Reading of prompt files. The path is the name: `prompts/support/triage.yaml` contains the prompt `support.triage`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from promptuary.prompt.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
 SUFFIXES = (".yaml", ".yml")
-_NOT_CONTENT = ("labels", "message", "tags", "messages", "partials")
+_OTHER_FIELDS = ("labels", "message", "tags", "messages", "partials")
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A prompt as a file says it: the content, and what registering it should do."""
+    """A prompt of a file: its content, and the labels, message and tags for its registration."""
 
     name: str
     path: Path
@@ -30,38 +30,40 @@ class PromptFile:
     tags: tuple[str, ...]
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
 
-    def placed(self, fault: FieldError) -> FieldError:
-        """Give a fault of the content its place in the file: the field as the file calls it, and the line."""
-        called = "messages" if "messages" in self.lines else "template"
-        return YamlDocument(None, dict(self.lines)).with_line(_named(fault, called))
+    def with_line(self, error: FieldError) -> FieldError:
+        """Return an error of the content with its line and with the field's name in the file."""
+        template_field = "messages" if "messages" in self.lines else "template"
+        return YamlDocument(None, dict(self.lines)).with_line(_with_file_field(error, template_field))
 
 
 def prompt_name(path: Path, root: Path) -> str:
-    """Give the prompt name of a file under its root: folders and the stem, joined by dots.
+    """Return the prompt name of a file below the root: its folders and its stem, joined by dots.
 
     Raises:
-        InvalidFile: when that is no name.
+        InvalidFile: the result is not a valid name.
     """
     name = ".".join(path.relative_to(root).with_suffix("").parts)
     if not is_name(name):
-        raise InvalidFile(f"{path} gives the prompt no valid name", [FieldError("", f"'{name}' is not of a-z 0-9 _ . -")])
+        raise InvalidFile(
+            f"{path} is not a valid name of a prompt", [FieldError("", f"'{name}' must consist of a-z 0-9 _ . -")]
+        )
     return name
 
 
 def read_prompt_file(path: Path, name: str) -> PromptFile:
-    """Read one prompt file and check it whole, its templates too.
+    """Read a prompt file and check all of it, including its templates.
 
     Raises:
-        InvalidFile: naming the file, and line and field of every fault.
+        InvalidFile: with line and field of every error; the message names the file.
     """
     return parse_prompt_file(read_text(path), path, name)
 
 
 def parse_prompt_file(text: str, path: Path, name: str) -> PromptFile:
-    """Read the text of a prompt file, as `read_prompt_file` does.
+    """Parse the text of a prompt file, as `read_prompt_file` does.
 
     Raises:
-        InvalidFile: naming the file, and line and field of every fault.
+        InvalidFile: with line and field of every error; the message names the file.
     """
     document = parse_yaml(text, str(path))
     body = document.value
@@ -74,36 +76,36 @@ def parse_prompt_file(text: str, path: Path, name: str) -> PromptFile:
         field_errors.append(FieldError("message", "must be a string"))
     content = _content(body, field_errors)
     if field_errors or content is None:
-        raise InvalidFile(f"{path} cannot be used", [document.with_line(fault) for fault in field_errors])
+        raise InvalidFile(f"{path} cannot be used", [document.with_line(error) for error in field_errors])
     return PromptFile(name, path, content, texts["labels"], message, texts["tags"], document.lines)
 
 
 def _content(body: dict[str, Any], field_errors: list[FieldError]) -> Content | None:
-    """Read the content: a chat file says `messages` where the wire says `template`, for it reads better."""
-    field = "messages" if "messages" in body else "template"
+    """Return the content, or None with its errors in `field_errors`; a chat's template is under `messages` in a file."""
+    template_field = "messages" if "messages" in body else "template"
     if "messages" in body and "template" in body:
-        field_errors.append(FieldError("template", "`messages` is the template of a chat; give one of the two"))
+        field_errors.append(FieldError("template", "`messages` is the template of a chat; use one of the two"))
     if "partials" in body:
-        field_errors.append(FieldError("partials", "are put in by the registry; include a prompt by {{> its.name}}"))
-    parts = {key: value for key, value in body.items() if key not in _NOT_CONTENT}
+        field_errors.append(FieldError("partials", "are added by the registry; include a prompt by {{> its.name}}"))
+    parts = {key: value for key, value in body.items() if key not in _OTHER_FIELDS}
     if "messages" in body:
         parts["template"] = body["messages"]
     try:
         content = Content.model_validate(parts)
-        validate_content(content, resolved=False, jinja2=True)  # whether jinja2 is taken is for the server to say
+        validate_content(content, resolved=False, jinja2=True)  # the server decides whether jinja2 is enabled
     except ValidationError as error:
-        field_errors += [_named(fault, field) for fault in field_errors_from(error)]
+        field_errors += [_with_file_field(field_error, template_field) for field_error in field_errors_from(error)]
     except InvalidPrompt as error:
-        field_errors += [_named(fault, field) for fault in error.field_errors]
+        field_errors += [_with_file_field(field_error, template_field) for field_error in error.field_errors]
     else:
         return content
     return None
 
 
-def _named(fault: FieldError, field: str) -> FieldError:
-    """Call the template as the file does."""
-    head, dot, rest = fault.path.partition(".")
-    return FieldError(field + dot + rest if head == "template" else fault.path, fault.message)
+def _with_file_field(error: FieldError, template_field: str) -> FieldError:
+    """Return an error of the content with the field's name in the file, which may call the template `messages`."""
+    head, dot, rest = error.path.partition(".")
+    return FieldError(template_field + dot + rest if head == "template" else error.path, error.message)
 
 
 def _texts(body: dict[str, Any], key: str, field_errors: list[FieldError]) -> tuple[str, ...]:
@@ -118,16 +120,16 @@ def read_yaml_file(path: Path) -> YamlDocument:
     """Read a YAML or JSON file of at most 4 MiB.
 
     Raises:
-        InvalidFile: for one that is missing, too large, not UTF-8, or not well-formed.
+        InvalidFile: the file is missing, too large, not UTF-8, or not well-formed.
     """
     return parse_yaml(read_text(path), str(path))
 
 
 def read_text(path: Path, limit: int = 4 * 1024 * 1024) -> str:
-    """Read a UTF-8 text file of at most `limit` bytes, or say why not.
+    """Read a UTF-8 text file of at most `limit` bytes, without its byte order mark.
 
     Raises:
-        InvalidFile: naming the file.
+        InvalidFile: the file is missing, too large, not UTF-8, or not readable; the message names it.
     """
     try:
         if path.stat().st_size > limit:
@@ -142,37 +144,37 @@ def read_text(path: Path, limit: int = 4 * 1024 * 1024) -> str:
 
 
 def read_prompt_folder(root: Path) -> list[PromptFile]:
-    """Read every prompt file under a folder, in the order of their names; all faults of all files are told at once.
+    """Read every prompt file below a folder, sorted by prompt name.
 
     Raises:
-        InvalidFile: when the folder is missing or holds no prompt, or for what is wrong in any file.
+        InvalidFile: the folder is missing or contains no prompt, or files are not valid; with all errors of all files.
     """
     if not root.is_dir():
         raise InvalidFile(f"{root} is not a folder")
     prompts: list[PromptFile] = []
-    broken: list[InvalidFile] = []
-    named: dict[str, Path] = {}
+    errors: list[InvalidFile] = []
+    paths: dict[str, Path] = {}
     for path in sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES and path.is_file()):
         try:
             prompts.append(read_prompt_file(path, prompt_name(path, root)))
-            if (first := named.setdefault(prompts[-1].name, path)) != path:
-                raise InvalidFile(f"{path} and {first} are both the prompt '{prompts[-1].name}'; keep one of the two")
+            if (first := paths.setdefault(prompts[-1].name, path)) != path:
+                raise InvalidFile(f"{path} and {first} both contain the prompt '{prompts[-1].name}'; keep one of the two")
         except InvalidFile as error:
-            broken.append(error)
-    if broken:
-        raise combined_error(broken, root)
+            errors.append(error)
+    if errors:
+        raise combined_error(errors, root)
     if not prompts:
-        raise InvalidFile(f"{root} holds no prompt file (*.yaml)")
+        raise InvalidFile(f"{root} contains no prompt file (*.yaml)")
     return sorted(prompts, key=lambda prompt: prompt.name)
 
 
-def combined_error(broken: Sequence[InvalidFile], root: Path) -> InvalidFile:
-    """Give the faults of several files as one error."""
-    if len(broken) == 1:
-        return broken[0]
+def combined_error(errors: Sequence[InvalidFile], root: Path) -> InvalidFile:
+    """Return the errors of several files as one error; a single error is returned as it is."""
+    if len(errors) == 1:
+        return errors[0]
     field_errors = [
-        FieldError(error.message, str(fault))
-        for error in broken
-        for fault in (error.field_errors or [FieldError("", "unreadable")])
+        FieldError(error.message, str(field_error))
+        for error in errors
+        for field_error in (error.field_errors or [FieldError("", "unreadable")])
     ]
-    return InvalidFile(f"{len(broken)} files under {root} cannot be used", field_errors)
+    return InvalidFile(f"{len(errors)} files under {root} cannot be used", field_errors)

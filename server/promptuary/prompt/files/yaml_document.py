@@ -1,4 +1,4 @@
-"""YAML and JSON texts read safely: no tags, no aliases, no key twice, no NUL; and every value's line is known."""
+"""Strict reading of YAML and JSON: no tags, aliases, duplicate keys or NUL characters; each value has its line number."""
 
 import math
 from dataclasses import dataclass
@@ -15,41 +15,37 @@ _INTEGER_LIMIT = 2**63
 
 
 class InvalidFile(Invalid):
-    """A file cannot be read as what it should be; the faults name lines and fields."""
+    """A file is not valid; the field errors name lines and fields."""
 
     code = "invalid_file"
 
 
 @dataclass(frozen=True)
 class YamlDocument:
-    """A parsed text and the line in which each value begins, by dotted path."""
+    """A parsed text, and by dotted path the line where each value begins, counted from 1."""
 
     value: Any
     lines: dict[str, int]
 
-    def with_line(self, fault: FieldError) -> FieldError:
-        """Give the fault the line of its path, or of the nearest path above it that is in the text."""
-        path = fault.path
+    def with_line(self, error: FieldError) -> FieldError:
+        """Return the error with the line of its path, or of the nearest parent path that is in the text."""
+        path = error.path
         while path and path not in self.lines:
             path = path.rpartition(".")[0]
-        return FieldError(fault.path, fault.message, self.lines.get(path, 1))
+        return FieldError(error.path, error.message, self.lines.get(path, 1))
 
 
-class _NoAlias(yaml.SafeLoader):
-    """Takes no alias, so that a few lines cannot grow into gigabytes."""
+class _AliasFreeLoader(yaml.SafeLoader):
+    """PyYAML's safe loader (YAML 1.1) without aliases, by which a few lines can expand to gigabytes."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not taken", problem_mark=self.get_mark())
+            raise yaml.MarkedYAMLError(problem="aliases are not supported", problem_mark=self.get_mark())
         return super().compose_node(parent, index)
 
 
-class _Reader(_NoAlias):
-    """PyYAML's safe loader, which reads YAML 1.1."""
-
-
-class _CoreReader(_NoAlias, CoreLoader):
-    """The safe loader by the core schema of YAML 1.2."""
+class _AliasFreeCoreLoader(_AliasFreeLoader, CoreLoader):
+    """The loader for the core schema of YAML 1.2, also without aliases."""
 
 
 def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
@@ -57,17 +53,17 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
 
     Args:
         text: the YAML.
-        source: what errors call it.
-        core: by YAML 1.2's core schema, for files that are written for programs that read so; by default by 1.1.
+        source: the name of the text in error messages.
+        core: whether scalars follow YAML 1.2's core schema, for files of JavaScript programs, instead of YAML 1.1.
 
     Raises:
-        InvalidFile: naming the source, the line and what is wrong.
+        InvalidFile: the text is not valid; the message names the source, and the field error the line.
     """
     lines: dict[str, int] = {}
     try:
         if reason := refused_character(text):
-            raise _fault(reason, 1 + text[: refused_position(text)].count("\n"))
-        loader = _CoreReader(text) if core else _Reader(text)
+            raise _error(reason, 1 + text[: refused_position(text)].count("\n"))
+        loader = _AliasFreeCoreLoader(text) if core else _AliasFreeLoader(text)
         try:
             node = loader.get_single_node()
             value = None if node is None else _value(loader, node, "", lines, 0)
@@ -75,81 +71,83 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        fault = FieldError("", str(error.problem or error.context or "cannot be read"), mark.line + 1 if mark else None)
-        raise InvalidFile(f"{source} is not valid YAML", [fault]) from None
+        message = str(error.problem or error.context or "cannot be read")
+        field_error = FieldError("", message, mark.line + 1 if mark else None)
+        raise InvalidFile(f"{source} is not valid YAML", [field_error]) from None
     except yaml.YAMLError as error:
         raise InvalidFile(f"{source} is not valid YAML", [FieldError("", str(error).splitlines()[0])]) from None
     except InvalidFile as error:
-        raise InvalidFile(f"{source} is not taken", error.field_errors) from None
-    except ValueError as error:  # PyYAML lets `chr` refuse an escape like "\\U00110000"
+        raise InvalidFile(f"{source} is not supported YAML", error.field_errors) from None
+    except ValueError as error:  # PyYAML passes on the error of `chr` for an escape like "\\U00110000"
         raise InvalidFile(f"{source} is not valid YAML", [FieldError("", str(error))]) from None
     except RecursionError:
-        raise InvalidFile(f"{source} is not taken", [FieldError("", f"nested more than {DEPTH_LIMIT} deep")]) from None
+        raise InvalidFile(f"{source} is not supported YAML", [FieldError("", f"nested more than {DEPTH_LIMIT} deep")]) from None
     return YamlDocument(value, lines)
 
 
-def _fault(message: str, line: int, path: str = "") -> InvalidFile:
-    return InvalidFile("not taken", [FieldError(path, message, line)])
+def _error(message: str, line: int, path: str = "") -> InvalidFile:
+    return InvalidFile("not supported", [FieldError(path, message, line)])
 
 
-def _value(loader: _NoAlias, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
+def _value(loader: _AliasFreeLoader, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
     line = node.start_mark.line + 1
     if depth > DEPTH_LIMIT:
-        raise _fault(f"nested more than {DEPTH_LIMIT} deep", line, path)
+        raise _error(f"nested more than {DEPTH_LIMIT} deep", line, path)
     lines.setdefault(path, line)
     if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = _joined(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
+            key = _join_surrogates(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if key is None or key_node.tag == "tag:yaml.org,2002:merge":
-                raise _fault("a key must be plain text", key_node.start_mark.line + 1, path)
-            if flaw := _flaw(key):
-                raise _fault(f"a key {flaw}", key_node.start_mark.line + 1, path)
+                raise _error("a key must be plain text", key_node.start_mark.line + 1, path)
+            if problem := _problem(key):
+                raise _error(f"a key {problem}", key_node.start_mark.line + 1, path)
             if key in result:
-                raise _fault(f"the key '{key}' is given twice", key_node.start_mark.line + 1, path)
+                raise _error(f"the key '{key}' occurs twice", key_node.start_mark.line + 1, path)
             result[key] = _value(loader, value_node, f"{path}.{key}" if path else key, lines, depth + 1)
         return result
     if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
         return [
-            _value(loader, item, f"{path}.{number}" if path else str(number), lines, depth + 1)
-            for number, item in enumerate(node.value)
+            _value(loader, item, f"{path}.{index}" if path else str(index), lines, depth + 1)
+            for index, item in enumerate(node.value)
         ]
     if isinstance(node, yaml.ScalarNode) and node.tag.startswith("tag:yaml.org,2002:"):
-        kind = node.tag.rpartition(":")[2]
-        if kind in ("str", "int", "float", "bool", "null"):
+        type_name = node.tag.rpartition(":")[2]
+        if type_name in ("str", "int", "float", "bool", "null"):
             return _scalar(loader, node, path)
-        if kind == "timestamp" and not node.style:
+        if type_name == "timestamp" and not node.style:
             return node.value
-    raise _fault(f"the tag {node.tag} is not taken", line, path)
+    raise _error(f"the tag {node.tag} is not supported", line, path)
 
 
-def _scalar(loader: _NoAlias, node: yaml.ScalarNode, path: str) -> Any:
-    """Read one plain value; what JSON cannot say is refused here, where its line is known."""
+def _scalar(loader: _AliasFreeLoader, node: yaml.ScalarNode, path: str) -> Any:
+    """Return a scalar's value; raise an error with its line for a value that JSON cannot represent."""
     line = node.start_mark.line + 1
     try:
         value = loader.construct_object(node)
     except (ValueError, KeyError):
-        raise _fault("is not a value of its kind, or has too many digits", line, path) from None
+        raise _error("is not a value of its type, or has too many digits", line, path) from None
     if isinstance(value, str):
-        value = _joined(value)
-    if flaw := _flaw(value):
-        raise _fault(flaw, line, path)
+        value = _join_surrogates(value)
+    if problem := _problem(value):
+        raise _error(problem, line, path)
     return value
 
 
-def _joined(text: str) -> str:
-    """Put the two halves of a character together that JSON writes as two escapes, which PyYAML takes one by one."""
+def _join_surrogates(text: str) -> str:
+    """Return the text with surrogate pairs joined: JSON writes such a character as two escapes, which PyYAML reads as two."""
     if refused_character(text) is None:
         return text
     try:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:
-        return text  # half of a character, which the caller refuses
+        return text  # a lone surrogate, which the caller refuses
 
 
-def _flaw(value: Any) -> str | None:
+def _problem(value: Any) -> str | None:
+    """Return why a value cannot be stored as JSON, or None."""
     if isinstance(value, float) and not math.isfinite(value):
-        return "is a number that JSON does not have"
+        return "is a number that JSON cannot represent"
     if isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
         return "is an integer beyond 64 bits"
     return refused_character(value) if isinstance(value, str) else None

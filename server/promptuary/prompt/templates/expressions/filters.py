@@ -104,8 +104,8 @@ def _truncate(_: RenderBudget, value: Any, length: Any = 255, killwords: Any = F
     most = _check_integer("truncate", length, len(mark), 2**31)
     if len(text) <= most + _check_integer("truncate", leeway, 0, 2**31):
         return text
-    kept = text[: most - len(mark)]
-    return (kept if killwords else kept.rsplit(" ", 1)[0]) + mark
+    shortened = text[: most - len(mark)]
+    return (shortened if killwords else shortened.rsplit(" ", 1)[0]) + mark
 
 
 def _join(budget: RenderBudget, value: Any, d: Any = "", attribute: Any = None) -> str:
