@@ -37,7 +37,11 @@ def create_app(
     """
     scorer_types()  # a plug-in that cannot be used stops the start, not the first request
     services = create_services(settings, database, clock, retrieval)
-    upgrade(services.database)
+    try:
+        upgrade(services.database)
+    except Exception:
+        services.close()  # the change feed and the database are open already
+        raise
     lookup = LookupFastPath(services)
 
     @asynccontextmanager
