@@ -1,5 +1,6 @@
 """The OpenAPI document, and requests generated from it: every response is one that it describes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,69 @@ def test_every_error_is_described_and_every_call_needs_a_key(app: Any) -> None:
             assert ("security" in operation) is (foreign or path.startswith("/v1/") or path == "/metrics"), (method, path)
             assert ({"password": []} in operation.get("security", ())) is foreign, (method, path)
             assert operation["tags"][0] in TAGS, (method, path)
+
+
+UNDESCRIBED = {
+    "AuditEntryOut.detail": "an action of any part, with the part's own fields",
+    "CaseIn.assert[]": "a scorer of any type, also of a plugin",
+    "ChangeOut.after": "any part of a content",
+    "ChangeOut.before": "any part of a content",
+    "ClaimedItem.payload": "the item as its source built it",
+    "DocumentOut.metadata": "the user's own fields",
+    "EventOut.detail": "an event of any kind, with the kind's own fields",
+    "ExportedDecision.payload": "the item as its source built it",
+    "JsonValue": "any JSON value of the user's",
+    "LookupOut.response_format": "the provider's format",
+    "LookupOut.tools[]": "the provider's format",
+    "PassageOut.metadata": "the user's own fields",
+    "RegisteredOut.response_format": "the provider's format",
+    "RegisteredOut.tools[]": "the provider's format",
+    "ResultDetailOut.messages[]": "the messages as they were sent to the model",
+    "ResultDetailOut.passages[]": "the passages as they were stored",
+    "ResultOut.expected": "any JSON value of the user's",
+    "ResultOut.vars": "the user's own fields",
+    "ScorerSpec": "a scorer of any type, also of a plugin",
+    "Suite.limits": "a limit by the name of any metric",
+    "VersionOut.response_format": "the provider's format",
+    "VersionOut.tools[]": "the provider's format",
+}
+"""The places in responses that are described as any value or any object, with the reason."""
+
+
+def undescribed(schemas: Any, schema: Any, place: str, visited: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the places below a schema that are described as any value or as an object without properties."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if name not in visited:
+            yield from undescribed(schemas, schemas[name], re.sub("-(Input|Output)$", "", name), visited | {name})
+        return
+    branches = [schema[word] for word in ("anyOf", "oneOf", "allOf") if word in schema]
+    values = schema.get("additionalProperties")
+    if not branches and "type" not in schema and "enum" not in schema and "const" not in schema:
+        yield place
+    elif schema.get("type") == "object" and not schema.get("properties") and (values is True or not values):
+        yield place
+    for branch in (branch for group in branches for branch in group):
+        yield from undescribed(schemas, branch, place, visited)
+    for name, property_ in schema.get("properties", {}).items():
+        yield from undescribed(schemas, property_, f"{place}.{name}", visited)
+    for inner in (schema.get("items"), values):
+        if isinstance(inner, dict) and inner:
+            yield from undescribed(schemas, inner, f"{place}[]", visited)
+
+
+def test_every_response_of_the_api_is_described_but_for_these_places(app: Any) -> None:
+    described = app.app.openapi()
+    schemas = described["components"]["schemas"]
+    places = set()
+    for path, item in described["paths"].items():
+        for method, operation in item.items():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {}).get("application/json")
+                if path.startswith("/v1/") and status.startswith("2") and content is not None:
+                    assert "$ref" in content["schema"], f"{method} {path} answers {content['schema']}"
+                    places |= set(undescribed(schemas, content["schema"], f"{method} {path}"))
+    assert places == UNDESCRIBED.keys()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pydantic import Field, JsonValue, model_validator
 
 from promptuary.context.service import CollectionSummary
 from promptuary.context.store import StoredDocument
-from promptuary.core.wire import RequestModel, ResponseModel
+from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
+from promptuary.prompt.content import ModelConfig
 from promptuary.prompt.name import Name
 from promptuary.prompt.templates.prepared import RenderedPrompt
 from promptuary.registry.service import LookupResult
@@ -163,7 +164,7 @@ class RenderedOut(ResponseModel):
     variant: str | None
     text: str | None
     messages: list[dict[str, str]] | None
-    model: dict[str, Any] | None
+    model: Annotated[dict[str, Any], SchemaOf(ModelConfig)] | None
     passages: list[PassageOut]
     manifest: list[ManifestEntry]
 

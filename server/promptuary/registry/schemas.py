@@ -6,10 +6,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
-from promptuary.prompt.content import Content
+from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, SchemaOf, ShortText
+from promptuary.prompt.content import Content, ContextBinding, Message, ModelConfig, Placeholder
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.name import Name
+from promptuary.prompt.variables import Variable
 from promptuary.registry.composition import IncludeUpdate
 from promptuary.registry.events.event import EventKind
 from promptuary.registry.service import LookupResult, RegistrationPreview
@@ -17,6 +18,8 @@ from promptuary.registry.similarity import RegistrationWarning
 from promptuary.registry.version_store import Version
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+MessageJson = Annotated[dict[str, Any], SchemaOf(Message)]
+PlaceholderJson = Annotated[dict[str, Any], SchemaOf(Placeholder)]
 
 
 class NewVersion(Content):
@@ -53,14 +56,14 @@ class VersionOut(ResponseModel):
     version: int
     digest: str
     type: str
-    template: str | list[dict[str, Any]]
+    template: str | list[MessageJson | PlaceholderJson]
     format: str
-    variables: dict[str, Any]
-    model: dict[str, Any] | None
+    variables: dict[str, Annotated[dict[str, Any], SchemaOf(Variable)]]
+    model: Annotated[dict[str, Any], SchemaOf(ModelConfig)] | None
     response_format: dict[str, Any] | None
     tools: list[dict[str, Any]] | None
     partials: dict[str, str]
-    context: dict[str, Any] | None
+    context: Annotated[dict[str, Any], SchemaOf(ContextBinding)] | None
     labels: list[str]
     message: str
     tags: list[str]
@@ -93,7 +96,7 @@ class PreviewOut(ResponseModel):
     version: int
     digest: str
     created: bool
-    content: dict[str, Any]
+    content: Annotated[dict[str, Any], SchemaOf(Content)]
     includes: list[IncludeOut]
 
     @classmethod
