@@ -177,17 +177,6 @@ PENDING = (
     "tests/evaluation/verdict/test_case_order.py",
     "tests/evaluation/verdict/test_power.py",
     "tests/factories/runs.py",
-    "tests/prompt/templates/jinja/test_library.py",
-    "tests/prompt/templates/jinja/test_parser.py",
-    "tests/prompt/templates/test_fstring.py",
-    "tests/prompt/templates/test_mustache.py",
-    "tests/prompt/templates/test_prepared.py",
-    "tests/prompt/test_content.py",
-    "tests/prompt/test_digest.py",
-    "tests/prompt/test_inclusion.py",
-    "tests/prompt/test_text.py",
-    "tests/prompt/test_validation.py",
-    "tests/prompt/test_variables.py",
     "tests/worker/test_loop.py",
 )
 

@@ -10,7 +10,7 @@ from promptuary.prompt.validation_errors import field_errors_from
 def field_errors(body: Any) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as raised:
         Content.model_validate(body)
-    return [(fault.path, fault.message) for fault in field_errors_from(raised.value)]
+    return [(error.path, error.message) for error in field_errors_from(raised.value)]
 
 
 TEXT = {"type": "text", "template": "x"}
@@ -58,18 +58,20 @@ CONTEXT = {"collection": "c", "query": "q", "into": "e"}
         ({**TEXT, "partials": {"a": None}}, [("partials.a", "must be a string")]),
     ],
 )
-def test_each_fault_is_told_by_its_path_in_our_words(body: Any, expected: list[tuple[str, str]]) -> None:
-    found = field_errors(body)
-    assert [path for path, _ in found] == [path for path, _ in expected]
-    assert [message for _, message in found] == [
-        words or message for (_, words), (_, message) in zip(expected, found, strict=True)
+def test_each_error_has_its_path_and_a_message_of_promptuary(body: Any, expected: list[tuple[str, str]]) -> None:
+    errors = field_errors(body)
+    assert [path for path, _ in errors] == [path for path, _ in expected]
+    assert [message for _, message in errors] == [
+        words or message for (_, words), (_, message) in zip(expected, errors, strict=True)
     ]
 
 
-def test_no_fault_repeats_the_input_or_names_a_class_of_ours() -> None:
-    told = str(field_errors({"type": "chat", "template": [{"role": "hunter2", "content": ["hunter2"]}], "model": "hunter2"}))
-    assert "hunter2" not in told
-    assert "<" not in told
+def test_no_error_repeats_the_input_or_names_a_python_class() -> None:
+    message_text = str(
+        field_errors({"type": "chat", "template": [{"role": "hunter2", "content": ["hunter2"]}], "model": "hunter2"})
+    )
+    assert "hunter2" not in message_text
+    assert "<" not in message_text
 
 
 def test_the_template_has_a_limit_over_all_its_messages_together() -> None:

@@ -52,7 +52,7 @@ def test_a_digest_is_the_same_in_every_release(body: dict[str, Any], pinned: str
     assert content_digest(Content.model_validate(body)) == pinned
 
 
-def test_what_is_digested_has_all_nine_parts_and_says_nothing_inside_them_that_was_not_said() -> None:
+def test_the_digested_json_has_all_nine_parts_and_no_field_that_was_not_set() -> None:
     assert content_json(Content(type="text", template="x")) == {
         "type": "text",
         "template": "x",
@@ -118,7 +118,7 @@ def shuffled(value: Any, chance: random.Random) -> Any:
 
 
 @given(json_values, st.randoms(use_true_random=False))
-def test_the_order_of_keys_does_not_matter_and_a_way_through_json_changes_nothing(value: Any, chance: random.Random) -> None:
+def test_neither_the_order_of_keys_nor_a_json_round_trip_changes_the_form(value: Any, chance: random.Random) -> None:
     assert json_digest(shuffled(value, chance)) == json_digest(value) == json_digest(json.loads(json.dumps(value)))
 
 
@@ -162,4 +162,4 @@ def test_canonical_json_is_that_of_rfc_8785(value: Any, text: str) -> None:
 @pytest.mark.parametrize("number", [2**53, -(2**53), 2**62, 1e16, -9e20, float("nan"), float("inf")])
 def test_a_number_without_one_form_is_named_with_its_part(number: float) -> None:
     content = Content(type="text", template="x", response_format={"a": [number]}, tools=[{}])
-    assert [fault.path for fault in noncanonical_parts(content)] == ["response_format"]
+    assert [error.path for error in noncanonical_parts(content)] == ["response_format"]

@@ -1,4 +1,4 @@
-"""What a content refers to, and what it is with that put in; the registry's own tests hold the rest of the rules."""
+"""References of a content and the content with its partials; the registry's tests cover the other rules of inclusion."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def text(template: str, **more: Any) -> Content:
     return Content.model_validate({"type": "text", "template": template, **more})
 
 
-def test_references_are_listed_once_with_the_place_of_their_first_use() -> None:
+def test_references_are_listed_once_with_the_path_of_their_first_use() -> None:
     content = Content.model_validate(
         {
             "type": "chat",
@@ -56,7 +56,7 @@ def test_a_reference_is_a_name_and_a_label_or_number(reference: str, parts: tupl
 
 
 @pytest.mark.parametrize("reference", ["A", "a@", "a@@b", "@a", "a@B"])
-def test_anything_else_is_no_reference(reference: str) -> None:
+def test_any_other_text_is_not_a_reference(reference: str) -> None:
     with pytest.raises(UnresolvedReference, match="is not a reference"):
         read_reference(reference)
 
@@ -74,28 +74,28 @@ def test_partials_bring_their_variables_and_their_own_partials_under_pinned_name
     tone = IncludedVersion("tone", 2, inner, {"word": "word@7"})
     assert tone.names() == {"tone", "word"}
     written = text("{{> tone}}!", variables={})
-    whole = compose(written, {"tone": tone})
-    assert whole.partials == {"tone": "{{> word@7}} {{n}}", "word@7": "hello"}
-    assert whole.variables == inner.variables
-    assert prepare(whole).render({"n": 3}).text == "hello 3!"
-    assert without_partials(whole, [inner.variables]) == written
+    composed = compose(written, {"tone": tone})
+    assert composed.partials == {"tone": "{{> word@7}} {{n}}", "word@7": "hello"}
+    assert composed.variables == inner.variables
+    assert prepare(composed).render({"n": 3}).text == "hello 3!"
+    assert without_partials(composed, [inner.variables]) == written
     assert compose(written, {}) is written
 
 
-def test_two_partials_that_declare_a_variable_differently_leave_the_say_to_the_author() -> None:
-    found = {
+def test_the_author_decides_where_partials_declare_a_variable_differently() -> None:
+    included = {
         name: IncludedVersion(name, 1, text("{{n}}", variables={"n": {"type": kind}}))
         for name, kind in (("a", "string"), ("b", "number"))
     }
     with pytest.raises(InvalidPrompt, match=r"variables\.n: is declared differently by two partials; declare it here"):
-        compose(text("{{> a}}{{> b}}"), found)
+        compose(text("{{> a}}{{> b}}"), included)
     own = text("{{> a}}{{> b}}", variables={"n": {"type": "number"}})
-    whole = compose(own, found)
-    assert whole.variables == own.variables
-    assert without_partials(whole, [version.content.variables for version in found.values()]).variables == {}
+    composed = compose(own, included)
+    assert composed.variables == own.variables
+    assert without_partials(composed, [version.content.variables for version in included.values()]).variables == {}
 
 
-def test_a_whole_that_is_too_large_is_refused() -> None:
+def test_a_content_too_large_with_its_partials_is_refused() -> None:
     large = IncludedVersion("a", 1, text("x" * 200_000))
     with pytest.raises(InvalidPrompt, match="over the limit"):
         compose(text("{{> a}}" + "y" * 100_000), {"a": large})

@@ -48,7 +48,7 @@ def test_a_text_is_accepted_after_its_refused_characters_are_replaced(text: str)
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "escaped"),
     [
         ("\x1b[31mred", "\\x1b[31mred"),
         ("a\rb\r\n", "a\\rb\\r\n"),
@@ -61,8 +61,8 @@ def test_a_text_is_accepted_after_its_refused_characters_are_replaced(text: str)
         ("tag \U000e0041\U000e007f", "tag \\U000e0041\\U000e007f"),
     ],
 )
-def test_hidden_characters_are_shown_as_escapes(text: str, shown: str) -> None:
-    assert show_hidden(text) == shown
+def test_hidden_characters_are_shown_as_escapes(text: str, escaped: str) -> None:
+    assert show_hidden(text) == escaped
 
 
 PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"  # written with a zero-width non-joiner

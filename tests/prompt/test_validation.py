@@ -1,4 +1,4 @@
-"""What may be registered: tools and answer's forms whose schemas are valid, local and finite."""
+"""What may be registered: tools and response formats whose schemas are valid, local and finite."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def checked(**more: Any) -> Any:
 def field_errors(**more: Any) -> list[tuple[str, str]]:
     with pytest.raises(InvalidPrompt) as raised:
         checked(**more)
-    return [(fault.path, fault.message) for fault in raised.value.field_errors]
+    return [(error.path, error.message) for error in raised.value.field_errors]
 
 
 def function(name: Any = "look_up", **more: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "description": "Looks up.", **more}}
 
 
-def test_tools_in_openais_form_and_plain_functions_are_taken() -> None:
+def test_tools_in_openais_form_and_plain_functions_are_accepted() -> None:
     prepared = checked(
         tools=[
             function(parameters=REFERS, strict=True),
@@ -73,7 +73,7 @@ def test_tools_in_openais_form_and_plain_functions_are_taken() -> None:
         ([function(f"f{at}") for at in range(TOOLS_LIMIT + 1)], [("tools", f"there are more than {TOOLS_LIMIT}")]),
     ],
 )
-def test_tools_that_no_model_could_call_are_refused_by_their_place(tools: Any, expected: list[tuple[str, str]]) -> None:
+def test_tools_that_no_model_could_call_are_errors_with_their_path(tools: Any, expected: list[tuple[str, str]]) -> None:
     assert field_errors(tools=tools) == expected
 
 
@@ -88,7 +88,7 @@ def test_tools_that_no_model_could_call_are_refused_by_their_place(tools: Any, e
         {},
     ],
 )
-def test_an_answers_form_is_openais_or_a_schema_by_itself(form: Any) -> None:
+def test_a_response_format_is_in_openais_form_or_a_schema(form: Any) -> None:
     assert checked(response_format=form).content.response_format == form
 
 
@@ -136,11 +136,11 @@ def test_an_answers_form_is_openais_or_a_schema_by_itself(form: Any) -> None:
         ),
     ],
 )
-def test_an_answers_form_that_no_answer_could_meet_is_refused(form: Any, expected: list[tuple[str, str]]) -> None:
+def test_a_response_format_that_no_response_could_fit_is_refused(form: Any, expected: list[tuple[str, str]]) -> None:
     assert field_errors(response_format=form) == expected
 
 
-def test_the_schemas_of_a_prompt_have_a_limit_together() -> None:
+def test_the_schemas_of_a_prompt_have_a_common_size_limit() -> None:
     half = {"enum": ["x"] * (SCHEMA_LIMIT // 2)}
     assert checked(tools=[function(parameters=half)])
     assert field_errors(tools=[function(f"f{at}", parameters=half) for at in range(3)]) == [
@@ -163,6 +163,6 @@ def test_references_that_lead_too_far_are_refused() -> None:
         check_schema({"$defs": {"first": {"$ref": "#/$defs/d0"}, **long, "d1500": {}}})
 
 
-def test_what_is_wrong_anywhere_is_told_at_once() -> None:
+def test_all_errors_of_a_content_are_reported_together() -> None:
     body = {"template": "{{#a}}", "variables": {"b": {}}, "tools": [{}], "response_format": REMOTE}
     assert [path for path, _ in field_errors(**body)] == ["template", "variables.b", "tools.0.name", "response_format"]

@@ -10,11 +10,11 @@ from promptuary.prompt.variables import PARTS_LIMIT, Variable, validate_values
 
 def field_errors(variables: dict[str, dict[str, Any]], values: dict[str, Any]) -> list[tuple[str, str]]:
     with pytest.raises(InvalidVariables) as raised:
-        validate_values({name: Variable(**said) for name, said in variables.items()}, values)
-    return [(fault.path, fault.message) for fault in raised.value.field_errors]
+        validate_values({name: Variable(**fields) for name, fields in variables.items()}, values)
+    return [(error.path, error.message) for error in raised.value.field_errors]
 
 
-def test_values_that_fit_come_back_with_the_defaults_of_those_not_given() -> None:
+def test_valid_values_are_returned_with_the_defaults_of_missing_ones() -> None:
     variables = {
         "name": Variable(type="string"),
         "tone": Variable(type="string", default="kind"),
@@ -28,7 +28,7 @@ def test_values_that_fit_come_back_with_the_defaults_of_those_not_given() -> Non
     }
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     assert field_errors({"a": {"type": "string"}, "b": {}}, {"a": 1, "c": 2}) == [
         ("c", "is not a variable of this prompt"),
         ("a", "must be of type string"),
@@ -37,7 +37,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "value", "words"),
+    ("schema", "value", "message"),
     [
         ({"type": "string"}, None, "must be of type string"),
         ({"type": "integer"}, True, "must be of type integer"),
@@ -55,29 +55,29 @@ def test_every_fault_is_told_at_once() -> None:
         ({"maxItems": 1}, [1, 2], "must have at most 1 items"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_in_words(said: dict[str, Any], value: Any, words: str) -> None:
-    assert field_errors({"x": said}, {"x": value}) == [("x", words)]
+def test_a_value_that_does_not_fit_is_refused_with_a_message(schema: dict[str, Any], value: Any, message: str) -> None:
+    assert field_errors({"x": schema}, {"x": value}) == [("x", message)]
 
 
 @pytest.mark.parametrize(
     "value", [object(), {1, 2}, b"bytes", float("nan"), MappingProxyType({})], ids=lambda value: type(value).__name__
 )
-def test_a_value_that_no_json_can_say_is_refused(value: Any) -> None:
+def test_a_value_that_json_cannot_represent_is_refused(value: Any) -> None:
     assert field_errors({"x": {}}, {"x": value}) == [("x", "must be a JSON value")]
     assert field_errors({"x": {}}, {"x": [{"deep": value}]}) == [("x", "must be a JSON value")]
 
 
-def test_a_value_that_holds_itself_is_refused() -> None:
+def test_a_value_that_contains_itself_is_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
     assert field_errors({"x": {}}, {"x": loop}) == [("x", "must be a JSON value")]
 
 
-def test_no_fault_repeats_the_value() -> None:
+def test_no_error_repeats_the_value() -> None:
     secret = "hunter2hunter2"
-    for said in ({"type": "integer"}, {"maxLength": 3}, {"enum": ["a"]}):
+    for schema in ({"type": "integer"}, {"maxLength": 3}, {"enum": ["a"]}):
         with pytest.raises(InvalidVariables) as raised:
-            validate_values({"x": Variable(**said)}, {"x": secret})
+            validate_values({"x": Variable(**schema)}, {"x": secret})
         assert secret not in str(raised.value)
 
 
@@ -91,14 +91,14 @@ ORDER = {
 }
 
 
-def test_objects_and_lists_are_checked_all_the_way_down() -> None:
+def test_objects_and_lists_are_checked_at_every_depth() -> None:
     good = {"id": "a1", "lines": [{"count": 1}, {"count": 2}]}
     assert validate_values({"order": Variable.model_validate(ORDER)}, {"order": good}) == {"order": good}
     assert validate_values({"l": Variable.model_validate({"type": "array", "items": {"enum": ["a", 1]}})}, {"l": ["a", 1]})
 
 
 @pytest.mark.parametrize(
-    ("value", "path", "words"),
+    ("value", "path", "message"),
     [
         ({"lines": []}, "order.id", "is required and has no value"),
         ({"id": "a", "lines": []}, "order.id", "must have at least 2 characters"),
@@ -111,20 +111,20 @@ def test_objects_and_lists_are_checked_all_the_way_down() -> None:
         ("hunter2", "order", "must be of type object"),
     ],
 )
-def test_a_value_that_is_wrong_inside_is_named_by_its_path_and_not_repeated(value: Any, path: str, words: str) -> None:
-    assert field_errors({"order": ORDER}, {"order": value}) == [(path, words)]
+def test_an_error_inside_a_value_has_its_path_and_not_the_value(value: Any, path: str, message: str) -> None:
+    assert field_errors({"order": ORDER}, {"order": value}) == [(path, message)]
 
 
-def test_a_value_with_too_many_parts_is_not_gone_through() -> None:
-    words = f"has more than {PARTS_LIMIT} parts"
-    assert field_errors({"l": {"type": "array", "items": {"type": "integer"}}}, {"l": [0] * PARTS_LIMIT}) == [("l", words)]
+def test_a_value_with_too_many_parts_is_refused_early() -> None:
+    message = f"has more than {PARTS_LIMIT} parts"
+    assert field_errors({"l": {"type": "array", "items": {"type": "integer"}}}, {"l": [0] * PARTS_LIMIT}) == [("l", message)]
     loop: list[Any] = []
     loop += [loop, loop]
-    assert field_errors({"l": {"type": "array", "items": {"type": "array"}}}, {"l": loop}) == [("l", words)]
+    assert field_errors({"l": {"type": "array", "items": {"type": "array"}}}, {"l": loop}) == [("l", message)]
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("schema", "message"),
     [
         ({"items": {}}, "'items' needs the type array"),
         ({"type": "string", "items": {}}, "'items' needs the type array"),
@@ -137,12 +137,12 @@ def test_a_value_with_too_many_parts_is_not_gone_through() -> None:
         ({"type": "array", "items": {"$ref": "#"}}, "items.\\$ref"),
     ],
 )
-def test_a_schema_that_says_what_cannot_be_is_refused(said: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
-        Variable.model_validate(said)
+def test_a_schema_that_contradicts_itself_is_refused(schema: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Variable.model_validate(schema)
 
 
-def test_what_was_not_said_is_not_in_the_content_so_that_digests_stay() -> None:
+def test_fields_that_were_not_set_are_not_in_the_content() -> None:
     assert Variable(type="string").model_dump(exclude_none=True) == {"type": "string", "required": True, "sensitive": False}
 
 
@@ -151,12 +151,14 @@ def test_a_default_must_fit_too() -> None:
         Variable(type="integer", default="a")
 
 
-@pytest.mark.parametrize("said", [{"type": "text"}, {"minLength": -1}, {"pattern": "(a+)+$"}, {"enum": []}, {"required": "no"}])
-def test_a_word_outside_the_small_part_of_json_schema_is_refused(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "schema", [{"type": "text"}, {"minLength": -1}, {"pattern": "(a+)+$"}, {"enum": []}, {"required": "no"}]
+)
+def test_a_keyword_outside_the_supported_json_schema_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Variable.model_validate(said)
+        Variable.model_validate(schema)
 
 
-def test_a_fault_reads_as_line_path_and_message() -> None:
+def test_an_error_is_printed_as_line_path_and_message() -> None:
     assert str(FieldError("a.0", "is wrong", 3)) == "line 3: a.0: is wrong"
     assert str(FieldError("", "is wrong")) == "is wrong"

@@ -42,7 +42,7 @@ def test_a_value_is_not_read_as_a_template() -> None:
 def test_what_is_no_plain_name_is_refused_with_its_line(template: str, words: str) -> None:
     with pytest.raises(InvalidPrompt) as raised:
         parse(template, "template")
-    assert [(fault.path, fault.message) for fault in raised.value.field_errors] == [("template", words)]
+    assert [(error.path, error.message) for error in raised.value.field_errors] == [("template", words)]
 
 
 @given(st.text(alphabet=st.one_of(st.sampled_from("{}\n a"), st.characters(codec="utf-8")), max_size=60))

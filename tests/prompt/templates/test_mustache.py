@@ -144,8 +144,8 @@ def test_a_case_of_the_public_specification_renders_as_it_says(module: str, case
 
 @pytest.mark.skipif(not SPECIFICATION.is_dir(), reason="the public specification's files are not at hand")
 def test_every_case_of_the_public_specification_is_there() -> None:
-    found = Counter(param.values[0] for param in PUBLIC)
-    assert found == CASES
+    names = Counter(param.values[0] for param in PUBLIC)
+    assert names == CASES
     assert {(param.values[0], param.values[1]["name"]) for param in PUBLIC} >= ESCAPES_HTML
 
 
@@ -169,7 +169,7 @@ def test_every_case_of_the_public_specification_is_there() -> None:
 def test_a_template_that_does_not_parse_names_its_line_and_what_is_wrong(template: str, words: str) -> None:
     with pytest.raises(InvalidPrompt) as raised:
         parse(template, "template.1.content")
-    assert [(fault.path, fault.message) for fault in raised.value.field_errors] == [("template.1.content", words)]
+    assert [(error.path, error.message) for error in raised.value.field_errors] == [("template.1.content", words)]
 
 
 def nested_sections(depth: int) -> str:
@@ -188,9 +188,9 @@ def test_a_dotted_name_has_up_to_the_limit_of_parts() -> None:
         parse("{{" + ".".join("a" * (DEPTH_LIMIT + 1)) + "}}")
 
 
-def test_names_are_told_apart_by_how_the_template_uses_them() -> None:
-    found = used_names(parse("{{a.b}} {{#list}}{{item}}{{.}}{{/list}}{{^none}}{{shown}}{{/none}}{{> part}}"))
-    assert (found.values, found.sections, found.inner, found.partials) == (
+def test_names_are_distinguished_by_how_the_template_uses_them() -> None:
+    names = used_names(parse("{{a.b}} {{#list}}{{item}}{{.}}{{/list}}{{^none}}{{shown}}{{/none}}{{> part}}"))
+    assert (names.values, names.sections, names.inner, names.partials) == (
         {"a", "shown"},
         {"list", "none"},
         {"item"},
@@ -198,9 +198,9 @@ def test_names_are_told_apart_by_how_the_template_uses_them() -> None:
     )
 
 
-def test_names_inside_partials_are_the_templates_too_also_when_a_partial_holds_itself() -> None:
-    found = used_names(parse("{{> p}}{{#l}}{{> q}}{{/l}}"), {"p": parse("{{v}}{{> p}}"), "q": parse("{{w}}")})
-    assert (found.values, found.inner, found.partials) == ({"v"}, {"w"}, {"p", "q"})
+def test_names_inside_partials_count_also_when_a_partial_contains_itself() -> None:
+    names = used_names(parse("{{> p}}{{#l}}{{> q}}{{/l}}"), {"p": parse("{{v}}{{> p}}"), "q": parse("{{w}}")})
+    assert (names.values, names.inner, names.partials) == ({"v"}, {"w"}, {"p", "q"})
 
 
 def test_output_over_the_limit_is_refused_as_soon_as_it_passes() -> None:
@@ -319,11 +319,11 @@ def parsed_or_none(template: str) -> Any:
 
 
 def names_of(nodes: Any) -> list[str]:
-    """The partials' names as they stand in a tree: what the source was read as, told apart from where it was written."""
-    found = []
+    """Return the names of the partials in a tree, in order; positions in the source are ignored."""
+    names = []
     for node in nodes:
-        found += [node.name] if isinstance(node, Partial) else names_of(node.body) if isinstance(node, Section) else []
-    return found
+        names += [node.name] if isinstance(node, Partial) else names_of(node.body) if isinstance(node, Section) else []
+    return names
 
 
 @given(templates_with_partials)
@@ -345,7 +345,7 @@ def test_a_renamed_template_differs_in_the_names_of_its_partials_alone(template:
 
 
 @given(templates_with_partials, st.dictionaries(st.just("a"), st.sampled_from([True, [1, 2], "text", None])))
-def test_a_renamed_template_renders_as_before_with_the_partials_under_their_new_names(template: str, values: Any) -> None:
+def test_a_template_renders_as_before_after_its_partials_are_renamed(template: str, values: Any) -> None:
     if parsed_or_none(template) is None:
         return
     partials = {"p": "P{{a}}\nP", "q@3": "Q\n", "p.q": "{{#a}}.{{/a}}"}

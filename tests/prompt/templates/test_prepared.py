@@ -25,7 +25,7 @@ def passage(words: str, score: float = 0.5, **metadata: Any) -> Passage:
 def field_errors(error: type[InvalidPrompt | InvalidVariables], act: Any) -> list[tuple[str, str]]:
     with pytest.raises(error) as raised:
         act()
-    return [(fault.path, fault.message) for fault in raised.value.field_errors]
+    return [(error.path, error.message) for error in raised.value.field_errors]
 
 
 USER = {"role": "user", "content": "{{ticket}}"}
@@ -115,7 +115,7 @@ def test_a_placeholder_must_be_an_array_and_one_for_passages_must_have_turns() -
     ]
 
 
-def test_all_faults_are_told_at_once_with_the_message_they_stand_in() -> None:
+def test_all_errors_are_reported_together_with_the_path_of_their_message() -> None:
     assert [
         path
         for path, _ in field_errors(
@@ -221,7 +221,7 @@ def test_jinja_goes_through_passages_or_shows_their_texts() -> None:
     assert plain.query_text({"q": "x"}) == "about x"
 
 
-def test_every_message_with_a_fault_in_its_jinja_is_named() -> None:
+def test_every_message_with_an_error_in_its_jinja_is_named() -> None:
     messages = [{"role": "system", "content": "{{ f() }}"}, USER, {"role": "user", "content": "{% set a = 1 %}"}]
     assert [path for path, _ in field_errors(InvalidPrompt, lambda: jinja(messages))] == [
         "template.0.content",
@@ -266,7 +266,7 @@ def test_the_query_is_rendered_from_the_prompts_own_values() -> None:
 def test_passages_go_into_a_value_as_their_texts_the_best_first() -> None:
     rendered = bound("{{passages}} ?{{q}}").render({"q": "x"}, [passage("one"), passage("two")])
     assert rendered.text == "one\n\ntwo ?x"
-    assert [found.text for found in rendered.passages] == ["one", "two"]
+    assert [passage.text for passage in rendered.passages] == ["one", "two"]
 
 
 @pytest.mark.parametrize("template", ["{{#passages}}[{{text}} {{metadata.url}}]{{/passages}}{{q}}", "{{> each}}{{q}}"])
@@ -276,7 +276,7 @@ def test_passages_go_into_a_section_one_by_one_also_when_a_partial_opens_it(temp
     assert rendered.text == "[one a][two ]x"
 
 
-def test_without_passages_a_section_is_empty_and_its_inverse_is_shown() -> None:
+def test_without_passages_a_section_is_empty_and_its_inverse_is_rendered() -> None:
     assert (
         bound("{{#passages}}x{{/passages}}{{^passages}}nothing for {{q}}{{/passages}}").render({"q": "y"}).text
         == "nothing for y"
@@ -329,11 +329,11 @@ tags = st.text(alphabet="{}#^/!>&=. ab\n", max_size=20)
 
 
 @given(tags, tags)
-def test_values_that_hold_tags_come_out_as_they_are(ticket: str, said: str) -> None:
+def test_values_that_contain_tags_are_rendered_unchanged(ticket: str, reply: str) -> None:
     prepared = chat({"role": "system", "content": "<{{ticket}}>"}, HISTORY, USER)
-    rendered = prepared.render({"ticket": ticket, "history": [{"role": "assistant", "content": said}]})
+    rendered = prepared.render({"ticket": ticket, "history": [{"role": "assistant", "content": reply}]})
     assert rendered.messages is not None
-    assert [message["content"] for message in rendered.messages] == [f"<{ticket}>", said, ticket]
+    assert [message["content"] for message in rendered.messages] == [f"<{ticket}>", reply, ticket]
 
 
 PIECES = [

@@ -1,8 +1,8 @@
-"""Jinja as we take it, held against the library itself: whatever we render, its own sandbox renders the same.
+"""Jinja templates compared with the library: what Promptuary renders, the library's sandbox renders to the same text.
 
-We refuse more than the library does (a loop over the characters of a text, say), and never give another text. Two things are
-meant to differ, and are left out here: a value that is no text is shown as in every format, and filters give lists, which are
-false when they are empty, where the library gives iterators.
+Promptuary refuses more than the library does, such as a loop over the characters of a text, and never renders another text. Two
+intended differences are left out here: a value that is not a text is shown as in every format, and filters return lists, which
+are false when they are empty, where the library returns iterators.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def rendered(template: str, values: dict[str, Any]) -> str:
 
 
 def sandboxed(template: str, values: dict[str, Any]) -> str:
-    """What the library itself makes of it, with values shown as we show them."""
+    """Render a template with the Jinja library itself, with values shown as Promptuary shows them."""
     from jinja2 import Undefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -115,7 +115,7 @@ tests = st.recursive(
     ),
     max_leaves=3,
 )
-shown = st.one_of(
+printable = st.one_of(
     numbers,
     texts,
     tests,
@@ -125,7 +125,7 @@ shown = st.one_of(
     st.sampled_from(["x", "o", "l", "l[1:]", "[n, t]", "missing", "o.p.q", "loop.last", "loop.index", "x.k", "none", "true"]),
 )
 templates = st.recursive(
-    st.sampled_from(["text ", "\n", "  "]) | calls("{{{{ {} }}}}", shown),
+    st.sampled_from(["text ", "\n", "  "]) | calls("{{{{ {} }}}}", printable),
     lambda inner: st.one_of(
         calls("{}{}", inner, inner),
         calls("{{% if {} %}}{}{{% elif {} %}}{}{{% else %}}{}{{%- endif %}}", tests, inner, tests, inner, inner),
@@ -139,12 +139,12 @@ templates = st.recursive(
 
 @settings(max_examples=300)
 @given(templates, values_of)
-def test_whatever_we_render_the_librarys_sandbox_renders_the_same(template: str, values: dict[str, Any]) -> None:
+def test_the_librarys_sandbox_renders_the_same_text(template: str, values: dict[str, Any]) -> None:
     try:
-        ours = rendered(template, values)
+        text = rendered(template, values)
     except (InvalidPrompt, InvalidVariables):
         return
-    assert ours == sandboxed(template, values)
+    assert text == sandboxed(template, values)
 
 
 def test_the_filters_and_tests_that_are_taken_are_those_of_the_library() -> None:

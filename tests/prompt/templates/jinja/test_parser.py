@@ -1,4 +1,4 @@
-"""Jinja as we take it: what it says, what it refuses, and which variables it asks for."""
+"""Jinja templates: what they render, which syntax is refused, and which variables they need."""
 
 import sys
 from typing import Any
@@ -188,20 +188,20 @@ def test_no_text_raises_anything_but_our_own_errors(template: str) -> None:
 def test_what_is_not_on_the_list_is_refused_by_its_name_and_line(template: str, words: str) -> None:
     with pytest.raises(InvalidPrompt) as raised:
         parse(template, "template.1.content")
-    (fault,) = raised.value.field_errors
-    assert (fault.path, words in fault.message) == ("template.1.content", True), fault
-    assert "of the template)" in fault.message
-    assert len(fault.message) < 500
+    (error,) = raised.value.field_errors
+    assert (error.path, words in error.message) == ("template.1.content", True), error
+    assert "of the template)" in error.message
+    assert len(error.message) < 500
 
 
-def test_every_kind_of_node_that_the_library_can_parse_is_either_taken_or_refused_by_name() -> None:
+def test_every_node_type_of_the_library_is_supported_or_refused_by_name() -> None:
     """A new release of the library brings no new way in: what is not named is refused, and nothing falls through."""
     from jinja2 import nodes
 
     reader = parser.TemplateReader()
-    taken = {*reader.expressions.converters, "Output", "If", "For", "TemplateData", "Slice"}
+    supported = {*reader.expressions.converters, "Output", "If", "For", "TemplateData", "Slice"}
     for kind in (kind for kind in vars(nodes).values() if isinstance(kind, type) and issubclass(kind, nodes.Expr | nodes.Stmt)):
-        if kind.__name__ not in taken and not kind.abstract:
+        if kind.__name__ not in supported and not kind.abstract:
             node = kind.__new__(kind)
             node.lineno = 1
             with pytest.raises(TemplateRefusal, match="is not supported in a prompt"):
@@ -266,7 +266,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_its_name_and_never_repeated(tem
     values = {"a": "hunter2", "t": "hunter2", "n": 2**60, "f": 1e300, "l": ["hunter2"], "huge": 10**400}
     with pytest.raises(InvalidVariables) as raised:
         rendered(f"x\n{template}", values)
-    assert [(fault.path, fault.message) for fault in raised.value.field_errors] == [(path, f"{words} (line 2 of the template)")]
+    assert [(error.path, error.message) for error in raised.value.field_errors] == [(path, f"{words} (line 2 of the template)")]
     assert "hunter2" not in str(raised.value)
 
 
@@ -296,13 +296,13 @@ def test_a_value_of_the_wrong_kind_is_refused_by_its_name_and_never_repeated(tem
 def test_names_are_required_unless_the_template_asks_whether_they_are_there(
     template: str, required: str, optional: str, lists: str
 ) -> None:
-    found = used_names(parse(template))
-    assert (found.values, found.sections, found.lists) == (set(required), set(optional), set(lists))
-    assert not found.inner
-    assert not found.partials
+    names = used_names(parse(template))
+    assert (names.values, names.sections, names.lists) == (set(required), set(optional), set(lists))
+    assert not names.inner
+    assert not names.partials
 
 
-def test_plain_names_are_plain_tags_so_that_they_are_rendered_the_short_way_and_converted() -> None:
+def test_plain_names_become_plain_tags() -> None:
     assert parse('{{ a }} says {"b": {{ c }}}') == (Tag("a"), Literal(' says {"b": '), Tag("c"), Literal("}"))
 
 
