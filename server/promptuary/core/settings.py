@@ -16,7 +16,7 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
 
 
 class InvalidSettings(Invalid):
-    """A `PROMPTUARY_…` variable has a value that is not accepted."""
+    """A `PROMPTUARY_…` variable has a value that is not accepted; the client has its own error of this name and code."""
 
     code = "invalid_settings"
 

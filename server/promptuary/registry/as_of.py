@@ -9,18 +9,18 @@ from promptuary.core.errors import NotFound
 from promptuary.registry import label_store, version_store
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import PromptRecord
 
 
 @dataclass(frozen=True)
 class PromptAsOf:
     """A prompt with the versions, labels and revision of a time in the past."""
 
-    prompt: Prompt
+    prompt: PromptRecord
     archived: bool
 
 
-def prompt_at(session: Session, prompt: Prompt, at: datetime) -> PromptAsOf:
+def prompt_at(session: Session, prompt: PromptRecord, at: datetime) -> PromptAsOf:
     """Return a prompt as it was at a time: its newest version, its labels, its revision, and whether it was archived.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from promptuary.prompt.split import Split, split_from_json
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import PromptRecord
 from promptuary.registry.tables import LabelMoveRow, LabelRow
 
 
@@ -75,14 +75,14 @@ class LabelMove:
         }
 
 
-def find_label(session: Session, prompt: Prompt, name: str, *, lock: bool = False) -> Label | None:
+def find_label(session: Session, prompt: PromptRecord, name: str, *, lock: bool = False) -> Label | None:
     """Return a label; with `lock`, no other writer moves it until this transaction ends."""
     query = select(LabelRow).where(LabelRow.prompt_id == prompt.id, LabelRow.name == name)
     row = session.exec(query.with_for_update() if lock else query).one_or_none()
     return Label(row.name, _target(row), row.revision, row.moved_at) if row else None
 
 
-def set_label(session: Session, prompt: Prompt, move: LabelMove) -> Label:
+def set_label(session: Session, prompt: PromptRecord, move: LabelMove) -> Label:
     """Change what a label points at, and add the move to its history."""
     version, split = move.target.version, move.target.split.as_json() if move.target.split else None
     session.merge(
@@ -105,7 +105,7 @@ def set_label(session: Session, prompt: Prompt, move: LabelMove) -> Label:
     return Label(move.label, move.target, move.revision, move.at)
 
 
-def list_moves(session: Session, prompt: Prompt, label: str, before: int | None, limit: int) -> list[LabelMove]:
+def list_moves(session: Session, prompt: PromptRecord, label: str, before: int | None, limit: int) -> list[LabelMove]:
     """Return a page of a label's history, the newest move first."""
     query = select(LabelMoveRow).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.label == label)
     query = query.order_by(col(LabelMoveRow.id).desc()).limit(limit)
@@ -114,7 +114,7 @@ def list_moves(session: Session, prompt: Prompt, label: str, before: int | None,
     return [_move(row) for row in session.exec(query)]
 
 
-def walk_moves(session: Session, prompt: Prompt, label: str) -> Iterator[LabelMove]:
+def walk_moves(session: Session, prompt: PromptRecord, label: str) -> Iterator[LabelMove]:
     """Yield a label's history, the newest move first; it is read in batches."""
     before: int | None = None
     while batch := list_moves(session, prompt, label, before, 100):
@@ -122,13 +122,13 @@ def walk_moves(session: Session, prompt: Prompt, label: str) -> Iterator[LabelMo
         before = batch[-1].id
 
 
-def all_moves(session: Session, prompt: Prompt) -> list[LabelMove]:
+def all_moves(session: Session, prompt: PromptRecord) -> list[LabelMove]:
     """Return every move of every label of a prompt, the oldest first."""
     query = select(LabelMoveRow).where(LabelMoveRow.prompt_id == prompt.id).order_by(col(LabelMoveRow.id))
     return [_move(row) for row in session.exec(query)]
 
 
-def targets_at(session: Session, prompt: Prompt, at: datetime) -> dict[str, LabelTarget]:
+def targets_at(session: Session, prompt: PromptRecord, at: datetime) -> dict[str, LabelTarget]:
     """Return what every label pointed at, at a time in the past."""
     last = select(func.max(LabelMoveRow.id)).where(LabelMoveRow.prompt_id == prompt.id, LabelMoveRow.at <= at)
     query = select(LabelMoveRow).where(col(LabelMoveRow.id).in_(last.group_by(LabelMoveRow.label))).order_by(LabelMoveRow.label)

@@ -19,7 +19,7 @@ from promptuary.registry import label_store, store
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
 from promptuary.registry.label_store import Label, LabelMove, LabelTarget
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import PromptRecord
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,14 @@ class Labels:
         rows = label_store.list_moves(self.unit.session, prompt, label, decode_cursor(cursor, int), limit + 1)
         return build_page(rows, limit, lambda move: move.id)
 
-    def point(self, prompt: Prompt, label: str, target: LabelTarget, reason: str) -> Label:
+    def point(self, prompt: PromptRecord, label: str, target: LabelTarget, reason: str) -> Label:
         """Move a label of a prompt that this transaction has locked, and whose target the caller has checked."""
         unit = self.unit
         move = LabelMove(0, label, target, prompt.labels.get(label), unit.caller.actor, reason, 0, unit.clock())
         audit.record_change(unit, EventKind.LABEL_MOVED, prompt.name, move.event_detail())
         return add_move(unit, prompt, move)
 
-    def _lock_movable(self, name: str, label: str, expected: int | None) -> Prompt:
+    def _lock_movable(self, name: str, label: str, expected: int | None) -> PromptRecord:
         """Lock the prompt, and check that the label may move and has the expected revision."""
         require_settable((label,))
         lock_project(self.unit.session, self.unit.caller.project)
@@ -125,14 +125,14 @@ class Labels:
         return prompt
 
 
-def add_move(unit: UnitOfWork, prompt: Prompt, move: LabelMove) -> Label:
+def add_move(unit: UnitOfWork, prompt: PromptRecord, move: LabelMove) -> Label:
     """Store a move and its event, under the revision of the event."""
     detail = move.event_detail()
     revision = event_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.LABEL_MOVED, detail, move.at)
     return label_store.set_label(unit.session, prompt, replace(move, revision=revision))
 
 
-def require_prompt(unit: UnitOfWork, name: str, *, lock: bool = False) -> Prompt:
+def require_prompt(unit: UnitOfWork, name: str, *, lock: bool = False) -> PromptRecord:
     """Return a prompt of the caller's project; with `lock`, no other writer changes it until this transaction ends.
 
     Raises:
@@ -144,7 +144,7 @@ def require_prompt(unit: UnitOfWork, name: str, *, lock: bool = False) -> Prompt
     return prompt
 
 
-def require_not_archived(prompt: Prompt) -> None:
+def require_not_archived(prompt: PromptRecord) -> None:
     """Check that a prompt is not archived.
 
     Raises:
@@ -172,7 +172,7 @@ def require_settable(labels: Sequence[str]) -> None:
         raise InvalidRequest("the label cannot be set", field_errors)
 
 
-def _require_versions(prompt: Prompt, numbers: Sequence[int]) -> None:
+def _require_versions(prompt: PromptRecord, numbers: Sequence[int]) -> None:
     for number in numbers:
         if not 1 <= number <= prompt.newest:
             raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")

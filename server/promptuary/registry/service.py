@@ -22,7 +22,7 @@ from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind, PromptEvent
 from promptuary.registry.label_store import LabelTarget
 from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, require_not_archived, require_prompt, require_settable
-from promptuary.registry.store import Prompt, PromptFilter
+from promptuary.registry.store import PromptFilter, PromptRecord
 from promptuary.registry.version_store import Include, Version, VersionRecord
 
 
@@ -118,7 +118,7 @@ class Registry:
             return Registration(self.version(name, number), created=False)
         return Registration(replace(version, labels=tuple(sorted(set(labels)))), created=True)
 
-    def _add_version(self, prompt: Prompt, record: VersionRecord) -> Version:
+    def _add_version(self, prompt: PromptRecord, record: VersionRecord) -> Version:
         """Store a version with its event and audit entry, and enqueue the update of the prompt's vector."""
         unit = self.unit
         version = version_store.add_version(unit.session, prompt, record)
@@ -211,7 +211,7 @@ class Registry:
         """
         return self._version(require_prompt(self.unit, name), number)
 
-    def prompts(self, limit: int, cursor: str | None, conditions: PromptFilter = PromptFilter()) -> Page[Prompt]:  # noqa: B008 (frozen)
+    def prompts(self, limit: int, cursor: str | None, conditions: PromptFilter = PromptFilter()) -> Page[PromptRecord]:  # noqa: B008 (frozen)
         """Return a page of prompts, ordered by name."""
         after = decode_cursor(cursor, str)
         rows = store.list_prompts(self.unit.session, self.unit.caller.project, conditions, after, limit + 1)
@@ -234,7 +234,7 @@ class Registry:
         """Return the versions in use that include a prompt, each with the newer version that it could take."""
         return composition.include_updates(self.unit, name)
 
-    def archive(self, name: str, reason: str) -> Prompt:
+    def archive(self, name: str, reason: str) -> PromptRecord:
         """Archive a prompt: lookups by label do not find it, and lists leave it out. To archive it again changes nothing.
 
         Raises:
@@ -242,7 +242,7 @@ class Registry:
         """
         return self._set_archived(name, self.unit.clock(), EventKind.PROMPT_ARCHIVED, reason)
 
-    def restore(self, name: str, reason: str) -> Prompt:
+    def restore(self, name: str, reason: str) -> PromptRecord:
         """Restore an archived prompt, unchanged.
 
         Raises:
@@ -250,7 +250,7 @@ class Registry:
         """
         return self._set_archived(name, None, EventKind.PROMPT_RESTORED, reason)
 
-    def _set_archived(self, name: str, at: datetime | None, kind: EventKind, reason: str) -> Prompt:
+    def _set_archived(self, name: str, at: datetime | None, kind: EventKind, reason: str) -> PromptRecord:
         unit = self.unit
         lock_project(unit.session, unit.caller.project)
         prompt = require_prompt(unit, name, lock=True)
@@ -261,7 +261,7 @@ class Registry:
         event_store.add_event(unit.session, unit.caller.project, prompt.id, kind, {"reason": reason}, unit.clock())
         return require_prompt(unit, name)
 
-    def _version(self, prompt: Prompt, number: int) -> Version:
+    def _version(self, prompt: PromptRecord, number: int) -> Version:
         version = version_store.find_version(self.unit.session, prompt, number) if number <= prompt.newest else None
         if version is None:
             raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")

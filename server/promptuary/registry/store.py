@@ -12,7 +12,7 @@ from promptuary.registry.tables import LabelRow, PromptRow, TagRow
 
 
 @dataclass(frozen=True)
-class Prompt:
+class PromptRecord:
     """A prompt: the number of its newest version, the project's revision in which it last changed, and its labels.
 
     A split label is in `labels` with the version of its first arm, and in `splits` as a whole.
@@ -51,7 +51,7 @@ class PromptFilter:
     archived: bool = False
 
 
-def find_prompt(session: Session, project: int, name: str, *, lock: bool = False) -> Prompt | None:
+def find_prompt(session: Session, project: int, name: str, *, lock: bool = False) -> PromptRecord | None:
     """Return a prompt by name; with `lock`, no other writer changes it until this transaction ends."""
     query = select(PromptRow).where(PromptRow.project_id == project, PromptRow.name == name)
     query = query.execution_options(populate_existing=True)  # its counters change without the session's objects
@@ -59,7 +59,7 @@ def find_prompt(session: Session, project: int, name: str, *, lock: bool = False
     return load_prompts(session, [row])[0] if row else None
 
 
-def list_prompts(session: Session, project: int, conditions: PromptFilter, after: str | None, limit: int) -> list[Prompt]:
+def list_prompts(session: Session, project: int, conditions: PromptFilter, after: str | None, limit: int) -> list[PromptRecord]:
     """Return a page of prompts, ordered by name."""
     query = select(PromptRow).where(PromptRow.project_id == project).order_by(PromptRow.name).limit(limit)
     archived_at = col(PromptRow.archived_at)
@@ -76,7 +76,7 @@ def list_prompts(session: Session, project: int, conditions: PromptFilter, after
     return load_prompts(session, session.exec(query).all())
 
 
-def load_prompts(session: Session, rows: Iterable[PromptRow]) -> list[Prompt]:
+def load_prompts(session: Session, rows: Iterable[PromptRow]) -> list[PromptRecord]:
     """Load the labels and tags of some rows, and return them as prompts, in the same order."""
     rows = list(rows)
     ids = [row.id for row in rows]
@@ -90,7 +90,7 @@ def load_prompts(session: Session, rows: Iterable[PromptRow]) -> list[Prompt]:
     for tag in session.exec(select(TagRow).where(col(TagRow.prompt_id).in_(ids)).order_by(TagRow.tag)):
         tags.setdefault(tag.prompt_id, []).append(tag.tag)
     return [
-        Prompt(
+        PromptRecord(
             id=row.id or 0,
             name=row.name,
             newest=row.newest,
@@ -105,15 +105,15 @@ def load_prompts(session: Session, rows: Iterable[PromptRow]) -> list[Prompt]:
     ]
 
 
-def add_prompt(session: Session, project: int, name: str, at: datetime) -> Prompt:
+def add_prompt(session: Session, project: int, name: str, at: datetime) -> PromptRecord:
     """Add a prompt that has no version yet."""
     row = PromptRow(project_id=project, name=name, created_at=at)
     session.add(row)
     session.flush()
-    return Prompt(row.id or 0, name, 0, 0, at)
+    return PromptRecord(row.id or 0, name, 0, 0, at)
 
 
-def set_archived(session: Session, prompt: Prompt, at: datetime | None) -> None:
+def set_archived(session: Session, prompt: PromptRecord, at: datetime | None) -> None:
     """Store since when a prompt is archived; None for an active prompt."""
     session.exec(update(PromptRow).where(col(PromptRow.id) == prompt.id).values(archived_at=at))
 

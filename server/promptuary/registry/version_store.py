@@ -15,7 +15,7 @@ from sqlmodel import Session, col, delete, func, select, update
 from promptuary.core.database import table_of
 from promptuary.core.errors import Conflict
 from promptuary.prompt.encoding import EncodedContent
-from promptuary.registry.store import Prompt, load_prompts
+from promptuary.registry.store import PromptRecord, load_prompts
 from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, TagRow, VersionRow
 
 _PROMPT, _VERSION = table_of(PromptRow), table_of(VersionRow)
@@ -78,14 +78,14 @@ class Dependent:
     pinned: int
 
 
-def newest_digest(session: Session, prompt: Prompt) -> str | None:
+def newest_digest(session: Session, prompt: PromptRecord) -> str | None:
     """Return the digest of a prompt's newest version; None without a version."""
     parameters = {"prompt": prompt.id, "number": prompt.newest}
     digest = session.connection().execute(_NEWEST_DIGEST, parameters).scalar_one_or_none()
     return None if digest is None else str(digest)
 
 
-def add_version(session: Session, prompt: Prompt, record: VersionRecord) -> Version:
+def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -> Version:
     """Add a version under the next number, which the same transaction increments: no gap, no number twice."""
     connection = session.connection()
     number = int(connection.execute(_NEXT_NUMBER, {"prompt": prompt.id}).scalar_one())
@@ -123,7 +123,7 @@ def add_version(session: Session, prompt: Prompt, record: VersionRecord) -> Vers
     )
 
 
-def find_version(session: Session, prompt: Prompt, number: int) -> Version | None:
+def find_version(session: Session, prompt: PromptRecord, number: int) -> Version | None:
     """Return one version of a prompt.
 
     Raises:
@@ -134,7 +134,7 @@ def find_version(session: Session, prompt: Prompt, number: int) -> Version | Non
     return versions[0] if versions else None
 
 
-def list_versions(session: Session, prompt: Prompt, before: int | None, limit: int) -> list[Version]:
+def list_versions(session: Session, prompt: PromptRecord, before: int | None, limit: int) -> list[Version]:
     """Return a page of versions, the newest first."""
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id).order_by(col(VersionRow.number).desc()).limit(limit)
     if before is not None:
@@ -142,7 +142,7 @@ def list_versions(session: Session, prompt: Prompt, before: int | None, limit: i
     return _versions(session, prompt, session.exec(query).all())
 
 
-def labelled_versions(session: Session, prompts: Sequence[Prompt], label: str) -> dict[int, Version]:
+def labelled_versions(session: Session, prompts: Sequence[PromptRecord], label: str) -> dict[int, Version]:
     """Return the version that a label points at (of a split, in its first arm), by the prompt's id.
 
     A version that was changed in the database is left out.
@@ -179,13 +179,13 @@ def versions_by_prompt(session: Session, project: int, numbers: Mapping[int, int
     return versions
 
 
-def version_digests(session: Session, prompt: Prompt, first: int, last: int) -> dict[int, str]:
+def version_digests(session: Session, prompt: PromptRecord, first: int, last: int) -> dict[int, str]:
     """Return the digests of a range of versions by number, both ends included."""
     query = select(VersionRow.number, VersionRow.digest).where(VersionRow.prompt_id == prompt.id)
     return dict(session.exec(query.where(VersionRow.number >= first, VersionRow.number <= last)).all())
 
 
-def newest_at(session: Session, prompt: Prompt, at: datetime) -> int | None:
+def newest_at(session: Session, prompt: PromptRecord, at: datetime) -> int | None:
     """Return the number of the version that was the newest at a time; None before the first."""
     query = select(VersionRow.number).where(VersionRow.prompt_id == prompt.id, VersionRow.created_at <= at)
     return session.exec(query.order_by(col(VersionRow.number).desc()).limit(1)).one_or_none()
@@ -211,7 +211,7 @@ def includes_of(session: Session, versions: Sequence[int]) -> dict[int, list[Inc
     return includes
 
 
-def list_dependents(session: Session, prompt: Prompt) -> list[Dependent]:
+def list_dependents(session: Session, prompt: PromptRecord) -> list[Dependent]:
     """Return the versions in use that include a version of the prompt, ordered by name, number and reference."""
     included = aliased(VersionRow)
     query = select(IncludeRow.reference, included.number, VersionRow.number, PromptRow)
@@ -228,12 +228,12 @@ def list_dependents(session: Session, prompt: Prompt) -> list[Dependent]:
     ]
 
 
-def _versions(session: Session, prompt: Prompt, rows: Sequence[VersionRow]) -> list[Version]:
+def _versions(session: Session, prompt: PromptRecord, rows: Sequence[VersionRow]) -> list[Version]:
     includes = includes_of(session, [row.id or 0 for row in rows])
     return [_version(prompt, row, includes.get(row.id or 0, ())) for row in rows]
 
 
-def _version(prompt: Prompt, row: VersionRow, includes: Sequence[Include]) -> Version:
+def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include]) -> Version:
     if "sha256:" + hashlib.sha256(row.content.encode()).hexdigest() != row.digest:
         raise Conflict(f"version {row.number} of '{prompt.name}' was changed in the database; restore it from a backup")
     return Version(

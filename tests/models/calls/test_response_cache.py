@@ -11,7 +11,7 @@ from factories.model_calls import MODEL, RecordedWaits, ask_all, model_request
 from promptuary.evaluation.suites.suite import PriceSpec
 from promptuary.models.calls import ModelClient, ModelReply, ModelRequest
 from promptuary.models.calls.pricing import PriceTable
-from promptuary.models.calls.response_cache import ResponseCache
+from promptuary.models.calls.response_cache import ModelResponseCache
 from promptuary.models.calls.scope import sensitive_calls
 from promptuary.models.chat_models import ChatModels
 
@@ -43,7 +43,7 @@ def ask_with_cache(models: ChatModels) -> Callable[..., list[ModelReply]]:
         client = ModelClient(
             models,
             RecordedWaits(),
-            cache=ResponseCache(stored, enabled=enabled),
+            cache=ModelResponseCache(stored, enabled=enabled),
             prices=PriceTable({MODEL: PriceSpec(input=1, output=1)}),
         )
 
@@ -148,6 +148,6 @@ def test_many_responses_are_read_together(ask_with_cache: Callable[..., list[Mod
 def test_the_echo_model_is_not_cached(models: ChatModels) -> None:
     stored = CachedBodies()
     (reply,) = ask_all(
-        ModelClient(models, cache=ResponseCache(stored)), ModelRequest("echo:", [{"role": "user", "content": "a"}])
+        ModelClient(models, cache=ModelResponseCache(stored)), ModelRequest("echo:", [{"role": "user", "content": "a"}])
     )
     assert (reply.text, reply.cost, stored.reads, len(stored)) == ("a", 0.0, 0, 0)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class StoredSuite:
+class SuiteInRegistry:
     """A suite in the registry, and the versions of its prompt that its file contained; most files contain none."""
 
     name: str
@@ -47,7 +47,7 @@ class PromptfooOptions:
     models: Sequence[str] | None = None
 
 
-def store_suite(api: ApiClient, suite: str, options: PromptfooOptions | None = None) -> StoredSuite:
+def store_suite(api: ApiClient, suite: str, options: PromptfooOptions | None = None) -> SuiteInRegistry:
     """Store a suite's file and its dataset, or find the suite by name.
 
     Raises:
@@ -57,7 +57,7 @@ def store_suite(api: ApiClient, suite: str, options: PromptfooOptions | None = N
     path = Path(suite)
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
         definition = api.get(f"/suites/{path_segment(suite)}")["definition"]
-        return StoredSuite(definition["name"], definition["prompt"])
+        return SuiteInRegistry(definition["name"], definition["prompt"])
     try:
         from promptuary.evaluation.promptfoo.config import is_promptfoo_file
         from promptuary.evaluation.promptfoo.translation import UnsupportedParts, translate
@@ -75,16 +75,16 @@ def store_suite(api: ApiClient, suite: str, options: PromptfooOptions | None = N
         return _store_translation(api, translation)
     file = read_suite(path)
     _store(api, file.suite, Path(file.suite.dataset).stem.lower(), file.cases)
-    return StoredSuite(file.suite.name, file.suite.prompt)
+    return SuiteInRegistry(file.suite.name, file.suite.prompt)
 
 
-def _store_translation(api: ApiClient, translation: "Translation") -> StoredSuite:
+def _store_translation(api: ApiClient, translation: "Translation") -> SuiteInRegistry:
     """Store the suite, dataset and versions of a translated promptfoo file."""
     from promptuary.evaluation.datasets.case_spool import CaseSpool
 
     versions = register_contents(api, translation.suite.prompt, translation.contents, translation.labels)
     _store(api, translation.suite, translation.suite.dataset, CaseSpool(translation.cases))
-    return StoredSuite(translation.suite.name, translation.suite.prompt, versions)
+    return SuiteInRegistry(translation.suite.name, translation.suite.prompt, versions)
 
 
 def _print_report(path: Path, report: "TranslationReport") -> None:

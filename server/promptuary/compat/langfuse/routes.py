@@ -30,7 +30,7 @@ from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry.labels import LATEST, Labels
 from promptuary.registry.service import Registry
-from promptuary.registry.store import Prompt, PromptFilter
+from promptuary.registry.store import PromptFilter, PromptRecord
 
 router = APIRouter(prefix=LANGFUSE, tags=["langfuse"], route_class=IdempotentRoute)
 
@@ -120,7 +120,7 @@ def delete(name: Name, unit: Write) -> None:
     raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
 
 
-def _all(registry: Registry, search: str | None, label: str | None, tag: str | None) -> Iterator[Prompt]:
+def _all(registry: Registry, search: str | None, label: str | None, tag: str | None) -> Iterator[PromptRecord]:
     cursor = None
     while True:
         prompts = registry.prompts(_STEP, cursor, PromptFilter(search, None if label == LATEST else label, tag))
@@ -130,7 +130,7 @@ def _all(registry: Registry, search: str | None, label: str | None, tag: str | N
             return
 
 
-def _meta(registry: Registry, prompt: Prompt, label: str | None) -> PromptMeta:
+def _meta(registry: Registry, prompt: PromptRecord, label: str | None) -> PromptMeta:
     number = prompt.newest if label in (None, LATEST) else prompt.labels[label]
     version = registry.version(prompt.name, number)
     return PromptMeta(

@@ -35,7 +35,7 @@ from promptuary.core.errors import AlreadyExists, FieldError, InvalidRequest, No
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry.labels import Labels, require_prompt
 from promptuary.registry.service import Registry
-from promptuary.registry.store import Prompt, PromptFilter
+from promptuary.registry.store import PromptFilter, PromptRecord
 
 router = APIRouter(prefix=MLFLOW, tags=["mlflow"], route_class=IdempotentRoute)
 log = structlog.get_logger(__name__)
@@ -209,7 +209,7 @@ def remove_model(body: ModelRemoval, unit: Write) -> EmptyResponse:
     return EmptyResponse()
 
 
-def _model(registry: Registry, prompt: Prompt) -> RegisteredModel:
+def _model(registry: Registry, prompt: PromptRecord) -> RegisteredModel:
     first = registry.version(prompt.name, 1)
     return RegisteredModel.of(prompt, first, first if prompt.newest == 1 else registry.version(prompt.name, prompt.newest))
 

@@ -13,7 +13,7 @@ from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.core.wire import RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import PromptRecord
 from promptuary.registry.version_store import Version
 
 SOURCES = ("dummy-source", "prompt-template")
@@ -109,7 +109,7 @@ class RegisteredModel(ResponseModel):
     aliases: list[AliasOut]
 
     @classmethod
-    def of(cls, prompt: Prompt, first: Version, newest: Version) -> Self:
+    def of(cls, prompt: PromptRecord, first: Version, newest: Version) -> Self:
         """Build the wire model from the prompt and its first and newest version."""
         return cls(
             name=prompt.name,

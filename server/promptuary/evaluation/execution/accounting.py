@@ -24,7 +24,7 @@ from promptuary.models.calls import store as calls_store
 from promptuary.models.calls.budget import CostBudget, Settlement
 from promptuary.models.calls.client import PendingWrites
 from promptuary.models.calls.pricing import PriceTable
-from promptuary.models.calls.response_cache import ResponseCache
+from promptuary.models.calls.response_cache import ModelResponseCache
 
 RESERVATION_POLL_SECONDS = 0.25
 MAX_RESERVATION_POLLS = 240
@@ -114,7 +114,7 @@ class RunAccounting:
             prices=PriceTable(suite.prices),
             limits=_shared_limits(suite, processes),
             process_limits=self.settings.rate_limits,
-            cache=ResponseCache(self._read_responses, enabled=plan.cache),
+            cache=ModelResponseCache(self._read_responses, enabled=plan.cache),
             budget=budget,
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptuary.evaluation.promptfoo.options import RunOptions
+from promptuary.evaluation.promptfoo.options import PromptfooRunOptions
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, PromptfooPrompt, convert_prompt
 from promptuary.evaluation.promptfoo.providers import Provider, content_settings, model_name
 from promptuary.evaluation.promptfoo.raw import RawObject
@@ -91,7 +91,7 @@ class Matrix:
             self.report.refuse("provider config", "settings", why, "providers")
         return list(self.models or models), parts[0] if parts else {}
 
-    def around(self, rows: Sequence[ExpandedTest], options: RunOptions) -> tuple[str, str, dict[str, str]]:
+    def around(self, rows: Sequence[ExpandedTest], options: PromptfooRunOptions) -> tuple[str, str, dict[str, str]]:
         """Return the prefix and suffix of every prompt; where tests differ in them, variables that each test fills."""
         pairs = [
             (str(row.options.get("prefix") or options.before or ""), str(row.options.get("suffix") or options.after or ""))

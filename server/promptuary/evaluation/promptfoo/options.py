@@ -69,7 +69,7 @@ REPEATS_LIMIT, CONCURRENCY_LIMIT = 100, 1024
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class PromptfooRunOptions:
     """What a run takes over from the file."""
 
     repeats: int = 1
@@ -79,7 +79,7 @@ class RunOptions:
     after: str = ""
 
 
-def read_run_options(config: RawObject, report: TranslationReport) -> RunOptions:
+def read_run_options(config: RawObject, report: TranslationReport) -> PromptfooRunOptions:
     """Read the file's settings, and report every key that nobody reads."""
     for key in config:
         if key in IGNORED_KEYS:
@@ -101,7 +101,7 @@ def read_run_options(config: RawObject, report: TranslationReport) -> RunOptions
                 report.leave("setting", name, IGNORED_RUN_OPTIONS[name], place)
             else:
                 report.refuse("setting", name, "chooses among the tests, or adds to them; write it into the tests", place)
-    return RunOptions(
+    return PromptfooRunOptions(
         _count("repeat", run_values, REPEATS_LIMIT, report) or 1,
         _count("maxConcurrency", run_values, CONCURRENCY_LIMIT, report),
         run_values.get("grader"),

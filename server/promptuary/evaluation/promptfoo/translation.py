@@ -16,7 +16,7 @@ from promptuary.evaluation.promptfoo.assertions import AssertionTranslator
 from promptuary.evaluation.promptfoo.config import read_config
 from promptuary.evaluation.promptfoo.files import PromptfooFolder
 from promptuary.evaluation.promptfoo.matrix import Matrix
-from promptuary.evaluation.promptfoo.options import RunOptions, read_run_options, report_test_options
+from promptuary.evaluation.promptfoo.options import PromptfooRunOptions, read_run_options, report_test_options
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
 from promptuary.evaluation.promptfoo.providers import Provider, model_name, read_providers
 from promptuary.evaluation.promptfoo.raw import RawObject
@@ -178,7 +178,7 @@ class _Translator:
         except ValidationError as error:
             raise InvalidFile(f"{self.path} cannot be used", field_errors_from(error)) from None
 
-    def _asserts(self, options: RunOptions, providers: Sequence[Provider]) -> AssertionTranslator:
+    def _asserts(self, options: PromptfooRunOptions, providers: Sequence[Provider]) -> AssertionTranslator:
         def grader(value: Any) -> str:
             if isinstance(value, dict) and ("text" in value or "embedding" in value):
                 value = value.get("text")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from promptuary.evaluation.scorers import assert_set, measurements, retrieval, tool_calls
+from promptuary.evaluation.scorers import assert_set
+from promptuary.evaluation.scorers.call import measurements, retrieval, tool_calls
 from promptuary.evaluation.scorers.code import python_code, webhook
 from promptuary.evaluation.scorers.judge import graded, rag, rubric, select_best
 from promptuary.evaluation.scorers.markup import html_output, json_output, sql_output, xml_output

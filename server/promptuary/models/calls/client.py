@@ -16,7 +16,7 @@ from promptuary.models.calls.pricing import DEFAULT_MAX_TOKENS, CallEstimate, Ca
 from promptuary.models.calls.rate_limit import ProviderLimits, ProviderRateLimiters, provider_rate_limiters
 from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.request import ChatModelSource, ModelReply, ModelRequest
-from promptuary.models.calls.response_cache import ResponseCache, cache_key, messages_json, model_binding_json
+from promptuary.models.calls.response_cache import ModelResponseCache, cache_key, messages_json, model_binding_json
 from promptuary.models.calls.retries import Retries, is_overloaded, may_be_billed, retry_after
 from promptuary.models.calls.scope import calls_are_sensitive, time_limit_paused
 
@@ -64,7 +64,7 @@ class ModelClient:
     prices: PriceTable = field(default_factory=PriceTable)
     limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
     process_limits: Mapping[str, ProviderLimits] = field(default_factory=dict)
-    cache: ResponseCache | None = None
+    cache: ModelResponseCache | None = None
     budget: CostBudget = field(default_factory=CostBudget)
     clock: Callable[[], float] = time.monotonic
     _limiters: dict[str, ConcurrencyLimiter] = field(default_factory=dict, init=False)

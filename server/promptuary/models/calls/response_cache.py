@@ -36,7 +36,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=dict)
 
 
-class ResponseCache:
+class ModelResponseCache:
     """The cached responses of one run; for the tasks of one event loop.
 
     Keys that are looked up during a read are collected for the next read, which happens in a thread.

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select, update
 from promptuary.access.store import next_revision
 from promptuary.core.database import table_of
 from promptuary.registry.events.event import EventKind, PromptEvent
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import PromptRecord
 from promptuary.registry.tables import EventRow, PromptRow
 
 _PROMPT = table_of(PromptRow)
@@ -46,7 +46,7 @@ def changed_since(session: Session, project: int, after: int) -> dict[str, int]:
 
 
 def events_of(
-    session: Session, prompt: Prompt, before: int | None, limit: int | None, kinds: Sequence[EventKind] = tuple(EventKind)
+    session: Session, prompt: PromptRecord, before: int | None, limit: int | None, kinds: Sequence[EventKind] = tuple(EventKind)
 ) -> list[PromptEvent]:
     """Return a page of a prompt's events of some kinds, the newest first."""
     query = select(EventRow).where(EventRow.prompt_id == prompt.id, col(EventRow.kind).in_(kinds))
@@ -57,7 +57,7 @@ def events_of(
 
 
 def last_event(
-    session: Session, prompt: Prompt, at: datetime, kinds: Sequence[EventKind] = tuple(EventKind)
+    session: Session, prompt: PromptRecord, at: datetime, kinds: Sequence[EventKind] = tuple(EventKind)
 ) -> PromptEvent | None:
     """Return the last event of a prompt, of some kinds, at or before a time."""
     query = select(EventRow).where(EventRow.prompt_id == prompt.id, EventRow.at <= at, col(EventRow.kind).in_(kinds))

@@ -32,7 +32,7 @@ from promptuary.registry.imports.history import (
 )
 from promptuary.registry.label_store import LabelMove
 from promptuary.registry.labels import add_move
-from promptuary.registry.store import Prompt
+from promptuary.registry.store import PromptRecord
 from promptuary.registry.version_store import Include, VersionRecord
 
 PROMPT_IMPORTED = "prompt.imported"
@@ -98,7 +98,7 @@ class PromptImporter:
 
     def _add_in_order(
         self,
-        prompt: Prompt,
+        prompt: PromptRecord,
         versions: Sequence[ImportedVersion],
         moves: Sequence[LabelMove],
         archivals: Sequence[Archival],
@@ -117,7 +117,7 @@ class PromptImporter:
                     self._add_archival(prompt, entry)
         return unpinned
 
-    def _new_numbers(self, prompt: Prompt | None, name: str, digests: Mapping[int, str]) -> tuple[int, ...]:
+    def _new_numbers(self, prompt: PromptRecord | None, name: str, digests: Mapping[int, str]) -> tuple[int, ...]:
         """Return the numbers of the versions that are new; refuse other contents under known numbers, and gaps."""
         newest = prompt.newest if prompt else 0
         local: Mapping[int, str] = {}
@@ -134,7 +134,9 @@ class PromptImporter:
             raise InvalidRequest(f"'{name}' cannot be imported", [FieldError("versions", message)])
         return new
 
-    def _new_moves(self, prompt: Prompt | None, name: str, moves: Sequence[LabelMove], newest: int) -> tuple[LabelMove, ...]:
+    def _new_moves(
+        self, prompt: PromptRecord | None, name: str, moves: Sequence[LabelMove], newest: int
+    ) -> tuple[LabelMove, ...]:
         """Return the moves that continue the local history; refuse a different history."""
         validate_moves(name, moves, newest, self.unit.clock())
         local = _by_label(label_store.all_moves(self.unit.session, prompt) if prompt else ())
@@ -143,7 +145,7 @@ class PromptImporter:
             new |= {id(move) for move in continuation(name, label, local.get(label, []), imported)}
         return tuple(move for move in moves if id(move) in new)
 
-    def _new_archivals(self, prompt: Prompt | None, archivals: Sequence[Archival]) -> tuple[Archival, ...]:
+    def _new_archivals(self, prompt: PromptRecord | None, archivals: Sequence[Archival]) -> tuple[Archival, ...]:
         """Return the archivals that continue the local ones; none where the local ones differ, which then stay."""
         validate_archivals(archivals, self.unit.clock())
         kinds = (EventKind.PROMPT_ARCHIVED, EventKind.PROMPT_RESTORED)
@@ -152,7 +154,7 @@ class PromptImporter:
         imported = [(archival.archived, archival.at) for archival in archivals]
         return tuple(archivals[len(local) :]) if imported[: len(local)] == local else ()
 
-    def _add_version(self, prompt: Prompt, imported: ImportedVersion) -> list[ImportedInclude]:
+    def _add_version(self, prompt: PromptRecord, imported: ImportedVersion) -> list[ImportedInclude]:
         """Add a version under its number; return its includes that are unknown here."""
         unit = self.unit
         includes, unknown = self._resolve_includes(imported)
@@ -185,7 +187,7 @@ class PromptImporter:
             includes.append(Include(version.id, include.reference, include.name, include.version, include.digest))
         return includes, unknown
 
-    def _add_archival(self, prompt: Prompt, archival: Archival) -> None:
+    def _add_archival(self, prompt: PromptRecord, archival: Archival) -> None:
         unit, kind = self.unit, EventKind.PROMPT_ARCHIVED if archival.archived else EventKind.PROMPT_RESTORED
         store.set_archived(unit.session, prompt, archival.at if archival.archived else None)
         detail = {"reason": archival.reason}
