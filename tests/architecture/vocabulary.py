@@ -176,7 +176,6 @@ PENDING = (
     "tests/evaluation/suites/test_suite.py",
     "tests/evaluation/verdict/test_case_order.py",
     "tests/evaluation/verdict/test_power.py",
-    "tests/factories/runs.py",
     "tests/worker/test_loop.py",
 )
 

@@ -1,4 +1,4 @@
-"""A finished run as the API answers it, and what tests of pages do with one."""
+"""A finished run as the API returns it, and the steps that tests of its pages share."""
 
 from typing import Any
 
@@ -121,7 +121,7 @@ def page_of(items: list[Any], following: str | None = None) -> dict[str, Any]:
 
 
 def run_responses() -> dict[str, Any]:
-    """What the API answers by path; a test may change it."""
+    """Return the API's responses by path; a test may change them."""
     return {
         "/v1/suites": page_of([{"name": "triage"}]),
         "/v1/alerts": page_of([]),
@@ -134,11 +134,11 @@ def run_responses() -> dict[str, Any]:
 
 
 def click_button(page: Any, label: str) -> Any:
-    next(found for found in page.button if found.label == label).click().run()
+    next(button for button in page.button if button.label == label).click().run()
     assert not page.exception
     return page
 
 
 def last_query(requests: Requests, path: str) -> dict[str, str]:
-    """Give the parameters of the last request of a path."""
+    """Return the parameters of the last request of a path."""
     return dict([request for request in requests if request.url.path == path][-1].url.params)
