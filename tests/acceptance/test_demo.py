@@ -28,12 +28,12 @@ class Checkout:
             shutil.copytree(CHECKOUT / name, folder / name)
 
     def keep(self, cases: int) -> None:
-        """Leave the first cases of the dataset only."""
+        """Truncate the dataset to its first cases."""
         lines = (CHECKOUT / DATASET).read_text().splitlines(keepends=True)
         (self.folder / DATASET).write_text("".join(lines[:cases]))
 
     def run(self, *words: str) -> str:
-        """Run a command in the copy, and give what it said."""
+        """Run a command in the copy, and return its output."""
         done = subprocess.run(
             [sys.executable, "-m", "promptuary.cli.main", *words],
             cwd=self.folder,
@@ -53,26 +53,26 @@ class Checkout:
 def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     checkout.keep(12)
-    told = checkout.run("demo", "--exit")
+    output = checkout.run("demo", "--exit")
 
-    assert "+ support.triage  version 1, production → 1" in told
-    assert "+ support.triage  version 2, staging → 2" in told
-    passages = {name: int(number) for name, number in re.findall(r"(support\.\w+): .*, (\d+) passages indexed", told)}
+    assert "+ support.triage  version 1, production → 1" in output
+    assert "+ support.triage  version 2, staging → 2" in output
+    passages = {name: int(number) for name, number in re.findall(r"(support\.\w+): .*, (\d+) passages indexed", output)}
     assert passages.keys() == {"support.tickets", "support.handbook"}
     assert all(passages.values())
-    assert re.search(r"query “.*”: delivery, cosine 0\.\d\d", told)
+    assert re.search(r"query “.*”: delivery, cosine 0\.\d\d", output)
 
-    run_id = the_run(told)
+    run_id = the_run(output)
     for version in ("v2", "v1"):
-        assert re.search(rf"^  {version}  exact {FIGURE}, similar {FIGURE}", told, re.MULTILINE)
-    assert re.search(rf"^  v2 − v1  exact {FIGURE}$", told, re.MULTILINE)
-    assert "0 of 24 without an answer" not in told
-    shown = checkout.json("eval", "show", run_id)
-    assert len(shown["results"]) == 24
-    assert all(result["output"] for result in shown["results"])
-    assert shown["tracking_id"] == tracked(told)
-    failed = [result for result in shown["results"] if result["variant"] == "v2" and result["pass"] is False]
-    assert f"support.triage: {len(failed)} items added, 0 in the queue already" in told
+        assert re.search(rf"^  {version}  exact {FIGURE}, similar {FIGURE}", output, re.MULTILINE)
+    assert re.search(rf"^  v2 − v1  exact {FIGURE}$", output, re.MULTILINE)
+    assert "0 of 24 without an answer" not in output
+    run = checkout.json("eval", "show", run_id)
+    assert len(run["results"]) == 24
+    assert all(result["output"] for result in run["results"])
+    assert run["tracking_id"] == tracked(output)
+    failed = [result for result in run["results"] if result["variant"] == "v2" and result["pass"] is False]
+    assert f"support.triage: {len(failed)} items added, 0 in the queue already" in output
 
     before = checkout.json("prompts")
     moves = checkout.json("label", "history", "support.triage", "production")
@@ -81,20 +81,20 @@ def test_the_demo_goes_round_the_whole_loop_and_may_be_run_again(tmp_path: Path)
     assert "= support.triage  version 2 exists already" in again
     assert "0 documents added, 168 unchanged" in again
     assert the_run(again) != run_id
-    assert tracked(again) != tracked(told)
+    assert tracked(again) != tracked(output)
     assert checkout.json("prompts") == before
     assert checkout.json("label", "history", "support.triage", "production") == moves
     assert [key["revoked_at"] is None for key in checkout.json("key", "list")].count(True) == 1
     assert checkout.json("audit", "verify")["broken_at"] is None
 
 
-def the_run(told: str) -> str:
-    found = re.search(r"^support\.triage  run (run_\w+)  \d+ results$", told, re.MULTILINE)
-    assert found is not None, told
-    return found[1]
+def the_run(output: str) -> str:
+    match = re.search(r"^support\.triage  run (run_\w+)  \d+ results$", output, re.MULTILINE)
+    assert match is not None, output
+    return match[1]
 
 
-def tracked(told: str) -> str:
-    found = re.search(r"^  MLflow run: ([0-9a-f]{32})$", told, re.MULTILINE)
-    assert found is not None, told
-    return found[1]
+def tracked(output: str) -> str:
+    match = re.search(r"^  MLflow run: ([0-9a-f]{32})$", output, re.MULTILINE)
+    assert match is not None, output
+    return match[1]

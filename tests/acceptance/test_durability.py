@@ -51,9 +51,7 @@ for writer in range(8):
 
 
 @pytest.mark.acceptance
-def test_nothing_acknowledged_is_lost_and_nothing_is_half_done_when_a_process_is_killed(
-    sqlite: Database, tmp_path: Path
-) -> None:
+def test_a_killed_process_loses_nothing_acknowledged_and_leaves_nothing_half_done(sqlite: Database, tmp_path: Path) -> None:
     data, acknowledged = tmp_path / "data", dict[int, str]()
     for turn in range(ROUNDS):
         command = [sys.executable, "-c", WRITERS, str(data), str(turn)]

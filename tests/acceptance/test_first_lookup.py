@@ -21,7 +21,7 @@ HEAVY = ("torch", "numpy", "scipy", "pandas", "pyarrow", "chromadb_rust_bindings
 
 
 def answered(url: str, process: subprocess.Popen[bytes], headers: dict[str, str]) -> Any:
-    """Look a prompt up as soon as the server answers at all."""
+    """Look up a prompt as soon as the server answers at all."""
     end = time.monotonic() + STARTS_WITHIN
     while True:
         try:
@@ -36,8 +36,8 @@ def test_the_first_lookup_of_a_served_process_loads_nothing_heavy(tmp_path: Path
     environment = {**os.environ, "PROMPTUARY_DATA_DIR": str(tmp_path / "data")}
     (tmp_path / "greeting.yaml").write_text("type: text\ntemplate: 'Hello {{name}}'\nlabels: [production]\n")
     subprocess.run([*PROMPTUARY, "push", str(tmp_path / "greeting.yaml")], env=environment, check=True, capture_output=True)
-    made = [*PROMPTUARY, "key", "create", "app", "--role", "reader"]
-    key = subprocess.run(made, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+    command = [*PROMPTUARY, "key", "create", "app", "--role", "reader"]
+    key = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -45,8 +45,8 @@ def test_the_first_lookup_of_a_served_process_loads_nothing_heavy(tmp_path: Path
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([*PROMPTUARY, "serve", "--port", str(port)], env=environment, stdout=log, stderr=log)
     try:
-        found = answered(f"http://127.0.0.1:{port}", process, {"Authorization": f"Bearer {key}"})
-        assert (found.status_code, found.json()["template"]) == (200, "Hello {{name}}")
+        response = answered(f"http://127.0.0.1:{port}", process, {"Authorization": f"Bearer {key}"})
+        assert (response.status_code, response.json()["template"]) == (200, "Hello {{name}}")
         proc = Path(f"/proc/{process.pid}")
         mapped = (proc / "maps").read_text()
         assert [name for name in HEAVY if f"/site-packages/{name}" in mapped] == []

@@ -38,9 +38,9 @@ async def local(scope, receive, send):
 async def main():
     async with httpx.AsyncClient(transport=httpx.ASGITransport(local), base_url="http://127.0.0.1") as client:
         body = {"type": "text", "template": "Hi {{name}}", "labels": ["production"]}
-        made = await client.post("/v1/prompts/a/versions", json=body)
-        found = await client.get("/v1/prompts/a")
-        print(json.dumps([made.status_code, found.status_code, found.json()["version"], sorted(sys.modules)]))
+        created = await client.post("/v1/prompts/a/versions", json=body)
+        looked_up = await client.get("/v1/prompts/a")
+        print(json.dumps([created.status_code, looked_up.status_code, looked_up.json()["version"], sorted(sys.modules)]))
 
 anyio.run(main)
 app.close()
@@ -53,7 +53,7 @@ def test_the_first_lookup_is_answered_before_anything_heavy_is_imported(tmp_path
         [sys.executable, "-c", FIRST_LOOKUP, str(tmp_path / "data")], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    made, found, version, modules = json.loads(done.stdout.splitlines()[-1])
-    assert (made, found, version) == (201, 200, 1)
+    created, looked_up, version, modules = json.loads(done.stdout.splitlines()[-1])
+    assert (created, looked_up, version) == (201, 200, 1)
     assert [name for name in HEAVY if name in modules] == []
     assert "promptuary.api.app" in modules

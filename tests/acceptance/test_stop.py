@@ -18,8 +18,8 @@ WAIT = 60.0
 
 def test_a_process_with_followers_stops_at_once_when_it_is_told_to(tmp_path: Path) -> None:
     environment = {**os.environ, "PROMPTUARY_DATA_DIR": str(tmp_path / "data")}
-    made = [*PROMPTUARY, "key", "create", "app", "--role", "reader"]
-    key = subprocess.run(made, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+    command = [*PROMPTUARY, "key", "create", "app", "--role", "reader"]
+    key = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`promptuary up`: five processes that work as one, and are gone together."""
+"""`promptuary up`: five processes that work as one, and end together."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SUITE = {
 
 
 def free_ports(number: int) -> list[int]:
-    """Give ports that are free now, each another."""
+    """Return different ports that are free now."""
     probes = [socket.socket() for _ in range(number)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))
@@ -55,24 +55,24 @@ class Up:
         with self.out.open("wb") as out:
             self.process = subprocess.Popen([*PROMPTUARY, "up"], env=self.environment, stdout=out, stderr=out)
 
-    def told(self) -> str:
+    def output(self) -> str:
         return self.out.read_text()
 
     def logs(self) -> str:
-        """Give the end of every part's log, for a test that fails."""
+        """Return the end of every part's log, for a test that fails."""
         return "\n".join(f"== {log.name}\n{log.read_text()[-1000:]}" for log in (self.data / "logs").glob("*.log"))
 
     def wait_until(self, claim: Callable[[], Any], seconds: float) -> Any:
-        """Ask until the answer is not false, while the process runs."""
+        """Wait until the claim returns something true, while the process runs; return that."""
         end = time.monotonic() + seconds
         while not (answer := claim()):
-            assert self.process.poll() is None, self.told()
-            assert time.monotonic() < end, f"{self.told()}\n{self.logs()}"
+            assert self.process.poll() is None, self.output()
+            assert time.monotonic() < end, f"{self.output()}\n{self.logs()}"
             time.sleep(0.1)
         return answer
 
     def run(self, *words: str) -> Any:
-        """Run a command on the same data directory, in a process of its own, and give its JSON."""
+        """Run a command on the same data directory, in a process of its own, and return its JSON."""
         done = subprocess.run(
             [*PROMPTUARY, *words, "--json"], env=self.environment, capture_output=True, text=True, timeout=120, check=False
         )
@@ -80,22 +80,22 @@ class Up:
         return json.loads(done.stdout)
 
     def sessions(self) -> list[int]:
-        """Give the sessions of what it started; each part has one of its own."""
+        """Return the sessions of the processes that it started; each part has a separate session."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 
 
 def alive_in(sessions: list[int]) -> list[str]:
-    """Give what runs in the sessions."""
-    found = []
+    """Return the commands that run in the sessions."""
+    commands = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, _, session = stat.read_text().rpartition(") ")[2].split()[:4]
             if int(session) in sessions and state != "Z":
-                found.append((stat.parent / "cmdline").read_text().replace("\0", " "))
+                commands.append((stat.parent / "cmdline").read_text().replace("\0", " "))
         except (FileNotFoundError, ProcessLookupError):
             continue
-    return found
+    return commands
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
     """Everything, on free ports and a fresh data directory."""
     started = Up(tmp_path)
     try:
-        started.wait_until(lambda: "\ndata " in started.told(), STARTS_WITHIN)
+        started.wait_until(lambda: "\ndata " in started.output(), STARTS_WITHIN)
         yield started
     finally:
         if started.process.poll() is None:
@@ -117,7 +117,7 @@ def test_everything_runs_works_together_and_is_gone_together(up: Up) -> None:
     api = f"http://127.0.0.1:{up.api}"
     for url in (f"{api}/readyz", f"http://127.0.0.1:{up.ui}/_stcore/health", f"http://127.0.0.1:{up.mlflow}/health"):
         assert httpx.get(url, timeout=10).status_code == 200
-        assert url.rpartition("/")[0].removesuffix("/_stcore") in up.told()
+        assert url.rpartition("/")[0].removesuffix("/_stcore") in up.output()
 
     headers = {"Authorization": f"Bearer {up.run('key', 'create', 'app', '--role', 'author')['key']}"}
     with httpx.Client(base_url=f"{api}/v1", headers=headers, timeout=30) as client:
@@ -150,29 +150,32 @@ def a_prompt_is_made_findable_by_the_worker(up: Up, client: httpx.Client) -> Non
         return [count for name, count in held_by_chroma(up).items() if name.startswith("promptuary-prompts-")]
 
     up.wait_until(lambda: prompts() == [1], DONE_WITHIN)
-    found = client.get("/search", params={"q": "a word"}).json()
-    assert ([item["name"] for item in found["items"]], found["behind"]) == (["word"], 0)
+    matches = client.get("/search", params={"q": "a word"}).json()
+    assert ([item["name"] for item in matches["items"]], matches["behind"]) == (["word"], 0)
 
 
 def held_by_chroma(up: Up) -> dict[str, int]:
     chroma = (up.data / "chroma" / "served-at").read_text()
     collections = f"{chroma}/api/v2/tenants/default_tenant/databases/default_database/collections"
-    return {one["name"]: httpx.get(f"{collections}/{one['id']}/count").json() for one in httpx.get(collections).json()}
+    return {
+        collection["name"]: httpx.get(f"{collections}/{collection['id']}/count").json()
+        for collection in httpx.get(collections).json()
+    }
 
 
 def a_run_that_is_submitted_is_done_and_tracked(up: Up, client: httpx.Client) -> None:
     cases = [{"id": f"c{number}", "vars": {"text": text}, "expected": "yes"} for number, text in enumerate(("yes", "no"))]
     client.post("/datasets/words/versions", json={"cases": cases}).raise_for_status()
     client.put("/suites/words", json=SUITE).raise_for_status()
-    submitted = client.post("/runs", json={"suite": "words"})
-    assert submitted.status_code == 202
+    response = client.post("/runs", json={"suite": "words"})
+    assert response.status_code == 202
 
     def tracked() -> Any:
-        found = client.get(f"/runs/{submitted.json()['id']}").json()
-        return found if found["tracking_id"] else None
+        current = client.get(f"/runs/{response.json()['id']}").json()
+        return current if current["tracking_id"] else None
 
     run = up.wait_until(tracked, DONE_WITHIN)
     assert (run["state"], run["verdict"], run["done"]) == ("finished", "pass", 2)
-    asked = {"run_id": run["tracking_id"]}
-    shown = httpx.get(f"http://127.0.0.1:{up.mlflow}/api/2.0/mlflow/runs/get", params=asked, timeout=30).json()
-    assert {"key": "promptuary.run", "value": run["id"]} in shown["run"]["data"]["tags"]
+    query = {"run_id": run["tracking_id"]}
+    tracked = httpx.get(f"http://127.0.0.1:{up.mlflow}/api/2.0/mlflow/runs/get", params=query, timeout=30).json()
+    assert {"key": "promptuary.run", "value": run["id"]} in tracked["run"]["data"]["tags"]

@@ -1,4 +1,4 @@
-"""Several workers on one database: whoever does a run, and whoever is killed in it, the results are those of one process."""
+"""Several workers on one database: the results are those of one process, also where workers are killed."""
 
 import os
 import random
@@ -71,15 +71,25 @@ def workers(settings: Settings, count: int) -> Iterator[list[subprocess.Popen[by
 def wait(what: Callable[[], Any]) -> Any:
     """Wait until there is an answer, and give it."""
     end = time.monotonic() + WAIT
-    while not (found := what()):
-        assert time.monotonic() < end, "it takes too long"
+    while not (outcome := what()):
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.05)
-    return found
+    return outcome
 
 
-def said(one: CaseResult) -> tuple[Any, ...]:
-    """Give all but the moment and the milliseconds, which differ from one time to the next."""
-    return one.ordinal, one.case, one.variant, one.repeat, one.output, one.passed, one.score, one.metrics, one.error
+def reproducible_fields(result: CaseResult) -> tuple[Any, ...]:
+    """Return all fields but the timestamp and the latency, which differ between executions."""
+    return (
+        result.ordinal,
+        result.case,
+        result.variant,
+        result.repeat,
+        result.output,
+        result.passed,
+        result.score,
+        result.metrics,
+        result.error,
+    )
 
 
 @pytest.fixture
@@ -105,7 +115,7 @@ def submit(sqlite: Database, settings: Settings) -> Callable[[], Run]:
 
 @pytest.fixture
 def alone(submit: Callable[[], Run], sqlite: Database, settings: Settings) -> list[tuple[Any, ...]]:
-    """What one process comes to."""
+    """The results of one process."""
     run = submit()
     with ChatModels(settings) as models, build_worker(settings, database=sqlite, models=models) as worker:
         assert worker.work()
@@ -114,14 +124,14 @@ def alone(submit: Callable[[], Run], sqlite: Database, settings: Settings) -> li
 
 def results(database: Database, run: Run) -> list[tuple[Any, ...]]:
     with database.read() as session:
-        found = store.get_run(session, run.id)
-        assert found is not None
-        assert (found.state, found.done, found.verdict) == (RunState.FINISHED, found.total, "regression")
-        return [said(one) for one in store.list_results(session, run.id)]
+        stored = store.get_run(session, run.id)
+        assert stored is not None
+        assert (stored.state, stored.done, stored.verdict) == (RunState.FINISHED, stored.total, "regression")
+        return [reproducible_fields(result) for result in store.list_results(session, run.id)]
 
 
 def over(database: Database, runs: list[Run]) -> list[Run]:
-    """Give the runs as they are, once all of them are over."""
+    """Return the stored runs once all of them are over, else an empty list."""
     with database.read() as session:
         now = [store.get_run(session, run.id) for run in runs]
     return [run for run in now if run is not None] if all(run is not None and run.state.over for run in now) else []
@@ -145,7 +155,7 @@ def test_workers_that_are_killed_lose_and_double_nothing(
 ) -> None:
     runs = [submit() for _ in range(RUNS)]
     with workers(settings, WORKERS) as started:
-        wait(lambda: any(run.done for run in standing(sqlite, runs)))
+        wait(lambda: any(run.done for run in stored_runs(sqlite, runs)))
         for process in started:
             os.kill(process.pid, signal.SIGKILL)
     with workers(settings, WORKERS):
@@ -154,10 +164,10 @@ def test_workers_that_are_killed_lose_and_double_nothing(
     assert all(results(sqlite, run) == alone for run in runs)
 
 
-def standing(database: Database, runs: list[Run]) -> list[Run]:
+def stored_runs(database: Database, runs: list[Run]) -> list[Run]:
     with database.read() as session:
-        found = [store.get_run(session, run.id) for run in runs]
-    return [run for run in found if run is not None]
+        stored = [store.get_run(session, run.id) for run in runs]
+    return [run for run in stored if run is not None]
 
 
 def test_a_command_that_is_killed_again_and_again_ends_with_one_result_a_case(
@@ -170,19 +180,19 @@ def test_a_command_that_is_killed_again_and_again_ends_with_one_result_a_case(
     for kill in range(KILLS):
         goal = round(run.total * (kill + drawn.random()) / KILLS)
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            wait(lambda goal=goal, process=process: standing(sqlite, [run])[0].done >= goal or process.poll() is not None)
+            wait(lambda goal=goal, process=process: stored_runs(sqlite, [run])[0].done >= goal or process.poll() is not None)
             process.kill()
         lease_ends(sqlite, run)
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         process.wait(WAIT)
 
-    ended = standing(sqlite, [run])[0]
+    ended = stored_runs(sqlite, [run])[0]
     assert (ended.state, ended.done) == (RunState.FINISHED, run.total)
     with sqlite.read() as session:
-        assert [one.ordinal for one in store.iterate_results(session, run.id)] == list(range(run.total))
+        assert [result.ordinal for result in store.iterate_results(session, run.id)] == list(range(run.total))
 
 
 def lease_ends(database: Database, run: Run) -> None:
-    """Let the lease of a process that was killed be over, without the wait."""
+    """Expire the lease of a process that was killed, without the wait."""
     with database.write() as session:
         session.connection().execute(text("UPDATE run SET lease_until = NULL WHERE id = :id"), {"id": run.id})

@@ -1,4 +1,4 @@
-"""What the client's tests share: a server on loopback, and a way to make clients of both kinds."""
+"""Fixtures of the client's tests: a server on loopback, and a factory of clients of both kinds."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,16 +21,16 @@ def server() -> Iterator[Server]:
 def connect(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Connect]:
     """Make clients, of both kinds in turn; all of them share a folder for their copies, as restarts of one program do.
 
-    They do not follow the stream, which is another request, unless a test says so.
+    They do not follow the stream, which is another request, unless a test sets `follow`.
     """
-    made: list[Client] = []
+    clients: list[Client] = []
 
     def make(url: str | None, **options: Any) -> Client:
-        given = {"api_key": KEY, "cache_dir": tmp_path / "copies", "deadline": 20.0, "follow": False, **options}
-        client: Client = request.param(url=url, **given)
-        made.append(client)
+        arguments = {"api_key": KEY, "cache_dir": tmp_path / "copies", "deadline": 20.0, "follow": False, **options}
+        client: Client = request.param(url=url, **arguments)
+        clients.append(client)
         return client
 
     yield make
-    for client in made:
+    for client in clients:
         client.close()

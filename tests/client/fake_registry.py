@@ -30,7 +30,7 @@ DOWN = FetchFailure(Reason.CONNECTION, "the server cannot be reached (ConnectErr
 
 
 def received(version: int = 1, split: Split | None = None, revision: int | None = None) -> ReceivedVersion:
-    """Give what the server answers with for a version, which says its number."""
+    """Return the server's response for a version, whose text contains its number."""
     variant = None if split is None else f"v{version}"
     rule = None if split is None else split.as_json()
     body = lookup_body(f"{version}: {{{{ticket}}}}", version=version, variant=variant, split=rule, revision=revision)
@@ -38,13 +38,13 @@ def received(version: int = 1, split: Split | None = None, revision: int | None 
 
 
 def sse(kind: str, revision: int, **data: Any) -> bytes:
-    """Give an event as the server sends it."""
+    """Return an event as the server sends it."""
     body = json.dumps({"revision": revision, **data})
     return f"id: {revision}\nevent: {kind}\ndata: {body}\n\n".encode()
 
 
 def ready(revision: int, *, resumed: bool = True) -> bytes:
-    """Give the beginning of a stream."""
+    """Return the first event of a stream."""
     return b"retry: 1000\n\n" + sse("ready", revision, resumed=resumed)
 
 
@@ -61,7 +61,7 @@ class FakeRegistry:
         self.label_moved("production", 1)
 
     def label_moved(self, label: str, to: int | list[tuple[int, float]]) -> int:
-        """Point a label at a version or split it; gives the event's revision."""
+        """Move a label to a version or split it, and return the event's revision."""
         self.revision += 1
         before = self.labels.get(label)
         self.labels[label] = to if isinstance(to, int) else divide(f"{TRIAGE}/{label}", to, before)
@@ -69,13 +69,13 @@ class FakeRegistry:
         return self.revision
 
     def stream(self, last: int | None, *, remembers: bool = True) -> list[bytes]:
-        """Give what a new stream begins with: `ready`, and what happened since."""
+        """Return the first events of a new stream: `ready`, and the events since the last one."""
         if last is None or not remembers:
             return [ready(self.revision, resumed=last is None)]
         return [ready(self.revision), *(event for revision, event in self.events if revision > last)]
 
     def version_for(self, label: str, targeting_key: str | None) -> int:
-        """Give the version that a label gives a key, as the server works it out."""
+        """Return the version that a label selects for a key, as the server computes it."""
         aim = self.labels[label]
         return aim if isinstance(aim, int) else aim.arm(targeting_key).version
 

@@ -47,11 +47,11 @@ def test_a_bundle_that_cannot_be_read_is_refused(content: bytes | None, tmp_path
 
 
 def test_a_version_that_was_changed_in_the_file_is_reported_and_passed_over() -> None:
-    told: list[str] = []
+    messages: list[str] = []
     body = {**lookup_body(), "template": "Obey"}
-    bundle = Bundle({TRIAGE: {"labels": {"production": 1}, "versions": {"1": body}}}, told.append)
+    bundle = Bundle({TRIAGE: {"labels": {"production": 1}, "versions": {"1": body}}}, messages.append)
     assert bundle.find(Selector(TRIAGE, "production", None, None)) is None
-    assert "does not have the digest that it names" in told[0]
+    assert "does not have the digest that it names" in messages[0]
     assert bundle.find(Selector("support.other", "production", None, None)) is None
     assert bundle.find(Selector(TRIAGE, None, 9, None)) is None
 
@@ -61,9 +61,11 @@ def test_a_bundle_that_lacks_an_arm_gives_no_other_for_it() -> None:
     bundle = Bundle(
         {TRIAGE: {"labels": {"production": {"split": split.as_json()}}, "versions": {"1": lookup_body()}}}, lambda _: None
     )
-    found = {key: bundle.find(Selector(TRIAGE, "production", None, key)) for key in map(str, range(40))}
-    assert {key for key, version in found.items() if version is None} == {key for key in found if split.arm(key).version == 2}
-    assert {version.variant for version in found.values() if version} == {"v1"}
+    versions_by_key = {key: bundle.find(Selector(TRIAGE, "production", None, key)) for key in map(str, range(40))}
+    assert {key for key, version in versions_by_key.items() if version is None} == {
+        key for key in versions_by_key if split.arm(key).version == 2
+    }
+    assert {version.variant for version in versions_by_key.values() if version} == {"v1"}
 
 
 @pytest.mark.parametrize(

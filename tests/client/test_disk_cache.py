@@ -21,7 +21,7 @@ def response(version: int, revision: int) -> ReceivedVersion:
 
 
 def settle_and_store(driver: CoreDriver, disk: DiskCache, outcome: FetchOutcome) -> None:
-    """Do with an outcome what the clients do with it."""
+    """Apply an outcome and store it, as the clients do."""
     fetch = driver.core.pending_fetch(PRODUCTION)
     entry = driver.core.settle(fetch, outcome)
     assert isinstance(entry, CacheEntry)

@@ -1,4 +1,4 @@
-"""What a lookup gives: rendering the short and the full way, context, LangChain, and what it tells about itself."""
+"""A prompt that a lookup returns: rendering the short and the full way, context, LangChain, and its metadata."""
 
 import sys
 from typing import Any

@@ -33,8 +33,8 @@ def through(api: Any, tmp_path: Path) -> Callable[..., Promptuary]:
 
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode()
-        given = api.request(request.method, path, headers=dict(request.headers), content=request.content)
-        return httpx.Response(given.status_code, headers=dict(given.headers), content=given.content)
+        response = api.request(request.method, path, headers=dict(request.headers), content=request.content)
+        return httpx.Response(response.status_code, headers=dict(response.headers), content=response.content)
 
     def make(key: str, **options: Any) -> Promptuary:
         transport = httpx.MockTransport(answer)
@@ -47,18 +47,18 @@ def through(api: Any, tmp_path: Path) -> Callable[..., Promptuary]:
 
 def settle(client: Promptuary) -> None:
     for flight in list(client._pending.values()):
-        assert flight.finished.wait(10)
+        assert flight.finished.wait(60)
 
 
 def test_a_registered_version_is_looked_up_rendered_and_followed(
     api: Any, bearer: Callable[..., dict[str, str]], key: Callable[..., str], through: Callable[..., Promptuary]
 ) -> None:
     author = bearer("author")
-    made = api.post(f"/v1/prompts/{NAME}/versions", json=BODY, headers=author)
-    assert made.status_code == 201, made.text
+    created = api.post(f"/v1/prompts/{NAME}/versions", json=BODY, headers=author)
+    assert created.status_code == 201, created.text
     client = through(key("reader"), ttl=0)
     prompt = client.get(NAME)
-    assert (prompt.version, prompt.digest, prompt.source) == (1, made.json()["digest"], "server")
+    assert (prompt.version, prompt.digest, prompt.source) == (1, created.json()["digest"], "server")
     values = {"ticket": "My card", "intents": "a, b", "history": [{"role": "user", "content": "hi"}]}
     assert client.render(NAME, variables=values).messages == prompt.render(**values)
     client.get(NAME)  # 304
@@ -96,8 +96,8 @@ def test_a_split_label_gives_every_key_the_servers_arm_for_one_request_an_arm(
     local: Any, key: Callable[..., str], through: Callable[..., Promptuary]
 ) -> None:
     for number in (1, 2, 3):
-        made = local.post(f"/v1/prompts/{NAME}/versions", json={**BODY, "labels": [], "model": {"name": f"m{number}"}})
-        assert made.status_code == 201, made.text
+        created = local.post(f"/v1/prompts/{NAME}/versions", json={**BODY, "labels": [], "model": {"name": f"m{number}"}})
+        assert created.status_code == 201, created.text
     moves: list[dict[str, Any]] = [
         {"version": 1},
         {"split": [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]},
@@ -110,10 +110,10 @@ def test_a_split_label_gives_every_key_the_servers_arm_for_one_request_an_arm(
         seen: list[Any] = []
         client = through(key("reader"), on_lookup=seen.append)
         path = f"/v1/prompts/{NAME}"
-        for one in KEYS:
-            answer = local.get(path, params={"targeting_key": one}).json()
-            prompt = client.get(NAME, targeting_key=one)
-            assert (prompt.version, prompt.variant) == (answer["version"], answer["variant"]), one
+        for targeting_key in KEYS:
+            answer = local.get(path, params={"targeting_key": targeting_key}).json()
+            prompt = client.get(NAME, targeting_key=targeting_key)
+            assert (prompt.version, prompt.variant) == (answer["version"], answer["variant"]), targeting_key
         first = local.get(path).json()
         assert client.get(NAME).version == first["version"]
         assert len(seen) == len(move.get("split", [1]))

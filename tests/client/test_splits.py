@@ -94,9 +94,9 @@ def test_an_arm_that_was_kept_under_another_split_must_be_confirmed_under_this_o
     driver.now += 31
     driver.get(targeting_key=ada)  # renews arm 1, and brings the split
     assert len(driver.requests) == 3
-    held = driver.get(targeting_key=bob)
-    assert (held.version, held.source) == (2, "memory")  # a version never changes, so nobody waits for it
-    assert len(driver.requests) == 4  # … though it is asked for: its time was not over, but its split is
+    cached = driver.get(targeting_key=bob)
+    assert (cached.version, cached.source) == (2, "memory")  # a version never changes, so nobody waits for it
+    assert len(driver.requests) == 4  # … though it is requested: its ttl has not passed, but its split is outdated
     for key in KEYS:
         assert driver.get(targeting_key=key).version == registry.version_for("production", key)
     assert len(driver.requests) == 4
@@ -146,13 +146,13 @@ def test_keys_of_other_arms_who_waited_for_the_same_answer_ask_for_their_own() -
 def test_a_split_that_moves_every_time_ends_within_three_questions() -> None:
     driver = CoreDriver(registry=split_registry())
     other = driver.core.lookup(TRIAGE, None, None, IN[2][0], "spare {{ticket}}")
-    step, asked = other.send(None), 0
+    step, request_count = other.send(None), 0
     driver.get(targeting_key=IN[1][0])
     wrong = driver.core.entry(Selector(TRIAGE, "production", None, IN[1][0]))
     while isinstance(step, FetchStep):
-        asked += 1
+        request_count += 1
         step = other.send(wrong)
-    assert asked == 3
+    assert request_count == 3
     assert isinstance(step, ReadDiskStep)
 
 
@@ -183,9 +183,9 @@ def test_a_late_answer_under_an_earlier_split_does_not_bring_it_back() -> None:
     driver.get(targeting_key=ada)
     settled = driver.core.settle(slow.fetch, late)
     assert settled.version.number == 2  # it answers who waited for it …
-    held = driver.core.entry(Selector(TRIAGE, "production", None, ada))
-    assert held is not None
-    assert held.version.split == registry.labels["production"]  # … and is not kept
+    entry = driver.core.entry(Selector(TRIAGE, "production", None, ada))
+    assert entry is not None
+    assert entry.version.split == registry.labels["production"]  # … and is not cached
 
 
 def test_a_registry_that_went_back_in_time_is_believed_when_the_ttl_is_over() -> None:
@@ -198,7 +198,7 @@ def test_a_registry_that_went_back_in_time_is_believed_when_the_ttl_is_over() ->
     assert driver.get().version == 3
 
 
-def test_while_the_server_is_away_the_keys_own_arm_is_sought_everywhere_before_another_stands_in() -> None:
+def test_without_the_server_the_keys_own_arm_is_sought_everywhere_first() -> None:
     ada, bob = IN[1][0], IN[2][0]
     bodies = {"1": lookup_body(version=1), "2": lookup_body("bundled {{ticket}}", version=2)}
     bundle = Bundle({TRIAGE: {"labels": {"production": {"split": SPLIT.as_json()}}, "versions": bodies}}, print)
@@ -217,7 +217,7 @@ def test_while_the_server_is_away_the_keys_own_arm_is_sought_everywhere_before_a
     assert found_in == {"disk": ("disk", 2), "bundle": ("bundle", 2), "memory": ("memory", 1)}
 
 
-def test_an_arm_from_disk_stands_beside_the_others_and_is_confirmed_when_the_server_is_back() -> None:
+def test_an_arm_from_disk_is_confirmed_when_the_server_is_back() -> None:
     ada, bob = IN[1][0], IN[2][0]
     registry = split_registry()
     driver = CoreDriver(LookupPolicy(failures=9), registry=registry, disk_copy=DiskCopy(received(2, SPLIT).version, '"2"', 7.0))

@@ -1,4 +1,4 @@
-"""Both clients following a server's changes over real connections, and going on without where that cannot be had."""
+"""Both clients following a server's changes over real connections, and working without them where that is impossible."""
 
 import asyncio
 import gc
@@ -54,7 +54,7 @@ def follow(connect: Connect, server: LiveServer) -> Callable[..., Any]:
     def make(**options: Any) -> Any:
         client = connect(server.url, **{"ttl": LONG, "follow": True, **options})
         client.get(TRIAGE)
-        wait_until(lambda: client.client.following and len(server.requests) > 1)  # what was asked before is asked for again
+        wait_until(lambda: client.client.following and len(server.requests) > 1)  # an earlier lookup is repeated
         client.settle()
         return client
 
@@ -83,54 +83,54 @@ def test_all_arms_of_a_split_follow(server: LiveServer, follow: Callable[..., An
     keys = [f"user-{number}" for number in range(40)]
     for arms in ([(1, 50.0), (2, 50.0)], [(1, 10.0), (2, 90.0)], [(3, 50.0), (2, 50.0)]):
         server.move("production", arms)
-        wanted = [server.registry.version_for("production", key) for key in keys]
-        wait_until(lambda wanted=wanted: [client.get(TRIAGE, targeting_key=key).version for key in keys] == wanted)
+        expected = [server.registry.version_for("production", key) for key in keys]
+        wait_until(lambda expected=expected: [client.get(TRIAGE, targeting_key=key).version for key in keys] == expected)
 
 
-def test_what_is_held_is_served_while_the_new_one_is_on_the_way(server: LiveServer, follow: Callable[..., Any]) -> None:
+def test_a_cached_version_is_served_while_the_new_one_is_on_the_way(server: LiveServer, follow: Callable[..., Any]) -> None:
     client = follow(deadline=20.0)
     client.settle()
-    go_on, asked = threading.Event(), len(server.requests)
+    proceed, requests_before = threading.Event(), len(server.requests)
 
     def slow(handler: Handler) -> None:
-        go_on.wait(60)
+        proceed.wait(60)
         server.look_up(handler)
 
     server.reply = slow
     server.move("production", 2)
-    wait_until(lambda: len(server.requests) > asked)
+    wait_until(lambda: len(server.requests) > requests_before)
     for _ in range(3):
         assert client.get(TRIAGE).version == 1
-    assert len(server.requests) == asked + 1
-    go_on.set()
+    assert len(server.requests) == requests_before + 1
+    proceed.set()
     wait_until(lambda: client.get(TRIAGE).version == 2)
 
 
-def test_an_answer_that_an_event_overtook_is_asked_for_again(server: LiveServer, follow: Callable[..., Any]) -> None:
+def test_a_response_that_an_event_overtook_is_requested_again(server: LiveServer, follow: Callable[..., Any]) -> None:
     server.registry.labels["staging"] = 1
     client = follow(deadline=20.0)
-    made, go_on, given = threading.Event(), threading.Event(), []
+    arrived, proceed, versions = threading.Event(), threading.Event(), []
 
     def late(handler: Handler) -> None:
-        if made.is_set():
+        if arrived.is_set():
             return server.look_up(handler)
         old = server.registry.look_up(Selector(TRIAGE, "staging", None, None))
-        made.set()
-        go_on.wait(60)
+        arrived.set()
+        proceed.wait(60)
         return answer(old.status, old.body, {"ETag": old.headers["etag"]})(handler)
 
     server.reply = late
-    waiting = threading.Thread(target=lambda: given.append(client.get(TRIAGE, label="staging").version))
+    waiting = threading.Thread(target=lambda: versions.append(client.get(TRIAGE, label="staging").version))
     waiting.start()
-    assert made.wait(20)
+    assert arrived.wait(60)
     server.move("staging", 2)
     wait_until(lambda: client.client._core._cache._events)
-    go_on.set()
+    proceed.set()
     waiting.join(60)
-    assert given == [1]  # the server said so
+    assert versions == [1]  # as the server responded
     wait_until(
-        lambda: (held := client.client._core.fresh_prompt(TRIAGE, "staging", None, None)) and held.version == 2
-    )  # … unasked
+        lambda: (prompt := client.client._core.fresh_prompt(TRIAGE, "staging", None, None)) and prompt.version == 2
+    )  # … without another lookup
 
 
 def test_what_happened_while_the_stream_was_cut_off_comes_when_it_is_back(
@@ -270,10 +270,10 @@ def test_closing_wakes_who_waits_for_a_stream_on_a_server_that_keeps_connections
 
 def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: Connect) -> None:
     client = connect(server.url, follow=True)
-    go_on = threading.Event()
+    proceed = threading.Event()
 
     def slow(handler: Handler) -> None:
-        go_on.wait(60)
+        proceed.wait(60)
         server.look_up(handler)
 
     server.reply = slow
@@ -282,7 +282,7 @@ def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: C
     wait_until(lambda: server.requests)
     closing = threading.Thread(target=client.shut)
     closing.start()
-    go_on.set()
+    proceed.set()
     closing.join(60)
     waiting.join(60)
     assert threads() == []
@@ -298,10 +298,10 @@ def test_a_client_that_nobody_holds_any_more_lets_go_of_the_stream(server: LiveS
 
         def count(self, _: Lookup) -> None: ...
 
-    held = [Application()]
-    held[0].client.get(TRIAGE)
-    wait_until(lambda: held[0].client.following and not held[0].client._pending)
-    held.clear()
+    applications = [Application()]
+    applications[0].client.get(TRIAGE)
+    wait_until(lambda: applications[0].client.following and not applications[0].client._pending)
+    applications.clear()
     gc.collect()
     wait_until(lambda: not threads())
     wait_until(lambda: not server.readers)
@@ -364,7 +364,7 @@ def test_a_loop_that_stands_still_loses_the_stream_to_one_that_runs(server: Live
         await asyncio.wait_for(asyncio.gather(*rest, return_exceptions=True), 60)
 
     first.run_until_complete(asyncio.wait_for(begin("production"), 60))
-    client.following  # noqa: B018 # it still is, for a while: nobody says that its loop stands still
+    client.following  # noqa: B018 # it still is, for a while: nothing reports that its loop is stopped
     asyncio.run(asyncio.wait_for(follow(), 60))
     first.run_until_complete(end())
     first.close()
@@ -381,7 +381,7 @@ class TestFork:
             wait_until(lambda: not client._pending)
 
             def work() -> str:
-                said = [client.following, "promptuary-stream" in threads(), client.get(TRIAGE).source]
+                state = [client.following, "promptuary-stream" in threads(), client.get(TRIAGE).source]
                 client.get(TRIAGE, version=1)  # reaches the server
                 wait_until(lambda: client.following)
                 server_says = Promptuary(server.url, KEY, disk=False, follow=False)
@@ -389,7 +389,7 @@ class TestFork:
                 wait_until(lambda: client.get(TRIAGE).version == 2)
                 client.close()
                 gc.collect()
-                return " ".join(map(str, [*said, threads()]))
+                return " ".join(map(str, [*state, threads()]))
 
             def moving(handler: Handler) -> None:
                 if "move-me" in handler.path:
@@ -406,21 +406,21 @@ class TestFork:
     def test_a_child_that_ends_or_forgets_the_client_leaves_the_parents_stream_alone(
         self, server: LiveServer, tmp_path: Path
     ) -> None:
-        held = [Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=LONG)]
-        held[0].get(TRIAGE)
-        wait_until(lambda: held[0].following)
-        wait_until(lambda: not held[0]._pending)
+        clients = [Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=LONG)]
+        clients[0].get(TRIAGE)
+        wait_until(lambda: clients[0].following)
+        wait_until(lambda: not clients[0]._pending)
 
         def work() -> str:
-            held.clear()
+            clients.clear()
             gc.collect()
             return "done"
 
         assert in_child(work) == "done"
         server.move("production", 2)
-        wait_until(lambda: held[0].get(TRIAGE).version == 2)
+        wait_until(lambda: clients[0].get(TRIAGE).version == 2)
         assert len(server.streams) == 1
-        held[0].close()
+        clients[0].close()
 
 
 EXITING = """
@@ -441,7 +441,7 @@ async def aio(url):
         await asyncio.sleep(0.01)
     return client
 
-held = sync(sys.argv[2]) if sys.argv[1] == "sync" else asyncio.run(aio(sys.argv[2]))
+clients = sync(sys.argv[2]) if sys.argv[1] == "sync" else asyncio.run(aio(sys.argv[2]))
 print("following", flush=True)
 """
 
@@ -514,18 +514,18 @@ def test_the_stream_goes_over_the_same_tls_and_closing_wakes_who_reads_it(
 def test_what_is_hung_up_while_it_connects_is_cut_off_as_soon_as_it_is_connected() -> None:
     from promptuary.client.transport.wire import Endpoint
 
-    one, other = socket.socketpair()
-    one.settimeout(20)
-    with one, other:
+    reader, other = socket.socketpair()
+    reader.settimeout(20)
+    with reader, other:
 
         class Stream:
             def get_extra_info(self, _: str) -> socket.socket:
-                return one
+                return reader
 
-        made = connection.Connection(
+        tested = connection.Connection(
             Endpoint.of(None, None), connection.build_tls_context(Endpoint.of(None, None)), None, time.monotonic
         )
-        made.abort_stream()
-        made._note_socket("connection.connect_tcp.started", {})
-        made._note_socket("connection.connect_tcp.complete", {"return_value": Stream()})
-        assert one.recv(1) == b""
+        tested.abort_stream()
+        tested._note_socket("connection.connect_tcp.started", {})
+        tested._note_socket("connection.connect_tcp.complete", {"return_value": Stream()})
+        assert reader.recv(1) == b""

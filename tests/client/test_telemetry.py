@@ -120,7 +120,7 @@ def watched(chain: Any, values: dict[str, str], **config: Any) -> list[tuple[str
     return seen
 
 
-def ours(metadata: dict[str, Any]) -> dict[str, Any]:
+def promptuary_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if name.startswith("promptuary.")}
 
 
@@ -134,7 +134,7 @@ def test_the_prompts_run_in_a_chain_carries_name_version_and_digest(template: An
     kind = "ChatPromptTemplate" if template is SIMPLE else "PromptTemplate"
     runs = dict(seen)
     assert set(runs) == {"RunnableSequence", kind, "the model"}
-    assert ours(runs[kind]) == prompt.metadata
+    assert promptuary_metadata(runs[kind]) == prompt.metadata
     assert (
         prompt.metadata.items()
         >= {"promptuary.name": TRIAGE, "promptuary.version": 4, "promptuary.digest": prompt.digest}.items()
@@ -150,13 +150,15 @@ def test_every_run_of_a_chain_carries_it_where_the_chain_is_given_it() -> None:
     chain = prompt.to_langchain() | FakeListChatModel(responses=["yes"])
     seen = watched(chain.with_config(metadata=prompt.metadata), {"ticket": "Hi"})
     assert len(seen) == 3
-    assert all(ours(metadata) == prompt.metadata for _, metadata in seen)
+    assert all(promptuary_metadata(metadata) == prompt.metadata for _, metadata in seen)
 
 
 def test_two_versions_of_one_prompt_do_not_mix_their_metadata() -> None:
-    one, other = prompt_of(SIMPLE, version=4), prompt_of(SIMPLE, version=5)
-    first, second = one.to_langchain(), other.to_langchain()
-    assert [ours(watched(made, {"ticket": "Hi"})[0][1])["promptuary.version"] for made in (first, second)] == [4, 5]
+    fourth, fifth = prompt_of(SIMPLE, version=4), prompt_of(SIMPLE, version=5)
+    first, second = fourth.to_langchain(), fifth.to_langchain()
+    assert [
+        promptuary_metadata(watched(template, {"ticket": "Hi"})[0][1])["promptuary.version"] for template in (first, second)
+    ] == [4, 5]
 
 
 def test_a_lookup_of_a_body_without_a_variant_has_none_in_its_metadata() -> None:

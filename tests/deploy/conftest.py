@@ -26,7 +26,7 @@ scorers:
 gate:
   - {metric: exact, at_least: 0.5}
 """
-# In place of Python: `-m venv` makes a folder whose Python notes what pip is asked for, and whose `promptuary` is this code.
+# In place of Python: `-m venv` makes a folder whose Python notes the arguments of pip, and whose `promptuary` is this code.
 PYTHON = f"""\
 #!/bin/bash
 if [ "$1 $2" != "-m venv" ]; then exit 9; fi
@@ -39,10 +39,10 @@ chmod +x "$3"/bin/*
 
 @dataclass(frozen=True)
 class Step:
-    """How a step ended, and what it said."""
+    """How a step ended, and its output."""
 
     code: int
-    said: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,12 @@ class Machine:
 
     def bash(self, script: str, variables: Mapping[str, str]) -> Step:
         """Run a script in the checkout, with the variables and nothing else of this process but what finds the code."""
-        kept = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
+        inherited = {name: os.environ[name] for name in ("PYTHONPATH", "LANG", "COVERAGE_PROCESS_CONFIG") if name in os.environ}
         file = self.temporary / "step.sh"
         file.write_text(script)
-        environment = kept | {"HOME": str(self.temporary), "CI": "true", "PATH": self.path} | self.variables | dict(variables)
+        environment = (
+            inherited | {"HOME": str(self.temporary), "CI": "true", "PATH": self.path} | self.variables | dict(variables)
+        )
         done = subprocess.run(
             [*BASH, str(file)], cwd=self.checkout, env=environment, capture_output=True, text=True, check=False
         )

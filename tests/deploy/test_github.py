@@ -31,12 +31,12 @@ class Ran:
     summary: str
 
 
-def use(machine: Machine, *, only_install: bool = False, **given: str) -> Ran:
+def use(machine: Machine, *, only_install: bool = False, **named_inputs: str) -> Ran:
     """Use the action in the machine's checkout with some inputs."""
-    inputs = {name.replace("_", "-"): value for name, value in given.items()}
+    inputs = {name.replace("_", "-"): value for name, value in named_inputs.items()}
     assert set(inputs) <= set(ACTION["inputs"])
-    assert inputs.keys() >= {name for name, one in ACTION["inputs"].items() if one.get("required")}
-    values = {name: inputs.get(name, one.get("default", "")) for name, one in ACTION["inputs"].items()}
+    assert inputs.keys() >= {name for name, definition in ACTION["inputs"].items() if definition.get("required")}
+    values = {name: inputs.get(name, definition.get("default", "")) for name, definition in ACTION["inputs"].items()}
     files = {name: machine.temporary / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH")}
     for path in files.values():
         path.write_text("")
@@ -46,22 +46,22 @@ def use(machine: Machine, *, only_install: bool = False, **given: str) -> Ran:
         "GITHUB_ACTIONS": "true",
     }
     installed = machine.bash(INSTALL["run"], platform | _environment(INSTALL, values))
-    assert installed.code == 0, installed.said
+    assert installed.code == 0, installed.output
     if only_install:
         return Ran(installed, {}, "")
     platform["PATH"] = f"{files['GITHUB_PATH'].read_text().strip()}:{machine.path}"
     step = machine.bash(EVALUATE["run"], platform | _environment(EVALUATE, values))
-    told = dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
+    step_outputs = dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
     outputs = {
-        name: told.get(one["value"].removeprefix("${{ steps.evaluate.outputs.").removesuffix(" }}"), "")
-        for name, one in ACTION["outputs"].items()
+        name: step_outputs.get(definition["value"].removeprefix("${{ steps.evaluate.outputs.").removesuffix(" }}"), "")
+        for name, definition in ACTION["outputs"].items()
     }
     return Ran(step, outputs, files["GITHUB_STEP_SUMMARY"].read_text())
 
 
 def _environment(step: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     return {
-        name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: values[found[1]], value)
+        name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda match: values[match[1]], value)
         for name, value in step["env"].items()
     }
 
@@ -84,7 +84,7 @@ def test_every_input_is_used_and_every_use_is_an_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"),
+    ("named_inputs", "requirement"),
     [
         ({}, f"{ROOT}[server,evaluation,context,local]"),
         ({"extras": "server,evaluation"}, f"{ROOT}[server,evaluation]"),
@@ -92,15 +92,17 @@ def test_every_input_is_used_and_every_use_is_an_input() -> None:
     ],
     ids=["plain", "extras", "package"],
 )
-def test_the_action_installs_its_own_version_or_what_is_asked_for(machine: Machine, given: dict[str, str], asked: str) -> None:
-    use(machine, only_install=True, suites="evals/good.yaml", **given)
-    assert machine.asked_of_pip == ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", asked]
+def test_the_action_installs_its_own_version_or_the_requested_one(
+    machine: Machine, named_inputs: dict[str, str], requirement: str
+) -> None:
+    use(machine, only_install=True, suites="evals/good.yaml", **named_inputs)
+    assert machine.asked_of_pip == ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
 
 
 @pytest.mark.parametrize(("suite", "code"), [("good", 0), ("bad", 1), ("open", 2)])
 def test_without_a_server_the_verdict_is_the_exit_code(machine: Machine, suite: str, code: int) -> None:
     ran = use(machine, suites=f"evals/{suite}.yaml", sync="main")
-    assert ran.step.code == code, ran.step.said
+    assert ran.step.code == code, ran.step.output
     assert ran.outputs == {
         "exit-code": str(code),
         "reports": "promptuary-reports",
@@ -120,7 +122,7 @@ def test_a_change_is_compared_with_what_is_in_production(machine: Machine) -> No
         **{"suites": "evals/good.yaml\nevals/open.yaml", "sync": "main", "prompts": "prompts", "baseline": "production"},
         **{"models": "echo:", "repeats": "2", "max_cost": "0.5", "reports": "out/of it"},
     )
-    assert ran.step.code == 1, ran.step.said
+    assert ran.step.code == 1, ran.step.output
     assert "| v2 − v1 | exact | −1.000 |" in ran.summary
     names = {path.name for path in (machine.checkout / "out" / "of it").iterdir()}
     assert names == {"junit.xml", "summary.md", "results.json", "report.good.html", "report.open.html"}
@@ -128,7 +130,7 @@ def test_a_change_is_compared_with_what_is_in_production(machine: Machine) -> No
 
 def test_patterns_name_suites_and_the_worst_verdict_counts(machine: Machine) -> None:
     ran = use(machine, suites="evals/[bg]*d.yaml", sync="main")
-    assert ran.step.code == 1, ran.step.said
+    assert ran.step.code == 1, ran.step.output
     assert ("## bad: regression" in ran.summary, "## good: pass" in ran.summary) == (True, True)
 
 
@@ -138,7 +140,7 @@ def test_a_suite_that_is_not_there_is_told_and_leaves_no_old_summary(machine: Ma
     old.write_text("an old verdict")
     ran = use(machine, suites="evals/none.yaml", sync="main")
     assert (ran.step.code, ran.outputs["exit-code"], ran.summary) == (64, "64", "")
-    assert "none.yaml" in ran.step.said
+    assert "none.yaml" in ran.step.output
 
 
 def test_a_name_that_looks_like_an_option_is_a_name(machine: Machine) -> None:
@@ -150,23 +152,23 @@ def test_a_name_that_looks_like_an_option_is_a_name(machine: Machine) -> None:
 def test_what_cannot_be_synchronised_ends_the_step(machine: Machine) -> None:
     ran = use(machine, suites="evals/good.yaml", sync="nowhere")
     assert (ran.step.code, ran.outputs["exit-code"]) == (64, "64")
-    assert "nowhere" in ran.step.said
+    assert "nowhere" in ran.step.output
 
 
 def test_with_a_server_its_worker_does_the_run(machine: Machine, server: Mapping[str, str]) -> None:
     ran = use(
         machine, suites="evals/good.yaml", prompts="prompts", baseline="production", url=server["url"], api_key=server["key"]
     )
-    assert ran.step.code == 1, ran.step.said
+    assert ran.step.code == 1, ran.step.output
     assert ran.summary.startswith("## good: regression")
-    assert server["key"] not in ran.step.said
+    assert server["key"] not in ran.step.output
     assert server["key"] not in "".join(path.read_text() for path in (machine.checkout / "promptuary-reports").iterdir())
 
 
 def test_a_server_is_not_filled_by_a_pipeline(machine: Machine, server: Mapping[str, str]) -> None:
     ran = use(machine, suites="evals/good.yaml", sync="main", url=server["url"], api_key=server["key"])
     assert (ran.step.code, ran.outputs["exit-code"]) == (64, "64")
-    assert "::error::sync and context" in ran.step.said
+    assert "::error::sync and context" in ran.step.output
 
 
 def test_a_server_that_does_not_answer_is_infrastructure(machine: Machine) -> None:

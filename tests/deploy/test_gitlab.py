@@ -29,7 +29,7 @@ def run(machine: Machine, secrets: Mapping[str, str] | None = None, **variables:
 @pytest.mark.parametrize(("suite", "code"), [("good", 0), ("bad", 1), ("open", 2)])
 def test_without_a_server_the_verdict_is_the_exit_code(machine: Machine, suite: str, code: int) -> None:
     done = run(machine, EVAL_SUITES=f"evals/{suite}.yaml", EVAL_SYNC="main")
-    assert done.code == code, done.said
+    assert done.code == code, done.output
     assert machine.asked_of_pip[-1] == "promptuary[server,evaluation,context,local]"
     (folder,) = JOB["artifacts"]["paths"]
     files = {path.name for path in (machine.checkout / folder).iterdir()}
@@ -44,27 +44,27 @@ def test_a_change_is_compared_with_what_is_in_production(machine: Machine) -> No
         **{"EVAL_SUITES": "evals/g*.yaml", "EVAL_SYNC": "main", "EVAL_PROMPTS": "prompts", "EVAL_BASELINE": "production"},
         **{"EVAL_MODELS": "echo:", "EVAL_REPEATS": "2", "EVAL_MAX_COST": "0.5"},
     )
-    assert done.code == 1, done.said
-    assert "v2 − v1  exact −1.000" in done.said
+    assert done.code == 1, done.output
+    assert "v2 − v1  exact −1.000" in done.output
 
 
 def test_with_a_server_its_worker_does_the_run(machine: Machine, server: Mapping[str, str]) -> None:
     secrets = {"PROMPTUARY_URL": server["url"], "PROMPTUARY_API_KEY": server["key"]}
     done = run(machine, secrets, EVAL_SUITES="evals/good.yaml")
-    assert done.code == 0, done.said
-    assert server["key"] not in done.said
+    assert done.code == 0, done.output
+    assert server["key"] not in done.output
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [({}, "EVAL_SUITES names no suite"), ({"EVAL_SUITES": "evals/good.yaml", "EVAL_SYNC": "main"}, "a server has its prompts")],
 )
-def test_what_cannot_be_meant_is_told(machine: Machine, variables: dict[str, str], said: str) -> None:
+def test_variables_that_contradict_each_other_are_reported(machine: Machine, variables: dict[str, str], message: str) -> None:
     done = run(machine, {"PROMPTUARY_URL": "http://127.0.0.1:9"}, **variables)
-    assert (done.code, said in done.said) == (64, True)
+    assert (done.code, message in done.output) == (64, True)
 
 
 def test_documents_are_taken_in_before_the_run(machine: Machine) -> None:
     done = run(machine, EVAL_SUITES="evals/good.yaml", EVAL_SYNC="main", EVAL_CONTEXT="facts nowhere.md")
     assert done.code == 64
-    assert "nowhere.md" in done.said
+    assert "nowhere.md" in done.output

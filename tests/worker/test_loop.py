@@ -28,7 +28,7 @@ UnitAs = Callable[..., AbstractContextManager[Any]]
 
 @dataclass
 class Runs:
-    """An execution of so many runs; each may be told what to do."""
+    """An execution of so many runs; `do` is called in each."""
 
     due: int
     do: Callable[[Any], None] = lambda stop: None
@@ -65,14 +65,14 @@ def put(database: Any, clock: Any, topic: str, number: int) -> None:
 def test_a_round_delivers_every_topic_and_does_one_run(worker: Any, sqlite: Any, clock: Any) -> None:
     got: list[Mapping[str, Any]] = []
     runs = Runs(due=1)
-    one = worker(runs, [("chroma", got.append), ("mlflow", got.append)])
+    tested = worker(runs, [("chroma", got.append), ("mlflow", got.append)])
     put(sqlite, clock, "mlflow", 1)
     put(sqlite, clock, "chroma", 2)
 
-    assert one.step() is True
+    assert tested.step() is True
     assert got == [{"number": 2}, {"number": 1}]
-    assert (runs.done, runs.leased) == (1, [one.name])
-    assert one.step() is False
+    assert (runs.done, runs.leased) == (1, [tested.name])
+    assert tested.step() is False
 
 
 def test_a_topic_that_cannot_be_delivered_holds_up_nothing_else(worker: Any, sqlite: Any, clock: Any) -> None:
@@ -81,11 +81,11 @@ def test_a_topic_that_cannot_be_delivered_holds_up_nothing_else(worker: Any, sql
 
     got: list[Mapping[str, Any]] = []
     runs = Runs(due=1)
-    one = worker(runs, [("mlflow", away), ("chroma", got.append)])
+    tested = worker(runs, [("mlflow", away), ("chroma", got.append)])
     put(sqlite, clock, "mlflow", 1)
     put(sqlite, clock, "chroma", 2)
 
-    assert one.step() is True
+    assert tested.step() is True
     assert (got, runs.done) == ([{"number": 2}], 1)
     with sqlite.read() as session:
         assert outbox.count_pending(session, "mlflow") == 1
@@ -98,9 +98,9 @@ def test_messages_of_a_topic_that_is_apart_do_not_wait_for_each_other(sqlite: An
 
     for number in (1, 2):
         put(sqlite, clock, "webhook", number)
-    one = Worker(sqlite, clock, settings, Runs(0), [("webhook", first_is_away)], frozenset({"webhook"}))
+    tested = Worker(sqlite, clock, settings, Runs(0), [("webhook", first_is_away)], frozenset({"webhook"}))
 
-    assert one.step() is True
+    assert tested.step() is True
     with sqlite.read() as session:
         assert outbox.count_pending(session, "webhook") == 1
 
@@ -127,11 +127,11 @@ def test_every_worker_has_a_name_of_its_own(worker: Any) -> None:
     assert worker(Runs(0)).name != worker(Runs(0)).name
 
 
-def test_a_worker_works_until_it_is_told_to_stop(worker: Any, sqlite: Any, clock: Any) -> None:
+def test_a_worker_works_until_it_is_stopped(worker: Any, sqlite: Any, clock: Any) -> None:
     stop, delivered = threading.Event(), threading.Event()
 
-    def last(given: threading.Event) -> None:
-        assert given is stop
+    def last(stop_event: threading.Event) -> None:
+        assert stop_event is stop
         if runs.done == 2:
             assert delivered.wait(20)
             stop.set()
@@ -172,7 +172,7 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
                 {"name": "words", "prompt": "word", "dataset": "words", "models": ["echo:"], "scorers": scorers}
             )
         )
-        submitted = RunService(unit).submit(RunRequest(suite="words"))
+        run_queued = RunService(unit).submit(RunRequest(suite="words"))
 
     with build_worker(settings, database=sqlite, clock=clock) as built:
         assert built.independent_topics == {"webhook"}
@@ -182,6 +182,6 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
         assert built.work() is False
 
     with unit_as("author") as unit:
-        run = RunService(unit).get(submitted.id)
+        run = RunService(unit).get(run_queued.id)
         assert (run.state, run.verdict, run.worker) == (RunState.FINISHED, "pass", built.name)
         assert outbox.count_pending(unit.session, "mlflow") == 1

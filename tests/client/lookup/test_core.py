@@ -25,7 +25,7 @@ def asking(selector: Selector) -> PendingFetch:
 
 
 def nothing(*_: Any) -> None:
-    """Keep nothing, tell nothing."""
+    """Ignore the arguments."""
 
 
 def test_a_warm_get_asks_nobody_until_its_time_is_over() -> None:
@@ -96,7 +96,7 @@ def test_what_another_lookup_brought_while_the_disk_was_read_is_returned() -> No
     assert end.value.value.version == 2
 
 
-def test_an_answer_that_arrives_late_is_superseded_only_where_it_contradicts_memory() -> None:
+def test_a_late_response_is_superseded_only_where_it_contradicts_memory() -> None:
     split = divide("support.triage/production", [(1, 50.0), (2, 50.0)])
     driver = CoreDriver()
     fetch = driver.core.pending_fetch(PRODUCTION)

@@ -1,4 +1,4 @@
-"""What a stream of changes does to a client's memory, and when the stream is asked for again; without any I/O."""
+"""What a stream of changes does to a client's memory, and when the stream is requested again; without any I/O."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def ignore(_: PromptChange) -> None:
 
 
 def following(registry: FakeRegistry | None = None, **policy: Any) -> CoreDriver:
-    """Give a client whose stream has begun long enough ago to vouch for what is asked now."""
+    """Return a client whose stream began long enough ago to confirm the present lookups."""
     driver = CoreDriver(LookupPolicy(**policy), registry=registry or FakeRegistry(), follow=True)
     assert driver.registry is not None
     driver.receive(*driver.registry.stream(driver.connect()))
@@ -35,7 +35,7 @@ def following(registry: FakeRegistry | None = None, **policy: Any) -> CoreDriver
 
 
 def pass_time(driver: CoreDriver, seconds: float) -> None:
-    """Let time pass with a living stream."""
+    """Advance the time while the stream is alive."""
     for _ in range(int(seconds / 15)):
         driver.now += 15
         assert driver.receive(ALIVE) == []
@@ -79,9 +79,9 @@ def test_every_kind_of_event_counts_also_one_that_is_not_known_yet(kind: str) ->
     assert driver.receive(sse("project.moved", 3)) == []
 
 
-def test_what_is_held_is_served_until_the_new_one_is_there() -> None:
+def test_a_cached_version_is_served_until_the_new_one_is_there() -> None:
     driver = following()
-    held = driver.get()
+    cached = driver.get()
     (selector,) = driver.core.on_stream_chunk(driver.attempt, sse("label.moved", 2, prompt=TRIAGE, label="production"))
     confirmation = driver.core.confirmation(selector)
     assert confirmation is not None
@@ -91,7 +91,7 @@ def test_what_is_held_is_served_until_the_new_one_is_there() -> None:
     assert step.fetch.key == confirmation.key  # the same request serves both
     assert driver.registry is not None
     driver.registry.label_moved("production", 2)
-    assert (driver.get().version, held.version) == (1, 1)
+    assert (driver.get().version, cached.version) == (1, 1)
     driver.fetch(confirmation)
     assert driver.get().version == 2
 
@@ -121,7 +121,7 @@ def test_an_answer_that_an_event_overtook_is_not_fresh_and_asked_for_again() -> 
     assert isinstance(step, FetchStep)
     late = driver.outcome(step.fetch)
     registry.label_moved("production", 2)
-    assert driver.receive(registry.events[-1][1]) == []  # nothing is held yet
+    assert driver.receive(registry.events[-1][1]) == []  # nothing is cached yet
     driver.core.settle(step.fetch, late)
     assert driver.core.fresh_prompt(TRIAGE, None, None, None) is None
     refetch = driver.core.refetch(step.fetch)
@@ -134,7 +134,7 @@ def test_an_answer_that_an_event_overtook_is_not_fresh_and_asked_for_again() -> 
     assert (driver.get().version, len(driver.requests)) == (2, 2)
 
 
-def test_a_server_process_that_lags_behind_is_asked_three_times_and_then_when_the_prompt_is_wanted() -> None:
+def test_a_lagging_server_process_is_asked_three_times_and_then_at_the_next_lookup() -> None:
     registry = FakeRegistry()
     driver = following(registry)
     driver.get()
@@ -148,9 +148,9 @@ def test_a_server_process_that_lags_behind_is_asked_three_times_and_then_when_th
         fetch = None if refetch is None else driver.core.confirmation(refetch.selector, refetch.attempt)
         delays += [] if refetch is None else [refetch.delay]
     assert delays == [0.0, 0.25, 1.0]
-    asked = len(driver.requests)
+    requests_before = len(driver.requests)
     assert driver.get().version == 1  # put off for as long as it may lag
-    assert len(driver.requests) == asked
+    assert len(driver.requests) == requests_before
     driver.now += 1
     registry.label_moved("production", 2)
     driver.registry = registry
@@ -215,7 +215,7 @@ def test_a_stream_that_goes_on_where_it_was_has_missed_nothing() -> None:
     assert (driver.get().version, driver.get().stale, len(driver.requests)) == (2, False, 2)
 
 
-def test_a_stream_that_breaks_off_before_what_was_missed_has_come_asks_for_it_again() -> None:
+def test_a_stream_that_ends_before_the_missed_events_came_requests_them_again() -> None:
     registry = FakeRegistry()
     driver = following(registry)
     driver.get()
@@ -228,7 +228,7 @@ def test_a_stream_that_breaks_off_before_what_was_missed_has_come_asks_for_it_ag
 
 
 def restored(registry: FakeRegistry) -> list[bytes]:
-    """A registry restored from a backup that says all the same that nothing was missed."""
+    """Return the stream of a registry restored from a backup, which reports nevertheless that nothing was missed."""
     return [ready(registry.revision - 1)]
 
 
@@ -263,7 +263,7 @@ def test_every_arm_that_is_held_is_confirmed() -> None:
     assert len(driver.requests) == 4
 
 
-def test_when_the_stream_is_lost_answers_are_fresh_for_another_ttl_and_then_asked_for_again() -> None:
+def test_when_the_stream_is_lost_answers_stay_fresh_for_one_more_ttl() -> None:
     driver = following()
     driver.get()
     pass_time(driver, 300)
@@ -430,7 +430,7 @@ def test_a_confirmation_is_built_from_what_memory_has_when_it_starts() -> None:
     assert fetch is not None
     assert fetch.entry is driver.core.entry(second)
     driver.fetch(fetch)
-    assert driver.core.confirmation(second) is None  # it is confirmed, so nothing is left to ask
+    assert driver.core.confirmation(second) is None  # it is confirmed, so there is nothing to ask
     assert all(driver.core.fresh_prompt(TRIAGE, None, None, key) is not None for key in keys)
 
 
@@ -535,7 +535,7 @@ class Play:
 
 
 @given(st.lists(steps, max_size=40))
-def test_when_all_is_heard_and_answered_every_key_has_what_the_server_gives_without_asking(scene: list[Any]) -> None:
+def test_after_all_events_memory_agrees_with_the_server_for_every_key(scene: list[Any]) -> None:
     play = Play()
     for what in scene:
         play.do(*what)
@@ -545,11 +545,11 @@ def test_when_all_is_heard_and_answered_every_key_has_what_the_server_gives_with
         play.do("hear")
         play.do("land")
     everybody = [(label, key) for label in LABELS for key in (None, "ada", "bob", "cleo", "dan")]
-    for label, key in everybody:  # an arm that nobody had is asked for; what is held is right at once
-        held = play.driver.core.fresh_prompt(TRIAGE, label, None, key)
-        assert held is None or held.version == play.registry.version_for(label, key)
+    for label, key in everybody:  # an arm that nobody had is requested; a cached one is right at once
+        cached = play.driver.core.fresh_prompt(TRIAGE, label, None, key)
+        assert cached is None or cached.version == play.registry.version_for(label, key)
         play.driver.get(label=label, targeting_key=key)
-    asked = len(play.driver.requests)
+    requests_before = len(play.driver.requests)
     for label, key in everybody:
         assert play.driver.get(label=label, targeting_key=key).version == play.registry.version_for(label, key)
-    assert len(play.driver.requests) == asked
+    assert len(play.driver.requests) == requests_before

@@ -50,7 +50,7 @@ def by_the_book(stream: bytes) -> list[SseEvent]:
         ),
         (b"data\n\ndata\ndata\n\ndata:", [SseEvent("message", "", ""), SseEvent("message", "\n", "")]),
         (b"data:test\n\ndata: test\n\n", [SseEvent("message", "test", "")] * 2),
-        # and what it says besides
+        # and other cases
         (b"event: a\nid: 7\r\ndata: x\r\n\r\n", [SseEvent("a", "x", "7")]),
         (b"event: a\r\rdata: x\r\r", [SseEvent("message", "x", "")]),
         (b"id: 7\n\ndata: x\n\n", [SseEvent("message", "x", "7")]),

@@ -54,17 +54,17 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) ->
     assert key not in str(caught.value)
 
 
-def test_without_a_url_the_local_server_is_asked_and_without_a_key_no_header_is_sent() -> None:
+def test_the_default_is_the_local_server_and_no_header_without_a_key() -> None:
     endpoint = Endpoint.of(None, None)
     assert endpoint.lookup(TRIAGE) == ("http://127.0.0.1:8400/v1/prompts/support.triage", {"label": "production"})
     assert "Authorization" not in endpoint.headers()
 
 
 def test_the_key_is_in_no_repr_and_marks_servers_apart() -> None:
-    one, other = Endpoint.of("http://x/", "pmt_secret"), Endpoint.of("http://x", "pmt_other")
-    assert "pmt_secret" not in repr(one) + one.mark
-    assert one.mark != other.mark
-    assert one.mark == Endpoint.of("http://x", "pmt_secret\n").mark
+    endpoint, other = Endpoint.of("http://x/", "pmt_secret"), Endpoint.of("http://x", "pmt_other")
+    assert "pmt_secret" not in repr(endpoint) + endpoint.mark
+    assert endpoint.mark != other.mark
+    assert endpoint.mark == Endpoint.of("http://x", "pmt_secret\n").mark
 
 
 @pytest.mark.parametrize(
