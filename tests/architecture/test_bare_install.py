@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 pytestmark = pytest.mark.bare_install
 
 EXTRAS = (

@@ -9,6 +9,8 @@ import pytest
 
 from paths import ROOT
 
+pytestmark = pytest.mark.process
+
 HEAVY = (
     "chromadb",
     "jinja2",

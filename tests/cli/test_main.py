@@ -12,6 +12,8 @@ import pytest
 from cli.conftest import SUITE, Run
 from promptuary.cli.registry import prompts
 
+pytestmark = pytest.mark.process
+
 Write = Callable[[str, str], Path]
 CASE = '{"id": "c1", "vars": {"text": "yes"}, "expected": "yes"}\n'
 

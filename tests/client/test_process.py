@@ -16,6 +16,8 @@ from promptuary.client import PromptUnavailable, Reason
 from promptuary.client.transport.connection import STREAM_CANCELLED
 from promptuary.client.transport.wire import CLIENT_CLOSED, TIMED_OUT
 
+pytestmark = pytest.mark.process
+
 TRIAGE = "support.triage"
 
 

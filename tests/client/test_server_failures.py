@@ -16,6 +16,8 @@ from paths import TESTS
 from promptuary import Prompt
 from promptuary.client import PromptUnavailable
 
+pytestmark = pytest.mark.process
+
 SERVE = """
 import sys, threading
 sys.path.insert(0, sys.argv[1])

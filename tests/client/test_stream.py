@@ -37,6 +37,8 @@ from promptuary.client import Lookup
 from promptuary.client.transport import connection
 from promptuary.client.versions.selector import Selector
 
+pytestmark = pytest.mark.process
+
 LONG = 3600.0
 
 

@@ -15,6 +15,8 @@ from promptuary.embedding.chroma_index import ChromaIndex, connect_chroma
 from promptuary.embedding.chroma_ownership import ChromaOwnership
 from promptuary.embedding.exact_index import ExactIndex
 
+pytestmark = pytest.mark.process
+
 CARD = "Your new card arrives within five working days."
 FEE = "A transfer abroad costs two percent."
 REFUND = "Refunds are paid within fourteen days."

@@ -9,6 +9,8 @@ from promptuary_ui.launch import command, options
 from promptuary_ui.security_headers import CONTENT_SECURITY_POLICY
 from promptuary_ui.settings import DEFAULT_URL, allowed_hosts, api_url
 
+pytestmark = pytest.mark.process
+
 
 def test_the_pages_listen_on_one_address_without_telemetry() -> None:
     streamlit_options = options("127.0.0.1", 8401)

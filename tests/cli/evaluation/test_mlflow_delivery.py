@@ -13,6 +13,8 @@ from promptuary.core import outbox
 from promptuary.core.clock import wall_clock
 from promptuary.core.database import Database
 
+pytestmark = pytest.mark.process
+
 
 def test_a_server_delivers_without_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTUARY_URL", "http://127.0.0.1:8400")

@@ -11,6 +11,8 @@ import pytest
 from cli.conftest import Run
 from paths import GOLDEN
 
+pytestmark = pytest.mark.process
+
 Write = Callable[[str, str], Path]
 CONFIGS = GOLDEN / "promptfoo"
 IN_ANOTHER_ORDER = {

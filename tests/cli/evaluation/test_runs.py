@@ -23,6 +23,8 @@ from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunState
 from promptuary.statistics.verdict import Verdict
 
+pytestmark = pytest.mark.process
+
 Write = Callable[[str, str], Path]
 UseServer = Callable[[str], Mapping[str, str]]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.

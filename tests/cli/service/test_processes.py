@@ -21,6 +21,8 @@ from promptuary.cli.service.processes import (
     wait_until_stopped,
 )
 
+pytestmark = pytest.mark.process
+
 SERVE = """
 import http.server, sys
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()

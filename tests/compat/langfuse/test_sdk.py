@@ -10,6 +10,8 @@ import pytest
 from compat.sdk_service import Service
 from promptuary.core.errors import DatabaseBusy
 
+pytestmark = pytest.mark.process
+
 Connect = Callable[..., Any]
 
 

@@ -10,6 +10,8 @@ import pytest
 from compat.sdk_service import Service, settle
 from promptuary.core.errors import DatabaseBusy
 
+pytestmark = pytest.mark.process
+
 As = Callable[..., Any]
 
 

@@ -26,6 +26,8 @@ from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
+pytestmark = pytest.mark.process
+
 Make = Callable[..., Any]
 MODEL = "openai:stub"
 PRICE = 1000.0  # for a million tokens of either kind; so a call with three words and a reply of three words costs 0.006

@@ -23,6 +23,8 @@ from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.worker.assembly import open_ray_worker
 
+pytestmark = pytest.mark.process
+
 CreateSuite = Callable[..., None]
 SubmitRun = Callable[..., Run]
 TEXTS = ["yes", "no", "yes, surely"] * 40

@@ -36,10 +36,10 @@ from typing import Any, Literal
 
 from promptuary.prompt.content import Content, Message, Placeholder
 from promptuary.prompt.diff.output_contract import response_losses, tool_losses, tools_by_name
-from promptuary.prompt.diff.schemas import json_equal
 from promptuary.prompt.diff.sequences import EFFORT_LIMIT, edits, unified_diff
 from promptuary.prompt.diff.variables import is_mandatory, narrowings
 from promptuary.prompt.digest import content_json
+from promptuary.prompt.json_values import json_equal
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.variables import Variable

@@ -12,6 +12,7 @@ from typing import Any
 
 from promptuary.prompt.diff.variables import json_type
 from promptuary.prompt.digest import canonical_json
+from promptuary.prompt.json_values import json_equal
 
 _ABSENT: Any = object()
 _ANNOTATIONS = frozenset(
@@ -86,17 +87,6 @@ def schema_losses(old: Any, new: Any, subject: SchemaSubject) -> list[Loss]:
         subject: what the schemas describe, and where they are.
     """
     return list(_losses(old, new, subject))
-
-
-def json_equal(left: Any, right: Any) -> bool:
-    """Return whether two JSON values have the same canonical form: 1 equals 1.0, and does not equal true."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(json_equal(value, right[name]) for name, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(json_equal, left, right))
-    return bool(left == right)
 
 
 def _losses(old: Any, new: Any, subject: SchemaSubject) -> Iterator[Loss]:

@@ -25,6 +25,8 @@ from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.errors import Invalid
 
+pytestmark = pytest.mark.process
+
 PROCESS_DEADLINE = 60.0
 SAMPLE = ScorerInput(
     Case("c", {"city": "Paris"}, "Paris", metadata={"kind": "city"}), "Paris.", ({"role": "user", "content": "Where?"},)

@@ -1,6 +1,6 @@
 """Scorers that compare an output with a text exactly: nothing is trimmed or case-folded that the type does not name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -15,6 +15,7 @@ from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, 
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value, value_text
 from promptuary.evaluation.scorers.values import TemplateValue, TextListValue, TextValue
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.json_values import json_equal
 
 Quantity = Literal["one", "any", "all"]
 
@@ -142,17 +143,6 @@ class Regex(BaseScorer):
             return Score(self.name, False, 0.0, f"{_quoted(source)} is no pattern in JavaScript: {compiled.message}")
         holds = re2_pattern.matches(compiled, sample.output)
         return self.pass_or_fail(holds, f"{'matches' if holds else 'does not match'} {_quoted(source)}")
-
-
-def json_equal(left: Any, right: Any) -> bool:
-    """Return whether two JSON values are equal; true is not 1, and 1 is 1.0."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(json_equal(value, right[key]) for key, value in left.items())
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(json_equal, left, right))
-    return bool(left == right)
 
 
 def _quoted(*texts: str, limit: int = 120) -> str:
