@@ -11,8 +11,6 @@ import pytest
 from cli.conftest import Run
 from paths import GOLDEN
 
-pytestmark = pytest.mark.process
-
 Write = Callable[[str, str], Path]
 CONFIGS = GOLDEN / "promptfoo"
 IN_ANOTHER_ORDER = {
@@ -21,7 +19,7 @@ IN_ANOTHER_ORDER = {
 }
 FILES = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir() and not path.name.startswith("_"))
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
 
 
 @pytest.fixture

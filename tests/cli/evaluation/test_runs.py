@@ -23,12 +23,10 @@ from promptuary.evaluation.runs.service import RunService
 from promptuary.evaluation.runs.store import RunState
 from promptuary.statistics.verdict import Verdict
 
-pytestmark = pytest.mark.process
-
 Write = Callable[[str, str], Path]
 UseServer = Callable[[str], Mapping[str, str]]
 # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
 
 
 @pytest.fixture
