@@ -1,11 +1,12 @@
 """What a run needs and this installation does not have or allow: checked when a run is submitted, not case by case."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.settings import Settings
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -54,7 +55,7 @@ def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
         raise InvalidRequest("the cost of the run cannot be limited", [missing_price_error(model) for model in unknown])
 
 
-def _judge_models(specs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _judge_models(specs: Iterable[JsonObject]) -> Iterator[str]:
     """Yield the models that scorer specs name as JSON, and those of nested specs."""
     for spec in specs:
         if spec.get("model"):

@@ -7,6 +7,8 @@ the catalog.
 from dataclasses import dataclass, field
 from typing import Any
 
+from promptuary.evaluation.json_object import JsonObject
+
 
 @dataclass(frozen=True)
 class Case:
@@ -25,12 +27,12 @@ class Case:
     """
 
     id: str
-    vars: dict[str, Any]
+    vars: JsonObject
     expected: Any | None = None
     cluster: str | None = None
     tags: tuple[str, ...] = ()
-    metadata: dict[str, Any] = field(default_factory=dict)
-    asserts: tuple[dict[str, Any], ...] = ()
+    metadata: JsonObject = field(default_factory=dict)
+    asserts: tuple[JsonObject, ...] = ()
     threshold: float | None = None
 
 
@@ -49,7 +51,7 @@ def case_to_json(case: Case) -> dict[str, Any]:
     }
 
 
-def case_from_json(body: dict[str, Any]) -> Case:
+def case_from_json(body: JsonObject) -> Case:
     """Build a case from its stored JSON, which `case_to_json` wrote and which is not checked again."""
     fields = {name: value for name, value in body.items() if name != "assert"}
     return Case(**{**fields, "tags": tuple(body["tags"]), "asserts": tuple(body.get("assert", ()))})

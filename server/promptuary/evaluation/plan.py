@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
+from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.summary_model import VariantRole
 
 PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its scorers'
@@ -64,7 +66,7 @@ class Plan:
         max_cost: the most that the run may cost, in US dollars.
     """
 
-    suite: dict[str, Any]
+    suite: SuiteDefinition
     suite_digest: str
     dataset: DatasetRef
     variants: tuple[Variant, ...]
@@ -77,17 +79,17 @@ class Plan:
     @property
     def suite_name(self) -> str:
         """The suite's name."""
-        return str(self.suite["name"])
+        return self.suite["name"]
 
     @property
     def prompt(self) -> str:
         """The name of the prompt that the suite tries."""
-        return str(self.suite["prompt"])
+        return self.suite["prompt"]
 
     @property
     def gated_metrics(self) -> tuple[str, ...]:
         """The metrics that the suite's gate names, each once."""
-        return tuple(dict.fromkeys(str(demand["metric"]) for demand in self.suite["gate"]))
+        return tuple(dict.fromkeys(demand["metric"] for demand in self.suite["gate"]))
 
     @property
     def per_case(self) -> int:
@@ -98,6 +100,29 @@ class Plan:
     def total(self) -> int:
         """How many results the run has when it is done."""
         return self.dataset.cases * self.per_case
+
+
+class PassageDetail(TypedDict):
+    """A retrieved passage in the prompt, without its text, and its similarity to the query."""
+
+    document: str
+    chunk: int
+    digest: str
+    score: float
+
+
+class ResultDetail(TypedDict, total=False):
+    """What people look at beside a result's figures; each entry is there only where there is something to show.
+
+    Attributes:
+        messages: what the model received.
+        passages: what was retrieved for it.
+        scores: each score as JSON by its label, as `scorers.aggregate.score_json` writes it.
+    """
+
+    messages: list[JsonObject]
+    passages: list[PassageDetail]
+    scores: Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +157,7 @@ class CaseResult:
     score: float | None
     metrics: Mapping[str, float | None]
     error: str | None
-    detail: Mapping[str, Any] = field(repr=False)
+    detail: ResultDetail = field(repr=False)
     at: datetime
     latency_ms: float | None = None
     tokens_input: int | None = None
@@ -172,7 +197,7 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
     return asdict(plan)
 
 
-def plan_from_json(body: Mapping[str, Any]) -> Plan:
+def plan_from_json(body: JsonObject) -> Plan:
     """Build the plan from its stored JSON."""
     return Plan(
         suite=body["suite"],
@@ -187,7 +212,7 @@ def plan_from_json(body: Mapping[str, Any]) -> Plan:
     )
 
 
-def _variant_from_json(body: Mapping[str, Any]) -> Variant:
+def _variant_from_json(body: JsonObject) -> Variant:
     """Read a stored variant back.
 
     Release 0.1.0 also stored `content`, always null: its API took registered versions only, whose content the registry has.

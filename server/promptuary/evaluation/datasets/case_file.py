@@ -8,7 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from promptuary.core.wire import parse_strict_json
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.yaml_document import InvalidFile
 from promptuary.prompt.text import refused_character
@@ -25,7 +26,7 @@ from promptuary.prompt.validation_errors import field_errors_from
 FILE_LIMIT = 64 * 1024 * 1024
 ERRORS_LIMIT = 100
 _COLUMNS = ("id", "expected", "cluster", "tags")
-NumberedLine = tuple[int, dict[str, Any]]
+NumberedLine = tuple[int, JsonObject]
 
 
 class FileErrors:
@@ -112,7 +113,7 @@ def _spooled(lines: Iterator[NumberedLine], field_errors: FileErrors) -> CaseSpo
     return spool
 
 
-def _check_case(body: dict[str, Any], line: int, field_errors: FileErrors) -> Case | None:
+def _check_case(body: JsonObject, line: int, field_errors: FileErrors) -> Case | None:
     try:
         return CaseIn.model_validate(body).case()
     except ValidationError as error:
@@ -185,7 +186,7 @@ def _header_errors(header: list[str]) -> Iterator[str]:
         yield f"the header has the column '{name}' twice"
 
 
-def _body(cells: dict[str, str]) -> dict[str, Any]:
+def _body(cells: dict[str, str]) -> JsonObject:
     """Return a row as a case's fields; an empty cell of a column that is no variable counts as missing."""
     return {
         "id": cells["id"],

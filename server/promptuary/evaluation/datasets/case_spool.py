@@ -5,9 +5,9 @@ import json
 import weakref
 from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
-from typing import Any
 
 from promptuary.evaluation.case import Case, case_from_json, case_to_json
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.digest import canonical_json
 
 _IN_MEMORY = 1024 * 1024
@@ -54,7 +54,7 @@ class CaseSpool:
     def __iter__(self) -> Iterator[Case]:
         return map(case_from_json, self.bodies())
 
-    def bodies(self) -> Iterator[dict[str, Any]]:
+    def bodies(self) -> Iterator[JsonObject]:
         """Yield each case's JSON."""
         return map(json.loads, self._lines())
 

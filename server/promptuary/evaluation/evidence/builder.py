@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from pydantic import ValidationError
 
 from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, JudgeIdentity
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.catalog import find_scorer_type
@@ -22,7 +22,7 @@ def build_evidence(
     summary: Summary,
     digests_at_end: Mapping[str, str | None],
     at: datetime,
-    case_scorers: Iterable[Mapping[str, Any]] = (),
+    case_scorers: Iterable[JsonObject] = (),
 ) -> list[Evidence]:
     """Build one row for each candidate.
 
@@ -59,7 +59,7 @@ def build_evidence(
     ]
 
 
-def list_judges(scorers: Sequence[ScorerSpec], case_scorers: Iterable[Mapping[str, Any]] = ()) -> list[JudgeIdentity]:
+def list_judges(scorers: Sequence[ScorerSpec], case_scorers: Iterable[JsonObject] = ()) -> list[JudgeIdentity]:
     """Return the scorers that ask a model, nested ones included.
 
     Args:
@@ -79,7 +79,7 @@ def list_judges(scorers: Sequence[ScorerSpec], case_scorers: Iterable[Mapping[st
     return judges
 
 
-def _asks_model(body: Mapping[str, Any]) -> bool:
+def _asks_model(body: JsonObject) -> bool:
     """Return whether a scorer, or one nested in it, asks a model; without validation, since a dataset may have very many."""
     scorer_type = find_scorer_type(str(body.get("type")).removeprefix(INVERSE))
     return scorer_type is not None and (scorer_type.judged or any(map(_asks_model, body.get("assert", ()))))

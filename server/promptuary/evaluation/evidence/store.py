@@ -7,6 +7,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, JudgeIdentity
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.summary_model import GateResult
 from promptuary.evaluation.tables import CaseRow, EvidenceRow, RunRow
 from promptuary.statistics.verdict import Verdict
@@ -86,7 +87,7 @@ def evidence_history(session: Session, evidence: Evidence, schedule: str, since:
     return [_evidence(row) for row in session.exec(query.order_by(col(EvidenceRow.run_id).desc()).limit(limit))]
 
 
-def case_asserts(session: Session, version: int) -> Iterator[dict[str, Any]]:
+def case_asserts(session: Session, version: int) -> Iterator[JsonObject]:
     """Yield the scorers of single cases of a dataset version, as JSON."""
     body: Any = col(CaseRow.body)
     query = select(body["assert"]).where(CaseRow.dataset_version_id == version, body["assert"].as_string().is_not(None))

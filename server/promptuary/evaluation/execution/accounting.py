@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
@@ -16,6 +15,7 @@ from promptuary.core.settings import RateLimit, Settings
 from promptuary.evaluation.execution import store
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs.store import Run, get_run
 from promptuary.evaluation.suites.suite import Suite
@@ -149,7 +149,7 @@ class RunAccounting:
     def _cached_since(self) -> datetime:
         return self.clock() - timedelta(days=self.settings.answer_days)
 
-    def _read_responses(self, keys: list[str]) -> Mapping[str, Mapping[str, Any]]:
+    def _read_responses(self, keys: list[str]) -> Mapping[str, JsonObject]:
         with self.database.read() as session:
             return calls_store.cached_responses(session, self.run.project, keys, self._cached_since())
 

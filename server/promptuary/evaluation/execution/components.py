@@ -10,6 +10,7 @@ from promptuary.core.database import Database, Session
 from promptuary.core.errors import NotFound
 from promptuary.core.settings import Settings
 from promptuary.evaluation.execution.runner import Runner
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -52,7 +53,7 @@ class RunComponents:
         """
 
         async def ask(
-            model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
+            model: str, messages: Sequence[Mapping[str, str]], *, schema: JsonObject | None = None, repeat: int = 0
         ) -> ModelReply:
             config = {"temperature": 0.0} if model.startswith("local:") else {}  # hosted models may refuse a temperature
             return await client.ask(ModelRequest(model, messages, config, schema=schema, repeat=repeat))

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.execution.work import WorkItem
-from promptuary.evaluation.plan import CaseResult, Plan
+from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.plan import CaseResult, Plan, ResultDetail
 from promptuary.evaluation.scorers.aggregate import Outcome, add_score, score_json
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -161,7 +161,7 @@ class GroupedRunner:
         metrics = {**result.metrics} if added.metric is None else {**result.metrics, added.metric: added.score.score}
         threshold = self.suite.threshold if group.case.threshold is None else group.case.threshold
         outcome = add_score(Outcome(result.passed, result.score), weight, added, threshold)
-        detail = {**result.detail, "scores": scores}
+        detail: ResultDetail = {**result.detail, "scores": scores}
         return replace(result, passed=outcome.passed, score=outcome.score, metrics=metrics, detail=detail)
 
     def _scorers_of(self, case: Case) -> tuple[_GroupScorer, ...]:
@@ -192,7 +192,7 @@ def _compares_variants(type_name: str) -> bool:
     return scorer_type is not None and scorer_type.compares_variants
 
 
-def _assert_compares_variants(body: Mapping[str, Any]) -> bool:
+def _assert_compares_variants(body: JsonObject) -> bool:
     """Return whether a case's own scorer, as its file states it, compares variants."""
     return _compares_variants(str(body.get("type", "")).removeprefix(INVERSE))
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls import ModelReply
 
 
@@ -11,7 +12,7 @@ class JudgeClient(Protocol):
     """Calls a model with a JSON schema for its output; counted, limited and cached like every call of a run."""
 
     def __call__(
-        self, model: str, messages: Sequence[Mapping[str, str]], *, schema: Mapping[str, Any] | None = None, repeat: int = 0
+        self, model: str, messages: Sequence[Mapping[str, str]], *, schema: JsonObject | None = None, repeat: int = 0
     ) -> Awaitable[ModelReply]:
         """Return the model's reply; its `parsed` is None where the output does not fit the schema."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.code.code_source import DEFAULT_FUNCTION
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import read_text
@@ -14,7 +15,7 @@ FILE_LIMIT = 256 * 1024
 _STRUCTURED = (".json", ".yaml", ".yml")
 
 
-def inline_files(spec: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def inline_files(spec: JsonObject, folder: Path) -> JsonObject:
     """Return a scorer with the content of the files that its `value` or `config.prompt` names, also inside sets.
 
     `.json` and `.yaml` become their values. Python becomes its code and the name of a function (`file://check.py:function`).

@@ -1,12 +1,13 @@
 """JSON Schemas in suites: local, finite, and with RE2 for patterns, so that none can fetch anything or hang."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
 import referencing
 from jsonschema.protocols import Validator
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.patterns import re2_pattern
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.files.yaml_document import parse_yaml
@@ -33,7 +34,7 @@ def schema_error(validator: Validator, value: Any) -> str | None:
     return None
 
 
-def _check_keywords(node: Mapping[str, Any]) -> None:
+def _check_keywords(node: JsonObject) -> None:
     if "patternProperties" in node:
         raise Invalid("the schema has patternProperties, which are not taken; name the properties")
     if isinstance(node.get("pattern"), str):

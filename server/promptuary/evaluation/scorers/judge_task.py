@@ -1,10 +1,11 @@
 """A task that a judging model does: its instruction, and the JSON form of its output."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue
+
+from promptuary.evaluation.json_object import JsonObject
 
 
 class JudgeOutput(BaseModel):
@@ -27,7 +28,7 @@ class JudgeTask(Generic[Output]):
     """
 
     instruction: str
-    schema: Mapping[str, Any]
+    schema: JsonObject
     output: type[Output]
 
 

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.templates.prepared import Passage
 
@@ -40,12 +41,12 @@ class ScorerInput:
     latency_ms: float = 0.0
     passages: tuple[Passage, ...] = ()
     repeat: int = 0
-    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    tool_calls: tuple[JsonObject, ...] = ()
     finish_reason: str | None = None
     logprobs: tuple[float, ...] | None = None
     tokens: Mapping[str, int] | None = None
     cost: float | None = None
-    tools: tuple[Mapping[str, Any], ...] = ()
+    tools: tuple[JsonObject, ...] = ()
     sensitive: bool = False
 
     @property

@@ -19,6 +19,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from promptuary.core.wire import RequestModel
 from promptuary.evaluation.canonical_json import unsupported_values
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
 from promptuary.evaluation.scorers.score import METRIC
 from promptuary.evaluation.scorers.scorer_type import ScorerType
@@ -28,8 +29,6 @@ INVERSE = "not-"
 NESTED_LIMIT = 5
 CASE_CONTEXT = {"scorer": "of a case"}
 """The validation context of a case's scorer, which may have a value that promptfoo accepts and that can only fail."""
-RawFields = Mapping[str, Any]
-"""A scorer's fields as JSON, before validation."""
 LocatedError = tuple[tuple[str | int, ...], str]
 
 
@@ -70,7 +69,7 @@ class ScorerSpec(RequestModel):
     config: dict[str, JsonValue] | None = None
 
     @classmethod
-    def of_case(cls, body: RawFields) -> "ScorerSpec":
+    def of_case(cls, body: JsonObject) -> "ScorerSpec":
         """Parse a scorer of a case, whose value may be one that can only fail.
 
         Raises:
@@ -94,7 +93,7 @@ class ScorerSpec(RequestModel):
         return self.name or self.type
 
     @model_serializer(mode="wrap")
-    def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
         """Omit newer fields that are empty, so that the digests of suites stay the same."""
         body: dict[str, Any] = handler(self)
         nested = body.pop("asserts", None) or body.pop("assert", None)
@@ -114,11 +113,11 @@ class _RawSpec:
 
     name: str
     scorer_type: ScorerType[Any, Any]
-    fields: RawFields
+    fields: JsonObject
     in_case: bool
 
 
-def _spec_errors(fields: RawFields, *, in_case: bool) -> Iterator[LocatedError]:
+def _spec_errors(fields: JsonObject, *, in_case: bool) -> Iterator[LocatedError]:
     """Yield what in a scorer does not fit its type; errors that pydantic reports itself are not repeated."""
     name = fields.get("type")
     if not isinstance(name, str):

@@ -1,22 +1,19 @@
 """A scorer's value as a template: JSON whose strings are mustache templates, parsed once and filled for each case."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.rendering import render
 from promptuary.prompt.templates.tree import Node, Tag
 from promptuary.prompt.templates.used_names import used_names
-
-Scope = Mapping[str, Any]
-"""The names that a template sees, with their JSON values."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +170,7 @@ def _parse(source: Any) -> Any:
     return source
 
 
-def _fill(parsed: Any, case: Case, scope: Scope) -> Any:
+def _fill(parsed: Any, case: Case, scope: JsonObject) -> Any:
     if isinstance(parsed, _TextTemplate):
         if parsed.uses_expected and scope["expected"] is None:
             raise Invalid(f"the value uses {{{{expected}}}}, which case '{case.id}' does not have")
@@ -185,7 +182,7 @@ def _fill(parsed: Any, case: Case, scope: Scope) -> Any:
     return parsed
 
 
-def _scope_of(case: Case) -> Scope:
+def _scope_of(case: Case) -> JsonObject:
     """Return the names that a template sees; a variable `expected` or `metadata` replaces what the case lacks."""
     scope = dict(case.vars)
     if case.expected is not None or "expected" not in scope:

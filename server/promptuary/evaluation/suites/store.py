@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import cast
 
 from sqlmodel import Session, select
 
+from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.tables import SuiteRow
 
 
@@ -21,7 +22,7 @@ class StoredSuite:
     """
 
     name: str
-    definition: dict[str, Any]
+    definition: SuiteDefinition
     digest: str
     updated_at: datetime
 
@@ -43,7 +44,7 @@ def list_suites(session: Session, project: int, after: str | None, limit: int) -
 def put_suite(session: Session, project: int, suite: StoredSuite) -> StoredSuite:
     """Write a suite, over the one of that name where there is one."""
     row = _row(session, project, suite.name) or SuiteRow(project_id=project, **vars(suite))
-    row.definition, row.digest, row.updated_at = suite.definition, suite.digest, suite.updated_at
+    row.definition, row.digest, row.updated_at = dict(suite.definition), suite.digest, suite.updated_at
     session.add(row)
     session.flush()
     return _stored_suite(row)
@@ -54,4 +55,4 @@ def _row(session: Session, project: int, name: str) -> SuiteRow | None:
 
 
 def _stored_suite(row: SuiteRow) -> StoredSuite:
-    return StoredSuite(row.name, row.definition, row.digest, row.updated_at)
+    return StoredSuite(row.name, cast("SuiteDefinition", row.definition), row.digest, row.updated_at)

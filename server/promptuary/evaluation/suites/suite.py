@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +16,10 @@ from pydantic import (
 from promptuary.core.wire import RequestModel
 from promptuary.evaluation.datasets.case_file import read_case_file
 from promptuary.evaluation.datasets.case_spool import CaseSpool
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.file_values import inline_files
 from promptuary.evaluation.scorers.spec import NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
+from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.models.chat_models import model_name_error
 from promptuary.prompt.digest import json_digest
 from promptuary.prompt.errors import FieldError, Invalid
@@ -106,17 +108,18 @@ class SuiteFile:
     path: Path
 
 
-def suite_to_json(suite: Suite) -> dict[str, Any]:
+def suite_to_json(suite: Suite) -> SuiteDefinition:
     """Return the JSON that is stored and digested: every field by name, the defaults too.
 
     Fields of later releases are left out where they have their default, so that a suite keeps its digest.
     """
     body = suite.model_dump(mode="json")
-    return {
+    definition = {
         name: value
         for name, value in body.items()
         if name not in _LATER_FIELDS or value != Suite.model_fields[name].get_default(call_default_factory=True)
     }
+    return cast("SuiteDefinition", definition)
 
 
 _LATER_FIELDS = ("threshold", "early_stop", "max_cost", "limits", "prices")
@@ -162,7 +165,7 @@ def read_suite(path: Path) -> SuiteFile:
     return SuiteFile(suite, cases, path)
 
 
-def _with_files(body: dict[str, Any], folder: Path, field_errors: list[FieldError]) -> dict[str, Any]:
+def _with_files(body: JsonObject, folder: Path, field_errors: list[FieldError]) -> JsonObject:
     """Return a suite's body with the content of the files that its scorers name."""
     scorers = body.get("scorers")
     if not isinstance(scorers, list):
@@ -174,10 +177,10 @@ def _with_files(body: dict[str, Any], folder: Path, field_errors: list[FieldErro
         except Invalid as error:
             inlined.append(scorer)
             field_errors += [FieldError(f"scorers.{number}.{nested.path}", nested.message) for nested in error.field_errors]
-    return body | {"scorers": inlined}
+    return {**body, "scorers": inlined}
 
 
-def _gate_errors(gate: dict[str, Any]) -> Iterator[LocatedError]:
+def _gate_errors(gate: JsonObject) -> Iterator[LocatedError]:
     floor, baseline, margin = (gate.get(key) is not None for key in ("at_least", "not_worse_than", "by"))
     if floor + baseline + (gate.get("every") is True) != 1:
         yield (), "takes one demand: at_least, or not_worse_than with by, or every: true"
@@ -187,7 +190,7 @@ def _gate_errors(gate: dict[str, Any]) -> Iterator[LocatedError]:
         yield ("by",), "goes with not_worse_than only"
 
 
-def _suite_errors(suite: dict[str, Any]) -> Iterator[LocatedError]:
+def _suite_errors(suite: JsonObject) -> Iterator[LocatedError]:
     scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
     names: list[Any] = []
     nested: list[str] = []
@@ -212,7 +215,7 @@ def _suite_errors(suite: dict[str, Any]) -> Iterator[LocatedError]:
         seen.append(model)
 
 
-def _nested_names(fields: dict[str, Any], depth: int = 0) -> Iterator[str]:
+def _nested_names(fields: JsonObject, depth: int = 0) -> Iterator[str]:
     """Yield the names of the scorers in a set, which are metrics too."""
     nested = fields.get("assert")
     for scorer in nested if isinstance(nested, list) and depth < NESTED_LIMIT else ():

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
 from promptuary.models.calls import ModelCaller, ModelRequest
@@ -16,7 +17,7 @@ from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 class PromptRenderer(Protocol):
     """Renders a version, with its context if it has one; safe to call from several threads."""
 
-    def render(self, project: int, prepared: PreparedPrompt, values: Mapping[str, Any]) -> RenderedPrompt:
+    def render(self, project: int, prepared: PreparedPrompt, values: JsonObject) -> RenderedPrompt:
         """Return the messages or the text."""
 
 
@@ -65,7 +66,7 @@ class PromptTarget:
         return await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
 
     @cached_property
-    def _model_settings(self) -> Mapping[str, Mapping[str, Any]]:
+    def _model_settings(self) -> Mapping[str, JsonObject]:
         """The model settings of each variant, by its name."""
         models = {name: prepared.content.model for name, prepared in self.prepared.items()}
         return {name: model.model_dump(exclude_none=True, exclude={"name"}) if model else {} for name, model in models.items()}

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.plan import Variant
+from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.plan import PassageDetail, ResultDetail, Variant
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.templates.prepared import Passage
 
@@ -19,14 +20,14 @@ class TargetTrace:
         passages: the retrieved passages in the prompt.
     """
 
-    messages: Sequence[Mapping[str, Any]] | None = None
+    messages: Sequence[JsonObject] | None = None
     passages: Sequence[Passage] = ()
 
-    def json_body(self) -> dict[str, Any]:
+    def json_body(self) -> ResultDetail:
         """Return the part of a result's detail that shows the trace."""
         if self.messages is None:
             return {}
-        passages = [
+        passages: list[PassageDetail] = [
             {"document": passage.document, "chunk": passage.chunk, "digest": passage.digest, "score": passage.score}
             for passage in self.passages
         ]
@@ -47,7 +48,7 @@ class TargetReply:
     reply: ModelReply
     messages: tuple[Mapping[str, str], ...]
     passages: tuple[Passage, ...] = ()
-    tools: tuple[Mapping[str, Any], ...] = ()
+    tools: tuple[JsonObject, ...] = ()
 
 
 class Target(Protocol):

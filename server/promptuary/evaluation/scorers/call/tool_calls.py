@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonschema.protocols import Validator
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.json_schema import json_schema_validator, schema_error
 from promptuary.evaluation.scorers.markup.json_output import parse_json
@@ -16,8 +17,6 @@ from promptuary.evaluation.scorers.scorer_type import NoConfig, NoValue, ScorerS
 from promptuary.evaluation.scorers.value_template import ValueTemplate
 from promptuary.evaluation.scorers.values import TextListValue
 
-JsonObject = Mapping[str, Any]
-"""An object of a model's output or of a tool's definition."""
 _MCP_ERROR, _MCP_RESULT = "MCP Tool Error", "MCP Tool Result"
 
 

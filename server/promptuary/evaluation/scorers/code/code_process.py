@@ -14,15 +14,14 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from promptuary.core.errors import Unavailable
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.code.code_source import CodeSource
 
-JsonObject = Mapping[str, Any]
-"""An object of a request or a response, which crosses the pipe as JSON."""
 RESPONSE_LIMIT = 1024 * 1024
 CALL_SECONDS = 30.0
 POLL_SECONDS = 0.05

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from promptuary.evaluation.scorers.code.code_process import CodeFailed, CodeProcess, JsonObject
+from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.scorers.code.code_process import CodeFailed, CodeProcess
 from promptuary.evaluation.scorers.code.code_source import CodeSource
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import METRIC, REASON_LIMIT, BaseScorer, Score, ScorerInput, WeightedScore

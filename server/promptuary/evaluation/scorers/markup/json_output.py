@@ -8,6 +8,7 @@ from typing import Any, Self
 from jsonschema.protocols import Validator
 from pydantic import JsonValue
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.json_schema import json_schema_validator, schema_error
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
@@ -83,7 +84,7 @@ def parse_json(text: str) -> ParsedJson | None:
         return None
 
 
-def find_objects(text: str) -> Iterator[dict[str, Any]]:
+def find_objects(text: str) -> Iterator[JsonObject]:
     """Yield the outermost JSON objects in a text, from left to right.
 
     Objects that are nearly JSON, as models write them (bare keys, missing last braces), count as long as such parts have
@@ -105,7 +106,7 @@ def find_objects(text: str) -> Iterator[dict[str, Any]]:
         start = text.find("{", start + 1 if parsed is None else end)
 
 
-def _parse_lenient(text: str) -> dict[str, Any] | None:
+def _parse_lenient(text: str) -> JsonObject | None:
     """Parse a text in braces as YAML, of which JSON is the strict half."""
     try:
         value = parse_yaml(text, "the output").value

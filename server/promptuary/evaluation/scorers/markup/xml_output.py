@@ -6,12 +6,13 @@ match.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
 from pydantic import JsonValue
 
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType, ScorerValue
@@ -231,7 +232,7 @@ def _attribute_name(element: Any, name: str) -> str:
     return f"{prefix}:{local}" if prefix else local
 
 
-def _missing_error(value: Mapping[str, Any], paths: list[ElementPath]) -> str | None:
+def _missing_error(value: JsonObject, paths: list[ElementPath]) -> str | None:
     missing = [".".join(path) for path in paths if not _has_path(value, path)]
     return f"the XML lacks {', '.join(missing[:5])}" if missing else None
 

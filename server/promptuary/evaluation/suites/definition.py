@@ -1,0 +1,35 @@
+"""The JSON of a suite as it is stored, digested and copied into the plan of each run."""
+
+from typing import NotRequired, TypedDict
+
+from promptuary.evaluation.json_object import JsonObject
+
+
+class GateDefinition(TypedDict):
+    """One demand on a metric, as `suites.suite.GateSpec` writes it."""
+
+    metric: str
+    every: NotRequired[bool]
+    at_least: float | None
+    not_worse_than: str | None
+    by: float | None
+
+
+class SuiteDefinition(TypedDict):
+    """A suite, as `suites.suite.suite_to_json` writes it; the fields of later releases only where they are set."""
+
+    name: str
+    prompt: str
+    label: str
+    dataset: str
+    models: list[str]
+    repeats: int
+    scorers: list[JsonObject]
+    gate: list[GateDefinition]
+    max_unrunnable: float
+    concurrency: int | None
+    threshold: NotRequired[float]
+    early_stop: NotRequired[bool]
+    max_cost: NotRequired[float]
+    limits: NotRequired[dict[str, JsonObject]]
+    prices: NotRequired[dict[str, JsonObject]]
