@@ -42,7 +42,7 @@ class ReportFiles:
         """Write the files. The results of each run are read from the service once."""
         if self.none:
             return
-        from promptuary.evaluation.reports.html_report import html_report
+        from promptuary.evaluation.reports.html.html_report import html_report
         from promptuary.evaluation.reports.json_report import json_list, json_report
         from promptuary.evaluation.reports.junit import junit_report
         from promptuary.evaluation.reports.markdown import markdown_report

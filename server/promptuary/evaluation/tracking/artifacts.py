@@ -6,7 +6,7 @@ from pathlib import Path
 
 from promptuary.core.database import Database
 from promptuary.evaluation.datasets import store as dataset_store
-from promptuary.evaluation.reports.html_report import html_report
+from promptuary.evaluation.reports.html.html_report import html_report
 from promptuary.evaluation.reports.markdown import markdown_report
 from promptuary.evaluation.reports.reported_result import ReportedResult, ResultReader
 from promptuary.evaluation.reports.reported_run import ReportedRun

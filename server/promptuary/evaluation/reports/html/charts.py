@@ -5,8 +5,8 @@ from html import escape
 
 from promptuary.evaluation.reports.findings import BINS, Findings, RunningMean
 from promptuary.evaluation.reports.formatting import format_number
-from promptuary.evaluation.reports.html_table import Cell, html_table
-from promptuary.evaluation.reports.svg import DotRow, IntervalRow, dot_plot, forest_plot, histogram_plot
+from promptuary.evaluation.reports.html.html_table import Cell, html_table
+from promptuary.evaluation.reports.html.svg import DotRow, IntervalRow, dot_plot, forest_plot, histogram_plot
 from promptuary.evaluation.summary_model import Comparison, GateKind, IntervalFigures, Summary, VariantRole, VariantSummary
 from promptuary.prompt.text import show_hidden
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from promptuary.evaluation.reports import formatting
-from promptuary.evaluation.reports.charts import cluster_figure, differences_figure, histogram_figure, means_figure
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
 from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, Findings, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
-from promptuary.evaluation.reports.html_table import Cell, html_table
+from promptuary.evaluation.reports.html.charts import cluster_figure, differences_figure, histogram_figure, means_figure
+from promptuary.evaluation.reports.html.html_table import Cell, html_table
+from promptuary.evaluation.reports.html.style import CSS
 from promptuary.evaluation.reports.reported_result import ReportedResult
 from promptuary.evaluation.reports.reported_run import ReportedRun
-from promptuary.evaluation.reports.style import CSS
 from promptuary.evaluation.reports.word_diff import mark_differences
 from promptuary.evaluation.summary_model import Comparison, IntervalFigures, Summary, VariantSummary
 from promptuary.prompt.text import show_hidden

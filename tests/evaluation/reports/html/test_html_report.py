@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.reports.html_report import REGRESSIONS_LIMIT, RESULTS_LIMIT, html_report
+from promptuary.evaluation.reports.html.html_report import REGRESSIONS_LIMIT, RESULTS_LIMIT, html_report
 from promptuary.evaluation.reports.reported_result import ReportedResult
 from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.summary_model import VariantRole
@@ -186,7 +186,7 @@ def test_a_run_without_any_score_has_a_page(run: Values, result_of: Make) -> Non
 
 @pytest.mark.parametrize(("value", "place"), [(-3.0, "0.00%"), (0.25, "25.00%"), (7.0, "100.00%")])
 def test_a_value_outside_of_the_plot_is_drawn_at_its_edge(value: float, place: str) -> None:
-    from promptuary.evaluation.reports.svg import DotRow, dot_plot
+    from promptuary.evaluation.reports.html.svg import DotRow, dot_plot
 
     assert f'cx="{place}"' in dot_plot("k", "t", "d", [DotRow("one", {"v2": value})], {"v2": VariantRole.CANDIDATE})
 

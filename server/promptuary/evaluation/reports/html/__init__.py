@@ -1,0 +1,1 @@
+"""The HTML report: page, tables, charts as SVG, and the style sheet."""
