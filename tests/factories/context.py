@@ -12,7 +12,9 @@ import httpx
 import pytest
 
 from factories.word_embedder import WordEmbedder
+from promptuary.context import store as context_store
 from promptuary.context.retrieval import PassageRetrieval
+from promptuary.context.store import Collection, StoredDocument
 from promptuary.context.vector_source import build_embedding_backend, build_exact_index
 from promptuary.embedding.chroma_index import connect_chroma, open_embedded_chroma
 from promptuary.embedding.index import VectorIndex
@@ -76,3 +78,20 @@ def ingest(sqlite: Any, clock: Any, settings: Any, unit_as: Any) -> Callable[...
         return DocumentIngestion(sqlite, clock, settings, retrieval).add(caller, "policies", new)
 
     return take
+
+
+@pytest.fixture
+def add_documents() -> Callable[..., None]:
+    """Add documents without chunks by their keys to the collection `tickets`, which is created with the first."""
+
+    def add(unit: Any, *keys: str) -> None:
+        project = unit.caller.project
+        collection = context_store.collection(unit.session, project, "tickets")
+        if collection is None:
+            new = Collection(0, "tickets", f"uid{project}", "", "words", 3, 100, 10, unit.clock())
+            collection = context_store.add_collection(unit.session, project, new)
+        for key in keys:
+            document = StoredDocument(0, key, "", f"sha256:{key}", {}, unit.clock())
+            context_store.add_document(unit.session, collection.id, document, [])
+
+    return add

@@ -110,6 +110,21 @@ def executor(opened_database: Any, clock: Any, settings: Any) -> RunExecutor:
 
 
 @pytest.fixture
+def finish_run(executor: RunExecutor, submit_run: Callable[..., Run], clock: Any) -> Callable[..., Run]:
+    """Submit a run of the suite `words` a minute after the one before, and execute it."""
+
+    def finish(**changes: Any) -> Run:
+        clock.move(minutes=1)
+        run = submit_run(**changes)
+        leased = executor.lease("w1")
+        assert leased is not None
+        assert leased.id == run.id
+        return executor.execute(leased)
+
+    return finish
+
+
+@pytest.fixture
 def plan_of() -> Callable[..., Plan]:
     """Make a plan of some variants, `candidate=` and `baseline=` by their names, over so many cases."""
 

@@ -24,20 +24,6 @@ Open = Callable[[], AbstractContextManager[Any]]
 GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
 
 
-@pytest.fixture
-def finished(submit_run: Make, executor: RunExecutor) -> Make:
-    """Submit a run and do it."""
-
-    def do(**more: Any) -> Any:
-        run = submit_run(**more)
-        held = executor.lease("w1")
-        assert held is not None
-        assert held.id == run.id
-        return executor.execute(held)
-
-    return do
-
-
 @pytest.mark.usefixtures("database")
 def test_the_same_cases_make_no_second_version(author: Open, cases_of: Make) -> None:
     with author() as unit:
@@ -69,7 +55,7 @@ def test_a_dataset_needs_a_name_and_cases_of_different_ids(author: Open, cases_o
             DatasetService(unit).put_version("../d", [])
         with pytest.raises(InvalidRequest, match="'c1' is the id of an earlier case"):
             DatasetService(unit).put_version("d", cases_of("a") * 2)
-    assert [fault.path for fault in empty.value.field_errors] == ["name", "cases"]
+    assert [error.path for error in empty.value.field_errors] == ["name", "cases"]
 
 
 def test_cases_are_paged_in_their_order(author: Open, cases_of: Make) -> None:
@@ -83,7 +69,7 @@ def test_cases_are_paged_in_their_order(author: Open, cases_of: Make) -> None:
     assert last.next_cursor is None
 
 
-def test_a_suite_that_says_the_same_is_left_as_it_is(author: Open, suite_of: Make, clock: Any) -> None:
+def test_a_suite_with_an_equal_definition_is_not_written(author: Open, suite_of: Make, clock: Any) -> None:
     with author() as unit:
         written = SuiteService(unit).put(suite_of())
         clock.move(seconds=1)
@@ -108,7 +94,7 @@ def test_a_plan_is_decided_when_the_run_is_submitted(
     with author() as unit:
         Registry(unit).register("word", content_of("{{text}}?"), labels=("production",))
 
-    assert [(one.name, one.role, one.version, one.references) for one in run.plan.variants] == [
+    assert [(variant.name, variant.role, variant.version, variant.references) for variant in run.plan.variants] == [
         ("v2", VariantRole.CANDIDATE, 2, ("latest",)),
         ("v1", VariantRole.BASELINE, 1, ("production",)),
     ]
@@ -117,12 +103,12 @@ def test_a_plan_is_decided_when_the_run_is_submitted(
         assert RunService(unit).get(run.id) == run
 
 
-def test_several_models_are_told_apart_by_name(create_words_suite: Make, submit_run: Make) -> None:
+def test_variants_under_several_models_have_distinct_names(create_words_suite: Make, submit_run: Make) -> None:
     create_words_suite(versions=("{{text}}", "{{text}}!"), gate=GATE)
 
     run = submit_run(models=["echo:", "echo:b"], repeats=3)
 
-    assert [one.name for one in run.plan.variants] == ["v2·echo:", "v2·echo:b", "v1·echo:", "v1·echo:b"]
+    assert [variant.name for variant in run.plan.variants] == ["v2·echo:", "v2·echo:b", "v1·echo:", "v1·echo:b"]
     assert run.total == 2 * 4 * 3
     assert run.plan.suite["repeats"] == 3
 
@@ -141,39 +127,39 @@ def test_a_baseline_may_be_a_version_a_label_or_both(create_words_suite: Make, s
     by_number = submit_run(baseline=2)
     by_label = submit_run(version=2, baseline="latest")
 
-    assert [(one.name, one.references) for one in by_number.plan.variants] == [
+    assert [(variant.name, variant.references) for variant in by_number.plan.variants] == [
         ("v3", ("latest",)),
         ("v2", ("version 2",)),
         ("v1", ("production",)),
     ]
-    assert [(one.name, one.role.value) for one in by_label.plan.variants] == [
+    assert [(variant.name, variant.role.value) for variant in by_label.plan.variants] == [
         ("v2", "candidate"),
         ("v3", "baseline"),
         ("v1", "baseline"),
     ]
 
 
-def test_a_label_that_only_the_gate_names_may_be_missing(create_words_suite: Make, finished: Make) -> None:
+def test_a_label_that_only_the_gate_names_may_be_missing(create_words_suite: Make, finish_run: Make) -> None:
     create_words_suite(gate=[{"metric": "exact", "not_worse_than": "live", "by": 0.05}])
 
-    run = finished()
+    run = finish_run()
 
     assert run.plan.missing == ("live",)
     assert run.verdict == "inconclusive"
 
 
-def test_what_is_asked_for_must_be_there(create_words_suite: Make, submit_run: Make, author: Open) -> None:
+def test_what_a_request_names_must_exist(create_words_suite: Make, submit_run: Make, author: Open) -> None:
     create_words_suite()
-    for asked in ({"label": "live"}, {"version": 9}, {"baseline": "live"}, {"baseline": 9}, {"dataset_version": 9}):
+    for changes in ({"label": "live"}, {"version": 9}, {"baseline": "live"}, {"baseline": 9}, {"dataset_version": 9}):
         with pytest.raises(NotFound):
-            submit_run(**asked)
+            submit_run(**changes)
     with author() as unit, pytest.raises(NotFound, match="no suite"):
         RunService(unit).submit(RunRequest(suite="others"))
     with author() as unit:
         assert RunService(unit).list_runs(10, None).items == []
 
 
-def test_a_run_takes_what_a_suite_takes(create_words_suite: Make, submit_run: Make) -> None:
+def test_a_run_accepts_what_a_suite_accepts(create_words_suite: Make, submit_run: Make) -> None:
     create_words_suite()
     with pytest.raises(InvalidRequest, match="not more than one"):
         submit_run(label="latest", version=1)
@@ -192,19 +178,19 @@ def test_a_run_that_is_too_large_is_refused(
         submit_run(repeats=2)
 
 
-def test_results_come_with_their_cases_in_the_files_order(create_words_suite: Make, finished: Make, author: Open) -> None:
+def test_results_come_with_their_cases_in_the_files_order(create_words_suite: Make, finish_run: Make, author: Open) -> None:
     create_words_suite("yes", "no", "yes", versions=("{{text}}", "{{text}}!"), gate=GATE)
-    run = finished()
+    run = finish_run()
 
     with author() as unit:
         first = RunService(unit).list_results(run.id, 4, None)
         rest = RunService(unit).list_results(run.id, 4, first.next_cursor)
         failed = RunService(unit).list_results(run.id, 10, None, ResultFilter(variant="v1", passed=False))
-    shown = [*first.items, *rest.items]
-    assert [(item.case.id, item.result.variant) for item in shown] == [
+    items = [*first.items, *rest.items]
+    assert [(item.case.id, item.result.variant) for item in items] == [
         (case, variant) for case in ("c1", "c2", "c3") for variant in ("v2", "v1")
     ]
-    assert all(item.case.id == item.result.case for item in shown)
+    assert all(item.case.id == item.result.case for item in items)
     assert [(item.case.vars, item.case.expected) for item in failed.items] == [({"text": "no"}, "yes")]
 
 
@@ -218,14 +204,14 @@ def test_a_run_is_cancelled_once(create_words_suite: Make, submit_run: Make, aut
     assert executor.lease("w1") is None
 
 
-def test_a_finished_run_cannot_be_cancelled(create_words_suite: Make, finished: Make, author: Open) -> None:
+def test_a_finished_run_cannot_be_cancelled(create_words_suite: Make, finish_run: Make, author: Open) -> None:
     create_words_suite()
-    run = finished()
+    run = finish_run()
     with author() as unit, pytest.raises(Conflict, match="finished already"):
         RunService(unit).cancel(run.id)
 
 
-def test_this_process_can_take_a_run_for_itself(
+def test_a_process_can_lease_a_run_for_itself(
     create_words_suite: Make, submit_run: Make, author: Open, executor: RunExecutor, clock: Any
 ) -> None:
     create_words_suite()
@@ -243,14 +229,14 @@ def test_this_process_can_take_a_run_for_itself(
 
 
 def test_two_runs_are_compared_on_the_cases_that_they_share(
-    create_words_suite: Make, finished: Make, author: Open, cases_of: Make, content_of: Make
+    create_words_suite: Make, finish_run: Make, author: Open, cases_of: Make, content_of: Make
 ) -> None:
     create_words_suite(*["yes"] * 10)
-    before = finished()
+    before = finish_run()
     with author() as unit:
         Registry(unit).register("word", content_of("{{text}}!"))
         DatasetService(unit).put_version("words", cases_of(*["yes"] * 8))
-    after = finished()
+    after = finish_run()
 
     with author() as unit:
         comparison = RunService(unit).compare(after.id, before.id)
@@ -267,17 +253,17 @@ def test_two_runs_are_compared_on_the_cases_that_they_share(
 
 
 def test_runs_without_anything_in_common_are_not_compared(
-    create_words_suite: Make, finished: Make, submit_run: Make, author: Open
+    create_words_suite: Make, finish_run: Make, submit_run: Make, author: Open
 ) -> None:
     create_words_suite()
-    one, other, waiting = finished(), finished(models=["echo:b"]), submit_run()
+    first, second, queued = finish_run(), finish_run(models=["echo:b"]), submit_run()
     with author() as unit:
         with pytest.raises(Conflict, match="share no model"):
-            RunService(unit).compare(one.id, other.id)
+            RunService(unit).compare(first.id, second.id)
         with pytest.raises(Conflict, match="queued; only finished"):
-            RunService(unit).compare(one.id, waiting.id)
+            RunService(unit).compare(first.id, queued.id)
         with pytest.raises(NotFound):
-            RunService(unit).compare(one.id, "run_0")
+            RunService(unit).compare(first.id, "run_0")
 
 
 def test_every_change_is_in_the_audit_chain(create_words_suite: Make, submit_run: Make, author: Open) -> None:
