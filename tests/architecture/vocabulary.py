@@ -136,26 +136,16 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("server/promptuary/evaluation/scorers/judge/rag.py", "say"): "text of a judge prompt, part of its digest",
     ("server/promptuary/evaluation/scorers/judge/rag.py", "says"): "text of a judge prompt, part of its digest",
     ("server/promptuary/evaluation/scorers/judge/select_best.py", "say"): "text of a judge prompt, part of its digest",
+    ("server/promptuary/evaluation/scorers/judge/", "say"): "text of a judge's instruction, whose digest is in the evidence",
+    ("server/promptuary/evaluation/scorers/judge/", "says"): "text of a judge's instruction, whose digest is in the evidence",
+    ("server/promptuary/evaluation/scorers/judge/", "bears"): "text of a judge's instruction, whose digest is in the evidence",
+    ("server/promptuary/evaluation/scorers/judge/", "holds"): "text of a judge's instruction, whose digest is in the evidence",
+    ("server/promptuary/evaluation/scorers/judge_task.py", "asked for"): "text of a judge's schema, which the digest covers",
     ("CHANGELOG.md", "*"): "history of released versions",
 }
 
 # Files that are not worded by the glossary yet. A list that only gets shorter: new files are not added.
-PENDING = (
-    "server/promptuary/evaluation/scorers/judge_task.py",
-    "server/promptuary/evaluation/scorers/per_case.py",
-    "tests/evaluation/datasets/test_case_file.py",
-    "tests/evaluation/datasets/test_case_schema.py",
-    "tests/evaluation/datasets/test_upload.py",
-    "tests/evaluation/promptfoo/test_translation.py",
-    "tests/evaluation/runs/test_result_store.py",
-    "tests/evaluation/runs/test_routes.py",
-    "tests/evaluation/runs/test_store.py",
-    "tests/evaluation/scorers/conftest.py",
-    "tests/evaluation/scorers/judge/test_rubric.py",
-    "tests/evaluation/suites/test_suite.py",
-    "tests/evaluation/verdict/test_case_order.py",
-    "tests/evaluation/verdict/test_power.py",
-)
+PENDING = ()
 
 _PROSE = {re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE): instead for pattern, instead in PROSE.items()}
 _CODE = re.compile(r"```.*?```|`[^`]*`|<[^>]+>|\]\([^)]*\)|https?://\S+", re.DOTALL)

@@ -18,10 +18,10 @@ def field_errors(path: Path) -> list[str]:
     with pytest.raises(InvalidFile) as raised:
         read_case_file(path)
     assert str(path) in raised.value.message
-    return [str(fault) for fault in raised.value.field_errors]
+    return [str(error) for error in raised.value.field_errors]
 
 
-def test_a_jsonl_file_gives_its_cases_in_order(tmp_path: Path) -> None:
+def test_a_jsonl_file_has_its_cases_in_order(tmp_path: Path) -> None:
     first = '{"id": "b", "vars": {"x": 1}, "expected": ["y"], "cluster": "k", "tags": ["t"], "metadata": {"m": 1}}'
     text = first + '\n\n{"id": "a", "vars": {}}'
     assert list(read_case_file(file(tmp_path, text))) == [
@@ -35,7 +35,7 @@ def test_a_line_separator_inside_a_text_ends_no_line(tmp_path: Path) -> None:
     assert case.vars == {"x": "one\u2028two\x85three"}
 
 
-def test_a_csv_file_makes_a_variable_of_every_column_that_has_no_meaning_of_its_own(tmp_path: Path) -> None:
+def test_csv_columns_without_a_reserved_name_become_variables(tmp_path: Path) -> None:
     text = (
         'id,ticket,expected,cluster,tags,intents\r\na,"late, very\nlate",card_arrival,h-1,chat; short,"x,y"\r\n\r\nb,,,,,\r\n'
     )
@@ -70,9 +70,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
     ],
 )
 def test_a_faulty_line_is_named(tmp_path: Path, text: str, expected: list[str]) -> None:
-    found = "; ".join(field_errors(file(tmp_path, text)))
-    for words in expected:
-        assert words in found
+    message = "; ".join(field_errors(file(tmp_path, text)))
+    for text_part in expected:
+        assert text_part in message
 
 
 @pytest.mark.parametrize(
@@ -92,20 +92,20 @@ def test_a_faulty_line_is_named(tmp_path: Path, text: str, expected: list[str]) 
     ],
 )
 def test_a_faulty_row_is_named(tmp_path: Path, text: str, expected: list[str]) -> None:
-    found = "; ".join(field_errors(file(tmp_path, text, "cases.csv")))
-    for words in expected:
-        assert words in found
+    message = "; ".join(field_errors(file(tmp_path, text, "cases.csv")))
+    for text_part in expected:
+        assert text_part in message
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
-    found = field_errors(file(tmp_path, '{"id": 1, "vars": 2}\n{}\n{"id": "a", "vars": {}}\n{"id": "a", "vars": {}}\n{'))
-    assert [fault.partition(":")[0] for fault in found] == ["line 1", "line 1", "line 2", "line 2", "line 4", "line 5"]
+def test_all_errors_are_reported_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+    errors = field_errors(file(tmp_path, '{"id": 1, "vars": 2}\n{}\n{"id": "a", "vars": {}}\n{"id": "a", "vars": {}}\n{'))
+    assert [error.partition(":")[0] for error in errors] == ["line 1", "line 1", "line 2", "line 2", "line 4", "line 5"]
 
 
-def test_no_file_can_tell_faults_without_end(tmp_path: Path) -> None:
-    found = field_errors(file(tmp_path, "{}\n" * 200))
-    assert len(found) == ERRORS_LIMIT + 1
-    assert found[-1] == "and 300 more errors"
+def test_a_file_reports_a_limited_number_of_errors(tmp_path: Path) -> None:
+    errors = field_errors(file(tmp_path, "{}\n" * 200))
+    assert len(errors) == ERRORS_LIMIT + 1
+    assert errors[-1] == "and 300 more errors"
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -38,14 +38,14 @@ def test_the_json_names_every_field() -> None:
     }
 
 
-def test_the_digest_tells_content_and_order_apart() -> None:
+def test_the_digest_depends_on_content_and_order() -> None:
     other = Case("c-2", {})
     assert CaseSpool([FULL, other]).digest == CaseSpool((FULL, other)).digest
     assert len({CaseSpool(cases).digest for cases in ([FULL], [other], [FULL, other], [other, FULL])}) == 4
     assert CaseSpool([FULL]).digest.startswith("sha256:")
 
 
-def test_a_received_case_says_only_what_it_must() -> None:
+def test_a_received_case_needs_only_an_id_and_variables() -> None:
     assert CaseIn.model_validate({"id": "a", "vars": {"x": 1}}).case() == Case("a", {"x": 1})
 
 
@@ -70,12 +70,12 @@ def test_a_received_case_says_only_what_it_must() -> None:
 def test_what_is_wrong_in_a_case_is_named(body: dict[str, Any], path: str, words: str) -> None:
     with pytest.raises(ValidationError) as raised:
         CaseIn.model_validate(body)
-    fault = field_errors_from(raised.value)[0]
-    assert fault.path == path
-    assert words in fault.message
+    error = field_errors_from(raised.value)[0]
+    assert error.path == path
+    assert words in error.message
 
 
-def test_a_value_as_deep_as_the_sky_is_refused() -> None:
+def test_a_value_that_is_nested_too_deeply_is_refused() -> None:
     deep: Any = 1
     for _ in range(100):
         deep = [deep]
@@ -84,7 +84,7 @@ def test_a_value_as_deep_as_the_sky_is_refused() -> None:
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=3), JSON)
-def test_whatever_is_taken_has_a_digest(variables: dict[str, Any], expected: Any) -> None:
+def test_every_accepted_case_has_a_digest(variables: dict[str, Any], expected: Any) -> None:
     try:
         case = CaseIn.model_validate({"id": "a", "vars": variables, "expected": expected}).case()
     except ValidationError:

@@ -26,23 +26,23 @@ def lines(*cases: Any) -> bytes:
 
 
 def test_lines_and_json_are_the_same_dataset(local: Any) -> None:
-    made = local.post(PATH, content=lines(*CASES), headers=LINES)
-    assert (made.status_code, made.json()["version"], made.json()["cases"]) == (201, 1, 2)
+    created = local.post(PATH, content=lines(*CASES), headers=LINES)
+    assert (created.status_code, created.json()["version"], created.json()["cases"]) == (201, 1, 2)
     same = local.post(PATH, json={"cases": CASES})
-    assert (same.status_code, same.json()["digest"]) == (200, made.json()["digest"])
-    shown = local.get("/v1/datasets/words").json()["items"]
-    assert [case["vars"] for case in shown] == [case["vars"] for case in CASES]
-    assert repr(shown[0]["vars"]["share"]) == "1.0"
+    assert (same.status_code, same.json()["digest"]) == (200, created.json()["digest"])
+    items = local.get("/v1/datasets/words").json()["items"]
+    assert [case["vars"] for case in items] == [case["vars"] for case in CASES]
+    assert repr(items[0]["vars"]["share"]) == "1.0"
     assert [entry["action"] for entry in local.get("/v1/audit").json()["items"]] == ["dataset.versioned"]
 
 
-def test_a_body_far_over_the_limit_of_json_is_taken_in_pieces(local: Any, settings: Any) -> None:
+def test_a_body_far_over_the_limit_of_json_is_accepted_in_pieces(local: Any, settings: Any) -> None:
     def pieces() -> Iterator[bytes]:
         for number in range(64):
             yield lines({"id": f"c{number}", "vars": {"text": "x" * 32 * 1024}})
 
-    made = local.post(PATH, content=pieces(), headers=LINES)
-    assert (made.status_code, made.json()["cases"]) == (201, 64)
+    created = local.post(PATH, content=pieces(), headers=LINES)
+    assert (created.status_code, created.json()["cases"]) == (201, 64)
     assert 64 * 32 * 1024 > settings.body_limit
 
 
@@ -64,9 +64,9 @@ def test_a_body_far_over_the_limit_of_json_is_taken_in_pieces(local: Any, settin
 def test_a_line_that_is_wrong_is_422_with_its_number_and_field(local: Any, body: bytes, path: str, words: str) -> None:
     refused = local.post(PATH, content=body, headers=LINES)
     assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
-    (fault,) = refused.json()["errors"]
-    assert fault["path"] == path
-    assert words in fault["message"]
+    (error,) = refused.json()["errors"]
+    assert error["path"] == path
+    assert words in error["message"]
     assert local.get("/v1/datasets/words").status_code == 404
     assert local.get("/v1/audit").json()["items"] == []
 
@@ -93,7 +93,7 @@ def test_compressed_lines_and_other_kinds_are_415(local: Any, more: dict[str, st
     ("method", "path"),
     [("POST", "/v1/prompts/a/versions"), ("POST", "/v1/runs"), ("PUT", "/v1/suites/words"), ("POST", PATH + "/")],
 )
-def test_lines_are_taken_on_their_own_route_only(local: Any, method: str, path: str) -> None:
+def test_lines_are_accepted_on_one_route_only(local: Any, method: str, path: str) -> None:
     assert local.request(method, path, content=lines(*CASES), headers=LINES).status_code == 415
 
 
@@ -125,12 +125,12 @@ def test_a_retry_under_the_same_key_is_answered_again_and_another_body_is_refuse
     assert local.post(PATH, content=lines(CASES[0]), headers=headers).status_code == 422
 
 
-def test_the_document_names_both_forms(local: Any) -> None:
-    taken = local.get("/openapi.json").json()["paths"]["/v1/datasets/{dataset}/versions"]["post"]["requestBody"]["content"]
-    assert set(taken) == {"application/json", "application/x-ndjson"}
+def test_the_openapi_document_names_both_content_types(local: Any) -> None:
+    content = local.get("/openapi.json").json()["paths"]["/v1/datasets/{dataset}/versions"]["post"]["requestBody"]["content"]
+    assert set(content) == {"application/json", "application/x-ndjson"}
 
 
-def test_a_spool_gives_its_cases_again_and_the_digest_of_all() -> None:
+def test_a_spool_yields_its_cases_repeatedly_and_the_digest_of_all() -> None:
     cases = [Case("a", {"x": 1.0}, ["y"], "k", ("t",)), Case("b", {"x": "\u2028"}, asserts=({"type": "is-json"},))]
     spool = CaseSpool(cases)
     assert (list(spool), list(spool), len(spool), spool.asserts) == (cases, cases, 2, True)

@@ -40,7 +40,7 @@ def test_what_is_expected_is_read_as_promptfoo_reads_it(text: str, assertion: di
     assert parse_assertion(text) == assertion
 
 
-def test_columns_with_two_underscores_say_more_than_variables() -> None:
+def test_columns_with_two_underscores_are_settings_or_metadata() -> None:
     cells = {
         "question": "Where?",
         " __expected ": "contains:here",
@@ -81,6 +81,6 @@ def test_a_row_without_a_description_is_called_by_its_number() -> None:
 
 
 @pytest.mark.parametrize("cells", [{"__config:expected:threshold": "1"}, {"__config:__expected:threshold": "much"}])
-def test_a_column_of_settings_that_cannot_be_read_is_told(cells: dict[str, Any]) -> None:
+def test_a_column_of_settings_that_cannot_be_read_is_reported(cells: dict[str, Any]) -> None:
     with pytest.raises(Unsupported, match="must be __config:"):
         read_row(cells, 1)

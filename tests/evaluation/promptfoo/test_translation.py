@@ -39,13 +39,13 @@ def read(tmp_path: Path) -> Read:
 
 
 def why(report: TranslationReport, fate: PartOutcome, name: str) -> str:
-    """Give the words on a part of the file."""
-    (words,) = [entry.why for entry in report.of(fate) if entry.name == name]
-    return words
+    """Return the report's message on a part of the file."""
+    (message,) = [entry.why for entry in report.of(fate) if entry.name == name]
+    return message
 
 
 def refusal(read: Read, name: str, changes: dict[str, Any], files: dict[str, str] | None = None, **options: Any) -> str:
-    """Give the words with which a part is refused."""
+    """Return the message with which a part is refused."""
     with pytest.raises(UnsupportedParts) as refused:
         read(changes, files, **options)
     return why(refused.value.report, PartOutcome.REFUSED, name)
@@ -67,7 +67,7 @@ def test_every_case_must_pass_and_every_case_must_be_answered(read: Read) -> Non
     assert suite.max_unrunnable == 0
 
 
-def test_a_case_keeps_its_name_wherever_its_test_stands(read: Read) -> None:
+def test_a_case_keeps_its_name_at_every_place_of_its_test(read: Read) -> None:
     tests = [{**TEST, "vars": {"x": f"a{number}"}} for number in range(3)]
     first = [case.id for case in read({"tests": tests}).cases]
     second = [case.id for case in read({"tests": tests[::-1]}).cases]
@@ -283,7 +283,7 @@ def test_filters_of_tests_and_providers_are_carried_where_all_name_the_same(read
     assert read({"providers": providers, "tests": [{**TEST, "providers": ["bee"]}]}).suite.models == ["openai:b"]
 
 
-def test_options_of_the_run_are_taken_over_or_told(read: Read) -> None:
+def test_options_of_the_run_are_adopted_or_reported(read: Read) -> None:
     translation = read(
         {
             "evaluateOptions": {"repeat": 3, "maxConcurrency": 2, "delay": 100, "cache": False},
@@ -443,7 +443,7 @@ def test_a_metrics_name_is_written_as_ours_are(read: Read) -> None:
         ("prompts: [x]\nproviders: []\ntests: [{vars: {x: 1}, assert: [{type: equals, value: x}]}]\n", "there is no model"),
     ],
 )
-def test_what_cannot_be_read_at_all_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+def test_what_cannot_be_read_at_all_is_reported_with_its_place(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "promptfooconfig.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InvalidFile) as broken:
@@ -461,7 +461,7 @@ def test_references_that_grow_are_stopped(tmp_path: Path) -> None:
 
 
 def test_combinations_that_grow_are_refused(read: Read) -> None:
-    many = {f"v{number}": [str(one) for one in range(10)] for number in range(6)}
+    many = {f"v{number}": [str(value) for value in range(10)] for number in range(6)}
     assert "combinations" in refusal(read, "tests[0]", {"tests": [{**TEST, "vars": {**many, "x": "a"}}, TEST]})
 
 

@@ -42,9 +42,9 @@ def run(author: Open, content_of: Make, suite_of: Make, clock: Any) -> str:
         DatasetService(unit).put_version("words", CASES)
         SuiteService(unit).put(suite_of())
         run = RunService(unit).submit(RunRequest(suite="words", versions=[1, 2]))
-        held = store.lease_run(unit.session, "w1", clock(), clock() + timedelta(minutes=1), run.id)
-        assert held is not None
-        store.add_results(unit.session, held, [_result(clock, *place) for place in _places()], clock() + timedelta(minutes=1))
+        leased = store.lease_run(unit.session, "w1", clock(), clock() + timedelta(minutes=1), run.id)
+        assert leased is not None
+        store.add_results(unit.session, leased, [_result(clock, *place) for place in _places()], clock() + timedelta(minutes=1))
     return run.id
 
 
@@ -92,26 +92,26 @@ def repeated_run(author: Open, content_of: Make, suite_of: Make, clock: Any) -> 
 
 
 @pytest.fixture
-def look(author: Open, run: str) -> Make:
-    """Look for results, page by page of a size; gives their places in the plan."""
+def list_ordinals(author: Open, run: str) -> Make:
+    """List the places in the plan of the selected results, read page by page of a size."""
 
-    def looked(size: int = 100, **wanted: Any) -> list[int]:
-        found, cursor = [], None
+    def ordinals(size: int = 100, **selector: Any) -> list[int]:
+        result, cursor = [], None
         with author() as unit:
             while True:
-                page = RunService(unit).list_results(run, size, cursor, ResultFilter(**wanted))
-                found += [shown.result.ordinal for shown in page.items]
-                assert all(shown.case.id == shown.result.case for shown in page.items)
+                page = RunService(unit).list_results(run, size, cursor, ResultFilter(**selector))
+                result += [item.result.ordinal for item in page.items]
+                assert all(item.case.id == item.result.case for item in page.items)
                 cursor = page.next_cursor
                 if cursor is None:
-                    return found
+                    return result
 
-    return looked
+    return ordinals
 
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
-    ("wanted", "places"),
+    ("selector", "places"),
     [
         ({}, list(range(8))),
         ({"variant": "v2"}, [1, 3, 5, 7]),
@@ -134,8 +134,10 @@ def look(author: Open, run: str) -> Make:
         ({"differing": True, "variant": "v1"}, [2]),
     ],
 )
-def test_results_are_selected_by_text_verdict_and_score(look: Make, wanted: dict[str, Any], places: list[int]) -> None:
-    assert look(**wanted) == places
+def test_results_are_selected_by_text_verdict_and_score(
+    list_ordinals: Make, selector: dict[str, Any], places: list[int]
+) -> None:
+    assert list_ordinals(**selector) == places
 
 
 @pytest.mark.usefixtures("database")
@@ -151,9 +153,9 @@ def test_results_are_selected_by_text_verdict_and_score(look: Make, wanted: dict
     ],
 )
 def test_every_order_is_paged_without_a_gap_and_unknown_values_come_last(
-    look: Make, order: ResultOrder, places: list[int], size: int
+    list_ordinals: Make, order: ResultOrder, places: list[int], size: int
 ) -> None:
-    assert look(size, order=order) == places
+    assert list_ordinals(size, order=order) == places
 
 
 def test_a_cursor_of_another_order_is_refused(author: Open, run: str) -> None:
@@ -201,8 +203,8 @@ def test_a_distribution_averages_the_repeats_of_a_case(author: Open, repeated_ru
 
 
 def test_the_routes_select_results_and_return_their_distribution(local: Any, run: str) -> None:
-    found = local.get(f"/v1/runs/{run}/results", params={"search": "BÄR".lower(), "order": "score"}).json()
-    assert [(item["case"], item["variant"], item["cluster"]) for item in found["items"]] == [
+    page = local.get(f"/v1/runs/{run}/results", params={"search": "BÄR".lower(), "order": "score"}).json()
+    assert [(item["case"], item["variant"], item["cluster"]) for item in page["items"]] == [
         ("c1", "v1", "north"),
         ("c1", "v2", "north"),
     ]
@@ -215,9 +217,9 @@ def test_the_routes_select_results_and_return_their_distribution(local: Any, run
 
 def test_runs_are_listed_by_verdict(local: Any, run: str, author: Open, clock: Any) -> None:
     with author() as unit:
-        held = replace(RunService(unit).get(run), fence=1)
+        leased = replace(RunService(unit).get(run), fence=1)
         assert store.finish_run(
-            unit.session, held, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.REGRESSION)), clock()
+            unit.session, leased, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.REGRESSION)), clock()
         )
     assert [item["id"] for item in local.get("/v1/runs?verdict=regression").json()["items"]] == [run]
     assert local.get("/v1/runs?verdict=pass").json()["items"] == []

@@ -51,11 +51,11 @@ def test_many_workers_take_every_run_once(create_words_suite: Make, submit_run: 
     for _ in range(8):
         clock.move(seconds=1)
         runs.append(submit_run().id)
-    taken: list[str] = []
+    leased_ids: list[str] = []
 
     def work(name: str) -> None:
         while run := lease(name):
-            taken.append(run.id)
+            leased_ids.append(run.id)
 
     threads = [threading.Thread(target=work, args=(f"w{number}",)) for number in range(4)]
     for thread in threads:
@@ -63,7 +63,7 @@ def test_many_workers_take_every_run_once(create_words_suite: Make, submit_run: 
     for thread in threads:
         thread.join()
 
-    assert sorted(taken) == runs
+    assert sorted(leased_ids) == runs
 
 
 def test_the_oldest_run_comes_first_and_a_named_one_at_once(
@@ -89,7 +89,7 @@ def test_only_the_holder_writes(
     submit_run()
     late = lease("w1")
     clock.move(seconds=60)
-    held = lease("w2")
+    leased = lease("w2")
     until = clock() + timedelta(minutes=1)
 
     with author() as unit:
@@ -99,13 +99,13 @@ def test_only_the_holder_writes(
             unit.session, late, RunOutcome(RunState.FINISHED, make_empty_summary(Verdict.PASS)), clock()
         )
         assert not store.release_run(unit.session, late)
-        assert store.add_results(unit.session, held, [result_of("c1", 0.0)], until)
-        assert store.extend_lease(unit.session, held, until)
+        assert store.add_results(unit.session, leased, [result_of("c1", 0.0)], until)
+        assert store.extend_lease(unit.session, leased, until)
     with author() as unit:
-        seen = store.get_run(unit.session, held.id)
-        assert seen is not None
-        assert (seen.state, seen.done, seen.lease_until) == (RunState.RUNNING, 1, until)
-        assert [result.score for result in store.list_results(unit.session, held.id)] == [0.0]
+        stored = store.get_run(unit.session, leased.id)
+        assert stored is not None
+        assert (stored.state, stored.done, stored.lease_until) == (RunState.RUNNING, 1, until)
+        assert [result.score for result in store.list_results(unit.session, leased.id)] == [0.0]
 
 
 def test_a_result_comes_back_as_it_was_written(
@@ -113,32 +113,34 @@ def test_a_result_comes_back_as_it_was_written(
 ) -> None:
     create_words_suite()
     submit_run()
-    held = lease()
+    leased = lease()
     written = [
         result_of("c1", 0.5, detail={"latency_ms": 3.5, "scores": {}}, passed=False),
         result_of("c2", None, ordinal=1, metrics={"exact": None}),
     ]
 
     with author() as unit:
-        store.add_results(unit.session, held, written, clock())
+        store.add_results(unit.session, leased, written, clock())
     with author() as unit:
-        assert store.list_results(unit.session, held.id) == written
-        assert store.list_results(unit.session, held.id, after=0) == written[1:]
-        assert store.list_results(unit.session, held.id, limit=1) == written[:1]
-        assert store.list_results(unit.session, held.id, variant="v9") == []
-        assert list(store.completed_ordinals(unit.session, held.id)) == [0, 1]
-        assert store.count_errors(unit.session, held.id) == 1
+        assert store.list_results(unit.session, leased.id) == written
+        assert store.list_results(unit.session, leased.id, after=0) == written[1:]
+        assert store.list_results(unit.session, leased.id, limit=1) == written[:1]
+        assert store.list_results(unit.session, leased.id, variant="v9") == []
+        assert list(store.completed_ordinals(unit.session, leased.id)) == [0, 1]
+        assert store.count_errors(unit.session, leased.id) == 1
 
 
-def test_a_cancelled_run_is_nobodys(create_words_suite: Make, submit_run: Make, lease: Make, author: Open, clock: Any) -> None:
+def test_a_cancelled_run_has_no_lease(
+    create_words_suite: Make, submit_run: Make, lease: Make, author: Open, clock: Any
+) -> None:
     create_words_suite()
     run = submit_run()
-    held = lease()
+    leased = lease()
 
     with author() as unit:
         assert store.cancel_run(unit.session, run.id, clock())
         assert not store.cancel_run(unit.session, run.id, clock())
-        assert not store.extend_lease(unit.session, held, clock())
+        assert not store.extend_lease(unit.session, leased, clock())
     clock.move(days=1)
     assert lease() is None
 
@@ -146,9 +148,9 @@ def test_a_cancelled_run_is_nobodys(create_words_suite: Make, submit_run: Make, 
 def test_a_released_run_is_due_at_once(create_words_suite: Make, submit_run: Make, lease: Make, author: Open) -> None:
     create_words_suite()
     submit_run()
-    held = lease("w1")
+    leased = lease("w1")
     with author() as unit:
-        assert store.release_run(unit.session, held)
+        assert store.release_run(unit.session, leased)
     again = lease("w2")
     assert (again.fence, again.worker) == (2, "w2")
 
@@ -167,12 +169,12 @@ def test_results_may_be_written_once_only(
 ) -> None:
     create_words_suite()
     submit_run()
-    held = lease()
+    leased = lease()
     with author() as unit:
-        store.add_results(unit.session, held, [result_of("c1", 1.0)], clock())
+        store.add_results(unit.session, leased, [result_of("c1", 1.0)], clock())
     with pytest.raises(Conflict), author() as unit:
-        store.add_results(unit.session, replace(held), [result_of("c1", 0.0)], clock())
+        store.add_results(unit.session, replace(leased), [result_of("c1", 0.0)], clock())
     with author() as unit:
-        seen = store.get_run(unit.session, held.id)
-        assert seen is not None
-        assert seen.done == 1
+        stored = store.get_run(unit.session, leased.id)
+        assert stored is not None
+        assert stored.done == 1

@@ -28,8 +28,8 @@ class FakeJudge:
     `asked` records each task: the title, the instruction and the texts.
     """
 
-    def __init__(self, **answers: Any) -> None:
-        self.answers: Mapping[str, Any] = answers
+    def __init__(self, **outputs: Any) -> None:
+        self.answers: Mapping[str, Any] = outputs
         self.asked: list[tuple[str, str, str]] = []
         self.finish_reason = "stop"
 

@@ -36,8 +36,8 @@ def score_fox(case: Case, *suite: dict[str, Any], threshold: float | None = None
 def test_a_cases_scorers_are_added_to_the_suites() -> None:
     combined = score_fox(create_case(contains("cat")), contains("fox", name="exact"))
     assert (combined.passed, combined.score, combined.metrics) == (False, 0.5, {"exact": 1.0})
-    assert list(combined.shown) == ["exact", "contains"]
-    assert combined.shown["contains"]["score"] == 0.0
+    assert list(combined.labelled_scores) == ["exact", "contains"]
+    assert combined.labelled_scores["contains"]["score"] == 0.0
 
 
 def test_a_cases_scorer_with_a_name_contributes_to_the_metric() -> None:
@@ -47,7 +47,13 @@ def test_a_cases_scorer_with_a_name_contributes_to_the_metric() -> None:
 
 def test_each_score_has_a_label_of_its_own() -> None:
     own = create_case(contains("a"), contains("fox"), contains("quick"), contains("fox", name="contains 2"))
-    assert list(score_fox(own, contains("fox")).shown) == ["contains", "contains 2", "contains 3", "contains 4", "contains 2 2"]
+    assert list(score_fox(own, contains("fox")).labelled_scores) == [
+        "contains",
+        "contains 2",
+        "contains 3",
+        "contains 4",
+        "contains 2 2",
+    ]
 
 
 def test_a_cases_threshold_has_precedence_over_the_suites() -> None:
@@ -67,7 +73,7 @@ def test_a_set_counts_as_one_score_and_its_error_leaves_no_verdict() -> None:
     assert (combined.passed, combined.score, combined.metrics) == (True, 0.5, {"form": 0.5, "fox": 1.0})
     broken = score_fox(create_case(), {"type": "assert-set", "assert": [contains("fox"), {"type": "cost", "threshold": 1}]})
     assert (broken.passed, broken.score, broken.metrics) == (None, None, {"assert-set": None})
-    assert "cost: the cost is not known" in str(broken.shown["assert-set"]["error"])
+    assert "cost: the cost is not known" in str(broken.labelled_scores["assert-set"]["error"])
     ignored = score_fox(
         create_case(), {"type": "assert-set", "assert": [contains("fox"), {"type": "cost", "threshold": 1, "weight": 0}]}
     )
@@ -82,7 +88,7 @@ def test_sets_can_be_nested() -> None:
 
 def test_a_sets_error_repeats_no_sensitive_value() -> None:
     own = create_case({"type": "assert-set", "assert": [contains("{{missing}}")]})
-    error = score_fox(own, sensitive=True).shown["assert-set"]["error"]
+    error = score_fox(own, sensitive=True).labelled_scores["assert-set"]["error"]
     assert error == "contains: Invalid (its message is left out: the prompt has a sensitive variable)"
 
 
@@ -125,8 +131,8 @@ def test_a_case_scorer_that_cannot_be_built_is_that_cases_error() -> None:
     case = Case("c", {}, asserts=({"type": "gone", "name": "g"}, contains("fox")))
     combined = score_fox(case)
     assert (combined.passed, combined.score, combined.metrics) == (None, None, {"g": None})
-    assert "the scorer cannot be built" in str(combined.shown["g"]["error"])
-    assert "'gone' is not a known scorer" in str(combined.shown["g"]["error"])
+    assert "the scorer cannot be built" in str(combined.labelled_scores["g"]["error"])
+    assert "'gone' is not a known scorer" in str(combined.labelled_scores["g"]["error"])
 
 
 def test_a_suite_scorer_that_cannot_be_built_raises_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

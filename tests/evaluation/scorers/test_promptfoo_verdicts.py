@@ -45,13 +45,15 @@ def _named(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("test", cases(OWN) + cases(OTHERS))
-def test_a_case_comes_out_as_in_promptfoo(test: dict[str, Any]) -> None:
+def test_a_case_has_the_verdict_of_promptfoo(test: dict[str, Any]) -> None:
     result, expected = judge(test), test["expected"] | test.get("ours", {})
-    assert (result.passed, result.score) == (expected["pass"], pytest.approx(expected["score"], abs=1e-6)), result.shown
+    assert (result.passed, result.score) == (expected["pass"], pytest.approx(expected["score"], abs=1e-6)), (
+        result.labelled_scores
+    )
     assert result.metrics == pytest.approx(expected["namedScores"], abs=1e-6)
 
 
-def test_the_cases_are_many_and_the_differences_few_and_told() -> None:
+def test_the_cases_are_many_and_the_differences_few_and_listed() -> None:
     tests = json.loads(OWN.read_text())["tests"]
     differences = [test["ours"]["why"] for test in tests if "ours" in test]
     assert len(tests) > 1000

@@ -21,14 +21,14 @@ GOOD: dict[str, Any] = {
 def refused(**change: Any) -> list[str]:
     with pytest.raises(ValidationError) as raised:
         Suite.model_validate({**GOOD, **change})
-    return [str(fault) for fault in field_errors_from(raised.value)]
+    return [str(error) for error in field_errors_from(raised.value)]
 
 
 def refused_scorer(**scorer: Any) -> list[str]:
-    return [fault.removeprefix("scorers.0.") for fault in refused(scorers=[scorer])]
+    return [error.removeprefix("scorers.0.") for error in refused(scorers=[scorer])]
 
 
-def test_what_a_suite_does_not_say_has_a_default() -> None:
+def test_omitted_fields_of_a_suite_have_defaults() -> None:
     suite = Suite.model_validate(GOOD)
     assert (suite.label, suite.repeats, suite.gate, suite.max_unrunnable, suite.concurrency) == ("latest", 1, [], 0.05, None)
     scorer = suite.scorers[0]
@@ -49,7 +49,7 @@ def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "fault"),
+    ("change", "expected"),
     [
         ({"name": "../x"}, "name: must be 1 to 128"),
         ({"models": []}, "models: List should have at least 1"),
@@ -81,13 +81,13 @@ def test_a_stored_suite_comes_back_and_has_one_digest() -> None:
         ({"scorers": [{"type": "latency", "threshold": 1}] * 2}, "scorers.1.name: 'latency' is the name of an earlier scorer"),
     ],
 )
-def test_what_is_wrong_in_a_suite_is_named(change: dict[str, Any], fault: str) -> None:
-    found = refused(**change)
-    assert any(each.startswith(fault) for each in found), found
+def test_what_is_wrong_in_a_suite_is_named(change: dict[str, Any], expected: str) -> None:
+    errors = refused(**change)
+    assert any(error.startswith(expected) for error in errors), errors
 
 
 @pytest.mark.parametrize(
-    ("scorer", "fault"),
+    ("scorer", "expected"),
     [
         ({"type": "bleurt", "value": "x"}, "type: 'bleurt' is not a known scorer"),
         ({"type": "not-not-equals", "value": "x"}, "type: 'not-not-equals' is not a known scorer"),
@@ -134,12 +134,12 @@ def test_what_is_wrong_in_a_suite_is_named(change: dict[str, Any], fault: str) -
         ({"type": "llm-rubric", "model": "echo:"}, "value: is required: the rubric"),
     ],
 )
-def test_what_is_wrong_in_a_scorer_is_named(scorer: dict[str, Any], fault: str) -> None:
-    found = refused_scorer(**scorer)
-    assert any(each.startswith(fault) for each in found), found
+def test_what_is_wrong_in_a_scorer_is_named(scorer: dict[str, Any], expected: str) -> None:
+    errors = refused_scorer(**scorer)
+    assert any(error.startswith(expected) for error in errors), errors
 
 
-def test_a_gate_may_ask_for_a_metric_inside_a_set() -> None:
+def test_a_gate_may_name_a_metric_inside_a_set() -> None:
     inner = {"type": "assert-set", "assert": [{"type": "is-json", "name": "form"}]}
     scorers = [{"type": "assert-set", "name": "whole", "assert": [inner, {"type": "contains", "value": "x"}]}]
     suite = Suite.model_validate({**GOOD, "scorers": scorers, "gate": [{"metric": "form", "at_least": 0.5}]})
@@ -185,15 +185,15 @@ def test_a_suite_file_carries_the_files_that_its_scorers_name(tmp_path: Path) ->
     assert suite_digest(again.suite) != suite_digest(read.suite)
 
 
-def test_a_file_that_a_scorer_names_and_that_is_not_there_is_told_in_its_line(tmp_path: Path) -> None:
+def test_a_missing_file_that_a_scorer_names_is_reported_in_its_line(tmp_path: Path) -> None:
     scorers = "scorers:\n  - type: equals\n    value: file://../secret.txt\n  - {type: python, value: file://nothing.py}\n"
     text = f"name: a\nprompt: b\ndataset: cases.jsonl\nmodels: ['echo:']\n{scorers}"
     with pytest.raises(InvalidFile) as raised:
         read_suite(suite_file(tmp_path, text))
-    assert {(fault.path, fault.line) for fault in raised.value.field_errors} == {("scorers.0.value", 7), ("scorers.1.value", 8)}
+    assert {(error.path, error.line) for error in raised.value.field_errors} == {("scorers.0.value", 7), ("scorers.1.value", 8)}
 
 
-MANY_FAULTS = """\
+MANY_ERRORS = """\
 name: support.triage
 prompt: Support
 dataset: cases.jsonl
@@ -213,11 +213,11 @@ colour: red
 """
 
 
-def test_every_fault_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+def test_every_error_is_reported_at_once_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile) as raised:
-        read_suite(suite_file(tmp_path, MANY_FAULTS, cases='{"id": "a"}\n'))
-    found = {(fault.path, fault.line) for fault in raised.value.field_errors}
-    assert found == {
+        read_suite(suite_file(tmp_path, MANY_ERRORS, cases='{"id": "a"}\n'))
+    errors = {(error.path, error.line) for error in raised.value.field_errors}
+    assert errors == {
         ("prompt", 2),
         ("models.1", 4),
         ("repeats", 5),
@@ -238,7 +238,7 @@ def test_a_faulty_dataset_of_a_good_suite_is_named_by_its_own_path(tmp_path: Pat
     with pytest.raises(InvalidFile) as raised:
         read_suite(suite_file(tmp_path, json.dumps(GOOD), cases='{"id": "a"}\n'))
     assert raised.value.message == f"{tmp_path / 'cases.jsonl'} cannot be used"
-    assert [str(fault) for fault in raised.value.field_errors] == ["line 1: vars: is required"]
+    assert [str(error) for error in raised.value.field_errors] == ["line 1: vars: is required"]
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ clusters = st.dictionaries(st.text(min_size=1, max_size=3), st.none() | st.sampl
 
 
 @given(clusters, st.text(max_size=5))
-def test_an_order_has_every_case_once_and_keeps_clusters_together(given: dict[str, str | None], seed: str) -> None:
-    order = CaseOrder.of(given, seed)
+def test_an_order_has_every_case_once_and_keeps_clusters_together(clusters_by_case: dict[str, str | None], seed: str) -> None:
+    order = CaseOrder.of(clusters_by_case, seed)
 
-    assert sorted(case for unit in order.units for case in unit) == sorted(given)
-    assert len(order.units) == len({given[case] or ("alone", case) for case in given})
-    assert order == CaseOrder.of(given, seed)
+    assert sorted(case for unit in order.units for case in unit) == sorted(clusters_by_case)
+    assert len(order.units) == len({clusters_by_case[case] or ("alone", case) for case in clusters_by_case})
+    assert order == CaseOrder.of(clusters_by_case, seed)
 
 
 def test_another_run_has_another_order() -> None:

@@ -1,4 +1,4 @@
-"""Plans before a run, held against the formula that they rest on and against runs that were made."""
+"""The power plan of a run, checked against its formula and against simulated and stored runs."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Z = 1.959964 + 0.841621
 def pilot_of(result_of: Make) -> Make:
     """Make a pilot from the scores of the cases' repeats on each side."""
 
-    def make(ours: list[list[float]], theirs: list[list[float]] | None = None, **more: Any) -> PilotRun:
+    def make(candidate: list[list[float]], baseline: list[list[float]] | None = None, **more: Any) -> PilotRun:
         def results(sides: list[list[float]], variant: str, **figures: Any) -> list[Any]:
             return [
                 result_of(f"c{place}", score, variant, repeat, **figures)
@@ -29,8 +29,8 @@ def pilot_of(result_of: Make) -> Make:
             ]
 
         cost = more.pop("cost", None)
-        given: dict[str, Any] = {"clusters": {}, "seconds": None} | more
-        return PilotRun("run_1", results(ours, "v2", cost=cost), results(theirs or [], "v1", cost=cost), **given)
+        fields: dict[str, Any] = {"clusters": {}, "seconds": None} | more
+        return PilotRun("run_1", results(candidate, "v2", cost=cost), results(baseline or [], "v1", cost=cost), **fields)
 
     return make
 
@@ -42,7 +42,7 @@ def test_without_a_pilot_run_the_spread_is_assumed(suite_of: Make) -> None:
     assert floor.detectable == pytest.approx(Z * math.sqrt(0.25 / 100), rel=1e-5)
 
 
-def test_a_pilot_gives_the_spread_of_the_paired_difference(suite_of: Make, pilot_of: Make) -> None:
+def test_the_spread_of_the_paired_difference_is_the_pilots(suite_of: Make, pilot_of: Make) -> None:
     # Differences 1, 0, 0, 0 and so on: a variance of 0.1875 · 40 / 39.
     pilot = pilot_of([[1.0], [1.0], [0.0], [1.0]] * 10, [[0.0], [1.0], [0.0], [1.0]] * 10)
     (demand,) = compute_power_plan(suite_of(gate=NOT_WORSE), 40, 2, pilot, ProjectionOptions()).demands
@@ -105,8 +105,8 @@ def test_the_newest_finished_run_is_the_pilot(create_words_suite: Make, submit_r
     run = submit_run()
     with author() as unit, pytest.raises(Conflict, match="only a finished run"):
         project_run(unit, "words", pilot=run.id)
-    held = executor.lease("w")
-    executor.execute(held)
+    leased = executor.lease("w")
+    executor.execute(leased)
 
     with author() as unit:
         projection = project_run(unit, "words")

@@ -101,7 +101,7 @@ class Runner:
             score=outcome.score,
             metrics=outcome.metrics,
             error=None,
-            detail={**trace.json_body(), "scores": outcome.shown},
+            detail={**trace.json_body(), "scores": outcome.labelled_scores},
             at=self.clock(),
             latency_ms=round(reply.latency_ms, 1),
             tokens_input=tokens.get("input"),

@@ -119,5 +119,5 @@ def _decide(score: float | None, all_passed: bool, threshold: float | None) -> O
     return Outcome(all_passed if threshold is None else clipped >= threshold, clipped)
 
 
-ShownScores = Mapping[str, Mapping[str, object]]
+LabelledScores = Mapping[str, Mapping[str, object]]
 """The scores of an output as JSON, each under a label of its own."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.aggregate import ShownScores, combine_scores, metric_scores, score_json
+from promptuary.evaluation.scorers.aggregate import LabelledScores, combine_scores, metric_scores, score_json
 from promptuary.evaluation.scorers.assert_set import AssertSet
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
@@ -48,13 +48,13 @@ class CombinedScore:
         passed: None where a score with a weight is an error.
         score: in [0, 1]; None as `passed`.
         metrics: by name; None where the metric is not known.
-        shown: each score as JSON under a label of its own: the name or the type, with a number where that is taken.
+        labelled_scores: each score as JSON under a label of its own: the name or the type, with a number where that is taken.
     """
 
     passed: bool | None
     score: float | None
     metrics: dict[str, float | None]
-    shown: ShownScores
+    labelled_scores: LabelledScores
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ class CaseScorers:
             for each, score in zip(applied, scores, strict=True)
         ]
         outcome = combine_scores(parts, self.threshold if case.threshold is None else case.threshold)
-        shown: dict[str, Mapping[str, object]] = {}
+        labelled: dict[str, Mapping[str, object]] = {}
         for part in parts:
-            shown[_free_label(part.score.name, shown)] = score_json(part)
-        return CombinedScore(outcome.passed, outcome.score, metric_scores(parts), shown)
+            labelled[_free_label(part.score.name, labelled)] = score_json(part)
+        return CombinedScore(outcome.passed, outcome.score, metric_scores(parts), labelled)
 
     def _of_suite(self) -> list[AppliedScorer]:
         return [AppliedScorer(scorer, scorer.name) for scorer in self.suite]

@@ -74,7 +74,7 @@ def test_a_judge_output_that_was_cut_off_is_not_parsed(judge_of: Any, score_of: 
     assert "cut off" in str(score.error)
 
 
-def test_a_model_without_json_schemas_is_an_error_that_says_so(judge_of: Any, score_of: Callable[..., Score]) -> None:
+def test_a_model_without_json_schemas_is_an_error_with_that_reason(judge_of: Any, score_of: Callable[..., Score]) -> None:
     judge = judge_of()
     judge.chat = lambda name, config: EchoChatModel()
     assert "cannot be bound to a JSON schema" in str(score_of(judge=judge, type="llm-rubric", value="is polite").error)

@@ -92,9 +92,7 @@ def test_a_piece_that_is_not_there_makes_the_answer_unreadable(
     assert score_of(sample, judge=judge_of(relevant={"relevant": relevant}), type="not-context-relevance").passed is None
 
 
-def test_the_context_is_the_passages_of_the_prompt_where_no_variable_gives_it(
-    judge_of: Any, score_of: Scores, sample_of: Any
-) -> None:
+def test_the_context_is_the_prompts_passages_without_a_variable_for_it(judge_of: Any, score_of: Scores, sample_of: Any) -> None:
     passages = tuple(Passage(text, 1.0, "c", "d", 0, "sha256:0", {}) for text in CONTEXT)
     judge = judge_of(relevant={"relevant": [1]})
     assert score_of(sample_of(passages=passages), judge=judge, type="context-relevance").score == pytest.approx(1 / 3)
@@ -120,9 +118,7 @@ def test_faithfulness_is_the_share_of_statements_that_the_context_bears_out(
     assert "1. a\n2. b" in judge.asked[1][2]
 
 
-def test_an_output_that_says_nothing_has_no_statement_that_is_borne_out(
-    judge_of: Any, score_of: Scores, sample_of: Any
-) -> None:
+def test_an_output_without_claims_has_no_supported_statement(judge_of: Any, score_of: Scores, sample_of: Any) -> None:
     judge = judge_of(statements={"statements": []})
     result = score_of(sample_of(vars={"context": "x"}), judge=judge, type="context-faithfulness", threshold=0.5)
     assert (result.passed, result.score) == (False, 0.0)
