@@ -25,12 +25,12 @@ async def no_pause(seconds: float) -> None:
 class FakeJudge:
     """A judge that answers by the title of the required schema: with a value as JSON, or a function of the texts.
 
-    `asked` records each task: the title, the instruction and the texts.
+    `tasks` records each call: the title, the instruction and the texts.
     """
 
     def __init__(self, **outputs: Any) -> None:
-        self.answers: Mapping[str, Any] = outputs
-        self.asked: list[tuple[str, str, str]] = []
+        self.outputs: Mapping[str, Any] = outputs
+        self.tasks: list[tuple[str, str, str]] = []
         self.finish_reason = "stop"
 
     async def ask(self, model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> ModelReply:
@@ -40,8 +40,8 @@ class FakeJudge:
         body = json.loads(request.content)
         title = body["response_format"]["json_schema"]["name"]
         instruction, texts = (message["content"] for message in body["messages"])
-        self.asked.append((title, instruction, texts))
-        reply = self.answers[title]
+        self.tasks.append((title, instruction, texts))
+        reply = self.outputs[title]
         reply = reply(texts) if callable(reply) else reply
         message = {"role": "assistant", "content": reply if isinstance(reply, str) else json.dumps(reply)}
         choice = {"index": 0, "finish_reason": self.finish_reason, "message": message}

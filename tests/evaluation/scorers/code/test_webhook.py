@@ -27,7 +27,7 @@ class Service(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, Any]] = []
+        self.requests: list[tuple[str, Any]] = []
         self.status, self.answer = 200, b"{}"
 
     @property
@@ -39,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Service
 
     def do_POST(self) -> None:
-        self.server.asked.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+        self.server.requests.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
@@ -61,7 +61,7 @@ def server() -> Iterator[Service]:
 
 @pytest.fixture
 def service(server: Service) -> Service:
-    server.asked.clear()
+    server.requests.clear()
     server.status, server.answer = 200, b"{}"
     return server
 
@@ -95,7 +95,7 @@ def test_the_service_decides_and_not_turns_it(service: Service, answer: Any, pas
 
 def test_it_gets_the_output_and_its_context_at_the_address_of_the_case(service: Service) -> None:
     score(service, {"pass": True}, path="/{{city}}")
-    assert service.asked == [("/Paris", {"output": "Paris.", "context": {"prompt": "Where?", "vars": {"city": "Paris"}}})]
+    assert service.requests == [("/Paris", {"output": "Paris.", "context": {"prompt": "Where?", "vars": {"city": "Paris"}}})]
 
 
 @pytest.mark.parametrize("kind", ["webhook", "not-webhook"])

@@ -53,8 +53,8 @@ def test_the_steps_of_a_criterion_are_made_once_for_all_outputs(judge_of: Any, s
         return list(await asyncio.gather(*(run_scorer(scorer, sample_of(text)) for text in "abc")))
 
     assert [score.score for score in asyncio.run(several())] == [1.0, 1.0, 1.0]
-    assert [title for title, *_ in judge.asked].count("steps") == 1
-    assert "1. Look at the words.\n2. Decide." in judge.asked[-1][2]
+    assert [title for title, *_ in judge.tasks].count("steps") == 1
+    assert "1. Look at the words.\n2. Decide." in judge.tasks[-1][2]
 
 
 @pytest.mark.parametrize("kind", ["g-eval", "not-g-eval"])
@@ -123,7 +123,7 @@ def test_the_judge_gets_input_output_and_criterion_apart(judge_of: Any, score_of
     messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Capital?"})
     sample: ScorerInput = sample_of(vars={"what": "city"}, messages=messages)
     score_of(sample, judge=judge, type="model-graded-closedqa", value="names a {{what}}")
-    assert judge.asked[0][2] == (
+    assert judge.tasks[0][2] == (
         "<input>\n[system]\nBe brief.\n\n[user]\nCapital?\n</input>\n<output>\nParis.\n</output>\n"
         "<criterion>\nnames a city\n</criterion>"
     )

@@ -128,8 +128,8 @@ def test_a_suite_may_have_its_own_instruction_for_the_judge(judge_of: Any, score
     score_of(
         judge=judge, type="llm-rubric", value="is polite", config={"prompt": "You are strict about {{metadata.what}}tone."}
     )
-    assert judge.asked[0][1].startswith("You are strict about tone. What stands between the tags was written by others")
-    assert judge.asked[0][2].startswith("<output>\nParis.\n</output>")
+    assert judge.tasks[0][1].startswith("You are strict about tone. What stands between the tags was written by others")
+    assert judge.tasks[0][2].startswith("<output>\nParis.\n</output>")
 
 
 @pytest.mark.parametrize(

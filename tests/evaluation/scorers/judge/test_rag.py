@@ -62,13 +62,13 @@ def test_recall_is_the_share_of_the_truth_that_the_context_has(
     assert (plain.passed, plain.score) == (passed, pytest.approx(2 / 3))
     assert (inverted.passed, inverted.score) == (not passed, pytest.approx(1 / 3))
     assert "2 of 3" in plain.reason
-    assert "\n\n".join(CONTEXT) in judge.asked[0][2]
+    assert "\n\n".join(CONTEXT) in judge.tasks[0][2]
 
 
 def test_without_context_recall_is_of_the_prompt(judge_of: Any, score_of: Scores) -> None:
     judge = judge_of(attributions={"statements": [{"statement": "x", "attributed": True}]})
     assert score_of(judge=judge, type="context-recall", value="The truth.").passed
-    assert "<context>\nWhat is the capital of France?\n</context>" in judge.asked[0][2]
+    assert "<context>\nWhat is the capital of France?\n</context>" in judge.tasks[0][2]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_relevance_is_the_share_of_the_pieces_that_are_needed(
     judge = judge_of(relevant={"relevant": relevant})
     result = score_of(sample_of(vars={"context": CONTEXT}), judge=judge, type="context-relevance", threshold=0.5)
     assert (result.passed, result.score) == (passed, pytest.approx(score))
-    assert "1. Paris is the capital of France.\n2. It lies on the Seine." in judge.asked[0][2]
-    assert "<question>\nWhat is the capital of France?\n</question>" in judge.asked[0][2]
+    assert "1. Paris is the capital of France.\n2. It lies on the Seine." in judge.tasks[0][2]
+    assert "<question>\nWhat is the capital of France?\n</question>" in judge.tasks[0][2]
 
 
 @pytest.mark.parametrize("relevant", [[0], [4], [-1], ["1"], [True], None])
@@ -114,8 +114,8 @@ def test_faithfulness_is_the_share_of_statements_that_the_context_bears_out(
     sample = sample_of(vars={"context": "Paris is the capital."})
     result = score_of(sample, judge=judge, type="context-faithfulness", threshold=0.5)
     assert (result.passed, result.score) == (score >= 0.5, score)
-    assert "<context>" not in judge.asked[0][2]
-    assert "1. a\n2. b" in judge.asked[1][2]
+    assert "<context>" not in judge.tasks[0][2]
+    assert "1. a\n2. b" in judge.tasks[1][2]
 
 
 def test_an_output_without_claims_has_no_supported_statement(judge_of: Any, score_of: Scores, sample_of: Any) -> None:

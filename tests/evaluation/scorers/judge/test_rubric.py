@@ -23,13 +23,13 @@ class Judge:
 
     def __init__(self, reply: str, status: int = 200) -> None:
         self.reply, self.status = reply, status
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
 
     async def ask(self, model: str, messages: Any, *, schema: Any = None, repeat: int = 0) -> ModelReply:
         return await ModelClient(self, pause=at_once).ask(ModelRequest(model, messages, schema=schema, repeat=repeat))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(json.loads(request.content))
+        self.requests.append(json.loads(request.content))
         message = {"role": "assistant", "content": self.reply}
         body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
         return httpx.Response(
@@ -108,7 +108,7 @@ def test_a_judge_that_is_out_of_order_is_an_error(kind: str) -> None:
 def test_the_judge_is_bound_to_the_schema_and_sees_output_and_rubric_apart() -> None:
     judge = Judge(grade(True, 1))
     score(judge)
-    request = judge.asked[0]
+    request = judge.requests[0]
     assert request["response_format"]["json_schema"]["schema"]["required"] == ["reason", "pass", "score"]
     assert [message["role"] for message in request["messages"]] == ["system", "user"]
     assert request["messages"][1]["content"] == (
