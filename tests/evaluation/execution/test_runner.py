@@ -50,9 +50,9 @@ class Contains:
 
 @pytest.fixture
 def run_items(plan_of: Make, cases_of: Make, clock: Any) -> Make:
-    """Run texts through a model and scorers, and give the results in order."""
+    """Run texts through a model and scorers, and return the results in order."""
 
-    def do(
+    def run(
         *texts: str,
         respond: Respond = echo_with_usage,
         scorers: tuple[Contains, ...] = (Contains("yes"),),
@@ -82,7 +82,7 @@ def run_items(plan_of: Make, cases_of: Make, clock: Any) -> Make:
         assert waits in ([], [0.5], [0.5, 1.0])
         return results
 
-    return do
+    return run
 
 
 def test_an_output_is_stripped_timed_and_scored(run_items: Make) -> None:

@@ -350,7 +350,7 @@ def test_an_unsupported_assertion_is_refused_and_never_dropped(
     kinds = {entry.kind: entry.why for entry in refused.value.report.of(PartOutcome.REFUSED)}
     assert words in kinds["assertion"]
     assert "every output would pass" in kinds["test"]
-    assert len(read(changes, partial=True).cases) == 1  # the test that lost all it asks is left out, not passed
+    assert len(read(changes, partial=True).cases) == 1  # a test that lost all its assertions is omitted, not passed
 
 
 def test_the_grader_is_the_files_or_the_judge_that_is_named(read: Read) -> None:

@@ -22,7 +22,7 @@ from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 
 Make = Callable[..., Any]
 Open = Callable[[], AbstractContextManager[Any]]
-# MLflow asks SQLAlchemy in a way that its newest release means to take away.
+# MLflow calls SQLAlchemy in a way that a later release of SQLAlchemy removes.
 pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")]
 GATE = [{"metric": "exact", "not_worse_than": "production", "by": 0.05}]
 
