@@ -136,11 +136,7 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("server/promptuary/evaluation/scorers/judge/rag.py", "say"): "text of a judge prompt, part of its digest",
     ("server/promptuary/evaluation/scorers/judge/rag.py", "says"): "text of a judge prompt, part of its digest",
     ("server/promptuary/evaluation/scorers/judge/select_best.py", "say"): "text of a judge prompt, part of its digest",
-    ("server/promptuary/evaluation/scorers/judge/", "say"): "text of a judge's instruction, whose digest is in the evidence",
-    ("server/promptuary/evaluation/scorers/judge/", "says"): "text of a judge's instruction, whose digest is in the evidence",
-    ("server/promptuary/evaluation/scorers/judge/", "bears"): "text of a judge's instruction, whose digest is in the evidence",
-    ("server/promptuary/evaluation/scorers/judge/", "holds"): "text of a judge's instruction, whose digest is in the evidence",
-    ("server/promptuary/evaluation/scorers/judge_task.py", "asked for"): "text of a judge's schema, which the digest covers",
+    ("server/promptuary/evaluation/scorers/judge_task.py", "asked for"): "text of a judge prompt's schema, part of its digest",
     ("CHANGELOG.md", "*"): "history of released versions",
 }
 
