@@ -25,10 +25,10 @@ demo: $(INSTALLED) ## run the whole loop once, then keep the service running (EX
 test: check ## everything: lint, types, import rules, vocabulary and every test (TESTS=…: some of them)
 
 check: lint ## the same as test
-	$(BIN)/pytest -n auto --dist loadgroup $(TESTS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 
 quick: lint ## lint, types, import rules, vocabulary and the tests that need no browser, model, process or PostgreSQL
-	$(BIN)/pytest -n auto --dist loadgroup -m "not (browser or model or acceptance or process or postgresql)" $(TESTS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m "not (browser or model or acceptance or process or postgresql)" $(TESTS)
 
 lint: $(INSTALLED) ## format, lint, types, import rules and vocabulary
 	$(BIN)/ruff format --check
@@ -39,7 +39,7 @@ lint: $(INSTALLED) ## format, lint, types, import rules and vocabulary
 
 coverage: $(INSTALLED) ## every test under coverage, with its floor; takes twice the time
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist loadgroup $(TESTS)
+	$(BIN)/coverage run -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered
 
