@@ -8,7 +8,7 @@ from promptuary.statistics.interval import Interval
 
 
 class Verdict(StrEnum):
-    """The outcome of a gate; each value but `pass` stops the version, for its own reason."""
+    """The outcome of a gate; only `pass` counts in favour of the version."""
 
     PASS = "pass"  # the evidence shows that the gate is met
     REGRESSION = "regression"  # the evidence shows that it is not
@@ -60,11 +60,11 @@ def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict of several gates together: infrastructure over regression over inconclusive over pass.
 
     Raises:
-        ValueError: no verdict at all, which must never count as a pass.
+        ValueError: no verdicts to combine. What that means is the caller's decision; it is not a pass by itself.
     """
     worst = max(verdicts, key=_SEVERITY.index, default=None)
     if worst is None:
-        raise ValueError("There is no verdict to combine; a suite without a gate has none, and is not a pass.")
+        raise ValueError("There are no verdicts to combine, which is not a pass by itself; decide before what it means.")
     return worst
 
 

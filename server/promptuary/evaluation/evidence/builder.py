@@ -14,7 +14,8 @@ from promptuary.evaluation.scorers.factory import judge_digest
 from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import Summary, VariantRole
-from promptuary.statistics.verdict import Verdict, worst_verdict
+from promptuary.evaluation.verdict.gate import verdict_of
+from promptuary.statistics.verdict import Verdict
 
 
 def build_evidence(
@@ -50,7 +51,7 @@ def build_evidence(
             dataset_digest=plan.dataset.digest,
             judges=judges,
             context=_context(variant, digests_at_end),
-            verdict=_candidate_verdict(variant.name, summary),
+            verdict=Verdict.INFRASTRUCTURE if summary.infrastructure else verdict_of(summary.gates_of(variant.name)),
             gates=summary.gates_of(variant.name),
             at=at,
         )
@@ -95,13 +96,6 @@ def _asking_specs(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
         if scorer_type is not None and scorer_type.judged:
             yield spec
         yield from _asking_specs(spec.asserts or ())
-
-
-def _candidate_verdict(candidate: str, summary: Summary) -> Verdict:
-    if summary.infrastructure:
-        return Verdict.INFRASTRUCTURE
-    gates = summary.gates_of(candidate)
-    return worst_verdict(gate.verdict for gate in gates) if gates else Verdict.PASS
 
 
 def _context(variant: Variant, digests_at_end: Mapping[str, str | None]) -> ContextEvidence | None:

@@ -12,7 +12,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import RateLimit, Settings
-from promptuary.evaluation.execution import store
+from promptuary.evaluation.execution import cost_store
 from promptuary.evaluation.execution.runner import Runner
 from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.json_object import JsonObject
@@ -28,7 +28,6 @@ from promptuary.models.calls.response_cache import ModelResponseCache
 
 RESERVATION_POLL_SECONDS = 0.25
 MAX_RESERVATION_POLLS = 240
-_ROUNDING = 1e-9
 log = structlog.get_logger(__name__)
 
 
@@ -66,16 +65,16 @@ class RunBudgetStore:
 
     def _reserve(self, amount: float) -> bool:
         with self.database.write() as session:
-            return store.reserve_cost(session, self.run, amount, self.limit)
+            return cost_store.reserve_cost(session, self.run, amount, self.limit)
 
     def _settle_and_check(self, settlement: Settlement) -> bool:
         """Write a settlement, and return whether another process has a reservation."""
         if settlement:
             with self.database.write() as session:
-                store.settle_cost(session, self.run, settlement)
+                cost_store.settle_cost(session, self.run, settlement)
         with self.database.read() as session:
             run = get_run(session, self.run.id)
-        return run is not None and run.fence == self.run.fence and run.reserved > _ROUNDING
+        return run is not None and run.fence == self.run.fence and run.reserved > cost_store.NEGLIGIBLE_COST
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class RunAccounting:
     def write(self, session: Session, pending: PendingWrites) -> None:
         """Write what calls leave, in the transaction of their results."""
         calls_store.write_responses(session, self.run.project, pending.responses, self.clock())
-        store.settle_cost(session, self.run, pending.settlement)
+        cost_store.settle_cost(session, self.run, pending.settlement)
 
     def _close(self, pending: PendingWrites) -> None:
         with self.database.write() as session:

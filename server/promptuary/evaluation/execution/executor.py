@@ -21,7 +21,7 @@ from promptuary.evaluation.execution.finisher import RunFinisher
 from promptuary.evaluation.execution.groups import GroupedRunner
 from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
 from promptuary.evaluation.execution.result_loop import ExecutionSignals, Interrupted, Progress, ResultLoop
-from promptuary.evaluation.execution.resume import resume_run
+from promptuary.evaluation.execution.resume import start_or_resume_run
 from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
@@ -30,6 +30,9 @@ from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.prompt_target import PromptRenderer
 from promptuary.models.calls import ChatModelSource
 
+# On a cluster, this process only scores groups of outputs. How many workers there are is known later, when the cluster is
+# reached; any number over 1 makes the budget a shared one, and 2 leaves this process half of each rate limit.
+PROCESSES_BESIDE_CLUSTER = 2
 log = structlog.get_logger(__name__)
 
 
@@ -124,20 +127,20 @@ class RunExecutor:
 
     async def _execute(self, run: Run, signals: ExecutionSignals, closing: ExitStack) -> None:
         suite = Suite.model_validate(run.plan.suite)
-        resumed = resume_run(self.database, run, suite)
+        start = start_or_resume_run(self.database, run, suite)
         accounting = RunAccounting(self.database, self.clock, self.settings, run)
-        client = accounting.client(self.models, suite, processes=1 if self.run_remotely is None else 2)
+        client = accounting.client(self.models, suite, processes=1 if self.run_remotely is None else PROCESSES_BESIDE_CLUSTER)
         dependencies = self._components.scorer_dependencies(client, closing)
         runner = self._components.runner(run, suite, client, dependencies)
         grouped = GroupedRunner(suite, run.plan, dependencies, runner.target, self.settings.case_timeout)
-        loop = ResultLoop(accounting, client, self.leases, resumed)
+        loop = ResultLoop(accounting, client, self.leases, start)
         signals.on_progress(loop.progress())
         run_items = runner.run if self.run_remotely is None else partial(self.run_remotely, run)
-        async with accounting.closing(client), aclosing(grouped.run(run_items, resumed.items)) as batches:
+        async with accounting.closing(client), aclosing(grouped.run(run_items, start.items)) as batches:
             await loop.consume(batches, signals)
-        order = resumed.monitor.reached() if resumed.monitor else None
+        order = start.monitor.reached() if start.monitor else None
         summary = self._finisher.summarise(run, suite, runner.scorers.metric_names, order)
-        if run.plan.max_cost is not None and loop.done < run.total and not loop.decided:
+        if run.plan.max_cost is not None and loop.done < run.total and not loop.is_decided:
             self._finisher.stop(run, suite, summary)
         else:
             self._finisher.finish(run, summary, order)

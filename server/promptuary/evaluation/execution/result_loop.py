@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptuary.evaluation.execution.accounting import RunAccounting
 from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
-from promptuary.evaluation.execution.resume import ResumedRun
+from promptuary.evaluation.execution.resume import ExecutionStart
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
@@ -56,27 +56,30 @@ class ResultLoop:
 
     Attributes:
         done: how many results the run has.
-        decided: whether the gate of a run that may stop early is decided.
     """
 
-    def __init__(self, accounting: RunAccounting, client: ModelClient, leases: RunLeases, resumed: ResumedRun) -> None:
+    def __init__(self, accounting: RunAccounting, client: ModelClient, leases: RunLeases, start: ExecutionStart) -> None:
         """Begin with the results of earlier executions.
 
         Args:
             accounting: writes what the calls of the results leave.
             client: makes those calls.
             leases: extends the lease with every batch.
-            resumed: the state of the run at the beginning.
+            start: the state of the run at the beginning.
         """
         self._accounting, self._client, self._leases = accounting, client, leases
-        self._monitor = resumed.monitor
-        self._failed = resumed.errors
-        self.done = resumed.completed
-        self.decided = resumed.monitor is not None and resumed.monitor.decided()
+        self._monitor = start.monitor
+        self._failed = start.errors
+        self.done = start.completed
 
     @property
     def _run(self) -> Run:
         return self._accounting.run
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the gate of a run that may stop early is decided."""
+        return self._monitor is not None and self._monitor.is_decided
 
     def progress(self) -> Progress:
         """Return the progress of now."""
@@ -93,7 +96,7 @@ class ResultLoop:
             if batch:
                 await self._add(batch)
                 signals.on_progress(self.progress())
-            if self.decided:
+            if self.is_decided:
                 return
             if signals.lost.is_set():
                 raise LeaseLost
@@ -106,7 +109,7 @@ class ResultLoop:
         self._failed += sum(result.error is not None for result in batch)
         if self._monitor is not None:
             self._monitor.add(batch)
-            self.decided = self._monitor.decided()
+            self._monitor.analyse_if_due()
 
     def _write(self, batch: list[CaseResult], pending: PendingWrites) -> None:
         with self._accounting.database.write() as session:

@@ -1,8 +1,8 @@
 """Where a run is resumed: every execution begins with what earlier executions of the run have left in the database.
 
 A run is executed more than once if its process was interrupted or killed, if its lease was lost, or if `RunService.resume`
-put a stopped run back into the queue. For a new run nothing is there yet. Money is resumed with the lease: what an earlier
-holder reserved and did not settle counts as spent (`runs.store.lease_run`).
+put a stopped run back into the queue. For a new run nothing is there yet. What the previous worker reserved and did not commit
+counts as spent, from the moment when the next worker takes the lease (`runs.store.lease_run`).
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from promptuary.evaluation.verdict.early_stop import EarlyStopMonitor
 
 
 @dataclass(frozen=True)
-class ResumedRun:
+class ExecutionStart:
     """The state of a run at the beginning of an execution.
 
     Attributes:
@@ -35,23 +35,24 @@ class ResumedRun:
     items: Iterator[WorkItem]
 
 
-def resume_run(database: Database, run: Run, suite: Suite) -> ResumedRun:
-    """Read what earlier executions have left, and find the work that remains."""
+def start_or_resume_run(database: Database, run: Run, suite: Suite) -> ExecutionStart:
+    """Read what earlier executions have left, nothing for a new run, and find the work that remains."""
     with database.read() as session:
         completed = CompletedItems(run.total, store.completed_ordinals(session, run.id))
         errors = store.count_errors(session, run.id)
     work = RemainingWork(database, run.plan, completed)
     if not suite.early_stop:
-        return ResumedRun(len(completed), errors, None, work.in_file_order())
-    monitor = _resume_monitor(database, run, suite)
-    items = iter(()) if monitor.decided() else work.in_case_order(monitor.order)
-    return ResumedRun(len(completed), errors, monitor, items)
+        return ExecutionStart(len(completed), errors, None, work.in_file_order())
+    monitor = _build_monitor(database, run, suite)
+    items = iter(()) if monitor.is_decided else work.in_case_order(monitor.order)
+    return ExecutionStart(len(completed), errors, monitor, items)
 
 
-def _resume_monitor(database: Database, run: Run, suite: Suite) -> EarlyStopMonitor:
-    """Build the monitor of a run that may stop early, and add the results that there are."""
+def _build_monitor(database: Database, run: Run, suite: Suite) -> EarlyStopMonitor:
+    """Build the monitor of a run that may stop early, with the results that there are."""
     with database.read() as session:
         clusters = dataset_store.list_memberships(session, run.plan.dataset.id)
         monitor = EarlyStopMonitor(run.plan, suite, clusters, CaseOrder.of(clusters, run.id))
         monitor.add(list(store.iterate_figures(session, run.id)))
+    monitor.analyse_if_due()
     return monitor

@@ -42,8 +42,13 @@ class EarlyStopMonitor:
         while self._complete < len(self._missing) and self._missing[self._complete] == 0:
             self._complete += 1
 
-    def decided(self) -> bool:
-        """Return whether the gate is decided, and do the interim analysis if it is due.
+    @property
+    def is_decided(self) -> bool:
+        """Whether the last interim analysis decided the gate."""
+        return self._decided
+
+    def analyse_if_due(self) -> bool:
+        """Perform the interim analysis if it is due, and return whether the gate is decided.
 
         The gate is decided where every check is, or where one shows a regression; it then stays decided.
         """

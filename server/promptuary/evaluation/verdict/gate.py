@@ -1,6 +1,6 @@
 """Where a gate is decided: `judge_gate` judges every check of a suite's gate on every candidate. Pure.
 
-A gate passes only if every check passes, so a pass is claimed at the plain confidence level. One check is enough for a
+A gate passes only if every check passes, so a pass is claimed at the unadjusted 95 % level. One check is enough for a
 regression, so among several checks regressions are claimed by Holm's step-down procedure, which limits the probability of any
 false alarm to that of one check.
 """
@@ -21,7 +21,7 @@ from promptuary.evaluation.verdict.comparison import (
 )
 from promptuary.statistics.interval import Interval
 from promptuary.statistics.paired import holm_step_down
-from promptuary.statistics.verdict import Verdict, floor_verdict, non_inferiority_verdict
+from promptuary.statistics.verdict import Verdict, floor_verdict, non_inferiority_verdict, worst_verdict
 
 ScoreTable = Mapping[tuple[str, str], MetricScores]
 """The scores by the variant's name and the metric's name."""
@@ -29,45 +29,53 @@ ScoreTable = Mapping[tuple[str, str], MetricScores]
 
 @dataclass(frozen=True)
 class GateCheck:
-    """One demand of the gate on one candidate.
-
-    Either an interval decides it, at any confidence level, or it is settled without one.
+    """One check of the gate on one candidate.
 
     Attributes:
-        demand: of the suite's gate.
+        spec: of the suite's gate.
         candidate: the variant that is judged.
         baseline: the variant that it is compared with, if any.
-        interval_at: computes the interval at a confidence level; None for a settled check.
-        settled: the verdict and its sentence; None where an interval decides.
     """
 
-    demand: GateSpec
+    spec: GateSpec
     candidate: Variant
-    baseline: Variant | None = None
-    interval_at: Callable[[float], Interval] | None = None
-    settled: tuple[Verdict, str] | None = None
+    baseline: Variant | None
 
     @property
     def kind(self) -> GateKind:
         """What the check requires."""
-        if self.demand.every:
+        if self.spec.every:
             return GateKind.EVERY
-        return GateKind.AT_LEAST if self.demand.at_least is not None else GateKind.NOT_WORSE_THAN
+        return GateKind.AT_LEAST if self.spec.at_least is not None else GateKind.NOT_WORSE_THAN
 
     @property
     def bound(self) -> float:
         """The value that the interval is compared with."""
-        if self.demand.every:
+        if self.spec.every:
             return 1.0
-        return self.demand.at_least if self.demand.at_least is not None else -(self.demand.by or 0.0)
+        return self.spec.at_least if self.spec.at_least is not None else -(self.spec.by or 0.0)
+
+
+@dataclass(frozen=True)
+class SettledCheck(GateCheck):
+    """A check that needs no interval: its verdict, and the sentence with the reason."""
+
+    verdict: Verdict
+    sentence: str
+
+
+@dataclass(frozen=True)
+class IntervalCheck(GateCheck):
+    """A check that an interval decides; `interval_at` computes the interval at a confidence level."""
+
+    interval_at: Callable[[float], Interval]
 
     def verdict_at(self, level: float) -> Verdict:
-        """Judge the check at a confidence level; for a check that an interval decides."""
-        assert self.interval_at is not None
+        """Judge the check at a confidence level."""
         interval = self.interval_at(level)
-        if self.demand.at_least is not None:
-            return floor_verdict(interval, self.demand.at_least)
-        return non_inferiority_verdict(interval, self.demand.by or 0.0)
+        if self.spec.at_least is not None:
+            return floor_verdict(interval, self.spec.at_least)
+        return non_inferiority_verdict(interval, self.spec.by or 0.0)
 
 
 def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign) -> list[GateResult]:
@@ -80,82 +88,97 @@ def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDes
         design: how the cases were sampled.
 
     Returns:
-        One result for each demand and candidate, in the gate's order.
+        One result for each check and candidate, in the gate's order.
     """
     checks = list(_build_checks(plan, suite, scores, design))
-    undecided = [check for check in checks if check.interval_at is not None]
+    interval_checks = [check for check in checks if isinstance(check, IntervalCheck)]
 
     def is_regression(index: int, level: float) -> bool:
-        return undecided[index].verdict_at(level) is Verdict.REGRESSION
+        return interval_checks[index].verdict_at(level) is Verdict.REGRESSION
 
-    rejected = holm_step_down(is_regression, len(undecided), CONFIDENCE_LEVEL)
-    regressions = {id(undecided[index]) for index in rejected}
-    return [_judge(check, proven_regression=id(check) in regressions) for check in checks]
+    rejected = holm_step_down(is_regression, len(interval_checks), CONFIDENCE_LEVEL)
+    regressions = {id(interval_checks[index]) for index in rejected}
+    return [
+        _gate_result(check, None, check.verdict, check.sentence)
+        if isinstance(check, SettledCheck)
+        else _judge(check, proven_regression=id(check) in regressions)
+        for check in checks
+    ]
 
 
-def _build_checks(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign) -> Iterator[GateCheck]:
+def verdict_of(gates: Sequence[GateResult]) -> Verdict:
+    """Return the verdict of a gate's results: the worst of them, or pass if there are none.
+
+    A suite without a gate requires nothing, so nothing can fail. Its pass promotes no version: a promotion needs evidence whose
+    gates are not empty.
+    """
+    return worst_verdict(gate.verdict for gate in gates) if gates else Verdict.PASS
+
+
+def _build_checks(
+    plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDesign
+) -> Iterator[SettledCheck | IntervalCheck]:
     candidates = [variant for variant in plan.variants if variant.role is VariantRole.CANDIDATE]
-    for demand in suite.gate:
+    for spec in suite.gate:
         for candidate in candidates:
-            own = scores[candidate.name, demand.metric]
-            if demand.every:
-                yield _check_every_case(demand, candidate, own)
-            elif demand.at_least is not None:
-                yield _check_floor(demand, candidate, own, design)
+            own = scores[candidate.name, spec.metric]
+            if spec.every:
+                yield _check_every_case(spec, candidate, own)
+            elif spec.at_least is not None:
+                yield _check_floor(spec, candidate, own, design)
             else:
-                yield _check_against_baseline(demand, candidate, plan, scores, design)
+                yield _check_against_baseline(spec, candidate, plan, scores, design)
 
 
-def _check_every_case(demand: GateSpec, candidate: Variant, scores: MetricScores) -> GateCheck:
-    """Count the cases below the full score: the demand is on these cases alone, so no interval is needed."""
+def _check_every_case(spec: GateSpec, candidate: Variant, scores: MetricScores) -> SettledCheck:
+    """Count the cases below the full score: the check is on these cases alone, so no interval is needed."""
     if not scores.means:
-        return _unscored(demand, candidate)
-    subject, total = f"{demand.metric} of {candidate.name}", len(scores.means)
+        return _unscored(spec, candidate)
+    subject, total = f"{spec.metric} of {candidate.name}", len(scores.means)
     short = [case for case, mean in scores.means.items() if mean < 1]
     if not short:
-        return GateCheck(demand, candidate, settled=(Verdict.PASS, f"{subject} is 1 in all {total} cases"))
+        return SettledCheck(spec, candidate, None, Verdict.PASS, f"{subject} is 1 in all {total} cases")
     examples = f"'{short[0]}'" + (f" and {len(short) - 1} more" if len(short) > 1 else "")
     sentence = f"{subject} is below 1 in {len(short)} of {total} cases: {examples}"
-    return GateCheck(demand, candidate, settled=(Verdict.REGRESSION, sentence))
+    return SettledCheck(spec, candidate, None, Verdict.REGRESSION, sentence)
 
 
-def _check_floor(demand: GateSpec, candidate: Variant, scores: MetricScores, design: SamplingDesign) -> GateCheck:
+def _check_floor(
+    spec: GateSpec, candidate: Variant, scores: MetricScores, design: SamplingDesign
+) -> SettledCheck | IntervalCheck:
     if not scores.means:
-        return _unscored(demand, candidate)
-    return GateCheck(demand, candidate, interval_at=lambda level: metric_interval(scores, design, level))
+        return _unscored(spec, candidate)
+    return IntervalCheck(spec, candidate, None, lambda level: metric_interval(scores, design, level))
 
 
 def _check_against_baseline(
-    demand: GateSpec, candidate: Variant, plan: Plan, scores: ScoreTable, design: SamplingDesign
-) -> GateCheck:
-    label = demand.not_worse_than or ""
+    spec: GateSpec, candidate: Variant, plan: Plan, scores: ScoreTable, design: SamplingDesign
+) -> SettledCheck | IntervalCheck:
+    label = spec.not_worse_than or ""
     baseline = _find_baseline(plan.variants, label, candidate.model)
     if label in plan.missing or baseline is None:
         reason = f"no version has the label '{label}', so there is nothing to compare {candidate.name} with"
-        return GateCheck(demand, candidate, settled=(Verdict.INCONCLUSIVE, reason))
+        return SettledCheck(spec, candidate, None, Verdict.INCONCLUSIVE, reason)
     if baseline == candidate:
         reason = f"'{label}' has the same content as {candidate.name}, which is not worse than itself"
-        return GateCheck(demand, candidate, baseline, settled=(Verdict.PASS, reason))
-    pair = PairedScores(scores[candidate.name, demand.metric].means, scores[baseline.name, demand.metric].means)
+        return SettledCheck(spec, candidate, baseline, Verdict.PASS, reason)
+    pair = PairedScores(scores[candidate.name, spec.metric].means, scores[baseline.name, spec.metric].means)
     if not pair.cases:
-        return _unscored(demand, candidate, baseline)
-    return GateCheck(demand, candidate, baseline, interval_at=lambda level: difference_interval(pair, design, level))
+        return _unscored(spec, candidate, baseline)
+    return IntervalCheck(spec, candidate, baseline, lambda level: difference_interval(pair, design, level))
 
 
 def _find_baseline(variants: Sequence[Variant], label: str, model: str) -> Variant | None:
     return next((variant for variant in variants if label in variant.references and variant.model == model), None)
 
 
-def _unscored(demand: GateSpec, candidate: Variant, baseline: Variant | None = None) -> GateCheck:
-    reason = f"no case has a score for '{demand.metric}'" + (" on both sides" if baseline else "")
-    return GateCheck(demand, candidate, baseline, settled=(Verdict.INFRASTRUCTURE, reason))
+def _unscored(spec: GateSpec, candidate: Variant, baseline: Variant | None = None) -> SettledCheck:
+    reason = f"no case has a score for '{spec.metric}'" + (" on both sides" if baseline else "")
+    return SettledCheck(spec, candidate, baseline, Verdict.INFRASTRUCTURE, reason)
 
 
-def _judge(check: GateCheck, *, proven_regression: bool) -> GateResult:
-    """Judge one check at the plain confidence level; a regression counts only where the step-down procedure shows it."""
-    if check.interval_at is None:
-        assert check.settled is not None
-        return _gate_result(check, None, *check.settled)
+def _judge(check: IntervalCheck, *, proven_regression: bool) -> GateResult:
+    """Judge one check at the unadjusted 95 % level; a regression counts only where the step-down procedure shows it."""
     interval, verdict = check.interval_at(CONFIDENCE_LEVEL), check.verdict_at(CONFIDENCE_LEVEL)
     reason = _reason(check, verdict, proven_regression=proven_regression)
     if verdict is Verdict.REGRESSION and not proven_regression:
@@ -163,12 +186,12 @@ def _judge(check: GateCheck, *, proven_regression: bool) -> GateResult:
     difference = f" minus {check.baseline.name}" if check.baseline else ""
     low, high = _format(interval.low), _format(interval.high)
     figures = f"{_format(interval.estimate)}, {CONFIDENCE_LEVEL:.0%} interval {low} to {high}"
-    subject = f"{check.demand.metric} of {check.candidate.name}{difference}"
+    subject = f"{check.spec.metric} of {check.candidate.name}{difference}"
     sentence = f"{subject} is {figures} over {interval.n} cases; {reason}"
     return _gate_result(check, IntervalFigures.model_validate(interval), verdict, sentence)
 
 
-def _reason(check: GateCheck, verdict: Verdict, *, proven_regression: bool) -> str:
+def _reason(check: IntervalCheck, verdict: Verdict, *, proven_regression: bool) -> str:
     bound = _format(check.bound)
     if verdict is Verdict.PASS:
         return f"the lower bound {'reaches' if check.kind is GateKind.AT_LEAST else 'stays above'} {bound}"
@@ -181,10 +204,10 @@ def _reason(check: GateCheck, verdict: Verdict, *, proven_regression: bool) -> s
 
 def _gate_result(check: GateCheck, interval: IntervalFigures | None, verdict: Verdict, sentence: str) -> GateResult:
     return GateResult(
-        metric=check.demand.metric,
+        metric=check.spec.metric,
         kind=check.kind,
         bound=check.bound,
-        label=check.demand.not_worse_than,
+        label=check.spec.not_worse_than,
         model=check.candidate.model,
         candidate=check.candidate.name,
         baseline=check.baseline.name if check.baseline else None,

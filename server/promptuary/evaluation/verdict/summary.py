@@ -6,7 +6,6 @@ from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan, ResultFigu
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import (
     Comparison,
-    GateResult,
     IntervalFigures,
     MetricSummary,
     Summary,
@@ -24,8 +23,8 @@ from promptuary.evaluation.verdict.comparison import (
     metric_interval,
     with_adjusted_p_values,
 )
-from promptuary.evaluation.verdict.gate import ScoreTable, judge_gate
-from promptuary.statistics.verdict import Verdict, too_many_unrunnable, worst_verdict
+from promptuary.evaluation.verdict.gate import ScoreTable, judge_gate, verdict_of
+from promptuary.statistics.verdict import Verdict, too_many_unrunnable
 
 
 def summarise(
@@ -55,7 +54,7 @@ def summarise(
     broken = any(too_many_unrunnable(own.lost, own.results, suite.max_unrunnable) for own in aggregate.variants.values())
     total = sum(own.results for own in aggregate.variants.values())
     return Summary(
-        verdict=_run_verdict(gates, broken=broken),
+        verdict=Verdict.INFRASTRUCTURE if broken else verdict_of(gates),
         metrics=metrics,
         metrics_left_out=len(aggregate.left_out),
         cases=plan.dataset.cases,
@@ -80,12 +79,6 @@ def summarise(
 def _with_totals(scorers: Sequence[str]) -> tuple[str, ...]:
     """Return the scorers' metrics and those that every result has, each once."""
     return tuple(dict.fromkeys((*scorers, PASS, SCORE)))
-
-
-def _run_verdict(gates: Sequence[GateResult], *, broken: bool) -> Verdict:
-    if broken:
-        return Verdict.INFRASTRUCTURE
-    return worst_verdict(gate.verdict for gate in gates) if gates else Verdict.PASS
 
 
 def _metric_summary(scores: MetricScores, design: SamplingDesign) -> MetricSummary:

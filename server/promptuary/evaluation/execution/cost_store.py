@@ -1,20 +1,21 @@
-"""Queries of the money of a run: functions that take a session. A run's row is changed under the fence of its lease."""
+"""Queries of a run's cost: functions that take a session. A run's row is changed under the fence of its lease."""
 
 from sqlalchemy import case, update
 from sqlmodel import Session, col
 
-from promptuary.evaluation.runs.store import Run
+from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.tables import RunRow
 from promptuary.models.calls.budget import Settlement
 
-_ROUNDING = 1e-12
+NEGLIGIBLE_COST = 1e-9
+"""US dollars. What sums of reservations and settlements leave up to this amount is a rounding error."""
 
 
 def reserve_cost(session: Session, run: Run, amount: float, limit: float) -> bool:
     """Reserve an amount for a running run; return False if it does not fit under the limit or the lease is lost."""
     fits = col(RunRow.spent) + col(RunRow.reserved) + amount <= limit
     same_lease = (col(RunRow.id) == run.id, col(RunRow.fence) == run.fence)
-    change = update(RunRow).where(*same_lease, col(RunRow.state) == "running", fits)
+    change = update(RunRow).where(*same_lease, col(RunRow.state) == RunState.RUNNING, fits)
     row = session.execute(change.values(reserved=RunRow.reserved + amount).returning(col(RunRow.id)))
     return row.scalar_one_or_none() is not None
 
@@ -29,4 +30,6 @@ def settle_cost(session: Session, run: Run, settlement: Settlement) -> None:
     left = col(RunRow.reserved) - (settlement.spent + settlement.released)
     same_lease = (col(RunRow.id) == run.id, col(RunRow.fence) == run.fence)
     change = update(RunRow).where(*same_lease)
-    session.execute(change.values(spent=RunRow.spent + settlement.spent, reserved=case((left > _ROUNDING, left), else_=0.0)))
+    session.execute(
+        change.values(spent=RunRow.spent + settlement.spent, reserved=case((left > NEGLIGIBLE_COST, left), else_=0.0))
+    )
