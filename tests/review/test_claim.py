@@ -304,7 +304,7 @@ def test_no_item_has_more_decisions_and_claims_than_slots(
         assert all(number <= slots for number in decided.values())
         assert len({(row.item, row.reviewer) for row in rows}) == len(rows)
         assert counts.claimed + len(rows) <= counts.items * slots
-        assert counts.decided == sum(number == slots for number in decided.values())
+        assert counts.closed == sum(number == slots for number in decided.values())
 
 
 def test_a_skipped_queue_still_offers_its_items(

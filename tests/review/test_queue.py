@@ -105,7 +105,7 @@ def test_counts_are_of_decided_open_claimed_and_remaining_items(
         reviews.claim("triage")
     with reviews_as("ann") as reviews:
         counts = reviews.queue("triage").counts
-    assert vars(counts) == {"items": 3, "decided": 1, "open": 2, "claimed": 1, "mine": 1, "left": 2}
+    assert vars(counts) == {"items": 3, "closed": 1, "open": 2, "claimed": 1, "mine": 1, "left": 2}
 
 
 def test_a_claim_whose_lease_ended_is_not_counted(

@@ -1,7 +1,7 @@
 """When a server last confirmed a version: by an answer, or by a stream of changes that would have announced a change."""
 
-NEVER = float("-inf")
-"""A timestamp that is always in the past."""
+DISTANT_PAST = float("-inf")
+"""A timestamp before every other."""
 
 
 class StreamCoverage:
@@ -23,7 +23,7 @@ class StreamCoverage:
         self.started_at = started_at
         self.covers_from = started_at + settling
         self.last_byte_at = started_at
-        self.live_until = NEVER
+        self.live_until = DISTANT_PAST
 
 
 class Freshness:

@@ -41,16 +41,14 @@ class Label:
 
 
 @dataclass(frozen=True)
-class LabelMove:
-    """One entry of a label's history."""
+class NewLabelMove:
+    """A move to store in a label's history; storing it assigns its id and its revision."""
 
-    id: int
     label: str
     target: LabelTarget
     previous: int | None
     actor: str
     reason: str
-    revision: int
     at: datetime
 
     @property
@@ -75,6 +73,14 @@ class LabelMove:
         }
 
 
+@dataclass(frozen=True)
+class LabelMove(NewLabelMove):
+    """One entry of a label's history."""
+
+    id: int
+    revision: int
+
+
 def find_label(session: Session, prompt: PromptRecord, name: str, *, lock: bool = False) -> Label | None:
     """Return a label; with `lock`, no other writer moves it until this transaction ends."""
     query = select(LabelRow).where(LabelRow.prompt_id == prompt.id, LabelRow.name == name)
@@ -82,11 +88,11 @@ def find_label(session: Session, prompt: PromptRecord, name: str, *, lock: bool 
     return Label(row.name, _target(row), row.revision, row.moved_at) if row else None
 
 
-def set_label(session: Session, prompt: PromptRecord, move: LabelMove) -> Label:
-    """Change what a label points at, and add the move to its history."""
+def set_label(session: Session, prompt: PromptRecord, move: NewLabelMove, revision: int) -> Label:
+    """Change what a label points at, and add the move to its history, under a revision."""
     version, split = move.target.version, move.target.split.as_json() if move.target.split else None
     session.merge(
-        LabelRow(prompt_id=prompt.id, name=move.label, version=version, split=split, revision=move.revision, moved_at=move.at)
+        LabelRow(prompt_id=prompt.id, name=move.label, version=version, split=split, revision=revision, moved_at=move.at)
     )
     session.add(
         LabelMoveRow(
@@ -97,12 +103,12 @@ def set_label(session: Session, prompt: PromptRecord, move: LabelMove) -> Label:
             previous=move.previous,
             actor=move.actor,
             reason=move.reason,
-            revision=move.revision,
+            revision=revision,
             at=move.at,
         )
     )
     session.flush()
-    return Label(move.label, move.target, move.revision, move.at)
+    return Label(move.label, move.target, revision, move.at)
 
 
 def list_moves(session: Session, prompt: PromptRecord, label: str, before: int | None, limit: int) -> list[LabelMove]:
@@ -140,4 +146,4 @@ def _target(row: LabelRow | LabelMoveRow) -> LabelTarget:
 
 
 def _move(row: LabelMoveRow) -> LabelMove:
-    return LabelMove(row.id or 0, row.label, _target(row), row.previous, row.actor, row.reason, row.revision, row.at)
+    return LabelMove(row.label, _target(row), row.previous, row.actor, row.reason, row.at, row.id or 0, row.revision)

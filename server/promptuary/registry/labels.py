@@ -1,24 +1,22 @@
-"""The rules of labels: where a label may point, and how it moves.
+"""Where a label's move is decided: the rules of where a label may point, and how it moves.
 
 Every move is added to the label's history, to the audit chain and to the events.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound, PreconditionFailed
 from promptuary.core.paging import Page, build_page, decode_cursor
-from promptuary.prompt.name import DEFAULT_LABEL as DEFAULT_LABEL
-from promptuary.prompt.name import LATEST as LATEST
-from promptuary.prompt.name import is_name
+from promptuary.prompt.name import LATEST, is_name
 from promptuary.prompt.split import divide
 from promptuary.registry import label_store, store
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
-from promptuary.registry.label_store import Label, LabelMove, LabelTarget
+from promptuary.registry.label_store import Label, LabelMove, LabelTarget, NewLabelMove
 from promptuary.registry.store import PromptRecord
 
 
@@ -108,7 +106,7 @@ class Labels:
     def point(self, prompt: PromptRecord, label: str, target: LabelTarget, reason: str) -> Label:
         """Move a label of a prompt that this transaction has locked, and whose target the caller has checked."""
         unit = self.unit
-        move = LabelMove(0, label, target, prompt.labels.get(label), unit.caller.actor, reason, 0, unit.clock())
+        move = NewLabelMove(label, target, prompt.labels.get(label), unit.caller.actor, reason, unit.clock())
         audit.record_change(unit, EventKind.LABEL_MOVED, prompt.name, move.event_detail())
         return add_move(unit, prompt, move)
 
@@ -125,11 +123,11 @@ class Labels:
         return prompt
 
 
-def add_move(unit: UnitOfWork, prompt: PromptRecord, move: LabelMove) -> Label:
+def add_move(unit: UnitOfWork, prompt: PromptRecord, move: NewLabelMove) -> Label:
     """Store a move and its event, under the revision of the event."""
     detail = move.event_detail()
     revision = event_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.LABEL_MOVED, detail, move.at)
-    return label_store.set_label(unit.session, prompt, replace(move, revision=revision))
+    return label_store.set_label(unit.session, prompt, move, revision)
 
 
 def require_prompt(unit: UnitOfWork, name: str, *, lock: bool = False) -> PromptRecord:

@@ -13,6 +13,7 @@ from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.prompt.content import Content
 from promptuary.prompt.encoding import EncodedContent, encode_content
+from promptuary.prompt.name import DEFAULT_LABEL, LATEST
 from promptuary.prompt.split import Split
 from promptuary.prompt.validation import validate_content
 from promptuary.registry import composition, similarity, store, version_store
@@ -21,7 +22,7 @@ from promptuary.registry.composition import ComposedContent, IncludeUpdate
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind, PromptEvent
 from promptuary.registry.label_store import LabelTarget
-from promptuary.registry.labels import DEFAULT_LABEL, LATEST, Labels, require_not_archived, require_prompt, require_settable
+from promptuary.registry.labels import Labels, require_not_archived, require_prompt, require_settable
 from promptuary.registry.store import PromptFilter, PromptRecord
 from promptuary.registry.version_store import Include, Version, VersionRecord
 

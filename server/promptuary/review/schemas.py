@@ -9,7 +9,7 @@ from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel
 from promptuary.prompt.name import Name
 from promptuary.review.choice import CHOICE_LIMIT, DEFAULT_CHOICES, Choice
 from promptuary.review.service import NewItem, QueueState
-from promptuary.review.store import Claim
+from promptuary.review.store import Claim, QueueCounts
 
 ITEM_LIMIT = 1000
 Source = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -57,6 +57,18 @@ class CountsOut(ResponseModel):
     mine: int
     left: int
 
+    @classmethod
+    def of(cls, counts: QueueCounts) -> "CountsOut":
+        """Build the wire model from the domain value; on the wire, the closed items are `decided`."""
+        return cls(
+            items=counts.items,
+            decided=counts.closed,
+            open=counts.open,
+            claimed=counts.claimed,
+            mine=counts.mine,
+            left=counts.left,
+        )
+
 
 class QueueOut(ResponseModel):
     """A queue."""
@@ -77,7 +89,7 @@ class QueueOut(ResponseModel):
             instructions=queue.instructions,
             decisions=[ChoiceOut.model_validate(choice) for choice in queue.choices],
             slots=queue.slots,
-            counts=CountsOut.model_validate(state.counts),
+            counts=CountsOut.of(state.counts),
             created_at=queue.created_at,
         )
 

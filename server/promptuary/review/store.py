@@ -1,4 +1,7 @@
-"""Queries of queues, items and decisions. They take a session and return domain values; names are scoped by project."""
+"""Where decisions are stored, with their comments (`add_decision`); queries of queues, items and decisions.
+
+The functions take a session and return domain values. Names are scoped by project.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,10 +50,14 @@ class QueueDefinition:
 
 @dataclass(frozen=True)
 class QueueCounts:
-    """The progress of a queue. `mine` counts one reviewer's decisions, `left` the open items they have not decided."""
+    """The progress of a queue.
+
+    `closed` counts the items with all their decisions, `mine` one reviewer's decisions, `left` the open items that they have
+    not decided.
+    """
 
     items: int
-    decided: int
+    closed: int
     open: int
     claimed: int
     mine: int
@@ -59,13 +66,13 @@ class QueueCounts:
 
 @dataclass(frozen=True)
 class Item:
-    """An item to decide on."""
+    """An item to decide on, and how many decisions it has."""
 
     id: str
     source: str
     probability: float
     payload: dict[str, Any]
-    decided: int
+    decision_count: int
 
 
 @dataclass(frozen=True)
@@ -154,10 +161,12 @@ def _queue_from_row(row: QueueRow) -> Queue:
 
 
 def count_items(session: Session, queue: Queue, reviewer: str, now: datetime) -> QueueCounts:
-    """Count a queue's items, its live claims, and the reviewer's decided and remaining items."""
+    """Count a queue's items and live claims, and the items that the reviewer has decided and may still decide."""
     in_queue = ItemRow.queue_id == queue.id
-    closed = col(ItemRow.decided) >= queue.slots
-    items, decided = session.exec(select(func.count(), func.count().filter(closed)).select_from(ItemRow).where(in_queue)).one()
+    is_closed = col(ItemRow.decided) >= queue.slots
+    items, closed = session.exec(
+        select(func.count(), func.count().filter(is_closed)).select_from(ItemRow).where(in_queue)
+    ).one()
     claimed = session.exec(
         select(func.count())
         .select_from(ClaimRow)
@@ -170,8 +179,8 @@ def count_items(session: Session, queue: Queue, reviewer: str, now: datetime) ->
         .join(ItemRow, col(ItemRow.id) == col(DecisionRow.item_id))
         .where(in_queue, DecisionRow.reviewer == reviewer)
     ).one()
-    left = session.exec(select(func.count()).select_from(ItemRow).where(in_queue, ~closed, ~is_decided_by(reviewer))).one()
-    return QueueCounts(items, decided, items - decided, claimed, mine, left)
+    left = session.exec(select(func.count()).select_from(ItemRow).where(in_queue, ~is_closed, ~is_decided_by(reviewer))).one()
+    return QueueCounts(items, closed, items - closed, claimed, mine, left)
 
 
 def find_used_decisions(session: Session, queue: Queue) -> tuple[set[str], int]:
@@ -192,7 +201,9 @@ def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetim
     """Append items to the queue in their order."""
     last = session.exec(select(func.max(ItemRow.place)).where(ItemRow.queue_id == queue.id)).one()
     for place, item in enumerate(items, start=(last or 0) + 1):
-        session.add(ItemRow(queue_id=queue.id, place=place, created_at=at, **vars(item)))
+        row = ItemRow(queue_id=queue.id, place=place, created_at=at, id=item.id, source=item.source, payload=item.payload)
+        row.probability, row.decided = item.probability, item.decision_count
+        session.add(row)
     session.flush()
 
 

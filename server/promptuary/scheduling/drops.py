@@ -88,11 +88,12 @@ class MetricDrop:
         """Return the drop as a sentence for people, with a note at its end."""
         monitored, interval = self.monitored, self.interval
         under = f" under {monitored.model}" if monitored.model else ""
+        bound = _format(-margin or 0.0)  # no −0.000
         return (
             f"{monitored.metric}{under} dropped to {_format(self.now)} from {_format(self.before)} in the last "
             f"{len(monitored.history)} runs of '{schedule}': difference {_format(interval.estimate)}, "
             f"{interval.level:.0%} interval {_format(interval.low)} to {_format(interval.high)} over {interval.n} cases; "
-            f"the upper bound is below {_format(-margin or 0.0)}{version_note}"
+            f"the upper bound is below {bound}{version_note}"
         )
 
 

@@ -1,7 +1,7 @@
 """Submitting the runs of schedules that are due; every worker checks, and one of them submits.
 
-The worker that moves a schedule to its next time, in the transaction that submits the run, is the one. The next time is the
-first one from now on: missed times are caught up once, however many there were.
+The transaction that submits a run first moves the schedule to its next time; only one worker succeeds in that. The next time
+is the first one after now: one run catches up on all missed times, however many there were.
 """
 
 from dataclasses import dataclass
@@ -45,14 +45,14 @@ class Scheduler:
         """Submit the runs that are due; return whether any schedule was moved to its next time.
 
         A schedule whose run cannot be submitted, for example without its suite or its label, gets the reason as its `error` and
-        is due again at its next time. So does a schedule whose last run is not over.
+        is due again at its next time. The same applies to a schedule whose last run is not over.
 
         Raises:
             Unavailable: when the database does not answer.
         """
         with self.database.read() as session:
             due = store.due_schedules(session, self.clock())
-        return any([self._handle(schedule) for schedule in due])
+        return any([self._handle(schedule) for schedule in due])  # a list: every schedule is handled, also after a True
 
     def _handle(self, schedule: Schedule) -> bool:
         bound = log.bind(schedule=schedule.name, suite=schedule.suite)

@@ -8,8 +8,8 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
 from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.name import LATEST
 from promptuary.registry import store as registry_store
-from promptuary.registry.labels import LATEST
 from promptuary.registry.service import Registry
 from promptuary.search import summary_text
 from promptuary.search.nearest import NearestPrompts, NearestVersions

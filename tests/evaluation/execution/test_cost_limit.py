@@ -235,7 +235,7 @@ def test_a_limit_is_raised_only_while_no_worker_has_the_run(
     with author() as unit:
         assert RunService(unit).resume(run_id, 2.0).plan.max_cost == 2.0
     assert executor.lease("w1") is not None
-    with author() as unit, pytest.raises(Conflict, match="is being done by w1"):
+    with author() as unit, pytest.raises(Conflict, match="is being executed by w1"):
         RunService(unit).resume(run_id, 3.0)
     clock.move(seconds=120)
     with author() as unit:

@@ -151,7 +151,7 @@ def test_a_model_that_hangs_is_an_error_and_no_zero(run_items: Make) -> None:
     (result,) = run_items("yes", respond=hang, timeout=20.0)
 
     assert (result.output, result.passed, result.score, result.metrics) == (None, None, None, {"yes": None})
-    assert result.error == "no answer within 20 seconds"
+    assert result.error == "no response within 20 seconds"
 
 
 def test_values_that_do_not_fit_are_one_items_error(run_items: Make) -> None:

@@ -218,7 +218,7 @@ def test_a_process_can_lease_a_run_for_itself(
     with author() as unit:
         run = RunService(unit).lease(RunService(unit).submit(RunRequest(suite="words")).id, "cli")
     assert executor.lease("w1") is None
-    with author() as unit, pytest.raises(Conflict, match="being done by cli"):
+    with author() as unit, pytest.raises(Conflict, match="being executed by cli"):
         RunService(unit).lease(run.id, "other")
     clock.move(minutes=2)
     with author() as unit:

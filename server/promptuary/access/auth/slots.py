@@ -3,7 +3,7 @@
 A request's session outlives the thread that opened it: other threads of the same pool encode the response and commit the
 transaction. If requests that wait for a lock or a connection could occupy every thread, the request that they all wait for
 could not finish. So there are fewer slots than threads and connections. On SQLite, which has one writer at a time, writers
-take turns in the order of their arrival, and do not poll for the lock.
+get the only slot in the order of their arrival, and do not poll for the lock.
 """
 
 import asyncio

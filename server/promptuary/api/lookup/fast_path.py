@@ -4,8 +4,8 @@ Each request checks the change feed, so a response is never older than the last 
 write of any process. What memory lacks is read in a thread, once for all requests that wait for it. Everything unusual, and
 everything that fails, goes to FastAPI's route (`registry.routes.look_up`), which answers the same bytes or an error.
 
-While the database does not answer, lookups are answered from memory all the same: they stay up, with responses as old as the
-outage at most. A key is then valid while it is not known to have ended, and no key of its project is known to have changed.
+While the database does not answer, lookups are still answered from memory, with responses that are at most as old as the
+outage. A key is then valid while it is not known to have ended, and no key of its project is known to have changed.
 """
 
 import time
@@ -112,7 +112,7 @@ class LookupFastPath:
         done = self._reads[read_key] = anyio.Event()
         try:
             return await self._read_from_database(request, key_digest, key)
-        except Exception as error:  # FastAPI's route meets the same error, and answers it
+        except Exception as error:  # FastAPI's route raises the same error, and returns it as a problem response
             if key is None or isinstance(error, NotAuthenticated):
                 self.keys.discard(key_digest)
             return None

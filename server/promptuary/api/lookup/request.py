@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.asgi import HostAllowList, Scope
-from promptuary.registry.labels import DEFAULT_LABEL
+from promptuary.prompt.name import DEFAULT_LABEL
 
 PREFIX = "/v1/prompts/"
 _LIMITS = {"label": 200, "version": 9, "targeting_key": 1000}  # in characters; no higher than the route's own

@@ -53,10 +53,17 @@ class NewEntry:
 
 @dataclass(slots=True)
 class _AppliedChanges:
-    """Up to which revision a project's changes are applied, the prompts that changed since `floor`, and the entries."""
+    """What is known of a project's changes.
+
+    Attributes:
+        revision: up to which changes are applied.
+        complete_since: the revision since which `changed` names every changed prompt; what changed before is not known.
+        changed: the revision of the last change of each prompt that changed since then.
+        keys_by_prompt: the entries of each prompt.
+    """
 
     revision: int
-    floor: int
+    complete_since: int
     changed: dict[str, int] = field(default_factory=dict)
     keys_by_prompt: dict[str, set[CacheKey]] = field(default_factory=dict)
 
@@ -92,7 +99,7 @@ class ResponseCache:
         """Store a response, unless its prompt has changed since it was read, or may have."""
         revision = entry.response.revision
         applied = self._projects.setdefault(entry.project, _AppliedChanges(revision, revision))
-        if revision < applied.changed.get(entry.name, applied.floor):
+        if revision < applied.changed.get(entry.name, applied.complete_since):
             return
         if entry.split is not None:
             self._put(applied, (entry.project, entry.name, entry.selector), entry.split)
@@ -119,13 +126,13 @@ class ResponseCache:
         if changed is None or revision < applied.revision:  # too many to name, or a database that was restored
             for key in [key for keys in applied.keys_by_prompt.values() for key in keys]:
                 self._drop(key)
-            applied.changed, applied.floor = {}, revision
+            applied.changed, applied.complete_since = {}, revision
         else:
             for name, changed_at in changed.items():
                 self._drop_before(applied, name, changed_at)
             applied.changed.update(changed)
             if len(applied.changed) > CHANGES_LIMIT:
-                applied.changed, applied.floor = {}, revision
+                applied.changed, applied.complete_since = {}, revision
         applied.revision = revision
 
     def _drop_before(self, applied: _AppliedChanges, name: str, revision: int) -> None:

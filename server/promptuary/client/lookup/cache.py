@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from promptuary.client.freshness import NEVER, Freshness, StreamCoverage
-from promptuary.client.lookup.entry import CacheEntry, CacheSlot, PendingFetch, slot_with
+from promptuary.client.freshness import DISTANT_PAST, Freshness, StreamCoverage
+from promptuary.client.lookup.entry import NOT_FRESH, CacheEntry, CacheSlot, PendingFetch, slot_with
 from promptuary.client.prompt import Prompt, Source
 from promptuary.client.versions.selector import DEFAULT_LABEL, Selector
 from promptuary.client.versions.version import ResolvedVersion
@@ -170,14 +170,14 @@ class PromptCache:
     ) -> CacheEntry:
         prompt = Prompt(version, source, freshness, self._ttl, self._clock)
         answered_at = freshness.answered_at if source is Source.MEMORY else None
-        fresh_until = NEVER if answered_at is None else answered_at + self._ttl
+        fresh_until = NOT_FRESH if answered_at is None else answered_at + self._ttl
         return CacheEntry(selector, version, etag, prompt, freshness, fresh_until)
 
     def _overtaken_by_event(self, entry: CacheEntry, requested_at: float, coverage: StreamCoverage | None) -> bool:
         """Return whether a label changed, or may have changed, after the server read it for this response."""
         if entry.selector.label is None:
             return False
-        started_at = NEVER if coverage is None else coverage.started_at
+        started_at = DISTANT_PAST if coverage is None else coverage.started_at
         return requested_at <= started_at or entry.is_older_than(self._events.get(entry.selector.name))
 
     def _record_event(self, name: str | None, revision: int) -> None:

@@ -4,11 +4,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from promptuary.client.freshness import NEVER, Freshness
+from promptuary.client.freshness import DISTANT_PAST, Freshness
 from promptuary.client.prompt import Prompt
 from promptuary.client.versions.selector import Selector
 from promptuary.client.versions.version import ResolvedVersion
 from promptuary.prompt.split import Split, bucket
+
+NOT_FRESH = DISTANT_PAST
+"""For `fresh_until`: the server must be asked before the entry counts as fresh."""
+AT_ONCE = DISTANT_PAST
+"""For `retry_at`: the next lookup may start a background refresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,8 @@ class CacheEntry:
         etag: the ETag of the server's response.
         prompt: what lookups return.
         freshness: shared with every prompt object that was returned for this version.
-        fresh_until: until when the last answer counts as fresh; `NEVER` where the server must be asked again.
-        retry_at: before this moment no lookup starts a background refresh.
+        fresh_until: until when the last answer counts as fresh; `NOT_FRESH` where the server must be asked again.
+        retry_at: before this moment no lookup starts a background refresh; `AT_ONCE` where the next one may.
     """
 
     selector: Selector
@@ -31,12 +36,12 @@ class CacheEntry:
     prompt: Prompt
     freshness: Freshness
     fresh_until: float
-    retry_at: float = NEVER
+    retry_at: float = AT_ONCE
 
     @property
     def is_invalidated(self) -> bool:
         """Whether the server must confirm the entry before it counts as fresh again."""
-        return self.fresh_until == NEVER
+        return self.fresh_until == NOT_FRESH
 
     def is_fresh(self, now: float) -> bool:
         """Return whether the server need not be asked: its last answer is recent, or a live stream covers the entry."""
@@ -50,7 +55,7 @@ class CacheEntry:
     def invalidated(self) -> "CacheEntry":
         """Return the entry as one that the server must confirm, and end the freshness of the prompts returned for it."""
         self.freshness.end()
-        return replace(self, fresh_until=NEVER)
+        return replace(self, fresh_until=NOT_FRESH)
 
     def under_split(self, split: Split) -> "CacheEntry":
         """Return the entry as an arm of a new split. The server must confirm it under that split."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from promptuary.client.freshness import NEVER, StreamCoverage
+from promptuary.client.freshness import DISTANT_PAST, StreamCoverage
 from promptuary.client.stream.sse import EventTooLarge, SseDecoder, SseEvent
 from promptuary.client.transport.wire import RETRY_AFTER_LIMIT, STREAM_SILENCE_SECONDS, StreamEnd
 from promptuary.client.versions.version import UnusableResponse, read_json
@@ -158,7 +158,7 @@ class ChangeStream:
         now, resume_after = self._clock(), self._attempt.resume_after
         if not (resumed and self.coverage is not None and resume_after is not None and resume_after <= revision):
             if self.coverage is not None:
-                self.coverage.live_until = NEVER
+                self.coverage.live_until = DISTANT_PAST
             self.coverage = StreamCoverage(now, SETTLING_SECONDS)
             apply(PromptChange(None, revision))
             self._last = revision

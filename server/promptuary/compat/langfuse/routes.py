@@ -28,7 +28,8 @@ from promptuary.compat.names import dotted, known_name, new_name
 from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.prompt.digest import content_from_json
-from promptuary.registry.labels import LATEST, Labels
+from promptuary.prompt.name import LATEST
+from promptuary.registry.labels import Labels
 from promptuary.registry.service import Registry
 from promptuary.registry.store import PromptFilter, PromptRecord
 

@@ -1,4 +1,4 @@
-"""The runner of items: the target answers each, then the scorers score the answer; several at once, each within its time.
+"""The runner of items: the target responds to each, then the scorers score the response; several at once, with a time limit.
 
 An error in one item is that item's result. Only an interruption from outside or a defect of this program ends the whole run.
 """
@@ -30,10 +30,11 @@ class Runner:
     """Runs items of one run.
 
     Attributes:
-        target: answers the items.
+        target: responds to the items.
         scorers: those of the suite, and those of its cases.
         concurrency: how many items are in flight at once.
-        timeout: seconds for the answer of one item with its retries, and again for each scorer; without waits for a turn.
+        timeout: seconds for the response to one item with its retries, and again for each scorer; without waits
+            for capacity.
         clock: returns the current time.
     """
 
@@ -79,17 +80,17 @@ class Runner:
         trace = TargetTrace()
         try:
             async with time_limit(self.timeout):
-                answer = await self.target.answer(item.case, item.variant, item.repeat, trace)
+                response = await self.target.answer(item.case, item.variant, item.repeat, trace)
         except TimeoutError:
-            return self._failed(item, trace, f"no answer within {self.timeout:g} seconds")
+            return self._failed(item, trace, f"no response within {self.timeout:g} seconds")
         except Exception as error:
             return self._failed(item, trace, _error_text(error, redacted=self._is_sensitive(item)))
-        return await self._scored(item, trace, answer)
+        return await self._scored(item, trace, response)
 
-    async def _scored(self, item: WorkItem, trace: TargetTrace, answer: TargetReply) -> CaseResult:
-        """Score an answer, and build the result."""
-        reply = answer.reply
-        outcome = await score_output(self.scorers, self._scorer_input(item, answer), self._score)
+    async def _scored(self, item: WorkItem, trace: TargetTrace, response: TargetReply) -> CaseResult:
+        """Score a response, and build the result."""
+        reply = response.reply
+        outcome = await score_output(self.scorers, self._scorer_input(item, response), self._score)
         tokens: Mapping[str, int] = reply.tokens or {}
         return CaseResult(
             ordinal=item.ordinal,
@@ -111,7 +112,7 @@ class Runner:
         )
 
     def _failed(self, item: WorkItem, trace: TargetTrace, error: str) -> CaseResult:
-        """Build the result of an item without an answer."""
+        """Build the result of an item without a response."""
         return CaseResult(
             ordinal=item.ordinal,
             case=item.case.id,
@@ -126,31 +127,31 @@ class Runner:
             at=self.clock(),
         )
 
-    def _scorer_input(self, item: WorkItem, answer: TargetReply) -> ScorerInput:
-        reply = answer.reply
+    def _scorer_input(self, item: WorkItem, response: TargetReply) -> ScorerInput:
+        reply = response.reply
         return ScorerInput(
             case=item.case,
             output=reply.text,
-            messages=answer.messages,
+            messages=response.messages,
             latency_ms=reply.latency_ms,
-            passages=answer.passages,
+            passages=response.passages,
             repeat=item.repeat,
             tool_calls=reply.tool_calls,
             finish_reason=reply.finish_reason,
             logprobs=reply.logprobs,
             tokens=reply.tokens,
             cost=reply.cost,
-            tools=answer.tools,
+            tools=response.tools,
             sensitive=self._is_sensitive(item),
         )
 
     def _is_sensitive(self, item: WorkItem) -> bool:
         return self.target.is_sensitive(item.case, item.variant.name)
 
-    async def _score(self, scorer: Scorer, answer: ScorerInput) -> Score:
+    async def _score(self, scorer: Scorer, scorer_input: ScorerInput) -> Score:
         try:
             async with time_limit(self.timeout):
-                return await run_scorer(scorer, answer)
+                return await run_scorer(scorer, scorer_input)
         except TimeoutError:
             return Score.from_error(scorer.name, f"no score within {self.timeout:g} seconds")
 

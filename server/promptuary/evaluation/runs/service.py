@@ -116,13 +116,13 @@ class RunService:
         self._check_cost_limit(plan, Suite.model_validate(plan.suite))
         if not store.requeue_run(self.unit.session, run_id, plan, now):
             ended = run.state in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
-            reason = f"is {run.state} already" if ended else f"is being done by {run.worker}"
+            reason = f"is {run.state} already" if ended else f"is being executed by {run.worker}"
             raise Conflict(f"the run '{run_id}' {reason}")
         audit.record_change(self.unit, "run.resumed", run_id, {"max_cost": plan.max_cost, "done": run.done, "total": run.total})
         return self._lock(run_id)
 
     def lease(self, run_id: str, worker: str) -> Run:
-        """Lease this one run, to do it in this process; a run whose worker is gone is resumed so.
+        """Lease one run, to execute it in this process; also a run whose worker is gone, which is resumed.
 
         Raises:
             NotFound: when there is no such run.
@@ -135,7 +135,7 @@ class RunService:
             raise Conflict(
                 f"the run '{run_id}' is {run.state} already"
                 if run.state.over
-                else f"the run '{run_id}' is being done by {run.worker}; wait for it, or until its lease ends"
+                else f"the run '{run_id}' is being executed by {run.worker}; wait for it, or until its lease ends"
             )
         return leased
 

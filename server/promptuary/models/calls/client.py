@@ -1,4 +1,4 @@
-"""The client for all model calls of a run: cached, limited, retried, priced and within the budget."""
+"""The client for all model calls of a run: cached, limited, priced and within the budget. Failed calls are retried here."""
 
 import asyncio
 import random
@@ -135,7 +135,7 @@ class ModelClient:
         limiter, rates = self._limiter(request.provider), self._rate_limiters(request.provider)
         with self._tracked():
             with time_limit_paused():
-                await self._wait_for_turn(limiter, rates, estimate)
+                await self._wait_for_capacity(limiter, rates, estimate)
             try:
                 return await self._send_accounted(request, chat, estimate)
             finally:
@@ -152,8 +152,10 @@ class ModelClient:
         finally:
             self._attempts.discard(task)
 
-    async def _wait_for_turn(self, limiter: ConcurrencyLimiter, rates: ProviderRateLimiters, estimate: CallEstimate) -> None:
-        """Wait for the rate limit, then for a slot and the budget; what is not used is given back if the wait is cancelled."""
+    async def _wait_for_capacity(
+        self, limiter: ConcurrencyLimiter, rates: ProviderRateLimiters, estimate: CallEstimate
+    ) -> None:
+        """Wait for the rate limit, then for a slot and the budget; release what was reserved if the wait is cancelled."""
         wait = rates.reserve(estimate.tokens, self.clock())
         try:
             if wait > 0:
@@ -199,9 +201,9 @@ class ModelClient:
 
     async def _send(self, request: ModelRequest, chat: Any) -> ModelReply:
         started = self.clock()
-        answer = await chat.ainvoke([dict(message) for message in request.messages])
+        response = await chat.ainvoke([dict(message) for message in request.messages])
         elapsed = (self.clock() - started) * 1000
-        message, parsed = (answer["raw"], answer["parsed"]) if request.schema is not None else (answer, None)
+        message, parsed = (response["raw"], response["parsed"]) if request.schema is not None else (response, None)
         reply = parse_reply(message, elapsed, parsed)
         cost = self.prices.cost(request.model, reply.tokens or {"input": 0, "output": 0})
         return replace(reply, cost=cost if reply.tokens is not None or cost == 0 else None)

@@ -1,4 +1,4 @@
-"""The scope of all calls in a block: a time limit that pauses while a call waits its turn, and whether calls are sensitive."""
+"""The scope of all calls in a block: a time limit that pauses while calls wait for capacity, and whether they are sensitive."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -9,7 +9,7 @@ from promptuary.prompt.encoding import EncodedContent
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.split import ARMS_LIMIT
 from promptuary.prompt.templates.preparation import prepare
-from promptuary.registry.label_store import LabelMove, LabelTarget
+from promptuary.registry.label_store import LabelTarget, NewLabelMove
 from promptuary.registry.labels import require_settable
 
 EXPORT_HINT = "export it with --all-versions"
@@ -51,12 +51,9 @@ class Archival:
 
 @dataclass(frozen=True)
 class PromptHistory:
-    """The history of a prompt besides its versions: label moves and archivals, the oldest first.
+    """The history of a prompt besides its versions: label moves and archivals, the oldest first."""
 
-    The moves' ids and revisions have no meaning here.
-    """
-
-    moves: Sequence[LabelMove] = ()
+    moves: Sequence[NewLabelMove] = ()
     archivals: Sequence[Archival] = ()
 
 
@@ -66,7 +63,7 @@ class ImportResult:
 
     newest: int
     versions: tuple[int, ...]
-    moves: tuple[LabelMove, ...]
+    moves: tuple[NewLabelMove, ...]
     archivals: tuple[Archival, ...]
     unpinned: tuple[tuple[int, ImportedInclude], ...] = ()
 
@@ -106,7 +103,7 @@ def validate_versions(versions: Sequence[ImportedVersion], now: datetime, *, jin
         raise InvalidPrompt("the versions cannot be imported", field_errors)
 
 
-def validate_moves(name: str, moves: Sequence[LabelMove], newest: int, now: datetime) -> None:
+def validate_moves(name: str, moves: Sequence[NewLabelMove], newest: int, now: datetime) -> None:
     """Check that each move has an existing target, and starts at the target of the move before it.
 
     Raises:
@@ -114,7 +111,7 @@ def validate_moves(name: str, moves: Sequence[LabelMove], newest: int, now: date
     """
     require_settable(tuple({move.label for move in moves}))
     field_errors: list[FieldError] = []
-    last_moves: dict[str, LabelMove] = {}
+    last_moves: dict[str, NewLabelMove] = {}
     for number, move in enumerate(moves):
         path = f"history.{number}"
         arms = [arm.version for arm in move.split.arms] if move.split else [move.version]
@@ -149,7 +146,9 @@ def validate_archivals(archivals: Sequence[Archival], now: datetime) -> None:
         raise InvalidRequest("the prompt cannot be imported", field_errors)
 
 
-def continuation(name: str, label: str, local: Sequence[LabelMove], imported: Sequence[LabelMove]) -> Sequence[LabelMove]:
+def continuation(
+    name: str, label: str, local: Sequence[NewLabelMove], imported: Sequence[NewLabelMove]
+) -> Sequence[NewLabelMove]:
     """Return the imported moves of a label that follow on the local ones.
 
     Both are parts of one history; the imported part may begin in the middle of it.
@@ -170,7 +169,7 @@ def continuation(name: str, label: str, local: Sequence[LabelMove], imported: Se
     raise Conflict(f"the label '{label}' of '{name}' has another history here; the two histories cannot be combined")
 
 
-def _is_split_of(move: LabelMove, salt: str) -> bool:
+def _is_split_of(move: NewLabelMove, salt: str) -> bool:
     assert move.split is not None
     versions = [arm.version for arm in move.split.arms]
     return (
@@ -182,5 +181,5 @@ def _is_split_of(move: LabelMove, salt: str) -> bool:
     )
 
 
-def _comparable(move: LabelMove) -> tuple[LabelTarget, int | None, str, str, datetime]:
+def _comparable(move: NewLabelMove) -> tuple[LabelTarget, int | None, str, str, datetime]:
     return move.target, move.previous, move.actor, move.reason, move.at

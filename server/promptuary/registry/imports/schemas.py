@@ -12,7 +12,7 @@ from promptuary.prompt.encoding import encode_content
 from promptuary.prompt.name import Name
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.imports.history import Archival, ImportedInclude, ImportedVersion, ImportResult, PromptHistory
-from promptuary.registry.label_store import LabelMove, LabelTarget
+from promptuary.registry.label_store import LabelTarget, NewLabelMove
 from promptuary.registry.schemas import Number
 
 Reason = Annotated[str, Field(max_length=2000)]
@@ -99,10 +99,10 @@ class ImportedMoveIn(RequestModel):
     reason: Reason = ""
     at: Timestamp
 
-    def to_domain(self) -> LabelMove:
+    def to_domain(self) -> NewLabelMove:
         """Return the domain value; this server assigns its id and revision."""
         target = LabelTarget(self.version, self.split.to_domain() if self.split else None)
-        return LabelMove(0, self.label, target, self.previous, self.actor, self.reason, 0, self.at)
+        return NewLabelMove(self.label, target, self.previous, self.actor, self.reason, self.at)
 
 
 class ImportedArchivalIn(RequestModel):

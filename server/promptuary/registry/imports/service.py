@@ -30,7 +30,7 @@ from promptuary.registry.imports.history import (
     validate_moves,
     validate_versions,
 )
-from promptuary.registry.label_store import LabelMove
+from promptuary.registry.label_store import NewLabelMove
 from promptuary.registry.labels import add_move
 from promptuary.registry.store import PromptRecord
 from promptuary.registry.version_store import Include, VersionRecord
@@ -100,18 +100,18 @@ class PromptImporter:
         self,
         prompt: PromptRecord,
         versions: Sequence[ImportedVersion],
-        moves: Sequence[LabelMove],
+        moves: Sequence[NewLabelMove],
         archivals: Sequence[Archival],
     ) -> list[tuple[int, ImportedInclude]]:
         """Add everything in the order of its time, which becomes the order of the events; return the unknown includes."""
         unpinned: list[tuple[int, ImportedInclude]] = []
-        entries: Iterator[ImportedVersion | LabelMove | Archival] = heapq.merge(versions, moves, archivals, key=_time)
+        entries: Iterator[ImportedVersion | NewLabelMove | Archival] = heapq.merge(versions, moves, archivals, key=_time)
         for entry in entries:
             match entry:
                 case ImportedVersion():
                     unpinned += [(entry.number, include) for include in self._add_version(prompt, entry)]
                     prompt = replace(prompt, tags=entry.tags)
-                case LabelMove():
+                case NewLabelMove():
                     add_move(self.unit, prompt, entry)
                 case Archival():
                     self._add_archival(prompt, entry)
@@ -135,8 +135,8 @@ class PromptImporter:
         return new
 
     def _new_moves(
-        self, prompt: PromptRecord | None, name: str, moves: Sequence[LabelMove], newest: int
-    ) -> tuple[LabelMove, ...]:
+        self, prompt: PromptRecord | None, name: str, moves: Sequence[NewLabelMove], newest: int
+    ) -> tuple[NewLabelMove, ...]:
         """Return the moves that continue the local history; refuse a different history."""
         validate_moves(name, moves, newest, self.unit.clock())
         local = _by_label(label_store.all_moves(self.unit.session, prompt) if prompt else ())
@@ -202,12 +202,12 @@ class PromptImporter:
         audit.record_change(self.unit, PROMPT_IMPORTED, name, detail)
 
 
-def _by_label(moves: Sequence[LabelMove]) -> dict[str, list[LabelMove]]:
-    by_label: dict[str, list[LabelMove]] = {}
+def _by_label(moves: Sequence[NewLabelMove]) -> dict[str, list[NewLabelMove]]:
+    by_label: dict[str, list[NewLabelMove]] = {}
     for move in moves:
         by_label.setdefault(move.label, []).append(move)
     return by_label
 
 
-def _time(entry: ImportedVersion | LabelMove | Archival) -> datetime:
+def _time(entry: ImportedVersion | NewLabelMove | Archival) -> datetime:
     return entry.created_at if isinstance(entry, ImportedVersion) else entry.at
