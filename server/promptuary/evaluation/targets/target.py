@@ -36,7 +36,7 @@ class TargetTrace:
 
 @dataclass(frozen=True)
 class TargetReply:
-    """The answer of a target, with what led to it.
+    """The response of a target, with what led to it.
 
     Attributes:
         reply: of the model.
@@ -52,16 +52,16 @@ class TargetReply:
 
 
 class Target(Protocol):
-    """Answers cases; used by many tasks of one event loop at once."""
+    """Responds to cases; used by many tasks of one event loop at once."""
 
     async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
-        """Return the answer to a case under a variant.
+        """Return the response to a case under a variant.
 
         Args:
             case: of the dataset.
             variant: of the plan.
-            repeat: the number of the repeat, from 0; each repeat has an answer of its own.
-            trace: records what leads to the answer as soon as it is known.
+            repeat: the number of the repeat, from 0; each repeat has a separate response.
+            trace: records what leads to the response as soon as it is known.
         """
 
     def is_sensitive(self, case: Case, variant: str) -> bool:
