@@ -118,7 +118,7 @@ def test_a_warm_client_answers_whatever_the_server_does(broken: str, server: Ser
         client.settle()
 
 
-@pytest.mark.parametrize("no", [problem(401, "not_authenticated"), problem(404, "not_found"), problem(403, "forbidden")])
+@pytest.mark.parametrize("no", [problem(401, "not_authenticated"), problem(403, "forbidden"), problem(422, "invalid_request")])
 def test_a_warm_client_answers_when_the_server_refuses(no: Reply, server: Server, connect: Connect) -> None:
     client = connect(server.url, ttl=0)
     client.get(TRIAGE)

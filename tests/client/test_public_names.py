@@ -11,7 +11,8 @@ from promptuary import client
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt, InvalidVariables, PromptuaryError, RenderTooLarge
 
 OPTIONS = (
-    "url api_key ttl deadline follow bundle cache_dir disk breaker_failures breaker_cool_down on_lookup transport"
+    "url api_key ttl deadline follow bundle cache_dir disk keep_on_missing"
+    " breaker_failures breaker_cool_down on_lookup transport"
 ).split()
 ERRORS = {
     client.InvalidBundle: ("invalid_bundle", Invalid),

@@ -163,9 +163,9 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         result = self._core.settle(fetch, outcome)
         if isinstance(outcome, ReceivedVersion | NotModified):
             self._follow(loop)
-        if self._components.disk is not None and isinstance(result, CacheEntry):
+        if self._components.disk is not None and self._core.changes_copies(result):
             disk = self._components.disk
-            await asyncio.to_thread(disk.store, fetch, outcome, lambda: self._core.is_superseded(result))
+            await asyncio.to_thread(disk.store, fetch, outcome, lambda: self._core.is_overtaken(fetch, result))
         return result
 
     def _fetch_ended(self, lookup: asyncio.Task[FetchResult], loop: _LoopState, fetch: PendingFetch) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from promptuary.client.lookup.entry import PendingFetch
 from promptuary.client.lookup.steps import DiskCopy
 from promptuary.client.lookup.warning_log import WarningLog
-from promptuary.client.transport.wire import FetchOutcome, NotModified, ReceivedVersion
+from promptuary.client.transport.wire import FetchOutcome, NotModified, ReceivedVersion, ServerRefusal
 from promptuary.client.versions.selector import Selector
 from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_json, read_split, read_version
 from promptuary.prompt.split import Split
@@ -57,7 +57,7 @@ class DiskCache:
         return None if split is None else self._arm_copy(selector, split)
 
     def store(self, fetch: PendingFetch, outcome: FetchOutcome, is_superseded: Callable[[], bool]) -> None:
-        """Store what a request brought, if it is a version, or that the server confirmed the copy.
+        """Store what a request brought: a version, that the server confirmed the copy, or that it no longer has the prompt.
 
         Args:
             fetch: the request.
@@ -71,6 +71,8 @@ class DiskCache:
                 self._write(fetch.selector, outcome)
             elif isinstance(outcome, NotModified) and fetch.entry is not None:
                 self._confirm(fetch.selector, fetch.entry.version)
+            elif isinstance(outcome, ServerRefusal):
+                self._remove(fetch.selector)
 
     def _write(self, selector: Selector, received: ReceivedVersion) -> None:
         """Write the copy. Of a split label, write the arm's copy first, and then the split that leads to it."""
@@ -99,6 +101,16 @@ class DiskCache:
             os.utime(self._label_path(selector) if version.split is None else self._arm_path(selector, version.number or 0))
         except FileNotFoundError:
             return
+        except OSError as error:
+            self._warn_disk(error)
+
+    def _remove(self, selector: Selector) -> None:
+        """Remove the copy, and those of a split label's arms."""
+        path = self._label_path(selector)
+        try:
+            for arm in self._arms_at(path) if selector.version is None else ():
+                self._arm_path(selector, arm).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
             self._warn_disk(error)
 

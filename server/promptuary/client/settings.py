@@ -29,6 +29,7 @@ class ClientOptions:
     bundle: str | Path | None
     cache_dir: str | Path | None
     disk: bool
+    keep_on_missing: bool
     breaker_failures: int
     breaker_cool_down: float
     on_lookup: Callable[[Lookup], object] | None
@@ -68,7 +69,13 @@ def build_components(
             "ttl and breaker_cool_down must be at least 0 s, deadline over 0 s and at most 600 s, breaker_failures at least 1"
         )
     bundle = None if options.bundle is None else read_bundle(Path(options.bundle), log.warning)
-    policy = LookupPolicy(options.ttl, options.deadline, options.breaker_failures, options.breaker_cool_down)
+    policy = LookupPolicy(
+        ttl=options.ttl,
+        deadline=options.deadline,
+        failures=options.breaker_failures,
+        cool_down=options.breaker_cool_down,
+        keep_on_missing=options.keep_on_missing,
+    )
     disk = None
     if options.disk and (root := _cache_root(options.cache_dir or environment.get("PROMPTUARY_CACHE_DIR"))):
         disk = DiskCache(root, endpoint.mark, log.warning)

@@ -11,7 +11,7 @@ import httpx
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
 from promptuary.client.errors import Reason
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
-from promptuary.client.lookup.entry import CacheEntry, PendingFetch
+from promptuary.client.lookup.entry import PendingFetch
 from promptuary.client.lookup.steps import FetchResult, FetchStep, LookupSteps, RefreshStep
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
@@ -73,6 +73,8 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
         bundle: a JSON file of versions, for a start without the server (see `promptuary.client.bundle`).
         cache_dir: where copies for a restart are stored; by default `PROMPTUARY_CACHE_DIR`, else ~/.cache/promptuary.
         disk: whether to store copies on disk.
+        keep_on_missing: whether copies in memory and on disk stay in use after the server reported that it no longer has the
+            prompt, label or version. By default they end then.
         breaker_failures: after so many failures in a row the server is not asked …
         breaker_cool_down: … for so many seconds.
         on_lookup: called with a `Lookup` after every `get` that memory did not answer, in the thread that made it.
@@ -259,8 +261,8 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
             lookup.responded, counted = True, lookup.timed_out
         try:
             lookup.result = result = self._core.settle(fetch, outcome, counted=counted)
-            if self._components.disk is not None and isinstance(result, CacheEntry):
-                self._components.disk.store(fetch, outcome, lambda: self._core.is_superseded(result))
+            if self._components.disk is not None and self._core.changes_copies(result):
+                self._components.disk.store(fetch, outcome, lambda: self._core.is_overtaken(fetch, result))
         finally:
             with self._lock:
                 if self._pending.get(fetch.key) is lookup:

@@ -140,12 +140,40 @@ class PromptCache:
                 postponed = replace(entry, retry_at=until)
                 self._slots[key] = slot.map_entries(lambda current: postponed if current is entry else current)
 
-    def invalidate(self, name: str | None, revision: int) -> dict[Selector, Selector]:
+    def remove(self, fetch: PendingFetch, *, arm_only: bool) -> bool:
+        """Remove what memory has for a request's label or number, which the server no longer has.
+
+        A response that another request brought meanwhile may be the later one: it stays, and the server must confirm it.
+
+        Args:
+            fetch: the request.
+            arm_only: whether the server still has the other arms of a split label.
+
+        Returns:
+            Whether nothing of a later response is left.
+        """
+        key = fetch.selector.slot_key
+        with self._lock:
+            slot = self._slots.get(key)
+            if slot is None:
+                return True
+            answered_at = slot.latest.freshness.answered_at
+            is_later = slot.latest is not fetch.entry and answered_at is not None and answered_at > fetch.requested_at
+            invalidated = slot.map_entries(CacheEntry.invalidated)
+            remaining = invalidated if is_later else slot.without_arm(fetch.selector.targeting_key) if arm_only else None
+            if remaining is None:
+                del self._slots[key]
+            else:
+                self._slots[key] = remaining
+            return not is_later
+
+    def invalidate(self, name: str | None, revision: int, *, versions: bool = False) -> dict[Selector, Selector]:
         """Apply an event: every older entry of the prompt's labels must be confirmed.
 
         Args:
-            name: the prompt; None where every prompt may have changed. Entries of version numbers stay: they never change.
+            name: the prompt; None where every prompt may have changed.
             revision: the prompt's revision after the event.
+            versions: whether entries of version numbers must be confirmed, too: a version's content may have been erased.
 
         Returns:
             What to confirm now: for each request's key, a selector.
@@ -161,7 +189,7 @@ class PromptCache:
         with self._lock:
             self._record_event(name, revision)
             for key, slot in list(self._slots.items()):
-                if key[1] is not None and name in (None, key[0]):
+                if (versions or key[1] is not None) and name in (None, key[0]):
                     self._slots[key] = slot.map_entries(check)
             return {_fetch_key(selector, self._slots.get(selector.slot_key)): selector for selector in outdated}
 

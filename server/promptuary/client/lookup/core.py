@@ -7,7 +7,7 @@ the order of the tiers is written once. Everything here is safe to call from sev
 import threading
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from promptuary.client.bundle import Bundle
 from promptuary.client.errors import PromptUnavailable, Reason
@@ -62,6 +62,7 @@ class LookupPolicy:
         failures: failures in a row that open the circuit.
         cool_down: seconds for which the circuit stays open.
         entries: labels and numbers that memory keeps.
+        keep_on_missing: whether a copy stays in use after the server reported that it no longer has the prompt or label.
     """
 
     ttl: float = 60.0
@@ -69,6 +70,7 @@ class LookupPolicy:
     failures: int = 3
     cool_down: float = 10.0
     entries: int = 10_000
+    keep_on_missing: bool = False
 
 
 class LookupCore:
@@ -165,7 +167,9 @@ class LookupCore:
         if isinstance(result, CacheEntry):
             prompt = result.prompt
             return prompt.with_source(Source.SERVER) if prompt.source is Source.MEMORY else prompt
-        entry = yield from self._without_server(selector, isinstance(result, FetchFailure))
+        entry = None
+        if not self.ends_copies(result):
+            entry = yield from self._without_server(selector, isinstance(result, FetchFailure))
         if entry is not None:
             self._warn(selector, f"{_detail(result)}; using the version from {entry.prompt.source}")
             return entry.prompt
@@ -233,11 +237,29 @@ class LookupCore:
             assert fetch.entry is not None
             self._warnings.clear(fetch.selector.without_targeting_key())
             return self._cache.store_response(fetch, fetch.entry.version, fetch.entry.etag)
+        if self.ends_copies(outcome):
+            if self._cache.remove(fetch, arm_only=outcome.is_erased) and fetch.entry is not None:
+                self._warn(fetch.selector, f"{_detail(outcome)}; the version in use until now is dropped")
+            return outcome
         if fetch.entry is not None:
             self._warn(fetch.selector, f"{_detail(outcome)}; using the version from {fetch.entry.prompt.source}")
             if isinstance(outcome, ServerRefusal):
                 self._cache.postpone_retry(fetch.entry, self._clock() + self.policy.ttl)
         return outcome
+
+    def changes_copies(self, result: FetchResult) -> bool:
+        """Return whether the disk must learn of a result: of a version, or that the server no longer has it."""
+        return isinstance(result, CacheEntry) or self.ends_copies(result)
+
+    def is_overtaken(self, fetch: PendingFetch, result: FetchResult) -> bool:
+        """Return whether memory has a later answer by now that contradicts a result, so that the disk must not learn of it."""
+        if isinstance(result, CacheEntry):
+            return self.is_superseded(result)
+        return self._cache.entry(fetch.selector) is not None
+
+    def ends_copies(self, outcome: FetchOutcome) -> TypeGuard[ServerRefusal]:
+        """Return whether the server reported that it no longer has the prompt, so that no copy stands in for it."""
+        return isinstance(outcome, ServerRefusal) and outcome.is_missing and not self.policy.keep_on_missing
 
     def _record(self, outcome: FetchOutcome, counted: bool) -> None:
         with self._lock:
@@ -265,7 +287,7 @@ class LookupCore:
         to_confirm: dict[Selector, Selector] = {}
 
         def apply(change: PromptChange) -> None:
-            to_confirm.update(self._cache.invalidate(change.name, change.revision))
+            to_confirm.update(self._cache.invalidate(change.name, change.revision, versions=change.versions))
 
         self.following.read(attempt, chunk, apply)
         if self.following.live:

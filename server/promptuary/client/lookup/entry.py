@@ -109,6 +109,17 @@ class CacheSlot:
         arms = {number: change(entry) for number, entry in self.arms.items()}
         return CacheSlot.of_split(arms[self.latest.version.number or 0], self.split, arms)
 
+    def without_arm(self, targeting_key: str | None) -> "CacheSlot | None":
+        """Return the slot of a split label without a key's arm; None where nothing remains, or where it is not split."""
+        if self.split is None:
+            return None
+        number = self.split.arm(targeting_key).version
+        arms = {arm: entry for arm, entry in self.arms.items() if arm != number}
+        if not arms:
+            return None
+        latest = self.latest if self.latest.version.number in arms else next(iter(arms.values()))
+        return CacheSlot.of_split(latest, self.split, arms)
+
 
 @dataclass(frozen=True, slots=True)
 class PendingFetch:

@@ -21,15 +21,21 @@ SHORTEST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 60.0
 STABLE_SECONDS = 10.0
 """Seconds after which a stream counts as stable, so that the pauses start at the first one again."""
+_LABEL_EVENTS = frozenset({"version.created", "label.moved", "label.removed", "prompt.archived", "prompt.restored"})
+"""Events after which a version that the client has is what it was. After another, such as an erasure, it may not be."""
 _FORKED = StreamEnd("the process forked")
 
 
 @dataclass(frozen=True)
 class PromptChange:
-    """A change of a prompt; without a name, any prompt may have changed."""
+    """A change of a prompt; without a name, any prompt may have changed.
+
+    `versions` is false where only labels can have changed, and versions that were not there before.
+    """
 
     name: str | None
     revision: int
+    versions: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ class ChangeStream:
         if self._ready_at is None:
             raise UnusableResponse("the stream does not begin with `ready`")
         if isinstance(name, str):  # else of a type that this release does not know, and about no prompt
-            apply(PromptChange(name, revision))
+            apply(PromptChange(name, revision, versions=event.type not in _LABEL_EVENTS))
         self._last = revision
 
     def _start(self, revision: int, resumed: bool, apply: Callable[[PromptChange], None]) -> None:

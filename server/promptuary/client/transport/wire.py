@@ -28,6 +28,12 @@ STREAM_SILENCE_SECONDS = 45.0
 """Seconds without a byte after which a stream is dead: three of the server's keep-alive comments."""
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]*\Z")
 _BUSY_STATUSES = (429, 503)
+_GONE = 410
+_MISSING_STATUSES = (404, _GONE)
+_PROBLEM_TYPE = "urn:promptuary:problem:"
+_PROBLEM_MEDIA_TYPE = "application/problem+json"
+_NO_SUCH_PATH = "there is nothing at this path"
+"""The server's detail where no route matched: the URL is wrong, which reports nothing about the prompt."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,18 @@ class NotModified:
 
 @dataclass(frozen=True)
 class ServerRefusal:
-    """The server refused the request; asking again changes nothing."""
+    """The server refused the request; asking again changes nothing.
+
+    Attributes:
+        error: what it reported.
+        is_missing: whether it reported that it does not have the prompt, label or version (any more). A refusal of the key or
+            of the request reports nothing about them.
+        is_erased: whether it reported that the version's content was erased.
+    """
 
     error: PromptuaryError
+    is_missing: bool = False
+    is_erased: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,7 +192,7 @@ def check_stream_response(status: int, headers: Mapping[str, str], now: datetime
         return StreamEnd(f"the server answered {status}", retry_after=pause)
     if status != 200:
         return StreamEnd(f"the server answered {status}", refused=status < 500)
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "text/event-stream":
+    if media_type(headers) != "text/event-stream":
         return StreamEnd("the server answered with another content type", refused=True)
     return None
 
@@ -185,7 +200,7 @@ def check_stream_response(status: int, headers: Mapping[str, str], now: datetime
 def read_error_response(answer: HttpResponse, now: datetime | None = None) -> ServerRefusal | FetchFailure:
     """Return the meaning of a response that is not the wanted one.
 
-    A 4xx comes from the server itself only if it has a problem's `code`: a proxy's 404 for a server that is down is an outage.
+    A 4xx comes from the server itself only if it is one of its problems: a proxy's 404 for a server that is down is an outage.
     """
     status = answer.status
     if status in _BUSY_STATUSES:
@@ -193,20 +208,33 @@ def read_error_response(answer: HttpResponse, now: datetime | None = None) -> Se
         return FetchFailure(Reason.BUSY, f"the server answered {status}", pause)
     if not 400 <= status < 500:
         return FetchFailure(Reason.SERVER_ERROR, f"the server answered {status}")
+    problem = _read_problem(answer)
+    if problem is None:
+        return FetchFailure(Reason.SERVER_ERROR, f"a server that is not Promptuary answered {status}")
+    code, detail = problem["code"], problem.get("detail")
+    message = detail if isinstance(detail, str) else code
+    error = _error(status, code, message, _field_errors(problem.get("errors")))
+    is_missing = status in _MISSING_STATUSES and detail != _NO_SUCH_PATH
+    return ServerRefusal(error, is_missing, is_erased=status == _GONE)
+
+
+def _read_problem(answer: HttpResponse) -> dict[str, Any] | None:
+    """Parse the problem of a Promptuary server; None for any other body, such as a proxy's page or a gateway's own JSON."""
     try:
         problem = read_json(answer.body)
     except UnusableResponse:
-        problem = {}
-    code, detail = problem.get("code"), problem.get("detail")
-    if not isinstance(code, str):
-        return FetchFailure(Reason.SERVER_ERROR, f"a server that is not Promptuary answered {status}")
-    return ServerRefusal(
-        _error(status, code, detail if isinstance(detail, str) else code, _field_errors(problem.get("errors")))
-    )
+        return None
+    is_problem = str(problem.get("type")).startswith(_PROBLEM_TYPE) or media_type(answer.headers) in ("", _PROBLEM_MEDIA_TYPE)
+    return problem if is_problem and isinstance(problem.get("code"), str) else None
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Return the media type of a response in lower case, without parameters; empty where it names none."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _error(status: int, code: str, detail: str, field_errors: list[FieldError]) -> PromptuaryError:
-    if status == 404:
+    if status in _MISSING_STATUSES:
         return PromptNotFound(detail)
     if status in (401, 403):
         return KeyRefused(detail)
