@@ -56,8 +56,13 @@ def test_a_path_without_a_document_is_refused(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("word_embedder")
 def test_two_documents_of_one_name_are_refused(run: Run, write: Write) -> None:
-    result = run("context", "add", "support", write("a/x.md", "one"), write("b/x.txt", "two"))
-    assert (result.code, "'x' occurs twice" in result.error_line) == (64, True)
+    first, second = write("a/x.md", "one"), write("b/x.txt", "two")
+    result = run("context", "add", "support", first, second)
+    assert (result.code, f"'x' occurs twice, in {first} and in {second}" in result.error_line) == (64, True)
+    lines = [json.dumps({"id": str(number % 300), "text": "one"}) for number in range(301)]  # in two requests
+    far_apart = run("context", "add", "support", write("far.jsonl", "\n".join(lines)))
+    assert "'0' occurs twice" in far_apart.error_line
+    assert run("context", "list", "--json").json == []
 
 
 @pytest.mark.usefixtures("word_embedder")

@@ -30,7 +30,7 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Add documents: chunk, embed and index them. A new collection is created; unchanged documents are skipped."""
-    documents = [document for path in paths for document in read_documents(path)]
+    documents = read_documents(*paths)
     with connect(project) as api:
         total = add_documents(api, collection, documents, chunk_size)
     if json:
@@ -71,16 +71,30 @@ def _batches(documents: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield batch
 
 
-def read_documents(path: Path) -> list[dict[str, Any]]:
-    """Read the documents of a file or a folder: each text, and each line of a `.jsonl` file, is one document.
+def read_documents(*paths: Path) -> list[dict[str, Any]]:
+    """Read the documents of files and folders: each text, and each line of a `.jsonl` file, is one document.
 
     Raises:
-        InvalidFile: for a path without a document, or with file, line and field of what is wrong.
+        InvalidFile: for a path without a document, with file, line and field of what is wrong, or for two documents with one
+            id, of which the collection would keep the second.
     """
-    return list(_read(path))
+    documents: list[dict[str, Any]] = []
+    places: dict[str, str] = {}
+    field_errors: list[FieldError] = []
+    for place, document in (placed for path in paths for placed in _read(path)):
+        if (first := places.setdefault(document["id"], place)) != place:
+            field_errors.append(FieldError("", f"'{document['id']}' occurs twice, in {first} and in {place}"))
+        documents.append(document)
+    if field_errors:
+        raise InvalidFile("documents have the same id", field_errors)
+    return documents
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
+_PlacedDocument = tuple[str, dict[str, Any]]
+
+
+def _read(path: Path) -> Iterator[_PlacedDocument]:
+    """Yield each document with its place: its file, and the line in a `.jsonl` file."""
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in (*TEXTS, ".jsonl"))
         if not files:
@@ -91,19 +105,19 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
         yield from _file(path, path.stem)
 
 
-def _file(path: Path, key: str) -> Iterator[dict[str, Any]]:
+def _file(path: Path, key: str) -> Iterator[_PlacedDocument]:
     if path.suffix in TEXTS:
         text = read_text(path)
         if not text.strip():
             raise InvalidFile(f"{path} is blank")
         title = text.strip().splitlines()[0].lstrip("# ").strip()[:500]
-        yield {"id": key.replace("\\", "/"), "text": text, "title": title}
+        yield str(path), {"id": key.replace("\\", "/"), "text": text, "title": title}
         return
     if path.suffix != ".jsonl":
         raise InvalidFile(f"{path} is neither .md, .txt nor .jsonl")
     for number, text in enumerate(read_text(path, 64 * 1024 * 1024).split("\n"), 1):
         if text.strip():
-            yield _document(text, path, number)
+            yield f"{path} line {number}", _document(text, path, number)
 
 
 def _document(text: str, path: Path, number: int) -> dict[str, Any]:

@@ -69,7 +69,9 @@ def test_an_option_names_the_prompt_and_a_label_chooses_the_version(run: Run, wr
     assert not folder.exists()
     assert run("import", file, "--to", folder, "--json").json[0]["version"] == 9
     several = write("q.json", json.dumps([MLFLOW, {**MLFLOW, "name": "other"}]))
-    assert "--name is for a file of one prompt" in run("import", several, "--name", "a", "--to", folder).error_line
+    assert (
+        "--name is for a file of one prompt; use --rename" in run("import", several, "--name", "a", "--to", folder).error_line
+    )
 
 
 def test_an_existing_file_that_differs_is_overwritten_with_force_only(run: Run, write: Write, folder: Path) -> None:
@@ -118,3 +120,76 @@ def test_an_unknown_format_and_an_empty_list_are_refused(run: Run, write: Write,
     assert "--from must be bundle, langchain" in run("import", write("p.json", "{}"), "--from", "openai").error_line
     assert "contains no prompt" in run("import", write("p.json", "[]"), "--from", "langfuse").error_line
     assert "is not a bundle" in run("import", write("p.json", "{}"), "--from", "bundle").error_line
+
+
+FOLDING = [{**LANGFUSE, "name": "team a/greet", "prompt": "A"}, {**LANGFUSE, "name": "team-a/greet", "prompt": "B"}]
+
+
+@pytest.mark.parametrize("form", ["langfuse", "mlflow"])
+def test_prompts_whose_names_fold_onto_one_are_refused_by_both_names(run: Run, write: Write, folder: Path, form: str) -> None:
+    values = (
+        FOLDING if form == "langfuse" else [{**MLFLOW, "name": value["name"], "template": value["prompt"]} for value in FOLDING]
+    )
+    file = write("two.json", json.dumps(values, indent=1))
+    result = run("import", file, "--to", folder)
+    assert result.code == 64
+    assert "'team a/greet' and 'team-a/greet' both become 'team-a.greet'; rename one of them" in result.error_line
+    assert "--rename 'team-a/greet'=team-a.greet-2" in result.error_line
+    assert not folder.exists()
+    run("import", file, "--to", folder, "--rename", "team a/greet=team.hello")
+    assert "A" in (folder / "team" / "hello.yaml").read_text()
+    assert "B" in (folder / "team-a" / "greet.yaml").read_text()
+
+
+def test_a_rename_may_not_fold_onto_another_prompt_or_name_an_unknown_one(run: Run, write: Write, folder: Path) -> None:
+    file = write("two.json", json.dumps(FOLDING))
+    both = run("import", file, "--to", folder, "--rename", "team a/greet=x", "--rename", "team-a/greet=x")
+    assert "'team a/greet' and 'team-a/greet' both become 'x'" in both.error_line
+    unknown = run("import", file, "--to", folder, "--rename", "team a/greet=x", "--rename", "other=y")
+    assert "--rename names 'other', which the file does not have" in unknown.error_line
+    for assignment in ("a", "=a", "a=", "a=B", "a=b/c"):
+        assert "must be OLD=NEW" in run("import", file, "--rename", assignment).error_line
+    assert "names 'a' twice" in run("import", file, "--rename", "a=b", "--rename", "a=c").error_line
+    assert not folder.exists()
+
+
+def test_a_rename_also_changes_the_references_to_the_prompt(run: Run, write: Write, folder: Path) -> None:
+    user = {**LANGFUSE, "name": "user", "prompt": "x @@@langfusePrompt:name=team a/greet|label=Prod@@@ y"}
+    file = write("three.json", json.dumps([*FOLDING, user]))
+    assert run("import", file, "--to", folder, "--rename", "team a/greet=hello").code == 0
+    assert "{{> hello@prod}}" in (folder / "user.yaml").read_text()
+
+
+def test_one_version_with_two_contents_is_refused(run: Run, write: Write, folder: Path) -> None:
+    same = write("same.json", json.dumps([MLFLOW, MLFLOW]))
+    assert run("import", same, "--to", folder).code == 0
+    twice = write("twice.json", json.dumps([MLFLOW, {**MLFLOW, "template": "other"}]))
+    assert "'greet' occurs twice as version 4, and differs" in run("import", twice, "--to", folder, "--force").error_line
+    unnumbered = [
+        {key: value for key, value in each.items() if key != "version"} for each in (MLFLOW, {**MLFLOW, "template": "x"})
+    ]
+    file = write("unnumbered.json", json.dumps(unnumbered))
+    assert "occurs twice without a version number, and differs" in run("import", file, "--to", folder, "--force").error_line
+
+
+def test_labels_that_fold_onto_one_do_not_choose_a_version(run: Run, write: Write, folder: Path) -> None:
+    versions = [{**MLFLOW, "aliases": ["Prod"]}, {**MLFLOW, "version": 5, "aliases": ["prod"]}]
+    file = write("labels.json", json.dumps(versions))
+    assert "versions 4, 5 all have the label 'prod'" in run("import", file, "--to", folder, "--label", "Prod").error_line
+    assert run("import", file, "--to", folder, "--json").json[0]["version"] == 5
+
+
+def test_an_import_updates_the_file_that_contains_the_prompt(run: Run, write: Write, folder: Path) -> None:
+    file = write("lf.json", json.dumps(LANGFUSE))
+    folder.mkdir(parents=True)
+    (folder / "support.greet.yml").write_text("mine")
+    assert "support.greet.yml: exists with another content" in run("import", file, "--to", folder).error_line
+    assert run("import", file, "--to", folder, "--force", "--json").json[0]["file"] == str(folder / "support.greet.yml")
+    (folder / "support.greet.yaml").write_text("mine too")
+    assert "both contain the prompt 'support.greet'" in run("import", file, "--to", folder, "--force").error_line
+
+
+def test_a_bundle_takes_no_option_that_would_be_ignored(run: Run, write: Write) -> None:
+    file = write("bundle.json", '{"format": "promptuary-bundle/1", "prompts": {}}')
+    for option in (("--name", "a"), ("--label", "a"), ("--rename", "a=b")):
+        assert f"{option[0]} is for files of other systems" in run("import", file, *option).error_line

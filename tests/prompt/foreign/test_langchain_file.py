@@ -23,6 +23,7 @@ from factories.prompt_contents import TEXT
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
+from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.preparation import prepare
 
 
@@ -30,7 +31,8 @@ def import_value(value: Any) -> ImportedPrompt:
     """Return the prompt of a file that contains the value."""
     document = parse_yaml(json.dumps(value, indent=1), "p.json")
     assert is_langchain(document.value)
-    (imported,) = finish_drafts(read_langchain(document.value, "p"), document, "p.json")
+    names = SourceNames("p")
+    (imported,) = finish_drafts(read_langchain(document.value, names), document, "p.json", names)
     return imported
 
 
@@ -46,7 +48,8 @@ def import_saved(prompt: Any, path: Path) -> ImportedPrompt:
         prompt.save(path)
     document = parse_yaml(path.read_text(), str(path))
     assert is_langchain(document.value)
-    (imported,) = finish_drafts(read_langchain(document.value, path.stem), document, str(path))
+    names = SourceNames(path.stem)
+    (imported,) = finish_drafts(read_langchain(document.value, names), document, str(path), names)
     return imported
 
 

@@ -12,13 +12,15 @@ from langfuse.model import ChatPromptClient, TextPromptClient
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts, select_versions
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
+from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.preparation import prepare
 
 
 def import_value(value: Any) -> list[ImportedPrompt]:
     document = parse_yaml(json.dumps(value, indent=1), "lf.json")
     assert is_langfuse(document.value)
-    return finish_drafts(read_langfuse(document.value, "lf"), document, "lf.json")
+    names = SourceNames("lf")
+    return finish_drafts(read_langfuse(document.value, names), document, "lf.json", names)
 
 
 def text_prompt(prompt: Any, **more: Any) -> dict[str, Any]:
@@ -180,7 +182,7 @@ def test_a_file_gets_the_highest_or_the_labelled_version_and_a_remark() -> None:
         (text_prompt("{{#a}}x{{/a}}"), "prompt: has braces that Langfuse reads in another way"),
         (text_prompt("{{> a}}"), "prompt: has braces that Langfuse reads in another way"),
         (text_prompt("{{a"), "a tag opened with {{ is never closed"),
-        (text_prompt("@@@langfusePrompt:name=A B@@@"), "refers to another prompt in a way that cannot be read"),
+        (text_prompt("@@@langfusePrompt:name=💥@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt("@@@langfusePrompt:nonsense@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt([{"role": "critic", "content": "x"}]), "line 7: prompt.0.role: is 'critic'; the roles here are system"),
         (text_prompt([{"role": "user", "content": [{"type": "image"}]}]), "prompt.0.content: must be a text"),

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
+from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.preparation import prepare
 
 
 def import_value(value: Any) -> list[ImportedPrompt]:
     document = parse_yaml(json.dumps(value, indent=1, default=list), "ml.json")
     assert is_mlflow(document.value)
-    return finish_drafts(read_mlflow(document.value, "ml"), document, "ml.json")
+    names = SourceNames("ml")
+    return finish_drafts(read_mlflow(document.value, names), document, "ml.json", names)
 
 
 def prompt_version(template: Any, **more: Any) -> Any:
@@ -110,13 +112,18 @@ def test_model_versions_of_the_rest_api_are_imported_alone_and_in_lists() -> Non
     assert prompt.content.model.name == "m"
     assert (remarks(prompt), prompt.tags) == ([], ())
     prompts = import_value(
-        {"model_versions": [rest_version("Hi {{name}}", team="x"), rest_version("two") | {"aliases": [{"alias": "staging"}]}]}
+        {
+            "model_versions": [
+                rest_version("Hi {{name}}", team="x"),
+                rest_version("two") | {"version": "8", "aliases": [{"alias": "staging"}]},
+            ]
+        }
     )
     assert [(prompt.content.template, prompt.tags, prompt.labels) for prompt in prompts] == [
         ("Hi {{name}}", ("team=x",), ()),
         ("two", (), ("staging",)),
     ]
-    assert len(import_value([dict(prompt_version("x")), dict(prompt_version("y"))])) == 2
+    assert len(import_value([dict(prompt_version("x")), dict(prompt_version("y", name="other"))])) == 2
 
 
 PIECES = st.sampled_from(

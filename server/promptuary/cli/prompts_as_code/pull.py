@@ -9,7 +9,7 @@ from promptuary.cli.atomic_files import write_files
 from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.state import PromptState, RegistryState
 from promptuary.prompt.errors import FieldError, Invalid
-from promptuary.prompt.files.prompt_file import SUFFIXES, PromptFile, parse_prompt_file, prompt_name, read_text
+from promptuary.prompt.files.prompt_file import PromptFile, parse_prompt_file, path_of, prompt_paths, read_text
 from promptuary.prompt.files.prompt_file_writer import leading_comments, prompt_file_text
 from promptuary.prompt.files.yaml_document import InvalidFile
 from promptuary.prompt.name import LATEST
@@ -67,9 +67,10 @@ def pull(
 
     Raises:
         Invalid: with the files whose content the registry does not have, or for an unknown prompt.
+        InvalidFile: for two files that contain the same prompt.
     """
     names = _selected_names(registry, prompts, label)
-    pulls = _PullPlan(registry, folder, _paths(folder), label, labels)
+    pulls = _PullPlan(registry, folder, prompt_paths(folder), label, labels)
     pulled = [pulls.pull(name) for name in names]
     field_errors = [FieldError(str(prompt.path), prompt.lost) for prompt in pulled if prompt.lost is not None]
     if field_errors and not force:
@@ -84,12 +85,6 @@ def write(pulled: Sequence[PulledPrompt]) -> None:
     write_files({prompt.path: prompt.text for prompt in pulled if prompt.text is not None})
 
 
-def path_of(folder: Path, name: str) -> Path:
-    """Return the file for a prompt of this name: a dot starts a folder, if that path gives the name again."""
-    nested = folder.joinpath(*name.split(".")).with_name(name.rpartition(".")[2] + SUFFIXES[0])
-    return nested if all(name.split(".")) else folder / f"{name}{SUFFIXES[0]}"
-
-
 def _selected_names(registry: RegistryState, prompts: Sequence[str], label: str | None) -> list[str]:
     in_use = {name: state for name, state in registry.prompts.items() if not state.archived}
     field_errors = [
@@ -102,17 +97,6 @@ def _selected_names(registry: RegistryState, prompts: Sequence[str], label: str 
     return sorted(
         name for name in set(prompts) or in_use if label in (None, LATEST) or name in prompts or label in in_use[name].labels
     )
-
-
-def _paths(folder: Path) -> dict[str, Path]:
-    """Return the existing files by the name of their prompt."""
-    files: dict[str, Path] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file()):
-        try:
-            files.setdefault(prompt_name(path, folder), path)
-        except InvalidFile:
-            continue
-    return files
 
 
 @dataclass(frozen=True)

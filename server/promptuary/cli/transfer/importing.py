@@ -1,6 +1,7 @@
 """`promptuary import`: import a bundle into the registry, or prompts of Langfuse, MLflow and LangChain into prompt files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,21 +10,22 @@ import typer
 from promptuary.cli.atomic_files import write_files
 from promptuary.cli.connection import connect
 from promptuary.cli.output import AsJson, Project, print_json, print_line
-from promptuary.cli.prompts_as_code.pull import path_of
 from promptuary.cli.transfer.bundle import apply_import, plan_import
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.bundle import is_bundle, parse_bundle, parse_json
-from promptuary.prompt.files.prompt_file import read_text
+from promptuary.prompt.files.prompt_file import path_of, prompt_paths, read_text
 from promptuary.prompt.files.prompt_file_writer import prompt_file_text
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportDraft, ImportedPrompt, finish_drafts, select_versions
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
+from promptuary.prompt.foreign.source_names import SourceNames
+from promptuary.prompt.name import is_name
 
 BUNDLE_LIMIT = 2**30
 BUNDLE = "bundle"
-READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str], list[ImportDraft]]]] = {
+READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, SourceNames], list[ImportDraft]]]] = {
     "langchain": (is_langchain, read_langchain),
     "mlflow": (is_mlflow, read_mlflow),
     "langfuse": (is_langfuse, read_langfuse),
@@ -42,6 +44,10 @@ def import_file(
         str | None, typer.Option("--label", help="Import the version under this label; by default the highest.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The prompt's name, for a file of one prompt.")] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option("--rename", help="OLD=NEW: the prompt OLD of the file is named NEW here; may be repeated."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite prompt files that exist with another content.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     project: Project = None,
@@ -52,10 +58,14 @@ def import_file(
         raise typer.BadParameter(f"--from must be {BUNDLE}, {', '.join(READERS)}")
     text = read_text(file, BUNDLE_LIMIT)
     if form == BUNDLE or (form is None and _is_bundle_text(text)):
+        for option, value in (("--label", label), ("--name", name), ("--rename", rename)):
+            if value:
+                raise typer.BadParameter(f"{option} is for files of other systems; a bundle is imported as it is")
         _import_bundle(file, text, project, dry_run=dry_run, json=json)
         return
-    imported = _foreign(file, form, name, label)
-    paths = [path_of(folder, prompt.name) for prompt in imported]
+    imported = _foreign(file, form, _Choice(name, _renames(rename or ()), label))
+    existing = prompt_paths(folder)
+    paths = [existing.get(prompt.name) or path_of(folder, prompt.name) for prompt in imported]
     states = _write_prompt_files(paths, imported, force=force, dry_run=dry_run)
     if json:
         print_json(
@@ -102,7 +112,27 @@ def _import_bundle(file: Path, text: str, project: str | None, *, dry_run: bool,
         raise typer.Exit(1)
 
 
-def _foreign(file: Path, form: str | None, name: str | None, label: str | None) -> list[ImportedPrompt]:
+@dataclass(frozen=True)
+class _Choice:
+    """What the caller chose of a foreign file: the name of its one prompt or names by names in the file, and a label."""
+
+    name: str | None
+    renames: Mapping[str, str]
+    label: str | None
+
+
+def _renames(assignments: Sequence[str]) -> dict[str, str]:
+    renames: dict[str, str] = {}
+    for assignment in assignments:
+        old, _, new = assignment.rpartition("=")
+        if not old or not is_name(new):
+            raise typer.BadParameter(f"--rename {assignment} must be OLD=NEW, with NEW of a-z 0-9 _ . -")
+        if renames.setdefault(old, new) != new:
+            raise typer.BadParameter(f"--rename names {old!r} twice")
+    return renames
+
+
+def _foreign(file: Path, form: str | None, choice: _Choice) -> list[ImportedPrompt]:
     document = parse_yaml(read_text(file), str(file))
     form = form or next((source for source, (detect, _) in READERS.items() if detect(document.value)), None)
     if form is None:
@@ -111,16 +141,17 @@ def _foreign(file: Path, form: str | None, name: str | None, label: str | None) 
             f"{file} has no format that can be imported",
             [FieldError("", f"supported formats: {formats}; choose one with --from")],
         )
-    drafts = READERS[form][1](document.value, file.stem)
-    if name is not None:
-        if len({draft.name for draft in drafts}) > 1:
-            raise Invalid("--name is for a file of one prompt", [FieldError(str(file), "contains several")])
-        for draft in drafts:
-            draft.name = name
-    imported = finish_drafts(drafts, document, str(file))
+    names = SourceNames(file.stem, choice.renames)
+    drafts = READERS[form][1](document.value, names)
+    if choice.name is not None:
+        source_names = {draft.name for draft in drafts}
+        if len(source_names) > 1 or choice.renames:
+            raise Invalid("--name is for a file of one prompt; use --rename", [FieldError(str(file), "contains several")])
+        names = SourceNames(file.stem, dict.fromkeys(source_names, choice.name))
+    imported = finish_drafts(drafts, document, str(file), names)
     if not imported:
         raise InvalidFile(f"{file} contains no prompt")
-    return select_versions(imported, label)
+    return select_versions(imported, choice.label)
 
 
 def _write_prompt_files(paths: Sequence[Path], imported: Sequence[ImportedPrompt], *, force: bool, dry_run: bool) -> list[str]:

@@ -50,6 +50,41 @@ def prompt_name(path: Path, root: Path) -> str:
     return name
 
 
+def path_of(folder: Path, name: str) -> Path:
+    """Return the file for a prompt of this name: a dot starts a folder, if that path gives the name again."""
+    nested = folder.joinpath(*name.split(".")).with_name(name.rpartition(".")[2] + SUFFIXES[0])
+    return nested if all(name.split(".")) else folder / f"{name}{SUFFIXES[0]}"
+
+
+def prompt_paths(root: Path) -> dict[str, Path]:
+    """Return the prompt files below a folder by the name of their prompt; a missing folder has none.
+
+    A file that has no valid name is left out.
+
+    Raises:
+        InvalidFile: for two files that contain the same prompt.
+    """
+    paths: dict[str, Path] = {}
+    for path in _files(root):
+        try:
+            name = prompt_name(path, root)
+        except InvalidFile:
+            continue
+        if (first := paths.setdefault(name, path)) != path:
+            raise _same_prompt(path, first, name)
+    return paths
+
+
+def _files(root: Path) -> list[Path]:
+    """Return the YAML files below a folder, except in hidden folders, which belong to tools."""
+    files = (path for path in root.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+    return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(root).parts[:-1]))
+
+
+def _same_prompt(path: Path, first: Path, name: str) -> InvalidFile:
+    return InvalidFile(f"{path} and {first} both contain the prompt '{name}'; keep one of the two")
+
+
 def read_prompt_file(path: Path, name: str) -> PromptFile:
     """Read a prompt file and check all of it, including its templates.
 
@@ -154,11 +189,11 @@ def read_prompt_folder(root: Path) -> list[PromptFile]:
     prompts: list[PromptFile] = []
     errors: list[InvalidFile] = []
     paths: dict[str, Path] = {}
-    for path in sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES and path.is_file()):
+    for path in _files(root):
         try:
             prompts.append(read_prompt_file(path, prompt_name(path, root)))
             if (first := paths.setdefault(prompts[-1].name, path)) != path:
-                raise InvalidFile(f"{path} and {first} both contain the prompt '{prompts[-1].name}'; keep one of the two")
+                raise _same_prompt(path, first, prompts[-1].name)
         except InvalidFile as error:
             errors.append(error)
     if errors:

@@ -4,7 +4,6 @@ What makes an import impossible is an error, and a file with an error is not imp
 a remark, so that nothing disappears silently.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.errors import FieldError, InvalidPrompt
+from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
+from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import LATEST, is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Tag, parse
 from promptuary.prompt.text import refused_character
@@ -109,9 +109,9 @@ class FieldReader:
         self.unread.clear()
 
 
-def finish_draft(draft: ImportDraft) -> ImportedPrompt | None:
+def finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | None:
     """Check a whole draft; return None where it has errors, with all of them in `draft.field_errors`."""
-    name = _name(draft)
+    name = _name(draft, names)
     labels, tags = _labels(draft), _tags(draft)
     message = _message(draft)
     content = None
@@ -129,14 +129,26 @@ def finish_draft(draft: ImportDraft) -> ImportedPrompt | None:
     return ImportedPrompt(name, draft.version, content, labels, message, tags, tuple(draft.remarks))
 
 
-def finish_drafts(drafts: Sequence[ImportDraft], document: YamlDocument, source: str) -> list[ImportedPrompt]:
+def finish_drafts(
+    drafts: Sequence[ImportDraft], document: YamlDocument, source: str, names: SourceNames
+) -> list[ImportedPrompt]:
     """Finish all drafts of a file.
 
+    Args:
+        drafts: every prompt and version that was read.
+        document: the file, for the lines of the errors.
+        source: the file's name, for the errors.
+        names: how the names of the file become names here.
+
     Raises:
-        InvalidFile: with every error of every draft and its line; the message names the source.
+        InvalidFile: with every error of every draft and its line, also where two prompts would get one name, or one version
+            occurs with two contents; the message names the source.
     """
-    imported = [finish_draft(draft) for draft in drafts]
+    imported = [finish_draft(draft, names) for draft in drafts]
     field_errors = [document.with_line(field_error) for draft in drafts for field_error in draft.field_errors]
+    field_errors += [document.with_line(field_error) for field_error in _name_conflicts(drafts, names)]
+    if not field_errors:
+        field_errors = [document.with_line(field_error) for field_error in _version_conflicts(drafts, imported)]
     if field_errors:
         raise InvalidFile(f"{source} cannot be imported", sorted(field_errors, key=lambda field_error: field_error.line or 0))
     return [_with_lines(prompt, document) for prompt in imported if prompt is not None]
@@ -146,12 +158,20 @@ def select_versions(imported: Sequence[ImportedPrompt], label: str | None = None
     """Return one version of each prompt, sorted by name, because a prompt file contains one version.
 
     It is the version that has the label, otherwise the highest. A remark lists the versions that are left out.
+
+    Raises:
+        Invalid: when several versions of a prompt have the label.
     """
+    label = label.lower() if label else None
     by_name: dict[str, list[ImportedPrompt]] = {}
     for prompt in imported:
         by_name.setdefault(prompt.name, []).append(prompt)
     selected = []
     for versions in by_name.values():
+        labelled = [str(prompt.version) for prompt in versions if label in prompt.labels]
+        if len(labelled) > 1:
+            message = f"versions {', '.join(labelled)} all have the label '{label}'; leave out --label for the highest"
+            raise Invalid("nothing was imported", [FieldError(versions[0].name, message)])
         best = max(versions, key=lambda prompt: (label is not None and label in prompt.labels, prompt.version or 0))
         others = [prompt for prompt in versions if prompt is not best]
         if others:
@@ -219,15 +239,51 @@ def _with_lines(prompt: ImportedPrompt, document: YamlDocument) -> ImportedPromp
     return replace(prompt, remarks=tuple(document.with_line(remark) for remark in prompt.remarks))
 
 
-def _name(draft: ImportDraft) -> str:
-    name = re.sub(r"[^a-z0-9_.-]+", "-", draft.name.replace("/", ".").lower()).strip("-._")[:128].strip("-._")
+def _name(draft: ImportDraft, names: SourceNames) -> str:
+    name = names.name_of(draft.name)
     if not is_name(name):
         draft.add_error(
-            draft.path, f"its name {draft.name!a} is not valid here: names consist of a-z 0-9 _ . -; pass one with --name"
+            draft.path, f"its name {draft.name!a} is not valid here: names consist of a-z 0-9 _ . -; choose one with --rename"
         )
     elif name != draft.name:
         draft.add_remark(draft.path, f"its name '{draft.name}' becomes '{name}'")
     return name
+
+
+def _name_conflicts(drafts: Sequence[ImportDraft], names: SourceNames) -> list[FieldError]:
+    """Return an error for each name that several prompts of the file would get, and for renames of prompts it does not have."""
+    source_names: dict[str, dict[str, str]] = {}
+    for draft in drafts:
+        source_names.setdefault(names.name_of(draft.name), {}).setdefault(draft.name, draft.path)
+    conflicts = [
+        FieldError(
+            list(paths.values())[-1],
+            f"{' and '.join(map(repr, paths))} both become '{name}'; rename one of them, as in "
+            f"--rename {list(paths)[-1]!r}={name}-2",
+        )
+        for name, paths in source_names.items()
+        if is_name(name) and len(paths) > 1
+    ]
+    known = {draft.name for draft in drafts}
+    return conflicts + [
+        FieldError("", f"--rename names {old!r}, which the file does not have; it has {', '.join(sorted(map(repr, known)))}")
+        for old in names.renames
+        if old not in known
+    ]
+
+
+def _version_conflicts(drafts: Sequence[ImportDraft], imported: Sequence[ImportedPrompt | None]) -> list[FieldError]:
+    """Return an error for each version of a prompt that occurs several times in the file, and not with the same content."""
+    versions: dict[tuple[str, int | None], ImportedPrompt] = {}
+    conflicts = []
+    for draft, prompt in zip(drafts, imported, strict=True):
+        if prompt is None:
+            continue
+        first = versions.setdefault((prompt.name, prompt.version), prompt)
+        if replace(first, remarks=()) != replace(prompt, remarks=()):
+            number = "without a version number" if prompt.version is None else f"as version {prompt.version}"
+            conflicts.append(FieldError(draft.path, f"'{draft.name}' occurs twice {number}, and differs; keep one of the two"))
+    return conflicts
 
 
 def _labels(draft: ImportDraft) -> tuple[str, ...]:

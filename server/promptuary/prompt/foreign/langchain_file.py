@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft
+from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.inclusion import content_references
 from promptuary.prompt.templates.preparation import prepare
 
@@ -63,19 +64,19 @@ def is_langchain(value: Any) -> bool:
     )
 
 
-def read_langchain(value: Any, fallback: str) -> list[ImportDraft]:
+def read_langchain(value: Any, names: SourceNames) -> list[ImportDraft]:
     """Read the prompt of a LangChain file.
 
     Args:
         value: the parsed file.
-        fallback: the name of a prompt without a name; most LangChain prompts have none.
+        names: how names become names here, with the fallback for a prompt without one, as most LangChain prompts are.
 
     Returns:
         one draft; it contains the errors of a file that cannot be imported.
     """
-    draft = ImportDraft("", fallback, {}, {})
+    draft = ImportDraft("", names.fallback, {}, {})
     type_name, fields = _open(value, "", draft)
-    draft.name = fields.take("name", str, fallback)
+    draft.name = fields.take("name", str, names.fallback)
     draft.tags = fields.take("tags", list, [])
     if type_name in ("prompt", "PromptTemplate"):
         _text(draft, fields)

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_parse, read_model
+from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Partial, Tag
 
@@ -24,14 +25,14 @@ def is_langfuse(value: Any) -> bool:
     )
 
 
-def read_langfuse(value: Any, fallback: str) -> list[ImportDraft]:
+def read_langfuse(value: Any, names: SourceNames) -> list[ImportDraft]:
     """Read the prompts of a Langfuse file, each as a draft that contains its own errors.
 
     Args:
         value: the parsed file.
-        fallback: the name of a prompt without a name.
+        names: how names become names here, with the fallback for a prompt without one.
     """
-    return [_draft(item, path, fallback) for path, item in _items(value)]
+    return [_draft(item, path, names) for path, item in _items(value)]
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -42,10 +43,10 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     return [("", value)]
 
 
-def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
-    draft = ImportDraft(path, fallback, {"format": "mustache"}, {})
+def _draft(item: Any, path: str, names: SourceNames) -> ImportDraft:
+    draft = ImportDraft(path, names.fallback, {"format": "mustache"}, {})
     fields = FieldReader(item, path, draft)
-    draft.name = fields.take("name", str, fallback)
+    draft.name = fields.take("name", str, names.fallback)
     draft.version = fields.take("version", int)
     draft.labels = fields.take("labels", list, [])
     draft.tags = fields.take("tags", list, [])
@@ -57,9 +58,9 @@ def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
     if prompt is None and "versions" in fields.unread:
         draft.add_error(path, "is an entry of a prompt list, which has no text; fetch each prompt by its name")
     elif isinstance(prompt, str):
-        draft.content_fields |= {"type": prompt_type, "template": _text(draft, prompt_path, prompt)}
+        draft.content_fields |= {"type": prompt_type, "template": _text(draft, prompt_path, prompt, names)}
     elif prompt is not None:
-        messages = [_message(draft, f"{prompt_path}.{index}", message) for index, message in enumerate(prompt)]
+        messages = [_message(draft, f"{prompt_path}.{index}", message, names) for index, message in enumerate(prompt)]
         draft.content_fields |= {"type": prompt_type, "template": messages}
         draft.source_paths |= {f"template.{index}": f"{prompt_path}.{index}" for index in range(len(messages))}
     else:
@@ -70,7 +71,7 @@ def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
     return draft
 
 
-def _message(draft: ImportDraft, path: str, message: Any) -> dict[str, Any]:
+def _message(draft: ImportDraft, path: str, message: Any, names: SourceNames) -> dict[str, Any]:
     fields = FieldReader(message, path, draft)
     message_type = fields.take("type", str, "chatmessage")
     if message_type == "placeholder":
@@ -84,7 +85,7 @@ def _message(draft: ImportDraft, path: str, message: Any) -> dict[str, Any]:
         content = fields.take("content", str)
         if content is None:
             draft.add_error(fields.path_of("content"), "must be a text")
-        result = {"role": _ROLES.get(role, "user"), "content": _text(draft, fields.path_of("content"), content or "")}
+        result = {"role": _ROLES.get(role, "user"), "content": _text(draft, fields.path_of("content"), content or "", names)}
     else:
         draft.add_error(fields.path_of("type"), f"is {message_type!a}; must be a message or a placeholder")
         result = {"role": "user", "content": ""}
@@ -92,13 +93,13 @@ def _message(draft: ImportDraft, path: str, message: Any) -> dict[str, Any]:
     return result
 
 
-def _text(draft: ImportDraft, path: str, text: str) -> str:
+def _text(draft: ImportDraft, path: str, text: str, names: SourceNames) -> str:
     """Return a text as a mustache template; a reference to another prompt becomes an include."""
     parts: list[str] = []
     langfuse_nodes: list[Node] = []
     position = 0
     for match in _REFERENCE.finditer(text):
-        reference = _reference(match.group(1))
+        reference = _reference(match.group(1), names)
         if reference is None:
             draft.add_error(path, f"refers to another prompt in a way that cannot be read: {match.group()[:80]!a}")
             continue
@@ -113,11 +114,11 @@ def _text(draft: ImportDraft, path: str, text: str) -> str:
     return result
 
 
-def _reference(reference: str) -> str | None:
+def _reference(reference: str, names: SourceNames) -> str | None:
     """Return a Langfuse reference (`name=a|label=b`) as an include's `name@selector`, or None where it is not valid."""
     fields = dict(pair.partition("=")[::2] for pair in reference.split("|"))
-    name = fields.get("name", "").replace("/", ".").lower()
-    selector = fields.get("label") or fields.get("version") or ""
+    name = names.name_of(fields.get("name", ""))
+    selector = fields.get("label", "").lower() or fields.get("version") or ""
     if not is_name(name) or not (selector == "" or selector.isdecimal() or is_name(selector)):
         return None
     return f"{name}@{selector}" if selector and selector != "production" else name

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_parse, read_model
+from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.mustache import Literal, Node, Tag
 
 _NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
@@ -31,14 +32,14 @@ def is_mlflow(value: Any) -> bool:
     )
 
 
-def read_mlflow(value: Any, fallback: str) -> list[ImportDraft]:
+def read_mlflow(value: Any, names: SourceNames) -> list[ImportDraft]:
     """Read the prompts of an MLflow file, each as a draft that contains its own errors.
 
     Args:
         value: the parsed file.
-        fallback: the name of a prompt without a name.
+        names: how names become names here, with the fallback for a prompt without one.
     """
-    return [_draft(item, path, fallback) for path, item in _items(value)]
+    return [_draft(item, path, names) for path, item in _items(value)]
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -61,10 +62,10 @@ def _tag_mapping(tags: Any) -> dict[str, Any]:
     return {str(tag.get("key")): tag.get("value") for tag in pairs if isinstance(tag, dict)}
 
 
-def _draft(item: Any, path: str, fallback: str) -> ImportDraft:
-    draft = ImportDraft(path, fallback, {}, {})
+def _draft(item: Any, path: str, names: SourceNames) -> ImportDraft:
+    draft = ImportDraft(path, names.fallback, {}, {})
     fields = FieldReader(item, path, draft)
-    draft.name = fields.take("name", str, fallback)
+    draft.name = fields.take("name", str, names.fallback)
     draft.version = _version(draft, fields)
     draft.labels = [alias.get("alias") if isinstance(alias, dict) else alias for alias in fields.take("aliases", list, [])]
     description = fields.take("description", str)

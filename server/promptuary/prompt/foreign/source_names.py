@@ -1,0 +1,23 @@
+"""How the names in another system's file become names of prompts here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from promptuary.prompt.name import fold_name
+
+
+@dataclass(frozen=True)
+class SourceNames:
+    """The translation of a file's names: a rename where the caller chose one, else the name folded into our form.
+
+    Attributes:
+        fallback: the name of a prompt that has none in the file.
+        renames: names here by names in the file.
+    """
+
+    fallback: str
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+    def name_of(self, source_name: str) -> str:
+        """Return the name here of a prompt; it is not valid where no name can be made of it."""
+        return self.renames.get(source_name) or fold_name(source_name)
