@@ -20,7 +20,7 @@ from promptuary.prompt.templates.tree import DEPTH_LIMIT
 from promptuary.prompt.variables import PARTS_LIMIT, Property, Schema, Variable
 
 PAGE = (ROOT / "docs" / "templates.md").read_text()
-EXAMPLES = re.findall(r"```(mustache|f-string|jinja2)\n(.*?)```\n```json\n(.*?)```\n```text\n(.*?)```", PAGE, re.S)
+EXAMPLES = re.findall(r"```(mustache|simple|f-string|jinja2)\n(.*?)```\n```json\n(.*?)```\n```text\n(.*?)```", PAGE, re.S)
 
 
 def listed(word: str) -> set[str]:
@@ -30,7 +30,7 @@ def listed(word: str) -> set[str]:
 
 
 def test_each_format_has_an_example() -> None:
-    assert [example[0] for example in EXAMPLES] == ["mustache", "f-string", "jinja2"]
+    assert [example[0] for example in EXAMPLES] == ["mustache", "simple", "f-string", "jinja2"]
 
 
 @pytest.mark.parametrize(("format_", "template", "values", "expected"), EXAMPLES, ids=[example[0] for example in EXAMPLES])

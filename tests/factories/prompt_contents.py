@@ -53,9 +53,9 @@ def named(tools: list[Any]) -> list[Any]:
 @st.composite
 def contents(draw: st.DrawFn) -> Content:
     kind = draw(st.sampled_from(["text", "chat"]))
-    form = draw(st.sampled_from(["mustache", "f-string"]))
+    form = draw(st.sampled_from(["mustache", "simple", "f-string"]))
     names = draw(st.lists(NAME, max_size=3, unique=True))
-    escaped, tag = (mustache, "{{%s}}") if form == "mustache" else (fstring, "{%s}")
+    escaped, tag = (fstring, "{%s}") if form == "f-string" else (mustache, "{{%s}}")
     sources = st.lists(ANY_TEXT.map(escaped) | st.sampled_from([tag % name for name in names] or [""]), max_size=5).map("".join)
     tags = "\n".join(tag % name for name in names)
     template: Any = draw(sources) + tags

@@ -26,7 +26,7 @@ CONTEXT = {"collection": "c", "query": "q", "into": "e"}
         ({**TEXT, "version": 3}, [("version", "is not a known field")]),
         ({**TEXT, "id": 3, "is_admin": True}, [("id", "is not a known field"), ("is_admin", "is not a known field")]),
         ({**TEXT, "type": "image"}, [("type", "should be 'text' or 'chat'")]),
-        ({**TEXT, "format": "erb"}, [("format", "should be 'mustache', 'f-string' or 'jinja2'")]),
+        ({**TEXT, "format": "erb"}, [("format", "should be 'mustache', 'simple', 'f-string' or 'jinja2'")]),
         ({**TEXT, "type": "chat"}, [("", "a text prompt has one string as its template, a chat prompt a list of messages")]),
         ({**TEXT, "template": 3}, [("template", "must be a list")]),
         ({"type": "chat", "template": []}, [("template", "List should have at least 1 item after validation, not 0")]),

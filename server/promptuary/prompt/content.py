@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 from promptuary.prompt.name import Name
 from promptuary.prompt.variables import Variable
 
-Format = Literal["mustache", "f-string", "jinja2"]
+Format = Literal["mustache", "simple", "f-string", "jinja2"]
 Role = Literal["system", "user", "assistant", "tool"]
 TEMPLATE_LIMIT = 256 * 1024
 VARIABLES_LIMIT = 200

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def breaking_reasons(before: Content, after: Content) -> dict[str, str]:
 
 PIECES = {
     "mustache": ["x", "\n", "{{a}}", "{{b.c}}", "{{#a}}{{c}}{{/a}}", "{{^b}}-{{/b}}", "{{#c}}{{.}}{{/c}}", "{{> p}}"],
+    "simple": ["x", "\n", "{{a}}", "{{ b }}", "{{b.c}}", "{{#a}}", "{"],
     "f-string": ["x", "\n", "{a}", "{b}", "{c}"],
 }
 MESSAGES = [{"role": "user", "content": "hi"}]
@@ -50,7 +52,7 @@ ALL_VALUES = [*VALUES, MESSAGES, MESSAGES * 2, [{"role": "user"}]]
 @st.composite
 def contents(draw: st.DrawFn, variables: dict[str, Any]) -> Content | None:
     """Draw a content that uses some names, some of them declared as in `variables`; None where it would not be valid."""
-    form = draw(st.sampled_from(["mustache", "mustache", "f-string"]))
+    form = draw(st.sampled_from(["mustache", "mustache", "simple", "f-string"]))
     pieces = st.lists(st.sampled_from(PIECES[form]), max_size=3).map("".join)
     body: dict[str, Any] = {"type": draw(st.sampled_from(["text", "chat", "chat"])), "format": form}
     if body["type"] == "text":
@@ -263,8 +265,11 @@ def test_the_removal_of_an_optional_variable_is_breaking() -> None:
 # --- the other parts ----------------------------------------------------------------------------------------------------
 
 
-def test_a_change_between_mustache_and_f_string_is_not_breaking() -> None:
-    diff = compare_contents(text("Hi {{a}}"), text("Hi {a}", format="f-string"))
+@pytest.mark.parametrize(
+    "new", [text("Hi {a}", format="f-string"), text("Hello {{a}}", format="simple")], ids=["f-string", "simple"]
+)
+def test_a_change_from_mustache_to_a_plainer_format_is_not_breaking(new: Content) -> None:
+    diff = compare_contents(text("Hi {{a}}"), new)
     assert [(change.path, change.breaking) for change in diff.changes] == [("template", False), ("format", False)]
 
 

@@ -18,6 +18,7 @@ def to_langchain_prompt(**body: Any) -> Any:
     ("template", "format_"),
     [
         ('Answer {"intent": "x", "n": {}} for {{ticket}}', "mustache"),
+        ('Answer {"intent": "x", "n": {}} for {{ ticket }}', "simple"),
         ('Answer {{"intent": "x", "n": {{}}}} for {ticket}', "f-string"),
     ],
 )
@@ -88,6 +89,8 @@ def build_template(pieces: list[tuple[str, str]], format_: str) -> str:
     for piece_type, text in pieces:
         if format_ == "f-string":
             parts.append("{" + text + "}" if piece_type == "tag" else text.replace("{", "{{").replace("}", "}}"))
+        elif format_ == "simple":
+            parts.append("{{" + text + "}}" if piece_type == "tag" else text)
         elif format_ == "mustache":
             parts.append(f"{{{{=<| |>=}}}}<|{text}|><|={{{{ }}}}=|>" if piece_type == "tag" else text.replace("{{", "{ {"))
         else:
@@ -95,7 +98,7 @@ def build_template(pieces: list[tuple[str, str]], format_: str) -> str:
     return "".join(parts)
 
 
-@given(st.sampled_from(["f-string", "mustache", "jinja2"]), pieces, texts)
+@given(st.sampled_from(["f-string", "mustache", "simple", "jinja2"]), pieces, texts)
 def test_langchain_renders_plain_tags_among_braces_as_promptuary_does(
     format_: str, pieces: list[tuple[str, str]], texts: dict[str, str]
 ) -> None:

@@ -353,7 +353,7 @@ bodies = st.fixed_dictionaries(
     {
         "type": st.just("text"),
         "template": st.lists(st.sampled_from(PIECES)).map("".join),
-        "format": st.sampled_from(["mustache", "f-string", "jinja2"]),
+        "format": st.sampled_from(["mustache", "simple", "f-string", "jinja2"]),
     },
     optional={
         "partials": st.fixed_dictionaries({"p": st.sampled_from(["{{> p}}", "{{b.c}}", "{{#", "y"])}),

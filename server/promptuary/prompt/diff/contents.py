@@ -10,7 +10,7 @@ part             breaking                                              not break
 type             text to chat, chat to text                            —
 template         a name that was a variable becomes a placeholder,     texts, roles, messages; a placeholder of a new name
                  whose items must be messages                          is a variable and follows the rules of variables
-format           to `jinja2`, which not every installation renders     between mustache and f-string
+format           to `jinja2`, which not every installation renders     among mustache, simple, f-string
 variables        a new mandatory one; a removed one (a render refuses  a new optional one; a wider type, more enum values,
                  unknown values); one that accepts fewer values; an    wider bounds; a mandatory one becomes optional;
                  optional one becomes mandatory                        another default; `description`, `sensitive`

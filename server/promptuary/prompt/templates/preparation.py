@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from promptuary.prompt.content import Content, Format, Message, Placeholder
 from promptuary.prompt.digest import noncanonical_parts
 from promptuary.prompt.errors import FieldError, InvalidPrompt
-from promptuary.prompt.templates import fstring, mustache
+from promptuary.prompt.templates import fstring, mustache, simple
 from promptuary.prompt.templates.jinja import parser as jinja
 from promptuary.prompt.templates.prepared import MessageTemplate, PreparedPrompt, is_message
 from promptuary.prompt.templates.tree import Node
@@ -16,6 +16,7 @@ from promptuary.prompt.variables import Variable
 _Parse = Callable[[str, str], tuple[Node, ...]]
 _PARSERS: dict[Format, _Parse] = {
     "mustache": mustache.parse,
+    "simple": simple.parse,
     "f-string": fstring.parse,
     "jinja2": jinja.parse,
 }

@@ -60,9 +60,9 @@ class TemplateRenderer:
             if isinstance(node, Literal):
                 self._write(output, node.text)
             elif isinstance(node, Tag):
-                self._write(output, to_text(_lookup(node.name, stack)))
+                self._write(output, to_text(_lookup(node.path, stack)))
             elif isinstance(node, Section):
-                self._render_section(output, node, _lookup(node.name, stack), stack)
+                self._render_section(output, node, _lookup(node.path, stack), stack)
             elif isinstance(node, Partial):
                 if node.name in self.partials:
                     self._render_partial(output, node, stack)
@@ -162,11 +162,11 @@ def _invalid_value(expression: Expression, line: int, message: str) -> InvalidVa
     return InvalidVariables("the variables do not fit the prompt", [error])
 
 
-def _lookup(name: str, stack: list[Any]) -> Any:
-    """Return the value of a dotted name: the innermost scope that has its first part decides."""
-    if name == ".":
+def _lookup(path: tuple[str, ...], stack: list[Any]) -> Any:
+    """Return the value at a path: the innermost scope that has its first part decides."""
+    first, *rest = path
+    if first == ".":
         return stack[-1]
-    first, *rest = name.split(".")
     for scope in reversed(stack):
         if isinstance(scope, Mapping) and first in scope:
             value = scope[first]

@@ -1,6 +1,7 @@
 """The parsed form of a template: one kind of tree for all formats, which one renderer walks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from promptuary.prompt.templates.expressions.expression import Expression
 
@@ -16,9 +17,20 @@ class Literal:
 
 @dataclass(frozen=True)
 class Tag:
-    """A place for a value: `{{name}}`, `{{a.b}}` or `{{.}}`."""
+    """A place for a value: `{{name}}`, `{{a.b}}` or `{{.}}`.
+
+    Attributes:
+        name: the name in the tag.
+        dotted: whether a dot in the name leads into an object. In the format `simple` it does not: `a.b` is one name.
+    """
 
     name: str
+    dotted: bool = field(default=True, compare=False)
+
+    @cached_property
+    def path(self) -> tuple[str, ...]:
+        """The name of the variable, and the members that lead to the value."""
+        return _path(self.name) if self.dotted else (self.name,)
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,11 @@ class Section:
     name: str
     inverted: bool
     body: tuple["Node", ...]
+
+    @cached_property
+    def path(self) -> tuple[str, ...]:
+        """The name of the variable, and the members that lead to the value."""
+        return _path(self.name)
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,10 @@ class For:
     body: tuple["Node", ...]
     otherwise: tuple["Node", ...]
     line: int
+
+
+def _path(name: str) -> tuple[str, ...]:
+    return (name,) if name == "." else tuple(name.split("."))
 
 
 Node = Literal | Tag | Section | Partial | Output | If | For

@@ -102,8 +102,8 @@ class _NameCollector:
                 self._visit_for(node, scope)
 
     def _visit_mustache(self, node: Tag | Section, scope: _Scope) -> None:
-        first = node.name.partition(".")[0]
-        if first and first not in scope.bound:
+        first = node.path[0]
+        if first != "." and first not in scope.bound:
             is_section = isinstance(node, Section) or first in scope.tested
             (self.inner if scope.in_section else self.sections if is_section else self.values).add(first)
             if isinstance(node, Section) and not scope.in_section:
