@@ -47,7 +47,7 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
     from promptuary.core.settings import read_settings
     from promptuary.migrations.upgrade import upgrade
     from promptuary.prompt.content import Content
-    from promptuary.prompt.digest import canonical_json, content_json, json_digest
+    from promptuary.prompt.digest import content_json, content_json_digest
     from promptuary.registry.tables import EventRow, LabelMoveRow, LabelRow, PromptRow, VersionRow
 
     settings = read_settings(data_dir=folder)
@@ -63,7 +63,7 @@ def build(folder: Path, prompts: int = PROMPTS, versions: int = VERSIONS) -> Dat
         for number in range(1, versions + 1):
             body = json.loads(json.dumps(content).replace("NUMBER", f"{at} {number}"))
             stored = {"prompt_id": at, "number": number, "message": "", "tags": [], "author": "bench", "created_at": now}
-            rows[VersionRow].append({**stored, "digest": json_digest(body), "content": canonical_json(body).decode()})
+            rows[VersionRow].append({**stored, "digest": content_json_digest(body), "content": json.dumps(body)})
             revision += 1
             event = {"project_id": caller.project, "prompt_id": at, "at": now}
             rows[EventRow].append({**event, "revision": revision, "kind": "version.created", "detail": {"version": number}})

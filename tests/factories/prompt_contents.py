@@ -85,6 +85,7 @@ def contents(draw: st.DrawFn) -> Content:
         "model": draw(st.none() | MODEL),
         "response_format": draw(st.none() | OBJECT.map(lambda more: {**more, "type": "json_object"})),
         "tools": draw(st.none() | st.lists(OBJECT, max_size=3).map(named)),
+        "config": draw(st.none() | JSON),
     }
     if kind == "chat" and draw(st.booleans()):
         turns = st.lists(

@@ -1,14 +1,17 @@
+import hashlib
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptuary.prompt.canonical_json import InOrder, canonical_json
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import (
-    canonical_json,
     content_digest,
     content_from_json,
     content_json,
@@ -52,7 +55,7 @@ def test_a_digest_is_the_same_in_every_release(body: dict[str, Any], pinned: str
     assert content_digest(Content.model_validate(body)) == pinned
 
 
-def test_the_digested_json_has_all_nine_parts_and_no_field_that_was_not_set() -> None:
+def test_the_stored_json_has_all_parts_and_no_field_that_was_not_set() -> None:
     assert content_json(Content(type="text", template="x")) == {
         "type": "text",
         "template": "x",
@@ -63,6 +66,7 @@ def test_the_digested_json_has_all_nine_parts_and_no_field_that_was_not_set() ->
         "tools": None,
         "partials": {},
         "context": None,
+        "config": None,
     }
 
 
@@ -85,6 +89,8 @@ def test_content_read_back_from_its_json_is_the_same() -> None:
         {"partials": {"a": ""}},
         {"variables": {**TRIAGE["variables"], "ticket": {"type": "string"}}},
         {"context": {"collection": "tickets", "query": "{{ticket}}", "into": "history"}},
+        {"config": {}},
+        {"config": {"a": None}},
     ],
 )
 def test_a_change_in_any_part_changes_the_digest(other: dict[str, Any]) -> None:
@@ -161,5 +167,84 @@ def test_canonical_json_is_that_of_rfc_8785(value: Any, text: str) -> None:
 
 @pytest.mark.parametrize("number", [2**53, -(2**53), 2**62, 1e16, -9e20, float("nan"), float("inf")])
 def test_a_number_without_one_form_is_named_with_its_part(number: float) -> None:
-    content = Content(type="text", template="x", response_format={"a": [number]}, tools=[{}])
-    assert [error.path for error in noncanonical_parts(content)] == ["response_format"]
+    content = Content(type="text", template="{{a}}", variables={"a": {"enum": [number]}}, tools=[{}])
+    assert [error.path for error in noncanonical_parts(content)] == ["variables"]
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63), float("nan"), float("inf")])
+@pytest.mark.parametrize("part", ["response_format", "config"])
+def test_a_number_that_no_reader_keeps_is_named_with_its_ordered_part(part: str, number: float) -> None:
+    content = Content.model_validate({"type": "text", "template": "x", part: {"a": [number]}, "tools": [{}]})
+    assert [error.path for error in noncanonical_parts(content)] == [part]
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**53), 1e16, 1e300, 1e21])
+def test_an_ordered_part_takes_the_numbers_of_64_bits(number: float) -> None:
+    variables = {"a": {"default": {"b": number}}}
+    content = Content.model_validate({"type": "text", "template": "{{a}}", "config": [number], "variables": variables})
+    assert noncanonical_parts(content) == []
+
+
+# --- parts whose order reaches a model -----------------------------------------------------------------------------------
+
+FORWARD, BACKWARD = {"a": {"c": 1, "d": 2}, "b": 1}, {"b": 1, "a": {"d": 2, "c": 1}}
+ORDERED: list[Callable[[Any], dict[str, Any]]] = [
+    lambda value: {"response_format": value},
+    lambda value: {"tools": [value]},
+    lambda value: {"config": value},
+    lambda value: {"config": [[value]]},
+    lambda value: {"variables": {"a": {"default": value}}},
+    lambda value: {"variables": {"a": {"default": [value]}}},
+]
+UNORDERED: list[Callable[[Any], dict[str, Any]]] = [
+    lambda value: {"variables": {"a": {"enum": [value, {"z": 1}]}}},
+    lambda value: {"variables": {"a": {"properties": {name: {} for name in value}, "type": "object"}}},
+    lambda value: {"partials": dict.fromkeys(value, "")},
+]
+
+
+def digest_of(**parts: Any) -> str:
+    return content_digest(Content.model_validate({"type": "text", "template": "{{a}}", **parts}))
+
+
+@pytest.mark.parametrize("part", ORDERED)
+def test_another_order_of_what_reaches_a_model_is_another_digest(part: Callable[[Any], dict[str, Any]]) -> None:
+    assert digest_of(**part(FORWARD)) != digest_of(**part(BACKWARD))
+    assert digest_of(**part({"a": 1.0})) != digest_of(**part({"a": 1}))
+
+
+@pytest.mark.parametrize("part", UNORDERED)
+def test_the_order_of_what_reaches_no_model_is_not_digested(part: Callable[[Any], dict[str, Any]]) -> None:
+    assert digest_of(**part(FORWARD)) == digest_of(**part(BACKWARD))
+
+
+@pytest.mark.parametrize("part", [*ORDERED[:2], *ORDERED[4:]])
+def test_parts_in_canonical_order_have_the_digest_of_0_3_0(part: Callable[[Any], dict[str, Any]]) -> None:
+    content = Content.model_validate({"type": "text", "template": "{{a}}", **part({**FORWARD, "e": [1.5, "é", None]})})
+    nine_parts = {name: value for name, value in content_json(content).items() if name != "config"}
+    assert content_digest(content) == "sha256:" + hashlib.sha256(rfc8785.dumps(nine_parts)).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (
+            {"b": 1, "a": [1.0, -0.0, 0, 1e16, 1e21, 1.5e-7, 2**63 - 1]},
+            '{"b":1,"a":[1.0,-0.0,0,10000000000000000.0,1e+21,1.5e-7,9223372036854775807]}',
+        ),
+        ({"\u20ac": {}, "\r": []}, '{"\u20ac":{},"\\r":[]}'),
+    ],
+)
+def test_an_ordered_value_keeps_its_order_and_its_numbers(value: Any, text: str) -> None:
+    assert canonical_json(InOrder(value)) == text.encode()
+    assert canonical_json({"z": InOrder(value), "b": {"y": 1, "x": 2.0}}) == f'{{"b":{{"x":2,"y":1}},"z":{text}}}'.encode()
+
+
+@given(json_values)
+def test_the_canonical_form_is_that_of_the_library(value: Any) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
+@given(json_values)
+def test_an_ordered_form_is_read_back_in_its_order(value: Any) -> None:
+    assert repr(json.loads(canonical_json(InOrder(value)))) == repr(value)

@@ -44,6 +44,7 @@ def test_a_version_is_registered_with_201_and_the_same_again_with_200(local: Any
         "tools": None,
         "partials": {},
         "context": None,
+        "config": None,
         "labels": ["staging"],
         "message": "first",
         "tags": ["a"],

@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session, col, delete, func, select
 
 from promptuary.context.tables import ChunkRow, CollectionRow, DocumentRow
-from promptuary.prompt.digest import canonical_json
+from promptuary.prompt.canonical_json import canonical_json
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from promptuary.core.settings import Settings
 from promptuary.models import local_server
 from promptuary.models.connections import EventLoopClient
 from promptuary.models.local_server import LOCAL_MODELS, LocalServer, local_model_error
-from promptuary.prompt.digest import canonical_json
+from promptuary.prompt.canonical_json import canonical_json
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

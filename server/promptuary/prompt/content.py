@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from promptuary.prompt.name import Name
 from promptuary.prompt.variables import Variable
@@ -12,6 +22,15 @@ Role = Literal["system", "user", "assistant", "tool"]
 TEMPLATE_LIMIT = 256 * 1024
 VARIABLES_LIMIT = 200
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+
+
+def _validate_as_sent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    validate(value)
+    return value
+
+
+NumberAsSent = Annotated[float, WrapValidator(_validate_as_sent)]
+"""A number that stays as it was sent: 0 is not made 0.0."""
 
 
 class ContentPart(BaseModel):
@@ -38,16 +57,11 @@ class ModelConfig(ContentPart):
     """The model that a prompt was written for, in LangChain's `provider:model` form, and its settings."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    temperature: Annotated[NumberAsSent, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_p: Annotated[NumberAsSent, Field(gt=0, le=1)] | None = None
     seed: int | None = None
     stop: Annotated[list[str], Field(max_length=16)] | None = None
-
-    @field_validator("temperature", "top_p", mode="before")
-    @classmethod
-    def _whole_numbers(cls, value: Any) -> Any:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class ContextBinding(ContentPart):
@@ -61,7 +75,7 @@ class ContextBinding(ContentPart):
     query: Annotated[str, Field(min_length=1, max_length=TEMPLATE_LIMIT)]
     k: Annotated[int, Field(ge=1, le=100)] = 4
     into: Annotated[str, Field(pattern=IDENTIFIER)]
-    min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+    min_score: Annotated[NumberAsSent, Field(ge=-1, le=1)] | None = None
     turns: Annotated[list[Message], Field(min_length=1, max_length=8)] | None = None
 
 
@@ -86,7 +100,10 @@ Template = Annotated[
 
 
 class Content(ContentPart):
-    """The whole content of a version, as it is digested, stored, sent and rendered."""
+    """The whole content of a version, as it is digested, stored, sent and rendered.
+
+    `config` is any JSON of the application's own; known model settings are read from it, too (`model_settings`).
+    """
 
     type: Literal["text", "chat"]
     template: Template
@@ -97,6 +114,7 @@ class Content(ContentPart):
     tools: list[dict[str, JsonValue]] | None = None
     partials: dict[str, str] = Field(default_factory=dict)
     context: ContextBinding | None = None
+    config: JsonValue = None
 
     @model_validator(mode="after")
     def _type_fits_template(self) -> Self:

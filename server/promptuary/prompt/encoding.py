@@ -1,18 +1,18 @@
-"""A content in its canonical form, encoded once for the digest and for the database."""
+"""A content encoded once: the JSON for the database, and the digest."""
 
-import hashlib
+import json
 from dataclasses import dataclass
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import canonical_json, content_json
+from promptuary.prompt.digest import content_json, content_json_digest
 
 
 @dataclass(frozen=True)
 class EncodedContent:
-    """A content with its canonical JSON (RFC 8785) and the digest of that JSON."""
+    """A content with its JSON as it is stored, in the order and with the numbers in which it was sent, and its digest."""
 
     content: Content
-    canonical: str
+    json: str
     digest: str
 
 
@@ -22,5 +22,5 @@ def encode_content(content: Content) -> EncodedContent:
     Raises:
         Invalid: when a value has no canonical form.
     """
-    canonical = canonical_json(content_json(content))
-    return EncodedContent(content, canonical.decode(), "sha256:" + hashlib.sha256(canonical).hexdigest())
+    parts = content_json(content)
+    return EncodedContent(content, json.dumps(parts, ensure_ascii=False, separators=(",", ":")), content_json_digest(parts))

@@ -64,6 +64,7 @@ class VersionOut(ResponseModel):
     tools: list[dict[str, Any]] | None
     partials: dict[str, str]
     context: Annotated[dict[str, Any], SchemaOf(ContextBinding)] | None
+    config: Any = None
     labels: list[str]
     message: str
     tags: list[str]

@@ -25,7 +25,10 @@ class PromptRow(SQLModel, table=True):
 
 
 class VersionRow(SQLModel, table=True):
-    """A version: its content as canonical JSON, whose SHA-256 is the digest."""
+    """A version: its content as JSON as it was sent, and the digest of its canonical form.
+
+    Before 0.4.0 the content was stored in the canonical form.
+    """
 
     __tablename__ = "version"
     __table_args__ = (UniqueConstraint("prompt_id", "number"),)

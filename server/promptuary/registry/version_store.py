@@ -1,6 +1,5 @@
 """Queries of versions and of what they include: a session in, domain values out."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,10 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from promptuary.core.database import table_of
 from promptuary.core.errors import Conflict
+from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_json_digest
 from promptuary.prompt.encoding import EncodedContent
+from promptuary.prompt.errors import Invalid
 from promptuary.registry.store import PromptRecord, load_prompts
 from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, TagRow, VersionRow
 
@@ -93,7 +95,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         "prompt_id": prompt.id,
         "number": number,
         "digest": record.content.digest,
-        "content": record.content.canonical,
+        "content": record.content.json,
         "message": record.message,
         "tags": list(record.tags),
         "author": record.author,
@@ -113,7 +115,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         prompt=prompt.name,
         number=number,
         digest=record.content.digest,
-        content=json.loads(record.content.canonical),
+        content=json.loads(record.content.json),
         message=record.message,
         tags=record.tags,
         author=record.author,
@@ -234,14 +236,15 @@ def _versions(session: Session, prompt: PromptRecord, rows: Sequence[VersionRow]
 
 
 def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include]) -> Version:
-    if "sha256:" + hashlib.sha256(row.content.encode()).hexdigest() != row.digest:
+    content = _intact_content(row.content, row.digest)
+    if content is None:
         raise Conflict(f"version {row.number} of '{prompt.name}' was changed in the database; restore it from a backup")
     return Version(
         id=row.id or 0,
         prompt=prompt.name,
         number=row.number,
         digest=row.digest,
-        content=json.loads(row.content),
+        content=content,
         message=row.message,
         tags=tuple(row.tags),
         author=row.author,
@@ -249,3 +252,15 @@ def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include])
         labels=prompt.labels_of(row.number),
         includes=tuple(includes),
     )
+
+
+def _intact_content(stored: str, digest: str) -> dict[str, Any] | None:
+    """Parse a stored content; return None where it does not have its digest.
+
+    The digest is computed again, because the stored text is as it was sent, and not in the canonical form.
+    """
+    try:
+        content: dict[str, Any] = dict.fromkeys(Content.model_fields) | json.loads(stored)
+        return content if content_json_digest(content) == digest else None
+    except (ValueError, TypeError, Invalid):
+        return None

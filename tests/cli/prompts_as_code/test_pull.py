@@ -19,7 +19,7 @@ from promptuary.cli.prompts_as_code.pull import write as write_files
 from promptuary.cli.registry.prompts import content_body
 from promptuary.cli.registry.state import RegistryState
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest, json_digest
+from promptuary.prompt.digest import content_digest, content_json_digest, content_parts
 from promptuary.prompt.files.prompt_file import prompt_name, read_prompt_file
 
 Write = Callable[[str, str], Path]
@@ -220,7 +220,7 @@ def test_a_version_that_no_file_can_express_is_left_out_with_a_note(run: Run, wr
     body = json.loads((word.parent / "b.json").read_text())
     version = body["prompts"]["word"]["versions"]["1"]
     version["tools"] = [{"parameters": {}}]  # an earlier release accepted this
-    version["digest"] = json_digest({part: version[part] for part in Content.model_fields})
+    version["digest"] = content_json_digest(content_parts(version))
     file = write("b.json", json.dumps(body))
     assert run("import", file, "--project", "old").code == 0
     output = run("sync", "pull", folder, "--project", "old").out

@@ -104,7 +104,7 @@ def test_json_that_is_not_a_schema_is_compared_too(old: Any, new: Any, closed: b
 
 @given(JSON, JSON)
 def test_values_are_equal_where_their_canonical_forms_are(left: Any, right: Any) -> None:
-    from promptuary.prompt.digest import canonical_json
+    from promptuary.prompt.canonical_json import canonical_json
 
     assert json_equal(left, right) == (canonical_json(left) == canonical_json(right))
 

@@ -52,7 +52,7 @@ def test_texts_of_several_lines_are_blocks_and_small_values_are_on_one_line() ->
                 "ticket": {"type": "string", "maxLength": 4000, "description": "the customer's words"},
                 "history": {"type": "array", "required": False},
             },
-            "model": {"name": "local:smollm2", "temperature": 0.0, "max_tokens": 16, "stop": ["\n", "no"]},
+            "model": {"name": "local:smollm2", "temperature": 0, "max_tokens": 16, "stop": ["\n", "no"]},
             "response_format": {
                 "type": "json_schema",
                 "json_schema": {

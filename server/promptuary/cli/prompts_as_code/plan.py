@@ -15,7 +15,8 @@ from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.prompts import content_body, register
 from promptuary.cli.registry.state import PromptState, RegistryState, content_of, pins
 from promptuary.prompt.content import Content
-from promptuary.prompt.diff.contents import ContentChange, compare_contents
+from promptuary.prompt.diff.contents import compare_contents
+from promptuary.prompt.diff.json_changes import ContentChange, same_bytes
 from promptuary.prompt.digest import content_digest, content_json
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.files.prompt_file import PromptFile, combined_error, read_prompt_folder
@@ -266,7 +267,9 @@ def _changes(old: Content, new: Content) -> tuple[ContentChange, ...]:
     except InvalidPrompt:  # the old format is not installed here
         before, after = content_json(old), content_json(new)
         return tuple(
-            ContentChange(part, part, "changed", before[part], after[part]) for part in after if before[part] != after[part]
+            ContentChange(part, part, "changed", before[part], after[part])
+            for part in after
+            if not same_bytes(before[part], after[part])
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from promptuary.cli.connection import ApiClient
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest, content_from_json
+from promptuary.prompt.digest import content_digest, content_from_json, content_parts
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.inclusion import IncludedVersion, compose, content_references, without_partials
 
@@ -74,7 +74,7 @@ class RegistryState:
 
 def content_of(body: Mapping[str, Any]) -> Content:
     """Parse the content of a version."""
-    return content_from_json({part: body[part] for part in Content.model_fields})
+    return content_from_json(content_parts(body))
 
 
 def pins(body: Mapping[str, Any]) -> dict[str, str]:

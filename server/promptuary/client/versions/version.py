@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from promptuary.client.versions.compiled import CompiledPrompt, compile_prompt
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest, content_from_json, json_digest
+from promptuary.prompt.digest import content_digest, content_from_json, content_json_digest, content_parts
 from promptuary.prompt.errors import Invalid, InvalidPrompt
 from promptuary.prompt.split import InvalidSplit, Split, split_from_json
 from promptuary.prompt.templates.preparation import prepare
@@ -90,8 +90,8 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
     if body.get("name") != name or type(version) is not int or (number is not None and version != number):
         raise UnusableResponse("it is not the requested version")
     try:
-        parts = {part: body[part] for part in Content.model_fields}
-        if json_digest(parts) != claimed_digest:
+        parts = content_parts(body)
+        if content_json_digest(parts) != claimed_digest:
             raise UnusableResponse("the content does not have the digest that it names")
         parsed = _parse(str(claimed_digest), lambda: content_from_json(parts))
     except KeyError as error:

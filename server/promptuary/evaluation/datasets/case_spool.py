@@ -8,7 +8,7 @@ from tempfile import SpooledTemporaryFile
 
 from promptuary.evaluation.case import Case, case_from_json, case_to_json
 from promptuary.evaluation.json_object import JsonObject
-from promptuary.prompt.digest import canonical_json
+from promptuary.prompt.canonical_json import canonical_json
 
 _IN_MEMORY = 1024 * 1024
 _PIECE = 64 * 1024

@@ -15,8 +15,10 @@ variables        a new mandatory one; a removed one (a render refuses  a new opt
                  unknown values); one that accepts fewer values; an    wider bounds; a mandatory one becomes optional;
                  optional one becomes mandatory                        another default; `description`, `sensitive`
 model            removed: programs read its name from the prompt       another model, other settings
+config           a member is removed or has a value of another type:   other values, more members, another order
+                 programs read it from the prompt
 response_format  free text to JSON and back; a field is removed, may   more fields, narrower values, descriptions
-                 be missing, or may have values that were impossible
+                 be missing, or may have values that were impossible   (the order is another version: a model generates in it)
 tools            one is removed, or is new (the model may call it);    descriptions, narrower arguments
                  an argument is new, removed, may be missing, or may
                  have values that were impossible
@@ -32,44 +34,19 @@ new version renders with all values with which the old one rendered. A doubtful 
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from promptuary.prompt.content import Content, Message, Placeholder
+from promptuary.prompt.diff.json_changes import ABSENT, ChangeKind, ContentChange, JsonComparison, config_breaks, same_bytes
 from promptuary.prompt.diff.output_contract import response_losses, tool_losses, tools_by_name
 from promptuary.prompt.diff.sequences import EFFORT_LIMIT, edits, unified_diff
 from promptuary.prompt.diff.variables import is_mandatory, narrowings
-from promptuary.prompt.digest import content_json
-from promptuary.prompt.json_values import json_equal
+from promptuary.prompt.digest import ORDERED_PARTS, content_json
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.variables import Variable
 
-ChangeKind = Literal["added", "removed", "changed"]
 MessageOrPlaceholder = Message | Placeholder
-ABSENT: Any = object()
-
-
-@dataclass(frozen=True)
-class ContentChange:
-    """One difference between two contents; `before` is None for an addition, `after` for a removal.
-
-    `path` is the dotted path in the content. A message has its index in the new template, or in the old one if it is removed;
-    a tool has its function's name. `diff` is a unified line diff of two texts. `why` is the reason why the change is breaking;
-    None where it is not.
-    """
-
-    part: str
-    path: str
-    kind: ChangeKind
-    before: Any
-    after: Any
-    diff: str | None = None
-    why: str | None = None
-
-    @property
-    def breaking(self) -> bool:
-        """Whether a program that works with the old version may fail with the new one."""
-        return self.why is not None
 
 
 @dataclass(frozen=True)
@@ -106,7 +83,9 @@ def compare_contents(before: Content, after: Content, *, jinja2: bool = False) -
 
     def json_changes(part: str, reasons: Mapping[str, str]) -> Iterator[ContentChange]:
         old_value, new_value = (ABSENT if body[part] is None else body[part] for body in (old_body, new_body))
-        return _json_changes(part, part, old_value, new_value, reasons)
+        return JsonComparison(part, reasons, ordered=part if part in ORDERED_PARTS else None).changes(
+            part, old_value, new_value
+        )
 
     return ContentDiff(
         (
@@ -115,6 +94,7 @@ def compare_contents(before: Content, after: Content, *, jinja2: bool = False) -
             *json_changes("format", _format_breaks(before, after)),
             *_variables(old, new),
             *json_changes("model", _model_breaks(before, after)),
+            *json_changes("config", config_breaks(before.config, after.config)),
             *json_changes("response_format", response_losses(before.response_format, after.response_format)),
             *_tools(before, after),
             *_partials(before, after, effort),
@@ -206,27 +186,28 @@ def _variables(old: PreparedPrompt, new: PreparedPrompt) -> Iterator[ContentChan
             reasons = {path: f"the variable '{name}' is removed, and a render with a value for it is refused"}
         old_value = _variable(before, declared=name in old.content.variables)
         new_value = _variable(after, declared=name in new.content.variables)
-        yield from _json_changes("variables", path, old_value, new_value, reasons)
+        yield from JsonComparison("variables", reasons, ordered=f"{path}.default").changes(path, old_value, new_value)
 
 
 def _variable(variable: Variable | None, *, declared: bool) -> Any:
     """Return a variable as JSON, with whether the content declares it or only uses it."""
     if variable is None:
         return ABSENT
-    fields = variable.model_dump(mode="json", exclude_none=True)
+    fields = variable.model_dump(exclude_none=True)
     return {"declared": declared, **{key: value for key, value in fields.items() if key != "sensitive" or value}}
 
 
 def _tools(before: Content, after: Content) -> Iterator[ContentChange]:
     old, new = tools_by_name(before.tools), tools_by_name(after.tools)
-    changes = list(_json_changes("tools", "tools", old, new, tool_losses(before.tools, after.tools)))
-    if not changes and not json_equal(before.tools, after.tools):  # another order, or null and an empty list
+    comparison = JsonComparison("tools", tool_losses(before.tools, after.tools), ordered="tools")
+    changes = list(comparison.changes("tools", old, new))
+    if not changes and not same_bytes(before.tools, after.tools):  # null and an empty list, or two tools of one name
         changes = [ContentChange("tools", "tools", "changed", list(old), list(new))]
     yield from changes
 
 
 def _partials(before: Content, after: Content, effort: int) -> Iterator[ContentChange]:
-    for change in _json_changes("partials", "partials", before.partials, after.partials, {}):
+    for change in JsonComparison("partials").changes("partials", before.partials, after.partials):
         if change.kind == "changed":
             yield replace(change, diff=unified_diff(change.before, change.after, effort))
         else:
@@ -255,21 +236,7 @@ def _context_breaks(before: Content, after: Content) -> dict[str, str]:
     return {} if old.into == new.into else {"context.into": f"the context fills another variable: {consequence}"}
 
 
-# --- JSON ---------------------------------------------------------------------------------------------------------------
-
-
-def _json_changes(part: str, path: str, before: Any, after: Any, reasons: Mapping[str, str]) -> Iterator[ContentChange]:
-    """Yield the differences of two JSON values, by object member; a path that has a reason is one change as a whole."""
-    if isinstance(before, dict) and isinstance(after, dict) and path not in reasons:
-        for name in dict.fromkeys([*before, *after]):
-            yield from _json_changes(part, f"{path}.{name}", before.get(name, ABSENT), after.get(name, ABSENT), reasons)
-    elif before is ABSENT:
-        if after is not ABSENT:
-            yield ContentChange(part, path, "added", None, after, why=reasons.get(path))
-    elif after is ABSENT:
-        yield ContentChange(part, path, "removed", before, None, why=reasons.get(path))
-    elif not json_equal(before, after):
-        yield ContentChange(part, path, "changed", before, after, why=reasons.get(path))
+# --- messages -----------------------------------------------------------------------------------------------------------
 
 
 def _body(message: MessageOrPlaceholder) -> str:

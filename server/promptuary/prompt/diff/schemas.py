@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from promptuary.prompt.canonical_json import canonical_json
 from promptuary.prompt.diff.variables import json_type
-from promptuary.prompt.digest import canonical_json
 from promptuary.prompt.json_values import json_equal
 
 _ABSENT: Any = object()

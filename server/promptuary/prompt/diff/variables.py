@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import ceil, floor
 from typing import Any
 
-from promptuary.prompt.digest import canonical_json
+from promptuary.prompt.canonical_json import canonical_json
 from promptuary.prompt.variables import Property, Schema, Variable, fits
 
 KEYWORDS = ("type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "items", "properties")

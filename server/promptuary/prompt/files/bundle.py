@@ -19,15 +19,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from promptuary.prompt.content import Content
-from promptuary.prompt.digest import json_digest
+from promptuary.prompt.digest import ADDED_PARTS, DIGESTED_PARTS, content_json_digest, content_parts
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.yaml_document import InvalidFile
 from promptuary.prompt.name import is_name
 
 FORMAT = "promptuary-bundle/1"
-IMPORTED_FIELDS = (*Content.model_fields, "version", "digest", "message", "tags", "author", "created_at", "includes")
-"""The fields of a version, as the API returns it, that an import contains; the others do not apply to the new server."""
+IMPORTED_FIELDS = (*DIGESTED_PARTS, "version", "digest", "message", "tags", "author", "created_at", "includes")
+"""The fields of a version, as the API returns it, that an import contains; the others do not apply to the new server.
+
+The parts that a later release added (`ADDED_PARTS`) are imported where they are in the bundle.
+"""
 _MOVE_FIELDS = ("label", "version", "split", "previous", "actor", "reason", "at")
 REQUIRED_FIELDS = ("archived", "labels", "versions", "history")
 _EXPORT_HINT = "export it with --all-versions"
@@ -168,7 +170,7 @@ def _versions(name: str, bodies: Mapping[str, Any], where: str, field_errors: li
 
 def _is_digest_of(body: Mapping[str, Any]) -> bool:
     try:
-        return json_digest({key: body[key] for key in Content.model_fields}) == str(body["digest"])
+        return content_json_digest(content_parts(body)) == str(body["digest"])
     except (Invalid, RecursionError):
         return False
 
@@ -256,12 +258,18 @@ def import_requests(prompts: Sequence[BundledPrompt], limit: int) -> Iterator[tu
     ordered = dependency_order(prompts)
     last_index = {prompt.name: index for index, (prompt, _) in enumerate(ordered)}
     for index, (prompt, numbers) in enumerate(ordered):
-        parts = [("versions", [{key: prompt.versions[number][key] for key in IMPORTED_FIELDS}]) for number in numbers]
+        parts = [("versions", [_imported_fields(prompt.versions[number])]) for number in numbers]
         if last_index[prompt.name] == index:
             parts += [("history", [{key: move[key] for key in _MOVE_FIELDS}]) for move in prompt.history]
             if prompt.archivals:  # all in one request: the server compares them with its own from the first on
                 parts.append(("archivals", [dict(archival) for archival in prompt.archivals]))
         yield from ((prompt.name, body) for body in _bodies(parts, limit))
+
+
+def _imported_fields(version: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: version[key] for key in (*IMPORTED_FIELDS, *ADDED_PARTS) if key in IMPORTED_FIELDS or version.get(key) is not None
+    }
 
 
 def _bodies(parts: Sequence[tuple[str, list[dict[str, Any]]]], limit: int) -> Iterator[dict[str, list[Any]]]:

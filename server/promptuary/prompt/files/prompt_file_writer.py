@@ -48,7 +48,7 @@ def prompt_file_text(
             name: variable.model_dump(mode="json", exclude_defaults=True) for name, variable in content.variables.items()
         }
         or None,
-        **{key: body[key] for key in ("model", "context", "response_format", "tools")},
+        **{key: body[key] for key in ("model", "config", "context", "response_format", "tools")},
         "labels": list(labels) or None,
         "message": message or None,
         "tags": list(tags) or None,
@@ -118,8 +118,6 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return value if _is_plain(value) else _quoted(value)
     if isinstance(value, float):
-        if value.is_integer() and abs(value) < 2**53:
-            return str(int(value))
         text = repr(value)
         return text if "." in text else text.replace("e", ".0e")  # YAML 1.1 requires the point
     return json.dumps(value)
