@@ -20,7 +20,7 @@ from promptuary.context.retrieval import PassageRetrieval
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
-TAGS = ("access", "registry", "context", "evaluation", "schedules", "review", "langfuse", "mlflow", "health")
+TAGS = ("access", "registry", "context", "evaluation", "schedules", "review", "langfuse", "mlflow", "mcp", "health")
 ENDLESS = ("/v1/stream",)
 
 
@@ -33,7 +33,10 @@ def test_every_error_is_described_and_every_call_needs_a_key(app: Any) -> None:
             media_types = {"application/json"} if foreign else {"application/problem+json"}
             assert set(operation["responses"]["default"]["content"]) == media_types, (method, path)
             assert "422" not in operation["responses"], (method, path)
-            assert ("security" in operation) is (foreign or path.startswith("/v1/") or path == "/metrics"), (method, path)
+            assert ("security" in operation) is (foreign or path.startswith("/v1/") or path in ("/metrics", "/mcp")), (
+                method,
+                path,
+            )
             assert ({"password": []} in operation.get("security", ())) is foreign, (method, path)
             assert operation["tags"][0] in TAGS, (method, path)
 

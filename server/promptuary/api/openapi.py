@@ -62,7 +62,7 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             error_format = error_format_of(path)
             operation["responses"]["default"] = _foreign_error(error_format.fields) if error_format else _PROBLEM_RESPONSE
-            if error_format or path.startswith("/v1/") or path == "/metrics":
+            if error_format or path.startswith("/v1/") or path in ("/metrics", "/mcp"):
                 operation["security"] = [{"key": []}, {"password": []}] if error_format else [{"key": []}]
     return document
 

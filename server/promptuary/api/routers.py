@@ -7,6 +7,7 @@ from promptuary.access.routes import router as access_routes
 from promptuary.api.health import router as health_routes
 from promptuary.api.metrics import router as metrics_routes
 from promptuary.compat.langfuse.routes import router as langfuse_routes
+from promptuary.compat.mcp.routes import router as mcp_routes
 from promptuary.compat.mlflow.routes import router as mlflow_routes
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.datasets.routes import router as dataset_routes
@@ -33,8 +34,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     review_routes,
 )
 """The routers under /v1."""
-COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes)
-"""The routers for clients of other registries; their paths are absolute."""
+COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes, mcp_routes)
+"""The routers for clients of other registries and protocols; their paths are absolute."""
 
 
 def include_routers(app: FastAPI) -> None:

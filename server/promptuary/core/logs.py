@@ -67,5 +67,5 @@ def configure_logging(level: str) -> None:
     root.setLevel(level)
     logging.getLogger("promptuary").setLevel(root.level)
     root.setLevel(max(logging.INFO, root.level))
-    for name in ("httpx", "httpcore", "urllib3", "alembic", "chromadb", "mlflow", "sentence_transformers"):
+    for name in ("httpx", "httpcore", "urllib3", "alembic", "chromadb", "mcp", "mlflow", "sentence_transformers"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

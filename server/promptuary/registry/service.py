@@ -194,9 +194,17 @@ class Registry:
 
     def labelled(self, label: str, after: str | None, limit: int) -> list[LookupResult]:
         """Return the results of a lookup by a label for a page of the prompts that have it; of a split, the first arm."""
+        prompts = store.list_prompts(self.unit.session, self.unit.caller.project, PromptFilter(label=label), after, limit)
+        return self.results_by_label(prompts, label)
+
+    def results_by_label(self, prompts: Sequence[PromptRecord], label: str) -> list[LookupResult]:
+        """Return the results of a lookup by a label, or by `latest`, for those of some active prompts that have it."""
         session = self.unit.session
-        prompts = store.list_prompts(session, self.unit.caller.project, PromptFilter(label=label), after, limit)
-        versions = version_store.labelled_versions(session, prompts, label)
+        if label == LATEST:
+            numbers = {prompt.id: prompt.newest for prompt in prompts}
+            versions = version_store.versions_by_prompt(session, self.unit.caller.project, numbers)
+        else:
+            versions = version_store.labelled_versions(session, prompts, label)
         arms = {prompt.id: prompt.splits[label].arms[0].variant for prompt in prompts if label in prompt.splits}
         return [
             LookupResult(versions[prompt.id], label, prompt.revision, prompt.splits.get(label), arms.get(prompt.id))
