@@ -44,6 +44,28 @@ def fstring(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def messages(sources: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return messages of every role, with content parts and tool calls."""
+    cached = {"cache_control": st.just({"type": "ephemeral", "ttl": "1h"})}
+    parts = st.one_of(
+        st.fixed_dictionaries({"type": st.just("text"), "text": sources}, optional=cached),
+        st.fixed_dictionaries({"type": st.just("image_url"), "image_url": st.just({"url": "https://example.org/a.png"})}),
+        st.fixed_dictionaries({"type": st.just("input_audio"), "input_audio": st.just({"data": "UklGRg==", "format": "wav"})}),
+        st.fixed_dictionaries({"type": st.just("file"), "file": st.just({"file_id": "file-1"})}, optional=cached),
+    )
+    arguments = st.sampled_from(["", "[]"])  # of any format
+    function = st.fixed_dictionaries({"name": st.just("find"), "arguments": arguments})
+    call = st.fixed_dictionaries({"id": st.just("call_1"), "type": st.just("function"), "function": function})
+    content = sources | st.lists(parts, min_size=1, max_size=3)
+    calls = {"role": st.just("assistant"), "tool_calls": st.lists(call, min_size=1, max_size=2)}
+    return st.one_of(
+        st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "assistant"]), "content": sources}),
+        st.fixed_dictionaries({"role": st.sampled_from(["user", "developer"]), "content": content}, optional={"name": NAME}),
+        st.fixed_dictionaries(calls, optional={"content": st.none() | content}),
+        st.fixed_dictionaries({"role": st.just("tool"), "content": content, "tool_call_id": st.just("call_1")}),
+    )
+
+
 def named(tools: list[Any]) -> list[Any]:
     """Return the objects as tools: each gets a name and keeps any other field."""
     reserved = ("function", "parameters", "input_schema", "description")
@@ -60,9 +82,11 @@ def contents(draw: st.DrawFn) -> Content:
     tags = "\n".join(tag % name for name in names)
     template: Any = draw(sources) + tags
     if kind == "chat":
-        roles = st.sampled_from(["system", "user", "assistant", "tool"])
-        messages = draw(st.lists(st.fixed_dictionaries({"role": roles, "content": sources}), max_size=3))
-        template = [*messages, {"role": "user", "content": tags}, {"role": "placeholder", "name": "history"}]
+        template = [
+            *draw(st.lists(messages(sources), max_size=3)),
+            {"role": "user", "content": tags},
+            {"role": "placeholder", "name": "history"},
+        ]
     described = st.fixed_dictionaries(
         {},
         optional={
@@ -88,9 +112,7 @@ def contents(draw: st.DrawFn) -> Content:
         "config": draw(st.none() | JSON),
     }
     if kind == "chat" and draw(st.booleans()):
-        turns = st.lists(
-            st.fixed_dictionaries({"role": st.just("user"), "content": ANY_TEXT.map(mustache)}), min_size=1, max_size=2
-        )
+        turns = st.lists(messages(ANY_TEXT.map(mustache)), min_size=1, max_size=2)
         body["context"] = {
             "collection": "a.b",
             "query": draw(ANY_TEXT.map(mustache).filter(bool)),

@@ -32,7 +32,7 @@ CONTEXT = {"collection": "c", "query": "q", "into": "e"}
         ({"type": "chat", "template": []}, [("template", "List should have at least 1 item after validation, not 0")]),
         (
             {"type": "chat", "template": [{"role": "robot", "content": "x"}]},
-            [("template.0.role", "should be 'system', 'user', 'assistant' or 'tool'")],
+            [("template.0.role", "should be 'system', 'developer', 'user', 'assistant' or 'tool'")],
         ),
         ({"type": "chat", "template": [{"role": "user", "content": 3}]}, [("template.0.content", "must be a string")]),
         ({"type": "chat", "template": ["hello"]}, [("template.0", "must be an object")]),

@@ -111,8 +111,8 @@ class Prompt:
         }
         return {name: value for name, value in attributes.items() if value is not None}
 
-    def render(self, /, **values: Any) -> list[dict[str, str]] | str:
-        """Return the messages of a chat prompt, `{"role", "content"}` each, or the text of a text prompt.
+    def render(self, /, **values: Any) -> list[dict[str, Any]] | str:
+        """Return the messages of a chat prompt in OpenAI's form, or the text of a text prompt.
 
         A prompt with a context takes its passages as the value of the variable that they fill: a list of texts, or of passages
         as the server returns them, the best first. `client.render` lets the server retrieve them.

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.prompt.content import Content
+from promptuary.prompt.messages.message import Message
+from promptuary.prompt.templates.message_templates import MessageTemplate
 from promptuary.prompt.templates.mustache import parse
 from promptuary.prompt.templates.preparation import prepare
-from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, MessageTemplate
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
 
 Piece = Literal | Tag
@@ -70,11 +72,14 @@ def _texts(content: Content, sdk: SdkTemplateReader) -> list[str]:
         raise _NotRenderable(f"its context, passages of '{content.context.collection}', is retrieved by the server alone")
     if content.placeholders() and not sdk.takes_placeholders:
         raise _NotRenderable(f"it has the placeholder '{content.placeholders()[0]}'")
+    if any(isinstance(message, Message) and not message.is_plain for message in content.template):
+        raise _NotRenderable("it has messages with more than a role and a text")
+    sources = [source for _, source in content.sources()]
     if content.format == "jinja2":
-        return [_jinja2(text, sdk) for text in content.texts()]
+        return [_jinja2(source, sdk) for source in sources]
     turns = [part for part in prepare(content).parts if isinstance(part, MessageTemplate)]
     partials = _Partials(content.partials)
-    return [_plain(text, _merged(partials.flat(turn.nodes)), sdk) for text, turn in zip(content.texts(), turns, strict=True)]
+    return [_plain(source, _merged(partials.flat(turn.nodes)), sdk) for source, turn in zip(sources, turns, strict=True)]
 
 
 def is_jinja2(text: str) -> bool:

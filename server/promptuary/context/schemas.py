@@ -9,6 +9,7 @@ from promptuary.context.service import CollectionSummary
 from promptuary.context.store import StoredDocument
 from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
 from promptuary.prompt.content import ModelConfig
+from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import Name
 from promptuary.prompt.templates.prepared import RenderedPrompt
 from promptuary.registry.service import LookupResult
@@ -163,7 +164,7 @@ class RenderedOut(ResponseModel):
     digest: str
     variant: str | None
     text: str | None
-    messages: list[dict[str, str]] | None
+    messages: list[Annotated[dict[str, Any], SchemaOf(Message)]] | None
     model: Annotated[dict[str, Any], SchemaOf(ModelConfig)] | None
     passages: list[PassageOut]
     manifest: list[ManifestEntry]

@@ -1,5 +1,6 @@
 """The content of a version, which its digest covers. Contents are frozen: a change is a new value, and a new version."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -14,11 +15,11 @@ from pydantic import (
     model_validator,
 )
 
+from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import Name
 from promptuary.prompt.variables import Variable
 
 Format = Literal["mustache", "simple", "f-string", "jinja2"]
-Role = Literal["system", "user", "assistant", "tool"]
 TEMPLATE_LIMIT = 256 * 1024
 VARIABLES_LIMIT = 200
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
@@ -37,13 +38,6 @@ class ContentPart(BaseModel):
     """The base of the content's parts: frozen, strict, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Message(ContentPart):
-    """One chat message, its content a template."""
-
-    role: Role
-    content: Annotated[str, Field(max_length=TEMPLATE_LIMIT)]
 
 
 class Placeholder(ContentPart):
@@ -77,6 +71,19 @@ class ContextBinding(ContentPart):
     into: Annotated[str, Field(pattern=IDENTIFIER)]
     min_score: Annotated[NumberAsSent, Field(ge=-1, le=1)] | None = None
     turns: Annotated[list[Message], Field(min_length=1, max_length=8)] | None = None
+
+    def turn_sources(self) -> list[tuple[str, str]]:
+        """Return every template of the turns with its path."""
+        return _message_sources("context.turns", self.turns or ())
+
+
+def _message_sources(path: str, messages: Iterable[Message | Placeholder]) -> list[tuple[str, str]]:
+    return [
+        (field.path_in(f"{path}.{number}"), field.source)
+        for number, message in enumerate(messages)
+        if isinstance(message, Message)
+        for field in message.fields()
+    ]
 
 
 def _message_tag(value: Any) -> str:
@@ -120,15 +127,23 @@ class Content(ContentPart):
     def _type_fits_template(self) -> Self:
         if (self.type == "text") != isinstance(self.template, str):
             raise ValueError("a text prompt has one string as its template, a chat prompt a list of messages")
-        if sum(len(text) for text in (*self.texts(), *self.partials.values())) > TEMPLATE_LIMIT:
+        sizes = [len(source) for _, source in self.sources()] + list(map(len, self.partials.values()))
+        turn_sizes = [len(source) for _, source in (self.context.turn_sources() if self.context else ())]
+        if sum(sizes) > TEMPLATE_LIMIT or max(turn_sizes, default=0) > TEMPLATE_LIMIT:
             raise ValueError(f"the template is over the limit of {TEMPLATE_LIMIT} characters")
         return self
 
+    def sources(self) -> list[tuple[str, str]]:
+        """Return every template of the prompt itself with its path, in order: the text, or all templates of the messages."""
+        if isinstance(self.template, str):
+            return [("template", self.template)]
+        return _message_sources("template", self.template)
+
     def texts(self) -> list[str]:
-        """Return every template source of the prompt itself, in order: the text, or the contents of the messages."""
+        """Return what a person reads of the prompt, in order: the text, or the texts of the messages and of their parts."""
         if isinstance(self.template, str):
             return [self.template]
-        return [message.content for message in self.template if isinstance(message, Message)]
+        return [text for message in self.template if isinstance(message, Message) for text in message.texts()]
 
     def placeholders(self) -> list[str]:
         """Return the names of the placeholders, in order."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from promptuary.prompt.content import Content, Message
+from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.name import DEFAULT_LABEL, LATEST, is_name
 from promptuary.prompt.templates.mustache import partial_names as references_in
@@ -56,19 +56,9 @@ def content_references(content: Content) -> list[tuple[str, str]]:
     """Return the references of a content, each with the path of its first use; only mustache has references."""
     if content.format != "mustache":
         return []
-    if isinstance(content.template, str):
-        sources = [("template", content.template)]
-    else:
-        sources = [
-            (f"template.{number}.content", message.content)
-            for number, message in enumerate(content.template)
-            if isinstance(message, Message)
-        ]
+    sources = content.sources()
     if content.context:
-        sources.append(("context.query", content.context.query))
-        sources += [
-            (f"context.turns.{number}.content", turn.content) for number, turn in enumerate(content.context.turns or ())
-        ]
+        sources = [*sources, ("context.query", content.context.query), *content.context.turn_sources()]
     paths: dict[str, str] = {}
     for path, source in sources:
         with suppress(InvalidPrompt):  # which preparing the content reports, with every other error

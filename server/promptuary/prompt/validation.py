@@ -7,6 +7,7 @@ from typing import Any
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.json_schema import check_schema
+from promptuary.prompt.messages.message import Message
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 
@@ -31,6 +32,7 @@ def validate_content(content: Content, *, resolved: bool = True, jinja2: bool = 
     schemas = _SchemaCheck()
     schemas.check_tools(content.tools or ())
     schemas.check_response_format(content.response_format)
+    schemas.field_errors += _tool_message_errors(content)
     try:
         prepared = prepare(content, resolved=resolved, jinja2=jinja2)
     except InvalidPrompt as error:
@@ -38,6 +40,21 @@ def validate_content(content: Content, *, resolved: bool = True, jinja2: bool = 
     if schemas.field_errors:
         raise InvalidPrompt("the prompt cannot be used", schemas.field_errors)
     return prepared
+
+
+def _tool_message_errors(content: Content) -> list[FieldError]:
+    """Return an error for each result of a tool that does not name its call.
+
+    Versions that were registered before messages had tool calls may have such messages, so a content by itself accepts them.
+    """
+    turns = content.context.turns if content.context else None
+    lists = {"template": () if isinstance(content.template, str) else content.template, "context.turns": turns or ()}
+    return [
+        FieldError(f"{path}.{number}.tool_call_id", "is required in a message of the role tool: the id of the call it answers")
+        for path, messages in lists.items()
+        for number, message in enumerate(messages)
+        if isinstance(message, Message) and message.role == "tool" and message.tool_call_id is None
+    ]
 
 
 class _SchemaCheck:

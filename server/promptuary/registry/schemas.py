@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, SchemaOf, ShortText
-from promptuary.prompt.content import Content, ContextBinding, Message, ModelConfig, Placeholder
+from promptuary.prompt.content import Content, ContextBinding, ModelConfig, Placeholder
 from promptuary.prompt.digest import content_json
+from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import Name
 from promptuary.prompt.variables import Variable
 from promptuary.registry.composition import IncludeUpdate

@@ -163,20 +163,25 @@ def test_a_placeholder_becomes_the_messages_that_are_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "item",
+    ("item", "path", "message"),
     [
-        "hello",
-        {"role": "user"},
-        {"role": "root", "content": "x"},
-        {"role": "user", "content": 3},
-        {"role": "user", "content": "x", "tool_calls": []},
+        ("hello", "", "must be a message: {role, content}"),
+        (
+            {"role": "user"},
+            ".content",
+            "is required: a text or a list of parts; only a message with tool_calls may lack it",
+        ),
+        ({"role": "root", "content": "x"}, ".role", "should be 'system', 'developer', 'user', 'assistant' or 'tool'"),
+        ({"role": "user", "content": 3}, ".content", "must be a string"),
+        ({"role": "user", "content": "x", "extra": 1}, ".extra", "is not a known field"),
+        ({"role": "assistant", "tool_calls": []}, ".tool_calls", "List should have at least 1 item after validation, not 0"),
     ],
     ids=str,
 )
-def test_what_is_no_message_is_refused_with_its_place(item: Any) -> None:
+def test_what_is_no_message_is_refused_with_its_place(item: Any, path: str, message: str) -> None:
     history = [{"role": "user", "content": "x"}, item]
     assert field_errors(InvalidVariables, lambda: chat(HISTORY, USER).render({"history": history, "ticket": ""})) == [
-        ("history.1", "must be a message: {role, content}")
+        (f"history.1{path}", message)
     ]
 
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, MessageTemplate, PreparedPrompt
+from promptuary.prompt.content import Placeholder
+from promptuary.prompt.templates.message_templates import MessageTemplate
+from promptuary.prompt.templates.prepared import OUTPUT_LIMIT, PreparedPrompt
 from promptuary.prompt.templates.tree import Literal, Node, Tag
 from promptuary.prompt.variables import Variable
 
-Message = dict[str, str]
-_ROLES = frozenset({"system", "user", "assistant", "tool"})
+Message = dict[str, Any]
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 _LIST_KEYWORDS = {"enum", "items", "minItems", "maxItems"}
 
 
@@ -110,11 +112,12 @@ def compile_prompt(prepared: PreparedPrompt) -> CompiledPrompt | None:
             defaults[name] = [] if name in lists else ""
     parts = []
     for part in prepared.parts:
-        compiled = (
-            _compiled_part(part.role, part.nodes, lists)
-            if isinstance(part, MessageTemplate)
-            else _CompiledPart(None, part.name, None)
-        )
+        if isinstance(part, Placeholder):
+            compiled: _CompiledPart | None = _CompiledPart(None, part.name, None)
+        elif isinstance(part, MessageTemplate):
+            compiled = _compiled_part(part.role, part.nodes, lists)
+        else:
+            return None
         if compiled is None:
             return None
         parts.append(compiled)

@@ -14,8 +14,9 @@ from pydantic import Field, JsonValue, ValidationError
 from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, sdk_texts
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
-from promptuary.prompt.content import Content, Message
+from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.messages.message import Message
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.registry.version_store import Version
@@ -81,7 +82,7 @@ class NewPrompt(RequestModel):
             field_errors += [
                 FieldError(_request_path(field_error.path), field_error.message) for field_error in field_errors_from(error)
             ]
-        if content and any(_REFERENCE in text for text in content.texts()):
+        if content and any(_REFERENCE in source for _, source in content.sources()):
             field_errors.append(FieldError("prompt", f"has '{_REFERENCE}…'; include a prompt by {{{{> its.name@label}}}}"))
         if content is None or field_errors:
             raise InvalidRequest("the prompt cannot be registered", field_errors)
@@ -114,7 +115,7 @@ class LangfusePrompt(ResponseModel):
     def as_source(cls, version: Version) -> Self:
         """Build the response with the texts as they were registered, in any format."""
         content = content_from_json(version.content)
-        return cls._of(version, content, content.texts(), content.format)
+        return cls._of(version, content, [source for _, source in content.sources()], content.format)
 
     @classmethod
     def resolved(cls, version: Version) -> Self:
@@ -227,9 +228,7 @@ def _prompt(content: Content, texts: list[str]) -> str | list[dict[str, Any]]:
         return texts[0]
     remaining = iter(texts)
     return [
-        {"role": message.role, "content": next(remaining)}
-        if isinstance(message, Message)
-        else {"type": "placeholder", "name": message.name}
+        message.with_sources(remaining) if isinstance(message, Message) else {"type": "placeholder", "name": message.name}
         for message in content.template
     ]
 

@@ -171,7 +171,8 @@ class ModelVersion(ResponseModel):
             return cls.of(version)
         except Conflict as error:
             content = content_from_json(version.content)
-            return cls._of(version, content, content.texts(), {TYPE: "text", NOT_RENDERABLE: error.message})
+            sources = [source for _, source in content.sources()]
+            return cls._of(version, content, sources, {TYPE: "text", NOT_RENDERABLE: error.message})
 
     @classmethod
     def _of(cls, version: Version, content: Content, texts: list[str], extra_tags: Mapping[str, str]) -> Self:

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, is_jinja2
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import parse_strict_json
-from promptuary.prompt.content import Content, Message
+from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.messages.message import Message
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.registry.version_store import Version
@@ -82,7 +83,7 @@ def content_of(tags: Sequence[tuple[str, str]], field_errors: list[FieldError]) 
         raise InvalidRequest("the prompt cannot be registered", field_errors)
     try:
         content = Content.model_validate(parts)
-        if any(is_jinja2(text) for text in content.texts()):
+        if any(is_jinja2(source) for _, source in content.sources()):
             content = Content.model_validate({**parts, "format": "jinja2"})
     except ValidationError as error:
         raise InvalidRequest("the prompt cannot be registered", field_errors_from(error)) from None
@@ -124,7 +125,7 @@ def _text(content: Content, texts: Sequence[str]) -> str:
     remaining = iter(texts)
     return json.dumps(
         [
-            {"role": message.role, "content": next(remaining)} if isinstance(message, Message) else message.model_dump()
+            message.with_sources(remaining) if isinstance(message, Message) else message.model_dump()
             for message in content.template
         ]
     )

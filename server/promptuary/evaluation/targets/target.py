@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
@@ -46,7 +46,7 @@ class TargetReply:
     """
 
     reply: ModelReply
-    messages: tuple[Mapping[str, str], ...]
+    messages: tuple[Mapping[str, Any], ...]
     passages: tuple[Passage, ...] = ()
     tools: tuple[JsonObject, ...] = ()
 

@@ -32,16 +32,18 @@ Variables are those of `prepare`: every name that a template uses, declared or n
 new version renders with all values with which the old one rendered. A doubtful change counts as breaking.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptuary.prompt.content import Content, Message, Placeholder
+from promptuary.prompt.content import Content, Placeholder
 from promptuary.prompt.diff.json_changes import ABSENT, ChangeKind, ContentChange, JsonComparison, config_breaks, same_bytes
 from promptuary.prompt.diff.output_contract import response_losses, tool_losses, tools_by_name
 from promptuary.prompt.diff.sequences import EFFORT_LIMIT, edits, unified_diff
 from promptuary.prompt.diff.variables import is_mandatory, narrowings
 from promptuary.prompt.digest import ORDERED_PARTS, content_json
+from promptuary.prompt.messages.message import Message
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.variables import Variable
@@ -240,7 +242,9 @@ def _context_breaks(before: Content, after: Content) -> dict[str, str]:
 
 
 def _body(message: MessageOrPlaceholder) -> str:
-    return message.content if isinstance(message, Message) else message.name
+    if isinstance(message, Placeholder):
+        return message.name
+    return message.content if isinstance(message.content, str) else json.dumps(message.model_dump(mode="json"))
 
 
 def _to_json(template: str | Sequence[MessageOrPlaceholder] | MessageOrPlaceholder | None) -> Any:

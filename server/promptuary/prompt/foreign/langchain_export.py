@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from promptuary.prompt.content import Placeholder
 from promptuary.prompt.errors import FieldError, InvalidPrompt
-from promptuary.prompt.templates.prepared import MessageTemplate, PreparedPrompt
+from promptuary.prompt.templates.message_templates import MessageTemplate
+from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.templates.tree import Literal, Node, Partial, Section, Tag
 from promptuary.prompt.templates.value import to_text
 
@@ -43,13 +45,18 @@ def to_langchain(prepared: PreparedPrompt) -> "ChatPromptTemplate | PromptTempla
         return PromptTemplate.from_template(template, template_format="f-string", partial_variables=defaults)
     messages: list[Any] = []
     for index, part in enumerate(prepared.parts):
-        if not isinstance(part, MessageTemplate):
+        if isinstance(part, Placeholder):
             variable = prepared.variables.get(part.name)
             messages.append(MessagesPlaceholder(part.name, optional=variable is None or not variable.required))
         elif part.role not in _ROLES:
             raise InvalidPrompt(
                 "LangChain has no equivalent of this prompt",
                 [FieldError(f"template.{index}.role", f"'{part.role}' is not a role of LangChain")],
+            )
+        elif not isinstance(part, MessageTemplate):
+            raise InvalidPrompt(
+                "LangChain has no equivalent of this prompt",
+                [FieldError(f"template.{index}", "has more than a role and a text; render it with Promptuary instead")],
             )
         else:
             messages.append((_ROLES[part.role], _f_string(part.nodes, f"template.{index}.content")))

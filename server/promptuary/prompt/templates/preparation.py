@@ -3,12 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from promptuary.prompt.content import Content, Format, Message, Placeholder
+from promptuary.prompt.content import Content, Format, Placeholder
 from promptuary.prompt.digest import noncanonical_parts
 from promptuary.prompt.errors import FieldError, InvalidPrompt
+from promptuary.prompt.messages.message import Message
+from promptuary.prompt.messages.values import message_errors, resembles_message
 from promptuary.prompt.templates import fstring, mustache, simple
 from promptuary.prompt.templates.jinja import parser as jinja
-from promptuary.prompt.templates.prepared import MessageTemplate, PreparedPrompt, is_message
+from promptuary.prompt.templates.message_templates import (
+    AnyMessageTemplate,
+    MessageTemplate,
+    image_url_errors,
+    message_template,
+)
+from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.templates.tree import Node
 from promptuary.prompt.templates.used_names import used_names
 from promptuary.prompt.variables import Variable
@@ -54,9 +62,9 @@ def prepare(content: Content, *, resolved: bool = True, jinja2: bool = False) ->
 class _Templates:
     """The parsed templates of a content."""
 
-    parts: tuple[MessageTemplate | Placeholder, ...]
+    parts: tuple[AnyMessageTemplate | Placeholder, ...]
     query: tuple[Node, ...]
-    turns: tuple[MessageTemplate, ...]
+    turns: tuple[AnyMessageTemplate, ...]
     trees: Mapping[str, tuple[Node, ...]]
 
 
@@ -83,24 +91,27 @@ class _Preparation:
         content, binding = self.content, self.content.context
         parse = _PARSERS[content.format]
         if isinstance(content.template, str):
-            parts: tuple[MessageTemplate | Placeholder, ...] = (
+            parts: tuple[AnyMessageTemplate | Placeholder, ...] = (
                 MessageTemplate("user", self._parse(content.template, "template", parse)),
             )
         else:
             parts = tuple(
-                MessageTemplate(part.role, self._parse(part.content, f"template.{number}.content", parse))
-                if isinstance(part, Message)
-                else part
+                self._message(part, f"template.{number}", parse) if isinstance(part, Message) else part
                 for number, part in enumerate(content.template)
             )
         query = self._parse(binding.query, "context.query", mustache.parse) if binding else ()
         turns = tuple(
-            MessageTemplate(turn.role, self._parse(turn.content, f"context.turns.{number}.content", mustache.parse))
+            self._message(turn, f"context.turns.{number}", mustache.parse)
             for number, turn in enumerate((binding and binding.turns) or ())
         )
         trees = {name: self._parse(source, f"partials.{name}", mustache.parse) for name, source in content.partials.items()}
         self.field_errors += noncanonical_parts(content)
         return _Templates(parts, query, turns, trees)
+
+    def _message(self, message: Message, path: str, parse: _Parse) -> AnyMessageTemplate:
+        template = message_template(message, path, lambda source, field_path: self._parse(source, field_path, parse))
+        self.field_errors += image_url_errors(template)
+        return template
 
     def _parse(self, source: str, path: str, parse: _Parse) -> tuple[Node, ...]:
         try:
@@ -111,7 +122,7 @@ class _Preparation:
 
     def check(self, templates: _Templates) -> _ContentNames:
         """Collect the names that templates, placeholders and the query use, and check partials, context and placeholders."""
-        nodes = [node for part in templates.parts if isinstance(part, MessageTemplate) for node in part.nodes]
+        nodes = [node for part in templates.parts if not isinstance(part, Placeholder) for node in part.nodes]
         names = used_names([*nodes, *templates.query], templates.trees)
         turn_names = used_names([node for turn in templates.turns for node in turn.nodes], templates.trees)
         placeholders = self.content.placeholders()
@@ -146,7 +157,11 @@ class _Preparation:
             if variable.type not in (None, "array"):
                 self._add_error(f"variables.{name}", "is a placeholder, so its type is array")
             default = variable.default
-            if default is not None and not (isinstance(default, list) and all(map(is_message, default))):
+            if default is None:
+                continue
+            if isinstance(default, list) and all(map(resembles_message, default)):
+                self.field_errors += message_errors(default, f"variables.{name}.default")
+            else:
                 self._add_error(f"variables.{name}", "is a placeholder, so its default is a list of messages: {role, content}")
 
     def variables(self, names: _ContentNames) -> dict[str, Variable]:

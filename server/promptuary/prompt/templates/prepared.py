@@ -6,12 +6,19 @@ from typing import Any
 
 from promptuary.prompt.content import Content, Placeholder
 from promptuary.prompt.errors import FieldError, InvalidVariables
+from promptuary.prompt.messages.values import InvalidMessages, parse_message
+from promptuary.prompt.templates.message_templates import AnyMessageTemplate, MessageRenderer
 from promptuary.prompt.templates.rendering import TemplateRenderer
-from promptuary.prompt.templates.tree import Literal, Node
+from promptuary.prompt.templates.tree import Node
 from promptuary.prompt.templates.used_names import used_names
 from promptuary.prompt.variables import Variable, validate_values
 
 OUTPUT_LIMIT = 1024 * 1024
+ATTACHMENT_LIMIT = 8 * 1024 * 1024
+"""The most characters of all images, audio and files of a render together, encoded as they are sent."""
+
+
+_MISFIT = "the variables do not fit the prompt"
 
 
 @dataclass(frozen=True)
@@ -47,21 +54,13 @@ class RenderedPrompt:
 
     Attributes:
         text: the text of a text prompt, else None.
-        messages: the messages of a chat prompt, `{"role", "content"}` each, else None.
+        messages: the messages of a chat prompt in OpenAI's form, else None.
         passages: the passages that are in it.
     """
 
     text: str | None
-    messages: tuple[Mapping[str, str], ...] | None
+    messages: tuple[Mapping[str, Any], ...] | None
     passages: tuple[Passage, ...] = ()
-
-
-@dataclass(frozen=True)
-class MessageTemplate:
-    """One chat message, its template parsed."""
-
-    role: str
-    nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,9 @@ class PreparedPrompt:
     """
 
     content: Content
-    parts: tuple[MessageTemplate | Placeholder, ...]
+    parts: tuple[AnyMessageTemplate | Placeholder, ...]
     query: tuple[Node, ...]
-    turns: tuple[MessageTemplate, ...]
+    turns: tuple[AnyMessageTemplate, ...]
     trees: Mapping[str, tuple[Node, ...]]
     variables: Mapping[str, Variable]
 
@@ -89,29 +88,36 @@ class PreparedPrompt:
         return TemplateRenderer(OUTPUT_LIMIT, self.content.partials).render(self.query, validate_values(self.variables, values))
 
     def render(
-        self, values: Mapping[str, Any], passages: Sequence[Passage] = (), *, limit: int = OUTPUT_LIMIT
+        self,
+        values: Mapping[str, Any],
+        passages: Sequence[Passage] = (),
+        *,
+        limit: int = OUTPUT_LIMIT,
+        attachment_limit: int = ATTACHMENT_LIMIT,
     ) -> RenderedPrompt:
         """Render the prompt.
 
         Args:
             values: JSON values by the variables' names.
             passages: the passages that were retrieved, the best first.
-            limit: the most characters of all messages together.
+            limit: the most characters of all texts of the messages together.
+            attachment_limit: the most characters of all images, audio and files together.
 
         Raises:
             InvalidVariables: a value is missing, unknown or of the wrong type, or an expression cannot use it.
-            RenderTooLarge: more than `limit` characters, or too many steps.
+            RenderTooLarge: a limit is exceeded, or rendering takes too many steps.
         """
         valid_values = validate_values(self.variables, values)
-        renderer = TemplateRenderer(limit, self.content.partials)
+        partials = self.content.partials
+        renderer = MessageRenderer(TemplateRenderer(limit, partials), TemplateRenderer(attachment_limit, partials))
         if self.content.context:
             valid_values[self.content.context.into] = self._context_value(passages)
-        messages: list[Mapping[str, str]] = []
+        messages: list[Mapping[str, Any]] = []
         for part in self.parts:
             if isinstance(part, Placeholder):
                 messages += self._placeholder_messages(part.name, valid_values, passages, renderer)
             else:
-                messages.append({"role": part.role, "content": renderer.render(part.nodes, valid_values)})
+                messages.append(part.render(renderer, valid_values))
         if self.content.type == "text":
             return RenderedPrompt(text=messages[0]["content"], messages=None, passages=tuple(passages))
         return RenderedPrompt(text=None, messages=tuple(messages), passages=tuple(passages))
@@ -120,40 +126,33 @@ class PreparedPrompt:
         """Return the passages as a list where a template iterates over them, else their texts as one text."""
         binding = self.content.context
         if binding and any(
-            binding.into in used_names(part.nodes, self.trees).lists for part in self.parts if isinstance(part, MessageTemplate)
+            binding.into in used_names(part.nodes, self.trees).lists for part in self.parts if not isinstance(part, Placeholder)
         ):
             return [passage.as_value() for passage in passages]
         return "\n\n".join(passage.text for passage in passages)
 
     def _placeholder_messages(
-        self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], renderer: TemplateRenderer
-    ) -> list[Mapping[str, str]]:
+        self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], renderer: MessageRenderer
+    ) -> list[Mapping[str, Any]]:
         binding = self.content.context
         if binding and binding.into == name:
             return [
-                {"role": turn.role, "content": renderer.render(turn.nodes, {**values, **passage.as_value()})}
-                for passage in reversed(passages)
-                for turn in self.turns
+                turn.render(renderer, {**values, **passage.as_value()}) for passage in reversed(passages) for turn in self.turns
             ]
         messages = values.get(name) or []
         if not isinstance(messages, list | tuple):
-            raise _invalid_value(name, "must be a list of messages")
-        return [_message(name, number, item, renderer) for number, item in enumerate(messages)]
+            raise InvalidVariables(_MISFIT, [FieldError(name, "must be a list of messages")])
+        return [_message_value(f"{name}.{number}", item, renderer) for number, item in enumerate(messages)]
 
 
-def is_message(item: Any) -> bool:
-    """Return whether a value is a message: an object with a known `role`, a text as `content`, and nothing else."""
-    match item:
-        case {"role": "system" | "user" | "assistant" | "tool", "content": str(), **rest}:
-            return not rest
-    return False
-
-
-def _message(name: str, number: int, item: Any, renderer: TemplateRenderer) -> Mapping[str, str]:
-    if not is_message(item):
-        raise _invalid_value(f"{name}.{number}", "must be a message: {role, content}")
-    return {"role": item["role"], "content": renderer.render([Literal(item["content"])], {})}
-
-
-def _invalid_value(path: str, message: str) -> InvalidVariables:
-    return InvalidVariables("the variables do not fit the prompt", [FieldError(path, message)])
+def _message_value(path: str, item: Any, renderer: MessageRenderer) -> Mapping[str, Any]:
+    """Return a message that was given as a value. It is data: no tag in it is read."""
+    try:
+        message, fields = parse_message(item, path)
+    except InvalidMessages as error:
+        raise InvalidVariables(_MISFIT, error.field_errors) from None
+    for field in fields:
+        budget = renderer.for_kind(field.kind).budget
+        budget.add_steps()
+        budget.add_output(len(field.source))
+    return message

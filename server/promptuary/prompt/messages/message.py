@@ -1,0 +1,264 @@
+"""The models of chat messages in OpenAI's form: roles, content parts and tool calls."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    Tag,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+ShortText = Annotated[str, Field(min_length=1, max_length=200)]
+CallId = Annotated[str, Field(min_length=1, max_length=2000)]
+CacheControl = dict[str, JsonValue] | None
+PARTS_LIMIT = 1000
+TOOL_CALLS_LIMIT = 128
+
+
+class MessageModel(BaseModel):
+    """The base of messages and their parts: frozen, strict, without unknown fields. A field that is null is not set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_serializer(mode="wrap")
+    def _without_unset_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
+
+
+class FieldKind(StrEnum):
+    """What a template in a message is for."""
+
+    TEXT = "text"
+    """A text that the model reads."""
+    ARGUMENTS = "arguments"
+    """The arguments of a tool call: a JSON text."""
+    IMAGE_URL = "image_url"
+    """The URL of an image, which may contain the image itself."""
+    DATA = "data"
+    """An encoded attachment, or a reference to one."""
+
+
+@dataclass(frozen=True)
+class MessageField:
+    """A text in a message in which variables work.
+
+    Attributes:
+        path: the keys and indices that lead to it in the message.
+        source: the template.
+        kind: what it is for.
+    """
+
+    path: tuple[str | int, ...]
+    source: str
+    kind: FieldKind
+
+    def path_in(self, message_path: str) -> str:
+        """Return its dotted path, given the path of its message."""
+        return ".".join([message_path, *map(str, self.path)])
+
+
+class TextPart(MessageModel):
+    """A text in a message of several parts. `cache_control` of any part is the provider's own, and passed on as it is."""
+
+    type: Literal["text"]
+    text: str
+    cache_control: CacheControl = None
+
+    def fields(self) -> Iterator[MessageField]:
+        """Yield the text."""
+        yield MessageField(("text",), self.text, FieldKind.TEXT)
+
+
+class ImageUrl(MessageModel):
+    """Where an image is: an `https:` URL, or a `data:` URL that contains it. Promptuary never fetches it."""
+
+    url: str
+    detail: ShortText | None = None
+
+
+class ImagePart(MessageModel):
+    """An image in a message of several parts."""
+
+    type: Literal["image_url"]
+    image_url: ImageUrl
+    cache_control: CacheControl = None
+
+    def fields(self) -> Iterator[MessageField]:
+        """Yield the URL."""
+        yield MessageField(("image_url", "url"), self.image_url.url, FieldKind.IMAGE_URL)
+
+
+class InputAudio(MessageModel):
+    """Audio, encoded in base64, and its format, such as `wav`."""
+
+    data: str
+    format: ShortText
+
+
+class AudioPart(MessageModel):
+    """Audio in a message of several parts."""
+
+    type: Literal["input_audio"]
+    input_audio: InputAudio
+    cache_control: CacheControl = None
+
+    def fields(self) -> Iterator[MessageField]:
+        """Yield the data."""
+        yield MessageField(("input_audio", "data"), self.input_audio.data, FieldKind.DATA)
+
+
+class FileSource(MessageModel):
+    """A file: the provider's id of it, or its name and its data, encoded in base64 or as a `data:` URL."""
+
+    file_id: str | None = None
+    filename: str | None = None
+    file_data: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.file_id is None) == (self.file_data is None):
+            raise ValueError("needs a `file_id`, or a `filename` with its `file_data`")
+        if self.file_data is not None and self.filename is None:
+            raise _error("filename", "is required with file_data")
+        return self
+
+
+class FilePart(MessageModel):
+    """A file in a message of several parts."""
+
+    type: Literal["file"]
+    file: FileSource
+    cache_control: CacheControl = None
+
+    def fields(self) -> Iterator[MessageField]:
+        """Yield the id, the name and the data, as far as they are set."""
+        for name, kind in (("file_id", FieldKind.TEXT), ("filename", FieldKind.TEXT), ("file_data", FieldKind.DATA)):
+            if (source := getattr(self.file, name)) is not None:
+                yield MessageField(("file", name), source, kind)
+
+
+_PART_TYPES = ("text", "image_url", "input_audio", "file")
+
+
+def _part_tag(value: Any) -> str | None:
+    part_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    if isinstance(value, dict) and part_type not in _PART_TYPES:
+        return None
+    return f"<{part_type}>" if part_type in _PART_TYPES else "<text>"
+
+
+Part = Annotated[
+    Annotated[TextPart, Tag("<text>")]
+    | Annotated[ImagePart, Tag("<image_url>")]
+    | Annotated[AudioPart, Tag("<input_audio>")]
+    | Annotated[FilePart, Tag("<file>")],
+    Discriminator(
+        _part_tag,
+        custom_error_type="part_type",
+        custom_error_message=f"needs a `type`: {', '.join(_PART_TYPES[:-1])} or {_PART_TYPES[-1]}",
+    ),
+]
+
+
+class FunctionCall(MessageModel):
+    """The name of a function, and its arguments as a JSON text."""
+
+    name: ShortText
+    arguments: str
+
+
+class ToolCall(MessageModel):
+    """A call of a tool by the assistant."""
+
+    id: CallId
+    type: Literal["function"]
+    function: FunctionCall
+
+
+def _content_tag(value: Any) -> str:
+    return "<parts>" if isinstance(value, list) else "<null>" if value is None else "<text>"
+
+
+class Message(MessageModel):
+    """One chat message; its texts are templates. Its content is null, or absent, only where it calls tools."""
+
+    role: Role
+    content: Annotated[
+        Annotated[str, Tag("<text>")]
+        | Annotated[list[Part], Field(min_length=1, max_length=PARTS_LIMIT), Tag("<parts>")]
+        | Annotated[None, Tag("<null>")],
+        Discriminator(_content_tag),
+    ] = None
+    name: ShortText | None = None
+    tool_calls: Annotated[list[ToolCall], Field(min_length=1, max_length=TOOL_CALLS_LIMIT)] | None = None
+    tool_call_id: CallId | None = None
+
+    @model_validator(mode="after")
+    def _fields_fit_role(self) -> Self:
+        if self.tool_calls is not None and self.role != "assistant":
+            raise _error("tool_calls", "belong to a message of the role assistant")
+        if self.tool_call_id is not None and self.role != "tool":
+            raise _error("tool_call_id", "belongs to a message of the role tool")
+        if self.content is None and self.tool_calls is None:
+            raise _error("content", "is required: a text or a list of parts; only a message with tool_calls may lack it")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unset_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = {name: value for name, value in serialize(self).items() if value is not None}
+        if self.content is None and "content" in self.model_fields_set:  # a null that was sent is kept
+            fields = {"role": self.role, "content": None, **fields}
+        return fields
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has only a role and a text."""
+        return isinstance(self.content, str) and self.name is None and self.tool_calls is None and self.tool_call_id is None
+
+    def fields(self) -> Iterator[MessageField]:
+        """Yield every template in the message, in order."""
+        if isinstance(self.content, str):
+            yield MessageField(("content",), self.content, FieldKind.TEXT)
+        for number, part in enumerate(self.content if isinstance(self.content, list) else ()):
+            for field in part.fields():
+                yield MessageField(("content", number, *field.path), field.source, field.kind)
+        for number, call in enumerate(self.tool_calls or ()):
+            yield MessageField(("tool_calls", number, "function", "arguments"), call.function.arguments, FieldKind.ARGUMENTS)
+
+    def with_sources(self, sources: Iterator[str]) -> dict[str, Any]:
+        """Return its JSON with the next sources in place of its own templates, which are as many as `fields` yields."""
+        message = self.model_dump(mode="json")
+        for field in self.fields():
+            set_at(message, field.path, next(sources))
+        return message
+
+    def texts(self) -> list[str]:
+        """Return the texts that a person reads: the content, or the texts among its parts."""
+        if isinstance(self.content, str):
+            return [self.content]
+        return [part.text for part in self.content or () if isinstance(part, TextPart)]
+
+
+def set_at(message: Any, path: tuple[str | int, ...], text: str) -> None:
+    """Replace one text of a message's JSON in place."""
+    for key in path[:-1]:
+        message = message[key]
+    message[path[-1]] = text
+
+
+def _error(field: str, message: str) -> ValidationError:
+    """Return a validation error of one field of a model."""
+    error = PydanticCustomError("message", "{reason}", {"reason": message})
+    return ValidationError.from_exception_data("Message", [{"type": error, "loc": (field,), "input": None}])
