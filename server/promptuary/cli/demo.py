@@ -13,7 +13,8 @@ from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.output import print_line
 from promptuary.cli.prompts_as_code import commands as sync
-from promptuary.cli.prompts_as_code.plan import PlanStep, plan
+from promptuary.cli.prompts_as_code.plan import plan
+from promptuary.cli.prompts_as_code.plan_step import PlanStep
 from promptuary.cli.registry.state import RegistryState
 from promptuary.cli.service import commands as service
 from promptuary.cli.service.processes import wait_until_stopped

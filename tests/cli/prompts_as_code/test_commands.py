@@ -334,18 +334,18 @@ def test_a_key_that_may_not_move_labels_applies_nothing(
 def test_a_refusal_while_applying_names_what_was_applied_before(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptuary.cli.prompts_as_code import plan
+    from promptuary.cli.prompts_as_code import commands
 
     run("sync", "apply", folder)
     (folder / "word.yaml").write_text(text("new {{text}}"))
     (folder / "a.yaml").write_text(text("x"))
-    check_steps = plan.check_steps
+    check_steps = commands.check_steps
 
     def check_and_archive(api: Any, steps: Any) -> None:
         check_steps(api, steps)
         api.post("/prompts/word/archive", {})  # another user, at this moment
 
-    monkeypatch.setattr(plan, "check_steps", check_and_archive)
+    monkeypatch.setattr(commands, "check_steps", check_and_archive)
     error = run("sync", "apply", folder).error_line
     assert error.startswith(f"{folder / 'word.yaml'} was not applied; applied before it: a. ")
     assert "archived" in error

@@ -14,13 +14,13 @@ from cli.conftest import Run, restored_process_state
 from factories.prompt_contents import contents
 from promptuary.cli.connection import connect
 from promptuary.cli.prompts_as_code.plan import plan
-from promptuary.cli.prompts_as_code.pull import path_of, pull
+from promptuary.cli.prompts_as_code.pull import pull
 from promptuary.cli.prompts_as_code.pull import write as write_files
 from promptuary.cli.registry.prompts import content_body
 from promptuary.cli.registry.state import RegistryState
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_json_digest, content_parts
-from promptuary.prompt.files.prompt_file import prompt_name, read_prompt_file
+from promptuary.prompt.files.prompt_file import path_of, prompt_name, read_prompt_file
 
 Write = Callable[[str, str], Path]
 CHAT = """\
@@ -112,7 +112,7 @@ def test_any_registered_content_is_pulled_and_planned_without_a_change(
             body = content_body(content) | {"message": message, "tags": tags, "labels": ["production"]}
             version = api.post("/prompts/p/versions", body)
             pulled = pull(RegistryState(api), folder)
-            write_files(pulled)
+            write_files(folder, pulled)
             assert [prompt.version for prompt in pulled] == [version["version"]]
             assert [step.acts for step in plan(RegistryState(api), folder)] == [False]
             file = read_prompt_file(folder / "p.yaml", "p")
@@ -180,7 +180,10 @@ def test_only_the_selected_prompts_are_written_and_nothing_on_a_dry_run(run: Run
     assert [line.split()[:2] for line in result.out.splitlines()] == [["+", "support.triage"], ["+", "tone"]]
     assert not folder.exists()
     assert run("sync", "pull", folder, "--label", "production", "--no-labels").code == 0
-    assert [str(path.relative_to(folder)) for path in folder.rglob("*")] == ["tone.yaml"]
+    assert [str(path.relative_to(folder)) for path in folder.rglob("*.*") if path.is_file()] == [
+        "tone.yaml",
+        ".promptuary/origins.json",
+    ]
     assert (folder / "tone.yaml").read_text().endswith("how: {enum: [kind, short]}\n")
     assert run("sync", "pull", folder, "--label", "canary").out == "! tone  canary is split 1=1 2=1: pull --latest\n"
     assert "has no label canary" in run("sync", "pull", folder, "--label", "canary", "--prompt", "support.triage").out
@@ -212,7 +215,7 @@ def test_a_pull_that_fails_leaves_every_file_as_it_was(run: Run, folder: Path, m
     monkeypatch.setattr(os, "fsync", disk_is_full)
     result = run("sync", "pull", folder)
     assert (result.code, result.error_line) == (3, "No space left on device")
-    assert {path.name for path in folder.rglob("*") if path.is_file()} == {path.name for path in before} - {"tone.yaml"}
+    assert {path.name for path in folder.rglob("*.yaml*")} == {path.name for path in before} - {"tone.yaml"}
 
 
 def test_a_version_that_no_file_can_express_is_left_out_with_a_note(run: Run, write: Write, folder: Path, word: Path) -> None:

@@ -1,5 +1,6 @@
 """`promptuary sync plan | apply | drift | pull`: keep prompt files and the registry in sync."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,15 +8,20 @@ import typer
 
 from promptuary.cli.connection import ApiClient, connect
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_notice
-from promptuary.cli.prompts_as_code import plan as plans
 from promptuary.cli.prompts_as_code.drift import differences
-from promptuary.cli.prompts_as_code.plan import PlanStep, plan
+from promptuary.cli.prompts_as_code.origins import Origin, origins_file, read_origins, write_with_origins
+from promptuary.cli.prompts_as_code.plan import plan
+from promptuary.cli.prompts_as_code.plan_step import PlanStep, apply_step, check_steps
 from promptuary.cli.prompts_as_code.pull import pull, write
 from promptuary.cli.registry.state import RegistryState
 
 app = typer.Typer(help="Prompts as code: keep a folder of prompt files and the registry in sync.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(help="The folder; prompts/ by default.")]
 Force = Annotated[bool, typer.Option("--force", help="Also move labels that are split, which ends the split.")]
+Supersede = Annotated[
+    bool,
+    typer.Option("--supersede", help="Also register files that were edited while the registry got newer versions."),
+]
 PROMPTS = Path("prompts")
 
 
@@ -28,10 +34,16 @@ def show(steps: list[PlanStep]) -> None:
 
 
 @app.command("plan")
-def show_plan(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
+def show_plan(
+    folder: Folder = PROMPTS,
+    force: Force = False,
+    supersede: Supersede = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
     """Show what `apply` would do."""
     with connect(project) as api:
-        steps = plan(RegistryState(api), folder, force=force)
+        steps = plan(RegistryState(api), folder, force=force, supersede=supersede)
     if json:
         print_json([step.as_json() for step in steps])
         return
@@ -39,11 +51,18 @@ def show_plan(folder: Folder = PROMPTS, force: Force = False, project: Project =
 
 
 @app.command("apply")
-def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = None, json: AsJson = False) -> None:
+def apply(
+    folder: Folder = PROMPTS,
+    force: Force = False,
+    supersede: Supersede = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
     """Register what is new, and move the labels in the files: all of it, or nothing where one file cannot be applied."""
     with connect(project) as api:
-        steps = plan(RegistryState(api), folder, force=force)
+        steps = plan(RegistryState(api), folder, force=force, supersede=supersede)
         versions = apply_steps(api, steps)
+    record_origins(folder, steps, versions)
     for version in versions:
         for warning in version.get("warnings", []):
             print_notice(f"warning: {version['name']}: {warning['detail']}")
@@ -55,8 +74,25 @@ def apply(folder: Folder = PROMPTS, force: Force = False, project: Project = Non
 
 def apply_steps(api: ApiClient, steps: list[PlanStep]) -> list[Any]:
     """Apply a plan after all of it was checked; return the versions."""
-    plans.check_steps(api, steps)
-    return [plans.apply_step(api, step, steps[:number]) for number, step in enumerate(steps)]
+    check_steps(api, steps)
+    return [apply_step(api, step, steps[:number]) for number, step in enumerate(steps)]
+
+
+def record_origins(folder: Path, steps: Sequence[PlanStep], versions: Sequence[Any]) -> None:
+    """Record the versions that the files of a pulled folder are copies of now; a folder without origins stays without.
+
+    The origin of a file that comes from another registry is kept.
+    """
+    if not origins_file(folder).exists():
+        return
+    recorded = read_origins(folder)
+    applied = {
+        step.prompt.name: Origin.of(version, max(step.newest, step.version), step.prompt.labels)
+        for step, version in zip(steps, versions, strict=True)
+        if not step.is_older and (step.origin is not None or step.prompt.name not in recorded)
+    }
+    if applied:
+        write_with_origins(folder, {}, applied)
 
 
 @app.command("drift")
@@ -104,7 +140,7 @@ def pull_files(
     with connect(project) as api:
         pulled = pull(RegistryState(api), folder, label=label, prompts=prompts or (), labels=not no_labels, force=force)
     if not dry_run:
-        write(pulled)
+        write(folder, pulled)
     if json:
         print_json([prompt.as_json() for prompt in pulled])
         return

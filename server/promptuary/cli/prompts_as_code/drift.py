@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from promptuary.cli.prompts_as_code.plan import PlanStep, plan
+from promptuary.cli.prompts_as_code.plan import plan
+from promptuary.cli.prompts_as_code.plan_step import PlanStep
 from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.state import RegistryState
 

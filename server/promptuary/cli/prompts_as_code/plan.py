@@ -4,15 +4,16 @@ The server resolves a file's content, so its digest is the one that it would get
 about to change, the two are composed here by the same rules, in the order in which they will be applied.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from promptuary.cli.connection import ApiClient, ApiRefused
-from promptuary.cli.registry.diff import head
+from promptuary.cli.connection import ApiRefused
+from promptuary.cli.prompts_as_code.origin_comparison import OriginComparison
+from promptuary.cli.prompts_as_code.origins import Origin, read_origins
+from promptuary.cli.prompts_as_code.plan_step import PlanStep
 from promptuary.cli.registry.labels import describe_target
-from promptuary.cli.registry.prompts import content_body, register
+from promptuary.cli.registry.prompts import content_body
 from promptuary.cli.registry.state import PromptState, RegistryState, content_of, pins
 from promptuary.prompt.content import Content
 from promptuary.prompt.diff.contents import compare_contents
@@ -36,61 +37,14 @@ from promptuary.prompt.validation import validate_content as check_content
 
 
 @dataclass(frozen=True)
-class PlanStep:
-    """The effect of applying one file: a new version, moved labels, or nothing; or the obstacles to applying it."""
+class Insistence:
+    """What applying may override: labels that are split, and versions that were registered since a file was copied."""
 
-    prompt: PromptFile
-    newest: int
-    version: int
-    digest: str
-    registers: bool
-    moves: tuple[str, ...] = ()
-    stays_split: tuple[str, ...] = ()
-    waits: tuple[str, ...] = ()
-    changes: tuple[ContentChange, ...] = ()
-    obstacles: tuple[str, ...] = ()
-
-    @property
-    def acts(self) -> bool:
-        """Whether applying it changes anything."""
-        return self.registers or bool(self.moves)
-
-    def describe(self) -> str:
-        """Return the step as a line of the plan."""
-        mark = "!" if self.obstacles else "+" if self.registers else "~" if self.moves else "="
-        what = f"version {self.version}" + ("" if self.registers else " exists already")
-        moved = f", {' '.join(self.moves)} → {self.version}" if self.moves else ""
-        return f"{mark} {self.prompt.name}  {what}{moved}"
-
-    def details(self) -> Iterator[str]:
-        """Yield the details of the step, line by line."""
-        yield from (f"  {head(asdict(change) | {'breaking': change.breaking})}" for change in self.changes)
-        yield from (f"  breaking: {why}" for why in dict.fromkeys(change.why for change in self.changes if change.why))
-        yield from (f"  {label}; this version is one of its arms, so it stays" for label in self.stays_split)
-        yield from (f"  {wait}" for wait in self.waits)
-        yield from (f"  {obstacle}" for obstacle in self.obstacles)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the step as a JSON object."""
-        return {
-            "prompt": self.prompt.name,
-            "file": str(self.prompt.path),
-            "version": self.version,
-            "digest": self.digest,
-            "registers": self.registers,
-            "moves": list(self.moves),
-            "breaking": any(change.breaking for change in self.changes),
-            "changes": [
-                {"part": change.part, "path": change.path, "kind": change.kind, "breaking": change.breaking, "why": change.why}
-                for change in self.changes
-            ],
-            "stays_split": list(self.stays_split),
-            "waits": list(self.waits),
-            "obstacles": list(self.obstacles),
-        }
+    force: bool = False
+    supersede: bool = False
 
 
-def plan(registry: RegistryState, folder: Path, *, force: bool = False) -> list[PlanStep]:
+def plan(registry: RegistryState, folder: Path, *, force: bool = False, supersede: bool = False) -> list[PlanStep]:
     """Compare the files with the registry, and return the steps in the order in which they are to be applied.
 
     Every file is checked before the first request, so that a bad one stops all.
@@ -99,6 +53,7 @@ def plan(registry: RegistryState, folder: Path, *, force: bool = False) -> list[
         registry: the state of the registry.
         folder: the folder of prompt files.
         force: whether labels that are split may be moved, which ends the split.
+        supersede: whether files may be registered that were edited while the registry got newer versions.
 
     Raises:
         InvalidFile: with what is wrong in any file or in what it includes.
@@ -106,12 +61,12 @@ def plan(registry: RegistryState, folder: Path, *, force: bool = False) -> list[
     prompts = read_prompt_folder(folder)
     for prompt in prompts:
         _check_labels(prompt)
-    projected = _ProjectedRegistry(registry)
+    projected = _ProjectedRegistry(registry, read_origins(folder))
     steps: list[PlanStep] = []
     broken: list[InvalidFile] = []
     for prompt in dependency_order(prompts):
         try:
-            steps.append(projected.step(prompt, force))
+            steps.append(projected.step(prompt, Insistence(force, supersede)))
         except InvalidFile as error:
             broken.append(error)
     if broken:
@@ -157,13 +112,14 @@ def dependency_order(prompts: Sequence[PromptFile]) -> list[PromptFile]:
 class _ProjectedRegistry:
     """The registry as it will be after the steps so far."""
 
-    def __init__(self, registry: RegistryState) -> None:
+    def __init__(self, registry: RegistryState, origins: Mapping[str, Origin]) -> None:
         self.registry = registry
+        self.origins = origins
         self.prompts = dict(registry.prompts)
         self.planned_versions: dict[tuple[str, int], IncludedVersion] = {}
         self.touched: set[str] = set()
 
-    def step(self, prompt: PromptFile, force: bool) -> PlanStep:
+    def step(self, prompt: PromptFile, insistence: Insistence) -> PlanStep:
         """Plan a file, and apply its effect to the projected state."""
         before = self.prompts.get(prompt.name) or PromptState()
         try:
@@ -175,29 +131,62 @@ class _ProjectedRegistry:
                 FieldError("", error.message)
             ]
             raise InvalidFile(f"{prompt.path} cannot be used", field_errors) from None
-        version = before.newest + registers
-        moves, stays_split, obstacles = _moves(prompt, before, version, registers, force)
-        old = self.registry.version(prompt.name, before.newest) if registers and before.newest else None
-        step = PlanStep(
-            prompt,
-            before.newest,
-            version,
-            content_digest(content),
-            registers,
-            moves,
-            stays_split,
-            () if registers or set(prompt.tags) == set(before.tags) else ("its tags are stored with its next version",),
-            _changes(content_of(old), content) if old else (),
-            ("is archived; restore it with `promptuary restore`", *obstacles) if before.archived else obstacles,
-        )
+        step = self._step_of(prompt, before, content, registers, insistence)
+        if before.archived:
+            step = replace(step, obstacles=("is archived; restore it with `promptuary restore`", *step.obstacles))
         if step.acts:
             self.touched.add(prompt.name)
-        if registers:
-            self.planned_versions[prompt.name, version] = IncludedVersion(prompt.name, version, content, pinned)
-        labels = {**before.labels, **dict.fromkeys(moves, version)}
-        splits = {label: split for label, split in before.splits.items() if label not in moves}
-        self.prompts[prompt.name] = replace(before, newest=version, labels=labels, splits=splits)
+        if step.registers:
+            self.planned_versions[prompt.name, step.version] = IncludedVersion(prompt.name, step.version, content, pinned)
+        labels = {**before.labels, **dict.fromkeys(step.moves, step.version)}
+        splits = {label: split for label, split in before.splits.items() if label not in step.moves}
+        newest = max(before.newest, step.version)
+        self.prompts[prompt.name] = replace(before, newest=newest, labels=labels, splits=splits)
         return step
+
+    def _step_of(
+        self, prompt: PromptFile, before: PromptState, content: Content, registers: bool, insistence: Insistence
+    ) -> PlanStep:
+        """Return the effect of a file with its resolved content, compared with its origin and with the newest version."""
+        origin = self.origins.get(prompt.name)
+        if origin is not None and not origin.is_in(self.registry, prompt.name):
+            origin = None
+        comparison = None if origin is None else OriginComparison(prompt, before, origin)
+        if comparison is not None and comparison.is_unchanged(self.registry, registers=registers):
+            version = self.registry.version(prompt.name, comparison.origin.version)
+            moved = _moves(comparison.with_added_labels(), before, version["version"], False, insistence.force)
+            return PlanStep(
+                prompt,
+                before.newest,
+                version["version"],
+                version["digest"],
+                registers=False,
+                moves=moved.moves,
+                stays_split=moved.stays_split,
+                waits=_waits(prompt, version["tags"]),
+                obstacles=moved.obstacles,
+                origin=origin,
+                remarks=comparison.unchanged_remarks(),
+            )
+        moved = _moves(prompt, before, before.newest + registers, registers, insistence.force)
+        old = self.registry.version(prompt.name, before.newest) if registers and before.newest else None
+        conflicts: Sequence[str] = ()
+        if comparison is not None and registers and not insistence.supersede:
+            conflicts = comparison.conflicts()
+        return PlanStep(
+            prompt,
+            before.newest,
+            before.newest + registers,
+            content_digest(content),
+            registers,
+            moved.moves,
+            moved.stays_split,
+            waits=() if registers else _waits(prompt, before.tags),
+            changes=_changes(content_of(old), content) if old else (),
+            obstacles=(*moved.obstacles, *conflicts),
+            origin=origin,
+            remarks=comparison.changed_remarks() if comparison is not None and registers else (),
+        )
 
     def _composed(self, prompt: PromptFile, before: PromptState) -> tuple[Content, Mapping[str, str], bool]:
         """Return the resolved content, the pinned versions of what it includes, and whether it is a new version."""
@@ -237,9 +226,20 @@ class _ProjectedRegistry:
         return included
 
 
-def _moves(
-    prompt: PromptFile, before: PromptState, version: int, registers: bool, force: bool
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def _waits(prompt: PromptFile, tags: Sequence[str]) -> tuple[str, ...]:
+    return () if set(prompt.tags) == set(tags) else ("its tags are stored with its next version",)
+
+
+@dataclass(frozen=True)
+class _LabelMoves:
+    """Which labels of a file move, which stay split, and which cannot move because they are split."""
+
+    moves: tuple[str, ...]
+    stays_split: tuple[str, ...]
+    obstacles: tuple[str, ...]
+
+
+def _moves(prompt: PromptFile, before: PromptState, version: int, registers: bool, force: bool) -> _LabelMoves:
     """Return which labels move, which stay split, and which cannot move because they are split.
 
     A split is an experiment, and a file that is applied every day must not end it. Where the file's version is an arm of it
@@ -257,7 +257,7 @@ def _moves(
             stays.append(text)
         else:
             obstacles.append(f"{text}: end the split with --force, or remove the label from the file")
-    return tuple(moves), tuple(stays), tuple(obstacles)
+    return _LabelMoves(tuple(moves), tuple(stays), tuple(obstacles))
 
 
 def _changes(old: Content, new: Content) -> tuple[ContentChange, ...]:
@@ -271,47 +271,3 @@ def _changes(old: Content, new: Content) -> tuple[ContentChange, ...]:
             for part in after
             if not same_bytes(before[part], after[part])
         )
-
-
-def check_steps(api: ApiClient, steps: Sequence[PlanStep]) -> None:
-    """Raise Invalid where a plan cannot be applied completely: prompts are archived or split, or the key lacks a scope.
-
-    Raises:
-        Invalid: with every obstacle, or the missing scopes.
-    """
-    field_errors = [FieldError(step.prompt.name, obstacle) for step in steps for obstacle in step.obstacles]
-    if field_errors:
-        raise Invalid("the folder was not applied", field_errors)
-    needed = {
-        "prompt:write": any(step.acts for step in steps),
-        "label:move": any(step.moves for step in steps),
-    }
-    caller = api.get("/self")
-    lacking = [scope for scope, needs in needed.items() if needs and scope not in caller["scopes"]]
-    if lacking:
-        raise Invalid(
-            "the folder was not applied",
-            [
-                FieldError("PROMPTUARY_API_KEY", f"a key of the role '{caller['role']}' has no scope {scope}")
-                for scope in lacking
-            ],
-        )
-
-
-def apply_step(api: ApiClient, step: PlanStep, done: Sequence[PlanStep]) -> Any:
-    """Apply a step, and return the version.
-
-    Raises:
-        ApiRefused: with the file, and what was applied before it.
-    """
-    if not step.acts:
-        return api.get(f"/prompts/{step.prompt.name}/versions/{step.version}")
-    try:
-        return register(api, step.prompt, step.moves)
-    except ApiRefused as error:
-        applied = ", ".join(earlier.prompt.name for earlier in done if earlier.acts) or "nothing"
-        refused = ApiRefused(
-            f"{step.prompt.path} was not applied; applied before it: {applied}. {error.message}", error.field_errors
-        )
-        refused.code = error.code
-        raise refused from None

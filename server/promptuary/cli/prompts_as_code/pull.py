@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from promptuary.cli.atomic_files import write_files
+from promptuary.cli.prompts_as_code.origins import Origin, write_with_origins
 from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.state import PromptState, RegistryState
 from promptuary.prompt.errors import FieldError, Invalid
@@ -20,7 +20,10 @@ _MARKS: dict[PullState, str] = {"new": "+", "updated": "~", "same": "=", "left o
 
 @dataclass(frozen=True)
 class PulledPrompt:
-    """The new state of a prompt's file: its text where it is written, and what would be lost where it may not be."""
+    """The new state of a prompt's file: its text where it is written, and what would be lost where it may not be.
+
+    `origin` is the version of which the file is a copy then.
+    """
 
     prompt: str
     version: int | None
@@ -29,6 +32,7 @@ class PulledPrompt:
     detail: str = ""
     text: str | None = None
     lost: str | None = None
+    origin: Origin | None = None
 
     def describe(self) -> str:
         """Return it as a line."""
@@ -80,9 +84,12 @@ def pull(
     return pulled
 
 
-def write(pulled: Sequence[PulledPrompt]) -> None:
-    """Write the files."""
-    write_files({prompt.path: prompt.text for prompt in pulled if prompt.text is not None})
+def write(folder: Path, pulled: Sequence[PulledPrompt]) -> None:
+    """Write the files, and the versions that they are copies of."""
+    texts = {prompt.path: prompt.text for prompt in pulled if prompt.text is not None}
+    origins = {prompt.prompt: prompt.origin for prompt in pulled if prompt.origin is not None}
+    if origins:
+        write_with_origins(folder, texts, origins)
 
 
 def _selected_names(registry: RegistryState, prompts: Sequence[str], label: str | None) -> list[str]:
@@ -135,10 +142,11 @@ class _PullPlan:
             assert self.registry.has_content(parse_prompt_file(text, path, name).content, body), path
         except InvalidFile as error:  # registered by a release with other rules, or with jinja2
             return PulledPrompt(name, None, path, "left out", f"version {number} cannot be a file here: {error}")
+        origin = Origin.of(body, state.newest, file_labels)
         if not path.exists():
-            return PulledPrompt(name, number, path, "new", text=text)
+            return PulledPrompt(name, number, path, "new", text=text, origin=origin)
         known_labels = {*file_labels, *_split_labels(state, number)} if self.labels else None
-        return self._compare(body, PulledPrompt(name, number, path, "updated", text=text), known_labels)
+        return self._compare(body, PulledPrompt(name, number, path, "updated", text=text, origin=origin), known_labels)
 
     def _compare(self, body: Any, pulled: PulledPrompt, known_labels: set[str] | None) -> PulledPrompt:
         """Compare the text for an existing file with the file; labels that lead elsewhere are a difference, if any count."""
@@ -149,7 +157,8 @@ class _PullPlan:
             return replace(pulled, lost=str(error).removeprefix(f"{pulled.path} "))
         same_labels = known_labels is None or set(file.labels) <= known_labels
         if self.registry.has_content(file.content, body) and same_labels:
-            return replace(pulled, state="same", text=None)
+            origin = pulled.origin and Origin.of(body, pulled.origin.newest, file.labels)
+            return replace(pulled, state="same", text=None, origin=origin)
         text = leading_comments(current_text) + (pulled.text or "")
         return replace(pulled, text=text, lost=_lost(self.registry, file, body))
 
