@@ -14,7 +14,7 @@ from promptuary.prompt.templates.expressions.comparison import ORDER_OPERATORS
 from promptuary.prompt.templates.expressions.filters import FILTERS, TESTS
 from promptuary.prompt.templates.jinja.expression_reader import EXPRESSION_DEPTH_LIMIT
 from promptuary.prompt.templates.preparation import prepare
-from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
+from promptuary.prompt.templates.prepared import ATTACHMENT_LIMIT, OUTPUT_LIMIT
 from promptuary.prompt.templates.render_budget import WORK_LIMIT
 from promptuary.prompt.templates.tree import DEPTH_LIMIT
 from promptuary.prompt.variables import PARTS_LIMIT, Property, Schema, Variable
@@ -61,6 +61,7 @@ def test_the_words_of_a_variable_are_the_codes() -> None:
         f"| sections or blocks in each other; partials in each other | {DEPTH_LIMIT} |",
         f"| an expression's depth | {EXPRESSION_DEPTH_LIMIT} |",
         f"| {OUTPUT_LIMIT // 1024**2} MiB (`PROMPTUARY_OUTPUT_LIMIT`)",
+        f"| {ATTACHMENT_LIMIT // 1024**2} MiB (`PROMPTUARY_ATTACHMENT_LIMIT`)",
         f"| {WORK_LIMIT:,} steps |",
         f"| parts of a value that is checked part by part | {PARTS_LIMIT:,} |",
         f"| {validation.TOOLS_LIMIT}; {validation.SCHEMA_LIMIT:,} |",

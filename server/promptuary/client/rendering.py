@@ -8,6 +8,8 @@ from promptuary.client.errors import PromptUnavailable, Reason
 from promptuary.client.transport.wire import FetchFailure, HttpResponse, ServerRefusal, read_error_response
 from promptuary.client.versions.selector import build_selector
 from promptuary.client.versions.version import UnusableResponse, read_json
+from promptuary.prompt.errors import FieldError, InvalidVariables
+from promptuary.prompt.messages.objects import json_messages
 
 RENDER_DEADLINE = 10.0
 """Seconds. The server embeds the query and searches, which takes longer than a lookup."""
@@ -23,7 +25,7 @@ class Rendering:
     name: str
     version: int | None
     digest: str | None
-    messages: list[dict[str, str]] | None
+    messages: list[dict[str, Any]] | None
     text: str | None
     passages: list[dict[str, Any]]
     manifest: Any
@@ -42,9 +44,14 @@ def rendering_body(
 
     Raises:
         Invalid: for a name, label, version or targeting key that is not valid.
+        InvalidVariables: for a message object that has no form in JSON.
     """
     selector = build_selector(name, label, version, targeting_key)
-    body: dict[str, Any] = {"variables": dict(variables or {})}
+    field_errors: list[FieldError] = []
+    values = {key: json_messages(value, key, field_errors) for key, value in (variables or {}).items()}
+    if field_errors:
+        raise InvalidVariables("the variables do not fit the prompt", field_errors)
+    body: dict[str, Any] = {"variables": values}
     optional = {
         "label": selector.label,
         "version": selector.version,

@@ -1,12 +1,12 @@
 """The rendering of a prompt with the passages of its context binding."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from promptuary.context.retrieval import PassageQuery, PassageRetrieval
 from promptuary.core.settings import Settings
-from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
+from promptuary.prompt.templates.prepared import Passage, PreparedPrompt, RenderedPrompt
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class ContextRenderer:
             Unavailable: when the embedder or Chroma does not work.
         """
         binding = prepared.content.context
-        if binding is None:
-            return prepared.render(values, limit=self.settings.output_limit)
-        text = query if query is not None else prepared.query_text(values)
-        passages = self.retrieval.query(project, binding.collection, PassageQuery(text, binding.k, binding.min_score))
-        return prepared.render(values, passages, limit=self.settings.output_limit)
+        passages: Sequence[Passage] = ()
+        if binding is not None:
+            text = query if query is not None else prepared.query_text(values)
+            passages = self.retrieval.query(project, binding.collection, PassageQuery(text, binding.k, binding.min_score))
+        limit, attachment_limit = self.settings.output_limit, self.settings.attachment_limit
+        return prepared.render(values, passages, limit=limit, attachment_limit=attachment_limit)

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    attachment_limit: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
     jinja2: bool = False
     lookup_memory: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
     page_limit: Annotated[int, Field(ge=1, le=10_000)] = 200

@@ -27,6 +27,10 @@ class MessageRenderer:
     text: TemplateRenderer
     attachments: TemplateRenderer
 
+    def __post_init__(self) -> None:
+        """Set the name of what the second budget limits."""
+        self.attachments.budget.subject = "the images, audio and files of the prompt are"
+
     def for_kind(self, kind: FieldKind) -> TemplateRenderer:
         """Return the renderer of a kind of field."""
         return self.attachments if kind in ATTACHMENT_KINDS else self.text

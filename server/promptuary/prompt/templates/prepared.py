@@ -6,6 +6,7 @@ from typing import Any
 
 from promptuary.prompt.content import Content, Placeholder
 from promptuary.prompt.errors import FieldError, InvalidVariables
+from promptuary.prompt.messages.objects import json_messages
 from promptuary.prompt.messages.values import InvalidMessages, parse_message
 from promptuary.prompt.templates.message_templates import AnyMessageTemplate, MessageRenderer
 from promptuary.prompt.templates.rendering import TemplateRenderer
@@ -16,8 +17,6 @@ from promptuary.prompt.variables import Variable, validate_values
 OUTPUT_LIMIT = 1024 * 1024
 ATTACHMENT_LIMIT = 8 * 1024 * 1024
 """The most characters of all images, audio and files of a render together, encoded as they are sent."""
-
-
 _MISFIT = "the variables do not fit the prompt"
 
 
@@ -85,7 +84,7 @@ class PreparedPrompt:
 
     def query_text(self, values: Mapping[str, Any]) -> str:
         """Render the query of the context binding from the values of the prompt."""
-        return TemplateRenderer(OUTPUT_LIMIT, self.content.partials).render(self.query, validate_values(self.variables, values))
+        return TemplateRenderer(OUTPUT_LIMIT, self.content.partials).render(self.query, self._valid_values(values))
 
     def render(
         self,
@@ -98,7 +97,7 @@ class PreparedPrompt:
         """Render the prompt.
 
         Args:
-            values: JSON values by the variables' names.
+            values: JSON values by the variables' names; a placeholder's may be message objects of LangChain or OpenAI.
             passages: the passages that were retrieved, the best first.
             limit: the most characters of all texts of the messages together.
             attachment_limit: the most characters of all images, audio and files together.
@@ -107,7 +106,7 @@ class PreparedPrompt:
             InvalidVariables: a value is missing, unknown or of the wrong type, or an expression cannot use it.
             RenderTooLarge: a limit is exceeded, or rendering takes too many steps.
         """
-        valid_values = validate_values(self.variables, values)
+        valid_values = self._valid_values(values)
         partials = self.content.partials
         renderer = MessageRenderer(TemplateRenderer(limit, partials), TemplateRenderer(attachment_limit, partials))
         if self.content.context:
@@ -121,6 +120,17 @@ class PreparedPrompt:
         if self.content.type == "text":
             return RenderedPrompt(text=messages[0]["content"], messages=None, passages=tuple(passages))
         return RenderedPrompt(text=None, messages=tuple(messages), passages=tuple(passages))
+
+    def _valid_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        field_errors: list[FieldError] = []
+        messages = {
+            part.name: json_messages(values[part.name], part.name, field_errors)
+            for part in self.parts
+            if isinstance(part, Placeholder) and part.name in values
+        }
+        if field_errors:
+            raise InvalidVariables(_MISFIT, field_errors)
+        return validate_values(self.variables, {**values, **messages})
 
     def _context_value(self, passages: Sequence[Passage]) -> Any:
         """Return the passages as a list where a template iterates over them, else their texts as one text."""

@@ -20,11 +20,13 @@ class RenderBudget:
         limit: the most characters of output.
         size: characters of output so far.
         work: steps so far.
+        subject: what is limited, for the message.
     """
 
     limit: int
     size: int = 0
     work: int = 0
+    subject: str = "the rendered prompt is"
 
     def add_output(self, size: int) -> None:
         """Count characters of output.
@@ -34,7 +36,7 @@ class RenderBudget:
         """
         self.size += size
         if self.size > self.limit:
-            raise RenderTooLarge(f"the rendered prompt is over the limit of {self.limit} characters; shorten the values")
+            raise RenderTooLarge(f"{self.subject} over the limit of {self.limit} characters; shorten the values")
 
     def add_steps(self, steps: int = 1) -> None:
         """Count steps.

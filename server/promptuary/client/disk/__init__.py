@@ -1,1 +1,0 @@
-"""Copies on disk for a restart without the server."""
