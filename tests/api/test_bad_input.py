@@ -356,7 +356,7 @@ def test_a_name_that_is_none_is_422(local: Any, name: str) -> None:
         ("PUT", "/v1/prompts/a/labels/production", {}, [""]),
         ("PUT", "/v1/prompts/a/labels/latest", {"version": 1}, ["labels.latest"]),
         ("PUT", "/v1/prompts/a/labels/Prod", {"version": 1}, ["label"]),
-        ("POST", "/v1/prompts/a/labels/production/rollback", {"to": 1}, ["to"]),
+        ("POST", "/v1/prompts/a/labels/production/rollback", {"to": "1"}, ["to"]),
         ("POST", "/v1/projects", {"name": "../x"}, ["name"]),
         ("POST", "/v1/keys", {"name": "k", "role": "god"}, ["role"]),
         ("POST", "/v1/keys", {"name": "", "role": "reader", "days": 0}, ["name", "days"]),

@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from factories.conditions import if_match
 from promptuary.access import audit
 from promptuary.access.service import local_caller
 from promptuary.access.unit_of_work import UnitOfWork
@@ -32,11 +33,25 @@ class Expected:
     """One prompt in the model."""
 
     texts: list[str] = field(default_factory=list)
-    moves: dict[str, list[LabelTarget]] = field(default_factory=dict)
+    moves: dict[str, list[LabelTarget | None]] = field(default_factory=dict)
+    stacks: dict[str, list[LabelTarget | None]] = field(default_factory=dict)
     archived: bool = False
 
     def labels(self) -> dict[str, LabelTarget]:
-        return {label: moves[-1] for label, moves in self.moves.items()}
+        return {label: target for label, moves in self.moves.items() if (target := moves[-1]) is not None}
+
+    def move(self, label: str, target: LabelTarget | None) -> None:
+        self.moves.setdefault(label, []).append(target)
+        stack = self.stacks.setdefault(label, [])
+        if stack[-1:] != [target]:
+            stack.append(target)
+
+    def without_present(self, label: str) -> list[LabelTarget | None]:
+        """Return the stack of a label with the target of a rollback on top; empty where there is none."""
+        *stack, present = self.stacks.get(label, [None])
+        while stack and stack[-1] in (None, present):
+            stack.pop()
+        return stack
 
 
 names = st.sampled_from(["a", "b.c"])
@@ -94,7 +109,7 @@ class RegistryMachine(RuleBasedStateMachine):
         for label in new_labels:
             target = LabelTarget(len(prompt.texts))
             if prompt.labels().get(label) != target:
-                prompt.moves.setdefault(label, []).append(target)
+                prompt.move(label, target)
                 self.writes += 1
 
     @rule(name=names, label=labels, number=numbers, stale=st.booleans())
@@ -114,11 +129,11 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def labels_move(self, name: str, label: str, number: int, expected: int | None) -> Label:
         with self.unit() as registry:
-            return Labels(registry.unit).move(name, label, number, "because", expected)
+            return Labels(registry.unit).move(name, label, number, "because", if_match(expected))
 
     def labels_split(self, name: str, label: str, arms: list[tuple[int, float]], expected: int | None) -> Label:
         with self.unit() as registry:
-            return Labels(registry.unit).split(name, label, arms, "because", expected)
+            return Labels(registry.unit).split(name, label, arms, "because", if_match(expected))
 
     def moved(
         self, name: str, label: str, target: LabelTarget, numbers: list[int], stale: bool, act: Callable[[], Label]
@@ -137,7 +152,7 @@ class RegistryMachine(RuleBasedStateMachine):
         else:
             assert prompt is not None
             assert moved.target == target
-            prompt.moves.setdefault(label, []).append(target)
+            prompt.move(label, target)
             self.seen[name, label] = moved.revision
             self.writes += 1
 
@@ -145,7 +160,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def roll_back(self, name: str, label: str) -> None:
         prompt = self.expected.get(name)
         moves = prompt.moves.get(label, []) if prompt else []
-        before = next((move for move in reversed(moves) if move != moves[-1]), None)
+        stack = prompt.without_present(label) if prompt else []
         try:
             with self.unit() as registry:
                 back = Labels(registry.unit).roll_back(name, label, "worse")
@@ -153,12 +168,32 @@ class RegistryMachine(RuleBasedStateMachine):
             assert not moves
         except Conflict:
             assert prompt is not None
-            assert prompt.archived or (moves and before is None)
+            assert prompt.archived or (moves and not stack)
         else:
             assert prompt is not None
-            assert back.target == before
+            assert [back.target] == stack[-1:]
             moves.append(back.target)
+            prompt.stacks[label] = stack
             self.seen[name, label] = back.revision
+            self.writes += 1
+
+    @rule(name=names, label=labels, stale=st.booleans())
+    def remove(self, name: str, label: str, stale: bool) -> None:
+        prompt = self.expected.get(name)
+        condition = if_match(self.seen.get((name, label)) if stale else None)
+        try:
+            with self.unit() as registry:
+                Labels(registry.unit).remove(name, label, "no longer", condition)
+        except NotFound:
+            assert prompt is None or label not in prompt.labels()
+        except Conflict:
+            assert prompt is not None
+            assert prompt.archived
+        except PreconditionFailed:
+            assert stale
+        else:
+            assert prompt is not None
+            prompt.move(label, None)
             self.writes += 1
 
     @rule(name=names, hide=st.booleans())
@@ -195,10 +230,16 @@ class RegistryMachine(RuleBasedStateMachine):
                 for label, moves in prompt.moves.items():
                     history = Labels(registry.unit).history(name, label, 100, None).items
                     assert [move.target for move in history] == moves[::-1]
-                    assert [move.previous for move in history] == [*(move.version for move in moves[:-1][::-1]), None]
-                    if not prompt.archived:
+                    assert [move.previous for move in history] == [
+                        *(move and move.version for move in moves[:-1][::-1]),
+                        None,
+                    ]
+                    if not prompt.archived and moves[-1] is not None:
                         result = registry.lookup(name, label=label, targeting_key="somebody")
                         assert result.version.number == self.meant(moves[-1])
+                    elif not prompt.archived:
+                        with pytest.raises(NotFound, match=f"has no label '{label}'"):
+                            registry.lookup(name, label=label)
 
     @invariant()
     def past_lookups_do_not_change(self) -> None:
@@ -208,6 +249,9 @@ class RegistryMachine(RuleBasedStateMachine):
                     for label, target in labels_then.items():
                         result = registry.lookup(name, label=label, targeting_key="somebody", as_of=at)
                         assert result.version.number == self.meant(target)
+                    for label in {"production", "staging"} - labels_then.keys():
+                        with pytest.raises(NotFound):
+                            registry.lookup(name, label=label, as_of=at)
 
     @staticmethod
     def meant(target: LabelTarget) -> int:

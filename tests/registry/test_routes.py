@@ -85,7 +85,7 @@ def test_a_label_moves_with_if_match_only_if_it_has_not_moved_since(local: Any, 
     tag = moved.headers["etag"]
     assert tag == f'"{moved.json()["revision"]}"'
     assert local.put(PRODUCTION, json={"version": 2}, headers={"If-Match": tag}).status_code == 200
-    for outdated in (tag, "*", "nonsense", '"1", "2"', '"9999999999999999999"'):
+    for outdated in (tag, "nonsense", '"1", "2"', '"9999999999999999999"', "", f"W/{local.get(PRODUCTION).headers['etag']}"):
         response = local.put(PRODUCTION, json={"version": 1}, headers={"If-Match": outdated})
         assert (response.status_code, response.json()["code"]) == (412, "precondition_failed"), outdated
     assert local.get("/v1/prompts/support.triage").json()["version"] == 2
@@ -282,3 +282,84 @@ def test_events_are_listed_in_pages_and_by_kind(local: Any) -> None:
     assert [event["revision"] for event in by_kind] == [4, 2]
     assert local.get("/v1/prompts/q/events?kind=nonsense").status_code == 422
     assert local.get("/v1/prompts/never/events").status_code == 404
+
+
+def test_a_label_is_created_or_moved_by_the_conditions_of_rfc_9110(local: Any, database: Any) -> None:
+    for words in ("a", "b"):
+        local.post(VERSIONS, json=with_text(words))
+
+    def put(**headers: str) -> int:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return int(local.put(PRODUCTION, json={"version": 1}, headers=sent).status_code)
+
+    assert put(If_Match="*") == 412
+    assert put(If_None_Match="*") == 200
+    assert put(If_None_Match="*") == 412
+    assert put(If_Match="*") == 200
+    tag = local.get(PRODUCTION).headers["etag"]
+    assert put(If_Match=f"W/{tag}") == 412
+    assert put(If_Match=f'"other", {tag}') == 200
+    assert local.get(PRODUCTION, headers={"If-None-Match": local.get(PRODUCTION).headers["etag"]}).status_code == 304
+    assert local.get(PRODUCTION, headers={"If-Match": tag}).status_code == 412
+    two_lines = [("If-Match", '"other"'), ("If-Match", local.get(PRODUCTION).headers["etag"])]
+    assert local.put(PRODUCTION, json={"version": 2}, headers=two_lines).status_code == 200
+
+
+def test_a_lookup_checks_if_match_and_ignores_an_odd_if_none_match(local: Any, database: Any) -> None:
+    local.post(VERSIONS, json=TRIAGE | {"labels": ["production"]})
+    tag = local.get("/v1/prompts/support.triage").headers["etag"]
+    for header, value, status in (
+        ("If-Match", tag, 200),
+        ("If-Match", '"other"', 412),
+        ("If-None-Match", tag.strip('"'), 200),
+        ("If-None-Match", f'"a" {tag}', 200),
+        ("If-None-Match", f'"a" , W/{tag}', 304),
+    ):
+        assert local.get("/v1/prompts/support.triage", headers={header: value}).status_code == status, (header, value)
+
+
+def test_a_condition_on_a_path_without_etags_is_not_ignored(local: Any) -> None:
+    for headers in ({"If-Match": '"1"'}, {"If-None-Match": "*"}):
+        answer = local.put("/v1/collections/c", json={}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
+    assert local.get("/v1/collections/c").status_code == 404
+
+
+def test_a_rollback_obeys_if_match_names_a_version_and_is_done_once_a_key(local: Any, database: Any) -> None:
+    for words in ("a", "b", "c"):
+        local.post(VERSIONS, json=with_text(words) | {"labels": ["production"]})
+    tag = local.get(PRODUCTION).headers["etag"]
+    headers = {"If-Match": tag, "Idempotency-Key": "once"}
+    responses = [local.post(f"{PRODUCTION}/rollback", json={}, headers=headers) for _ in range(2)]
+    assert [(response.status_code, response.json()["version"]) for response in responses] == [(200, 2), (200, 2)]
+    stale = local.post(f"{PRODUCTION}/rollback", json={}, headers={"If-Match": tag})
+    assert (stale.status_code, local.get(PRODUCTION).json()["version"]) == (412, 2)
+    assert local.post(f"{PRODUCTION}/rollback", json={"to": 1}).json()["version"] == 1
+    nothing = local.post(f"{PRODUCTION}/rollback", json={})
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "conflict")
+
+
+def test_a_label_is_removed_and_comes_back_and_the_past_stays(local: Any, database: Any, clock: Any) -> None:
+    local.post(VERSIONS, json=with_text("a") | {"labels": ["production", "staging"]})
+    while_there = local.get("/v1/prompts/support.triage").json()["created_at"]
+    clock.move(hours=1)
+    revision = local.get("/v1/prompts/support.triage", params={"label": "latest"}).json()["revision"]
+    removed = local.delete(
+        PRODUCTION, params={"reason": "never used"}, headers={"If-Match": local.get(PRODUCTION).headers["etag"]}
+    )
+    assert (removed.status_code, removed.content) == (204, b"")
+    missing = local.get("/v1/prompts/support.triage")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    assert "its labels are: staging" in missing.json()["detail"]
+    assert local.get(PRODUCTION).status_code == local.delete(PRODUCTION).status_code == 404
+    assert local.get("/v1/prompts/support.triage", params={"label": "latest"}).json()["revision"] == revision + 1
+    assert local.get("/v1/prompts").json()["items"][0]["labels"] == {"staging": 1}
+    assert local.get("/v1/prompts/support.triage", params={"as_of": while_there}).json()["version"] == 1
+    entry = local.get(f"{PRODUCTION}/history").json()["items"][0]
+    assert (entry["version"], entry["split"], entry["previous"], entry["reason"]) == (None, None, 1, "never used")
+    (event,) = local.get("/v1/prompts/support.triage/events?kind=label.removed").json()["items"]
+    assert event["detail"] == {"label": "production", "version": None, "split": None, "previous": 1, "reason": "never used"}
+    assert local.get("/v1/audit").json()["items"][-1]["action"] == "label.removed"
+    back = local.post(f"{PRODUCTION}/rollback", json={})
+    assert (back.status_code, back.json()["version"]) == (200, 1)
+    assert local.delete("/v1/prompts/support.triage/labels/latest").status_code == 422

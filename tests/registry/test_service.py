@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from factories.conditions import if_match
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.database import Database
 from promptuary.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, PreconditionFailed
@@ -32,7 +33,7 @@ def register(unit_as: Units, words: str, name: str = "p", **more: Any) -> Regist
 
 def move(unit_as: Units, version: int, *, label: str = "production", expected: int | None = None) -> int:
     with unit_as("author") as unit:
-        return Labels(unit).move("p", label, version, f"to {version}", expected).revision
+        return Labels(unit).move("p", label, version, f"to {version}", if_match(expected)).revision
 
 
 def looked_up(unit_as: Units, **by: Any) -> int:
@@ -286,7 +287,7 @@ def test_a_move_on_an_outdated_view_is_refused(unit_as: Units) -> None:
     register(unit_as, "b")
     seen = move(unit_as, 1)
     assert move(unit_as, 2, expected=seen) > seen
-    with pytest.raises(PreconditionFailed, match="the label 'production' has moved since it was read"):
+    with pytest.raises(PreconditionFailed, match="the label 'production' of 'p' has changed since it was read"):
         move(unit_as, 1, expected=seen)
     with pytest.raises(PreconditionFailed):
         move(unit_as, 1, label="fresh", expected=seen)

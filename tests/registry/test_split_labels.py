@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from factories.conditions import if_match
 from factories.splits import bucket_shares
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import InvalidRequest, NotFound, PreconditionFailed
@@ -125,8 +126,8 @@ def test_a_split_that_cannot_be_leaves_the_label_as_it_was(
 
 def test_a_split_is_a_move_compare_and_set_and_latest_is_nobodys(unit_as: Units) -> None:
     seen = split(unit_as, (1, 1.0), (2, 1.0)).revision
-    split(unit_as, (1, 1.0), (2, 2.0), expected=seen)
+    split(unit_as, (1, 1.0), (2, 2.0), condition=if_match(seen))
     with pytest.raises(PreconditionFailed):
-        split(unit_as, (1, 1.0), (2, 3.0), expected=seen)
+        split(unit_as, (1, 1.0), (2, 3.0), condition=if_match(seen))
     with pytest.raises(InvalidRequest, match="by the registry itself"):
         split(unit_as, (1, 1.0), (2, 3.0), label="latest")

@@ -40,6 +40,7 @@ def responses() -> dict[str, Any]:
         "/v1/prompts": listed([{"name": "triage", "newest": 2, "labels": {"production": 2}}]),
         "/v1/prompts/triage/versions": listed(VERSIONS),
         "/v1/prompts/triage/labels/production/history": listed(MOVES),
+        "/v1/prompts/triage/events": listed([]),
     }
 
 
@@ -67,6 +68,16 @@ def test_a_split_label_is_shown_with_each_arms_share(open_page: Any, responses: 
     assert radio.proto.captions == ["production → v1 75 %, v2 25 %"]
     history = open_page("prompts", tab="Label history").dataframe[-1].value
     assert (list(history["to"]), list(history["from"])) == (["v2", "v1 75 %, v2 25 %"], ["v1 75 %, v2 25 %", "v1"])
+
+
+def test_a_removed_label_is_shown_with_its_history(open_page: Any, page_text: PageText, responses: dict[str, Any]) -> None:
+    responses["/v1/prompts/triage/events"] = listed([{"detail": {"label": "beta"}}])
+    removal = MOVES[0] | {"label": "beta", "version": None, "reason": "over"}
+    responses["/v1/prompts/triage/labels/beta/history"] = listed([removal, MOVES[0] | {"label": "beta"}])
+    page = open_page("prompts", tab="Label history")
+    assert "**beta**" in page_text(page)
+    history = page.dataframe[0].value
+    assert (history["to"].iloc[0], history["reason"].iloc[0]) == ("removed", "over")
 
 
 def test_an_older_version_can_be_chosen(open_page: Any, page_text: PageText) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from promptuary_ui.wire.base import Page
 from promptuary_ui.wire.caller import Caller
-from promptuary_ui.wire.prompts import Diff, LabelMove, Prompt, Version
+from promptuary_ui.wire.prompts import Diff, LabelMove, LabelRemoval, Prompt, Version
 from promptuary_ui.wire.review import Claim, Queue
 from promptuary_ui.wire.runs import Distribution, Result, Run, RunComparison, Suite
 from promptuary_ui.wire.schedules import Alert, Schedule
@@ -155,6 +155,11 @@ class Api:
         return self._read(
             Diff, "GET", f"/v1/prompts/{_path_segment(name)}/diff", params={"from": str(before), "to": str(after)}
         )
+
+    def removed_labels(self, name: str) -> set[str]:
+        """Return the labels of a prompt that were removed at some time; they may exist again."""
+        path = f"/v1/prompts/{_path_segment(name)}/events"
+        return {removal.detail.label for removal in self._all(LabelRemoval, path, {"kind": "label.removed"})}
 
     def history(self, name: str, label: str) -> list[LabelMove]:
         """List a label's moves, the newest first."""

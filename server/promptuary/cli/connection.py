@@ -97,9 +97,9 @@ class ApiClient:
         """Send a PUT request; members of the body that are None are omitted."""
         return self._call("PUT", path, json={key: value for key, value in body.items() if value is not None})
 
-    def delete(self, path: str) -> Any:
-        """Send a DELETE request."""
-        return self._call("DELETE", path)
+    def delete(self, path: str, **query: Any) -> Any:
+        """Send a DELETE request; query parameters that are None are omitted."""
+        return self._call("DELETE", path, params={key: value for key, value in query.items() if value is not None})
 
     def items(self, path: str, *, page: int = 200, **query: Any) -> Iterator[Any]:
         """Yield the items of a list, which is read page by page; `page` is the number of items per page."""

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound, PreconditionFailed
+from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
+from promptuary.core.preconditions import UNCONDITIONAL, Preconditions
 from promptuary.prompt.name import LATEST, is_name
 from promptuary.prompt.split import divide
 from promptuary.registry import label_store, store
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
 from promptuary.registry.label_store import Label, LabelMove, LabelTarget, NewLabelMove
+from promptuary.registry.rollback import earlier_targets, previous_target
 from promptuary.registry.store import PromptRecord
 
 
@@ -26,41 +28,48 @@ class Labels:
 
     unit: UnitOfWork
 
-    def label(self, name: str, label: str) -> Label:
+    def label(self, name: str, label: str, condition: Preconditions = UNCONDITIONAL) -> Label:
         """Return a label of a prompt.
 
         Raises:
             NotFound: for an unknown prompt or label.
+            PreconditionFailed: when the label has changed since the `If-Match` of the condition.
         """
-        found_label = label_store.find_label(self.unit.session, require_prompt(self.unit, name), label)
-        if found_label is None:
-            raise NotFound(f"the prompt '{name}' has no label '{label}'")
-        return found_label
+        current = label_store.find_label(self.unit.session, require_prompt(self.unit, name), label)
+        if current is None:
+            raise _no_label(name, label)
+        condition.require_match(current.tag, _describe(name, label))
+        return current
 
-    def move(self, name: str, label: str, version: int, reason: str, expected: int | None = None) -> Label:
+    def move(self, name: str, label: str, version: int, reason: str, condition: Preconditions = UNCONDITIONAL) -> Label:
         """Move a label to a version.
 
-        A move to the same version counts as a move, too: it changes the revision that other callers `expect`.
+        A move to the same version counts as a move, too: it changes the label's tag, which other callers may expect.
 
         Args:
             name: the prompt.
             label: any name but `latest`.
             version: the number of the version.
             reason: why; stored in the history.
-            expected: the revision of the label that the caller has read; None moves it in any case.
+            condition: what must be true of the label before the move.
 
         Raises:
             InvalidRequest: for a label that cannot be set.
             NotFound: for an unknown prompt or version.
             Conflict: for an archived prompt.
-            PreconditionFailed: when the label has another revision.
+            PreconditionFailed: when the condition is not met.
         """
-        prompt = self._lock_movable(name, label, expected)
+        prompt = self._lock_movable(name, label, condition)
         _require_versions(prompt, [version])
         return self.point(prompt, label, LabelTarget(version), reason)
 
     def split(
-        self, name: str, label: str, weights: Sequence[tuple[int, float]], reason: str, expected: int | None = None
+        self,
+        name: str,
+        label: str,
+        weights: Sequence[tuple[int, float]],
+        reason: str,
+        condition: Preconditions = UNCONDITIONAL,
     ) -> Label:
         """Move a label to several versions with weights; as few targeting keys as possible change their version.
 
@@ -69,33 +78,74 @@ class Labels:
             label: any name but `latest`.
             weights: versions with weights relative to their sum; the first version serves a lookup without a targeting key.
             reason: why; stored in the history.
-            expected: the revision of the label that the caller has read; None moves it in any case.
+            condition: what must be true of the label before the move.
 
         Raises:
             InvalidSplit: for weights that make no split.
             InvalidRequest, NotFound, Conflict, PreconditionFailed: as `move`.
         """
-        prompt = self._lock_movable(name, label, expected)
+        prompt = self._lock_movable(name, label, condition)
         _require_versions(prompt, [version for version, _ in weights])
         split = divide(f"{name}/{label}", weights, prompt.splits.get(label) or prompt.labels.get(label))
         return self.point(prompt, label, LabelTarget(split.arms[0].version, split), reason)
 
-    def roll_back(self, name: str, label: str, reason: str) -> Label:
-        """Move a label back to its last different target; a split is restored with its buckets.
+    def roll_back(
+        self, name: str, label: str, reason: str, to: int | None = None, condition: Preconditions = UNCONDITIONAL
+    ) -> Label:
+        """Move a label back to its last different target; the next rollback goes one step further back.
+
+        A split is restored with its buckets, and a removed label comes back. A move by hand after a rollback starts from
+        there: no rollback leads to a target that was rolled away from.
+
+        Args:
+            name: the prompt.
+            label: the label.
+            reason: why; stored in the history.
+            to: a version that the label has pointed at, not as an arm of a split; None for the last different target.
+            condition: what must be true of the label before the move.
 
         Raises:
             NotFound: for an unknown prompt or label.
-            Conflict: when the label has had no other target, or the prompt is archived.
+            Conflict: when there is nothing further back, the label never pointed at `to`, or the prompt is archived.
+            PreconditionFailed: when the condition is not met.
         """
-        prompt = self._lock_movable(name, label, None)
-        history = label_store.walk_moves(self.unit.session, prompt, label)
-        current = next(history, None)
-        if current is None:
-            raise NotFound(f"the prompt '{name}' has no label '{label}'")
-        previous = next((move for move in history if move.target != current.target), None)
-        if previous is None:
-            raise Conflict(f"the label '{label}' of '{name}' has never pointed anywhere else")
-        return self.point(prompt, label, previous.target, reason)
+        prompt = self._lock_movable(name, label, condition)
+        moves = list(label_store.walk_moves(self.unit.session, prompt, label))[::-1]
+        if not moves:
+            raise _no_label(name, label)
+        targets = earlier_targets(moves)
+        if to is None:
+            target = previous_target(targets)
+            if target is None:
+                raise Conflict(
+                    f"the label '{label}' of '{name}' has never pointed anywhere else"
+                    if all(move.target == moves[0].target for move in moves)
+                    else f"the label '{label}' of '{name}' has nothing further back; name a version with `to`, or set the label"
+                )
+        else:
+            target = LabelTarget(to)
+            if target == targets[-1]:
+                raise Conflict(f"the label '{label}' of '{name}' points at version {to} already")
+            if all(move.target != target for move in moves):
+                raise Conflict(f"the label '{label}' of '{name}' has never pointed at version {to}; set the label instead")
+        return self.point(prompt, label, target, reason, rollback=True)
+
+    def remove(self, name: str, label: str, reason: str, condition: Preconditions = UNCONDITIONAL) -> None:
+        """Remove a label: lookups by it are not found from now on. Its history stays, and a rollback brings it back.
+
+        Raises:
+            InvalidRequest: for `latest`, which nobody sets.
+            NotFound: for an unknown prompt or label.
+            Conflict: for an archived prompt.
+            PreconditionFailed: when the condition is not met.
+        """
+        prompt = self._lock_movable(name, label, condition)
+        if label not in prompt.labels:
+            raise _no_label(name, label)
+        unit = self.unit
+        move = NewLabelMove(label, None, prompt.labels[label], unit.caller.actor, reason, unit.clock())
+        audit.record_change(unit, EventKind.LABEL_REMOVED, prompt.name, move.event_detail())
+        add_move(unit, prompt, move)
 
     def history(self, name: str, label: str, limit: int, cursor: str | None) -> Page[LabelMove]:
         """Return a page of a label's history, the newest move first."""
@@ -103,31 +153,34 @@ class Labels:
         rows = label_store.list_moves(self.unit.session, prompt, label, decode_cursor(cursor, int), limit + 1)
         return build_page(rows, limit, lambda move: move.id)
 
-    def point(self, prompt: PromptRecord, label: str, target: LabelTarget, reason: str) -> Label:
+    def point(self, prompt: PromptRecord, label: str, target: LabelTarget, reason: str, *, rollback: bool = False) -> Label:
         """Move a label of a prompt that this transaction has locked, and whose target the caller has checked."""
         unit = self.unit
-        move = NewLabelMove(label, target, prompt.labels.get(label), unit.caller.actor, reason, unit.clock())
+        move = NewLabelMove(label, target, prompt.labels.get(label), unit.caller.actor, reason, unit.clock(), rollback)
         audit.record_change(unit, EventKind.LABEL_MOVED, prompt.name, move.event_detail())
-        return add_move(unit, prompt, move)
+        return Label(label, target, add_move(unit, prompt, move), move.at)
 
-    def _lock_movable(self, name: str, label: str, expected: int | None) -> PromptRecord:
-        """Lock the prompt, and check that the label may move and has the expected revision."""
+    def _lock_movable(self, name: str, label: str, condition: Preconditions) -> PromptRecord:
+        """Lock the prompt, and check that the label may move and that the condition is met."""
         require_settable((label,))
         lock_project(self.unit.session, self.unit.caller.project)
         prompt = require_prompt(self.unit, name, lock=True)
         require_not_archived(prompt)
-        if expected is not None:
+        if condition.are_stated:
             current = label_store.find_label(self.unit.session, prompt, label, lock=True)
-            if current is None or current.revision != expected:
-                raise PreconditionFailed(f"the label '{label}' has moved since it was read; read it again")
+            condition.require(current.tag if current else None, _describe(name, label))
         return prompt
 
 
-def add_move(unit: UnitOfWork, prompt: PromptRecord, move: NewLabelMove) -> Label:
-    """Store a move and its event, under the revision of the event."""
-    detail = move.event_detail()
-    revision = event_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.LABEL_MOVED, detail, move.at)
-    return label_store.set_label(unit.session, prompt, move, revision)
+def add_move(unit: UnitOfWork, prompt: PromptRecord, move: NewLabelMove) -> int:
+    """Store a move or a removal and its event, under the revision of the event, which is returned."""
+    kind = EventKind.LABEL_REMOVED if move.target is None else EventKind.LABEL_MOVED
+    revision = event_store.add_event(unit.session, unit.caller.project, prompt.id, kind, move.event_detail(), move.at)
+    if move.target is None:
+        label_store.remove_label(unit.session, prompt, move, revision)
+    else:
+        label_store.set_label(unit.session, prompt, move, revision)
+    return revision
 
 
 def require_prompt(unit: UnitOfWork, name: str, *, lock: bool = False) -> PromptRecord:
@@ -168,6 +221,14 @@ def require_settable(labels: Sequence[str]) -> None:
     ]
     if field_errors:
         raise InvalidRequest("the label cannot be set", field_errors)
+
+
+def _describe(name: str, label: str) -> str:
+    return f"the label '{label}' of '{name}'"
+
+
+def _no_label(name: str, label: str) -> NotFound:
+    return NotFound(f"the prompt '{name}' has no label '{label}'")
 
 
 def _require_versions(prompt: PromptRecord, numbers: Sequence[int]) -> None:

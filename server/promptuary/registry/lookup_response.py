@@ -1,14 +1,13 @@
 """The response to a lookup as bytes with their entity tag, for the route and for the fast path in front of it."""
 
 import hashlib
-import re
 from dataclasses import dataclass
 
+from promptuary.core.preconditions import EntityTags, parse_entity_tags
 from promptuary.registry.schemas import LookupOut
 from promptuary.registry.service import LookupResult
 
 MEDIA_TYPE = "application/json"
-_QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,9 @@ class LookupResponse:
 
     def matches(self, if_none_match: str) -> bool:
         """Return whether an `If-None-Match` header matches: it is `*`, or lists this tag, weak or strong."""
-        return if_none_match.strip() == "*" or self.tag in _QUOTED.findall(if_none_match)
+        if if_none_match == self.tag:
+            return True
+        return (parse_entity_tags(if_none_match) or EntityTags()).match_weakly(self.tag)
 
 
 def build_response(result: LookupResult) -> LookupResponse:

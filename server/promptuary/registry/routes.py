@@ -1,6 +1,5 @@
 """The registry over HTTP."""
 
-import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -13,11 +12,11 @@ from starlette.types import Scope as ASGIScope
 
 from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.auth.completion import CompletedResponse
+from promptuary.access.auth.conditions import ReadConditions, WriteConditions
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
-from promptuary.core.errors import PreconditionFailed
 from promptuary.core.wire import PageOf
 from promptuary.registry.diff.schemas import DiffOut
 from promptuary.registry.diff.versions import compare_versions
@@ -98,7 +97,7 @@ def preview(
 @router.get("/prompts/{name}", response_model=LookupOut, responses={304: {"description": "unchanged"}})
 def look_up(
     name: PathName,
-    request: Request,
+    conditions: ReadConditions,
     unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
     label: Text = None,
     version: NumberQuery = None,
@@ -108,7 +107,8 @@ def look_up(
     """Return one version by label (`production` by default) or by number; now, or as of a time in the past."""
     result = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
     response = build_response(result)
-    if response.matches(request.headers.get("if-none-match", "")):
+    conditions.require_match(response.tag, f"the prompt '{name}'")
+    if conditions.if_none_match is not None and conditions.if_none_match.match_weakly(response.tag):
         return Response(status_code=304, headers=response.headers)
     return Response(response.body, headers=response.headers, media_type=MEDIA_TYPE)
 
@@ -214,12 +214,19 @@ def renew(
     return VersionOut.of(registration.version)
 
 
-@router.get("/prompts/{name}/labels/{label}")
+@router.get("/prompts/{name}/labels/{label}", response_model=LabelOut, responses={304: {"description": "unchanged"}})
 def read_label(
-    name: PathName, label: PathName, response: Response, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]
-) -> LabelOut:
+    name: PathName,
+    label: PathName,
+    conditions: ReadConditions,
+    response: Response,
+    unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
+) -> LabelOut | Response:
     """Return what a label points at; its ETag is the value for `If-Match`."""
-    return _label_response(Labels(unit).label(name, label), response)
+    current = Labels(unit).label(name, label, conditions)
+    if conditions.if_none_match is not None and conditions.if_none_match.match_weakly(current.tag):
+        return Response(status_code=304, headers={"ETag": current.tag})
+    return _label_response(current, response)
 
 
 @router.put("/prompts/{name}/labels/{label}")
@@ -227,28 +234,48 @@ def move_label(
     name: PathName,
     label: PathName,
     body: MoveLabel,
+    conditions: WriteConditions,
     response: Response,
-    unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)],
-    if_match: Annotated[str | None, Header()] = None,
+    unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, conditional=True)],
 ) -> LabelOut:
-    """Move a label to a version, or split it over several; with `If-Match`, only if it has not moved since."""
-    labels, expected = Labels(unit), _expected_revision(if_match)
+    """Move a label to a version, or split it over several.
+
+    With `If-Match: "…"` only if it has not moved since, with `If-None-Match: *` only if it does not exist yet.
+    """
+    labels = Labels(unit)
     if body.version is not None:
-        return _label_response(labels.move(name, label, body.version, body.reason, expected), response)
+        return _label_response(labels.move(name, label, body.version, body.reason, conditions), response)
     weights = [(arm.version, arm.weight) for arm in body.split or ()]
-    return _label_response(labels.split(name, label, weights, body.reason, expected), response)
+    return _label_response(labels.split(name, label, weights, body.reason, conditions), response)
+
+
+@router.delete("/prompts/{name}/labels/{label}", status_code=204)
+def remove_label(
+    name: PathName,
+    label: PathName,
+    conditions: WriteConditions,
+    unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, conditional=True)],
+    reason: Annotated[str, Query(max_length=2000)] = "removed",
+) -> None:
+    """Remove a label: lookups by it are 404 from now on. Its history stays, and a rollback brings it back."""
+    Labels(unit).remove(name, label, reason, conditions)
 
 
 @router.post("/prompts/{name}/labels/{label}/rollback")
 def roll_back(
     name: PathName,
     label: PathName,
+    conditions: WriteConditions,
     response: Response,
-    unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE)],
+    unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, conditional=True)],
     body: RollBack | None = None,
 ) -> LabelOut:
-    """Move a label back to its last different target; a split is restored with its buckets."""
-    return _label_response(Labels(unit).roll_back(name, label, (body or RollBack()).reason), response)
+    """Move a label back to its last different target, or `to` a version that it has pointed at; a split keeps its buckets.
+
+    The next rollback goes one step further back.
+    """
+    rollback = body or RollBack()
+    return _label_response(Labels(unit).roll_back(name, label, rollback.reason, rollback.to, conditions), response)
 
 
 @router.get("/prompts/{name}/labels/{label}/history")
@@ -291,14 +318,5 @@ class _FollowResponse(StreamingResponse):
 
 
 def _label_response(label: Label, response: Response) -> LabelOut:
-    response.headers["ETag"] = f'"{label.revision}"'
+    response.headers["ETag"] = label.tag
     return LabelOut.model_validate(label)
-
-
-def _expected_revision(if_match: str | None) -> int | None:
-    if if_match is None:
-        return None
-    match = re.fullmatch(r'\s*"(\d{1,15})"\s*', if_match)
-    if match is None:
-        raise PreconditionFailed("the If-Match header is not the ETag of a label; read the label again")
-    return int(match.group(1))

@@ -14,6 +14,7 @@ from promptuary.prompt.name import Name
 from promptuary.prompt.variables import Variable
 from promptuary.registry.composition import IncludeUpdate
 from promptuary.registry.events.event import EventKind
+from promptuary.registry.label_store import OLD_ROLLBACK_REASON
 from promptuary.registry.service import LookupResult, RegistrationPreview
 from promptuary.registry.similarity import RegistrationWarning
 from promptuary.registry.version_store import Version
@@ -204,9 +205,10 @@ class MoveLabel(RequestModel):
 
 
 class RollBack(RequestModel):
-    """Why a label is rolled back."""
+    """Why a label is rolled back, and the version that it goes back to; without one, to its last different target."""
 
-    reason: Annotated[str, Field(max_length=2000)] = "rolled back"
+    to: Number | None = None
+    reason: Annotated[str, Field(max_length=2000)] = OLD_ROLLBACK_REASON
 
 
 class Archive(RequestModel):
@@ -232,16 +234,17 @@ class LabelOut(ResponseModel):
 
 
 class MoveOut(ResponseModel):
-    """One move of a label."""
+    """One move of a label; `version` and `split` are null where it was removed."""
 
     label: str
-    version: int
+    version: int | None
     split: SplitOut | None
     previous: int | None
     actor: str
     reason: str
     revision: int
     at: datetime
+    rollback: bool
 
 
 class EventOut(ResponseModel):

@@ -58,7 +58,10 @@ class LabelRow(SQLModel, table=True):
 
 
 class LabelMoveRow(SQLModel, table=True):
-    """One move of a label; from this history, `label` can be computed again."""
+    """One move of a label; from this history, `label` can be computed again.
+
+    A removal has version 0. `rollback` is null in rows of releases that did not mark rollbacks.
+    """
 
     __tablename__ = "label_move"
 
@@ -72,6 +75,7 @@ class LabelMoveRow(SQLModel, table=True):
     reason: str
     revision: int
     at: datetime = Field(sa_type=UtcDateTime)
+    rollback: bool | None = None
 
 
 class EventRow(SQLModel, table=True):

@@ -48,7 +48,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/prompts/{}/(versions|renew)", Scope.PROMPT_WRITE),
     (r"POST /v1/prompts/{}/(archive|restore)", Scope.LABEL_MOVE),
     (r"POST /v1/prompts/{}/import(/preview)?", Scope.PROMPT_IMPORT),
-    (r"(PUT|POST) /v1/prompts/{}/labels/{}(/rollback)?", Scope.LABEL_MOVE),
+    (r"(PUT|POST|DELETE) /v1/prompts/{}/labels/{}(/rollback)?", Scope.LABEL_MOVE),
     (r"GET /v1/collections(/.*)?", Scope.CONTEXT_READ),
     (r"POST /v1/collections/{}/query", Scope.CONTEXT_READ),
     (r"(PUT|POST|DELETE) /v1/collections/{}(/documents(/{})?|/reindex)?", Scope.CONTEXT_WRITE),

@@ -102,7 +102,7 @@ def test_every_condition_gets_the_same_bytes_as_from_the_route(prompts: Units, p
     reader = bearer("reader")
     tag = dict(paths.same(GREET, authorized(reader)).headers)[b"etag"]
     other = dict(paths.same(f"{GREET}?version=2", authorized(reader)).headers)[b"etag"]
-    known = [tag, b"W/" + tag, b"*", b" * ", b'"x", ' + tag, tag + b",W/" + other, b'W/"x" , W/' + tag, b"\xff" + tag]
+    known = [tag, b"W/" + tag, b"*", b" * ", b'"x", ' + tag, tag + b",W/" + other, b'W/"x" , W/' + tag]
     unknown = [
         b"",
         b'""',
@@ -116,6 +116,8 @@ def test_every_condition_gets_the_same_bytes_as_from_the_route(prompts: Units, p
         b"*, " + other,
         b"\xff",
         tag.upper(),
+        b"\xff" + tag,
+        b'"x" ' + tag,
     ]
     for conditions, status in ((known, 304), (unknown, 200)):
         for condition in conditions:
@@ -124,6 +126,10 @@ def test_every_condition_gets_the_same_bytes_as_from_the_route(prompts: Units, p
             assert (sent.body == b"") == (status == 304)
     two_headers = authorized(reader, (b"if-none-match", tag), (b"if-none-match", other))
     assert paths.same(GREET, two_headers).status == 304
+    for condition, status in ((tag, 200), (b"*", 200), (other, 412), (b"W/" + tag, 412), (b"nonsense", 412)):
+        assert paths.same(GREET, authorized(reader, (b"if-match", condition))).status == status
+    both = authorized(reader, (b"if-match", tag), (b"if-none-match", tag))
+    assert paths.same(GREET, both).status == 304
 
 
 def test_every_key_and_host_header_gets_the_same_bytes_as_from_the_route(

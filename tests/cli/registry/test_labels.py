@@ -53,7 +53,7 @@ def test_a_split_is_in_the_history_and_a_rollback_restores_it(run: Run) -> None:
     arms = run("label", "history", "word", "production", "--json").json[0]["split"]["arms"]
     assert run("label", "set", "word", "production", 2).out == "word  production → version 2\n"
     assert run("label", "rollback", "word", "production").out == "word  production → split 1=95 2=5\n"
-    assert run("label", "rollback", "word", "production", "--json").json["version"] == 2
+    assert run("label", "rollback", "word", "production", "--to", 2, "--json").json["version"] == 2
     assert run("label", "rollback", "word", "production", "--json").json["split"]["arms"] == arms
     rows = [line.split("\t")[1:3] for line in run("label", "history", "word", "production").out.splitlines()]
     assert rows == [
@@ -87,3 +87,14 @@ def test_an_invalid_split_is_refused_and_changes_nothing(run: Run, arms: list[st
     assert result.code == 64
     assert message in result.error_line
     assert len(run("label", "history", "word", "production", "--json").json) == 2
+
+
+@pytest.mark.usefixtures("split")
+def test_a_label_is_removed_and_a_rollback_brings_it_back(run: Run) -> None:
+    removed = run("label", "remove", "word", "production", "--reason", "unused")
+    assert removed.out == "word  production removed; it pointed at version 1\n"
+    rows = [line.split("\t")[1:] for line in run("label", "history", "word", "production").out.splitlines()]
+    assert rows[1] == ["1", "removed", "local", "unused"]
+    assert "has no label 'production'" in run("get", "word").err
+    assert "has no label 'production'" in run("label", "remove", "word", "production").err
+    assert run("label", "rollback", "word", "production").out == "word  production → split 1=95 2=5\n"

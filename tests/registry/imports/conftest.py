@@ -61,6 +61,12 @@ def moments(old: ApiClient, clock: Any, api: Any, bearer: Callable[..., dict[str
         lambda: api.post("/v1/prompts/p/versions", json={**TEXT, "labels": ["staging"]}, headers=bearer("author")),
         lambda: old.post("/prompts/word/restore", {"reason": "after all"}),
         lambda: label("p", version=2, reason="confirmed"),
+        lambda: old.post("/prompts/p/labels/staging/rollback", {"reason": "worse"}),
+        lambda: old.put("/prompts/tone/labels/beta", {"version": 1}),
+        lambda: old.delete("/prompts/tone/labels/beta", reason="over"),
+        lambda: old.put("/prompts/tone/labels/staging", {"version": 1}),
+        lambda: old.delete("/prompts/tone/labels/staging"),
+        lambda: old.put("/prompts/tone/labels/staging", {"version": 2}),
         lambda: old.post("/prompts/word/archive", {"reason": "for good"}),
     ]
     for change_prompt in changes:

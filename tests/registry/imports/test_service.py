@@ -31,7 +31,7 @@ def all_responses(client: Any, moments: list[datetime]) -> list[Any]:
         responses += [response_of(client, f"/prompts/{name}/{what}") for what in ("versions", "dependents")]
         status, events = response_of(client, f"/prompts/{name}/events")
         responses.append((status, sorted(events, key=lambda event: (event["at"], event["kind"]))))
-        for label in ("production", "staging", "latest"):
+        for label in ("production", "staging", "beta", "latest"):
             responses.append(response_of(client, f"/prompts/{name}", label=label))
             responses.append(response_of(client, f"/prompts/{name}", label=label, targeting_key="user-7"))
             responses += [response_of(client, f"/prompts/{name}", label=label, as_of=moment.isoformat()) for moment in moments]
@@ -67,6 +67,9 @@ def test_another_server_responds_as_the_first_now_and_as_of_any_time(
     assert {status for status, _ in expected} == {200, 404}
     for client in (local, other):
         client.post("/v1/prompts/p/labels/production/rollback", json={})
+        nothing_further = client.post("/v1/prompts/p/labels/staging/rollback", json={})
+        assert "nothing further back" in nothing_further.json()["detail"]
+        assert client.post("/v1/prompts/tone/labels/beta/rollback", json={}).json()["version"] == 1
     assert response_of(other, "/prompts/p", targeting_key="user-7") == response_of(local, "/prompts/p", targeting_key="user-7")
     assert other.get("/v1/audit/verify").json()["broken_at"] is None
 
@@ -107,7 +110,8 @@ def test_an_import_is_audited_and_makes_an_event_for_each_change(
     kinds = [event["kind"] for name in ("p", "tone", "word") for event in new.items(f"/prompts/{name}/events")]
     assert {kind: kinds.count(kind) for kind in kinds} == {
         "version.created": 7,
-        "label.moved": 11,
+        "label.moved": 15,
+        "label.removed": 2,
         "prompt.archived": 2,
         "prompt.restored": 1,
     }

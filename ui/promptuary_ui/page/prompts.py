@@ -43,7 +43,9 @@ def _label_text(prompt: Prompt) -> str:
     return " · ".join(f"{escape_markdown(label)} → {target}" for label, target in targets.items())
 
 
-def _target_text(number: int, split: Split | None) -> str:
+def _target_text(number: int | None, split: Split | None) -> str:
+    if number is None:
+        return "removed"
     if split is None:
         return f"v{number}"
     return ", ".join(f"v{version} {share * 100:.4g} %" for version, share in split.shares())
@@ -54,7 +56,7 @@ def _show_prompt(name: str) -> None:
     if not versions:
         st.info("This prompt has no version.", icon=":material/inbox:")
         return
-    labels = sorted({label for version in versions.values() for label in version.labels})
+    labels = {label for version in versions.values() for label in version.labels}
     st.subheader(escape_markdown(name), anchor=False)
     content, compare, history = st.tabs([CONTENT, COMPARE, HISTORY], key=TAB, bind="query-params")
     with content:
@@ -65,7 +67,7 @@ def _show_prompt(name: str) -> None:
             _show_comparison(name, versions)
     with history:
         if history.open:
-            _show_history(name, labels)
+            _show_history(name, sorted(labels | session.api().removed_labels(name)))
 
 
 def _choose_version(title: str, name: str, versions: dict[int, Version], index: int = 0) -> int:

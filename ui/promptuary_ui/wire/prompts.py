@@ -88,12 +88,24 @@ class Diff(ApiModel):
 
 
 class LabelMove(ApiModel):
-    """A move of a label."""
+    """A move of a label; without a version, its removal."""
 
     label: str
-    version: int
+    version: int | None
     split: Split | None = None
     previous: int | None
     actor: str
     reason: str
     at: datetime
+
+
+class LabelName(ApiModel):
+    """The label that an event is about."""
+
+    label: str
+
+
+class LabelRemoval(ApiModel):
+    """The event of a label's removal."""
+
+    detail: LabelName

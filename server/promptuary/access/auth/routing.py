@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from promptuary.access.auth.authentication import authenticate_request
+from promptuary.access.auth.conditions import refuse_conditions
 from promptuary.access.auth.idempotency import replay_or_record
 from promptuary.access.role import Scope
 from promptuary.access.service import require_active_key
@@ -30,7 +31,12 @@ Cursor = Annotated[str | None, Query(max_length=1000)]
 
 
 def authorize(
-    scope: Scope, *, reads: bool = False, basic: bool = False, before_transaction: BeforeTransaction | None = None
+    scope: Scope,
+    *,
+    reads: bool = False,
+    basic: bool = False,
+    conditional: bool = False,
+    before_transaction: BeforeTransaction | None = None,
 ) -> Any:
     """Return the dependency that checks a route's scope and yields its `UnitOfWork`.
 
@@ -40,6 +46,7 @@ def authorize(
         scope: what the caller's role must have.
         reads: whether a method other than GET changes nothing, too.
         basic: whether HTTP Basic is accepted besides Bearer.
+        conditional: whether the route checks If-Match and If-None-Match itself; every other write refuses them.
         before_transaction: awaited after the caller is authorized and before the transaction begins, for example to
             receive a large body.
     """
@@ -49,6 +56,8 @@ def authorize(
         if before_transaction is not None:
             await before_transaction(request)
         writing = not reads and request.method not in ("GET", "HEAD")
+        if writing and not conditional:
+            refuse_conditions(request)
         transaction = _write_transaction(request, caller) if writing else _read_transaction(request, caller)
         async with request.app.state.slots.acquire(writing=writing), contextmanager_in_threadpool(transaction) as unit:
             yield unit

@@ -55,6 +55,8 @@ def parse_lookup_request(scope: Scope, hosts: HostAllowList) -> LookupRequest | 
             if if_none_match is not None:
                 return None
             if_none_match = value
+        elif header == b"if-match":
+            return None
     if authorization is None or host is None or not hosts.allows(host):
         return None
     query = scope.get("query_string")

@@ -1,4 +1,4 @@
-"""`promptuary label set | split | history | rollback`: the targets of labels and their history."""
+"""`promptuary label set | split | remove | history | rollback`: the targets of labels and their history."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -9,16 +9,19 @@ from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 from promptuary.prompt.errors import FieldError, Invalid
 
-app = typer.Typer(help="Move and split labels, and read their history.", no_args_is_help=True)
+app = typer.Typer(help="Move, split and remove labels, and read their history.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
 Label = Annotated[str, typer.Argument(help="The label.")]
 Reason = Annotated[str, typer.Option("--reason", help="The reason; stored in the label's history.")]
 
 
 def describe_target(target: Mapping[str, Any]) -> str:
-    """Return the target of a label or a move: `3`, or `3=95 4=5` where it is split, as `label split` accepts it."""
+    """Return the target of a label or a move: `3`, or `3=95 4=5` where it is split, as `label split` accepts it.
+
+    A removal is `removed`.
+    """
     if target["split"] is None:
-        return str(target["version"])
+        return "removed" if target["version"] is None else str(target["version"])
     return " ".join(f"{arm['version']}={arm['weight']:g}" for arm in target["split"]["arms"])
 
 
@@ -89,11 +92,30 @@ def history(name: Name, label: Label, project: Project = None, json: AsJson = Fa
     print_table(["at", "from", "to", "by", "reason"], rows)
 
 
-@app.command("rollback")
-def roll_back(name: Name, label: Label, reason: Reason = "rolled back", project: Project = None, json: AsJson = False) -> None:
-    """Move a label back to its previous target; a split is restored."""
+@app.command("remove")
+def remove(name: Name, label: Label, reason: Reason = "removed", project: Project = None, json: AsJson = False) -> None:
+    """Remove a label: lookups by it find nothing from now on. Its history stays, and `label rollback` brings it back."""
     with connect(project) as api:
-        moved = api.post(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}/rollback", {"reason": reason})
+        api.delete(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}", reason=reason)
+        (move,) = api.get(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}/history", limit=1)["items"]
+    if json:
+        print_json(move)
+    else:
+        print_line(f"{name}  {label} removed; it pointed at version {move['previous']}")
+
+
+@app.command("rollback")
+def roll_back(
+    name: Name,
+    label: Label,
+    to: Annotated[int | None, typer.Option("--to", help="A version that the label has pointed at.")] = None,
+    reason: Reason = "rolled back",
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Move a label back to its previous target, a second time to the one before; a split or a removed label is restored."""
+    with connect(project) as api:
+        moved = api.post(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}/rollback", {"reason": reason, "to": to})
     if json:
         print_json(moved)
     else:

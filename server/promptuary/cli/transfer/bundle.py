@@ -18,7 +18,7 @@ from promptuary.cli.output import AsJson, Project, print_json, print_line
 from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.state import PromptState, RegistryState
 from promptuary.prompt.errors import FieldError, Invalid
-from promptuary.prompt.files.bundle import FORMAT, BundledPrompt, import_requests
+from promptuary.prompt.files.bundle import FORMAT, BundledPrompt, import_requests, imported_move
 
 REQUEST_BYTES = 600_000
 """The size of one request, well under the default body limit of a server, 1 MiB."""
@@ -131,10 +131,12 @@ def _versions(api: ApiClient, name: str, state: PromptState, labels: Sequence[st
 
 def _history(api: ApiClient, name: str, state: PromptState) -> Iterator[dict[str, Any]]:
     """Yield the moves of a prompt's labels, the oldest first, up to the revision at which the labels were read."""
-    moves = [move for label in state.labels for move in api.items(f"/prompts/{name}/labels/{label}/history")]
+    removals = api.items(f"/prompts/{name}/events", kind=["label.removed"])
+    labels = sorted({*state.labels, *(event["detail"]["label"] for event in removals)})
+    moves = [move for label in labels for move in api.items(f"/prompts/{name}/labels/{label}/history")]
     for move in sorted(moves, key=lambda move: move["revision"]):
         if move["revision"] <= state.revision:
-            yield {key: move[key] for key in ("label", "version", "split", "previous", "actor", "reason", "at")}
+            yield imported_move(move)
 
 
 def _archivals(api: ApiClient, name: str, state: PromptState) -> list[dict[str, Any]]:
@@ -213,7 +215,11 @@ def plan_import(api: ApiClient, prompts: Sequence[BundledPrompt]) -> list[Planne
 
 
 def _planned(api: ApiClient, prompt: BundledPrompt) -> PlannedImport:
-    body = {"digests": prompt.digests(), "history": list(prompt.history), "archivals": list(prompt.archivals)}
+    body = {
+        "digests": prompt.digests(),
+        "history": [imported_move(move) for move in prompt.history],
+        "archivals": list(prompt.archivals),
+    }
     if len(_json(body).encode()) > REQUEST_BYTES:
         body["history"] = []  # too long to preview; it is compared when it is imported, after the versions
     try:

@@ -6,7 +6,8 @@
          "archived": false,
          "labels": {"production": 3, "canary": {"split": {"salt": "support.triage/canary", "arms": [...]}}},
          "versions": {"3": {...a version as the API returns it...}, "2": ..., "1": ...},
-         "history": [{"label": ..., "version": ..., "split": ..., "previous": ..., "actor": ..., "reason": ..., "at": ...}],
+         "history": [{"label": ..., "version": ..., "split": ..., "previous": ..., "actor": ..., "reason": ..., "at": ...,
+                      "rollback": ...}],
          "archivals": [{"archived": true, "reason": ..., "at": ...}]}}}
 
 It has three uses: an application ships it to start without a server (`client.bundle` reads it, less strictly), it is a backup,
@@ -31,6 +32,7 @@ IMPORTED_FIELDS = (*DIGESTED_PARTS, "version", "digest", "message", "tags", "aut
 The parts that a later release added (`ADDED_PARTS`) are imported where they are in the bundle.
 """
 _MOVE_FIELDS = ("label", "version", "split", "previous", "actor", "reason", "at")
+_OPTIONAL_MOVE_FIELDS = ("rollback",)
 REQUIRED_FIELDS = ("archived", "labels", "versions", "history")
 _EXPORT_HINT = "export it with --all-versions"
 
@@ -193,6 +195,11 @@ def _history(moves: Sequence[Any], where: str, field_errors: list[FieldError]) -
     return list(moves)
 
 
+def imported_move(move: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members of a move that an import contains; `rollback` only where it is known."""
+    return {key: move[key] for key in (*_MOVE_FIELDS, *_OPTIONAL_MOVE_FIELDS) if key in _MOVE_FIELDS or key in move}
+
+
 def _check_labels(
     labels: Mapping[str, Any], history: Sequence[Mapping[str, Any]], where: str, field_errors: list[FieldError]
 ) -> None:
@@ -260,7 +267,7 @@ def import_requests(prompts: Sequence[BundledPrompt], limit: int) -> Iterator[tu
     for index, (prompt, numbers) in enumerate(ordered):
         parts = [("versions", [_imported_fields(prompt.versions[number])]) for number in numbers]
         if last_index[prompt.name] == index:
-            parts += [("history", [{key: move[key] for key in _MOVE_FIELDS}]) for move in prompt.history]
+            parts += [("history", [imported_move(move)]) for move in prompt.history]
             if prompt.archivals:  # all in one request: the server compares them with its own from the first on
                 parts.append(("archivals", [dict(archival) for archival in prompt.archivals]))
         yield from ((prompt.name, body) for body in _bodies(parts, limit))

@@ -13,6 +13,8 @@ class EventKind(StrEnum):
     """A version was registered; `detail` has its number and digest."""
     LABEL_MOVED = "label.moved"
     """A label was moved, perhaps to the version it had; `detail` has label, version or split, previous and reason."""
+    LABEL_REMOVED = "label.removed"
+    """A label was removed: a lookup by it is not found; `detail` has label, previous and reason; version and split are null."""
     PROMPT_ARCHIVED = "prompt.archived"
     """The prompt was archived: a lookup by label is not found."""
     PROMPT_RESTORED = "prompt.restored"

@@ -115,7 +115,7 @@ def validate_moves(name: str, moves: Sequence[NewLabelMove], newest: int, now: d
     for number, move in enumerate(moves):
         path = f"history.{number}"
         arms = [arm.version for arm in move.split.arms] if move.split else [move.version]
-        if not all(1 <= version <= newest for version in arms):
+        if move.target is not None and not all(version is not None and 1 <= version <= newest for version in arms):
             message = f"points at a version that does not exist; the newest is {newest}; {EXPORT_HINT}"
             field_errors.append(FieldError(path, message))
         if move.split and not _is_split_of(move, f"{name}/{move.label}"):
@@ -181,5 +181,5 @@ def _is_split_of(move: NewLabelMove, salt: str) -> bool:
     )
 
 
-def _comparable(move: NewLabelMove) -> tuple[LabelTarget, int | None, str, str, datetime]:
+def _comparable(move: NewLabelMove) -> tuple[LabelTarget | None, int | None, str, str, datetime]:
     return move.target, move.previous, move.actor, move.reason, move.at

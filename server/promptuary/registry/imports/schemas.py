@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
@@ -12,7 +12,7 @@ from promptuary.prompt.encoding import encode_content
 from promptuary.prompt.name import Name
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.imports.history import Archival, ImportedInclude, ImportedVersion, ImportResult, PromptHistory
-from promptuary.registry.label_store import LabelTarget, NewLabelMove
+from promptuary.registry.label_store import OLD_ROLLBACK_REASON, LabelTarget, NewLabelMove
 from promptuary.registry.schemas import Number
 
 Reason = Annotated[str, Field(max_length=2000)]
@@ -89,20 +89,33 @@ class ImportedSplitIn(RequestModel):
 
 
 class ImportedMoveIn(RequestModel):
-    """A move of the label history."""
+    """A move of the label history; without a version, the label's removal.
+
+    Releases that did not mark rollbacks export no `rollback`; theirs are recognized by the default reason.
+    """
 
     label: Name
-    version: Number
+    version: Number | None
     split: ImportedSplitIn | None = None
     previous: Number | None
     actor: Actor
     reason: Reason = ""
     at: Timestamp
+    rollback: bool | None = None
+
+    @model_validator(mode="after")
+    def _has_a_version_with_a_split(self) -> Self:
+        if self.version is None and self.split is not None:
+            raise ValueError("a split has the version of its first arm in `version`")
+        return self
 
     def to_domain(self) -> NewLabelMove:
         """Return the domain value; this server assigns its id and revision."""
-        target = LabelTarget(self.version, self.split.to_domain() if self.split else None)
-        return NewLabelMove(self.label, target, self.previous, self.actor, self.reason, self.at)
+        target = None
+        if self.version is not None:
+            target = LabelTarget(self.version, self.split.to_domain() if self.split else None)
+        rollback = self.reason == OLD_ROLLBACK_REASON if self.rollback is None else self.rollback
+        return NewLabelMove(self.label, target, self.previous, self.actor, self.reason, self.at, rollback)
 
 
 class ImportedArchivalIn(RequestModel):
@@ -176,7 +189,7 @@ class ImportedMoveOut(ResponseModel):
     """An imported move."""
 
     label: str
-    version: int
+    version: int | None
     at: datetime
 
 
