@@ -72,7 +72,7 @@ class TestFork:
                 client._core._warnings._lock,
                 client._core._cache._lock,
                 client._connection._lock,
-                disk._lock,
+                disk.cache._lock,
             ):
                 output = in_child(lambda: client.get(TRIAGE).source)
             proceed.set()

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
+from promptuary.client.disk.background import DiskRead
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import CacheEntry, PendingFetch
 from promptuary.client.lookup.steps import FetchResult, FetchStep, LookupSteps, Refetch, RefreshStep
@@ -114,26 +115,30 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
     async def _run_steps(self, steps: LookupSteps) -> Prompt:
         """Execute the steps of a lookup."""
         reply: Any = None
+        disk_read = DiskRead(self._components.disk)
         try:
             while True:
                 step = steps.send(reply)
                 reply = None
                 if isinstance(step, FetchStep):
-                    reply = await self._fetch_and_wait(step)
+                    reply = await self._fetch_and_wait(step, disk_read)
                 elif isinstance(step, RefreshStep):
                     if len(self._loop().pending) < BACKGROUND_LIMIT:
                         self._fetch(step.fetch)
-                elif self._components.disk is not None:
-                    reply = await asyncio.to_thread(self._components.disk.read, step.selector)
+                else:
+                    reply = await disk_read.wait_async(step)
         except StopIteration as end:
             prompt: Prompt = end.value
             return prompt
 
-    async def _fetch_and_wait(self, step: FetchStep) -> FetchResult:
+    async def _fetch_and_wait(self, step: FetchStep, disk_read: DiskRead) -> FetchResult:
         lookup = self._fetch(step.fetch)
         if not isinstance(lookup, asyncio.Task):
             return lookup
-        done, _ = await asyncio.wait((lookup,), timeout=step.seconds)
+        done, _ = await asyncio.wait((lookup,), timeout=step.seconds / 2)
+        if not done:
+            disk_read.start(step.fetch.selector)
+            done, _ = await asyncio.wait((lookup,), timeout=step.seconds / 2)
         return lookup.result() if done and not lookup.cancelled() else TIMED_OUT
 
     def _fetch(self, fetch: PendingFetch) -> asyncio.Task[FetchResult] | FetchResult:
@@ -164,8 +169,10 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         if isinstance(outcome, ReceivedVersion | NotModified):
             self._follow(loop)
         if self._components.disk is not None and self._core.changes_copies(result):
-            disk = self._components.disk
-            await asyncio.to_thread(disk.store, fetch, outcome, lambda: self._core.is_overtaken(fetch, result))
+            stored = self._components.disk.store(fetch, outcome, lambda: self._core.is_overtaken(fetch, result))
+            done, _ = await asyncio.wait((asyncio.wrap_future(stored),), timeout=self._core.policy.deadline)
+            if done and not stored.result():
+                self._core.request_whole(fetch)
         return result
 
     def _fetch_ended(self, lookup: asyncio.Task[FetchResult], loop: _LoopState, fetch: PendingFetch) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from promptuary.client.bundle import read_bundle
-from promptuary.client.disk_cache import DiskCache
+from promptuary.client.disk.background import BackgroundDisk
+from promptuary.client.disk.disk_cache import DiskCache
 from promptuary.client.errors import InvalidSettings
 from promptuary.client.lookup.core import LookupCore, LookupPolicy
 from promptuary.client.telemetry import Lookup
@@ -41,7 +42,7 @@ class ClientComponents:
 
     endpoint: Endpoint
     core: LookupCore
-    disk: DiskCache | None
+    disk: BackgroundDisk | None
 
     def __str__(self) -> str:
         """Return the server for a repr, without the key."""
@@ -78,7 +79,7 @@ def build_components(
     )
     disk = None
     if options.disk and (root := _cache_root(options.cache_dir or environment.get("PROMPTUARY_CACHE_DIR"))):
-        disk = DiskCache(root, endpoint.mark, log.warning)
+        disk = BackgroundDisk(DiskCache(root, endpoint.mark, log.warning))
     core = LookupCore(policy, bundle, clock, log.warning, follow=options.follow, on_lookup=options.on_lookup)
     return ClientComponents(endpoint, core, disk)
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 import httpx
 
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
+from promptuary.client.disk.background import DiskRead
 from promptuary.client.errors import Reason
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import PendingFetch
@@ -188,24 +189,29 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
     def _run_steps(self, steps: LookupSteps) -> Prompt:
         """Execute the steps of a lookup."""
         reply: Any = None
+        disk_read = DiskRead(self._components.disk)
         try:
             while True:
                 step = steps.send(reply)
                 reply = None
                 if isinstance(step, FetchStep):
-                    reply = self._fetch_and_wait(step)
+                    reply = self._fetch_and_wait(step, disk_read)
                 elif isinstance(step, RefreshStep):
                     if len(self._pending) < BACKGROUND_LIMIT:
                         self._fetch(step.fetch)
-                elif self._components.disk is not None:
-                    reply = self._components.disk.read(step.selector)
+                else:
+                    reply = disk_read.wait(step)
         except StopIteration as end:
             prompt: Prompt = end.value
             return prompt
 
-    def _fetch_and_wait(self, step: FetchStep) -> FetchResult:
+    def _fetch_and_wait(self, step: FetchStep, disk_read: DiskRead) -> FetchResult:
         lookup = self._fetch(step.fetch)
-        return self._wait_for(lookup, step.seconds) if isinstance(lookup, _PendingLookup) else lookup
+        if not isinstance(lookup, _PendingLookup):
+            return lookup
+        if not lookup.timed_out and not lookup.finished.wait(step.seconds / 2):
+            disk_read.start(step.fetch.selector)
+        return self._wait_for(lookup, step.seconds / 2)
 
     def _wait_for(self, lookup: _PendingLookup, seconds: float) -> FetchResult:
         """Wait for a request; where it is late, count that once, unless its response is being stored already."""
@@ -262,7 +268,9 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
         try:
             lookup.result = result = self._core.settle(fetch, outcome, counted=counted)
             if self._components.disk is not None and self._core.changes_copies(result):
-                self._components.disk.store(fetch, outcome, lambda: self._core.is_overtaken(fetch, result))
+                stored = self._components.disk.cache.store(fetch, outcome, lambda: self._core.is_overtaken(fetch, result))
+                if not stored:
+                    self._core.request_whole(fetch)
         finally:
             with self._lock:
                 if self._pending.get(fetch.key) is lookup:

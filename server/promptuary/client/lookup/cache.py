@@ -140,6 +140,15 @@ class PromptCache:
                 postponed = replace(entry, retry_at=until)
                 self._slots[key] = slot.map_entries(lambda current: postponed if current is entry else current)
 
+    def drop_etag(self, selector: Selector) -> None:
+        """Drop the ETag of an entry, so that the next response has the whole version."""
+        with self._lock:
+            slot = self._slots.get(selector.slot_key)
+            entry = None if slot is None else slot.entry_for(selector.targeting_key)
+            if slot is not None and entry is not None:
+                changed = replace(entry, etag=None)
+                self._slots[selector.slot_key] = slot.map_entries(lambda current: changed if current is entry else current)
+
     def remove(self, fetch: PendingFetch, *, arm_only: bool) -> bool:
         """Remove what memory has for a request's label or number, which the server no longer has.
 

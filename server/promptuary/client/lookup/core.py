@@ -140,10 +140,11 @@ class LookupCore:
                 yield RefreshStep(self._cache.pending_fetch(selector))
             return entry.prompt
         spare = None if fallback is None else fallback_version(name, fallback)
+        until = started + self.policy.deadline
         result: FetchResult = yield from self._fetch(selector, started + self.policy.deadline * SERVER_SHARE)
         reason = None if isinstance(result, CacheEntry) else _reason(result)
         try:
-            prompt = yield from self._prompt(selector, result, spare)
+            prompt = yield from self._prompt(selector, result, spare, until)
         except PromptuaryError:
             self._report(selector, None, started, reason)
             raise
@@ -162,14 +163,14 @@ class LookupCore:
                 return result
         return FetchFailure(Reason.UNUSABLE, "the label's split changed with every response")
 
-    def _prompt(self, selector: Selector, result: FetchResult, spare: ResolvedVersion | None) -> LookupSteps:
+    def _prompt(self, selector: Selector, result: FetchResult, spare: ResolvedVersion | None, until: float) -> LookupSteps:
         """Return what the server answered, or what there is instead."""
         if isinstance(result, CacheEntry):
             prompt = result.prompt
             return prompt.with_source(Source.SERVER) if prompt.source is Source.MEMORY else prompt
         entry = None
         if not self.ends_copies(result):
-            entry = yield from self._without_server(selector, isinstance(result, FetchFailure))
+            entry = yield from self._without_server(selector, until if isinstance(result, FetchFailure) else None)
         if entry is not None:
             self._warn(selector, f"{_detail(result)}; using the version from {entry.prompt.source}")
             return entry.prompt
@@ -180,15 +181,23 @@ class LookupCore:
             raise result.error
         raise PromptUnavailable(f"{selector}: {result.detail}; no copy, bundle or fallback has it", result.reason)
 
-    def _without_server(self, selector: Selector, use_copies: bool) -> Generator[LookupStep, Any, CacheEntry | None]:
+    def _without_server(self, selector: Selector, until: float | None) -> Generator[LookupStep, Any, CacheEntry | None]:
         """Return what memory, the disk or the bundle has, to be confirmed by the server as soon as it answers.
 
         On a split label, the key's own arm is sought everywhere before another arm takes its place. What memory has is read
-        after the disk: another caller's response may have arrived meanwhile.
+        after the disk, too: another caller's response may have arrived meanwhile.
+
+        Args:
+            selector: the requested version.
+            until: when the deadline is over; None where the server refused, so that copies do not stand in for it.
         """
-        if not use_copies:
+        if until is None:
             return self._cache.latest_entry(selector)
-        stored: DiskCopy | None = yield ReadDiskStep(selector)
+        entry = self._cache.entry(selector)
+        if entry is not None:
+            return entry
+        seconds = max(until - self._clock(), self.policy.deadline * (1 - SERVER_SHARE))
+        stored: DiskCopy | None = yield ReadDiskStep(selector, seconds)
         entry = self._cache.entry(selector)
         if entry is not None:
             return entry
@@ -267,6 +276,11 @@ class LookupCore:
                 self._breaker.succeeded()
             elif not counted:
                 self._breaker.failed(self._clock(), outcome.retry_after)
+
+    def request_whole(self, fetch: PendingFetch) -> None:
+        """Request the entry without its ETag next time: the disk does not have the version that the server confirmed."""
+        if fetch.entry is not None:
+            self._cache.drop_etag(fetch.selector)
 
     def refetch(self, fetch: PendingFetch) -> Refetch | None:
         """Return when to request the same again, where an event overtook the response; None where none did."""

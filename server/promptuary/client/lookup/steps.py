@@ -15,7 +15,10 @@ FetchResult = CacheEntry | ServerRefusal | FetchFailure
 
 @dataclass(frozen=True)
 class FetchStep:
-    """Ask the server, or wait for a request in flight with the same key. Send back a `FetchResult` within `seconds`."""
+    """Ask the server, or wait for a request in flight with the same key. Send back a `FetchResult` within `seconds`.
+
+    Where half of the time is over without a result, begin to read the disk, so that its copy is there in time.
+    """
 
     fetch: PendingFetch
     seconds: float
@@ -30,9 +33,10 @@ class RefreshStep:
 
 @dataclass(frozen=True)
 class ReadDiskStep:
-    """Read the last copy from the disk. Send back a `DiskCopy`, or None."""
+    """Read the last copy from the disk. Send back a `DiskCopy` within `seconds`, or None."""
 
     selector: Selector
+    seconds: float
 
 
 @dataclass(frozen=True)

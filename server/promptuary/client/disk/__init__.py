@@ -1,0 +1,1 @@
+"""Copies on disk for a restart without the server."""
