@@ -76,17 +76,17 @@ def test_a_body_that_cannot_be_read_is_400(local: Any, body: bytes) -> None:
     "cursor", ["forged", "é", "", base64.b64encode(b"7").decode(), base64.b64encode(b'"\\u0000"').decode()]
 )
 def test_a_forged_cursor_is_400(local: Any, cursor: str) -> None:
-    check(local.get("/v1/prompts", params={"cursor": cursor}), 400, "malformed_body")
+    check(local.get("/v1/prompts", params={"cursor": cursor}), 400, "invalid_cursor")
 
 
 @pytest.mark.parametrize("query", ["search=%00", "label=a%00", "cursor=%00"])
 def test_a_nul_in_the_query_is_400(local: Any, query: str) -> None:
-    check(local.get(f"/v1/prompts?{query}"), 400, "malformed_body")
+    check(local.get(f"/v1/prompts?{query}"), 400, "invalid_query")
 
 
 @pytest.mark.parametrize("path", ["/v1/prompts?search=\xe9", "/v1/prompts/?search=\xb2", "/healthz?\xff"])
 def test_a_query_that_is_not_percent_encoded_is_400(app: Any, path: str) -> None:
-    check(send(app, "GET", path, headers=[HOST]), 400, "malformed_body")
+    check(send(app, "GET", path, headers=[HOST]), 400, "invalid_query")
 
 
 class Answer:
@@ -150,18 +150,25 @@ HOST = (b"host", b"127.0.0.1:8400")
     ],
 )
 def test_a_path_with_an_encoded_slash_a_nul_or_dots_is_400(app: Any, path: str) -> None:
-    check(send(app, "GET", path, headers=[HOST]), 400, "malformed_body")
+    check(send(app, "GET", path, headers=[HOST]), 400, "invalid_path")
+
+
+def test_an_encoded_slash_is_called_one(app: Any) -> None:
+    detail = send(app, "GET", "/v1/prompts/support%2Ftriage", headers=[HOST]).json()["detail"]
+    assert "`%2F`" in detail
+    assert "support.triage" in detail
+    assert "body" not in detail
 
 
 @pytest.mark.parametrize(
     "host", [b"evil.example", b"127.0.0.1.evil.example", b"evil.example:8400", b"", b"localhost@evil.example", b"[::2]:8400"]
 )
 def test_a_host_that_is_not_ours_is_400(app: Any, host: bytes) -> None:
-    check(send(app, "GET", "/healthz", headers=[(b"host", host)]), 400, "malformed_body")
+    check(send(app, "GET", "/healthz", headers=[(b"host", host)]), 400, "invalid_host")
 
 
 def test_a_request_without_a_host_is_400(app: Any) -> None:
-    check(send(app, "GET", "/healthz", headers=[]), 400, "malformed_body")
+    check(send(app, "GET", "/healthz", headers=[]), 400, "invalid_host")
 
 
 @pytest.mark.parametrize("host", [b"127.0.0.1", b"127.0.0.1:8400", b"localhost:9", b"LOCALHOST", b"[::1]", b"[::1]:8400"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.core.errors import MalformedBody
+from promptuary.core.errors import InvalidCursor
 from promptuary.core.paging import build_page, decode_cursor, encode_cursor
 
 
@@ -58,11 +58,11 @@ def forge_cursor(raw: bytes) -> str:
     ],
 )
 def test_a_forged_cursor_where_a_text_is_wanted_is_refused(cursor: str) -> None:
-    with pytest.raises(MalformedBody, match="the cursor does not come from this server"):
+    with pytest.raises(InvalidCursor, match="the cursor does not come from this server"):
         decode_cursor(cursor, str)
 
 
 @pytest.mark.parametrize("raw", [b'"a"', b"true", b"1.5", b"-1", b"2147483648", b"9" * 700, b"[" * 740, b"NaN", b"{}"])
 def test_a_forged_cursor_where_a_number_is_wanted_is_refused(raw: bytes) -> None:
-    with pytest.raises(MalformedBody):
+    with pytest.raises(InvalidCursor):
         decode_cursor(forge_cursor(raw), int)

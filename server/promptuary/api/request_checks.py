@@ -12,6 +12,9 @@ from promptuary.compat.error_format import ENCODED_SLASH
 from promptuary.core.errors import (
     BodyTooLarge,
     FieldError,
+    InvalidHost,
+    InvalidPath,
+    InvalidQuery,
     InvalidRequest,
     MalformedBody,
     NotAuthenticated,
@@ -37,13 +40,13 @@ class RequestChecks:
         """Check a request, parse its body into the scope, and return the channel from which the app receives it.
 
         Raises:
-            MalformedBody, InvalidRequest, NotAuthenticated, BodyTooLarge, UnsupportedMediaType: for what is wrong.
+            InvalidHost, InvalidPath, InvalidQuery: for what is wrong besides the body.
+            NotAuthenticated: for a key in the query string.
+            MalformedBody, InvalidRequest, BodyTooLarge, UnsupportedMediaType: for what is wrong with the body.
         """
         headers = {name.lower(): value for name, value in scope["headers"]}
         if not self.hosts.allows(headers.get(b"host", b"")):
-            raise MalformedBody(
-                "the Host header names a host that this server does not answer for; see PROMPTUARY_ALLOWED_HOSTS"
-            )
+            raise InvalidHost("the Host header names a host that this server does not answer for; see PROMPTUARY_ALLOWED_HOSTS")
         _check_path(scope)
         _check_query(scope)
         if scope["method"] not in _METHODS_WITH_BODY:
@@ -82,15 +85,20 @@ class RequestChecks:
 
 def _check_path(scope: Scope) -> None:
     raw_path = scope.get("raw_path") or scope["path"].encode()
-    has_encoded_slash = b"%2f" in raw_path.lower() and not raw_path.startswith(ENCODED_SLASH)
-    if has_encoded_slash or "/../" in scope["path"] + "/" or refused_character(scope["path"]):
-        raise MalformedBody("the path has a `%2F`, a NUL or `..`; names have none of these")
+    if b"%2f" in raw_path.lower() and not raw_path.startswith(ENCODED_SLASH):
+        raise InvalidPath(
+            "the path has `%2F`, a slash inside a name: names have none, and dots group them, as in support.triage"
+        )
+    if refused_character(scope["path"]):
+        raise InvalidPath("the path has a NUL, or bytes that are not UTF-8; send names percent-encoded")
+    if "/../" in scope["path"] + "/":
+        raise InvalidPath("the path has the segment `..`, which is no name; send the path that it means")
 
 
 def _check_query(scope: Scope) -> None:
     query = scope.get("query_string", b"")
     if b"%00" in query or not query.isascii():
-        raise MalformedBody("the query string has a NUL, or bytes that are not percent-encoded")
+        raise InvalidQuery("the query string has a NUL, or bytes that are not percent-encoded")
     if b"pmt_" in query:
         raise NotAuthenticated(
             "a key in the query string is not accepted, and is now in logs: revoke it, and send keys in a header"

@@ -11,6 +11,10 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidPattern          … a regular expression, by JavaScript's rules
 │   ├── InvalidRequest          … a request's fields
 │   ├── MalformedBody           … a body that is not JSON
+│   ├── InvalidPath             … a path that names nothing: an encoded slash, a NUL, `..`
+│   ├── InvalidQuery            … a query string that cannot be read
+│   ├── InvalidCursor           … a list's cursor that this server did not create
+│   ├── InvalidHost             … a Host header that is not this server's
 │   └── DestinationRefused      … an address that webhooks may not be sent to (promptuary.core.outbound_http)
 ├── UnknownSchema               the database is of another release
 ├── BrokenPlugin                an installed plug-in cannot be used
@@ -42,6 +46,10 @@ __all__ = [
     "FieldError",
     "Forbidden",
     "Invalid",
+    "InvalidCursor",
+    "InvalidHost",
+    "InvalidPath",
+    "InvalidQuery",
     "InvalidRequest",
     "MalformedBody",
     "NotAuthenticated",
@@ -64,6 +72,30 @@ class MalformedBody(Invalid):
     """A body cannot be read: it is not JSON, or JSON that two parsers would read differently."""
 
     code = "malformed_body"
+
+
+class InvalidPath(Invalid):
+    """A path has a segment that no name can be."""
+
+    code = "invalid_path"
+
+
+class InvalidQuery(Invalid):
+    """A query string cannot be read."""
+
+    code = "invalid_query"
+
+
+class InvalidCursor(Invalid):
+    """A list's cursor was not created by this server, or for another order."""
+
+    code = "invalid_cursor"
+
+
+class InvalidHost(Invalid):
+    """The Host header is missing, or names a host that this server does not answer for."""
+
+    code = "invalid_host"
 
 
 class BrokenPlugin(PromptuaryError):

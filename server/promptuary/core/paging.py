@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from promptuary.core.errors import MalformedBody
+from promptuary.core.errors import InvalidCursor
 from promptuary.prompt.text import refused_character
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def decode_cursor(cursor: str | None, kind: type[Key]) -> Key | None:
     """Return the key in a cursor.
 
     Raises:
-        MalformedBody: for a cursor that this server did not create.
+        InvalidCursor: for a cursor that this server did not create.
     """
     if cursor is None:
         return None
@@ -40,7 +40,7 @@ def decode_cursor(cursor: str | None, kind: type[Key]) -> Key | None:
     except (binascii.Error, ValueError, RecursionError):
         value = None
     if type(value) is not kind or not _storable(value):
-        raise MalformedBody("the cursor does not come from this server; start again without one")
+        raise InvalidCursor("the cursor does not come from this server; start again without one")
     return value
 
 

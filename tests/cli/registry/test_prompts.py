@@ -80,6 +80,65 @@ def test_any_other_value_is_text(run: Run, text: str) -> None:
     assert run("render", "word", "--var", f"text={text}").out == f"{text}\n"
 
 
+TYPED = {
+    "type": "text",
+    "template": "{{code}} {{discount}} {{rate}} {{vip}} {{tags}} {{shop}} {{kind}} {{any}}",
+    "variables": {
+        "code": {"type": "string"},
+        "discount": {"type": "integer"},
+        "rate": {"type": "number"},
+        "vip": {"type": "boolean"},
+        "tags": {"type": "array"},
+        "shop": {"type": "object"},
+        "kind": {"enum": ["1", "two"]},
+        "any": {},
+    },
+    "labels": ["production"],
+}
+TEXTS = {
+    "code": "10",
+    "discount": "10",
+    "rate": "0.5",
+    "vip": "true",
+    "tags": '["a"]',
+    "shop": '{"a":1}',
+    "kind": "1",
+    "any": "1.10",
+}
+
+
+def assignments(**texts: str) -> list[str]:
+    return [part for name, text in {**TEXTS, **texts}.items() for part in ("--var", f"{name}={text}")]
+
+
+def test_a_value_on_the_command_line_has_the_declared_type(run: Run, write: Write) -> None:
+    run("push", write("prompts/typed.yaml", json.dumps(TYPED)))
+    assert run("render", "typed", *assignments()).out == '10 10 0.5 true ["a"] {"a": 1} 1 1.10\n'
+    assert run("render", "typed", *assignments(any="1.5", code="true")).out.startswith("true 10 ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("discount", "ten", "discount: must be an integer"),
+        ("discount", '"10"', "discount: must be of type integer"),
+        ("discount", "1.5", "discount: must be of type integer"),
+        ("rate", "0,5", "rate: must be a number"),
+        ("rate", "NaN", "rate: must be a number"),
+        ("vip", "yes", "vip: must be true or false"),
+        ("tags", "a, b", "tags: must be a JSON list"),
+        ("shop", "a=1", "shop: must be a JSON object"),
+        ("kind", "3", "kind: must be one of"),
+    ],
+)
+def test_a_value_that_is_not_of_the_declared_type_is_named_with_it(
+    run: Run, write: Write, name: str, text: str, message: str
+) -> None:
+    run("push", write("prompts/typed.yaml", json.dumps(TYPED)))
+    result = run("render", "typed", *assignments(**{name: text}))
+    assert (result.code, message in result.error_line) == (64, True)
+
+
 def test_prompts_are_listed_with_their_labels(run: Run, word: Path) -> None:
     run("push", word, "--name", "support.word")
     assert run("prompts").out.splitlines() == [

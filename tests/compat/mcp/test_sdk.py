@@ -226,7 +226,7 @@ def test_a_long_list_comes_in_pages(url: str, app: Any, call: Any, register: Any
 
     assert call(pages) == [["a", "b"], ["c", "d"], ["e"]]
     error = call(lambda client: client.list_prompts(cursor="forged"))
-    assert (error.code, error.data["code"]) == (-32602, "malformed_body")
+    assert (error.code, error.data["code"]) == (-32602, "invalid_cursor")
 
 
 @pytest.mark.usefixtures("triage")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from factories.summaries import make_empty_summary
-from promptuary.core.errors import MalformedBody
+from promptuary.core.errors import InvalidCursor
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.service import DatasetService
 from promptuary.evaluation.plan import CaseResult
@@ -161,10 +161,10 @@ def test_every_order_is_paged_without_a_gap_and_unknown_values_come_last(
 def test_a_cursor_of_another_order_is_refused(author: Open, run: str) -> None:
     with author() as unit:
         cursor = RunService(unit).list_results(run, 1, None, ResultFilter()).next_cursor
-        with pytest.raises(MalformedBody):
+        with pytest.raises(InvalidCursor):
             RunService(unit).list_results(run, 1, cursor, ResultFilter(order=ResultOrder.SCORE))
         cursor = RunService(unit).list_results(run, 1, None, ResultFilter(order=ResultOrder.SCORE)).next_cursor
-        with pytest.raises(MalformedBody):
+        with pytest.raises(InvalidCursor):
             RunService(unit).list_results(run, 1, cursor, ResultFilter())
 
 

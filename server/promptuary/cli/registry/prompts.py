@@ -1,7 +1,7 @@
 """`promptuary push | get | render | prompts`: register, look up, render and list prompts."""
 
 import json as json_text
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +10,12 @@ import typer
 from promptuary.cli.connection import ApiClient, connect, path_segment
 from promptuary.cli.output import AsJson, Project, print_content, print_json, print_line, print_notice, print_table
 from promptuary.cli.registry.labels import describe_target
+from promptuary.cli.registry.state import content_of
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import PromptFile, prompt_name, read_prompt_file
+from promptuary.prompt.text_values import json_form
 
 Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
 Label = Annotated[str | None, typer.Option("--label", help="A label; production by default.")]
@@ -102,7 +104,9 @@ def get(
 
 def render(
     name: Name,
-    var: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE; a value that is JSON is parsed as JSON.")] = None,
+    var: Annotated[
+        list[str] | None, typer.Option("--var", help="NAME=VALUE, by the declared type; JSON for lists and objects.")
+    ] = None,
     label: Label = None,
     version: Version = None,
     query: Annotated[str | None, typer.Option("--query", help="Search the context for this instead.")] = None,
@@ -110,9 +114,12 @@ def render(
     json: AsJson = False,
 ) -> None:
     """Render a version with variables, and with the passages that its context retrieves."""
-    body = {"label": label, "version": version, "variables": _variables(var or []), "query": query}
+    texts = _assigned_texts(var or [])
     with connect(project) as api:
-        rendered = api.post(f"/prompts/{path_segment(name)}/render", body)
+        path = f"/prompts/{path_segment(name)}"
+        values = _values(texts, content_of(api.get(path, label=label, version=version))) if texts else {}
+        body = {"label": label, "version": version, "variables": values, "query": query}
+        rendered = api.post(f"{path}/render", body)
     if json:
         print_json(rendered)
         return
@@ -122,22 +129,47 @@ def render(
         print_content(f"[{message['role']}] {message['content']}")
 
 
-def _variables(assignments: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _assigned_texts(assignments: Sequence[str]) -> dict[str, str]:
+    texts: dict[str, str] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise Invalid("--var cannot be read", [FieldError(assignment, "must be NAME=VALUE")])
-        values[name] = _json_or_text(text)
+        if name in texts:
+            raise Invalid("--var cannot be read", [FieldError(name, "is assigned twice")])
+        texts[name] = text
+    return texts
+
+
+def _values(texts: Mapping[str, str], content: Content) -> dict[str, Any]:
+    """Return the values that some texts have by the declarations of a prompt; a text stays for a variable of type string.
+
+    A variable without a declared type takes a list, an object, true, false and null as JSON, and a number that JSON writes in
+    the same way; any other text stays.
+
+    Raises:
+        Invalid: with the type of each variable whose text is none of its values.
+    """
+    values: dict[str, Any] = {}
+    field_errors: list[FieldError] = []
+    placeholders = content.placeholders()
+    for name, text in texts.items():
+        variable = content.variables.get(name)
+        form = json_form(variable, placeholder=name in placeholders)
+        has_text = variable is not None and (variable.type == "string" or bool(variable.enum))
+        try:
+            values[name] = text if form is None and has_text else json_text.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            values[name] = text
+            if form is not None:
+                field_errors.append(FieldError(name, f"must be {form}"))
+            continue
+        is_number = type(values[name]) in (int, float)
+        if form is None and is_number and json_text.dumps(values[name]) != text:
+            values[name] = text  # 1.10 is a text: as a number it would be rendered as 1.1
+    if field_errors:
+        raise Invalid("--var cannot be read", field_errors)
     return values
-
-
-def _json_or_text(text: str) -> Any:
-    """Parse `[…]`, `{…}`, numbers, true, false and null as JSON; return anything else as text."""
-    try:
-        return json_text.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _refuse_constant(name: str) -> Any:

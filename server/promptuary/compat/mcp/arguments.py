@@ -7,18 +7,11 @@ from typing import Any
 from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryError
 from promptuary.prompt.templates.prepared import PreparedPrompt
+from promptuary.prompt.text_values import json_form
 from promptuary.prompt.variables import Variable
 
 COMPLETIONS_LIMIT = 100
 """The most completions of one response, by the protocol."""
-_FORMS = {
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a JSON list",
-    "object": "a JSON object",
-}
-_MESSAGES = 'a JSON list of messages, as [{"role": "user", "content": "…"}]'
 _BOUNDS = {
     "minLength": "at least {} characters",
     "maxLength": "at most {} characters",
@@ -101,13 +94,7 @@ def _form(prepared: PreparedPrompt, name: str) -> str:
 
 
 def _json_form(prepared: PreparedPrompt, name: str) -> str | None:
-    """Return what to write for a variable whose text is parsed as JSON; None for one that takes the text as it is."""
-    if name in prepared.content.placeholders():
-        return _MESSAGES
-    variable = prepared.variables[name]
-    if variable.type is None and variable.enum and not any(isinstance(value, str) for value in variable.enum):
-        return "a JSON value of its list"
-    return _FORMS.get(variable.type or "")
+    return json_form(prepared.variables[name], placeholder=name in prepared.content.placeholders())
 
 
 def _bounds(variable: Variable) -> list[str]:

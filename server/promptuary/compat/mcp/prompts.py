@@ -55,7 +55,7 @@ class McpPrompts:
         """Return a page of the prompts that have the connection's label, ordered by name.
 
         Raises:
-            MalformedBody: for a cursor that this server did not send.
+            InvalidCursor: for a cursor that this server did not send.
         """
         label = None if self.label == LATEST else self.label
         with self.database.read() as session:

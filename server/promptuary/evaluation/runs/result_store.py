@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, String, case, cast, func, or_
 from sqlmodel import Session, and_, col, select
 
-from promptuary.core.errors import MalformedBody
+from promptuary.core.errors import InvalidCursor
 from promptuary.core.paging import Page, decode_cursor, encode_cursor
 from promptuary.evaluation.case import Case, case_from_json
 from promptuary.evaluation.plan import PASS, SCORE, CaseResult, Plan
@@ -93,7 +93,7 @@ def select_results(
     """Return a page of the selected results, each with its case.
 
     Raises:
-        MalformedBody: for a cursor of another order.
+        InvalidCursor: for a cursor of another order.
     """
     rank = _rank(selection)
     query = select(ResultRow, CaseRow.body, rank.label("rank")).join(CaseRow, _joined_case(plan))
@@ -228,7 +228,7 @@ def _ranked_position(cursor: str) -> tuple[float, int]:
     try:
         return float(value), int(ordinal)
     except ValueError:
-        raise MalformedBody("the cursor does not come from this server, in this order; start again without one") from None
+        raise InvalidCursor("the cursor does not come from this server, in this order; start again without one") from None
 
 
 def _result(row: ResultRow) -> CaseResult:

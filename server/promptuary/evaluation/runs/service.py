@@ -176,7 +176,7 @@ class RunService:
 
         Raises:
             NotFound: when there is no such run.
-            MalformedBody: for a cursor of another order.
+            InvalidCursor: for a cursor of another order.
         """
         run, session = self.get(run_id), self.unit.session
         page = result_store.select_results(session, run_id, run.plan, selection or ResultFilter(), limit, cursor)
