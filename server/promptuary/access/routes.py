@@ -22,7 +22,7 @@ from promptuary.access.service import AccessService
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.wire import PageOf
 
-router = APIRouter(tags=["access"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["access"], route_class=IdempotentRoute)
 
 
 @router.post("/projects", status_code=201)

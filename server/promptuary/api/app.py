@@ -10,7 +10,7 @@ from promptuary.api.lookup.fast_path import LookupFastPath
 from promptuary.api.middleware import RequestMiddleware
 from promptuary.api.openapi import install_openapi
 from promptuary.api.problems import install_error_handlers
-from promptuary.api.routers import include_routers
+from promptuary.api.routers import add_routes
 from promptuary.api.services import create_services
 from promptuary.context.retrieval import PassageRetrieval
 from promptuary.core.clock import Clock, wall_clock
@@ -61,6 +61,6 @@ def create_app(
         setattr(app.state, name, service)
     install_error_handlers(app)
     install_openapi(app)
-    include_routers(app)
+    add_routes(app)
     middleware = RequestMiddleware(app, services, lookup)
     return middleware

@@ -91,8 +91,6 @@ class _ObservedResponse:
 
 
 def _route_template(scope: Scope) -> str | None:
-    """Return the path template of the route that answered, None where no route did; a router's route lacks its prefix."""
+    """Return the path template of the route that answered, None where no route did."""
     template: str | None = getattr(scope.get("route"), "path", None)
-    if template is not None and scope["path"].startswith("/v1/"):
-        return "/v1" + template.removeprefix("/v1")
     return template

@@ -33,25 +33,24 @@ ROUTERS: tuple[APIRouter, ...] = (
     schedule_routes,
     review_routes,
 )
-"""The routers under /v1."""
+"""The routers under /v1; each has the prefix itself."""
 COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes, mcp_routes)
 """The routers for clients of other registries and protocols; their paths are absolute."""
 
 
-def include_routers(app: FastAPI) -> None:
-    """Include every router.
+def add_routes(app: FastAPI) -> None:
+    """Add every route.
+
+    `include_router` would build each route a second time for each app, on its first request: 0.15 s in every command that
+    runs without a server.
 
     Raises:
         RuntimeError: for a route that does not declare exactly one scope.
     """
-    for router in ROUTERS:
+    for router in (*ROUTERS, *COMPATIBLE):
         check_scopes(router)
-        app.include_router(router, prefix="/v1")
-    for router in COMPATIBLE:
-        check_scopes(router)
-        app.include_router(router)
-    app.include_router(health_routes)
-    app.include_router(metrics_routes)
+    for router in (*ROUTERS, *COMPATIBLE, health_routes, metrics_routes):
+        app.router.routes.extend(router.routes)
 
 
 def check_scopes(router: APIRouter) -> None:

@@ -32,7 +32,7 @@ from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.registry.service import Registry
 
-router = APIRouter(tags=["context"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["context"], route_class=IdempotentRoute)
 
 
 @router.put("/collections/{name}")

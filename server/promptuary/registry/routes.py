@@ -48,7 +48,7 @@ from promptuary.registry.service import Registry
 from promptuary.registry.similarity import merge_warnings, same_content_warnings
 from promptuary.registry.store import PromptFilter
 
-router = APIRouter(tags=["registry"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["registry"], route_class=IdempotentRoute)
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 NumberPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Text = Annotated[str | None, Query(max_length=200)]

@@ -25,7 +25,7 @@ from promptuary.review.schemas import (
 )
 from promptuary.review.service import ReviewService
 
-router = APIRouter(tags=["review"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["review"], route_class=IdempotentRoute)
 
 
 @router.get("/queues")

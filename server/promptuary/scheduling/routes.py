@@ -15,7 +15,7 @@ from promptuary.scheduling.schemas import AlertOut, ScheduleIn, ScheduleOut
 from promptuary.scheduling.service import AlertService, ScheduleService
 from promptuary.scheduling.store import AlertFilter
 
-router = APIRouter(tags=["schedules"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["schedules"], route_class=IdempotentRoute)
 AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Open = Annotated[bool | None, Query(alias="open", description="Those that nobody (true) or somebody (false) has seen.")]
 

@@ -12,7 +12,7 @@ from promptuary.access.unit_of_work import Caller
 from promptuary.search.schemas import IndexProgressOut, PromptMatchesOut, Reindex
 from promptuary.search.service import MatchLimits
 
-router = APIRouter(tags=["context"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["context"], route_class=IdempotentRoute)
 SearchText = Annotated[str, Query(min_length=1, max_length=2000, pattern=r"\S")]
 LabelQuery = Annotated[str | None, Query(max_length=200)]
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]

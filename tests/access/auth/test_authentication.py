@@ -27,9 +27,8 @@ def declared_scope(route: Any) -> Scope:
 
 
 ROUTES = [
-    (method, prefix + re.sub(r":\w+\}", "}", route.path), declared_scope(route))
-    for prefix, routers in (("/v1", ROUTERS), ("", COMPATIBLE))
-    for router in routers
+    (method, re.sub(r":\w+\}", "}", route.path), declared_scope(route))
+    for router in (*ROUTERS, *COMPATIBLE)
     for route in router.routes
     for method in route.methods
 ]

@@ -143,6 +143,7 @@ def test_the_reports_contain_every_case_in_the_order_of_the_file(
     assert [listed["id"] for listed in run("eval", "list", "--suite", "words", "--json").json] == [written["run"]]
 
 
+@pytest.mark.usefixtures("delivery_by_a_process")
 def test_mlflow_has_the_run_under_the_id_that_is_printed(run: Run, suite_of: Callable[..., Path], data_dir: Path) -> None:
     result = run("eval", "run", suite_of("yes", "no"))
     tracked = result.out.splitlines()[-1].removeprefix("  MLflow run: ")

@@ -30,20 +30,25 @@ def mlflow_delivery() -> Iterator[Callable[[], None] | None]:
     assert process.stdin is not None
     assert process.stdout is not None
     requests, replies = process.stdin, process.stdout
+    delivering = False
 
     def deliver() -> None:
+        nonlocal delivering
+        delivering = True
         with suppress(OSError):  # it has ended
             requests.write(b"\n")
             requests.flush()
             replies.readline()
+        delivering = False
 
     try:
         yield deliver
     finally:
         with suppress(OSError):
             requests.close()
-        if not select.select([replies], [], [], PATIENCE_SECONDS)[0]:  # neither a reply nor its end
-            process.kill()
+        if delivering:  # interrupted: a delivery that is nearly done may end
+            select.select([replies], [], [], PATIENCE_SECONDS)
+        process.kill()  # between deliveries it does nothing but import MLflow
         replies.close()
         process.wait()
 

@@ -14,7 +14,7 @@ from promptuary.evaluation.datasets import upload
 from promptuary.evaluation.datasets.schemas import DatasetOut, DatasetPageOut, NewDatasetVersion
 from promptuary.evaluation.datasets.service import DatasetService
 
-router = APIRouter(tags=["evaluation"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRoute)
 VersionQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 
 

@@ -45,7 +45,7 @@ class _LinesRoute(IdempotentRoute):
         return super().matches(scope)
 
 
-router = APIRouter(route_class=_LinesRoute)
+router = APIRouter(prefix="/v1", route_class=_LinesRoute)
 
 
 async def _receive(request: Request) -> None:

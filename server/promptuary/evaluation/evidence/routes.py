@@ -14,7 +14,7 @@ from promptuary.evaluation.evidence.schemas import EvidenceOut
 from promptuary.evaluation.evidence.store import EvidenceFilter
 from promptuary.prompt.name import Name
 
-router = APIRouter(tags=["evaluation"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRoute)
 
 
 def evidence_filter(

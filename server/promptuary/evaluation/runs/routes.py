@@ -26,7 +26,7 @@ from promptuary.evaluation.runs.store import RunFilter, RunState
 from promptuary.prompt.name import Name
 from promptuary.statistics.verdict import Verdict
 
-router = APIRouter(tags=["evaluation"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRoute)
 RUN_ID = r"^run_[0-9a-f]{1,60}$"
 RunId = Annotated[str, Path(pattern=RUN_ID)]
 Metric = Annotated[str | None, Query(max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]

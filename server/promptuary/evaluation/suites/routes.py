@@ -14,7 +14,7 @@ from promptuary.evaluation.suites.schemas import SuiteOut
 from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 
-router = APIRouter(tags=["evaluation"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRoute)
 
 
 @router.put("/suites/{suite}")
