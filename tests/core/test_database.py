@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from sqlmodel import Session, select
 
 from promptuary.access.tables import KeyRow, ProjectRow
+from promptuary.core import database
 from promptuary.core.database import Database, UtcDateTime, _translate_driver_errors, sqlite_driver
 from promptuary.core.errors import Conflict, DatabaseBusy, PromptuaryError, StorageFull, Unavailable
 from promptuary.core.settings import InvalidSettings
@@ -111,7 +112,7 @@ def test_sqlite_is_durable_and_enforces_foreign_keys(sqlite: Database) -> None:
             name: session.connection().execute(text(f"PRAGMA {name}")).scalar_one()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": database.BUSY_MILLISECONDS}
 
 
 def test_a_row_that_points_nowhere_is_refused(database: Database) -> None:

@@ -58,6 +58,19 @@ class Postgres:
         self.server.cleanup()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_databases() -> Iterator[None]:
+    """Let a hundred callers at once wait on a slow machine, where the last would be refused after ten seconds."""
+    from promptuary.access.auth import slots
+    from promptuary.core import database
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slots, "SLOT_TIMEOUT_SECONDS", 300.0)
+        patch.setattr(database, "POOL_TIMEOUT_SECONDS", 300)
+        patch.setattr(database, "BUSY_MILLISECONDS", 300_000)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test process."""

@@ -23,6 +23,7 @@ from promptuary.core.errors import Conflict, DatabaseBusy, FieldError, StorageFu
 from promptuary.core.settings import InvalidSettings
 
 BUSY_MILLISECONDS = 10_000
+POOL_TIMEOUT_SECONDS = 10
 MAX_CONNECTIONS = 40
 POOLED_CONNECTIONS = 10
 _STATEMENT_ERRORS = (
@@ -141,7 +142,12 @@ def sqlite_driver() -> Any:
 def _pool(connections: int) -> dict[str, Any]:
     pooled = min(connections, POOLED_CONNECTIONS)
     # A failed statement's error is logged; its parameters contain messages and the values of variables.
-    return {"pool_size": pooled, "max_overflow": connections - pooled, "pool_timeout": 10, "hide_parameters": True}
+    return {
+        "pool_size": pooled,
+        "max_overflow": connections - pooled,
+        "pool_timeout": POOL_TIMEOUT_SECONDS,
+        "hide_parameters": True,
+    }
 
 
 def _sqlite(url: str, file: str | None, pool: dict[str, Any]) -> Engine:

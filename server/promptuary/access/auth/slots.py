@@ -21,10 +21,10 @@ SLOT_TIMEOUT_SECONDS = 10.0
 class DatabaseSlots:
     """The slots of one process: some for readers and some for writers, for each of its event loops."""
 
-    def __init__(self, dialect: str, timeout: float = SLOT_TIMEOUT_SECONDS) -> None:
-        """Set the number of slots by the database's dialect, and how many seconds a request waits for one."""
+    def __init__(self, dialect: str, timeout: float | None = None) -> None:
+        """Set the number of slots by the database's dialect, and how many seconds a request waits for one (10 by default)."""
         self._limits = {False: READER_SLOTS, True: WRITER_SLOTS[dialect]}
-        self._timeout = timeout
+        self._timeout = SLOT_TIMEOUT_SECONDS if timeout is None else timeout
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, asyncio.Semaphore]] = WeakKeyDictionary()
 
     @asynccontextmanager
