@@ -16,7 +16,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import client, evaluation, first_lookup, local_model, lookup, mlflow_client, register, simulations, stream
+from bench import (
+    client,
+    evaluation,
+    first_lookup,
+    local_model,
+    lookup,
+    mcp_prompts,
+    mlflow_client,
+    register,
+    simulations,
+    stream,
+)
 from bench.serving import PROMPTS, VERSIONS, build
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
@@ -64,6 +75,13 @@ def pushes() -> Table:
     title = f"A label's move heard by {delay.clients} clients on the stream, {delay.moves} moves"
     row = (f"{delay.median:.0f}", f"{delay.p99:.0f}", f"{delay.longest:.0f}", f"{delay.response:.0f}")
     return title, ("median ms", "p99 ms", "longest ms", "the move's own answer, ms"), [row]
+
+
+def rendering() -> Table:
+    """Measure rendering over the Model Context Protocol beside the rendering route."""
+    rows = [(row.what, f"{row.p50:.2f}", f"{row.p99:.2f}", f"{row.p99_ratio:.2f}") for row in mcp_prompts.measured()]
+    title = f"Rendering on one connection, {mcp_prompts.REQUESTS:,} requests each, in turn"
+    return title, ("", "p50 ms", "p99 ms", "ratio of p99"), rows
 
 
 def registering() -> Table:
@@ -175,7 +193,7 @@ def main() -> None:
     place = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
     print(place, file=sys.stderr)
     tables: list[Table] = []
-    for measure in (lookups, pushes, registering, applications, starting, intervals, runs, tokens):
+    for measure in (lookups, pushes, rendering, registering, applications, starting, intervals, runs, tokens):
         result: Any = measure()
         for table in result if isinstance(result[0], tuple) else (result,):
             tables.append(table)

@@ -36,10 +36,11 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
     A stateless session keeps nothing between requests, so each request has its own, and none starts with the process.
     """
-    server = await run_in_threadpool(_server)
+    if not _server.cache_info().currsize:
+        await run_in_threadpool(_server)
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-    sessions = StreamableHTTPSessionManager(server, json_response=True, stateless=True)
+    sessions = StreamableHTTPSessionManager(_server(), json_response=True, stateless=True)
     async with sessions.run():
         await sessions.handle_request(scope, receive, send)
 
