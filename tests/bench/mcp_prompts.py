@@ -65,8 +65,8 @@ def latencies(data: Data, requests: int = REQUESTS) -> list[Latency]:
         connection.close()
     reference = _percentile(seconds["POST …/render"], 0.99)
     return [
-        Latency(what, _percentile(taken, 0.5) * 1000, _percentile(taken, 0.99) * 1000, _percentile(taken, 0.99) / reference)
-        for what, taken in seconds.items()
+        Latency(what, _percentile(times, 0.5) * 1000, _percentile(times, 0.99) * 1000, _percentile(times, 0.99) / reference)
+        for what, times in seconds.items()
     ]
 
 

@@ -1,6 +1,7 @@
 """The `mcp` SDK as the client of `POST /mcp`, with the stateless protocol and with the handshake of the earlier ones."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -159,6 +160,58 @@ def test_messages_are_sent_to_a_placeholder_as_json(call: Any, register: Any) ->
     ]
     (prompt,) = call(lambda client: client.list_prompts()).prompts
     assert prompt.arguments[0].description == 'a JSON list of messages, as [{"role": "user", "content": "…"}]'
+
+
+PNG = "iVBORw0KGgo="
+AGENT = [
+    {"role": "developer", "content": "Be brief."},
+    {
+        "role": "user",
+        "name": "ann",
+        "content": [
+            {"type": "text", "text": "See {{what}}", "cache_control": {"type": "ephemeral"}},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64," + PNG, "detail": "low"}},
+            {"type": "image_url", "image_url": {"url": "https://img.example/{{what}}.jpg?s=1"}},
+            {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "mp3"}},
+            {"type": "file", "file": {"filename": "a b.pdf", "file_data": "JVBERi0="}},
+            {"type": "file", "file": {"file_id": "file-7"}},
+        ],
+    },
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": "{{what}}"}'}}],
+    },
+    {"role": "tool", "tool_call_id": "c1", "content": "found"},
+]
+
+
+@pytest.mark.parametrize("mode", [STATELESS, HANDSHAKE])
+def test_parts_and_tool_calls_are_carried(call: Any, register: Any, mode: str) -> None:
+    register("agent", AGENT, labels=["production"])
+    result = call(lambda client: client.get_prompt("agent", {"what": "cat"}), mode=mode)
+    messages = [message.model_dump(by_alias=True, exclude_none=True, mode="json") for message in result.messages]
+    calls = [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"q": "cat"}'}}]
+    ann = {"promptuary/name": "ann"}
+    link = {"type": "resource_link", "uri": "https://img.example/cat.jpg?s=1", "name": "cat.jpg", "mimeType": "image/jpeg"}
+    file = {"uri": "file:///a%20b.pdf", "mimeType": "application/pdf", "blob": "JVBERi0="}
+    assert [(message["role"], message["content"]) for message in messages] == [
+        ("user", {"type": "text", "text": "Be brief.", "_meta": {"promptuary/role": "developer"}}),
+        ("user", {"type": "text", "text": "See cat", "_meta": {**ann, "promptuary/cache_control": {"type": "ephemeral"}}}),
+        ("user", {"type": "image", "data": PNG, "mimeType": "image/png", "_meta": {**ann, "promptuary/detail": "low"}}),
+        ("user", {**link, "_meta": ann}),
+        ("user", {"type": "audio", "data": "UklGRg==", "mimeType": "audio/mpeg", "_meta": ann}),
+        ("user", {"type": "resource", "resource": file, "_meta": ann}),
+        ("user", {"type": "text", "text": "file-7", "_meta": {**ann, "promptuary/file": {"file_id": "file-7"}}}),
+        (
+            "assistant",
+            {"type": "text", "text": json.dumps({"tool_calls": calls}), "_meta": {"promptuary/tool_calls": calls}},
+        ),
+        (
+            "user",
+            {"type": "text", "text": "found", "_meta": {"promptuary/tool_call_id": "c1", "promptuary/role": "tool"}},
+        ),
+    ]
 
 
 @pytest.mark.usefixtures("triage")

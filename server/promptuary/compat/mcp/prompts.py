@@ -13,7 +13,7 @@ from promptuary.compat.mcp.arguments import (
     convert_arguments,
     describe_argument,
 )
-from promptuary.compat.mcp.messages import META_PREFIX, protocol_messages
+from promptuary.compat.mcp.messages import LINKS_SINCE, META_PREFIX, MessageConversion
 from promptuary.compat.mcp.selection import parse_selection
 from promptuary.context.rendering import ContextRenderer
 from promptuary.core.clock import Clock
@@ -65,12 +65,13 @@ class McpPrompts:
         listed = {"prompts": [self._description(result) for result in results], **_COMPLETE, **_NOT_CACHED}
         return {**listed, "nextCursor": page.next_cursor} if page.next_cursor else listed
 
-    def get(self, name: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+    def get(self, name: str, arguments: Mapping[str, str], protocol: str) -> dict[str, Any]:
         """Render a version, and return its messages.
 
         Args:
             name: `name`, `name@label` or `name@NUMBER`.
             arguments: the variables as texts, converted to their declared types.
+            protocol: the client's version of the protocol.
 
         Raises:
             Forbidden: when the caller may not render.
@@ -82,7 +83,7 @@ class McpPrompts:
         rendered = self.renderer.render(self.caller.project, prepared, convert_arguments(prepared, arguments))
         return {
             "description": _describe(result),
-            "messages": protocol_messages(rendered),
+            "messages": MessageConversion(links=protocol >= LINKS_SINCE).convert(rendered),
             "_meta": _meta(result),
             **_COMPLETE,
         }

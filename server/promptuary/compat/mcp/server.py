@@ -66,7 +66,7 @@ async def _list_prompts(context: Any, params: Any) -> Any:
 
 
 async def _get_prompt(context: Any, params: Any) -> Any:
-    return await _respond(context, lambda prompts: prompts.get(params.name, params.arguments or {}))
+    return await _respond(context, lambda prompts: prompts.get(params.name, params.arguments or {}, context.protocol_version))
 
 
 async def _complete(context: Any, params: Any) -> Any:
