@@ -59,6 +59,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/queues/{}/claims", Scope.REVIEW_DECIDE),
     (r"GET /v1/queues(/{})?", Scope.REVIEW_READ),
     (r"\w+ /v1/queues/{}(/items|/agreement|/export)?", Scope.REVIEW_MANAGE),
+    (r"POST /mcp", Scope.PROMPT_READ),
     (r"GET /api/public/(projects|v2/prompts(/{})?)", Scope.PROMPT_READ),
     (r"(POST|DELETE) /api/public/v2/prompts(/{})?", Scope.PROMPT_WRITE),
     (r"PATCH /api/public/v2/prompts/{}/versions/{}", Scope.LABEL_MOVE),
@@ -107,7 +108,7 @@ def test_no_route_answers_without_a_key(api: Any, method: str, path: str) -> Non
     answer = api.request(method, re.sub(r"\{[^}]+\}", "1", path), **body)
     assert answer.status_code == 401
     problem, scheme = answer.json(), answer.headers["www-authenticate"]
-    if path.startswith("/v1/"):
+    if not path.startswith("/api/"):
         assert (problem["code"], scheme) == ("not_authenticated", "Bearer")
     else:
         assert (problem.get("error_code") or problem["error"]) in ("UNAUTHENTICATED", "UnauthorizedError")
