@@ -1,12 +1,16 @@
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.foreign.langchain_export import to_langchain
+from promptuary.prompt.messages.langchain_messages import openai_message
 from promptuary.prompt.templates.preparation import prepare
 
 
@@ -149,3 +153,77 @@ def test_a_template_that_the_f_string_format_cannot_express_is_refused(template:
 def test_a_role_that_langchain_does_not_have_is_refused_with_its_path() -> None:
     with pytest.raises(InvalidPrompt, match=r"template\.0\.role: 'tool' is not a role of LangChain"):
         to_langchain_prompt(type="chat", template=[{"role": "tool", "content": "x"}])
+
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"order": {"id": 7}}'}}
+AGENT = [
+    {"role": "developer", "content": "Be {{tone}}. {x}"},
+    {"role": "system", "content": "Sort.", "name": "policy"},
+    {"role": "user", "content": "{{question}}", "name": "ana"},
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
+    {"role": "tool", "content": "{found}", "tool_call_id": "call_1", "name": "find"},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "{{question}} {x}", "cache_control": {"type": "ephemeral", "note": "{x}"}},
+            {"type": "text", "text": "{{empty}}"},
+            {"type": "image_url", "image_url": {"url": "https://{{url}}/{x}.png", "detail": "low"}},
+            {"type": "input_audio", "input_audio": {"data": "{{audio}}", "format": "wav"}},
+            {"type": "file", "file": {"filename": "{{name}}.pdf", "file_data": "{{pdf}}"}},
+        ],
+    },
+]
+
+
+def test_langchain_renders_messages_of_agents_and_parts_as_promptuary_does() -> None:
+    prepared = prepare(Content.model_validate({"type": "chat", "template": AGENT}))
+    values = {name: f"a {{{name}}}" for name in prepared.variables} | {"empty": "", "url": "img.example"}
+    template = to_langchain(prepared)
+    assert sorted(template.input_variables) == sorted(values)
+    messages = template.format_messages(**values)  # type: ignore[union-attr] # a chat template has it
+    assert [openai_message(message) for message in messages] == list(prepared.render(values).messages or ())
+
+
+def test_langchains_openai_model_would_send_what_promptuary_renders() -> None:
+    prepared = prepare(Content.model_validate({"type": "chat", "template": AGENT}))
+    values = dict.fromkeys(prepared.variables, "x")
+    template = to_langchain(prepared)
+    model = ChatOpenAI(model="gpt-x", api_key=SecretStr("none"))
+    messages = template.format_messages(**values)  # type: ignore[union-attr] # a chat template has it
+    payload = model._get_request_payload(messages)["messages"]
+    for message in payload:
+        for call in message.get("tool_calls", ()):
+            call["function"]["arguments"] = json.dumps(json.loads(call["function"]["arguments"]))
+    expected = [dict(message) for message in prepared.render(values).messages or ()]
+    expected[4].pop("name")  # which LangChain does not send with the result of a tool
+    assert payload == expected
+
+
+@pytest.mark.parametrize(
+    ("message", "path"),
+    [
+        (
+            {"role": "assistant", "tool_calls": [{**CALL, "function": {"name": "find", "arguments": '{"a": "{{a}}"}'}}]},
+            r"template\.0\.tool_calls: LangChain has no template for tool calls with variables; render it with Promptuary",
+        ),
+        (
+            {"role": "assistant", "content": "{{a}}", "tool_calls": [CALL]},
+            r"template\.0\.tool_calls: LangChain has no template",
+        ),
+        ({"role": "tool", "content": "{{a}}", "tool_call_id": "c"}, r"template\.0\.content: LangChain has no template"),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "{{#a}}x{{/a}}"}]},
+            r"template\.0\.content\.0\.text: 'a' is more than a plain name",
+        ),
+    ],
+)
+def test_what_langchain_has_no_template_for_is_refused_with_its_path(message: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidPrompt, match=path):
+        to_langchain_prompt(type="chat", template=[message])
+
+
+def test_arguments_that_are_no_json_object_become_an_invalid_tool_call() -> None:
+    call = {**CALL, "function": {"name": "find", "arguments": "{cut off"}}
+    chat = to_langchain_prompt(type="chat", template=[{"role": "assistant", "content": None, "tool_calls": [call]}])
+    (message,) = chat.format_messages()
+    assert openai_message(message) == {"role": "assistant", "content": None, "tool_calls": [call]}

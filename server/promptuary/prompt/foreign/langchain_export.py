@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from promptuary.prompt.content import Placeholder
 from promptuary.prompt.errors import FieldError, InvalidPrompt
+from promptuary.prompt.foreign.langchain_message_export import f_string, langchain_message
 from promptuary.prompt.templates.message_templates import MessageTemplate
 from promptuary.prompt.templates.prepared import PreparedPrompt
-from promptuary.prompt.templates.tree import Literal, Node, Partial, Section, Tag
 from promptuary.prompt.templates.value import to_text
 
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 
-_ROLES = {"system": "system", "user": "human", "assistant": "ai"}
 _RESERVED_NAMES = ("self", "stop")
 
 
@@ -23,7 +22,8 @@ def to_langchain(prepared: PreparedPrompt) -> "ChatPromptTemplate | PromptTempla
     that is not a text with Python's `str`.
 
     Raises:
-        InvalidPrompt: the template has sections, loops or partials, which the f-string format cannot express; render it first.
+        InvalidPrompt: the template has sections, loops or partials, which the f-string format cannot express; or tool calls
+            or results of tools with variables, for which LangChain has no template. Render it first.
     """
     from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
 
@@ -41,37 +41,13 @@ def to_langchain(prepared: PreparedPrompt) -> "ChatPromptTemplate | PromptTempla
     if prepared.content.type == "text":
         part = prepared.parts[0]
         assert isinstance(part, MessageTemplate)
-        template = _f_string(part.nodes, "template")
+        template = f_string(part.nodes, "template")
         return PromptTemplate.from_template(template, template_format="f-string", partial_variables=defaults)
     messages: list[Any] = []
     for index, part in enumerate(prepared.parts):
         if isinstance(part, Placeholder):
             variable = prepared.variables.get(part.name)
             messages.append(MessagesPlaceholder(part.name, optional=variable is None or not variable.required))
-        elif part.role not in _ROLES:
-            raise InvalidPrompt(
-                "LangChain has no equivalent of this prompt",
-                [FieldError(f"template.{index}.role", f"'{part.role}' is not a role of LangChain")],
-            )
-        elif not isinstance(part, MessageTemplate):
-            raise InvalidPrompt(
-                "LangChain has no equivalent of this prompt",
-                [FieldError(f"template.{index}", "has more than a role and a text; render it with Promptuary instead")],
-            )
         else:
-            messages.append((_ROLES[part.role], _f_string(part.nodes, f"template.{index}.content")))
+            messages.append(langchain_message(part, f"template.{index}"))
     return ChatPromptTemplate(messages, template_format="f-string", partial_variables=defaults)
-
-
-def _f_string(nodes: tuple[Node, ...], path: str) -> str:
-    pieces = []
-    for node in nodes:
-        if isinstance(node, Literal):
-            pieces.append(node.text.replace("{", "{{").replace("}", "}}"))
-        elif isinstance(node, Tag) and node.name.isidentifier():  # LangChain reads an index or a format in other names
-            pieces.append("{" + node.name + "}")
-        else:
-            what = f"'{node.name}'" if isinstance(node, Tag | Section | Partial) else "an expression, an if or a for"
-            message = f"{what} is more than a plain name in plain text; render it with Promptuary instead"
-            raise InvalidPrompt("LangChain's f-string format cannot express this prompt", [FieldError(path, message)])
-    return "".join(pieces)

@@ -38,8 +38,8 @@ def openai_message(message: Any) -> dict[str, Any]:
         NotConvertible: it is of a type, or has a part, that OpenAI's form does not have.
     """
     result: dict[str, Any] = {"role": _role(message), "content": _content(message.content)}
-    if message.name:
-        result["name"] = message.name
+    if name := message.name or message.additional_kwargs.get("name"):
+        result["name"] = name
     calls = [
         *(_call(call, json.dumps(call["args"], ensure_ascii=False)) for call in getattr(message, "tool_calls", ())),
         *(_call(call, call["args"] or "") for call in getattr(message, "invalid_tool_calls", ())),

@@ -95,6 +95,13 @@ class StructuredMessageTemplate:
         """The nodes of all its templates."""
         return tuple(node for field in self.fields for node in field.nodes)
 
+    def literal(self) -> dict[str, Any]:
+        """Return the message in OpenAI's form where its templates have no variables."""
+        message: Any = deepcopy(self.body)
+        for field in self.fields:
+            set_at(message, field.path, "".join(node.text for node in field.nodes if isinstance(node, Literal)))
+        return dict(message)
+
     def render(self, renderer: MessageRenderer, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the message in OpenAI's form."""
         message: Any = deepcopy(self.body)
