@@ -15,7 +15,7 @@ from promptuary.evaluation.promptfoo.report import PartOutcome
 from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES
 from promptuary.evaluation.promptfoo.translation import DEFAULT_GATE
 from promptuary.evaluation.scorers.catalog import find_scorer_type
-from promptuary.models.chat_models import MODEL_SETTINGS
+from promptuary.prompt.model_settings import SETTING_NAMES
 
 PAGE = (ROOT / "docs" / "promptfoo.md").read_text(encoding="utf-8")
 COMMANDS = [line.partition("  ")[0] for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for line in block.splitlines()]
@@ -41,7 +41,7 @@ def test_the_fates_are_those_of_the_report() -> None:
 def test_what_is_documented_as_carried_or_refused_is() -> None:
     rows = {row[0]: row[1:] for row in re.findall(r"(?m)^\| ([a-z ]+) \| (.*?) \| (.*?) \|$", PAGE)}
     words = {name: [set(re.findall(r"`([^`]+)`", cell)) for cell in cells] for name, cells in rows.items()}
-    assert words["provider settings"][0] == {*MODEL_SETTINGS, "tools", "response_format"}
+    assert words["provider settings"][0] == {*SETTING_NAMES, "tools", "response_format"}
     assert words["settings"][0] == {*SUPPORTED_RUN_OPTIONS, "env", "$ref"}
     assert words["settings"][1] - {"filter…"} < REFUSED_KEYS.keys()
     assert set(PROMPT_SUFFIXES) - words["prompts"][0] == {".yml"}

@@ -5,11 +5,12 @@ import threading
 from typing import Any
 
 import pytest
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
 from promptuary.core.errors import InvalidRequest, Unavailable
 from promptuary.core.settings import Settings
-from promptuary.models.chat_models import PROVIDERS, ChatModels, model_name_error
+from promptuary.models.chat_models import PROVIDERS, ChatModels, model_name_error, provider_arguments
 from promptuary.models.local_server import LocalServer
 
 
@@ -101,6 +102,28 @@ def test_a_provider_is_set_up_with_the_prompts_settings(settings: Settings, monk
     assert type(chat).__name__ == "ChatOpenAI"
     assert {name: getattr(chat, name) for name in settings_of_the_prompt} == settings_of_the_prompt
     assert (chat.model_name, chat.request_timeout, chat.max_retries) == ("gpt-4o-mini", 7, 0)
+
+
+def test_settings_of_some_providers_are_passed_to_those(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    special = {"frequency_penalty": 0.5, "presence_penalty": 0.25, "reasoning_effort": "low"}
+    chat: Any = ChatModels(settings).chat("openai:gpt-4o-mini", {**special, "top_k": 40, "seed": 1})
+    assert {name: getattr(chat, name) for name in special} == special
+    assert (chat.extra_body, chat.seed, chat.model_kwargs) == ({"top_k": 40}, 1, {})
+    with ChatModels(settings, ServerStarter().start) as models:
+        local: Any = models.chat("local:smollm2", {"top_k": 40, "temperature": 0})
+    assert (local.extra_body, local.temperature) == ({"top_k": 40}, 0)
+
+
+def test_a_setting_that_a_provider_lacks_is_refused() -> None:
+    class Chat(FakeListChatModel):
+        top_k: int = 0
+
+    assert provider_arguments("other:a", Chat, {"top_k": 3}) == {"top_k": 3}
+    with pytest.raises(InvalidRequest) as refused:
+        provider_arguments("other:a", Chat, {"top_k": 3, "frequency_penalty": 1.0})
+    assert [error.path for error in refused.value.field_errors] == ["config.frequency_penalty"]
+    assert "no setting of 'other:a'" in refused.value.field_errors[0].message
 
 
 def test_the_local_model_is_reached_by_its_own_key_and_address(settings: Settings) -> None:

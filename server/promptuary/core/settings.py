@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptuary.core.errors import Invalid
 from promptuary.prompt.errors import FieldError
+from promptuary.prompt.validation import CONFIG_LIMIT
 from promptuary.prompt.validation_errors import field_errors_from
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     public_ui_url: Url | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     body_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    config_limit: Annotated[int, Field(ge=0)] = CONFIG_LIMIT
     output_limit: Annotated[int, Field(ge=1024)] = 1024 * 1024
     attachment_limit: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
     jinja2: bool = False

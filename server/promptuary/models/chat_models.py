@@ -11,13 +11,13 @@ from promptuary.core.settings import Settings
 from promptuary.models import local_server
 from promptuary.models.connections import EventLoopClient
 from promptuary.models.local_server import LOCAL_MODELS, LocalServer, local_model_error
-from promptuary.prompt.canonical_json import canonical_json
+from promptuary.prompt.canonical_json import InOrder, canonical_json
+from promptuary.prompt.model_settings import MODEL_SETTINGS
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 LOCAL, ECHO = "local", "echo"
-MODEL_SETTINGS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop"})
 
 # LangChain's names of providers and the module that each needs. A provider that would load the weights in the model's name
 # (huggingface), or send the request to any address (litellm, langsmith), is left out.
@@ -42,6 +42,9 @@ PROVIDERS: dict[str, str] = {
     "upstage": "langchain_upstage",
     "xai": "langchain_xai",
 }
+
+COMMON_SETTINGS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop"})
+"""The settings that LangChain's models have in common; the others of `MODEL_SETTINGS` are those of some providers."""
 
 
 def model_name_error(name: str) -> str | None:
@@ -91,12 +94,12 @@ class ChatModels:
             raise InvalidRequest("the model cannot be used", [FieldError("model", error)])
 
     def chat(self, name: str, config: Mapping[str, Any]) -> "BaseChatModel":
-        """Return LangChain's model with its settings: any of temperature, max_tokens, top_p, seed and stop; null is left out.
+        """Return LangChain's model with its settings, any of `MODEL_SETTINGS`; null is left out.
 
         The same name and settings return the same object until `close`.
 
         Raises:
-            InvalidRequest: as `check`, and for an unknown setting.
+            InvalidRequest: as `check`, and for a setting that is unknown, or that the provider's models do not have.
             Unavailable: if the local server does not start, or a provider's package refuses, for example without a key.
             Invalid: if the weights of the local model are not the published ones.
         """
@@ -106,7 +109,7 @@ class ChatModels:
             raise InvalidRequest(
                 "the model cannot be used", [FieldError(f"model.{key}", "is not a setting of a model") for key in unknown]
             )
-        key = (name, canonical_json(set_values))
+        key = (name, canonical_json(InOrder(dict(sorted(set_values.items())))))
         with self._lock:
             if key not in self._chats:
                 self._chats[key] = self._build(name, set_values)
@@ -137,8 +140,15 @@ class ChatModels:
             return cast("BaseChatModel", EchoModel())  # it delegates to one what it does not do itself
         if provider == LOCAL:
             return self._build_local(model, settings)
+        common = {key: value for key, value in settings.items() if key in COMMON_SETTINGS}
+        special = {key: value for key, value in settings.items() if key not in COMMON_SETTINGS}
+        chat = self._init_chat_model(name, common)
+        return self._init_chat_model(name, common | provider_arguments(name, type(chat), special)) if special else chat
+
+    def _init_chat_model(self, name: str, arguments: Mapping[str, Any]) -> "BaseChatModel":
         from langchain.chat_models import init_chat_model
 
+        provider, _, model = name.partition(":")
         try:
             chat: BaseChatModel = init_chat_model(
                 # Retried by `ModelClient`, which must see each refusal.
@@ -146,7 +156,7 @@ class ChatModels:
                 model_provider=provider,
                 timeout=self._settings.case_timeout,
                 max_retries=0,
-                **{**self._transport(provider), **settings},
+                **{**self._transport(provider), **arguments},
             )
         except Exception as error:  # each provider's package has its own errors for a missing key
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -167,8 +177,30 @@ class ChatModels:
             max_retries=0,
             timeout=self._settings.case_timeout,
             **self._transport("openai"),
-            **config,
+            **{key: value for key, value in config.items() if key in COMMON_SETTINGS},
+            **provider_arguments(
+                f"{LOCAL}:{model}", ChatOpenAI, {key: value for key, value in config.items() if key not in COMMON_SETTINGS}
+            ),
         )
 
     def _transport(self, provider: str) -> dict[str, Any]:
         return {"http_async_client": self._client} if PROVIDERS[provider] == "langchain_openai" else {}
+
+
+def provider_arguments(name: str, chat: type["BaseChatModel"], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that some providers' models take for settings.
+
+    OpenAI's API has no `top_k`, and servers that speak its protocol have one: it is sent, and OpenAI itself refuses it.
+
+    Raises:
+        InvalidRequest: for a setting that the provider's models do not have; it would be sent nowhere.
+    """
+    names = set(chat.model_fields) | {field.alias for field in chat.model_fields.values()}
+    arguments = {key: value for key, value in settings.items() if key in names}
+    if "top_k" in settings and "top_k" not in names and "extra_body" in names:
+        arguments["extra_body"] = {"top_k": settings["top_k"]}
+    unknown = sorted(key for key in settings if key not in names and not (key == "top_k" and "extra_body" in arguments))
+    if unknown:
+        message = f"is no setting of '{name}'; remove it from the prompt's config, or name another model"
+        raise InvalidRequest("the model cannot be used", [FieldError(f"config.{key}", message) for key in unknown])
+    return arguments

@@ -1,44 +1,53 @@
-"""What a content must meet to be registered, beyond what rendering needs: valid tools and a valid response format."""
+"""What a content must meet to be registered, beyond what rendering needs: valid tools, schemas, declarations and config."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptuary.prompt.content import Content
+from promptuary.prompt.declarations import config_errors, declaration_errors
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.json_schema import check_schema
 from promptuary.prompt.messages.message import Message
+from promptuary.prompt.model_settings import is_provider_tool
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 
 TOOLS_LIMIT = 128
+CONFIG_LIMIT = 64 * 1024
+CONFIG_DEPTH = 48
+"""How deep a config may be nested: less than a request or a file, in which it stands at some depth itself."""
 SCHEMA_LIMIT = 5_000
 """The most parts of all schemas of a prompt together; checking a schema takes about a third of a millisecond per part."""
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _PLAIN_FORMATS = ("text", "json_object")
 
 
-def validate_content(content: Content, *, resolved: bool = True, jinja2: bool = False) -> PreparedPrompt:
+def validate_content(
+    content: Content, *, resolved: bool = True, jinja2: bool = False, config_limit: int = CONFIG_LIMIT
+) -> PreparedPrompt:
     """Check a whole content, and return it prepared.
 
     Args:
         content: the content to register.
         resolved: as for `prepare`.
         jinja2: as for `prepare`.
+        config_limit: the most bytes of its config, as compact JSON.
 
     Raises:
-        InvalidPrompt: with every error of its templates, variables, context, tools and response format.
+        InvalidPrompt: with every error of its templates, variables, context, tools, response format and config.
     """
     schemas = _SchemaCheck()
     schemas.check_tools(content.tools or ())
     schemas.check_response_format(content.response_format)
-    schemas.field_errors += _tool_message_errors(content)
+    field_errors = [*declaration_errors(content), *schemas.field_errors, *_tool_message_errors(content)]
+    field_errors += config_errors(content.config, config_limit, CONFIG_DEPTH)
     try:
         prepared = prepare(content, resolved=resolved, jinja2=jinja2)
     except InvalidPrompt as error:
-        raise InvalidPrompt(error.message, [*error.field_errors, *schemas.field_errors]) from None
-    if schemas.field_errors:
-        raise InvalidPrompt("the prompt cannot be used", schemas.field_errors)
+        raise InvalidPrompt(error.message, [*error.field_errors, *field_errors]) from None
+    if field_errors:
+        raise InvalidPrompt("the prompt cannot be used", field_errors)
     return prepared
 
 
@@ -65,13 +74,18 @@ class _SchemaCheck:
         self.remaining = SCHEMA_LIMIT
 
     def check_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        """Check tools: OpenAI's `{type: function, function: {name, description, parameters}}`, or the function alone."""
+        """Check tools: OpenAI's `{type: function, function: {name, description, parameters}}`, or the function alone.
+
+        A provider's own tool, such as `{type: web_search}`, is the provider's to check.
+        """
         if len(tools) > TOOLS_LIMIT:
             self._add_error("tools", f"there are more than {TOOLS_LIMIT}")
             return
         names: dict[str, int] = {}
         for number, tool in enumerate(tools):
             path = f"tools.{number}"
+            if is_provider_tool(tool):
+                continue
             if "function" in tool:
                 path, tool = f"{path}.function", tool["function"]
                 if not isinstance(tool, dict):

@@ -73,7 +73,7 @@ class Variable(Schema):
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:
-        if self.default is not None and (error := _value_error("", self, self.default)):
+        if self.default is not None and (error := value_error("", self, self.default)):
             raise ValueError(f"the default {f'({error.path}) ' if error.path else ''}{error.message}")
         return self
 
@@ -85,11 +85,11 @@ def _validator(schema: str) -> jsonschema.Draft202012Validator:
 
 def fits(schema: Schema, value: Any) -> bool:
     """Return whether a value meets a schema."""
-    return _value_error("", schema, value) is None
+    return value_error("", schema, value) is None
 
 
-def _value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
-    """Return the first error of a value, without any part of the value: it may be sensitive."""
+def value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
+    """Return the first error of a value under a name, without any part of the value: it may be sensitive."""
     if (schema.items or schema.properties) and _more_parts_than(PARTS_LIMIT, value):
         return FieldError(name, f"has more than {PARTS_LIMIT} parts")
     error = next(iter(_validator(json.dumps(schema.json_schema(), sort_keys=True)).iter_errors(value)), None)
@@ -150,7 +150,7 @@ def validate_values(variables: Mapping[str, Variable], values: Mapping[str, Any]
     valid_values: dict[str, Any] = {}
     for name, variable in variables.items():
         if name in values:
-            if error := _value_error(name, variable, values[name]):
+            if error := value_error(name, variable, values[name]):
                 field_errors.append(error)
             valid_values[name] = values[name]
         elif variable.default is not None:

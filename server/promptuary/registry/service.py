@@ -102,7 +102,7 @@ class Registry:
         self, name: str, composed: ComposedContent, message: str, tags: tuple[str, ...], labels: tuple[str, ...]
     ) -> Registration:
         unit = self.unit
-        validate_content(composed.content, jinja2=unit.settings.jinja2)
+        self._validate(composed.content)
         content = encode_content(composed.content)
         prompt = store.find_prompt(unit.session, unit.caller.project, name, lock=True)
         prompt = prompt or store.add_prompt(unit.session, unit.caller.project, name, unit.clock())
@@ -118,6 +118,10 @@ class Registry:
         if version is None:
             return Registration(self.version(name, number), created=False)
         return Registration(replace(version, labels=tuple(sorted(set(labels)))), created=True)
+
+    def _validate(self, content: Content) -> None:
+        settings = self.unit.settings
+        validate_content(content, jinja2=settings.jinja2, config_limit=settings.config_limit)
 
     def _add_version(self, prompt: PromptRecord, record: VersionRecord) -> Version:
         """Store a version with its event and audit entry, and enqueue the update of the prompt's vector."""
@@ -138,7 +142,7 @@ class Registry:
             InvalidPrompt: as `register`.
         """
         composed = composition.compose(self.unit, name, content)
-        validate_content(composed.content, jinja2=self.unit.settings.jinja2)
+        self._validate(composed.content)
         encoded = encode_content(composed.content)
         prompt = store.find_prompt(self.unit.session, self.unit.caller.project, name)
         newest = version_store.find_version(self.unit.session, prompt, prompt.newest) if prompt else None

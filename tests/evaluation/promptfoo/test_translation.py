@@ -14,6 +14,7 @@ from promptuary.evaluation.promptfoo.translation import Translation, Unsupported
 from promptuary.evaluation.suites.suite import read_suite
 from promptuary.prompt.files.prompt_file import read_prompt_folder
 from promptuary.prompt.files.yaml_document import InvalidFile
+from promptuary.prompt.model_settings import model_settings
 
 CONTAINS = {"type": "contains", "value": "a"}
 TEST = {"vars": {"x": "a"}, "assert": [CONTAINS]}
@@ -167,10 +168,18 @@ def test_settings_that_all_models_share_are_kept_with_the_version(read: Read) ->
     assert not any("secret" in str(entry) for entry in translation.report.entries)
 
 
+def test_settings_that_only_some_models_have_are_kept_in_the_config(read: Read) -> None:
+    config = {"reasoning_effort": "low", "max_completion_tokens": 9, "top_k": 5, "temperature": 1}
+    content = read({"providers": [{"id": "openai:gpt-4.1", "config": config}]}).contents[0]
+    assert content.config == {"reasoning_effort": "low", "max_completion_tokens": 9, "top_k": 5}
+    assert model_settings(content).values == {"reasoning_effort": "low", "max_tokens": 9, "top_k": 5, "temperature": 1}
+
+
 @pytest.mark.parametrize(
     ("name", "providers", "words"),
     [
-        ("top_k", [{"id": "openai:a", "config": {"top_k": 1}}], "keeps"),
+        ("logit_bias", [{"id": "openai:a", "config": {"logit_bias": {}}}], "is called with"),
+        ("openai:a", [{"id": "openai:a", "config": {"top_k": "1"}}], "another type: top_k"),
         ("openai:a", [{"id": "openai:a", "config": {"temperature": 9}}], "beyond"),
         ("settings", ["openai:a", {"id": "openai:b", "config": {"temperature": 1}}], "different settings"),
         ("openai:chat:a", ["openai:a", "openai:chat:a"], "again"),

@@ -97,6 +97,36 @@ def test_another_request_has_another_response(
     assert len(stored) == 2
 
 
+FIELDS, TWISTED = {"reasoning": {"type": "string"}, "answer": {}}, {"answer": {}, "reasoning": {"type": "string"}}
+
+
+@pytest.mark.parametrize("part", ["tools", "response_format"])
+def test_two_orders_of_a_schema_share_no_response(
+    part: str, ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
+) -> None:
+    def request(properties: dict[str, Any]) -> ModelRequest:
+        schema = {"type": "object", "properties": properties}
+        if part == "tools":
+            return model_request(tools=[{"type": "function", "function": {"name": "f", "parameters": schema}}])
+        return model_request(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema}})
+
+    stored = CachedBodies()
+    ask_with_cache(stored, request(FIELDS))
+    assert not ask_with_cache(stored, request(TWISTED))[0].cached
+    assert ask_with_cache(stored, request(FIELDS))[0].cached
+    for body, properties in zip(stub_model.bodies, (FIELDS, TWISTED), strict=True):
+        sent = (
+            body["tools"][0]["function"]["parameters"] if part == "tools" else body["response_format"]["json_schema"]["schema"]
+        )
+        assert list(sent["properties"]) == list(properties)
+
+
+def test_the_order_of_settings_is_no_other_request(ask_with_cache: Callable[..., list[ModelReply]]) -> None:
+    stored = CachedBodies()
+    ask_with_cache(stored, model_request(config={"seed": 1, "temperature": 0}))
+    assert ask_with_cache(stored, model_request(config={"temperature": 0, "seed": 1}))[0].cached
+
+
 def test_only_replies_that_fit_their_schema_are_cached(
     ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
 ) -> None:

@@ -128,7 +128,10 @@ class Matrix:
         seen: set[str] = set()
         for draft in drafts:
             body = {**draft.parts, **{key: value for key, value in parts.items() if key != "model"}}
-            settings = {**parts.get("model", {}), **self._own_settings(draft.prompt, models)}
+            own = self._own_settings(draft.prompt, models)
+            settings = {**parts.get("model", {}), **own.get("model", {})}
+            if config := {**parts.get("config", {}), **own.get("config", {})}:
+                body["config"] = config
             if settings and models:
                 body["model"] = {"name": models[0], **settings}
             try:
@@ -157,12 +160,10 @@ class Matrix:
             return {}
         model = next((model for model in models if model != "echo:"), "echo:")
         try:
-            parts = content_settings(prompt.config, model, self.report, "prompts")
+            return content_settings(prompt.config, model, self.report, "prompts")
         except Unsupported as error:
             self.report.refuse("prompt", prompt.summary, str(error), "prompts")
             return {}
-        model_settings: RawObject = parts.get("model", {})
-        return model_settings
 
 
 def _free(name: str, used: set[str]) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 from promptuary.evaluation.promptfoo.files import PromptfooFolder, is_code, is_reference
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
-from promptuary.models.chat_models import MODEL_SETTINGS, model_name_error
+from promptuary.models.chat_models import model_name_error
 from promptuary.prompt.content import ModelConfig
+from promptuary.prompt.model_settings import SETTING_NAMES, is_setting
 
 CHAT_ENDPOINTS = ("chat", "messages", "responses", "converse")
 PROVIDER_NAMES: Mapping[str, str] = {
@@ -134,7 +135,7 @@ def content_settings(config: RawObject, model: str, report: TranslationReport, p
     parts: RawObject = {}
     settings: RawObject = {}
     for key, value in config.items():
-        if key in MODEL_SETTINGS:
+        if key in SETTING_NAMES:
             settings[key] = value
             report.carry("provider config", key, place)
         elif key in ("tools", "response_format") and _is_openai_form(key, value):
@@ -145,15 +146,19 @@ def content_settings(config: RawObject, model: str, report: TranslationReport, p
         elif key in ENDPOINT_SETTINGS:
             report.change("provider config", key, "the environment sets a provider's address (as OPENAI_BASE_URL)", place)
         else:
-            report.refuse("provider config", key, "a version keeps " + ", ".join(sorted(MODEL_SETTINGS)), place)
+            report.refuse("provider config", key, "a model is called with " + ", ".join(sorted(SETTING_NAMES)), place)
     if settings:
         if isinstance(settings.get("stop"), str):
             settings["stop"] = [settings["stop"]]
+        model_part = {key: value for key, value in settings.items() if key in ModelConfig.model_fields}
+        config = {key: value for key, value in settings.items() if key not in model_part}
         try:
-            ModelConfig.model_validate({"name": model, **settings})
+            ModelConfig.model_validate({"name": model, **model_part})
         except ValueError:
             raise Unsupported("has settings beyond what a model takes here: " + ", ".join(sorted(settings))) from None
-        parts["model"] = settings
+        if wrong := sorted(key for key, value in config.items() if not is_setting(key, value)):
+            raise Unsupported("has settings with values of another type: " + ", ".join(wrong))
+        parts |= {key: value for key, value in (("model", model_part), ("config", config)) if value}
     return parts
 
 

@@ -11,6 +11,7 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
 from promptuary.models.calls import ModelCaller, ModelRequest
+from promptuary.prompt.model_settings import ModelSettings, model_settings
 from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
 
@@ -39,20 +40,20 @@ class PromptTarget:
 
     async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
         """Render the prompt and call the model."""
-        content = self.prepared[variant.name].content
+        settings = self._model_settings[variant.name]
         rendered = await self._render(case, self.prepared[variant.name])
         messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
         trace.messages, trace.passages = messages, rendered.passages
         request = ModelRequest(
             variant.model,
             [dict(message) for message in messages],
-            self._model_settings[variant.name],
-            tools=content.tools,
-            response_format=content.response_format,
+            settings.values,
+            tools=settings.tools,
+            response_format=settings.response_format,
             repeat=repeat,
         )
         reply = await self.client.ask(request)
-        return TargetReply(reply, tuple(messages), rendered.passages, tuple(content.tools or ()))
+        return TargetReply(reply, tuple(messages), rendered.passages, tuple(settings.tools or ()))
 
     def is_sensitive(self, case: Case, variant: str) -> bool:
         """Return whether the case has a value for a sensitive variable of the variant."""
@@ -66,10 +67,9 @@ class PromptTarget:
         return await asyncio.to_thread(self.renderer.render, self.project, prepared, values)
 
     @cached_property
-    def _model_settings(self) -> Mapping[str, JsonObject]:
+    def _model_settings(self) -> Mapping[str, ModelSettings]:
         """The model settings of each variant, by its name."""
-        models = {name: prepared.content.model for name, prepared in self.prepared.items()}
-        return {name: model.model_dump(exclude_none=True, exclude={"name"}) if model else {} for name, model in models.items()}
+        return {name: model_settings(prepared.content) for name, prepared in self.prepared.items()}
 
     @cached_property
     def _sensitive_variables(self) -> Mapping[str, frozenset[str]]:

@@ -1,10 +1,12 @@
 """Chat models with the tools, response format or schema of a request bound to them; each is built once in a run."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from promptuary.models.calls.request import ChatModelSource, ModelRequest
+from promptuary.prompt.model_settings import is_provider_tool
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class BoundModels:
         chat = self.source.chat(request.model, request.config)
         bound = [value for value in (request.tools, request.response_format, request.schema) if value]
         if request.tools:
-            chat = chat.bind_tools(request.tools)
+            chat = _bind_tools(chat, request.tools)
         if request.response_format:
             chat = chat.bind(response_format=request.response_format)
         if request.schema is not None:
@@ -53,3 +55,18 @@ class BoundModels:
     def _drop_failed(self, binding: str, future: "asyncio.Future[BoundModel]") -> None:
         if future.cancelled() or future.exception() is not None:
             self._models.pop(binding, None)
+
+
+def _bind_tools(chat: Any, tools: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the model with tools bound; a provider's own tool that LangChain does not know is sent as it is."""
+    try:
+        return chat.bind_tools(tools)
+    except ValueError:
+        if not any(map(is_provider_tool, tools)):
+            raise
+    return chat.bind(tools=[dict(tool) if is_provider_tool(tool) else _bound_tool(chat, tool) for tool in tools])
+
+
+def _bound_tool(chat: Any, tool: Mapping[str, Any]) -> Any:
+    """Return a function in the form in which LangChain sends it to the provider."""
+    return chat.bind_tools([tool]).kwargs["tools"][0]

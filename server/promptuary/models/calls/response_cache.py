@@ -17,9 +17,14 @@ _READ_LIMIT = 200
 
 
 def model_binding_json(request: ModelRequest) -> str:
-    """Return the JSON of what is bound to the model: its name, settings, tools, response format and schema."""
-    settings = {name: value for name, value in request.config.items() if value is not None}
-    return _json([CACHE_FORMAT, request.model, settings, request.tools, request.response_format, request.schema])
+    """Return the JSON of what is bound to the model: its name, settings, tools, response format and schema.
+
+    Tools and the response format are in their order, which reaches the model. The order of the settings does not; the schema
+    is that of a judge's form, which always has one order.
+    """
+    settings = {name: request.config[name] for name in sorted(request.config) if request.config[name] is not None}
+    schema = json.loads(json.dumps(request.schema, sort_keys=True, default=dict))
+    return _json([CACHE_FORMAT, request.model, settings, request.tools, request.response_format, schema])
 
 
 def cache_key(binding: str, messages: str, repeat: int) -> str:
@@ -28,12 +33,15 @@ def cache_key(binding: str, messages: str, repeat: int) -> str:
 
 
 def messages_json(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the JSON of messages, as it is digested and measured."""
-    return _json([dict(message) for message in messages])
+    """Return the JSON of messages, as it is digested and measured: the order within a message does not reach the model.
+
+    The order within its parts may: a tool's arguments are sent in it.
+    """
+    return _json([{key: message[key] for key in sorted(message)} for message in messages])
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=dict)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=dict)
 
 
 class ModelResponseCache:

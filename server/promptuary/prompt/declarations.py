@@ -1,0 +1,110 @@
+"""Declarations of variables that no value can meet, or whose enum has values that can never be given.
+
+They are refused when a content is registered. A version that an earlier release took is loaded and rendered as before.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from promptuary.prompt.canonical_json import canonical_json
+from promptuary.prompt.content import Content
+from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.variables import Schema, Variable, value_error
+
+_BOUNDS = (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems"))
+ENUM_LIMIT = 5_000
+"""The most values of an enum; checking one takes about 50 µs."""
+_TEXT_LIMIT = 40
+
+
+def declaration_errors(content: Content) -> list[FieldError]:
+    """Return an error for each part of a variable's declaration that contradicts another part of it."""
+    placeholders = content.placeholders()
+    field_errors: list[FieldError] = []
+    for name, variable in content.variables.items():
+        path = f"variables.{name}"
+        field_errors += _schema_errors(path, variable)
+        if name in placeholders:
+            field_errors += _placeholder_errors(path, variable)
+    return field_errors
+
+
+def _schema_errors(path: str, schema: Schema) -> Iterator[FieldError]:
+    for low, high in _BOUNDS:
+        least, most = getattr(schema, low), getattr(schema, high)
+        if least is not None and most is not None and least > most:
+            yield FieldError(f"{path}.{low}", f"is {least}, over {high}, which is {most}: no value meets both")
+    if schema.type == "integer" and None not in (least := schema.minimum, most := schema.maximum):
+        if least <= most and math.ceil(least) > most:
+            yield FieldError(f"{path}.minimum", f"is {least} and maximum {most}: no integer is between them")
+    yield from _enum_errors(path, schema)
+    if schema.items is not None:
+        yield from _schema_errors(f"{path}.items", schema.items)
+    for name, member in (schema.properties or {}).items():
+        yield from _schema_errors(f"{path}.properties.{name}", member)
+
+
+def _enum_errors(path: str, schema: Schema) -> Iterator[FieldError]:
+    values = schema.enum or []
+    if len(values) > ENUM_LIMIT:
+        yield FieldError(f"{path}.enum", f"has {len(values)} values, over the limit of {ENUM_LIMIT}")
+        return
+    others = schema.model_copy(update={"enum": None})
+    firsts: dict[bytes, int] = {}
+    for number, value in enumerate(values):
+        place = f"{path}.enum.{number}"
+        error = value_error("", others, value)
+        if error is not None:
+            where = f", at {error.path}" if error.path else ""
+            yield FieldError(place, f"is {_value_text(value)} and can never be given: a value {error.message}{where}")
+        elif (first := firsts.setdefault(_identity(value), number)) != number:
+            yield FieldError(place, f"is {_value_text(value)}, which is enum.{first} already")
+
+
+def _placeholder_errors(path: str, variable: Variable) -> Iterator[FieldError]:
+    items = variable.items
+    if items is None:
+        return
+    if items.type not in (None, "object"):
+        yield FieldError(f"{path}.items.type", f"is {items.type}, but the items of a placeholder are messages: objects")
+    elif items.properties is not None and "role" not in items.properties:
+        yield FieldError(
+            f"{path}.items.properties", "has no `role`, but the items of a placeholder are messages, which have one"
+        )
+
+
+def _identity(value: Any) -> bytes:
+    """Return bytes that are the same for equal JSON values: 1 and 1.0 are equal, 1 and true are not."""
+    try:
+        return canonical_json(value)
+    except Invalid:  # a number beyond 2^53, which is refused elsewhere
+        return repr(value).encode("utf-8", "surrogatepass")
+
+
+def _value_text(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}…"
+
+
+def config_errors(config: Any, limit: int, depth_limit: int) -> list[FieldError]:
+    """Return why a free configuration is not accepted: it is over the limit of bytes as compact JSON, or nested too deep."""
+    if _depth(config) > depth_limit:
+        return [FieldError("config", f"is nested more than {depth_limit} deep")]
+    size = len(json.dumps(config, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+    return [FieldError("config", f"has {size} bytes as JSON, over the limit of {limit}")] if size > limit else []
+
+
+def _depth(value: Any) -> int:
+    """Return how deep objects and lists are nested: 0 for a value that is neither. Iterative: a deep value ends no process."""
+    level, depth = [value], 0
+    while level := [part for item in level for part in _members(item)]:
+        depth += 1
+    return depth + isinstance(value, dict | list)
+
+
+def _members(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [item for item in value.values() if isinstance(item, dict | list)]
+    return [item for item in value if isinstance(item, dict | list)] if isinstance(value, list) else []
