@@ -100,7 +100,9 @@ class FakeRegistry:
     def outcome(self, selector: Selector, etag: str | None) -> FetchOutcome:
         """Return what a lookup with this ETag brings, as the client reads it off the wire."""
         response = self.look_up(selector)
-        return NotModified() if etag and etag == response.headers.get("etag") else read_lookup_response(response, selector)
+        return (
+            NotModified() if etag and etag == response.headers.get("etag") else read_lookup_response(response, selector, etag)
+        )
 
 
 class CoreDriver:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from promptuary import AsyncPromptuary, Prompt, Promptuary
 from promptuary.client import Rendering
@@ -50,12 +51,13 @@ def send(status: int, body: Any, headers: dict[str, str] | None = None) -> Reply
 
 
 def lookup_reply(body: dict[str, Any]) -> Reply:
-    """Answer a lookup, with an ETag and 304s."""
-    tag = f'"{body["digest"][7:23]}"'
+    """Answer a lookup by any label or number, with an ETag and 304s."""
 
     def reply(handler: "Handler") -> None:
+        (label,) = parse_qs(urlsplit(handler.path).query).get("label", [None])
+        tag = f'"{body["digest"][7:23]}-{label}"'
         same = handler.headers.get("If-None-Match") == tag
-        send(304 if same else 200, b"" if same else body, {"ETag": tag})(handler)
+        send(304 if same else 200, b"" if same else {**body, "label": label}, {"ETag": tag})(handler)
 
     return reply
 

@@ -79,7 +79,7 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         body = rendering_body(name, variables, label, version, targeting_key, query)
         loop, url = self._loop(), self._components.endpoint.rendering(name)
         response = CLIENT_CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, json=body)
-        return read_rendering(name, response)
+        return read_rendering(name, version, response)
 
     async def close(self) -> None:
         """Close for the running loop, after its requests have ended or the deadline has passed. Memory still answers."""
@@ -164,7 +164,7 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         url, query = self._components.endpoint.lookup(fetch.selector)
         seconds, etag = self._core.policy.deadline * SERVER_SHARE, fetch.entry.etag if fetch.entry else None
         response = await loop.connection.request("GET", url, seconds, params=query, etag=etag)
-        outcome = response if isinstance(response, FetchFailure) else read_lookup_response(response, fetch.selector)
+        outcome = response if isinstance(response, FetchFailure) else read_lookup_response(response, fetch.selector, etag)
         result = self._core.settle(fetch, outcome)
         if isinstance(outcome, ReceivedVersion | NotModified):
             self._follow(loop)

@@ -8,7 +8,7 @@
 ignored.
 """
 
-import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any
 
 from promptuary.client.errors import InvalidBundle
 from promptuary.client.versions.selector import Selector
-from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_version
+from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_json, read_version
 from promptuary.prompt.split import InvalidSplit, split_from_json
 
 LATEST = "latest"
 FORMAT = "promptuary-bundle/1"
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}\Z")
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def read_bundle(path: Path, warn: Callable[[str], None]) -> Bundle:
         InvalidBundle: when it is missing, not JSON, or not of the shape above.
     """
     try:
-        body = json.loads(path.read_bytes())
+        body = read_json(path.read_bytes())
     except OSError as error:
         raise InvalidBundle(f"the bundle {path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise InvalidBundle(f"the bundle {path} is not JSON") from None
-    if isinstance(body, dict) and body.get("format", FORMAT) != FORMAT:
+    except UnusableResponse as error:
+        raise InvalidBundle(f"the bundle {path} cannot be used: {error}") from None
+    if body.get("format", FORMAT) != FORMAT:
         raise InvalidBundle(f"the bundle {path} has the format {body['format']!a}; this release reads '{FORMAT}'")
-    prompts = body.get("prompts") if isinstance(body, dict) else None
+    prompts = body.get("prompts")
     if not isinstance(prompts, dict):
         raise InvalidBundle(f"the bundle {path} has no `prompts`")
     for name, prompt in prompts.items():
@@ -87,14 +88,14 @@ def _has_shape(prompt: Any) -> bool:
     ):
         return False
     return all(_is_label_target(target) for target in prompt["labels"].values()) and all(
-        key.isdecimal() and isinstance(body, dict) for key, body in prompt["versions"].items()
+        _NUMBER.match(key) and isinstance(body, dict) for key, body in prompt["versions"].items()
     )
 
 
 def _is_label_target(target: Any) -> bool:
     """Return whether a value is the target of a label: a version number, or a complete split."""
     if not isinstance(target, dict):
-        return type(target) is int
+        return type(target) is int and target >= 1
     try:
         split_from_json(target.get("split"))
     except InvalidSplit:

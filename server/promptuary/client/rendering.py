@@ -61,8 +61,8 @@ def rendering_body(
     return body | {key: value for key, value in optional.items() if value is not None}
 
 
-def read_rendering(name: str, response: HttpResponse | FetchFailure) -> Rendering:
-    """Parse the server's response.
+def read_rendering(name: str, version: int | None, response: HttpResponse | FetchFailure) -> Rendering:
+    """Parse the server's response, and check that it is for the requested prompt, and version where one was requested.
 
     Raises:
         Refused, InvalidVariables, RenderTooLarge: when the server refused the request.
@@ -70,7 +70,7 @@ def read_rendering(name: str, response: HttpResponse | FetchFailure) -> Renderin
     """
     if isinstance(response, HttpResponse) and response.status == 200:
         try:
-            return _read(name, read_json(response.body))
+            return _read(name, version, read_json(response.body))
         except UnusableResponse as error:
             response = FetchFailure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
     outcome = response if isinstance(response, FetchFailure) else read_error_response(response)
@@ -79,7 +79,9 @@ def read_rendering(name: str, response: HttpResponse | FetchFailure) -> Renderin
     raise PromptUnavailable(f"prompt '{name}' was not rendered: {outcome.detail}", outcome.reason)
 
 
-def _read(name: str, body: dict[str, Any]) -> Rendering:
+def _read(name: str, version: int | None, body: dict[str, Any]) -> Rendering:
+    if body.get("name", name) != name or (version is not None and body.get("version", version) != version):
+        raise UnusableResponse("it is not a rendering of the requested prompt and version")
     messages, text, passages = body.get("messages"), body.get("text"), body.get("passages")
     chat = isinstance(messages, list) and all(isinstance(message, dict) for message in messages)
     if not chat and not isinstance(text, str):

@@ -154,7 +154,7 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
         failure = CLIENT_CLOSED if self._closed else self._start(request)
         if failure is None:
             call.ended.wait(deadline)
-        return read_rendering(name, failure or call.response)
+        return read_rendering(name, version, failure or call.response)
 
     def close(self) -> None:
         """Close the connections after the requests in flight have ended or the deadline has passed. Memory still answers."""
@@ -251,7 +251,7 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
         url, query = self._components.endpoint.lookup(fetch.selector)
         seconds, etag = self._core.policy.deadline * SERVER_SHARE, fetch.entry.etag if fetch.entry else None
         response = self._connection.request("GET", url, seconds, params=query, etag=etag)
-        outcome = response if isinstance(response, FetchFailure) else read_lookup_response(response, fetch.selector)
+        outcome = response if isinstance(response, FetchFailure) else read_lookup_response(response, fetch.selector, etag)
         self._settle(lookup, fetch, outcome)
         if isinstance(outcome, ReceivedVersion | NotModified):
             self._follow()

@@ -23,7 +23,7 @@ from promptuary.client.lookup.steps import DiskCopy
 from promptuary.client.lookup.warning_log import WarningLog
 from promptuary.client.transport.wire import FetchOutcome, NotModified, ReceivedVersion, ServerRefusal
 from promptuary.client.versions.selector import Selector
-from promptuary.client.versions.version import UnusableResponse, read_version
+from promptuary.client.versions.version import UnusableResponse, read_selected_version
 from promptuary.prompt.split import Split
 
 STORE_SECONDS = 5.0
@@ -83,11 +83,13 @@ class DiskCache:
         """Read a version from a copy. An arm's split is the one that leads to it now, whatever it was when it was stored."""
         split, number = arm or (None, selector.version)
         try:
-            version = replace(read_version(body.parse(), selector.name, number), split=split)
+            version = read_selected_version(body.parse(), selector)
+            if number is not None and version.number != number:
+                raise UnusableResponse("it contains another arm than it names")
         except UnusableResponse as error:
             self._warn_unusable(selector, path, error)
             return None
-        return DiskCopy(version, body.etag, age)
+        return DiskCopy(replace(version, split=split), body.etag, age)
 
     def _load(self, selector: Selector, path: Path) -> tuple[StoredCopy, float] | None:
         """Return what a file contains and its age in seconds; None where it cannot be used."""

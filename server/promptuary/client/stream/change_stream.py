@@ -13,6 +13,7 @@ from promptuary.client.freshness import DISTANT_PAST, StreamCoverage
 from promptuary.client.stream.sse import EventTooLarge, SseDecoder, SseEvent
 from promptuary.client.transport.wire import RETRY_AFTER_LIMIT, STREAM_SILENCE_SECONDS, StreamEnd
 from promptuary.client.versions.version import UnusableResponse, read_json
+from promptuary.prompt.name import is_name
 
 SETTLING_SECONDS = 2.0
 """Seconds from its start after which a stream covers answers: the server's processes may be a second behind each other."""
@@ -146,15 +147,21 @@ class ChangeStream:
         return max(pause * (0.5 + self._draw() / 2), min(end.retry_after or 0.0, RETRY_AFTER_LIMIT))
 
     def _read_event(self, event: SseEvent, apply: Callable[[PromptChange], None]) -> None:
+        if "\ufffd" in event.data:  # the decoder replaced bytes; the server escapes the character itself
+            raise UnusableResponse("an event is not UTF-8")
         data = read_json(event.data.encode())
         revision, name = data.get("revision"), data.get("prompt")
-        if type(revision) is not int:
+        if type(revision) is not int or revision < 0:
             raise UnusableResponse("an event has no revision")
+        if event.id not in ("", str(revision)):
+            raise UnusableResponse("an event has another id than its revision")
         if event.type == "ready":
             self._start(revision, data.get("resumed") is True, apply)
             return
         if self._ready_at is None:
             raise UnusableResponse("the stream does not begin with `ready`")
+        if event.type in _LABEL_EVENTS and not (isinstance(name, str) and is_name(name)):
+            raise UnusableResponse(f"an event '{event.type}' names no prompt")
         if isinstance(name, str):  # else of a type that this release does not know, and about no prompt
             apply(PromptChange(name, revision, versions=event.type not in _LABEL_EVENTS))
         self._last = revision

@@ -17,7 +17,7 @@ from promptuary.client.errors import (
     RequestRefused,
 )
 from promptuary.client.versions.selector import Selector
-from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_json, read_version
+from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_json, read_selected_version
 from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryError, RenderTooLarge
 
 DEFAULT_URL = "http://127.0.0.1:8400"
@@ -27,6 +27,8 @@ RETRY_AFTER_LIMIT = 300.0
 STREAM_SILENCE_SECONDS = 45.0
 """Seconds without a byte after which a stream is dead: three of the server's keep-alive comments."""
 _KEY_PATTERN = re.compile(r"[\x21-\x7e]*\Z")
+_ETAG_PATTERN = re.compile(r'(W/)?"[\x21\x23-\x7e]*"\Z')
+_CHARSET_PATTERN = re.compile(r'charset="?([^";\s]+)', re.IGNORECASE)
 _BUSY_STATUSES = (429, 503)
 _GONE = 410
 _MISSING_STATUSES = (404, _GONE)
@@ -166,23 +168,65 @@ class Endpoint:
         return f"{self.url}/v1/prompts/{name}/render"
 
 
-def read_lookup_response(answer: HttpResponse, selector: Selector, now: datetime | None = None) -> FetchOutcome:
-    """Return the meaning of a response to a lookup."""
+def read_lookup_response(
+    answer: HttpResponse, selector: Selector, sent_etag: str | None = None, now: datetime | None = None
+) -> FetchOutcome:
+    """Return the meaning of a response to a lookup, which is used only if it is for what was requested.
+
+    Args:
+        answer: the response.
+        selector: the request.
+        sent_etag: the ETag that the request named.
+        now: the time, from which a Retry-After counts.
+    """
     if answer.status == 304:
+        etag = answer.headers.get("etag")
+        if None not in (etag, sent_etag) and _opaque_tag(etag) != _opaque_tag(sent_etag):
+            return FetchFailure(Reason.UNUSABLE, "the server confirmed another version than the one that the client has")
         return NotModified()
     if answer.status != 200:
         return read_error_response(answer, now)
     try:
-        version = read_version(read_json(answer.body), selector.name, selector.version)
+        _check_json_type(answer.headers)
+        version = read_selected_version(read_json(answer.body), selector)
+        _check_arm(version, selector.targeting_key)
     except UnusableResponse as error:
         return FetchFailure(Reason.UNUSABLE, f"the server's answer cannot be used: {error}")
+    etag = answer.headers.get("etag")
+    return ReceivedVersion(version, etag if etag and _ETAG_PATTERN.match(etag) else None, answer.body)
+
+
+def _check_json_type(headers: Mapping[str, str]) -> None:
+    """Check that a response claims to be JSON in UTF-8, if it claims anything.
+
+    Raises:
+        UnusableResponse: when it claims to be something else.
+    """
+    claimed = media_type(headers)
+    if claimed not in ("", "application/json"):
+        raise UnusableResponse("it is not application/json; is the URL that of a Promptuary server?")
+    charset = _CHARSET_PATTERN.search(headers.get("content-type", ""))
+    if charset is not None and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise UnusableResponse("it is not UTF-8")
+
+
+def _check_arm(version: ResolvedVersion, targeting_key: str | None) -> None:
+    """Check that a version is the one that its split gives to a key.
+
+    Raises:
+        UnusableResponse: for another arm, or an arm without a split.
+    """
     if version.split is None:
-        wrong_arm = version.variant is not None and selector.version is None
+        is_expected = version.variant is None
     else:
-        wrong_arm = version.split.arm(selector.targeting_key).version != version.number
-    if wrong_arm:
-        return FetchFailure(Reason.UNUSABLE, "the server's answer is an arm that does not follow from its split")
-    return ReceivedVersion(version, answer.headers.get("etag"), answer.body)
+        arm = version.split.arm(targeting_key)
+        is_expected = (arm.version, arm.variant) == (version.number, version.variant)
+    if not is_expected:
+        raise UnusableResponse("it is an arm that does not follow from its split; a cache in between may ignore the query")
+
+
+def _opaque_tag(etag: str | None) -> str:
+    return (etag or "").strip().removeprefix("W/")
 
 
 def check_stream_response(status: int, headers: Mapping[str, str], now: datetime | None = None) -> StreamEnd | None:
@@ -192,7 +236,8 @@ def check_stream_response(status: int, headers: Mapping[str, str], now: datetime
         return StreamEnd(f"the server answered {status}", retry_after=pause)
     if status != 200:
         return StreamEnd(f"the server answered {status}", refused=status < 500)
-    if media_type(headers) != "text/event-stream":
+    charset = _CHARSET_PATTERN.search(headers.get("content-type", ""))
+    if media_type(headers) != "text/event-stream" or (charset is not None and charset[1].lower() != "utf-8"):
         return StreamEnd("the server answered with another content type", refused=True)
     return None
 

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
 from promptuary.client.versions.compiled import CompiledPrompt, compile_prompt
+from promptuary.client.versions.selector import Selector
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json, content_json_digest, content_parts
 from promptuary.prompt.errors import Invalid, InvalidPrompt
@@ -84,11 +85,15 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
         number: the requested version; None where a label was requested.
 
     Raises:
-        Unusable: when it is another version, incomplete, or does not have the digest that it names.
+        UnusableResponse: when it is another version, incomplete, or does not have the digest that it names.
     """
     version, claimed_digest = body.get("version"), body.get("digest")
-    if body.get("name") != name or type(version) is not int or (number is not None and version != number):
-        raise UnusableResponse("it is not the requested version")
+    if body.get("name") != name:
+        raise UnusableResponse(f"it is the prompt {_short(body.get('name'))}, not '{name}'")
+    if type(version) is not int or version < 1:
+        raise UnusableResponse(f"its version is {_short(version)}, which is no version's number")
+    if number is not None and version != number:
+        raise UnusableResponse(f"it is the version {version}, not {number}")
     try:
         parts = content_parts(body)
         if content_json_digest(parts) != claimed_digest:
@@ -112,11 +117,40 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
     )
 
 
+def read_selected_version(body: Mapping[str, Any], selector: Selector) -> ResolvedVersion:
+    """Parse the body of a lookup's response, and check that it is for the requested label or number.
+
+    A version that was requested by its number comes without what led a label to it.
+
+    Raises:
+        UnusableResponse: when it is for something else, incomplete, or does not have the digest that it names.
+    """
+    version = read_version(body, selector.name, selector.version)
+    if selector.version is not None:
+        return replace(version, label=None, variant=None, split=None)
+    if version.label != selector.label:
+        raise UnusableResponse(
+            f"it is for {_label_text(body.get('label'))}, not for the label '{selector.label}'; a cache in between may ignore "
+            "the query"
+        )
+    return version
+
+
+def _label_text(label: Any) -> str:
+    return "no label" if label is None else f"the label {_short(label)}"
+
+
+def _short(value: Any) -> str:
+    """Return a value for a message: whatever a server sent, one short line of ASCII."""
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def read_split(value: Any) -> Split | None:
     """Parse the split of a label; None where it is not split.
 
     Raises:
-        Unusable: when it is incomplete.
+        UnusableResponse: when it is incomplete.
     """
     try:
         return None if value is None else split_from_json(value)
@@ -125,18 +159,31 @@ def read_split(value: Any) -> Split | None:
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object.
+    """Parse a JSON object as every other reader of JSON would: UTF-8 without duplicate keys, NaN or Infinity.
 
     Raises:
-        Unusable: for anything else.
+        UnusableResponse: for anything else.
     """
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode(), object_pairs_hook=_object_with_unique_keys, parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise UnusableResponse("it is not UTF-8") from None
     except (ValueError, RecursionError):
         raise UnusableResponse("it is not JSON") from None
     if not isinstance(value, dict):
         raise UnusableResponse("it is not a JSON object")
     return value
+
+
+def _object_with_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise UnusableResponse("it has a key twice in one object")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise UnusableResponse(f"it contains {name}")
 
 
 def fallback_version(name: str, template: str | list[dict[str, Any]]) -> ResolvedVersion:
