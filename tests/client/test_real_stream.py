@@ -68,11 +68,12 @@ def test_the_client_for_asyncio_does_the_same(url: str, key: Callable[..., str],
     asyncio.run(follow())
 
 
+@pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("kind", [SyncHarness, AsyncHarness])
 def test_new_versions_archiving_and_restoring_are_seen_too(
-    kind: type[Client], url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path
+    keep: bool, kind: type[Client], url: str, key: Callable[..., str], unit_as: Units, tmp_path: Path
 ) -> None:
-    client = kind(url=url, api_key=key("reader"), ttl=3600, deadline=20, cache_dir=tmp_path)
+    client = kind(url=url, api_key=key("reader"), ttl=3600, deadline=20, cache_dir=tmp_path, keep_on_missing=keep)
 
     def fresh(label: str) -> Prompt | None:
         return client.client._core.fresh_prompt("p", label, None, None)
@@ -87,9 +88,9 @@ def test_new_versions_archiving_and_restoring_are_seen_too(
         with unit_as("author") as unit:
             Registry(unit).archive("p", "no longer")
         wait_until(lambda: fresh("production") is None)
-        assert client.get("p").version == 1  # who has it keeps it
+        wait_until(lambda: client.get("p", fallback="x").source == ("memory" if keep else "fallback"))
         with unit_as("author") as unit:
             Registry(unit).restore("p", "after all")
-        wait_until(lambda: fresh("production") is not None)
+        wait_until(lambda: client.get("p", fallback="x").version == 1 and fresh("production") is not None)
     finally:
         client.close()

@@ -55,7 +55,7 @@ WRONG: dict[str, tuple[Reply, str]] = {
 
 @pytest.fixture(params=list(WRONG))
 def wrong(request: pytest.FixtureRequest) -> tuple[Reply, str]:
-    """A wrong answer, and what the client says about it."""
+    """A wrong answer, and what the warning contains."""
     return WRONG[request.param]
 
 
@@ -122,13 +122,13 @@ def test_a_304_for_another_answer_confirms_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("etag", "kept"), [('"a"', '"a"'), ('W/"a"', 'W/"a"'), ("a", None), ('"\xe4"', None), ('"a\x7f"', None)]
+    ("etag", "stored"), [('"a"', '"a"'), ('W/"a"', 'W/"a"'), ("a", None), ('"\xe4"', None), ('"a\x7f"', None)]
 )
-def test_an_etag_that_no_header_can_carry_is_not_kept(etag: str, kept: str | None) -> None:
+def test_an_etag_that_no_header_can_carry_is_not_kept(etag: str, stored: str | None) -> None:
     response = HttpResponse(200, {"etag": etag}, TEXT.encode())
     outcome = read_lookup_response(response, Selector(TRIAGE, "production", None, None))
     assert isinstance(outcome, ReceivedVersion)
-    assert outcome.etag == kept
+    assert outcome.etag == stored
 
 
 @pytest.mark.parametrize(
