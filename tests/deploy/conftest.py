@@ -1,4 +1,4 @@
-"""A checkout with prompts and suites, and the steps of a pipeline run in it as the platform would run them."""
+"""A checkout with prompts and suites, in which the steps of a pipeline run as the platform runs them."""
 
 import json
 import os
@@ -26,7 +26,7 @@ scorers:
 gate:
   - {metric: exact, at_least: 0.5}
 """
-# In place of Python: `-m venv` makes a folder whose Python notes the arguments of pip, and whose `promptuary` is this code.
+# In place of Python: `-m venv` makes a folder whose Python records the arguments of pip, and whose `promptuary` is this code.
 PYTHON = f"""\
 #!/bin/bash
 if [ "$1 $2" != "-m venv" ]; then exit 9; fi
@@ -54,8 +54,8 @@ class Machine:
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
-    def asked_of_pip(self) -> list[str]:
-        """What the install step asked pip for."""
+    def pip_arguments(self) -> list[str]:
+        """The arguments with which the install step called pip."""
         return (self.temporary / "pip.txt").read_text().splitlines()
 
     @property
@@ -71,10 +71,10 @@ class Machine:
         environment = (
             inherited | {"HOME": str(self.temporary), "CI": "true", "PATH": self.path} | self.variables | dict(variables)
         )
-        done = subprocess.run(
+        result = subprocess.run(
             [*BASH, str(file)], cwd=self.checkout, env=environment, capture_output=True, text=True, check=False
         )
-        return Step(done.returncode, done.stdout + done.stderr)
+        return Step(result.returncode, result.stdout + result.stderr)
 
 
 def write(path: Path, text: str) -> None:
@@ -84,7 +84,7 @@ def write(path: Path, text: str) -> None:
 
 @pytest.fixture(scope="session")
 def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database whose tables are made already: making them takes seconds."""
+    """An MLflow database with its tables; creating them takes seconds."""
     from promptuary.core.database import Database
     from promptuary.core.settings import read_settings
     from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
@@ -99,7 +99,7 @@ def mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_dir(tmp_path: Path, migrated_file: Path, mlflow_file: Path) -> Path:
-    """A data directory whose databases are empty and of today's schema."""
+    """A data directory whose databases are empty and have today's schema."""
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
     shutil.copy(migrated_file, folder)

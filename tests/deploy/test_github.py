@@ -1,4 +1,4 @@
-"""The GitHub Action: its steps are run as the runner would run them, and end as they should."""
+"""The GitHub Action: its steps, run as the runner runs them."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from paths import ROOT
 
 pytestmark = [
     pytest.mark.acceptance,
-    # MLflow asks SQLAlchemy in a way that its newest release means to take away.
+    # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
 FILE = ROOT / "deploy" / "github" / "action.yml"
@@ -23,15 +23,15 @@ INSTALL, EVALUATE = ACTION["runs"]["steps"]
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What came of the action."""
+class ActionResult:
+    """How the action ended: its step, its outputs, and the summary of the job."""
 
     step: Step
     outputs: Mapping[str, str]
     summary: str
 
 
-def use(machine: Machine, *, only_install: bool = False, **named_inputs: str) -> Ran:
+def use(machine: Machine, *, only_install: bool = False, **named_inputs: str) -> ActionResult:
     """Use the action in the machine's checkout with some inputs."""
     inputs = {name.replace("_", "-"): value for name, value in named_inputs.items()}
     assert set(inputs) <= set(ACTION["inputs"])
@@ -48,7 +48,7 @@ def use(machine: Machine, *, only_install: bool = False, **named_inputs: str) ->
     installed = machine.bash(INSTALL["run"], platform | _environment(INSTALL, values))
     assert installed.code == 0, installed.output
     if only_install:
-        return Ran(installed, {}, "")
+        return ActionResult(installed, {}, "")
     platform["PATH"] = f"{files['GITHUB_PATH'].read_text().strip()}:{machine.path}"
     step = machine.bash(EVALUATE["run"], platform | _environment(EVALUATE, values))
     step_outputs = dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
@@ -56,7 +56,7 @@ def use(machine: Machine, *, only_install: bool = False, **named_inputs: str) ->
         name: step_outputs.get(definition["value"].removeprefix("${{ steps.evaluate.outputs.").removesuffix(" }}"), "")
         for name, definition in ACTION["outputs"].items()
     }
-    return Ran(step, outputs, files["GITHUB_STEP_SUMMARY"].read_text())
+    return ActionResult(step, outputs, files["GITHUB_STEP_SUMMARY"].read_text())
 
 
 def _environment(step: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
@@ -96,14 +96,14 @@ def test_the_action_installs_its_own_version_or_the_requested_one(
     machine: Machine, named_inputs: dict[str, str], requirement: str
 ) -> None:
     use(machine, only_install=True, suites="evals/good.yaml", **named_inputs)
-    assert machine.asked_of_pip == ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
+    assert machine.pip_arguments == ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
 
 
 @pytest.mark.parametrize(("suite", "code"), [("good", 0), ("bad", 1), ("open", 2)])
 def test_without_a_server_the_verdict_is_the_exit_code(machine: Machine, suite: str, code: int) -> None:
-    ran = use(machine, suites=f"evals/{suite}.yaml", sync="main")
-    assert ran.step.code == code, ran.step.output
-    assert ran.outputs == {
+    result = use(machine, suites=f"evals/{suite}.yaml", sync="main")
+    assert result.step.code == code, result.step.output
+    assert result.outputs == {
         "exit-code": str(code),
         "reports": "promptuary-reports",
         "junit": "promptuary-reports/junit.xml",
@@ -112,65 +112,65 @@ def test_without_a_server_the_verdict_is_the_exit_code(machine: Machine, suite: 
     reports = machine.checkout / "promptuary-reports"
     assert {path.name for path in reports.iterdir()} == {"junit.xml", "summary.md", "results.json", "report.html"}
     assert ElementTree.parse(reports / "junit.xml").getroot().tag == "testsuites"
-    assert ran.summary == (reports / "summary.md").read_text()
-    assert ran.summary.startswith(f"## {suite}: ")
+    assert result.summary == (reports / "summary.md").read_text()
+    assert result.summary.startswith(f"## {suite}: ")
 
 
 def test_a_change_is_compared_with_what_is_in_production(machine: Machine) -> None:
-    ran = use(
+    result = use(
         machine,
         **{"suites": "evals/good.yaml\nevals/open.yaml", "sync": "main", "prompts": "prompts", "baseline": "production"},
         **{"models": "echo:", "repeats": "2", "max_cost": "0.5", "reports": "out/of it"},
     )
-    assert ran.step.code == 1, ran.step.output
-    assert "| v2 − v1 | exact | −1.000 |" in ran.summary
+    assert result.step.code == 1, result.step.output
+    assert "| v2 − v1 | exact | −1.000 |" in result.summary
     names = {path.name for path in (machine.checkout / "out" / "of it").iterdir()}
     assert names == {"junit.xml", "summary.md", "results.json", "report.good.html", "report.open.html"}
 
 
 def test_patterns_name_suites_and_the_worst_verdict_counts(machine: Machine) -> None:
-    ran = use(machine, suites="evals/[bg]*d.yaml", sync="main")
-    assert ran.step.code == 1, ran.step.output
-    assert ("## bad: regression" in ran.summary, "## good: pass" in ran.summary) == (True, True)
+    result = use(machine, suites="evals/[bg]*d.yaml", sync="main")
+    assert result.step.code == 1, result.step.output
+    assert ("## bad: regression" in result.summary, "## good: pass" in result.summary) == (True, True)
 
 
-def test_a_suite_that_is_not_there_is_told_and_leaves_no_old_summary(machine: Machine) -> None:
+def test_a_missing_suite_is_reported_and_leaves_no_old_summary(machine: Machine) -> None:
     old = machine.checkout / "promptuary-reports" / "summary.md"
     old.parent.mkdir()
     old.write_text("an old verdict")
-    ran = use(machine, suites="evals/none.yaml", sync="main")
-    assert (ran.step.code, ran.outputs["exit-code"], ran.summary) == (64, "64", "")
-    assert "none.yaml" in ran.step.output
+    result = use(machine, suites="evals/none.yaml", sync="main")
+    assert (result.step.code, result.outputs["exit-code"], result.summary) == (64, "64", "")
+    assert "none.yaml" in result.step.output
 
 
 def test_a_name_that_looks_like_an_option_is_a_name(machine: Machine) -> None:
-    ran = use(machine, suites="--allow-code", sync="main")
-    assert ran.step.code == 64
+    result = use(machine, suites="--allow-code", sync="main")
+    assert result.step.code == 64
     assert not (machine.checkout / "promptuary-reports" / "junit.xml").exists()
 
 
-def test_what_cannot_be_synchronised_ends_the_step(machine: Machine) -> None:
-    ran = use(machine, suites="evals/good.yaml", sync="nowhere")
-    assert (ran.step.code, ran.outputs["exit-code"]) == (64, "64")
-    assert "nowhere" in ran.step.output
+def test_a_folder_that_cannot_be_synchronised_ends_the_step(machine: Machine) -> None:
+    result = use(machine, suites="evals/good.yaml", sync="nowhere")
+    assert (result.step.code, result.outputs["exit-code"]) == (64, "64")
+    assert "nowhere" in result.step.output
 
 
-def test_with_a_server_its_worker_does_the_run(machine: Machine, server: Mapping[str, str]) -> None:
-    ran = use(
+def test_with_a_server_its_worker_executes_the_run(machine: Machine, server: Mapping[str, str]) -> None:
+    result = use(
         machine, suites="evals/good.yaml", prompts="prompts", baseline="production", url=server["url"], api_key=server["key"]
     )
-    assert ran.step.code == 1, ran.step.output
-    assert ran.summary.startswith("## good: regression")
-    assert server["key"] not in ran.step.output
+    assert result.step.code == 1, result.step.output
+    assert result.summary.startswith("## good: regression")
+    assert server["key"] not in result.step.output
     assert server["key"] not in "".join(path.read_text() for path in (machine.checkout / "promptuary-reports").iterdir())
 
 
-def test_a_server_is_not_filled_by_a_pipeline(machine: Machine, server: Mapping[str, str]) -> None:
-    ran = use(machine, suites="evals/good.yaml", sync="main", url=server["url"], api_key=server["key"])
-    assert (ran.step.code, ran.outputs["exit-code"]) == (64, "64")
-    assert "::error::sync and context" in ran.step.output
+def test_a_pipeline_does_not_sync_to_a_server(machine: Machine, server: Mapping[str, str]) -> None:
+    result = use(machine, suites="evals/good.yaml", sync="main", url=server["url"], api_key=server["key"])
+    assert (result.step.code, result.outputs["exit-code"]) == (64, "64")
+    assert "::error::sync and context" in result.step.output
 
 
 def test_a_server_that_does_not_answer_is_infrastructure(machine: Machine) -> None:
-    ran = use(machine, suites="evals/good.yaml", url="http://127.0.0.1:9", api_key="pmt_x")
-    assert (ran.step.code, ran.outputs["exit-code"]) == (3, "3")
+    result = use(machine, suites="evals/good.yaml", url="http://127.0.0.1:9", api_key="pmt_x")
+    assert (result.step.code, result.outputs["exit-code"]) == (3, "3")

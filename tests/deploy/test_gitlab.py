@@ -1,4 +1,4 @@
-"""GitLab's template: its script is run as the runner would run it, and ends as it should."""
+"""GitLab's template: its script, run as the runner runs it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from paths import ROOT
 
 pytestmark = [
     pytest.mark.acceptance,
-    # MLflow asks SQLAlchemy in a way that its newest release means to take away.
+    # MLflow calls SQLAlchemy in a way that its newest release is going to remove.
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
 ]
 FILE = ROOT / "deploy" / "gitlab" / "promptuary.gitlab-ci.yml"
@@ -28,9 +28,9 @@ def run(machine: Machine, secrets: Mapping[str, str] | None = None, **variables:
 
 @pytest.mark.parametrize(("suite", "code"), [("good", 0), ("bad", 1), ("open", 2)])
 def test_without_a_server_the_verdict_is_the_exit_code(machine: Machine, suite: str, code: int) -> None:
-    done = run(machine, EVAL_SUITES=f"evals/{suite}.yaml", EVAL_SYNC="main")
-    assert done.code == code, done.output
-    assert machine.asked_of_pip[-1] == "promptuary[server,evaluation,context,local]"
+    result = run(machine, EVAL_SUITES=f"evals/{suite}.yaml", EVAL_SYNC="main")
+    assert result.code == code, result.output
+    assert machine.pip_arguments[-1] == "promptuary[server,evaluation,context,local]"
     (folder,) = JOB["artifacts"]["paths"]
     files = {path.name for path in (machine.checkout / folder).iterdir()}
     assert files == {"junit.xml", "summary.md", "results.json", "report.html"}
@@ -39,20 +39,20 @@ def test_without_a_server_the_verdict_is_the_exit_code(machine: Machine, suite: 
 
 
 def test_a_change_is_compared_with_what_is_in_production(machine: Machine) -> None:
-    done = run(
+    result = run(
         machine,
         **{"EVAL_SUITES": "evals/g*.yaml", "EVAL_SYNC": "main", "EVAL_PROMPTS": "prompts", "EVAL_BASELINE": "production"},
         **{"EVAL_MODELS": "echo:", "EVAL_REPEATS": "2", "EVAL_MAX_COST": "0.5"},
     )
-    assert done.code == 1, done.output
-    assert "v2 − v1  exact −1.000" in done.output
+    assert result.code == 1, result.output
+    assert "v2 − v1  exact −1.000" in result.output
 
 
-def test_with_a_server_its_worker_does_the_run(machine: Machine, server: Mapping[str, str]) -> None:
+def test_with_a_server_its_worker_executes_the_run(machine: Machine, server: Mapping[str, str]) -> None:
     secrets = {"PROMPTUARY_URL": server["url"], "PROMPTUARY_API_KEY": server["key"]}
-    done = run(machine, secrets, EVAL_SUITES="evals/good.yaml")
-    assert done.code == 0, done.output
-    assert server["key"] not in done.output
+    result = run(machine, secrets, EVAL_SUITES="evals/good.yaml")
+    assert result.code == 0, result.output
+    assert server["key"] not in result.output
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_with_a_server_its_worker_does_the_run(machine: Machine, server: Mapping
     [({}, "EVAL_SUITES names no suite"), ({"EVAL_SUITES": "evals/good.yaml", "EVAL_SYNC": "main"}, "a server has its prompts")],
 )
 def test_variables_that_contradict_each_other_are_reported(machine: Machine, variables: dict[str, str], message: str) -> None:
-    done = run(machine, {"PROMPTUARY_URL": "http://127.0.0.1:9"}, **variables)
-    assert (done.code, message in done.output) == (64, True)
+    result = run(machine, {"PROMPTUARY_URL": "http://127.0.0.1:9"}, **variables)
+    assert (result.code, message in result.output) == (64, True)
 
 
-def test_documents_are_taken_in_before_the_run(machine: Machine) -> None:
-    done = run(machine, EVAL_SUITES="evals/good.yaml", EVAL_SYNC="main", EVAL_CONTEXT="facts nowhere.md")
-    assert done.code == 64
-    assert "nowhere.md" in done.output
+def test_documents_are_added_before_the_run(machine: Machine) -> None:
+    result = run(machine, EVAL_SUITES="evals/good.yaml", EVAL_SYNC="main", EVAL_CONTEXT="facts nowhere.md")
+    assert result.code == 64
+    assert "nowhere.md" in result.output

@@ -1,12 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptuary.prompt.diff.words import TextPart, compare_words
+from promptuary.prompt.diff.words import TextSegment, compare_words
 
 texts = st.text(st.sampled_from("ab .,\n消é"), max_size=30)
 
 
-def changed(parts: list[TextPart]) -> list[str]:
+def changed(parts: list[TextSegment]) -> list[str]:
     return [part.text for part in parts if part.changed]
 
 
@@ -21,7 +21,7 @@ def test_an_added_word_changes_nothing_in_the_old_text() -> None:
 
 
 def test_an_empty_text_has_no_parts() -> None:
-    assert compare_words("", "a b") == ([], [TextPart("a b", changed=True)])
+    assert compare_words("", "a b") == ([], [TextSegment("a b", changed=True)])
 
 
 @given(texts, texts)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from promptuary.prompt.diff.words import TextPart, compare_words
+from promptuary.prompt.diff.words import TextSegment, compare_words
 from promptuary.prompt.text import show_hidden
 
 
@@ -13,6 +13,6 @@ def mark_differences(before: str, after: str) -> tuple[str, str]:
     return _html(old_parts, "del"), _html(new_parts, "ins")
 
 
-def _html(parts: Sequence[TextPart], tag: str) -> str:
+def _html(parts: Sequence[TextSegment], tag: str) -> str:
     texts = ((escape(show_hidden(part.text)), part.changed) for part in parts)
     return "".join(f"<{tag}>{text}</{tag}>" if changed else text for text, changed in texts)

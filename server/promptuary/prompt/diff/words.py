@@ -9,15 +9,15 @@ _TOKEN = re.compile(r"\s+|[^\s\w]|\w+")
 
 
 @dataclass(frozen=True)
-class TextPart:
-    """A part of a text, and whether the other text lacks it."""
+class TextSegment:
+    """A segment of a text, and whether the other text lacks it."""
 
     text: str
     changed: bool
 
 
-def compare_words(before: str, after: str, effort: int = EFFORT_LIMIT) -> tuple[list[TextPart], list[TextPart]]:
-    """Return both texts in parts; the parts of a text join to the text.
+def compare_words(before: str, after: str, effort: int = EFFORT_LIMIT) -> tuple[list[TextSegment], list[TextSegment]]:
+    """Return both texts in segments, which join to the text.
 
     Words, runs of white space and single other characters are compared.
 
@@ -28,8 +28,8 @@ def compare_words(before: str, after: str, effort: int = EFFORT_LIMIT) -> tuple[
             beginning and end unchanged.
     """
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
-    old_parts: list[TextPart] = []
-    new_parts: list[TextPart] = []
+    old_parts: list[TextSegment] = []
+    new_parts: list[TextSegment] = []
     position = new_position = 0
     for edit in edits(old, new, effort):
         _append(old_parts, old[position : edit.start], changed=False)
@@ -42,6 +42,6 @@ def compare_words(before: str, after: str, effort: int = EFFORT_LIMIT) -> tuple[
     return old_parts, new_parts
 
 
-def _append(parts: list[TextPart], tokens: list[str], *, changed: bool) -> None:
+def _append(parts: list[TextSegment], tokens: list[str], *, changed: bool) -> None:
     if tokens:
-        parts.append(TextPart("".join(tokens), changed))
+        parts.append(TextSegment("".join(tokens), changed))

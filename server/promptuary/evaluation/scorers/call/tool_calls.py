@@ -21,7 +21,7 @@ _MCP_ERROR, _MCP_RESULT = "MCP Tool Error", "MCP Tool Result"
 
 
 @dataclass(frozen=True)
-class ToolCall:
+class ParsedToolCall:
     """A call of a tool: its name, and its arguments as JSON."""
 
     name: str
@@ -47,7 +47,7 @@ class ValidToolCalls(BaseScorer):
         return self.pass_or_fail(error is None, error or "every call fits its tool")
 
     def _calls_error(self, sample: ScorerInput) -> str | None:
-        calls = [ToolCall(call["name"], call["args"]) for call in sample.tool_calls]
+        calls = [ParsedToolCall(call["name"], call["args"]) for call in sample.tool_calls]
         calls = calls or _parse_calls(sample.output, single=self.single)
         if not calls:
             return "the output has no call of a tool in OpenAI's form"
@@ -92,7 +92,7 @@ def _is_function(tool: JsonObject) -> bool:
     return tool.get("type") == "function" and isinstance(tool.get("function"), Mapping)
 
 
-def _parse_calls(output: str, *, single: bool) -> list[ToolCall]:
+def _parse_calls(output: str, *, single: bool) -> list[ParsedToolCall]:
     """Parse the calls in an output; none where any of them is not in OpenAI's form."""
     parsed = parse_json(output)
     value = parsed.value if parsed else None
@@ -103,13 +103,13 @@ def _parse_calls(output: str, *, single: bool) -> list[ToolCall]:
     return [] if None in calls else [call for call in calls if call is not None]
 
 
-def _parse_call(item: Any, *, single: bool) -> ToolCall | None:
+def _parse_call(item: Any, *, single: bool) -> ParsedToolCall | None:
     function = item.get("function", item if single else None) if isinstance(item, dict) else None
     if not isinstance(function, dict):
         return None
     name, arguments = function.get("name"), function.get("arguments")
     parsed = parse_json(arguments) if isinstance(arguments, str) else None
-    return ToolCall(name, parsed.value) if isinstance(name, str) and parsed is not None else None
+    return ParsedToolCall(name, parsed.value) if isinstance(name, str) and parsed is not None else None
 
 
 def _called_names(output: str) -> Iterator[str]:
