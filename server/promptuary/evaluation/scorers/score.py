@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import PromptuaryError
+from promptuary.prompt.messages.readable_text import message_text
 from promptuary.prompt.templates.prepared import Passage
 
 REASON_LIMIT = 500
@@ -22,7 +23,7 @@ class ScorerInput:
     Attributes:
         case: the case of the dataset.
         output: the text that the model returned.
-        messages: the messages that the model received, each with `role` and `content`.
+        messages: the messages that the model received, in OpenAI's form.
         latency_ms: how long the call took, in milliseconds.
         passages: the retrieved passages that were in the prompt, in the order of the query.
         repeat: the number of the repetition, from 0.
@@ -37,7 +38,7 @@ class ScorerInput:
 
     case: Case
     output: str
-    messages: tuple[Mapping[str, str], ...] = ()
+    messages: tuple[Mapping[str, Any], ...] = ()
     latency_ms: float = 0.0
     passages: tuple[Passage, ...] = ()
     repeat: int = 0
@@ -53,8 +54,8 @@ class ScorerInput:
     def prompt_text(self) -> str:
         """The messages as one text: a single message as it is, several each under its role."""
         if len(self.messages) == 1:
-            return str(self.messages[0]["content"])
-        return "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in self.messages)
+            return message_text(self.messages[0])
+        return "\n\n".join(f"[{message['role']}]\n{message_text(message)}" for message in self.messages)
 
     @property
     def query(self) -> str:
@@ -62,7 +63,7 @@ class ScorerInput:
         query = self.case.vars.get("query")
         if isinstance(query, str) and query:
             return query
-        user_texts = [str(message["content"]) for message in self.messages if message["role"] == "user"]
+        user_texts = [message_text(message) for message in self.messages if message["role"] == "user"]
         return user_texts[-1] if user_texts else self.prompt_text
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from promptuary.models.calls.bound_models import BoundModels
 from promptuary.models.calls.budget import CostBudget, Settlement
 from promptuary.models.calls.concurrency import AdaptiveConcurrency, ConcurrencyLimiter
+from promptuary.models.calls.messages import count_images, langchain_input
 from promptuary.models.calls.pricing import DEFAULT_MAX_TOKENS, CallEstimate, CallSize, PriceTable
 from promptuary.models.calls.rate_limit import ProviderLimits, ProviderRateLimiters, provider_rate_limiters
 from promptuary.models.calls.reply import parse_reply
@@ -116,7 +117,8 @@ class ModelClient:
 
     async def _call_with_retries(self, request: ModelRequest, binding: str, messages: str) -> ModelReply:
         model = await self._bound_models.get(request, binding)
-        size = CallSize(len(messages.encode("utf-8", "replace")), model.binding_bytes)
+        images = count_images(request.messages)
+        size = CallSize(len(messages.encode("utf-8", "replace")) - images.size, model.binding_bytes, images.number)
         estimate = self.prices.estimate(request, size, limited=self.budget.limit is not None)
         retries = Retries()
         while True:
@@ -201,7 +203,7 @@ class ModelClient:
 
     async def _send(self, request: ModelRequest, chat: Any) -> ModelReply:
         started = self.clock()
-        response = await chat.ainvoke([dict(message) for message in request.messages])
+        response = await chat.ainvoke(langchain_input(request.messages))
         elapsed = (self.clock() - started) * 1000
         message, parsed = (response["raw"], response["parsed"]) if request.schema is not None else (response, None)
         reply = parse_reply(message, elapsed, parsed)

@@ -11,6 +11,8 @@ FREE = frozenset({"echo", "local"})
 DEFAULT_MAX_TOKENS = 1024
 """The length of a reply under a cost limit if the model's settings have none: without it, no highest cost is known."""
 _BYTES_PER_TOKEN = 3
+_IMAGE_TOKENS, _HIGHEST_IMAGE_TOKENS = 1_500, 40_000
+"""What an image usually is, and the most that a provider counts for one (gpt-4o-mini: 36,835)."""
 _FRAME_TOKENS, _MESSAGE_TOKENS, _BINDING_TOKENS = 64, 16, 1024
 # LangChain's names of providers, and the names that genai-prices has for those that it knows.
 _PUBLISHED = {
@@ -47,10 +49,17 @@ class ModelPrice(Protocol):
 
 @dataclass(frozen=True)
 class CallSize:
-    """The size of a request in bytes: of its messages, and of the tools or the schema that are bound to the model."""
+    """The size of a request.
+
+    Attributes:
+        messages: bytes of its messages, without the images in them.
+        binding: bytes of the tools or the schema that are bound to the model.
+        images: how many images it has; providers count their tokens by their dimensions.
+    """
 
     messages: int
     binding: int
+    images: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ class PriceTable:
     def estimate(self, request: ModelRequest, size: CallSize, *, limited: bool) -> CallEstimate:
         """Compute the highest possible cost and the expected tokens of a call.
 
-        A token has one byte at least. Providers add tokens for the request as a whole, for each message and for a binding.
+        A token has one byte at least. Providers add tokens for the request, each message, each image and a binding.
 
         Args:
             request: names the model and the highest number of tokens of its reply.
@@ -111,10 +120,11 @@ class PriceTable:
             InvalidRequest: if the highest cost is needed and the price of the model is not known.
         """
         max_tokens = request.config.get("max_tokens") or DEFAULT_MAX_TOKENS
-        expected = (size.messages + size.binding) / _BYTES_PER_TOKEN + max_tokens
+        expected = (size.messages + size.binding) / _BYTES_PER_TOKEN + size.images * _IMAGE_TOKENS + max_tokens
         if not limited:
             return CallEstimate(0.0, expected)
         frame = _FRAME_TOKENS + _MESSAGE_TOKENS * len(request.messages) + (_BINDING_TOKENS if size.binding else 0)
+        frame += _HIGHEST_IMAGE_TOKENS * size.images
         highest = self.cost(request.model, {"input": size.messages + size.binding + frame, "output": max_tokens})
         if highest is None:
             raise InvalidRequest("the model cannot be called under a cost limit", [missing_price_error(request.model)])

@@ -5,23 +5,13 @@ exported only if it has no variables. `ImagePromptTemplate` refuses variables na
 part becomes a `DictPromptTemplate`, which does neither.
 """
 
-import json
 from typing import Any
 
 from promptuary.prompt.errors import FieldError, InvalidPrompt
+from promptuary.prompt.messages.langchain_messages import MESSAGE_CLASSES, OPENAI_ROLE, message_object
 from promptuary.prompt.messages.message import set_at
 from promptuary.prompt.templates.message_templates import AnyMessageTemplate, MessageTemplate, StructuredMessageTemplate
 from promptuary.prompt.templates.tree import Literal, Node, Partial, Section, Tag
-
-_CLASSES = {
-    "system": "SystemMessage",
-    "developer": "SystemMessage",
-    "user": "HumanMessage",
-    "assistant": "AIMessage",
-    "tool": "ToolMessage",
-}
-_ROLE_KEY = "__openai_role__"
-"""Where LangChain's OpenAI models look for the role of a system message."""
 
 
 def langchain_message(template: AnyMessageTemplate, path: str) -> Any:
@@ -36,7 +26,7 @@ def langchain_message(template: AnyMessageTemplate, path: str) -> Any:
     """
     if isinstance(template, StructuredMessageTemplate):
         if all(isinstance(node, Literal) for node in template.nodes):
-            return _message_object(template)
+            return message_object(template.literal())
         if "tool_calls" in template.body:
             raise _no_equivalent(f"{path}.tool_calls", "LangChain has no template for tool calls with variables")
         if template.role == "tool":
@@ -69,8 +59,8 @@ def _message_template(template: AnyMessageTemplate, path: str) -> Any:
     from langchain_core import prompts
     from langchain_core.prompts.dict import DictPromptTemplate
 
-    message_class = getattr(prompts, f"{_CLASSES[template.role]}PromptTemplate")
-    extra_fields: dict[str, Any] = {_ROLE_KEY: "developer"} if template.role == "developer" else {}
+    message_class = getattr(prompts, f"{MESSAGE_CLASSES[template.role]}PromptTemplate")
+    extra_fields: dict[str, Any] = {OPENAI_ROLE: "developer"} if template.role == "developer" else {}
     if isinstance(template, MessageTemplate):
         content: Any = f_string(template.nodes, f"{path}.content")
     else:
@@ -84,30 +74,6 @@ def _message_template(template: AnyMessageTemplate, path: str) -> Any:
         return message_class.from_template(content, template_format="f-string", additional_kwargs=extra_fields)
     parts = [DictPromptTemplate(template=part, template_format="f-string") for part in content]
     return message_class(prompt=parts, additional_kwargs=extra_fields)
-
-
-def _message_object(template: StructuredMessageTemplate) -> Any:
-    """Return a message without variables as a message object; what the format escapes is unescaped by parsing."""
-    from langchain_core import messages
-
-    body = template.literal()
-    fields: dict[str, Any] = {"content": body.get("content") or "", "name": body.get("name")}
-    if template.role == "developer":
-        fields["additional_kwargs"] = {_ROLE_KEY: "developer"}
-    if template.role == "tool":
-        fields["tool_call_id"] = body["tool_call_id"]
-    for call in body.get("tool_calls", ()):
-        name, arguments = call["function"]["name"], call["function"]["arguments"]
-        try:
-            values = json.loads(arguments or "{}")
-        except ValueError:
-            values = None
-        if isinstance(values, dict):
-            fields.setdefault("tool_calls", []).append({"name": name, "args": values, "id": call["id"]})
-        else:
-            invalid_call = {"name": name, "args": arguments, "id": call["id"], "error": "the arguments are not a JSON object"}
-            fields.setdefault("invalid_tool_calls", []).append(invalid_call)
-    return getattr(messages, _CLASSES[template.role])(**fields)
 
 
 def _escape(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""LangChain's message objects in OpenAI's form.
+"""LangChain's message objects in OpenAI's form, and back.
 
 LangChain's own conversion joins several texts to one and removes `cache_control`. So a part that is in OpenAI's form already is
 kept as it is, and LangChain converts only the other forms: its own content blocks, Anthropic's, Bedrock's and Vertex AI's.
@@ -8,6 +8,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+MESSAGE_CLASSES = {
+    "system": "SystemMessage",
+    "developer": "SystemMessage",
+    "user": "HumanMessage",
+    "assistant": "AIMessage",
+    "tool": "ToolMessage",
+}
+"""LangChain's class for each role."""
+OPENAI_ROLE = "__openai_role__"
+"""Where LangChain's OpenAI models look for the role of a system message."""
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 _LEFT_OUT = frozenset({"tool_use", "tool_call", "function_call", "reasoning", "thinking", "redacted_thinking"})
 """Blocks that have no place among a chat's parts: tool calls are a field of the message, and reasoning is not sent back."""
@@ -52,10 +62,33 @@ def openai_message(message: Any) -> dict[str, Any]:
     return result
 
 
+def message_object(message: Mapping[str, Any]) -> Any:
+    """Return an OpenAI message as a message object of LangChain. Arguments that are not a JSON object stay a text."""
+    from langchain_core import messages
+
+    fields: dict[str, Any] = {"content": message.get("content") or "", "name": message.get("name")}
+    if message["role"] == "developer":
+        fields["additional_kwargs"] = {OPENAI_ROLE: "developer"}
+    if message["role"] == "tool":
+        fields["tool_call_id"] = message.get("tool_call_id", "")
+    for call in message.get("tool_calls") or ():
+        name, arguments = call["function"]["name"], call["function"]["arguments"]
+        try:
+            values = json.loads(arguments or "{}")
+        except ValueError:
+            values = None
+        if isinstance(values, dict):
+            fields.setdefault("tool_calls", []).append({"name": name, "args": values, "id": call["id"]})
+        else:
+            invalid_call = {"name": name, "args": arguments, "id": call["id"], "error": "the arguments are not a JSON object"}
+            fields.setdefault("invalid_tool_calls", []).append(invalid_call)
+    return getattr(messages, MESSAGE_CLASSES[message["role"]])(**fields)
+
+
 def _role(message: Any) -> str:
     role = _ROLES.get(message.type.removesuffix("MessageChunk").lower())
     if role == "system":
-        role = message.additional_kwargs.get("__openai_role__", role)
+        role = message.additional_kwargs.get(OPENAI_ROLE, role)
     elif role is None and message.type in ("chat", "ChatMessageChunk"):
         role = message.role
     if not isinstance(role, str):
