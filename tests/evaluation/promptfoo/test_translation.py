@@ -243,7 +243,9 @@ def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> Non
         ("{% set y = 1 %}{{ y }}", "cannot be read here"),
         ("{{ x.length }}", "JavaScript's"),
         ("{% for one in _conversation %}{{ one }}{% endfor %}", "the earlier messages"),
-        ('[{"role": "user", "content": [{"type": "image_url"}]}]', "not a text"),
+        ('[{"role": "user", "content": [{"type": "image_url"}]}]', "messages.0.content.0.image_url: is required"),
+        ('[{"role": "user", "content": [{"type": "image", "source": {}}]}]', "messages.0.content.0: needs a `type`"),
+        ('[{"role": "user", "content": "x", "parts": []}]', "messages.0.parts: is not a known field"),
     ],
 )
 def test_a_prompt_that_cannot_be_carried_is_refused_with_the_reason(read: Read, prompt: str, words: str) -> None:
@@ -261,6 +263,21 @@ def test_a_link_out_of_the_folder_is_outside(read: Read, tmp_path: Path) -> None
     (tmp_path / "desk").mkdir()
     (tmp_path / "desk" / "link.txt").symlink_to(tmp_path / "secret.txt")
     assert "outside the folder" in refusal(read, "file://link.txt", {"prompts": ["file://link.txt", "{{x}}"]})
+
+
+def test_a_chat_keeps_its_parts_and_tool_calls(read: Read) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "find", "arguments": '{"order": "{{x}}"}'}}
+    image = {"type": "image_url", "image_url": {"url": "{{image}}", "detail": "low"}}
+    messages = [
+        {"role": "developer", "content": "be brief"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "{{result}}", "tool_call_id": "c"},
+        {"role": "user", "content": [{"type": "text", "text": "{{x}} {% if y %}z{% endif %}"}, image]},
+    ]
+    test = {"vars": {"x": "1", "image": "https://a.example/1.png"}, "assert": [{"type": "equals", "value": "1"}]}
+    translation = read({"prompts": [json.dumps(messages)], "tests": [test]})
+    (content,) = translation.contents
+    assert (content.format, content.model_dump()["template"]) == ("jinja2", messages)
 
 
 def test_equal_prompts_are_tried_once(read: Read) -> None:

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from promptuary.evaluation.promptfoo.files import SCHEME, PromptfooFolder, is_code
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.template import convert_template, is_plain, variable_paths
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
+from promptuary.prompt.messages.message import Message
+from promptuary.prompt.validation_errors import field_errors_from
 
 PROMPT_SUFFIXES = (".txt", ".md", ".j2", ".json", ".jsonl", ".yaml", ".yml", ".csv")
 REMOTE_SCHEMES = ("portkey://", "langfuse://", "helicone://", "package:")
-ROLES = ("system", "user", "assistant", "tool")
 _LIKE_A_FILE = re.compile(r"[*/\\]")
 
 
@@ -81,6 +84,8 @@ def _read(entry: RawObject, folder: PromptfooFolder) -> list[PromptfooPrompt]:
     if "\n" not in raw and (raw.startswith(SCHEME) or raw.endswith(PROMPT_SUFFIXES) or _LIKE_A_FILE.search(raw)):
         try:
             files = folder.find(raw)
+        except OSError:  # a name that is too long for a file: a text on one line
+            pass
         except Unsupported:
             if raw.startswith(SCHEME) or raw.endswith(PROMPT_SUFFIXES):
                 raise
@@ -149,7 +154,10 @@ def convert_prompt(prompt: PromptfooPrompt, before: str = "", after: str = "") -
         Unsupported: for a template or messages that cannot be taken.
     """
     messages = None if before or after else _messages(prompt.raw)
-    sources = [before + prompt.raw + after] if messages is None else [message["content"] for message in messages]
+    if messages is None:
+        sources = [before + prompt.raw + after]
+    else:
+        sources = [field.source for message in messages for field in message.fields()]
     if any("_conversation" in source for source in sources):
         raise Unsupported("uses `_conversation`, the earlier messages; every case stands alone here")
     if all(map(is_plain, sources)):
@@ -164,20 +172,19 @@ def convert_prompt(prompt: PromptfooPrompt, before: str = "", after: str = "") -
         if len(texts) < len(conversions):
             raise Unsupported("has a message whose braces are not closed beside one with filters or blocks")
         whole, used = set(), set()
-    template: Any = (
-        texts[0] if messages is None else [message | {"content": text} for message, text in zip(messages, texts, strict=True)]
-    )
+    remaining = iter(texts)
+    template: Any = texts[0] if messages is None else [message.with_sources(remaining) for message in messages]
     kind = "text" if messages is None else "chat"
     return ConvertedPrompt(
         prompt, {"type": kind, "template": template, "format": form}, messages is not None, frozenset(whole), frozenset(used)
     )
 
 
-def _messages(raw: str) -> list[RawObject] | None:
+def _messages(raw: str) -> list[Message] | None:
     """Parse the messages of a prompt that is a list of them, in JSON or YAML; None for a text.
 
     Raises:
-        Unsupported: for messages with parts that are not text.
+        Unsupported: for messages that are not in OpenAI's form, with the place of what is not.
     """
     begins = raw.lstrip()
     if not begins.startswith(("[", "- role:")):
@@ -192,7 +199,11 @@ def _messages(raw: str) -> list[RawObject] | None:
         or not all(isinstance(message, dict) and "role" in message for message in value)
     ):
         return None
-    for message in value:
-        if message["role"] not in ROLES or not isinstance(message.get("content"), str) or message.keys() - {"role", "content"}:
-            raise Unsupported(f"has a message that is not a text of {', '.join(ROLES)}: only {{role, content}} is taken")
-    return value
+    messages = []
+    for number, message in enumerate(value):
+        try:
+            messages.append(Message.model_validate(message))
+        except ValidationError as error:
+            place = field_errors_from(error, f"messages.{number}")[0]
+            raise Unsupported(f"has a message that is not in OpenAI's form: {place}") from None
+    return messages

@@ -8,8 +8,9 @@ unchanged, may fail:
 part             breaking                                              not breaking
 ================ ===================================================== =====================================================
 type             text to chat, chat to text                            —
-template         a name that was a variable becomes a placeholder,     texts, roles, messages; a placeholder of a new name
-                 whose items must be messages                          is a variable and follows the rules of variables
+template         a name that was a variable becomes a placeholder,     texts, roles, names, tool calls, messages; a
+                 whose items must be messages; a message has parts     placeholder of a new name is a variable and follows
+                 or null as its content, where all had texts           the rules of variables
 format           to `jinja2`, which not every installation renders     among mustache, simple, f-string
 variables        a new mandatory one; a removed one (a render refuses  a new optional one; a wider type, more enum values,
                  unknown values); one that accepts fewer values; an    wider bounds; a mandatory one becomes optional;
@@ -32,23 +33,20 @@ Variables are those of `prepare`: every name that a template uses, declared or n
 new version renders with all values with which the old one rendered. A doubtful change counts as breaking.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptuary.prompt.content import Content, Placeholder
-from promptuary.prompt.diff.json_changes import ABSENT, ChangeKind, ContentChange, JsonComparison, config_breaks, same_bytes
+from promptuary.prompt.content import Content
+from promptuary.prompt.diff.json_changes import ABSENT, ContentChange, JsonComparison, config_breaks, same_bytes
+from promptuary.prompt.diff.messages import MessageComparison, MessageOrPlaceholder, message_changes
 from promptuary.prompt.diff.output_contract import response_losses, tool_losses, tools_by_name
-from promptuary.prompt.diff.sequences import EFFORT_LIMIT, edits, unified_diff
+from promptuary.prompt.diff.sequences import EFFORT_LIMIT, unified_diff
 from promptuary.prompt.diff.variables import is_mandatory, narrowings
 from promptuary.prompt.digest import ORDERED_PARTS, content_json
-from promptuary.prompt.messages.message import Message
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.variables import Variable
-
-MessageOrPlaceholder = Message | Placeholder
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def compare_contents(before: Content, after: Content, *, jinja2: bool = False) -
     """
     old, new = prepare(before, jinja2=jinja2), prepare(after, jinja2=jinja2)
     old_body, new_body = content_json(before), content_json(after)
-    effort = EFFORT_LIMIT // (len(after.texts()) + len(after.partials) + 1)
+    effort = EFFORT_LIMIT // (len(after.sources()) + len(after.partials) + 1)
 
     def json_changes(part: str, reasons: Mapping[str, str]) -> Iterator[ContentChange]:
         old_value, new_value = (ABSENT if body[part] is None else body[part] for body in (old_body, new_body))
@@ -123,57 +121,7 @@ def _template(old: PreparedPrompt, new: PreparedPrompt, effort: int) -> Iterator
         yield ContentChange("template", "template", "changed", _to_json(before), _to_json(after))
     else:
         narrowed = (old.variables.keys() - old.content.placeholders()) & new.variables.keys()
-        for index, new_index in _paired_indices(before, after):
-            old_message = None if index is None else before[index]
-            new_message = None if new_index is None else after[new_index]
-            path = f"template.{index if new_index is None else new_index}"
-            yield from _message(path, old_message, new_message, narrowed, effort)
-
-
-def _paired_indices(
-    before: Sequence[MessageOrPlaceholder], after: Sequence[MessageOrPlaceholder]
-) -> Iterator[tuple[int | None, int | None]]:
-    """Yield the indices, before and after, of the messages that are not the same; None where a message was added or removed.
-
-    Within an edit, messages of the same role are paired first, in order, and then messages of the same text.
-    """
-    old_items, new_items = ([(message.role, _body(message)) for message in messages] for messages in (before, after))
-    for edit in edits(old_items, new_items):
-        free, paired, last = list(range(edit.start, edit.end)), {}, edit.start - 1
-        for new_index in range(edit.new_start, edit.new_end):
-            candidates = (index for index in free if index > last and before[index].role == after[new_index].role)
-            if (index := next(candidates, None)) is not None:
-                paired[new_index] = last = index
-        free = [index for index in free if index not in paired.values()]
-        for new_index in range(edit.new_start, edit.new_end):
-            candidates = (index for index in free if _body(before[index]) == _body(after[new_index]))
-            if new_index not in paired and (index := next(candidates, None)) is not None:
-                paired[new_index] = index
-                free.remove(index)
-        for new_index in range(edit.new_start, edit.new_end):
-            while free and new_index in paired and free[0] < paired[new_index]:
-                yield free.pop(0), None
-            yield paired.get(new_index), new_index
-        yield from ((index, None) for index in free)
-
-
-def _message(
-    path: str, old: MessageOrPlaceholder | None, new: MessageOrPlaceholder | None, narrowed: Set[str], effort: int
-) -> Iterator[ContentChange]:
-    reason = None
-    if isinstance(new, Placeholder) and new.name in narrowed:
-        reason = f"the variable '{new.name}' is a placeholder now and accepts only a list of messages"
-    if old is None or new is None:
-        kind: ChangeKind = "added" if old is None else "removed"
-        yield ContentChange("template", path, kind, _to_json(old), _to_json(new), why=reason)
-        return
-    if old.role != new.role:
-        yield ContentChange("template", f"{path}.role", "changed", old.role, new.role)
-    before, after = _body(old), _body(new)
-    if before != after:
-        field = "name" if isinstance(new, Placeholder) else "content"
-        diff = None if isinstance(new, Placeholder) else unified_diff(before, after, effort)
-        yield ContentChange("template", f"{path}.{field}", "changed", before, after, diff, reason)
+        yield from message_changes(before, after, MessageComparison(frozenset(narrowed), effort))
 
 
 def _variables(old: PreparedPrompt, new: PreparedPrompt) -> Iterator[ContentChange]:
@@ -238,18 +186,8 @@ def _context_breaks(before: Content, after: Content) -> dict[str, str]:
     return {} if old.into == new.into else {"context.into": f"the context fills another variable: {consequence}"}
 
 
-# --- messages -----------------------------------------------------------------------------------------------------------
+# --- JSON ---------------------------------------------------------------------------------------------------------------
 
 
-def _body(message: MessageOrPlaceholder) -> str:
-    if isinstance(message, Placeholder):
-        return message.name
-    return message.content if isinstance(message.content, str) else json.dumps(message.model_dump(mode="json"))
-
-
-def _to_json(template: str | Sequence[MessageOrPlaceholder] | MessageOrPlaceholder | None) -> Any:
-    if template is None or isinstance(template, str):
-        return template
-    if isinstance(template, Message | Placeholder):
-        return template.model_dump()
-    return [message.model_dump() for message in template]
+def _to_json(template: str | Sequence[MessageOrPlaceholder]) -> Any:
+    return template if isinstance(template, str) else [message.model_dump() for message in template]
