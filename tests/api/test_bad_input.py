@@ -308,6 +308,7 @@ def test_json_with_a_charset_is_plain_json(local: Any) -> None:
         (GOOD | {"template": "{x!r:>9999}", "format": "f-string"}, ["template"]),
         (GOOD | {"template": "{{ ''.__class__ }}", "format": "jinja2"}, ["format"]),
         (GOOD | {"variables": {f"v{number}": {} for number in range(201)}}, ["variables"]),
+        (GOOD | {"template": " ".join(f"{{{{v{number}}}}}" for number in range(201))}, ["variables"]),
         (GOOD | {"variables": {"unused": {}}}, ["variables.unused"]),
         (GOOD | {"variables": {"name": {"type": "uuid"}}}, ["variables.name.type"]),
         (GOOD | {"variables": {"name": {"pattern": "(a+)+$"}}}, ["variables.name.pattern"]),

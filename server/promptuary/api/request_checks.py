@@ -25,6 +25,7 @@ from promptuary.prompt.text import refused_character
 
 JSON_LINES = "application/x-ndjson"
 _METHODS_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
+_DOCUMENT = re.compile(rb"/v1/collections/[^/]+/documents/")
 _DATASET_VERSIONS = re.compile(r"/v1/datasets/[^/]+/versions")
 
 
@@ -85,7 +86,8 @@ class RequestChecks:
 
 def _check_path(scope: Scope) -> None:
     raw_path = scope.get("raw_path") or scope["path"].encode()
-    if b"%2f" in raw_path.lower() and not raw_path.startswith(ENCODED_SLASH):
+    may_have_slashes = raw_path.startswith(ENCODED_SLASH) or _DOCUMENT.match(raw_path)
+    if b"%2f" in raw_path.lower() and not may_have_slashes:
         raise InvalidPath(
             "the path has `%2F`, a slash inside a name: names have none, and dots group them, as in support.triage"
         )

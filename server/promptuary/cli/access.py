@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 
 key_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
@@ -15,7 +16,9 @@ audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
 def create(
     name: Annotated[str, typer.Argument(help="The key's display name.")],
     role: Annotated[str, typer.Option("--role", help="reader, reviewer, ci, author, admin or operator.")],
-    days: Annotated[int | None, typer.Option("--days", help="Days after which it expires.")] = None,
+    days: Annotated[
+        int | None, typer.Option("--days", help="Days after which it expires.", parser=integer, metavar="INTEGER")
+    ] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:

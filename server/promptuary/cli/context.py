@@ -1,4 +1,4 @@
-"""`promptuary context add | query | list | reindex`: add documents, query passages."""
+"""`promptuary context add | query | list | documents | remove | reindex`: documents and their passages."""
 
 import json as json_text
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
+from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 from promptuary.cli.registry.search import warn_unindexed
 from promptuary.prompt.errors import FieldError, Invalid
@@ -25,7 +26,10 @@ _BATCH = 200
 def add(
     collection: Collection,
     paths: Annotated[list[Path], typer.Argument(help="Texts (.md, .txt), documents (.jsonl), or folders of them.")],
-    chunk_size: Annotated[int | None, typer.Option("--chunk-size", help="Characters of a chunk, for a new collection.")] = None,
+    chunk_size: Annotated[
+        int | None,
+        typer.Option("--chunk-size", help="Characters of a chunk, for a new collection.", parser=integer, metavar="INTEGER"),
+    ] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
@@ -148,7 +152,7 @@ def _document(text: str, path: Path, number: int) -> dict[str, Any]:
 def query(
     collection: Collection,
     text: Annotated[str, typer.Argument(help="The text to search for.")],
-    k: Annotated[int, typer.Option("-k", help="The maximum number of passages.")] = 4,
+    k: Annotated[int, typer.Option("-k", help="The maximum number of passages.", parser=integer, metavar="INTEGER")] = 4,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
@@ -176,6 +180,31 @@ def list_collections(project: Project = None, json: AsJson = False) -> None:
     print_table(
         ["collection", "documents", "passages"], [(entry["name"], entry["documents"], entry["chunks"]) for entry in collections]
     )
+
+
+@app.command("documents")
+def list_documents(collection: Collection, project: Project = None, json: AsJson = False) -> None:
+    """List the documents of a collection."""
+    with connect(project) as api:
+        documents = list(api.items(f"/collections/{path_segment(collection)}/documents"))
+    if json:
+        print_json(documents)
+        return
+    rows = [(document["id"], document["title"], document["digest"], document["created_at"]) for document in documents]
+    print_table(["document", "title", "digest", "at"], rows)
+
+
+@app.command("remove")
+def remove_documents(
+    collection: Collection,
+    documents: Annotated[list[str], typer.Argument(help="The ids of the documents, as `context documents` lists them.")],
+    project: Project = None,
+) -> None:
+    """Delete documents from a collection."""
+    with connect(project) as api:
+        for document in documents:
+            api.delete(f"/collections/{path_segment(collection)}/documents", id=document)
+            print_line(f"{collection}: {document} deleted")
 
 
 @app.command("reindex")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
+from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line
 from promptuary.prompt.errors import Invalid
 
@@ -24,7 +25,9 @@ def open_queue(
     only: Annotated[Literal["failed", "disagree", "all"], typer.Option("--only", help="Which results.")] = "all",
     variant: Annotated[str | None, typer.Option("--variant", help="Only this variant's results.")] = None,
     instructions: Annotated[str, typer.Option("--instructions", help="What the reviewers judge.")] = INSTRUCTIONS,
-    slots: Annotated[int, typer.Option("--slots", help="How many reviewers decide an item.")] = 1,
+    slots: Annotated[
+        int, typer.Option("--slots", help="How many reviewers decide an item.", parser=integer, metavar="INTEGER")
+    ] = 1,
     project: Project = None,
     json: AsJson = False,
 ) -> None:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi import Query as QueryParameter
 from starlette.requests import Request
 
 from promptuary.access.auth.idempotency import IdempotentRoute
@@ -33,6 +34,7 @@ from promptuary.prompt.templates.preparation import prepare
 from promptuary.registry.service import Registry
 
 router = APIRouter(prefix="/v1", tags=["context"], route_class=IdempotentRoute)
+DocumentId = Annotated[str, QueryParameter(min_length=1, max_length=500)]
 
 
 @router.put("/collections/{name}")
@@ -62,10 +64,17 @@ def read_collection(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.
 
 @router.get("/collections/{name}/documents")
 def list_documents(
-    name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_READ)], limit: Limit = 50, cursor: Cursor = None
+    name: PathName,
+    unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_READ)],
+    id: DocumentId | None = None,  # noqa: A002 - the API's own parameter name
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> PageOf[DocumentOut]:
-    """List a collection's documents, ordered by key."""
-    documents = Collections(unit).documents(name, min(limit, unit.settings.page_limit), cursor)
+    """List a collection's documents, ordered by id; with `id`, only that document, whatever characters its id has."""
+    collections = Collections(unit)
+    if id is not None:
+        return PageOf[DocumentOut](items=[DocumentOut.of(collections.document(name, id))])
+    documents = collections.documents(name, min(limit, unit.settings.page_limit), cursor)
     items = [DocumentOut.of(document) for document in documents.items]
     return PageOf[DocumentOut](items=items, next_cursor=documents.next_cursor)
 
@@ -79,6 +88,22 @@ def add_documents(
     documents = [NewDocument(new.id, new.text, new.title, new.metadata) for new in body.documents]
     ingestion = DocumentIngestion(state.database, state.clock, state.settings, state.retrieval)
     return IngestionResultOut.model_validate(ingestion.add(caller, name, documents))
+
+
+@router.delete("/collections/{name}/documents", status_code=204)
+def delete_document_by_id(
+    name: PathName,
+    unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_WRITE)],
+    id: DocumentId,  # noqa: A002 - the API's own parameter name
+) -> None:
+    """Delete a document from a collection, whatever characters its id has, such as `../x` of an earlier release."""
+    Collections(unit).delete_document(name, id)
+
+
+@router.get("/collections/{name}/documents/{id:path}")
+def read_document(name: PathName, id: str, unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_READ)]) -> DocumentOut:  # noqa: A002
+    """Return a document's title, digest and metadata."""
+    return DocumentOut.of(Collections(unit).document(name, id))
 
 
 @router.delete("/collections/{name}/documents/{id:path}", status_code=204)

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
+from promptuary.context.document_key import checked_key
 from promptuary.context.service import CollectionSummary
 from promptuary.context.store import StoredDocument
 from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
@@ -15,7 +16,7 @@ from promptuary.prompt.templates.prepared import RenderedPrompt
 from promptuary.registry.service import LookupResult
 
 Text = Annotated[str, Field(min_length=1, max_length=1024 * 1024)]
-Key = Annotated[str, Field(min_length=1, max_length=500)]
+Key = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(checked_key)]
 Metadata = Annotated[dict[str, JsonValue], Field(max_length=50)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 

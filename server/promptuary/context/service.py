@@ -12,6 +12,7 @@ from promptuary.core import outbox
 from promptuary.core.errors import Conflict, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.embedding.model import MiniLM
+from promptuary.prompt.text import show_hidden
 
 CHUNK_SIZE = 600
 CHUNK_OVERLAP = 60
@@ -80,6 +81,17 @@ class Collections:
         rows = store.documents(self.unit.session, self._require(name).id, decode_cursor(cursor, str), limit + 1)
         return build_page(rows, limit, lambda document: document.key)
 
+    def document(self, name: str, key: str) -> StoredDocument:
+        """Return a document of a collection.
+
+        Raises:
+            NotFound: when there is no such collection or document.
+        """
+        document = store.document(self.unit.session, self._require(name).id, key)
+        if document is None:
+            raise NotFound(f"the collection '{name}' has no document '{show_hidden(key, newlines=False)}'")
+        return document
+
     def delete_document(self, name: str, key: str) -> None:
         """Delete a document from a collection; the outbox removes its chunks from the index.
 
@@ -87,9 +99,7 @@ class Collections:
             NotFound: when there is no such collection or document.
         """
         collection = self._require(name, lock=True)
-        document = store.document(self.unit.session, collection.id, key)
-        if document is None:
-            raise NotFound(f"the collection '{name}' has no document '{key}'")
+        document = self.document(name, key)
         chunk_ids = store.delete_document(self.unit.session, document.id)
         message = {"collection": collection.id, "chunks": chunk_ids}
         outbox.enqueue(self.unit.session, CHROMA_TOPIC, message, self.unit.clock())

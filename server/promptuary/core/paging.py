@@ -39,7 +39,7 @@ def decode_cursor(cursor: str | None, kind: type[Key]) -> Key | None:
         value = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         value = None
-    if type(value) is not kind or not _storable(value):
+    if type(value) is not kind or not _storable(value) or encode_cursor(value) != cursor.rstrip("="):
         raise InvalidCursor("the cursor does not come from this server; start again without one")
     return value
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.name import DEFAULT_LABEL, LATEST, is_name
+from promptuary.prompt.numbers import parse_version_number
 from promptuary.prompt.templates.mustache import partial_names as references_in
 from promptuary.prompt.templates.mustache import rename_partials
 from promptuary.prompt.validation_errors import field_errors_from
@@ -74,7 +75,7 @@ def read_reference(reference: str) -> tuple[str, str]:
         UnresolvedReference: the text is not a reference.
     """
     name, at, selector = reference.partition("@")
-    if not is_name(name) or (at and not (is_name(selector) or selector.isdecimal())):
+    if not is_name(name) or (at and not is_name(selector)):
         raise UnresolvedReference("is not a reference; write a prompt's name, name@label or name@number")
     return name, selector
 
@@ -94,7 +95,7 @@ def resolve_number(name: str, selector: str, newest: int, labels: Mapping[str, i
     """
     label = selector or DEFAULT_LABEL
     if label.isdecimal():
-        number = int(label) if len(label) < 10 else newest + 1
+        number = parse_version_number(label) or newest + 1
     elif label == LATEST:
         number = newest
     elif label in split:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from promptuary.prompt.content import Content
+from promptuary.prompt.content import VARIABLES_LIMIT, Content
 from promptuary.prompt.declarations import config_errors, declaration_errors
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.json_schema import check_schema
@@ -46,6 +46,9 @@ def validate_content(
         prepared = prepare(content, resolved=resolved, jinja2=jinja2)
     except InvalidPrompt as error:
         raise InvalidPrompt(error.message, [*error.field_errors, *field_errors]) from None
+    if len(prepared.variables) > VARIABLES_LIMIT:
+        message = f"has {len(prepared.variables)} variables, declared and only used; the limit is {VARIABLES_LIMIT}"
+        field_errors.append(FieldError("variables", message))
     if field_errors:
         raise InvalidPrompt("the prompt cannot be used", field_errors)
     return prepared

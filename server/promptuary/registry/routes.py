@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query
-from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Send
@@ -17,6 +16,7 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.core.parameters import STRICT_INTEGER, Flag, Timestamp
 from promptuary.core.wire import PageOf
 from promptuary.registry.diff.schemas import DiffOut
 from promptuary.registry.diff.versions import compare_versions
@@ -49,8 +49,8 @@ from promptuary.registry.similarity import merge_warnings, same_content_warnings
 from promptuary.registry.store import PromptFilter
 
 router = APIRouter(prefix="/v1", tags=["registry"], route_class=IdempotentRoute)
-NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
-NumberPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
+NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER]
+NumberPath = Annotated[int, Path(ge=1, le=2**31 - 1), STRICT_INTEGER]
 Text = Annotated[str | None, Query(max_length=200)]
 
 
@@ -62,7 +62,7 @@ def register(
     body: NewVersion,
     request: Request,
     unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)],
-    similar: bool = False,
+    similar: Flag = False,
 ) -> Response:
     """Register a version: 201 for a new one, 200 when the newest version has the same content.
 
@@ -102,7 +102,7 @@ def look_up(
     label: Text = None,
     version: NumberQuery = None,
     targeting_key: Annotated[str | None, Query(max_length=1000)] = None,
-    as_of: AwareDatetime | None = None,
+    as_of: Timestamp | None = None,
 ) -> Response:
     """Return one version by label (`production` by default) or by number; now, or as of a time in the past."""
     result = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
@@ -119,7 +119,7 @@ def list_prompts(
     search: Text = None,
     label: Text = None,
     tag: Text = None,
-    archived: bool = False,
+    archived: Flag = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[PromptOut]:
@@ -295,7 +295,7 @@ def label_history(
 async def stream(
     request: Request,
     caller: Annotated[Caller, authorize_caller(Scope.PROMPT_READ)],
-    last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
+    last_event_id: Annotated[int | None, Header(ge=0, le=2**53), STRICT_INTEGER] = None,
 ) -> StreamingResponse:
     """Send every change of the project's prompts as a server-sent event; `Last-Event-ID` resumes."""
     event_stream: EventStream = request.app.state.event_stream

@@ -8,6 +8,7 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.parameters import STRICT_INTEGER, Flag
 from promptuary.core.wire import PageOf, RequestModel
 from promptuary.evaluation.runs.schemas import RunOut
 from promptuary.prompt.name import Name
@@ -16,8 +17,8 @@ from promptuary.scheduling.service import AlertService, ScheduleService
 from promptuary.scheduling.store import AlertFilter
 
 router = APIRouter(prefix="/v1", tags=["schedules"], route_class=IdempotentRoute)
-AlertId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Open = Annotated[bool | None, Query(alias="open", description="Those that nobody (true) or somebody (false) has seen.")]
+AlertId = Annotated[int, Path(ge=1, le=2**31 - 1), STRICT_INTEGER]
+Open = Annotated[Flag | None, Query(alias="open", description="Those that nobody (true) or somebody (false) has seen.")]
 
 
 class EmptyBody(RequestModel):

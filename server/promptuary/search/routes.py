@@ -9,14 +9,15 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Limit, PathName, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller
+from promptuary.core.parameters import STRICT_DECIMAL, STRICT_INTEGER
 from promptuary.search.schemas import IndexProgressOut, PromptMatchesOut, Reindex
 from promptuary.search.service import MatchLimits
 
 router = APIRouter(prefix="/v1", tags=["context"], route_class=IdempotentRoute)
 SearchText = Annotated[str, Query(min_length=1, max_length=2000, pattern=r"\S")]
 LabelQuery = Annotated[str | None, Query(max_length=200)]
-NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
-MinScore = Annotated[float | None, Query(ge=-1, le=1)]
+NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER]
+MinScore = Annotated[float | None, Query(ge=-1, le=1), STRICT_DECIMAL]
 
 
 @router.get("/search")

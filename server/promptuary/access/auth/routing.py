@@ -19,6 +19,7 @@ from promptuary.access.role import Scope
 from promptuary.access.service import require_active_key
 from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.core.clock import freeze_clock
+from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.prompt.name import Name
 
 SCOPE_ATTRIBUTE = "declared_scope"
@@ -26,7 +27,7 @@ SCOPE_ATTRIBUTE = "declared_scope"
 BeforeTransaction = Callable[[Request], Awaitable[None]]
 
 PathName = Annotated[Name, Path()]
-Limit = Annotated[int, Query(ge=1, le=10_000)]
+Limit = Annotated[int, Query(ge=1, le=10_000), STRICT_INTEGER]
 Cursor = Annotated[str | None, Query(max_length=1000)]
 
 

@@ -1,16 +1,15 @@
 """Parses a lookup from the ASGI scope, if it is a plain one; every other request goes to FastAPI, with its errors too."""
 
-import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.asgi import HostAllowList, Scope
 from promptuary.prompt.name import DEFAULT_LABEL
+from promptuary.prompt.numbers import parse_version_number
 
 PREFIX = "/v1/prompts/"
 _LIMITS = {"label": 200, "version": 9, "targeting_key": 1000}  # in characters; no higher than the route's own
-_VERSION = re.compile(r"[1-9][0-9]*", re.ASCII)
 
 
 class LookupRequest(NamedTuple):
@@ -75,7 +74,8 @@ def _parse_query(name: str, authorization: bytes, if_none_match: bytes | None, q
         return None
     selector: str | int = fields.get("label", DEFAULT_LABEL)
     if "version" in fields:
-        if "label" in fields or not _VERSION.fullmatch(fields["version"]):
+        number = parse_version_number(fields["version"])
+        if "label" in fields or number is None:
             return None
-        selector = int(fields["version"])
+        selector = number
     return LookupRequest(name, authorization, selector, fields.get("targeting_key"), if_none_match)

@@ -7,6 +7,7 @@ import typer
 
 from promptuary.cli.connection import connect, path_segment
 from promptuary.cli.evaluation.suites import store_suite
+from promptuary.cli.number_parsers import decimal
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 from promptuary.prompt.text import format_usd
 
@@ -16,8 +17,12 @@ def plan(
     pilot: Annotated[
         str | None, typer.Option("--pilot", help="Estimate the variance from this run; by default the newest.")
     ] = None,
-    effect: Annotated[float | None, typer.Option("--effect", help="The smallest difference that matters.")] = None,
-    power: Annotated[float, typer.Option("--power", help="The probability of showing it.")] = 0.8,
+    effect: Annotated[
+        float | None, typer.Option("--effect", help="The smallest difference that matters.", parser=decimal, metavar="NUMBER")
+    ] = None,
+    power: Annotated[
+        float, typer.Option("--power", help="The probability of showing it.", parser=decimal, metavar="NUMBER")
+    ] = 0.8,
     project: Project = None,
     json: AsJson = False,
 ) -> None:

@@ -18,6 +18,7 @@ from promptuary.cli.evaluation.promptfoo import Judge, Partial, import_suite
 from promptuary.cli.evaluation.reports import Html, Json, Junit, ReportFiles, Summary, print_pieces, read_results, read_run
 from promptuary.cli.evaluation.suite_run import RunOptions, run_suite
 from promptuary.cli.evaluation.suites import PromptfooOptions
+from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, AsJson, Project, print_json, print_line, print_table
 from promptuary.prompt.errors import FieldError, Invalid
 
@@ -37,12 +38,17 @@ def run(
     ] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="A label, a version, or an earlier run.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", help="Use these models instead of the suite's.")] = None,
-    repeats: Annotated[int | None, typer.Option("--repeats", help="Use this number instead of the suite's.")] = None,
+    repeats: Annotated[
+        int | None, typer.Option("--repeats", help="Use this number instead of the suite's.", parser=integer, metavar="INTEGER")
+    ] = None,
     executor: Annotated[
         Executor, typer.Option("--executor", help="Where cases are executed: in this process, or on a Ray cluster.")
     ] = Executor.LOCAL,
     resume: Annotated[str | None, typer.Option("--resume", help="Continue this run instead of starting one.")] = None,
-    max_cost: Annotated[float | None, typer.Option("--max-cost", help="Stop the run at this cost, in US dollars.")] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", help="Stop the run at this cost, in US dollars.", parser=decimal, metavar="NUMBER"),
+    ] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Send every request to the model, also where a cached response exists.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 
 app = typer.Typer(help="Run suites on a schedule.", no_args_is_help=True)
@@ -21,7 +22,10 @@ def set_schedule(
     cron: Annotated[str, typer.Argument(help="Five fields, as in '30 6 * * MON-FRI'.")],
     zone: Annotated[str, typer.Option("--zone", help="The time zone of these times, such as Europe/Lisbon.")] = "UTC",
     label: Annotated[str | None, typer.Option("--label", help="The candidate's label, instead of the suite's.")] = None,
-    margin: Annotated[float, typer.Option("--margin", help="The drop that is tolerated without an alert, 0 to 1.")] = 0.0,
+    margin: Annotated[
+        float,
+        typer.Option("--margin", help="The drop that is tolerated without an alert, 0 to 1.", parser=decimal, metavar="NUMBER"),
+    ] = 0.0,
     webhook: Annotated[str | None, typer.Option("--webhook", help="The webhook that alerts are sent to.")] = None,
     paused: Annotated[bool, typer.Option("--paused", help="Create it paused: submit no runs yet.")] = False,
     project: Project = None,
@@ -99,7 +103,9 @@ def remove(name: Name, project: Project = None) -> None:
 def alerts(
     schedule: Annotated[str | None, typer.Option("--schedule", help="Only the alerts of this schedule.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Also the alerts that somebody has seen.")] = False,
-    seen: Annotated[int | None, typer.Option("--seen", metavar="ALERT", help="Mark this alert as seen.")] = None,
+    seen: Annotated[
+        int | None, typer.Option("--seen", metavar="ALERT", help="Mark this alert as seen.", parser=integer)
+    ] = None,
     project: Project = None,
     json: AsJson = False,
 ) -> None:

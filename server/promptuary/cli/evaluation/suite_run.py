@@ -13,6 +13,7 @@ from promptuary.cli.evaluation.reports import read_run
 from promptuary.cli.evaluation.suites import PromptfooOptions, register_candidate, store_suite
 from promptuary.cli.output import print_line
 from promptuary.prompt.files.prompt_file import read_prompt_folder
+from promptuary.prompt.numbers import parse_version_number
 
 if TYPE_CHECKING:
     from promptuary.evaluation.reports.reported_run import ReportedRun
@@ -56,7 +57,7 @@ class RunOptions:
         """The baseline where it is a version or a label."""
         if self.baseline is None or self.baseline_run is not None:
             return None
-        return int(self.baseline) if self.baseline.isdigit() else self.baseline
+        return parse_version_number(self.baseline) or self.baseline
 
 
 def run_suite(api: ApiClient, suite: str, options: RunOptions, local: LocalExecution | None) -> "ReportedRun":

@@ -15,6 +15,7 @@ from promptuary.cli.registry.state import content_of
 from promptuary.prompt.diff.contents import compare_contents
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import PromptFile, read_prompt_file
+from promptuary.prompt.numbers import parse_version_number
 
 BREAKING = 1
 MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
@@ -70,7 +71,7 @@ def _of_file(api: ApiClient, prompt: PromptFile, selector: str) -> tuple[dict[st
     comparison: dict[str, Any] = {"name": prompt.name, "from": None, "to": to, "breaking": False, "reasons": [], "changes": []}
     if number == 1 and not exists:
         return comparison, f"{prompt.path} is a new prompt: version 1"
-    by = "version" if selector.isascii() and selector.isdecimal() else "label"
+    by = "version" if parse_version_number(selector) is not None else "label"
     stored = api.get(path, **{by: selector})
     compared = compare_contents(content_of(stored), content_of(planned["content"]), jinja2=True)  # the service accepts both
     comparison |= {

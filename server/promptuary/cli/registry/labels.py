@@ -6,8 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.numbers import parse_decimal, parse_integer
 
 app = typer.Typer(help="Move, split and remove labels, and read their history.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
@@ -35,7 +37,9 @@ def describe_label(name: str, label: str, target: Mapping[str, Any]) -> str:
 def set_label(
     name: Name,
     label: Label,
-    version: Annotated[int, typer.Argument(help="The version that the label will point at.")],
+    version: Annotated[
+        int, typer.Argument(help="The version that the label will point at.", parser=integer, metavar="INTEGER")
+    ],
     reason: Reason = "",
     project: Project = None,
     json: AsJson = False,
@@ -73,7 +77,7 @@ def _arm(text: str) -> dict[str, Any]:
     try:
         if not equals:
             raise ValueError
-        return {"version": int(version), "weight": float(weight)}
+        return {"version": parse_integer(version), "weight": parse_decimal(weight)}
     except ValueError:
         raise Invalid(
             "the label cannot be split like this", [FieldError(text, "must be VERSION=WEIGHT, such as 4=5")]
@@ -108,7 +112,9 @@ def remove(name: Name, label: Label, reason: Reason = "removed", project: Projec
 def roll_back(
     name: Name,
     label: Label,
-    to: Annotated[int | None, typer.Option("--to", help="A version that the label has pointed at.")] = None,
+    to: Annotated[
+        int | None, typer.Option("--to", help="A version that the label has pointed at.", parser=integer, metavar="INTEGER")
+    ] = None,
     reason: Reason = "rolled back",
     project: Project = None,
     json: AsJson = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
+from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_content, print_json, print_line, print_notice, print_table
 from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.state import content_of
@@ -19,7 +20,7 @@ from promptuary.prompt.text_values import json_form
 
 Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
 Label = Annotated[str | None, typer.Option("--label", help="A label; production by default.")]
-Version = Annotated[int | None, typer.Option("--version", help="A version's number.")]
+Version = Annotated[int | None, typer.Option("--version", help="A version's number.", parser=integer, metavar="INTEGER")]
 
 
 def register(api: ApiClient, prompt: PromptFile, labels: Sequence[str] | None = None, *, similar: bool = False) -> Any:

@@ -5,10 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import AsJson, Project, print_json, print_notice, print_table
 
-Most = Annotated[int, typer.Option("-k", help="The maximum number of prompts.")]
-MinScore = Annotated[float | None, typer.Option("--min-score", help="The minimum cosine, -1 to 1.")]
+Most = Annotated[int, typer.Option("-k", help="The maximum number of prompts.", parser=integer, metavar="INTEGER")]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", help="The minimum cosine, -1 to 1.", parser=decimal, metavar="NUMBER")
+]
 
 
 def search(
@@ -26,7 +29,10 @@ def search(
 def similar(
     name: Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")],
     label: Annotated[str | None, typer.Option("--label", help="Compare the version under a label.")] = None,
-    version: Annotated[int | None, typer.Option("--version", help="Compare this version; the newest by default.")] = None,
+    version: Annotated[
+        int | None,
+        typer.Option("--version", help="Compare this version; the newest by default.", parser=integer, metavar="INTEGER"),
+    ] = None,
     k: Most = 10,
     min_score: MinScore = None,
     project: Project = None,

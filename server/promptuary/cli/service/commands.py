@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from promptuary.cli.connection import NotInstalled, connect
+from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, print_json, print_line, print_table
 from promptuary.cli.service.processes import (
     NotStarted,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"  # MLflow and Chroma have no authentication, so they never listen elsewhere
 Host = Annotated[str | None, typer.Option("--host", help="The address to listen on; loopback by default.")]
-Port = Annotated[int | None, typer.Option("--port", help="The port; 8400 by default.")]
+Port = Annotated[int | None, typer.Option("--port", help="The port; 8400 by default.", parser=integer, metavar="INTEGER")]
 
 
 def load_settings(**overrides: Any) -> "Settings":

@@ -27,6 +27,7 @@ from promptuary.compat.langfuse.schemas import (
 from promptuary.compat.names import dotted, known_name, new_name
 from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import FieldError, InvalidRequest
+from promptuary.core.parameters import STRICT_INTEGER, Flag
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.name import LATEST
 from promptuary.registry.labels import Labels
@@ -40,7 +41,7 @@ Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
 Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
 Text = Annotated[str | None, Query(max_length=200)]
 Name = Annotated[str, Path(max_length=255)]
-Number = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+Number = Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER]
 _REASON = "by a Langfuse client"
 _STEP = 1000
 
@@ -75,8 +76,8 @@ def list_prompts(
     name: Text = None,
     label: Text = None,
     tag: Text = None,
-    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 50,
+    page: Annotated[int, Query(ge=1, le=1_000_000), STRICT_INTEGER] = 1,
+    limit: Annotated[int, Query(ge=1, le=10_000), STRICT_INTEGER] = 50,
     from_updated: Annotated[str | None, Query(alias="fromUpdatedAt")] = None,
     to_updated: Annotated[str | None, Query(alias="toUpdatedAt")] = None,
     conditions: Annotated[str | None, Query(alias="filter")] = None,
@@ -96,7 +97,7 @@ def list_prompts(
 
 
 @router.get("/v2/prompts/{name:path}")
-def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, resolve: bool = True) -> LangfusePrompt:
+def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, resolve: Flag = True) -> LangfusePrompt:
     """Return one version by label (`production` by default) or by number.
 
     Its texts are those that the SDK can compile, with partials; with `resolve=false` they are the source.
@@ -106,7 +107,9 @@ def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, 
 
 
 @router.patch("/v2/prompts/{name:path}/versions/{version}")
-def add_labels(name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1)], body: NewLabels, unit: Move) -> LangfusePrompt:
+def add_labels(
+    name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1), STRICT_INTEGER], body: NewLabels, unit: Move
+) -> LangfusePrompt:
     """Move labels to a version; it keeps its other labels."""
     prompt_name = known_name(dotted(name))
     for label in dict.fromkeys(body.newLabels):

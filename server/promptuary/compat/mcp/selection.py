@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from promptuary.core.errors import NotFound
 from promptuary.prompt.name import is_name
-
-_DIGITS = 10
-_NUMBER_LIMIT = 2**31
+from promptuary.prompt.numbers import parse_version_number
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,10 @@ def parse_selection(text: str, label: str) -> PromptSelection:
         raise NotFound(f"there is no such prompt: {_FORM}")
     if not suffix.isdigit():
         return PromptSelection(name, suffix or label, None)
-    if len(suffix) > _DIGITS or suffix.startswith("0") or int(suffix) >= _NUMBER_LIMIT:
+    number = parse_version_number(suffix)
+    if number is None:
         raise NotFound(f"the prompt '{name}' has no such version; versions are numbered 1, 2, 3 …")
-    return PromptSelection(name, None, int(suffix))
+    return PromptSelection(name, None, number)
 
 
 _FORM = "write its name, or `name@label` or `name@NUMBER`; prompts/list has the names"

@@ -32,6 +32,7 @@ from promptuary.compat.mlflow.tags import EXPERIMENTS, IS_PROMPT, SDK, free_tags
 from promptuary.compat.names import known_name, new_name
 from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import AlreadyExists, FieldError, InvalidRequest, NotFound
+from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry.labels import Labels, require_prompt
 from promptuary.registry.service import Registry
@@ -47,7 +48,7 @@ Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
 Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
 Name = Annotated[str, Query(max_length=250)]
 Text = Annotated[str, Query(max_length=2000)]
-Results = Annotated[int, Query(ge=1, le=100_000)]
+Results = Annotated[int, Query(ge=1, le=100_000), STRICT_INTEGER]
 Token = Annotated[str | None, Query(max_length=1000)]
 _REASON = "by an MLflow client"
 _ORDERS = {"", "name", "name asc"}

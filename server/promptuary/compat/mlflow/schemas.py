@@ -1,6 +1,5 @@
 """The wire models of MLflow's prompt API: a prompt is a registered model, a version is a model version."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -13,6 +12,7 @@ from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.core.wire import RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.numbers import parse_version_number
 from promptuary.registry.store import PromptRecord
 from promptuary.registry.version_store import Version
 
@@ -218,9 +218,10 @@ def version_number(text: str) -> int:
     Raises:
         InvalidRequest: when it is not a number.
     """
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise InvalidRequest("the request is invalid", [FieldError("version", "must be a number")])
-    return int(text)
+    number = parse_version_number(text)
+    if number is None:
+        raise InvalidRequest("the request is invalid", [FieldError("version", "must be a number in plain digits, such as 12")])
+    return number
 
 
 def _tags(tags: Mapping[str, str]) -> list[ModelTagOut]:

@@ -9,13 +9,14 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.core.wire import PageOf
 from promptuary.evaluation.datasets import upload
 from promptuary.evaluation.datasets.schemas import DatasetOut, DatasetPageOut, NewDatasetVersion
 from promptuary.evaluation.datasets.service import DatasetService
 
 router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRoute)
-VersionQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+VersionQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER]
 
 
 @router.post(

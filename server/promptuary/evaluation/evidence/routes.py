@@ -8,6 +8,7 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.core.wire import PageOf
 from promptuary.evaluation.evidence import service
 from promptuary.evaluation.evidence.schemas import EvidenceOut
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRout
 
 def evidence_filter(
     prompt: Annotated[Name | None, Query()] = None,
-    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER] = None,
     digest: Annotated[str | None, Query(pattern=r"^sha256:[0-9a-f]{64}$")] = None,
     suite: Annotated[Name | None, Query()] = None,
     run: Annotated[str | None, Query(pattern=r"^run_[0-9a-f]{1,60}$")] = None,

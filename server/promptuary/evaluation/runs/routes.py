@@ -9,6 +9,7 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
+from promptuary.core.parameters import STRICT_DECIMAL, Flag
 from promptuary.core.wire import PageOf
 from promptuary.evaluation.plan import SCORE
 from promptuary.evaluation.runs.request import ResumeRequest, RunRequest
@@ -30,7 +31,7 @@ router = APIRouter(prefix="/v1", tags=["evaluation"], route_class=IdempotentRout
 RUN_ID = r"^run_[0-9a-f]{1,60}$"
 RunId = Annotated[str, Path(pattern=RUN_ID)]
 Metric = Annotated[str | None, Query(max_length=200, pattern=r'^[^"\\\x00-\x1f]+$')]
-Bound = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)]
+Bound = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False), STRICT_DECIMAL]
 Text = Annotated[str | None, Query(max_length=400)]
 
 
@@ -39,15 +40,15 @@ class ResultQuery:
     """The query's parameters that select and order results; see `ResultFilter`."""
 
     variant: Text = None
-    passed: bool | None = None
-    errors: bool = False
+    passed: Flag | None = None
+    errors: Flag = False
     case: Text = None
     tag: Text = None
     search: Text = None
     metric: Metric = None
     at_least: Bound = None
     at_most: Bound = None
-    differing: bool = False
+    differing: Flag = False
     order: ResultOrder = ResultOrder.FILE
 
 
@@ -56,8 +57,8 @@ def plan_suite(
     suite: PathName,
     unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)],
     pilot: Annotated[str | None, Query(pattern=RUN_ID)] = None,
-    effect: Annotated[float | None, Query(gt=0, le=1, allow_inf_nan=False)] = None,
-    power: Annotated[float, Query(gt=0, lt=1, allow_inf_nan=False)] = 0.8,
+    effect: Annotated[float | None, Query(gt=0, le=1, allow_inf_nan=False), STRICT_DECIMAL] = None,
+    power: Annotated[float, Query(gt=0, lt=1, allow_inf_nan=False), STRICT_DECIMAL] = 0.8,
 ) -> RunProjectionOut:
     """Return what the suite's next run would show, and what more cases or repeats would buy; learns from a past run."""
     from promptuary.evaluation.runs.projection import project_run  # it needs numpy and scipy

@@ -1,11 +1,14 @@
 """The comparison of two versions of a prompt, each selected by a number or a label."""
 
+import re
 from dataclasses import dataclass
 
 from promptuary.prompt.diff.contents import ContentDiff, compare_contents
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry.service import Registry
 from promptuary.registry.version_store import Version
+
+_PLAIN_DIGITS = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class VersionComparison:
 def compare_versions(registry: Registry, name: str, before: str, after: str) -> VersionComparison:
     """Compare two versions.
 
-    Digits select a version by number; anything else is a label, also `latest`. A split label means its first arm.
+    A number in plain digits selects a version; anything else is a label, also `latest` and `01`.
+    A split label means its first arm.
 
     Raises:
         NotFound: naming the unknown prompt, label or version, and the known ones.
@@ -32,6 +36,6 @@ def compare_versions(registry: Registry, name: str, before: str, after: str) -> 
 
 
 def _select_version(registry: Registry, name: str, selector: str) -> Version:
-    if selector.isascii() and selector.isdecimal():
+    if _PLAIN_DIGITS.fullmatch(selector):
         return registry.lookup(name, version=int(selector)).version
     return registry.lookup(name, label=selector).version
