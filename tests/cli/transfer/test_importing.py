@@ -31,7 +31,6 @@ def test_imported_files_can_be_applied_unchanged(run: Run, write: Write, folder:
     file = write("lf.json", json.dumps([LANGFUSE, {**LANGFUSE, "version": 1}], indent=1))
     assert run("import", file, "--to", folder).out.splitlines() == [
         f"+ support.greet  {folder}/support/greet.yaml",
-        "  line 11: 0.config.foo: is not imported: it has no place in a version",
         "  line 2: 0: its name 'support/Greet' becomes 'support.greet'",
         "  a file contains one version; left out: version 1",
         f"next: promptuary sync plan {folder}",

@@ -141,3 +141,14 @@ def test_the_core_schema_reads_as_js_yaml_does() -> None:
 def test_the_core_schema_is_as_strict_as_yaml_1_1(text: str) -> None:
     with pytest.raises(InvalidFile):
         parse_yaml(text, "file", core=True)
+
+
+def test_the_numbers_of_json_are_numbers_in_both_schemas() -> None:
+    text = '{"a": [1e-5, 1E5, -2e+3, 1.5e2, 0e0, 1.0, -0.0, 9223372036854775807], "b": "1e5"}'
+    for core in (False, True):
+        assert repr(parse_yaml(text, "file", core=core).value) == repr(json.loads(text))
+
+
+def test_plain_numbers_and_booleans_are_known_by_their_text() -> None:
+    plain = parse_yaml("a: [NO, 'NO', 1.10, x, null]\nb: 2024-01-01\nc: {d: 12:30}", "file").plain
+    assert plain == {"a.0": ("NO", False), "a.2": ("1.10", 1.1), "c.d": ("12:30", 750)}

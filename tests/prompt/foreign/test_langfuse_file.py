@@ -13,6 +13,7 @@ from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts, select_versions
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
 from promptuary.prompt.foreign.source_names import SourceNames
+from promptuary.prompt.model_settings import model_settings
 from promptuary.prompt.templates.preparation import prepare
 
 
@@ -73,9 +74,8 @@ def test_a_chat_prompt_of_the_sdk_is_imported_with_its_placeholders() -> None:
     rendered = prepare(prompt.content).render({"who": "X", "question": "Q", "history": history}).messages
     expected = [(message["role"], message["content"]) for message in compiled]
     assert [(message["role"], message["content"]) for message in rendered or ()] == expected
-    assert prompt.content.model is not None
-    assert prompt.content.model.model_dump() == {
-        "name": "openai:gpt",
+    assert prompt.content.config == langfuse_prompt.config
+    assert dict(model_settings(prompt.content).values) == {
         "temperature": 0,
         "max_tokens": 9,
         "top_p": 1,
@@ -114,26 +114,28 @@ def test_references_to_other_prompts_become_includes_that_keep_their_lines() -> 
     assert prepare(resolved).render({"q": "Q"}).text == "T Q\nB\n  C  \nend"
 
 
-def test_a_config_is_imported_as_far_as_a_version_has_fields_for_it() -> None:
-    config = {
-        "model": "m",
-        "response_format": {"type": "json_object"},
-        "tools": [{"name": "a"}],
-        "variables": {"q": {"type": "string"}},
-        "foo": {"x": 1},
-        "empty": None,
-    }
-    (prompt,) = import_value(text_prompt("x {{q}}", config=config))
-    assert prompt.content.variables["q"].type == "string"
-    assert (prompt.content.response_format, prompt.content.tools) == ({"type": "json_object"}, [{"name": "a"}])
-    assert remarks(prompt) == ["config.foo: is not imported: it has no place in a version"]
-    (prompt,) = import_value(text_prompt("x", config={"temperature": 0.5, "tools": "all"}, isActive=True, extra="y"))
-    assert prompt.content.model is None
-    assert remarks(prompt) == [
-        "config.temperature: is not imported: it is the setting of a model that is not named",
-        "config.tools: is not imported: it has no place in a version",
-        "extra: is not imported: it has no place in a version",
-    ]
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"z": {"b": 1, "a": [None, {}, [], 1.0, 1e-5]}, "model": "gpt-4o", "empty": None, "list": [], "temperature": 9},
+        {"tools": "all", "variables": ["a"], "model": 7},
+        ["a", None],
+        "a text",
+        0,
+        False,
+    ],
+)
+def test_a_config_is_imported_whole_and_in_its_order(config: Any) -> None:
+    (prompt,) = import_value(text_prompt("x", config=config))
+    assert json.dumps(prompt.content.config) == json.dumps(config)
+    assert (prompt.content.model, remarks(prompt)) == (None, [])
+
+
+@pytest.mark.parametrize("config", [None, {}])
+def test_an_empty_config_is_none(config: Any) -> None:
+    (prompt,) = import_value(text_prompt("x", config=config, isActive=True, extra="y"))
+    assert prompt.content.config is None
+    assert remarks(prompt) == ["extra: is not imported: it has no place in a version"]
 
 
 def test_names_labels_and_tags_that_are_not_valid_have_remarks() -> None:
@@ -195,8 +197,6 @@ def test_a_file_gets_the_highest_or_the_labelled_version_and_a_remark() -> None:
         (text_prompt("x", type="chat"), "a text prompt has one string as its template"),
         (text_prompt("x", version="three"), "version: must be an integer"),
         (text_prompt("x", labels="production"), "labels: must be a list"),
-        (text_prompt("x", config={"model": "m", "temperature": 9}), "config.temperature: should be less than or equal to 2"),
-        (text_prompt("x", config={"model": 7}), "config.model: must be a text"),
         ({"data": [text_prompt("x"), 7]}, "data.1: must be an object"),
         ({"data": [text_prompt("x"), {"name": "b"}]}, "data.1: has no `prompt`"),
         (

@@ -11,6 +11,7 @@ from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
 from promptuary.prompt.foreign.source_names import SourceNames
+from promptuary.prompt.model_settings import model_settings
 from promptuary.prompt.templates.preparation import prepare
 
 
@@ -62,19 +63,15 @@ def test_a_prompt_version_of_the_sdk_is_imported_completely() -> None:
     )
     assert prompt.tags == ("team=support", "urgent")
     assert prompt.content.response_format == {"type": "object"}
-    assert prompt.content.model is not None
-    assert prompt.content.model.model_dump(exclude_none=True) == {
-        "name": "openai:gpt",
-        "temperature": 0.5,
-        "max_tokens": 9,
-        "top_p": 1.0,
-        "stop": ["x"],
-    }
+    assert json.dumps(prompt.content.config) == json.dumps(mlflow_prompt.model_config)
+    settings = model_settings(prompt.content)
+    assert (settings.name, dict(settings.values)) == (
+        "openai:gpt",
+        {"temperature": 0.5, "max_tokens": 9, "top_p": 1.0, "stop": ["x"], "top_k": 3},
+    )
     messages = prepare(prompt.content).render({"who": "X", "question": "Q"}).messages
     assert [dict(message) for message in messages or ()] == mlflow_prompt.format(who="X", question="Q")
     assert remarks(prompt) == [
-        "model_config.top_k: is not imported: it has no place in a version",
-        "model_config.vendor: is not imported: it has no place in a version",
         ": its label 'Champion' becomes 'champion'",
     ]
 
@@ -108,8 +105,7 @@ def test_model_versions_of_the_rest_api_are_imported_alone_and_in_lists() -> Non
         "chat",
         {"type": "text"},
     )
-    assert prompt.content.model is not None
-    assert prompt.content.model.name == "m"
+    assert prompt.content.config == {"model_name": "m"}
     assert (remarks(prompt), prompt.tags) == ([], ())
     prompts = import_value(
         {
@@ -158,18 +154,13 @@ def test_control_flow_makes_the_format_jinja2_with_a_remark() -> None:
     assert remarks(prompt) == ["template: is jinja2, which not every server renders"]
 
 
-def test_settings_of_a_model_that_is_not_named_have_remarks() -> None:
-    (prompt,) = import_value(
-        {"name": "a", "template": "x", "aliases": [], "model_config": {"provider": "openai", "temperature": 1}}
-    )
-    assert prompt.content.model is None
-    assert remarks(prompt) == [
-        "model_config.provider: is not imported: it is the provider of a model that is not named",
-        "model_config.temperature: is not imported: it is the setting of a model that is not named",
-    ]
-    extra = {"model_name": "m", "extra_params": {"x": 1}}
-    (prompt,) = import_value({"name": "a", "template": "x", "aliases": [], "model_config": extra})
-    assert remarks(prompt) == ["model_config.extra_params.x: is not imported: it has no place in a version"]
+def test_a_model_config_is_imported_whole() -> None:
+    config = {"temperature": 1, "provider": "openai", "extra_params": {"x": 1, "a": None}, "stop_sequences": []}
+    (prompt,) = import_value({"name": "a", "template": "x", "aliases": [], "model_config": config})
+    assert json.dumps(prompt.content.config) == json.dumps(config)
+    assert (prompt.content.model, remarks(prompt)) == (None, [])
+    (prompt,) = import_value({"model_version": rest_version("x", _mlflow_prompt_model_config=json.dumps(config))})
+    assert json.dumps(prompt.content.config) == json.dumps(config)
 
 
 @pytest.mark.parametrize(
@@ -188,10 +179,6 @@ def test_settings_of_a_model_that_is_not_named_have_remarks() -> None:
         (
             {"model_version": rest_version("x", _mlflow_prompt_model_config="{")},
             "model_version.tags: has a tag that is not valid JSON",
-        ),
-        (
-            {"template": "x", "aliases": [], "model_config": {"model_name": "m", "max_tokens": 0}},
-            "model_config.max_tokens: should be greater than or equal to 1",
         ),
     ],
 )

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument, parse_yaml
+from promptuary.prompt.files.yaml_quoting import quoting_errors, with_quoting_hint
 from promptuary.prompt.name import is_name
 from promptuary.prompt.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
+FILE_LIMIT = 4 * 1024 * 1024
 SUFFIXES = (".yaml", ".yml")
 _OTHER_FIELDS = ("labels", "message", "tags", "messages", "partials")
 
@@ -110,6 +112,9 @@ def parse_prompt_file(text: str, path: Path, name: str) -> PromptFile:
     if not isinstance(message, str):
         field_errors.append(FieldError("message", "must be a string"))
     content = _content(body, field_errors)
+    quoting = quoting_errors(document)
+    quoted = {error.path for error in quoting}
+    field_errors = [*quoting, *(with_quoting_hint(error, document) for error in field_errors if error.path not in quoted)]
     if field_errors or content is None:
         raise InvalidFile(f"{path} cannot be used", [document.with_line(error) for error in field_errors])
     return PromptFile(name, path, content, texts["labels"], message, texts["tags"], document.lines)
@@ -127,7 +132,8 @@ def _content(body: dict[str, Any], field_errors: list[FieldError]) -> Content | 
         parts["template"] = body["messages"]
     try:
         content = Content.model_validate(parts)
-        validate_content(content, resolved=False, jinja2=True)  # the server decides whether jinja2 is enabled
+        # The server decides whether jinja2 is enabled, and how large a config may be.
+        validate_content(content, resolved=False, jinja2=True, config_limit=FILE_LIMIT)
     except ValidationError as error:
         field_errors += [_with_file_field(field_error, template_field) for field_error in field_errors_from(error)]
     except InvalidPrompt as error:
@@ -160,7 +166,7 @@ def read_yaml_file(path: Path) -> YamlDocument:
     return parse_yaml(read_text(path), str(path))
 
 
-def read_text(path: Path, limit: int = 4 * 1024 * 1024) -> str:
+def read_text(path: Path, limit: int = FILE_LIMIT) -> str:
     """Read a UTF-8 text file of at most `limit` bytes, without its byte order mark.
 
     Raises:

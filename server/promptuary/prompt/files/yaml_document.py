@@ -1,7 +1,8 @@
 """Strict reading of YAML and JSON: no tags, aliases, duplicate keys or NUL characters; each value has its line number."""
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -22,10 +23,17 @@ class InvalidFile(Invalid):
 
 @dataclass(frozen=True)
 class YamlDocument:
-    """A parsed text, and by dotted path the line where each value begins, counted from 1."""
+    """A parsed text.
+
+    Attributes:
+        value: its plain value.
+        lines: by dotted path, the line where each value begins, counted from 1.
+        plain: by dotted path, each number or boolean that is written without quotes: its text and its value.
+    """
 
     value: Any
     lines: dict[str, int]
+    plain: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
     def with_line(self, error: FieldError) -> FieldError:
         """Return the error with the line of its path, or of the nearest parent path that is in the text."""
@@ -44,6 +52,15 @@ class _AliasFreeLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+class _JsonNumberLoader(_AliasFreeLoader):
+    """The loader for YAML 1.1, in which the numbers of JSON are numbers: YAML 1.1 reads 1e-5 as a text."""
+
+
+_JsonNumberLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][-+]?[0-9]+$"), [*"-0123456789"]
+)
+
+
 class _AliasFreeCoreLoader(_AliasFreeLoader, CoreLoader):
     """The loader for the core schema of YAML 1.2, also without aliases."""
 
@@ -59,14 +76,14 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
     Raises:
         InvalidFile: the text is not valid; the message names the source, and the field error the line.
     """
-    lines: dict[str, int] = {}
+    document = YamlDocument(None, {})
     try:
         if reason := refused_character(text):
             raise _error(reason, 1 + text[: refused_position(text)].count("\n"))
-        loader = _AliasFreeCoreLoader(text) if core else _AliasFreeLoader(text)
+        loader = _AliasFreeCoreLoader(text) if core else _JsonNumberLoader(text)
         try:
             node = loader.get_single_node()
-            value = None if node is None else _value(loader, node, "", lines, 0)
+            value = None if node is None else _value(loader, node, "", document, 0)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -82,18 +99,18 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
         raise InvalidFile(f"{source} is not valid YAML", [FieldError("", str(error))]) from None
     except RecursionError:
         raise InvalidFile(f"{source} is not supported YAML", [FieldError("", f"nested more than {DEPTH_LIMIT} deep")]) from None
-    return YamlDocument(value, lines)
+    return replace(document, value=value)
 
 
 def _error(message: str, line: int, path: str = "") -> InvalidFile:
     return InvalidFile("not supported", [FieldError(path, message, line)])
 
 
-def _value(loader: _AliasFreeLoader, node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> Any:
+def _value(loader: _AliasFreeLoader, node: yaml.Node, path: str, document: YamlDocument, depth: int) -> Any:
     line = node.start_mark.line + 1
     if depth > DEPTH_LIMIT:
         raise _error(f"nested more than {DEPTH_LIMIT} deep", line, path)
-    lines.setdefault(path, line)
+    document.lines.setdefault(path, line)
     if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -104,17 +121,20 @@ def _value(loader: _AliasFreeLoader, node: yaml.Node, path: str, lines: dict[str
                 raise _error(f"a key {problem}", key_node.start_mark.line + 1, path)
             if key in result:
                 raise _error(f"the key '{key}' occurs twice", key_node.start_mark.line + 1, path)
-            result[key] = _value(loader, value_node, f"{path}.{key}" if path else key, lines, depth + 1)
+            result[key] = _value(loader, value_node, f"{path}.{key}" if path else key, document, depth + 1)
         return result
     if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
         return [
-            _value(loader, item, f"{path}.{index}" if path else str(index), lines, depth + 1)
+            _value(loader, item, f"{path}.{index}" if path else str(index), document, depth + 1)
             for index, item in enumerate(node.value)
         ]
     if isinstance(node, yaml.ScalarNode) and node.tag.startswith("tag:yaml.org,2002:"):
         type_name = node.tag.rpartition(":")[2]
         if type_name in ("str", "int", "float", "bool", "null"):
-            return _scalar(loader, node, path)
+            scalar = _scalar(loader, node, path)
+            if not node.style and isinstance(scalar, bool | int | float):
+                document.plain[path] = node.value, scalar
+            return scalar
         if type_name == "timestamp" and not node.style:
             return node.value
     raise _error(f"the tag {node.tag} is not supported", line, path)

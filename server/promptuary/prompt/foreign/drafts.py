@@ -4,7 +4,7 @@ What makes an import impossible is an error, and a file with an error is not imp
 a remark, so that nothing disappears silently.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
+from promptuary.prompt.files.prompt_file import FILE_LIMIT
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import LATEST, is_name
@@ -23,8 +24,6 @@ from promptuary.prompt.validation_errors import field_errors_from
 MESSAGE_LIMIT = 2000
 TAG_LIMIT = 200
 TAGS_LIMIT = 50
-SETTINGS = {key: key for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}
-"""Model settings that a version stores: the name in the file → the name in a version."""
 
 _JSON_TYPES = {str: "a text", dict: "an object", list: "a list", int: "an integer", bool: "true or false"}
 
@@ -117,7 +116,7 @@ def finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | Non
     content = None
     try:
         content = Content.model_validate(draft.content_fields)
-        validate_content(content, resolved=False, jinja2=True)
+        validate_content(content, resolved=False, jinja2=True, config_limit=FILE_LIMIT)
         if content.format == "jinja2":
             draft.add_remark(draft.source_paths.get("template", draft.path), "is jinja2, which not every server renders")
     except ValidationError as error:
@@ -191,25 +190,12 @@ def check_same_parse(draft: ImportDraft, path: str, text: str, source_nodes: Seq
         draft.add_error(path, f"has braces that {source_name} reads in another way; only {{{{name}}}} means the same in both")
 
 
-def read_model(draft: ImportDraft, name: str | None, fields: FieldReader, settings: Mapping[str, str]) -> None:
-    """Read a model's settings into a draft; record an omission for each where no model is named.
-
-    Args:
-        draft: receives the model, the paths and the omissions.
-        name: the model's name, or None.
-        fields: the object with the settings.
-        settings: the settings' names in the file, with their names in a version.
-    """
-    present = {source_key for source_key in settings if fields.unread.get(source_key) is not None}
-    values = {key: fields.unread.pop(source_key) for source_key, key in settings.items() if source_key in present}
-    if name:
-        draft.content_fields["model"] = {"name": name, **values}
-        draft.source_paths |= {f"model.{key}": fields.path_of(source_key) for source_key, key in settings.items()}
-        draft.source_paths.setdefault("model", fields.path)
-        return
-    for source_key in settings:
-        if source_key in present:
-            draft.add_omission(fields.path_of(source_key), "it is the setting of a model that is not named")
+def read_config(draft: ImportDraft, fields: FieldReader, key: str) -> None:
+    """Read a free configuration into a draft, as it is; an empty object, which such systems send for none, is none."""
+    config = fields.take(key)
+    if config is not None and config != {}:
+        draft.content_fields["config"] = config
+        draft.source_paths["config"] = fields.path_of(key)
 
 
 def _merged(nodes: Sequence[Node]) -> list[Node]:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_parse, read_model
+from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, check_same_parse, read_config
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Partial, Tag
@@ -65,7 +65,7 @@ def _draft(item: Any, path: str, names: SourceNames) -> ImportDraft:
         draft.source_paths |= {f"template.{index}": f"{prompt_path}.{index}" for index in range(len(messages))}
     else:
         draft.add_error(path, "has no `prompt`")
-    _config(draft, fields)
+    read_config(draft, fields, "config")
     fields.discard(*_IGNORED_FIELDS)
     fields.report_unread()
     return draft
@@ -132,18 +132,3 @@ def _langfuse_nodes(text: str) -> list[Node]:
         nodes += [Literal(text[position:start]), Tag(text[start + 2 : end].strip())]
         position = end + 2
     return [*nodes, Literal(text[position:])]
-
-
-def _config(draft: ImportDraft, fields: FieldReader) -> None:
-    config = fields.take("config", dict)
-    if not config:
-        return
-    config_fields = FieldReader(config, fields.path_of("config"), draft)
-    draft.source_paths["model.name"] = config_fields.path_of("model")
-    read_model(draft, config_fields.take("model", str), config_fields, SETTINGS)
-    # The routes for the Langfuse SDK store these fields in the config.
-    for key, expected in (("response_format", dict), ("tools", list), ("variables", dict)):
-        if isinstance(config_fields.unread.get(key), expected):
-            draft.content_fields[key] = config_fields.unread.pop(key)
-            draft.source_paths[key] = config_fields.path_of(key)
-    config_fields.report_unread()

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from promptuary.prompt.foreign.drafts import SETTINGS, FieldReader, ImportDraft, check_same_parse, read_model
+from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, check_same_parse, read_config
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.mustache import Literal, Node, Tag
 
@@ -19,7 +19,6 @@ _IGNORED_FIELDS = (
     *("creation_timestamp", "last_updated_timestamp", "user_id", "uri", "is_text_prompt", "variables"),
     *("source", "status", "status_message", "current_stage", "run_id", "run_link"),
 )
-_SETTINGS = {key: key for key in SETTINGS if key != "stop"} | {"stop_sequences": "stop"}
 
 
 def is_mlflow(value: Any) -> bool:
@@ -85,7 +84,7 @@ def _draft(item: Any, path: str, names: SourceNames) -> ImportDraft:
         draft.add_error(path, "has no `template`")
     else:
         _template(draft, template_path, template)
-    _model(draft, fields)
+    read_config(draft, fields, "model_config")
     response_format = fields.take("response_format", dict)
     if response_format:
         draft.content_fields["response_format"] = response_format
@@ -160,22 +159,6 @@ def _check_mustache(draft: ImportDraft, path: str, text: str) -> None:
                 path, f"'{match.group(1)}' is one variable in MLflow; here it is looked up inside the variable '{first}'"
             )
     check_same_parse(draft, path, text, [*nodes, Literal(text[position:])], "MLflow")
-
-
-def _model(draft: ImportDraft, fields: FieldReader) -> None:
-    config = fields.take("model_config", dict)
-    if not config:
-        return
-    config_fields = FieldReader(config, fields.path_of("model_config"), draft)
-    provider, name = config_fields.take("provider", str), config_fields.take("model_name", str)
-    if provider and not name:
-        draft.add_omission(config_fields.path_of("provider"), "it is the provider of a model that is not named")
-    draft.source_paths["model.name"] = config_fields.path_of("model_name")
-    read_model(draft, f"{provider}:{name}" if provider and name else name, config_fields, _SETTINGS)
-    extra = config_fields.take("extra_params", dict)
-    if extra:
-        FieldReader(extra, config_fields.path_of("extra_params"), draft).report_unread()
-    config_fields.report_unread()
 
 
 def _tag_texts(tags: Mapping[str, Any]) -> list[str]:
