@@ -2,7 +2,6 @@ import pytest
 
 from promptuary.api.problems import STATUS_BY_ERROR, TITLES
 from promptuary.compat.error_format import NO_SUCH_PATH, error_format_of
-from promptuary.compat.names import dotted
 
 
 @pytest.mark.parametrize("path", ["/v1/prompts", "/", "/api", "/api/publicity", "/api/2.0/mlflow-artifacts", "/api/2.0"])
@@ -42,10 +41,3 @@ def test_every_status_has_an_error_code_that_mlflow_knows() -> None:
         {"error_code": "ENDPOINT_NOT_FOUND", "message": "message"},
     )
     assert error_format.convert(409, "conflict", "message")[1]["error_code"] == "RESOURCE_CONFLICT"
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"), [("a/b", "a.b"), ("a.b", "a.b"), ("a//b", "a//b"), ("/a", "/a"), ("a/", "a/"), ("", ""), ("a", "a")]
-)
-def test_a_folder_becomes_a_dot_and_an_empty_one_stays(name: str, expected: str) -> None:
-    assert dotted(name) == expected

@@ -51,6 +51,8 @@ def test_a_version_is_registered_with_201_and_the_same_again_with_200(local: Any
         "author": "local",
         "created_at": "2026-03-02T12:00:00Z",
         "includes": [],
+        "given_name": None,
+        "prompt_tags": ["a"],
         "warnings": [],
     }
     assert created.json()["variables"]["ticket"]["maxLength"] == 4000

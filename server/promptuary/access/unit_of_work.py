@@ -21,13 +21,17 @@ class Caller:
     expires_at: datetime | None = None
     key_id: str | None = None
 
+    def has(self, scope: Scope) -> bool:
+        """Return whether the caller's role has a scope."""
+        return scope in SCOPES[self.role]
+
     def require(self, scope: Scope) -> None:
         """Check that the caller's role has a scope.
 
         Raises:
             Forbidden: naming the scope and the role.
         """
-        if scope not in SCOPES[self.role]:
+        if not self.has(scope):
             raise Forbidden(f"a key with the role '{self.role}' may not do this; it needs the scope '{scope}'")
 
 

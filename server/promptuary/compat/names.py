@@ -1,33 +1,56 @@
-"""The translation of other registries' prompt names, and their validation."""
+"""The translation of other registries' prompt names, and their validation.
 
+A program keeps using the names that it knows. They are folded by the rule of every import (`fold_name`), and answered as they
+were asked.
+"""
+
+from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.prompt.name import is_name
+from promptuary.prompt.text import show_hidden
+from promptuary.registry.given_names import require_given_name, resolve_name
+from promptuary.registry.labels import require_prompt
 
-_FORM = "a name is 1 to 128 of a-z 0-9 _ . - and begins and ends with a letter or digit"
+GIVEN_NAME_LIMIT = 255
+_FORM = "a name has 1 to 255 characters without control characters, one of them a letter a-z or a digit, and no empty folder"
 
 
-def dotted(name: str) -> str:
-    """Return a name with dots between folders (`support.triage`); a name with an empty folder is unchanged, and invalid."""
-    return name.replace("/", ".") if all(name.split("/")) else name
-
-
-def known_name(name: str) -> str:
-    """Return a name to look up.
+def known_name(unit: UnitOfWork, given_name: str) -> str:
+    """Return the name under which a prompt that is requested lives here.
 
     Raises:
         NotFound: when no prompt can have it.
     """
-    if not is_name(name):
+    name = resolve_name(unit, given_name)
+    if not _is_given_name(given_name) or not is_name(name):
         raise NotFound(f"there is no such prompt: {_FORM}")
     return name
 
 
-def new_name(name: str) -> str:
-    """Return a name to register.
+def changeable_name(unit: UnitOfWork, given_name: str) -> str:
+    """Return the name of a prompt that is to be changed: it was created under the given name, or lives under it.
+
+    Raises:
+        NotFound: for an unknown prompt.
+        Conflict: when the prompt was created under another name that folds onto the same.
+    """
+    name = known_name(unit, given_name)
+    if given_name != name:
+        require_given_name(require_prompt(unit, name), given_name)
+    return name
+
+
+def new_name(unit: UnitOfWork, given_name: str) -> str:
+    """Return the name under which a prompt to register lives here.
 
     Raises:
         InvalidRequest: when it is not a valid name.
     """
-    if not is_name(name):
+    name = resolve_name(unit, given_name)
+    if not _is_given_name(given_name) or not is_name(name):
         raise InvalidRequest("the prompt cannot be registered", [FieldError("name", _FORM)])
     return name
+
+
+def _is_given_name(text: str) -> bool:
+    return len(text) <= GIVEN_NAME_LIMIT and all(text.split("/")) and show_hidden(text, newlines=False) == text

@@ -7,6 +7,7 @@ parsing, piece by piece, renders the same as Promptuary.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.prompt.content import Content
@@ -18,6 +19,8 @@ from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
 
 Piece = Literal | Tag
+_RUN_AS_JINJA2 = "its text has '{% … %}', which would be run as Jinja2"
+_INCLUDE = re.compile(r"\{\{>\s*[a-z0-9][a-z0-9_.-]*(?:@[a-z0-9_.-]+)?\s*\}\}")
 _PARTIAL_COST = 256
 """The cost of a partial besides its text, so that many empty partials reach the limit, too."""
 
@@ -77,9 +80,25 @@ def _texts(content: Content, sdk: SdkTemplateReader) -> list[str]:
     sources = [source for _, source in content.sources()]
     if content.format == "jinja2":
         return [_jinja2(source, sdk) for source in sources]
+    if content.format == "simple":
+        return [_simple(source, sdk) for source in sources]
     turns = [part for part in prepare(content).parts if isinstance(part, MessageTemplate)]
     partials = _Partials(content.partials)
     return [_plain(source, _merged(partials.flat(turn.nodes)), sdk) for source, turn in zip(sources, turns, strict=True)]
+
+
+def content_of_sdk(parts: Mapping[str, Any]) -> Content:
+    """Parse the content that an SDK registers.
+
+    Its format is `simple`, which is how an SDK fills in a text; where a text includes a prompt by `{{> its.name}}`, mustache.
+
+    Raises:
+        ValidationError: of pydantic, for parts that are no content.
+    """
+    content = Content.model_validate({**parts, "format": "simple"})
+    if any(_INCLUDE.search(source) for _, source in content.sources()):
+        return Content.model_validate({**parts, "format": "mustache"})
+    return content
 
 
 def is_jinja2(text: str) -> bool:
@@ -87,12 +106,19 @@ def is_jinja2(text: str) -> bool:
     return "{%" in text and "%}" in text
 
 
+def _simple(text: str, sdk: SdkTemplateReader) -> str:
+    """Return a text of the format `simple` as it is: an SDK reads it as it would read it from its own server."""
+    if sdk.takes_jinja2 and is_jinja2(text):
+        raise _NotRenderable(_RUN_AS_JINJA2)
+    return text
+
+
 def _plain(source: str, pieces: Sequence[Piece], sdk: SdkTemplateReader) -> str:
     equivalent = "".join(piece.text if isinstance(piece, Literal) else f"{{{{{piece.name}}}}}" for piece in pieces)
     for text in (source, equivalent):
         if _merged(sdk.read(text)) == pieces:
             if sdk.takes_jinja2 and is_jinja2(text):
-                raise _NotRenderable("its text has '{% … %}', which would be run as Jinja2")
+                raise _NotRenderable(_RUN_AS_JINJA2)
             return text
     raise _NotRenderable("its text has braces or a name that would be parsed differently")
 

@@ -52,7 +52,10 @@ class IncludeOut(ResponseModel):
 
 
 class VersionOut(ResponseModel):
-    """A version with its content."""
+    """A version with its content; `tags` are the version's, `prompt_tags` its prompt's.
+
+    `given_name` is the prompt's name in another registry's SDK; None where it has no other.
+    """
 
     name: str
     version: int
@@ -73,6 +76,8 @@ class VersionOut(ResponseModel):
     author: str
     created_at: datetime
     includes: list[IncludeOut] = Field(default_factory=list)
+    given_name: str | None
+    prompt_tags: list[str]
 
     @classmethod
     def of(cls, version: Version, **fields: Any) -> Self:
@@ -87,6 +92,8 @@ class VersionOut(ResponseModel):
             author=version.author,
             created_at=version.created_at,
             includes=[IncludeOut.model_validate(include) for include in version.includes],
+            given_name=version.given_name,
+            prompt_tags=list(version.prompt_tags),
             **version.content,
             **fields,
         )
@@ -171,9 +178,13 @@ class LookupOut(VersionOut):
 
 
 class PromptOut(ResponseModel):
-    """A prompt in a list. `labels` has the first arm of a split label; `splits` has all arms."""
+    """A prompt in a list. `labels` has the first arm of a split label; `splits` has all arms.
+
+    `tags` are the prompt's own and its newest version's. `given_name` is its name in another registry's SDK.
+    """
 
     name: str
+    given_name: str | None
     newest: int
     labels: dict[str, int]
     splits: dict[str, SplitOut]

@@ -21,9 +21,11 @@ from promptuary.registry.as_of import prompt_at
 from promptuary.registry.composition import ComposedContent, IncludeUpdate
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind, PromptEvent
+from promptuary.registry.given_names import claim_given_name
 from promptuary.registry.label_store import LabelTarget
 from promptuary.registry.labels import Labels, require_not_archived, require_prompt, require_settable
 from promptuary.registry.store import PromptFilter, PromptRecord
+from promptuary.registry.tags import replace_prompt_tags
 from promptuary.registry.version_store import Include, Version, VersionRecord
 
 
@@ -33,6 +35,25 @@ class Registration:
 
     version: Version
     created: bool
+
+
+@dataclass(frozen=True)
+class RegistrationDetails:
+    """The parts of a registration besides the content.
+
+    Attributes:
+        message: why the version exists.
+        tags: of the version.
+        labels: which labels move to the version.
+        given_name: the name under which another registry's SDK registers it. Then each call makes a version.
+        prompt_tags: with a given name, the prompt's own tags from now on; None keeps those that it has.
+    """
+
+    message: str = ""
+    tags: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    given_name: str | None = None
+    prompt_tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +101,20 @@ class Registry:
             Forbidden: for labels of a caller who may not move them.
             Conflict: when the prompt is archived.
         """
-        if labels:
+        return self.create(name, content, RegistrationDetails(message, tags, labels))
+
+    def create(self, name: str, content: Content, details: RegistrationDetails) -> Registration:
+        """Register a content as `register` does; with a `given_name`, always as a new version.
+
+        Raises:
+            Conflict: as `register`, and when the prompt was created under another given name.
+            InvalidPrompt, InvalidRequest, Forbidden: as `register`.
+        """
+        if details.labels:
             self.unit.caller.require(Scope.LABEL_MOVE)
-            require_settable(labels)
+            require_settable(details.labels)
         lock_project(self.unit.session, self.unit.caller.project)
-        return self._register(name, composition.compose(self.unit, name, content), message, tags, labels)
+        return self._register(name, composition.compose(self.unit, name, content), details)
 
     def renew(self, name: str, message: str = "") -> Registration:
         """Register the newest version with its includes resolved again; unchanged includes make no new version.
@@ -96,28 +126,30 @@ class Registry:
         lock_project(self.unit.session, self.unit.caller.project)
         newest = self.lookup(name, label=LATEST).version
         composed = composition.compose(self.unit, name, composition.authored_content(self.unit, newest))
-        return self._register(name, composed, message, newest.tags, ())
+        return self._register(name, composed, RegistrationDetails(message, newest.tags))
 
-    def _register(
-        self, name: str, composed: ComposedContent, message: str, tags: tuple[str, ...], labels: tuple[str, ...]
-    ) -> Registration:
+    def _register(self, name: str, composed: ComposedContent, details: RegistrationDetails) -> Registration:
         unit = self.unit
         self._validate(composed.content)
         content = encode_content(composed.content)
         prompt = store.find_prompt(unit.session, unit.caller.project, name, lock=True)
         prompt = prompt or store.add_prompt(unit.session, unit.caller.project, name, unit.clock())
         require_not_archived(prompt)
+        if details.given_name is not None:
+            prompt = claim_given_name(unit, prompt, details.given_name)
+            prompt_tags = prompt.prompt_tags if details.prompt_tags is None else details.prompt_tags
+            prompt = replace_prompt_tags(unit, prompt, prompt_tags)
         version = None
-        if version_store.newest_digest(unit.session, prompt) != content.digest:
-            record = VersionRecord(content, message, tags, unit.caller.actor, unit.clock(), composed.includes)
+        if details.given_name is not None or version_store.newest_digest(unit.session, prompt) != content.digest:
+            record = VersionRecord(content, details.message, details.tags, unit.caller.actor, unit.clock(), composed.includes)
             version = self._add_version(prompt, record)
         number = version.number if version else prompt.newest
-        for label in dict.fromkeys(labels):
+        for label in dict.fromkeys(details.labels):
             if prompt.labels.get(label) != number or label in prompt.splits:
-                Labels(unit).point(prompt, label, LabelTarget(number), message or "registered with this label")
+                Labels(unit).point(prompt, label, LabelTarget(number), details.message or "registered with this label")
         if version is None:
             return Registration(self.version(name, number), created=False)
-        return Registration(replace(version, labels=tuple(sorted(set(labels)))), created=True)
+        return Registration(replace(version, labels=tuple(sorted(set(details.labels)))), created=True)
 
     def _validate(self, content: Content) -> None:
         settings = self.unit.settings

@@ -1,7 +1,7 @@
 """Queries of prompts: a session in, domain values out. Every query is scoped by the project."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Subquery
@@ -15,7 +15,8 @@ from promptuary.registry.tables import LabelRow, PromptRow, TagRow
 class PromptRecord:
     """A prompt: the number of its newest version, the project's revision in which it last changed, and its labels.
 
-    A split label is in `labels` with the version of its first arm, and in `splits` as a whole.
+    A split label is in `labels` with the version of its first arm, and in `splits` as a whole. `tags` are those by which
+    lists find the prompt: its own and its newest version's. `own_tags` is None until the prompt's own are first set.
     """
 
     id: int
@@ -27,6 +28,13 @@ class PromptRecord:
     labels: Mapping[str, int] = field(default_factory=dict)
     splits: Mapping[str, Split] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    given_name: str | None = None
+    own_tags: tuple[str, ...] | None = None
+
+    @property
+    def prompt_tags(self) -> tuple[str, ...]:
+        """The prompt's own tags; those of its newest version until its own are first set."""
+        return self.tags if self.own_tags is None else self.own_tags
 
     def labels_of(self, number: int) -> tuple[str, ...]:
         """Return the names of the labels that point at a version, alone or in an arm of a split."""
@@ -41,7 +49,7 @@ class PromptFilter:
     Attributes:
         search: a part of the name.
         label: a label that the prompt has.
-        tag: a tag of the newest version.
+        tag: a tag of the prompt or of its newest version.
         archived: whether the archived prompts are listed, or the active ones.
     """
 
@@ -100,6 +108,8 @@ def load_prompts(session: Session, rows: Iterable[PromptRow]) -> list[PromptReco
             labels=labels.get(row.id or 0, {}),
             splits=splits.get(row.id or 0, {}),
             tags=tuple(tags.get(row.id or 0, ())),
+            given_name=row.given_name,
+            own_tags=None if row.tags is None else tuple(row.tags),
         )
         for row in rows
     ]
@@ -111,6 +121,18 @@ def add_prompt(session: Session, project: int, name: str, at: datetime) -> Promp
     session.add(row)
     session.flush()
     return PromptRecord(row.id or 0, name, 0, 0, at)
+
+
+def find_given_name(session: Session, project: int, given_name: str) -> str | None:
+    """Return the name of the prompt that another registry's SDK created under a name; None if there is none."""
+    query = select(PromptRow.name).where(PromptRow.project_id == project, PromptRow.given_name == given_name)
+    return session.exec(query).one_or_none()
+
+
+def set_given_name(session: Session, prompt: PromptRecord, given_name: str) -> PromptRecord:
+    """Store the name under which another registry's SDK created a prompt."""
+    session.exec(update(PromptRow).where(col(PromptRow.id) == prompt.id).values(given_name=given_name))
+    return replace(prompt, given_name=given_name)
 
 
 def set_archived(session: Session, prompt: PromptRecord, at: datetime | None) -> None:

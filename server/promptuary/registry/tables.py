@@ -3,17 +3,24 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Text, UniqueConstraint
+from sqlalchemy import JSON, Index, Text, UniqueConstraint
 from sqlmodel import Column, Field, SQLModel
 
 from promptuary.core.database import UtcDateTime
 
 
 class PromptRow(SQLModel, table=True):
-    """A prompt's name, and the number its next version takes."""
+    """A prompt's name, and the number its next version takes.
+
+    `given_name` is the name under which another registry's SDK created it. `tags` are the prompt's own; None until they are
+    first set.
+    """
 
     __tablename__ = "prompt"
-    __table_args__ = (UniqueConstraint("project_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        Index("ix_prompt_given_name", "project_id", "given_name", unique=True),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     project_id: int = Field(foreign_key="project.id")
@@ -22,6 +29,8 @@ class PromptRow(SQLModel, table=True):
     revision: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     archived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    given_name: str | None = None
+    tags: list[Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class VersionRow(SQLModel, table=True):
@@ -103,8 +112,17 @@ class IncludeRow(SQLModel, table=True):
     included_id: int = Field(foreign_key="version.id", index=True)
 
 
+class VersionTagsRow(SQLModel, table=True):
+    """The tags of a version since they were first changed; without a row, those that it was registered with."""
+
+    __tablename__ = "version_tags"
+
+    version_id: int = Field(foreign_key="version.id", primary_key=True)
+    tags: list[Any] = Field(sa_column=Column(JSON, nullable=False))
+
+
 class TagRow(SQLModel, table=True):
-    """A tag of a prompt's newest version, for lists."""
+    """A tag of a prompt or of its newest version, by which lists find the prompt."""
 
     __tablename__ = "prompt_tag"
 

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, tuple_
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, delete, func, select, update
+from sqlmodel import Session, col, func, select, update
 
 from promptuary.core.database import table_of
 from promptuary.core.errors import Conflict
@@ -17,8 +17,9 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json_digest
 from promptuary.prompt.encoding import EncodedContent
 from promptuary.prompt.errors import Invalid
+from promptuary.registry import tag_store
 from promptuary.registry.store import PromptRecord, load_prompts
-from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, TagRow, VersionRow
+from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, VersionRow
 
 _PROMPT, _VERSION = table_of(PromptRow), table_of(VersionRow)
 _NEWEST_DIGEST = select(_VERSION.c.digest).where(
@@ -43,7 +44,10 @@ class Include:
 
 @dataclass(frozen=True)
 class Version:
-    """A version, and the labels that point at it now; `id` is the database's own."""
+    """A version, and the labels that point at it now; `id` is the database's own.
+
+    `tags` are the version's, `prompt_tags` and `given_name` its prompt's.
+    """
 
     id: int
     prompt: str
@@ -56,6 +60,9 @@ class Version:
     created_at: datetime
     labels: tuple[str, ...]
     includes: tuple[Include, ...] = ()
+    is_newest: bool = False
+    given_name: str | None = None
+    prompt_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
             {"version_id": version_id, "reference": include.reference, "included_id": include.id} for include in record.includes
         ]
         session.execute(insert(IncludeRow), pins)
-    if set(record.tags) != set(prompt.tags):
-        session.execute(delete(TagRow).where(col(TagRow.prompt_id) == prompt.id))
-        session.add_all(TagRow(prompt_id=prompt.id, tag=tag) for tag in set(record.tags))
+    prompt = tag_store.index_tags(session, prompt, record.tags)
     return Version(
         id=version_id,
         prompt=prompt.name,
@@ -122,6 +127,9 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         created_at=record.created_at,
         labels=(),
         includes=record.includes,
+        is_newest=True,
+        given_name=prompt.given_name,
+        prompt_tags=prompt.prompt_tags,
     )
 
 
@@ -152,12 +160,14 @@ def labelled_versions(session: Session, prompts: Sequence[PromptRecord], label: 
     query = select(VersionRow).join(LabelRow, col(LabelRow.prompt_id) == VersionRow.prompt_id)
     query = query.where(LabelRow.name == label, LabelRow.version == VersionRow.number)
     rows = session.exec(query.where(col(LabelRow.prompt_id).in_([prompt.id for prompt in prompts]))).all()
-    includes = includes_of(session, [row.id or 0 for row in rows])
+    ids = [row.id or 0 for row in rows]
+    includes, tags = includes_of(session, ids), tag_store.changed_tags(session, ids)
     owners = {prompt.id: prompt for prompt in prompts}
     versions: dict[int, Version] = {}
     for row in rows:
         with suppress(Conflict):
-            versions[row.prompt_id] = _version(owners[row.prompt_id], row, includes.get(row.id or 0, ()))
+            version = _version(owners[row.prompt_id], row, includes.get(row.id or 0, ()))
+            versions[row.prompt_id] = replace(version, tags=tags.get(version.id, version.tags))
     return versions
 
 
@@ -231,8 +241,10 @@ def list_dependents(session: Session, prompt: PromptRecord) -> list[Dependent]:
 
 
 def _versions(session: Session, prompt: PromptRecord, rows: Sequence[VersionRow]) -> list[Version]:
-    includes = includes_of(session, [row.id or 0 for row in rows])
-    return [_version(prompt, row, includes.get(row.id or 0, ())) for row in rows]
+    ids = [row.id or 0 for row in rows]
+    includes, tags = includes_of(session, ids), tag_store.changed_tags(session, ids)
+    versions = [_version(prompt, row, includes.get(row.id or 0, ())) for row in rows]
+    return [replace(version, tags=tags.get(version.id, version.tags)) for version in versions]
 
 
 def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include]) -> Version:
@@ -251,6 +263,9 @@ def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include])
         created_at=row.created_at,
         labels=prompt.labels_of(row.number),
         includes=tuple(includes),
+        is_newest=row.number == prompt.newest,
+        given_name=prompt.given_name,
+        prompt_tags=prompt.prompt_tags,
     )
 
 

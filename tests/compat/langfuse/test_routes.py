@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_a_lookup_tells_all_that_langfuses_own_server_tells(local: Any, register
         "type": "text",
         "prompt": "Hi {{name}}",
         "config": {"model": "m", "top_p": 0.5, "seed": 3},
-        "labels": ["production"],
+        "labels": ["production", "latest"],
         "tags": ["t"],
         "commitMessage": "first",
         "createdAt": "2026-03-02T12:00:00Z",
@@ -44,16 +45,23 @@ def test_a_lookup_tells_all_that_langfuses_own_server_tells(local: Any, register
     }
 
 
-def test_a_folder_is_a_dot_however_its_slash_comes(local: Any, register: Callable[..., int]) -> None:
-    register("support.mail.triage", "x", labels=["production"])
-    for name in ("support.mail.triage", "support%2Fmail%2ftriage", "support/mail/triage", "support.mail%2Ftriage"):
-        assert local.get(f"{PROMPTS}/{name}").json()["name"] == "support.mail.triage"
+def test_a_name_is_folded_however_it_comes_and_answered_as_it_was_asked(local: Any, register: Callable[..., int]) -> None:
+    register("support.mail-in.triage", "x", labels=["production"])
+    for path, name in (
+        ("support.mail-in.triage", "support.mail-in.triage"),
+        ("support%2Fmail%20in%2ftriage", "support/mail in/triage"),
+        ("Support/Mail%20%26%20In/Triage", "Support/Mail & In/Triage"),
+        ("support.mail-in%2FTriage!", "support.mail-in/Triage!"),
+    ):
+        fetched = local.get(f"{PROMPTS}/{path}").json()
+        assert (fetched["name"], fetched["prompt"]) == (name, "x")
 
 
 def test_a_name_that_no_prompt_can_have_is_not_found(local: Any, register: Callable[..., int]) -> None:
     register("a..b", "x", labels=["production"])
-    for name in ("/a%2F%2Fb", "/%2Fa", "/a%2F", "/A", "/a%20b", "/%E2%80%AEa", f"/{'x' * 129}", "/a%5Cb", "/"):
-        check(local.get(PROMPTS + name), 404, "a name is 1 to 128 of a-z 0-9 _ . -")
+    for name in ("/a%2F%2Fb", "/%2Fa", "/a%2F", "/%21", "/%20", "/%E2%80%AEa", f"/{'x' * 256}", "/"):
+        check(local.get(PROMPTS + name), 400 if len(name) > 255 else 404, "255 characters")
+    check(local.get(f"{PROMPTS}/A%20b"), 404, "there is no prompt 'a-b'")
 
 
 @pytest.mark.parametrize("name", ["a%2F..%2Fb", "..", "%2e%2e%2fv1", "a%00b"])
@@ -123,9 +131,9 @@ def test_a_split_label_is_its_first_version_until_a_label_is_added(local: Any, r
     arms = [{"version": 2, "weight": 10}, {"version": 1, "weight": 90}]
     assert local.put("/v1/prompts/a/labels/production", json={"split": arms}).status_code == 200
     fetched = local.get(f"{PROMPTS}/a").json()
-    assert (fetched["version"], fetched["labels"]) == (2, ["production"])
+    assert (fetched["version"], fetched["labels"]) == (2, ["production", "latest"])
     (listed,) = local.get(f"{PROMPTS}?label=production").json()["data"]
-    assert (listed["versions"], listed["labels"]) == ([2], ["production"])
+    assert (listed["versions"], listed["labels"]) == ([2], ["production", "latest"])
     assert local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": ["production"]}).status_code == 200
     assert local.get("/v1/prompts/a").json()["split"] is None
     assert local.get(f"{PROMPTS}/a").json()["version"] == 1
@@ -145,7 +153,7 @@ def test_a_list_takes_what_it_can_filter_by_and_refuses_the_rest(local: Any, reg
     register("support.a", "x")
     register("support", "x")
     assert [item["name"] for item in local.get(f"{PROMPTS}?name=support").json()["data"]] == ["support"]
-    assert [item["name"] for item in local.get(f"{PROMPTS}?name=support/a").json()["data"]] == ["support.a"]
+    assert [item["name"] for item in local.get(f"{PROMPTS}?name=Support/A").json()["data"]] == ["Support/A"]
     register("support", "newer")
     (newest,) = local.get(f"{PROMPTS}?name=support&label=latest").json()["data"]
     assert newest["versions"] == [2]
@@ -173,8 +181,9 @@ def test_a_list_is_read_to_its_end(local: Any, register: Callable[..., int], mon
 # --- writing ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_config_is_the_versions_parts_and_comes_back_as_it_was(local: Any, register: Callable[..., int]) -> None:
+def test_a_config_is_the_versions_config_and_comes_back_as_it_was(local: Any) -> None:
     config = {
+        "top_k": None,
         "model": "openai:gpt-4o",
         "temperature": 0.5,
         "max_tokens": 100,
@@ -183,22 +192,48 @@ def test_a_config_is_the_versions_parts_and_comes_back_as_it_was(local: Any, reg
         "stop": ["END"],
         "response_format": {"type": "json_object"},
         "tools": [{"name": "close"}],
-        "variables": {"name": {"type": "string", "required": True, "sensitive": False}},
+        "variables": {"name": {"type": "string", "maxLength": 9}},
+        "languages": [],
+        "retries": 3.0,
     }
     registered = local.post(PROMPTS, json={"name": "a", "prompt": "Hi {{name}}", "config": config})
+    assert registered.status_code == 201
+    for response in (registered, local.get(f"{PROMPTS}/a?version=1")):
+        assert json.dumps(response.json()["config"]) == json.dumps(config)
+    version = local.get("/v1/prompts/a?version=1").json()
+    assert json.dumps(version["config"]) == json.dumps(config)
+    assert version["variables"]["name"]["maxLength"] == 9
+
+
+@pytest.mark.parametrize("variables", [{"b": {}}, {"name": {"type": "colour"}}, ["name"], {"name": 7}, None, {}])
+def test_variables_in_a_config_that_declare_nothing_are_the_applications_own(local: Any, variables: Any) -> None:
+    config = {"variables": variables}
+    registered = local.post(PROMPTS, json={"name": "a", "prompt": "Hi {{name}}", "config": config})
     assert (registered.status_code, registered.json()["config"]) == (201, config)
-    model = {"name": "openai:gpt-4o", **{key: config[key] for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}}
-    parts = {key: config[key] for key in ("response_format", "tools", "variables")}
-    register("b", "Hi {{name}}", model=model, **parts)
-    assert registered.json()["digest"] == local.get("/v1/prompts/b?version=1").json()["digest"]
+    assert local.get("/v1/prompts/a/versions/1").json()["variables"].get("b") is None
 
 
-def test_the_same_content_again_is_200_and_null_is_as_if_not_said(local: Any) -> None:
+@pytest.mark.parametrize("config", [[], [1, None], "fast", 7, False, {"temperature": 9}, {"temperature": 0.5}])
+def test_any_config_is_taken_and_an_empty_one_is_as_none(local: Any, config: Any) -> None:
+    assert local.post(PROMPTS, json={"name": "a", "prompt": "x", "config": config}).status_code == 201
+    assert local.get(f"{PROMPTS}/a?version=1").json()["config"] == (config or {})
+
+
+def test_settings_of_the_versions_model_win_over_its_config(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x", model={"name": "m", "top_p": 0.5}, config={"top_p": 1, "own": True}, tools=[{"name": "f"}])
+    config = local.get(f"{PROMPTS}/a?version=1").json()["config"]
+    assert config == {"top_p": 0.5, "own": True, "model": "m", "tools": [{"name": "f"}]}
+
+
+def test_each_create_makes_a_version_and_null_is_as_if_not_said(local: Any, database: Any) -> None:
     first = local.post(PROMPTS, json={"name": "a", "prompt": "x"})
     body = {"name": "a", "prompt": "x", "type": "text", "config": None, "labels": None, "tags": None, "commitMessage": None}
-    again = local.post(PROMPTS, json=body | {"config": {"temperature": None}})
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json() == again.json()
+    again = local.post(PROMPTS, json=body)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert (first.json()["version"], again.json()["version"]) == (1, 2)
+    assert first.json()["digest"] == again.json()["digest"]
+    same = local.post("/v1/prompts/a/versions", json={"type": "text", "template": "x", "format": "simple"})
+    assert (same.status_code, same.json()["version"]) == (200, 2)
 
 
 def test_a_retry_under_one_idempotency_key_is_one_version(local: Any) -> None:
@@ -211,8 +246,10 @@ def test_a_retry_under_one_idempotency_key_is_one_version(local: Any) -> None:
 REFUSED: list[tuple[Any, str]] = [
     ({"prompt": "x"}, "name: is required"),
     ({"name": "a"}, "prompt: is required"),
-    ({"name": "A b", "prompt": "x"}, "name: a name is 1 to 128"),
-    ({"name": "a//b", "prompt": "x"}, "name: a name is 1 to 128"),
+    ({"name": "!", "prompt": "x"}, "name: a name has 1 to 255 characters"),
+    ({"name": "a//b", "prompt": "x"}, "name: a name has 1 to 255 characters"),
+    ({"name": "a\u202eb", "prompt": "x"}, "name: a name has 1 to 255 characters"),
+    ({"name": "x" * 256, "prompt": "x"}, "name: a name has 1 to 255 characters"),
     ({"name": "a", "prompt": "x", "isActive": True}, "isActive: is not a known field"),
     ({"name": "a", "prompt": "x", "type": "image"}, "type: "),
     ({"name": "a", "prompt": "x", "type": "chat"}, "a chat prompt a list of messages"),
@@ -224,16 +261,8 @@ REFUSED: list[tuple[Any, str]] = [
     ({"name": "a", "prompt": [{"role": "user", "content": "x", "name": "y"}], "type": "chat"}, "more than a role and a text"),
     ({"name": "a", "prompt": [{"type": "image", "role": "user", "content": "x"}], "type": "chat"}, "prompt.0.type: is not"),
     ({"name": "a", "prompt": [{"type": "placeholder", "name": "a b"}], "type": "chat"}, "prompt.0.name: "),
-    ({"name": "a", "prompt": "{{a"}, "never closed"),
-    ({"name": "a", "prompt": "{{a b}}"}, "'a b' is not a name"),
-    ({"name": "a", "prompt": "x", "config": {"model": "m", "temperature": 9}}, "config.temperature: "),
-    ({"name": "a", "prompt": "x", "config": {"model": 7}}, "config.model: must be a string"),
-    ({"name": "a", "prompt": "x", "config": {"model": "m", "stop": "x"}}, "config.stop: must be a list"),
-    ({"name": "a", "prompt": "x", "config": {"tools": {}}}, "config.tools: must be a list"),
-    ({"name": "a", "prompt": "x", "config": {"variables": {"b": {}}}}, "variables.b: is declared, but"),
-    ({"name": "a", "prompt": "x", "config": [1]}, "config: must be an object"),
+    ({"name": "a", "prompt": "{{> b}} {{a"}, "never closed"),
     ({"name": "a", "prompt": "x", "labels": ["Prod"]}, "'Prod' is not a name"),
-    ({"name": "a", "prompt": "x", "labels": ["latest"]}, "labels.latest: is set by the registry itself"),
     ({"name": "a", "prompt": "x", "tags": [""]}, "tags.0: "),
 ]  # fmt: skip
 
@@ -244,10 +273,90 @@ def test_an_invalid_prompt_is_refused_with_the_paths_of_the_request(local: Any) 
     assert local.get("/v1/prompts").json()["items"] == []
 
 
-def test_every_key_that_cannot_be_kept_is_named_at_once(local: Any) -> None:
-    response = local.post(PROMPTS, json={"name": "a", "prompt": "x", "config": {"languages": [], "top_k": 1, "tools": 7}})
-    for message in ("config.languages: ", "config.top_k: ", "config.tools: "):
-        check(response, 400, message)
+@pytest.mark.parametrize(
+    "text", ["{{a", "{{a b}}", '{{ "key": "value" }} {{{x}}}', "{x} }} {", "{{#a}}x{{/a}}", "{{! a }}", "{% if"]
+)
+def test_a_text_that_is_no_mustache_is_taken_literally(local: Any, text: str) -> None:
+    created = local.post(PROMPTS, json={"name": "a", "prompt": text, "labels": ["production"]})
+    assert (created.status_code, created.json()["format"]) == (201, "simple")
+    assert local.get(f"{PROMPTS}/a").json()["prompt"] == text
+    variables = {"x": "v"} if "{{x}}" in text else {}
+    rendered = local.post("/v1/prompts/a/render", json={"variables": variables}).json()
+    assert rendered["text"] == text.replace("{{x}}", "v")
+
+
+def test_latest_is_taken_among_the_labels_of_a_create(local: Any) -> None:
+    created = local.post(PROMPTS, json={"name": "a", "prompt": "x", "labels": ["production", "latest"]})
+    assert (created.status_code, created.json()["labels"]) == (201, ["production", "latest"])
+
+
+# --- names --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_kept_as_it_was_given_beside_the_folded_one(local: Any, database: Any) -> None:
+    created = local.post(PROMPTS, json={"name": "Support/Triage (v2)", "prompt": "x", "labels": ["production"]})
+    assert (created.status_code, created.json()["name"]) == (201, "Support/Triage (v2)")
+    assert [item["name"] for item in local.get(PROMPTS).json()["data"]] == ["Support/Triage (v2)"]
+    (listed,) = local.get("/v1/prompts").json()["items"]
+    assert (listed["name"], listed["given_name"]) == ("support.triage-v2", "Support/Triage (v2)")
+    assert local.get("/v1/prompts/support.triage-v2").json()["given_name"] == "Support/Triage (v2)"
+    for path in ("Support%2FTriage%20(v2)", "support.triage-v2", "support%2ftriage%20v2"):
+        assert local.get(f"{PROMPTS}/{path}").status_code == 200
+
+
+def test_two_names_that_fold_onto_one_are_refused_by_name(local: Any, database: Any) -> None:
+    assert local.post(PROMPTS, json={"name": "team a/greet", "prompt": "x"}).status_code == 201
+    for name in ("team-a/greet", "Team A/greet", "team-a.greet"):
+        refused = local.post(PROMPTS, json={"name": name, "prompt": "y", "tags": ["t"]})
+        check(refused, 400, f"the names '{name}' and 'team a/greet' are both 'team-a.greet' here")
+    check(local.patch(f"{PROMPTS}/Team-A%2Fgreet/versions/1", json={"newLabels": ["b"]}), 400, "use that name")
+    assert [version["version"] for version in local.get("/v1/prompts/team-a.greet/versions").json()["items"]] == [1]
+    assert local.get("/v1/prompts").json()["items"][0]["tags"] == []
+    for name in ("team%20a%2Fgreet", "team-a.greet"):
+        assert local.patch(f"{PROMPTS}/{name}/versions/1", json={"newLabels": ["b"]}).status_code == 200
+
+
+def test_a_prompt_of_our_own_takes_the_first_name_that_a_program_gives(local: Any, register: Callable[..., int]) -> None:
+    register("support.triage", "x")
+    assert local.post(PROMPTS, json={"name": "support.triage", "prompt": "y"}).json()["version"] == 2
+    assert local.get("/v1/prompts").json()["items"][0]["given_name"] is None
+    assert local.post(PROMPTS, json={"name": "Support/Triage", "prompt": "z"}).json()["version"] == 3
+    assert local.get("/v1/prompts").json()["items"][0]["given_name"] == "Support/Triage"
+    check(local.post(PROMPTS, json={"name": "support/triage", "prompt": "z"}), 400, "'Support/Triage'")
+
+
+# --- tags ---------------------------------------------------------------------------------------------------------------
+
+
+def test_tags_are_the_prompts_and_replaced_by_a_create_that_gives_some(local: Any, database: Any) -> None:
+    def create(**more: Any) -> Any:
+        return local.post(PROMPTS, json={"name": "a", "prompt": "x", **more}).json()["tags"]
+
+    assert [create(), create(tags=["two", "one", "two"]), create(), create(tags=None)] == [
+        [],
+        ["two", "one"],
+        ["two", "one"],
+        ["two", "one"],
+    ]
+    assert create(tags=["three"]) == ["three"]
+    assert local.get(f"{PROMPTS}/a?version=1").json()["tags"] == ["three"]
+    (listed,) = local.get("/v1/prompts?tag=three").json()["items"]
+    assert (listed["name"], listed["tags"]) == ("a", ["three"])
+    assert local.get("/v1/prompts?tag=one").json()["items"] == []
+    version = local.get("/v1/prompts/a/versions/1").json()
+    assert (version["tags"], version["prompt_tags"]) == ([], ["three"])
+    assert create(tags=[]) == []
+    assert local.get(f"{PROMPTS}?tag=three").json()["data"] == []
+    changes = [row["detail"]["tags"] for row in local.get("/v1/audit").json()["items"] if row["action"] == "tags.changed"]
+    assert changes == [["two", "one"], ["three"], []]
+
+
+def test_a_prompt_keeps_the_tags_of_its_newest_version_when_a_program_goes_on(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x", tags=["old", "kept"])
+    assert local.post(PROMPTS, json={"name": "a", "prompt": "y"}).json()["tags"] == ["kept", "old"]
+    assert local.get("/v1/prompts/a/versions/1").json()["tags"] == ["old", "kept"]
+    register("a", "z", tags=["new"])
+    assert local.get("/v1/prompts").json()["items"][0]["tags"] == ["kept", "new", "old"]
 
 
 @pytest.mark.parametrize(
@@ -273,14 +382,14 @@ def test_a_version_that_is_not_there_gets_no_label(local: Any, register: Callabl
 
 def test_no_label_to_add_changes_nothing(local: Any, register: Callable[..., int]) -> None:
     register("a", "x", labels=["production"])
-    assert local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": []}).json()["labels"] == ["production"]
+    assert local.patch(f"{PROMPTS}/a/versions/1", json={"newLabels": []}).json()["labels"] == ["production", "latest"]
     assert len(local.get("/v1/prompts/a/labels/production/history").json()["items"]) == 1
 
 
 def test_nothing_is_deleted(local: Any, register: Callable[..., int]) -> None:
     register("a", "x")
     check(local.delete(f"{PROMPTS}/a"), 400, "nothing is deleted; archive the prompt")
-    check(local.delete(f"{PROMPTS}/A"), 404, "a name is")
+    check(local.delete(f"{PROMPTS}/!"), 404, "a name has")
     assert local.get("/v1/prompts/a?version=1").status_code == 200
 
 
@@ -314,7 +423,7 @@ def test_a_full_disk_keeps_its_status_and_says_when_to_come_back(local: Any, mon
     def full(*_args: Any, **_kwargs: Any) -> None:
         raise StorageFull("the disk is full", 30)
 
-    monkeypatch.setattr(Registry, "register", full)
+    monkeypatch.setattr(Registry, "create", full)
     response = local.post(PROMPTS, json={"name": "a", "prompt": "x"})
     check(response, 507, "the disk is full", "Error")
     assert response.headers["retry-after"] == "30"

@@ -68,14 +68,14 @@ def test_a_text_prompt_is_created_read_by_label_and_compiled(connect: Connect, s
     )
     prompt = connect("reader").get_prompt("support/triage", cache_ttl_seconds=0)
     for each in (created, prompt):
-        assert (each.name, each.version, each.prompt, each.config) == ("support.triage", 1, "Hi {{ name }}!", config)
-        assert (each.labels, each.tags, each.commit_message) == (["production"], ["a"], "first")
+        assert (each.name, each.version, each.prompt, each.config) == ("support/triage", 1, "Hi {{ name }}!", config)
+        assert (each.labels, each.tags, each.commit_message) == (["production", "latest"], ["a"], "first")
     assert prompt.compile(name="Ann") == "Hi Ann!"
     assert service.requests == ["POST /api/public/v2/prompts 201", "GET /api/public/v2/prompts/support%2Ftriage 200"]
     fetched = local.get("/v1/prompts/support.triage").json()
-    assert (fetched["model"]["name"], fetched["tools"], fetched["author"]) == ("openai:gpt-4o", [{"name": "f"}], "key:a author")
+    assert (fetched["config"], fetched["given_name"], fetched["author"]) == (config, "support/triage", "key:a author")
     actions = [row["action"] for row in local.get("/v1/audit").json()["items"]]
-    assert [action for action in actions if action != "key.created"] == ["version.created", "label.moved"]
+    assert [action for action in actions if action != "key.created"] == ["tags.changed", "version.created", "label.moved"]
 
 
 def test_a_chat_prompt_keeps_its_placeholder(connect: Connect, local: Any) -> None:
@@ -107,16 +107,47 @@ def test_labels_are_added_to_a_version_and_leave_the_others(connect: Connect, re
     register("a", "one", labels=["production", "stable"])
     register("a", "two")
     updated = connect().update_prompt(name="a", version=2, new_labels=["production", "staging"])
-    assert sorted(updated.labels) == ["production", "staging"]
+    assert sorted(updated.labels) == ["latest", "production", "staging"]
     moves = local.get("/v1/prompts/a/labels/production/history").json()["items"]
     assert (moves[0]["version"], moves[0]["previous"], moves[0]["reason"]) == (2, 1, "by a Langfuse client")
     assert local.get("/v1/prompts/a?label=stable").json()["version"] == 1
 
 
-def test_the_same_content_again_is_the_version_that_there_is(connect: Connect) -> None:
+def test_each_create_makes_a_version(connect: Connect) -> None:
     client = connect()
     first, again = (client.create_prompt(name="a", prompt="x", commit_message=message) for message in ("first", "again"))
-    assert (first.version, again.version, again.commit_message) == (1, 1, "first")
+    assert (first.version, again.version, again.commit_message) == (1, 2, "again")
+    assert (first.labels, again.labels) == (["latest"], ["latest"])
+    assert client.get_prompt("a", version=1, cache_ttl_seconds=0).labels == []
+
+
+def test_a_name_with_spaces_and_signs_is_found_again_and_answered_as_it_is(connect: Connect) -> None:
+    client = connect()
+    name = "Team A/greet & more: 100% [new] #1?"
+    created = client.create_prompt(name=name, prompt="x", labels=["production"], tags=["a"])
+    fetched = client.get_prompt(name, cache_ttl_seconds=0)
+    assert (created.name, fetched.name, fetched.tags) == (name, name, ["a"])
+    updated = client.update_prompt(name=name, version=1, new_labels=["stable"])
+    assert (updated.name, sorted(updated.labels)) == (name, ["latest", "production", "stable"])
+    assert [prompt.name for prompt in client.api.prompts.list(name=name).data] == [name]
+
+
+def test_each_project_has_its_own_given_names(connect: Connect, key: Callable[..., str]) -> None:
+    assert connect().create_prompt(name="A b", prompt="x").version == 1
+    assert connect(secret=key("admin", "another")).create_prompt(name="a-b", prompt="y").version == 1
+
+
+def test_an_old_name_finds_a_prompt_that_was_registered_here(connect: Connect, register: Callable[..., int]) -> None:
+    register("support.triage", "x", labels=["production"])
+    assert connect("reader").get_prompt("Support/Triage", cache_ttl_seconds=0).prompt == "x"
+
+
+def test_a_text_that_is_no_mustache_compiles_as_the_sdk_compiles_it(connect: Connect) -> None:
+    client = connect()
+    text = '{{a}} {{ "key": "value" }} {custom} {{open'
+    client.create_prompt(name="a", prompt=text, labels=["production"])
+    prompt = client.get_prompt("a", cache_ttl_seconds=0)
+    assert (prompt.prompt, prompt.compile(a="A")) == (text, text.replace("{{a}}", "A"))
 
 
 def test_prompts_are_listed_in_pages(connect: Connect, register: Callable[..., int]) -> None:
@@ -129,7 +160,8 @@ def test_prompts_are_listed_in_pages(connect: Connect, register: Callable[..., i
     assert (fetched.meta.page, fetched.meta.limit, fetched.meta.total_items, fetched.meta.total_pages) == (2, 2, 3, 2)
     assert (fetched.data[0].type, fetched.data[0].versions, fetched.data[0].last_config) == ("text", [1], {"model": "c"})
     (newest,) = client.list(tag="new").data
-    assert (newest.name, newest.versions, newest.labels, newest.tags) == ("b", [1, 2], ["production"], ["new"])
+    assert (newest.name, newest.versions, newest.tags) == ("b", [1, 2], ["new"])
+    assert newest.labels == ["production", "latest"]
     (labelled,) = client.list(label="production").data
     assert (labelled.name, labelled.versions) == ("b", [2])
     assert [prompt.name for prompt in client.list(name="c").data] == ["c"]
@@ -146,6 +178,7 @@ def test_what_is_not_there_is_told_as_the_sdk_knows_it(connect: Connect, registe
         ("a", {"version": 2}),
         ("a", {"label": "staging"}),
         ("Movie Critic", {}),
+        ("!", {}),
         ("a%2Fb", {}),
     ):
         with pytest.raises(NotFoundError) as raised:
@@ -193,10 +226,8 @@ def test_what_cannot_be_kept_is_refused_by_its_name(connect: Connect, local: Any
 
     client = connect()
     for arguments, message_part in (
-        ({"prompt": "x", "config": {"languages": ["en"]}}, "config.languages: is not part of a version"),
-        ({"prompt": "x", "config": {"temperature": 1}}, "config.model: is required with temperature"),
-        ({"prompt": "x", "labels": ["latest"]}, "labels.latest"),
-        ({"prompt": "{{#a}}x{{/a}}"}, "it has the section 'a'"),
+        ({"prompt": "x", "labels": ["Prod"]}, "'Prod' is not a name"),
+        ({"prompt": "{{> b}}"}, "{{> b}}"),
         ({"prompt": "@@@langfusePrompt:name=b|label=production@@@"}, "include a prompt by {{> its.name@label}}"),
     ):
         with pytest.raises(Error) as raised:

@@ -81,12 +81,21 @@ def test_no_word_of_ours_is_taken_for_a_tag_of_mlflows(local: Any, register: Cal
         "_mlflow_prompt_type": "text",
     }
     assert tags_of(local.get(f"{BASE}/registered-models/get?name=a")) == {"mlflow.prompt.is_prompt": "true"}
+    for tag in ("mlflow.prompt.is_prompt", "_mlflow_prompt_type", "promptuary.tools"):
+        body = {"name": "a", "key": tag, "value": "false"}
+        check(local.post(f"{BASE}/registered-models/set-tag", json=body), 400, "INVALID_PARAMETER_VALUE", "own protocol")
+        body["version"] = "1"
+        check(local.post(f"{BASE}/model-versions/set-tag", json=body), 400, "INVALID_PARAMETER_VALUE", "never changes")
+        body.pop("value")
+        removed = local.request("DELETE", f"{BASE}/model-versions/delete-tag", json=body)
+        check(removed, 400, "INVALID_PARAMETER_VALUE", "never changes")
 
 
 UNREADABLE: list[tuple[str, int, str, str]] = [
     ("registered-models/get", 400, "INVALID_PARAMETER_VALUE", "name: is required"),
     ("registered-models/get?name=b", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'b'"),
-    ("registered-models/get?name=A%20b", 404, "RESOURCE_DOES_NOT_EXIST", "a name is 1 to 128"),
+    ("registered-models/get?name=A%20b", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'a-b'"),
+    ("registered-models/get?name=%21", 404, "RESOURCE_DOES_NOT_EXIST", "a name has 1 to 255 characters"),
     ("registered-models/alias?name=a&alias=b", 404, "RESOURCE_DOES_NOT_EXIST", "has no label 'b'; its labels are: none"),
     ("model-versions/get?name=a&version=2", 404, "RESOURCE_DOES_NOT_EXIST", "has no version 2"),
     ("model-versions/get?name=a&version=x", 400, "INVALID_PARAMETER_VALUE", "version: must be a number"),
@@ -96,10 +105,6 @@ UNREADABLE: list[tuple[str, int, str, str]] = [
     ("registered-models/search?order_by=timestamp", 400, "INVALID_PARAMETER_VALUE", "order_by: is not supported"),
     ("registered-models/search?page_token=forged", 400, "INVALID_PARAMETER_VALUE", "the cursor does not come from this server"),
     ("registered-models/search?max_results=0", 400, "INVALID_PARAMETER_VALUE", "max_results: "),
-    (
-        "registered-models/search?filter=tags._mlflow_experiment_ids%20LIKE%20'%25'",
-        *(400, "INVALID_PARAMETER_VALUE", "prompts do not belong to experiments here"),
-    ),
     ("model-versions/search", 400, "INVALID_PARAMETER_VALUE", "must name the prompt"),
     ("model-versions/search?filter=name%3D'b'", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'b'"),
     ("model-versions/search?filter=name%3D'a'&order_by=name", 400, "INVALID_PARAMETER_VALUE", "order_by: is not supported"),
@@ -154,7 +159,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"name": "a", "tags": []}, "mlflow.prompt.is_prompt: must be 'true'"),
     ({"name": "a", "tags": [IS_PROMPT]}, "mlflow.prompt.text: is required"),
     ({"name": "a", "tags": [IS_PROMPT, IS_PROMPT]}, "tags: have a key twice"),
-    (version("A"), "name: a name is 1 to 128"),
+    (version("!"), "name: a name has 1 to 255 characters"),
     (version("a", ("mlflow.prompt.associatedRunIds", "r")), "mlflow.prompt.associatedRunIds: is not a known tag"),
     (version("a", ("promptuary.refused", "r")), "promptuary.refused: is not a known tag"),
     (version("a", ("_mlflow_prompt_type", "image")), "type: "),
@@ -164,12 +169,7 @@ REFUSED: list[tuple[Any, str]] = [
     (version("a", ("_mlflow_prompt_response_format", '{"a": NaN}')), "NaN, which is not a JSON number"),
     (version("a", ("_mlflow_prompt_response_format", '{"a": 1, "a": 2}')), "twice in one object"),
     (version("a", ("_mlflow_prompt_model_config", "{")), "_mlflow_prompt_model_config: is not usable JSON"),
-    (
-        version("a", ("_mlflow_prompt_model_config", '{"provider": "openai"}')), "model_name: is required"
-    ),
-    (version("a", ("_mlflow_prompt_model_config", '{"model_name": 7}')), "model_name: is required"),
-    (version("a", ("_mlflow_prompt_model_config", '{"model_name": "m", "provider": "a:b"}')), "provider: must be a name"),
-    (version("a", ("_mlflow_prompt_model_config", '{"model_name": "m", "temperature": 9}')), "model.temperature"),
+    (version("a", ("_mlflow_prompt_model_config", "[]")), "_mlflow_prompt_model_config: must be a JSON object"),
     (version("a", ("promptuary.tools", "{}")), "promptuary.tools: must be a JSON list"),
     (version("a", ("promptuary.variables", '{"b": {}}')), "variables.b: is declared, but"),
     (version("a", ("k" * 250, "")), "is over the limit of 200 characters"),
@@ -187,7 +187,15 @@ def test_what_cannot_be_registered_is_refused_by_the_tags_key(local: Any) -> Non
 def test_an_empty_model_config_says_nothing(local: Any) -> None:
     local.post(f"{BASE}/model-versions/create", json=version("a", ("_mlflow_prompt_model_config", '{"temperature": null}')))
     local.post(f"{BASE}/model-versions/create", json=version("b", ("_mlflow_prompt_model_config", "{}")))
-    assert local.get("/v1/prompts/b?version=1").json()["model"] is None
+    version_of_b = local.get("/v1/prompts/b?version=1").json()
+    assert (version_of_b["model"], version_of_b["config"]) == (None, None)
+
+
+def test_a_model_config_is_kept_as_it_was_sent(local: Any) -> None:
+    config = '{"top_k": 3, "model_name": "ft:gpt:me", "temperature": 1, "extra": {"b": null, "a": []}}'
+    created = local.post(f"{BASE}/model-versions/create", json=version("a", ("_mlflow_prompt_model_config", config)))
+    assert tags_of(created)["_mlflow_prompt_model_config"] == config
+    assert json.dumps(local.get("/v1/prompts/a?version=1").json()["config"]) == config
 
 
 def test_a_template_of_mlflows_own_jinja2_is_registered_as_jinja2(local: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,14 +204,14 @@ def test_a_template_of_mlflows_own_jinja2_is_registered_as_jinja2(local: Any, mo
 
     seen = []
 
-    def register(_registry: Any, _name: str, content: Any, **_kwargs: Any) -> None:
+    def create(_registry: Any, _name: str, content: Any, _details: Any) -> None:
         seen.append(content)
         raise StorageFull("seen", 1)
 
-    monkeypatch.setattr(Registry, "register", register)
+    monkeypatch.setattr(Registry, "create", create)
     for text in ("{% if a %}{{ a }}{% endif %}", "{{ a }} {%"):
         local.post(f"{BASE}/model-versions/create", json=version("a", ("mlflow.prompt.text", text)))
-    assert [content.format for content in seen] == ["jinja2", "mustache"]
+    assert [content.format for content in seen] == ["jinja2", "simple"]
 
 
 def test_an_alias_is_a_label(local: Any, register: Callable[..., int]) -> None:
@@ -255,19 +263,81 @@ def test_what_a_prompt_includes_is_put_in(local: Any, register: Callable[..., in
     assert tags_of(created)["mlflow.prompt.text"] == "Be {{kind}}. Hi {{name}}"
 
 
+def test_two_names_that_fold_onto_one_are_a_conflict_that_names_both(local: Any) -> None:
+    assert local.post(f"{BASE}/model-versions/create", json=version("Team-A")).status_code == 200
+    for path, body in (
+        ("model-versions/create", version("team-a")),
+        ("registered-models/set-tag", {"name": "TEAM-A", "key": "k", "value": "v"}),
+        ("registered-models/alias", {"name": "TEAM-A", "alias": "b", "version": "1"}),
+    ):
+        response = local.post(f"{BASE}/{path}", json=body)
+        check(response, 409, "RESOURCE_CONFLICT", f"the names '{body['name']}' and 'Team-A' are both 'team-a' here")
+    (listed,) = local.get(f"{BASE}/registered-models/search").json()["registered_models"]
+    assert listed["name"] == "Team-A"
+    fetched = local.get(f"{BASE}/model-versions/get?name=TEAM-A&version=1").json()["model_version"]
+    assert fetched["name"] == "TEAM-A"
+
+
+def test_tags_are_set_and_removed_each_with_an_audit_row(local: Any, register: Callable[..., int], database: Any) -> None:
+    digest = (register("a", "x", tags=["team=b", "plain"]), local.get("/v1/prompts/a/versions/1").json()["digest"])[1]
+    revision = local.get("/v1/prompts").json()["items"][0]["revision"]
+
+    def change(path: str, method: str = "POST", **body: str) -> None:
+        response = local.request(method, f"{BASE}/{path}", json={"name": "a", **body})
+        assert (response.status_code, response.json()) == (200, {}), response.text
+
+    change("model-versions/set-tag", version="1", key="team", value="c")
+    change("model-versions/set-tag", version="1", key="new", value="")
+    change("model-versions/set-tag", version="1", key="new", value="")
+    change("model-versions/delete-tag", "DELETE", version="1", key="plain")
+    change("model-versions/delete-tag", "DELETE", version="1", key="nobody")
+    change("registered-models/set-tag", key="env", value="prod")
+    change("registered-models/set-tag", key="env", value="dev")
+    changed = local.get("/v1/prompts/a/versions/1").json()
+    assert (changed["digest"], changed["tags"]) == (digest, ["team=c", "new"])
+    assert changed["prompt_tags"] == ["new", "team=c", "env=dev"]
+    assert [row["name"] for row in local.get("/v1/prompts?tag=env%3Ddev").json()["items"]] == ["a"]
+    assert local.get("/v1/prompts?tag=plain").json()["items"] == []
+    change("registered-models/delete-tag", "DELETE", key="env")
+    change("registered-models/delete-tag", "DELETE", key="env")
+    rows = [row["detail"] for row in local.get("/v1/audit").json()["items"] if row["action"] == "tags.changed"]
+    assert [row["version"] for row in rows] == [1, 1, 1, None, None, None]
+    events = local.get("/v1/prompts/a/events?kind=tags.changed").json()["items"]
+    assert (len(events), events[0]["detail"]) == (6, rows[-1])
+    assert local.get("/v1/prompts").json()["items"][0]["revision"] > revision
+    register("a", "y")
+    assert local.get("/v1/prompts/a/versions/1").json()["tags"] == ["team=c", "new"]
+    assert local.get("/v1/prompts").json()["items"][0]["tags"] == ["new", "team=c"]
+
+
+@pytest.mark.parametrize("path", ["registered-models", "model-versions"])
+def test_a_tag_that_cannot_be_set_is_refused(local: Any, register: Callable[..., int], path: str) -> None:
+    register("a", "x")
+    body = {"name": "a", "key": "k", "value": "v"} | ({"version": "1"} if path == "model-versions" else {})
+    for change, status, code, message in (
+        ({"key": "a=b"}, 400, "INVALID_PARAMETER_VALUE", "key: is not valid: it has a ="),
+        ({"value": "x" * 200}, 400, "INVALID_PARAMETER_VALUE", "must have 1 to 200 characters"),
+        ({"name": "b"}, 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'b'"),
+    ):
+        check(local.post(f"{BASE}/{path}/set-tag", json=body | change), status, code, message)
+    for number in range(50):
+        local.post(f"{BASE}/{path}/set-tag", json=body | {"key": f"k{number}"})
+    check(local.post(f"{BASE}/{path}/set-tag", json=body), 400, "INVALID_PARAMETER_VALUE", "over the limit of 50")
+    local.post("/v1/prompts/a/archive", json={})
+    check(local.post(f"{BASE}/{path}/set-tag", json=body), 409, "RESOURCE_CONFLICT", "restore it first")
+
+
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
         ("registered-models/alias", {"alias": "b"}, "an alias cannot be removed"),
-        ("registered-models/delete-tag", {"key": "b"}, "a tag cannot be removed"),
         ("registered-models/delete", {}, "nothing is deleted; archive the prompt"),
-        ("model-versions/delete-tag", {"version": "1", "key": "b"}, "a version never changes"),
         ("model-versions/delete", {"version": "1"}, "a version is never deleted"),
     ],
 )
 def test_nothing_is_removed(local: Any, register: Callable[..., int], path: str, body: dict[str, str], message: str) -> None:
     register("a", "x")
-    for name, status, code in (("a", 400, "INVALID_PARAMETER_VALUE"), ("A", 404, "RESOURCE_DOES_NOT_EXIST")):
+    for name, status, code in (("a", 400, "INVALID_PARAMETER_VALUE"), ("!", 404, "RESOURCE_DOES_NOT_EXIST")):
         response = local.request("DELETE", f"{BASE}/{path}", json={"name": name, **body})
         check(response, status, code, message if name == "a" else "")
     if path != "registered-models/delete":
@@ -305,7 +375,7 @@ def test_a_full_disk_keeps_its_status_and_says_when_to_come_back(local: Any, mon
     def full(*_args: Any, **_kwargs: Any) -> None:
         raise StorageFull("the disk is full", 30)
 
-    monkeypatch.setattr(Registry, "register", full)
+    monkeypatch.setattr(Registry, "create", full)
     response = local.post(f"{BASE}/model-versions/create", json=version("a"))
     check(response, 507, "RESOURCE_EXHAUSTED", "the disk is full")
     assert response.headers["retry-after"] == "30"

@@ -52,6 +52,12 @@ def refused() -> Callable[..., Any]:
     return expect
 
 
+def own_tags(api: Any) -> dict[str, str]:
+    """Return the tags of the prompt `a` without MLflow's note about the experiments that loaded it."""
+    settle()
+    return {key: value for key, value in api.get_prompt_tags("a").items() if key != "_mlflow_experiment_ids"}
+
+
 def test_a_prompt_is_registered_labelled_and_loaded(genai: As, service: Service, local: Any) -> None:
     config = {"provider": "openai", "model_name": "gpt-4o", "temperature": 0.5, "stop_sequences": ["x"], "seed": 7}
     schema = {"type": "object"}
@@ -78,15 +84,14 @@ def test_a_prompt_is_registered_labelled_and_loaded(genai: As, service: Service,
     assert (registered.aliases, loaded.aliases) == ([], ["production"])
     assert loaded.format(name="Ann") == "Hi Ann!"
     fetched = local.get("/v1/prompts/support.triage").json()
-    assert (fetched["model"]["name"], fetched["tags"]) == ("openai:gpt-4o", ["team=support", "urgent"])
+    assert (fetched["config"], fetched["tags"]) == (config, ["team=support", "urgent"])
     settle()
-    assert [line.partition("?")[0] for line in service.requests[-6:]] == [
+    assert [line.partition("?")[0] for line in service.requests[-5:]] == [
         "GET /api/2.0/mlflow/registered-models/get",
         "GET /api/2.0/mlflow/registered-models/alias",
         "GET /api/2.0/mlflow/registered-models/get",
         "GET /api/2.0/mlflow/model-versions/get",
-        "GET /api/2.0/mlflow/registered-models/get",
-        "POST /api/2.0/mlflow/registered-models/set-tag 200",
+        "GET /api/2.0/mlflow/registered-models/get",  # notes the experiment where it is not noted yet
     ]
 
 
@@ -101,7 +106,7 @@ def test_a_chat_prompt_is_registered_over_a_text_and_both_stay(genai: As) -> Non
         {"role": "user", "content": "Why?"},
     ]
     assert author.load_prompt("a", version=1, cache_ttl_seconds=0).template == "Hi {{name}}"
-    assert author.get_prompt_tags("a") == {"team": "b"}
+    assert own_tags(author) == {"team": "b"}
 
 
 def test_what_is_not_there_is_told_or_none_where_it_may_be_missing(genai: As, refused: Any, register: Any) -> None:
@@ -139,11 +144,8 @@ def test_the_key_is_taken_as_a_password_too(
 
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
-    ("{{#a}}x{{/a}}", {}, "it has the section 'a'"),
-    ("{{a", {}, "never closed"),
-    ("x", {"model_config": {"model_name": "m", "top_k": 3}}, "_mlflow_prompt_model_config.top_k: is not part of a version"),
-    ("x", {"model_config": {"temperature": 1}}, "model_name: is required"),
-    ("x", {"model_config": {"model_name": "ft:gpt:me"}}, "'ft:gpt:me' would be parsed as provider:model"),
+    ("{{> b}}", {}, "{{> b}}"),
+    ("{% if a %}x{% endif %}", {}, "jinja2"),
     ("x", {"tags": {"a=b": "c"}}, "a=b: is not a valid key"),
     ("x", {"tags": {"a": "x" * 200}}, "a: is over the limit of 200 characters"),
     ([{"role": "robot", "content": "x"}], {}, "template.0.role"),
@@ -160,8 +162,41 @@ def test_what_cannot_be_kept_is_refused_with_its_reason_and_nothing_is_left(gena
 
 
 def test_a_name_that_is_none_of_ours_is_refused(genai: As, refused: Any) -> None:
-    with refused("INVALID_PARAMETER_VALUE", "a name is 1 to 128 of a-z"):
-        genai().register_prompt("Support", "x")
+    with refused("INVALID_PARAMETER_VALUE", "a name has 1 to 255 characters"):
+        genai().register_prompt("...", "x")
+
+
+def test_a_name_is_kept_as_mlflow_gave_it(genai: As, register: Any) -> None:
+    author = genai()
+    author.register_prompt("Support_Triage", "x", tags={"team": "b"})
+    loaded = author.load_prompt("Support_Triage", version=1, cache_ttl_seconds=0)
+    assert (loaded.name, [prompt.name for prompt in author.search_prompts()]) == ("Support_Triage", ["Support_Triage"])
+    register("other.name", "y", labels=["production"])
+    assert author.load_prompt("prompts:/Other.Name@production", cache_ttl_seconds=0).template == "y"
+
+
+def test_braces_are_text_to_mlflow(genai: As) -> None:
+    author = genai()
+    text = 'Hi, {title} {{name}}! {"key": {{ user.name }}} {{"a": 1}} {{'
+    author.register_prompt("a", text)
+    author.register_prompt("a", text)
+    loaded = author.load_prompt("a", version=2, cache_ttl_seconds=0)
+    assert loaded.template == text
+    assert loaded.format(name="Ann", **{"user.name": "Bo"}) == text.replace("{{name}}", "Ann").replace("{{ user.name }}", "Bo")
+
+
+def test_tags_of_prompts_and_versions_are_set_and_deleted(genai: As) -> None:
+    author = genai()
+    author.register_prompt("a", "x", tags={"first": "yes"})
+    assert own_tags(author) == {"first": "yes"}
+    author.set_prompt_tag("a", "env", "prod")
+    author.set_prompt_version_tag("a", 1, "env", "dev")
+    assert own_tags(author) == {"first": "yes", "env": "prod"}
+    assert author.load_prompt("a", version=1, cache_ttl_seconds=0).tags == {"first": "yes", "env": "dev"}
+    author.delete_prompt_tag("a", "env")
+    author.delete_prompt_version_tag("a", 1, "first")
+    assert own_tags(author) == {"first": "yes"}
+    assert author.load_prompt("a", version=1, cache_ttl_seconds=0).tags == {"env": "dev"}
 
 
 def test_what_would_change_a_version_or_lose_one_is_refused(genai: As, refused: Any, register: Any) -> None:
@@ -170,11 +205,8 @@ def test_what_would_change_a_version_or_lose_one_is_refused(genai: As, refused: 
     register("a", "x", labels=["production"], tags=["team=b"])
     author = genai()
     for change in (
-        lambda: author.set_prompt_version_tag("a", 1, "k", "v"),
-        lambda: author.delete_prompt_version_tag("a", 1, "k"),
         lambda: author.set_prompt_model_config("a", 1, {"model_name": "m"}),
         lambda: author.delete_prompt_model_config("a", 1),
-        lambda: author.delete_prompt_tag("a", "team"),
         lambda: author.delete_prompt_alias("a", "production"),
         lambda: author.set_prompt_alias("a", alias="latest", version=1),
         lambda: MlflowClient().delete_prompt_version("a", "1"),
@@ -186,12 +218,22 @@ def test_what_would_change_a_version_or_lose_one_is_refused(genai: As, refused: 
     assert author.load_prompt("prompts:/a@production", cache_ttl_seconds=0).tags == {"team": "b"}
 
 
-def test_a_prompts_own_tag_is_taken_from_who_may_write_and_not_kept(genai: As, refused: Any, register: Any) -> None:
+def test_a_prompts_own_tag_is_taken_from_who_may_write(genai: As, refused: Any, register: Any) -> None:
     register("a", "x")
     genai("author").set_prompt_tag("a", "team", "b")
-    assert genai("author").get_prompt_tags("a") == {}
+    assert own_tags(genai("reader")) == {"team": "b"}
     with refused("PERMISSION_DENIED"):
         genai("reader").set_prompt_tag("a", "team", "b")
+
+
+def test_prompts_are_searched_by_the_experiment_that_loaded_them(genai: As, register: Any) -> None:
+    for name in ("a", "b"):
+        register(name, "x")
+    genai("reader").load_prompt("b", version=1, cache_ttl_seconds=0)
+    author = genai("author")
+    author.load_prompt("a", version=1, cache_ttl_seconds=0)
+    settle()
+    assert [prompt.name for prompt in author.search_prompts("experiment_id = '0'")] == ["a"]
 
 
 def test_a_name_that_is_taken_is_told_so(genai: As, refused: Any, register: Any) -> None:
@@ -247,7 +289,8 @@ def test_parts_that_mlflow_has_no_place_for_come_as_tags_and_are_taken_back(gena
     assert loaded.model_config == {"model_name": "plain"}
     author.register_prompt("b", loaded.template, tags=loaded.tags, model_config=loaded.model_config)
     version, other = (local.get(f"/v1/prompts/{name}/versions/1").json() for name in ("a", "b"))
-    assert version["digest"] == other["digest"]
+    assert (version["tools"], version["variables"]) == (other["tools"], other["variables"])
+    assert other["config"] == {"model_name": "plain"}
 
 
 def test_the_sdk_waits_for_a_locked_database_as_long_as_retry_after(

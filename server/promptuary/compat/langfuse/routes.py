@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from starlette.responses import Response
 
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import authorize
@@ -23,15 +22,17 @@ from promptuary.compat.langfuse.schemas import (
     PromptList,
     PromptMeta,
     config_of,
+    labels_of,
 )
-from promptuary.compat.names import dotted, known_name, new_name
+from promptuary.compat.names import changeable_name, known_name, new_name
 from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER, Flag
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.name import LATEST
+from promptuary.registry.given_names import resolve_name
 from promptuary.registry.labels import Labels
-from promptuary.registry.service import Registry
+from promptuary.registry.service import RegistrationDetails, Registry
 from promptuary.registry.store import PromptFilter, PromptRecord
 
 router = APIRouter(prefix=LANGFUSE, tags=["langfuse"], route_class=IdempotentRoute)
@@ -54,20 +55,19 @@ def projects(unit: Read) -> ProjectList:
     return ProjectList(data=[LangfuseProject(id=name, name=name, organization=organization, metadata={})])
 
 
-@router.post("/v2/prompts", status_code=201, responses={200: {"model": LangfusePrompt}})
-def create(body: NewPrompt, response: Response, unit: Write) -> LangfusePrompt:
-    """Register a version and move the labels to it: 201 for a new one, 200 when the newest version has the same content."""
-    content, name = body.content(), new_name(dotted(body.name))
-    registered = Registry(unit).register(
-        name,
-        content,
+@router.post("/v2/prompts", status_code=201)
+def create(body: NewPrompt, unit: Write) -> LangfusePrompt:
+    """Register a version, and move the labels to it. Tags are the prompt's: they are replaced where some are sent."""
+    content, name = body.content(), new_name(unit, body.name)
+    details = RegistrationDetails(
         message=body.commitMessage or "",
-        tags=tuple(body.tags or ()),
-        labels=tuple(body.labels or ()),
+        labels=tuple(label for label in body.labels or () if label != LATEST),
+        given_name=body.name,
+        prompt_tags=None if body.tags is None else tuple(body.tags),
     )
-    require_sdk_renderable(content_from_json(registered.version.content), SDK)  # with its partials
-    response.status_code = 201 if registered.created else 200
-    return LangfusePrompt.as_source(registered.version)
+    version = Registry(unit).create(name, content, details).version
+    require_sdk_renderable(content_from_json(version.content), SDK)  # with its partials
+    return LangfusePrompt.as_source(version, body.name)
 
 
 @router.get("/v2/prompts")
@@ -90,9 +90,9 @@ def list_prompts(
     if field_errors:
         raise InvalidRequest("the list cannot be filtered this way", field_errors)
     registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
-    exact_name = None if name is None else dotted(name)
+    exact_name = None if name is None else resolve_name(unit, name)
     prompts = [prompt for prompt in _all(registry, exact_name, label, tag) if exact_name in (None, prompt.name)]
-    items = [_meta(registry, prompt, label) for prompt in prompts[(page - 1) * limit : page * limit]]
+    items = [_meta(registry, prompt, name, label) for prompt in prompts[(page - 1) * limit : page * limit]]
     return PromptList(data=items, meta=PageMeta.of(page, limit, len(prompts)))
 
 
@@ -102,8 +102,8 @@ def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, 
 
     Its texts are those that the SDK can compile, with partials; with `resolve=false` they are the source.
     """
-    selected = Registry(unit).lookup(known_name(dotted(name)), label=label, version=version).version
-    return LangfusePrompt.resolved(selected) if resolve else LangfusePrompt.as_source(selected)
+    selected = Registry(unit).lookup(known_name(unit, name), label=label, version=version).version
+    return LangfusePrompt.resolved(selected, name) if resolve else LangfusePrompt.as_source(selected, name)
 
 
 @router.patch("/v2/prompts/{name:path}/versions/{version}")
@@ -111,16 +111,16 @@ def add_labels(
     name: Name, version: Annotated[int, Path(ge=1, le=2**31 - 1), STRICT_INTEGER], body: NewLabels, unit: Move
 ) -> LangfusePrompt:
     """Move labels to a version; it keeps its other labels."""
-    prompt_name = known_name(dotted(name))
+    prompt_name = changeable_name(unit, name)
     for label in dict.fromkeys(body.newLabels):
         Labels(unit).move(prompt_name, label, version, _REASON)
-    return LangfusePrompt.as_source(Registry(unit).version(prompt_name, version))
+    return LangfusePrompt.as_source(Registry(unit).version(prompt_name, version), name)
 
 
 @router.delete("/v2/prompts/{name:path}")
 def delete(name: Name, unit: Write) -> None:
     """Refuse the request: nothing is deleted."""
-    known_name(dotted(name))
+    known_name(unit, name)
     raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
 
 
@@ -134,15 +134,15 @@ def _all(registry: Registry, search: str | None, label: str | None, tag: str | N
             return
 
 
-def _meta(registry: Registry, prompt: PromptRecord, label: str | None) -> PromptMeta:
+def _meta(registry: Registry, prompt: PromptRecord, name: str | None, label: str | None) -> PromptMeta:
     number = prompt.newest if label in (None, LATEST) else prompt.labels[label]
     version = registry.version(prompt.name, number)
     return PromptMeta(
-        name=prompt.name,
+        name=name or prompt.given_name or prompt.name,
         type=version.content["type"],
         versions=list(range(1, prompt.newest + 1)) if label is None else [number],
-        labels=list(prompt.labels) if label is None else list(version.labels),
-        tags=list(version.tags),
+        labels=[*prompt.labels, LATEST] if label is None else labels_of(version),
+        tags=list(prompt.prompt_tags),
         lastUpdatedAt=version.created_at,
         lastConfig=config_of(version),
     )

@@ -1,7 +1,7 @@
 """The wire models of the Langfuse SDK, and their conversion to and from the registry's versions.
 
-A Langfuse prompt has a free `config`; a version has typed parts. The known keys of a config are converted to parts, and back.
-An unknown key is refused by its name: nothing is lost in either direction.
+A Langfuse prompt's `config` is the version's `config`, as it was sent. Parts that a version has besides (model, response
+format, tools, variables) are in its config for the SDK, too.
 """
 
 import math
@@ -11,20 +11,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError
 
-from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, sdk_texts
+from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, content_of_sdk, sdk_texts
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.digest import content_from_json, content_json
+from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.messages.message import Message
+from promptuary.prompt.name import LATEST
 from promptuary.prompt.templates import mustache
+from promptuary.prompt.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.registry.version_store import Version
 
 MODEL_KEYS = {"model": "name", **{key: key for key in ("temperature", "max_tokens", "top_p", "seed", "stop")}}
 """The keys of a config that belong to the version's `model`, and their names there."""
 PART_KEYS = ("response_format", "tools", "variables")
-"""The keys of a config that are parts of a version."""
+"""The keys of a config for a version's parts of these names."""
 _REFERENCE = "@@@langfusePrompt:"
 
 
@@ -51,7 +54,7 @@ class NewPrompt(RequestModel):
     name: str
     prompt: JsonValue
     type: Literal["text", "chat"] = "text"
-    config: dict[str, JsonValue] | None = None
+    config: JsonValue = None
     labels: Annotated[list[str], Field(max_length=50)] | None = None
     tags: Annotated[list[NonEmptyText], Field(max_length=50)] | None = None
     commitMessage: ShortText | None = None
@@ -62,22 +65,11 @@ class NewPrompt(RequestModel):
         Raises:
             InvalidRequest: with every error, by the path in the request.
         """
-        config = {key: value for key, value in (self.config or {}).items() if value is not None}
-        field_errors = [
-            FieldError(
-                f"config.{key}",
-                f"is not part of a version, which has {', '.join((*MODEL_KEYS, *PART_KEYS))}: remove it from the config",
-            )
-            for key in config
-            if key not in MODEL_KEYS and key not in PART_KEYS
-        ]
-        model = {MODEL_KEYS[key]: value for key, value in config.items() if key in MODEL_KEYS}
-        if model and "name" not in model:
-            field_errors.append(FieldError("config.model", f"is required with {', '.join(model)}: name the model"))
-        parts = {key: config[key] for key in PART_KEYS if key in config} | ({"model": model} if "name" in model else {})
+        field_errors: list[FieldError] = []
         content = None
         try:
-            content = Content.model_validate({"type": self.type, "template": _template(self.prompt), **parts})
+            parts = {"type": self.type, "template": _template(self.prompt), "config": self.config or None}
+            content = _with_declarations(content_of_sdk(parts))
         except ValidationError as error:
             field_errors += [
                 FieldError(_request_path(field_error.path), field_error.message) for field_error in field_errors_from(error)
@@ -102,7 +94,7 @@ class LangfusePrompt(ResponseModel):
     version: int
     type: Literal["text", "chat"]
     prompt: str | list[dict[str, Any]]
-    config: dict[str, Any]
+    config: JsonValue
     labels: list[str]
     tags: list[str]
     commitMessage: str | None
@@ -112,32 +104,34 @@ class LangfusePrompt(ResponseModel):
     format: str
 
     @classmethod
-    def as_source(cls, version: Version) -> Self:
-        """Build the response with the texts as they were registered, in any format."""
+    def as_source(cls, version: Version, name: str) -> Self:
+        """Build the response with the texts as they were registered, in any format, under the name that was requested."""
         content = content_from_json(version.content)
-        return cls._of(version, content, [source for _, source in content.sources()], content.format)
+        sources = [source for _, source in content.sources()]
+        return cls._of(version, name, content, texts=sources, template_format=content.format)
 
     @classmethod
-    def resolved(cls, version: Version) -> Self:
-        """Build the response with texts that the SDK can compile, partials included.
+    def resolved(cls, version: Version, name: str) -> Self:
+        """Build the response with texts that the SDK can compile, partials included, under the name that was requested.
 
         Raises:
             Conflict: when the SDK cannot compile it, with the reason.
         """
         content = content_from_json(version.content)
         texts = sdk_texts(content, f"version {version.number} of '{version.prompt}'", SDK)
-        return cls._of(version, content, texts, "mustache")
+        template_format = "simple" if content.format == "simple" else "mustache"
+        return cls._of(version, name, content, texts=texts, template_format=template_format)
 
     @classmethod
-    def _of(cls, version: Version, content: Content, texts: list[str], template_format: str) -> Self:
+    def _of(cls, version: Version, name: str, content: Content, *, texts: list[str], template_format: str) -> Self:
         return cls(
-            name=version.prompt,
+            name=name,
             version=version.number,
             type=content.type,
             prompt=_prompt(content, texts),
             config=config_of(version),
-            labels=list(version.labels),
-            tags=list(version.tags),
+            labels=labels_of(version),
+            tags=list(version.prompt_tags),
             commitMessage=version.message or None,
             createdAt=version.created_at,
             createdBy=version.author,
@@ -147,7 +141,7 @@ class LangfusePrompt(ResponseModel):
 
 
 class PromptMeta(ResponseModel):
-    """A prompt in a list; type, tags and config are its newest version's."""
+    """A prompt in a list; type and config are its newest version's."""
 
     name: str
     type: str
@@ -155,7 +149,7 @@ class PromptMeta(ResponseModel):
     labels: list[str]
     tags: list[str]
     lastUpdatedAt: datetime
-    lastConfig: dict[str, Any]
+    lastConfig: JsonValue
 
 
 class PageMeta(ResponseModel):
@@ -201,11 +195,32 @@ class ProjectList(ResponseModel):
     data: list[LangfuseProject]
 
 
-def config_of(version: Version) -> dict[str, Any]:
-    """Return the parts of a version besides its text, as a config that `NewPrompt` accepts."""
+def labels_of(version: Version) -> list[str]:
+    """Return a version's labels; `latest` is one of the newest version's, as on Langfuse's server."""
+    return [*version.labels, LATEST] if version.is_newest else list(version.labels)
+
+
+def config_of(version: Version) -> JsonValue:
+    """Return a version's config with the settings of its model, and its other parts where the config has no such key."""
+    config: JsonValue = version.content["config"]
+    if config is not None and not isinstance(config, dict):
+        return config
     model: Mapping[str, Any] = version.content["model"] or {}
-    settings = {key: model[name] for key, name in MODEL_KEYS.items() if name in model}
-    return settings | {key: version.content[key] for key in PART_KEYS if version.content[key]}
+    config = (config or {}) | {key: model[name] for key, name in MODEL_KEYS.items() if name in model}
+    return config | {key: version.content[key] for key in PART_KEYS if version.content[key] and key not in config}
+
+
+def _with_declarations(content: Content) -> Content:
+    """Return a content with the variables that its config declares, if they are declarations of the names in its texts."""
+    variables = content.config.get("variables") if isinstance(content.config, dict) else None
+    if not isinstance(variables, dict) or not variables:
+        return content
+    try:
+        declared = Content.model_validate({**content_json(content), "variables": variables})
+        validate_content(declared, resolved=False)
+    except (ValidationError, InvalidPrompt):
+        return content  # an application's own value of this name
+    return declared
 
 
 def _template(prompt: JsonValue) -> JsonValue:
@@ -236,8 +251,4 @@ def _prompt(content: Content, texts: list[str]) -> str | list[dict[str, Any]]:
 def _request_path(path: str) -> str:
     """Return the path in the request of an error in the content."""
     first, _, rest = path.partition(".")
-    if first == "template":
-        return ".".join(filter(None, ["prompt", rest]))
-    if first == "model":
-        return "config." + next((key for key, name in MODEL_KEYS.items() if name == rest.partition(".")[0]), "model")
-    return f"config.{path}" if first in PART_KEYS else path
+    return ".".join(filter(None, ["prompt", rest])) if first == "template" else path

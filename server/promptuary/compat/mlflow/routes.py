@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Query
 
 from promptuary.access.auth.idempotency import IdempotentRoute
@@ -23,26 +22,29 @@ from promptuary.compat.mlflow.schemas import (
     NewModel,
     NewModelVersion,
     RegisteredModel,
+    TagRemoval,
     VersionTag,
+    VersionTagRemoval,
     pending_model,
     version_number,
 )
-from promptuary.compat.mlflow.search_filter import Filter, parse_filter
-from promptuary.compat.mlflow.tags import EXPERIMENTS, IS_PROMPT, SDK, free_tags
-from promptuary.compat.names import known_name, new_name
+from promptuary.compat.mlflow.search_filter import parse_filter
+from promptuary.compat.mlflow.tags import EXPERIMENTS, IS_PROMPT, SDK, free_tags, is_reserved
+from promptuary.compat.names import changeable_name, known_name, new_name
 from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import AlreadyExists, FieldError, InvalidRequest, NotFound
 from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.prompt.digest import content_from_json
+from promptuary.registry.given_names import resolve_name
 from promptuary.registry.labels import Labels, require_prompt
-from promptuary.registry.service import Registry
+from promptuary.registry.service import RegistrationDetails, Registry
 from promptuary.registry.store import PromptFilter, PromptRecord
+from promptuary.registry.tags import TAG_LENGTH, Tags, tag_text
 
 router = APIRouter(prefix=MLFLOW, tags=["mlflow"], route_class=IdempotentRoute)
-log = structlog.get_logger(__name__)
 
 Read = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
-ReadByPost = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, reads=True, basic=True)]
+TagByReader = Annotated[UnitOfWork, authorize(Scope.PROMPT_READ, basic=True)]
 CheckByPost = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, reads=True, basic=True)]
 Write = Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE, basic=True)]
 Move = Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, basic=True)]
@@ -58,17 +60,18 @@ _VERSION_ORDERS = {"", "version_number desc"}
 @router.get("/registered-models/get")
 def read_model(name: Name, unit: Read) -> ModelResponse:
     """Return a prompt."""
-    return ModelResponse(registered_model=_model(Registry(unit), require_prompt(unit, known_name(name))))
+    prompt = require_prompt(unit, known_name(unit, name))
+    return ModelResponse(registered_model=_model(Registry(unit), prompt, name))
 
 
 @router.post("/registered-models/create")
 def create_model(body: NewModel, unit: CheckByPost) -> ModelResponse:
     """Check that a prompt can be created. It is created with its first version, which MLflow's SDK registers next."""
-    name = new_name(body.name)
+    name = new_name(unit, body.name)
     if not any(tag.key == IS_PROMPT and tag.value == "true" for tag in body.tags):
         raise InvalidRequest("the model cannot be registered: this registry has only prompts")
     if _exists(unit, name):
-        raise AlreadyExists(f"there is a prompt '{name}' already")
+        raise AlreadyExists(f"there is a prompt '{body.name}' already")
     return ModelResponse(registered_model=pending_model(body, unit.clock()))
 
 
@@ -82,9 +85,12 @@ def search_models(
 ) -> ModelList:
     """List prompts by name. A page may have fewer items than requested, and still have a next page."""
     _check_order(order_by, _ORDERS)
-    search_filter, registry = _filter(conditions), Registry(unit)
-    prompts = registry.prompts(min(max_results, unit.settings.page_limit), page_token or None, PromptFilter(search_filter.name))
-    models = [_model(registry, prompt) for prompt in prompts.items]
+    search_filter, registry = parse_filter(conditions), Registry(unit)
+    search = None if search_filter.name is None else resolve_name(unit, search_filter.name)
+    prompts = registry.prompts(min(max_results, unit.settings.page_limit), page_token or None, PromptFilter(search))
+    models = [
+        _model(registry, prompt, search_filter.name if search == prompt.name else prompt.given_name) for prompt in prompts.items
+    ]
     return ModelList(
         registered_models=[
             model for model in models if search_filter.matches(model.name, {tag.key: tag.value for tag in model.tags})
@@ -94,48 +100,54 @@ def search_models(
 
 
 @router.post("/registered-models/set-tag")
-def tag_model(body: ModelTag, unit: ReadByPost) -> EmptyResponse:
-    """Accept a tag of a prompt without storing it: tags belong to versions, and MLflow's SDK sends them there, too.
+def tag_model(body: ModelTag, unit: TagByReader) -> EmptyResponse:
+    """Set a tag of a prompt.
 
-    The SDK's note about the experiment that loaded a prompt needs only the right to read.
+    The SDK's note about the experiment that loaded a prompt is accepted from a reader, too, and then not stored.
     """
-    name = known_name(body.name)
-    if body.key != EXPERIMENTS:
-        unit.caller.require(Scope.PROMPT_WRITE)
-        log.info("a prompt's tag is not stored; tags belong to versions", prompt=name, tag=body.key)
-    require_prompt(unit, name)
+    name = changeable_name(unit, body.name)
+    if body.key == EXPERIMENTS and not (unit.caller.has(Scope.PROMPT_WRITE) and _fits(body)):
+        require_prompt(unit, name)
+        return EmptyResponse()
+    unit.caller.require(Scope.PROMPT_WRITE)
+    if is_reserved(body.key) and body.key != EXPERIMENTS:
+        raise InvalidRequest("the tag cannot be set", [FieldError("key", "is a part of MLflow's own protocol")])
+    Tags(unit).set_prompt_tag(name, body.key, body.value)
     return EmptyResponse()
 
 
 @router.get("/registered-models/alias")
 def read_alias(name: Name, alias: Name, unit: Read) -> ModelVersionResponse:
     """Return the version that an alias (a label, or `latest`) points at."""
-    result = Registry(unit).lookup(known_name(name), label=alias)
-    return ModelVersionResponse(model_version=ModelVersion.of(result.version))
+    result = Registry(unit).lookup(known_name(unit, name), label=alias)
+    return ModelVersionResponse(model_version=ModelVersion.of(result.version, name))
 
 
 @router.post("/registered-models/alias")
 def set_alias(body: ModelAlias, unit: Move) -> EmptyResponse:
     """Move an alias to a version."""
-    Labels(unit).move(known_name(body.name), body.alias, version_number(body.version), _REASON)
+    Labels(unit).move(changeable_name(unit, body.name), body.alias, version_number(body.version), _REASON)
     return EmptyResponse()
 
 
 @router.get("/model-versions/get")
 def read_version(name: Name, version: Name, unit: Read) -> ModelVersionResponse:
     """Return a version that MLflow's SDK can format."""
-    selected = Registry(unit).version(known_name(name), version_number(version))
-    return ModelVersionResponse(model_version=ModelVersion.of(selected))
+    selected = Registry(unit).version(known_name(unit, name), version_number(version))
+    return ModelVersionResponse(model_version=ModelVersion.of(selected, name))
 
 
 @router.post("/model-versions/create")
 def create_version(body: NewModelVersion, unit: Write) -> ModelVersionResponse:
-    """Register a version, or return the newest one if it has the same content."""
-    name = new_name(body.name)
+    """Register a version. The tags of a prompt's first version are the prompt's tags, too, as the SDK means them."""
+    name = new_name(unit, body.name)
     content, tags = body.content_and_tags()
-    registered = Registry(unit).register(name, content, message=body.description, tags=tags)
-    require_sdk_renderable(content_from_json(registered.version.content), SDK)  # with its partials
-    return ModelVersionResponse(model_version=ModelVersion.of(registered.version))
+    details = RegistrationDetails(
+        body.description, tags, given_name=body.name, prompt_tags=None if _exists(unit, name) else tags
+    )
+    version = Registry(unit).create(name, content, details).version
+    require_sdk_renderable(content_from_json(version.content), SDK)  # with its partials
+    return ModelVersionResponse(model_version=ModelVersion.of(version, body.name))
 
 
 @router.get("/model-versions/search")
@@ -148,71 +160,82 @@ def search_versions(
 ) -> ModelVersionList:
     """List the versions of one prompt, the newest first."""
     _check_order(order_by, _VERSION_ORDERS)
-    search_filter = _filter(conditions)
+    search_filter = parse_filter(conditions)
     if search_filter.name is None:
         raise InvalidRequest("the search is not possible", [FieldError("filter", "must name the prompt: name = '…'")])
-    versions = Registry(unit).versions(
-        known_name(search_filter.name), min(max_results, unit.settings.page_limit), page_token or None
-    )
+    name = search_filter.name
+    versions = Registry(unit).versions(known_name(unit, name), min(max_results, unit.settings.page_limit), page_token or None)
     return ModelVersionList(
         model_versions=[
-            ModelVersion.listed(version)
+            ModelVersion.listed(version, name)
             for version in versions.items
-            if search_filter.matches(version.prompt, {IS_PROMPT: "true", **free_tags(version)})
+            if search_filter.matches(name, {IS_PROMPT: "true", **free_tags(version)})
         ],
         next_page_token=versions.next_cursor or "",
     )
 
 
 @router.post("/model-versions/set-tag")
-def tag_version(body: VersionTag, unit: CheckByPost) -> EmptyResponse:
-    """Refuse a tag that a version does not have: versions do not change."""
-    version = Registry(unit).version(known_name(body.name), version_number(body.version))
-    tags = {tag.key: tag.value for tag in ModelVersion.listed(version).tags}
-    if tags.get(body.key) != body.value:
-        raise InvalidRequest(f"a version never changes; register another one with the tag '{body.key}'")
+def tag_version(body: VersionTag, unit: Write) -> EmptyResponse:
+    """Set a tag of a version. A tag that is a part of its content is accepted as it is, and otherwise refused."""
+    name, number = changeable_name(unit, body.name), version_number(body.version)
+    if is_reserved(body.key):
+        version = Registry(unit).version(name, number)
+        tags = {tag.key: tag.value for tag in ModelVersion.listed(version, body.name).tags}
+        if tags.get(body.key) != body.value:
+            raise InvalidRequest(f"a version's content never changes; register another one with the tag '{body.key}'")
+        return EmptyResponse()
+    Tags(unit).set_version_tag(name, number, body.key, body.value)
     return EmptyResponse()
 
 
 @router.delete("/registered-models/alias")
 def remove_alias(body: ModelRemoval, unit: Move) -> EmptyResponse:
     """Refuse the request: a label is moved, never removed."""
-    require_prompt(unit, known_name(body.name))
+    require_prompt(unit, known_name(unit, body.name))
     raise InvalidRequest("an alias cannot be removed: point it at another version, or archive the prompt")
 
 
 @router.delete("/registered-models/delete-tag")
-def remove_tag(body: ModelRemoval, unit: Write) -> EmptyResponse:
-    """Refuse the request: tags belong to versions, which do not change."""
-    require_prompt(unit, known_name(body.name))
-    raise InvalidRequest("a tag cannot be removed: tags belong to versions, which never change; register a version without it")
+def remove_tag(body: TagRemoval, unit: Write) -> EmptyResponse:
+    """Remove a tag of a prompt; without such a tag, nothing changes."""
+    Tags(unit).remove_prompt_tag(changeable_name(unit, body.name), body.key)
+    return EmptyResponse()
 
 
 @router.delete("/model-versions/delete-tag")
-def remove_version_tag(body: ModelRemoval, unit: Write) -> EmptyResponse:
-    """Refuse the request: versions do not change."""
-    require_prompt(unit, known_name(body.name))
-    raise InvalidRequest("a version never changes; register another one without the tag")
+def remove_version_tag(body: VersionTagRemoval, unit: Write) -> EmptyResponse:
+    """Remove a tag of a version, unless it is a part of its content; without such a tag, nothing changes."""
+    if is_reserved(body.key):
+        raise InvalidRequest("a version's content never changes; register another one without the tag")
+    Tags(unit).remove_version_tag(changeable_name(unit, body.name), version_number(body.version), body.key)
+    return EmptyResponse()
 
 
 @router.delete("/model-versions/delete")
 def remove_version(body: ModelRemoval, unit: Write) -> EmptyResponse:
     """Refuse the request: nothing is deleted."""
-    require_prompt(unit, known_name(body.name))
+    require_prompt(unit, known_name(unit, body.name))
     raise InvalidRequest("a version is never deleted; move the labels away from it")
 
 
 @router.delete("/registered-models/delete")
 def remove_model(body: ModelRemoval, unit: Write) -> EmptyResponse:
     """Refuse the request unless there is no such prompt: MLflow's SDK cleans up after a failed first version this way."""
-    if _exists(unit, known_name(body.name)):
+    if _exists(unit, known_name(unit, body.name)):
         raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
     return EmptyResponse()
 
 
-def _model(registry: Registry, prompt: PromptRecord) -> RegisteredModel:
+def _fits(tag: ModelTag) -> bool:
+    return len(tag_text(tag.key, tag.value)) <= TAG_LENGTH
+
+
+def _model(registry: Registry, prompt: PromptRecord, name: str | None) -> RegisteredModel:
+    """Return a prompt under the name that was requested; under its own in a list."""
     first = registry.version(prompt.name, 1)
-    return RegisteredModel.of(prompt, first, first if prompt.newest == 1 else registry.version(prompt.name, prompt.newest))
+    newest = first if prompt.newest == 1 else registry.version(prompt.name, prompt.newest)
+    return RegisteredModel.of(prompt, name or prompt.name, first, newest)
 
 
 def _exists(unit: UnitOfWork, name: str) -> bool:
@@ -221,13 +244,6 @@ def _exists(unit: UnitOfWork, name: str) -> bool:
     except NotFound:
         return False
     return True
-
-
-def _filter(text: str) -> Filter:
-    conditions = parse_filter(text)
-    if any(clause.key == EXPERIMENTS for clause in conditions.clauses):
-        raise InvalidRequest("the search is not possible", [FieldError("filter", "prompts do not belong to experiments here")])
-    return conditions
 
 
 def _check_order(orders: list[str] | None, known: set[str]) -> None:

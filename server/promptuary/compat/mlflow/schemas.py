@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
 
-from promptuary.compat.mlflow.tags import IS_PROMPT, NOT_RENDERABLE, SDK, TYPE, content_of, content_tags, free_tags
+from promptuary.compat.mlflow.tags import IS_PROMPT, NOT_RENDERABLE, SDK, TYPE, content_of, content_tags, free_tags, prompt_tags
 from promptuary.compat.sdk_rendering import sdk_texts
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.core.wire import RequestModel, ResponseModel, ShortText
@@ -76,12 +76,24 @@ class VersionTag(ModelTag):
 
 
 class ModelRemoval(RequestModel):
-    """The name, and perhaps alias, key or version, of what is to be removed."""
+    """The name, and perhaps alias or version, of what is to be removed."""
 
     name: str
     alias: str | None = None
-    key: str | None = None
     version: str | None = None
+
+
+class TagRemoval(RequestModel):
+    """A tag of a prompt to remove."""
+
+    name: str
+    key: str
+
+
+class VersionTagRemoval(TagRemoval):
+    """A tag of a version to remove."""
+
+    version: str
 
 
 class ModelTagOut(ResponseModel):
@@ -99,7 +111,7 @@ class AliasOut(ResponseModel):
 
 
 class RegisteredModel(ResponseModel):
-    """A prompt, with the tags of its newest version."""
+    """A prompt, with its own tags."""
 
     name: str
     creation_timestamp: int
@@ -109,15 +121,15 @@ class RegisteredModel(ResponseModel):
     aliases: list[AliasOut]
 
     @classmethod
-    def of(cls, prompt: PromptRecord, first: Version, newest: Version) -> Self:
-        """Build the wire model from the prompt and its first and newest version."""
+    def of(cls, prompt: PromptRecord, name: str, first: Version, newest: Version) -> Self:
+        """Build the wire model from the prompt, the name that was requested, and the first and newest version."""
         return cls(
-            name=prompt.name,
+            name=name,
             creation_timestamp=_milliseconds(prompt.created_at),
             last_updated_timestamp=_milliseconds(newest.created_at),
             description=first.message,
             aliases=[AliasOut(alias=label, version=str(number)) for label, number in prompt.labels.items()],
-            tags=_tags({**free_tags(newest), IS_PROMPT: "true"}),
+            tags=_tags({**prompt_tags(prompt), IS_PROMPT: "true"}),
         )
 
 
@@ -155,29 +167,30 @@ class ModelVersion(ResponseModel):
     aliases: list[str]
 
     @classmethod
-    def of(cls, version: Version) -> Self:
-        """Build the wire model with texts that MLflow's SDK can format.
+    def of(cls, version: Version, name: str) -> Self:
+        """Build the wire model with texts that MLflow's SDK can format, under the name that was requested.
 
         Raises:
             Conflict: when the SDK cannot format them, with the reason.
         """
         content = content_from_json(version.content)
-        return cls._of(version, content, sdk_texts(content, f"version {version.number} of '{version.prompt}'", SDK), {})
+        texts = sdk_texts(content, f"version {version.number} of '{version.prompt}'", SDK)
+        return cls._of(version, name, content, texts, {})
 
     @classmethod
-    def listed(cls, version: Version) -> Self:
+    def listed(cls, version: Version, name: str) -> Self:
         """Build the wire model for a list; a version that MLflow's SDK cannot format has a tag with the reason."""
         try:
-            return cls.of(version)
+            return cls.of(version, name)
         except Conflict as error:
             content = content_from_json(version.content)
             sources = [source for _, source in content.sources()]
-            return cls._of(version, content, sources, {TYPE: "text", NOT_RENDERABLE: error.message})
+            return cls._of(version, name, content, sources, {TYPE: "text", NOT_RENDERABLE: error.message})
 
     @classmethod
-    def _of(cls, version: Version, content: Content, texts: list[str], extra_tags: Mapping[str, str]) -> Self:
+    def _of(cls, version: Version, name: str, content: Content, texts: list[str], extra_tags: Mapping[str, str]) -> Self:
         return cls(
-            name=version.prompt,
+            name=name,
             version=str(version.number),
             creation_timestamp=_milliseconds(version.created_at),
             last_updated_timestamp=_milliseconds(version.created_at),

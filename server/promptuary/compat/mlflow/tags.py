@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, is_jinja2
+from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, content_of_sdk, is_jinja2
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.content import Content
@@ -20,6 +20,8 @@ from promptuary.prompt.errors import Invalid
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.validation_errors import field_errors_from
+from promptuary.registry.store import PromptRecord
+from promptuary.registry.tags import TAG_LENGTH, TAGS_LIMIT, tag_pairs, tag_text
 from promptuary.registry.version_store import Version
 
 IS_PROMPT = "mlflow.prompt.is_prompt"
@@ -33,8 +35,6 @@ PROMPTUARY_TAGS = {"promptuary.tools": "tools", "promptuary.variables": "variabl
 _KNOWN = {IS_PROMPT, TEXT, TYPE, RESPONSE_FORMAT, MODEL_CONFIG, *PROMPTUARY_TAGS}
 _RESERVED = ("mlflow.", "_mlflow", "promptuary.")
 _SETTINGS = {key: key for key in ("temperature", "max_tokens", "top_p", "seed")} | {"stop_sequences": "stop"}
-_TAG_LIMIT = 200
-_TAGS_LIMIT = 50
 _NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
 
 
@@ -76,13 +76,13 @@ def content_of(tags: Sequence[tuple[str, str]], field_errors: list[FieldError]) 
         field_errors.append(FieldError(TEXT, "is required"))
     field_errors += [FieldError(key, "is not a known tag") for key in values if key.startswith(_RESERVED) and key not in _KNOWN]
     version_tags = tuple(_tag(key, value, field_errors) for key, value in values.items() if not key.startswith(_RESERVED))
-    if len(version_tags) > _TAGS_LIMIT:
-        field_errors.append(FieldError("tags", f"are over the limit of {_TAGS_LIMIT}"))
+    if len(version_tags) > TAGS_LIMIT:
+        field_errors.append(FieldError("tags", f"are over the limit of {TAGS_LIMIT}"))
     parts = _parts(values, field_errors)
     if field_errors:
         raise InvalidRequest("the prompt cannot be registered", field_errors)
     try:
-        content = Content.model_validate(parts)
+        content = content_of_sdk(parts)
         if any(is_jinja2(source) for _, source in content.sources()):
             content = Content.model_validate({**parts, "format": "jinja2"})
     except ValidationError as error:
@@ -96,15 +96,25 @@ def content_tags(version: Version, content: Content, texts: Sequence[str]) -> di
     tags = {IS_PROMPT: "true", TYPE: content.type, TEXT: _text(content, texts)}
     if parts["response_format"]:
         tags[RESPONSE_FORMAT] = json.dumps(parts["response_format"])
-    if parts["model"]:
-        tags[MODEL_CONFIG] = json.dumps(_model_config(parts["model"]))
+    if model_config := _model_config(parts["config"], parts["model"] or {}):
+        tags[MODEL_CONFIG] = json.dumps(model_config)
     return tags | {key: json.dumps(parts[part]) for key, part in PROMPTUARY_TAGS.items() if parts[part]}
+
+
+def is_reserved(key: str) -> bool:
+    """Return whether a key is MLflow's or this server's own, and not a user's."""
+    return key.startswith(_RESERVED)
 
 
 def free_tags(version: Version) -> dict[str, str]:
     """Return a version's tags as MLflow's, without reserved keys; a value may be empty."""
-    pairs = (tag.partition("=") for tag in version.tags)
-    return {key: value for key, _, value in pairs if not key.startswith(_RESERVED)}
+    return {key: value for key, value in tag_pairs(version.tags).items() if not is_reserved(key)}
+
+
+def prompt_tags(prompt: PromptRecord) -> dict[str, str]:
+    """Return a prompt's tags as MLflow's, without reserved keys except the experiments that used the prompt."""
+    tags = tag_pairs(prompt.prompt_tags)
+    return {key: value for key, value in tags.items() if key == EXPERIMENTS or not is_reserved(key)}
 
 
 def _parts(values: Mapping[str, str], field_errors: list[FieldError]) -> dict[str, Any]:
@@ -115,7 +125,7 @@ def _parts(values: Mapping[str, str], field_errors: list[FieldError]) -> dict[st
         if key in values:
             parts[part] = _json(key, values[key], list if part == "tools" else dict, field_errors)
     if MODEL_CONFIG in values:
-        parts["model"] = _model(_json(MODEL_CONFIG, values[MODEL_CONFIG], dict, field_errors) or {}, field_errors)
+        parts["config"] = _json(MODEL_CONFIG, values[MODEL_CONFIG], dict, field_errors) or None
     return parts
 
 
@@ -131,34 +141,14 @@ def _text(content: Content, texts: Sequence[str]) -> str:
     )
 
 
-def _model_config(model: Mapping[str, Any]) -> dict[str, Any]:
-    provider, _, name = model["name"].partition(":")
-    named = {"provider": provider, "model_name": name} if provider and name else {"model_name": model["name"]}
-    return named | {key: model[setting] for key, setting in _SETTINGS.items() if setting in model}
-
-
-def _model(config: Mapping[str, Any], field_errors: list[FieldError]) -> dict[str, Any] | None:
-    """Parse a model's settings. A colon separates the provider from the model's name, so neither may contain one."""
-    values = {key: value for key, value in config.items() if value is not None}
-    provider, name = values.pop("provider", None), values.pop("model_name", None)
-    known = ", ".join(("provider", "model_name", *_SETTINGS))
-    field_errors += [
-        FieldError(f"{MODEL_CONFIG}.{key}", f"is not part of a version, which has {known}: remove it")
-        for key in values
-        if key not in _SETTINGS
-    ]
-    if not isinstance(name, str) or not name:
-        if config:
-            field_errors.append(
-                FieldError(f"{MODEL_CONFIG}.model_name", "is required: name the model that the settings are for")
-            )
-        return None
-    if provider is None and ":" in name:
-        field_errors.append(FieldError(f"{MODEL_CONFIG}.provider", f"is required: '{name}' would be parsed as provider:model"))
-    elif provider is not None and (not isinstance(provider, str) or not provider or ":" in provider):
-        field_errors.append(FieldError(f"{MODEL_CONFIG}.provider", "must be a name without a colon"))
-    settings = {_SETTINGS[key]: value for key, value in values.items() if key in _SETTINGS}
-    return {"name": name if provider is None else f"{provider}:{name}", **settings}
+def _model_config(config: Any, model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a version's config with the settings of its model, which have precedence, under MLflow's names."""
+    settings = {key: model[setting] for key, setting in _SETTINGS.items() if setting in model}
+    if "name" in model:
+        provider, _, name = model["name"].partition(":")
+        named = {"provider": provider, "model_name": name} if provider and name else {"model_name": model["name"]}
+        settings = named | settings
+    return (config if isinstance(config, dict) else {}) | settings
 
 
 def _json(key: str, text: str, expected: type, field_errors: list[FieldError]) -> Any:
@@ -174,9 +164,9 @@ def _json(key: str, text: str, expected: type, field_errors: list[FieldError]) -
 
 
 def _tag(key: str, value: str, field_errors: list[FieldError]) -> str:
-    tag = f"{key}={value}" if value else key
+    tag = tag_text(key, value)
     if "=" in key:
         field_errors.append(FieldError(key, "is not a valid key: it has a ="))
-    if len(tag) > _TAG_LIMIT:
-        field_errors.append(FieldError(key, f"is over the limit of {_TAG_LIMIT} characters, key and value together"))
+    if len(tag) > TAG_LENGTH:
+        field_errors.append(FieldError(key, f"is over the limit of {TAG_LENGTH} characters, key and value together"))
     return tag

@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     """The prompt was archived: a lookup by label is not found."""
     PROMPT_RESTORED = "prompt.restored"
     """The prompt was restored."""
+    TAGS_CHANGED = "tags.changed"
+    """Tags of the prompt or of a version were set or removed; `detail` has the version (None for the prompt) and the tags."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
-from promptuary.registry import label_store, similarity, store, version_store
+from promptuary.registry import label_store, similarity, store, tag_store, version_store
 from promptuary.registry.composition import includable
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
@@ -110,7 +110,7 @@ class PromptImporter:
             match entry:
                 case ImportedVersion():
                     unpinned += [(entry.number, include) for include in self._add_version(prompt, entry)]
-                    prompt = replace(prompt, tags=entry.tags)
+                    prompt = replace(prompt, tags=tag_store.indexed_tags(prompt, entry.tags))
                 case NewLabelMove():
                     add_move(self.unit, prompt, entry)
                 case Archival():
