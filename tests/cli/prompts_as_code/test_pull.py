@@ -256,3 +256,47 @@ def test_a_prompt_is_found_under_another_file_name_of_its_own(run: Run, folder: 
 def test_the_file_of_a_name_leads_to_the_same_name(tmp_path: Path, name: str, file: str) -> None:
     assert path_of(tmp_path, name) == tmp_path / file
     assert prompt_name(tmp_path / file, tmp_path) == name
+
+
+ORDERED = {
+    "config": {"z": 1.0, "a": {"y": None, "x": [], "e": 1e-7}, "n": [2**60, -0.0, 1e21]},
+    "response_format": {"type": "object", "properties": {"reasoning": {"type": "string"}, "answer": {"minimum": 2.0}}},
+    "tools": [{"name": "a", "parameters": {"type": "object", "properties": {"b": {}, "a": {}}, "additionalProperties": False}}],
+}
+
+
+def author_json(body: Any) -> str:
+    return json.dumps([{part: body[part] for part in ORDERED}, body["variables"]["how"]["default"]])
+
+
+def test_the_order_and_numbers_of_a_file_survive_apply_and_pull(run: Run, write: Write, folder: Path) -> None:
+    variables = {"how": {"default": {"z": 1.0, "a": None}}}
+    body = json.loads(text("Be {{how}}.", "production", variables=variables, **ORDERED))
+    file = write("origin/tone.yaml", json.dumps(body))
+    assert run("sync", "apply", file.parent).code == 0
+    assert author_json(json.loads(run("get", "tone", "--json").out)) == author_json(body)
+    assert run("sync", "pull", folder).code == 0
+    pulled = read_prompt_file(folder / "tone.yaml", "tone").content
+    assert author_json(pulled.model_dump()) == author_json(body)
+    assert run("sync", "plan", folder).out == "= tone  version 1 exists already\n"
+    body["config"] = dict(reversed(body["config"].items()))
+    write("origin/tone.yaml", json.dumps(body))
+    planned = run("sync", "plan", file.parent).out
+    assert "version 2" in planned
+    assert "config" in planned
+    assert run("sync", "apply", file.parent).code == 0
+    assert list(json.loads(run("get", "tone", "--json").out)["config"]) == ["n", "a", "z"]
+
+
+def test_the_order_survives_a_bundle(run: Run, write: Write, tmp_path: Path) -> None:
+    variables = {"how": {"default": {"z": 1.0, "a": None}}}
+    body = json.loads(text("Be {{how}}.", "production", variables=variables, **ORDERED))
+    assert run("sync", "apply", write("origin/tone.yaml", json.dumps(body)).parent).code == 0
+    bundle = tmp_path / "bundle.json"
+    assert run("export", bundle, "--all-versions").code == 0
+    assert run("import", bundle, "--project", "other").code == 0
+    assert author_json(json.loads(run("get", "tone", "--json", "--project", "other").out)) == author_json(body)
+    again = tmp_path / "again.json"
+    assert run("export", again, "--all-versions", "--project", "other").code == 0
+    prompts = [json.loads(path.read_text())["prompts"] for path in (bundle, again)]
+    assert json.dumps(prompts[0]) == json.dumps(prompts[1])

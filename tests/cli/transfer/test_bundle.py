@@ -221,7 +221,7 @@ def test_every_conflict_is_listed_and_nothing_is_imported(run: Run, file: Path, 
             "prompts.tone.versions.1: does not match its digest",
         ),
         (lambda text: text.replace("bundle/1", "bundle/2"), "is of another release"),
-        (lambda text: text.replace('"version": 2}', '"version": 7}'), "contains version 7"),
+        (lambda text: text.replace('"name": "tone", "version": 2,', '"name": "tone", "version": 7,'), "contains version 7"),
     ],
 )
 def test_a_damaged_bundle_is_refused_and_nothing_is_imported(

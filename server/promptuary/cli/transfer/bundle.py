@@ -158,7 +158,7 @@ def _json_member(key: str, value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return json_text.dumps(value, ensure_ascii=False, sort_keys=True)
+    return json_text.dumps(value, ensure_ascii=False)  # in its order, which is part of the digest
 
 
 def _same(written: IO[str], file: Path) -> bool:
