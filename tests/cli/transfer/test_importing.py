@@ -89,7 +89,7 @@ def test_an_existing_file_that_differs_is_overwritten_with_force_only(run: Run, 
     [
         (
             json.dumps({**LANGCHAIN, "template": "{a.b}"}, indent=1),
-            "line 3: template: '{a.b}' is not a name (line 1 of the template)",
+            "line 3: template: '{a.b}' is not a name (line 1, column 1 of the template)",
         ),
         (
             "{}",

@@ -97,7 +97,7 @@ def versions(draw: st.DrawFn) -> tuple[Content, Content]:
     if draw(st.booleans()):
         body["variables"] |= {name: drawn[name][1].model_dump() for name in old.variables}
     if old.type == "chat" and draw(st.booleans()):
-        name = draw(st.sampled_from([*prepare(old).variables, "h"]))
+        name = draw(st.sampled_from([*(name for name in prepare(old).variables if "." not in name), "h"]))
         more = [{"role": "placeholder", "name": name}, {"role": "user", "content": "{{" + name + "}}"}]
         body["template"].append(draw(st.sampled_from(more)))
     new = Content.model_validate(body)

@@ -201,9 +201,12 @@ IMAGE = constructor("ImagePromptTemplate", template={"url": "{x}"})
     [
         (
             {"_type": "prompt", "template": "{a.__class__}"},
-            "line 3: template: '{a.__class__}' is not a name (line 1 of the template)",
+            "line 3: template: '{a.__class__}' is not a name (line 1, column 1 of the template)",
         ),
-        ({"_type": "prompt", "template": "x\n{a[0]}"}, "line 3: template: '{a[0]}' is not a name (line 2 of the template)"),
+        (
+            {"_type": "prompt", "template": "x\n{a[0]}"},
+            "line 3: template: '{a[0]}' is not a name (line 2, column 1 of the template)",
+        ),
         ({"_type": "prompt", "template": "{x!r:>9999}"}, "'{x!r:>9999}' is not a name"),
         ({"_type": "prompt", "template": "{}"}, "'{}' is not a name"),
         ({"_type": "prompt", "template": "{{#a}}", "template_format": "mustache"}, "section 'a' is never closed"),

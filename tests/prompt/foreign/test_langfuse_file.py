@@ -179,7 +179,7 @@ def test_a_file_gets_the_highest_or_the_labelled_version_and_a_remark() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (text_prompt("{{user name}}"), "line 5: prompt: 'user name' is not a name (line 1 of the template)"),
+        (text_prompt("{{user name}}"), "line 5: prompt: 'user name' is not a name (line 1, column 1 of the template)"),
         (text_prompt("{{{name}}}"), "prompt: has braces that Langfuse reads in another way"),
         (text_prompt("{{#a}}x{{/a}}"), "prompt: has braces that Langfuse reads in another way"),
         (text_prompt("{{> a}}"), "prompt: has braces that Langfuse reads in another way"),

@@ -26,17 +26,17 @@ def test_a_value_is_not_read_as_a_template() -> None:
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("{a.__class__}", "'{a.__class__}' is not a name (line 1 of the template)"),
-        ("{a[0]}", "'{a[0]}' is not a name (line 1 of the template)"),
-        ("{x!r:>9999}", "'{x!r:>9999}' is not a name (line 1 of the template)"),
-        ("{x:>9999}", "'{x:>9999}' is not a name (line 1 of the template)"),
-        ("{0}", "'{0}' is not a name (line 1 of the template)"),
-        ("{}", "'{}' is not a name (line 1 of the template)"),
-        ("{ x }", "'{ x }' is not a name (line 1 of the template)"),
-        ("{x\n}", "'{x\n}' is not a name (line 1 of the template)"),
-        ("a\nb {", "a lone '{' (write '{{') (line 2 of the template)"),
-        ("a } b", "a lone '}' (write '}}') (line 1 of the template)"),
-        ("{a{b}}", "a lone '{' (write '{{') (line 1 of the template)"),
+        ("{a.__class__}", "'{a.__class__}' is not a name (line 1, column 1 of the template)"),
+        ("{a[0]}", "'{a[0]}' is not a name (line 1, column 1 of the template)"),
+        ("{x!r:>9999}", "'{x!r:>9999}' is not a name (line 1, column 1 of the template)"),
+        ("{x:>9999}", "'{x:>9999}' is not a name (line 1, column 1 of the template)"),
+        ("{0}", "'{0}' is not a name (line 1, column 1 of the template)"),
+        ("{}", "'{}' is not a name (line 1, column 1 of the template)"),
+        ("{ x }", "'{ x }' is not a name (line 1, column 1 of the template)"),
+        ("{x\n}", "'{x\n}' is not a name (line 1, column 1 of the template)"),
+        ("a\nb {", "a lone '{' (write '{{') (line 2, column 3 of the template)"),
+        ("a } b", "a lone '}' (write '}}') (line 1, column 3 of the template)"),
+        ("{a{b}}", "a lone '{' (write '{{') (line 1, column 1 of the template)"),
     ],
 )
 def test_what_is_no_plain_name_is_refused_with_its_line(template: str, words: str) -> None:

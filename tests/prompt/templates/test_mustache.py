@@ -152,18 +152,21 @@ def test_every_case_of_the_public_specification_is_there() -> None:
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("{{name", "a tag opened with {{ is never closed (line 1 of the template)"),
-        ("a\nb {{#on}} c", "section 'on' is never closed (line 2 of the template)"),
-        ("{{/on}}", "'on' is closed but was not opened (line 1 of the template)"),
-        ("{{#a}}\n{{#b}}\n{{/a}}", "'a' is closed but was not opened; 'b' is open (line 3 of the template)"),
-        ("{{}}", "an empty tag (line 1 of the template)"),
-        ("{{a b}}", "'a b' is not a name (line 1 of the template)"),
-        ("{{a..b}}", "'a..b' is not a name (line 1 of the template)"),
-        ("{{" + ".".join("a" * 33) + "}}", f"'{'.'.join('a' * 33)}' looks more than 32 deep (line 1 of the template)"),
-        ("{{#x}}{{a b" + "c" * 1000 + "}}", f"'a b{'c' * 77}…' is not a name (line 1 of the template)"),
-        ("{{> }}", "an empty tag (line 1 of the template)"),
-        ("{{=x=}}", "a change of delimiters needs two of them, as in {{=<% %>=}} (line 1 of the template)"),
-        ("{{#a}}" * 40 + "{{/a}}" * 40, "sections are nested more than 32 deep (line 1 of the template)"),
+        ("{{name", "a tag opened with {{ is never closed (line 1, column 1 of the template)"),
+        ("a\nb {{#on}} c", "section 'on' is never closed (line 2, column 3 of the template)"),
+        ("{{/on}}", "'on' is closed but was not opened (line 1, column 1 of the template)"),
+        ("{{#a}}\n{{#b}}\n{{/a}}", "'a' is closed but was not opened; 'b' is open (line 3, column 1 of the template)"),
+        ("{{}}", "an empty tag (line 1, column 1 of the template)"),
+        ("{{a b}}", "'a b' is not a name (line 1, column 1 of the template)"),
+        ("{{a..b}}", "'a..b' is not a name (line 1, column 1 of the template)"),
+        (
+            "{{" + ".".join("a" * 33) + "}}",
+            f"'{'.'.join('a' * 33)}' looks more than 32 deep (line 1, column 1 of the template)",
+        ),
+        ("{{#x}}{{a b" + "c" * 1000 + "}}", f"'a b{'c' * 77}…' is not a name (line 1, column 7 of the template)"),
+        ("{{> }}", "an empty tag (line 1, column 1 of the template)"),
+        ("{{=x=}}", "a change of delimiters needs two of them, as in {{=<% %>=}} (line 1, column 1 of the template)"),
+        ("{{#a}}" * 40 + "{{/a}}" * 40, "sections are nested more than 32 deep (line 1, column 193 of the template)"),
     ],
 )
 def test_a_template_that_does_not_parse_names_its_line_and_what_is_wrong(template: str, words: str) -> None:
@@ -191,9 +194,9 @@ def test_a_dotted_name_has_up_to_the_limit_of_parts() -> None:
 def test_names_are_distinguished_by_how_the_template_uses_them() -> None:
     names = used_names(parse("{{a.b}} {{#list}}{{item}}{{.}}{{/list}}{{^none}}{{shown}}{{/none}}{{> part}}"))
     assert (names.values, names.sections, names.inner, names.partials) == (
-        {"a", "shown"},
+        {"a"},
         {"list", "none"},
-        {"item"},
+        {"item", "shown"},
         {"part"},
     )
 

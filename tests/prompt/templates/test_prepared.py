@@ -52,12 +52,15 @@ def test_a_placeholder_is_a_variable_of_type_array() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"template": "{{a"}, [("template", "a tag opened with {{ is never closed (line 1 of the template)")]),
+        ({"template": "{{a"}, [("template", "a tag opened with {{ is never closed (line 1, column 1 of the template)")]),
         (
             {"template": "x", "format": "jinja2"},
             [("format", "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true")],
         ),
-        ({"template": "{a.b}", "format": "f-string"}, [("template", "'{a.b}' is not a name (line 1 of the template)")]),
+        (
+            {"template": "{a.b}", "format": "f-string"},
+            [("template", "'{a.b}' is not a name (line 1, column 1 of the template)")],
+        ),
         ({"template": "x", "variables": {"a": {}}}, [("variables.a", "is declared, but the prompt never uses it")]),
         ({"template": "{{> a}}"}, [("template", "{{> a}}: the prompt has no partial of that name")]),
         (
@@ -66,7 +69,7 @@ def test_a_placeholder_is_a_variable_of_type_array() -> None:
         ),
         (
             {"template": "{{> a}}", "partials": {"a": "{{#b}}"}},
-            [("partials.a", "section 'b' is never closed (line 1 of the template)")],
+            [("partials.a", "section 'b' is never closed (line 1, column 1 of the template)")],
         ),
         (
             {"template": "{{a}}", "context": {"collection": "c", "query": "{{a}}", "into": "e"}},
@@ -74,7 +77,7 @@ def test_a_placeholder_is_a_variable_of_type_array() -> None:
         ),
         (
             {"template": "{{e}}", "context": {"collection": "c", "query": "{{a", "into": "e"}},
-            [("context.query", "a tag opened with {{ is never closed (line 1 of the template)")],
+            [("context.query", "a tag opened with {{ is never closed (line 1, column 1 of the template)")],
         ),
         (
             {"template": "{{e}}", "context": {"collection": "c", "query": "q", "into": "e"}, "variables": {"e": {}}},

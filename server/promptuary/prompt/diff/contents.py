@@ -14,7 +14,8 @@ template         a name that was a variable becomes a placeholder,     texts, ro
 format           to `jinja2`, which not every installation renders     among mustache, simple, f-string
 variables        a new mandatory one; a removed one (a render refuses  a new optional one; a wider type, more enum values,
                  unknown values); one that accepts fewer values; an    wider bounds; a mandatory one becomes optional;
-                 optional one becomes mandatory                        another default; `description`, `sensitive`
+                 optional one becomes mandatory; one that is new in    another default; `description`, `sensitive`
+                 a section; a path that is new, as `{{a.b}}`
 model            removed: programs read its name from the prompt       another model, other settings
 config           a member is removed or has a value of another type:   other values, more members, another order
                  programs read it from the prompt
@@ -39,6 +40,7 @@ from typing import Any
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.diff.json_changes import ABSENT, ContentChange, JsonComparison, config_breaks, same_bytes
+from promptuary.prompt.diff.lookups import Lookup, fallible_lookups
 from promptuary.prompt.diff.messages import MessageComparison, MessageOrPlaceholder, message_changes
 from promptuary.prompt.diff.output_contract import response_losses, tool_losses, tools_by_name
 from promptuary.prompt.diff.sequences import EFFORT_LIMIT, unified_diff
@@ -125,8 +127,10 @@ def _template(old: PreparedPrompt, new: PreparedPrompt, effort: int) -> Iterator
 
 
 def _variables(old: PreparedPrompt, new: PreparedPrompt) -> Iterator[ContentChange]:
+    lookups = _new_lookups(old, new)
     for name in dict.fromkeys([*old.variables, *new.variables]):
         path, reasons = f"variables.{name}", {}
+        lookup = lookups.pop(name, None)
         before, after = old.variables.get(name), new.variables.get(name)
         if before is not None and after is not None:
             reasons = {f"{path}.{keyword}": reason for keyword, reason in narrowings(name, before, after).items()}
@@ -134,9 +138,30 @@ def _variables(old: PreparedPrompt, new: PreparedPrompt) -> Iterator[ContentChan
             reasons = {path: f"the variable '{name}' is new and must be given"}
         elif after is None:
             reasons = {path: f"the variable '{name}' is removed, and a render with a value for it is refused"}
+        elif lookup is not None:
+            reasons = {path: f"the template uses {lookup}, and a render that needs it is refused without a value"}
         old_value = _variable(before, declared=name in old.content.variables)
         new_value = _variable(after, declared=name in new.content.variables)
         yield from JsonComparison("variables", reasons, ordered=f"{path}.default").changes(path, old_value, new_value)
+        if lookup is not None and before is not None and after is not None:
+            yield ContentChange("variables", path, "changed", old_value, new_value, why=_lookup_reason(lookup))
+    yield from (
+        ContentChange("template", "template", "changed", None, None, why=_lookup_reason(lookup)) for lookup in lookups.values()
+    )
+
+
+def _new_lookups(old: PreparedPrompt, new: PreparedPrompt) -> dict[str, Lookup]:
+    """Return by variable the first lookup that may fail with values with which the old version rendered."""
+    always = {name for name, variable in old.variables.items() if is_mandatory(variable)}
+    lookups: dict[str, Lookup] = {}
+    for lookup in sorted(fallible_lookups(new) - fallible_lookups(old), key=lambda lookup: (lookup.name, lookup.sections)):
+        if lookup.name not in always:
+            lookups.setdefault(lookup.variable, lookup)
+    return lookups
+
+
+def _lookup_reason(lookup: Lookup) -> str:
+    return f"the template now reads {lookup}, which values that were accepted may not have"
 
 
 def _variable(variable: Variable | None, *, declared: bool) -> Any:

@@ -38,7 +38,8 @@ def parse(source: str, path: str = "") -> tuple[Node, ...]:
             nodes.append(Tag(name))
         else:
             line = source.count("\n", 0, match.start()) + 1
-            error = FieldError(path, f"{_problem(piece, name)} (line {line} of the template)")
+            column = match.start() - source.rfind("\n", 0, match.start())
+            error = FieldError(path, f"{_problem(piece, name)} (line {line}, column {column} of the template)")
             raise InvalidPrompt("the template does not parse", [error])
     if position < len(source):
         nodes.append(Literal(source[position:]))

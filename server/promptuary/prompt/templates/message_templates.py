@@ -38,14 +38,21 @@ class MessageRenderer:
 
 @dataclass(frozen=True)
 class MessageTemplate:
-    """A chat message with a role and a text alone, which is nearly every message; its template is parsed."""
+    """A chat message with a role and a text alone, which is nearly every message; its template is parsed.
+
+    Attributes:
+        role: its role.
+        nodes: its text.
+        place: the template in an error.
+    """
 
     role: str
     nodes: tuple[Node, ...]
+    place: str = "the template"
 
     def render(self, renderer: MessageRenderer, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the message, `{"role", "content"}`."""
-        return {"role": self.role, "content": renderer.text.render(self.nodes, values)}
+        return {"role": self.role, "content": renderer.text.render(self.nodes, values, self.place)}
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class FieldTemplate:
         Raises:
             InvalidVariables: the URL of an image is not one that is accepted.
         """
-        text = renderer.for_kind(self.kind).render(self.nodes, values)
+        text = renderer.for_kind(self.kind).render(self.nodes, values, self.place)
         if self.kind is FieldKind.IMAGE_URL and not is_image_url(text):
             raise InvalidVariables("the variables do not fit the prompt", [FieldError(self.place, REFUSAL)])
         return text
@@ -126,7 +133,7 @@ def message_template(message: Message, path: str, parse: Callable[[str, str], tu
         for field in message.fields()
     )
     if message.is_plain:
-        return MessageTemplate(message.role, fields[0].nodes)
+        return MessageTemplate(message.role, fields[0].nodes, fields[0].place)
     return StructuredMessageTemplate(message.role, message.model_dump(mode="json"), fields)
 
 

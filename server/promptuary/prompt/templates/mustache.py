@@ -6,6 +6,7 @@ So `{{x}}`, `{{{x}}}` and `{{&x}}` mean the same.
 """
 
 import re
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -107,6 +108,7 @@ class _Parser:
         self.source = source
         self.path = path
         self.opener, self.closer = "{{", "}}"
+        self.line_starts = [0, *(match.end() for match in re.finditer("\n", source))]
         self.root = _OpenSection("", inverted=False, position=0, body=[])
         self.stack = [self.root]
         self.partials: list[_TagSource] = []
@@ -164,7 +166,7 @@ class _Parser:
             self.partials.append(tag)
             self.stack[-1].body.append(Partial(tag.content, indent))
         else:
-            self.stack[-1].body.append(Tag(tag.content))
+            self.stack[-1].body.append(Tag(tag.content, self._line(start)))
 
     def _set_delimiters(self, content: str, start: int) -> None:
         delimiters = content.split()
@@ -184,15 +186,21 @@ class _Parser:
         if section is None or section.name != name:
             expected = f"; '{_shorten(section.name)}' is open" if section else ""
             self._fail(f"'{_shorten(name)}' is closed but was not opened{expected}", start)
-        self.stack[-1].body.append(Section(section.name, section.inverted, tuple(section.body)))
+        line = self._line(section.position)
+        self.stack[-1].body.append(Section(section.name, section.inverted, tuple(section.body), line))
 
     def _add_literal(self, text: str) -> None:
         if text:
             self.stack[-1].body.append(Literal(text))
 
+    def _line(self, position: int) -> int:
+        """Return the line of a position, from 1."""
+        return bisect(self.line_starts, position)
+
     def _fail(self, message: str, position: int) -> NoReturn:
-        line = self.source.count("\n", 0, position) + 1
-        error = FieldError(self.path, f"{message} (line {line} of the template)")
+        line = self._line(position)
+        column = position - self.line_starts[line - 1] + 1
+        error = FieldError(self.path, f"{message} (line {line}, column {column} of the template)")
         raise InvalidPrompt("the template does not parse", [error])
 
 

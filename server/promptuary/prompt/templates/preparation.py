@@ -16,7 +16,7 @@ from promptuary.prompt.templates.message_templates import (
     image_url_errors,
     message_template,
 )
-from promptuary.prompt.templates.prepared import PreparedPrompt
+from promptuary.prompt.templates.prepared import PASSAGE_MEMBERS, PASSAGES, PreparedPrompt
 from promptuary.prompt.templates.tree import Node
 from promptuary.prompt.templates.used_names import used_names
 from promptuary.prompt.variables import Variable
@@ -123,18 +123,20 @@ class _Preparation:
     def check(self, templates: _Templates) -> _ContentNames:
         """Collect the names that templates, placeholders and the query use, and check partials, context and placeholders."""
         nodes = [node for part in templates.parts if not isinstance(part, Placeholder) for node in part.nodes]
-        names = used_names([*nodes, *templates.query], templates.trees)
-        turn_names = used_names([node for turn in templates.turns for node in turn.nodes], templates.trees)
+        binding = self.content.context
+        schemas = self.content.variables if binding is None else {**self.content.variables, binding.into: PASSAGES}
+        names = used_names([*nodes, *templates.query], templates.trees, schemas)
+        turn_names = used_names([node for turn in templates.turns for node in turn.nodes], templates.trees, schemas)
         placeholders = self.content.placeholders()
         missing = sorted((names.partials | turn_names.partials) - self.content.partials.keys())
         if self.resolved:
             for name in missing:
                 self._add_error("template", f"{{{{> {name}}}}}: the prompt has no partial of that name")
-        self._check_context(names.values | names.sections | set(placeholders), complete=self.resolved or not missing)
+        self._check_context(names.variables | set(placeholders), complete=self.resolved or not missing)
         self._check_placeholders(placeholders)
         return _ContentNames(
             required=[*sorted(names.values), *(name for name in placeholders if name not in names.values)],
-            optional=sorted(names.sections),
+            optional=sorted(names.sections | names.inner | (turn_names.variables - PASSAGE_MEMBERS)),
             everywhere=names.everywhere | turn_names.everywhere | set(placeholders),
             missing=missing,
         )

@@ -8,11 +8,13 @@ from promptuary.prompt.content import Content, Placeholder
 from promptuary.prompt.errors import FieldError, InvalidVariables
 from promptuary.prompt.messages.objects import json_messages
 from promptuary.prompt.messages.values import InvalidMessages, parse_message
+from promptuary.prompt.templates.declared_values import declared_values
 from promptuary.prompt.templates.message_templates import AnyMessageTemplate, MessageRenderer
 from promptuary.prompt.templates.rendering import TemplateRenderer
 from promptuary.prompt.templates.tree import Node
 from promptuary.prompt.templates.used_names import used_names
-from promptuary.prompt.variables import Variable, validate_values
+from promptuary.prompt.templates.value import DeclaredObject
+from promptuary.prompt.variables import Property, Schema, Variable, validate_values
 
 OUTPUT_LIMIT = 1024 * 1024
 ATTACHMENT_LIMIT = 8 * 1024 * 1024
@@ -44,7 +46,25 @@ class Passage:
 
     def as_value(self) -> dict[str, Any]:
         """Return the passage as a section of a template reads it."""
-        return {"text": self.text, "score": self.score, "document": self.document, "metadata": dict(self.metadata)}
+        metadata = DeclaredObject(self.metadata, optional=None)
+        return {"text": self.text, "score": self.score, "document": self.document, "metadata": metadata}
+
+
+PASSAGE_METADATA = Property(type="object")
+PASSAGES = Schema(
+    type="array",
+    items=Schema(
+        type="object",
+        properties={
+            "text": Property(type="string"),
+            "score": Property(type="number"),
+            "document": Property(type="string"),
+            "metadata": PASSAGE_METADATA,
+        },
+    ),
+)
+"""The schema of the passages in a section."""
+PASSAGE_MEMBERS = frozenset({"text", "score", "document", "metadata"})
 
 
 @dataclass(frozen=True)
@@ -83,8 +103,11 @@ class PreparedPrompt:
     variables: Mapping[str, Variable]
 
     def query_text(self, values: Mapping[str, Any]) -> str:
-        """Render the query of the context binding from the values of the prompt."""
-        return TemplateRenderer(OUTPUT_LIMIT, self.content.partials).render(self.query, self._valid_values(values))
+        """Render the query of the context binding from the values of the prompt; the passages are empty in it."""
+        valid_values = self._valid_values(values)
+        if self.content.context:
+            valid_values[self.content.context.into] = None
+        return self._renderer(OUTPUT_LIMIT).render(self.query, valid_values, "context.query")
 
     def render(
         self,
@@ -107,8 +130,7 @@ class PreparedPrompt:
             RenderTooLarge: a limit is exceeded, or rendering takes too many steps.
         """
         valid_values = self._valid_values(values)
-        partials = self.content.partials
-        renderer = MessageRenderer(TemplateRenderer(limit, partials), TemplateRenderer(attachment_limit, partials))
+        renderer = MessageRenderer(self._renderer(limit), self._renderer(attachment_limit))
         if self.content.context:
             valid_values[self.content.context.into] = self._context_value(passages)
         messages: list[Mapping[str, Any]] = []
@@ -121,7 +143,7 @@ class PreparedPrompt:
             return RenderedPrompt(text=messages[0]["content"], messages=None, passages=tuple(passages))
         return RenderedPrompt(text=None, messages=tuple(messages), passages=tuple(passages))
 
-    def _valid_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _valid_values(self, values: Mapping[str, Any]) -> DeclaredObject:
         field_errors: list[FieldError] = []
         messages = {
             part.name: json_messages(values[part.name], part.name, field_errors)
@@ -130,25 +152,29 @@ class PreparedPrompt:
         }
         if field_errors:
             raise InvalidVariables(_MISFIT, field_errors)
-        return validate_values(self.variables, {**values, **messages})
+        return declared_values(self.content.variables, validate_values(self.variables, {**values, **messages}))
+
+    def _renderer(self, limit: int) -> TemplateRenderer:
+        """Return a renderer to which a missing value is an error; no error names a member beside sensitive values."""
+        shows_members = not any(variable.sensitive for variable in self.variables.values())
+        return TemplateRenderer(limit, self.content.partials, strict=True, shows_members=shows_members)
 
     def _context_value(self, passages: Sequence[Passage]) -> Any:
         """Return the passages as a list where a template iterates over them, else their texts as one text."""
         binding = self.content.context
         if binding and any(
-            binding.into in used_names(part.nodes, self.trees).lists for part in self.parts if not isinstance(part, Placeholder)
+            used_names(part.nodes, self.trees).is_list(binding.into) for part in self.parts if not isinstance(part, Placeholder)
         ):
             return [passage.as_value() for passage in passages]
         return "\n\n".join(passage.text for passage in passages)
 
     def _placeholder_messages(
-        self, name: str, values: Mapping[str, Any], passages: Sequence[Passage], renderer: MessageRenderer
+        self, name: str, values: DeclaredObject, passages: Sequence[Passage], renderer: MessageRenderer
     ) -> list[Mapping[str, Any]]:
         binding = self.content.context
         if binding and binding.into == name:
-            return [
-                turn.render(renderer, {**values, **passage.as_value()}) for passage in reversed(passages) for turn in self.turns
-            ]
+            scopes = [DeclaredObject({**values, **passage.as_value()}, values.optional) for passage in reversed(passages)]
+            return [turn.render(renderer, scope) for scope in scopes for turn in self.turns]
         messages = values.get(name) or []
         if not isinstance(messages, list | tuple):
             raise InvalidVariables(_MISFIT, [FieldError(name, "must be a list of messages")])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from promptuary.prompt.errors import RenderTooLarge
+from promptuary.prompt.templates.value import UNDEFINED, Undefined
 
 WORK_LIMIT = 500_000
 """The most steps of one render, about one second of one processor.
@@ -14,19 +15,25 @@ Steps are counted and no clock is read: a prompt that renders today also renders
 
 @dataclass
 class RenderBudget:
-    """What a render has used so far; all messages of a prompt share one budget.
+    """What a render has used so far, and its rule for missing values; all messages of a prompt share one budget.
 
     Attributes:
         limit: the most characters of output.
+        strict: whether a text from a missing value is an error; else it is empty.
         size: characters of output so far.
         work: steps so far.
         subject: what is limited, for the message.
     """
 
     limit: int
+    strict: bool = False
     size: int = 0
     work: int = 0
     subject: str = "the rendered prompt is"
+
+    def missing(self, reason: str, name: str | None = None) -> Undefined:
+        """Return the value of a name or member that has none."""
+        return Undefined(reason, name) if self.strict else UNDEFINED
 
     def add_output(self, size: int) -> None:
         """Count characters of output.

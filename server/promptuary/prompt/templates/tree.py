@@ -21,10 +21,12 @@ class Tag:
 
     Attributes:
         name: the name in the tag.
+        line: the line of the template, from 1.
         dotted: whether a dot in the name leads into an object. In the format `simple` it does not: `a.b` is one name.
     """
 
     name: str
+    line: int = field(default=1, compare=False)
     dotted: bool = field(default=True, compare=False)
 
     @cached_property
@@ -40,6 +42,7 @@ class Section:
     name: str
     inverted: bool
     body: tuple["Node", ...]
+    line: int = field(default=1, compare=False)
 
     @cached_property
     def path(self) -> tuple[str, ...]:

@@ -8,7 +8,10 @@ from promptuary.prompt.templates.expressions.expression import Expression, opera
 from promptuary.prompt.templates.expressions.filters import LIST_FILTERS
 from promptuary.prompt.templates.expressions.logic import And, Conditional, Not, Or
 from promptuary.prompt.templates.expressions.lookups import ItemLookup, NameLookup, Slice
+from promptuary.prompt.templates.path_lookup import is_index
+from promptuary.prompt.templates.schema_lookup import item_members
 from promptuary.prompt.templates.tree import For, If, Node, Output, Partial, Section, Tag
+from promptuary.prompt.variables import Schema
 
 
 @dataclass(frozen=True)
@@ -18,36 +21,55 @@ class UsedNames:
     Attributes:
         values: names that must have a value.
         sections: names that may have none; the template only tests whether they have one.
-        inner: names inside mustache sections: an item may have them, or the outer values.
+        inner: names inside mustache sections, where an item may have them or the outer values; and in Jinja names that are
+            used under a condition or in a loop. They must have a value where that part is rendered.
+        members: names inside mustache sections that the items have: declared members, and positions in a list.
         lists: names that the template iterates over.
+        inner_lists: names that the template iterates over inside mustache sections.
         partials: names of other templates.
     """
 
     values: frozenset[str]
     sections: frozenset[str]
     inner: frozenset[str]
+    members: frozenset[str]
     lists: frozenset[str]
+    inner_lists: frozenset[str]
     partials: frozenset[str]
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names to which a caller can pass a value."""
+        return self.values | self.sections | self.inner
 
     @property
     def everywhere(self) -> frozenset[str]:
         """The names of values, wherever they are used."""
-        return self.values | self.sections | self.inner
+        return self.variables | self.members
+
+    def is_list(self, name: str) -> bool:
+        """Return whether the template iterates over a name; a use outside all sections decides over one inside."""
+        return name in self.lists or (name in self.inner_lists and name not in self.values | self.sections)
 
 
-def used_names(nodes: Sequence[Node], trees: Mapping[str, Sequence[Node]] | None = None) -> UsedNames:
+def used_names(
+    nodes: Sequence[Node],
+    trees: Mapping[str, Sequence[Node]] | None = None,
+    variables: Mapping[str, Schema] | None = None,
+) -> UsedNames:
     """Return the names that a template uses.
 
     Args:
         nodes: the template, parsed.
         trees: the parsed partials by name; their names count as the template's.
+        variables: the declared variables. A section over one whose items have declared members defines these names inside.
     """
-    collector = _NameCollector()
+    collector = _NameCollector(variables or {})
     queue: list[tuple[Sequence[Node], bool]] = [(nodes, False)]
     visited: set[tuple[str, bool]] = set()
     while queue:
-        body, in_section = queue.pop()
-        collector.visit_nodes(body, _Scope(in_section=in_section))
+        body, conditional = queue.pop()
+        collector.visit_nodes(body, _Scope(conditional=conditional))
         for name, inside in collector.partials - visited:
             visited.add((name, inside))
             queue.append(((trees or {}).get(name, ()), inside))
@@ -55,7 +77,9 @@ def used_names(nodes: Sequence[Node], trees: Mapping[str, Sequence[Node]] | None
         values=frozenset(collector.values),
         sections=frozenset(collector.sections),
         inner=frozenset(collector.inner),
+        members=frozenset(collector.members),
         lists=frozenset(collector.lists),
+        inner_lists=frozenset(collector.inner_lists),
         partials=frozenset(name for name, _ in collector.partials),
     )
 
@@ -65,33 +89,42 @@ class _Scope:
     """Where a node is.
 
     Attributes:
-        in_section: whether it is inside a mustache section.
+        conditional: whether it is inside a section, a branch or a loop, and so not always rendered.
+        items: the declared members of the items of the mustache sections around it, the innermost last.
         bound: the loop variables around it.
         tested: the names that an `if` around it has tested.
     """
 
-    in_section: bool = False
+    conditional: bool = False
+    items: tuple[Mapping[str, Schema], ...] = ()
     bound: frozenset[str] = frozenset()
     tested: frozenset[str] = frozenset()
 
     def with_tested(self, names: frozenset[str]) -> "_Scope":
         return replace(self, tested=self.tested | names)
 
+    def as_branch(self) -> "_Scope":
+        """Return the scope of a part that is not always rendered."""
+        return replace(self, conditional=True)
+
 
 @dataclass
 class _NameCollector:
     """One walk over the trees of a template and its partials."""
 
+    variables: Mapping[str, Schema]
     values: set[str] = field(default_factory=set)
     sections: set[str] = field(default_factory=set)
     inner: set[str] = field(default_factory=set)
+    members: set[str] = field(default_factory=set)
     lists: set[str] = field(default_factory=set)
+    inner_lists: set[str] = field(default_factory=set)
     partials: set[tuple[str, bool]] = field(default_factory=set)
 
     def visit_nodes(self, nodes: Sequence[Node], scope: _Scope) -> None:
         for node in nodes:
             if isinstance(node, Partial):
-                self.partials.add((node.name, scope.in_section))
+                self.partials.add((node.name, scope.conditional))
             elif isinstance(node, Tag | Section):
                 self._visit_mustache(node, scope)
             elif isinstance(node, Output):
@@ -104,21 +137,28 @@ class _NameCollector:
     def _visit_mustache(self, node: Tag | Section, scope: _Scope) -> None:
         first = node.path[0]
         if first != "." and first not in scope.bound:
-            is_section = isinstance(node, Section) or first in scope.tested
-            (self.inner if scope.in_section else self.sections if is_section else self.values).add(first)
-            if isinstance(node, Section) and not scope.in_section:
-                self.lists.add(first)
+            if any(first in members for members in scope.items) or (scope.conditional and is_index(first)):
+                self.members.add(first)
+            elif first in scope.tested:
+                self.sections.add(first)
+            elif scope.conditional:
+                self.inner.add(first)
+            else:
+                (self.sections if isinstance(node, Section) else self.values).add(first)
+            if isinstance(node, Section):
+                (self.inner_lists if scope.conditional else self.lists).add(first)
         if isinstance(node, Section):
-            self.visit_nodes(node.body, replace(scope, in_section=scope.in_section or not node.inverted))
+            members = None if node.inverted else item_members(node.path, scope.items, self.variables)
+            self.visit_nodes(node.body, replace(scope.as_branch(), items=(*scope.items, members) if members else scope.items))
 
     def _visit_if(self, node: If, scope: _Scope) -> None:
         for test, body in node.branches:
-            scope = scope.with_tested(self._visit(test, scope, is_test=True))
+            scope = scope.with_tested(self._visit(test, scope, is_test=True)).as_branch()
             self.visit_nodes(body, scope)
         self.visit_nodes(node.otherwise, scope)
 
     def _visit_for(self, node: For, scope: _Scope) -> None:
-        scope = scope.with_tested(self._visit(node.over, scope, is_test=True, is_list=True))
+        scope = scope.with_tested(self._visit(node.over, scope, is_test=True, is_list=True)).as_branch()
         loop_scope = replace(scope, bound=scope.bound | {*node.names, "loop"})
         if node.test is not None:
             self._visit(node.test, loop_scope)
@@ -143,9 +183,10 @@ class _NameCollector:
                 return self._visit(of, scope, is_test=name in ("defined", "undefined"))
             case And(left, right) | Or(left, right):
                 tested = self._visit(left, scope, is_test=True)
-                return tested | self._visit(right, scope.with_tested(tested), is_test=is_test)
+                right_scope = scope.as_branch() if isinstance(expression, And) else scope
+                return tested | self._visit(right, right_scope.with_tested(tested), is_test=is_test)
             case Conditional(test, then, otherwise):
-                scope = scope.with_tested(self._visit(test, scope, is_test=True))
+                scope = scope.with_tested(self._visit(test, scope, is_test=True)).as_branch()
                 for side in (then, otherwise):
                     if side is not None:
                         self._visit(side, scope, is_test=is_test)
@@ -155,7 +196,8 @@ class _NameCollector:
     def _visit_name(self, name: str, scope: _Scope, *, is_test: bool, is_list: bool) -> frozenset[str]:
         if name in scope.bound:
             return frozenset()
-        (self.sections if is_test or name in scope.tested else self.values).add(name)
+        is_tested = is_test or name in scope.tested
+        (self.sections if is_tested else self.inner if scope.conditional else self.values).add(name)
         if is_list:
             self.lists.add(name)
         return frozenset({name}) if is_test else frozenset()

@@ -274,31 +274,31 @@ def test_a_value_of_the_wrong_kind_is_refused_by_its_name_and_never_repeated(tem
 
 
 @pytest.mark.parametrize(
-    ("template", "required", "optional", "lists"),
+    ("template", "required", "optional", "inner", "lists"),
     [
-        ("{{ a }} {{ b.c }} {{ d[e] }}", "abde", "", "bd"),
-        ("{{ a|upper ~ b|replace(c, 'x') }} {{ -d + e }}", "abcde", "", ""),
-        ("{% for a in b %}{{ a }}{{ c }}{{ loop.index }}{% endfor %}", "c", "b", "b"),
-        ("{% for a in b if a == c %}{% else %}{{ d }}{% endfor %}{{ a }}", "acd", "b", "b"),
-        ("{% for a, b in c|items %}{% for d in a %}{{ d }}{{ b }}{% endfor %}{% endfor %}", "", "c", "c"),
-        ("{% if a %}{{ a }}{{ b }}{% endif %}", "b", "a", ""),
-        ("{% if not a %}x{% elif b %}{{ b }}{% else %}{{ a }}{% endif %}{{ c }}", "c", "ab", ""),
-        ("{% if a %}{% endif %}{{ a }}", "a", "a", ""),
-        ("{% if a is defined and a.b %}{{ a.c }}{% endif %}", "", "a", "a"),
-        ("{% if a > 3 %}{{ a }}{% endif %}", "a", "", ""),
-        ("{{ a|default('x') }} {{ b if c else d }} {{ e if e }}", "bd", "ace", ""),
-        ("{{ a or b }} {{ c and c.d }}", "b", "ac", "c"),
-        ("{{ a|join }} {{ b|first }} {{ c|map(attribute='x')|join }} {{ d[:3] }}", "abcd", "", "abcd"),
-        ("{% if a|length > 2 %}{{ [b, c] }}{% endif %}{{ a is string }}", "abc", "", ""),
-        ("{% if a|trim %}{{ a }}{% endif %}", "", "a", ""),
+        ("{{ a }} {{ b.c }} {{ d[e] }}", "abde", "", "", "bd"),
+        ("{{ a|upper ~ b|replace(c, 'x') }} {{ -d + e }}", "abcde", "", "", ""),
+        ("{% for a in b %}{{ a }}{{ c }}{{ loop.index }}{% endfor %}", "", "b", "c", "b"),
+        ("{% for a in b if a == c %}{% else %}{{ d }}{% endfor %}{{ a }}", "a", "b", "cd", "b"),
+        ("{% for a, b in c|items %}{% for d in a %}{{ d }}{{ b }}{% endfor %}{% endfor %}", "", "c", "", "c"),
+        ("{% if a %}{{ a }}{{ b }}{% endif %}", "", "a", "b", ""),
+        ("{% if not a %}x{% elif b %}{{ b }}{% else %}{{ a }}{% endif %}{{ c }}", "c", "ab", "", ""),
+        ("{% if a %}{% elif b > 1 %}{{ c }}{% endif %}", "", "a", "bc", ""),
+        ("{% if a %}{% endif %}{{ a }}", "a", "a", "", ""),
+        ("{% if a is defined and a.b %}{{ a.c }}{% endif %}", "", "a", "", "a"),
+        ("{% if a > 3 %}{{ a }}{% endif %}", "a", "", "a", ""),
+        ("{{ a|default('x') }} {{ b if c else d }} {{ e if e }}", "", "ace", "bd", ""),
+        ("{{ a or b }} {{ c and c.d }} {{ e and f }}", "b", "ace", "f", "c"),
+        ("{{ a|join }} {{ b|first }} {{ c|map(attribute='x')|join }} {{ d[:3] }}", "abcd", "", "", "abcd"),
+        ("{% if a|length > 2 %}{{ [b, c] }}{% endif %}{{ a is string }}", "a", "", "bc", ""),
+        ("{% if a|trim %}{{ a }}{% endif %}", "", "a", "", ""),
     ],
 )
-def test_names_are_required_unless_the_template_asks_whether_they_are_there(
-    template: str, required: str, optional: str, lists: str
+def test_names_are_required_unless_they_are_tested_or_may_not_be_needed(
+    template: str, required: str, optional: str, inner: str, lists: str
 ) -> None:
     names = used_names(parse(template))
-    assert (names.values, names.sections, names.lists) == (set(required), set(optional), set(lists))
-    assert not names.inner
+    assert (names.values, names.sections, names.inner, names.lists) == (set(required), set(optional), set(inner), set(lists))
     assert not names.partials
 
 

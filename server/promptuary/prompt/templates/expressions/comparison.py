@@ -6,7 +6,7 @@ from typing import Any
 
 from promptuary.prompt.templates.expressions.expression import Expression
 from promptuary.prompt.templates.render_budget import RenderBudget
-from promptuary.prompt.templates.value import UNDEFINED, TypeMismatch, is_number
+from promptuary.prompt.templates.value import TypeMismatch, Undefined, is_number
 
 ORDER_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": lambda left, right: left < right,
@@ -52,7 +52,7 @@ def _compare(operator: str, left: Any, right: Any, budget: RenderBudget) -> bool
 
 
 def _contains(whole: Any, item: Any, budget: RenderBudget) -> bool:
-    if whole is UNDEFINED:
+    if isinstance(whole, Undefined):
         return False
     if isinstance(item, list | tuple | Mapping):
         raise TypeMismatch("'in' looks for a text or a number, not for a list or an object")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from promptuary.prompt.templates.render_budget import RenderBudget
-from promptuary.prompt.templates.value import UNDEFINED, TypeMismatch, is_number, to_text
+from promptuary.prompt.templates.value import UNDEFINED, TypeMismatch, Undefined, describe_type, is_number, may_lack, to_text
 
 _WIDTH_LIMIT = 100
 _PRECISION_LIMIT = 15
@@ -19,7 +19,8 @@ _WORD = re.compile(r"([-\s({\[<]+)")
 
 
 def _check_list(name: str, value: Any) -> list[Any] | tuple[Any, ...]:
-    if value is UNDEFINED:
+    if isinstance(value, Undefined):
+        to_text(value)  # an error where a missing value is one
         return []
     if isinstance(value, list | tuple):
         return value
@@ -27,8 +28,8 @@ def _check_list(name: str, value: Any) -> list[Any] | tuple[Any, ...]:
 
 
 def _check_defined(name: str, value: Any) -> None:
-    if value is UNDEFINED:
-        raise TypeMismatch(f"the filter '{name}' needs a value, and there is none")
+    if isinstance(value, Undefined):
+        raise TypeMismatch(value.reason or f"the filter '{name}' needs a value, and there is none", value.name)
 
 
 def _check_integer(name: str, value: Any, least: int, most: int) -> int:
@@ -43,8 +44,10 @@ def _check_text(name: str, value: Any) -> str:
     return value
 
 
-def _member(item: Any, attribute: str) -> Any:
+def _member(budget: RenderBudget, item: Any, attribute: str) -> Any:
     for part in attribute.split("."):
+        if budget.strict and not (isinstance(item, Mapping) and part in item) and not may_lack(item, part):
+            raise TypeMismatch(f"an item is {describe_type(item)} without '{part}', which 'map' or 'join' takes from it")
         item = item.get(part) if isinstance(item, Mapping) else None
     return item
 
@@ -98,7 +101,7 @@ def _indent(budget: RenderBudget, value: Any, width: Any = 4, first: Any = False
 
 
 def _truncate(_: RenderBudget, value: Any, length: Any = 255, killwords: Any = False, end: Any = "...", leeway: Any = 5) -> Any:
-    if value is UNDEFINED:
+    if isinstance(value, Undefined):
         return value
     text, mark = to_text(value), _check_text("truncate", end)
     most = _check_integer("truncate", length, len(mark), 2**31)
@@ -123,15 +126,19 @@ def _join(budget: RenderBudget, value: Any, d: Any = "", attribute: Any = None) 
 def _map(budget: RenderBudget, value: Any, attribute: Any) -> list[Any]:
     items, name = _check_list("map", value), _check_text("map", attribute)
     budget.add_steps(len(items) * (1 + name.count(".")))
-    return [_member(item, name) for item in items]
+    return [_member(budget, item, name) for item in items]
 
 
 def _first(_: RenderBudget, value: Any) -> Any:
+    if isinstance(value, Undefined):
+        return value
     items = value if isinstance(value, str) else _check_list("first", value)
     return items[0] if items else UNDEFINED
 
 
 def _last(_: RenderBudget, value: Any) -> Any:
+    if isinstance(value, Undefined):
+        return value
     items = value if isinstance(value, str) else _check_list("last", value)
     return items[-1] if items else UNDEFINED
 
@@ -147,7 +154,7 @@ def _reverse(_: RenderBudget, value: Any) -> Any:
 
 
 def _items(budget: RenderBudget, value: Any) -> list[list[Any]]:
-    if value is UNDEFINED:
+    if isinstance(value, Undefined):
         return []
     if not isinstance(value, Mapping):
         raise TypeMismatch("the filter 'items' needs an object")
@@ -156,7 +163,7 @@ def _items(budget: RenderBudget, value: Any) -> list[list[Any]]:
 
 
 def _default(_: RenderBudget, value: Any, default_value: Any = "", boolean: Any = False) -> Any:
-    return default_value if value is UNDEFINED or (boolean and not value) else value
+    return default_value if isinstance(value, Undefined) or (boolean and not value) else value
 
 
 def _tojson(budget: RenderBudget, value: Any, indent: Any = None) -> str:
@@ -241,20 +248,20 @@ LIST_FILTERS = frozenset({"first", "join", "last", "map", "reverse"})
 
 TESTS: Mapping[str, Callable[[Any], bool]] = {
     "boolean": lambda value: isinstance(value, bool),
-    "defined": lambda value: value is not UNDEFINED,
+    "defined": lambda value: not isinstance(value, Undefined),
     "even": lambda value: _remainder("even", value) == 0,
     "false": lambda value: value is False,
     "float": lambda value: isinstance(value, float),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "iterable": lambda value: value is UNDEFINED or isinstance(value, str | list | tuple | Mapping),
+    "iterable": lambda value: isinstance(value, str | list | tuple | Mapping | Undefined),
     "mapping": lambda value: isinstance(value, Mapping),
     "none": lambda value: value is None,
     "number": lambda value: isinstance(value, int | float),
     "odd": lambda value: _remainder("odd", value) == 1,
-    "sequence": lambda value: value is UNDEFINED or isinstance(value, str | list | tuple | Mapping),
+    "sequence": lambda value: isinstance(value, str | list | tuple | Mapping | Undefined),
     "string": lambda value: isinstance(value, str),
     "true": lambda value: value is True,
-    "undefined": lambda value: value is UNDEFINED,
+    "undefined": lambda value: isinstance(value, Undefined),
 }
 
 

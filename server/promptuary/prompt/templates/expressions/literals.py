@@ -5,7 +5,7 @@ from typing import Any
 
 from promptuary.prompt.templates.expressions.expression import Expression
 from promptuary.prompt.templates.render_budget import RenderBudget
-from promptuary.prompt.templates.value import UNDEFINED, TypeMismatch, to_text
+from promptuary.prompt.templates.value import TypeMismatch, Undefined, to_text
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ListLiteral(Expression):
         """Return the list of the items' values."""
         budget.add_steps()
         items = [item.value(stack, budget) for item in self.items]
-        if UNDEFINED in items:
+        if any(isinstance(item, Undefined) for item in items):
             raise TypeMismatch("each item of a list needs a value, and one of them is undefined")
         return items
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from promptuary.prompt.templates.expressions.expression import Expression
 from promptuary.prompt.templates.render_budget import RenderBudget
-from promptuary.prompt.templates.value import UNDEFINED
+from promptuary.prompt.templates.value import UNDEFINED, Undefined
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,12 @@ class And(Expression):
     right: Expression
 
     def value(self, stack: list[Any], budget: RenderBudget) -> Any:
-        """Return the left value if it is false, else the right one."""
+        """Return the left value if it is false, else the right one; a left side without a value is shown as nothing."""
         budget.add_steps()
         left = self.left.value(stack, budget)
-        return self.right.value(stack, budget) if left else left
+        if left:
+            return self.right.value(stack, budget)
+        return UNDEFINED if isinstance(left, Undefined) else left
 
 
 @dataclass(frozen=True)

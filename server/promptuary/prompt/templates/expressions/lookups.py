@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptuary.prompt.templates.expressions.expression import Expression, operands
+from promptuary.prompt.templates.expressions.literals import Constant
 from promptuary.prompt.templates.render_budget import RenderBudget
-from promptuary.prompt.templates.value import UNDEFINED, TypeMismatch
+from promptuary.prompt.templates.value import UNDEFINED, TypeMismatch, Undefined, describe_type, may_lack
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,14 @@ class NameLookup(Expression):
     name: str
 
     def value(self, stack: list[Any], budget: RenderBudget) -> Any:
-        """Return the value of the innermost scope that has the name, else `UNDEFINED`."""
+        """Return the value of the innermost scope that has the name, else an undefined one."""
         budget.add_steps()
         for scope in reversed(stack):
             if isinstance(scope, Mapping) and self.name in scope:
                 return scope[self.name]
-        return UNDEFINED
+        if any(may_lack(scope, self.name) for scope in stack):
+            return UNDEFINED
+        return budget.missing(f"'{self.name}' has no value", self.name)
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,19 @@ class ItemLookup(Expression):
     key: Expression
 
     def value(self, stack: list[Any], budget: RenderBudget) -> Any:
-        """Return the member of that name or the item at that position, else `UNDEFINED`."""
+        """Return the member of that name or the item at that position, else an undefined value."""
         budget.add_steps()
         whole, key = self.of.value(stack, budget), self.key.value(stack, budget)
-        if whole is UNDEFINED:
+        if isinstance(whole, Undefined):
             raise TypeMismatch("it has no value, so nothing can be looked up in it")
         if isinstance(whole, Mapping):
-            return whole.get(key, UNDEFINED) if isinstance(key, str) else UNDEFINED
-        if isinstance(whole, list | tuple | str) and isinstance(key, int) and -len(whole) <= key < len(whole):
+            if isinstance(key, str) and key in whole:
+                return whole[key]
+        elif isinstance(whole, list | tuple | str) and isinstance(key, int) and -len(whole) <= key < len(whole):
             return whole[key]
-        return UNDEFINED
+        if may_lack(whole, key):
+            return UNDEFINED
+        return budget.missing(f"{_source(self.of)} is {describe_type(whole)} without {_key(self.key)}", first_name(self.of))
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,27 @@ class Slice(Expression):
             raise TypeMismatch("the bounds of a slice must be integers")
         budget.add_steps(len(whole) // 16)
         return whole[start:stop]
+
+
+def _source(expression: Expression) -> str:
+    """Return a lookup as its author wrote it, for a message."""
+    path = lookup_path(expression)
+    return f"'{'.'.join(path)}'" if path else "the value"
+
+
+def _key(expression: Expression) -> str:
+    """Return the constant key of a lookup, for a message; the value of any other key is not shown."""
+    return f"'{expression.constant}'" if isinstance(expression, Constant) else "that item"
+
+
+def lookup_path(expression: Expression) -> tuple[str, ...] | None:
+    """Return the names and positions of a lookup such as `a.b[0]`; None where the expression is anything else."""
+    if isinstance(expression, NameLookup):
+        return (expression.name,)
+    if isinstance(expression, ItemLookup) and isinstance(expression.key, Constant):
+        path = lookup_path(expression.of)
+        return None if path is None else (*path, str(expression.key.constant))
+    return None
 
 
 def first_name(expression: Expression) -> str | None:

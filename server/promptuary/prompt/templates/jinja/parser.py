@@ -105,7 +105,7 @@ class TemplateReader:
         if type(node).__name__ == "TemplateData":
             return Literal(node.data)
         expression = self.expressions.read(node, 0)
-        return Tag(expression.name) if isinstance(expression, NameLookup) else Output(expression, node.lineno)
+        return Tag(expression.name, node.lineno) if isinstance(expression, NameLookup) else Output(expression, node.lineno)
 
     def _if(self, node: Any, depth: int) -> If:
         branches = [
