@@ -86,3 +86,28 @@ def test_the_pages_load_from_their_own_server_only(service: Any, page: Any) -> N
     assert "img-src 'self' data: blob:" in policy
     assert "default-src 'self'" in policy
     assert violations == []
+
+
+def test_an_image_is_loaded_when_it_is_asked_for_and_not_before(service: Any, page: Any) -> None:
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    urls = [f"data:image/png;base64,{pixel}", "https://img.invalid/a.png"]
+    parts = [{"type": "text", "text": "What is it?"}, *({"type": "image_url", "image_url": {"url": url}} for url in urls)]
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"order": 7}'}}
+    template = [
+        {"role": "user", "content": parts, "name": "ana"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "found", "tool_call_id": "call_1"},
+    ]
+    author = service.make_key("an author of images", "author")
+    service.call(author, "POST", "/prompts/browser.images/versions", {"type": "chat", "template": template})
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    sign_in(page, service, author, "/prompts?prompt=browser.images")
+    page.get_by_text("What is it?").wait_for()
+    page.get_by_text("calls find").wait_for()
+    assert page.locator("img[src^='data:image/png']").count() == 0
+    page.get_by_role("button", name="Show image").click()
+    page.locator("img[src^='data:image/png']").wait_for()
+    assert page.locator("img[src^='data:image/png']").evaluate("image => image.naturalWidth") == 1
+    assert page.get_by_role("link", name="Open image at its address").get_attribute("href") == urls[1]
+    assert not any("img.invalid" in url for url in requested)

@@ -213,3 +213,64 @@ def test_a_comparison_without_breaking_changes_reports_it(
     assert [element.value for element in page.success] == ["Nothing here breaks a program that works with v1."]
     responses["diff"] = {**DIFF, "breaking": False, "reasons": [], "changes": []}
     assert "Nothing changed." in page_text(open_page("prompts", tab="Compare"))
+
+
+PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+AGENT = [
+    {"role": "developer", "content": "Be *brief*.", "name": "policy"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"order": "{{order}}"}'}}
+        ],
+    },
+    {"role": "tool", "content": "found <b>", "tool_call_id": "call_1"},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "What is it?", "cache_control": {"type": "ephemeral"}},
+            {"type": "image_url", "image_url": {"url": PNG, "detail": "low"}},
+            {"type": "image_url", "image_url": {"url": "https://img.example/a.png"}},
+            {"type": "image_url", "image_url": {"url": "https://img.example/{{a}}.png"}},
+            {"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,PHN2Zz48L3N2Zz4="}},
+            {"type": "input_audio", "input_audio": {"data": "A" * 5000, "format": "wav"}},
+            {"type": "file", "file": {"file_id": "file-1"}},
+        ],
+    },
+]
+
+
+def test_a_message_shows_its_role_name_parts_and_tool_calls(
+    open_page: Any, page_text: PageText, responses: dict[str, Any]
+) -> None:
+    responses["/v1/prompts/triage/versions"] = listed([{**VERSIONS[0], "template": AGENT}])
+    content = page_text(open_page("prompts"))
+    for expected in (
+        r"developer · policy",
+        "Be *brief*.",
+        r"calls find · call\_1",
+        '{"order": "{{order}}"}',
+        r"tool · call\_1",
+        "found <b>",
+        "What is it?",
+        "cache control: ",
+        "image · detail low",
+        "https://img.example/{{a}}.png",
+        "(5000 characters)",
+        "file-1",
+    ):
+        assert expected in content
+    assert "A" * 400 not in content
+
+
+def test_an_image_is_shown_when_a_button_is_pressed_and_not_before(open_page: Any, responses: dict[str, Any]) -> None:
+    responses["/v1/prompts/triage/versions"] = listed([{**VERSIONS[0], "template": AGENT}])
+    page = open_page("prompts")
+    assert not page.get("image")
+    (show,) = [button for button in page.button if button.label == "Show image"]  # an SVG has none
+    (link,) = page.get("link_button")
+    assert link.proto.url == "https://img.example/a.png"
+    page = show.click().run()
+    (image,) = page.get("image")
+    assert image.value == [PNG]

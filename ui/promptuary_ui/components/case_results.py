@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import streamlit as st
 
 from promptuary_ui.components import badges, review_item, text_comparison
+from promptuary_ui.components.messages import show_messages
 from promptuary_ui.components.number_format import format_count, format_latency, format_score, format_usd
 from promptuary_ui.components.text import escape_markdown, show_block
 from promptuary_ui.components.text_comparison import NO_BREAK_SPACE
@@ -107,9 +108,7 @@ def _show_model_input(result: Result) -> None:
     detail = result.detail
     if detail.messages:
         with st.expander("Messages", icon=":material/forum:"):
-            for message in detail.messages:
-                st.caption(escape_markdown(str(message.get("role", ""))))
-                show_block(message.get("content") or message)
+            show_messages(detail.messages, key=f"result.{result.case}.{result.variant}.{result.repeat}")
     if detail.passages:
         with st.expander(f"Passages ({len(detail.passages)})", icon=":material/menu_book:"):
             for passage in detail.passages:

@@ -18,6 +18,8 @@ HIDDEN = (
 )
 """Characters that are invisible or change how text is shown; a copy of `promptuary.prompt.text.HIDDEN`, compared by a test."""
 _hidden = re.compile(HIDDEN)
+_SHOWN_DATA = 60
+_ENCODED_DATA = re.compile(r"(?:data:[^\s,\"]*,)?[A-Za-z0-9+/_-]{300,}={0,2}")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -34,6 +36,11 @@ def escape_hidden(text: str) -> str:
 def format_value(value: Any) -> str:
     """Return a text unchanged, and any other value as indented JSON."""
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def shorten_data(text: str) -> str:
+    """Return a text with the beginning alone of each long run of encoded data, such as an image, and its length."""
+    return _ENCODED_DATA.sub(lambda match: f"{match[0][:_SHOWN_DATA]}… ({len(match[0])} characters)", text)
 
 
 def show_block(value: Any, *, height: int | None = None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from promptuary_ui.components.text import escape_hidden, escape_markdown, format_value
+from promptuary_ui.components.text import escape_hidden, escape_markdown, format_value, shorten_data
 from promptuary_ui.wire.prompts import Change, Diff
 
 TITLES = {
@@ -64,7 +64,8 @@ def _one_line(change: Change) -> str | None:
         return None
     sides = {"added": [change.after], "removed": [change.before]}.get(change.kind, [change.before, change.after])
     line = " → ".join(
-        _text(side) if isinstance(side, str) or _is_message(side) else json.dumps(side, ensure_ascii=False) for side in sides
+        _text(side) if isinstance(side, str) or _is_message(side) else shorten_data(json.dumps(side, ensure_ascii=False))
+        for side in sides
     )
     return line if line and len(line) <= ONE_LINE_LIMIT and "\n" not in line else None
 
@@ -88,7 +89,7 @@ def _text(value: Any) -> str:
     """Return a value as text; a message as its content after its role."""
     if _is_message(value):
         return f"[{value['role']}] {value.get('content', value.get('name'))}"
-    return "" if value is None else format_value(value)
+    return "" if value is None else shorten_data(format_value(value))
 
 
 def _is_message(value: Any) -> bool:

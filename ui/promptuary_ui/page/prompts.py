@@ -5,6 +5,7 @@ from itertools import zip_longest
 import streamlit as st
 
 from promptuary_ui import session
+from promptuary_ui.components.messages import show_messages
 from promptuary_ui.components.text import escape_markdown, format_time, format_value, show_block
 from promptuary_ui.components.version_changes import show_changes
 from promptuary_ui.wire.prompts import Prompt, Split, Version
@@ -95,9 +96,7 @@ def _show_content(version: Version) -> None:
     if isinstance(version.template, str):
         show_block(version.template)
     else:
-        for message in version.template:
-            st.caption(escape_markdown(str(message.get("role", ""))))
-            show_block(message.get("content") or message.get("name") or message)
+        show_messages(version.template, key=f"{version.name}.{version.version}")
     left, right = st.columns(2)
     with left:
         st.markdown("**Variables**")
