@@ -56,7 +56,7 @@ def test_what_the_page_shows_works_as_it_stands(
     if title == "Langfuse":
         variables["LANGFUSE_PUBLIC_KEY"] += f"-{uuid.uuid4()}"  # the SDK keeps one client for each
     else:
-        variables |= {"MLFLOW_TRACKING_URI": service.url, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        variables |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
     for name, value in variables.items():
         replaced = value.replace("http://127.0.0.1:8400", service.url)
         monkeypatch.setenv(name, key("author") if replaced == "pmt_…" else replaced)
