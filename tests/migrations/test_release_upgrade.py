@@ -47,6 +47,8 @@ SINCE_0_2 = {
 SINCE_0_1 = SINCE_0_2 | {"archived_at", "includes", "split", "splits", "tags", "variant"}
 ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": set()}
 """The keys that later releases added to the responses."""
+DERIVED = "prompt_words"
+"""The tables that an upgrade fills from the versions: the full-text index, which SQLite keeps in several."""
 Replayed = list[tuple[RecordedResponse, Any]]
 
 
@@ -118,7 +120,8 @@ def test_an_upgrade_changes_no_value_of_an_old_row(old: UpgradedRelease) -> None
         columns = rows[0].keys() if rows else ()
         after = [{name: row[name] for name in columns} for row in old.rows_after[table]]
         assert sorted(after, key=repr) == sorted(rows, key=repr), table
-    assert [table for table in old.rows_after.keys() - old.rows_before.keys() if old.rows_after[table]] == []
+    new_tables = {table for table in old.rows_after.keys() - old.rows_before.keys() if not table.startswith(DERIVED)}
+    assert [table for table in new_tables if old.rows_after[table]] == []
 
 
 def test_a_second_upgrade_of_an_old_database_changes_nothing(old: UpgradedRelease, upgraded: Database) -> None:

@@ -189,6 +189,8 @@ def _translate_driver_errors() -> Iterator[None]:
             raise StorageFull("the database's disk is full; free some space, then try again", retry_after=30) from error
         if isinstance(error, IntegrityError) and "unique constraint" in message:
             raise Conflict("another writer has just created the same thing; read it, then decide") from error
+        if "no such module: fts5" in message:
+            raise Unavailable("this Python's SQLite has no FTS5, which the database needs; install pysqlite3-binary") from error
         is_statement_error = any(part in message for part in _STATEMENT_ERRORS)
         if (isinstance(error, OperationalError) and not is_statement_error) or error.connection_invalidated:
             raise Unavailable("the database does not answer; check that it runs and that its disk is mounted") from error

@@ -123,8 +123,11 @@ def list_prompts(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> PageOf[PromptOut]:
-    """List the active prompts, or the archived ones, ordered by name."""
-    conditions = PromptFilter(search, label, tag, archived)
+    """List the active prompts, or the archived ones, ordered by name.
+
+    `search` finds a part of a name or tag, and words of the name and of the newest version's content, the names first.
+    """
+    conditions = PromptFilter(label=label, tag=tag, archived=archived, search=search)
     prompts = Registry(unit).prompts(min(limit, unit.settings.page_limit), cursor, conditions)
     return PageOf[PromptOut].model_validate(prompts)
 

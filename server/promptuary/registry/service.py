@@ -26,6 +26,7 @@ from promptuary.registry.label_store import LabelTarget
 from promptuary.registry.labels import Labels, require_not_archived, require_prompt, require_settable
 from promptuary.registry.store import PromptFilter, PromptRecord
 from promptuary.registry.tags import replace_prompt_tags
+from promptuary.registry.text_search.listing_store import ListPosition
 from promptuary.registry.version_store import Include, Version, VersionRecord
 
 
@@ -230,7 +231,8 @@ class Registry:
 
     def labelled(self, label: str, after: str | None, limit: int) -> list[LookupResult]:
         """Return the results of a lookup by a label for a page of the prompts that have it; of a split, the first arm."""
-        prompts = store.list_prompts(self.unit.session, self.unit.caller.project, PromptFilter(label=label), after, limit)
+        position = None if after is None else ListPosition(0, after)
+        prompts = store.list_prompts(self.unit.session, self.unit.caller.project, PromptFilter(label=label), position, limit)
         return self.results_by_label(prompts, label)
 
     def results_by_label(self, prompts: Sequence[PromptRecord], label: str) -> list[LookupResult]:
@@ -257,10 +259,11 @@ class Registry:
         return self._version(require_prompt(self.unit, name), number)
 
     def prompts(self, limit: int, cursor: str | None, conditions: PromptFilter = PromptFilter()) -> Page[PromptRecord]:  # noqa: B008 (frozen)
-        """Return a page of prompts, ordered by name."""
-        after = decode_cursor(cursor, str)
+        """Return a page of prompts, ordered by name; with a search, the best matches first."""
+        key, search = decode_cursor(cursor, str), conditions.search
+        after = None if key is None else ListPosition.from_key(key, search)
         rows = store.list_prompts(self.unit.session, self.unit.caller.project, conditions, after, limit + 1)
-        return build_page(rows, limit, lambda prompt: prompt.name)
+        return build_page(rows, limit, lambda prompt: ListPosition.of(prompt.name, search).key(search))
 
     def versions(self, name: str, limit: int, cursor: str | None) -> Page[Version]:
         """Return a page of a prompt's versions, the newest first."""

@@ -9,6 +9,8 @@ from sqlmodel import Session, col, select, update
 
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.tables import LabelRow, PromptRow, TagRow
+from promptuary.registry.text_search import listing_store
+from promptuary.registry.text_search.listing_store import ListPosition
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,18 @@ class PromptFilter:
     """Conditions of a list of prompts.
 
     Attributes:
-        search: a part of the name.
+        name_part: a part of the name.
         label: a label that the prompt has.
         tag: a tag of the prompt or of its newest version.
         archived: whether the archived prompts are listed, or the active ones.
+        search: a part of the name or of a tag, or words of the name and of the newest version's content.
     """
 
-    search: str | None = None
+    name_part: str | None = None
     label: str | None = None
     tag: str | None = None
     archived: bool = False
+    search: str | None = None
 
 
 def find_prompt(session: Session, project: int, name: str, *, lock: bool = False) -> PromptRecord | None:
@@ -67,15 +71,21 @@ def find_prompt(session: Session, project: int, name: str, *, lock: bool = False
     return load_prompts(session, [row])[0] if row else None
 
 
-def list_prompts(session: Session, project: int, conditions: PromptFilter, after: str | None, limit: int) -> list[PromptRecord]:
-    """Return a page of prompts, ordered by name."""
-    query = select(PromptRow).where(PromptRow.project_id == project).order_by(PromptRow.name).limit(limit)
+def list_prompts(
+    session: Session, project: int, conditions: PromptFilter, after: ListPosition | None, limit: int
+) -> list[PromptRecord]:
+    """Return a page of prompts, ordered by name, or as `listing_store` describes for a search."""
+    query = select(PromptRow).where(PromptRow.project_id == project).limit(limit)
     archived_at = col(PromptRow.archived_at)
     query = query.where(archived_at.is_not(None) if conditions.archived else archived_at.is_(None))
-    if after is not None:
-        query = query.where(PromptRow.name > after)
     if conditions.search:
-        query = query.where(col(PromptRow.name).contains(conditions.search.lower(), autoescape=True))  # names are lower-case
+        query = query.where(listing_store.matches(session, conditions.search)).order_by(listing_store.rank(conditions.search))
+    query = query.order_by(PromptRow.name)
+    if after is not None:
+        query = query.where(listing_store.after(after, conditions.search))
+    if conditions.name_part:
+        part = conditions.name_part.lower()  # names are lower-case
+        query = query.where(col(PromptRow.name).contains(part, autoescape=True))
     if conditions.label:
         labelled = select(LabelRow.prompt_id).where(LabelRow.name == conditions.label)
         query = query.where(col(PromptRow.id).in_(labelled))

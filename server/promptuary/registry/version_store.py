@@ -20,6 +20,7 @@ from promptuary.prompt.errors import Invalid
 from promptuary.registry import tag_store
 from promptuary.registry.store import PromptRecord, load_prompts
 from promptuary.registry.tables import IncludeRow, LabelRow, PromptRow, VersionRow
+from promptuary.registry.text_search.word_store import store_words
 
 _PROMPT, _VERSION = table_of(PromptRow), table_of(VersionRow)
 _NEWEST_DIGEST = select(_VERSION.c.digest).where(
@@ -115,12 +116,14 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         ]
         session.execute(insert(IncludeRow), pins)
     prompt = tag_store.index_tags(session, prompt, record.tags)
+    content = json.loads(record.content.json)
+    store_words(session, prompt.id, prompt.name, content)
     return Version(
         id=version_id,
         prompt=prompt.name,
         number=number,
         digest=record.content.digest,
-        content=json.loads(record.content.json),
+        content=content,
         message=record.message,
         tags=record.tags,
         author=record.author,

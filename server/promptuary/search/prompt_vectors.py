@@ -20,6 +20,7 @@ from promptuary.embedding.backend import EmbeddingBackend
 from promptuary.embedding.index import IndexEntry, VectorIndex
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry import version_store
+from promptuary.registry.text_search import word_store
 from promptuary.registry.version_store import Version
 from promptuary.search import store, summary_text
 from promptuary.search.store import PromptVector
@@ -32,6 +33,8 @@ EMBED_BATCH = 32
 """The number of texts that are embedded in one call: a second or less on two cores, the longest time that a search waits."""
 SEND_BATCH = 500
 """The number of vectors that are sent to the index in one call."""
+WORDS_BATCH = 200
+"""The number of prompts whose words are computed in one transaction."""
 MAX_ROUNDS = 20
 """The maximum number of batches in one call of `reindex`."""
 log = structlog.get_logger(__name__)
@@ -103,11 +106,13 @@ class PromptVectors:
 
         Args:
             project: whose prompts.
-            rebuild: send every vector to a new index collection, because the index may have lost some.
+            rebuild: send every vector to a new index collection, because the index may have lost some; and compute the words
+                of every prompt again, not only those that are missing.
 
         Raises:
             Unavailable: when the embedder or the index does not work.
         """
+        self._renew_words(project, rebuild=rebuild)
         with self._lock:
             if rebuild:
                 self._replace_index_collection(project)
@@ -117,6 +122,21 @@ class PromptVectors:
         with self._database.read() as session:
             uid = store.index_uid(session, project, self.model)
         return IndexProgress(self.index.count(uid) if uid else 0, self.count_pending(project))
+
+    def _renew_words(self, project: int, *, rebuild: bool) -> None:
+        """Compute the words for the full-text search: of all prompts, or of those that have none."""
+        last = 0
+        while True:
+            with self._database.write() as session:
+                lock_project(session, project)
+                if rebuild:
+                    prompts = word_store.next_prompts(session, project, last, WORDS_BATCH)
+                else:
+                    prompts = word_store.missing_prompts(session, project, WORDS_BATCH)
+                word_store.renew_words(session, prompts)
+            if len(prompts) < WORDS_BATCH:
+                return
+            last = prompts[-1]
 
     def stored_vector(self, project: int, prompt: int, texts: Sequence[str]) -> "NDArray[np.float32] | None":
         """Return the stored vector of a prompt if it was computed from exactly these texts, else None."""

@@ -178,7 +178,9 @@ def _refuse_constant(name: str) -> Any:
 
 
 def prompts(
-    search: Annotated[str | None, typer.Option("--search", help="A part of the name.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", help="A part of the name or of a tag, or words of the content.")
+    ] = None,
     archived: Annotated[bool, typer.Option("--archived", help="List the archived prompts instead.")] = False,
     project: Project = None,
     json: AsJson = False,
