@@ -55,15 +55,16 @@ def validate_content(
 
 
 def _tool_message_errors(content: Content) -> list[FieldError]:
-    """Return an error for each result of a tool that does not name its call.
+    """Return an error for each result of a tool that does not name its call, in a chat that has tool calls.
 
-    Versions that were registered before messages had tool calls may have such messages, so a content by itself accepts them.
+    A chat without tool calls may have messages of the role tool as texts: earlier releases and other registries have such.
     """
     turns = content.context.turns if content.context else None
     lists = {"template": () if isinstance(content.template, str) else content.template, "context.turns": turns or ()}
     return [
-        FieldError(f"{path}.{number}.tool_call_id", "is required in a message of the role tool: the id of the call it answers")
+        FieldError(f"{path}.{number}.tool_call_id", "is required: the id of the tool call whose result this is")
         for path, messages in lists.items()
+        if any(isinstance(message, Message) and message.tool_calls for message in messages)
         for number, message in enumerate(messages)
         if isinstance(message, Message) and message.role == "tool" and message.tool_call_id is None
     ]

@@ -156,9 +156,25 @@ def test_names_labels_and_tags_that_are_not_valid_have_remarks() -> None:
     assert len(import_remarks) == 4 + 1 + 11
 
 
-def test_a_renamed_role_and_a_message_cut_off_have_remarks() -> None:
-    (prompt,) = import_value(text_prompt([{"role": "developer", "content": "x"}], commitMessage="w" * 2001))
-    assert remarks(prompt) == ["prompt.0.role: 'developer' becomes 'system'", ": its message is cut off after 2000 characters"]
+def test_a_message_cut_off_has_a_remark() -> None:
+    (prompt,) = import_value(text_prompt("x", commitMessage="w" * 2001))
+    assert remarks(prompt) == [": its message is cut off after 2000 characters"]
+
+
+def test_messages_of_agents_and_content_parts_are_imported() -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"order": "{{order}}"}'}}
+    messages = [
+        {"role": "developer", "content": "@@@langfusePrompt:name=rules|label=production@@@!"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "{{result}}", "tool_call_id": "call_1"},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "{{picture}}"}}], "name": "ana", "meta": 1},
+    ]
+    (prompt,) = import_value(text_prompt(messages))
+    template = prompt.content.model_dump()["template"]
+    assert template[0] == {"role": "developer", "content": "{{> rules}}!"}
+    assert template[1:3] == messages[1:3]
+    assert template[3] == {key: value for key, value in messages[3].items() if key != "meta"}
+    assert remarks(prompt) == ["prompt.3.meta: is not imported: it has no place in a message"]
 
 
 def test_a_file_gets_the_highest_or_the_labelled_version_and_a_remark() -> None:
@@ -187,7 +203,11 @@ def test_a_file_gets_the_highest_or_the_labelled_version_and_a_remark() -> None:
         (text_prompt("@@@langfusePrompt:name=💥@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt("@@@langfusePrompt:nonsense@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt([{"role": "critic", "content": "x"}]), "line 7: prompt.0.role: is 'critic'; the roles here are system"),
-        (text_prompt([{"role": "user", "content": [{"type": "image"}]}]), "prompt.0.content: must be a text"),
+        (
+            text_prompt([{"role": "user", "content": [{"type": "image"}]}]),
+            "prompt.0.content.0: needs a `type`: text, image_url",
+        ),
+        (text_prompt([{"role": "user", "content": 7}]), "prompt.0.content: must be a text"),
         (
             text_prompt([{"type": "tool_call", "name": "x"}]),
             "prompt.0.type: is 'tool_call'; must be a message or a placeholder",

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, check_same_parse, read_config
+from promptuary.prompt.foreign.message_import import import_message
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Partial, Tag
@@ -13,7 +14,6 @@ _IGNORED_FIELDS = (
     *("id", "createdAt", "updatedAt", "createdBy", "projectId", "isActive", "resolutionGraph"),
     *("created_at", "updated_at", "created_by", "project_id", "is_active", "resolution_graph", "lastUpdatedAt"),
 )
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 
 
 def is_langfuse(value: Any) -> bool:
@@ -77,15 +77,7 @@ def _message(draft: ImportDraft, path: str, message: Any, names: SourceNames) ->
     if message_type == "placeholder":
         result = {"role": "placeholder", "name": fields.take("name", str, "")}
     elif message_type in ("chatmessage", "message"):
-        role = fields.take("role", str, "")
-        if role not in _ROLES:
-            draft.add_error(fields.path_of("role"), f"is {role!a}; the roles here are system, user, assistant and tool")
-        elif _ROLES[role] != role:
-            draft.add_remark(fields.path_of("role"), f"'{role}' becomes '{_ROLES[role]}'")
-        content = fields.take("content", str)
-        if content is None:
-            draft.add_error(fields.path_of("content"), "must be a text")
-        result = {"role": _ROLES.get(role, "user"), "content": _text(draft, fields.path_of("content"), content or "", names)}
+        return import_message(draft, fields, lambda text_path, text: _text(draft, text_path, text, names))
     else:
         draft.add_error(fields.path_of("type"), f"is {message_type!a}; must be a message or a placeholder")
         result = {"role": "user", "content": ""}

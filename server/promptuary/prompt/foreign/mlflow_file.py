@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, check_same_parse, read_config
+from promptuary.prompt.foreign.message_import import import_message
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.mustache import Literal, Node, Tag
 
@@ -131,17 +132,14 @@ def _template(draft: ImportDraft, path: str, template: str | list[Any]) -> None:
         if not jinja2:
             _check_mustache(draft, path, template)
         return
-    messages = []
-    for index, message in enumerate(template):
-        message_path = f"{path}.{index}"
-        fields = FieldReader(message, message_path, draft)
-        content = fields.take("content", str)
-        if content is None:
-            draft.add_error(f"{message_path}.content", "must be a text")
-        elif not jinja2:
-            _check_mustache(draft, f"{message_path}.content", content)
-        messages.append({"role": fields.take("role", str, ""), "content": content or ""})
-        fields.report_unread("it has no place in a message")
+
+    def checked(text_path: str, text: str) -> str:
+        if not jinja2:
+            _check_mustache(draft, text_path, text)
+        return text
+
+    readers = [FieldReader(message, f"{path}.{index}", draft) for index, message in enumerate(template)]
+    messages = [import_message(draft, fields, checked) for fields in readers]
     draft.content_fields |= {"type": "chat", "template": messages}
     draft.source_paths |= {f"template.{index}": f"{path}.{index}" for index in range(len(messages))}
 
