@@ -128,10 +128,11 @@ class CoreDriver:
 
     def get(self, name: str = TRIAGE, *, fallback: Any = None, **arguments: Any) -> Prompt:
         label, version, key = arguments.get("label"), arguments.get("version"), arguments.get("targeting_key")
-        prompt = self.core.fresh_prompt(name, label, version, key)
+        max_age = arguments.get("max_age")
+        prompt = self.core.fresh_prompt(name, label, version, key) if max_age is None else None
         if prompt is not None:
             return prompt
-        steps, reply = self.core.lookup(name, label, version, key, fallback), None
+        steps, reply = self.core.lookup(name, label, version, key, fallback, max_age), None
         try:
             while True:
                 step = steps.send(reply)

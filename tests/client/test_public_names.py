@@ -15,6 +15,7 @@ OPTIONS = (
     " breaker_failures breaker_cool_down on_lookup transport"
 ).split()
 ERRORS = {
+    client.FallbackFailed: ("fallback_failed", PromptuaryError),
     client.InvalidBundle: ("invalid_bundle", Invalid),
     client.InvalidSettings: ("invalid_settings", Invalid),
     client.KeyRefused: ("key_refused", client.Refused),
@@ -39,8 +40,8 @@ EXPORTED = {error.__name__ for error in ERRORS if error.__module__ == "promptuar
     "trace",
 }
 PROMPT_ATTRIBUTES = (
-    "age content digest label labels metadata name render seen_as seen_with source stale to_langchain variant version"
-    " with_source with_version"
+    "age as_stale config content digest label labels metadata name render seen_as seen_with source stale tags template"
+    " to_langchain variables variant version with_source with_version"
 ).split()
 
 
@@ -59,7 +60,7 @@ def test_both_clients_have_these_options_and_methods(kind: Any) -> None:
     assert public_attributes(kind) == {"after_fork", "close", "following", "get", "render"}
     arguments = {name: list(inspect.signature(getattr(kind, name)).parameters)[1:] for name in ("get", "render")}
     assert arguments == {
-        "get": ["name", "label", "version", "targeting_key", "fallback"],
+        "get": ["name", "label", "version", "targeting_key", "fallback", "max_age"],
         "render": ["name", "variables", "label", "version", "targeting_key", "query", "deadline"],
     }
 

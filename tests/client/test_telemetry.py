@@ -11,7 +11,7 @@ from client.fake_registry import DOWN, TRIAGE, CoreDriver, FakeRegistry
 from client.loopback_server import Connect, Server, lookup_body, problem
 from client.test_prompt import prompt_of
 from promptuary.client import Lookup, PromptUnavailable, Source, trace
-from promptuary.client.telemetry import SEMANTIC_NAME
+from promptuary.client.span import SEMANTIC_NAME, SEMANTIC_VERSION
 from promptuary.prompt.split import divide
 
 SPLIT = divide(f"{TRIAGE}/production", [(4, 50.0), (5, 50.0)]).as_json()
@@ -77,7 +77,8 @@ def test_a_prompt_is_put_on_the_current_span() -> None:
     prompt = prompt_of("{{a}}", version=4, variant="v4", split=SPLIT)
     with TracerProvider().get_tracer("test").start_as_current_span("a call") as span:
         trace(prompt)
-    assert dict(span.attributes or {}) == {SEMANTIC_NAME: TRIAGE, **prompt.metadata}  # type: ignore[attr-defined] # the SDK's
+    semantic = {SEMANTIC_NAME: TRIAGE, SEMANTIC_VERSION: "4"}
+    assert dict(span.attributes or {}) == {**semantic, **prompt.metadata}  # type: ignore[attr-defined] # the SDK's
     assert prompt.metadata["promptuary.variant"] == "v4"
     assert gen_ai_attributes.GEN_AI_PROMPT_NAME == SEMANTIC_NAME
     trace(prompt)  # outside a span it does nothing

@@ -2,6 +2,7 @@
 
 from promptuary.client.async_client import AsyncPromptuary
 from promptuary.client.errors import (
+    FallbackFailed,
     InvalidBundle,
     InvalidSettings,
     KeyRefused,
@@ -19,6 +20,7 @@ from promptuary.client.telemetry import Lookup, trace
 
 __all__ = [
     "AsyncPromptuary",
+    "FallbackFailed",
     "InvalidBundle",
     "InvalidSettings",
     "KeyRefused",

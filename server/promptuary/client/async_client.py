@@ -1,9 +1,10 @@
 """The client for asyncio. Connections and requests in flight belong to the event loop that began them."""
 
 import asyncio
+import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from weakref import WeakKeyDictionary
@@ -14,9 +15,18 @@ from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
 from promptuary.client.disk.background import DiskRead
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import CacheEntry, PendingFetch
-from promptuary.client.lookup.steps import FetchResult, FetchStep, LookupSteps, Refetch, RefreshStep
+from promptuary.client.lookup.steps import (
+    CallFallbackStep,
+    FetchResult,
+    FetchStep,
+    LookupSteps,
+    ReadDiskStep,
+    Refetch,
+    RefreshStep,
+)
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
+from promptuary.client.span import OPENTELEMETRY, mark_current_span
 from promptuary.client.stream_reader import AsyncStreamReader
 from promptuary.client.transport.connection import AsyncConnection
 from promptuary.client.transport.wire import (
@@ -29,6 +39,8 @@ from promptuary.client.transport.wire import (
 )
 from promptuary.client.versions.selector import Selector
 
+_loaded_modules = sys.modules
+
 
 class _LoopState:
     """What belongs to one event loop: its connections, and the lookups in flight."""
@@ -37,6 +49,7 @@ class _LoopState:
         self.connection = connection
         self.closed = False
         self.pending: dict[Selector, asyncio.Task[FetchResult]] = {}
+        self.started_at: dict[Selector, float] = {}
 
 
 class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
@@ -57,12 +70,19 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         version: int | None = None,
         targeting_key: str | None = None,
         fallback: Fallback = None,
+        max_age: float | None = None,
     ) -> Prompt:
-        """Return a prompt, by label (`production` by default) or by version; see `Promptuary.get`."""
-        prompt = self._core.fresh_prompt(name, label, version, targeting_key)
-        if prompt is not None:
-            return prompt
-        return await self._run_steps(self._core.lookup(name, label, version, targeting_key, fallback))
+        """Return a prompt, by label (`production` by default) or by version; see `Promptuary.get`.
+
+        The function of a fallback may be a coroutine function.
+        """
+        if max_age is None:
+            prompt = self._core.fresh_prompt(name, label, version, targeting_key)
+            if prompt is not None:
+                if OPENTELEMETRY in _loaded_modules:
+                    mark_current_span(prompt.name, prompt.version)
+                return prompt
+        return await self._run_steps(self._core.lookup(name, label, version, targeting_key, fallback, max_age))
 
     async def render(
         self,
@@ -125,10 +145,13 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
                 elif isinstance(step, RefreshStep):
                     if len(self._loop().pending) < BACKGROUND_LIMIT:
                         self._fetch(step.fetch)
-                else:
+                elif isinstance(step, ReadDiskStep):
                     reply = await disk_read.wait_async(step)
+                else:
+                    reply = await _call_fallback(step)
         except StopIteration as end:
             prompt: Prompt = end.value
+            mark_current_span(prompt.name, prompt.version)
             return prompt
 
     async def _fetch_and_wait(self, step: FetchStep, disk_read: DiskRead) -> FetchResult:
@@ -146,15 +169,16 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
         loop = self._loop()
         if loop.closed:
             return CLIENT_CLOSED
-        if fetch.key in loop.pending:
+        if fetch.key in loop.pending and loop.started_at[fetch.key] >= fetch.earliest:
             return loop.pending[fetch.key]
         entry = self._core.entry(fetch.selector)
-        if entry is not None and entry is not fetch.entry:
+        if entry is not None and entry is not fetch.entry and fetch.may_join_any:
             return entry  # another request brought it meanwhile
         failure = self._core.refusal()
         if failure is not None:
             return failure
         lookup = loop.pending[fetch.key] = asyncio.create_task(self._run_fetch(fetch))
+        loop.started_at[fetch.key] = self._clock()
         lookup.add_done_callback(lambda lookup: self._fetch_ended(lookup, loop, fetch))
         return lookup
 
@@ -177,7 +201,8 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
 
     def _fetch_ended(self, lookup: asyncio.Task[FetchResult], loop: _LoopState, fetch: PendingFetch) -> None:
         """Make room for the next request with this key; it starts by itself where an event overtook the response."""
-        loop.pending.pop(fetch.key, None)
+        if loop.pending.get(fetch.key) is lookup:
+            del loop.pending[fetch.key], loop.started_at[fetch.key]
         if not lookup.cancelled() and lookup.exception() is None and isinstance(lookup.result(), CacheEntry):
             refetch = self._core.refetch(fetch)
             if refetch is not None:
@@ -217,3 +242,12 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
                 connection = AsyncConnection(self._components.endpoint, self._tls, self._transport)
                 loop = self._loops[running] = _LoopState(connection)
             return loop
+
+
+async def _call_fallback(step: CallFallbackStep) -> object:
+    """Return what the application's fallback returned, awaited where it is to be, or the exception that it raised."""
+    try:
+        value = step.call()
+        return await value if isinstance(value, Awaitable) else value
+    except Exception as error:  # the application's own code
+        return error

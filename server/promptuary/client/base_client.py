@@ -3,8 +3,9 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -38,7 +39,7 @@ class BaseClient(ABC, Generic[Transport]):
         on_lookup: Callable[[Lookup], object] | None = None,
         transport: Transport | None = None,
     ) -> None:
-        options = ClientOptions(
+        options = self._options = ClientOptions(
             url=url,
             api_key=api_key,
             ttl=ttl,
@@ -76,6 +77,19 @@ class BaseClient(ABC, Generic[Transport]):
             self._components.disk.after_fork()
         self._inherited = dict(vars(self))
         self._begin()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what builds the same client in another process: its settings, as they were given.
+
+        Memory and connections are not part of it. A URL and a key from the environment are read again there, so that a pickle
+        contains a key only if the application passed one.
+
+        Raises:
+            TypeError: for a client with a transport, which belongs to its process.
+        """
+        if self._transport is not None:
+            raise TypeError("a client with a transport cannot be pickled: build it in the other process")
+        return partial(type(self), **vars(self._options)), ()
 
     def __repr__(self) -> str:
         """Return a text that names the server, without the key."""

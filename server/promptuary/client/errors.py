@@ -5,6 +5,7 @@ PromptuaryError                 the root (promptuary.prompt.errors)
 │   ├── InvalidSettings         an argument or variable that the client cannot use
 │   └── InvalidBundle           the bundle file cannot be used
 ├── PromptUnavailable           no tier has the prompt; `reason` is why the server sent none
+├── FallbackFailed              the function that should return the fallback raised an exception, which is the cause
 ├── Refused                     the server refused the request
 │   ├── PromptNotFound          … there is no such prompt, label or version in the key's project
 │   ├── KeyRefused              … the key is missing, not valid, or may not do this
@@ -18,6 +19,7 @@ from enum import StrEnum
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 
 __all__ = [
+    "FallbackFailed",
     "InvalidBundle",
     "InvalidSettings",
     "KeyRefused",
@@ -70,6 +72,12 @@ class PromptUnavailable(PromptuaryError):
         """Store the message and the reason."""
         super().__init__(message)
         self.reason = reason
+
+
+class FallbackFailed(PromptuaryError):
+    """Nothing else had the prompt, and the application's function that should return a fallback raised an exception."""
+
+    code = "fallback_failed"
 
 
 class Refused(PromptuaryError):

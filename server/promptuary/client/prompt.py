@@ -1,18 +1,26 @@
 """What a lookup returns to an application: one version, where it came from and how old it is."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from promptuary.client.errors import NeedsContext
 from promptuary.client.freshness import Freshness
+from promptuary.client.rendered import Message, Rendered
+from promptuary.client.span import OPENTELEMETRY, mark_current_span
 from promptuary.client.versions.version import ResolvedVersion
 from promptuary.prompt.content import Content
+from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import FieldError, InvalidVariables
 from promptuary.prompt.templates.prepared import Passage, PreparedPrompt
+from promptuary.prompt.variables import Variable
 
 if TYPE_CHECKING:
     from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
+
+_loaded_modules = sys.modules
 
 
 class Source(StrEnum):
@@ -81,6 +89,31 @@ class Prompt:
         return self._version.parsed.content
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """The version's tags when it was read; empty for a fallback."""
+        return self._version.tags
+
+    @property
+    def template(self) -> str | list[Message]:
+        """The template before it is rendered: the text, or the messages and placeholders as they were registered."""
+        template = content_json(self.content)["template"]
+        return template if isinstance(template, str) else list(template)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The variables by name: the declared ones, and those that only the template uses.
+
+        For a format that this release cannot render, those that are declared.
+        """
+        prepared = self._version.parsed.prepared
+        return dict(self.content.variables if prepared is None else prepared.variables)
+
+    @property
+    def config(self) -> Any:
+        """The application's own configuration as it was registered, any JSON; None where there is none. It is a copy."""
+        return deepcopy(self.content.config)
+
+    @property
     def age(self) -> float | None:
         """Seconds since a server last confirmed it, by an answer or by a byte on a live stream of changes.
 
@@ -111,8 +144,10 @@ class Prompt:
         }
         return {name: value for name, value in attributes.items() if value is not None}
 
-    def render(self, /, **values: Any) -> list[dict[str, Any]] | str:
-        """Return the messages of a chat prompt in OpenAI's form, or the text of a text prompt.
+    def render(self, /, **values: Any) -> Rendered:
+        """Return the messages of a chat prompt in OpenAI's form (a list), or the text of a text prompt (a `str`).
+
+        Once the application has imported OpenTelemetry, the current span gets the prompt's name and version.
 
         A prompt with a context takes its passages as the value of the variable that they fill: a list of texts, or of passages
         as the server returns them, the best first. `client.render` lets the server retrieve them.
@@ -123,6 +158,11 @@ class Prompt:
             InvalidPrompt: when this release cannot render the prompt's format.
             RenderTooLarge: for more than 1 MiB of output.
         """
+        if OPENTELEMETRY in _loaded_modules:
+            mark_current_span(self.name, self.version)
+        return cast("Rendered", self._render(values))
+
+    def _render(self, values: dict[str, Any]) -> list[Message] | str:
         parsed = self._version.parsed
         if parsed.compiled is not None:
             rendered = parsed.compiled.render(values)
@@ -154,6 +194,10 @@ class Prompt:
     def with_source(self, source: Source) -> "Prompt":
         """Return the same prompt with another source."""
         return Prompt(self._version, source, self._freshness, self._ttl, self._clock)
+
+    def as_stale(self) -> "Prompt":
+        """Return the same prompt as one that a server should have confirmed and did not."""
+        return Prompt(self._version, self.source, Freshness(self._freshness.confirmed_at()), 0.0, self._clock)
 
     seen_with, seen_as = with_version, with_source  # the names until 0.3.0
 

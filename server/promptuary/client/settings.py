@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ class ClientOptions:
     """The arguments of `Promptuary` and `AsyncPromptuary`; see there."""
 
     url: str | None
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     ttl: float
     deadline: float
     follow: bool

@@ -1,8 +1,9 @@
 """The client for threads. Requests run in their own threads, so that a caller's deadline applies whatever the network does."""
 
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,9 +14,10 @@ from promptuary.client.disk.background import DiskRead
 from promptuary.client.errors import Reason
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import PendingFetch
-from promptuary.client.lookup.steps import FetchResult, FetchStep, LookupSteps, RefreshStep
+from promptuary.client.lookup.steps import CallFallbackStep, FetchResult, FetchStep, LookupSteps, ReadDiskStep, RefreshStep
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
+from promptuary.client.span import OPENTELEMETRY, mark_current_span
 from promptuary.client.stream_reader import StreamReader
 from promptuary.client.transport.connection import Connection
 from promptuary.client.transport.wire import (
@@ -30,6 +32,7 @@ from promptuary.client.transport.wire import (
 )
 from promptuary.client.versions.selector import Selector
 
+_loaded_modules = sys.modules
 ABANDONED_AFTER_DEADLINES = 10
 """Deadlines after which a request that does not end counts as lost, so that another may start."""
 
@@ -98,6 +101,7 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
         version: int | None = None,
         targeting_key: str | None = None,
         fallback: Fallback = None,
+        max_age: float | None = None,
     ) -> Prompt:
         """Return a prompt, by label (`production` by default) or by version.
 
@@ -106,17 +110,24 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
             label: a label, or `latest`.
             version: a version's number, instead of a label.
             targeting_key: whom the prompt is for; the same key stays in the same arm of a split label.
-            fallback: a mustache text, or a list of messages, to use when nothing else has the prompt.
+            fallback: a mustache text, or a list of messages, to use when nothing else has the prompt; or a function without
+                parameters that returns one, called only then, outside the deadline.
+            max_age: seconds that the answer's confirmation by a server may be ago. An older one is not returned before the
+                server was asked, within the deadline; 0 always asks. Without an answer, copies are returned as stale ones.
 
         Raises:
             PromptNotFound, KeyRefused, RequestRefused: when the server refused the request, and there is no fallback.
             PromptUnavailable: when the server does not answer, and nothing else has the prompt.
-            Invalid: for a name, label, version or fallback that is not valid.
+            FallbackFailed: when a fallback was needed, and its function raised an exception.
+            Invalid: for a name, label, version, fallback or age that is not valid.
         """
-        prompt = self._core.fresh_prompt(name, label, version, targeting_key)
-        return (
-            prompt if prompt is not None else self._run_steps(self._core.lookup(name, label, version, targeting_key, fallback))
-        )
+        if max_age is None:
+            prompt = self._core.fresh_prompt(name, label, version, targeting_key)
+            if prompt is not None:
+                if OPENTELEMETRY in _loaded_modules:
+                    mark_current_span(prompt.name, prompt.version)
+                return prompt
+        return self._run_steps(self._core.lookup(name, label, version, targeting_key, fallback, max_age))
 
     def render(
         self,
@@ -199,10 +210,13 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
                 elif isinstance(step, RefreshStep):
                     if len(self._pending) < BACKGROUND_LIMIT:
                         self._fetch(step.fetch)
-                else:
+                elif isinstance(step, ReadDiskStep):
                     reply = disk_read.wait(step)
+                else:
+                    reply = _call_fallback(step)
         except StopIteration as end:
             prompt: Prompt = end.value
+            mark_current_span(prompt.name, prompt.version)
             return prompt
 
     def _fetch_and_wait(self, step: FetchStep, disk_read: DiskRead) -> FetchResult:
@@ -232,10 +246,14 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
                 return CLIENT_CLOSED
             now = self._clock()
             lookup = self._pending.get(fetch.key)
-            if lookup is not None and now - lookup.started_at < ABANDONED_AFTER_DEADLINES * self._core.policy.deadline:
+            if (
+                lookup is not None
+                and now - lookup.started_at < ABANDONED_AFTER_DEADLINES * self._core.policy.deadline
+                and lookup.started_at >= fetch.earliest
+            ):
                 return lookup
             entry = self._core.entry(fetch.selector)
-            if entry is not None and entry is not fetch.entry:
+            if entry is not None and entry is not fetch.entry and fetch.may_join_any:
                 return entry  # another request brought it meanwhile
             failure = self._core.refusal()
             if failure is not None:
@@ -308,3 +326,15 @@ class Promptuary(BaseClient[httpx.BaseTransport]):
         except RuntimeError:
             return FetchFailure(Reason.CONNECTION, "no thread can be started for the request")
         return None
+
+
+def _call_fallback(step: CallFallbackStep) -> object:
+    """Return what the application's fallback returned, or the exception that it raised."""
+    try:
+        value = step.call()
+        if isinstance(value, Coroutine):
+            value.close()
+            return TypeError("it is a coroutine function, which only AsyncPromptuary can await")
+    except Exception as error:  # the application's own code
+        return error
+    return value

@@ -6,9 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from promptuary.client.prompt import Prompt, Source
-
-SEMANTIC_NAME = "gen_ai.prompt.name"
-"""The name of the prompt in OpenTelemetry's semantic conventions, which have none for its version."""
+from promptuary.client.span import mark_current_span
 
 
 @dataclass(frozen=True)
@@ -35,14 +33,16 @@ class Lookup:
 def trace(prompt: Prompt) -> None:
     """Set a prompt's metadata on the current OpenTelemetry span; without opentelemetry-api or a span, do nothing.
 
-    The attributes are those of `prompt.metadata`, and `gen_ai.prompt.name` beside them.
+    The attributes are those of `prompt.metadata`, with `gen_ai.prompt.name` and `gen_ai.prompt.version` beside them. Those two
+    are set by `get` and `render`, too, once the application has imported OpenTelemetry.
     """
     api = _opentelemetry()
     if api is None:
         return
     span = api.get_current_span()
     if span.is_recording():
-        span.set_attributes({SEMANTIC_NAME: prompt.name, **prompt.metadata})
+        mark_current_span(prompt.name, prompt.version)
+        span.set_attributes(prompt.metadata)
 
 
 @cache

@@ -5,17 +5,18 @@ the order of the tiers is written once. Everything here is safe to call from sev
 """
 
 import threading
-from collections.abc import Callable, Collection, Generator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Generator
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from promptuary.client.bundle import Bundle
-from promptuary.client.errors import PromptUnavailable, Reason
-from promptuary.client.freshness import Freshness
+from promptuary.client.errors import FallbackFailed, PromptUnavailable, Reason
+from promptuary.client.freshness import DISTANT_PAST, Freshness
 from promptuary.client.lookup.breaker import CircuitBreaker
 from promptuary.client.lookup.cache import SERVER_LAG, PromptCache
 from promptuary.client.lookup.entry import CacheEntry, PendingFetch
 from promptuary.client.lookup.steps import (
+    CallFallbackStep,
     DiskCopy,
     FetchResult,
     FetchStep,
@@ -40,7 +41,7 @@ from promptuary.client.transport.wire import (
 )
 from promptuary.client.versions.selector import Selector, build_selector
 from promptuary.client.versions.version import ResolvedVersion, fallback_version
-from promptuary.prompt.errors import PromptuaryError
+from promptuary.prompt.errors import Invalid, PromptuaryError
 
 SERVER_SHARE = 0.95
 """The share of the deadline that the server may use; the rest is for the disk and the bundle."""
@@ -48,7 +49,9 @@ MAX_FETCHES = 3
 """Requests that one lookup may make: for the split, for the key's arm, and once more for a split that moved meanwhile."""
 REFETCH_DELAYS = (0.0, SERVER_LAG / 4, SERVER_LAG)
 """Seconds before a response that an event overtook is requested again, for each attempt."""
-Fallback = str | list[dict[str, Any]] | None
+FallbackContent = str | list[dict[str, Any]] | None
+Fallback = FallbackContent | Callable[[], FallbackContent | Awaitable[FallbackContent]]
+"""A mustache text, a list of messages, or a function that returns one of them when it is needed."""
 _STREAM, _HOOK = "stream", "on_lookup"
 
 
@@ -71,6 +74,25 @@ class LookupPolicy:
     cool_down: float = 10.0
     entries: int = 10_000
     keep_on_missing: bool = False
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A lookup that memory alone did not answer; all times are monotonic seconds.
+
+    Attributes:
+        selector: the requested version.
+        started: when the lookup began.
+        until: when its deadline is over.
+        spare: the fallback's version, or the function that returns a fallback.
+        max_age: the age in seconds that an answer may have without asking the server; None for the rules of the `ttl`.
+    """
+
+    selector: Selector
+    started: float
+    until: float
+    spare: ResolvedVersion | Callable[[], object] | None
+    max_age: float | None
 
 
 class LookupCore:
@@ -123,57 +145,70 @@ class LookupCore:
     # --- a lookup -------------------------------------------------------------------------------------------------------
 
     def lookup(
-        self, name: str, label: str | None, version: int | None, targeting_key: str | None, fallback: Fallback
+        self,
+        name: str,
+        label: str | None,
+        version: int | None,
+        targeting_key: str | None,
+        fallback: Fallback,
+        max_age: float | None = None,
     ) -> LookupSteps:
         """Yield the steps of a lookup and return its prompt: memory, server, disk, bundle, another arm, fallback.
 
         Raises:
-            Invalid: for a name, a label or a version that cannot be one, or for both a label and a version.
+            Invalid: for a name, a label or a version that cannot be one, for both a label and a version, or for a negative age.
             InvalidPrompt: for a fallback that does not parse.
+            FallbackFailed: for a fallback that raised an exception.
             Refused: when the server refused the request, and there is no fallback.
             PromptUnavailable: when no tier has the prompt.
         """
         selector = build_selector(name, label, version, targeting_key)
         entry, started = self._cache.entry(selector), self._clock()
-        if entry is not None:
+        if max_age is not None and not max_age >= 0:
+            raise Invalid("max_age is a number of seconds, at least 0")
+        if entry is not None and (max_age is None or entry.is_younger_than(max_age, started)):
             if not entry.is_fresh(started) and entry.retry_at <= started:
                 yield RefreshStep(self._cache.pending_fetch(selector))
             return entry.prompt
-        spare = None if fallback is None else fallback_version(name, fallback)
-        until = started + self.policy.deadline
-        result: FetchResult = yield from self._fetch(selector, started + self.policy.deadline * SERVER_SHARE)
+        spare = fallback if fallback is None or callable(fallback) else fallback_version(name, fallback)
+        request = _Request(selector, started, started + self.policy.deadline, spare, max_age)
+        result: FetchResult = yield from self._fetch(request)
         reason = None if isinstance(result, CacheEntry) else _reason(result)
         try:
-            prompt = yield from self._prompt(selector, result, spare, until)
+            prompt = yield from self._prompt(request, result)
         except PromptuaryError:
             self._report(selector, None, started, reason)
             raise
         self._report(selector, prompt.source, started, reason)
         return prompt
 
-    def _fetch(self, selector: Selector, until: float) -> Generator[LookupStep, Any, FetchResult]:
+    def _fetch(self, request: "_Request") -> Generator[LookupStep, Any, FetchResult]:
         """Ask until the response is for this selector: a shared request may bring another arm of a split label."""
         result: FetchResult = TIMED_OUT
+        until = request.started + self.policy.deadline * SERVER_SHARE
+        earliest = DISTANT_PAST if request.max_age is None else request.started - request.max_age
         for _ in range(MAX_FETCHES):
-            fetch = self._cache.pending_fetch(selector)
+            fetch = replace(self._cache.pending_fetch(request.selector), earliest=earliest)
             if fetch.requested_at >= until:
                 return TIMED_OUT
             result = yield FetchStep(fetch, until - fetch.requested_at)
-            if not isinstance(result, CacheEntry) or self._cache.matches(result.version, selector):
+            if not isinstance(result, CacheEntry) or self._cache.matches(result.version, request.selector):
                 return result
         return FetchFailure(Reason.UNUSABLE, "the label's split changed with every response")
 
-    def _prompt(self, selector: Selector, result: FetchResult, spare: ResolvedVersion | None, until: float) -> LookupSteps:
+    def _prompt(self, request: "_Request", result: FetchResult) -> LookupSteps:
         """Return what the server answered, or what there is instead."""
+        selector = request.selector
         if isinstance(result, CacheEntry):
             prompt = result.prompt
             return prompt.with_source(Source.SERVER) if prompt.source is Source.MEMORY else prompt
         entry = None
         if not self.ends_copies(result):
-            entry = yield from self._without_server(selector, until if isinstance(result, FetchFailure) else None)
+            entry = yield from self._without_server(selector, request.until if isinstance(result, FetchFailure) else None)
         if entry is not None:
             self._warn(selector, f"{_detail(result)}; using the version from {entry.prompt.source}")
-            return entry.prompt
+            return entry.prompt if request.max_age is None else entry.prompt.as_stale()
+        spare = yield from _fallback_version(request, result)
         if spare is not None:
             self._warn(selector, f"{_detail(result)}; using the fallback")
             return Prompt(spare, Source.FALLBACK, Freshness(None), self.policy.ttl, self._clock)
@@ -331,6 +366,26 @@ class LookupCore:
     def _warn(self, selector: Selector, message: str) -> None:
         """Warn once, until the server answers for the selector again."""
         self._warnings.warn(selector.without_targeting_key(), message, f"{selector}: {message}")
+
+
+def _fallback_version(
+    request: _Request, result: ServerRefusal | FetchFailure
+) -> Generator[LookupStep, Any, ResolvedVersion | None]:
+    """Return the version of the fallback, which a function returns only now; None where there is none.
+
+    Raises:
+        FallbackFailed: when the function raised an exception.
+        InvalidPrompt: when it returned what is no fallback.
+    """
+    spare, name = request.spare, request.selector.name
+    if spare is None or isinstance(spare, ResolvedVersion):
+        return spare
+    value = yield CallFallbackStep(spare)
+    if isinstance(value, Exception):
+        raise FallbackFailed(
+            f"{request.selector}: {_detail(result)}; and its fallback raised {type(value).__name__}: {value}"
+        ) from value
+    return None if value is None else fallback_version(name, value)
 
 
 def _reason(result: ServerRefusal | FetchFailure) -> str:

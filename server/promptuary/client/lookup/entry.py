@@ -47,6 +47,11 @@ class CacheEntry:
         """Return whether the server need not be asked: its last answer is recent, or a live stream covers the entry."""
         return now < self.fresh_until or self.freshness.is_live(now)
 
+    def is_younger_than(self, max_age: float, now: float) -> bool:
+        """Return whether a server confirmed the entry less than so many seconds ago, and no event invalidated it since."""
+        confirmed_at = self.freshness.confirmed_at()
+        return confirmed_at is not None and now - confirmed_at < max_age and not self.is_invalidated
+
     def is_older_than(self, revision: int | None) -> bool:
         """Return whether the version was read before its prompt had the revision; False where either is unknown."""
         known = self.version.revision
@@ -132,6 +137,7 @@ class PendingFetch:
         entry: what memory has; its ETag is sent along.
         requested_at: when, in monotonic seconds.
         attempt: how often the same was requested before because an event overtook the response.
+        earliest: a request in flight may be joined only if it began at this moment or later.
     """
 
     selector: Selector
@@ -139,6 +145,12 @@ class PendingFetch:
     entry: CacheEntry | None
     requested_at: float
     attempt: int = 0
+    earliest: float = DISTANT_PAST
+
+    @property
+    def may_join_any(self) -> bool:
+        """Whether every request in flight with the same key will do."""
+        return self.earliest == DISTANT_PAST
 
 
 def slot_with(entry: CacheEntry, former: CacheSlot | None) -> CacheSlot:

@@ -1,6 +1,6 @@
 """The steps of a lookup, which the core yields and a client carries out, and what is sent back to the core."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,5 +57,12 @@ class Refetch:
     attempt: int
 
 
-LookupStep = FetchStep | RefreshStep | ReadDiskStep
+@dataclass(frozen=True)
+class CallFallbackStep:
+    """Call the application's fallback. Send back what it returned, or the exception that it raised."""
+
+    call: Callable[[], Any]
+
+
+LookupStep = FetchStep | RefreshStep | ReadDiskStep | CallFallbackStep
 LookupSteps = Generator[LookupStep, Any, Prompt]

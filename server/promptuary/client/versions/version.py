@@ -45,6 +45,7 @@ class ResolvedVersion:
         label: the label that led here; None for a lookup by number.
         split: the split of that label; None where it is not split.
         revision: the revision of the prompt when the server read the version.
+        tags: the version's tags when the server read it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ResolvedVersion:
     parsed: ParsedContent
     split: Split | None = None
     revision: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 _parsed_contents: WeakValueDictionary[str, ParsedContent] = WeakValueDictionary()
@@ -103,17 +105,18 @@ def read_version(body: Mapping[str, Any], name: str, number: int | None = None) 
         raise UnusableResponse(f"its content has no {error}") from None
     except (ValidationError, Invalid, ValueError, RecursionError) as error:
         raise UnusableResponse(f"its content cannot be read ({type(error).__name__})") from None
-    labels, revision = body.get("labels"), body.get("revision")
+    revision = body.get("revision")
     return ResolvedVersion(
         name,
         version,
         str(claimed_digest),
         _text_or_none(body.get("label")),
-        tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
+        _texts(body.get("labels")),
         _text_or_none(body.get("variant")),
         parsed,
         read_split(body.get("split")) if number is None else None,
         revision if type(revision) is int else None,
+        _texts(body.get("tags")),
     )
 
 
@@ -206,3 +209,7 @@ def fallback_version(name: str, template: str | list[dict[str, Any]]) -> Resolve
 
 def _text_or_none(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
