@@ -274,3 +274,15 @@ def test_an_image_is_shown_when_a_button_is_pressed_and_not_before(open_page: An
     page = show.click().run()
     (image,) = page.get("image")
     assert image.value == [PNG]
+
+
+def test_an_erased_version_is_shown_as_erased_and_not_compared(
+    open_page: Any, page_text: PageText, responses: dict[str, Any]
+) -> None:
+    parts = ("name", "version", "digest", "labels", "message", "tags", "author", "created_at")
+    erased = {part: VERSIONS[0][part] for part in parts} | {"erased_at": "2026-03-02T12:00:00Z"}
+    responses["/v1/prompts/triage/versions"] = listed([erased, VERSIONS[1]])
+    page = open_page("prompts")
+    assert "The content of this version was erased at" in page_text(page)
+    assert "v2 (production, erased)" in page.selectbox[0].options
+    assert "Fewer than two versions have their content." in page_text(open_page("prompts", tab="Compare"))

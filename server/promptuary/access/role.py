@@ -10,6 +10,7 @@ class Scope(StrEnum):
     PROMPT_WRITE = "prompt:write"
     PROMPT_RENDER = "prompt:render"
     PROMPT_IMPORT = "prompt:import"
+    PROMPT_ERASE = "prompt:erase"
     LABEL_MOVE = "label:move"
     CONTEXT_READ = "context:read"
     CONTEXT_WRITE = "context:write"
@@ -37,7 +38,7 @@ class Role(StrEnum):
     ADMIN = "admin"
     """Everything inside the project: keys, the audit chain, and the import of prompts with their history."""
     OPERATOR = "operator"
-    """Everything, including projects themselves."""
+    """Everything, including projects themselves and the erasure of contents."""
 
 
 _READER = frozenset({Scope.PROMPT_READ, Scope.PROMPT_RENDER, Scope.CONTEXT_READ})
@@ -52,5 +53,5 @@ SCOPES: dict[Role, frozenset[Scope]] = {
     Role.CI: _CI,
     Role.AUTHOR: _AUTHOR,
     Role.ADMIN: _ADMIN,
-    Role.OPERATOR: _ADMIN | {Scope.PROJECT_MANAGE},
+    Role.OPERATOR: _ADMIN | {Scope.PROJECT_MANAGE, Scope.PROMPT_ERASE},
 }

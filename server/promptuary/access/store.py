@@ -1,11 +1,12 @@
 """Queries of projects, keys, the audit chain and stored responses; they take a session and return domain values."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam, func, insert, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
@@ -248,6 +249,16 @@ def add_response(session: Session, project: int, key: str, response: StoredRespo
     """Store a response; a second writer under the same key fails here, and gets the first writer's response on its retry."""
     session.add(IdempotencyRow(project_id=project, key=key, created_at=at, **vars(response)))
     session.flush()
+
+
+def replace_responses(session: Session, project: int, fragments: Sequence[str], status: int, body: str) -> int:
+    """Replace the stored responses whose body contains one of the texts, as it is or as JSON writes it; return how many."""
+    forms = {form for text in fragments for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])}
+    position = func.instr if session.get_bind().dialect.name == "sqlite" else func.strpos
+    row = IdempotencyRow
+    contains = or_(*(position(row.body, form) > 0 for form in sorted(forms)))
+    change = update(row).where(col(row.project_id) == project, contains).values(status=status, body=body)
+    return len(session.execute(change.returning(col(row.key))).all())
 
 
 def replace_response_body(session: Session, project: int, key: str, body: str) -> None:

@@ -15,6 +15,7 @@ from promptuary.evaluation.datasets.upload import router as upload_routes
 from promptuary.evaluation.evidence.routes import router as evidence_routes
 from promptuary.evaluation.runs.routes import router as run_routes
 from promptuary.evaluation.suites.routes import router as suite_routes
+from promptuary.registry.erasure.routes import router as erasure_routes
 from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import router as review_routes
 from promptuary.scheduling.routes import router as schedule_routes
@@ -23,6 +24,7 @@ from promptuary.search.routes import router as search_routes
 ROUTERS: tuple[APIRouter, ...] = (
     access_routes,
     registry_routes,
+    erasure_routes,
     context_routes,
     search_routes,
     upload_routes,

@@ -1,5 +1,6 @@
 """The services of one process, each of them once: for the routes, the lookup's fast path and the local command line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from promptuary.access.auth.slots import DatabaseSlots
@@ -13,7 +14,12 @@ from promptuary.core.change_feed.feed import ChangeFeed
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
+from promptuary.evaluation.runs.erasure import RunErasure
+from promptuary.models.erasure import ResponseCacheErasure
+from promptuary.registry.erasure.holder import ContentHolder
 from promptuary.registry.events.stream import EventStream
+from promptuary.review.erasure import ReviewErasure
+from promptuary.search.erasure import SearchErasure
 from promptuary.search.prompt_vectors import PromptVectors
 from promptuary.search.service import PromptSearch
 from promptuary.search.similarity import SimilarPromptCheck
@@ -33,6 +39,7 @@ class Services:
     prompt_vectors: PromptVectors
     prompt_search: PromptSearch
     similarity_checker: SimilarPromptCheck
+    content_holders: Sequence[ContentHolder]
     slots: DatabaseSlots
     hosts: HostAllowList
     request_ids: RequestIds = field(default_factory=RequestIds)
@@ -65,6 +72,7 @@ def create_services(
         prompt_vectors=prompt_vectors,
         prompt_search=PromptSearch(opened_database, clock, settings, prompt_vectors),
         similarity_checker=SimilarPromptCheck(opened_database, settings, prompt_vectors),
+        content_holders=(SearchErasure(), ResponseCacheErasure(), RunErasure(), ReviewErasure()),
         slots=DatabaseSlots(opened_database.dialect),
         hosts=HostAllowList(settings.hosts),
     )

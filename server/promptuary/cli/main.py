@@ -48,6 +48,7 @@ _REGISTRY: tuple[Callable[..., None], ...] = (
     lifecycle.renew,
     lifecycle.archive,
     lifecycle.restore,
+    lifecycle.erase,
 )
 for command in _RUN:
     app.command(rich_help_panel="Run")(command)

@@ -93,6 +93,26 @@ class Database:
             for observe in self.after_commit:
                 observe(session.info)
 
+    def scrub(self) -> None:
+        """Remove what deleted and changed rows leave behind in the database's files, as far as the database can.
+
+        SQLite rewrites its file without them and empties the write-ahead log. PostgreSQL vacuums its tables.
+
+        Raises:
+            DatabaseBusy, StorageFull, Unavailable: when that is not possible now.
+        """
+        with _translate_driver_errors(), self.engine.connect() as connection:
+            driver = connection.execution_options(isolation_level="AUTOCOMMIT").connection.driver_connection
+            assert driver is not None
+            if self.dialect == "postgresql":
+                driver.execute("VACUUM")
+                return
+            driver.execute("PRAGMA secure_delete=ON")
+            driver.execute("VACUUM")
+            is_busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if is_busy:
+                raise DatabaseBusy("readers use the write-ahead log; it still contains old pages")
+
     def with_own_connections(self, connections: int) -> "Database":
         """Return the same database with a separate pool, for readers that must not wait for the connections of others."""
         return Database(self.engine.url.render_as_string(hide_password=False), connections)

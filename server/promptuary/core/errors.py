@@ -22,6 +22,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── NotAuthenticated            no key, or no valid one
 ├── Forbidden                   the key may not do this
 ├── NotFound                    no such thing in this project
+├── Erased                      the version's content was erased
 ├── Conflict                    the thing is in a state that does not allow this
 │   └── AlreadyExists           the name is taken
 ├── PreconditionFailed          it has changed since it was read
@@ -43,6 +44,7 @@ __all__ = [
     "BrokenPlugin",
     "Conflict",
     "DatabaseBusy",
+    "Erased",
     "FieldError",
     "Forbidden",
     "Invalid",
@@ -120,6 +122,12 @@ class NotFound(PromptuaryError):
     """There is no such thing in the key's project, or the key may not know of it."""
 
     code = "not_found"
+
+
+class Erased(PromptuaryError):
+    """The version exists, but an operator has erased its content; this does not change any more."""
+
+    code = "erased"
 
 
 class Conflict(PromptuaryError):

@@ -24,7 +24,7 @@ from promptuary.prompt.inclusion import (
 )
 from promptuary.registry import store, version_store
 from promptuary.registry.labels import require_prompt
-from promptuary.registry.version_store import Dependent, Include, Version
+from promptuary.registry.version_store import Dependent, Include, Version, refuse_erased
 
 DEPTH_LIMIT = 8
 
@@ -85,6 +85,7 @@ def authored_content(unit: UnitOfWork, version: Version) -> Content:
     for include in version.includes:
         partial = version_store.find_version(unit.session, require_prompt(unit, include.name), include.version)
         assert partial is not None  # a version is never deleted
+        refuse_erased(partial)
         partial_variables.append(content_from_json(partial.content).variables)
     return inclusion.without_partials(content_from_json(version.content), partial_variables)
 
@@ -118,6 +119,8 @@ def _resolve(unit: UnitOfWork, name: str, reference: str) -> Version:
     number = resolve_number(included_name, selector, prompt.newest, prompt.labels, prompt.splits)
     version = version_store.find_version(unit.session, prompt, number)
     assert version is not None  # numbers have no gap
+    if version.erased_at is not None:
+        raise UnresolvedReference(f"version {number} of '{included_name}' was erased")
     refuse_unincludable(content_from_json(version.content))
     _refuse_cycles(unit, name, version)
     return version

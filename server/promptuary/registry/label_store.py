@@ -26,6 +26,11 @@ class LabelTarget:
     version: int
     split: Split | None = None
 
+    @property
+    def versions(self) -> set[int]:
+        """The numbers of all versions that it points at."""
+        return {arm.version for arm in self.split.arms} if self.split else {self.version}
+
 
 @dataclass(frozen=True)
 class Label:

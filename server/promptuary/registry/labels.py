@@ -3,22 +3,21 @@
 Every move is added to the label's history, to the audit chain and to the events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
+from promptuary.core.errors import Conflict, Erased, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.core.preconditions import UNCONDITIONAL, Preconditions
 from promptuary.prompt.name import LATEST, is_name
 from promptuary.prompt.split import divide
-from promptuary.registry import label_store, store
+from promptuary.registry import label_store, store, version_store
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
 from promptuary.registry.label_store import Label, LabelMove, LabelTarget, NewLabelMove
-from promptuary.registry.rollback import earlier_targets, previous_target
 from promptuary.registry.store import PromptRecord
 
 
@@ -56,11 +55,12 @@ class Labels:
         Raises:
             InvalidRequest: for a label that cannot be set.
             NotFound: for an unknown prompt or version.
+            Erased: for a version whose content was erased.
             Conflict: for an archived prompt.
             PreconditionFailed: when the condition is not met.
         """
         prompt = self._lock_movable(name, label, condition)
-        _require_versions(prompt, [version])
+        self._require_versions(prompt, [version])
         return self.point(prompt, label, LabelTarget(version), reason)
 
     def split(
@@ -85,7 +85,7 @@ class Labels:
             InvalidRequest, NotFound, Conflict, PreconditionFailed: as `move`.
         """
         prompt = self._lock_movable(name, label, condition)
-        _require_versions(prompt, [version for version, _ in weights])
+        self._require_versions(prompt, [version for version, _ in weights])
         split = divide(f"{name}/{label}", weights, prompt.splits.get(label) or prompt.labels.get(label))
         return self.point(prompt, label, LabelTarget(split.arms[0].version, split), reason)
 
@@ -113,9 +113,9 @@ class Labels:
         moves = list(label_store.walk_moves(self.unit.session, prompt, label))[::-1]
         if not moves:
             raise _no_label(name, label)
-        targets = earlier_targets(moves)
+        targets = _earlier_targets(moves)
         if to is None:
-            target = previous_target(targets)
+            target = _previous_target(targets, version_store.erased_numbers(self.unit.session, prompt))
             if target is None:
                 raise Conflict(
                     f"the label '{label}' of '{name}' has never pointed anywhere else"
@@ -128,6 +128,7 @@ class Labels:
                 raise Conflict(f"the label '{label}' of '{name}' points at version {to} already")
             if all(move.target != target for move in moves):
                 raise Conflict(f"the label '{label}' of '{name}' has never pointed at version {to}; set the label instead")
+            self._require_versions(prompt, [to])
         return self.point(prompt, label, target, reason, rollback=True)
 
     def remove(self, name: str, label: str, reason: str, condition: Preconditions = UNCONDITIONAL) -> None:
@@ -170,6 +171,15 @@ class Labels:
             current = label_store.find_label(self.unit.session, prompt, label, lock=True)
             condition.require(current.tag if current else None, _describe(name, label))
         return prompt
+
+    def _require_versions(self, prompt: PromptRecord, numbers: Sequence[int]) -> None:
+        """Check that versions exist and have their content."""
+        erased = version_store.erased_numbers(self.unit.session, prompt)
+        for number in numbers:
+            if not 1 <= number <= prompt.newest:
+                raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
+            if number in erased:
+                raise Erased(f"the content of version {number} of '{prompt.name}' was erased; no label can point at it again")
 
 
 def add_move(unit: UnitOfWork, prompt: PromptRecord, move: NewLabelMove) -> int:
@@ -231,7 +241,26 @@ def _no_label(name: str, label: str) -> NotFound:
     return NotFound(f"the prompt '{name}' has no label '{label}'")
 
 
-def _require_versions(prompt: PromptRecord, numbers: Sequence[int]) -> None:
-    for number in numbers:
-        if not 1 <= number <= prompt.newest:
-            raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
+def _earlier_targets(moves: Iterable[LabelMove]) -> list[LabelTarget | None]:
+    """Return the targets to which a label can go back, the present one last.
+
+    A move adds its target. A rollback removes those that it went back over, so that the next one goes further back, and a
+    move after a rollback starts from there. A removal counts as a target, None.
+
+    Args:
+        moves: the whole history, the oldest first.
+    """
+    targets: list[LabelTarget | None] = []
+    for move in moves:
+        if move.rollback and move.target in targets:
+            while targets[-1] != move.target:
+                targets.pop()
+        elif not targets or targets[-1] != move.target:
+            targets.append(move.target)
+    return targets
+
+
+def _previous_target(targets: Sequence[LabelTarget | None], erased: Set[int]) -> LabelTarget | None:
+    """Return the last of the `_earlier_targets` that differs from the present one, is no removal and has no erased version."""
+    earlier = (target for target in targets[-2::-1] if target is not None and target != targets[-1])
+    return next((target for target in earlier if not target.versions & erased), None)

@@ -31,6 +31,7 @@ from promptuary.registry.schemas import (
     Archive,
     DependentOut,
     Dependents,
+    ErasedVersionOut,
     EventOut,
     LabelOut,
     LookupOut,
@@ -135,11 +136,14 @@ def list_prompts(
 @router.get("/prompts/{name}/versions")
 def list_versions(
     name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)], limit: Limit = 50, cursor: Cursor = None
-) -> PageOf[VersionOut]:
-    """List a prompt's versions, the newest first."""
+) -> PageOf[VersionOut | ErasedVersionOut]:
+    """List a prompt's versions, the newest first. One that was erased has `erased_at`, and no content."""
     versions = Registry(unit).versions(name, min(limit, unit.settings.page_limit), cursor)
-    items = [VersionOut.of(version) for version in versions.items]
-    return PageOf[VersionOut](items=items, next_cursor=versions.next_cursor)
+    items = [
+        VersionOut.of(version) if version.erased_at is None else ErasedVersionOut.of(version, version.erased_at)
+        for version in versions.items
+    ]
+    return PageOf[VersionOut | ErasedVersionOut](items=items, next_cursor=versions.next_cursor)
 
 
 @router.get("/prompts/{name}/versions/{number}")

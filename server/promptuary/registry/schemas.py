@@ -99,6 +99,37 @@ class VersionOut(ResponseModel):
         )
 
 
+class ErasedVersionOut(ResponseModel):
+    """A version whose content was erased: what identifies it stays."""
+
+    name: str
+    version: int
+    digest: str
+    labels: list[str]
+    message: str
+    tags: list[str]
+    author: str
+    created_at: datetime
+    erased_at: datetime
+    includes: list[IncludeOut]
+
+    @classmethod
+    def of(cls, version: Version, erased_at: datetime) -> Self:
+        """Build the wire model from the domain value."""
+        return cls(
+            name=version.prompt,
+            version=version.number,
+            digest=version.digest,
+            labels=list(version.labels),
+            message=version.message,
+            tags=list(version.tags),
+            author=version.author,
+            created_at=version.created_at,
+            erased_at=erased_at,
+            includes=[IncludeOut.model_validate(include) for include in version.includes],
+        )
+
+
 class PreviewOut(ResponseModel):
     """What a registration would do; nothing was written."""
 

@@ -27,7 +27,7 @@ from promptuary.registry.labels import Labels, require_not_archived, require_pro
 from promptuary.registry.store import PromptFilter, PromptRecord
 from promptuary.registry.tags import replace_prompt_tags
 from promptuary.registry.text_search.listing_store import ListPosition
-from promptuary.registry.version_store import Include, Version, VersionRecord
+from promptuary.registry.version_store import Include, Version, VersionRecord, refuse_erased
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Registry:
         encoded = encode_content(composed.content)
         prompt = store.find_prompt(self.unit.session, self.unit.caller.project, name)
         newest = version_store.find_version(self.unit.session, prompt, prompt.newest) if prompt else None
-        if newest is not None and newest.digest == encoded.digest:
+        if newest is not None and newest.erased_at is None and newest.digest == encoded.digest:
             return RegistrationPreview(encoded, newest.number, created=False, includes=composed.includes)
         return RegistrationPreview(encoded, newest.number + 1 if newest else 1, created=True, includes=composed.includes)
 
@@ -204,6 +204,7 @@ class Registry:
         Raises:
             InvalidRequest: for a label together with a version, or a time in the future.
             NotFound: naming the unknown prompt, label or version, and the known ones.
+            Erased: when the content of the version was erased.
         """
         if label is not None and version is not None:
             raise InvalidRequest("send a label or a version, not both")
@@ -255,8 +256,21 @@ class Registry:
 
         Raises:
             NotFound: when there is none.
+            Erased: when its content was erased.
         """
         return self._version(require_prompt(self.unit, name), number)
+
+    def stored_version(self, name: str, number: int) -> Version:
+        """Return one version, perhaps an erased one, which has no content.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        prompt = require_prompt(self.unit, name)
+        version = version_store.find_version(self.unit.session, prompt, number)
+        if version is None:
+            raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
+        return version
 
     def prompts(self, limit: int, cursor: str | None, conditions: PromptFilter = PromptFilter()) -> Page[PromptRecord]:  # noqa: B008 (frozen)
         """Return a page of prompts, ordered by name; with a search, the best matches first."""
@@ -266,7 +280,7 @@ class Registry:
         return build_page(rows, limit, lambda prompt: ListPosition.of(prompt.name, search).key(search))
 
     def versions(self, name: str, limit: int, cursor: str | None) -> Page[Version]:
-        """Return a page of a prompt's versions, the newest first."""
+        """Return a page of a prompt's versions, the newest first; those that were erased are among them."""
         prompt = require_prompt(self.unit, name)
         rows = version_store.list_versions(self.unit.session, prompt, decode_cursor(cursor, int), limit + 1)
         return build_page(rows, limit, lambda version: version.number)
@@ -313,4 +327,5 @@ class Registry:
         version = version_store.find_version(self.unit.session, prompt, number) if number <= prompt.newest else None
         if version is None:
             raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
+        refuse_erased(version)
         return version

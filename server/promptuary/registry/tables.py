@@ -36,7 +36,7 @@ class PromptRow(SQLModel, table=True):
 class VersionRow(SQLModel, table=True):
     """A version: its content as JSON as it was sent, and the digest of its canonical form.
 
-    Before 0.4.0 the content was stored in the canonical form.
+    Before 0.4.0 the content was stored in the canonical form. An erased version has the time of the erasure and an empty text.
     """
 
     __tablename__ = "version"
@@ -51,6 +51,7 @@ class VersionRow(SQLModel, table=True):
     tags: list[Any] = Field(sa_column=Column(JSON, nullable=False))
     author: str
     created_at: datetime = Field(sa_type=UtcDateTime)
+    erased_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class LabelRow(SQLModel, table=True):

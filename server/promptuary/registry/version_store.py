@@ -11,8 +11,9 @@ from sqlalchemy import bindparam, insert, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
+from promptuary.core.clock import format_timestamp
 from promptuary.core.database import table_of
-from promptuary.core.errors import Conflict
+from promptuary.core.errors import Conflict, Erased
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json_digest
 from promptuary.prompt.encoding import EncodedContent
@@ -24,7 +25,9 @@ from promptuary.registry.text_search.word_store import store_words
 
 _PROMPT, _VERSION = table_of(PromptRow), table_of(VersionRow)
 _NEWEST_DIGEST = select(_VERSION.c.digest).where(
-    _VERSION.c.prompt_id == bindparam("prompt"), _VERSION.c.number == bindparam("number")
+    _VERSION.c.prompt_id == bindparam("prompt"),
+    _VERSION.c.number == bindparam("number"),
+    _VERSION.c.erased_at.is_(None),
 )
 _NEXT_NUMBER = (
     update(_PROMPT).where(_PROMPT.c.id == bindparam("prompt")).values(newest=_PROMPT.c.newest + 1).returning(_PROMPT.c.newest)
@@ -48,6 +51,7 @@ class Version:
     """A version, and the labels that point at it now; `id` is the database's own.
 
     `tags` are the version's, `prompt_tags` and `given_name` its prompt's.
+    One that was erased has the time of that, and an empty content.
     """
 
     id: int
@@ -64,6 +68,7 @@ class Version:
     is_newest: bool = False
     given_name: str | None = None
     prompt_tags: tuple[str, ...] = ()
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Dependent:
 
 
 def newest_digest(session: Session, prompt: PromptRecord) -> str | None:
-    """Return the digest of a prompt's newest version; None without a version."""
+    """Return the digest of a prompt's newest version; None without a version, and for one that was erased."""
     parameters = {"prompt": prompt.id, "number": prompt.newest}
     digest = session.connection().execute(_NEWEST_DIGEST, parameters).scalar_one_or_none()
     return None if digest is None else str(digest)
@@ -137,7 +142,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
 
 
 def find_version(session: Session, prompt: PromptRecord, number: int) -> Version | None:
-    """Return one version of a prompt.
+    """Return one version of a prompt, perhaps an erased one.
 
     Raises:
         Conflict: when the stored content does not have the stored digest.
@@ -145,6 +150,19 @@ def find_version(session: Session, prompt: PromptRecord, number: int) -> Version
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id, VersionRow.number == number)
     versions = _versions(session, prompt, session.exec(query).all())
     return versions[0] if versions else None
+
+
+def refuse_erased(version: Version) -> None:
+    """Check that a version has its content.
+
+    Raises:
+        Erased: with the time of the erasure.
+    """
+    if version.erased_at is not None:
+        raise Erased(
+            f"the content of version {version.number} of '{version.prompt}' was erased at "
+            f"{format_timestamp(version.erased_at)}; its number, digest and history stay"
+        )
 
 
 def list_versions(session: Session, prompt: PromptRecord, before: int | None, limit: int) -> list[Version]:
@@ -158,10 +176,10 @@ def list_versions(session: Session, prompt: PromptRecord, before: int | None, li
 def labelled_versions(session: Session, prompts: Sequence[PromptRecord], label: str) -> dict[int, Version]:
     """Return the version that a label points at (of a split, in its first arm), by the prompt's id.
 
-    A version that was changed in the database is left out.
+    A version that was erased, or changed in the database, is left out.
     """
     query = select(VersionRow).join(LabelRow, col(LabelRow.prompt_id) == VersionRow.prompt_id)
-    query = query.where(LabelRow.name == label, LabelRow.version == VersionRow.number)
+    query = query.where(LabelRow.name == label, LabelRow.version == VersionRow.number, col(VersionRow.erased_at).is_(None))
     rows = session.exec(query.where(col(LabelRow.prompt_id).in_([prompt.id for prompt in prompts]))).all()
     ids = [row.id or 0 for row in rows]
     includes, tags = includes_of(session, ids), tag_store.changed_tags(session, ids)
@@ -177,7 +195,7 @@ def labelled_versions(session: Session, prompts: Sequence[PromptRecord], label: 
 def versions_by_prompt(session: Session, project: int, numbers: Mapping[int, int]) -> dict[int, Version]:
     """Return one version each of some active prompts, without its includes.
 
-    A version that was changed in the database is left out.
+    A version that was erased, or changed in the database, is left out.
 
     Args:
         session: where to read.
@@ -186,6 +204,7 @@ def versions_by_prompt(session: Session, project: int, numbers: Mapping[int, int
     """
     pairs = tuple_(col(VersionRow.prompt_id), col(VersionRow.number)).in_(list(numbers.items()))
     query = select(PromptRow, VersionRow).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id).where(pairs)
+    query = query.where(col(VersionRow.erased_at).is_(None))
     rows = session.exec(query.where(PromptRow.project_id == project, col(PromptRow.archived_at).is_(None))).all()
     versions: dict[int, Version] = {}
     for prompt, (_, row) in zip(load_prompts(session, [prompt for prompt, _ in rows]), rows, strict=True):
@@ -210,7 +229,12 @@ def prompts_with_digest(session: Session, project: int, digest: str, name: str, 
     """Return the other active prompts that have a version of this digest, by name, each with its last such version."""
     query = select(PromptRow.name, func.max(VersionRow.number)).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id)
     query = query.where(VersionRow.digest == digest, PromptRow.project_id == project, PromptRow.name != name)
-    query = query.where(col(PromptRow.archived_at).is_(None)).group_by(PromptRow.name).order_by(PromptRow.name).limit(limit)
+    query = (
+        query.where(col(PromptRow.archived_at).is_(None), col(VersionRow.erased_at).is_(None))
+        .group_by(PromptRow.name)
+        .order_by(PromptRow.name)
+        .limit(limit)
+    )
     return [(other, int(number)) for other, number in session.exec(query)]
 
 
@@ -243,6 +267,58 @@ def list_dependents(session: Session, prompt: PromptRecord) -> list[Dependent]:
     ]
 
 
+def including_versions(session: Session, project: int, included: Sequence[int]) -> list[tuple[PromptRecord, Version]]:
+    """Return the versions of a project that include some versions directly, with their prompts, archived ones too."""
+    query = select(PromptRow, VersionRow).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id)
+    including = select(IncludeRow.version_id).where(col(IncludeRow.included_id).in_(included))
+    query = query.where(PromptRow.project_id == project, col(VersionRow.id).in_(including))
+    rows = session.exec(query.order_by(PromptRow.name, col(VersionRow.number))).all()
+    owners = {prompt.id: prompt for prompt in load_prompts(session, {row.id: row for row, _ in rows}.values())}
+    return [(owners[prompt.id or 0], _stored_version(owners[prompt.id or 0], row)) for prompt, row in rows]
+
+
+def find_stored_version(session: Session, prompt: PromptRecord, number: int) -> Version | None:
+    """Return one version without its includes, also where its content was changed in the database, for its erasure."""
+    query = select(VersionRow).where(VersionRow.prompt_id == prompt.id, VersionRow.number == number)
+    row = session.exec(query).one_or_none()
+    return _stored_version(prompt, row) if row else None
+
+
+def erase_version(session: Session, version: int, at: datetime) -> None:
+    """Clear the content of a version; the triggers of the table permit this one change, once."""
+    session.exec(update(VersionRow).where(col(VersionRow.id) == version).values(content="", erased_at=at))
+
+
+def versions_with_digests(session: Session, project: int, digests: Sequence[str]) -> list[str]:
+    """Return the versions of a project with one of the digests that are not erased, as `prompt@number`."""
+    query = select(PromptRow.name, VersionRow.number).join(VersionRow, col(VersionRow.prompt_id) == PromptRow.id)
+    query = query.where(PromptRow.project_id == project, col(VersionRow.digest).in_(digests))
+    query = query.where(col(VersionRow.erased_at).is_(None)).order_by(PromptRow.name, col(VersionRow.number))
+    return [f"{name}@{number}" for name, number in session.exec(query)]
+
+
+def erased_numbers(session: Session, prompt: PromptRecord) -> set[int]:
+    """Return the numbers of a prompt's erased versions."""
+    query = select(VersionRow.number).where(VersionRow.prompt_id == prompt.id, col(VersionRow.erased_at).is_not(None))
+    return set(session.exec(query))
+
+
+def _stored_version(prompt: PromptRecord, row: VersionRow) -> Version:
+    return Version(
+        id=row.id or 0,
+        prompt=prompt.name,
+        number=row.number,
+        digest=row.digest,
+        content=_intact_content(row.content, row.digest) or {},
+        message=row.message,
+        tags=tuple(row.tags),
+        author=row.author,
+        created_at=row.created_at,
+        labels=prompt.labels_of(row.number),
+        erased_at=row.erased_at,
+    )
+
+
 def _versions(session: Session, prompt: PromptRecord, rows: Sequence[VersionRow]) -> list[Version]:
     ids = [row.id or 0 for row in rows]
     includes, tags = includes_of(session, ids), tag_store.changed_tags(session, ids)
@@ -251,7 +327,7 @@ def _versions(session: Session, prompt: PromptRecord, rows: Sequence[VersionRow]
 
 
 def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include]) -> Version:
-    content = _intact_content(row.content, row.digest)
+    content = {} if row.erased_at is not None else _intact_content(row.content, row.digest)
     if content is None:
         raise Conflict(f"version {row.number} of '{prompt.name}' was changed in the database; restore it from a backup")
     return Version(
@@ -269,6 +345,7 @@ def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include])
         is_newest=row.number == prompt.newest,
         given_name=prompt.given_name,
         prompt_tags=prompt.prompt_tags,
+        erased_at=row.erased_at,
     )
 
 

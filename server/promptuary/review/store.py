@@ -9,12 +9,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy import ColumnElement, String, cast, exists, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
 from promptuary.review.choice import Choice
 from promptuary.review.tables import ClaimRow, DecisionRow, ItemRow, QueueRow
+
+_ERASED_PARTS = ("output", "messages", "passages", "error")
 
 
 class ClaimState(StrEnum):
@@ -205,6 +207,22 @@ def add_items(session: Session, queue: Queue, items: Iterable[Item], at: datetim
         row.probability, row.decided = item.probability, item.decision_count
         session.add(row)
     session.flush()
+
+
+def erase_items(session: Session, project: int, prompt: str, version: int) -> int:
+    """Clear the outputs and rendered inputs of the items that were made from a version; return how many there are."""
+    queues = select(QueueRow.id).where(QueueRow.project_id == project)
+    name = cast(ItemRow.payload, String).contains(f'"{prompt}"', autoescape=True)
+    count = 0
+    for row in session.exec(select(ItemRow).where(col(ItemRow.queue_id).in_(queues), name)).all():
+        if row.payload.get("prompt") == prompt and row.payload.get("version") == version:
+            row.payload = {key: None if key in _ERASED_PARTS else value for key, value in row.payload.items()} | {
+                "erased": True
+            }
+            session.add(row)
+            count += 1
+    session.flush()
+    return count
 
 
 def is_decided_by(reviewer: str) -> ColumnElement[bool]:

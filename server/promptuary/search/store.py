@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, and_, tuple_
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from promptuary.registry.store import active_prompts
 from promptuary.search.tables import PromptIndexRow, PromptVectorRow
@@ -95,6 +95,12 @@ def put_prompt_vectors(session: Session, vectors: Sequence[PromptVector]) -> Non
         if row is None or row.version <= vector.version or row.model != vector.model:
             values = {name: value for name, value in vars(vector).items() if name != "prompt"}
             session.merge(PromptVectorRow(prompt_id=vector.prompt, indexed=False, **values))
+
+
+def delete_vectors(session: Session, prompt: int, version: int) -> int:
+    """Delete the vector of a prompt if it was computed from a version; return how many there were."""
+    vector = delete(PromptVectorRow).where(col(PromptVectorRow.prompt_id) == prompt, col(PromptVectorRow.version) == version)
+    return len(session.execute(vector.returning(col(PromptVectorRow.prompt_id))).all())
 
 
 def unindexed_vectors(session: Session, project: int, model: str, limit: int) -> list[PromptVector]:

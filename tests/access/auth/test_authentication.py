@@ -44,6 +44,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/search/reindex", Scope.CONTEXT_WRITE),
     (r"POST /v1/prompts/{}/render", Scope.PROMPT_RENDER),
     (r"POST /v1/prompts/{}/preview", Scope.PROMPT_READ),
+    (r"POST /v1/prompts/{}/versions/{}/erase", Scope.PROMPT_ERASE),
     (r"POST /v1/prompts/{}/(versions|renew)", Scope.PROMPT_WRITE),
     (r"POST /v1/prompts/{}/(archive|restore)", Scope.LABEL_MOVE),
     (r"POST /v1/prompts/{}/import(/preview)?", Scope.PROMPT_IMPORT),

@@ -79,7 +79,8 @@ def _choose_version(title: str, name: str, versions: dict[int, Version], index: 
 
 
 def _version_title(version: Version) -> str:
-    return f"v{version.version}" + (f" ({', '.join(version.labels)})" if version.labels else "")
+    notes = [*version.labels, *(["erased"] if version.erased_at else [])]
+    return f"v{version.version}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _show_content(version: Version) -> None:
@@ -93,6 +94,14 @@ def _show_content(version: Version) -> None:
         f"{escape_markdown(version.author)}, {format_time(version.created_at)}"
         + (f": {escape_markdown(version.message)}" if version.message else "")
     )
+    if version.erased_at is not None:
+        st.info(
+            f"The content of this version was erased at {format_time(version.erased_at)}. "
+            "Its number, digest, labels and history stay.",
+            icon=":material/delete_forever:",
+        )
+        st.caption(version.digest)
+        return
     if isinstance(version.template, str):
         show_block(version.template)
     else:
@@ -138,8 +147,10 @@ def _show_includes(version: Version) -> None:
 
 def _show_comparison(name: str, versions: dict[int, Version]) -> None:
     """Show the differences between two versions: by default from production, or the second newest, to the newest."""
+    erased = {number for number, version in versions.items() if version.erased_at is not None}
+    versions = {number: version for number, version in versions.items() if number not in erased}
     if len(versions) < 2:
-        st.caption("There is only one version.")
+        st.caption("Fewer than two versions have their content." if erased else "There is only one version.")
         return
     numbers = list(versions)
     live = next((number for number, version in versions.items() if "production" in version.labels), numbers[0])

@@ -44,15 +44,15 @@ class Include(ApiModel):
 
 
 class Version(ApiModel):
-    """A version of a prompt."""
+    """A version of a prompt; one that was erased has the time of that, and no content."""
 
     name: str
     version: int
     digest: str
-    type: str
-    template: str | list[dict[str, Any]]
-    format: str
-    variables: dict[str, Any]
+    type: str = ""
+    template: str | list[dict[str, Any]] = ""
+    format: str = ""
+    variables: dict[str, Any] = Field(default_factory=dict)
     model: dict[str, Any] | None = None
     response_format: dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None
@@ -64,6 +64,7 @@ class Version(ApiModel):
     tags: list[str]
     author: str
     created_at: datetime
+    erased_at: datetime | None = None
 
 
 class Change(ApiModel):

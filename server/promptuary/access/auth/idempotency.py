@@ -89,7 +89,9 @@ class IdempotentRoute(APIRoute):
             try:
                 response = await handle(parsed_request)
             except ReplayedResponse as replayed:
-                return Response(replayed.response.body, replayed.response.status, media_type="application/json")
+                is_problem = replayed.response.status >= 400  # the content of the version was erased since
+                media_type = "application/problem+json" if is_problem else "application/json"
+                return Response(replayed.response.body, replayed.response.status, media_type=media_type)
             store_response = getattr(parsed_request.state, "store_response", None)
             if store_response is not None and response.status_code < 300:
                 body = redact_api_keys(bytes(response.body).decode())

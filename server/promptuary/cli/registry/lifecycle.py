@@ -1,10 +1,11 @@
-"""`promptuary uses | renew | archive | restore`: dependents of a prompt, its renewal and its archiving."""
+"""`promptuary uses | renew | archive | restore | erase`: dependents, renewal, archiving, and the erasure of a version."""
 
 from typing import Annotated
 
 import typer
 
 from promptuary.cli.connection import connect, path_segment
+from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_json, print_line, print_table
 
 Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
@@ -69,3 +70,36 @@ def restore(name: Name, reason: Reason = "", project: Project = None, json: AsJs
         print_json(restored)
     else:
         print_line(f"{name}  restored; newest version {restored['newest']}")
+
+
+def erase(
+    name: Name,
+    version: Annotated[int, typer.Argument(help="The version's number.", parser=integer, metavar="INTEGER")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; stored in the audit chain.")],
+    labelled: Annotated[
+        bool, typer.Option("--labelled", help="Also where labels point at it; lookups by them are refused from then on.")
+    ] = False,
+    including: Annotated[
+        bool, typer.Option("--including", help="Erase the versions that include it, too; they contain its text.")
+    ] = False,
+    project: Project = None,
+    json: AsJson = False,
+) -> None:
+    """Erase the content of a version for good; number, digest and history stay. For operators."""
+    body = {"reason": reason, "labelled": labelled, "including": including}
+    with connect(project) as api:
+        erasure = api.post(f"/prompts/{path_segment(name)}/versions/{version}/erase", body)
+    if json:
+        print_json(erasure)
+        return
+    for erased in erasure["erased"]:
+        print_line(f"{erased['name']}  version {erased['version']} erased")
+    removed = ", ".join(f"{count} {thing.replace('_', ' ')}" for thing, count in erasure["removed"].items() if count)
+    print_line(f"removed with it: {removed or 'nothing'}")
+    print_line(f"files: {erasure['storage']['detail']}")
+    for thing, entries in (("label now refused", erasure["labels"]), ("same content, not erased", erasure["same_content"])):
+        for entry in entries:
+            print_line(f"{thing}: {entry}")
+    backups = erasure["backups"]
+    for sentence in (*erasure["remaining"], f"{backups['detail']} ({backups['from']} to {backups['until']})"):
+        print_line(f"not erased: {sentence}")

@@ -136,13 +136,13 @@ def _all(registry: Registry, search: str | None, label: str | None, tag: str | N
 
 def _meta(registry: Registry, prompt: PromptRecord, name: str | None, label: str | None) -> PromptMeta:
     number = prompt.newest if label in (None, LATEST) else prompt.labels[label]
-    version = registry.version(prompt.name, number)
+    version = registry.stored_version(prompt.name, number)
     return PromptMeta(
         name=name or prompt.given_name or prompt.name,
-        type=version.content["type"],
+        type=version.content.get("type", "text"),  # an erased version has no content
         versions=list(range(1, prompt.newest + 1)) if label is None else [number],
         labels=[*prompt.labels, LATEST] if label is None else labels_of(version),
         tags=list(prompt.prompt_tags),
         lastUpdatedAt=version.created_at,
-        lastConfig=config_of(version),
+        lastConfig=config_of(version) if version.content else {},
     )

@@ -169,7 +169,7 @@ def search_versions(
         model_versions=[
             ModelVersion.listed(version, name)
             for version in versions.items
-            if search_filter.matches(name, {IS_PROMPT: "true", **free_tags(version)})
+            if version.erased_at is None and search_filter.matches(name, {IS_PROMPT: "true", **free_tags(version)})
         ],
         next_page_token=versions.next_cursor or "",
     )
@@ -233,8 +233,8 @@ def _fits(tag: ModelTag) -> bool:
 
 def _model(registry: Registry, prompt: PromptRecord, name: str | None) -> RegisteredModel:
     """Return a prompt under the name that was requested; under its own in a list."""
-    first = registry.version(prompt.name, 1)
-    newest = first if prompt.newest == 1 else registry.version(prompt.name, prompt.newest)
+    first = registry.stored_version(prompt.name, 1)
+    newest = first if prompt.newest == 1 else registry.stored_version(prompt.name, prompt.newest)
     return RegisteredModel.of(prompt, name or prompt.name, first, newest)
 
 

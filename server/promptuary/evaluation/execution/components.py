@@ -93,9 +93,11 @@ def _content(session: Session, run: Run, variant: Variant) -> Content:
 
     Raises:
         NotFound: if the registry no longer has it.
+        Erased: if its content was erased.
     """
     prompt = registry_store.find_prompt(session, run.project, variant.prompt)
     version = version_store.find_version(session, prompt, variant.version) if prompt else None
     if version is None or version.digest != variant.digest:
         raise NotFound(f"the version {variant.version} of '{variant.prompt}', which the run evaluates, is not in the registry")
+    version_store.refuse_erased(version)
     return content_from_json(version.content)

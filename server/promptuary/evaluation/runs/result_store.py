@@ -4,12 +4,13 @@ Every answer is bounded, however many results a run has; the cases are joined by
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, String, case, cast, func, or_
-from sqlmodel import Session, and_, col, select
+from sqlmodel import Session, and_, col, select, update
 
 from promptuary.core.errors import InvalidCursor
 from promptuary.core.paging import Page, decode_cursor, encode_cursor
@@ -21,6 +22,8 @@ BINS = 20
 """The number of equal parts of [0, 1] in a histogram."""
 CLUSTERS_LIMIT = 30
 """The most clusters that a distribution has, the largest first."""
+
+_ERASED = "the content of the version was erased"
 
 
 class ResultOrder(StrEnum):
@@ -234,3 +237,11 @@ def _ranked_position(cursor: str) -> tuple[float, int]:
 def _result(row: ResultRow) -> CaseResult:
     values = {name: getattr(row, name) for name in CaseResult.__dataclass_fields__ if name != "case"}
     return CaseResult(case=row.case_id, **values)
+
+
+def erase_results(session: Session, run: str, variants: Sequence[str]) -> int:
+    """Clear the outputs, inputs, errors and reasons of a run's results under some variants; return how many there are."""
+    selected = col(ResultRow.run_id) == run, col(ResultRow.variant).in_(variants)
+    session.exec(update(ResultRow).where(*selected, col(ResultRow.error).is_not(None)).values(error=_ERASED))
+    emptied = update(ResultRow).where(*selected).values(output=None, detail={})
+    return len(session.execute(emptied.returning(col(ResultRow.ordinal))).all())

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, insert, or_
+from sqlalchemy import String, cast, func, insert, or_
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select, update
 
@@ -262,6 +262,13 @@ def cancel_run(session: Session, run_id: str, at: datetime) -> bool:
     change = update(RunRow).where(col(RunRow.id) == run_id, pending)
     change = change.values(state=RunState.CANCELLED, finished_at=at, lease_until=None)
     return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
+
+
+def runs_with_digests(session: Session, project: int, digests: Collection[str]) -> list[Run]:
+    """Return the runs of a project whose plan has a variant with one of the digests, the oldest first."""
+    plan = cast(col(RunRow.plan), String)
+    query = select(RunRow).where(RunRow.project_id == project, or_(*(plan.contains(digest) for digest in digests)))
+    return [_run(row) for row in session.exec(query.order_by(RunRow.id))]
 
 
 def requeue_run(session: Session, run_id: str, plan: Plan, now: datetime) -> bool:

@@ -11,6 +11,8 @@ class EventKind(StrEnum):
 
     VERSION_CREATED = "version.created"
     """A version was registered; `detail` has its number and digest."""
+    VERSION_ERASED = "version.erased"
+    """A version's content was erased: a lookup of it is refused; `detail` has its number and digest."""
     LABEL_MOVED = "label.moved"
     """A label was moved, perhaps to the version it had; `detail` has label, version or split, previous and reason."""
     LABEL_REMOVED = "label.removed"

@@ -175,7 +175,7 @@ class PromptImporter:
         for include in imported.includes:
             prompt = store.find_prompt(self.unit.session, self.unit.caller.project, include.name)
             version = version_store.find_version(self.unit.session, prompt, include.version) if prompt else None
-            if version is None or version.digest != include.digest:
+            if version is None or version.erased_at is not None or version.digest != include.digest:
                 unknown.append(include)
                 continue
             is_text = version.content["type"] == "text"

@@ -34,6 +34,12 @@ def forget_words(session: Session, prompt: int, name: str) -> None:
     _put(session, prompt, prompt_words(name, {}))
 
 
+def purge_index(session: Session) -> None:
+    """Remove the words of replaced and deleted rows, which FTS5 keeps in its index until it merges it."""
+    if session.get_bind().dialect.name == "sqlite" and _is_full_text(session):
+        session.connection().execute(text("INSERT INTO prompt_words (prompt_words) VALUES ('optimize')"))
+
+
 def missing_prompts(session: Session, project: int, limit: int) -> list[int]:
     """Return the ids of prompts that have a version and no words."""
     missing = f"newest > 0 AND id NOT IN ({_ids(session)})"
