@@ -58,9 +58,17 @@ def test_the_bundles_format_is_the_one_that_is_read() -> None:
 def test_the_examples_run(server: Server) -> None:
     from langchain_core.language_models import FakeListChatModel
 
-    server.reply = send(200, lookup_body())
+    photo = {"type": "image_url", "image_url": {"url": "{{photo}}"}}
+    chat = [{"role": "placeholder", "name": "history"}, {"role": "user", "content": [photo]}]
+    bodies = {"support.agent": lookup_body(chat, name="support.agent")}
+    server.reply = lambda handler: send(200, next((bodies[name] for name in bodies if name in handler.path), lookup_body()))(
+        handler
+    )
     names: dict[str, Any] = {"model": FakeListChatModel(responses=["card_arrival"]), "print": lambda *_: None}
     for example in re.findall(r"```python\n(.*?)```", TEXT, re.S):
         exec(compile(example, "docs/client.md", "exec"), names)
     assert names["text"] == "Sort: My card has not come"
+    call = {"id": "call_1", "type": "function", "function": {"name": "find_order", "arguments": '{"order": 7}'}}
+    assert names["messages"][1] == {"role": "assistant", "content": None, "tool_calls": [call]}
+    assert names["messages"][-1]["content"] == [{**photo, "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
     assert names["counted"] == {(Source.SERVER, None): 1}

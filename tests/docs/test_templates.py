@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from paths import ROOT
 from promptuary.prompt import validation
 from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
+from promptuary.prompt.files.prompt_file import parse_prompt_file
+from promptuary.prompt.files.prompt_file_writer import prompt_file_text
+from promptuary.prompt.messages.message import PART_TYPES, Message
 from promptuary.prompt.templates.expressions.arithmetic import ARITHMETIC_OPERATORS
 from promptuary.prompt.templates.expressions.comparison import ORDER_OPERATORS
 from promptuary.prompt.templates.expressions.filters import FILTERS, TESTS
@@ -51,6 +55,21 @@ def test_the_words_of_a_variable_are_the_codes() -> None:
     words = {word for row in re.findall(r"(?m)^\| (`.*?) \|", table) for word in re.findall(r"`(\w+)`", row)}
     assert words == set(Variable.model_fields)
     assert set(Property.model_fields) == set(Schema.model_fields) | {"required"}
+
+
+def test_the_example_of_an_agents_messages_is_a_prompt_file() -> None:
+    section = PAGE.partition("### Messages of agents")[2]
+    (example,) = re.findall(r"```yaml\n(.*?)```", section, re.S)
+    prompt = parse_prompt_file(example, Path("prompts/a.yaml"), "a")
+    names = {"tone", "item", "picture", "result", "history"}
+    assert set(prepare(prompt.content).variables) == names
+    assert parse_prompt_file(prompt_file_text(prompt.content), Path("prompts/a.yaml"), "a").content == prompt.content
+
+
+def test_the_fields_of_a_message_are_the_codes() -> None:
+    tables = PAGE.partition("### Messages of agents")[2].partition("`cache_control` is kept")[0]
+    assert set(re.findall(r"(?m)^\| `(\w+)` \|", tables)) == set(Message.model_fields)
+    assert set(re.findall(r"\{type: (\w+)", tables.partition("| part | is |")[2])) == set(PART_TYPES)
 
 
 @pytest.mark.parametrize(

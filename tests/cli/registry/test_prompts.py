@@ -74,6 +74,35 @@ def test_values_on_the_command_line_are_json_where_they_are_json(run: Run, write
     assert run(*arguments, "--var", "ticket=7").out.splitlines()[-1] == "[user] 7"
 
 
+AGENT = """\
+type: chat
+messages:
+  - role: assistant
+    content: null
+    tool_calls:
+      - {id: call_1, type: function, function: {name: find, arguments: '{"order": "{{order}}"}'}}
+  - {role: tool, name: find, tool_call_id: call_1, content: found}
+  - role: user
+    content:
+      - {type: text, text: "What is it?"}
+      - {type: image_url, image_url: {url: "https://img.example/{{order}}.png"}}
+  - {role: placeholder, name: history}
+"""
+
+
+def test_messages_of_agents_are_printed_with_their_tool_calls_and_parts(run: Run, write: Write) -> None:
+    run("push", write("prompts/agent.yaml", AGENT))
+    rendered = run("render", "agent", "--label", "latest", "--var", "order=7", "--var", "history=[]").out.splitlines()
+    call = '[{"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{\\"order\\": \\"7\\"}"}}]'
+    assert rendered == [
+        f"[assistant] {call}",
+        "[tool find] found",
+        "[user] What is it?",
+        "[image https://img.example/7.png]",
+    ]
+    assert run("get", "agent", "--label", "latest").out.splitlines()[-1] == "[placeholder] <history>"
+
+
 @pytest.mark.usefixtures("word")
 @pytest.mark.parametrize("text", ["[" * 100_000, "Zürich → 7 %", "{not json}", ""])
 def test_any_other_value_is_text(run: Run, text: str) -> None:

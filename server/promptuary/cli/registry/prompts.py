@@ -16,6 +16,7 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import PromptFile, prompt_name, read_prompt_file
+from promptuary.prompt.messages.readable_text import message_text
 from promptuary.prompt.text_values import json_form
 
 Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
@@ -100,7 +101,7 @@ def get(
         print_content(template)
         return
     for message in template:
-        print_content(f"[{message['role']}] {message.get('content') or '<' + message['name'] + '>'}")
+        print_content(_message_line(message))
 
 
 def render(
@@ -127,7 +128,15 @@ def render(
     if rendered["text"] is not None:
         print_content(rendered["text"])
     for message in rendered["messages"] or []:
-        print_content(f"[{message['role']}] {message['content']}")
+        print_content(_message_line(message))
+
+
+def _message_line(message: Mapping[str, Any]) -> str:
+    """Return a message for people, after its role and name; a placeholder is its name."""
+    if message["role"] == "placeholder":
+        return f"[placeholder] <{message['name']}>"
+    who = " ".join(filter(None, [message["role"], message.get("name")]))
+    return f"[{who}] {message_text(message)}"
 
 
 def _assigned_texts(assignments: Sequence[str]) -> dict[str, str]:

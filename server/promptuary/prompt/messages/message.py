@@ -149,14 +149,14 @@ class FilePart(MessageModel):
                 yield MessageField(("file", name), source, kind)
 
 
-_PART_TYPES = ("text", "image_url", "input_audio", "file")
+PART_TYPES = ("text", "image_url", "input_audio", "file")
 
 
 def _part_tag(value: Any) -> str | None:
     part_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    if isinstance(value, dict) and part_type not in _PART_TYPES:
+    if isinstance(value, dict) and part_type not in PART_TYPES:
         return None
-    return f"<{part_type}>" if part_type in _PART_TYPES else "<text>"
+    return f"<{part_type}>" if part_type in PART_TYPES else "<text>"
 
 
 Part = Annotated[
@@ -167,7 +167,7 @@ Part = Annotated[
     Discriminator(
         _part_tag,
         custom_error_type="part_type",
-        custom_error_message=f"needs a `type`: {', '.join(_PART_TYPES[:-1])} or {_PART_TYPES[-1]}",
+        custom_error_message=f"needs a `type`: {', '.join(PART_TYPES[:-1])} or {PART_TYPES[-1]}",
     ),
 ]
 
