@@ -8,11 +8,13 @@ from typing import Any
 import yaml
 
 from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.files.unquoted_template import quoting_advice
 from promptuary.prompt.files.yaml_core_schema import CoreLoader
 from promptuary.prompt.text import refused_character, refused_position
 
 DEPTH_LIMIT = 64
 _INTEGER_LIMIT = 2**63
+_KEY_IS_NO_TEXT = "a key must be plain text"
 
 
 class InvalidFile(Invalid):
@@ -89,17 +91,27 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         message = str(error.problem or error.context or "cannot be read")
-        field_error = FieldError("", message, mark.line + 1 if mark else None)
+        field_error = _with_advice(FieldError("", message, mark.line + 1 if mark else None), text)
         raise InvalidFile(f"{source} is not valid YAML", [field_error]) from None
     except yaml.YAMLError as error:
         raise InvalidFile(f"{source} is not valid YAML", [FieldError("", str(error).splitlines()[0])]) from None
     except InvalidFile as error:
-        raise InvalidFile(f"{source} is not supported YAML", error.field_errors) from None
+        field_errors = [
+            _with_advice(field_error, text) if field_error.message == _KEY_IS_NO_TEXT else field_error
+            for field_error in error.field_errors
+        ]
+        raise InvalidFile(f"{source} is not supported YAML", field_errors) from None
     except ValueError as error:  # PyYAML passes on the error of `chr` for an escape like "\\U00110000"
         raise InvalidFile(f"{source} is not valid YAML", [FieldError("", str(error))]) from None
     except RecursionError:
         raise InvalidFile(f"{source} is not supported YAML", [FieldError("", f"nested more than {DEPTH_LIMIT} deep")]) from None
     return replace(document, value=value)
+
+
+def _with_advice(error: FieldError, text: str) -> FieldError:
+    """Return an error with the advice to quote a template, where one without quotes is the reason."""
+    advice = quoting_advice(text, error.line) if error.line else None
+    return FieldError(error.path, advice[1], advice[0]) if advice else error
 
 
 def _error(message: str, line: int, path: str = "") -> InvalidFile:
@@ -116,7 +128,7 @@ def _value(loader: _AliasFreeLoader, node: yaml.Node, path: str, document: YamlD
         for key_node, value_node in node.value:
             key = _join_surrogates(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
             if key is None or key_node.tag == "tag:yaml.org,2002:merge":
-                raise _error("a key must be plain text", key_node.start_mark.line + 1, path)
+                raise _error(_KEY_IS_NO_TEXT, key_node.start_mark.line + 1, path)
             if problem := _problem(key):
                 raise _error(f"a key {problem}", key_node.start_mark.line + 1, path)
             if key in result:

@@ -6,12 +6,14 @@ type, a scalar that JSON would write in another way is refused; where a text is 
 
 import json
 import re
+from typing import Any
 
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.yaml_document import YamlDocument
 
 _DATA = re.compile(r"(?<!variables)(?<!properties)\.(enum|const|default|examples)(\.|$)|^config(\.|$)")
 _DECEPTIVE = re.compile(r"(?i)(yes|no|on|off)|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?0[0-7_]+|[-+]?[0-9.]*_[0-9_.]*")
+_VALUE_NEEDED = re.compile(r"must be a (string|list)")
 _TEXT_NEEDED = re.compile(r"must be (a string|of type string|a list of strings)")
 
 
@@ -26,6 +28,9 @@ def quoting_errors(document: YamlDocument) -> list[FieldError]:
 
 def with_quoting_hint(error: FieldError, document: YamlDocument) -> FieldError:
     """Return an error of a value that should be a text with the advice to quote it, where YAML made it something else."""
+    if (name := _name_in_braces(document.value, error.path)) is not None and _VALUE_NEEDED.search(error.message):
+        needed = "must be a text or a list of messages" if error.path == "template" else error.message
+        return FieldError(error.path, f'{needed}; quote it: "{{{name}}}"', error.line)
     if not _TEXT_NEEDED.search(error.message):
         return error
     for path in (error.path, f"{error.path}.default", f"{error.path}.0"):
@@ -33,3 +38,15 @@ def with_quoting_hint(error: FieldError, document: YamlDocument) -> FieldError:
             text, _ = document.plain[path]
             return FieldError(error.path, f'{error.message}; quote it: "{text}"', error.line)
     return error
+
+
+def _name_in_braces(value: Any, path: str) -> str | None:
+    """Return the name where a path leads to `{name}` without quotes, which YAML reads as an object with an empty member."""
+    for part in path.split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return next(iter(value)) if isinstance(value, dict) and list(value.values()) == [None] else None
