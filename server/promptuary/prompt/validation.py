@@ -1,15 +1,16 @@
 """What a content must meet to be registered, beyond what rendering needs: valid tools, schemas, declarations and config."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from promptuary.prompt.content import VARIABLES_LIMIT, Content
+from promptuary.prompt.content import VARIABLES_LIMIT, Content, Placeholder
 from promptuary.prompt.declarations import config_errors, declaration_errors
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.json_schema import check_schema
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.model_settings import is_provider_tool
+from promptuary.prompt.templates.other_syntax import refused_tags
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 
@@ -49,9 +50,20 @@ def validate_content(
     if len(prepared.variables) > VARIABLES_LIMIT:
         message = f"has {len(prepared.variables)} variables, declared and only used; the limit is {VARIABLES_LIMIT}"
         field_errors.append(FieldError("variables", message))
+    field_errors += _other_syntax_errors(prepared)
     if field_errors:
         raise InvalidPrompt("the prompt cannot be used", field_errors)
     return prepared
+
+
+def _other_syntax_errors(prepared: PreparedPrompt) -> Iterator[FieldError]:
+    """Yield an error for each mustache tag that is meant for another template language."""
+    if prepared.content.format != "mustache":
+        return
+    for part in prepared.parts:
+        for path, nodes in () if isinstance(part, Placeholder) else part.templates():
+            for name, advice, line in refused_tags(nodes, prepared.content.variables.keys()):
+                yield FieldError(path, f"'{name[:80]}' is no name of a value; {advice} (line {line} of the template)")
 
 
 def _tool_message_errors(content: Content) -> list[FieldError]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptuary.prompt.content import Placeholder
-from promptuary.prompt.templates.path_lookup import is_index
+from promptuary.prompt.templates.lookup.paths import is_index
+from promptuary.prompt.templates.lookup.schemas import item_members, schema_at
 from promptuary.prompt.templates.prepared import PASSAGE_METADATA, PASSAGES, PreparedPrompt
-from promptuary.prompt.templates.schema_lookup import item_members, schema_at
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, Node, Partial, Section, Tag
 from promptuary.prompt.templates.used_names import used_names
 from promptuary.prompt.variables import Schema

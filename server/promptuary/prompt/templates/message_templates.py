@@ -1,6 +1,6 @@
 """Chat messages whose templates are parsed, and how they are rendered to OpenAI's form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +49,10 @@ class MessageTemplate:
     role: str
     nodes: tuple[Node, ...]
     place: str = "the template"
+
+    def templates(self) -> Iterator[tuple[str, tuple[Node, ...]]]:
+        """Yield the path in the content and the nodes of its one template."""
+        yield ("template" if self.place == "the template" else self.place), self.nodes
 
     def render(self, renderer: MessageRenderer, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the message, `{"role", "content"}`."""
@@ -108,6 +112,10 @@ class StructuredMessageTemplate:
         for field in self.fields:
             set_at(message, field.path, "".join(node.text for node in field.nodes if isinstance(node, Literal)))
         return dict(message)
+
+    def templates(self) -> Iterator[tuple[str, tuple[Node, ...]]]:
+        """Yield the path in the content and the nodes of each of its templates."""
+        yield from ((field.place, field.nodes) for field in self.fields)
 
     def render(self, renderer: MessageRenderer, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the message in OpenAI's form."""

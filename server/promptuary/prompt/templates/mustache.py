@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from promptuary.prompt.errors import FieldError, InvalidPrompt
+from promptuary.prompt.templates.other_syntax import advice_for_tag
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, Literal, Node, Partial, Section, Tag
 
 __all__ = ["DEPTH_LIMIT", "Literal", "Node", "Partial", "Section", "Tag", "parse", "partial_names", "rename_partials"]
@@ -177,7 +178,9 @@ class _Parser:
     def _check_name(self, tag: _TagSource, start: int) -> None:
         is_partial = tag.type == ">"
         if not (_NAME.match(tag.content) or (is_partial and tag.content and not re.search(r"\s", tag.content))):
-            self._fail(f"'{_shorten(tag.content)}' is not a name" if tag.content else "an empty tag", start)
+            advice = advice_for_tag(tag.type, tag.content)
+            message = f"'{_shorten(tag.content)}' is not a name" if tag.content else "an empty tag"
+            self._fail(f"{message}; {advice}" if advice else message, start)
         if tag.content.count(".") >= DEPTH_LIMIT and not is_partial:
             self._fail(f"'{_shorten(tag.content)}' looks more than {DEPTH_LIMIT} deep", start)
 
@@ -185,6 +188,8 @@ class _Parser:
         section = self.stack.pop() if len(self.stack) > 1 else None
         if section is None or section.name != name:
             expected = f"; '{_shorten(section.name)}' is open" if section else ""
+            if advice := advice_for_tag("/", name):
+                expected += f"; {advice}"
             self._fail(f"'{_shorten(name)}' is closed but was not opened{expected}", start)
         line = self._line(section.position)
         self.stack[-1].body.append(Section(section.name, section.inverted, tuple(section.body), line))

@@ -8,7 +8,7 @@ from promptuary.prompt.content import Content, Placeholder
 from promptuary.prompt.errors import FieldError, InvalidVariables
 from promptuary.prompt.messages.objects import json_messages
 from promptuary.prompt.messages.values import InvalidMessages, parse_message
-from promptuary.prompt.templates.declared_values import declared_values
+from promptuary.prompt.templates.lookup.declared_values import declared_values
 from promptuary.prompt.templates.message_templates import AnyMessageTemplate, MessageRenderer
 from promptuary.prompt.templates.rendering import TemplateRenderer
 from promptuary.prompt.templates.tree import Node

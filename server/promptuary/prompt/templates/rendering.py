@@ -8,7 +8,7 @@ from promptuary.prompt.errors import FieldError, InvalidVariables, RenderTooLarg
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.expressions.expression import Expression
 from promptuary.prompt.templates.expressions.lookups import first_name
-from promptuary.prompt.templates.path_lookup import NoValue, look_up
+from promptuary.prompt.templates.lookup.paths import NoValue, look_up
 from promptuary.prompt.templates.render_budget import RenderBudget
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
 from promptuary.prompt.templates.value import TypeMismatch, Undefined, to_text

@@ -8,8 +8,8 @@ from promptuary.prompt.templates.expressions.expression import Expression, opera
 from promptuary.prompt.templates.expressions.filters import LIST_FILTERS
 from promptuary.prompt.templates.expressions.logic import And, Conditional, Not, Or
 from promptuary.prompt.templates.expressions.lookups import ItemLookup, NameLookup, Slice
-from promptuary.prompt.templates.path_lookup import is_index
-from promptuary.prompt.templates.schema_lookup import item_members
+from promptuary.prompt.templates.lookup.paths import is_index
+from promptuary.prompt.templates.lookup.schemas import item_members
 from promptuary.prompt.templates.tree import For, If, Node, Output, Partial, Section, Tag
 from promptuary.prompt.variables import Schema
 
