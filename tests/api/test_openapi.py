@@ -20,7 +20,20 @@ from promptuary.context.retrieval import PassageRetrieval
 from promptuary.prompt.content import Content
 from promptuary.registry.service import Registry
 
-TAGS = ("access", "registry", "context", "evaluation", "schedules", "review", "langfuse", "mlflow", "mcp", "health")
+TAGS = (
+    "access",
+    "registry",
+    "context",
+    "evaluation",
+    "schedules",
+    "review",
+    "langfuse",
+    "mlflow",
+    "langsmith",
+    "phoenix",
+    "mcp",
+    "health",
+)
 ENDLESS = ("/v1/stream",)
 
 
@@ -29,7 +42,7 @@ def test_every_error_is_described_and_every_call_needs_a_key(app: Any) -> None:
     assert "HTTPValidationError" not in described["components"]["schemas"]
     for path, item in described["paths"].items():
         for method, operation in item.items():
-            foreign = path.startswith("/api/")
+            foreign = path.startswith(("/api/", "/langsmith/", "/phoenix/"))
             media_types = {"application/json"} if foreign else {"application/problem+json"}
             assert set(operation["responses"]["default"]["content"]) == media_types, (method, path)
             assert "422" not in operation["responses"], (method, path)
@@ -37,7 +50,8 @@ def test_every_error_is_described_and_every_call_needs_a_key(app: Any) -> None:
                 method,
                 path,
             )
-            assert ({"password": []} in operation.get("security", ())) is foreign, (method, path)
+            assert ({"password": []} in operation.get("security", ())) is path.startswith("/api/"), (method, path)
+            assert ({"header": []} in operation.get("security", ())) is path.startswith("/langsmith/"), (method, path)
             assert operation["tags"][0] in TAGS, (method, path)
 
 

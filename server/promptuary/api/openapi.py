@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from promptuary.compat.error_format import error_format_of
+from promptuary.compat.error_format import LANGFUSE, LANGSMITH, MLFLOW, error_format_of
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
@@ -34,6 +34,9 @@ _PROBLEM_RESPONSE = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
+_SCHEMES = {LANGFUSE: ("key", "password"), MLFLOW: ("key", "password"), LANGSMITH: ("key", "header")}
+"""The ways in which a key is sent to the routes of another registry's client; Bearer alone to any other route."""
+
 
 def install_openapi(app: FastAPI) -> None:
     """Set the app's OpenAPI document; it is built at its first request."""
@@ -55,6 +58,7 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
     schemas["Problem"] = PROBLEM_SCHEMA
     document["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "an API key, pmt_…"},
+        "header": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "an API key, pmt_…"},
         "password": {"type": "http", "scheme": "basic", "description": "any user, an API key as the password"},
     }
     for path, item in document["paths"].items():
@@ -63,7 +67,8 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
             error_format = error_format_of(path)
             operation["responses"]["default"] = _foreign_error(error_format.fields) if error_format else _PROBLEM_RESPONSE
             if error_format or path.startswith("/v1/") or path in ("/metrics", "/mcp"):
-                operation["security"] = [{"key": []}, {"password": []}] if error_format else [{"key": []}]
+                schemes = next((schemes for prefix, schemes in _SCHEMES.items() if path.startswith(prefix)), ("key",))
+                operation["security"] = [{scheme: []} for scheme in schemes]
     return document
 
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from promptuary.compat.error_format import NO_SUCH_PATH, error_format_of
+from promptuary.compat.error_format import LANGFUSE, MLFLOW, NO_SUCH_PATH, error_format_of
 from promptuary.core import errors
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError, RenderTooLarge
 from promptuary.prompt.validation_errors import MESSAGES
@@ -106,7 +106,7 @@ def error_response(error: PromptuaryError, path: str = "") -> Response:
     if isinstance(error, errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.NotAuthenticated):
-        headers["WWW-Authenticate"] = BASIC if error_format_of(path) else "Bearer"
+        headers["WWW-Authenticate"] = BASIC if path.startswith((LANGFUSE, MLFLOW)) else "Bearer"
     field_errors = error.field_errors if isinstance(error, Invalid) else ()
     return problem_response(
         status_of(type(error)), error.code, error.message, path=path, field_errors=field_errors, headers=headers

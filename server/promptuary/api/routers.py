@@ -7,8 +7,10 @@ from promptuary.access.routes import router as access_routes
 from promptuary.api.health import router as health_routes
 from promptuary.api.metrics import router as metrics_routes
 from promptuary.compat.langfuse.routes import router as langfuse_routes
+from promptuary.compat.langsmith.routes import router as langsmith_routes
 from promptuary.compat.mcp.routes import router as mcp_routes
 from promptuary.compat.mlflow.routes import router as mlflow_routes
+from promptuary.compat.phoenix.routes import router as phoenix_routes
 from promptuary.context.routes import router as context_routes
 from promptuary.evaluation.datasets.routes import router as dataset_routes
 from promptuary.evaluation.datasets.upload import router as upload_routes
@@ -36,7 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     review_routes,
 )
 """The routers under /v1; each has the prefix itself."""
-COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes, mcp_routes)
+COMPATIBLE: tuple[APIRouter, ...] = (langfuse_routes, mlflow_routes, langsmith_routes, phoenix_routes, mcp_routes)
 """The routers for clients of other registries and protocols; their paths are absolute."""
 
 

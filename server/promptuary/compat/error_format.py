@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 LANGFUSE = "/api/public"
 MLFLOW = "/api/2.0/mlflow"
+LANGSMITH = "/langsmith"
+PHOENIX = "/phoenix"
 ENCODED_SLASH = f"{LANGFUSE}/v2/prompts/".encode()
 """The path prefix after which `%2F` is allowed: Langfuse's SDK encodes the slashes of a name."""
 
@@ -61,9 +63,16 @@ def _mlflow(status: int, code: str, message: str) -> ErrorBody:
     return status, {"error_code": _MLFLOW_CODES.get(status, "INTERNAL_ERROR"), "message": message}
 
 
+def _detail(status: int, _code: str, message: str) -> ErrorBody:
+    """Convert an error for LangSmith's and Phoenix's clients, which show the detail; neither asks again after a 409."""
+    return {412: 409}.get(status, status), {"detail": message}
+
+
 _FORMATS = (
     (LANGFUSE, ErrorFormat(("message", "error"), _langfuse)),
     (MLFLOW, ErrorFormat(("error_code", "message"), _mlflow)),
+    (LANGSMITH, ErrorFormat(("detail",), _detail)),
+    (PHOENIX, ErrorFormat(("detail",), _detail)),
 )
 
 

@@ -9,7 +9,7 @@ from promptuary.access.role import Scope
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.clock import format_timestamp
-from promptuary.core.errors import InvalidRequest, NotFound
+from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.prompt.content import Content
 from promptuary.prompt.encoding import EncodedContent, encode_content
@@ -271,6 +271,21 @@ class Registry:
         if version is None:
             raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
         return version
+
+    def version_by_digest(self, name: str, prefix: str) -> Version:
+        """Return the newest version whose digest begins with some hexadecimal digits.
+
+        Raises:
+            NotFound: when there is none.
+            Conflict: when several contents have such a digest.
+        """
+        prompt = require_prompt(self.unit, name)
+        numbers = version_store.numbers_by_digest(self.unit.session, prompt, f"sha256:{prefix}")
+        if not numbers:
+            raise NotFound(f"the prompt '{prompt.name}' has no version with a digest that begins with {prefix}")
+        if len(numbers) > 1:
+            raise Conflict(f"several versions of '{prompt.name}' have a digest that begins with {prefix}; send more of it")
+        return self._version(prompt, next(iter(numbers.values())))
 
     def prompts(self, limit: int, cursor: str | None, conditions: PromptFilter = PromptFilter()) -> Page[PromptRecord]:  # noqa: B008 (frozen)
         """Return a page of prompts, ordered by name; with a search, the best matches first."""

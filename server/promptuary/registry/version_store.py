@@ -165,6 +165,13 @@ def refuse_erased(version: Version) -> None:
         )
 
 
+def numbers_by_digest(session: Session, prompt: PromptRecord, prefix: str) -> dict[str, int]:
+    """Return the digests of a prompt that begin with a text, each with the number of its newest version."""
+    query = select(VersionRow.digest, func.max(VersionRow.number)).where(VersionRow.prompt_id == prompt.id)
+    query = query.where(col(VersionRow.digest).startswith(prefix, autoescape=True)).group_by(VersionRow.digest).limit(2)
+    return {digest: int(number) for digest, number in session.exec(query)}
+
+
 def list_versions(session: Session, prompt: PromptRecord, before: int | None, limit: int) -> list[Version]:
     """Return a page of versions, the newest first."""
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id).order_by(col(VersionRow.number).desc()).limit(limit)

@@ -61,6 +61,8 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"GET /v1/queues(/{})?", Scope.REVIEW_READ),
     (r"\w+ /v1/queues/{}(/items|/agreement|/export)?", Scope.REVIEW_MANAGE),
     (r"POST /mcp", Scope.PROMPT_READ),
+    (r"GET /(langsmith|phoenix)/.*", Scope.PROMPT_READ),
+    (r"(POST|PATCH|DELETE) /(langsmith|phoenix)/.*", Scope.PROMPT_WRITE),  # refused with a message
     (r"GET /api/public/(projects|v2/prompts(/{})?)", Scope.PROMPT_READ),
     (r"(POST|DELETE) /api/public/v2/prompts(/{})?", Scope.PROMPT_WRITE),
     (r"PATCH /api/public/v2/prompts/{}/versions/{}", Scope.LABEL_MOVE),
@@ -68,7 +70,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (
         r"POST /api/2.0/mlflow/registered-models/set-tag",
         Scope.PROMPT_READ,
-    ),  # for the SDK's note of its experiment, which is not stored
+    ),  # for a reader's note of its experiment; any other tag needs prompt:write
     (r"(POST|DELETE) /api/2.0/mlflow/registered-models/alias", Scope.LABEL_MOVE),
     (
         r"(POST|DELETE) /api/2.0/mlflow/(registered-models|model-versions)/(create|set-tag|delete|delete-tag)",
@@ -109,7 +111,9 @@ def test_no_route_answers_without_a_key(api: Any, method: str, path: str) -> Non
     answer = api.request(method, re.sub(r"\{[^}]+\}", "1", path), **body)
     assert answer.status_code == 401
     problem, scheme = answer.json(), answer.headers["www-authenticate"]
-    if not path.startswith("/api/"):
+    if path.startswith(("/langsmith/", "/phoenix/")):
+        assert (set(problem), scheme) == ({"detail"}, "Bearer")
+    elif not path.startswith("/api/"):
         assert (problem["code"], scheme) == ("not_authenticated", "Bearer")
     else:
         assert (problem.get("error_code") or problem["error"]) in ("UNAUTHENTICATED", "UnauthorizedError")

@@ -168,9 +168,9 @@ def test_a_list_takes_what_it_can_filter_by_and_refuses_the_rest(local: Any, reg
 
 
 def test_a_list_is_read_to_its_end(local: Any, register: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
-    from promptuary.compat.langfuse import routes as langfuse_routes
+    from promptuary.compat import prompt_listing
 
-    monkeypatch.setattr(langfuse_routes, "_STEP", 2)
+    monkeypatch.setattr(prompt_listing, "STEP", 2)
     for number in range(5):
         register(f"p{number}", "x")
     fetched = local.get(f"{PROMPTS}?limit=3&page=2").json()

@@ -10,12 +10,13 @@ from promptuary.access.unit_of_work import Caller
 from promptuary.core.errors import NotAuthenticated
 
 
-def authenticate_request(request: Request, *, basic: bool = False) -> Caller:
+def authenticate_request(request: Request, *, basic: bool = False, x_api_key: bool = False) -> Caller:
     """Return the caller, by the key in the Authorization header or by the local project in the scope.
 
     Args:
         request: the request; its app's state has the database and the clock.
         basic: whether the key may also be the password of HTTP Basic, for clients that can send it in no other way.
+        x_api_key: whether the key may also be in the header `x-api-key`, for the same reason.
 
     Raises:
         NotAuthenticated: with the remedy.
@@ -24,7 +25,8 @@ def authenticate_request(request: Request, *, basic: bool = False) -> Caller:
     project = request.scope.get(LOCAL_PROJECT)
     if project is not None:
         return local_caller(state.database, state.clock(), project)
-    key = key_from_header(request.headers.get("authorization", ""), basic=basic)
+    header_key = request.headers.get("x-api-key", "").strip() if x_api_key else ""
+    key = header_key or key_from_header(request.headers.get("authorization", ""), basic=basic)
     with state.database.read() as session:
         return authenticate(session, key, state.clock())
 

@@ -36,6 +36,7 @@ def authorize(
     *,
     reads: bool = False,
     basic: bool = False,
+    x_api_key: bool = False,
     conditional: bool = False,
     before_transaction: BeforeTransaction | None = None,
 ) -> Any:
@@ -47,13 +48,14 @@ def authorize(
         scope: what the caller's role must have.
         reads: whether a method other than GET changes nothing, too.
         basic: whether HTTP Basic is accepted besides Bearer.
+        x_api_key: whether the header `x-api-key` is accepted besides Bearer.
         conditional: whether the route checks If-Match and If-None-Match itself; every other write refuses them.
         before_transaction: awaited after the caller is authorized and before the transaction begins, for example to
             receive a large body.
     """
 
     async def open_unit(request: Request) -> AsyncIterator[UnitOfWork]:
-        caller = await run_in_threadpool(_authorized_caller, request, scope, basic)
+        caller = await run_in_threadpool(_authorized_caller, request, scope, basic, x_api_key)
         if before_transaction is not None:
             await before_transaction(request)
         writing = not reads and request.method not in ("GET", "HEAD")
@@ -74,14 +76,14 @@ def authorize_caller(scope: Scope) -> Any:
     """
 
     def authorized_caller(request: Request) -> Caller:
-        return _authorized_caller(request, scope, basic=False)
+        return _authorized_caller(request, scope)
 
     setattr(authorized_caller, SCOPE_ATTRIBUTE, scope)
     return Depends(authorized_caller)
 
 
-def _authorized_caller(request: Request, scope: Scope, basic: bool) -> Caller:
-    caller = authenticate_request(request, basic=basic)
+def _authorized_caller(request: Request, scope: Scope, basic: bool = False, x_api_key: bool = False) -> Caller:
+    caller = authenticate_request(request, basic=basic, x_api_key=x_api_key)
     caller.require(scope)
     return caller
 

@@ -1,6 +1,5 @@
 """The prompt routes of the Langfuse SDK."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -25,6 +24,7 @@ from promptuary.compat.langfuse.schemas import (
     labels_of,
 )
 from promptuary.compat.names import changeable_name, known_name, new_name
+from promptuary.compat.prompt_listing import all_prompts
 from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER, Flag
@@ -44,7 +44,6 @@ Text = Annotated[str | None, Query(max_length=200)]
 Name = Annotated[str, Path(max_length=255)]
 Number = Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER]
 _REASON = "by a Langfuse client"
-_STEP = 1000
 
 
 @router.get("/projects")
@@ -91,7 +90,8 @@ def list_prompts(
         raise InvalidRequest("the list cannot be filtered this way", field_errors)
     registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
     exact_name = None if name is None else resolve_name(unit, name)
-    prompts = [prompt for prompt in _all(registry, exact_name, label, tag) if exact_name in (None, prompt.name)]
+    selected = PromptFilter(exact_name, None if label == LATEST else label, tag)
+    prompts = [prompt for prompt in all_prompts(registry, selected) if exact_name in (None, prompt.name)]
     items = [_meta(registry, prompt, name, label) for prompt in prompts[(page - 1) * limit : page * limit]]
     return PromptList(data=items, meta=PageMeta.of(page, limit, len(prompts)))
 
@@ -122,16 +122,6 @@ def delete(name: Name, unit: Write) -> None:
     """Refuse the request: nothing is deleted."""
     known_name(unit, name)
     raise InvalidRequest("nothing is deleted; archive the prompt with POST /v1/prompts/{name}/archive")
-
-
-def _all(registry: Registry, search: str | None, label: str | None, tag: str | None) -> Iterator[PromptRecord]:
-    cursor = None
-    while True:
-        prompts = registry.prompts(_STEP, cursor, PromptFilter(search, None if label == LATEST else label, tag))
-        yield from prompts.items
-        cursor = prompts.next_cursor
-        if cursor is None:
-            return
 
 
 def _meta(registry: Registry, prompt: PromptRecord, name: str | None, label: str | None) -> PromptMeta:

@@ -1,0 +1,1 @@
+"""The prompt routes of LangSmith's client, for reading."""

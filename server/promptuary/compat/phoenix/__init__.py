@@ -1,0 +1,1 @@
+"""The prompt routes of Phoenix's client, for reading."""
