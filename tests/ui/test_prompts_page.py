@@ -1,5 +1,6 @@
 """The prompts page, in front of responses of the API."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -84,6 +85,14 @@ def test_an_older_version_can_be_chosen(open_page: Any, page_text: PageText) -> 
     page = open_page("prompts", prompt="triage")
     page.selectbox[0].select(1).run()
     assert "Sort it, try 1." in page_text(page)
+
+
+def test_a_config_is_shown_in_its_order(open_page: Any, page_text: PageText, responses: dict[str, Any]) -> None:
+    config = {"z": 1.0, "a": {"y": None, "x": []}}
+    responses["/v1/prompts/triage/versions"] = listed([VERSIONS[0] | {"config": config}])
+    content = page_text(open_page("prompts"))
+    assert "**Configuration**" in content
+    assert json.dumps(config, indent=2) in content
 
 
 def test_tags_tools_and_what_is_included_are_shown_as_text(

@@ -1,7 +1,7 @@
 """JSON in the one form that is digested: RFC 8785, in which a part that is marked keeps its order and its numbers.
 
-The library `rfc8785` writes the numbers only. It sorts every object, and it takes 1.2 ms for a prompt of 6 KB, which every
-lookup that is not answered from memory would wait for; this module takes 0.06 ms.
+The library `rfc8785` writes the numbers only. It sorts every object, and it takes 0.4 ms for a prompt of 6 KB, which every
+lookup that is not answered from memory would wait for; this module takes 0.1 ms.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The digest of a content: what can make a model see other bytes has another digest, on every machine and in every language.
 
-The canonical form is described in docs/adr/0022 so that another language can compute it.
+docs/digest.md describes the canonical form so that another language can compute it.
 """
 
 import hashlib

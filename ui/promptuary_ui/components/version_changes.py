@@ -15,6 +15,7 @@ TITLES = {
     "format": "Format",
     "variables": "Variables",
     "model": "Model",
+    "config": "Configuration",
     "response_format": "Response format",
     "tools": "Tools",
     "partials": "Included",

@@ -54,6 +54,7 @@ class Version(ApiModel):
     format: str = ""
     variables: dict[str, Any] = Field(default_factory=dict)
     model: dict[str, Any] | None = None
+    config: Any = None
     response_format: dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None
     partials: dict[str, str] = Field(default_factory=dict)
