@@ -1,4 +1,4 @@
-"""The page about the digest, held against the code that computes it."""
+"""The page about the digest, compared with the code that computes it."""
 
 import doctest
 import hashlib

@@ -20,17 +20,23 @@ ORDERED_INTEGER_LIMIT = 2**63
 
 @dataclass(frozen=True, slots=True)
 class InOrder:
-    """A JSON value whose objects keep the order of their members, and whose numbers keep their type: 1.0 is not 1."""
+    """A JSON value whose objects keep the order of their members.
+
+    Attributes:
+        value: the value.
+        typed_numbers: whether its numbers keep their type, so that 1.0 is not 1.
+    """
 
     value: Any
+    typed_numbers: bool = True
 
 
 def canonical_json(value: Any) -> bytes:
     """Return the RFC 8785 canonical JSON of a JSON value: keys sorted, one form for each number, UTF-8.
 
     A part of it may be an `InOrder`: it is written without spaces and with the same escapes, with the members of its objects in
-    their order, and with each number as its own type: an integer in digits, any other number in ECMAScript's form with `.0`
-    after it where that form has neither point nor exponent.
+    their order and, where numbers are typed, an integer in digits, and any other number in ECMAScript's form with `.0` after
+    it where that form has neither point nor exponent.
 
     Raises:
         Invalid: the value has no canonical form: it contains an integer out of range, a number that is not finite, a lone
@@ -38,7 +44,7 @@ def canonical_json(value: Any) -> bytes:
     """
     texts: list[str] = []
     try:
-        _write(value, texts, ordered=False)
+        _write(value, texts, ordered=False, typed=False)
         return "".join(texts).encode()
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise Invalid(
@@ -46,7 +52,7 @@ def canonical_json(value: Any) -> bytes:
         ) from None
 
 
-def _write(value: Any, texts: list[str], *, ordered: bool) -> None:
+def _write(value: Any, texts: list[str], *, ordered: bool, typed: bool) -> None:
     if isinstance(value, str):
         texts.append(encode_basestring(value))
     elif value is None:
@@ -54,23 +60,23 @@ def _write(value: Any, texts: list[str], *, ordered: bool) -> None:
     elif isinstance(value, bool):
         texts.append("true" if value else "false")
     elif isinstance(value, int | float):
-        texts.append(_number(value, ordered=ordered))
+        texts.append(_number(value, typed=typed))
     elif isinstance(value, list | tuple):
         mark = "["
         for item in value:
             texts.append(mark)
-            _write(item, texts, ordered=ordered)
+            _write(item, texts, ordered=ordered, typed=typed)
             mark = ","
         texts.append("]" if mark == "," else "[]")
     elif isinstance(value, dict):
         mark = "{"
         for key in value if ordered else sorted(value, key=_utf16):
             texts.append(f"{mark}{encode_basestring(key)}:")
-            _write(value[key], texts, ordered=ordered)
+            _write(value[key], texts, ordered=ordered, typed=typed)
             mark = ","
         texts.append("}" if mark == "," else "{}")
     elif isinstance(value, InOrder):
-        _write(value.value, texts, ordered=True)
+        _write(value.value, texts, ordered=True, typed=value.typed_numbers)
     else:
         raise rfc8785.CanonicalizationError(f"a value of the type {type(value).__name__} is not JSON")
 
@@ -82,14 +88,14 @@ def _utf16(key: Any) -> bytes:
     return key.encode("utf-16-be", "surrogatepass")
 
 
-def _number(number: int | float, *, ordered: bool) -> str:
+def _number(number: int | float, *, typed: bool) -> str:
     if isinstance(number, int):
-        limit = ORDERED_INTEGER_LIMIT if ordered else INTEGER_LIMIT
+        limit = ORDERED_INTEGER_LIMIT if typed else INTEGER_LIMIT
         if not -limit < number < limit:
             raise rfc8785.IntegerDomainError(number)
         return int.__repr__(number)
     text = rfc8785.dumps(number).decode()
-    if not ordered:
+    if not typed:
         return text
     if text == "0" and str(number).startswith("-"):
         return "-0.0"

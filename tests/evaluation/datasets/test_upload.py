@@ -131,9 +131,37 @@ def test_the_openapi_document_names_both_content_types(local: Any) -> None:
 
 
 def test_a_spool_yields_its_cases_repeatedly_and_the_digest_of_all() -> None:
-    cases = [Case("a", {"x": 1.0}, ["y"], "k", ("t",)), Case("b", {"x": "\u2028"}, asserts=({"type": "is-json"},))]
+    cases = [Case("a", {"x": 1.5}, ["y"], "k", ("t",)), Case("b", {"x": "\u2028"}, asserts=({"type": "is-json"},))]
     spool = CaseSpool(cases)
     assert (list(spool), list(spool), len(spool), spool.asserts) == (cases, cases, 2, True)
     assert spool.digest == json_digest([case_to_json(case) for case in cases])
     assert re.fullmatch(rb'\{"assert".*', b"".join(spool.pieces()).splitlines()[1])
     assert (CaseSpool().digest, CaseSpool().asserts) == (json_digest([]), False)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Case("a", {"x": {"a": 1, "b": 2}}), Case("a", {"x": {"b": 2, "a": 1}})),
+        (Case("a", {"x": 1}), Case("a", {"x": 1.0})),
+        (Case("a", {}, {"a": 1, "b": 2}), Case("a", {}, {"b": 2, "a": 1})),
+    ],
+)
+def test_what_a_model_sees_in_another_order_is_another_dataset(first: Case, second: Case) -> None:
+    assert CaseSpool([first]).digest == json_digest([case_to_json(first)])
+    assert CaseSpool([first]).digest != CaseSpool([second]).digest
+
+
+def test_the_order_of_variables_and_metadata_is_no_other_dataset() -> None:
+    first, second = ({"x": 1, "y": 2}, {"y": 2, "x": 1})
+    assert CaseSpool([Case("a", first, metadata=first)]).digest == CaseSpool([Case("a", second, metadata=second)]).digest
+
+
+def test_a_case_comes_back_in_the_order_in_which_it_was_sent(local: Any, database: Any) -> None:
+    case = {"id": "a", "vars": {"x": {"b": 1.0, "a": [None]}}, "expected": {"z": 1, "y": 2.0}}
+    for number, value in enumerate((case, {**case, "expected": {"y": 2.0, "z": 1}}), start=1):
+        body = json.dumps({"cases": [value]})
+        response = local.post(PATH, content=body, headers={"content-type": "application/json"})
+        assert (response.status_code, response.json()["version"]) == (201, number)
+        stored = local.get(f"/v1/datasets/words?version={number}").json()["items"][0]
+        assert json.dumps([stored["vars"], stored["expected"]]) == json.dumps([value["vars"], value["expected"]])

@@ -5,10 +5,11 @@ import json
 import weakref
 from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
+from typing import Any
 
 from promptuary.evaluation.case import Case, case_from_json, case_to_json
 from promptuary.evaluation.json_object import JsonObject
-from promptuary.prompt.canonical_json import canonical_json
+from promptuary.prompt.canonical_json import InOrder, canonical_json
 
 _IN_MEMORY = 1024 * 1024
 _PIECE = 64 * 1024
@@ -36,14 +37,18 @@ class CaseSpool:
         body = case_to_json(case)
         if self._count:
             self._hash.update(b",")
-        self._hash.update(canonical_json(body))
+        self._hash.update(canonical_json(_digested(body)))
         self._file.write(json.dumps(body, ensure_ascii=False).encode() + b"\n")  # not canonical, where 1.0 is 1
         self._count += 1
         self.asserts = self.asserts or bool(case.asserts)
 
     @property
     def digest(self) -> str:
-        """The digest of the JSON list of the cases, which depends on their order."""
+        """The digest of the JSON list of the cases, which depends on their order.
+
+        The order and numbers in variables and references are part of it, for they reach a model; those that are in the
+        canonical form have the digest of releases before 0.4.0.
+        """
         whole = self._hash.copy()
         whole.update(b"]")
         return "sha256:" + whole.hexdigest()
@@ -67,3 +72,12 @@ class CaseSpool:
     def _lines(self) -> Iterator[bytes]:
         self._file.seek(0)
         yield from self._file
+
+
+def _digested(body: JsonObject) -> dict[str, Any]:
+    """Return the JSON of a case with its variables and its reference as they were sent."""
+    digested: dict[str, Any] = dict(body)
+    digested["vars"] = {name: InOrder(value) for name, value in body["vars"].items()}
+    if "expected" in body:
+        digested["expected"] = InOrder(body["expected"])
+    return digested

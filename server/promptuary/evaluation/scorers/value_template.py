@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import rfc8785
-
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
+from promptuary.prompt.canonical_json import InOrder, canonical_json
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
@@ -100,8 +99,8 @@ def parse_value(source: Any) -> ValueTemplate:
 
 
 def value_text(value: Any) -> str:
-    """Return a JSON value as text: a string as it is, everything else as canonical JSON."""
-    return value if isinstance(value, str) else rfc8785.dumps(value).decode()
+    """Return a JSON value as text: a string as it is, everything else as JSON in its order; numbers have RFC 8785's form."""
+    return value if isinstance(value, str) else canonical_json(InOrder(value, typed_numbers=False)).decode()
 
 
 def split_list(text: str) -> list[str]:
