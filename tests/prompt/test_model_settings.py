@@ -65,6 +65,14 @@ def test_tools_and_response_format_come_from_the_config_unless_set() -> None:
     assert settings(config={"tools": ["a"], "response_format": "json"}) == ModelSettings()
 
 
+def test_a_json_schema_by_itself_is_a_response_format_in_openais_form() -> None:
+    schema = {"type": "object", "properties": {"b": {}, "a": {}}}
+    assert settings(response_format=schema).response_format == {
+        "type": "json_schema",
+        "json_schema": {"name": "response", "schema": schema},
+    }
+
+
 @pytest.mark.parametrize(
     ("tool", "provider_tool"),
     [

@@ -4,6 +4,7 @@ The library `rfc8785` writes the numbers only. It sorts every object, and it tak
 lookup that is not answered from memory would wait for; this module takes 0.1 ms.
 """
 
+import json
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any
@@ -50,6 +51,17 @@ def canonical_json(value: Any) -> bytes:
         raise Invalid(
             "the content has a value that readers of JSON would read differently", [FieldError("", str(error))]
         ) from None
+
+
+def json_identity(value: Any) -> str:
+    """Return a text that is the same for equal JSON values, whatever their order: 1 and 1.0 are equal, 1 and true are not.
+
+    A value with an integer beyond 2^53, which has no canonical form, is identified by its typed numbers.
+    """
+    try:
+        return canonical_json(value).decode()
+    except Invalid:
+        return json.dumps(value, sort_keys=True)
 
 
 def _write(value: Any, texts: list[str], *, ordered: bool, typed: bool) -> None:

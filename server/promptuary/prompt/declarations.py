@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from promptuary.prompt.canonical_json import canonical_json
+from promptuary.prompt.canonical_json import json_identity
 from promptuary.prompt.content import Content
-from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.errors import FieldError
 from promptuary.prompt.variables import Schema, Variable, value_error
 
 _BOUNDS = (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems"))
@@ -52,14 +52,14 @@ def _enum_errors(path: str, schema: Schema) -> Iterator[FieldError]:
         yield FieldError(f"{path}.enum", f"has {len(values)} values, over the limit of {ENUM_LIMIT}")
         return
     others = schema.model_copy(update={"enum": None})
-    firsts: dict[bytes, int] = {}
+    firsts: dict[str, int] = {}
     for number, value in enumerate(values):
         place = f"{path}.enum.{number}"
         error = value_error("", others, value)
         if error is not None:
             where = f", at {error.path}" if error.path else ""
             yield FieldError(place, f"is {_value_text(value)} and can never be given: a value {error.message}{where}")
-        elif (first := firsts.setdefault(_identity(value), number)) != number:
+        elif (first := firsts.setdefault(json_identity(value), number)) != number:
             yield FieldError(place, f"is {_value_text(value)}, which is enum.{first} already")
 
 
@@ -73,14 +73,6 @@ def _placeholder_errors(path: str, variable: Variable) -> Iterator[FieldError]:
         yield FieldError(
             f"{path}.items.properties", "has no `role`, but the items of a placeholder are messages, which have one"
         )
-
-
-def _identity(value: Any) -> bytes:
-    """Return bytes that are the same for equal JSON values: 1 and 1.0 are equal, 1 and true are not."""
-    try:
-        return canonical_json(value)
-    except Invalid:  # a number beyond 2^53, which is refused elsewhere
-        return repr(value).encode("utf-8", "surrogatepass")
 
 
 def _value_text(value: Any) -> str:

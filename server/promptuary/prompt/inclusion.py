@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from promptuary.prompt.canonical_json import InOrder, canonical_json
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.name import DEFAULT_LABEL, LATEST, is_name
@@ -139,7 +140,7 @@ def compose(content: Content, included: Mapping[str, IncludedVersion]) -> Conten
         for name, variable in version.content.variables.items():
             if name in content.variables:
                 continue
-            if declared.setdefault(name, variable) != variable:
+            if not _is_same(declared.setdefault(name, variable), variable):
                 field_errors.append(FieldError(f"variables.{name}", "is declared differently by two partials; declare it here"))
     if field_errors:
         raise InvalidPrompt(CANNOT_INCLUDE, field_errors)
@@ -163,5 +164,14 @@ def without_partials(content: Content, included_variables: Iterable[Mapping[str,
     for variables in included_variables:
         for name, variable in variables.items():
             declarations.setdefault(name, []).append(variable)
-    own = {name: variable for name, variable in content.variables.items() if variable not in declarations.get(name, ())}
+    own = {
+        name: variable
+        for name, variable in content.variables.items()
+        if not any(_is_same(variable, declared) for declared in declarations.get(name, ()))
+    }
     return content.model_copy(update={"partials": {}, "variables": own})
+
+
+def _is_same(left: Variable, right: Variable) -> bool:
+    """Return whether two declarations are the same, the order and the numbers of their defaults included."""
+    return left == right and canonical_json(InOrder(left.default)) == canonical_json(InOrder(right.default))

@@ -10,6 +10,7 @@ from typing import Any
 
 from promptuary.prompt.content import Content
 
+_OPENAI_FORMATS = ("text", "json_object", "json_schema")
 _NAMES = ("model", "model_name")
 
 
@@ -96,7 +97,7 @@ def model_settings(content: Content) -> ModelSettings:
         tools = config["tools"]
     if response_format is None and isinstance(config.get("response_format"), dict):
         response_format = config["response_format"]
-    return ModelSettings(name, {**_known_values(config), **model}, tools, response_format)
+    return ModelSettings(name, {**_known_values(config), **model}, tools, _openai_format(response_format))
 
 
 def _settings_object(config: Any) -> dict[str, Any]:
@@ -119,6 +120,13 @@ def _model_name(config: Mapping[str, Any]) -> str | None:
     name = next((config[key] for key in _NAMES if _is_text(config.get(key))), None)
     provider = config.get("provider")
     return f"{provider}:{name}" if name and _is_text(provider) else name
+
+
+def _openai_format(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a response format in OpenAI's form, which a JSON Schema by itself is not."""
+    if response_format is None or response_format.get("type") in _OPENAI_FORMATS:
+        return response_format
+    return {"type": "json_schema", "json_schema": {"name": "response", "schema": response_format}}
 
 
 def _is_tools(value: Any) -> bool:

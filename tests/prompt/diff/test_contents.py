@@ -262,6 +262,45 @@ def test_the_removal_of_an_optional_variable_is_breaking() -> None:
     assert set(breaking_reasons(text("{{#tone}}!{{/tone}}"), text("!"))) == {"variables.tone"}
 
 
+# --- order, numbers and the config ---------------------------------------------------------------------------------------
+
+
+def test_another_order_is_one_change_with_the_names_in_their_order() -> None:
+    before, after = ({"type": "object", "properties": {key: {} for key in names}} for names in ("ab", "ba"))
+    assert content_changes(text(response_format=before), text(response_format=after)) == [
+        ("response_format.properties", "changed", ["a", "b"], ["b", "a"])
+    ]
+    assert breaking_reasons(text(response_format=before), text(response_format=after)) == {}
+    tools = [{"name": "a", "parameters": {}}, {"name": "b"}]
+    assert content_changes(text(tools=tools), text(tools=tools[::-1])) == [("tools", "changed", ["a", "b"], ["b", "a"])]
+
+
+def test_numbers_of_another_type_are_a_change_where_they_are_digested() -> None:
+    assert content_changes(text(config={"a": 1}), text(config={"a": 1.0})) == [("config.a", "changed", 1, 1.0)]
+    assert content_changes(text(model={"name": "m", "seed": 1}), text(model={"name": "m", "seed": 1})) == []
+
+
+def test_each_member_of_a_config_is_a_change_and_a_removed_one_breaks() -> None:
+    before, after = text(config={"a": {"b": 1, "c": None}, "d": "x"}), text(config={"a": {"b": "1", "e": []}, "d": "y"})
+    assert content_changes(before, after) == [
+        ("config.a.b", "changed", 1, "1"),
+        ("config.a.c", "removed", None, None),
+        ("config.a.e", "added", None, []),
+        ("config.d", "changed", "x", "y"),
+    ]
+    assert breaking_reasons(before, after) == {
+        "config.a.b": "a program that reads 'config.a.b' gets a value of another type",
+        "config.a.c": "a program that reads 'config.a.c' gets nothing",
+    }
+    assert list(breaking_reasons(before, text())) == ["config"]
+    assert breaking_reasons(text(), before) == {}
+
+
+def test_a_schema_with_integers_beyond_2_53_is_compared() -> None:
+    before, after = (text(response_format={"enum": [2**60, number]}) for number in (1, 2))
+    assert [change[0] for change in content_changes(before, after)] == ["response_format.enum"]
+
+
 # --- the other parts ----------------------------------------------------------------------------------------------------
 
 

@@ -126,10 +126,12 @@ def _show_content(version: Version) -> None:
             if value:
                 st.markdown(f"**{title}**")
                 show_block(_settings_text(value))
-        for title, value in (("Configuration", version.config), ("Tools", version.tools)):
-            if value not in (None, []):
-                st.markdown(f"**{title}**")
-                show_block(value)
+        if version.config is not None:
+            st.markdown("**Configuration**")
+            show_block(version.config)
+        if version.tools:
+            st.markdown("**Tools**")
+            show_block(version.tools)
     if version.partials:
         _show_includes(version)
     st.caption(f"{version.format} · {version.digest}")

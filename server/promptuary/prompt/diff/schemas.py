@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptuary.prompt.canonical_json import canonical_json
+from promptuary.prompt.canonical_json import json_identity
 from promptuary.prompt.diff.variables import json_type
 from promptuary.prompt.json_values import json_equal
 
@@ -176,8 +176,8 @@ def _values(keyword: str, old_values: list[Any], new: dict[str, Any], subject: S
     if values is None:
         yield subject.loss(keyword, "may have any value now")
         return
-    allowed = {canonical_json(value) for value in old_values}
-    more = [canonical_json(value).decode() for value in values if canonical_json(value) not in allowed]
+    allowed = {json_identity(value) for value in old_values}
+    more = [json_identity(value) for value in values if json_identity(value) not in allowed]
     if more:
         rest = f" and {len(more) - _LISTED_VALUES} more" if len(more) > _LISTED_VALUES else ""
         yield subject.loss(keyword, f"may have new values: {', '.join(more[:_LISTED_VALUES])}{rest}")

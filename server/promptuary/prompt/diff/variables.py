@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import ceil, floor
 from typing import Any
 
-from promptuary.prompt.canonical_json import canonical_json
+from promptuary.prompt.canonical_json import json_identity
 from promptuary.prompt.variables import Property, Schema, Variable, fits
 
 KEYWORDS = ("type", "enum", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "items", "properties")
@@ -53,8 +53,8 @@ def _refuses(keyword: str, limit: Any, old: Schema) -> bool:
     """Return whether the keyword excludes a value that the old schema accepts."""
     values = _accepted_values(old)
     if keyword == "enum":
-        allowed = {canonical_json(value) for value in limit}
-        return bool(_accepted_types(old)) if values is None else any(canonical_json(value) not in allowed for value in values)
+        allowed = {json_identity(value) for value in limit}
+        return bool(_accepted_types(old)) if values is None else any(json_identity(value) not in allowed for value in values)
     if values is not None:
         return any(not _fits(keyword, limit, value) for value in values)
     types = _accepted_types(old)
@@ -173,8 +173,8 @@ def _reason(keyword: str, before: Any, after: Any) -> str:
         case "type":
             return f"was of {f'type {before}' if before else 'any type'} and is of type {after}"
         case "enum":
-            accepted = {canonical_json(value) for value in after}
-            lost = [canonical_json(value).decode() for value in before or () if canonical_json(value) not in accepted]
+            accepted = {json_identity(value) for value in after}
+            lost = [json_identity(value) for value in before or () if json_identity(value) not in accepted]
             more = f" and {len(lost) - _LISTED_VALUES} more" if len(lost) > _LISTED_VALUES else ""
             if not lost:
                 return "accepts only the values of its enum now"
