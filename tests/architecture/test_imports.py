@@ -59,6 +59,17 @@ def test_the_client_needs_neither_server_nor_model() -> None:
     assert loaded_by("from promptuary import Promptuary", (*SERVER, *HEAVY)) == []
 
 
+SLOW_TO_IMPORT = (
+    *("asyncio", "attrs", "click", "httpcore", "httpx", "jsonschema", "referencing", "requests", "rich", "typer", "yaml"),
+    *("http.client", "opentelemetry", "unittest", "urllib.request"),
+)
+"""What takes tens of milliseconds and no import of the client needs; making a client needs httpx, and a schema jsonschema."""
+
+
+def test_the_import_of_the_client_loads_nothing_slow() -> None:
+    assert loaded_by("from promptuary import Prompt, Promptuary", (*SLOW_TO_IMPORT, *SERVER, *HEAVY)) == []
+
+
 @pytest.mark.parametrize("name", ["Promptuary", "AsyncPromptuary", "Prompt"])
 def test_the_public_names_are_there(name: str) -> None:
     assert loaded_by(f"from promptuary import {name}", ()) == []

@@ -40,11 +40,9 @@ async def main() -> None:
         prompt = await client.get("support.triage", fallback=load)
         for message in prompt.render():
             print(message["role"])
-"""
-WRONG = """
-from promptuary import Promptuary
 
-number: int = Promptuary().get("a").render()
+
+number: int = prompt.render()  # which is neither
 """
 
 

@@ -1,6 +1,10 @@
-"""The client that applications import: lookups with a deadline, and copies in memory and on disk while the server is down."""
+"""The client that applications import: lookups with a deadline, and copies in memory and on disk while the server is down.
 
-from promptuary.client.async_client import AsyncPromptuary
+`AsyncPromptuary` is imported on first use: an application with threads alone does not pay for asyncio.
+"""
+
+from typing import TYPE_CHECKING, Any
+
 from promptuary.client.errors import (
     FallbackFailed,
     InvalidBundle,
@@ -17,6 +21,9 @@ from promptuary.client.prompt import Prompt, Source
 from promptuary.client.rendering import Rendering
 from promptuary.client.sync_client import Promptuary
 from promptuary.client.telemetry import Lookup, trace
+
+if TYPE_CHECKING:
+    from promptuary.client.async_client import AsyncPromptuary
 
 __all__ = [
     "AsyncPromptuary",
@@ -37,3 +44,12 @@ __all__ = [
     "Source",
     "trace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client for asyncio when it is first used."""
+    if name == "AsyncPromptuary":
+        from promptuary.client.async_client import AsyncPromptuary
+
+        return AsyncPromptuary
+    raise AttributeError(f"module 'promptuary.client' has no attribute {name!r}")

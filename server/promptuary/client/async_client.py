@@ -6,17 +6,17 @@ import threading
 import weakref
 from collections.abc import Awaitable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
-import httpx
-
+from promptuary.client.async_stream_reader import AsyncStreamReader
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
 from promptuary.client.disk.background import DiskRead
 from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import CacheEntry, PendingFetch
 from promptuary.client.lookup.steps import (
     CallFallbackStep,
+    DiskCopy,
     FetchResult,
     FetchStep,
     LookupSteps,
@@ -27,8 +27,7 @@ from promptuary.client.lookup.steps import (
 from promptuary.client.prompt import Prompt
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.span import OPENTELEMETRY, mark_current_span
-from promptuary.client.stream_reader import AsyncStreamReader
-from promptuary.client.transport.connection import AsyncConnection
+from promptuary.client.transport.async_connection import AsyncConnection
 from promptuary.client.transport.wire import (
     CLIENT_CLOSED,
     TIMED_OUT,
@@ -38,6 +37,16 @@ from promptuary.client.transport.wire import (
     read_lookup_response,
 )
 from promptuary.client.versions.selector import Selector
+
+if TYPE_CHECKING:
+    import httpx
+
+    _Client = BaseClient[httpx.AsyncBaseTransport]
+else:  # httpx is imported by who makes a client
+    _Client = BaseClient
+
+if TYPE_CHECKING:
+    pass
 
 _loaded_modules = sys.modules
 
@@ -52,7 +61,7 @@ class _LoopState:
         self.started_at: dict[Selector, float] = {}
 
 
-class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
+class AsyncPromptuary(_Client):
     """`Promptuary` for asyncio, with `await`; see there for the arguments and errors. Several loops may share one.
 
     `on_lookup` is called in the loop, so it must not block. The stream of changes is read by a task of the loop that first
@@ -146,7 +155,7 @@ class AsyncPromptuary(BaseClient[httpx.AsyncBaseTransport]):
                     if len(self._loop().pending) < BACKGROUND_LIMIT:
                         self._fetch(step.fetch)
                 elif isinstance(step, ReadDiskStep):
-                    reply = await disk_read.wait_async(step)
+                    reply = await _wait_for_disk(disk_read, step)
                 else:
                     reply = await _call_fallback(step)
         except StopIteration as end:
@@ -251,3 +260,13 @@ async def _call_fallback(step: CallFallbackStep) -> object:
         return await value if isinstance(value, Awaitable) else value
     except Exception as error:  # the application's own code
         return error
+
+
+async def _wait_for_disk(disk_read: DiskRead, step: ReadDiskStep) -> DiskCopy | None:
+    """Return the copy on disk, as `DiskRead.wait` does, without blocking the event loop."""
+    disk_read.start(step.selector)
+    future = disk_read.future
+    if future is None:
+        return None
+    await asyncio.wait((asyncio.wrap_future(future),), timeout=step.seconds)
+    return future.result() if future.done() else None

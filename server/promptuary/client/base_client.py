@@ -5,18 +5,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from promptuary.client import fork
 from promptuary.client.settings import ClientOptions, build_components
 from promptuary.client.telemetry import Lookup
 from promptuary.client.transport.connection import build_tls_context
 
+if TYPE_CHECKING:
+    import httpx
+
 BACKGROUND_LIMIT = 16
 """Requests in flight beyond which a refresh waits for the next `get`."""
-Transport = TypeVar("Transport", httpx.BaseTransport, httpx.AsyncBaseTransport)
+Transport = TypeVar("Transport", "httpx.BaseTransport", "httpx.AsyncBaseTransport")
 
 
 class BaseClient(ABC, Generic[Transport]):

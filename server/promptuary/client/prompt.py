@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from promptuary.client.errors import NeedsContext
 from promptuary.client.freshness import Freshness
-from promptuary.client.rendered import Message, Rendered
 from promptuary.client.span import OPENTELEMETRY, mark_current_span
+from promptuary.client.versions.rendered import Message, Rendered
 from promptuary.client.versions.version import ResolvedVersion
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json

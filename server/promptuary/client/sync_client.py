@@ -5,9 +5,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Any, Self
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self
 
 from promptuary.client.base_client import BACKGROUND_LIMIT, BaseClient
 from promptuary.client.disk.background import DiskRead
@@ -31,6 +29,16 @@ from promptuary.client.transport.wire import (
     read_lookup_response,
 )
 from promptuary.client.versions.selector import Selector
+
+if TYPE_CHECKING:
+    import httpx
+
+    _Client = BaseClient[httpx.BaseTransport]
+else:  # httpx is imported by who makes a client
+    _Client = BaseClient
+
+if TYPE_CHECKING:
+    pass
 
 _loaded_modules = sys.modules
 ABANDONED_AFTER_DEADLINES = 10
@@ -64,7 +72,7 @@ class _PendingCall:
         self.response: HttpResponse | FetchFailure = TIMED_OUT
 
 
-class Promptuary(BaseClient[httpx.BaseTransport]):
+class Promptuary(_Client):
     """Looks prompts up, also while the server is down. It is safe to share between threads, and across a fork.
 
     Args:

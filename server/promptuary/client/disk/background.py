@@ -1,6 +1,5 @@
 """Disk work in its own threads, so that a disk that hangs delays no caller beyond its deadline, nor the end of the process."""
 
-import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -70,25 +69,17 @@ class DiskRead:
     def __init__(self, disk: BackgroundDisk | None) -> None:
         """Read from a disk; None where the client uses none."""
         self._disk = disk
-        self._future: Future[DiskCopy | None] | None = None
+        self.future: Future[DiskCopy | None] | None = None
 
     def start(self, selector: Selector) -> None:
         """Begin to read, unless that has begun."""
-        if self._future is None and self._disk is not None:
-            self._future = self._disk.read(selector)
+        if self.future is None and self._disk is not None:
+            self.future = self._disk.read(selector)
 
     def wait(self, step: ReadDiskStep) -> DiskCopy | None:
         """Return the copy; None where there is none in time."""
         self.start(step.selector)
         try:
-            return None if self._future is None else self._future.result(step.seconds)
+            return None if self.future is None else self.future.result(step.seconds)
         except TimeoutError:
             return None
-
-    async def wait_async(self, step: ReadDiskStep) -> DiskCopy | None:
-        """Return the copy, as `wait` does, without blocking the event loop."""
-        self.start(step.selector)
-        if self._future is None:
-            return None
-        await asyncio.wait((asyncio.wrap_future(self._future),), timeout=step.seconds)
-        return self._future.result() if self._future.done() else None

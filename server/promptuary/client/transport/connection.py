@@ -1,15 +1,11 @@
-"""The only module that uses the network: a request and its response or failure, and the stream of changes and how it ended."""
+"""The network for threads: a request and its response or failure, and the stream of changes and how it ended."""
 
-import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
-from urllib.request import getproxies
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from promptuary.client.errors import Reason
 from promptuary.client.transport.wire import (
@@ -26,7 +22,11 @@ from promptuary.client.transport.wire import (
 )
 from promptuary.client.versions.version import UnusableResponse
 
-STREAM_TIMEOUT = httpx.Timeout(10.0, read=STREAM_SILENCE_SECONDS)
+if TYPE_CHECKING:
+    import httpx
+
+STREAM_TIMEOUT = (10.0, STREAM_SILENCE_SECONDS, 10.0, 10.0)
+"""Seconds to connect, read, write and get a connection, as httpx has them."""
 STREAM_CANCELLED = StreamEnd("the client no longer reads the stream")
 STREAM_CLOSED = StreamEnd("the server ended the stream")
 
@@ -36,6 +36,10 @@ def build_tls_context(endpoint: Endpoint) -> ssl.SSLContext:
 
     Plain HTTP needs none, so its settings trust no certificate, unless there is a proxy in between.
     """
+    from urllib.request import getproxies
+
+    import httpx  # takes a quarter of the client's import: paid by who makes a client, and not by its first request
+
     if endpoint.url.startswith("http:") and not getproxies():
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context()
@@ -45,7 +49,7 @@ class Connection:
     """Connections for threads, opened with the first request."""
 
     def __init__(
-        self, endpoint: Endpoint, tls: ssl.SSLContext, transport: httpx.BaseTransport | None, clock: Callable[[], float]
+        self, endpoint: Endpoint, tls: ssl.SSLContext, transport: "httpx.BaseTransport | None", clock: Callable[[], float]
     ) -> None:
         """Store the server, a transport for tests and proxies, and a monotonic clock in seconds."""
         self._endpoint = endpoint
@@ -90,7 +94,7 @@ class Connection:
                         return TIMED_OUT
                 return HttpResponse(response.status_code, dict(response.headers), bytes(body))
         except Exception as error:  # whatever it is, the caller has other tiers
-            return _failure(error)
+            return describe_failure(error)
 
     def listen(self, last: int | None, on_chunk: Callable[[bytes], bool]) -> StreamEnd:
         """Read the stream of changes until it ends, and return how it ended. Nothing is raised.
@@ -114,7 +118,7 @@ class Connection:
                         return STREAM_CANCELLED
             return STREAM_CLOSED
         except Exception as error:  # whatever it is, the client asks as it would without a stream
-            return _stream_end(error)
+            return describe_stream_end(error)
         finally:
             with self._lock:
                 self._sockets.clear()
@@ -136,13 +140,17 @@ class Connection:
             if http is not None:
                 http.close()
 
-    def _client(self) -> httpx.Client | None:
+    def _client(self) -> "httpx.Client | None":
+        import httpx
+
         with self._lock:
             if self._http is None and not self._closed:
                 self._http = httpx.Client(transport=self._transport, verify=self._tls)
             return self._http
 
-    def _stream_client(self) -> httpx.Client | None:
+    def _stream_client(self) -> "httpx.Client | None":
+        import httpx
+
         """Return a client that keeps no connection: each stream opens a new one, so that `_note_socket` sees its socket."""
         with self._lock:
             if self._http_for_stream is None and not self._closed:
@@ -162,72 +170,20 @@ class Connection:
                     _shut_down(sock)
 
 
-class AsyncConnection:
-    """Connections for one event loop."""
-
-    def __init__(self, endpoint: Endpoint, tls: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None) -> None:
-        """Store the server, and a transport for tests and proxies."""
-        self._endpoint = endpoint
-        self._http = httpx.AsyncClient(transport=transport, verify=tls)
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        seconds: float,
-        *,
-        params: Mapping[str, str] | None = None,
-        etag: str | None = None,
-        json: Mapping[str, Any] | None = None,
-    ) -> HttpResponse | FetchFailure:
-        """Make one request within `seconds`. Nothing is raised except a cancellation."""
-        headers = self._endpoint.headers(etag)
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                self._http.stream(method, url, params=params, json=json, headers=headers, timeout=seconds) as response,
-            ):
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > BODY_LIMIT:
-                        return RESPONSE_TOO_LARGE
-                return HttpResponse(response.status_code, dict(response.headers), bytes(body))
-        except Exception as error:  # whatever it is, the caller has other tiers
-            return _failure(error)
-
-    async def listen(self, last: int | None, on_chunk: Callable[[bytes], Awaitable[bool]]) -> StreamEnd:
-        """Read the stream of changes until it ends, and return how it ended; see `Connection.listen`."""
-        url, headers = self._endpoint.stream(last)
-        try:
-            async with self._http.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT) as response:
-                refusal = check_stream_response(response.status_code, response.headers)
-                if refusal is not None:
-                    return refusal
-                async for chunk in response.aiter_bytes():
-                    if not await on_chunk(chunk):
-                        return STREAM_CANCELLED
-            return STREAM_CLOSED
-        except Exception as error:  # whatever it is, the client asks as it would without a stream
-            return _stream_end(error)
-
-    async def close(self) -> None:
-        """Close what is open."""
-        await self._http.aclose()
-
-
-def _failure(error: Exception) -> FetchFailure:
+def describe_failure(error: Exception) -> FetchFailure:
     """Return what went wrong, by the error's type alone: its text may contain what must not be logged."""
+    import httpx
+
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return TIMED_OUT
     return FetchFailure(Reason.CONNECTION, f"the server cannot be reached ({type(error).__name__})")
 
 
-def _stream_end(error: Exception) -> StreamEnd:
+def describe_stream_end(error: Exception) -> StreamEnd:
     """Return how a stream ended, by the error's type alone; the bytes may not be those of a Promptuary server."""
     if isinstance(error, UnusableResponse):
         return StreamEnd(f"the stream cannot be used: {error}", unusable=True)
-    return StreamEnd(_failure(error).detail)
+    return StreamEnd(describe_failure(error).detail)
 
 
 def _shut_down(sock: socket.socket) -> None:
