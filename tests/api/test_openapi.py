@@ -32,6 +32,7 @@ TAGS = (
     "langsmith",
     "phoenix",
     "mcp",
+    "webhooks",
     "health",
 )
 ENDLESS = ("/v1/stream",)

@@ -149,6 +149,10 @@ def test_an_upgraded_database_answers_as_the_old_release_did(old: UpgradedReleas
     assert keys == ADDED_SINCE[old.release.name]
 
 
+NEW_SCOPES = {"prompt:import", "prompt:erase", "webhook:manage"}
+"""Since 0.2.0 and 0.4.0."""
+
+
 def comparable(answer: Any, release: str) -> Any:
     """Return an answer without what a release may reword or extend: messages of errors and diffs, and new scopes of roles."""
     if "status" in answer and "code" in answer:
@@ -159,7 +163,7 @@ def comparable(answer: Any, release: str) -> Any:
     if "spreads" in answer:  # 0.4.0 counts cases, of whose repeats the mean is taken, where earlier releases counted results
         return {**answer, "spreads": [shares_of(histogram) for histogram in answer["spreads"]]}
     if "scopes" in answer:
-        return {**answer, "scopes": sorted(set(answer["scopes"]) - {"prompt:import"})}  # since 0.2.0
+        return {**answer, "scopes": sorted(set(answer["scopes"]) - NEW_SCOPES)}
     if "changes" in answer and "reasons" in answer:
         changes = [{**change, "why": change["why"] is not None} for change in answer["changes"]]
         return {**answer, "changes": changes, "reasons": len(answer["reasons"])}

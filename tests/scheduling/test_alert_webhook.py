@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from standardwebhooks import Webhook
 from structlog.testing import capture_logs
 
 from factories.summaries import make_interval
@@ -79,6 +80,8 @@ def test_an_alert_is_sent_with_all_its_fields(webhook: AlertWebhook, receiver: R
     assert (sent["metric"], sent["interval"], sent["sentence"]) == ("exact", make_interval().json_body(), "it fell")
     assert sent["run"].startswith("run_")
     assert sent["at"] == "2026-03-02T12:00:00.000000Z"
+    assert (sent["type"], sent["timestamp"], sent["data"]["project"]) == ("alert.raised", sent["at"], "default")
+    assert sent["data"].items() <= sent.items()
     assert headers == {"X-Promptuary-Event": "alert.raised"}
 
 
@@ -92,6 +95,9 @@ def test_what_is_sent_is_signed_where_a_secret_is_set(
     seconds = int(clock().timestamp())
     expected = hmac.new(b"s3cret", f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     assert headers["X-Promptuary-Signature"] == f"t={seconds},v1={expected}"
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == (f"msg_alert_{alert['alert']}", str(seconds))
+    standard = Webhook(b"s3cret").sign(headers["webhook-id"], clock(), body.decode())
+    assert headers["webhook-signature"] == standard
     assert sign_body("s3cret", seconds, body + b" ") != headers["X-Promptuary-Signature"]
 
 

@@ -175,9 +175,9 @@ def test_the_real_worker_does_a_run(unit_as: UnitAs, sqlite: Any, clock: Any, se
         run_queued = RunService(unit).submit(RunRequest(suite="words"))
 
     with build_worker(settings, database=sqlite, clock=clock) as built:
-        assert built.independent_topics == {"webhook"}
+        assert built.independent_topics == {"webhook", "webhook_deliveries"}
         assert built.tick() is False
-        assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow", "webhook"]
+        assert [topic for topic, _ in built.relays] == ["chroma", "prompts", "mlflow", "webhook", "webhook_deliveries"]
         assert built.work() is True
         assert built.work() is False
 

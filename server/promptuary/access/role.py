@@ -19,6 +19,7 @@ class Scope(StrEnum):
     REVIEW_READ = "review:read"
     REVIEW_MANAGE = "review:manage"
     REVIEW_DECIDE = "review:decide"
+    WEBHOOK_MANAGE = "webhook:manage"
     KEY_MANAGE = "key:manage"
     AUDIT_READ = "audit:read"
     PROJECT_MANAGE = "project:manage"
@@ -36,7 +37,7 @@ class Role(StrEnum):
     AUTHOR = "author"
     """Writes prompts, context and suites, moves labels, opens queues."""
     ADMIN = "admin"
-    """Everything inside the project: keys, the audit chain, and the import of prompts with their history."""
+    """Everything inside the project: keys, webhooks, the audit chain, and the import of prompts with their history."""
     OPERATOR = "operator"
     """Everything, including projects themselves and the erasure of contents."""
 
@@ -45,7 +46,7 @@ _READER = frozenset({Scope.PROMPT_READ, Scope.PROMPT_RENDER, Scope.CONTEXT_READ}
 _REVIEWER = frozenset({Scope.PROMPT_READ, Scope.RUN_READ, Scope.REVIEW_READ, Scope.REVIEW_DECIDE})
 _CI = _READER | {Scope.PROMPT_WRITE, Scope.CONTEXT_WRITE, Scope.RUN_READ, Scope.RUN_WRITE}
 _AUTHOR = _CI | _REVIEWER | {Scope.LABEL_MOVE, Scope.REVIEW_MANAGE}
-_ADMIN = _AUTHOR | {Scope.PROMPT_IMPORT, Scope.KEY_MANAGE, Scope.AUDIT_READ}
+_ADMIN = _AUTHOR | {Scope.PROMPT_IMPORT, Scope.WEBHOOK_MANAGE, Scope.KEY_MANAGE, Scope.AUDIT_READ}
 
 SCOPES: dict[Role, frozenset[Scope]] = {
     Role.READER: _READER,

@@ -24,6 +24,7 @@ from promptuary.evaluation.runs import store
 from promptuary.registry.similarity import PROMPTS_TOPIC as PROMPTS
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.alert_webhook import TOPIC as WEBHOOK
+from promptuary.webhooks.publication import TOPIC as WEBHOOK_DELIVERIES
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -76,7 +77,7 @@ def _database_metrics(session: Session, now: datetime) -> "Iterator[Metric]":
     late = schedule_store.count_overdue(session, now - LATE)
     yield GaugeMetricFamily("promptuary_schedules_late", "Schedules that were due over a minute ago.", value=late)
     pending = GaugeMetricFamily("promptuary_outbox_waiting", "Messages that are not delivered yet.", labels=("topic",))
-    for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK):
+    for topic in (CHROMA, PROMPTS, MLFLOW, WEBHOOK, WEBHOOK_DELIVERIES):
         pending.add_metric((topic,), outbox.count_pending(session, topic))
     yield pending
 

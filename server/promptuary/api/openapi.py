@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from promptuary.api.webhook_events import describe_webhooks
 from promptuary.compat.error_format import LANGFUSE, LANGSMITH, MLFLOW, error_format_of
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -43,7 +44,14 @@ def install_openapi(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            describe_webhooks(app)
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                webhooks=app.webhooks.routes,
+            )
             app.openapi_schema = _with_problems(document)
         return app.openapi_schema
 

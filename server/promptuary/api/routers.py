@@ -22,9 +22,11 @@ from promptuary.registry.routes import router as registry_routes
 from promptuary.review.routes import router as review_routes
 from promptuary.scheduling.routes import router as schedule_routes
 from promptuary.search.routes import router as search_routes
+from promptuary.webhooks.routes import router as webhook_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     access_routes,
+    webhook_routes,
     registry_routes,
     erasure_routes,
     context_routes,

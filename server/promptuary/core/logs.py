@@ -9,14 +9,15 @@ from typing import Any
 import structlog
 
 _KEY = re.compile(r"\bpmt_[A-Za-z0-9]+_[A-Za-z0-9]+")
+_WEBHOOK_SECRET = re.compile(r"\bwhsec_[A-Za-z0-9+/]+=*")
 _BASIC = re.compile(r"\b(Basic) [A-Za-z0-9+/]{60,}=*", re.IGNORECASE)
-_REDACTED_KEY = "pmt_[redacted]"
+_REDACTED_KEY, _REDACTED_WEBHOOK_SECRET = "pmt_[redacted]", "whsec_[redacted]"
 _SECRET_NAMES = ("authorization", "key", "password", "secret", "token", "api_key")
 
 
 def redact_api_keys(text: str) -> str:
-    """Return the text with every API key replaced."""
-    return _KEY.sub(_REDACTED_KEY, text)
+    """Return the text with every API key, and every secret of a webhook, replaced."""
+    return _WEBHOOK_SECRET.sub(_REDACTED_WEBHOOK_SECRET, _KEY.sub(_REDACTED_KEY, text))
 
 
 def redact_entry(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -24,7 +25,7 @@ def redact_entry(_logger: Any, _method: str, entry: MutableMapping[str, Any]) ->
     for name, value in entry.items():
         if name.lower() in _SECRET_NAMES:
             entry[name] = "[redacted]"
-        elif isinstance(value, str) and "pmt_" in value:
+        elif isinstance(value, str) and ("pmt_" in value or "whsec_" in value):
             entry[name] = redact_api_keys(value)
     return entry
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -75,6 +76,12 @@ def parse_destination(url: str, hosts: Collection[str]) -> Destination:
     if parsed.scheme == "http" and not (host == _LOOPBACK_NAME or (address is not None and address.is_loopback)):
         raise DestinationRefused(f"webhooks go to '{host}' by https only; plain http is for loopback")
     return Destination(parsed, literal=address is not None or host == _LOOPBACK_NAME)
+
+
+def redacted_url(url: str) -> str:
+    """Return an address without its user, path and query, which may contain a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
 
 
 async def post_json(

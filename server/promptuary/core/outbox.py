@@ -45,6 +45,15 @@ class DeliveryDeferred(Exception):
     """Raised by a handler when this process has no receiver: the message stays due, for a process that has one."""
 
 
+class DeliveryPostponed(Exception):
+    """Raised by a handler that determines itself when its message is due again."""
+
+    def __init__(self, reason: str, wait: timedelta) -> None:
+        """Keep the reason and the wait."""
+        super().__init__(reason)
+        self.wait = wait
+
+
 @dataclass(frozen=True)
 class RelayResult:
     """What a relay did in one round."""
@@ -123,7 +132,7 @@ def relay_independent(
 
 def _postpone(database: Database, clock: Clock, row: OutboxRow, error: Exception) -> str:
     """Set a later due time, later after each failure; return the error."""
-    wait = min(FIRST_WAIT * 2 ** min(row.attempts, 16), MAX_WAIT)
+    wait = error.wait if isinstance(error, DeliveryPostponed) else min(FIRST_WAIT * 2 ** min(row.attempts, 16), MAX_WAIT)
     reason = f"{type(error).__name__}: {error}"[:500]
     _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)
     log.warning("outbox delivery failed", topic=row.topic, attempts=row.attempts + 1, wait=wait.total_seconds(), error=reason)

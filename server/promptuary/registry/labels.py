@@ -17,6 +17,7 @@ from promptuary.prompt.split import divide
 from promptuary.registry import label_store, store, version_store
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
+from promptuary.registry.events.recording import record_event
 from promptuary.registry.label_store import Label, LabelMove, LabelTarget, NewLabelMove
 from promptuary.registry.store import PromptRecord
 
@@ -182,10 +183,20 @@ class Labels:
                 raise Erased(f"the content of version {number} of '{prompt.name}' was erased; no label can point at it again")
 
 
-def add_move(unit: UnitOfWork, prompt: PromptRecord, move: NewLabelMove) -> int:
-    """Store a move or a removal and its event, under the revision of the event, which is returned."""
+def add_move(unit: UnitOfWork, prompt: PromptRecord, move: NewLabelMove, *, past: bool = False) -> int:
+    """Store a move or a removal and its event, under the revision of the event, which is returned.
+
+    Args:
+        unit: the transaction.
+        prompt: whose label it is.
+        move: the entry of the label's history.
+        past: whether it happened on another server before, so that no webhook sends it.
+    """
     kind = EventKind.LABEL_REMOVED if move.target is None else EventKind.LABEL_MOVED
-    revision = event_store.add_event(unit.session, unit.caller.project, prompt.id, kind, move.event_detail(), move.at)
+    if past:
+        revision = event_store.add_event(unit.session, unit.caller.project, prompt.id, kind, move.event_detail(), move.at)
+    else:
+        revision = record_event(unit, prompt, kind, move.event_detail())
     if move.target is None:
         label_store.remove_label(unit.session, prompt, move, revision)
     else:

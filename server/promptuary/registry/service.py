@@ -21,6 +21,7 @@ from promptuary.registry.as_of import prompt_at
 from promptuary.registry.composition import ComposedContent, IncludeUpdate
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind, PromptEvent
+from promptuary.registry.events.recording import record_event
 from promptuary.registry.given_names import claim_given_name
 from promptuary.registry.label_store import LabelTarget
 from promptuary.registry.labels import Labels, require_not_archived, require_prompt, require_settable
@@ -162,9 +163,7 @@ class Registry:
         version = version_store.add_version(unit.session, prompt, record)
         detail = {"version": version.number, "digest": version.digest}
         audit.record_change(unit, EventKind.VERSION_CREATED, prompt.name, {**detail, "message": record.message})
-        event_store.add_event(
-            unit.session, unit.caller.project, prompt.id, EventKind.VERSION_CREATED, detail, record.created_at
-        )
+        record_event(unit, prompt, EventKind.VERSION_CREATED, detail)
         similarity.enqueue_vector_update(unit, prompt.id)
         return version
 
@@ -335,7 +334,7 @@ class Registry:
             return prompt
         store.set_archived(unit.session, prompt, at)
         audit.record_change(unit, kind, name, {"reason": reason})
-        event_store.add_event(unit.session, unit.caller.project, prompt.id, kind, {"reason": reason}, unit.clock())
+        record_event(unit, prompt, kind, {"reason": reason})
         return require_prompt(unit, name)
 
     def _version(self, prompt: PromptRecord, number: int) -> Version:

@@ -12,8 +12,8 @@ from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import FieldError, InvalidRequest, NotFound
 from promptuary.prompt.text import refused_character
 from promptuary.registry import tag_store, version_store
-from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
+from promptuary.registry.events.recording import record_event
 from promptuary.registry.labels import require_not_archived, require_prompt
 from promptuary.registry.store import PromptRecord
 from promptuary.registry.version_store import Version
@@ -159,4 +159,4 @@ def _record(unit: UnitOfWork, prompt: PromptRecord, version: int | None, tags: S
     """Record changed tags in the audit chain, and as an event: lists and clients show them."""
     detail = {"version": version, "tags": list(tags)}
     audit.record_change(unit, EventKind.TAGS_CHANGED, prompt.name, detail)
-    event_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.TAGS_CHANGED, detail, unit.clock())
+    record_event(unit, prompt, EventKind.TAGS_CHANGED, detail)

@@ -1,8 +1,9 @@
 """The delivery of alerts to the address of their schedule, signed where a secret is set.
 
-The address is read at each delivery and is never in a message or a log. `X-Promptuary-Signature: t=SECONDS,v1=HEX` is the
-HMAC-SHA256 of `SECONDS.BODY` under PROMPTUARY_WEBHOOK_SECRET. A receiver refuses old seconds, and drops an `id` that it knows,
-since a delivery may be repeated. A delivery that is not answered with 2xx is repeated, for a day.
+The address is read at each delivery and is never in a message or a log. PROMPTUARY_WEBHOOK_SECRET signs in two ways: as
+Standard Webhooks has it, and, for the last time in 0.4, as the releases before did: `X-Promptuary-Signature: t=SECONDS,v1=HEX`
+is the HMAC-SHA256 of `SECONDS.BODY`. A receiver refuses old seconds, and drops an id that it knows, since a delivery may be
+repeated. A delivery that is not answered with 2xx is repeated, for a day.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from promptuary.core.outbound_http import DestinationFailed, DestinationRefused,
 from promptuary.core.settings import Settings
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.store import Alert
+from promptuary.webhooks.signing import signature_headers
 
 TOPIC = "webhook"
 TIMEOUT_SECONDS = 10.0
@@ -73,6 +75,7 @@ class AlertWebhook:
         headers = {"X-Promptuary-Event": "alert.raised"}
         if self.settings.webhook_secret is not None:
             secret = self.settings.webhook_secret.get_secret_value()
+            headers |= signature_headers(f"msg_alert_{alert.id}", now, body, (secret,))
             headers["X-Promptuary-Signature"] = sign_body(secret, int(now.timestamp()), body)
         sending = self.post(
             schedule.webhook, body, hosts=self.settings.allowed_webhook_hosts, timeout=TIMEOUT_SECONDS, headers=headers
@@ -88,11 +91,19 @@ class AlertWebhook:
 
 
 def alert_body(alert: Alert, project: str) -> bytes:
-    """Return the body that is sent for an alert: JSON in UTF-8."""
-    body = {
-        "event": "alert.raised",
-        "project": project,
-        "at": format_timestamp(alert.at),
+    """Return the body that is sent for an alert: JSON in UTF-8.
+
+    It is `{type, timestamp, data}`; the members beside these are the form of releases before, and end with their signature.
+    """
+    data, at = alert_data(alert), format_timestamp(alert.at)
+    event = {"type": "alert.raised", "timestamp": at, "data": {"project": project, **data}}
+    body = {"event": "alert.raised", "project": project, "at": at, **data, **event}
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def alert_data(alert: Alert) -> dict[str, Any]:
+    """Return an alert as the data of its event."""
+    return {
         "id": alert.id,
         "schedule": alert.schedule,
         "suite": alert.suite,
@@ -102,7 +113,6 @@ def alert_body(alert: Alert, project: str) -> bytes:
         "interval": alert.interval.json_body(),
         "sentence": alert.sentence,
     }
-    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
 def sign_body(secret: str, seconds: int, body: bytes) -> str:

@@ -8,9 +8,9 @@ with `*` follows elapsed time instead: every hour stays every hour.
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from promptuary.core.outbound_http import redacted_url
 from promptuary.prompt.errors import FieldError
 
 FIELDS = 5
@@ -67,7 +67,4 @@ def _zone(name: str) -> tzinfo:
 
 def redacted_webhook(url: str | None) -> str | None:
     """Return an address without its path and query, which may contain a secret."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
+    return None if url is None else redacted_url(url)

@@ -16,10 +16,13 @@ from promptuary.evaluation.summary_model import IntervalFigures
 from promptuary.evaluation.verdict.comparison import SamplingDesign, metric_value
 from promptuary.scheduling import alert_webhook
 from promptuary.scheduling import store as schedule_store
+from promptuary.scheduling.alert_webhook import alert_data
 from promptuary.scheduling.drops import HISTORY_RUNS, MonitoredMetric, detect_drops
 from promptuary.scheduling.store import Alert, Schedule
 from promptuary.statistics.mean import repeat_means
 from promptuary.statistics.verdict import Verdict
+from promptuary.webhooks.event_type import EventType
+from promptuary.webhooks.publication import WebhookEvent, publish
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def _write(session: Session, finished: FinishedRun, alerts: Sequence[Alert], *, 
         }
         change = audit.Change(f"schedule:{alert.schedule}", "alert.raised", run.id, detail, finished.at)
         audit.append_entry(session, run.project, change)
+        publish(session, run.project, WebhookEvent(EventType.ALERT_RAISED, alert.at, alert_data(alert)))
         if notify:
             outbox.enqueue(session, alert_webhook.TOPIC, {"alert": alert.id}, finished.at)
 

@@ -92,3 +92,17 @@ class AlertOut(ResponseModel):
     def of(cls, alert: Alert) -> Self:
         """Build it from the domain value."""
         return cls.model_validate(alert)
+
+
+class AlertRaisedData(ResponseModel):
+    """The data of an alert's event; `interval` is of the run minus the history of its schedule."""
+
+    project: str
+    id: int
+    schedule: str
+    suite: str
+    run: str
+    model: str
+    metric: str
+    interval: IntervalFigures
+    sentence: str

@@ -12,6 +12,7 @@ from promptuary.core.database import Database
 from promptuary.core.settings import Settings
 from promptuary.evaluation.execution.accounting import AccountedRunner
 from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.execution.finished_run_events import FinishedRunEvents
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.catalog import scorer_types
 from promptuary.evaluation.tracking.mlflow_tracker import MlflowTracker
@@ -24,6 +25,8 @@ from promptuary.scheduling.alert_webhook import AlertWebhook
 from promptuary.scheduling.drop_alerts import DropAlerts
 from promptuary.scheduling.scheduler import Scheduler
 from promptuary.search.prompt_vectors import PromptVectors
+from promptuary.webhooks import publication
+from promptuary.webhooks.delivery import WebhookDelivery
 from promptuary.worker.loop import Worker
 
 
@@ -58,10 +61,12 @@ def build_worker(
         (similarity.PROMPTS_TOPIC, vectors.deliver),
         (TRACKING_TOPIC, tracker.deliver),
         (alert_webhook.TOPIC, AlertWebhook(settings, open_database, clock).deliver),
+        (publication.TOPIC, WebhookDelivery(settings, open_database, clock).deliver),
     ]
+    independent = frozenset({alert_webhook.TOPIC, publication.TOPIC})
     scheduler = Scheduler(open_database, clock, settings)
     try:
-        yield Worker(open_database, clock, settings, executor, relays, frozenset({alert_webhook.TOPIC}), scheduler.step)
+        yield Worker(open_database, clock, settings, executor, relays, independent, scheduler.step)
     finally:
         if models is None:
             open_models.close()
@@ -89,7 +94,7 @@ def build_executor(
         models,
         embed=lambda texts: retrieval.backend.embedder.embed(texts),
         run_remotely=run_remotely,
-        listeners=(DropAlerts(),),
+        listeners=(DropAlerts(), FinishedRunEvents()),
     )
 
 

@@ -22,6 +22,8 @@ from promptuary.evaluation.execution.executor import RunExecutor
 
 POLL_SECONDS = 0.5
 ERROR_PAUSE_SECONDS = 5.0
+INDEPENDENT_THREADS = 3
+"""The threads that deliver an independent topic: a receiver that is slow delays only the messages of its thread."""
 Handler = Callable[[dict[str, Any]], None]
 log = structlog.get_logger(__name__)
 
@@ -81,6 +83,7 @@ class Worker:
                 target=_repeat, args=(stop, lambda pair=pair: self.deliver(*pair)), name=f"relay-{pair[0]}", daemon=True
             )
             for pair in self.relays
+            for _ in range(INDEPENDENT_THREADS if pair[0] in self.independent_topics else 1)
         ]
         threads.append(threading.Thread(target=_repeat, args=(stop, self.tick), name="schedules", daemon=True))
         for thread in threads:

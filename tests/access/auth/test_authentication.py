@@ -63,6 +63,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /mcp", Scope.PROMPT_READ),
     (r"GET /(langsmith|phoenix)/.*", Scope.PROMPT_READ),
     (r"(POST|PATCH|DELETE) /(langsmith|phoenix)/.*", Scope.PROMPT_WRITE),  # refused with a message
+    (r"\w+ /v1/webhooks(/.+)?", Scope.WEBHOOK_MANAGE),
     (r"GET /api/public/(projects|v2/prompts(/{})?)", Scope.PROMPT_READ),
     (r"(POST|DELETE) /api/public/v2/prompts(/{})?", Scope.PROMPT_WRITE),
     (r"PATCH /api/public/v2/prompts/{}/versions/{}", Scope.LABEL_MOVE),

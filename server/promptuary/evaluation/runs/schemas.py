@@ -228,3 +228,14 @@ class RunProjectionOut(ResponseModel):
     cost: float | None
     seconds: float | None
     demands: tuple[DemandPowerOut, ...]
+
+
+class FinishedRunData(ResponseModel):
+    """The data of the event: the run, its verdict, and the schedule that submitted it, if one did."""
+
+    project: str
+    run: str
+    suite: str
+    verdict: str
+    schedule: str | None
+    actor: str

@@ -13,8 +13,8 @@ from promptuary.core.errors import Conflict, NotFound
 from promptuary.prompt.digest import content_from_json
 from promptuary.registry import similarity, version_store
 from promptuary.registry.erasure.holder import ContentHolder, ErasedVersion, HolderReport
-from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
+from promptuary.registry.events.recording import record_event
 from promptuary.registry.labels import require_prompt
 from promptuary.registry.store import PromptRecord
 from promptuary.registry.text_search import word_store
@@ -126,7 +126,7 @@ class VersionErasure:
         version_store.erase_version(unit.session, version.id, at)
         detail = {"version": version.number, "digest": version.digest}
         audit.record_change(unit, EventKind.VERSION_ERASED, prompt.name, {**detail, "reason": reason})
-        event_store.add_event(unit.session, unit.caller.project, prompt.id, EventKind.VERSION_ERASED, detail, at)
+        record_event(unit, prompt, EventKind.VERSION_ERASED, detail)
         if version.number == prompt.newest:
             word_store.forget_words(unit.session, prompt.id, prompt.name)
         similarity.enqueue_vector_update(unit, prompt.id)

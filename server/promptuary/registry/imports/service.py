@@ -112,7 +112,7 @@ class PromptImporter:
                     unpinned += [(entry.number, include) for include in self._add_version(prompt, entry)]
                     prompt = replace(prompt, tags=tag_store.indexed_tags(prompt, entry.tags))
                 case NewLabelMove():
-                    add_move(self.unit, prompt, entry)
+                    add_move(self.unit, prompt, entry, past=True)
                 case Archival():
                     self._add_archival(prompt, entry)
         return unpinned
