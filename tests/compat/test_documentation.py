@@ -68,3 +68,29 @@ def test_what_the_page_shows_works_as_it_stands(
         names["langfuse"].shutdown()
         names["langfuse"]._resources.httpx_client.close()
     assert capsys.readouterr().out.splitlines() == printed
+
+
+@pytest.mark.parametrize(
+    ("title", "printed"),
+    [("LangSmith", "Write to Ann."), ("Phoenix", "[{'role': 'user', 'content': 'Write to Ann.'}]")],
+)
+def test_what_the_page_shows_of_reading_works_as_it_stands(
+    service: Any,
+    key: Callable[..., str],
+    register: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    title: str,
+    printed: str,
+) -> None:
+    register("mail.greeting", "Write to {{name}}.", labels=["production"])
+    (example,) = re.findall(r"```python\n(.*?)```", section(title), re.S)
+    example = example.replace("http://127.0.0.1:8400", service.url).replace("pmt_…", key("reader"))
+    exec(compile(example, f"{title} in compatibility.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == [printed]
+
+
+def test_the_page_states_the_names_rule_with_an_example_that_holds() -> None:
+    from promptuary.prompt.name import fold_name
+
+    given_name, name = re.findall(r"`(Support/[^`]+)` lives as `([^`]+)`", section("Names"))[0]
+    assert fold_name(given_name) == name

@@ -142,6 +142,9 @@ def test_prompts_and_commits_are_listed(connect: Connect, register: Callable[...
     assert [prompt.repo_handle for prompt in client.list_prompts(query="b").repos] == ["b.c"]
     assert [commit.description for commit in client.list_prompt_commits("a")] == ["second", "first"]
     assert (client.get_prompt("a").num_commits, client.get_prompt("nobody")) == (2, None)
+    local.post("/v1/prompts/a/versions/2/erase", json={"reason": "asked"})
+    assert [repo.num_commits for repo in client.list_prompts().repos] == [2, 1]
+    assert [commit.description for commit in client.list_prompt_commits("a")] == ["second", "first"]
     local.post("/v1/prompts/a/archive", json={})
     assert [prompt.repo_handle for prompt in client.list_prompts(is_archived=True).repos] == ["a"]
 

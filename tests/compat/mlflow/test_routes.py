@@ -214,6 +214,21 @@ def test_a_template_of_mlflows_own_jinja2_is_registered_as_jinja2(local: Any, mo
     assert [content.format for content in seen] == ["jinja2", "simple"]
 
 
+def test_an_alias_is_removed_as_a_label(local: Any, register: Callable[..., int]) -> None:
+    register("a", "x", labels=["production"])
+    body = {"name": "a", "alias": "production"}
+    assert local.request("DELETE", f"{BASE}/registered-models/alias", json=body).json() == {}
+    check(local.get(f"{BASE}/registered-models/alias?name=a&alias=production"), 404, "RESOURCE_DOES_NOT_EXIST")
+    history = local.get("/v1/prompts/a/labels/production/history").json()["items"]
+    assert (len(history), history[0]["reason"]) == (2, "by an MLflow client")
+    for change, status, code in (
+        ({}, 404, "RESOURCE_DOES_NOT_EXIST"),
+        ({"name": "b"}, 404, "RESOURCE_DOES_NOT_EXIST"),
+        ({"alias": "latest"}, 400, "INVALID_PARAMETER_VALUE"),
+    ):
+        check(local.request("DELETE", f"{BASE}/registered-models/alias", json=body | change), status, code)
+
+
 def test_an_alias_is_a_label(local: Any, register: Callable[..., int]) -> None:
     register("a", "x")
     body = {"name": "a", "alias": "champion", "version": "1"}
@@ -330,7 +345,6 @@ def test_a_tag_that_cannot_be_set_is_refused(local: Any, register: Callable[...,
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("registered-models/alias", {"alias": "b"}, "an alias cannot be removed"),
         ("registered-models/delete", {}, "nothing is deleted; archive the prompt"),
         ("model-versions/delete", {"version": "1"}, "a version is never deleted"),
     ],

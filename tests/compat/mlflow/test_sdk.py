@@ -207,14 +207,16 @@ def test_what_would_change_a_version_or_lose_one_is_refused(genai: As, refused: 
     for change in (
         lambda: author.set_prompt_model_config("a", 1, {"model_name": "m"}),
         lambda: author.delete_prompt_model_config("a", 1),
-        lambda: author.delete_prompt_alias("a", "production"),
         lambda: author.set_prompt_alias("a", alias="latest", version=1),
         lambda: MlflowClient().delete_prompt_version("a", "1"),
         lambda: MlflowClient().delete_prompt("a"),
     ):
         with refused("INVALID_PARAMETER_VALUE"):
             change()
-    author.set_prompt_version_tag("a", 1, "team", "b")  # it has it
+    author.set_prompt_alias("a", alias="gone", version=1)
+    author.delete_prompt_alias("a", "gone")
+    with refused("RESOURCE_DOES_NOT_EXIST"):
+        author.load_prompt("prompts:/a@gone", cache_ttl_seconds=0)
     assert author.load_prompt("prompts:/a@production", cache_ttl_seconds=0).tags == {"team": "b"}
 
 

@@ -159,3 +159,8 @@ def test_prompts_and_versions_are_listed_over_http(local: Any, register: Callabl
     versions = local.get("/phoenix/v1/prompts/a/versions").json()["data"]
     assert [version["template"]["messages"][0]["content"] for version in versions] == ["two", "one"]
     assert "tools" not in versions[0]
+    register("a", "{{#section}}x{{/section}}")
+    local.post("/v1/prompts/a/versions/1/erase", json={"reason": "asked"})
+    versions = local.get("/phoenix/v1/prompts/a/versions").json()["data"]
+    assert [version["template"]["messages"][0]["content"] for version in versions] == ["two"]
+    assert local.get("/phoenix/v1/prompts/a/tags/latest").status_code == 409

@@ -60,7 +60,7 @@ def list_commits(owner: Owner, repo: Name, unit: Read, limit: Limit = 100, offse
     registry, name = Registry(unit), known_name(unit, repo)
     newest = require_prompt(unit, name).newest
     numbers = range(newest - offset, max(newest - offset - min(limit, unit.settings.page_limit), 0), -1)
-    commits = [ListedCommit.of(registry.version(name, number), repo) for number in numbers]
+    commits = [ListedCommit.of(registry.stored_version(name, number), repo) for number in numbers]
     return CommitList(commits=commits, total=newest)
 
 
@@ -77,7 +77,7 @@ def list_repos(
     prompts = list(all_prompts(registry, PromptFilter(query, archived=is_archived)))
     page = prompts[offset : offset + min(limit, unit.settings.page_limit)]
     project = unit.caller.project_name
-    repos = [Repo.of(prompt, registry.version(prompt.name, prompt.newest), project) for prompt in page]
+    repos = [Repo.of(prompt, registry.stored_version(prompt.name, prompt.newest), project) for prompt in page]
     return RepoList(repos=repos, total=len(prompts))
 
 
@@ -86,7 +86,7 @@ def read_repo(owner: Owner, repo: Name, unit: Read) -> RepoResponse:
     """Return a prompt."""
     _require_owner(unit, owner)
     prompt = require_prompt(unit, known_name(unit, repo))
-    newest = Registry(unit).version(prompt.name, prompt.newest)
+    newest = Registry(unit).stored_version(prompt.name, prompt.newest)
     return RepoResponse(repo=Repo.of(prompt, newest, unit.caller.project_name, repo))
 
 

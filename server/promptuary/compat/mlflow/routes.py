@@ -10,6 +10,7 @@ from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.compat.error_format import MLFLOW
 from promptuary.compat.mlflow.schemas import (
+    AliasRemoval,
     EmptyResponse,
     ModelAlias,
     ModelList,
@@ -190,10 +191,10 @@ def tag_version(body: VersionTag, unit: Write) -> EmptyResponse:
 
 
 @router.delete("/registered-models/alias")
-def remove_alias(body: ModelRemoval, unit: Move) -> EmptyResponse:
-    """Refuse the request: a label is moved, never removed."""
-    require_prompt(unit, known_name(unit, body.name))
-    raise InvalidRequest("an alias cannot be removed: point it at another version, or archive the prompt")
+def remove_alias(body: AliasRemoval, unit: Move) -> EmptyResponse:
+    """Remove an alias, which is a label."""
+    Labels(unit).remove(changeable_name(unit, body.name), body.alias, _REASON)
+    return EmptyResponse()
 
 
 @router.delete("/registered-models/delete-tag")

@@ -76,11 +76,17 @@ class VersionTag(ModelTag):
 
 
 class ModelRemoval(RequestModel):
-    """The name, and perhaps alias or version, of what is to be removed."""
+    """The name, and perhaps the version, of what is to be removed."""
 
     name: str
-    alias: str | None = None
     version: str | None = None
+
+
+class AliasRemoval(RequestModel):
+    """A label to remove."""
+
+    name: str
+    alias: str
 
 
 class TagRemoval(RequestModel):

@@ -1,5 +1,6 @@
 """The prompt routes of Phoenix's client, for reading; writing is refused."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -19,7 +20,7 @@ from promptuary.compat.phoenix.schemas import (
     VersionTagList,
     parse_version_id,
 )
-from promptuary.core.errors import InvalidRequest
+from promptuary.core.errors import Conflict, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.prompt.name import LATEST
 from promptuary.registry.service import Registry
@@ -55,9 +56,14 @@ def read_tagged(identifier: Name, tag: Annotated[str, Path(max_length=128)], uni
 
 @router.get("/prompts/{identifier}/versions")
 def list_versions(identifier: Name, unit: Read, limit: Limit = 100, cursor: Cursor = None) -> VersionList:
-    """List a prompt's versions, the newest first."""
+    """List a prompt's versions that the client can format, the newest first. A page may have fewer than requested."""
     versions = Registry(unit).versions(known_name(unit, identifier), min(limit, unit.settings.page_limit), cursor)
-    return VersionList(data=[PhoenixVersion.of(version) for version in versions.items], next_cursor=versions.next_cursor)
+    listed: list[PhoenixVersion] = []
+    for version in versions.items:
+        if version.erased_at is None:
+            with suppress(Conflict):
+                listed.append(PhoenixVersion.of(version))
+    return VersionList(data=listed, next_cursor=versions.next_cursor)
 
 
 @router.get("/prompt_versions/{version_id}")
