@@ -93,7 +93,7 @@ def test_an_existing_file_that_differs_is_overwritten_with_force_only(run: Run, 
         ),
         (
             "{}",
-            "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse; "
+            "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse, promptfoo; "
             "choose one with --from",
         ),
         ("[]", "has no format that can be imported"),
@@ -192,3 +192,54 @@ def test_a_bundle_takes_no_option_that_would_be_ignored(run: Run, write: Write) 
     file = write("bundle.json", '{"format": "promptuary-bundle/1", "prompts": {}}')
     for option in (("--name", "a"), ("--label", "a"), ("--rename", "a=b")):
         assert f"{option[0]} is for files of other systems" in run("import", file, *option).error_line
+
+
+HOSTED = """\
+description: Support triage
+prompts:
+  - id: support/triage
+    raw: |
+      [{"role": "developer", "content": "Sort the ticket for {{product}}."},
+       {"role": "user", "content": "{{ticket}}"}]
+providers:
+  - id: openai:responses:gpt-4.1
+    config:
+      temperature: 0.2
+      max_output_tokens: 200
+      apiKey: sk-x
+      response_format:
+        {type: json_schema, name: answer, schema: {type: object, properties: {reasoning: {type: string}, intent: {}}}}
+      tools:
+        - {type: function, name: lookup, parameters: {type: object, properties: {z: {type: string}, a: {type: string}}}}
+tests:
+  - vars: {product: cards, ticket: My card has not come}
+"""
+
+
+def test_prompts_of_a_promptfoo_file_come_with_model_tools_and_schema(run: Run, write: Write, folder: Path) -> None:
+    lines = run("import", write("hosted.yaml", HOSTED), "--to", folder).out.splitlines()
+    assert lines[0] == f"+ support.triage  {folder}/support/triage.yaml"
+    assert "  line 8: providers.config.apiKey: is not imported: keys are set in the environment of the program" in lines
+    assert any("promptuary eval import reads the tests" in line for line in lines)
+    run("sync", "apply", folder)
+    version = run("get", "support.triage", "--label", "latest", "--json").json
+    assert version["template"][0] == {"role": "developer", "content": "Sort the ticket for {{product}}."}
+    assert version["model"] == {"name": "openai:gpt-4.1", "temperature": 0.2}
+    assert version["config"] == {"max_output_tokens": 200}
+    schema = version["response_format"]["json_schema"]
+    assert (schema["name"], list(schema["schema"]["properties"])) == ("answer", ["reasoning", "intent"])
+    assert list(version["tools"][0]["parameters"]["properties"]) == ["z", "a"]
+    assert "sk-x" not in (folder / "support" / "triage.yaml").read_text()
+
+
+def test_prompts_of_a_promptfoo_file_without_names_get_the_name_of_the_file(run: Run, write: Write, folder: Path) -> None:
+    write("greet.txt", "One {{a}}\n---\nTwo {{a}}\n")
+    chat = '  - [{role: user, content: "Hi {{name}}"}]\n'
+    file = write("mine.yaml", f'prompts:\n  - "Greet {{{{name}}}}"\n{chat}  - file://greet.txt\nproviders: [echo]\n')
+    imported = run("import", file, "--to", folder, "--json").json
+    assert [prompt["prompt"] for prompt in imported] == ["mine", "mine-2", "greet", "greet-2"]
+    assert run("import", file, "--from", "promptfoo", "--to", folder, "--json").json[0]["state"] == "same"
+    assert "--name is for a file of one prompt" in run("import", file, "--name", "a", "--to", folder).error_line
+    assert "--label is for files with labels" in run("import", file, "--label", "a", "--to", folder).error_line
+    code = write("code.yaml", "prompts: [file://prompt.py]\nproviders: [echo]\n")
+    assert "is made by code, which is not run here" in run("import", code, "--to", folder).error_line

@@ -82,8 +82,11 @@ def _export(api: ApiClient, file: IO[str], prompts: Sequence[str], labels: Seque
         and (not labels or any(label in state.labels for label in labels))
     )
     exported, included = ExportSummary(prompts=len(names)), set()
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    file.write(f'{{\n"format": "{FORMAT}",\n"exported_at": "{now}",\n"prompts": {{')
+    file.write(f'{{\n"format": "{FORMAT}",\n')
+    if not whole:  # a whole bundle is the same bytes whenever and from whichever server it is exported
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        file.write(f'"exported_at": "{now}",\n')
+    file.write('"prompts": {')
     for place, name in enumerate(names):
         file.write("," if place else "")
         state = registry.prompts[name]

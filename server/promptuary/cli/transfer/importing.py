@@ -1,14 +1,14 @@
 """`promptuary import`: import a bundle into the registry, or prompts of Langfuse, MLflow and LangChain into prompt files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from promptuary.cli.atomic_files import write_files
-from promptuary.cli.connection import connect
+from promptuary.cli.connection import NotInstalled, connect
 from promptuary.cli.output import AsJson, Project, print_json, print_line
 from promptuary.cli.transfer.bundle import apply_import, plan_import
 from promptuary.prompt.errors import FieldError, Invalid
@@ -25,6 +25,7 @@ from promptuary.prompt.name import is_name
 
 BUNDLE_LIMIT = 2**30
 BUNDLE = "bundle"
+PROMPTFOO = "promptfoo"
 READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, SourceNames], list[ImportDraft]]]] = {
     "langchain": (is_langchain, read_langchain),
     "mlflow": (is_mlflow, read_mlflow),
@@ -33,9 +34,9 @@ READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, SourceNames], lis
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A bundle, or a JSON or YAML file of Langfuse, MLflow or LangChain.")],
+    file: Annotated[Path, typer.Argument(help="A bundle, or a JSON or YAML file of Langfuse, MLflow, LangChain or promptfoo.")],
     form: Annotated[
-        str | None, typer.Option("--from", help="bundle, langfuse, mlflow or langchain; detected by default.")
+        str | None, typer.Option("--from", help="bundle, langfuse, mlflow, langchain or promptfoo; detected by default.")
     ] = None,
     folder: Annotated[
         Path, typer.Option("--to", help="The folder for prompt files; a bundle is imported into the registry.")
@@ -54,8 +55,8 @@ def import_file(
     json: AsJson = False,
 ) -> None:
     """Import prompts: a bundle with its history into the registry, prompts of other systems as files for `sync apply`."""
-    if form not in (None, BUNDLE, *READERS):
-        raise typer.BadParameter(f"--from must be {BUNDLE}, {', '.join(READERS)}")
+    if form not in (None, BUNDLE, *READERS, PROMPTFOO):
+        raise typer.BadParameter(f"--from must be {', '.join((BUNDLE, *READERS, PROMPTFOO))}")
     text = read_text(file, BUNDLE_LIMIT)
     if form == BUNDLE or (form is None and _is_bundle_text(text)):
         for option, value in (("--label", label), ("--name", name), ("--rename", rename)):
@@ -133,10 +134,14 @@ def _renames(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def _foreign(file: Path, form: str | None, choice: _Choice) -> list[ImportedPrompt]:
+    if form == PROMPTFOO:
+        return _of_promptfoo(file, choice)
     document = parse_yaml(read_text(file), str(file))
     form = form or next((source for source, (detect, _) in READERS.items() if detect(document.value)), None)
+    if form is None and isinstance(document.value, dict) and document.value.get("prompts") and not is_bundle(document.value):
+        return _of_promptfoo(file, choice)
     if form is None:
-        formats = "bundle" if is_bundle(document.value) else ", ".join((BUNDLE, *READERS))
+        formats = "bundle" if is_bundle(document.value) else ", ".join((BUNDLE, *READERS, PROMPTFOO))
         raise InvalidFile(
             f"{file} has no format that can be imported",
             [FieldError("", f"supported formats: {formats}; choose one with --from")],
@@ -152,6 +157,26 @@ def _foreign(file: Path, form: str | None, choice: _Choice) -> list[ImportedProm
     if not imported:
         raise InvalidFile(f"{file} contains no prompt")
     return select_versions(imported, choice.label)
+
+
+def _of_promptfoo(file: Path, choice: _Choice) -> list[ImportedPrompt]:
+    """Return the prompts of a promptfoo file, such as OpenAI's dashboard exports."""
+    try:
+        from promptuary.evaluation.promptfoo.prompt_import import read_promptfoo_prompts
+    except ModuleNotFoundError as error:
+        raise NotInstalled(f"promptfoo files need {error.name}; install promptuary[server,evaluation]") from None
+    if choice.label is not None:
+        raise typer.BadParameter("--label is for files with labels; a promptfoo file has none")
+    if choice.name is not None and not is_name(choice.name):
+        raise typer.BadParameter(f"--name {choice.name} must consist of a-z 0-9 _ . -")
+    imported = read_promptfoo_prompts(file, SourceNames(file.stem, choice.renames))
+    if choice.name is not None and len(imported) > 1:
+        raise Invalid("--name is for a file of one prompt; use --rename", [FieldError(str(file), "contains several")])
+    if choice.name is not None:
+        imported = [replace(prompt, name=choice.name) for prompt in imported]
+    if not imported:
+        raise InvalidFile(f"{file} contains no prompt")
+    return imported
 
 
 def _write_prompt_files(paths: Sequence[Path], imported: Sequence[ImportedPrompt], *, force: bool, dry_run: bool) -> list[str]:

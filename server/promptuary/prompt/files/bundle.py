@@ -268,9 +268,22 @@ def import_requests(prompts: Sequence[BundledPrompt], limit: int) -> Iterator[tu
         parts = [("versions", [_imported_fields(prompt.versions[number])]) for number in numbers]
         if last_index[prompt.name] == index:
             parts += [("history", [imported_move(move)]) for move in prompt.history]
+            parts += [("naming", [naming])] if (naming := _naming(prompt)) else []
             if prompt.archivals:  # all in one request: the server compares them with its own from the first on
                 parts.append(("archivals", [dict(archival) for archival in prompt.archivals]))
         yield from ((prompt.name, body) for body in _bodies(parts, limit))
+
+
+def _naming(prompt: BundledPrompt) -> dict[str, Any]:
+    """Return the name and the tags of a prompt itself, as its versions have them.
+
+    A prompt without tags of its own has those of its newest version, which need no import.
+    """
+    newest = prompt.versions[max(prompt.versions)]
+    naming = {"given_name": newest["given_name"]} if newest.get("given_name") else {}
+    if newest.get("prompt_tags") is not None and newest["prompt_tags"] != sorted(set(newest["tags"])):
+        naming["prompt_tags"] = newest["prompt_tags"]
+    return naming
 
 
 def _imported_fields(version: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,11 +50,20 @@ class Archival:
 
 
 @dataclass(frozen=True)
+class ImportedNaming:
+    """The name of a prompt in another registry's SDK, and the prompt's own tags; None where it has none."""
+
+    given_name: str | None = None
+    prompt_tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class PromptHistory:
-    """The history of a prompt besides its versions: label moves and archivals, the oldest first."""
+    """The history of a prompt besides its versions: label moves and archivals, the oldest first; and its naming."""
 
     moves: Sequence[NewLabelMove] = ()
     archivals: Sequence[Archival] = ()
+    naming: ImportedNaming = ImportedNaming()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,14 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.encoding import encode_content
 from promptuary.prompt.name import Name
 from promptuary.prompt.split import Split, split_from_json
-from promptuary.registry.imports.history import Archival, ImportedInclude, ImportedVersion, ImportResult, PromptHistory
+from promptuary.registry.imports.history import (
+    Archival,
+    ImportedInclude,
+    ImportedNaming,
+    ImportedVersion,
+    ImportResult,
+    PromptHistory,
+)
 from promptuary.registry.label_store import OLD_ROLLBACK_REASON, LabelTarget, NewLabelMove
 from promptuary.registry.schemas import Number
 
@@ -139,13 +146,31 @@ class ImportedHistory(RequestModel):
     def to_history(self) -> PromptHistory:
         """Return the domain value."""
         moves = [move.to_domain() for move in self.history]
-        return PromptHistory(moves, [archival.to_domain() for archival in self.archivals])
+        return PromptHistory(moves, [archival.to_domain() for archival in self.archivals], self._naming())
+
+    def _naming(self) -> ImportedNaming:
+        return ImportedNaming()
+
+
+class ImportedNamingIn(RequestModel):
+    """The name of a prompt in another registry's SDK, and the prompt's own tags."""
+
+    given_name: Annotated[str, StringConstraints(min_length=1, max_length=1000)] | None = None
+    prompt_tags: Annotated[list[NonEmptyText], Field(max_length=50)] | None = None
+
+    def to_domain(self) -> ImportedNaming:
+        """Return the domain value."""
+        return ImportedNaming(self.given_name, None if self.prompt_tags is None else tuple(self.prompt_tags))
 
 
 class ImportPrompt(ImportedHistory):
-    """Versions of a prompt with its label moves and archivals."""
+    """Versions of a prompt with its label moves and archivals; `naming` has at most one element."""
 
+    naming: Annotated[list[ImportedNamingIn], Field(max_length=1)] = Field(default_factory=list)
     versions: Annotated[list[ImportedVersionIn], Field(max_length=10_000)] = Field(default_factory=list)
+
+    def _naming(self) -> ImportedNaming:
+        return self.naming[0].to_domain() if self.naming else ImportedNaming()
 
     def sorted_versions(self) -> list[ImportedVersion]:
         """Return the versions, the lowest number first.

@@ -14,14 +14,17 @@ from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
+from promptuary.prompt.name import fold_name
 from promptuary.registry import label_store, similarity, store, tag_store, version_store
 from promptuary.registry.composition import includable
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind
+from promptuary.registry.given_names import claim_given_name
 from promptuary.registry.imports.history import (
     EXPORT_HINT,
     Archival,
     ImportedInclude,
+    ImportedNaming,
     ImportedVersion,
     ImportResult,
     PromptHistory,
@@ -33,6 +36,7 @@ from promptuary.registry.imports.history import (
 from promptuary.registry.label_store import NewLabelMove
 from promptuary.registry.labels import add_move
 from promptuary.registry.store import PromptRecord
+from promptuary.registry.tags import replace_prompt_tags
 from promptuary.registry.version_store import Include, VersionRecord
 
 PROMPT_IMPORTED = "prompt.imported"
@@ -89,6 +93,7 @@ class PromptImporter:
         if prompt is None:
             prompt = store.add_prompt(unit.session, unit.caller.project, name, new_versions[0].created_at)
         unpinned = self._add_in_order(prompt, new_versions, moves, archivals)
+        self._add_naming(name, history.naming)
         result = ImportResult(newest, numbers, moves, archivals, tuple(unpinned))
         if result.changes:
             self._record(name, new_versions, result)
@@ -116,6 +121,20 @@ class PromptImporter:
                 case Archival():
                     self._add_archival(prompt, entry)
         return unpinned
+
+    def _add_naming(self, name: str, naming: ImportedNaming) -> None:
+        """Add a prompt's name in another registry's SDK and its own tags, where it has none here."""
+        if naming == ImportedNaming():
+            return
+        prompt = store.find_prompt(self.unit.session, self.unit.caller.project, name, lock=True)
+        assert prompt is not None
+        if naming.given_name is not None:
+            if fold_name(naming.given_name) != name:
+                message = f"'{naming.given_name}' is not a name of '{name}'"
+                raise InvalidRequest("the prompt cannot be imported", [FieldError("naming.0.given_name", message)])
+            prompt = claim_given_name(self.unit, prompt, naming.given_name)
+        if naming.prompt_tags is not None and prompt.own_tags is None:
+            replace_prompt_tags(self.unit, prompt, naming.prompt_tags)
 
     def _new_numbers(self, prompt: PromptRecord | None, name: str, digests: Mapping[int, str]) -> tuple[int, ...]:
         """Return the numbers of the versions that are new; refuse other contents under known numbers, and gaps."""
