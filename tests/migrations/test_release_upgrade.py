@@ -28,7 +28,8 @@ from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
 from promptuary.worker.assembly import build_worker
 
 SCHEMA = {"0.1.0": "0001", "0.2.0": "0003", "0.3.0": "0004"}
-SINCE_0_2 = {
+SINCE_0_3 = {"config", "given_name", "prompt_tags", "rollback"}
+SINCE_0_2 = SINCE_0_3 | {
     "adjusted",
     "cached",
     "cache",
@@ -45,8 +46,10 @@ SINCE_0_2 = {
     "tokens_output",
 }
 SINCE_0_1 = SINCE_0_2 | {"archived_at", "includes", "split", "splits", "tags", "variant"}
-ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": set()}
+ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": SINCE_0_3}
 """The keys that later releases added to the responses."""
+NEW_SCOPES = {"prompt:import", "prompt:erase"}
+"""The scopes of roles since 0.1.0."""
 DERIVED = "prompt_words"
 """The tables that an upgrade fills from the versions: the full-text index, which SQLite keeps in several."""
 Replayed = list[tuple[RecordedResponse, Any]]
