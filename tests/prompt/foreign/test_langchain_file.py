@@ -20,6 +20,7 @@ from langchain_core.prompts import (
 from langchain_core.prompts.structured import StructuredPrompt
 
 from factories.prompt_contents import TEXT
+from promptuary.prompt.errors import InvalidVariables
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
@@ -67,13 +68,52 @@ def remarks(imported: ImportedPrompt) -> list[str]:
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
 @pytest.mark.parametrize(
     ("template", "form"),
-    [("Hi {name} 😀 {{json}}\n  {name}\n", "f-string"), ("Hi {{name}} 😀 {json}\n{{#name}}!{{/name}}", "mustache")],
+    [("Hi {name} 😀 {{json}}\n  {name}\n", "f-string"), ("Hi {{{name}}} 😀 {json}\n", "mustache")],
 )
 def test_a_saved_prompt_renders_as_in_langchain(tmp_path: Path, template: str, form: Any, suffix: str) -> None:
     prompt = PromptTemplate.from_template(template, template_format=form)
     imported = import_saved(prompt, tmp_path / f"greet.{suffix}")
     assert (imported.name, imported.content.format, imported.remarks) == ("greet", form, ())
     assert rendered(imported, name="Ada") == prompt.format(name="Ada")
+
+
+HTML = 'LangChain writes & < > " in the value of a {{name}} as HTML, such as &amp;; here they stay as they are'
+SECTION = "the section 'a' over 0 or an empty object is not rendered in LangChain; here it is"
+DOTTED = (
+    "'b.c' in a section is looked up further out in LangChain where the item has only its first part; here that is an error"
+)
+
+
+def missing(name: str) -> str:
+    here = "here that is an error, unless it is declared with required: false"
+    return f"'{name}' is empty in LangChain where it has no value; {here}"
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "langchain", "here", "expected"),
+    [
+        ("Hi {{a}}", {"a": "<b>"}, "Hi &lt;b&gt;", "Hi <b>", [HTML]),
+        ("{{#a}}x{{/a}}", {"a": 0}, "", "x", [SECTION]),
+        ("{{#a}}x{{/a}}", {"a": {}}, "", "x", [SECTION]),
+        ("{{#a}}{{{b.c}}}{{/a}}", {"a": {"b": {}}, "b": {"c": "x"}}, "x", None, [SECTION, DOTTED, missing("b.c")]),
+        ("{{{a.b}}}", {"a": {}}, "", None, [missing("a.b")]),
+        ("{{#a}}{{{b}}}{{/a}}", {"a": True}, "", None, [SECTION, missing("b")]),
+        ("{{{a.0}}}", {"a": ["x"]}, "x", "x", [missing("a.0")]),
+    ],
+)
+def test_what_means_something_else_in_langchain_has_a_remark(
+    template: str, values: dict[str, Any], langchain: str, here: str | None, expected: list[str]
+) -> None:
+    from langchain_core.utils.mustache import render as langchain_render
+
+    imported = import_value(dumpd(PromptTemplate.from_template(template, template_format="mustache")))
+    assert remarks(imported) == [f"kwargs.template: {remark}" for remark in expected]
+    assert langchain_render(template, values) == langchain
+    if here is None:
+        with pytest.raises(InvalidVariables):
+            rendered(imported, **values)
+    else:
+        assert rendered(imported, **values) == here
 
 
 @given(st.lists(TEXT.map(lambda text: text.replace("{", "{{").replace("}", "}}")) | st.just("{name}"), max_size=5).map("".join))

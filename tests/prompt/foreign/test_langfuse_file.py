@@ -101,6 +101,30 @@ def test_a_text_renders_as_in_langfuse_or_is_refused(source: str) -> None:
     assert prepare(prompt.content).render(values).text == TextPromptClient(langfuse_prompt).compile(**values)
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["{{a.b}}", "{{a", "}} {{ }}", "{{#a}}x{{/a}}", "{{> a}}", '{{"key": "value"}} {{a}}', "{{x|upper}} {% if %}", "{{else}}"],
+)
+def test_a_text_that_mustache_reads_otherwise_is_imported_in_the_simple_format(source: str) -> None:
+    (prompt,) = import_value(text_prompt(source))
+    assert (prompt.content.format, remarks(prompt)) == ("simple", [])
+    values = {name: "x" for name in prepare(prompt.content).variables}
+    langfuse_prompt = Prompt_Text(name="a", version=1, prompt=source, config={}, labels=[], tags=[])
+    assert prepare(prompt.content).render(values).text == TextPromptClient(langfuse_prompt).compile(**values)
+
+
+def test_words_in_braces_that_become_text_have_a_remark() -> None:
+    (prompt,) = import_value(text_prompt("{{user name}} {{a}}"))
+    assert (prompt.content.format, set(prepare(prompt.content).variables)) == ("simple", {"a"})
+    assert remarks(prompt) == ["prompt: '{{user name}}' is text here; Langfuse fills it in where a program passes 'user name'"]
+
+
+def test_a_dotted_name_beside_a_reference_has_a_remark() -> None:
+    (prompt,) = import_value(text_prompt("@@@langfusePrompt:name=b@@@{{a.b}}"))
+    assert prompt.content.format == "mustache"
+    assert remarks(prompt) == ["prompt: 'a.b' is one variable in Langfuse; here it is looked up inside the variable 'a'"]
+
+
 def test_references_to_other_prompts_become_includes_that_keep_their_lines() -> None:
     source = (
         "@@@langfusePrompt:name=folder/tone|label=production@@@ {{q}}\n"
@@ -195,11 +219,9 @@ def test_a_file_gets_the_highest_or_the_labelled_version_and_a_remark() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (text_prompt("{{user name}}"), "line 5: prompt: 'user name' is not a name (line 1, column 1 of the template)"),
         (text_prompt("{{{name}}}"), "prompt: has braces that Langfuse reads in another way"),
-        (text_prompt("{{#a}}x{{/a}}"), "prompt: has braces that Langfuse reads in another way"),
-        (text_prompt("{{> a}}"), "prompt: has braces that Langfuse reads in another way"),
-        (text_prompt("{{a"), "a tag opened with {{ is never closed"),
+        (text_prompt("{{#a}}@@@langfusePrompt:name=b@@@{{/a}}"), "prompt: has braces that Langfuse reads in another way"),
+        (text_prompt("@@@langfusePrompt:name=b@@@ {{a"), "a tag opened with {{ is never closed"),
         (text_prompt("@@@langfusePrompt:name=💥@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt("@@@langfusePrompt:nonsense@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt([{"role": "critic", "content": "x"}]), "line 7: prompt.0.role: is 'critic'; the roles here are system"),

@@ -143,9 +143,22 @@ def test_fields_that_promptuarys_routes_write_as_tags_are_imported() -> None:
     assert (prompt.content.tools, prompt.content.variables["q"].type, prompt.tags) == ([{"name": "t"}], "string", ())
 
 
-def test_a_dotted_name_has_a_remark_as_it_is_looked_up_inside() -> None:
-    (prompt,) = import_value(dict(prompt_version("{{a.b}}")))
-    assert remarks(prompt) == ["template: 'a.b' is one variable in MLflow; here it is looked up inside the variable 'a'"]
+@pytest.mark.parametrize(
+    "source",
+    ["{{a.b}}", "{{a", "{{1x}}", "{{#a}}{{/a}}", '{{"key": "{{a}}"}}', "{{{a}}}", "{single}", "{{x|y}}", "{{> a}}"],
+)
+def test_a_text_that_mustache_reads_otherwise_is_imported_in_the_simple_format(source: str) -> None:
+    (prompt,) = import_value(dict(prompt_version(source)))
+    assert prompt.content.format == ("mustache" if source == "{single}" else "simple")
+    assert remarks(prompt) == []
+    values = {name: "x" for name in prepare(prompt.content).variables}
+    assert prepare(prompt.content).render(values).text == prompt_version(source).format(**values)
+
+
+def test_all_messages_of_a_chat_get_one_format() -> None:
+    messages = [{"role": "system", "content": "{{"}, {"role": "user", "content": "{{q}}"}]
+    (prompt,) = import_value(dict(prompt_version(messages)))
+    assert (prompt.content.format, set(prepare(prompt.content).variables)) == ("simple", {"q"})
 
 
 def test_control_flow_makes_the_format_jinja2_with_a_remark() -> None:
@@ -166,9 +179,6 @@ def test_a_model_config_is_imported_whole() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"template": "{{1x}}", "aliases": []}, "line 2: template: has braces that MLflow reads in another way"),
-        ({"template": "{{#a}}{{/a}}", "aliases": []}, "template: has braces that MLflow reads in another way"),
-        ({"template": "{{a", "aliases": []}, "a tag opened with {{ is never closed"),
         ({"template": 7, "aliases": []}, "template: must be a text or a list"),
         ({"template": None, "aliases": []}, "has no `template`"),
         ({"template": [{"role": "critic", "content": "x"}], "uri": ""}, "line 4: template.0.role: "),

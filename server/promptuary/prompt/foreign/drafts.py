@@ -16,7 +16,6 @@ from promptuary.prompt.files.prompt_file import FILE_LIMIT
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import LATEST, is_name
-from promptuary.prompt.templates.mustache import Literal, Node, Tag, parse
 from promptuary.prompt.text import refused_character
 from promptuary.prompt.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
@@ -180,33 +179,12 @@ def select_versions(imported: Sequence[ImportedPrompt], label: str | None = None
     return sorted(selected, key=lambda prompt: prompt.name)
 
 
-def check_same_parse(draft: ImportDraft, path: str, text: str, source_nodes: Sequence[Node], source_name: str) -> None:
-    """Record an error where a mustache text parses into other nodes here than in the system that it comes from."""
-    try:
-        nodes = parse(text, path)
-    except InvalidPrompt:
-        return  # finish_draft reports it together with all other errors
-    if _merged(nodes) != _merged(source_nodes):
-        draft.add_error(path, f"has braces that {source_name} reads in another way; only {{{{name}}}} means the same in both")
-
-
 def read_config(draft: ImportDraft, fields: FieldReader, key: str) -> None:
     """Read a free configuration into a draft, as it is; an empty object, which such systems send for none, is none."""
     config = fields.take(key)
     if config is not None and config != {}:
         draft.content_fields["config"] = config
         draft.source_paths["config"] = fields.path_of(key)
-
-
-def _merged(nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes with adjacent literals joined, empty ones removed, and tags reduced to their names."""
-    merged: list[Node] = []
-    for node in nodes:
-        if isinstance(node, Literal) and merged and isinstance(merged[-1], Literal):
-            merged[-1] = Literal(merged[-1].text + node.text)
-        elif not isinstance(node, Literal) or node.text:
-            merged.append(Tag(node.name) if isinstance(node, Tag) else node)
-    return merged
 
 
 def _at_source(draft: ImportDraft, field_error: FieldError) -> FieldError:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft
+from promptuary.prompt.foreign.mustache_remarks import langchain_remarks
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.inclusion import content_references
 from promptuary.prompt.templates.preparation import prepare
@@ -266,7 +267,10 @@ def _used_variables(draft: ImportDraft, optional: dict[str, Any]) -> set[str] | 
             draft.add_remark(
                 draft.source_paths["template"], f"'{{{{> {reference}}}}}' is empty in LangChain; here it includes that prompt"
             )
-        return set(prepare(content, resolved=False, jinja2=True).variables)
+        prepared = prepare(content, resolved=False, jinja2=True)
+        for remark in langchain_remarks(prepared):
+            draft.add_remark(draft.source_paths["template"], remark)
+        return set(prepared.variables)
     except (ValidationError, InvalidPrompt):
         return None
 

@@ -3,11 +3,13 @@
 import re
 from typing import Any
 
-from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, check_same_parse, read_config
+from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, read_config
 from promptuary.prompt.foreign.message_import import import_message
+from promptuary.prompt.foreign.sdk_text import SdkText, choose_format
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Partial, Tag
+from promptuary.prompt.templates.simple import is_name as is_name_of_simple
 
 _REFERENCE = re.compile(r"@@@langfusePrompt:(.*?)@@@")
 _IGNORED_FIELDS = (
@@ -44,7 +46,8 @@ def _items(value: Any) -> list[tuple[str, Any]]:
 
 
 def _draft(item: Any, path: str, names: SourceNames) -> ImportDraft:
-    draft = ImportDraft(path, names.fallback, {"format": "mustache"}, {})
+    draft = ImportDraft(path, names.fallback, {}, {})
+    texts: list[SdkText] = []
     fields = FieldReader(item, path, draft)
     draft.name = fields.take("name", str, names.fallback)
     draft.version = fields.take("version", int)
@@ -58,26 +61,27 @@ def _draft(item: Any, path: str, names: SourceNames) -> ImportDraft:
     if prompt is None and "versions" in fields.unread:
         draft.add_error(path, "is an entry of a prompt list, which has no text; fetch each prompt by its name")
     elif isinstance(prompt, str):
-        draft.content_fields |= {"type": prompt_type, "template": _text(draft, prompt_path, prompt, names)}
+        draft.content_fields |= {"type": prompt_type, "template": _text(draft, prompt_path, prompt, names, texts)}
     elif prompt is not None:
-        messages = [_message(draft, f"{prompt_path}.{index}", message, names) for index, message in enumerate(prompt)]
+        messages = [_message(draft, f"{prompt_path}.{index}", message, names, texts) for index, message in enumerate(prompt)]
         draft.content_fields |= {"type": prompt_type, "template": messages}
         draft.source_paths |= {f"template.{index}": f"{prompt_path}.{index}" for index in range(len(messages))}
     else:
         draft.add_error(path, "has no `prompt`")
+    choose_format(draft, texts, "Langfuse")
     read_config(draft, fields, "config")
     fields.discard(*_IGNORED_FIELDS)
     fields.report_unread()
     return draft
 
 
-def _message(draft: ImportDraft, path: str, message: Any, names: SourceNames) -> dict[str, Any]:
+def _message(draft: ImportDraft, path: str, message: Any, names: SourceNames, texts: list[SdkText]) -> dict[str, Any]:
     fields = FieldReader(message, path, draft)
     message_type = fields.take("type", str, "chatmessage")
     if message_type == "placeholder":
         result = {"role": "placeholder", "name": fields.take("name", str, "")}
     elif message_type in ("chatmessage", "message"):
-        return import_message(draft, fields, lambda text_path, text: _text(draft, text_path, text, names))
+        return import_message(draft, fields, lambda text_path, text: _text(draft, text_path, text, names, texts))
     else:
         draft.add_error(fields.path_of("type"), f"is {message_type!a}; must be a message or a placeholder")
         result = {"role": "user", "content": ""}
@@ -85,8 +89,8 @@ def _message(draft: ImportDraft, path: str, message: Any, names: SourceNames) ->
     return result
 
 
-def _text(draft: ImportDraft, path: str, text: str, names: SourceNames) -> str:
-    """Return a text as a mustache template; a reference to another prompt becomes an include."""
+def _text(draft: ImportDraft, path: str, text: str, names: SourceNames, texts: list[SdkText]) -> str:
+    """Return a text as a template, and add it to the texts; a reference to another prompt becomes an include."""
     parts: list[str] = []
     langfuse_nodes: list[Node] = []
     position = 0
@@ -102,7 +106,8 @@ def _text(draft: ImportDraft, path: str, text: str, names: SourceNames) -> str:
         langfuse_nodes += [*_langfuse_nodes(before), Partial(reference, "")]
         position = match.end()
     result = "".join([*parts, text[position:]])
-    check_same_parse(draft, path, result, [*langfuse_nodes, *_langfuse_nodes(text[position:])], "Langfuse")
+    nodes = [*langfuse_nodes, *_langfuse_nodes(text[position:])]
+    texts.append(SdkText(path, result, nodes, None if parts else _langfuse_nodes(text, names_only=True)))
     return result
 
 
@@ -116,11 +121,16 @@ def _reference(reference: str, names: SourceNames) -> str | None:
     return f"{name}@{selector}" if selector and selector != "production" else name
 
 
-def _langfuse_nodes(text: str) -> list[Node]:
-    """Parse a text as Langfuse's SDK does: a variable reaches from every `{{` to the next `}}`."""
+def _langfuse_nodes(text: str, *, names_only: bool = False) -> list[Node]:
+    """Parse a text as Langfuse's SDK does: a variable reaches from every `{{` to the next `}}`.
+
+    With `names_only`, what is no name in the format `simple` is text, as it is where no program passes such a variable.
+    """
     nodes: list[Node] = []
     position = 0
     while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start)) >= 0:
-        nodes += [Literal(text[position:start]), Tag(text[start + 2 : end].strip())]
+        name = text[start + 2 : end].strip()
+        is_text = names_only and not is_name_of_simple(name)
+        nodes += [Literal(text[position:start]), Literal(text[start : end + 2]) if is_text else Tag(name)]
         position = end + 2
     return [*nodes, Literal(text[position:])]

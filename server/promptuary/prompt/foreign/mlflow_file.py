@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, check_same_parse, read_config
+from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, read_config
 from promptuary.prompt.foreign.message_import import import_message
+from promptuary.prompt.foreign.sdk_text import SdkText, choose_format
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.mustache import Literal, Node, Tag
 
@@ -125,38 +126,38 @@ def _template(draft: ImportDraft, path: str, template: str | list[Any]) -> None:
         else [message.get("content") for message in template if isinstance(message, dict)]
     )
     jinja2 = any(isinstance(text, str) and "{%" in text and "%}" in text for text in texts)
-    draft.content_fields["format"] = "jinja2" if jinja2 else "mustache"
+    if jinja2:
+        draft.content_fields["format"] = "jinja2"
     draft.source_paths["template"] = path
     if isinstance(template, str):
         draft.content_fields |= {"type": "text", "template": template}
         if not jinja2:
-            _check_mustache(draft, path, template)
+            choose_format(draft, [_sdk_text(path, template)], "MLflow")
         return
 
-    def checked(text_path: str, text: str) -> str:
-        if not jinja2:
-            _check_mustache(draft, text_path, text)
+    sdk_texts: list[SdkText] = []
+
+    def read_text(text_path: str, text: str) -> str:
+        sdk_texts.append(_sdk_text(text_path, text))
         return text
 
     readers = [FieldReader(message, f"{path}.{index}", draft) for index, message in enumerate(template)]
-    messages = [import_message(draft, fields, checked) for fields in readers]
+    messages = [import_message(draft, fields, read_text) for fields in readers]
+    if not jinja2:
+        choose_format(draft, sdk_texts, "MLflow")
     draft.content_fields |= {"type": "chat", "template": messages}
     draft.source_paths |= {f"template.{index}": f"{path}.{index}" for index in range(len(messages))}
 
 
-def _check_mustache(draft: ImportDraft, path: str, text: str) -> None:
-    """Record an error or a remark where MLflow reads the text's braces in another way."""
+def _sdk_text(path: str, text: str) -> SdkText:
+    """Parse a text as MLflow's SDK does."""
     nodes: list[Node] = []
     position = 0
     for match in _NAME.finditer(text):
         nodes += [Literal(text[position : match.start()]), Tag(match.group(1))]
         position = match.end()
-        if "." in match.group(1):
-            first = match.group(1).partition(".")[0]
-            draft.add_remark(
-                path, f"'{match.group(1)}' is one variable in MLflow; here it is looked up inside the variable '{first}'"
-            )
-    check_same_parse(draft, path, text, [*nodes, Literal(text[position:])], "MLflow")
+    nodes.append(Literal(text[position:]))
+    return SdkText(path, text, nodes, nodes)
 
 
 def _tag_texts(tags: Mapping[str, Any]) -> list[str]:

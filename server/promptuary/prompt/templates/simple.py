@@ -11,7 +11,13 @@ import re
 
 from promptuary.prompt.templates.tree import Literal, Node, Tag
 
-_VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+_VARIABLE = re.compile(rf"\{{\{{\s*({_NAME})\s*\}}\}}")
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text is the name of a variable in this format."""
+    return re.fullmatch(_NAME, text) is not None
 
 
 def parse(source: str, path: str = "") -> tuple[Node, ...]:
