@@ -227,3 +227,33 @@ def test_outputs_and_rendered_inputs_of_runs_and_reviews_are_emptied(
         payloads = [json.loads(payload) for (payload,) in session.execute(text("SELECT payload FROM review_item"))]
     assert all(payload["output"] is None and payload["messages"] is None and payload["erased"] for payload in payloads)
     assert local.get(f"/v1/runs/{run.id}").status_code == 200
+
+
+def test_a_response_in_memory_ends_in_every_process(
+    api: Any, bearer: Callable[..., dict[str, str]], local: Any, leak: str
+) -> None:
+    reader = bearer("reader")
+    local.put("/v1/prompts/leak/labels/staging", json={"version": 1})
+    for path in ("/v1/prompts/leak?version=1", "/v1/prompts/leak?label=staging"):
+        tags = [api.get(path, headers=reader).headers["etag"] for _ in range(2)]
+        assert api.get(path, headers=reader | {"If-None-Match": tags[0]}).status_code == 304
+    assert local.post(ERASE, json=WHY | {"labelled": True}).status_code == 200
+    for path in ("/v1/prompts/leak?version=1", "/v1/prompts/leak?label=staging"):
+        for headers in (reader, reader | {"If-None-Match": tags[1]}):
+            assert api.get(path, headers=headers).json()["code"] == "erased"
+
+
+def test_a_run_in_flight_is_cancelled_and_its_worker_can_write_nothing_more(
+    local: Any, create_words_suite: Callable[..., None], submit_run: Callable[..., Any], executor: Any
+) -> None:
+    create_words_suite(versions=("Say {{text}} politely.",))
+    submit_run()
+    leased = executor.lease("w1")
+    body = WHY | {"labelled": True}
+    assert local.post("/v1/prompts/word/versions/1/erase", json=body).json()["removed"]["runs"] == 1
+    assert local.get(f"/v1/runs/{leased.id}").json()["state"] == "cancelled"
+    executor.execute(leased)
+    assert local.get(f"/v1/runs/{leased.id}/results").json()["items"] == []
+    assert local.get(f"/v1/runs/{leased.id}").json()["state"] == "cancelled"
+    refused = local.post("/v1/runs", json={"suite": "words"})
+    assert (refused.status_code, refused.json()["code"]) == (410, "erased")

@@ -24,3 +24,8 @@ def encode_content(content: Content) -> EncodedContent:
     """
     parts = content_json(content)
     return EncodedContent(content, json.dumps(parts, ensure_ascii=False, separators=(",", ":")), content_json_digest(parts))
+
+
+def erased_content(digest: str) -> EncodedContent:
+    """Return what is stored of an erased version: its digest, and an empty text in place of the content."""
+    return EncodedContent(Content(type="text", template=""), "", digest)

@@ -81,6 +81,7 @@ class VersionRecord:
     author: str
     created_at: datetime
     includes: tuple[Include, ...] = ()
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         "tags": list(record.tags),
         "author": record.author,
         "created_at": record.created_at,
+        "erased_at": record.erased_at,
     }
     version_id = int(connection.execute(_NEW_VERSION, row).scalar_one())
     if record.includes:
@@ -121,7 +123,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         ]
         session.execute(insert(IncludeRow), pins)
     prompt = tag_store.index_tags(session, prompt, record.tags)
-    content = json.loads(record.content.json)
+    content = json.loads(record.content.json) if record.erased_at is None else {}
     store_words(session, prompt.id, prompt.name, content)
     return Version(
         id=version_id,
@@ -138,6 +140,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         is_newest=True,
         given_name=prompt.given_name,
         prompt_tags=prompt.prompt_tags,
+        erased_at=record.erased_at,
     )
 
 

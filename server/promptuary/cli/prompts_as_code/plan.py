@@ -169,7 +169,7 @@ class _ProjectedRegistry:
                 remarks=comparison.unchanged_remarks(),
             )
         moved = _moves(prompt, before, before.newest + registers, registers, insistence.force)
-        old = self.registry.version(prompt.name, before.newest) if registers and before.newest else None
+        old = self.registry.find_version(prompt.name, before.newest) if registers and before.newest else None
         conflicts: Sequence[str] = ()
         if comparison is not None and registers and not insistence.supersede:
             conflicts = comparison.conflicts()
@@ -205,7 +205,8 @@ class _ProjectedRegistry:
             raise InvalidPrompt(CANNOT_INCLUDE, field_errors)
         content = compose(prompt.content, resolved)
         check_content(content, jinja2=True)
-        digest = self.registry.version(prompt.name, before.newest)["digest"] if before.newest else None
+        newest = self.registry.find_version(prompt.name, before.newest) if before.newest else None
+        digest = newest["digest"] if newest else None
         pinned = {reference: f"{version.name}@{version.version}" for reference, version in resolved.items()}
         return content, pinned, digest != content_digest(content)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from promptuary.cli.connection import ApiClient
+from promptuary.cli.connection import ApiClient, ApiRefused
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json, content_parts
 from promptuary.prompt.errors import InvalidPrompt
@@ -48,6 +48,15 @@ class RegistryState:
         if (name, number) not in self._versions:
             self._versions[name, number] = self.api.get(f"/prompts/{name}/versions/{number}")
         return self._versions[name, number]
+
+    def find_version(self, name: str, number: int) -> Any | None:
+        """Return a version as the API does; None for one whose content was erased."""
+        try:
+            return self.version(name, number)
+        except ApiRefused as error:
+            if error.code != "erased":
+                raise
+            return None
 
     def included(self, name: str, number: int) -> IncludedVersion:
         """Return a version as those that include it see it."""

@@ -14,7 +14,7 @@ import typer
 
 from promptuary.cli.atomic_files import atomic_write
 from promptuary.cli.connection import ApiClient, ApiRefused, connect
-from promptuary.cli.output import AsJson, Project, print_json, print_line
+from promptuary.cli.output import AsJson, Project, print_json, print_line, print_notice
 from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.state import PromptState, RegistryState
 from promptuary.prompt.errors import FieldError, Invalid
@@ -129,7 +129,12 @@ def _versions(api: ApiClient, name: str, state: PromptState, labels: Sequence[st
         if not labels or label in labels:
             numbers |= {arm["version"] for arm in state.splits[label]["arms"]} if label in state.splits else {first}
     for number in sorted(numbers, reverse=True):
-        yield api.get(f"/prompts/{name}/versions/{number}")
+        try:
+            yield api.get(f"/prompts/{name}/versions/{number}")
+        except ApiRefused as error:
+            if error.code != "erased":
+                raise
+            print_notice(f"promptuary: left out: {error}")
 
 
 def _history(api: ApiClient, name: str, state: PromptState) -> Iterator[dict[str, Any]]:

@@ -31,6 +31,8 @@ IMPORTED_FIELDS = (*DIGESTED_PARTS, "version", "digest", "message", "tags", "aut
 
 The parts that a later release added (`ADDED_PARTS`) are imported where they are in the bundle.
 """
+_ERASED_FIELDS = ("version", "digest", "message", "tags", "author", "created_at", "includes", "erased_at")
+"""The fields of a version that was erased: what identifies it, without its content."""
 _MOVE_FIELDS = ("label", "version", "split", "previous", "actor", "reason", "at")
 _OPTIONAL_MOVE_FIELDS = ("rollback",)
 REQUIRED_FIELDS = ("archived", "labels", "versions", "history")
@@ -149,12 +151,12 @@ def _versions(name: str, bodies: Mapping[str, Any], where: str, field_errors: li
         path = f"{where}.{key}"
         if not (key.isascii() and key.isdigit() and len(key) < 10 and key[0] != "0"):
             field_errors.append(FieldError(path, "is not a version number"))
-        elif not isinstance(body, dict) or any(key not in body for key in IMPORTED_FIELDS):
-            missing = ", ".join(key for key in IMPORTED_FIELDS if not isinstance(body, dict) or key not in body)
+        elif not isinstance(body, dict) or any(key not in body for key in _required_fields(body)):
+            missing = ", ".join(key for key in _required_fields(body) if not isinstance(body, dict) or key not in body)
             field_errors.append(FieldError(path, f"is not a version as the API returns it; missing: {missing}"))
         elif type(body["version"]) is not int or body["version"] != int(key) or body.get("name") != name:
             field_errors.append(FieldError(path, f"contains version {body['version']!a} of {body.get('name')!a}"))
-        elif not _is_digest_of(body):
+        elif not is_erased(body) and not _is_digest_of(body):
             field_errors.append(FieldError(path, "does not match its digest; the file was changed or is damaged"))
         elif not isinstance(body["includes"], list) or not all(_is_include(include) for include in body["includes"]):
             field_errors.append(
@@ -168,6 +170,15 @@ def _versions(name: str, bodies: Mapping[str, Any], where: str, field_errors: li
         if str(gap) not in bodies:
             field_errors.append(FieldError(where, f"has no version {gap}, but numbers are consecutive; {_EXPORT_HINT}"))
     return ascending
+
+
+def is_erased(body: Any) -> bool:
+    """Return whether a version, as the API returns it, was erased."""
+    return isinstance(body, dict) and body.get("erased_at") is not None
+
+
+def _required_fields(body: Any) -> tuple[str, ...]:
+    return _ERASED_FIELDS if is_erased(body) else IMPORTED_FIELDS
 
 
 def _is_digest_of(body: Mapping[str, Any]) -> bool:
@@ -265,7 +276,7 @@ def import_requests(prompts: Sequence[BundledPrompt], limit: int) -> Iterator[tu
     ordered = dependency_order(prompts)
     last_index = {prompt.name: index for index, (prompt, _) in enumerate(ordered)}
     for index, (prompt, numbers) in enumerate(ordered):
-        parts = [("versions", [_imported_fields(prompt.versions[number])]) for number in numbers]
+        parts = [_imported_version(prompt.versions[number]) for number in numbers]
         if last_index[prompt.name] == index:
             parts += [("history", [imported_move(move)]) for move in prompt.history]
             parts += [("naming", [naming])] if (naming := _naming(prompt)) else []
@@ -286,10 +297,12 @@ def _naming(prompt: BundledPrompt) -> dict[str, Any]:
     return naming
 
 
-def _imported_fields(version: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: version[key] for key in (*IMPORTED_FIELDS, *ADDED_PARTS) if key in IMPORTED_FIELDS or version.get(key) is not None
-    }
+def _imported_version(version: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Return the member of the request that a version belongs to, with the version."""
+    if is_erased(version):
+        return "erased", [{key: version[key] for key in _ERASED_FIELDS}]
+    fields = (*IMPORTED_FIELDS, *ADDED_PARTS)
+    return "versions", [{key: version[key] for key in fields if key in IMPORTED_FIELDS or version.get(key) is not None}]
 
 
 def _bodies(parts: Sequence[tuple[str, list[dict[str, Any]]]], limit: int) -> Iterator[dict[str, list[Any]]]:

@@ -28,7 +28,10 @@ class ImportedInclude:
 
 @dataclass(frozen=True)
 class ImportedVersion:
-    """A version as it was registered on another server; `digest` is the one that the server sent."""
+    """A version as it was registered on another server; `digest` is the one that the server sent.
+
+    One that was erased there has the time of that, and comes without its content.
+    """
 
     number: int
     digest: str
@@ -38,6 +41,7 @@ class ImportedVersion:
     author: str
     created_at: datetime
     includes: tuple[ImportedInclude, ...] = ()
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,13 @@ def validate_versions(versions: Sequence[ImportedVersion], now: datetime, *, jin
         path = f"versions.{version.number}"
         if version.content.digest != version.digest:
             field_errors.append(FieldError(f"{path}.digest", "is not that of the content"))
-        if version.created_at > now:
+        if max(version.created_at, version.erased_at or version.created_at) > now:
             field_errors.append(FieldError(f"{path}.created_at", _IN_THE_FUTURE))
     if field_errors:
         raise InvalidRequest("the versions cannot be imported", field_errors)
     for version in versions:
+        if version.erased_at is not None:
+            continue
         try:
             prepare(version.content.content, jinja2=jinja2)
         except InvalidPrompt as error:

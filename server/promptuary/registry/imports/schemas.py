@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, m
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
-from promptuary.prompt.encoding import encode_content
+from promptuary.prompt.encoding import encode_content, erased_content
 from promptuary.prompt.name import Name
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.imports.history import (
@@ -69,6 +69,35 @@ class ImportedVersionIn(Content):
             includes=tuple(
                 ImportedInclude(include.reference, include.name, include.version, include.digest) for include in self.includes
             ),
+        )
+
+
+class ErasedVersionIn(RequestModel):
+    """A version that was erased on the other server; its number and digest stay."""
+
+    version: Number
+    digest: Digest
+    message: ShortText = ""
+    tags: Annotated[list[NonEmptyText], Field(max_length=50)] = Field(default_factory=list)
+    author: Actor
+    created_at: Timestamp
+    erased_at: Timestamp
+    includes: Annotated[list[ImportedIncludeIn], Field(max_length=1000)] = Field(default_factory=list)
+
+    def to_domain(self) -> ImportedVersion:
+        """Return the domain value."""
+        return ImportedVersion(
+            number=self.version,
+            digest=self.digest,
+            content=erased_content(self.digest),
+            message=self.message,
+            tags=tuple(self.tags),
+            author=self.author,
+            created_at=self.created_at,
+            includes=tuple(
+                ImportedInclude(include.reference, include.name, include.version, include.digest) for include in self.includes
+            ),
+            erased_at=self.erased_at,
         )
 
 
@@ -168,6 +197,7 @@ class ImportPrompt(ImportedHistory):
 
     naming: Annotated[list[ImportedNamingIn], Field(max_length=1)] = Field(default_factory=list)
     versions: Annotated[list[ImportedVersionIn], Field(max_length=10_000)] = Field(default_factory=list)
+    erased: Annotated[list[ErasedVersionIn], Field(max_length=10_000)] = Field(default_factory=list)
 
     def _naming(self) -> ImportedNaming:
         return self.naming[0].to_domain() if self.naming else ImportedNaming()
@@ -178,9 +208,10 @@ class ImportPrompt(ImportedHistory):
         Raises:
             InvalidRequest: for a number that occurs twice.
         """
-        if len({version.version for version in self.versions}) != len(self.versions):
+        sent = [*self.versions, *self.erased]
+        if len({version.version for version in sent}) != len(sent):
             raise InvalidRequest("the versions cannot be imported", [FieldError("versions", "has a number twice")])
-        return sorted((version.to_domain() for version in self.versions), key=lambda version: version.number)
+        return sorted((version.to_domain() for version in sent), key=lambda version: version.number)
 
 
 class PreviewImport(ImportedHistory):

@@ -178,7 +178,13 @@ class PromptImporter:
         unit = self.unit
         includes, unknown = self._resolve_includes(imported)
         record = VersionRecord(
-            imported.content, imported.message, imported.tags, imported.author, imported.created_at, tuple(includes)
+            imported.content,
+            imported.message,
+            imported.tags,
+            imported.author,
+            imported.created_at,
+            tuple(includes),
+            imported.erased_at,
         )
         version = version_store.add_version(unit.session, prompt, record)
         assert version.number == imported.number
@@ -196,6 +202,9 @@ class PromptImporter:
             version = version_store.find_version(self.unit.session, prompt, include.version) if prompt else None
             if version is None or version.erased_at is not None or version.digest != include.digest:
                 unknown.append(include)
+                continue
+            if imported.erased_at is not None:
+                includes.append(Include(version.id, include.reference, include.name, include.version, include.digest))
                 continue
             is_text = version.content["type"] == "text"
             partials = includable(version).as_partials(include.reference) if is_text else {"": ""}
