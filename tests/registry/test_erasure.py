@@ -51,6 +51,7 @@ def test_an_erased_version_keeps_its_number_digest_and_history_and_is_410(local:
     assert [(entry["name"], entry["version"], entry["digest"]) for entry in body["erased"]] == [("leak", 1, leak)]
     assert body["backups"]["from"] <= body["backups"]["until"]
     assert "every backup" in body["backups"]["detail"]
+    assert body["storage"]["scrubbed"] is True
     for path in (f"{VERSIONS}/1", "/v1/prompts/leak?version=1"):
         answer = local.get(path)
         assert (answer.status_code, answer.json()["code"], answer.json()["title"]) == (410, "erased", "Gone")

@@ -337,6 +337,9 @@ def test_a_rollback_obeys_if_match_names_a_version_and_is_done_once_a_key(local:
     stale = local.post(f"{PRODUCTION}/rollback", json={}, headers={"If-Match": tag})
     assert (stale.status_code, local.get(PRODUCTION).json()["version"]) == (412, 2)
     assert local.post(f"{PRODUCTION}/rollback", json={"to": 1}).json()["version"] == 1
+    local.put(PRODUCTION, json={"version": 3})
+    assert local.post(f"{PRODUCTION}/rollback?to=2", json={"to": 1}).status_code == 422
+    assert local.post(f"{PRODUCTION}/rollback?to=1").json()["version"] == 1
     nothing = local.post(f"{PRODUCTION}/rollback", json={})
     assert (nothing.status_code, nothing.json()["code"]) == (409, "conflict")
 

@@ -16,6 +16,7 @@ from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize, authorize_caller
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import Caller, UnitOfWork
+from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER, Flag, Timestamp
 from promptuary.core.wire import PageOf
 from promptuary.registry.diff.schemas import DiffOut
@@ -275,14 +276,19 @@ def roll_back(
     conditions: WriteConditions,
     response: Response,
     unit: Annotated[UnitOfWork, authorize(Scope.LABEL_MOVE, conditional=True)],
+    to: NumberQuery = None,
     body: RollBack | None = None,
 ) -> LabelOut:
     """Move a label back to its last different target, or `to` a version that it has pointed at; a split keeps its buckets.
 
-    The next rollback goes one step further back.
+    The next rollback goes one step further back. `to` may stand in the query or in the body.
     """
     rollback = body or RollBack()
-    return _label_response(Labels(unit).roll_back(name, label, rollback.reason, rollback.to, conditions), response)
+    if to is not None and rollback.to not in (None, to):
+        raise InvalidRequest(
+            "the label cannot be rolled back", [FieldError("to", "is another version in the query and the body")]
+        )
+    return _label_response(Labels(unit).roll_back(name, label, rollback.reason, to or rollback.to, conditions), response)
 
 
 @router.get("/prompts/{name}/labels/{label}/history")

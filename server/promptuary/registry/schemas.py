@@ -112,6 +112,8 @@ class ErasedVersionOut(ResponseModel):
     created_at: datetime
     erased_at: datetime
     includes: list[IncludeOut]
+    given_name: str | None
+    prompt_tags: list[str]
 
     @classmethod
     def of(cls, version: Version, erased_at: datetime) -> Self:
@@ -127,6 +129,8 @@ class ErasedVersionOut(ResponseModel):
             created_at=version.created_at,
             erased_at=erased_at,
             includes=[IncludeOut.model_validate(include) for include in version.includes],
+            given_name=version.given_name,
+            prompt_tags=list(version.prompt_tags),
         )
 
 

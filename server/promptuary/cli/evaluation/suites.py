@@ -14,6 +14,7 @@ from promptuary.cli.registry.prompts import content_body, register
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import FieldError, Invalid
+from promptuary.prompt.files.bundle import is_erased
 from promptuary.prompt.files.prompt_file import PromptFile
 
 if TYPE_CHECKING:
@@ -124,8 +125,9 @@ def register_contents(api: ApiClient, prompt: str, contents: Sequence[Content], 
 
 
 def _known_digests(api: ApiClient, prompt: str) -> dict[str, int]:
-    """Return the version number of each content that the prompt has had, by digest."""
+    """Return the version number of each content that the prompt has had, by digest; those that were erased are left out."""
     names = [listed["name"] for listed in api.items("/prompts", search=prompt)]
     if prompt not in names:
         return {}
-    return {version["digest"]: int(version["version"]) for version in api.items(f"/prompts/{path_segment(prompt)}/versions")}
+    versions = api.items(f"/prompts/{path_segment(prompt)}/versions")
+    return {version["digest"]: int(version["version"]) for version in versions if not is_erased(version)}

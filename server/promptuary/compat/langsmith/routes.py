@@ -23,8 +23,9 @@ from promptuary.compat.langsmith.schemas import (
 from promptuary.compat.names import known_name
 from promptuary.compat.prompt_listing import all_prompts
 from promptuary.core.errors import InvalidRequest, NotFound
-from promptuary.core.parameters import STRICT_INTEGER
+from promptuary.core.parameters import STRICT_INTEGER, Flag
 from promptuary.prompt.name import LATEST
+from promptuary.prompt.numbers import parse_version_number
 from promptuary.registry.labels import require_prompt
 from promptuary.registry.service import Registry
 from promptuary.registry.store import PromptFilter
@@ -68,7 +69,7 @@ def list_commits(owner: Owner, repo: Name, unit: Read, limit: Limit = 100, offse
 def list_repos(
     unit: Read,
     query: Annotated[str | None, Query(max_length=200)] = None,
-    is_archived: bool = False,
+    is_archived: Flag = False,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> RepoList:
@@ -122,8 +123,9 @@ def _select_version(unit: UnitOfWork, name: str, commit: str) -> Version:
         return registry.lookup(name, label=commit).version
     if is_commit_hash(commit):
         return registry.version_by_digest(name, commit)
-    if commit.isascii() and commit.isdigit() and len(commit) <= 6:
-        return registry.version(name, int(commit))
+    number = parse_version_number(commit)
+    if number is not None:
+        return registry.version(name, number)
     return registry.lookup(name, label=commit).version  # not found, with the labels that there are
 
 

@@ -208,7 +208,7 @@ class ImportPrompt(ImportedHistory):
         Raises:
             InvalidRequest: for a number that occurs twice.
         """
-        sent = [*self.versions, *self.erased]
+        sent: list[ImportedVersionIn | ErasedVersionIn] = [*self.versions, *self.erased]
         if len({version.version for version in sent}) != len(sent):
             raise InvalidRequest("the versions cannot be imported", [FieldError("versions", "has a number twice")])
         return sorted((version.to_domain() for version in sent), key=lambda version: version.number)
