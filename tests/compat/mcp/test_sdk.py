@@ -297,6 +297,32 @@ def test_a_role_that_may_not_render_lists_prompts_only(call: Any) -> None:
     assert "prompt:render" in error.message
 
 
+def test_a_prompt_that_cannot_be_rendered_here_does_not_hide_the_others(app: Any, call: Any, register: Any) -> None:
+    app.app.state.settings = app.services.settings.model_copy(update={"jinja2": True})
+    register("a", "{{ n }}", format="jinja2", labels=["production"])
+    register("b", "Hi", labels=["production"])
+    app.app.state.settings = app.services.settings
+    first, second = call(lambda client: client.list_prompts()).prompts
+    assert "cannot be rendered here: format: jinja2 is off here" in first.description
+    assert (second.name, second.arguments) == ("b", [])
+
+
+def test_a_prompt_has_the_name_that_an_sdk_gave_it_as_its_title(call: Any, local: Any) -> None:
+    body = {"name": "Support Desk/Greet", "type": "text", "prompt": "Hi", "labels": ["production"]}
+    local.post("/api/public/v2/prompts", json=body).raise_for_status()
+    (prompt,) = call(lambda client: client.list_prompts()).prompts
+    assert prompt.title == "Support Desk/Greet"
+
+
+def test_an_erased_version_is_an_error_and_not_listed(call: Any, local: Any, register: Any) -> None:
+    register("a", "Hi", labels=["production"])
+    erasure = {"reason": "a name in it", "labelled": True}
+    local.post("/v1/prompts/a/versions/1/erase", json=erasure).raise_for_status()
+    assert call(lambda client: client.list_prompts()).prompts == []
+    error = call(lambda client: client.get_prompt("a@1"))
+    assert (error.code, error.data["code"]) == (-32602, "erased")
+
+
 @pytest.mark.usefixtures("triage")
 def test_an_archived_prompt_is_not_listed(call: Any, local: Any) -> None:
     local.post("/v1/prompts/support.triage/archive", json={}).raise_for_status()

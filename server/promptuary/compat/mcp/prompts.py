@@ -20,6 +20,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.settings import Settings
 from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.name import LATEST
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
@@ -62,7 +63,9 @@ class McpPrompts:
             registry = Registry(UnitOfWork(session, self.caller, self.clock, self.settings))
             page = registry.prompts(self.settings.page_limit, cursor, PromptFilter(label=label))
             results = registry.results_by_label(page.items, self.label)
-        listed = {"prompts": [self._description(result) for result in results], **_COMPLETE, **_NOT_CACHED}
+        given_names = {prompt.name: prompt.given_name for prompt in page.items}
+        prompts = [self._description(result, given_names[result.version.prompt]) for result in results]
+        listed = {"prompts": prompts, **_COMPLETE, **_NOT_CACHED}
         return {**listed, "nextCursor": page.next_cursor} if page.next_cursor else listed
 
     def get(self, name: str, arguments: Mapping[str, str], protocol: str) -> dict[str, Any]:
@@ -110,16 +113,22 @@ class McpPrompts:
     def _prepare(self, result: LookupResult) -> PreparedPrompt:
         return prepare(content_from_json(result.version.content), jinja2=self.settings.jinja2)
 
-    def _description(self, result: LookupResult) -> dict[str, Any]:
-        prepared = self._prepare(result)
-        schemas = {name: argument_schema(variable) for name, variable in prepared.variables.items()}
-        return {
+    def _description(self, result: LookupResult, given_name: str | None) -> dict[str, Any]:
+        """Return a prompt of the list. One that cannot be rendered here states why, and does not hide the others."""
+        description: dict[str, Any] = {
             "name": result.version.prompt,
-            "title": _title(result.version.prompt),
+            "title": given_name or _title(result.version.prompt),
             "description": _describe(result),
-            "arguments": [describe_argument(prepared, name) for name in prepared.variables],
-            "_meta": {**_meta(result), f"{META_PREFIX}arguments": schemas},
+            "_meta": _meta(result),
         }
+        try:
+            prepared = self._prepare(result)
+        except InvalidPrompt as error:
+            reason = "; ".join(map(str, error.field_errors))
+            return {**description, "description": f"{description['description']}; cannot be rendered here: {reason}"}
+        schemas = {name: argument_schema(variable) for name, variable in prepared.variables.items()}
+        description["_meta"][f"{META_PREFIX}arguments"] = schemas
+        return {**description, "arguments": [describe_argument(prepared, name) for name in prepared.variables]}
 
 
 def _title(name: str) -> str:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 import promptuary
 from promptuary.compat.mcp.prompts import McpPrompts
-from promptuary.core.errors import Forbidden, Invalid, NotFound, PromptuaryError, Unavailable
+from promptuary.core.errors import Erased, Forbidden, Invalid, NotFound, PromptuaryError, Unavailable
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -98,7 +98,7 @@ def _protocol_error(error: PromptuaryError) -> "MCPError":
         message = f"{message}: {'; '.join(map(str, error.field_errors))}"
     if isinstance(error, Unavailable):
         data["retry_after"] = error.retry_after
-    if isinstance(error, Invalid | NotFound):
+    if isinstance(error, Invalid | NotFound | Erased):
         return _error(INVALID_PARAMS, message, data)
     return _error(INVALID_REQUEST if isinstance(error, Forbidden) else INTERNAL_ERROR, message, data)
 
