@@ -3,14 +3,17 @@
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import standardwebhooks.webhooks
 from standardwebhooks import Webhook, WebhookVerificationError
+from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.core.outbound_http import post_json
 from promptuary.webhooks.delivery import ATTEMPTS, KEPT
 from webhooks.receiver import Message, Receiver
@@ -271,6 +274,30 @@ def test_a_worker_that_dies_after_sending_leaves_the_event_to_the_next(
     clock.move(minutes=2)
     assert deliver().delivered == 1
     assert receiver.ids == [queued["id"]] * 2
+
+
+@pytest.mark.usefixtures("database")
+def test_a_webhook_can_be_removed_while_others_write(put: Any, local: Any, app: Any, receiver: Receiver) -> None:
+    async def as_operator(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, LOCAL_PROJECT: "default"}, receive, send)
+
+    def register(number: int) -> int:
+        body = {"type": "text", "template": f"{number}"}
+        return int(
+            TestClient(as_operator, base_url="http://127.0.0.1").post(f"/v1/prompts/p{number}/versions", json=body).status_code
+        )
+
+    def replace_webhook(_: int) -> int:
+        client = TestClient(as_operator, base_url="http://127.0.0.1")
+        client.put("/v1/webhooks/hook", json={"url": receiver.url})
+        return int(client.delete("/v1/webhooks/hook").status_code)
+
+    put()
+    with ThreadPoolExecutor(8) as pool:
+        registered = pool.map(register, range(24))
+        removed = pool.map(replace_webhook, range(12))
+    assert set(registered) == {201}
+    assert set(removed) <= {204, 404}
 
 
 def test_old_deliveries_leave_the_list(put: Any, queue_test: Any, deliver: Any, deliveries: Any, clock: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from promptuary.access import audit
+from promptuary.access.store import lock_project
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.outbound_http import DestinationFailed, DestinationRefused, post_json
@@ -110,6 +111,8 @@ class WebhookDelivery:
     def _store(self, webhook: Webhook, delivery: Delivery, *, disable: bool = False) -> None:
         now = self.clock()
         with self.database.write() as session:
+            if disable:
+                lock_project(session, webhook.project)
             store.update_delivery(session, delivery)
             if delivery.state is not DeliveryState.PENDING:
                 store.remove_old_deliveries(session, webhook.id, now - KEPT)

@@ -29,11 +29,12 @@ class WebhookEvent:
 
 def publish(session: Session, project: int, event: WebhookEvent) -> None:
     """Store a delivery for each webhook of the project that receives the event, with a message in the outbox."""
-    numbers = store.receivers(session, project, event.type)
-    if numbers:
-        body = event_body(session, project, event)
-        for number in numbers:
-            add_delivery(session, number, event, body)
+    if not store.receivers(session, project, event.type):
+        return
+    access_store.lock_project(session, project)  # a webhook is removed under the same lock, so none of these is gone below
+    body = event_body(session, project, event)
+    for number in store.receivers(session, project, event.type):
+        add_delivery(session, number, event, body)
 
 
 def event_body(session: Session, project: int, event: WebhookEvent) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from promptuary.access import audit
+from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core import outbox
 from promptuary.core.errors import Conflict, NotFound
@@ -52,7 +53,7 @@ class WebhookService:
         """
         unit, now = self.unit, self.unit.clock()
         parse_destination(definition.url, unit.settings.allowed_webhook_hosts)
-        stored = store.find_webhook(unit.session, unit.caller.project, name, lock=True)
+        stored = self._find(name, lock=True)
         fields = {**vars(definition), "updated_at": now}
         if stored is not None:
             changed = replace(stored, **fields, disabled_reason=None if definition.enabled else stored.disabled_reason)
@@ -159,7 +160,14 @@ class WebhookService:
         return webhook
 
     def _existing(self, name: str, *, lock: bool = False) -> Webhook:
-        webhook = store.find_webhook(self.unit.session, self.unit.caller.project, name, lock=lock)
+        webhook = self._find(name, lock=lock)
         if webhook is None:
             raise NotFound(f"there is no webhook '{name}'")
         return webhook
+
+    def _find(self, name: str, *, lock: bool) -> Webhook | None:
+        """Return a webhook, if there is one; locks are always taken in the order of a publication: the project's first."""
+        session, project = self.unit.session, self.unit.caller.project
+        if lock:
+            lock_project(session, project)
+        return store.find_webhook(session, project, name, lock=lock)
