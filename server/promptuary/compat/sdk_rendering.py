@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
-from promptuary.prompt.content import Content
+from promptuary.prompt.content import Content, Placeholder
 from promptuary.prompt.messages.message import Message
-from promptuary.prompt.templates.message_templates import MessageTemplate
 from promptuary.prompt.templates.mustache import parse
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
@@ -25,13 +24,27 @@ _PARTIAL_COST = 256
 """The cost of a partial besides its text, so that many empty partials reach the limit, too."""
 
 
+def _refuse_all(_: Message) -> str:
+    return "more than a role and a text"
+
+
 @dataclass(frozen=True)
 class SdkTemplateReader:
-    """The template syntax of an SDK: its name in messages, its parser, and the alternative to recommend."""
+    """What an SDK renders.
+
+    Attributes:
+        name: its name in messages.
+        read: parses a text as the SDK does.
+        instead: the alternative to recommend.
+        refuses: returns why the SDK cannot carry a message with more than a role and a text; None if it can.
+        takes_jinja2: whether it renders Jinja2.
+        takes_placeholders: whether it has placeholders.
+    """
 
     name: str
     read: Callable[[str], Iterable[Piece]]
     instead: str
+    refuses: Callable[[Message], str | None] = _refuse_all
     takes_jinja2: bool = False
     takes_placeholders: bool = True
 
@@ -75,16 +88,17 @@ def _texts(content: Content, sdk: SdkTemplateReader) -> list[str]:
         raise _NotRenderable(f"its context, passages of '{content.context.collection}', is retrieved by the server alone")
     if content.placeholders() and not sdk.takes_placeholders:
         raise _NotRenderable(f"it has the placeholder '{content.placeholders()[0]}'")
-    if any(isinstance(message, Message) and not message.is_plain for message in content.template):
-        raise _NotRenderable("it has messages with more than a role and a text")
+    for number, message in enumerate(content.template):
+        if isinstance(message, Message) and not message.is_plain and (reason := sdk.refuses(message)) is not None:
+            raise _NotRenderable(f"its message {number} has {reason}")
     sources = [source for _, source in content.sources()]
     if content.format == "jinja2":
         return [_jinja2(source, sdk) for source in sources]
     if content.format == "simple":
         return [_simple(source, sdk) for source in sources]
-    turns = [part for part in prepare(content).parts if isinstance(part, MessageTemplate)]
+    fields = [nodes for part in prepare(content).parts if not isinstance(part, Placeholder) for _, nodes in part.templates()]
     partials = _Partials(content.partials)
-    return [_plain(source, _merged(partials.flat(turn.nodes)), sdk) for source, turn in zip(sources, turns, strict=True)]
+    return [_plain(source, _merged(partials.flat(nodes)), sdk) for source, nodes in zip(sources, fields, strict=True)]
 
 
 def content_of_sdk(parts: Mapping[str, Any]) -> Content:

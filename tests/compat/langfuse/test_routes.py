@@ -98,6 +98,22 @@ def test_resolve_false_returns_the_source_instead_of_the_sdks_text(local: Any, r
     assert (raw["prompt"], raw["format"], raw["digest"]) == ("Hi {name}, {{really}}", "f-string", fetched["digest"])
 
 
+def test_what_the_sdk_would_drop_from_a_message_is_refused_unless_unresolved(local: Any, register: Callable[..., int]) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+    image = {"type": "image_url", "image_url": {"url": "https://img.example/a.png"}}
+    for number, (message, reason) in enumerate(
+        [
+            ({"role": "assistant", "content": None, "tool_calls": [call]}, "tool calls"),
+            ({"role": "assistant", "content": "x", "tool_calls": [call]}, "tool_calls, which the SDK drops"),
+            ({"role": "user", "content": "x", "name": "ana"}, "name, which the SDK drops"),
+            ({"role": "user", "content": [image]}, "a content that is not a text"),
+        ]
+    ):
+        register(f"m{number}", [{"role": "developer", "content": "x"}, message])
+        check(local.get(f"{PROMPTS}/m{number}?label=latest"), 400, f"its message 1 has {reason}")
+        assert local.get(f"{PROMPTS}/m{number}?label=latest&resolve=false").json()["prompt"][1] == message
+
+
 def test_text_the_sdk_cannot_render_is_refused_unless_unresolved(local: Any, register: Callable[..., int]) -> None:
     register("a", "{{#items}}{{.}}{{/items}}", labels=["production"])
     check(
@@ -258,7 +274,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"name": "a", "prompt": ["x"], "type": "chat"}, "prompt.0: must be an object"),
     ({"name": "a", "prompt": [], "type": "chat"}, "prompt: "),
     ({"name": "a", "prompt": [{"role": "user", "content": [{}]}], "type": "chat"}, "prompt.0.content.0: needs a `type`"),
-    ({"name": "a", "prompt": [{"role": "user", "content": "x", "name": "y"}], "type": "chat"}, "more than a role and a text"),
+    ({"name": "a", "prompt": [{"role": "user", "content": "x", "name": "y"}], "type": "chat"}, "has name, which the SDK drops"),
     ({"name": "a", "prompt": [{"type": "image", "role": "user", "content": "x"}], "type": "chat"}, "prompt.0.type: is not"),
     ({"name": "a", "prompt": [{"type": "placeholder", "name": "a b"}], "type": "chat"}, "prompt.0.name: "),
     ({"name": "a", "prompt": "{{> b}} {{a"}, "never closed"),

@@ -109,6 +109,31 @@ def test_a_chat_prompt_is_registered_over_a_text_and_both_stay(genai: As) -> Non
     assert own_tags(author) == {"team": "b"}
 
 
+def test_messages_of_agents_and_parts_are_registered_and_loaded_whole(genai: As, refused: Any, register: Any) -> None:
+    author = genai()
+    call = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": '{"order": "{{order}}"}'}}
+    chat = [
+        {"role": "developer", "content": "Be {{style}}"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "found", "tool_call_id": "call_1"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "{{question}}"},
+                {"type": "image_url", "image_url": {"url": "https://img.example/{{order}}.png", "detail": "low"}},
+                {"type": "input_audio", "input_audio": {"data": "{{audio}}", "format": "wav"}},
+            ],
+        },
+    ]
+    author.register_prompt("a", chat)
+    loaded = author.load_prompt("a", version=1, cache_ttl_seconds=0)
+    assert loaded.template == chat
+    assert loaded.variables == {"style", "order", "question", "audio"}
+    register("b", [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}])
+    with refused("RESOURCE_CONFLICT", "its message 0 has a file, for which the SDK has no part"):
+        author.load_prompt("b", version=1, allow_missing=True, cache_ttl_seconds=0)
+
+
 def test_what_is_not_there_is_told_or_none_where_it_may_be_missing(genai: As, refused: Any, register: Any) -> None:
     register("a", "x")
     reader = genai("reader")

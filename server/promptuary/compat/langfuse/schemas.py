@@ -41,7 +41,16 @@ def _read(text: str) -> Iterator[Piece]:
     yield mustache.Literal(text[at:])
 
 
+def _refuses(message: Message) -> str | None:
+    """Return what the SDK does not carry: it keeps a role and a text of each message, and nothing else."""
+    if not isinstance(message.content, str):
+        return "a content that is not a text" if message.tool_calls is None else "tool calls"
+    fields = [name for name in ("name", "tool_calls", "tool_call_id") if getattr(message, name) is not None]
+    return f"{' and '.join(fields)}, which the SDK drops"
+
+
 SDK = SdkTemplateReader(
+    refuses=_refuses,
     name="the Langfuse SDK",
     read=_read,
     instead="use Promptuary's client, or request the source with resolve=false",

@@ -17,7 +17,7 @@ from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.messages.message import Message
+from promptuary.prompt.messages.message import AudioPart, FilePart, ImagePart, Message
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.registry.store import PromptRecord
@@ -48,7 +48,20 @@ def _read(text: str) -> Iterator[Piece]:
     yield mustache.Literal(text[at:])
 
 
+def _refuses(message: Message) -> str | None:
+    """Return what the SDK's own model of a message does not accept."""
+    for part in message.content if isinstance(message.content, list) else ():
+        if isinstance(part, FilePart):
+            return "a file, for which the SDK has no part"
+        if isinstance(part, ImagePart) and part.image_url.detail not in (None, "auto", "low", "high"):
+            return f"an image of the detail '{part.image_url.detail}', which the SDK does not accept"
+        if isinstance(part, AudioPart) and part.input_audio.format not in ("wav", "mp3"):
+            return f"audio of the format '{part.input_audio.format}', which the SDK does not accept"
+    return None
+
+
 SDK = SdkTemplateReader(
+    refuses=_refuses,
     name="MLflow's SDK",
     read=_read,
     instead="use Promptuary's client, or POST /v1/prompts/{name}/render",
