@@ -64,19 +64,22 @@ def test_a_name_that_no_prompt_can_have_is_not_found(local: Any, register: Calla
     check(local.get(f"{PROMPTS}/A%20b"), 404, "there is no prompt 'a-b'")
 
 
-@pytest.mark.parametrize("name", ["a%2F..%2Fb", "..", "%2e%2e%2fv1", "a%00b"])
-def test_behind_the_encoded_slash_everything_else_of_a_path_is_checked(app: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a%2F..%2Fb", "segment `..`"), ("..", "segment `..`"), ("%2e%2e%2fv1", "segment `..`"), ("a%00b", "the path has a NUL")],
+)
+def test_behind_the_encoded_slash_everything_else_of_a_path_is_checked(app: Any, name: str, message: str) -> None:
     from api.test_bad_input import HOST, send
 
     response = send(app, "GET", f"{PROMPTS}/{name}", headers=[HOST])
-    check(response, 400, "the path has a `%2F`, a NUL or `..`")
+    check(response, 400, message)
 
 
 @pytest.mark.parametrize("path", ["/api/public%2Fv2/prompts/a", "/api/public/v2/prompts%2Fa", "/api/public/projects%2F"])
 def test_an_encoded_slash_stands_in_a_name_alone(app: Any, path: str) -> None:
     from api.test_bad_input import HOST, send
 
-    check(send(app, "GET", path, headers=[HOST]), 400, "the path has a `%2F`")
+    check(send(app, "GET", path, headers=[HOST]), 400, "the path has `%2F`")
 
 
 @pytest.mark.parametrize("version", [0, -1, "x", 2**31])

@@ -155,6 +155,16 @@ def test_a_config_is_imported_whole_and_in_its_order(config: Any) -> None:
     assert (prompt.content.model, remarks(prompt)) == (None, [])
 
 
+def test_variables_that_a_config_declares_are_the_prompts_and_stay_in_it() -> None:
+    config = {"variables": {"q": {"type": "string", "maxLength": 9}}, "a": 1}
+    (prompt,) = import_value(text_prompt("x {{q}}", config=config))
+    assert prompt.content.variables["q"].maxLength == 9
+    assert prompt.content.config == config
+    for own in ({"other": {}}, {"q": "the question"}, ["q"], {"q": {"minLength": 2, "maxLength": 1}}):
+        (prompt,) = import_value(text_prompt("x {{q}}", config={"variables": own}))
+        assert (prompt.content.variables, prompt.content.config) == ({}, {"variables": own})
+
+
 @pytest.mark.parametrize("config", [None, {}])
 def test_an_empty_config_is_none(config: Any) -> None:
     (prompt,) = import_value(text_prompt("x", config=config, isActive=True, extra="y"))

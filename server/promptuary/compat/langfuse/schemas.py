@@ -15,12 +15,11 @@ from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, content_of
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_from_json, content_json
-from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.foreign.config_declarations import with_config_declarations
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import LATEST
 from promptuary.prompt.templates import mustache
-from promptuary.prompt.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.registry.version_store import Version
 
@@ -78,7 +77,7 @@ class NewPrompt(RequestModel):
         content = None
         try:
             parts = {"type": self.type, "template": _template(self.prompt), "config": self.config or None}
-            content = _with_declarations(content_of_sdk(parts))
+            content = with_config_declarations(content_of_sdk(parts))
         except ValidationError as error:
             field_errors += [
                 FieldError(_request_path(field_error.path), field_error.message) for field_error in field_errors_from(error)
@@ -217,19 +216,6 @@ def config_of(version: Version) -> JsonValue:
     model: Mapping[str, Any] = version.content["model"] or {}
     config = (config or {}) | {key: model[name] for key, name in MODEL_KEYS.items() if name in model}
     return config | {key: version.content[key] for key in PART_KEYS if version.content[key] and key not in config}
-
-
-def _with_declarations(content: Content) -> Content:
-    """Return a content with the variables that its config declares, if they are declarations of the names in its texts."""
-    variables = content.config.get("variables") if isinstance(content.config, dict) else None
-    if not isinstance(variables, dict) or not variables:
-        return content
-    try:
-        declared = Content.model_validate({**content_json(content), "variables": variables})
-        validate_content(declared, resolved=False)
-    except (ValidationError, InvalidPrompt):
-        return content  # an application's own value of this name
-    return declared
 
 
 def _template(prompt: JsonValue) -> JsonValue:

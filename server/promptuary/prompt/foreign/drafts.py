@@ -14,6 +14,7 @@ from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.files.prompt_file import FILE_LIMIT
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
+from promptuary.prompt.foreign.config_declarations import with_config_declarations
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import LATEST, is_name
 from promptuary.prompt.text import refused_character
@@ -114,7 +115,7 @@ def finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | Non
     message = _message(draft)
     content = None
     try:
-        content = Content.model_validate(draft.content_fields)
+        content = with_config_declarations(Content.model_validate(draft.content_fields))
         validate_content(content, resolved=False, jinja2=True, config_limit=FILE_LIMIT)
         if content.format == "jinja2":
             draft.add_remark(draft.source_paths.get("template", draft.path), "is jinja2, which not every server renders")
