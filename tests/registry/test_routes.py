@@ -367,4 +367,8 @@ def test_a_label_is_removed_and_comes_back_and_the_past_stays(local: Any, databa
     assert local.get("/v1/audit").json()["items"][-1]["action"] == "label.removed"
     back = local.post(f"{PRODUCTION}/rollback", json={})
     assert (back.status_code, back.json()["version"]) == (200, 1)
+    once = {"Idempotency-Key": "once"}
+    for reason, status in (("over", 204), ("over", 204), ("other", 422)):
+        assert local.delete(PRODUCTION, params={"reason": reason}, headers=once).status_code == status
+    assert len(local.get("/v1/prompts/support.triage/events?kind=label.removed").json()["items"]) == 2
     assert local.delete("/v1/prompts/support.triage/labels/latest").status_code == 422

@@ -74,7 +74,8 @@ def replace_stored_response(request: Request, project: int, body: str) -> None:
 
 def _request_digest(request: Request) -> str:
     body: bytes = request.scope.get(REQUEST_BODY, b"")
-    return hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).hexdigest()
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return hashlib.sha256(f"{request.method} {target}\n".encode() + body).hexdigest()
 
 
 class IdempotentRoute(APIRoute):
