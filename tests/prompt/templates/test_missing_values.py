@@ -136,7 +136,14 @@ def test_a_name_in_the_turns_of_passages_is_a_variable_that_may_be_given() -> No
 
 # --- paths --------------------------------------------------------------------------------------------------------------
 
-PEOPLE = {"people": [{"name": "Ana", "tags": ["a", "b"]}, {"name": "Bo"}], "s": "Ana", "n": 5, "none": None, "o": {"k": 1}}
+PEOPLE = {
+    "people": [{"name": "Ana", "tags": ["a", "b"]}, {"name": "Bo"}],
+    "s": "Ana",
+    "n": 5,
+    "none": None,
+    "o": {"k": 1},
+    "l": [],
+}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,8 @@ def test_a_path_leads_through_objects_and_by_number_through_lists(template: str,
 @pytest.mark.parametrize(
     ("template", "path", "message"),
     [
-        ("a\n{{people.2.name}}", "people.2", "'people' is a list of 2: there is no item 2 in it, and the first is 0 (line 2"),
+        ("a\n{{people.2.name}}", "people.2", "'people' is a list of 2, so it has no item 2; the first is item 0 (line 2"),
+        ("{{l.0.name}}", "l.0", "'l' is an empty list, so it has no item 0 (line 1"),
         ("{{people.-1.name}}", "people.-1", "'people' is a list of 2: '-1' is no item of it; write a section, or a"),
         ("{{people.name}}", "people.name", "'people' is a list of 2: 'name' is no item of it; write a section, or a number as"),
         ("{{people.1.nme}}", "people.1.nme", "'people.1' is an object without 'nme'; it has name (line 1"),

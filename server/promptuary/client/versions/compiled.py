@@ -138,7 +138,7 @@ def _compiled_part(role: str, nodes: tuple[Node, ...], lists: set[str]) -> _Comp
     for node in nodes:
         if isinstance(node, Literal):
             form.append(node.text.replace("%", "%%"))
-        elif isinstance(node, Tag) and "." not in node.name and node.name not in lists:
+        elif isinstance(node, Tag) and len(node.path) == 1 and node.name not in {*lists, "."}:
             form.append("%s")
             names.append(node.name)
         else:

@@ -39,12 +39,10 @@ class NoValue:
         if isinstance(self.holder, Mapping):
             names = _shown_names(self.holder) if members else []
             return f"{text} without '{part}'" + (f"; it has {', '.join(names)}" if names else "")
+        if isinstance(self.holder, list | tuple) and is_index(part):
+            return f"{text}, so it has no item {part}" + ("; the first is item 0" if self.holder else "")
         if isinstance(self.holder, list | tuple):
-            return (
-                f"{text}: there is no item {part} in it, and the first is 0"
-                if is_index(part)
-                else (f"{text}: '{part}' is no item of it; write a section, or a number as in {whole}.0")
-            )
+            return f"{text}: '{part}' is no item of it; write a section, or a number as in {whole}.0"
         return f"{text}, so it has no '{part}'"
 
 
