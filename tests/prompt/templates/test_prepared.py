@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -511,3 +512,23 @@ def test_passages_become_turns_with_parts_and_tool_calls() -> None:
         {"role": "tool", "content": [{"type": "text", "text": "hi"}], "tool_call_id": "call_1"},
         {"role": "user", "content": "t"},
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "expected"),
+    [
+        ('{"a": "{{x}}"}', {"x": 'say "hi"\n\\'}, {"a": 'say "hi"\n\\'}),
+        ('{"a": "\\"{{x}}\\""}', {"x": '"'}, {"a": '"""'}),
+        ('{"a": {{x}}, "b": "{{x}}"}', {"x": 7}, {"a": 7, "b": "7"}),
+        ('{"a": {{x}}}', {"x": {"b": ['"']}}, {"a": {"b": ['"']}}),
+        ("{{x}}", {"x": '{"a": "\\""}'}, {"a": '"'}),
+        ('[{{#x}}"{{.}}",{{/x}}"end"]', {"x": ['"', "ø"]}, ['"', "ø", "end"]),
+        ('{"a": "{{> p}}"}', {"x": '"'}, {"a": 'p "'}),
+    ],
+)
+def test_a_value_in_a_string_of_arguments_is_escaped_for_it(arguments: str, values: dict[str, Any], expected: Any) -> None:
+    call = {**CALL, "function": {"name": "find", "arguments": arguments}}
+    template: list[Any] = [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    partials = {"p": "p {{x}}"} if "{{> p}}" in arguments else {}
+    (message,) = chat(*template, partials=partials).render(values).messages or ()
+    assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == expected

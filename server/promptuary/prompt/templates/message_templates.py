@@ -8,6 +8,7 @@ from typing import Any
 from promptuary.prompt.errors import FieldError, InvalidVariables
 from promptuary.prompt.messages.image_url import REFUSAL, is_image_url, may_begin_image_url
 from promptuary.prompt.messages.message import FieldKind, Message, set_at
+from promptuary.prompt.templates.json_text import JsonTextRenderer
 from promptuary.prompt.templates.rendering import TemplateRenderer
 from promptuary.prompt.templates.tree import Literal, Node
 
@@ -33,6 +34,8 @@ class MessageRenderer:
 
     def for_kind(self, kind: FieldKind) -> TemplateRenderer:
         """Return the renderer of a kind of field."""
+        if kind is FieldKind.ARGUMENTS:
+            return JsonTextRenderer.like(self.text)
         return self.attachments if kind in ATTACHMENT_KINDS else self.text
 
 

@@ -81,14 +81,14 @@ class TemplateRenderer:
             if isinstance(node, Literal):
                 self._write(output, node.text)
             elif isinstance(node, Tag):
-                self._write(output, to_text(self._value(node, stack)))
+                self._write_value(output, to_text(self._value(node, stack)))
             elif isinstance(node, Section):
                 self._render_section(output, node, self._value(node, stack), stack)
             elif isinstance(node, Partial):
                 if node.name in self.partials:
                     self._render_partial(output, node, stack)
             elif isinstance(node, Output):
-                self._write(output, self._text(node, stack))
+                self._write_value(output, self._text(node, stack))
             elif isinstance(node, If):
                 self._render_nodes(output, self._branch(node, stack), stack)
             else:
@@ -190,6 +190,9 @@ class TemplateRenderer:
             return expression.value(stack, self.budget)
         except TypeMismatch as error:
             raise self._invalid_value(error.name or first_name(expression), str(error), line) from None
+
+    def _write_value(self, output: list[str], text: str) -> None:
+        self._write(output, text)
 
     def _write(self, output: list[str], text: str) -> None:
         self.budget.add_output(len(text))
