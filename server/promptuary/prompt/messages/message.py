@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     JsonValue,
     SerializerFunctionWrapHandler,
     Tag,
@@ -17,7 +18,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
@@ -35,6 +37,11 @@ class MessageModel(BaseModel):
     @model_serializer(mode="wrap")
     def _without_unset_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in serialize(self).items() if value is not None}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of the fields in place of the serializer's, which would be any object."""
+        return handler(_without_serializers(schema))
 
 
 class FieldKind(StrEnum):
@@ -249,6 +256,12 @@ class Message(MessageModel):
         if isinstance(self.content, str):
             return [self.content]
         return [part.text for part in self.content or () if isinstance(part, TextPart)]
+
+
+def _without_serializers(schema: Any) -> Any:
+    """Return a core schema whose layers around the model, such as its validators, have no serializer."""
+    layer = {key: value for key, value in schema.items() if key != "serialization"}
+    return {**layer, "schema": _without_serializers(layer["schema"])} if layer["type"].startswith("function-") else layer
 
 
 def set_at(message: Any, path: tuple[str | int, ...], text: str) -> None:
