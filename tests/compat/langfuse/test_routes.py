@@ -232,10 +232,10 @@ def test_variables_in_a_config_that_declare_nothing_are_the_applications_own(loc
     assert local.get("/v1/prompts/a/versions/1").json()["variables"].get("b") is None
 
 
-@pytest.mark.parametrize("config", [[], [1, None], "fast", 7, False, {"temperature": 9}, {"temperature": 0.5}])
-def test_any_config_is_taken_and_an_empty_one_is_as_none(local: Any, config: Any) -> None:
+@pytest.mark.parametrize("config", [{}, [], [1, None], "", "fast", 0, 7, False, {"temperature": 9}, {"temperature": 0.5}])
+def test_any_config_is_taken_and_comes_back_as_it_was(local: Any, config: Any) -> None:
     assert local.post(PROMPTS, json={"name": "a", "prompt": "x", "config": config}).status_code == 201
-    assert local.get(f"{PROMPTS}/a?version=1").json()["config"] == (config or {})
+    assert local.get(f"{PROMPTS}/a?version=1").json()["config"] == config
 
 
 def test_settings_of_the_versions_model_win_over_its_config(local: Any, register: Callable[..., int]) -> None:
