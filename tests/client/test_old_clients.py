@@ -62,6 +62,9 @@ NOT_VERIFIED: dict[str, dict[str, Any]] = {
     "number": {"type": "text", "template": "Hi {{name}}", "tools": [{"name": "a", "parameters": {"minimum": 1.0}}]},
     "config": {"type": "text", "template": "Hi {{name}}", "config": {"a": 1}},
     "empty-config": {"type": "text", "template": "Hi {{name}}", "config": {}},
+    "format": {"type": "text", "template": "Hi {{name}}", "format": "simple"},
+    "role": {"type": "chat", "template": [{"role": "developer", "content": "Hi {{name}}"}]},
+    "parts": {"type": "chat", "template": [{"role": "user", "content": [{"type": "text", "text": "Hi {{name}}"}]}]},
 }
 
 

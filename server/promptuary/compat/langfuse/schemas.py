@@ -76,7 +76,11 @@ class NewPrompt(RequestModel):
         field_errors: list[FieldError] = []
         content = None
         try:
-            parts = {"type": self.type, "template": _template(self.prompt), "config": None if self.config == {} else self.config}
+            parts = {
+                "type": self.type,
+                "template": _template(self.prompt),
+                "config": None if self.config == {} else self.config,
+            }
             content = with_config_declarations(content_of_sdk(parts))
         except ValidationError as error:
             field_errors += [
