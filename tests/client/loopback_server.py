@@ -154,6 +154,10 @@ class SyncHarness:
     def render(self, *args: Any, **named: Any) -> Rendering:
         return self.client.render(*args, **named)
 
+    def call(self, method: str, *args: Any, **named: Any) -> Any:
+        """Call another method of the client."""
+        return getattr(self.client, method)(*args, **named)
+
     def settle(self) -> None:
         """Wait for the requests that are in flight."""
         for flight in list(self.client._pending.values()):
@@ -186,6 +190,10 @@ class AsyncHarness:
 
     def render(self, *args: Any, **named: Any) -> Rendering:
         return self._run(self.client.render(*args, **named))
+
+    def call(self, method: str, *args: Any, **named: Any) -> Any:
+        """Call another method of the client."""
+        return self._run(getattr(self.client, method)(*args, **named))
 
     def settle(self) -> None:
         """Wait for the requests that are in flight."""

@@ -15,11 +15,13 @@ OPTIONS = (
     " breaker_failures breaker_cool_down on_lookup transport"
 ).split()
 ERRORS = {
+    client.Conflict: ("conflict", client.Refused),
     client.FallbackFailed: ("fallback_failed", PromptuaryError),
     client.InvalidBundle: ("invalid_bundle", Invalid),
     client.InvalidSettings: ("invalid_settings", Invalid),
     client.KeyRefused: ("key_refused", client.Refused),
     client.NeedsContext: ("needs_context", PromptuaryError),
+    client.PreconditionFailed: ("precondition_failed", client.Refused),
     client.PromptNotFound: ("prompt_not_found", client.Refused),
     client.PromptUnavailable: ("prompt_unavailable", PromptuaryError),
     client.Refused: ("refused", PromptuaryError),
@@ -31,10 +33,14 @@ ERRORS = {
 }
 EXPORTED = {error.__name__ for error in ERRORS if error.__module__ == "promptuary.client.errors"} | {
     "AsyncPromptuary",
+    "LabelState",
     "Lookup",
     "Prompt",
+    "PromptMatch",
+    "PromptSummary",
     "Promptuary",
     "Reason",
+    "RegisteredVersion",
     "Rendering",
     "Source",
     "trace",
@@ -57,7 +63,9 @@ def test_the_packages_export_these_names() -> None:
 @pytest.mark.parametrize("kind", [client.Promptuary, client.AsyncPromptuary])
 def test_both_clients_have_these_options_and_methods(kind: Any) -> None:
     assert list(inspect.signature(kind).parameters) == OPTIONS
-    assert public_attributes(kind) == {"after_fork", "close", "following", "get", "render"}
+    assert public_attributes(kind) == {
+        *("after_fork", "close", "following", "get", "list", "register", "remove_label", "render", "search", "set_label")
+    }
     arguments = {name: list(inspect.signature(getattr(kind, name)).parameters)[1:] for name in ("get", "render")}
     assert arguments == {
         "get": ["name", "label", "version", "targeting_key", "fallback", "max_age"],

@@ -6,11 +6,13 @@
 from typing import TYPE_CHECKING, Any
 
 from promptuary.client.errors import (
+    Conflict,
     FallbackFailed,
     InvalidBundle,
     InvalidSettings,
     KeyRefused,
     NeedsContext,
+    PreconditionFailed,
     PromptNotFound,
     PromptUnavailable,
     Reason,
@@ -18,6 +20,7 @@ from promptuary.client.errors import (
     RequestRefused,
 )
 from promptuary.client.prompt import Prompt, Source
+from promptuary.client.registry.results import LabelState, PromptMatch, PromptSummary, RegisteredVersion
 from promptuary.client.rendering import Rendering
 from promptuary.client.sync_client import Promptuary
 from promptuary.client.telemetry import Lookup, trace
@@ -27,18 +30,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncPromptuary",
+    "Conflict",
     "FallbackFailed",
     "InvalidBundle",
     "InvalidSettings",
     "KeyRefused",
+    "LabelState",
     "Lookup",
     "NeedsContext",
+    "PreconditionFailed",
     "Prompt",
+    "PromptMatch",
     "PromptNotFound",
+    "PromptSummary",
     "PromptUnavailable",
     "Promptuary",
     "Reason",
     "Refused",
+    "RegisteredVersion",
     "Rendering",
     "RequestRefused",
     "Source",

@@ -25,6 +25,8 @@ from promptuary.client.lookup.steps import (
     RefreshStep,
 )
 from promptuary.client.prompt import Prompt
+from promptuary.client.registry.async_methods import AsyncRegistryCalls
+from promptuary.client.registry.calls import ATTEMPTS, RegistryCall, T, encode_body, is_lost
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.span import OPENTELEMETRY, mark_current_span
 from promptuary.client.transport.async_connection import AsyncConnection
@@ -32,8 +34,10 @@ from promptuary.client.transport.wire import (
     CLIENT_CLOSED,
     TIMED_OUT,
     FetchFailure,
+    HttpResponse,
     NotModified,
     ReceivedVersion,
+    conditional_headers,
     read_lookup_response,
 )
 from promptuary.client.versions.selector import Selector
@@ -61,7 +65,7 @@ class _LoopState:
         self.started_at: dict[Selector, float] = {}
 
 
-class AsyncPromptuary(_Client):
+class AsyncPromptuary(AsyncRegistryCalls, _Client):
     """`Promptuary` for asyncio, with `await`; see there for the arguments and errors. Several loops may share one.
 
     `on_lookup` is called in the loop, so it must not block. The stream of changes is read by a task of the loop that first
@@ -105,10 +109,25 @@ class AsyncPromptuary(_Client):
         deadline: float = RENDER_DEADLINE,
     ) -> Rendering:
         """Return a prompt rendered by the server, with the passages that its context retrieves; see `Promptuary.render`."""
-        body = rendering_body(name, variables, label, version, targeting_key, query)
+        body = encode_body(rendering_body(name, variables, label, version, targeting_key, query))
         loop, url = self._loop(), self._components.endpoint.rendering(name)
-        response = CLIENT_CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, json=body)
+        response = CLIENT_CLOSED if loop.closed else await loop.connection.request("POST", url, deadline, body=body)
         return read_rendering(name, version, response)
+
+    async def _call(self, call: RegistryCall[T], deadline: float) -> T:
+        loop, until = self._loop(), self._clock() + deadline
+        url = self._components.endpoint.url + call.path
+        response: HttpResponse | FetchFailure = CLIENT_CLOSED if loop.closed else TIMED_OUT
+        for _ in range(0 if loop.closed else ATTEMPTS):
+            seconds = until - self._clock()
+            if seconds <= 0:
+                break
+            response = await loop.connection.request(
+                call.method, url, seconds, params=call.params, headers=call.headers, body=call.body
+            )
+            if not is_lost(response):
+                break
+        return call.result(response)
 
     async def close(self) -> None:
         """Close for the running loop, after its requests have ended or the deadline has passed. Memory still answers."""
@@ -196,7 +215,7 @@ class AsyncPromptuary(_Client):
         loop = self._loop()
         url, query = self._components.endpoint.lookup(fetch.selector)
         seconds, etag = self._core.policy.deadline * SERVER_SHARE, fetch.entry.etag if fetch.entry else None
-        response = await loop.connection.request("GET", url, seconds, params=query, etag=etag)
+        response = await loop.connection.request("GET", url, seconds, params=query, headers=conditional_headers(etag))
         outcome = response if isinstance(response, FetchFailure) else read_lookup_response(response, fetch.selector, etag)
         result = self._core.settle(fetch, outcome)
         if isinstance(outcome, ReceivedVersion | NotModified):

@@ -9,6 +9,8 @@ PromptuaryError                 the root (promptuary.prompt.errors)
 ├── Refused                     the server refused the request
 │   ├── PromptNotFound          … there is no such prompt, label or version in the key's project
 │   ├── KeyRefused              … the key is missing, not valid, or may not do this
+│   ├── Conflict                … its state does not allow this, such as a name that is taken
+│   ├── PreconditionFailed      … it has changed since the caller read it
 │   └── RequestRefused          … the request itself is not valid; `field_errors` lists why
 └── NeedsContext                the prompt retrieves passages, which only the server can do
 """
@@ -19,11 +21,13 @@ from enum import StrEnum
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 
 __all__ = [
+    "Conflict",
     "FallbackFailed",
     "InvalidBundle",
     "InvalidSettings",
     "KeyRefused",
     "NeedsContext",
+    "PreconditionFailed",
     "PromptNotFound",
     "PromptUnavailable",
     "Reason",
@@ -96,6 +100,18 @@ class KeyRefused(Refused):
     """The key is missing, unknown, expired or revoked, or its role does not allow this."""
 
     code = "key_refused"
+
+
+class Conflict(Refused):
+    """The state of the prompt or label does not allow this; the message names what is in the way."""
+
+    code = "conflict"
+
+
+class PreconditionFailed(Refused):
+    """The label has another revision than the caller expected: read it again, then decide."""
+
+    code = "precondition_failed"
 
 
 class RequestRefused(Refused):

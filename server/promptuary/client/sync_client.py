@@ -4,6 +4,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +15,8 @@ from promptuary.client.lookup.core import SERVER_SHARE, Fallback
 from promptuary.client.lookup.entry import PendingFetch
 from promptuary.client.lookup.steps import CallFallbackStep, FetchResult, FetchStep, LookupSteps, ReadDiskStep, RefreshStep
 from promptuary.client.prompt import Prompt
+from promptuary.client.registry.calls import ATTEMPTS, RegistryCall, T, encode_body, is_lost
+from promptuary.client.registry.methods import SyncRegistryCalls
 from promptuary.client.rendering import RENDER_DEADLINE, Rendering, read_rendering, rendering_body
 from promptuary.client.span import OPENTELEMETRY, mark_current_span
 from promptuary.client.stream_reader import StreamReader
@@ -26,6 +29,7 @@ from promptuary.client.transport.wire import (
     HttpResponse,
     NotModified,
     ReceivedVersion,
+    conditional_headers,
     read_lookup_response,
 )
 from promptuary.client.versions.selector import Selector
@@ -72,7 +76,7 @@ class _PendingCall:
         self.response: HttpResponse | FetchFailure = TIMED_OUT
 
 
-class Promptuary(_Client):
+class Promptuary(SyncRegistryCalls, _Client):
     """Looks prompts up, also while the server is down. It is safe to share between threads, and across a fork.
 
     Args:
@@ -163,17 +167,41 @@ class Promptuary(_Client):
             PromptNotFound, KeyRefused, RequestRefused, InvalidVariables: when the server refused the request.
             PromptUnavailable: when the server does not answer.
         """
-        body = rendering_body(name, variables, label, version, targeting_key, query)
+        body = encode_body(rendering_body(name, variables, label, version, targeting_key, query))
+        url = self._components.endpoint.rendering(name)
+        response = self._request_within(deadline, lambda: self._connection.request("POST", url, deadline, body=body))
+        return read_rendering(name, version, response)
+
+    def _call(self, call: RegistryCall[T], deadline: float) -> T:
+        until = self._clock() + deadline
+        response: HttpResponse | FetchFailure = TIMED_OUT
+        for _ in range(ATTEMPTS):
+            seconds = until - self._clock()
+            if seconds <= 0:
+                break
+            response = self._request_within(seconds, partial(self._request, call, seconds))
+            if not is_lost(response):
+                break
+        return call.result(response)
+
+    def _request(self, call: RegistryCall[Any], seconds: float) -> HttpResponse | FetchFailure:
+        url = self._components.endpoint.url + call.path
+        return self._connection.request(call.method, url, seconds, params=call.params, headers=call.headers, body=call.body)
+
+    def _request_within(
+        self, seconds: float, request: Callable[[], HttpResponse | FetchFailure]
+    ) -> HttpResponse | FetchFailure:
+        """Make a request for one caller in a thread, and wait for it at most so many seconds."""
         call = _PendingCall()
 
-        def request() -> None:
-            call.response = self._connection.request("POST", self._components.endpoint.rendering(name), deadline, json=body)
+        def run() -> None:
+            call.response = request()
             call.ended.set()
 
-        failure = CLIENT_CLOSED if self._closed else self._start(request)
+        failure = CLIENT_CLOSED if self._closed else self._start(run)
         if failure is None:
-            call.ended.wait(deadline)
-        return read_rendering(name, version, failure or call.response)
+            call.ended.wait(seconds)
+        return failure or call.response
 
     def close(self) -> None:
         """Close the connections after the requests in flight have ended or the deadline has passed. Memory still answers."""
@@ -276,7 +304,7 @@ class Promptuary(_Client):
         """Make the request, in a thread of its own, and make it again where an event overtook the response."""
         url, query = self._components.endpoint.lookup(fetch.selector)
         seconds, etag = self._core.policy.deadline * SERVER_SHARE, fetch.entry.etag if fetch.entry else None
-        response = self._connection.request("GET", url, seconds, params=query, etag=etag)
+        response = self._connection.request("GET", url, seconds, params=query, headers=conditional_headers(etag))
         outcome = response if isinstance(response, FetchFailure) else read_lookup_response(response, fetch.selector, etag)
         self._settle(lookup, fetch, outcome)
         if isinstance(outcome, ReceivedVersion | NotModified):

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from promptuary.client.transport import connection
 from promptuary.client.transport.connection import (
@@ -43,22 +43,22 @@ class AsyncConnection:
         seconds: float,
         *,
         params: Mapping[str, str] | None = None,
-        etag: str | None = None,
-        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> HttpResponse | FetchFailure:
         """Make one request within `seconds`. Nothing is raised except a cancellation."""
-        headers = self._endpoint.headers(etag)
+        all_headers = self._endpoint.request_headers(headers, has_body=body is not None)
         try:
             async with (
                 asyncio.timeout(seconds),
-                self._http.stream(method, url, params=params, json=json, headers=headers, timeout=seconds) as response,
+                self._http.stream(method, url, params=params, content=body, headers=all_headers, timeout=seconds) as response,
             ):
-                body = bytearray()
+                received = bytearray()
                 async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > BODY_LIMIT:
+                    received += chunk
+                    if len(received) > BODY_LIMIT:
                         return RESPONSE_TOO_LARGE
-                return HttpResponse(response.status_code, dict(response.headers), bytes(body))
+                return HttpResponse(response.status_code, dict(response.headers), bytes(received))
         except Exception as error:  # whatever it is, the caller has other tiers
             return describe_failure(error)
 

@@ -70,29 +70,29 @@ class Connection:
         seconds: float,
         *,
         params: Mapping[str, str] | None = None,
-        etag: str | None = None,
-        json: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
     ) -> HttpResponse | FetchFailure:
         """Make one request and return its response, or why there is none. Nothing is raised.
 
         `seconds` limits every single wait in it, and the body as a whole. The request may take longer in all, so a caller with
         a deadline waits in another thread; a late response is still of use.
         """
-        headers = self._endpoint.headers(etag)
+        all_headers = self._endpoint.request_headers(headers, has_body=body is not None)
         try:
             http = self._client()
             if http is None:
                 return CLIENT_CLOSED
-            with http.stream(method, url, params=params, json=json, headers=headers, timeout=seconds) as response:
+            with http.stream(method, url, params=params, content=body, headers=all_headers, timeout=seconds) as response:
                 until = self._clock() + seconds
-                body = bytearray()
+                received = bytearray()
                 for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) > BODY_LIMIT:
+                    received += chunk
+                    if len(received) > BODY_LIMIT:
                         return RESPONSE_TOO_LARGE
                     if self._clock() > until:
                         return TIMED_OUT
-                return HttpResponse(response.status_code, dict(response.headers), bytes(body))
+                return HttpResponse(response.status_code, dict(response.headers), bytes(received))
         except Exception as error:  # whatever it is, the caller has other tiers
             return describe_failure(error)
 

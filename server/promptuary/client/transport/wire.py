@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from promptuary.client.errors import (
+    Conflict,
     InvalidSettings,
     KeyRefused,
+    PreconditionFailed,
     PromptNotFound,
     Reason,
     RequestRefused,
@@ -152,6 +154,10 @@ class Endpoint:
             headers["If-None-Match"] = etag
         return headers
 
+    def request_headers(self, more: Mapping[str, str] | None, *, has_body: bool) -> dict[str, str]:
+        """Return the headers of a request with some more, and the type of its body."""
+        return {**self.headers(), **({"Content-Type": "application/json"} if has_body else {}), **(more or {})}
+
     def lookup(self, selector: Selector) -> tuple[str, dict[str, str]]:
         """Return the URL and the query of a lookup."""
         parameters = {"label": selector.label, "version": selector.version, "targeting_key": selector.targeting_key}
@@ -166,6 +172,11 @@ class Endpoint:
     def rendering(self, name: str) -> str:
         """Return the URL at which the server renders a prompt."""
         return f"{self.url}/v1/prompts/{name}/render"
+
+
+def conditional_headers(etag: str | None) -> dict[str, str]:
+    """Return the headers of a request for what has changed since a response with this ETag."""
+    return {"If-None-Match": etag} if etag else {}
 
 
 def read_lookup_response(
@@ -283,6 +294,10 @@ def _error(status: int, code: str, detail: str, field_errors: list[FieldError]) 
         return PromptNotFound(detail)
     if status in (401, 403):
         return KeyRefused(detail)
+    if status == 409:
+        return Conflict(detail)
+    if status == 412:
+        return PreconditionFailed(detail)
     if code == InvalidVariables.code:
         return InvalidVariables(detail, field_errors)
     if code == RenderTooLarge.code:
