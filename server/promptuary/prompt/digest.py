@@ -47,10 +47,16 @@ def content_json(content: Content) -> dict[str, Any]:
 def content_parts(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a content out of a body that has them, such as a lookup's; a server before 0.4.0 has no added ones.
 
+    A lookup's `variables` that are only `inferred` are no part of the content.
+
     Raises:
         KeyError: a part is missing.
     """
-    return {part: body[part] for part in DIGESTED_PARTS} | {part: body.get(part) for part in ADDED_PARTS}
+    parts = {part: body[part] for part in DIGESTED_PARTS} | {part: body.get(part) for part in ADDED_PARTS}
+    inferred, variables = body.get("inferred"), parts["variables"]
+    if isinstance(inferred, list) and isinstance(variables, Mapping):
+        parts["variables"] = {name: variable for name, variable in variables.items() if name not in inferred}
+    return parts
 
 
 def content_digest(content: Content) -> str:

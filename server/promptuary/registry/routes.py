@@ -27,7 +27,7 @@ from promptuary.registry.imports.schemas import ImportOut, ImportPrompt, Preview
 from promptuary.registry.imports.service import PromptImporter
 from promptuary.registry.label_store import Label
 from promptuary.registry.labels import Labels
-from promptuary.registry.lookup_response import MEDIA_TYPE, build_response
+from promptuary.registry.lookup_response import MEDIA_TYPE, build_response, is_client_of_0_3
 from promptuary.registry.schemas import (
     Archive,
     DependentOut,
@@ -99,6 +99,7 @@ def preview(
 @router.get("/prompts/{name}", response_model=LookupOut, responses={304: {"description": "unchanged"}})
 def look_up(
     name: PathName,
+    request: Request,
     conditions: ReadConditions,
     unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)],
     label: Text = None,
@@ -108,7 +109,7 @@ def look_up(
 ) -> Response:
     """Return one version by label (`production` by default) or by number; now, or as of a time in the past."""
     result = Registry(unit).lookup(name, label=label, version=version, targeting_key=targeting_key, as_of=as_of)
-    response = build_response(result)
+    response = build_response(result, infers=not is_client_of_0_3(request.scope["headers"]))
     conditions.require_match(response.tag, f"the prompt '{name}'")
     if conditions.if_none_match is not None and conditions.if_none_match.match_weakly(response.tag):
         return Response(status_code=304, headers=response.headers)

@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, SchemaOf, ShortText
 from promptuary.prompt.content import Content, ContextBinding, ModelConfig, Placeholder
-from promptuary.prompt.digest import content_json
+from promptuary.prompt.digest import content_from_json, content_json
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import Name
+from promptuary.prompt.templates.preparation import inferred_variables
 from promptuary.prompt.variables import Variable
 from promptuary.registry.composition import IncludeUpdate
 from promptuary.registry.events.event import EventKind
@@ -198,18 +199,29 @@ class RegisteredOut(VersionOut):
 
 
 class LookupOut(VersionOut):
-    """The response to a lookup. `variant` names the arm of a split label; `revision` grows with every change of the prompt."""
+    """The response to a lookup. `variant` names the arm of a split label; `revision` grows with every change of the prompt.
 
+    `variables` has the ones that only the template uses, too; `inferred` has their names. The digest does not cover those.
+    """
+
+    inferred: list[str] = Field(default_factory=list)
     label: str | None
     variant: str | None
     split: SplitOut | None
     revision: int
 
     @classmethod
-    def from_result(cls, result: LookupResult) -> Self:
-        """Build the wire model from the domain value."""
+    def from_result(cls, result: LookupResult, *, infers: bool = True) -> Self:
+        """Build the wire model from the domain value; `infers` is false for clients whose digest covers every variable."""
         split = SplitOut.model_validate(result.split) if result.split else None
-        return cls.of(result.version, label=result.label, variant=result.variant, split=split, revision=result.revision)
+        lookup = cls.of(result.version, label=result.label, variant=result.variant, split=split, revision=result.revision)
+        return lookup._with_inferred(result.version) if infers else lookup
+
+    def _with_inferred(self, version: Version) -> Self:
+        """Return the response with the variables that only the template uses."""
+        inferred = inferred_variables(content_from_json(version.content))
+        declarations = {name: variable.model_dump(exclude_none=True) for name, variable in inferred.items()}
+        return self.model_copy(update={"variables": self.variables | declarations, "inferred": list(inferred)})
 
 
 class PromptOut(ResponseModel):

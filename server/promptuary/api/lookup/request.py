@@ -7,6 +7,7 @@ from promptuary.access.auth.request import LOCAL_PROJECT
 from promptuary.api.asgi import HostAllowList, Scope
 from promptuary.prompt.name import DEFAULT_LABEL
 from promptuary.prompt.numbers import parse_version_number
+from promptuary.registry.lookup_response import is_client_of_0_3
 
 PREFIX = "/v1/prompts/"
 _LIMITS = {"label": 200, "version": 9, "targeting_key": 1000}  # in characters; no higher than the route's own
@@ -56,6 +57,8 @@ def parse_lookup_request(scope: Scope, hosts: HostAllowList) -> LookupRequest | 
             if_none_match = value
         elif header == b"if-match":
             return None
+        elif header == b"accept" and value == b"application/json" and is_client_of_0_3(scope["headers"]):
+            return None  # it receives another form, which is not cached
     if authorization is None or host is None or not hosts.allows(host):
         return None
     query = scope.get("query_string")

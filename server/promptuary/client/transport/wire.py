@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from promptuary import __version__
 from promptuary.client.errors import (
     Conflict,
     InvalidSettings,
@@ -23,6 +24,7 @@ from promptuary.client.versions.version import ResolvedVersion, UnusableResponse
 from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryError, RenderTooLarge
 
 DEFAULT_URL = "http://127.0.0.1:8400"
+USER_AGENT = f"promptuary-python/{__version__}"
 BODY_LIMIT = 8 * 1024 * 1024
 RETRY_AFTER_LIMIT = 300.0
 """The longest pause in seconds that a server may request."""
@@ -147,7 +149,7 @@ class Endpoint:
 
     def headers(self, etag: str | None = None) -> dict[str, str]:
         """Return the headers of a request."""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         if etag:

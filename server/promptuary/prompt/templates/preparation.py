@@ -185,3 +185,12 @@ class _Preparation:
 
     def _add_error(self, path: str, message: str) -> None:
         self.field_errors.append(FieldError(path, message))
+
+
+def inferred_variables(content: Content) -> dict[str, Variable]:
+    """Return the variables that a content uses without declaring them; none where this installation cannot parse it."""
+    try:
+        variables = prepare(content, jinja2=True).variables
+    except InvalidPrompt:
+        return {}
+    return {name: variable for name, variable in variables.items() if name not in content.variables}
