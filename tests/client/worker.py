@@ -6,6 +6,14 @@ from typing import Any
 from promptuary import AsyncPromptuary
 
 TRIAGE = "support.triage"
+client: Any = None
+"""The client of an application that a pool forks; a test sets it before."""
+
+
+def task(max_age: float) -> tuple[str, int | None]:
+    """Return where the prompt came from, and its version, in a process of the pool."""
+    prompt = client.get(TRIAGE, max_age=max_age)
+    return str(prompt.source), prompt.version
 
 
 def look_up(client: Any) -> tuple[str, int | None, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from promptuary.client.freshness import DISTANT_PAST, Freshness, StreamCoverage
-from promptuary.client.lookup.entry import NOT_FRESH, CacheEntry, CacheSlot, PendingFetch, slot_with
+from promptuary.client.lookup.entry import AT_ONCE, NOT_FRESH, CacheEntry, CacheSlot, PendingFetch, slot_with
 from promptuary.client.prompt import Prompt, Source
 from promptuary.client.versions.selector import DEFAULT_LABEL, Selector
 from promptuary.client.versions.version import ResolvedVersion
@@ -201,6 +201,16 @@ class PromptCache:
                 if (versions or key[1] is not None) and name in (None, key[0]):
                     self._slots[key] = slot.map_entries(check)
             return {_fetch_key(selector, self._slots.get(selector.slot_key)): selector for selector in outdated}
+
+    def expire_labels(self) -> None:
+        """Expire every label: its next lookup is answered from memory, and asks the server in the background."""
+        with self._lock:
+            now = self._clock()
+            for key, slot in self._slots.items():
+                if key[1] is not None:
+                    self._slots[key] = slot.map_entries(
+                        lambda entry: replace(entry, fresh_until=min(entry.fresh_until, now), retry_at=AT_ONCE)
+                    )
 
     def _entry(
         self, selector: Selector, version: ResolvedVersion, etag: str | None, source: Source, freshness: Freshness

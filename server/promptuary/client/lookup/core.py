@@ -141,6 +141,7 @@ class LookupCore:
         self._warnings.after_fork()
         if self.following is not None:
             self.following.after_fork()
+            self._cache.expire_labels()  # so that the first lookup of each asks, and the child follows changes itself
 
     # --- a lookup -------------------------------------------------------------------------------------------------------
 
