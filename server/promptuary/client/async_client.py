@@ -90,7 +90,7 @@ class AsyncPromptuary(AsyncRegistryCalls, _Client):
         The function of a fallback may be a coroutine function.
         """
         if max_age is None:
-            prompt = self._core.fresh_prompt(name, label, version, targeting_key)
+            prompt = self._fresh_prompt(name, label, version, targeting_key)
             if prompt is not None:
                 if OPENTELEMETRY in _loaded_modules:
                     mark_current_span(prompt.name, prompt.version)

@@ -57,6 +57,7 @@ class BaseClient(ABC, Generic[Transport]):
         self._clock = time.monotonic
         self._components = build_components(options, self._clock)
         self._core = self._components.core
+        self._fresh_prompt = self._core.fresh_prompt
         self._tls = build_tls_context(self._components.endpoint)
         self._transport: Transport | None = transport
         self._inherited: Mapping[str, object] = {}

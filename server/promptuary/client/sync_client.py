@@ -134,7 +134,7 @@ class Promptuary(SyncRegistryCalls, _Client):
             Invalid: for a name, label, version, fallback or age that is not valid.
         """
         if max_age is None:
-            prompt = self._core.fresh_prompt(name, label, version, targeting_key)
+            prompt = self._fresh_prompt(name, label, version, targeting_key)
             if prompt is not None:
                 if OPENTELEMETRY in _loaded_modules:
                     mark_current_span(prompt.name, prompt.version)
