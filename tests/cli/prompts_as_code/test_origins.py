@@ -122,6 +122,15 @@ def test_a_label_that_the_author_adds_moves_to_the_version_of_the_file(run: Run,
     assert run("get", "q", "--label", "canary", "--json").json["version"] == 1
 
 
+def test_a_copy_of_an_erased_version_does_not_bring_it_back(run: Run, folder: Path) -> None:
+    run("label", "set", "q", "production", "2", "--reason", "released")
+    assert run("erase", "q", "1", "--reason", "personal data").code == 0
+    refused = run("sync", "apply", folder)
+    assert (refused.code, "comes from a version whose content was erased" in refused.error_line) == (64, True)
+    assert run("sync", "pull", folder, "--force").code == 0
+    assert run("sync", "plan", folder).out == "= q  version 2 exists already\n"
+
+
 def test_files_without_origins_are_compared_with_the_newest_version(run: Run, folder: Path) -> None:
     origins_file(folder).unlink()
     assert run("sync", "plan", folder).out.startswith("+ q  version 3, production → 3\n")

@@ -93,7 +93,7 @@ def test_an_existing_file_that_differs_is_overwritten_with_force_only(run: Run, 
         ),
         (
             "{}",
-            "has no format that can be imported: supported formats: bundle, langchain, mlflow, langfuse, promptfoo; "
+            "has no format that can be imported: supported formats: bundle, langchain, phoenix, mlflow, langfuse, promptfoo; "
             "choose one with --from",
         ),
         ("[]", "has no format that can be imported"),

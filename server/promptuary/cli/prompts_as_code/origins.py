@@ -64,6 +64,17 @@ class Origin:
         pointing = tuple(sorted(set(labels) & set(version["labels"])))
         return cls(version["version"], version["digest"], version["created_at"], newest, pointing)
 
+    def is_erased(self, registry: RegistryState, name: str) -> bool:
+        """Return whether this registry erased the content of the version."""
+        state = registry.prompts.get(name)
+        if state is None or self.version > state.newest:
+            return False
+        try:
+            registry.version(name, self.version)
+        except ApiRefused as error:
+            return error.code == "erased"
+        return False
+
     def is_in(self, registry: RegistryState, name: str) -> bool:
         """Return whether this registry has the version, and no other one under its number."""
         state = registry.prompts.get(name)
@@ -71,7 +82,9 @@ class Origin:
             return False
         try:
             version = registry.version(name, self.version)
-        except ApiRefused:  # its content was erased, so no file can be compared with it
+        except ApiRefused as error:
+            if error.code != "erased":
+                raise
             return False
         return bool(version["digest"] == self.digest and version["created_at"] == self.created_at)
 

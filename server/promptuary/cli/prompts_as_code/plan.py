@@ -149,6 +149,7 @@ class _ProjectedRegistry:
     ) -> PlanStep:
         """Return the effect of a file with its resolved content, compared with its origin and with the newest version."""
         origin = self.origins.get(prompt.name)
+        erased = origin is not None and registers and origin.is_erased(self.registry, prompt.name)
         if origin is not None and not origin.is_in(self.registry, prompt.name):
             origin = None
         comparison = None if origin is None else OriginComparison(prompt, before, origin)
@@ -173,6 +174,10 @@ class _ProjectedRegistry:
         conflicts: Sequence[str] = ()
         if comparison is not None and registers and not insistence.supersede:
             conflicts = comparison.conflicts()
+        if erased and not insistence.supersede:
+            conflicts = (
+                "comes from a version whose content was erased: pull again, or apply with --supersede, which registers it",
+            )
         return PlanStep(
             prompt,
             before.newest,

@@ -20,6 +20,7 @@ from promptuary.prompt.foreign.drafts import ImportDraft, ImportedPrompt, finish
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
+from promptuary.prompt.foreign.phoenix_file import is_phoenix, read_phoenix
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import is_name
 
@@ -28,15 +29,19 @@ BUNDLE = "bundle"
 PROMPTFOO = "promptfoo"
 READERS: dict[str, tuple[Callable[[Any], bool], Callable[[Any, SourceNames], list[ImportDraft]]]] = {
     "langchain": (is_langchain, read_langchain),
+    "phoenix": (is_phoenix, read_phoenix),
     "mlflow": (is_mlflow, read_mlflow),
     "langfuse": (is_langfuse, read_langfuse),
 }
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A bundle, or a JSON or YAML file of Langfuse, MLflow, LangChain or promptfoo.")],
+    file: Annotated[
+        Path, typer.Argument(help="A bundle, or a JSON or YAML file of Langfuse, MLflow, LangChain, Phoenix or promptfoo.")
+    ],
     form: Annotated[
-        str | None, typer.Option("--from", help="bundle, langfuse, mlflow, langchain or promptfoo; detected by default.")
+        str | None,
+        typer.Option("--from", help="bundle, langfuse, mlflow, langchain, phoenix or promptfoo; detected by default."),
     ] = None,
     folder: Annotated[
         Path, typer.Option("--to", help="The folder for prompt files; a bundle is imported into the registry.")
