@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.exc import OperationalError
 
-from promptuary.prompt.search_words import prompt_words
+from promptuary.registry.text_search.words import prompt_words
 
 revision = "0007"
 down_revision = "0006"

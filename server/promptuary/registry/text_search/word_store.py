@@ -1,7 +1,7 @@
 """The words of each prompt's newest version: FTS5 in SQLite, a `tsvector` with a GIN index in PostgreSQL.
 
 They are written in the transaction that writes the version, so a search never misses a prompt and never finds an old text. The
-words are cut by `promptuary.prompt.search_words`; what a user types reaches a database as quoted words only.
+words are cut by `promptuary.registry.text_search.words`; what a user types reaches a database as quoted words only.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, column, literal_column, or_, select, table, text
 from sqlmodel import Session
 
-from promptuary.prompt.search_words import prompt_words, query_words
+from promptuary.registry.text_search.words import prompt_words, query_words
 
 _WORDS = table("prompt_words", column("words"))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from factories.prompt_contents import contents
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
-from promptuary.prompt.search_words import WORD_LIMIT, prompt_words, query_words
+from promptuary.registry.text_search.words import WORD_LIMIT, prompt_words, query_words
 
 
 @pytest.mark.parametrize(
