@@ -78,7 +78,7 @@ def test_a_split_is_in_the_history_and_a_rollback_restores_it(run: Run) -> None:
         (["1=95"], "split"),
         (["1=95", "1=5"], "has a version in two arms"),
         (["1=95", "2=-5"], "must be a positive number"),
-        (["1=95", "2=nan"], "the request cannot be sent"),
+        (["1=95", "2=nan"], "must be VERSION=WEIGHT"),
         (["1=95", "7=5"], "has no version 7"),
     ],
 )
