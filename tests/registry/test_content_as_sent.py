@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_digest
+from promptuary.prompt.digest import ADDED_PARTS, content_digest
+from promptuary.prompt.files.bundle import IMPORTED_FIELDS
 
 NAME = "support.answer"
 VERSIONS = f"/v1/prompts/{NAME}/versions"
@@ -96,7 +97,7 @@ def test_the_order_survives_the_export_into_another_project(
 ) -> None:
     send("POST", VERSIONS, BODY)
     version = send("GET", f"{VERSIONS}/1").json()
-    fields = {key: value for key, value in version.items() if key not in ("name", "labels")}
+    fields = {key: version[key] for key in (*IMPORTED_FIELDS, *ADDED_PARTS)}
     headers = bearer("operator", "another") | {"content-type": "application/json"}
     response = api.post(f"/v1/prompts/{NAME}/import", content=json.dumps({"versions": [fields]}), headers=headers)
     assert response.status_code == 200, response.text
