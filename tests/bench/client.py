@@ -7,6 +7,8 @@ so short an operation: the time above the best is other work of the machine.
 import asyncio
 import os
 import platform
+import subprocess
+import sys
 import threading
 import time
 import timeit
@@ -22,6 +24,7 @@ from promptuary.prompt.split import divide
 
 NAME = "support.triage"
 ROUNDS, TIMES = 60, 2_000
+IMPORTS = 10
 CHAT = [
     {"role": "system", "content": "You sort support tickets into {{intents}}. Answer with one word, in {{language}}."},
     {"role": "user", "content": "{{first_example}}"},
@@ -96,7 +99,15 @@ def rows() -> list[Row]:
         }
     measured["get, kept fresh by the stream"] = followed()
     measured["await get, warm"] = asyncio.run(awaited())
-    return [(name, value, "µs") for name, value in measured.items()]
+    imported = ("import of the client", import_milliseconds(), "ms")
+    return [*((name, value, "µs") for name, value in measured.items()), imported]
+
+
+def import_milliseconds() -> float:
+    """Measure `from promptuary import Promptuary` in new interpreters, without their own start; return the best."""
+    code = "import time; t = time.perf_counter(); from promptuary import Promptuary; print(time.perf_counter() - t)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(IMPORTS)]
+    return min(float(run.stdout) for run in runs) * 1000
 
 
 def followed() -> float:

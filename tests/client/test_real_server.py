@@ -89,6 +89,25 @@ def test_what_the_service_refuses_is_told_as_what_it_is(
         through(key("reader", "another")).get(NAME)
 
 
+def test_an_erased_version_and_an_archived_prompt_end_their_copies(
+    local: Any, key: Callable[..., str], through: Callable[..., Promptuary]
+) -> None:
+    for number in (1, 2):
+        local.post(f"/v1/prompts/{NAME}/versions", json={**BODY, "model": {"name": f"m{number}"}})
+    client = through(key("reader"), ttl=3600)
+    assert (client.get(NAME, version=1).version, client.get(NAME).version) == (1, 2)
+    erased = local.post(f"/v1/prompts/{NAME}/versions/1/erase", json={"reason": "it named a person"})
+    assert erased.status_code == 200, erased.text
+    with pytest.raises(PromptNotFound, match="erased"):
+        client.get(NAME, version=1, max_age=0)
+    assert client.get(NAME, max_age=0).version == 2
+    local.post(f"/v1/prompts/{NAME}/archive", json={"reason": "no longer"})
+    with pytest.raises(PromptNotFound, match="archived"):
+        client.get(NAME, max_age=0)
+    assert client.get(NAME, version=2, max_age=0).version == 2
+    client.close()
+
+
 KEYS = [*(f"user-{number}" for number in range(60)), "", " ", "a&b=c", "消費者", "Ünïcode-ß", "x" * 1000, "\x01", "+", "%2F"]
 
 
