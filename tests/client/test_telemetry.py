@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from client.fake_registry import DOWN, TRIAGE, CoreDriver, FakeRegistry
 from client.loopback_server import Connect, Server, lookup_body, problem
 from client.test_prompt import prompt_of
+from promptuary import Promptuary
 from promptuary.client import Lookup, PromptUnavailable, Source, trace
 from promptuary.client.span import SEMANTIC_NAME, SEMANTIC_VERSION
 from promptuary.prompt.split import divide
@@ -82,6 +84,27 @@ def test_a_prompt_is_put_on_the_current_span() -> None:
     assert prompt.metadata["promptuary.variant"] == "v4"
     assert gen_ai_attributes.GEN_AI_PROMPT_NAME == SEMANTIC_NAME
     trace(prompt)  # outside a span it does nothing
+
+
+def test_a_lookup_and_a_render_set_name_and_version_on_the_current_span(server: Server) -> None:
+    from opentelemetry.sdk.trace import TracerProvider
+
+    tracer = TracerProvider().get_tracer("test")
+    client = Promptuary(server.url, disk=False, follow=False, deadline=60)
+
+    def attributes(work: Callable[[], object]) -> dict[str, Any]:
+        with tracer.start_as_current_span("a call") as span:
+            work()
+        return dict(span.attributes or {})  # type: ignore[attr-defined] # the SDK's
+
+    expected = {SEMANTIC_NAME: TRIAGE, SEMANTIC_VERSION: "1"}
+    assert attributes(lambda: client.get(TRIAGE)) == expected  # from the server
+    assert attributes(lambda: client.get(TRIAGE)) == expected  # from memory
+    prompt = client.get(TRIAGE)
+    assert attributes(lambda: prompt.render(ticket="x")) == expected
+    server.kill()
+    assert attributes(lambda: client.get("support.other", fallback="x")) == {SEMANTIC_NAME: "support.other"}
+    client.close()
 
 
 def test_without_opentelemetry_nothing_happens() -> None:
