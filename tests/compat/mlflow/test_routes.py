@@ -97,6 +97,7 @@ UNREADABLE: list[tuple[str, int, str, str]] = [
     ("registered-models/get?name=A%20b", 404, "RESOURCE_DOES_NOT_EXIST", "there is no prompt 'a-b'"),
     ("registered-models/get?name=%21", 404, "RESOURCE_DOES_NOT_EXIST", "a name has 1 to 255 characters"),
     ("registered-models/alias?name=a&alias=b", 404, "RESOURCE_DOES_NOT_EXIST", "has no label 'b'; its labels are: none"),
+    ("registered-models/alias?name=a&alias=b", 404, "RESOURCE_DOES_NOT_EXIST", "Prompt alias b not found. "),
     ("model-versions/get?name=a&version=2", 404, "RESOURCE_DOES_NOT_EXIST", "has no version 2"),
     ("model-versions/get?name=a&version=x", 400, "INVALID_PARAMETER_VALUE", "version: must be a number"),
     ("model-versions/get?name=a&version=99999999999", 400, "INVALID_PARAMETER_VALUE", "version: must be a number"),

@@ -210,6 +210,13 @@ def test_braces_are_text_to_mlflow(genai: As) -> None:
     assert loaded.format(name="Ann", **{"user.name": "Bo"}) == text.replace("{{name}}", "Ann").replace("{{ user.name }}", "Bo")
 
 
+def test_an_empty_list_of_messages_is_a_text_as_on_mlflows_server(genai: As) -> None:
+    author = genai()
+    author.register_prompt("a", [])
+    loaded = author.load_prompt("a", version=1, cache_ttl_seconds=0)
+    assert (loaded.is_text_prompt, loaded.template) == (True, "[]")
+
+
 def test_tags_of_prompts_and_versions_are_set_and_deleted(genai: As) -> None:
     author = genai()
     author.register_prompt("a", "x", tags={"first": "yes"})

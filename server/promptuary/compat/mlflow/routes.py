@@ -120,7 +120,10 @@ def tag_model(body: ModelTag, unit: TagByReader) -> EmptyResponse:
 @router.get("/registered-models/alias")
 def read_alias(name: Name, alias: Name, unit: Read) -> ModelVersionResponse:
     """Return the version that an alias (a label, or `latest`) points at."""
-    result = Registry(unit).lookup(known_name(unit, name), label=alias)
+    try:
+        result = Registry(unit).lookup(known_name(unit, name), label=alias)
+    except NotFound as error:  # with the message of MLflow's own server, which programs match
+        raise NotFound(f"Prompt alias {alias} not found. {error.message}") from None
     return ModelVersionResponse(model_version=ModelVersion.of(result.version, name))
 
 

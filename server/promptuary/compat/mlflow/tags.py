@@ -133,7 +133,8 @@ def prompt_tags(prompt: PromptRecord) -> dict[str, str]:
 def _parts(values: Mapping[str, str], field_errors: list[FieldError]) -> dict[str, Any]:
     parts: dict[str, Any] = {"type": values.get(TYPE, "text"), "template": values.get(TEXT, "")}
     if parts["type"] == "chat":
-        parts["template"] = _json(TEXT, values.get(TEXT, "[]"), list, field_errors)
+        messages = _json(TEXT, values.get(TEXT, "[]"), list, field_errors)
+        parts |= {"template": messages} if messages != [] else {"type": "text", "template": "[]"}  # as MLflow's server does
     for key, part in {RESPONSE_FORMAT: "response_format", **PROMPTUARY_TAGS}.items():
         if key in values:
             parts[part] = _json(key, values[key], list if part == "tools" else dict, field_errors)
