@@ -6,11 +6,12 @@ start does not pay for it.
 
 from typing import TYPE_CHECKING, Any
 
+from promptuary.release import __version__
+
 if TYPE_CHECKING:
     from promptuary.client import AsyncPromptuary, Prompt, Promptuary
 
 __all__ = ["AsyncPromptuary", "Prompt", "Promptuary", "__version__"]
-__version__ = "0.3.0"
 
 
 def __getattr__(name: str) -> Any:

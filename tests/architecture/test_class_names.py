@@ -5,8 +5,8 @@ from collections import defaultdict
 
 from architecture.source_tree import modules
 
-MIRRORS = {"InvalidSettings"}
-"""The client's and the server's error of the same code; both modules name the other."""
+MIRRORS = {"InvalidSettings", "Conflict", "PreconditionFailed", "PromptMatch"}
+"""What the client has for an error or a result of the server with the same name."""
 
 
 def test_a_class_name_stands_in_one_module_of_the_server() -> None:

@@ -19,7 +19,7 @@ CASE = '{"id": "c1", "vars": {"text": "yes"}, "expected": "yes"}\n'
 
 
 def test_the_version_and_the_help_end_with_0(run: Run) -> None:
-    assert run("--version").out == "promptuary 0.3.0\n"
+    assert run("--version").out == "promptuary 0.4.0\n"
     assert "eval" in run("--help").out
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from paths import ROOT
-from promptuary.prompt import validation
 from promptuary.prompt.content import TEMPLATE_LIMIT, VARIABLES_LIMIT, Content
 from promptuary.prompt.files.prompt_file import parse_prompt_file
 from promptuary.prompt.files.prompt_file_writer import prompt_file_text
 from promptuary.prompt.messages.message import PART_TYPES, Message
+from promptuary.prompt.registration import validation
 from promptuary.prompt.templates.expressions.arithmetic import ARITHMETIC_OPERATORS
 from promptuary.prompt.templates.expressions.comparison import ORDER_OPERATORS
 from promptuary.prompt.templates.expressions.filters import FILTERS, TESTS

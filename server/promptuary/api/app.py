@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-import promptuary
 from promptuary.api.lookup.fast_path import LookupFastPath
 from promptuary.api.middleware import RequestMiddleware
 from promptuary.api.openapi import install_openapi
@@ -18,6 +17,7 @@ from promptuary.core.database import Database
 from promptuary.core.settings import Settings
 from promptuary.evaluation.scorers.catalog import scorer_types
 from promptuary.migrations.upgrade import upgrade
+from promptuary.release import __version__
 
 
 def create_app(
@@ -52,7 +52,7 @@ def create_app(
 
     app = FastAPI(
         title="Promptuary",
-        version=promptuary.__version__,
+        version=__version__,
         description="A self-hosted prompt registry and evaluation service.",
         lifespan=lifespan,
         redoc_url=None,

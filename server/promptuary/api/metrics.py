@@ -13,7 +13,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-import promptuary
 from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.role import Scope
 from promptuary.api.request_metrics import BUCKET_BOUNDS, RequestMetrics
@@ -22,6 +21,7 @@ from promptuary.core import outbox
 from promptuary.core.database import Session
 from promptuary.evaluation.runs import store
 from promptuary.registry.similarity import PROMPTS_TOPIC as PROMPTS
+from promptuary.release import __version__
 from promptuary.scheduling import store as schedule_store
 from promptuary.scheduling.alert_webhook import TOPIC as WEBHOOK
 from promptuary.webhooks.publication import TOPIC as WEBHOOK_DELIVERIES
@@ -85,7 +85,7 @@ def _database_metrics(session: Session, now: datetime) -> "Iterator[Metric]":
 def _process_metrics(request_metrics: RequestMetrics) -> "Iterator[Metric]":
     from prometheus_client.core import HistogramMetricFamily, InfoMetricFamily
 
-    yield InfoMetricFamily("promptuary", "This release.", value={"version": promptuary.__version__})
+    yield InfoMetricFamily("promptuary", "This release.", value={"version": __version__})
     labels = ("method", "route", "status")
     help_text = "Seconds until a request's response began; lookups that memory answered are not in it."
     requests = HistogramMetricFamily("promptuary_http_request_seconds", help_text, labels=labels)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-import promptuary
 from promptuary.cli import access, context, demo, review
 from promptuary.cli.evaluation import runs
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, EXIT_USAGE, print_notice, report_error
@@ -17,6 +16,7 @@ from promptuary.cli.registry import diff, labels, lifecycle, prompts, search
 from promptuary.cli.service import commands as service
 from promptuary.cli.transfer import bundle, importing
 from promptuary.prompt.errors import PromptuaryError
+from promptuary.release import __version__
 
 COLLECT_EVERY = 20_000
 """Objects allocated between garbage collections: collecting took a sixth of the import time of a command."""
@@ -67,7 +67,7 @@ app.add_typer(access.audit_app, name="audit", rich_help_panel="Access")
 
 def _print_version(requested: bool) -> None:
     if requested:
-        typer.echo(f"promptuary {promptuary.__version__}")
+        typer.echo(f"promptuary {__version__}")
         raise typer.Exit
 
 

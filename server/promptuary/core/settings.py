@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from promptuary.core.errors import Invalid
 from promptuary.prompt.errors import FieldError
-from promptuary.prompt.validation import CONFIG_LIMIT
+from promptuary.prompt.registration.validation import CONFIG_LIMIT
 from promptuary.prompt.validation_errors import field_errors_from
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s?#]+$", max_length=300)]

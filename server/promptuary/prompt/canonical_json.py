@@ -5,6 +5,7 @@ lookup that is not answered from memory would wait for; this module takes 0.1 ms
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any
@@ -62,6 +63,17 @@ def json_identity(value: Any) -> str:
         return canonical_json(value).decode()
     except Invalid:
         return json.dumps(value, sort_keys=True)
+
+
+def json_equal(left: Any, right: Any) -> bool:
+    """Return whether two JSON values are equal as JSON has it: 1 equals 1.0 and does not equal true."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(json_equal(value, right[name]) for name, value in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(json_equal, left, right))
+    return bool(left == right)
 
 
 def _write(value: Any, texts: list[str], *, ordered: bool, typed: bool) -> None:

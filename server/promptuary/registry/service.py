@@ -14,8 +14,8 @@ from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.prompt.content import Content
 from promptuary.prompt.encoding import EncodedContent, encode_content
 from promptuary.prompt.name import DEFAULT_LABEL, LATEST
+from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.split import Split
-from promptuary.prompt.validation import validate_content
 from promptuary.registry import composition, similarity, store, version_store
 from promptuary.registry.as_of import prompt_at
 from promptuary.registry.composition import ComposedContent, IncludeUpdate

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from promptuary.prompt.canonical_json import json_equal
 from promptuary.prompt.diff.schemas import SchemaSubject, schema_losses
-from promptuary.prompt.json_values import json_equal
 
 SCALARS = st.sampled_from([None, True, False, 0, 1, 1.0, 2, 0.5, "", "a", "bb", "ccc"])
 INSTANCES = st.recursive(

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json, content_json
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.validation import validate_content
+from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
 CALL = {"id": "call_1", "type": "function", "function": {"name": "find_order", "arguments": '{"order": "{{order}}"}'}}

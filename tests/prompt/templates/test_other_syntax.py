@@ -6,8 +6,8 @@ import pytest
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.templates.preparation import prepare
-from promptuary.prompt.validation import validate_content
 
 
 def text(template: str, **more: Any) -> Content:

@@ -33,7 +33,7 @@ from promptuary.prompt.inclusion import (
     resolve_number,
 )
 from promptuary.prompt.name import LATEST, is_name
-from promptuary.prompt.validation import validate_content as check_content
+from promptuary.prompt.registration.validation import validate_content as check_content
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def set_label(
     name: Name,
     label: Label,
     version: Annotated[
-        int, typer.Argument(help="The version that the label will point at.", parser=integer, metavar="INTEGER")
+        int, typer.Argument(help="The version that the label will point at.", parser=integer, metavar="VERSION")
     ],
     reason: Reason = "",
     project: Project = None,

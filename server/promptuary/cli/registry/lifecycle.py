@@ -74,7 +74,7 @@ def restore(name: Name, reason: Reason = "", project: Project = None, json: AsJs
 
 def erase(
     name: Name,
-    version: Annotated[int, typer.Argument(help="The version's number.", parser=integer, metavar="INTEGER")],
+    version: Annotated[int, typer.Argument(help="The version's number.", parser=integer, metavar="VERSION")],
     reason: Annotated[str, typer.Option("--reason", help="Why; stored in the audit chain.")],
     labelled: Annotated[
         bool, typer.Option("--labelled", help="Also where labels point at it; lookups by them are refused from then on.")

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 from promptuary.client.errors import PromptUnavailable, Reason
 from promptuary.client.registry.results import (
     LabelState,
-    Page,
     PromptMatch,
+    PromptPage,
     RegisteredVersion,
     read_label_state,
     read_page,
@@ -160,7 +160,7 @@ class ListFilter:
     archived: bool = False
 
 
-def prompt_page(conditions: ListFilter, cursor: str | None, size: int) -> RegistryCall[Page]:
+def prompt_page(conditions: ListFilter, cursor: str | None, size: int) -> RegistryCall[PromptPage]:
     """Build the request for a page of the list of prompts."""
     params = {
         "search": conditions.search,

@@ -107,14 +107,14 @@ def read_prompt_match(body: Mapping[str, Any]) -> PromptMatch:
 
 
 @dataclass(frozen=True)
-class Page:
+class PromptPage:
     """A page of a list, and the cursor of the next one; None after the last."""
 
     items: tuple[PromptSummary, ...]
     next_cursor: str | None
 
 
-def read_page(body: Mapping[str, Any]) -> Page:
+def read_page(body: Mapping[str, Any]) -> PromptPage:
     """Parse a page of a list.
 
     Raises:
@@ -123,4 +123,4 @@ def read_page(body: Mapping[str, Any]) -> Page:
     cursor = body["next_cursor"]
     if not isinstance(cursor, str | None):
         raise UnusableResponse("its cursor is no text")
-    return Page(tuple(read_prompt_summary(item) for item in body["items"]), cursor)
+    return PromptPage(tuple(read_prompt_summary(item) for item in body["items"]), cursor)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from promptuary import __version__
 from promptuary.client.errors import (
     Conflict,
     InvalidSettings,
@@ -22,6 +21,7 @@ from promptuary.client.errors import (
 from promptuary.client.versions.selector import Selector
 from promptuary.client.versions.version import ResolvedVersion, UnusableResponse, read_json, read_selected_version
 from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryError, RenderTooLarge
+from promptuary.release import __version__
 
 DEFAULT_URL = "http://127.0.0.1:8400"
 USER_AGENT = f"promptuary-python/{__version__}"

@@ -11,9 +11,9 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-import promptuary
 from promptuary.compat.mcp.prompts import McpPrompts
 from promptuary.core.errors import Erased, Forbidden, Invalid, NotFound, PromptuaryError, Unavailable
+from promptuary.release import __version__
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -52,7 +52,7 @@ def _server() -> "Server":
 
     return Server(
         "promptuary",
-        version=promptuary.__version__,
+        version=__version__,
         title="Promptuary",
         instructions=INSTRUCTIONS,
         on_list_prompts=_list_prompts,

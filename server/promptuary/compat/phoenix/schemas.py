@@ -172,7 +172,7 @@ class PhoenixPromptList(ResponseModel):
     next_cursor: str | None
 
 
-class VersionTag(ResponseModel):
+class PhoenixTag(ResponseModel):
     """A label of a version, which Phoenix calls a tag."""
 
     id: str
@@ -182,13 +182,13 @@ class VersionTag(ResponseModel):
 class VersionTagList(ResponseModel):
     """The labels of a version."""
 
-    data: list[VersionTag]
+    data: list[PhoenixTag]
     next_cursor: str | None = None
 
     @classmethod
     def of(cls, version: Version) -> Self:
         """Build the wire model."""
-        tags = [VersionTag(id=_encoded(f"PromptVersionTag:{version.prompt}:{label}"), name=label) for label in version.labels]
+        tags = [PhoenixTag(id=_encoded(f"PromptVersionTag:{version.prompt}:{label}"), name=label) for label in version.labels]
         return cls(data=tags)
 
 

@@ -15,7 +15,7 @@ from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.validation import validate_content
+from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
 

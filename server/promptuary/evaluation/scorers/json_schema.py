@@ -11,7 +11,7 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.patterns import re2_pattern
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.files.yaml_document import parse_yaml
-from promptuary.prompt.json_schema import check_schema
+from promptuary.prompt.registration.json_schema import check_schema
 
 
 def json_schema_validator(value: Any) -> Validator:

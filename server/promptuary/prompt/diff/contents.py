@@ -40,7 +40,7 @@ from typing import Any
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.diff.json_changes import ABSENT, ContentChange, JsonComparison, config_breaks, same_bytes
-from promptuary.prompt.diff.lookups import Lookup, fallible_lookups
+from promptuary.prompt.diff.lookups import TemplateLookup, fallible_lookups
 from promptuary.prompt.diff.messages import MessageComparison, MessageOrPlaceholder, message_changes
 from promptuary.prompt.diff.output_contract import response_losses, tool_losses, tools_by_name
 from promptuary.prompt.diff.sequences import EFFORT_LIMIT, unified_diff
@@ -150,17 +150,17 @@ def _variables(old: PreparedPrompt, new: PreparedPrompt) -> Iterator[ContentChan
     )
 
 
-def _new_lookups(old: PreparedPrompt, new: PreparedPrompt) -> dict[str, Lookup]:
+def _new_lookups(old: PreparedPrompt, new: PreparedPrompt) -> dict[str, TemplateLookup]:
     """Return by variable the first lookup that may fail with values with which the old version rendered."""
     always = {name for name, variable in old.variables.items() if is_mandatory(variable)}
-    lookups: dict[str, Lookup] = {}
+    lookups: dict[str, TemplateLookup] = {}
     for lookup in sorted(fallible_lookups(new) - fallible_lookups(old), key=lambda lookup: (lookup.name, lookup.sections)):
         if lookup.name not in always:
             lookups.setdefault(lookup.variable, lookup)
     return lookups
 
 
-def _lookup_reason(lookup: Lookup) -> str:
+def _lookup_reason(lookup: TemplateLookup) -> str:
     return f"the template now reads {lookup}, which values that were accepted may not have"
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from promptuary.prompt.canonical_json import InOrder, canonical_json
-from promptuary.prompt.json_values import json_equal
+from promptuary.prompt.canonical_json import InOrder, canonical_json, json_equal
 
 ChangeKind = Literal["added", "removed", "changed"]
 ABSENT: Any = object()

@@ -22,7 +22,7 @@ _JINJA_BRANCH = ("a condition or a loop", False)
 
 
 @dataclass(frozen=True)
-class Lookup:
+class TemplateLookup:
     """A lookup in a template that fails where the value is missing.
 
     Attributes:
@@ -48,7 +48,7 @@ class Lookup:
         return f"'{self.name}' in " + (section[0] if section is _JINJA_BRANCH else f"the section '{section[0]}'")
 
 
-def fallible_lookups(prepared: PreparedPrompt) -> frozenset[Lookup]:
+def fallible_lookups(prepared: PreparedPrompt) -> frozenset[TemplateLookup]:
     """Return the lookups of a version that may fail although its variables are valid."""
     return frozenset(_Walk(prepared).lookups())
 
@@ -67,7 +67,7 @@ class _Walk:
         passages = {content.context.into: PASSAGES} if content.context else {}
         self.schemas = {**content.variables, **passages}
 
-    def lookups(self) -> Iterator[Lookup]:
+    def lookups(self) -> Iterator[TemplateLookup]:
         content = self.prepared.content
         for part in self.prepared.parts:
             if isinstance(part, Placeholder):
@@ -75,7 +75,7 @@ class _Walk:
             yield from self._visit(part.nodes, (), ())
             if content.format == "jinja2":
                 names = used_names(part.nodes).inner - content.variables.keys()
-                yield from (Lookup(name, (_JINJA_BRANCH,), is_section=False) for name in names)
+                yield from (TemplateLookup(name, (_JINJA_BRANCH,), is_section=False) for name in names)
         yield from self._visit(self.prepared.query, (), ())
         if content.context:
             passage = item_members((content.context.into,), (), self.schemas) or {}
@@ -84,13 +84,13 @@ class _Walk:
 
     def _visit(
         self, nodes: Sequence[Node], sections: tuple[_SectionKey, ...], items: tuple[Mapping[str, Schema], ...]
-    ) -> Iterator[Lookup]:
+    ) -> Iterator[TemplateLookup]:
         for node in nodes:
             self.remaining -= 1
             if self.remaining < 0:
                 return
             if isinstance(node, Tag | Section) and self._may_fail(node, sections, items):
-                yield Lookup(node.name, sections, isinstance(node, Section))
+                yield TemplateLookup(node.name, sections, isinstance(node, Section))
             if isinstance(node, Section):
                 key = (node.name, node.inverted)
                 members = None if node.inverted else item_members(node.path, items, self.schemas)

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptuary.prompt.canonical_json import json_identity
+from promptuary.prompt.canonical_json import json_equal, json_identity
 from promptuary.prompt.diff.variables import json_type
-from promptuary.prompt.json_values import json_equal
 
 _ABSENT: Any = object()
 _ANNOTATIONS = frozenset(

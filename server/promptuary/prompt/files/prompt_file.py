@@ -12,7 +12,7 @@ from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument, parse_yaml
 from promptuary.prompt.files.yaml_quoting import quoting_errors, with_quoting_hint
 from promptuary.prompt.name import is_name
-from promptuary.prompt.validation import validate_content
+from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
 FILE_LIMIT = 4 * 1024 * 1024

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import InvalidPrompt
-from promptuary.prompt.validation import validate_content
+from promptuary.prompt.registration.validation import validate_content
 
 
 def with_config_declarations(content: Content) -> Content:

@@ -17,8 +17,8 @@ from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
 from promptuary.prompt.foreign.config_declarations import with_config_declarations
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import LATEST, is_name
+from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.text import refused_character
-from promptuary.prompt.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
 MESSAGE_LIMIT = 2000

@@ -8,7 +8,7 @@ from promptuary.prompt.errors import FieldError, InvalidVariables, RenderTooLarg
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.expressions.expression import Expression
 from promptuary.prompt.templates.expressions.lookups import first_name
-from promptuary.prompt.templates.lookup.paths import NoValue, look_up
+from promptuary.prompt.templates.lookup.paths import MissingValue, look_up
 from promptuary.prompt.templates.render_budget import RenderBudget
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
 from promptuary.prompt.templates.value import TypeMismatch, Undefined, to_text
@@ -97,7 +97,7 @@ class TemplateRenderer:
     def _value(self, node: Tag | Section, stack: list[Any]) -> Any:
         """Return the value of a tag or a section; null where it has none and that is no error."""
         value = look_up(node.path, stack)
-        if not isinstance(value, NoValue):
+        if not isinstance(value, MissingValue):
             return value
         if not self.budget.strict or value.optional or (value.absent and isinstance(node, Section)):
             return None

@@ -10,7 +10,7 @@ from promptuary.evaluation.scorers.json_schema import json_schema_validator
 from promptuary.evaluation.scorers.markup.json_output import ContainsJson, IsJson, SchemaValue, find_objects
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.json_schema import SCHEMA_LIMIT
+from promptuary.prompt.registration.json_schema import SCHEMA_LIMIT
 
 PERSON = {
     "type": "object",

@@ -11,7 +11,7 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.score import Score, ScorerInput
 from promptuary.evaluation.scorers.spec import ScorerSpec
-from promptuary.prompt.json_values import json_equal
+from promptuary.prompt.canonical_json import json_equal
 
 
 def score(output: str, case: Case | None = None, **spec: Any) -> Score:

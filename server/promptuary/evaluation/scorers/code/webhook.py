@@ -40,7 +40,7 @@ class UrlValue(TemplateValue):
 
 
 @dataclass(frozen=True)
-class Webhook(BaseScorer):
+class WebhookScorer(BaseScorer):
     """Passes if the service decides so; the service may also return a score and a reason."""
 
     url: ValueTemplate
@@ -62,13 +62,13 @@ class Webhook(BaseScorer):
         return self.graded(verdict.passed, verdict.score, reason)
 
 
-def _build(settings: ScorerSettings[UrlValue, NoConfig], dependencies: ScorerDependencies) -> Webhook:
+def _build(settings: ScorerSettings[UrlValue, NoConfig], dependencies: ScorerDependencies) -> WebhookScorer:
     url = settings.value.template
     if url.constant:
         parse_destination(url.parsed, dependencies.webhook_hosts)
     elif not dependencies.webhook_hosts:
         raise Invalid("webhooks may go nowhere here; an operator can list hosts in PROMPTUARY_WEBHOOK_HOSTS")
-    return Webhook(*settings.base, url, dependencies.webhook_hosts)
+    return WebhookScorer(*settings.base, url, dependencies.webhook_hosts)
 
 
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {"webhook": ScorerType(UrlValue, _build)}

@@ -14,8 +14,8 @@ from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType, ScorerValue
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value, value_text
 from promptuary.evaluation.scorers.values import TemplateValue, TextListValue, TextValue
+from promptuary.prompt.canonical_json import json_equal
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.json_values import json_equal
 
 Quantity = Literal["one", "any", "all"]
 

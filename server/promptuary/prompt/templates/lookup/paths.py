@@ -12,7 +12,7 @@ _SHOWN_LENGTH = 40
 
 
 @dataclass(frozen=True)
-class NoValue:
+class MissingValue:
     """The end of a path that leads to no value.
 
     Attributes:
@@ -63,7 +63,7 @@ def look_up(path: tuple[str, ...], stack: Sequence[Any]) -> Any:
             holder = scope
             break
     else:
-        return NoValue(0, None, absent=True, optional=any(may_lack(scope, first) for scope in stack))
+        return MissingValue(0, None, absent=True, optional=any(may_lack(scope, first) for scope in stack))
     value = holder
     for position, part in enumerate(path):
         parent, holder = holder, value
@@ -74,7 +74,7 @@ def look_up(path: tuple[str, ...], stack: Sequence[Any]) -> Any:
         else:
             absent = holder is None or isinstance(holder, Mapping) or (isinstance(holder, list | tuple) and is_index(part))
             optional = may_lack(holder, part) or (holder is None and may_lack(parent, path[position - 1]))
-            return NoValue(position, holder, absent, optional)
+            return MissingValue(position, holder, absent, optional)
     return value
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid, InvalidPrompt
-from promptuary.prompt.json_schema import check_schema
-from promptuary.prompt.validation import SCHEMA_LIMIT, TOOLS_LIMIT, validate_content
+from promptuary.prompt.registration.json_schema import check_schema
+from promptuary.prompt.registration.validation import SCHEMA_LIMIT, TOOLS_LIMIT, validate_content
 
 REFERS = {"type": "object", "properties": {"a": {"$ref": "#/$defs/word"}}, "$defs": {"word": {"type": "string"}}}
 REMOTE = {"$ref": "https://evil.example/schema.json"}

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from promptuary.prompt.content import VARIABLES_LIMIT, Content, Placeholder
-from promptuary.prompt.declarations import config_errors, declaration_errors
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
-from promptuary.prompt.json_schema import check_schema
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.model_settings import is_provider_tool
+from promptuary.prompt.registration.declarations import config_errors, declaration_errors
+from promptuary.prompt.registration.json_schema import check_schema
 from promptuary.prompt.templates.other_syntax import refused_tags
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.declarations import declaration_errors
 from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.registration.declarations import declaration_errors
+from promptuary.prompt.registration.validation import CONFIG_DEPTH, CONFIG_LIMIT, validate_content
 from promptuary.prompt.templates.preparation import prepare
-from promptuary.prompt.validation import CONFIG_DEPTH, CONFIG_LIMIT, validate_content
 
 
 def content(**variable: Any) -> Content:

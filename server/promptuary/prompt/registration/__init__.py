@@ -1,0 +1,1 @@
+"""What a content must meet to be registered."""
