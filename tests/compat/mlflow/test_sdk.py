@@ -346,4 +346,4 @@ def test_the_sdk_waits_for_a_locked_database_as_long_as_retry_after(
     with refused("INTERNAL_ERROR", "too many 503 error responses"):
         genai("reader").load_prompt("a", version=1, cache_ttl_seconds=0)
     assert waits == [1, 1, 1]
-    assert [line.rpartition(" ")[2] for line in service.requests] == ["503"] * 4
+    assert [line.rpartition(" ")[2] for line in service.requests] == ["200"] + ["503"] * 4  # the prompt, then its version
