@@ -124,7 +124,7 @@ def test_the_arms_that_two_processes_received_are_both_there(tmp_path: Path) -> 
 def test_a_late_answer_of_another_process_does_not_replace_a_later_one(tmp_path: Path) -> None:
     first, second = Process(tmp_path), Process(tmp_path)
     first.store(response(2, revision=6))
-    second.store(response(1, revision=5), began=10.0)
+    second.store(response(1, revision=5), began=3600.0)
     assert second.version() == 2
     second.store(response(1, revision=1))  # of a registry that was restored from a backup: asked after the copy was written
     assert second.version() == 1
@@ -134,7 +134,7 @@ def test_a_late_answer_of_another_process_does_not_bring_a_missing_prompt_back(t
     first, second = Process(tmp_path), Process(tmp_path)
     first.store(response(1, revision=5))
     first.store(GONE)
-    second.store(response(1, revision=5), began=10.0)
+    second.store(response(1, revision=5), began=3600.0)
     assert (first.read(), second.read()) == (None, None)
     second.store(response(1, revision=7))
     assert first.version() == 1
@@ -143,7 +143,7 @@ def test_a_late_answer_of_another_process_does_not_bring_a_missing_prompt_back(t
 def test_a_late_report_that_it_is_missing_does_not_end_a_later_copy(tmp_path: Path) -> None:
     first, second = Process(tmp_path), Process(tmp_path)
     first.store(response(2, revision=6))
-    second.store(GONE, began=10.0)
+    second.store(GONE, began=3600.0)
     assert first.version() == 2
 
 
