@@ -12,7 +12,10 @@ from promptuary.registry.given_names import require_given_name, resolve_name
 from promptuary.registry.labels import require_prompt
 
 GIVEN_NAME_LIMIT = 255
-_FORM = "a name has 1 to 255 characters without control characters, one of them a letter a-z or a digit, and no empty folder"
+_FORM = (
+    "a name has 1 to 255 characters without control characters, one of them a letter a-z or a digit, and no empty folder; in "
+    "the form a-z 0-9 _ . - it has at most 128"
+)
 
 
 def known_name(unit: UnitOfWork, given_name: str) -> str:

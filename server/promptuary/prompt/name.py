@@ -10,7 +10,6 @@ LATEST = "latest"
 """The label that nobody sets: it always points to the newest version."""
 DEFAULT_LABEL = "production"
 """The label of a lookup or an inclusion that names none."""
-NAME_LIMIT = 128
 _EDGES = "-._"
 _OTHER_CHARACTERS = re.compile(r"[^a-z0-9_.-]+")
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z", re.ASCII)
@@ -28,10 +27,10 @@ def fold_name(foreign: str) -> str:
     that it knows. A name in our form stays as it is. Two names can become the same; a caller that folds several checks for it.
 
     Returns:
-        the folded name, which is still not valid (`is_name`) where no character of it remains.
+        the folded name, which is still not valid (`is_name`) where no character of it remains, or more than 128: a name that
+        was cut would be that of another prompt.
     """
-    folded = _OTHER_CHARACTERS.sub("-", foreign.replace("/", ".").lower()).strip(_EDGES)
-    return folded[:NAME_LIMIT].strip(_EDGES)
+    return _OTHER_CHARACTERS.sub("-", foreign.replace("/", ".").lower()).strip(_EDGES)
 
 
 def _checked(text: str) -> str:

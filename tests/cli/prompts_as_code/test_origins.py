@@ -122,6 +122,13 @@ def test_a_label_that_the_author_adds_moves_to_the_version_of_the_file(run: Run,
     assert run("get", "q", "--label", "canary", "--json").json["version"] == 1
 
 
+def test_a_pull_leaves_out_an_erased_version(run: Run, folder: Path) -> None:
+    assert run("erase", "q", "2", "--reason", "personal data", "--labelled").code == 0
+    pulled = run("sync", "pull", folder, "--latest")
+    assert pulled.code == 0, pulled.err
+    assert pulled.out.startswith("! q  the content of version 2 was erased")
+
+
 def test_a_copy_of_an_erased_version_does_not_bring_it_back(run: Run, folder: Path) -> None:
     run("label", "set", "q", "production", "2", "--reason", "released")
     assert run("erase", "q", "1", "--reason", "personal data").code == 0

@@ -268,6 +268,7 @@ REFUSED: list[tuple[Any, str]] = [
     ({"name": "!", "prompt": "x"}, "name: a name has 1 to 255 characters"),
     ({"name": "a//b", "prompt": "x"}, "name: a name has 1 to 255 characters"),
     ({"name": "a\u202eb", "prompt": "x"}, "name: a name has 1 to 255 characters"),
+    ({"name": "x" * 128 + "refunds", "prompt": "x"}, "name: a name has 1 to 255 characters"),
     ({"name": "x" * 256, "prompt": "x"}, "name: a name has 1 to 255 characters"),
     ({"name": "a", "prompt": "x", "isActive": True}, "isActive: is not a known field"),
     ({"name": "a", "prompt": "x", "type": "image"}, "type: "),

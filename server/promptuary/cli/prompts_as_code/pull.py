@@ -134,7 +134,9 @@ class _PullPlan:
         number = state.newest if self.label in (None, LATEST) else state.labels.get(self.label)
         if number is None:
             return PulledPrompt(name, None, path, "left out", f"has no label {self.label}")
-        body = self.registry.version(name, number)
+        body = self.registry.find_version(name, number)
+        if body is None:
+            return PulledPrompt(name, None, path, "left out", f"the content of version {number} was erased")
         file_labels = tuple(sorted(_labels_at(state, number))) if self.labels else ()
         content = self.registry.as_written(body)
         text = prompt_file_text(content, labels=file_labels, message=body["message"], tags=body["tags"])
