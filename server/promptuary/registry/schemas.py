@@ -258,7 +258,7 @@ class MoveLabel(RequestModel):
     @model_validator(mode="after")
     def _has_one_target(self) -> Self:
         if (self.version is None) == (self.split is None):
-            raise ValueError("send a version or a split, not both")
+            raise ValueError("send either a version or a split")
         return self
 
 

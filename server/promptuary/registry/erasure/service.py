@@ -146,8 +146,8 @@ GONE_BODY = (
     '{"type": "urn:promptuary:problem:erased", "title": "Gone", "status": 410, "code": "erased", '
     '"detail": "version %d of \'%s\' was erased at %s"}'
 )
-_INCLUDING = "send `including: true` to erase them, too"
-_LABELLED = "move them first, or send `labelled: true`, and lookups by them are refused from then on"
+_INCLUDING = "send `including: true` (`--including`) to erase them, too"
+_LABELLED = "move them first, or send `labelled: true` (`--labelled`), and lookups by them are refused from then on"
 
 
 def _searchable_texts(version: Version) -> tuple[str, ...]:
