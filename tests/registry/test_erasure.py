@@ -90,6 +90,30 @@ def test_the_database_itself_permits_no_other_change_of_a_version(local: Any, da
             session.execute(text(change))
 
 
+def test_a_response_with_json_inside_json_is_erased_too(local: Any, database: Any) -> None:
+    words = f'Use "{SECRET}"\nfor é'
+    messages = json.dumps([{"role": "user", "content": words}])
+    tags = [{"key": "mlflow.prompt.text", "value": messages}, {"key": "_mlflow_prompt_type", "value": "chat"}]
+    tags.append({"key": "mlflow.prompt.is_prompt", "value": "true"})
+    local.post("/api/2.0/mlflow/registered-models/create", json={"name": "leak", "tags": tags[2:]})
+    created = local.post(
+        "/api/2.0/mlflow/model-versions/create",
+        json={"name": "leak", "tags": tags},
+        headers={"Idempotency-Key": "k"},
+    )
+    assert created.status_code == 200, created.text
+    assert local.post(ERASE, json=WHY).status_code == 200
+    assert SECRET not in stored_texts(database)
+
+
+def test_a_digest_finds_the_version_that_still_has_the_content(local: Any) -> None:
+    for _ in range(2):
+        local.post("/api/public/v2/prompts", json={"name": "leak", "prompt": "Use it.", "type": "text"})
+    digest = local.get(f"{VERSIONS}/1").json()["digest"].removeprefix("sha256:")
+    assert local.post(f"{VERSIONS}/2/erase", json=WHY).status_code == 200
+    assert local.get(f"/langsmith/commits/-/leak/{digest}").status_code == 200
+
+
 @pytest.mark.usefixtures("leak")
 def test_the_files_of_sqlite_do_not_contain_the_content(local: Any, sqlite: Any) -> None:
     put(local, f"{{{{> leak@1}}}} and {SECRET}", "other")

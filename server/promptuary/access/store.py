@@ -252,8 +252,13 @@ def add_response(session: Session, project: int, key: str, response: StoredRespo
 
 
 def replace_responses(session: Session, project: int, fragments: Sequence[str], status: int, body: str) -> int:
-    """Replace the stored responses whose body contains one of the texts, as it is or as JSON writes it; return how many."""
-    forms = {form for text in fragments for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])}
+    """Replace the stored responses whose body contains one of the texts, as it is or as JSON writes it; return how many.
+
+    A body may have JSON in a string of JSON, as MLflow's tags have.
+    """
+    forms = set(fragments)
+    for _ in range(2):
+        forms |= {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in forms for ascii_only in (True, False)}
     position = func.instr if session.get_bind().dialect.name == "sqlite" else func.strpos
     row = IdempotencyRow
     contains = or_(*(position(row.body, form) > 0 for form in sorted(forms)))

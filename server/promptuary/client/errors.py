@@ -129,6 +129,10 @@ class RequestRefused(Refused):
         """`field_errors`, by the name that it had until 0.3.0."""
         return self.field_errors
 
+    def __str__(self) -> str:
+        """Return the message and the errors after it, in one line."""
+        return self.message + (": " + "; ".join(map(str, self.field_errors)) if self.field_errors else "")
+
 
 class NeedsContext(PromptuaryError):
     """The prompt retrieves passages from a collection, which only the server can search."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, tuple_
+from sqlalchemy import bindparam, case, insert, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
@@ -169,10 +169,14 @@ def refuse_erased(version: Version) -> None:
 
 
 def numbers_by_digest(session: Session, prompt: PromptRecord, prefix: str) -> dict[str, int]:
-    """Return the digests of a prompt that begin with a text, each with the number of its newest version."""
-    query = select(VersionRow.digest, func.max(VersionRow.number)).where(VersionRow.prompt_id == prompt.id)
+    """Return the digests of a prompt that begin with a text, each with the number of its newest version with a content.
+
+    A digest whose versions were all erased has the number of one of these.
+    """
+    kept = case((col(VersionRow.erased_at).is_(None), VersionRow.number), else_=-col(VersionRow.number))
+    query = select(VersionRow.digest, func.max(kept)).where(VersionRow.prompt_id == prompt.id)
     query = query.where(col(VersionRow.digest).startswith(prefix, autoescape=True)).group_by(VersionRow.digest).limit(2)
-    return {digest: int(number) for digest, number in session.exec(query)}
+    return {digest: abs(int(number)) for digest, number in session.exec(query)}
 
 
 def list_versions(session: Session, prompt: PromptRecord, before: int | None, limit: int) -> list[Version]:

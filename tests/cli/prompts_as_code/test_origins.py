@@ -138,6 +138,15 @@ def test_a_copy_of_an_erased_version_does_not_bring_it_back(run: Run, folder: Pa
     assert run("sync", "plan", folder).out == "= q  version 2 exists already\n"
 
 
+def test_a_folder_that_was_never_pulled_does_not_bring_erased_content_back(run: Run, folder: Path) -> None:
+    origins_file(folder).unlink()
+    assert run("erase", "q", "1", "--reason", "personal data", "--labelled").code == 0
+    refused = run("sync", "apply", folder)
+    assert (refused.code, "comes from a version whose content was erased" in refused.error_line) == (64, True)
+    assert "the file has the content of version 1, which was erased" in run("sync", "drift", folder).out
+    assert run("sync", "apply", folder, "--supersede").code == 0
+
+
 def test_files_without_origins_are_compared_with_the_newest_version(run: Run, folder: Path) -> None:
     origins_file(folder).unlink()
     assert run("sync", "plan", folder).out.startswith("+ q  version 3, production → 3\n")

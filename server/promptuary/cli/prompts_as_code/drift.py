@@ -46,13 +46,8 @@ def _of_step(registry: RegistryState, step: PlanStep) -> list[Difference]:
     if state.archived:
         return [Difference(name, "archived", f"archived in the registry, and still in the files, {step.prompt.path}")]
     if step.registers:
-        return [
-            Difference(
-                name,
-                "content",
-                f"{_which(registry, step)}; it differs in {', '.join(dict.fromkeys(change.part for change in step.changes))}",
-            )
-        ]
+        parts = ", ".join(dict.fromkeys(change.part for change in step.changes))
+        return [Difference(name, "content", _which(registry, step) + (f"; it differs in {parts}" if parts else ""))]
     differing = []
     for label in dict.fromkeys(step.prompt.labels):
         if label in state.splits:
@@ -72,7 +67,10 @@ def _which(registry: RegistryState, step: PlanStep) -> str:
     """Return whether the file has a new text, or that of an older version."""
     name = step.prompt.name
     for version in registry.api.items(f"/prompts/{name}/versions"):
-        if registry.has_content(step.prompt.content, version):
+        if version.get("erased_at"):
+            if version["digest"] == step.digest:
+                return f"the file has the content of version {version['version']}, which was erased"
+        elif registry.has_content(step.prompt.content, version):
             if version["version"] == step.newest:
                 return f"the file is version {step.newest}, and what it includes has changed since"
             return f"the file is version {version['version']}, and the registry is at {step.newest}"

@@ -149,7 +149,7 @@ class _ProjectedRegistry:
     ) -> PlanStep:
         """Return the effect of a file with its resolved content, compared with its origin and with the newest version."""
         origin = self.origins.get(prompt.name)
-        erased = origin is not None and registers and origin.is_erased(self.registry, prompt.name)
+        erased = registers and self._is_erased(prompt.name, before, content, origin)
         if origin is not None and not origin.is_in(self.registry, prompt.name):
             origin = None
         comparison = None if origin is None else OriginComparison(prompt, before, origin)
@@ -175,9 +175,7 @@ class _ProjectedRegistry:
         if comparison is not None and registers and not insistence.supersede:
             conflicts = comparison.conflicts()
         if erased and not insistence.supersede:
-            conflicts = (
-                "comes from a version whose content was erased: pull again, or apply with --supersede, which registers it",
-            )
+            conflicts = ("comes from a version whose content was erased: change or pull it, or register it with --supersede",)
         return PlanStep(
             prompt,
             before.newest,
@@ -192,6 +190,12 @@ class _ProjectedRegistry:
             origin=origin,
             remarks=comparison.changed_remarks() if comparison is not None and registers else (),
         )
+
+    def _is_erased(self, name: str, before: PromptState, content: Content, origin: Origin | None) -> bool:
+        """Return whether a file has the content of an erased version, or is a copy of one."""
+        if origin is not None and origin.is_erased(self.registry, name):
+            return True
+        return before.newest > 0 and content_digest(content) in self.registry.erased_digests(name)
 
     def _composed(self, prompt: PromptFile, before: PromptState) -> tuple[Content, Mapping[str, str], bool]:
         """Return the resolved content, the pinned versions of what it includes, and whether it is a new version."""

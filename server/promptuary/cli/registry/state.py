@@ -58,6 +58,10 @@ class RegistryState:
                 raise
             return None
 
+    def erased_digests(self, name: str) -> set[str]:
+        """Return the digests of a prompt's versions whose content was erased."""
+        return {str(item["digest"]) for item in self.api.items(f"/prompts/{name}/versions") if item.get("erased_at")}
+
     def included(self, name: str, number: int) -> IncludedVersion:
         """Return a version as those that include it see it."""
         body = self.version(name, number)
@@ -74,6 +78,8 @@ class RegistryState:
         """Return whether a content as written is that of a version, with the versions that it is pinned to."""
         if {reference for _, reference in content_references(content)} != pins(body).keys():
             return False
+        if any(self.find_version(entry["name"], entry["version"]) is None for entry in body["includes"]):
+            return False  # its text was erased with that of the version that it includes
         resolved = {entry["reference"]: self.included(entry["name"], entry["version"]) for entry in body["includes"]}
         try:
             return content_digest(compose(content, resolved)) == str(body["digest"])
