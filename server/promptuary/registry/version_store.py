@@ -173,8 +173,8 @@ def numbers_by_digest(session: Session, prompt: PromptRecord, prefix: str) -> di
 
     A digest whose versions were all erased has the number of one of these.
     """
-    kept = case((col(VersionRow.erased_at).is_(None), VersionRow.number), else_=-col(VersionRow.number))
-    query = select(VersionRow.digest, func.max(kept)).where(VersionRow.prompt_id == prompt.id)
+    with_content = case((col(VersionRow.erased_at).is_(None), VersionRow.number), else_=-col(VersionRow.number))
+    query = select(VersionRow.digest, func.max(with_content)).where(VersionRow.prompt_id == prompt.id)
     query = query.where(col(VersionRow.digest).startswith(prefix, autoescape=True)).group_by(VersionRow.digest).limit(2)
     return {digest: abs(int(number)) for digest, number in session.exec(query)}
 

@@ -171,7 +171,9 @@ def _added_properties(old: dict[str, Any], new: dict[str, Any], subject: SchemaS
 
 
 def _values(keyword: str, old_values: list[Any], new: dict[str, Any], subject: SchemaSubject) -> Iterator[Loss]:
-    values = new["enum"] if isinstance(new.get("enum"), list) else [new["const"]] if "const" in new else None
+    values = new["enum"] if isinstance(new.get("enum"), list) else None
+    if "const" in new:  # with an enum, a value must be in both
+        values = [value for value in values or [new["const"]] if json_identity(value) == json_identity(new["const"])]
     if values is None:
         yield subject.loss(keyword, "may have any value now")
         return
