@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from promptuary.compat.langfuse import schemas as langfuse_shape
 from promptuary.compat.mlflow import tags
-from promptuary.compat.sdk_rendering import SdkTemplateReader, require_sdk_renderable, sdk_texts
+from promptuary.compat.phoenix import schemas as phoenix_shape
+from promptuary.compat.sdk_rendering import SdkTemplateReader, content_of_sdk, require_sdk_renderable, sdk_texts
 from promptuary.core.errors import Conflict, InvalidRequest
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import InvalidPrompt
@@ -35,7 +36,14 @@ def mlflow(source: str, values: dict[str, str]) -> Any:
     return PromptVersion("a", 1, source).format(**values)
 
 
-READERS = [(langfuse_shape.SDK, langfuse), (tags.SDK, mlflow)]
+def phoenix(source: str, values: dict[str, str]) -> str:
+    from phoenix.client.utils.template_formatters import MUSTACHE_TEMPLATE_FORMATTER
+
+    return MUSTACHE_TEMPLATE_FORMATTER.format(source, variables=values)
+
+
+READERS = [(langfuse_shape.SDK, langfuse), (tags.SDK, mlflow), (phoenix_shape.SDK, phoenix)]
+READER_NAMES = ["langfuse", "mlflow", "phoenix"]
 PIECES = ["{{a}}", "{{ b }}", "{{{a}}}", "{{& b}}", "{{! c }}", "{{> p}}", "  {{> p}}\n", "{{=<% %>=}}", "<%a%>", "<%={{ }}=%>"]
 PIECES += [
     "{{#a}}",
@@ -54,9 +62,39 @@ PIECES += [
     "x",
     '{"k": 1}',
 ]
+SIMPLE_PIECES = [
+    "{{a}}",
+    "{{ b }}",
+    "{{{a}}}",
+    "{{a.b}}",
+    "{{ü}}",
+    "{{1x}}",
+    "{{a-b}}",
+    "{{a b}}",
+    '{{"k": 1}}',
+    "\\",
+    "\\{{b}}",
+]
+SIMPLE_PIECES += [
+    "{{",
+    "}}",
+    "{",
+    "}",
+    "{{}}",
+    "{{ {{a}} }}",
+    "{{a\n}}",
+    "{{#a}}",
+    "{{/a}}",
+    "{{! c}}",
+    "{% if %}",
+    "{a}",
+    " ",
+    "\n",
+    "x",
+]
 
 
-@pytest.mark.parametrize(("sdk", "render"), READERS, ids=["langfuse", "mlflow"])
+@pytest.mark.parametrize(("sdk", "render"), READERS, ids=READER_NAMES)
 @given(
     pieces=st.lists(st.sampled_from(PIECES), max_size=8),
     partial=st.lists(st.sampled_from(PIECES), max_size=4),
@@ -84,6 +122,89 @@ def test_an_sdk_renders_the_same_as_promptuary_or_receives_nothing(
     if any("." in tag.name for tag in sdk.read(sdk_text) if hasattr(tag, "name")):
         return  # an SDK takes `a.b` for the name of one value, which its caller gives under that name
     assert render(sdk_text, values) == prepared.render(values).text
+
+
+@pytest.mark.parametrize(("sdk", "render"), READERS, ids=READER_NAMES)
+@given(pieces=st.lists(st.sampled_from(SIMPLE_PIECES), max_size=6))
+@example(pieces=["{{a.b}}", "{{a-b}}"])
+def test_an_sdk_renders_a_simple_text_as_promptuary_or_receives_nothing(
+    sdk: SdkTemplateReader, render: Callable[[str, dict[str, str]], Any], pieces: list[str]
+) -> None:
+    content = text("".join(pieces), format="simple")
+    prepared = prepare(content)
+    try:
+        (sdk_text,) = sdk_texts(content, WHAT, sdk)
+    except Conflict:
+        return
+    values = {name: f"<{name}>" for name in prepared.variables}
+    assert sdk_text == content.template
+    assert render(sdk_text, values) == prepared.render(values).text
+
+
+@pytest.mark.parametrize(("sdk", "render"), READERS[:2], ids=READER_NAMES[:2])
+@given(pieces=st.lists(st.sampled_from([*SIMPLE_PIECES, "{{> p}}"]), max_size=6))
+@example(pieces=["{{> p}}", "{{{a}}}"])
+@example(pieces=["{{> p}}", "{{! c}}"])
+@example(pieces=["{{ü}}", "{{a}}"])
+def test_what_an_sdk_registers_means_the_same_here_or_is_refused(
+    sdk: SdkTemplateReader, render: Callable[[str, dict[str, str]], Any], pieces: list[str]
+) -> None:
+    source = "x" + "x".join(pieces) + "x"  # an include alone on its line removes the line's end
+    try:
+        content = content_of_sdk({"type": "text", "template": source}, sdk)
+        content = content.model_copy(update={"partials": {"p": "P"} if "{{> p}}" in source else {}})
+        prepared = prepare(content, jinja2=True)
+        require_sdk_renderable(content, sdk)
+    except (InvalidPrompt, InvalidRequest):
+        return
+    values = {name: f"<{name}>" for name in prepared.variables}
+    assert render(source.replace("{{> p}}", "P"), values) == prepared.render(values).text  # an include is this server's own
+
+
+@pytest.mark.parametrize(
+    ("sdk", "source", "reason"),
+    [
+        (phoenix_shape.SDK, "{{a.b}}", "'{{a.b}}' is a variable for Promptuary, and something else for it"),
+        (phoenix_shape.SDK, "\\{{c}}", "'{{c}}' is a variable for Promptuary"),
+        (phoenix_shape.SDK, "{{ü}}", "'{{ü}}' is a variable for it, and text for Promptuary"),
+        (phoenix_shape.SDK, "{{1x}}", "'{{1x}}' is a variable for it"),
+        (langfuse_shape.SDK, "{{{a}}}", "'{{a}}' is a variable for Promptuary"),
+        (langfuse_shape.SDK, '{{ "k": {{a}} }}', "'{{a}}' is a variable for Promptuary"),
+        (langfuse_shape.SDK, "{{ü}}", "'{{ü}}' is a variable for it"),
+        (tags.SDK, "{{a.b}} {{a_b}}", "'{{a_b}}' is a variable for Promptuary, and something else"),
+    ],
+)
+def test_a_simple_text_that_an_sdk_reads_differently_is_refused_by_the_name(
+    sdk: SdkTemplateReader, source: str, reason: str
+) -> None:
+    with pytest.raises(Conflict) as refused:
+        sdk_texts(text(source, format="simple"), WHAT, sdk)
+    assert f"{sdk.name} cannot render {WHAT}: in its text, " in refused.value.message
+    assert reason in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("{{größe}} of {{1x}}", "mustache"),
+        ("{{a.b}}", "simple"),
+        ('{{ "k": 1 }} {{a}}', "simple"),
+        ("{{> tone}} {{a}}", "mustache"),
+    ],
+)
+def test_the_format_is_the_one_that_reads_a_text_as_the_sdk_does(source: str, expected: str) -> None:
+    assert content_of_sdk({"type": "text", "template": source}, langfuse_shape.SDK).format == expected
+
+
+@pytest.mark.parametrize("more", ["{{{x}}}", "{{& x}}", "{{! x}}", "{{#x}}y{{/x}}", "{{=<% %>=}}", "{{a.b}}"])
+@pytest.mark.parametrize("sdk", [langfuse_shape.SDK, tags.SDK], ids=["langfuse", "mlflow"])
+def test_beside_an_include_only_names_mean_the_same_to_an_sdk(sdk: SdkTemplateReader, more: str) -> None:
+    messages = [{"role": "system", "content": "x"}, {"role": "user", "content": "{{> tone}} " + more}]
+    with pytest.raises(InvalidPrompt) as refused:
+        content_of_sdk({"type": "chat", "template": messages}, sdk)
+    (error,) = refused.value.field_errors
+    assert error.path == "template.1.content"
+    assert "reads braces in it differently from the SDK; beside an include, write text and {{name}} alone" in error.message
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,26 @@ parsing, piece by piece, renders the same as Promptuary.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
 from promptuary.prompt.content import Content, Placeholder
+from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.messages.message import Message
+from promptuary.prompt.templates import simple
 from promptuary.prompt.templates.mustache import parse
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.tree import DEPTH_LIMIT, For, If, Literal, Node, Output, Partial, Section, Tag
 
 Piece = Literal | Tag
+AnyNode = TypeVar("AnyNode", bound=Node)
 _RUN_AS_JINJA2 = "its text has '{% … %}', which would be run as Jinja2"
+_MISREAD = "its text has braces or a name that would be parsed differently"
+_MISREAD_BESIDE_INCLUDE = (
+    "includes a prompt, so it is mustache, which reads braces in it differently from the SDK; beside an include, write text "
+    "and {{name}} alone, without a dot in the name"
+)
 _INCLUDE = re.compile(r"\{\{>\s*[a-z0-9][a-z0-9_.-]*(?:@[a-z0-9_.-]+)?\s*\}\}")
 _PARTIAL_COST = 256
 """The cost of a partial besides its text, so that many empty partials reach the limit, too."""
@@ -36,6 +44,7 @@ class SdkTemplateReader:
         name: its name in messages.
         read: parses a text as the SDK does.
         instead: the alternative to recommend.
+        read_names: the same, with braces around what no program passes as a name as text; None if `read` does so.
         refuses: returns why the SDK cannot carry a message with more than a role and a text; None if it can.
         takes_jinja2: whether it renders Jinja2.
         takes_placeholders: whether it has placeholders.
@@ -44,6 +53,7 @@ class SdkTemplateReader:
     name: str
     read: Callable[[str], Iterable[Piece]]
     instead: str
+    read_names: Callable[[str], Iterable[Piece]] | None = None
     refuses: Callable[[Message], str | None] = _refuse_all
     takes_jinja2: bool = False
     takes_placeholders: bool = True
@@ -101,16 +111,27 @@ def _texts(content: Content, sdk: SdkTemplateReader) -> list[str]:
     return [_plain(source, _merged(partials.flat(nodes)), sdk) for source, nodes in zip(sources, fields, strict=True)]
 
 
-def content_of_sdk(parts: Mapping[str, Any]) -> Content:
-    """Parse the content that an SDK registers.
+def content_of_sdk(parts: Mapping[str, Any], sdk: SdkTemplateReader) -> Content:
+    """Parse the content that an SDK registers, in the format that reads its texts as the SDK does.
 
-    Its format is `simple`, which is how an SDK fills in a text; where a text includes a prompt by `{{> its.name}}`, mustache.
+    That is `simple`, or mustache where a name is one in mustache alone, such as `{{größe}}`. A text that includes a prompt by
+    `{{> its.name}}` is mustache, and one with `{% … %}` is jinja2 for an SDK that renders that.
 
     Raises:
         ValidationError: of pydantic, for parts that are no content.
+        InvalidPrompt: when a text with an include has what mustache reads differently from the SDK, by its path.
     """
     content = Content.model_validate({**parts, "format": "simple"})
-    if any(_INCLUDE.search(source) for _, source in content.sources()):
+    sources = content.sources()
+    if sdk.takes_jinja2 and any(is_jinja2(source) for _, source in sources):
+        return Content.model_validate({**parts, "format": "jinja2"})
+    if any(_INCLUDE.search(source) for _, source in sources):
+        misread = [FieldError(path, _MISREAD_BESIDE_INCLUDE) for path, source in sources if _is_misread_in_parts(source, sdk)]
+        if misread:
+            raise InvalidPrompt("the prompt cannot be used", misread)
+        return Content.model_validate({**parts, "format": "mustache"})
+    is_simple = all(_merged(simple.parse(source)) == _named_pieces(source, sdk) for _, source in sources)
+    if not is_simple and all(_is_same_in_mustache(source, sdk) for _, source in sources):
         return Content.model_validate({**parts, "format": "mustache"})
     return content
 
@@ -121,10 +142,45 @@ def is_jinja2(text: str) -> bool:
 
 
 def _simple(text: str, sdk: SdkTemplateReader) -> str:
-    """Return a text of the format `simple` as it is: an SDK reads it as it would read it from its own server."""
+    """Return a text of the format `simple` as it is, if the SDK finds the same names in it."""
+    pieces, sdk_pieces = _merged(simple.parse(text)), _named_pieces(text, sdk)
+    if pieces != sdk_pieces:
+        raise _NotRenderable(_difference(pieces, sdk_pieces))
     if sdk.takes_jinja2 and is_jinja2(text):
         raise _NotRenderable(_RUN_AS_JINJA2)
     return text
+
+
+def _named_pieces(text: str, sdk: SdkTemplateReader) -> list[Piece]:
+    return _merged((sdk.read_names or sdk.read)(text))
+
+
+def _difference(pieces: Sequence[Node], sdk_pieces: Sequence[Node]) -> str:
+    """Return which name only one of the two readings of a text has."""
+    names, sdk_names = ([piece.name for piece in reading if isinstance(piece, Tag)] for reading in (pieces, sdk_pieces))
+    if name := next((name for name in sdk_names if name not in names), None):
+        return f"in its text, '{{{{{name}}}}}' is a variable for it, and text for Promptuary"
+    if name := next((name for name in names if name not in sdk_names), None):
+        return f"in its text, '{{{{{name}}}}}' is a variable for Promptuary, and something else for it"
+    return _MISREAD
+
+
+def _is_misread_in_parts(source: str, sdk: SdkTemplateReader) -> bool:
+    """Return whether mustache reads something around the includes of a text differently from the SDK."""
+    try:
+        parse(source)
+    except InvalidPrompt:
+        return False  # registering reports it, with its place
+    return not all(_is_same_in_mustache(part, sdk) for part in _INCLUDE.split(source))
+
+
+def _is_same_in_mustache(text: str, sdk: SdkTemplateReader) -> bool:
+    """Return whether mustache reads a text as the SDK does; a dot leads into an object in mustache alone."""
+    try:
+        pieces = _merged(parse(text))
+    except InvalidPrompt:
+        return False
+    return pieces == _named_pieces(text, sdk) and not any(isinstance(piece, Tag) and "." in piece.name for piece in pieces)
 
 
 def _plain(source: str, pieces: Sequence[Piece], sdk: SdkTemplateReader) -> str:
@@ -134,7 +190,7 @@ def _plain(source: str, pieces: Sequence[Piece], sdk: SdkTemplateReader) -> str:
             if sdk.takes_jinja2 and is_jinja2(text):
                 raise _NotRenderable(_RUN_AS_JINJA2)
             return text
-    raise _NotRenderable("its text has braces or a name that would be parsed differently")
+    raise _NotRenderable(_MISREAD)
 
 
 def _jinja2(source: str, sdk: SdkTemplateReader) -> str:
@@ -189,9 +245,9 @@ class _Partials:
             raise _NotRenderable("it is too large with its partials")
 
 
-def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+def _merged(pieces: Iterable[AnyNode]) -> list[AnyNode | Literal]:
     """Join neighbouring texts, and drop empty ones."""
-    merged: list[Piece] = []
+    merged: list[AnyNode | Literal] = []
     for piece in pieces:
         if isinstance(piece, Literal) and merged and isinstance(merged[-1], Literal):
             merged[-1] = Literal(merged[-1].text + piece.text)

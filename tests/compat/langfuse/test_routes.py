@@ -294,7 +294,7 @@ def test_an_invalid_prompt_is_refused_with_the_paths_of_the_request(local: Any) 
 
 
 @pytest.mark.parametrize(
-    "text", ["{{a", "{{a b}}", '{{ "key": "value" }} {{{x}}}', "{x} }} {", "{{#a}}x{{/a}}", "{{! a }}", "{% if"]
+    "text", ["{{a", "{{a b}}", '{{ "key": "value" }} {{x}}', "{x} }} {", "{{#a}}x{{/a}}", "{{! a }}", "{% if"]
 )
 def test_a_text_that_is_no_mustache_is_taken_literally(local: Any, text: str) -> None:
     created = local.post(PROMPTS, json={"name": "a", "prompt": text, "labels": ["production"]})

@@ -150,6 +150,33 @@ def test_a_text_that_is_no_mustache_compiles_as_the_sdk_compiles_it(connect: Con
     assert (prompt.prompt, prompt.compile(a="A")) == (text, text.replace("{{a}}", "A"))
 
 
+def test_a_name_that_only_mustache_has_is_filled_in_by_the_sdk_and_here(connect: Connect, local: Any) -> None:
+    client = connect()
+    client.create_prompt(name="a", prompt="{{größe}} cm", labels=["production"])
+    assert client.get_prompt("a", cache_ttl_seconds=0).compile(größe=3) == "3 cm"
+    assert local.post("/v1/prompts/a/render", json={"variables": {"größe": "3"}}).json()["text"] == "3 cm"
+
+
+def test_a_text_that_the_sdk_would_read_differently_is_refused(
+    connect: Connect, register: Callable[..., int], local: Any
+) -> None:
+    from langfuse.api import Error
+
+    register("tone", "Be kind.", labels=["production"])
+    register("b", "{{{x}}}", format="simple", labels=["production"])
+    client = connect()
+    for text, reason in (
+        ("{{{x}}}", "in its text, '{{x}}' is a variable for Promptuary, and something else for it"),
+        ("{{> tone}} {{{x}}}", "prompt: includes a prompt, so it is mustache"),
+    ):
+        with pytest.raises(Error) as raised:
+            client.create_prompt(name="a", prompt=text)
+        assert reason in raised.value.body["message"]
+    with pytest.raises(Error, match=r"'\{\{x\}\}' is a variable for Promptuary"):
+        client.get_prompt("b", cache_ttl_seconds=0, max_retries=0)
+    assert [item["name"] for item in local.get("/v1/prompts").json()["items"]] == ["b", "tone"]
+
+
 def test_prompts_are_listed_in_pages(connect: Connect, register: Callable[..., int]) -> None:
     for name in ("a", "b", "c"):
         register(name, f"of {name}", model={"name": name}, tags=["old"])

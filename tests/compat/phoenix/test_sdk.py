@@ -107,6 +107,21 @@ def test_what_is_not_there_is_an_error_that_the_client_knows(
         connect(api_key="pmt_nobody").prompts.get(prompt_identifier="a")
 
 
+@pytest.mark.parametrize("template", ["{{a.b}}", "\\{{c}}", "{{ü}}", "{{1x}} {{c}}"])
+def test_a_simple_text_that_phoenix_reads_differently_is_refused(
+    connect: Connect, register: Callable[..., int], template: str
+) -> None:
+    import httpx
+
+    register("a", "Hi {{{name}}}", format="simple")
+    assert messages_of(connect().prompts.get(prompt_identifier="a"), name="Ann") == [("user", "Hi {Ann}")]
+    register("a", template, format="simple")
+    with pytest.raises(httpx.HTTPStatusError) as raised:
+        connect().prompts.get(prompt_identifier="a")
+    assert raised.value.response.status_code == 409
+    assert "Phoenix's client cannot render version 2 of 'a': in its text, " in raised.value.response.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("template", "message"),
     [

@@ -5,8 +5,10 @@ format, tools, variables) are in its config for the SDK, too.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError
@@ -16,6 +18,7 @@ from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.foreign.config_declarations import with_config_declarations
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.name import LATEST
@@ -28,16 +31,23 @@ MODEL_KEYS = {"model": "name", **{key: key for key in ("temperature", "max_token
 PART_KEYS = ("response_format", "tools", "variables")
 """The keys of a config for a version's parts of these names."""
 _REFERENCE = "@@@langfusePrompt:"
+_NAME = re.compile(r"\w[\w.-]*")
 
 
-def _read(text: str) -> Iterator[Piece]:
+def _read(text: str, is_name: Callable[[str], bool] = lambda _: True) -> Iterator[Piece]:
     """Parse a text as the SDK's `compile` does: everything from `{{` to the next `}}` is a variable."""
     at = 0
     while (start := text.find("{{", at)) >= 0 and (end := text.find("}}", start)) >= 0:
+        name = text[start + 2 : end].strip()
         yield mustache.Literal(text[at:start])
-        yield mustache.Tag(text[start + 2 : end].strip())
+        yield mustache.Tag(name) if is_name(name) else mustache.Literal(text[start : end + 2])
         at = end + 2
     yield mustache.Literal(text[at:])
+
+
+def _is_name(text: str) -> bool:
+    """Return whether a program may pass a value by this name; it passes none by `"key": "value"` or `a b`."""
+    return _NAME.fullmatch(text) is not None
 
 
 def _refuses(message: Message) -> str | None:
@@ -52,6 +62,7 @@ SDK = SdkTemplateReader(
     refuses=_refuses,
     name="the Langfuse SDK",
     read=_read,
+    read_names=partial(_read, is_name=_is_name),
     instead="use Promptuary's client, or request the source with resolve=false",
 )
 
@@ -81,11 +92,13 @@ class NewPrompt(RequestModel):
                 "template": _template(self.prompt),
                 "config": None if self.config == {} else self.config,
             }
-            content = with_config_declarations(content_of_sdk(parts))
+            content = with_config_declarations(content_of_sdk(parts, SDK))
         except ValidationError as error:
             field_errors += [
                 FieldError(_request_path(field_error.path), field_error.message) for field_error in field_errors_from(error)
             ]
+        except InvalidPrompt as error:
+            field_errors += [FieldError(_request_path(each.path), each.message) for each in error.field_errors]
         if content and any(_REFERENCE in source for _, source in content.sources()):
             field_errors.append(FieldError("prompt", f"has '{_REFERENCE}…'; include a prompt by {{{{> its.name@label}}}}"))
         if content is None or field_errors:

@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, content_of_sdk, is_jinja2
+from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, content_of_sdk
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.content import Content
-from promptuary.prompt.errors import Invalid
+from promptuary.prompt.errors import Invalid, InvalidPrompt
 from promptuary.prompt.messages.message import AudioPart, FilePart, ImagePart, Message
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.validation_errors import field_errors_from
@@ -35,15 +35,21 @@ PROMPTUARY_TAGS = {"promptuary.tools": "tools", "promptuary.variables": "variabl
 _KNOWN = {IS_PROMPT, TEXT, TYPE, RESPONSE_FORMAT, MODEL_CONFIG, *PROMPTUARY_TAGS}
 _RESERVED = ("mlflow.", "_mlflow", "promptuary.")
 _SETTINGS = {key: key for key in ("temperature", "max_tokens", "top_p", "seed")} | {"stop_sequences": "stop"}
-_NAME = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*)\s*\}\}")
+_NAME = r"[a-zA-Z_][a-zA-Z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)*"
+_VARIABLE = re.compile(rf"\{{\{{\s*({_NAME})\s*\}}\}}")
 
 
 def _read(text: str) -> Iterator[Piece]:
-    """Parse a text as the SDK's `format` does."""
+    """Parse a text as the SDK's `format` does.
+
+    It searches for each name by a regular expression in which a dot is any character: `{{a-b}}` is `{{a.b}}` beside that.
+    """
+    dotted = sorted({name for name in _VARIABLE.findall(text) if "." in name})
+    variable = re.compile(rf"\{{\{{\s*({'|'.join([*dotted, _NAME])})\s*\}}\}}") if dotted else _VARIABLE
     at = 0
-    for match in _NAME.finditer(text):
+    for match in variable.finditer(text):
         yield mustache.Literal(text[at : match.start()])
-        yield mustache.Tag(match.group(1))
+        yield mustache.Tag(next((name for name in dotted if re.fullmatch(name, match[1])), match[1]))
         at = match.end()
     yield mustache.Literal(text[at:])
 
@@ -95,12 +101,11 @@ def content_of(tags: Sequence[tuple[str, str]], field_errors: list[FieldError]) 
     if field_errors:
         raise InvalidRequest("the prompt cannot be registered", field_errors)
     try:
-        content = content_of_sdk(parts)
-        if any(is_jinja2(source) for _, source in content.sources()):
-            content = Content.model_validate({**parts, "format": "jinja2"})
+        return content_of_sdk(parts, SDK), version_tags
     except ValidationError as error:
         raise InvalidRequest("the prompt cannot be registered", field_errors_from(error)) from None
-    return content, version_tags
+    except InvalidPrompt as error:
+        raise InvalidRequest("the prompt cannot be registered", error.field_errors) from None
 
 
 def content_tags(version: Version, content: Content, texts: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ The SDKs of other registries fill in variables so. A name is what MLflow's SDK r
 letters, digits and `_`, no digit first, joined by dots. A dot is a part of the name and leads into no object.
 
 Where the two SDKs differ, this format reads as MLflow's: `{{{name}}}` is a value in braces, and `{{ "a": {{name}} }}` has a
-variable. Langfuse's SDK reads from `{{` to the next `}}` and leaves both as they are.
+variable. Langfuse's SDK reads from `{{` to the next `}}` and leaves both as they are, so it receives neither.
 """
 
 import re
