@@ -1,17 +1,17 @@
 """Queries of projects, keys, the audit chain and stored responses; they take a session and return domain values."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, or_
+from sqlalchemy import bindparam, insert
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select, update
 
+from promptuary.access.contents import ContentReference
 from promptuary.access.role import Role
-from promptuary.access.tables import AuditRow, IdempotencyRow, KeyRow, ProjectRow
+from promptuary.access.tables import AuditRow, IdempotencyContentRow, IdempotencyRow, KeyRow, ProjectRow
 from promptuary.core.change_feed.feed import ProjectRevisions, publish_revisions
 from promptuary.core.database import table_of
 
@@ -245,29 +245,52 @@ def find_response(session: Session, project: int, key: str) -> StoredResponse | 
     return StoredResponse(row.request_digest, row.status, row.body) if row else None
 
 
-def add_response(session: Session, project: int, key: str, response: StoredResponse, at: datetime) -> None:
-    """Store a response; a second writer under the same key fails here, and gets the first writer's response on its retry."""
+def add_response(
+    session: Session, project: int, key: str, response: StoredResponse, contents: Collection[ContentReference], at: datetime
+) -> None:
+    """Store a response; a second writer under the same key fails here, and gets the first writer's response on its retry.
+
+    Args:
+        session: the transaction of the write.
+        project: the caller's project.
+        key: the idempotency key.
+        response: the response.
+        contents: the versions whose content it can contain.
+        at: the time of the write.
+    """
     session.add(IdempotencyRow(project_id=project, key=key, created_at=at, **vars(response)))
+    session.flush()
+    session.add_all(IdempotencyContentRow(project_id=project, key=key, **vars(content)) for content in contents)
     session.flush()
 
 
-def replace_responses(session: Session, project: int, fragments: Sequence[str], status: int, body: str) -> int:
-    """Replace the stored responses whose body contains one of the texts, as it is or as JSON writes it; return how many.
+def replace_responses(session: Session, project: int, content: ContentReference, status: int, body: str) -> int:
+    """Replace the stored responses that can contain a version's content; return how many."""
+    row, content_row = IdempotencyRow, IdempotencyContentRow
+    keys = select(content_row.key).where(
+        content_row.project_id == project, content_row.prompt == content.prompt, content_row.version == content.version
+    )
+    change = update(row).where(col(row.project_id) == project, col(row.key).in_(keys)).values(status=status, body=body)
+    return _forget_contents(session, project, session.execute(change.returning(col(row.key))).scalars().all())
 
-    A body may have JSON in a string of JSON, as MLflow's tags have.
-    """
-    forms = set(fragments)
-    for _ in range(2):
-        forms |= {json.dumps(form, ensure_ascii=ascii_only)[1:-1] for form in forms for ascii_only in (True, False)}
-    position = func.instr if session.get_bind().dialect.name == "sqlite" else func.strpos
+
+def replace_unknown_responses(session: Session, project: int, since: datetime, status: int, body: str) -> int:
+    """Replace the stored responses since a time of which no release recorded the contents; return how many."""
     row = IdempotencyRow
-    contains = or_(*(position(row.body, form) > 0 for form in sorted(forms)))
-    change = update(row).where(col(row.project_id) == project, contains).values(status=status, body=body)
+    unknown = (col(row.project_id) == project, col(row.contents_known).is_(False), col(row.created_at) >= since)
+    change = update(row).where(*unknown).values(status=status, body=body, contents_known=True)
     return len(session.execute(change.returning(col(row.key))).all())
 
 
-def replace_response_body(session: Session, project: int, key: str, body: str) -> None:
-    """Replace the body of the response that is stored under an idempotency key."""
-    row = session.get_one(IdempotencyRow, (project, key))
-    row.body = body
-    session.add(row)
+def _forget_contents(session: Session, project: int, keys: Sequence[str]) -> int:
+    """Remove what is recorded of the contents of replaced responses, which have none any more; return how many there are."""
+    content_row = IdempotencyContentRow
+    session.exec(delete(content_row).where(col(content_row.project_id) == project, col(content_row.key).in_(keys)))
+    return len(keys)
+
+
+def complete_response(session: Session, project: int, key: str, body: str) -> None:
+    """Replace the body of the response under an idempotency key, unless an erasure has replaced the response meanwhile."""
+    row = IdempotencyRow
+    completed = update(row).where(col(row.project_id) == project, col(row.key) == key, col(row.status) < 300)
+    session.exec(completed.values(body=body))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, ForeignKeyConstraint, Index, UniqueConstraint, false
 from sqlmodel import Column, Field, SQLModel
 
 from promptuary.core.database import UtcDateTime
@@ -56,7 +56,10 @@ class AuditRow(SQLModel, table=True):
 
 
 class IdempotencyRow(SQLModel, table=True):
-    """A write under an `Idempotency-Key`, and the response that a retry gets."""
+    """A write under an `Idempotency-Key`, and the response that a retry gets.
+
+    Rows of releases before 0.4.0 do not record which contents their response has; `contents_known` is false in them.
+    """
 
     __tablename__ = "idempotency"
 
@@ -66,3 +69,19 @@ class IdempotencyRow(SQLModel, table=True):
     status: int
     body: str
     created_at: datetime = Field(sa_type=UtcDateTime)
+    contents_known: bool = Field(default=True, sa_column_kwargs={"server_default": false()})
+
+
+class IdempotencyContentRow(SQLModel, table=True):
+    """A version whose content the response under an `Idempotency-Key` can contain."""
+
+    __tablename__ = "idempotency_content"
+    __table_args__ = (
+        ForeignKeyConstraint(["project_id", "key"], ["idempotency.project_id", "idempotency.key"]),
+        Index("ix_idempotency_content_version", "project_id", "prompt", "version"),
+    )
+
+    project_id: int = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    prompt: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)

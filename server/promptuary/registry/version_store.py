@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, case, insert, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
+from promptuary.access.contents import TrackedContent, track_content
 from promptuary.core.clock import format_timestamp
 from promptuary.core.database import table_of
 from promptuary.core.errors import Conflict, Erased
@@ -58,7 +59,7 @@ class Version:
     prompt: str
     number: int
     digest: str
-    content: dict[str, Any]
+    stored_content: TrackedContent[dict[str, Any]]
     message: str
     tags: tuple[str, ...]
     author: str
@@ -69,6 +70,11 @@ class Version:
     given_name: str | None = None
     prompt_tags: tuple[str, ...] = ()
     erased_at: datetime | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The content as JSON; reading it is noted in the transaction, see `promptuary.access.contents`."""
+        return self.stored_content.read()
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ def add_version(session: Session, prompt: PromptRecord, record: VersionRecord) -
         prompt=prompt.name,
         number=number,
         digest=record.content.digest,
-        content=content,
+        stored_content=track_content(session, content, prompt.name, number),
         message=record.message,
         tags=record.tags,
         author=record.author,
@@ -201,7 +207,7 @@ def labelled_versions(session: Session, prompts: Sequence[PromptRecord], label: 
     versions: dict[int, Version] = {}
     for row in rows:
         with suppress(Conflict):
-            version = _version(owners[row.prompt_id], row, includes.get(row.id or 0, ()))
+            version = _version(session, owners[row.prompt_id], row, includes.get(row.id or 0, ()))
             versions[row.prompt_id] = replace(version, tags=tags.get(version.id, version.tags))
     return versions
 
@@ -223,7 +229,7 @@ def versions_by_prompt(session: Session, project: int, numbers: Mapping[int, int
     versions: dict[int, Version] = {}
     for prompt, (_, row) in zip(load_prompts(session, [prompt for prompt, _ in rows]), rows, strict=True):
         with suppress(Conflict):
-            versions[prompt.id] = _version(prompt, row, ())
+            versions[prompt.id] = _version(session, prompt, row, ())
     return versions
 
 
@@ -288,14 +294,14 @@ def including_versions(session: Session, project: int, included: Sequence[int]) 
     query = query.where(PromptRow.project_id == project, col(VersionRow.id).in_(including))
     rows = session.exec(query.order_by(PromptRow.name, col(VersionRow.number))).all()
     owners = {prompt.id: prompt for prompt in load_prompts(session, {row.id: row for row, _ in rows}.values())}
-    return [(owners[prompt.id or 0], _stored_version(owners[prompt.id or 0], row)) for prompt, row in rows]
+    return [(owners[prompt.id or 0], _stored_version(session, owners[prompt.id or 0], row)) for prompt, row in rows]
 
 
 def find_stored_version(session: Session, prompt: PromptRecord, number: int) -> Version | None:
     """Return one version without its includes, also where its content was changed in the database, for its erasure."""
     query = select(VersionRow).where(VersionRow.prompt_id == prompt.id, VersionRow.number == number)
     row = session.exec(query).one_or_none()
-    return _stored_version(prompt, row) if row else None
+    return _stored_version(session, prompt, row) if row else None
 
 
 def erase_version(session: Session, version: int, at: datetime) -> None:
@@ -317,13 +323,13 @@ def erased_numbers(session: Session, prompt: PromptRecord) -> set[int]:
     return set(session.exec(query))
 
 
-def _stored_version(prompt: PromptRecord, row: VersionRow) -> Version:
+def _stored_version(session: Session, prompt: PromptRecord, row: VersionRow) -> Version:
     return Version(
         id=row.id or 0,
         prompt=prompt.name,
         number=row.number,
         digest=row.digest,
-        content=_intact_content(row.content, row.digest) or {},
+        stored_content=track_content(session, _intact_content(row.content, row.digest) or {}, prompt.name, row.number),
         message=row.message,
         tags=tuple(row.tags),
         author=row.author,
@@ -336,11 +342,11 @@ def _stored_version(prompt: PromptRecord, row: VersionRow) -> Version:
 def _versions(session: Session, prompt: PromptRecord, rows: Sequence[VersionRow]) -> list[Version]:
     ids = [row.id or 0 for row in rows]
     includes, tags = includes_of(session, ids), tag_store.changed_tags(session, ids)
-    versions = [_version(prompt, row, includes.get(row.id or 0, ())) for row in rows]
+    versions = [_version(session, prompt, row, includes.get(row.id or 0, ())) for row in rows]
     return [replace(version, tags=tags.get(version.id, version.tags)) for version in versions]
 
 
-def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include]) -> Version:
+def _version(session: Session, prompt: PromptRecord, row: VersionRow, includes: Sequence[Include]) -> Version:
     content = {} if row.erased_at is not None else _intact_content(row.content, row.digest)
     if content is None:
         raise Conflict(f"version {row.number} of '{prompt.name}' was changed in the database; restore it from a backup")
@@ -349,7 +355,7 @@ def _version(prompt: PromptRecord, row: VersionRow, includes: Sequence[Include])
         prompt=prompt.name,
         number=row.number,
         digest=row.digest,
-        content=content,
+        stored_content=track_content(session, content, prompt.name, row.number),
         message=row.message,
         tags=tuple(row.tags),
         author=row.author,

@@ -36,7 +36,7 @@ def find_next_item(session: Session, queue: Queue, reviewer: str, now: datetime)
     if row is None:
         last_skip = select(func.max(ClaimRow.created_at)).where(is_skipped).correlate(ItemRow).scalar_subquery()
         row = session.exec(free.order_by(last_skip, col(ItemRow.place), col(ItemRow.id)).limit(1)).one_or_none()
-    return item_from_row(row) if row else None
+    return item_from_row(session, row) if row else None
 
 
 def find_live_claim(session: Session, queue: Queue, reviewer: str, now: datetime) -> Claim | None:
@@ -48,14 +48,14 @@ def find_live_claim(session: Session, queue: Queue, reviewer: str, now: datetime
         ClaimRow.lease_until > now,
     )
     row = session.exec(query.order_by(col(ClaimRow.created_at)).limit(1)).one_or_none()
-    return _claim_from_row(*row) if row else None
+    return _claim_from_row(session, *row) if row else None
 
 
 def find_claim(session: Session, project: int, reviewer: str, id: str) -> Claim | None:  # noqa: A002 - the word of the API
     """Return one of the reviewer's own claims in any state, or None."""
     query = _claim_query().where(QueueRow.project_id == project, ClaimRow.id == id, ClaimRow.reviewer == reviewer)
     row = session.exec(query).one_or_none()
-    return _claim_from_row(*row) if row else None
+    return _claim_from_row(session, *row) if row else None
 
 
 def _claim_query() -> Any:
@@ -67,8 +67,8 @@ def _claim_query() -> Any:
     )
 
 
-def _claim_from_row(row: ClaimRow, item: ItemRow, queue: str) -> Claim:
-    return Claim(row.id, queue, item_from_row(item), row.nonce, ClaimState(row.state), row.lease_until)
+def _claim_from_row(session: Session, row: ClaimRow, item: ItemRow, queue: str) -> Claim:
+    return Claim(row.id, queue, item_from_row(session, item), row.nonce, ClaimState(row.state), row.lease_until)
 
 
 def add_claim(session: Session, claim: Claim, reviewer: str, at: datetime) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from promptuary.access import audit
+from promptuary.access.contents import TrackedContent
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
@@ -126,7 +127,7 @@ class ReviewService:
         new: dict[str, Item] = {}
         for item in items:
             if item.source not in known and item.source not in new:
-                new[item.source] = Item(uuid.uuid4().hex, item.source, item.probability, item.payload, 0)
+                new[item.source] = Item(uuid.uuid4().hex, item.source, item.probability, TrackedContent(item.payload), 0)
         if new:
             store.add_items(self.unit.session, queue, new.values(), self.unit.clock())
             audit.record_change(self.unit, "queue.filled", name, {"added": len(new)})

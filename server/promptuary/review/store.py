@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, String, cast, exists, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select, update
 
+from promptuary.access.contents import TrackedContent, track_content
+from promptuary.prompt.name import is_name
 from promptuary.review.choice import Choice
 from promptuary.review.tables import ClaimRow, DecisionRow, ItemRow, QueueRow
 
@@ -73,8 +75,13 @@ class Item:
     id: str
     source: str
     probability: float
-    payload: dict[str, Any]
+    stored_payload: TrackedContent[dict[str, Any]]
     decision_count: int
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the reviewer sees; reading it is noted in the transaction, see `promptuary.access.contents`."""
+        return self.stored_payload.read()
 
 
 @dataclass(frozen=True)
@@ -112,11 +119,16 @@ class Decision:
     item: str
     source: str
     probability: float
-    payload: dict[str, Any]
+    stored_payload: TrackedContent[dict[str, Any]]
     reviewer: str
     decision: str
     comment: str
     at: datetime
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the reviewer saw; reading it is noted as for `Item`."""
+        return self.stored_payload.read()
 
 
 def find_queue(session: Session, project: int, name: str, *, lock: bool = False) -> Queue | None:
@@ -230,9 +242,14 @@ def is_decided_by(reviewer: str) -> ColumnElement[bool]:
     return exists().where(col(DecisionRow.item_id) == ItemRow.id, col(DecisionRow.reviewer) == reviewer)
 
 
-def item_from_row(row: ItemRow) -> Item:
-    """Return the domain value of a row."""
-    return Item(row.id, row.source, row.probability, row.payload, row.decided)
+def item_from_row(session: Session, row: ItemRow) -> Item:
+    """Return the domain value of a row. The payload of an item from a run contains the version that the run evaluated."""
+    prompt, version = row.payload.get("prompt"), row.payload.get("version")
+    if isinstance(prompt, str) and is_name(prompt) and isinstance(version, int) and 0 < version < 2**31:
+        payload = track_content(session, row.payload, prompt, int(version))
+    else:
+        payload = TrackedContent(row.payload)
+    return Item(row.id, row.source, row.probability, payload, row.decided)
 
 
 def add_decision(session: Session, claim: Claim, slots: int, decision: NewDecision) -> Decision | None:
@@ -252,7 +269,7 @@ def list_decisions(session: Session, queue: Queue, after: int | None, limit: int
     query = query.where(ItemRow.queue_id == queue.id).order_by(col(DecisionRow.id)).limit(limit)
     if after is not None:
         query = query.where(col(DecisionRow.id) > after)
-    return [_decision_from_row(row, item_from_row(item)) for row, item in session.exec(query)]
+    return [_decision_from_row(row, item_from_row(session, item)) for row, item in session.exec(query)]
 
 
 def _decision_from_row(row: DecisionRow, item: Item) -> Decision:
@@ -262,7 +279,7 @@ def _decision_from_row(row: DecisionRow, item: Item) -> Decision:
         item=item.id,
         source=item.source,
         probability=item.probability,
-        payload=item.payload,
+        stored_payload=item.stored_payload,
         reviewer=row.reviewer,
         decision=row.decision,
         comment=row.comment,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from promptuary.access.auth.idempotency import replace_stored_response
+from promptuary.access.auth.idempotency import complete_stored_response
 from promptuary.access.unit_of_work import Caller
 
 
@@ -46,5 +46,5 @@ class CompletedResponse(Response):
 
     def _final_body(self) -> bytes:
         body = self._complete()
-        replace_stored_response(self._request, self._caller.project, body)
+        complete_stored_response(self._request, self._caller.project, body)
         return body.encode()

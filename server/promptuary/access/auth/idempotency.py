@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from promptuary.access import store
 from promptuary.access.auth.request import REQUEST_BODY, ParsedRequest
+from promptuary.access.contents import contents_read
 from promptuary.access.store import StoredResponse
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import InvalidRequest, PromptuaryError
@@ -48,7 +49,12 @@ def replay_or_record(request: Request, unit: UnitOfWork) -> None:
     stored_response = store.find_response(unit.session, project, key)
     if stored_response is None:
         request.state.store_response = lambda status, body: store.add_response(
-            unit.session, project, key, StoredResponse(request_digest, status, body), unit.clock()
+            unit.session,
+            project,
+            key,
+            StoredResponse(request_digest, status, body),
+            contents_read(unit.session),
+            unit.clock(),
         )
     elif stored_response.request_digest != request_digest:
         raise InvalidRequest("this Idempotency-Key was used for another request; take a new one")
@@ -56,18 +62,19 @@ def replay_or_record(request: Request, unit: UnitOfWork) -> None:
         raise ReplayedResponse(stored_response)
 
 
-def replace_stored_response(request: Request, project: int, body: str) -> None:
+def complete_stored_response(request: Request, project: int, body: str) -> None:
     """Replace the body that is stored under a request's idempotency key, in a transaction of its own.
 
     It is for a route that completes its response after the commit. Without a key, nothing is done. A failure is logged, not
-    raised: the write has been committed, and a retry gets the response as it was stored with it.
+    raised: the write has been committed, and a retry gets the response as it was stored with it. So does a retry after an
+    erasure of what the response contains.
     """
     key = request.headers.get("idempotency-key")
     if key is None:
         return
     try:
         with request.app.state.database.write() as session:
-            store.replace_response_body(session, project, key, redact_api_keys(body))
+            store.complete_response(session, project, key, redact_api_keys(body))
     except PromptuaryError as error:
         log.warning("a stored response was not completed", error=error.message)
 

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from promptuary.access import audit
+from promptuary.access.contents import read_without_response
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
@@ -77,7 +78,8 @@ class RunService:
             InvalidRequest: for candidates, models or repeats that are not accepted, too many results, or a cost limit with a
                 model whose price is not known.
         """
-        plan = self._plan(request)
+        with read_without_response(self.unit.session):  # a plan has names and digests
+            plan = self._plan(request)
         caller, now = self.unit.caller, self.unit.clock()
         run_id = f"run_{int(now.timestamp() * 1000):011x}{secrets.token_hex(6)}"
         run = store.add_run(self.unit.session, NewRun(run_id, caller.project, plan, caller.actor, now, schedule))

@@ -10,7 +10,7 @@ from promptuary.access.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True)
 class ErasedVersion:
-    """A version whose content is erased; `texts` has what its content was, for a search in what is stored as text."""
+    """A version whose content is erased, as it is identified from then on."""
 
     prompt_id: int
     prompt: str
@@ -18,7 +18,6 @@ class ErasedVersion:
     digest: str
     created_at: datetime
     erased_at: datetime
-    texts: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from promptuary.access import audit
 from promptuary.access import store as access_store
+from promptuary.access.contents import ContentReference
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.clock import format_timestamp
 from promptuary.core.errors import Conflict, NotFound
-from promptuary.prompt.digest import content_from_json
 from promptuary.registry import similarity, version_store
 from promptuary.registry.erasure.holder import ContentHolder, ErasedVersion, HolderReport
 from promptuary.registry.events.event import EventKind
@@ -19,9 +19,6 @@ from promptuary.registry.labels import require_prompt
 from promptuary.registry.store import PromptRecord
 from promptuary.registry.text_search import word_store
 from promptuary.registry.version_store import Version
-
-SHORTEST_TEXT = 8
-"""Shorter texts are not looked for in stored responses: they would be in too many."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +117,8 @@ class VersionErasure:
         """Clear the row of a version, with an event and an audit entry; one that is erased already stays as it is."""
         unit = self.unit
         if version.erased_at is not None:
-            return _erased(prompt, version, version.erased_at, ())
+            return _erased(prompt, version, version.erased_at)
         at = unit.clock()
-        texts = _searchable_texts(version)
         version_store.erase_version(unit.session, version.id, at)
         detail = {"version": version.number, "digest": version.digest}
         audit.record_change(unit, EventKind.VERSION_ERASED, prompt.name, {**detail, "reason": reason})
@@ -130,15 +126,20 @@ class VersionErasure:
         if version.number == prompt.newest:
             word_store.forget_words(unit.session, prompt.id, prompt.name)
         similarity.enqueue_vector_update(unit, prompt.id)
-        return _erased(prompt, version, at, texts)
+        return _erased(prompt, version, at)
 
     def _erase_responses(self, versions: Sequence[ErasedVersion]) -> HolderReport:
-        """Replace the responses that are stored for retries and contain the content."""
-        unit, count = self.unit, 0
+        """Replace the responses that are stored for retries and can contain the content.
+
+        Releases before 0.4.0 did not record what their responses contain. Those since the version's creation go, too.
+        """
+        session, project, count = self.unit.session, self.unit.caller.project, 0
         for version in versions:
-            fragments = [version.digest, *version.texts]
             body = GONE_BODY % (version.number, version.prompt, format_timestamp(version.erased_at))
-            count += access_store.replace_responses(unit.session, unit.caller.project, fragments, 410, body)
+            content = ContentReference(version.prompt, version.number)
+            count += access_store.replace_responses(session, project, content, 410, body)
+            since = min(version.created_at, version.erased_at)
+            count += access_store.replace_unknown_responses(session, project, since, 410, body)
         return HolderReport({"stored_responses": count})
 
 
@@ -150,12 +151,5 @@ _INCLUDING = "send `including: true` (`--including`) to erase them, too"
 _LABELLED = "move them first, or send `labelled: true` (`--labelled`), and lookups by them are refused from then on"
 
 
-def _searchable_texts(version: Version) -> tuple[str, ...]:
-    """Return the texts of a content that are long enough to be looked for; none of one that was changed in the database."""
-    if not version.content:
-        return ()
-    return tuple(text for text in content_from_json(version.content).texts() if len(text) >= SHORTEST_TEXT)
-
-
-def _erased(prompt: PromptRecord, version: Version, at: datetime, texts: tuple[str, ...]) -> ErasedVersion:
-    return ErasedVersion(prompt.id, prompt.name, version.number, version.digest, version.created_at, at, texts)
+def _erased(prompt: PromptRecord, version: Version, at: datetime) -> ErasedVersion:
+    return ErasedVersion(prompt.id, prompt.name, version.number, version.digest, version.created_at, at)
