@@ -56,7 +56,7 @@ def test_jinja2_is_registered_and_rendered_where_it_is_turned_on(with_jinja: Any
 @pytest.mark.usefixtures("sqlite")
 def test_where_jinja2_is_off_a_stored_version_is_returned_but_not_rendered(with_jinja: Any, local: Any) -> None:
     register(with_jinja, {**JINJA, "template": LOOP})
-    off = [("format", "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true")]
+    off = [("format", "jinja2 is off here; use mustache, simple or f-string, or have the operator set PROMPTUARY_JINJA2=true")]
     assert field_errors(local.post(f"{NAME}/versions", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
     assert (
         field_errors(local.post(f"{NAME}/versions?dry_run=true", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt")
@@ -155,7 +155,7 @@ def test_defaults_are_filled_in_and_what_need_not_be_given_may_be_left_out(local
         ({"name": None}, [("name", "must be of type string")]),
         ({"name": "A"}, [("name", "must have at least 2 characters")]),
         ({"name": "Anastasia"}, [("name", "must have at most 5 characters")]),
-        ({"name": "Ana", "tone": "rude"}, [("tone", "must be one of ['kind', 'dry']")]),
+        ({"name": "Ana", "tone": "rude"}, [("tone", 'must be one of ["kind", "dry"]')]),
         ({"name": "Ana", "order": {"id": 0}}, [("order.id", "must be at least 1")]),
         ({"name": "Ana", "order": {}}, [("order.id", "is required and has no value")]),
         ({"name": "Ana", "order": {"id": 1, "x": 1}}, [("order", "has a property that is not in its schema")]),
@@ -164,7 +164,7 @@ def test_defaults_are_filled_in_and_what_need_not_be_given_may_be_left_out(local
             [
                 ("x", "is not a variable of this prompt"),
                 ("name", "is required and has no value"),
-                ("tone", "must be one of ['kind', 'dry']"),
+                ("tone", 'must be one of ["kind", "dry"]'),
             ],
         ),
     ],

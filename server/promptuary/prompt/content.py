@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -20,6 +21,7 @@ from promptuary.prompt.name import Name
 from promptuary.prompt.variables import Variable
 
 Format = Literal["mustache", "simple", "f-string", "jinja2"]
+RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 TEMPLATE_LIMIT = 256 * 1024
 VARIABLES_LIMIT = 200
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
@@ -32,6 +34,12 @@ def _validate_as_sent(value: Any, validate: ValidatorFunctionWrapHandler) -> Any
 
 NumberAsSent = Annotated[float, WrapValidator(_validate_as_sent)]
 """A number that stays as it was sent: 0 is not made 0.0."""
+
+
+def _refuse_name_of_format(value: Any) -> Any:
+    if isinstance(value, str) and value in RESPONSE_FORMATS:
+        raise ValueError(f'must be an object, as in {{"type": "{value}"}}')
+    return value
 
 
 class ContentPart(BaseModel):
@@ -117,7 +125,7 @@ class Content(ContentPart):
     format: Format = "mustache"
     variables: Annotated[dict[str, Variable], Field(max_length=VARIABLES_LIMIT)] = Field(default_factory=dict)
     model: ModelConfig | None = None
-    response_format: dict[str, JsonValue] | None = None
+    response_format: Annotated[dict[str, JsonValue] | None, BeforeValidator(_refuse_name_of_format)] = None
     tools: list[dict[str, JsonValue]] | None = None
     partials: dict[str, str] = Field(default_factory=dict)
     context: ContextBinding | None = None

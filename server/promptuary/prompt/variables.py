@@ -21,6 +21,7 @@ Length = Annotated[int, Field(ge=0)]
 Description = Annotated[str, StringConstraints(max_length=2000)]
 PARTS_LIMIT = 100_000
 """The most items and members of a value whose items or members have a schema."""
+_SHOWN_CHARACTERS = 1000
 
 
 class Schema(BaseModel):
@@ -105,7 +106,7 @@ def value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
         path.append(next(name for name in limit if name not in error.instance))
     messages = {
         "type": f"must be of type {limit}",
-        "enum": f"must be one of {limit}",
+        "enum": f"must be one of {_shown_values(limit)}",
         "minLength": f"must have at least {limit} characters",
         "maxLength": f"must have at most {limit} characters",
         "minItems": f"must have at least {limit} items",
@@ -116,6 +117,12 @@ def value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
         "additionalProperties": "has a property that is not in its schema",
     }
     return FieldError(".".join(filter(None, [name, *path])), messages.get(str(error.validator), "does not fit its schema"))
+
+
+def _shown_values(values: Any) -> str:
+    """Return the values of an enum as JSON, without the rest of a long one."""
+    text = json.dumps(values, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def _more_parts_than(limit: int, value: Any) -> bool:
@@ -140,7 +147,10 @@ def _is_json(value: Any) -> bool:
 
 
 def validate_values(variables: Mapping[str, Variable], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with the defaults filled in.
+    """Return the values with the defaults filled in, sorted by name.
+
+    A template can show all values at once (`{{.}}`), and the digest does not cover the order of declarations. So the order of
+    the values depends on neither the declarations nor the caller.
 
     Args:
         variables: the prompt's variables by name.
@@ -163,4 +173,4 @@ def validate_values(variables: Mapping[str, Variable], values: Mapping[str, Any]
             field_errors.append(FieldError(name, "is required and has no value"))
     if field_errors:
         raise InvalidVariables("the variables do not fit the prompt", field_errors)
-    return valid_values
+    return dict(sorted(valid_values.items()))

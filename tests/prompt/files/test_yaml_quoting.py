@@ -48,6 +48,27 @@ def test_a_scalar_that_is_no_text_is_refused_with_its_line(declaration: str, pat
         ("variables:\n  v: {description: 12}", 'variables.v.description: must be a string; quote it: "12"'),
         ("variables:\n  v: {}\ntags: [1.0]", 'tags: must be a list of strings; quote it: "1.0"'),
         ("variables:\n  v: {}\nmessage: 2", 'message: must be a string; quote it: "2"'),
+        (
+            "variables:\n  v: {}\ntools:\n- {name: f, parameters: {type: object, required: [on]}}",
+            "tools.0.parameters: the schema is not valid JSON Schema at 'required/0': must be a string; quote it: \"on\"",
+        ),
+        (
+            "variables:\n  v: {}\ntools:\n- {name: f, parameters: {properties: {a: {description: {x}}}}}",
+            "tools.0.parameters: the schema is not valid JSON Schema at 'properties/a/description': must be a string; "
+            'quote it: "{x}"',
+        ),
+        (
+            "variables:\n  v: {}\ntools: [{name: NO}]",
+            'tools.0.name: is required: 1 to 64 of A-Z a-z 0-9 _ -; quote it: "NO"',
+        ),
+        (
+            "variables:\n  v: {}\nresponse_format: {type: object, title: 1.10}",
+            "response_format: the schema is not valid JSON Schema at 'title': must be a string; quote it: \"1.10\"",
+        ),
+        (
+            "variables:\n  v: {}\nresponse_format: {type: json_schema, json_schema: {name: NO, schema: {}}}",
+            'response_format.json_schema.name: is required: 1 to 64 of A-Z a-z 0-9 _ -; quote it: "NO"',
+        ),
         ("config: {a: {b: [no]}}", 'config.a.b.0: no is read as false: quote it ("no"), or write false'),
         ("config: 1:20", 'config: 1:20 is read as 80: quote it ("1:20"), or write 80'),
     ],

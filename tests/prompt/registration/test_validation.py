@@ -3,14 +3,19 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid, InvalidPrompt
 from promptuary.prompt.registration.json_schema import check_schema
 from promptuary.prompt.registration.validation import SCHEMA_LIMIT, TOOLS_LIMIT, validate_content
+from promptuary.prompt.validation_errors import field_errors_from
 
 REFERS = {"type": "object", "properties": {"a": {"$ref": "#/$defs/word"}}, "$defs": {"word": {"type": "string"}}}
 REMOTE = {"$ref": "https://evil.example/schema.json"}
+TYPES = "object, array, string, number, integer, boolean, null"
+ONE_TYPE = f"must be one of {TYPES}, or a list of them"
+FORMS = f"must be one of text, json_object, json_schema; or, in a JSON Schema, one of {TYPES}"
 RING = {"$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}}}}, "$ref": "#/$defs/node"}
 
 
@@ -58,7 +63,7 @@ def test_tools_in_openais_form_and_plain_functions_are_accepted() -> None:
         ([function(parameters=[])], [("tools.0.function.parameters", "the schema must be an object, true or false")]),
         (
             [function(parameters={"type": "text"})],
-            [("tools.0.function.parameters", "the schema is not valid JSON Schema at 'type': see the keyword 'anyOf'")],
+            [("tools.0.function.parameters", f"the schema is not valid JSON Schema at 'type': {ONE_TYPE}")],
         ),
         (
             [{"name": "a", "input_schema": REMOTE}],
@@ -112,7 +117,7 @@ def test_a_response_format_is_in_openais_form_or_a_schema(form: Any) -> None:
             [
                 (
                     "response_format.json_schema.schema",
-                    "the schema is not valid JSON Schema at 'required': see the keyword 'type'",
+                    "the schema is not valid JSON Schema at 'required': must be a list",
                 )
             ],
         ),
@@ -130,14 +135,29 @@ def test_a_response_format_is_in_openais_form_or_a_schema(form: Any) -> None:
             [("response_format", "the schema refers to '#meta'; only paths inside it (#/…) are supported")],
         ),
         ({"$ref": "#/$defs/a"}, [("response_format", "the schema refers to '#/$defs/a', which is not in it")]),
+        ({"type": "objekt"}, [("response_format.type", f'is "objekt": {FORMS}')]),
+        ({"type": "jsonschema", "schema": {}}, [("response_format.type", f'is "jsonschema": {FORMS}')]),
+        ({"type": 3}, [("response_format.type", f"is 3: {FORMS}")]),
         (
-            {"type": "objekt"},
-            [("response_format", "the schema is not valid JSON Schema at 'type': see the keyword 'anyOf'")],
+            {"type": "object", "properties": {"a": {"type": "text"}}},
+            [("response_format", f"the schema is not valid JSON Schema at 'properties/a/type': {ONE_TYPE}")],
+        ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a", "strict": "yes", "schema": {}}},
+            [("response_format.json_schema.strict", "must be true or false")],
         ),
     ],
 )
 def test_a_response_format_that_no_response_could_fit_is_refused(form: Any, expected: list[tuple[str, str]]) -> None:
     assert field_errors(response_format=form) == expected
+
+
+@pytest.mark.parametrize("name", ["text", "json_object", "json_schema"])
+def test_a_response_format_that_is_only_a_name_is_refused_with_its_form(name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        checked(response_format=name)
+    (error,) = field_errors_from(refused.value)
+    assert (error.path, error.message) == ("response_format", f'must be an object, as in {{"type": "{name}"}}')
 
 
 def test_the_schemas_of_a_prompt_have_a_common_size_limit() -> None:

@@ -283,3 +283,43 @@ def test_what_renders_here_renders_the_same_in_langchain(template: str, values: 
     if any(mark in (rendered or "") for mark in ('"', "[")):
         return  # a list or an object, which LangChain shows otherwise
     assert rendered == langchain_render(template, values)
+
+
+# --- partials and the names of values ---------------------------------------------------------------------------------------
+
+TAG = {"type": "object", "properties": {"word": {}}}
+ITEM = {"type": "object", "properties": {"title": {"type": "string"}, "tags": {"type": "array", "items": TAG}}}
+
+
+@pytest.mark.parametrize(
+    ("template", "partials"),
+    [
+        ("{{#items}}{{> row}}{{/items}}", {"row": "{{title}}"}),
+        ("{{#items}}{{> row}}{{/items}}", {"row": "{{#title}}{{> cell}}{{/title}}", "cell": "{{title}}"}),
+        ("{{#items}}{{> row}}{{/items}}", {"row": "{{title}}{{#tags}}{{> tag}}{{/tags}}", "tag": "{{title}}:{{word}}"}),
+        ("{{> list}}", {"list": "{{#items}}{{> row}}{{/items}}", "row": "{{title}}"}),
+    ],
+)
+def test_declared_members_are_no_variables_in_a_partial_either(template: str, partials: dict[str, str]) -> None:
+    variables = {"items": {"type": "array", "items": ITEM}}
+    assert list(text(template, partials=partials, variables=variables).variables) == ["items"]
+
+
+def test_a_partial_that_is_also_used_outside_a_section_needs_its_names() -> None:
+    variables = {"items": {"type": "array", "items": ITEM}}
+    prepared = text("{{> row}}{{#items}}{{> row}}{{/items}}", partials={"row": "{{title}}"}, variables=variables)
+    assert required(prepared) == {"items": True, "title": True}
+
+
+def test_the_names_of_partials_in_themselves_end() -> None:
+    row = "".join(f"{{{{#a{number}}}}}{{{{> row}}}}{{{{/a{number}}}}}" for number in range(40))
+    member = {"type": "object", "properties": {"x": {}}}
+    variables = {f"a{number}": {"type": "array", "items": member} for number in range(40)}
+    assert len(text("{{> row}}", partials={"row": row}, variables=variables).variables) == 40
+
+
+def test_all_values_at_once_are_shown_in_the_order_of_their_names() -> None:
+    orders: list[dict[str, Any]] = [{"b": {}, "a": {"default": 1}}, {"a": {"default": 1}, "b": {}}]
+    rendered = {text("{{.}}{{a}}{{b}}", variables=variables).render({"b": {"z": 1, "y": 2}}).text for variables in orders}
+    assert rendered == {'{"a": 1, "b": {"z": 1, "y": 2}}1{"z": 1, "y": 2}'}
+    assert text("{{.}}{{b}}{{a}}").render({"b": 2, "a": 1}).text == '{"a": 1, "b": 2}21'

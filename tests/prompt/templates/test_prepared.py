@@ -56,7 +56,12 @@ def test_a_placeholder_is_a_variable_of_type_array() -> None:
         ({"template": "{{a"}, [("template", "a tag opened with {{ is never closed (line 1, column 1 of the template)")]),
         (
             {"template": "x", "format": "jinja2"},
-            [("format", "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true")],
+            [
+                (
+                    "format",
+                    "jinja2 is off here; use mustache, simple or f-string, or have the operator set PROMPTUARY_JINJA2=true",
+                )
+            ],
         ),
         (
             {"template": "{a.b}", "format": "f-string"},

@@ -19,10 +19,16 @@ def quoting_advice(text: str, line: int) -> tuple[int, str] | None:
         source = lines[number - 1].rstrip() if 0 < number <= len(lines) else ""
         if match := _PLAIN_SCALAR.search(source):
             what = f"a text that begins with '{match['text'][:2]}'"
-            return number, f"{what} is not one in YAML: quote it: {_quoted(match['text'])}"
+            return number, f"{what} is not one in YAML: quote it: {_quoted(_without_outer_braces(match['text']))}"
         if match := _COLON.search(source):
             return number, f"a text with ': ' in it is not one in YAML: quote it: {_quoted(match['text'])}"
     return None
+
+
+def _without_outer_braces(text: str) -> str:
+    """Return a text without the braces at its end that close objects of YAML around it."""
+    surplus = text.count("}") - text.count("{")
+    return text[:-surplus] if surplus > 0 and text.endswith("}" * surplus) else text
 
 
 def _quoted(text: str) -> str:

@@ -13,8 +13,9 @@ from promptuary.prompt.files.yaml_document import YamlDocument
 
 _DATA = re.compile(r"(?<!variables)(?<!properties)\.(enum|const|default|examples)(\.|$)|^config(\.|$)")
 _DECEPTIVE = re.compile(r"(?i)(yes|no|on|off)|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?0[0-7_]+|[-+]?[0-9.]*_[0-9_.]*")
+_IN_SCHEMA = re.compile(r"not valid JSON Schema at '([^']+)'")
 _VALUE_NEEDED = re.compile(r"must be a (string|list)")
-_TEXT_NEEDED = re.compile(r"must be (a string|of type string|a list of strings)")
+_TEXT_NEEDED = re.compile(r"must be (a string|of type string|a list of strings|one of object)|is required: 1 to 64 of")
 
 
 def quoting_errors(document: YamlDocument) -> list[FieldError]:
@@ -28,16 +29,23 @@ def quoting_errors(document: YamlDocument) -> list[FieldError]:
 
 def with_quoting_hint(error: FieldError, document: YamlDocument) -> FieldError:
     """Return an error of a value that should be a text with the advice to quote it, where YAML made it something else."""
-    if (name := _name_in_braces(document.value, error.path)) is not None and _VALUE_NEEDED.search(error.message):
+    names = (_name_in_braces(document.value, path) for path in _places(error))
+    if _VALUE_NEEDED.search(error.message) and (name := next(filter(None, names), None)) is not None:
         needed = "must be a text or a list of messages" if error.path == "template" else error.message
         return FieldError(error.path, f'{needed}; quote it: "{{{name}}}"', error.line)
     if not _TEXT_NEEDED.search(error.message):
         return error
-    for path in (error.path, f"{error.path}.default", f"{error.path}.0"):
+    for path in (*_places(error), f"{error.path}.default", f"{error.path}.0"):
         if path in document.plain:
             text, _ = document.plain[path]
             return FieldError(error.path, f'{error.message}; quote it: "{text}"', error.line)
     return error
+
+
+def _places(error: FieldError) -> list[str]:
+    """Return the path of an error; and where it is about a JSON Schema, the path of the value inside that is wrong."""
+    match = _IN_SCHEMA.search(error.message)
+    return [error.path, f"{error.path}.{match[1].replace('/', '.')}"] if match else [error.path]
 
 
 def _name_in_braces(value: Any, path: str) -> str | None:

@@ -58,9 +58,9 @@ def _enum_errors(path: str, schema: Schema) -> Iterator[FieldError]:
         error = value_error("", others, value)
         if error is not None:
             where = f", at {error.path}" if error.path else ""
-            yield FieldError(place, f"is {_value_text(value)} and can never be given: a value {error.message}{where}")
+            yield FieldError(place, f"is {value_text(value)} and can never be given: a value {error.message}{where}")
         elif (first := firsts.setdefault(json_identity(value), number)) != number:
-            yield FieldError(place, f"is {_value_text(value)}, which is enum.{first} already")
+            yield FieldError(place, f"is {value_text(value)}, which is enum.{first} already")
 
 
 def _placeholder_errors(path: str, variable: Variable) -> Iterator[FieldError]:
@@ -75,7 +75,8 @@ def _placeholder_errors(path: str, variable: Variable) -> Iterator[FieldError]:
         )
 
 
-def _value_text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a value as JSON for a message, without the rest of a long one."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _TEXT_LIMIT else f"{text[:_TEXT_LIMIT]}…"
 

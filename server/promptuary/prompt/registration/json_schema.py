@@ -1,11 +1,24 @@
 """JSON Schemas from outside: valid, local and finite, so that using one fetches nothing and ends."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptuary.prompt.errors import Invalid
 
+if TYPE_CHECKING:  # of a library that is loaded where it is used
+    import jsonschema
+
 SCHEMA_LIMIT = 10_000
+SCHEMA_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+_TYPE_NAMES = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a string",
+    "number": "a number",
+    "integer": "an integer",
+    "boolean": "true or false",
+    "null": "null",
+}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
@@ -31,8 +44,21 @@ def check_schema(schema: Any, keywords: Callable[[Mapping[str, Any]], None] | No
         raise Invalid("the schema is nested too deep, or its references lead too far") from None
     except jsonschema.SchemaError as error:
         where = "/".join(map(str, error.absolute_path))
-        raise Invalid(f"the schema is not valid JSON Schema at '{where}': see the keyword '{error.validator}'") from None
+        raise Invalid(f"the schema is not valid JSON Schema at '{where}': {_remedy(error)}") from None
     return size
+
+
+def _remedy(error: "jsonschema.SchemaError") -> str:
+    """Return what JSON Schema demands at the place of an error."""
+    expected: Any = error.validator_value
+    if error.absolute_path and error.absolute_path[-1] == "type":
+        return f"must be one of {', '.join(SCHEMA_TYPES)}, or a list of them"
+    if error.validator == "type":
+        types = [expected] if isinstance(expected, str) else expected
+        return f"must be {' or '.join(_TYPE_NAMES[name] for name in types)}"
+    if error.validator in ("minimum", "exclusiveMinimum"):
+        return f"must be {'at least' if error.validator == 'minimum' else 'over'} {expected}"
+    return "has a value twice" if error.validator == "uniqueItems" else f"see the keyword '{error.validator}'"
 
 
 class _Walk:

@@ -8,8 +8,8 @@ from promptuary.prompt.content import VARIABLES_LIMIT, Content, Placeholder
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.messages.message import Message
 from promptuary.prompt.model_settings import is_provider_tool
-from promptuary.prompt.registration.declarations import config_errors, declaration_errors
-from promptuary.prompt.registration.json_schema import check_schema
+from promptuary.prompt.registration.declarations import config_errors, declaration_errors, value_text
+from promptuary.prompt.registration.json_schema import SCHEMA_TYPES, check_schema
 from promptuary.prompt.templates.other_syntax import refused_tags
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
@@ -122,8 +122,12 @@ class _SchemaCheck:
         """Check OpenAI's `{type: json_schema, json_schema: {name, schema}}`, its plain formats, or a JSON Schema by itself."""
         if response_format is None or response_format.get("type") in _PLAIN_FORMATS:
             return
-        if response_format.get("type") != "json_schema":
-            self._check_schema("response_format", dict(response_format))
+        schema_type = response_format.get("type")
+        if schema_type != "json_schema":
+            if isinstance(schema_type, list) or schema_type in (None, *SCHEMA_TYPES):
+                self._check_schema("response_format", dict(response_format))
+            else:
+                self._add_error("response_format.type", _unknown_type(schema_type))
             return
         inner = response_format.get("json_schema")
         if not isinstance(inner, dict) or "schema" not in inner:
@@ -131,6 +135,8 @@ class _SchemaCheck:
             return
         if not isinstance(inner.get("name"), str) or not _TOOL_NAME.match(inner["name"]):
             self._add_error("response_format.json_schema.name", "is required: 1 to 64 of A-Z a-z 0-9 _ -")
+        if not isinstance(inner.get("strict"), bool | None):
+            self._add_error("response_format.json_schema.strict", "must be true or false")
         self._check_schema("response_format.json_schema.schema", inner["schema"])
 
     def _check_schema(self, path: str, schema: Any) -> None:
@@ -145,3 +151,8 @@ class _SchemaCheck:
 
     def _add_error(self, path: str, message: str) -> None:
         self.field_errors.append(FieldError(path, message))
+
+
+def _unknown_type(schema_type: Any) -> str:
+    forms = ", ".join((*_PLAIN_FORMATS, "json_schema"))
+    return f"is {value_text(schema_type)}: must be one of {forms}; or, in a JSON Schema, one of {', '.join(SCHEMA_TYPES)}"

@@ -46,7 +46,7 @@ def prepare(content: Content, *, resolved: bool = True, jinja2: bool = False) ->
     """
     if content.format == "jinja2":
         if not jinja2:
-            message = "jinja2 is off here; use mustache or f-string, or have the operator set PROMPTUARY_JINJA2=true"
+            message = "jinja2 is off here; use mustache, simple or f-string, or have the operator set PROMPTUARY_JINJA2=true"
             raise InvalidPrompt("the prompt cannot be used", [FieldError("format", message)])
         jinja.require_jinja2()
     preparation = _Preparation(content, resolved=resolved)

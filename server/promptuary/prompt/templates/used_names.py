@@ -13,6 +13,9 @@ from promptuary.prompt.templates.lookup.schemas import item_members
 from promptuary.prompt.templates.tree import For, If, Node, Output, Partial, Section, Tag
 from promptuary.prompt.variables import Schema
 
+_SCOPES_OF_PARTIAL = 64
+"""The most scopes in which one partial is visited; partials in sections in partials could have any number of them."""
+
 
 @dataclass(frozen=True)
 class UsedNames:
@@ -65,14 +68,10 @@ def used_names(
         variables: the declared variables. A section over one whose items have declared members defines these names inside.
     """
     collector = _NameCollector(variables or {})
-    queue: list[tuple[Sequence[Node], bool]] = [(nodes, False)]
-    visited: set[tuple[str, bool]] = set()
-    while queue:
-        body, conditional = queue.pop()
-        collector.visit_nodes(body, _Scope(conditional=conditional))
-        for name, inside in collector.partials - visited:
-            visited.add((name, inside))
-            queue.append(((trees or {}).get(name, ()), inside))
+    collector.visit_nodes(nodes, _Scope())
+    while collector.partial_scopes:
+        name, scope = collector.partial_scopes.pop()
+        collector.visit_nodes((trees or {}).get(name, ()), scope)
     return UsedNames(
         values=frozenset(collector.values),
         sections=frozenset(collector.sections),
@@ -80,7 +79,7 @@ def used_names(
         members=frozenset(collector.members),
         lists=frozenset(collector.lists),
         inner_lists=frozenset(collector.inner_lists),
-        partials=frozenset(name for name, _ in collector.partials),
+        partials=frozenset(collector.partials),
     )
 
 
@@ -107,6 +106,15 @@ class _Scope:
         """Return the scope of a part that is not always rendered."""
         return replace(self, conditional=True)
 
+    def of_partial(self) -> "_Scope":
+        """Return the scope of a partial. Members that occur twice are kept once, so that a partial in itself ends."""
+        innermost_first = {id(members): members for members in reversed(self.items)}
+        return _Scope(self.conditional, tuple(reversed(innermost_first.values())))
+
+    def key(self) -> tuple[bool, tuple[int, ...]]:
+        """Return what identifies the scope of a partial; a schema is a part of the declarations, which outlive a walk."""
+        return self.conditional, tuple(map(id, self.items))
+
 
 @dataclass
 class _NameCollector:
@@ -119,12 +127,13 @@ class _NameCollector:
     members: set[str] = field(default_factory=set)
     lists: set[str] = field(default_factory=set)
     inner_lists: set[str] = field(default_factory=set)
-    partials: set[tuple[str, bool]] = field(default_factory=set)
+    partials: dict[str, set[tuple[bool, tuple[int, ...]]]] = field(default_factory=dict)
+    partial_scopes: list[tuple[str, _Scope]] = field(default_factory=list)
 
     def visit_nodes(self, nodes: Sequence[Node], scope: _Scope) -> None:
         for node in nodes:
             if isinstance(node, Partial):
-                self.partials.add((node.name, scope.conditional))
+                self._visit_partial(node.name, scope.of_partial())
             elif isinstance(node, Tag | Section):
                 self._visit_mustache(node, scope)
             elif isinstance(node, Output):
@@ -133,6 +142,15 @@ class _NameCollector:
                 self._visit_if(node, scope)
             elif isinstance(node, For):
                 self._visit_for(node, scope)
+
+    def _visit_partial(self, name: str, scope: _Scope) -> None:
+        """Add a partial to visit in this scope; beyond many different scopes, without the members of the sections."""
+        keys = self.partials.setdefault(name, set())
+        if len(keys) >= _SCOPES_OF_PARTIAL:
+            scope = _Scope(scope.conditional)
+        if scope.key() not in keys:
+            keys.add(scope.key())
+            self.partial_scopes.append((name, scope))
 
     def _visit_mustache(self, node: Tag | Section, scope: _Scope) -> None:
         first = node.path[0]
