@@ -8,6 +8,7 @@ import typer.main
 import yaml
 
 from paths import ROOT
+from promptuary.cli.evaluation.interruption import EXIT_INTERRUPTED
 from promptuary.cli.evaluation.runs import EXIT_CODES
 from promptuary.cli.main import app
 from promptuary.cli.output import EXIT_USAGE
@@ -43,7 +44,8 @@ def test_the_options_of_reports_are_those_of_both_commands() -> None:
 
 def test_the_exit_codes_are_the_codes() -> None:
     codes = {int(code): verdict for code, verdict in re.findall(r"(?m)^\| (\d+) \| (\w+)", PAGE)}
-    assert codes == {code: verdict for verdict, code in EXIT_CODES.items()} | {EXIT_USAGE: "bad"}
+    others = {EXIT_USAGE: "bad", EXIT_INTERRUPTED: "interrupted"}
+    assert codes == {code: verdict for verdict, code in EXIT_CODES.items()} | others
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

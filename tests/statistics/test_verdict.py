@@ -43,12 +43,12 @@ def test_the_lower_bound_must_reach_the_floor(low: float, high: float, verdict: 
 
 @given(st.lists(st.sampled_from(Verdict), min_size=1))
 def test_the_worst_verdict_speaks_for_all(verdicts: list[Verdict]) -> None:
-    order = [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE]
+    order = [Verdict.NO_GATE, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE]
     assert order.index(worst_verdict(verdicts)) == max(order.index(verdict) for verdict in verdicts)
 
 
 def test_a_verdict_is_its_word_on_the_wire() -> None:
-    assert [str(verdict) for verdict in Verdict] == ["pass", "regression", "inconclusive", "infrastructure"]
+    assert [str(verdict) for verdict in Verdict] == ["pass", "regression", "inconclusive", "infrastructure", "no gate"]
 
 
 def test_no_verdict_is_not_a_pass() -> None:

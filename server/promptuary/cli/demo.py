@@ -10,6 +10,7 @@ from promptuary.cli import review
 from promptuary.cli.connection import ApiClient, connect
 from promptuary.cli.context import add_documents, describe_added, read_documents
 from promptuary.cli.evaluation import suite_run
+from promptuary.cli.evaluation.interruption import interruption
 from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.output import print_line
 from promptuary.cli.prompts_as_code import commands as sync
@@ -87,7 +88,10 @@ def _evaluate(api: ApiClient, evals: Path) -> "ReportedRun":
     print_line("3. Evaluation: two versions on the local chat model SmolLM2-135M, the same cases")
     assert api.services is not None  # this process has the service
     local = LocalExecution(api.services)
-    return suite_run.run_suite(api, str(evals / "support_triage.yaml"), suite_run.RunOptions(baseline=LABEL), local)
+    options = suite_run.RunOptions(baseline=LABEL)
+    with interruption() as signals:
+        (run,) = suite_run.run_suites(api, [str(evals / "support_triage.yaml")], options, local, signals)
+    return run
 
 
 def _review(api: ApiClient, run: "ReportedRun") -> None:

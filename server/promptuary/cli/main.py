@@ -10,6 +10,7 @@ import typer
 
 from promptuary.cli import access, context, demo, review
 from promptuary.cli.evaluation import runs
+from promptuary.cli.evaluation.interruption import EXIT_INTERRUPTED, RunInterrupted
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, EXIT_USAGE, print_notice, report_error
 from promptuary.cli.prompts_as_code import commands as sync
 from promptuary.cli.registry import diff, labels, lifecycle, prompts, search
@@ -87,8 +88,8 @@ def main() -> None:
         code = app(standalone_mode=False)
     except PromptuaryError as error:
         code = report_error(error)
-    except typer.Abort:
-        code = 130
+    except (typer.Abort, RunInterrupted):
+        code = EXIT_INTERRUPTED
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise

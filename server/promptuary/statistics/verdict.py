@@ -1,4 +1,4 @@
-"""The verdict of a gate from an interval: one of four values, of which only one lets a version pass."""
+"""The verdict of a gate from an interval: of five values, only one lets a version pass."""
 
 import math
 from collections.abc import Iterable
@@ -14,9 +14,10 @@ class Verdict(StrEnum):
     REGRESSION = "regression"  # the evidence shows that it is not
     INCONCLUSIVE = "inconclusive"  # the evidence is not enough for either: more cases or repeats would help
     INFRASTRUCTURE = "infrastructure"  # too many cases could not be run for a verdict from the others
+    NO_GATE = "no gate"  # nothing was demanded, so nothing was judged; it counts neither for nor against the version
 
 
-_SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE)
+_SEVERITY = (Verdict.NO_GATE, Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.REGRESSION, Verdict.INFRASTRUCTURE)
 
 
 def non_inferiority_verdict(interval: Interval, margin: float) -> Verdict:

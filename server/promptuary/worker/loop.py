@@ -3,9 +3,6 @@
 A projection that is down, or a run that takes an hour, delays nothing else. Errors are logged, and the loop continues.
 """
 
-import os
-import secrets
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +16,7 @@ from promptuary.core.database import Database
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import Settings
 from promptuary.evaluation.execution.executor import RunExecutor
+from promptuary.evaluation.runs.worker_process import worker_name
 
 POLL_SECONDS = 0.5
 ERROR_PAUSE_SECONDS = 5.0
@@ -26,11 +24,6 @@ INDEPENDENT_THREADS = 3
 """The threads that deliver an independent topic: a receiver that is slow delays only the messages of its thread."""
 Handler = Callable[[dict[str, Any]], None]
 log = structlog.get_logger(__name__)
-
-
-def worker_name() -> str:
-    """Return a name that no other worker has: host, process and a few random letters."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cli.conftest import SUITE, WORD, Run, restored_process_state, unit_of_work_on
+from promptuary.cli.connection import ServiceUnreachable
 from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.runs import EXIT_CODES
 from promptuary.core.clock import wall_clock
@@ -55,7 +56,8 @@ def gate_at_least(bound: float) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("texts", "gate", "code", "verdict"),
     [
-        (["yes"] * 3, [], 0, "pass"),
+        (["yes"] * 3, [], 0, "no gate"),
+        (["no"], [], 0, "no gate"),
         (["yes"] * 20, gate_at_least(0.5), 0, "pass"),
         (["no"] * 20, gate_at_least(0.5), 1, "regression"),
         (["yes", "no"] * 5, gate_at_least(0.5), 2, "inconclusive"),
@@ -247,6 +249,65 @@ def test_of_several_suites_the_worst_verdict_counts_and_reports_have_all(
     assert len(list(tmp_path.glob("twice.words.run_*.html"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("replaced", "by", "sentence"),
+    [
+        ("equals", "equalz", "'equalz' is not a known scorer"),
+        ("prompt: word", "prompt: nowhere", "there is no prompt 'nowhere'"),
+        ("words.jsonl", "nowhere.jsonl", "nowhere.jsonl"),
+    ],
+)
+def test_no_suite_is_run_where_the_file_of_another_is_bad(
+    run: Run, suite_of: Callable[..., Path], write: Write, tmp_path: Path, replaced: str, by: str, sentence: str
+) -> None:
+    good = suite_of("yes")
+    bad = write("evals/bad.yaml", good.read_text().replace("name: words", "name: bad").replace(replaced, by))
+    result = run("eval", "run", good, bad, "--json", tmp_path / "run.json")
+    assert result.code == 64
+    assert (result.err.count(sentence), str(good) in result.err) == (1, False), result.err
+    assert str(bad) in result.err or sentence == "nowhere.jsonl"  # a dataset is named by its own path
+    assert run("eval", "list", "--json").json == []
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_every_bad_file_is_named_once(run: Run, suite_of: Callable[..., Path], write: Write) -> None:
+    good = suite_of("yes")
+    bad = [write(f"evals/{name}.yaml", good.read_text().replace("equals", name)) for name in ("odd", "strange")]
+    result = run("eval", "run", bad[0], good, bad[1])
+    assert result.code == 64
+    assert [result.err.count(str(path)) for path in bad] == [1, 1]
+
+
+def test_suites_of_one_name_in_one_command_are_each_run_as_their_file_has_them(
+    run: Run, suite_of: Callable[..., Path], write: Write, tmp_path: Path
+) -> None:
+    first = suite_of("yes", "no")
+    write("other/words.jsonl", json.dumps({"id": "c9", "vars": {"text": "yes"}, "expected": "yes"}) + "\n")
+    second = write("other/words.yaml", first.read_text().replace("name: exact", "name: same"))
+    assert run("eval", "run", first, second, "--json", tmp_path / "run.json").code == 0
+    reports = json.loads((tmp_path / "run.json").read_text())
+    assert [[(result["case"], result["metrics"]) for result in report["results"]] for report in reports] == [
+        [("c1", {"exact": 1.0}), ("c2", {"exact": 0.0})],
+        [("c9", {"same": 1.0})],
+    ]
+
+
+def test_reports_of_ended_runs_are_written_where_a_later_run_cannot_be_followed(
+    run: Run, suite_of: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = suite_of("yes")
+    read_run, read = suite_run.read_run, iter([True, False])
+
+    def unreachable_later(api: Any, run_id: str) -> Any:
+        if next(read):
+            return read_run(api, run_id)
+        raise ServiceUnreachable("the server does not answer")
+
+    monkeypatch.setattr(suite_run, "read_run", unreachable_later)
+    assert run("eval", "run", suite, suite, "--json", tmp_path / "run.json").code == 3
+    assert len(json.loads((tmp_path / "run.json").read_text())["results"]) == 1
+
+
 def test_code_in_suites_is_allowed_for_one_command_and_not_against_a_server(
     run: Run, suite_of: Callable[..., Path], served: UseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,5 +439,5 @@ def test_a_plan_states_the_size_of_a_suite_and_learns_from_its_runs(run: Run, su
 
 
 def test_every_verdict_has_its_exit_code() -> None:
-    assert EXIT_CODES == {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": 3}
+    assert EXIT_CODES == {"pass": 0, "no gate": 0, "regression": 1, "inconclusive": 2, "infrastructure": 3}
     assert set(EXIT_CODES) == set(Verdict)

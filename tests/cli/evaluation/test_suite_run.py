@@ -12,6 +12,7 @@ from doubles.stub_model import StubModelServer
 from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.progress import ProgressRate, RunProgress
 from promptuary.cli.evaluation.suite_run import RunOptions
+from promptuary.cli.evaluation.suites import SuiteSource
 from promptuary.evaluation.runs.request import RunRequest
 
 Write = Callable[[str, str], Path]
@@ -88,18 +89,11 @@ def test_the_progress_figures_count_from_when_the_run_is_first_seen() -> None:
     assert rate.figures(RunProgress(1000, 1000, 12.3456)) == "25/s, $12.35"
 
 
-class RequestRecorder:
-    """An API client that answers every lookup with a suite, and records what is posted."""
-
-    def __init__(self) -> None:
-        self.posted: list[tuple[str, Any]] = []
+class StoredSuites:
+    """An API client that answers every lookup with a suite."""
 
     def get(self, path: str) -> Any:
         return {"definition": {"name": "words", "prompt": "word"}}
-
-    def post(self, path: str, body: Any) -> Any:
-        self.posted.append((path, body))
-        return {"id": "run_1"}
 
 
 @pytest.mark.parametrize(
@@ -112,11 +106,10 @@ class RequestRecorder:
     ],
 )
 def test_the_submitted_body_is_a_run_request_of_the_service(options: RunOptions) -> None:
-    recorder = RequestRecorder()
-    suite_run._submit(recorder, "words", options)  # type: ignore[arg-type]  # has what is used
-    ((path, body),) = recorder.posted
+    api: Any = StoredSuites()
+    prepared = suite_run.prepare(api, SuiteSource("words"), options)
+    body = {key: value for key, value in prepared.request.items() if value is not None}
     request = RunRequest.model_validate(body, strict=True)  # refuses unknown fields as well
-    assert path == "/runs"
     assert body.keys() <= RunRequest.model_fields.keys()
     assert (request.suite, request.models, request.repeats) == ("words", options.models, options.repeats)
     assert (request.max_cost, request.cache) == (options.max_cost, options.cache)

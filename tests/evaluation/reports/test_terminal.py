@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.reports.content import VERDICT_TEXTS
+from promptuary.evaluation.reports.html.html_report import html_report
+from promptuary.evaluation.reports.json_report import json_report
+from promptuary.evaluation.reports.junit import junit_report
+from promptuary.evaluation.reports.markdown import markdown_report
 from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.reports.terminal import terminal_lines
 from promptuary.statistics.verdict import Verdict
@@ -57,3 +61,23 @@ def test_a_run_that_stopped_early_states_it(run: Values) -> None:
     run["summary"]["stopped_early"] = True
     run["total"] = 1200
     assert lines_of(run)[1] == "  stopped after 40 of 1,200 results, as soon as the gate was decided"
+
+
+@pytest.mark.parametrize("stored", ["no gate", "pass"])  # a pass: as earlier releases stored it
+def test_no_report_claims_that_a_missing_gate_is_met(run: Values, stored: str) -> None:
+    run["summary"]["gates"] = []
+    run["verdict"] = run["summary"]["verdict"] = stored
+    reported = ReportedRun.from_json(run)
+    reports = {
+        "terminal": "\n".join(terminal_lines(reported)),
+        "markdown": markdown_report(reported, []),
+        "html": "".join(html_report(reported, [])),
+        "junit": "".join(junit_report([(reported, lambda: [])])),
+        "json": "".join(json_report(reported, [])),
+    }
+    assert "  verdict: no gate (the suite has no gate, so nothing was demanded)" in reports["terminal"]
+    assert "## words: no gate\n\nThe suite has no gate, so nothing was demanded." in reports["markdown"]
+    assert '<property name="verdict" value="no gate"/>' in reports["junit"]
+    assert '"verdict": "no gate"' in reports["json"]
+    assert '<span class="verdict no-gate">' in reports["html"]
+    assert not [name for name, text in reports.items() if "gate is met" in text.lower()]

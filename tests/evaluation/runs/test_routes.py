@@ -43,7 +43,7 @@ def test_a_run_is_queued_done_read_and_compared(stocked: Any, executor: RunExecu
     executor.execute(leased)
 
     done = stocked.get(f"/v1/runs/{run['id']}").json()
-    assert (done["state"], done["verdict"], done["done"]) == ("finished", "pass", 2)
+    assert (done["state"], done["verdict"], done["done"]) == ("finished", "no gate", 2)
     assert done["summary"]["variants"][0]["metrics"]["exact"]["interval"]["estimate"] == 0.5
 
     results = stocked.get(f"/v1/runs/{run['id']}/results?limit=1").json()
@@ -209,7 +209,7 @@ def test_evidence_of_finished_runs_is_listed_by_what_it_is_of(stocked: Any, exec
 
     page = stocked.get("/v1/evidence?prompt=word&version=1&suite=words&limit=1").json()
     (newest,) = page["items"]
-    assert (newest["prompt"], newest["version"], newest["verdict"], newest["gates"]) == ("word", 1, "pass", [])
+    assert (newest["prompt"], newest["version"], newest["verdict"], newest["gates"]) == ("word", 1, "no gate", [])
     assert newest["context"] is None
     (older,) = stocked.get(f"/v1/evidence?digest={newest['digest']}&limit=1&cursor={page['next_cursor']}").json()["items"]
     assert older["at"] < newest["at"]

@@ -31,8 +31,13 @@ def test_a_summary_stored_by_0_3_0_is_written_as_it_was_read(name: str) -> None:
     assert json.dumps(Summary.from_json(json.loads(text)).json_body()) == text
 
 
-def test_a_run_without_a_gate_passes(summarise_scores: Summarise) -> None:
-    assert summarise_scores([], v2=[0.0] * 5).verdict is Verdict.PASS
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_a_run_without_a_gate_meets_none(summarise_scores: Summarise, score: float) -> None:
+    assert summarise_scores([], v2=[score] * 5).verdict is Verdict.NO_GATE
+
+
+def test_a_run_without_a_gate_can_still_fail_to_run(summarise_scores: Summarise) -> None:
+    assert summarise_scores([], v2=[None] * 5).verdict is Verdict.INFRASTRUCTURE
 
 
 def test_versions_are_compared_on_the_same_cases(summarise_scores: Summarise) -> None:

@@ -10,6 +10,7 @@ VERDICT_STYLES = {
     "regression": ("red", ":material/trending_down:"),
     "inconclusive": ("orange", ":material/help:"),
     "infrastructure": ("gray", ":material/build:"),
+    "no gate": ("gray", ":material/remove:"),
 }
 STATE_STYLES = {
     "queued": ("gray", ":material/schedule:"),
@@ -17,6 +18,8 @@ STATE_STYLES = {
     "finished": ("gray", ":material/done:"),
     "failed": ("red", ":material/error:"),
     "cancelled": ("gray", ":material/cancel:"),
+    "interrupted": ("orange", ":material/pause_circle:"),
+    "stopped": ("orange", ":material/money_off:"),
 }
 RESULT_STYLES = {
     "passed": ("green", ":material/check:"),
@@ -44,4 +47,4 @@ def show_gates(summary: Summary) -> None:
         colour, icon = VERDICT_STYLES.get(gate.verdict, _UNKNOWN_STYLE)
         st.markdown(f":{colour}[{icon}] **{escape_markdown(gate.verdict)}**: {escape_markdown(gate.sentence)}")
     if not summary.gates:
-        st.caption("The suite has no gate, so this run blocks nothing.")
+        st.caption("No gate: the suite demands nothing, so this run neither passes nor fails.")

@@ -102,7 +102,7 @@ def _show_actions(run: Run) -> None:
     """Show the actions on a run: compare a finished one, cancel an active comparison."""
     if run.state == "finished":
         _offer_comparison(run)
-    if not run.over and session.has_scope("run:write"):
+    if (not run.over or run.state == "interrupted") and session.has_scope("run:write"):
         with st.popover("Cancel", icon=":material/cancel:"):
             st.write("Cancel this run? Its results so far are kept; it cannot be resumed.")
             st.button("Cancel the run", type="primary", on_click=_cancel, args=(run.id,))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from promptuary.cli.connection import NotInstalled
+from promptuary.cli.evaluation.interruption import Interruption
 from promptuary.cli.evaluation.progress import OnProgress, RunProgress
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ class LocalExecution:
     executor: Executor = Executor.LOCAL
     deliver: Callable[[], None] | None = None
 
-    def execute(self, run_id: str, on_progress: OnProgress) -> bool:
+    def execute(self, run_id: str, on_progress: OnProgress, interruption: Interruption) -> bool:
         """Execute a run as a worker would; return False where a worker has leased it first.
+
+        A signal ends the execution: no case is started any more, and those in flight have a moment to end.
 
         Raises:
             NotInstalled: when a part that the run needs is not installed.
@@ -58,7 +61,13 @@ class LocalExecution:
         models = ChatModels(services.settings)
         try:
             run_executor = build_executor(settings, services.database, services.clock, services.retrieval, models)
-            run_executor.execute(run, lambda now: on_progress(RunProgress(now.done, now.total, now.spent)))
+            with interruption.deferred():
+                run_executor.execute(
+                    run,
+                    lambda now: on_progress(RunProgress(now.done, now.total, now.spent)),
+                    interruption.requested,
+                    requeue=False,
+                )
         finally:
             models.close()
         return True
@@ -69,7 +78,7 @@ class LocalExecution:
         from promptuary.access.unit_of_work import UnitOfWork
         from promptuary.core.errors import Conflict
         from promptuary.evaluation.runs.service import RunService
-        from promptuary.worker.loop import worker_name
+        from promptuary.evaluation.runs.worker_process import worker_name
 
         services = self.services
         try:

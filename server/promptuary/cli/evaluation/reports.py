@@ -38,6 +38,16 @@ class ReportFiles:
         """Whether no file is to be written."""
         return not any((self.junit, self.summary, self.html, self.json))
 
+    def write_all(self, api: ApiClient, runs: "Iterable[ReportedRun]") -> "list[ReportedRun]":
+        """Write the files of runs that end one after another, and return the runs; also where one of them raises an error."""
+        finished: list[ReportedRun] = []
+        try:
+            finished.extend(runs)
+        finally:
+            if finished:
+                self.write(api, finished)
+        return finished
+
     def write(self, api: ApiClient, runs: Sequence["ReportedRun"]) -> None:
         """Write the files. The results of each run are read from the service once."""
         if self.none:

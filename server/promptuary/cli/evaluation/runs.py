@@ -11,12 +11,13 @@ import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
 from promptuary.cli.evaluation import schedules
+from promptuary.cli.evaluation.interruption import interruption
 from promptuary.cli.evaluation.local_execution import Executor, LocalExecution
 from promptuary.cli.evaluation.mlflow_delivery import mlflow_delivery
 from promptuary.cli.evaluation.power_plan import plan
 from promptuary.cli.evaluation.promptfoo import Judge, Partial, import_suite
 from promptuary.cli.evaluation.reports import Html, Json, Junit, ReportFiles, Summary, print_pieces, read_results, read_run
-from promptuary.cli.evaluation.suite_run import RunOptions, run_suite
+from promptuary.cli.evaluation.suite_run import RunOptions, resume_suite, run_suites
 from promptuary.cli.evaluation.suites import PromptfooOptions
 from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, AsJson, Project, print_json, print_line, print_table
@@ -25,7 +26,7 @@ from promptuary.prompt.errors import FieldError, Invalid
 app = typer.Typer(help="Run suites and read their results.", no_args_is_help=True)
 app.add_typer(schedules.app, name="schedule")
 app.command("alerts")(schedules.alerts)
-EXIT_CODES = {"pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": EXIT_INFRASTRUCTURE}
+EXIT_CODES = {"no gate": 0, "pass": 0, "regression": 1, "inconclusive": 2, "infrastructure": EXIT_INFRASTRUCTURE}
 app.command("import")(import_suite)
 _WORST_FIRST = (EXIT_INFRASTRUCTURE, 1, 2, 0)
 
@@ -63,7 +64,7 @@ def run(
     json: Json = None,
     project: Project = None,
 ) -> None:
-    """Run suites; exit 0 pass, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
+    """Run suites; exit 0 pass or no gate, 1 the gate failed, 2 inconclusive, 3 infrastructure, 64 bad usage or a bad file."""
     if resume is not None and len(suites) > 1:
         raise Invalid("--resume continues one run; name its suite alone")
     options = RunOptions(
@@ -76,12 +77,15 @@ def run(
         resume=resume,
         promptfoo=PromptfooOptions(partial, judge, model),
     )
-    with mlflow_delivery() as deliver, connect(project, allow_code=allow_code) as api:
+    with interruption() as signals, mlflow_delivery() as deliver, connect(project, allow_code=allow_code) as api:
         local = None if api.services is None else LocalExecution(api.services, project, executor, deliver)
         _check_executor(executor, local)
         _check_baseline(api, options.baseline_run)
-        finished = [run_suite(api, suite, options, local) for suite in suites]
-        ReportFiles(junit, summary, html, json).write(api, finished)
+        if resume is None:
+            runs = run_suites(api, suites, options, local, signals)
+        else:
+            runs = iter([resume_suite(api, suites[0], options, local, signals)])
+        finished = ReportFiles(junit, summary, html, json).write_all(api, runs)
         for finished_run in finished:
             if options.baseline_run is not None and finished_run.state == "finished":
                 _show_comparison(api.get(f"/runs/{finished_run.id}/compare", baseline=options.baseline_run))
@@ -162,6 +166,14 @@ def report(
             print_pieces([markdown_report(evaluation_run, read_results(api, run_id)).removesuffix("\n")])
         else:
             reports.write(api, [evaluation_run])
+
+
+@app.command("cancel")
+def cancel(run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")], project: Project = None) -> None:
+    """End a run that waits, is executed or was interrupted; its results are kept, and it cannot be resumed."""
+    with connect(project) as api:
+        cancelled = api.post(f"/runs/{path_segment(run_id)}/cancel", {})
+    print_line(f"{cancelled['suite']}: the run {run_id} is cancelled; its {cancelled['done']} results are kept")
 
 
 @app.command("compare")

@@ -1,24 +1,35 @@
 """A suite's run from its submission to its end: by a worker where there is a server, else in this process."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from promptuary.cli.connection import ApiClient, path_segment
+from promptuary.cli.evaluation.interruption import Interruption, RunInterrupted
 from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.evaluation.progress import OnProgress, RunProgress, show_progress
 from promptuary.cli.evaluation.reports import read_run
-from promptuary.cli.evaluation.suites import PromptfooOptions, register_candidate, store_suite
-from promptuary.cli.output import print_line
-from promptuary.prompt.files.prompt_file import read_prompt_folder
+from promptuary.cli.evaluation.suites import (
+    PromptfooOptions,
+    SuiteSource,
+    read_source,
+    register_candidate,
+    restore_definition,
+    store_source,
+)
+from promptuary.cli.output import print_line, print_notice, report_error
+from promptuary.prompt.errors import Invalid, PromptuaryError
+from promptuary.prompt.files.prompt_file import PromptFile, read_prompt_folder
 from promptuary.prompt.numbers import parse_version_number
 
 if TYPE_CHECKING:
     from promptuary.evaluation.reports.reported_run import ReportedRun
 
 POLL_SECONDS = 0.5
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
 TRACKING_SECONDS = 15.0
 """Seconds to wait for MLflow after a worker has finished a run."""
 
@@ -60,37 +71,73 @@ class RunOptions:
         return parse_version_number(self.baseline) or self.baseline
 
 
-def run_suite(api: ApiClient, suite: str, options: RunOptions, local: LocalExecution | None) -> "ReportedRun":
-    """Run one suite to its end and print its summary.
+@dataclass(frozen=True)
+class PreparedSuite:
+    """A suite whose file is stored, and the request of its run."""
+
+    source: SuiteSource
+    request: Mapping[str, Any]
+
+
+def run_suites(
+    api: ApiClient,
+    suites: Sequence[str],
+    options: RunOptions,
+    local: LocalExecution | None,
+    interruption: Interruption,
+) -> "Iterator[ReportedRun]":
+    """Run suites one after another, and yield each run with its summary; all are checked before the first one calls a model.
 
     Args:
         api: the service.
-        suite: a suite's file, or the name of one in the registry.
+        suites: files, or names in the registry.
         options: what to run.
-        local: executes the run in this process; None where a server's worker does.
+        local: executes the runs in this process; None where a server's worker does.
+        interruption: ends the run when a signal comes.
 
-    Returns:
-        The run with its summary.
+    Raises:
+        PromptuaryError: for a suite that cannot be run; the errors of others have been printed.
+        RunInterrupted: when a signal ended a run; it has been printed how to resume it.
     """
-    from promptuary.evaluation.reports.terminal import terminal_lines
-
-    queued = _submit(api, suite, options) if options.resume is None else _resume(api, options.resume, options.max_cost)
-    with show_progress(queued["suite"]) as on_progress:
-        _wait_for_run(api, queued["id"], on_progress, local)
-    run = read_run(api, queued["id"])
-    for text in terminal_lines(run):
-        print_line(text)
-    if run.state == "stopped":
-        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id} --max-cost …")
-    elif run.state == "finished":
-        print_line(f"  MLflow run: {run.tracking_id or 'not delivered yet; the worker delivers it when MLflow answers'}")
-    return run
-
-
-def _submit(api: ApiClient, suite: str, options: RunOptions) -> Any:
-    """Store the suite and the versions to try, and submit a run of them."""
+    sources = _for_each(suites, lambda suite: read_source(suite, options.promptfoo))
     prompts = read_prompt_folder(options.prompts) if options.prompts else None
-    stored = store_suite(api, suite, options.promptfoo)
+    prepared = _for_each(sources, lambda source: prepare(api, source, options, prompts))
+    if len(prepared) > 1:
+        _for_each(prepared, lambda suite: _check(api, suite))
+    for number, suite in enumerate(prepared):
+        if len(prepared) > 1:
+            restore_definition(api, suite.source)  # another one of the same name may have been stored since
+        try:
+            yield run_suite(api, suite, local, interruption)
+        except RunInterrupted:
+            rest = ", ".join(other.source.argument for other in prepared[number + 1 :])
+            if rest:
+                print_notice(f"  not run: {rest}")
+            raise
+
+
+def resume_suite(
+    api: ApiClient, suite: str, options: RunOptions, local: LocalExecution | None, interruption: Interruption
+) -> "ReportedRun":
+    """Continue the run of the options to its end and print its summary; raise as `run_suites`."""
+    return _follow(api, suite, lambda: _resume(api, options.resume or "", options.max_cost), local, interruption)
+
+
+def run_suite(api: ApiClient, suite: PreparedSuite, local: LocalExecution | None, interruption: Interruption) -> "ReportedRun":
+    """Run one suite to its end and print its summary; raise as `run_suites`."""
+    return _follow(api, suite.source.argument, lambda: api.post("/runs", suite.request), local, interruption)
+
+
+def prepare(api: ApiClient, source: SuiteSource, options: RunOptions, prompts: list[PromptFile] | None = None) -> PreparedSuite:
+    """Store a suite, its dataset and the versions to try, and build the request of a run of them.
+
+    Args:
+        api: the service.
+        source: the suite.
+        options: what to run.
+        prompts: the files of the folder whose versions are tried; None for the registry's.
+    """
+    stored = store_source(api, source)
     version = None if prompts is None else register_candidate(api, prompts, stored.prompt)
     request = {
         "suite": stored.name,
@@ -99,21 +146,98 @@ def _submit(api: ApiClient, suite: str, options: RunOptions) -> Any:
         "baseline": options.baseline_reference,
         "models": options.models,
         "repeats": options.repeats,
+        "dataset_version": stored.dataset_version,
         "max_cost": options.max_cost,
         "cache": options.cache,
     }
-    return api.post("/runs", request)
+    return PreparedSuite(source, request)
+
+
+def _for_each(items: Iterable[Item], do: Callable[[Item], Outcome]) -> list[Outcome]:
+    """Return the outcomes of all items; where some raise, print the errors but the last one, and raise that."""
+    outcomes: list[Outcome] = []
+    errors: list[Invalid] = []
+    for item in items:
+        try:
+            outcomes.append(do(item))
+        except Invalid as error:
+            errors.append(error)
+    for earlier in errors[:-1]:
+        report_error(earlier)
+    if errors:
+        raise errors[-1]
+    return outcomes
+
+
+def _check(api: ApiClient, suite: PreparedSuite) -> None:
+    """Check that a run would be accepted; raise Invalid, with the suite's file, where it would not."""
+    try:
+        api.post("/runs/check", suite.request)
+    except Invalid as error:
+        raise Invalid(f"{suite.source.argument}: {error.message}", error.field_errors) from None
+
+
+def _follow(
+    api: ApiClient, suite: str, submit: Callable[[], Any], local: LocalExecution | None, interruption: Interruption
+) -> "ReportedRun":
+    """Submit a run, follow it to its end, and print its summary."""
+    from promptuary.evaluation.reports.terminal import terminal_lines
+
+    queued: Any = None
+    try:
+        with interruption.deferred():
+            queued = submit()
+        with show_progress(queued["suite"]) as on_progress:
+            _wait_for_run(api, queued["id"], on_progress, local, interruption)
+    except KeyboardInterrupt:
+        if queued is None:
+            raise
+        with interruption.ignored():
+            _interrupt(api, suite, queued)
+        raise RunInterrupted from None
+    run = read_run(api, queued["id"])
+    for text in terminal_lines(run):
+        print_line(text)
+    if run.state == "stopped":
+        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id} --max-cost …")
+    elif run.state == "interrupted":
+        print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id}")
+    elif run.state == "finished":
+        print_line(f"  MLflow run: {run.tracking_id or 'not delivered yet; the worker delivers it when MLflow answers'}")
+    return run
+
+
+def _interrupt(api: ApiClient, suite: str, queued: Any) -> None:
+    """Stop a run wherever it is executed, so that nobody continues it by themselves; print what became of it."""
+    run_id = queued["id"]
+    try:
+        run = api.get(f"/runs/{path_segment(run_id)}")
+        if run["state"] in ("queued", "running"):
+            run = api.post(f"/runs/{path_segment(run_id)}/interrupt", {})
+    except PromptuaryError as error:
+        print_notice(f"{queued['suite']}: the run {run_id} could not be stopped: {error}")
+        print_notice(f"  to end it: promptuary eval cancel {run_id}")
+        return
+    if run["state"] != "interrupted":
+        print_notice(f"{run['suite']}: the run {run_id} is {run['state']}; to see it: promptuary eval show {run_id}")
+        return
+    results = f"{run['done']} of {run['total']} results"
+    print_notice(f"{run['suite']}: the run {run_id} is interrupted; its {results} are kept, and nobody continues it unasked")
+    print_notice(f"  to continue it: promptuary eval run {suite} --resume {run_id}")
+    print_notice(f"  to end it: promptuary eval cancel {run_id}")
 
 
 def _resume(api: ApiClient, run_id: str, max_cost: float | None) -> Any:
     """Continue a run, under a new cost limit if there is one; a run that its cost limit stopped needs one."""
     run = api.get(f"/runs/{path_segment(run_id)}")
-    if max_cost is None and run["state"] != "stopped":
+    if max_cost is None and run["state"] not in ("stopped", "interrupted"):
         return run
     return api.post(f"/runs/{path_segment(run_id)}/resume", {"max_cost": max_cost})
 
 
-def _wait_for_run(api: ApiClient, run_id: str, on_progress: OnProgress, local: LocalExecution | None) -> None:
+def _wait_for_run(
+    api: ApiClient, run_id: str, on_progress: OnProgress, local: LocalExecution | None, interruption: Interruption
+) -> None:
     """Execute a run here, or wait until a worker has finished it, and a little longer until MLflow has it."""
     patience = TRACKING_SECONDS
     while True:
@@ -122,7 +246,7 @@ def _wait_for_run(api: ApiClient, run_id: str, on_progress: OnProgress, local: L
         ended = run["state"] not in ("queued", "running")
         if ended and (run["tracking_id"] or run["state"] != "finished" or patience <= 0):
             return
-        if not ended and local is not None and local.execute(run_id, on_progress):
+        if not ended and local is not None and local.execute(run_id, on_progress, interruption):
             local.deliver_to_mlflow()
             return
         patience -= POLL_SECONDS if ended else 0

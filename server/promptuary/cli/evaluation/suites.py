@@ -21,16 +21,39 @@ if TYPE_CHECKING:
     from promptuary.evaluation.datasets.case_spool import CaseSpool
     from promptuary.evaluation.promptfoo.report import TranslationReport
     from promptuary.evaluation.promptfoo.translation import Translation
-    from promptuary.evaluation.suites.suite import Suite
+    from promptuary.evaluation.suites.suite import Suite, SuiteFile
 
 
 @dataclass(frozen=True)
 class SuiteInRegistry:
-    """A suite in the registry, and the versions of its prompt that its file contained; most files contain none."""
+    """A suite in the registry.
+
+    Attributes:
+        name: the suite's.
+        prompt: the prompt's name.
+        versions: of the prompt, that the suite's file contained; most files contain none.
+        dataset_version: that the file has; None for a suite that was in the registry, which takes the newest.
+    """
 
     name: str
     prompt: str
     versions: tuple[int, ...] = ()
+    dataset_version: int | None = None
+
+
+@dataclass(frozen=True)
+class SuiteSource:
+    """A suite as a command names it, read and checked, and not yet stored.
+
+    Attributes:
+        argument: what the command has: a file, or a name in the registry.
+        file: of a suite's file.
+        translation: of a promptfoo file.
+    """
+
+    argument: str
+    file: "SuiteFile | None" = None
+    translation: "Translation | None" = None
 
 
 @dataclass(frozen=True)
@@ -49,16 +72,21 @@ class PromptfooOptions:
 
 
 def store_suite(api: ApiClient, suite: str, options: PromptfooOptions | None = None) -> SuiteInRegistry:
-    """Store a suite's file and its dataset, or find the suite by name.
+    """Store a suite's file and its dataset, or find the suite by name; raise as `read_source`."""
+    return store_source(api, read_source(suite, options or PromptfooOptions()))
+
+
+def read_source(suite: str, options: PromptfooOptions) -> SuiteSource:
+    """Read a suite's file and its dataset; the name of a suite in the registry is taken as it is.
 
     Raises:
         NotInstalled: when a part that suite files need is not installed.
-        UnsupportedParts: for a promptfoo file with parts that are not supported.
+        InvalidFile: for a file that cannot be used.
+        UnsupportedParts: for a promptfoo file with parts that are not supported; each has been printed.
     """
     path = Path(suite)
     if not path.exists() and path.suffix not in (".yaml", ".yml"):
-        definition = api.get(f"/suites/{path_segment(suite)}")["definition"]
-        return SuiteInRegistry(definition["name"], definition["prompt"])
+        return SuiteSource(suite)
     try:
         from promptuary.evaluation.promptfoo.config import is_promptfoo_file
         from promptuary.evaluation.promptfoo.translation import UnsupportedParts, translate
@@ -66,17 +94,40 @@ def store_suite(api: ApiClient, suite: str, options: PromptfooOptions | None = N
     except ModuleNotFoundError as error:
         raise NotInstalled(f"suite files need {error.name}; install promptuary[server,evaluation]") from None
     if is_promptfoo_file(path):
-        options = options or PromptfooOptions()
         try:
             translation = translate(path, partial=options.partial, judge=options.judge, models=options.models)
         except UnsupportedParts as error:
             _print_report(path, error.report)
+            error.field_errors = ()  # they are in the report
             raise
         _print_report(path, translation.report)
-        return _store_translation(api, translation)
-    file = read_suite(path)
-    _store(api, file.suite, Path(file.suite.dataset).stem.lower(), file.cases)
-    return SuiteInRegistry(file.suite.name, file.suite.prompt)
+        return SuiteSource(suite, translation=translation)
+    return SuiteSource(suite, file=read_suite(path))
+
+
+def store_source(api: ApiClient, source: SuiteSource) -> SuiteInRegistry:
+    """Store a suite that was read, with its dataset; a name is looked up."""
+    if source.translation is not None:
+        return _store_translation(api, source.translation)
+    if source.file is None:
+        definition = api.get(f"/suites/{path_segment(source.argument)}")["definition"]
+        return SuiteInRegistry(definition["name"], definition["prompt"])
+    suite = source.file.suite
+    number = _store(api, suite, _dataset_name(suite), source.file.cases)
+    return SuiteInRegistry(suite.name, suite.prompt, dataset_version=number)
+
+
+def restore_definition(api: ApiClient, source: SuiteSource) -> None:
+    """Store the definition of a suite's file again, without its dataset."""
+    if source.translation is not None:
+        _store_definition(api, source.translation.suite, source.translation.suite.dataset)
+    elif source.file is not None:
+        _store_definition(api, source.file.suite, _dataset_name(source.file.suite))
+
+
+def _dataset_name(suite: "Suite") -> str:
+    """Return the name of the dataset of a suite's file."""
+    return Path(suite.dataset).stem.lower()
 
 
 def _store_translation(api: ApiClient, translation: "Translation") -> SuiteInRegistry:
@@ -84,8 +135,8 @@ def _store_translation(api: ApiClient, translation: "Translation") -> SuiteInReg
     from promptuary.evaluation.datasets.case_spool import CaseSpool
 
     versions = register_contents(api, translation.suite.prompt, translation.contents, translation.labels)
-    _store(api, translation.suite, translation.suite.dataset, CaseSpool(translation.cases))
-    return SuiteInRegistry(translation.suite.name, translation.suite.prompt, versions)
+    number = _store(api, translation.suite, translation.suite.dataset, CaseSpool(translation.cases))
+    return SuiteInRegistry(translation.suite.name, translation.suite.prompt, versions, number)
 
 
 def _print_report(path: Path, report: "TranslationReport") -> None:
@@ -94,10 +145,16 @@ def _print_report(path: Path, report: "TranslationReport") -> None:
         print_notice(f"{path.name}: {text}")
 
 
-def _store(api: ApiClient, suite: "Suite", dataset: str, cases: "CaseSpool") -> None:
+def _store(api: ApiClient, suite: "Suite", dataset: str, cases: "CaseSpool") -> int:
+    """Store the cases and the suite; return the number of the dataset's version."""
+    version = api.post_lines(f"/datasets/{path_segment(dataset)}/versions", cases.pieces())
+    _store_definition(api, suite, dataset)
+    return int(version["version"])
+
+
+def _store_definition(api: ApiClient, suite: "Suite", dataset: str) -> None:
     from promptuary.evaluation.suites.suite import suite_to_json
 
-    api.post_lines(f"/datasets/{path_segment(dataset)}/versions", cases.pieces())
     api.put(f"/suites/{suite.name}", suite_to_json(suite) | {"dataset": dataset})
 
 

@@ -8,8 +8,8 @@ is never changed; a run that failed or was cancelled leaves none. The rules for 
   the demands or the cases have changed since. The suite's digest covers models, repeats, scorers and gate, so a run under other
   models or with other repeats has another digest.
 - `verdict` is the candidate's own: the worst of its `gates`, or `infrastructure` where too many results have no verdict.
-  Only `pass` permits a promotion, and only with **gates that are not empty**: a suite without a gate requires nothing and
-  passes (`verdict.gate.verdict_of`).
+  Only `pass` permits a promotion, and only with **gates that are not empty**: a suite without a gate requires nothing and ends
+  in `no gate` (`verdict.gate.verdict_of`); rows of release 0.3 and before have `pass` there.
 - A suite with several models leaves a row for each; all rows of one run belong together.
 - `judges` lists every model that judged, with the digest of its instruction and of the form of its answer; another digest is
   another measure. What the judge looks for, such as a rubric, is in the suite's digest.

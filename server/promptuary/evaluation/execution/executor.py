@@ -33,6 +33,7 @@ from promptuary.models.calls import ChatModelSource
 # On a cluster, this process only scores groups of outputs. How many workers there are is known later, when the cluster is
 # reached; any number over 1 makes the budget a shared one, and 2 leaves this process half of each rate limit.
 PROCESSES_BESIDE_CLUSTER = 2
+GRACE_SECONDS = 2.0
 log = structlog.get_logger(__name__)
 
 
@@ -49,6 +50,7 @@ class RunExecutor:
         embed: converts texts to rows of unit length, for scorers.
         run_remotely: runs items on a cluster and yields their results as `Runner.run` does; None runs them in this process.
         listeners: are notified of runs that finish.
+        grace: seconds for the items in flight of a run that is interrupted.
     """
 
     database: Database
@@ -59,6 +61,7 @@ class RunExecutor:
     embed: Callable[[Sequence[str]], Any]
     run_remotely: Callable[[Run, Iterable[WorkItem]], AsyncGenerator[list[CaseResult], None]] | None = None
     listeners: Sequence[FinishedRunListener] = ()
+    grace: float = GRACE_SECONDS
 
     @cached_property
     def leases(self) -> RunLeases:
@@ -70,7 +73,12 @@ class RunExecutor:
         return self.leases.acquire(worker)
 
     def execute(
-        self, run: Run, on_progress: Callable[[Progress], None] | None = None, stop: threading.Event | None = None
+        self,
+        run: Run,
+        on_progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+        *,
+        requeue: bool = True,
     ) -> Run:
         """Execute what remains of a run, and return the run as it is then.
 
@@ -81,19 +89,23 @@ class RunExecutor:
             run: as `lease` or `RunService.lease` returned it.
             on_progress: is called after every batch, in this thread.
             stop: ends the execution when it is set, within half a second.
+            requeue: whether the next worker continues a run that `stop` ends. If not, the items in flight have a moment to end,
+                and the run waits until somebody resumes it.
 
         Raises:
             Unavailable: if the database does not answer.
         """
         bound = log.bind(run=run.id, suite=run.suite, fence=run.fence)
+        release = self.leases.release if requeue else self.leases.interrupt
         try:
             with self.leases.keep(run) as lost, ExitStack() as closing:
-                signals = ExecutionSignals(on_progress or (lambda _: None), stop or threading.Event(), lost)
+                grace = 0.0 if requeue else self.grace
+                signals = ExecutionSignals(on_progress or (lambda _: None), stop or threading.Event(), lost, grace)
                 asyncio.run(self._execute(run, signals, closing))
         except LeaseLost:
             bound.info("lease lost")
         except Interrupted:
-            self.leases.release(run)
+            release(run)
         except Unavailable:
             self.leases.release(run)
             raise
@@ -101,7 +113,7 @@ class RunExecutor:
             bound.exception("run failed")
             self._finisher.fail(run, error)
         except BaseException:
-            self.leases.release(run)
+            release(run)
             raise
         executed = self._read(run)
         bound.info("run executed", state=executed.state, verdict=executed.verdict, done=executed.done, total=executed.total)
@@ -136,7 +148,7 @@ class RunExecutor:
         loop = ResultLoop(accounting, client, self.leases, start)
         signals.on_progress(loop.progress())
         run_items = runner.run if self.run_remotely is None else partial(self.run_remotely, run)
-        async with accounting.closing(client), aclosing(grouped.run(run_items, start.items)) as batches:
+        async with accounting.closing(client), aclosing(grouped.run(run_items, signals.until_stopped(start.items))) as batches:
             await loop.consume(batches, signals)
         order = start.monitor.reached() if start.monitor else None
         summary = self._finisher.summarise(run, suite, runner.scorers.metric_names, order)

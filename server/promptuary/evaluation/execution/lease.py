@@ -64,6 +64,15 @@ class RunLeases:
         except Unavailable as error:
             log.warning("lease not released", run=run.id, error=str(error))
 
+    def interrupt(self, run: Run) -> None:
+        """Release the lease of a run that nobody continues until somebody resumes it; if that fails, the lease expires."""
+        try:
+            with self.database.write() as session:
+                if store.interrupt_run(session, run, self.clock()):
+                    audit.append_entry(session, run.project, audit.Change(ACTOR, "run.interrupted", run.id, {}, self.clock()))
+        except Unavailable as error:
+            log.warning("run not interrupted", run=run.id, error=str(error))
+
     def expiry(self) -> datetime:
         """Return the time until which a lease that is taken or extended now lasts."""
         return self.clock() + timedelta(seconds=self.seconds)

@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from promptuary.evaluation.execution.accounting import RunAccounting
 from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
 from promptuary.evaluation.execution.resume import ExecutionStart
+from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
@@ -33,7 +34,7 @@ class Progress:
 
 
 class Interrupted(Exception):
-    """The process must stop; the execution ends at once, and the lease is released when all calls are settled."""
+    """The process must stop; the execution ends, and the lease is released when all calls are settled."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,20 @@ class ExecutionSignals:
         on_progress: is called after every batch, in the thread of the execution.
         stop: is set when the process must stop.
         lost: is set when the lease is lost.
+        grace: seconds that items in flight have to end, after `stop` is set; their results are kept, and no item is started.
     """
 
     on_progress: Callable[[Progress], None]
     stop: threading.Event
     lost: threading.Event
+    grace: float = 0.0
+
+    def until_stopped(self, items: Iterator[WorkItem]) -> Iterator[WorkItem]:
+        """Yield the items until the process must stop; without a grace, all of them: the execution ends at once then."""
+        for item in items:
+            if self.grace and self.stop.is_set():
+                return
+            yield item
 
 
 class ResultLoop:
@@ -92,6 +102,7 @@ class ResultLoop:
             LeaseLost: if another worker has the lease.
             Interrupted: if the process must stop.
         """
+        deadline: float | None = None
         async for batch in batches:
             if batch:
                 await self._add(batch)
@@ -101,7 +112,12 @@ class ResultLoop:
             if signals.lost.is_set():
                 raise LeaseLost
             if signals.stop.is_set() and self.done < self._run.total:
-                raise Interrupted
+                now = asyncio.get_running_loop().time()
+                deadline = now + signals.grace if deadline is None else deadline
+                if now >= deadline:
+                    raise Interrupted
+        if signals.stop.is_set() and self.done < self._run.total:
+            raise Interrupted
 
     async def _add(self, batch: list[CaseResult]) -> None:
         await asyncio.to_thread(self._write, batch, self._client.take_pending_writes())

@@ -11,6 +11,7 @@ VERDICT_TEXTS: Mapping[Verdict, str] = {
     Verdict.REGRESSION: "the gate failed: a regression was shown",
     Verdict.INCONCLUSIVE: "not enough evidence either way",
     Verdict.INFRASTRUCTURE: "too many cases could not be run",
+    Verdict.NO_GATE: "the suite has no gate, so nothing was demanded",
 }
 _ALWAYS = ("pass", "score")
 

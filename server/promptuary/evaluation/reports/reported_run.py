@@ -107,17 +107,18 @@ class ReportedRun:
         clean: Mapping[str, Any] = json.loads(replace_surrogates(json.dumps(body, ensure_ascii=False)))
         plan = clean.get("plan") or {}
         dataset = plan.get("dataset")
+        summary = None if summary_json is None else Summary.from_json(clean["summary"])
         return cls(
             id=body["id"],
             suite=clean["suite"],
             prompt=clean["prompt"],
             state=body["state"],
-            verdict=None if body["verdict"] is None else Verdict(body["verdict"]),
+            verdict=_verdict(body["verdict"], summary),
             error=clean["error"],
             done=body["done"],
             total=body["total"],
             variants=tuple(ReportedVariant.from_json(variant) for variant in clean["variants"]),
-            summary=None if summary_json is None else Summary.from_json(clean["summary"]),
+            summary=summary,
             summary_json=summary_json,
             actor=clean.get("actor"),
             spent=body.get("spent"),
@@ -127,3 +128,11 @@ class ReportedRun:
             suite_digest=plan.get("suite_digest"),
             dataset=dataset and ReportedDataset(dataset["name"], dataset["number"], dataset["cases"], dataset["digest"]),
         )
+
+
+def _verdict(stored: str | None, summary: Summary | None) -> Verdict | None:
+    """Return the verdict of a run. Before there was *no gate*, a run without a gate was stored as a pass."""
+    if stored is None:
+        return None
+    verdict = Verdict(stored)
+    return Verdict.NO_GATE if verdict is Verdict.PASS and summary is not None and not summary.gates else verdict

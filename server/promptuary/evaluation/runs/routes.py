@@ -16,6 +16,7 @@ from promptuary.evaluation.runs.request import ResumeRequest, RunRequest
 from promptuary.evaluation.runs.result_store import ResultFilter, ResultOrder
 from promptuary.evaluation.runs.schemas import (
     DistributionOut,
+    PlanOut,
     ResultOut,
     RunComparisonOut,
     RunOut,
@@ -73,6 +74,12 @@ def submit_run(body: RunRequest, unit: Annotated[UnitOfWork, authorize(Scope.RUN
     return WholeRunOut.of(RunService(unit).submit(body))
 
 
+@router.post("/runs/check")
+def check_run(body: RunRequest, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> PlanOut:
+    """Return the plan that a run would have; refuse what `POST /runs` refuses, and queue nothing."""
+    return PlanOut.model_validate(RunService(unit).check(body))
+
+
 @router.get("/runs")
 def list_runs(
     unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)],
@@ -119,6 +126,12 @@ def read_distribution(
     return DistributionOut.model_validate(RunService(unit).distribution(run, metric or SCORE))
 
 
+@router.post("/runs/{run}/interrupt")
+def interrupt_run(run: RunId, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> RunOut:
+    """Stop a run until somebody resumes it; its results are kept. 409 when it is over."""
+    return RunOut.of(RunService(unit).interrupt(run))
+
+
 @router.post("/runs/{run}/cancel")
 def cancel_run(run: RunId, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> RunOut:
     """Stop a run; its results are kept. 409 when it is over."""
@@ -127,7 +140,10 @@ def cancel_run(run: RunId, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE
 
 @router.post("/runs/{run}/resume", status_code=202)
 def resume_run(run: RunId, body: ResumeRequest, unit: Annotated[UnitOfWork, authorize(Scope.RUN_WRITE)]) -> RunOut:
-    """Resume a run that its cost limit stopped, under a higher limit. 409 when it is over, or a worker has its lease."""
+    """Resume a run that was interrupted, or that its cost limit stopped, under a higher limit.
+
+    409 when it is over, or a worker has its lease.
+    """
     return RunOut.of(RunService(unit).resume(run, body.max_cost))
 
 

@@ -52,7 +52,7 @@ class PlanOut(ResponseModel):
 
 
 class RunOut(ResponseModel):
-    """The state of a run. `verdict` is pass, regression, inconclusive or infrastructure, once it is finished or stopped."""
+    """The state of a run. `verdict` is one of `Verdict` once it is finished or stopped."""
 
     id: str
     suite: str

@@ -22,6 +22,7 @@ from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultFilter
 from promptuary.evaluation.runs.store import NewRun, Run, RunFilter, RunState
 from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
+from promptuary.evaluation.runs.worker_process import has_ended
 from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.text import format_usd
@@ -92,8 +93,12 @@ class RunService:
         audit.record_change(self.unit, "run.submitted", run_id, detail)
         return run
 
+    def check(self, request: RunRequest) -> Plan:
+        """Return the plan that a run would have, without queueing it; raise as `submit`."""
+        return self._plan(request)
+
     def resume(self, run_id: str, max_cost: float | None = None) -> Run:
-        """Queue a run again that the cost limit stopped, or whose worker is gone; its results are kept.
+        """Queue a run again that was interrupted, that the cost limit stopped, or whose worker is gone; its results are kept.
 
         Args:
             run_id: its id.
@@ -116,6 +121,7 @@ class RunService:
             message = f"must be over the {amount} that is spent already"
             raise InvalidRequest(f"the run '{run_id}' cannot be resumed", [FieldError("max_cost", message)])
         self._check_cost_limit(plan, Suite.model_validate(plan.suite))
+        self._release_if_ended(run)
         if not store.requeue_run(self.unit.session, run_id, plan, now):
             ended = run.state in (RunState.FINISHED, RunState.FAILED, RunState.CANCELLED)
             reason = f"is {run.state} already" if ended else f"is being executed by {run.worker}"
@@ -126,12 +132,15 @@ class RunService:
     def lease(self, run_id: str, worker: str) -> Run:
         """Lease one run, to execute it in this process; also a run whose worker is gone, which is resumed.
 
+        A worker is gone when its lease is over, or at once where its process has ended on this machine.
+
         Raises:
             NotFound: when there is no such run.
             Conflict: when it is over, or another worker has its lease.
         """
         run, now = self._lock(run_id), self.unit.clock()
         until = now + timedelta(seconds=self.unit.settings.lease_seconds)
+        self._release_if_ended(run)
         leased = store.lease_run(self.unit.session, worker, now, until, run_id)
         if leased is None:
             raise Conflict(
@@ -140,6 +149,19 @@ class RunService:
                 else f"the run '{run_id}' is being executed by {run.worker}; wait for it, or until its lease ends"
             )
         return leased
+
+    def interrupt(self, run_id: str) -> Run:
+        """Stop a run until somebody resumes it; its results are kept.
+
+        Raises:
+            NotFound: when there is no such run.
+            Conflict: when it is over.
+        """
+        run, now = self._lock(run_id), self.unit.clock()
+        if not store.interrupt_run_of_anyone(self.unit.session, run_id, now):
+            raise Conflict(f"the run '{run_id}' is {run.state} already")
+        audit.record_change(self.unit, "run.interrupted", run_id, {"done": run.done, "total": run.total})
+        return replace(run, state=RunState.INTERRUPTED, finished_at=now, lease_until=None)
 
     def cancel(self, run_id: str) -> Run:
         """Stop a run; its results are kept.
@@ -232,6 +254,11 @@ class RunService:
         if run is None:
             raise NotFound(f"there is no run '{run_id}'")
         return run
+
+    def _release_if_ended(self, run: Run) -> None:
+        """Release the lease of a worker whose process has ended on this machine, which would else last for a minute."""
+        if run.state is RunState.RUNNING and has_ended(run.worker):
+            store.release_run(self.unit.session, run)
 
     def _finished(self, run_id: str) -> Run:
         run = self.get(run_id)

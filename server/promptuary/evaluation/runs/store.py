@@ -36,6 +36,8 @@ class RunState(StrEnum):
     """Somebody stopped it; the results until then are kept."""
     STOPPED = "stopped"
     """The cost limit was reached; the results are kept, and a higher limit resumes the run."""
+    INTERRUPTED = "interrupted"
+    """The caller who followed it stopped it; the results are kept, and nobody continues it until somebody resumes it."""
 
     @property
     def over(self) -> bool:
@@ -239,6 +241,18 @@ def release_run(session: Session, run: Run) -> bool:
     return _change(session, run, state=RunState.QUEUED, lease_until=None, worker=None)
 
 
+def interrupt_run(session: Session, run: Run, at: datetime) -> bool:
+    """End a lease, so that the run waits until somebody resumes it; return False when the lease is lost."""
+    return _change(session, run, **_interruption(at))
+
+
+def interrupt_run_of_anyone(session: Session, run_id: str, at: datetime) -> bool:
+    """Stop a run until somebody resumes it; its worker learns of it at its next write. Return False when the run is over."""
+    pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING])
+    change = update(RunRow).where(col(RunRow.id) == run_id, pending).values(**_interruption(at))
+    return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
+
+
 def add_results(session: Session, run: Run, results: Sequence[CaseResult], until: datetime) -> bool:
     """Store results and extend the lease; return False, and store nothing, when the lease is lost."""
     if not _change(session, run, done=RunRow.done + len(results), lease_until=until):
@@ -257,8 +271,8 @@ def finish_run(session: Session, run: Run, outcome: RunOutcome, at: datetime) ->
 
 
 def cancel_run(session: Session, run_id: str, at: datetime) -> bool:
-    """Cancel a run; its worker learns of it at its next write. Return False when the run is over."""
-    pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING])
+    """Cancel a run; its worker learns of it at its next write. Return False when the run is over, and not only interrupted."""
+    pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED])
     change = update(RunRow).where(col(RunRow.id) == run_id, pending)
     change = change.values(state=RunState.CANCELLED, finished_at=at, lease_until=None)
     return session.execute(change.returning(col(RunRow.id))).scalar_one_or_none() is not None
@@ -272,13 +286,14 @@ def runs_with_digests(session: Session, project: int, digests: Collection[str]) 
 
 
 def requeue_run(session: Session, run_id: str, plan: Plan, now: datetime) -> bool:
-    """Queue a stopped run, or one without a lease, again under a plan with another cost limit.
+    """Queue a stopped or interrupted run, or one without a lease, again under a plan with another cost limit.
 
     Return False when the run ended in another way, or a worker has its lease.
     """
     free = or_(col(RunRow.lease_until).is_(None), col(RunRow.lease_until) <= now)
     change = update(RunRow).where(col(RunRow.id) == run_id, free)
-    change = change.where(col(RunRow.state).in_([RunState.STOPPED, RunState.QUEUED, RunState.RUNNING]))
+    resumed = [RunState.STOPPED, RunState.INTERRUPTED, RunState.QUEUED, RunState.RUNNING]
+    change = change.where(col(RunRow.state).in_(resumed))
     change = change.values(
         plan=plan_to_json(plan), state=RunState.QUEUED, verdict=None, summary=None, error=None, finished_at=None, worker=None
     )
@@ -334,6 +349,10 @@ def _change(session: Session, run: Run, **values: Any) -> bool:
     same_lease = (col(RunRow.id) == run.id, col(RunRow.fence) == run.fence, col(RunRow.state) == RunState.RUNNING)
     change = update(RunRow).where(*same_lease).values(**values).returning(col(RunRow.id))
     return session.execute(change).scalar_one_or_none() is not None
+
+
+def _interruption(at: datetime) -> dict[str, Any]:
+    return {"state": RunState.INTERRUPTED, "finished_at": at, "lease_until": None}
 
 
 def _run(row: RunRow) -> Run:

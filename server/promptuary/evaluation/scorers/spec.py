@@ -33,7 +33,9 @@ LocatedError = tuple[tuple[str | int, ...], str]
 
 
 def validate_with_errors(value: Any, handler: ValidatorFunctionWrapHandler, errors: Iterable[LocatedError]) -> Any:
-    """Validate a value, and raise pydantic's errors and further ones together, each at its place.
+    """Validate a value, and raise pydantic's errors and further ones together, each at its place and once.
+
+    Pydantic may call the validator of a model that contains itself once more around itself.
 
     Raises:
         ValidationError: where there are any.
@@ -47,9 +49,11 @@ def validate_with_errors(value: Any, handler: ValidatorFunctionWrapHandler, erro
             InitErrorDetails(type=PydanticCustomError(each["type"], each["msg"]), loc=each["loc"], input=None)
             for each in error.errors(include_url=False, include_input=False, include_context=False)
         ]
+    known = {(detail["loc"], str(detail["type"])) for detail in details}
     details += [
         InitErrorDetails(type=PydanticCustomError("value_error", message), loc=location, input=None)
         for location, message in errors
+        if (location, message) not in known
     ]
     if details:
         raise ValidationError.from_exception_data("suite", details)

@@ -107,12 +107,12 @@ def judge_gate(plan: Plan, suite: Suite, scores: ScoreTable, design: SamplingDes
 
 
 def verdict_of(gates: Sequence[GateResult]) -> Verdict:
-    """Return the verdict of a gate's results: the worst of them, or pass if there are none.
+    """Return the verdict of a gate's results: the worst of them, or *no gate* if there are none.
 
-    A suite without a gate requires nothing, so nothing can fail. Its pass promotes no version: a promotion needs evidence whose
-    gates are not empty.
+    A suite without a gate requires nothing, so nothing can fail, and nothing is met. A promotion needs evidence whose gates are
+    not empty.
     """
-    return worst_verdict(gate.verdict for gate in gates) if gates else Verdict.PASS
+    return worst_verdict(gate.verdict for gate in gates) if gates else Verdict.NO_GATE
 
 
 def _build_checks(

@@ -57,7 +57,8 @@ def html_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator
 def _head(run: ReportedRun) -> Iterator[str]:
     verdict = run.verdict or run.state
     meaning = VERDICT_TEXTS[run.verdict] if run.verdict else run.error or "there is no summary"
-    yield f'<main><header><h1>{_line(run.suite)}</h1><p><span class="verdict {escape(verdict)}">{_line(verdict)}</span> '
+    style = escape(verdict.replace(" ", "-"))
+    yield f'<main><header><h1>{_line(run.suite)}</h1><p><span class="verdict {style}">{_line(verdict)}</span> '
     note = stop_note(run)
     yield f"{_line(meaning)}</p>" + (f'<p class="soft">The run {note}.</p>' if note else "")
     facts = "".join(f"<dt>{_line(name)}</dt><dd>{_line(fact)}</dd>" for name, fact in _facts(run) if fact)

@@ -18,7 +18,7 @@ p { margin: .4rem 0; }
 .soft { color: var(--soft); font-size: .9rem; }
 .verdict { display: inline-block; border: 2px solid; border-radius: .4rem; padding: .1rem .6rem; font-weight: 650; }
 .pass { color: var(--good); } .regression, .fail, .infrastructure, .error { color: var(--bad); }
-  .inconclusive { color: var(--open); }
+  .inconclusive { color: var(--open); } .no-gate { color: var(--soft); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; margin: .75rem 0; }
 dl { font-size: .9rem; } dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 ul.gates { list-style: none; padding: 0; margin: 0; } 
