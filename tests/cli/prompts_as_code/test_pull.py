@@ -185,7 +185,10 @@ def test_only_the_selected_prompts_are_written_and_nothing_on_a_dry_run(run: Run
         ".promptuary/origins.json",
     ]
     assert (folder / "tone.yaml").read_text().endswith("how: {enum: [kind, short]}\n")
-    assert run("sync", "pull", folder, "--label", "canary").out == "! tone  canary is split 1=1 2=1: pull --latest\n"
+    assert run("sync", "pull", folder, "--label", "canary").out.splitlines() == [
+        "! support.triage  has no label canary",
+        "! tone  canary is split 1=1 2=1: pull --latest",
+    ]
     assert "has no label canary" in run("sync", "pull", folder, "--label", "canary", "--prompt", "support.triage").out
     error = run("sync", "pull", folder, "--prompt", "v1.2", "--prompt", "never").error_line
     assert "v1.2: is archived" in error
@@ -300,3 +303,13 @@ def test_the_order_survives_a_bundle(run: Run, write: Write, tmp_path: Path) -> 
     assert run("export", again, "--all-versions", "--project", "other").code == 0
     prompts = [json.loads(path.read_text())["prompts"] for path in (bundle, again)]
     assert json.dumps(prompts[0]) == json.dumps(prompts[1])
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_label_that_no_prompt_has_is_an_error_with_the_labels(run: Run, folder: Path) -> None:
+    for more in ((), ("--prompt", "tone"), ("--dry-run", "--json")):
+        result = run("sync", "pull", folder, "--label", "nope", *more)
+        assert result.code == 64
+        assert "no prompt has the label 'nope'; the labels there are: production, staging" in result.error_line
+    assert not folder.exists()
+    assert run("sync", "pull", folder, "--label", "latest").code == 0

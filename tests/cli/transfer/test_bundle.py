@@ -79,6 +79,17 @@ def test_labels_and_prompts_select_the_content_of_a_bundle(run: Run, file: Path)
 
 
 @pytest.mark.usefixtures("registry")
+def test_an_export_by_a_label_that_no_prompt_has_writes_nothing(run: Run, file: Path) -> None:
+    result = run("export", file, "--label", "staging", "--label", "stagin")
+    assert result.code == 64
+    assert "no prompt has the label 'stagin'; the labels there are: production, staging" in result.error_line
+    assert not file.exists()
+    partial = run("export", file, "--label", "staging", "--prompt", "tone")
+    assert partial.error_line == "left out: tone has no label staging"
+    assert run("export", file, "--label", "latest", "--json").json["prompts"] == 2
+
+
+@pytest.mark.usefixtures("registry")
 def test_a_change_during_an_export_is_not_partly_in_the_bundle(run: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("export", file, "--all-versions")
     before = file.read_text().splitlines()[3:]

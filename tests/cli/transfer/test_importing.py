@@ -190,7 +190,7 @@ def test_an_import_updates_the_file_that_contains_the_prompt(run: Run, write: Wr
 
 def test_a_bundle_takes_no_option_that_would_be_ignored(run: Run, write: Write) -> None:
     file = write("bundle.json", '{"format": "promptuary-bundle/1", "prompts": {}}')
-    for option in (("--name", "a"), ("--label", "a"), ("--rename", "a=b")):
+    for option in (("--name", "a"), ("--label", "a"), ("--rename", "a=b"), ("--prompt", "a"), ("--skip-invalid",)):
         assert f"{option[0]} is for files of other systems" in run("import", file, *option).error_line
 
 
@@ -243,3 +243,77 @@ def test_prompts_of_a_promptfoo_file_without_names_get_the_name_of_the_file(run:
     assert "--label is for files with labels" in run("import", file, "--label", "a", "--to", folder).error_line
     code = write("code.yaml", "prompts: [file://prompt.py]\nproviders: [echo]\n")
     assert "is made by code, which is not run here" in run("import", code, "--to", folder).error_line
+
+
+def test_a_label_takes_only_the_prompts_that_have_it(run: Run, write: Write, folder: Path) -> None:
+    others = [{**MLFLOW, "name": "plain", "aliases": []}, {**MLFLOW, "name": "canary", "aliases": ["Canary"]}]
+    file = write("p.json", json.dumps([MLFLOW, *others]))
+    assert run("import", file, "--to", folder, "--label", "production").out.splitlines() == [
+        f"+ greet  {folder}/greet.yaml",
+        "! plain  left out: has no label production",
+        "! canary  left out: has no label production",
+        f"next: promptuary sync plan {folder}",
+    ]
+    assert [path.name for path in folder.iterdir()] == ["greet.yaml"]
+    listed = run("import", file, "--to", folder, "--label", "canary", "--json").json
+    assert [(each["prompt"], each["state"], each["file"]) for each in listed] == [
+        ("canary", "new", f"{folder}/canary.yaml"),
+        ("greet", "left out", None),
+        ("plain", "left out", None),
+    ]
+    assert len(run("import", file, "--to", folder, "--label", "latest", "--json").json) == 3
+
+
+@pytest.mark.parametrize("label", ["prodution", "Not A Label"])
+def test_a_label_that_no_prompt_has_is_an_error_with_the_labels(run: Run, write: Write, folder: Path, label: str) -> None:
+    file = write("p.json", json.dumps([MLFLOW, {**MLFLOW, "name": "canary", "aliases": ["canary"]}]))
+    result = run("import", file, "--to", folder, "--label", label)
+    assert result.code == 64
+    assert f"no prompt has the label '{label.lower()}'; the labels there are: canary, production" in result.error_line
+    unlabelled = write("lc.json", json.dumps(LANGCHAIN))
+    assert "there are no labels; leave out --label" in run("import", unlabelled, "--label", label, "--to", folder).error_line
+    assert "--label is empty" in run("import", file, "--label", "", "--to", folder).error_line
+    assert not folder.exists()
+
+
+BROKEN = [
+    "no object",
+    {**LANGFUSE, "name": "bad", "prompt": 7},
+    {**LANGFUSE, "name": "!!!"},
+    {**LANGFUSE, "name": "numbered", "version": "2"},
+    LANGFUSE,
+]
+
+
+def test_every_prompt_that_is_not_valid_is_named_and_nothing_imported(run: Run, write: Write, folder: Path) -> None:
+    file = write("lf.json", json.dumps(BROKEN, indent=1))
+    result = run("import", file, "--to", folder)
+    assert result.code == 64
+    for prompt in ("'lf'", "'bad', version 2", "'!!!', version 2", "'numbered'"):
+        assert f"(prompt {prompt})" in result.error_line
+    assert "--skip-invalid imports what is valid" in result.error_line
+    assert not folder.exists()
+
+
+def test_prompts_that_are_not_valid_can_be_skipped_or_the_others_chosen(run: Run, write: Write, folder: Path) -> None:
+    file = write("lf.json", json.dumps(BROKEN, indent=1))
+    lines = run("import", file, "--to", folder, "--skip-invalid").out.splitlines()
+    assert lines[0] == f"+ support.greet  {folder}/support/greet.yaml"
+    assert "! bad  left out: version 2 is not valid" in lines
+    assert len([line for line in lines if line.startswith("! ")]) == 4
+    assert [str(path.relative_to(folder)) for path in folder.rglob("*.yaml")] == ["support/greet.yaml"]
+    for name in ("support/Greet", "support.greet"):
+        (chosen,) = run("import", file, "--to", folder, "--prompt", name, "--json").json
+        assert (chosen["prompt"], chosen["state"]) == ("support.greet", "same")
+    assert "'bad', version 2" in run("import", file, "--to", folder, "--prompt", "bad", "--prompt", "support/Greet").error_line
+    assert (
+        "contains no prompt that can be imported"
+        in run("import", file, "--to", folder, "--prompt", "bad", "--skip-invalid").error_line
+    )
+
+
+def test_prompts_of_a_promptfoo_file_that_are_code_can_be_skipped(run: Run, write: Write, folder: Path) -> None:
+    file = write("code.yaml", 'prompts: [file://prompt.py, "Greet {{name}}"]\nproviders: [echo]\n')
+    assert "(prompt 'file://prompt.py')" in run("import", file, "--to", folder).error_line
+    listed = run("import", file, "--to", folder, "--skip-invalid", "--json").json
+    assert [(each["prompt"], each["state"]) for each in listed] == [("code", "new"), ("file://prompt.py", "left out")]

@@ -19,10 +19,11 @@ from langchain_core.prompts import (
 )
 from langchain_core.prompts.structured import StructuredPrompt
 
+from factories.foreign_files import finished_prompts
 from factories.prompt_contents import TEXT
 from promptuary.prompt.errors import InvalidVariables
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
-from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
+from promptuary.prompt.foreign.drafts import ImportedPrompt
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.templates.preparation import prepare
@@ -33,7 +34,7 @@ def import_value(value: Any) -> ImportedPrompt:
     document = parse_yaml(json.dumps(value, indent=1), "p.json")
     assert is_langchain(document.value)
     names = SourceNames("p")
-    (imported,) = finish_drafts(read_langchain(document.value, names), document, "p.json", names)
+    (imported,) = finished_prompts(read_langchain(document.value, names), document, "p.json", names)
     return imported
 
 
@@ -50,7 +51,7 @@ def import_saved(prompt: Any, path: Path) -> ImportedPrompt:
     document = parse_yaml(path.read_text(), str(path))
     assert is_langchain(document.value)
     names = SourceNames(path.stem)
-    (imported,) = finish_drafts(read_langchain(document.value, names), document, str(path), names)
+    (imported,) = finished_prompts(read_langchain(document.value, names), document, str(path), names)
     return imported
 
 

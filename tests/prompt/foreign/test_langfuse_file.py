@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from langfuse.api.prompts.types import ChatMessage, PlaceholderMessage, Prompt_Chat, Prompt_Text
 from langfuse.model import ChatPromptClient, TextPromptClient
 
+from factories.foreign_files import finished_prompts
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
-from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts, select_versions
+from promptuary.prompt.foreign.drafts import ImportChoice, ImportedPrompt
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
+from promptuary.prompt.foreign.selection import ImportSelection, select_prompts
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.model_settings import model_settings
 from promptuary.prompt.templates.preparation import prepare
@@ -21,7 +23,13 @@ def import_value(value: Any) -> list[ImportedPrompt]:
     document = parse_yaml(json.dumps(value, indent=1), "lf.json")
     assert is_langfuse(document.value)
     names = SourceNames("lf")
-    return finish_drafts(read_langfuse(document.value, names), document, "lf.json", names)
+    return finished_prompts(read_langfuse(document.value, names), document, "lf.json", names)
+
+
+def selected(value: Any, **choice: Any) -> ImportSelection:
+    document = parse_yaml(json.dumps(value, indent=1), "lf.json")
+    names = SourceNames("lf")
+    return select_prompts(read_langfuse(document.value, names), document, "lf.json", names, ImportChoice(**choice))
 
 
 def text_prompt(prompt: Any, **more: Any) -> dict[str, Any]:
@@ -220,10 +228,31 @@ def test_a_file_gets_the_highest_or_the_labelled_version_and_a_remark() -> None:
             text_prompt("x", name="b"),
         ]
     }
-    first, second = select_versions(import_value(value))
+    first, second = selected(value).prompts
     assert (first.content.template, second.name) == ("three", "b")
     assert remarks(first)[-1] == ": a file contains one version; left out: version 1, version 2"
-    assert select_versions(import_value(value), "production")[0].content.template == "one"
+    labelled = selected(value, label="production")
+    assert [(prompt.name, prompt.content.template) for prompt in labelled.prompts] == [("a", "one")]
+    assert [(prompt.name, prompt.reason) for prompt in labelled.omitted] == [("b", "has no label production")]
+
+
+def test_a_prompt_whose_selected_version_is_not_valid_is_left_out_whole() -> None:
+    value = [text_prompt(7, version=3), text_prompt("two", version=2, labels=["production"]), text_prompt("x", name="b")]
+    with pytest.raises(InvalidFile) as error:
+        selected(value)
+    assert "--skip-invalid" in error.value.message
+    assert "(prompt 'a', version 3)" in str(error.value)
+    chosen = selected(value, skip_invalid=True)
+    assert [prompt.name for prompt in chosen.prompts] == ["b"]
+    assert [(prompt.name, prompt.version, prompt.reason) for prompt in chosen.omitted] == [("a", 3, "version 3 is not valid")]
+    assert chosen.omitted[0].field_errors[0].line is not None
+    by_label = selected(value, label="production", skip_invalid=True)
+    assert [prompt.content.template for prompt in by_label.prompts] == ["two"]
+    assert [prompt.name for prompt in selected(value, prompts=("b",)).prompts] == ["b"]
+    with pytest.raises(InvalidFile, match="--prompt names 'c', which the file does not have; it has 'a', 'b'"):
+        selected(value, prompts=("c",))
+    with pytest.raises(InvalidFile, match=r"no prompt that can be imported: .*prompt 'a', version 3"):
+        selected(value[:1], skip_invalid=True)
 
 
 @pytest.mark.parametrize(

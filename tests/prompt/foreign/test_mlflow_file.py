@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factories.foreign_files import finished_prompts
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
-from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
+from promptuary.prompt.foreign.drafts import ImportedPrompt
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.model_settings import model_settings
@@ -19,7 +20,7 @@ def import_value(value: Any) -> list[ImportedPrompt]:
     document = parse_yaml(json.dumps(value, indent=1, default=list), "ml.json")
     assert is_mlflow(document.value)
     names = SourceNames("ml")
-    return finish_drafts(read_mlflow(document.value, names), document, "ml.json", names)
+    return finished_prompts(read_mlflow(document.value, names), document, "ml.json", names)
 
 
 def prompt_version(template: Any, **more: Any) -> Any:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from phoenix.client.types import PromptVersion
 
+from factories.foreign_files import finished_prompts
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
-from promptuary.prompt.foreign.drafts import ImportedPrompt, finish_drafts
+from promptuary.prompt.foreign.drafts import ImportedPrompt
 from promptuary.prompt.foreign.phoenix_file import is_phoenix, read_phoenix
 from promptuary.prompt.foreign.source_names import SourceNames
 
@@ -34,7 +35,7 @@ def import_value(value: Any) -> list[ImportedPrompt]:
     document = parse_yaml(json.dumps(value, indent=1), "ph.json")
     assert is_phoenix(document.value)
     names = SourceNames("ph")
-    return finish_drafts(read_phoenix(document.value, names), document, "ph.json", names)
+    return finished_prompts(read_phoenix(document.value, names), document, "ph.json", names)
 
 
 def test_a_version_of_the_client_is_imported_completely() -> None:

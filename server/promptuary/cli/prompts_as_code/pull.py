@@ -64,16 +64,18 @@ def pull(
     Args:
         registry: the state of the registry.
         folder: the folder of the files.
-        label: use the version under this label, of prompts that have it; by default the newest.
+        label: use the version under this label; prompts without it are left out. By default the newest.
         prompts: only these; by default all that are not archived.
         labels: whether the files contain the labels that point at their version.
         force: whether a file is overwritten whose content the registry does not have.
 
     Raises:
-        Invalid: with the files whose content the registry does not have, or for an unknown prompt.
+        Invalid: with the files whose content the registry does not have, for an unknown prompt, or a label that no prompt has.
         InvalidFile: for two files that contain the same prompt.
     """
-    names = _selected_names(registry, prompts, label)
+    if label is not None:
+        registry.require_labels([label])
+    names = _selected_names(registry, prompts)
     pulls = _PullPlan(registry, folder, prompt_paths(folder), label, labels)
     pulled = [pulls.pull(name) for name in names]
     field_errors = [FieldError(str(prompt.path), prompt.lost) for prompt in pulled if prompt.lost is not None]
@@ -92,7 +94,7 @@ def write(folder: Path, pulled: Sequence[PulledPrompt]) -> None:
         write_with_origins(folder, texts, origins)
 
 
-def _selected_names(registry: RegistryState, prompts: Sequence[str], label: str | None) -> list[str]:
+def _selected_names(registry: RegistryState, prompts: Sequence[str]) -> list[str]:
     in_use = {name: state for name, state in registry.prompts.items() if not state.archived}
     field_errors = [
         FieldError(name, "is archived" if name in registry.prompts else "is not in the registry")
@@ -101,9 +103,7 @@ def _selected_names(registry: RegistryState, prompts: Sequence[str], label: str 
     ]
     if field_errors:
         raise Invalid("the prompts cannot be pulled", field_errors)
-    return sorted(
-        name for name in set(prompts) or in_use if label in (None, LATEST) or name in prompts or label in in_use[name].labels
-    )
+    return sorted(set(prompts) or in_use)
 
 
 @dataclass(frozen=True)

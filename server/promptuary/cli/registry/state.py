@@ -1,6 +1,6 @@
 """The state of the registry, read through the API and cached while a command compares it with files."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from promptuary.cli.connection import ApiClient, ApiRefused
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest, content_from_json, content_parts
-from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.inclusion import IncludedVersion, compose, content_references, without_partials
+from promptuary.prompt.name import LATEST
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,28 @@ class RegistryState:
             for archived in (False, True)
             for prompt in self.api.items("/prompts", archived=archived or None)
         }
+
+    def require_labels(self, labels: Iterable[str], archived: Collection[str] = ()) -> None:
+        """Check that each label is `latest`, or one of a prompt that is not archived.
+
+        Args:
+            labels: the labels.
+            archived: prompts that count although they are archived.
+
+        Raises:
+            Invalid: with each label that no prompt has, and the labels there are.
+        """
+        existing = sorted(
+            {label for name, state in self.prompts.items() if not state.archived or name in archived for label in state.labels}
+        )
+        remedy = f"the labels there are: {', '.join(existing)}" if existing else "there are no labels"
+        field_errors = [
+            FieldError("--label", f"no prompt has the label '{label}'; {remedy}")
+            for label in labels
+            if label != LATEST and label not in existing
+        ]
+        if field_errors:
+            raise Invalid("nothing was written", field_errors)
 
     def version(self, name: str, number: int) -> Any:
         """Return a version as the API does; it is read once, since it never changes."""

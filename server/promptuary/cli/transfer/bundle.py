@@ -19,6 +19,7 @@ from promptuary.cli.registry.labels import describe_target
 from promptuary.cli.registry.state import PromptState, RegistryState
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.bundle import FORMAT, BundledPrompt, import_requests, imported_move
+from promptuary.prompt.name import LATEST
 
 REQUEST_BYTES = 600_000
 """The size of one request, well under the default body limit of a server, 1 MiB."""
@@ -75,12 +76,15 @@ def _export(api: ApiClient, file: IO[str], prompts: Sequence[str], labels: Seque
     unknown = [name for name in prompts if name not in registry.prompts]
     if unknown:
         raise Invalid("the prompts cannot be exported", [FieldError(name, "is not in the registry") for name in unknown])
+    registry.require_labels(labels, archived=prompts)
     names = sorted(
         name
         for name, state in registry.prompts.items()
         if (name in prompts or (not prompts and (whole or not state.archived)))
-        and (not labels or any(label in state.labels for label in labels))
+        and (not labels or any(label in (*state.labels, LATEST) for label in labels))
     )
+    for name in sorted({*prompts} - {*names}):
+        print_notice(f"promptuary: left out: {name} has no label {' or '.join(labels)}")
     exported, included = ExportSummary(prompts=len(names)), set()
     file.write(f'{{\n"format": "{FORMAT}",\n')
     if not whole:  # a whole bundle is the same bytes whenever and from whichever server it is exported
@@ -124,7 +128,7 @@ def _versions(api: ApiClient, name: str, state: PromptState, labels: Sequence[st
             version for version in api.items(f"/prompts/{name}/versions", page=_PAGE) if version["version"] <= state.newest
         )
         return
-    numbers = set() if labels else {state.newest}
+    numbers = set() if labels and LATEST not in labels else {state.newest}
     for label, first in state.labels.items():
         if not labels or label in labels:
             numbers |= {arm["version"] for arm in state.splits[label]["arms"]} if label in state.splits else {first}

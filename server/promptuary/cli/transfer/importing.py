@@ -16,11 +16,12 @@ from promptuary.prompt.files.bundle import is_bundle, parse_bundle, parse_json
 from promptuary.prompt.files.prompt_file import path_of, prompt_paths, read_text
 from promptuary.prompt.files.prompt_file_writer import prompt_file_text
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
-from promptuary.prompt.foreign.drafts import ImportDraft, ImportedPrompt, finish_drafts, select_versions
+from promptuary.prompt.foreign.drafts import ImportChoice, ImportDraft, ImportedPrompt
 from promptuary.prompt.foreign.langchain_file import is_langchain, read_langchain
 from promptuary.prompt.foreign.langfuse_file import is_langfuse, read_langfuse
 from promptuary.prompt.foreign.mlflow_file import is_mlflow, read_mlflow
 from promptuary.prompt.foreign.phoenix_file import is_phoenix, read_phoenix
+from promptuary.prompt.foreign.selection import ImportSelection, OmittedPrompt, select_prompts
 from promptuary.prompt.foreign.source_names import SourceNames
 from promptuary.prompt.name import is_name
 
@@ -54,6 +55,12 @@ def import_file(
         list[str] | None,
         typer.Option("--rename", help="OLD=NEW: the prompt OLD of the file is named NEW here; may be repeated."),
     ] = None,
+    prompts: Annotated[
+        list[str] | None, typer.Option("--prompt", help="Only this prompt, by its name in the file or here; may be repeated.")
+    ] = None,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Leave out prompts that are not valid here, instead of importing nothing.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite prompt files that exist with another content.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     project: Project = None,
@@ -64,37 +71,70 @@ def import_file(
         raise typer.BadParameter(f"--from must be {', '.join((BUNDLE, *READERS, PROMPTFOO))}")
     text = read_text(file, BUNDLE_LIMIT)
     if form == BUNDLE or (form is None and _is_bundle_text(text)):
-        for option, value in (("--label", label), ("--name", name), ("--rename", rename)):
+        for option, value in (
+            ("--label", label),
+            ("--name", name),
+            ("--rename", rename),
+            ("--prompt", prompts),
+            ("--skip-invalid", skip_invalid),
+        ):
             if value:
                 raise typer.BadParameter(f"{option} is for files of other systems; a bundle is imported as it is")
         _import_bundle(file, text, project, dry_run=dry_run, json=json)
         return
-    imported = _foreign(file, form, _Choice(name, _renames(rename or ()), label))
+    choice = ImportChoice(tuple(prompts or ()), label, skip_invalid)
+    selection = _foreign(file, form, _Names(name, _renames(rename or ())), choice)
+    imported = selection.prompts
     existing = prompt_paths(folder)
     paths = [existing.get(prompt.name) or path_of(folder, prompt.name) for prompt in imported]
     states = _write_prompt_files(paths, imported, force=force, dry_run=dry_run)
+    files = [_ImportedFile(*each) for each in zip(imported, paths, states, strict=True)]
     if json:
-        print_json(
-            [
-                {
-                    "prompt": prompt.name,
-                    "version": prompt.version,
-                    "file": str(path),
-                    "state": state,
-                    "remarks": [
-                        {"path": remark.path, "line": remark.line, "message": remark.message} for remark in prompt.remarks
-                    ],
-                }
-                for prompt, path, state in zip(imported, paths, states, strict=True)
-            ]
-        )
+        print_json([*(each.as_json() for each in files), *(_omitted_as_json(each) for each in selection.omitted)])
         return
-    for prompt, path, state in zip(imported, paths, states, strict=True):
-        print_line(f"{'=' if state == 'same' else '+'} {prompt.name}  {path}")
-        for remark in prompt.remarks:
+    for each in files:
+        print_line(f"{'=' if each.state == 'same' else '+'} {each.prompt.name}  {each.path}")
+        for remark in each.prompt.remarks:
             print_line(f"  {remark}")
+    for omitted in selection.omitted:
+        print_line(f"! {omitted.name}  left out: {omitted.reason}")
+        for field_error in omitted.field_errors:
+            print_line(f"  {field_error}")
     if not dry_run:
         print_line(f"next: promptuary sync plan {folder}")
+
+
+@dataclass(frozen=True)
+class _ImportedFile:
+    """A prompt that is imported, its file, and whether the file is new, updated or the same."""
+
+    prompt: ImportedPrompt
+    path: Path
+    state: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "prompt": self.prompt.name,
+            "version": self.prompt.version,
+            "file": str(self.path),
+            "state": self.state,
+            "remarks": _as_json(self.prompt.remarks),
+        }
+
+
+def _omitted_as_json(prompt: OmittedPrompt) -> dict[str, Any]:
+    return {
+        "prompt": prompt.name,
+        "version": prompt.version,
+        "file": None,
+        "state": "left out",
+        "remarks": _as_json((FieldError("", prompt.reason), *prompt.field_errors)),
+    }
+
+
+def _as_json(remarks: Sequence[FieldError]) -> list[dict[str, Any]]:
+    return [{"path": remark.path, "line": remark.line, "message": remark.message} for remark in remarks]
 
 
 def _is_bundle_text(text: str) -> bool:
@@ -119,12 +159,11 @@ def _import_bundle(file: Path, text: str, project: str | None, *, dry_run: bool,
 
 
 @dataclass(frozen=True)
-class _Choice:
-    """What the caller chose of a foreign file: the name of its one prompt or names by names in the file, and a label."""
+class _Names:
+    """The names that the caller chose: that of a file's one prompt, or names by names in the file."""
 
     name: str | None
     renames: Mapping[str, str]
-    label: str | None
 
 
 def _renames(assignments: Sequence[str]) -> dict[str, str]:
@@ -138,33 +177,32 @@ def _renames(assignments: Sequence[str]) -> dict[str, str]:
     return renames
 
 
-def _foreign(file: Path, form: str | None, choice: _Choice) -> list[ImportedPrompt]:
+def _foreign(file: Path, form: str | None, chosen: _Names, choice: ImportChoice) -> ImportSelection:
+    if choice.label is not None and not choice.label:
+        raise typer.BadParameter("--label is empty; leave it out for the highest versions")
     if form == PROMPTFOO:
-        return _of_promptfoo(file, choice)
+        return _of_promptfoo(file, chosen, choice)
     document = parse_yaml(read_text(file), str(file))
     form = form or next((source for source, (detect, _) in READERS.items() if detect(document.value)), None)
     if form is None and isinstance(document.value, dict) and document.value.get("prompts") and not is_bundle(document.value):
-        return _of_promptfoo(file, choice)
+        return _of_promptfoo(file, chosen, choice)
     if form is None:
         formats = "bundle" if is_bundle(document.value) else ", ".join((BUNDLE, *READERS, PROMPTFOO))
         raise InvalidFile(
             f"{file} has no format that can be imported",
             [FieldError("", f"supported formats: {formats}; choose one with --from")],
         )
-    names = SourceNames(file.stem, choice.renames)
+    names = SourceNames(file.stem, chosen.renames)
     drafts = READERS[form][1](document.value, names)
-    if choice.name is not None:
+    if chosen.name is not None:
         source_names = {draft.name for draft in drafts}
-        if len(source_names) > 1 or choice.renames:
+        if len(source_names) > 1 or chosen.renames:
             raise Invalid("--name is for a file of one prompt; use --rename", [FieldError(str(file), "contains several")])
-        names = SourceNames(file.stem, dict.fromkeys(source_names, choice.name))
-    imported = finish_drafts(drafts, document, str(file), names)
-    if not imported:
-        raise InvalidFile(f"{file} contains no prompt")
-    return select_versions(imported, choice.label)
+        names = SourceNames(file.stem, dict.fromkeys(source_names, chosen.name))
+    return select_prompts(drafts, document, str(file), names, choice)
 
 
-def _of_promptfoo(file: Path, choice: _Choice) -> list[ImportedPrompt]:
+def _of_promptfoo(file: Path, chosen: _Names, choice: ImportChoice) -> ImportSelection:
     """Return the prompts of a promptfoo file, such as OpenAI's dashboard exports."""
     try:
         from promptuary.evaluation.promptfoo.prompt_import import read_promptfoo_prompts
@@ -172,16 +210,14 @@ def _of_promptfoo(file: Path, choice: _Choice) -> list[ImportedPrompt]:
         raise NotInstalled(f"promptfoo files need {error.name}; install promptuary[server,evaluation]") from None
     if choice.label is not None:
         raise typer.BadParameter("--label is for files with labels; a promptfoo file has none")
-    if choice.name is not None and not is_name(choice.name):
-        raise typer.BadParameter(f"--name {choice.name} must consist of a-z 0-9 _ . -")
-    imported = read_promptfoo_prompts(file, SourceNames(file.stem, choice.renames))
-    if choice.name is not None and len(imported) > 1:
+    if chosen.name is not None and not is_name(chosen.name):
+        raise typer.BadParameter(f"--name {chosen.name} must consist of a-z 0-9 _ . -")
+    selection = read_promptfoo_prompts(file, SourceNames(file.stem, chosen.renames), choice)
+    if chosen.name is None:
+        return selection
+    if len(selection.prompts) + len(selection.omitted) > 1:
         raise Invalid("--name is for a file of one prompt; use --rename", [FieldError(str(file), "contains several")])
-    if choice.name is not None:
-        imported = [replace(prompt, name=choice.name) for prompt in imported]
-    if not imported:
-        raise InvalidFile(f"{file} contains no prompt")
-    return imported
+    return replace(selection, prompts=tuple(replace(prompt, name=chosen.name) for prompt in selection.prompts))
 
 
 def _write_prompt_files(paths: Sequence[Path], imported: Sequence[ImportedPrompt], *, force: bool, dry_run: bool) -> list[str]:

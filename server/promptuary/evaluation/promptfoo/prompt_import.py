@@ -13,12 +13,12 @@ from promptuary.evaluation.promptfoo.files import PromptfooFolder
 from promptuary.evaluation.promptfoo.prompts import PROMPT_SUFFIXES, PromptfooPrompt, convert_prompt, read_prompts
 from promptuary.evaluation.promptfoo.providers import CREDENTIAL_SETTINGS, Provider, model_name, read_providers
 from promptuary.evaluation.promptfoo.raw import RawObject
-from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport, Unsupported
+from promptuary.evaluation.promptfoo.report import PartOutcome, ReportEntry, TranslationReport, Unsupported
 from promptuary.prompt.content import ModelConfig
-from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.prompt_file import read_text
-from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
-from promptuary.prompt.foreign.drafts import ImportDraft, ImportedPrompt, finish_drafts
+from promptuary.prompt.files.yaml_document import parse_yaml
+from promptuary.prompt.foreign.drafts import ImportChoice, ImportDraft
+from promptuary.prompt.foreign.selection import ImportSelection, select_prompts
 from promptuary.prompt.foreign.source_names import SourceNames
 
 _NAME_LIMIT = 100
@@ -26,38 +26,42 @@ _NOT_PROMPTS = ("tests", "scenarios", "defaultTest")
 _FLAT_SCHEMA_KEYS = ("name", "schema", "strict", "description")
 
 
-def read_promptfoo_prompts(path: Path, names: SourceNames) -> list[ImportedPrompt]:
+def read_promptfoo_prompts(path: Path, names: SourceNames, choice: ImportChoice) -> ImportSelection:
     """Read the prompts of a promptfoo file; nothing of it is run, and no file outside its folder is read.
 
     Args:
         path: of the file.
         names: how names become names here, with the fallback for prompts without a label.
+        choice: what the caller takes from the file.
 
     Raises:
-        InvalidFile: for what is no promptfoo file, and with every prompt that cannot be imported.
+        InvalidFile: for what is no promptfoo file, and with every prompt that cannot be imported, unless these are skipped.
     """
     report = TranslationReport()
     config = read_config(path, report)
     folder = PromptfooFolder(path.parent)
     prompts = read_prompts(_with_chats_as_texts(config.get("prompts")), folder, report)
-    refused = [
-        FieldError(entry.places[0], f"{entry.name}: {entry.why}")
-        for entry in report.of(PartOutcome.REFUSED)
-        if entry.kind == "prompt"
-    ]
-    if refused:
-        raise InvalidFile(f"{path} cannot be imported", refused)
     providers = read_providers(config.get("providers", config.get("targets", [])) or [], folder, report)
     source_names = _source_names(prompts, names.fallback)
     drafts = [
         _draft(prompt, name, number, providers, folder)
         for number, (prompt, name) in enumerate(zip(prompts, source_names, strict=True))
     ]
-    for entry in report.of(PartOutcome.REFUSED):
-        drafts[0].add_omission("", f"{entry.kind} {entry.name} {entry.why}")
+    refused = report.of(PartOutcome.REFUSED)
+    for entry in refused:
+        if drafts and entry.kind != "prompt":
+            drafts[0].add_omission("", f"{entry.kind} {entry.name} {entry.why}")
     if drafts and any(config.get(key) for key in _NOT_PROMPTS):
         drafts[0].add_omission("tests", "it is no prompt; promptuary eval import reads the tests")
-    return finish_drafts(drafts, parse_yaml(read_text(path), str(path), core=True), str(path), names)
+    drafts += [_refused_draft(entry) for entry in refused if entry.kind == "prompt"]
+    return select_prompts(drafts, parse_yaml(read_text(path), str(path), core=True), str(path), names, choice)
+
+
+def _refused_draft(entry: ReportEntry) -> ImportDraft:
+    """Return a prompt that cannot be read as a draft with its error."""
+    draft = ImportDraft(entry.places[0], entry.name, {}, {})
+    draft.add_error(draft.path, entry.why)
+    return draft
 
 
 def _with_chats_as_texts(value: Any) -> Any:

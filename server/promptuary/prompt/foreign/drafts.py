@@ -1,7 +1,7 @@
 """Import of prompts from the files of other registries and libraries. A file is data: none of its code is executed.
 
-What makes an import impossible is an error, and a file with an error is not imported at all. What is left out or changed is
-a remark, so that nothing disappears silently.
+What makes an import impossible is an error, and a file with an error is not imported at all, unless the caller skips what is
+not valid. What is left out or changed is a remark, so that nothing disappears silently.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
+from promptuary.prompt.errors import FieldError, InvalidPrompt
 from promptuary.prompt.files.prompt_file import FILE_LIMIT
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
 from promptuary.prompt.foreign.config_declarations import with_config_declarations
@@ -108,7 +108,80 @@ class FieldReader:
         self.unread.clear()
 
 
-def finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | None:
+@dataclass(frozen=True)
+class ImportChoice:
+    """What the caller takes from a file.
+
+    Attributes:
+        prompts: names of prompts, as the file has them or as they become here; empty for all.
+        label: the label whose version of each prompt is taken; None for the highest version.
+        skip_invalid: whether prompts with errors are left out, instead of stopping the import.
+    """
+
+    prompts: tuple[str, ...] = ()
+    label: str | None = None
+    skip_invalid: bool = False
+
+
+@dataclass(frozen=True)
+class SourceVersion:
+    """A version of a foreign file after its check.
+
+    Attributes:
+        source_name: the prompt's name in the file.
+        name: its name here, which is not valid where no name can be made of it.
+        number: the version's number in the file.
+        labels: its labels, by their names here.
+        prompt: what is imported; None where the version has errors.
+        field_errors: the errors, with their lines and the prompt's name.
+    """
+
+    source_name: str
+    name: str
+    number: int | None
+    labels: tuple[str, ...]
+    prompt: ImportedPrompt | None
+    field_errors: tuple[FieldError, ...] = ()
+
+
+def finish_drafts(
+    drafts: Sequence[ImportDraft],
+    document: YamlDocument,
+    source: str,
+    names: SourceNames,
+    choice: ImportChoice = ImportChoice(),
+) -> list[SourceVersion]:
+    """Check all drafts of a file.
+
+    Args:
+        drafts: every prompt and version that was read.
+        document: the file, for the lines of the errors.
+        source: the file's name, for the errors.
+        names: how the names of the file become names here.
+        choice: which prompts are checked, and whether those with errors are returned.
+
+    Raises:
+        InvalidFile: with every error of every draft, its line and its prompt, unless the caller skips these; also where two
+            prompts would get one name, or a name was chosen that the file does not have.
+    """
+    conflicts = _unknown_names(drafts, names, choice)
+    drafts = [draft for draft in drafts if not choice.prompts or {draft.name, names.name_of(draft.name)} & {*choice.prompts}]
+    conflicts += _name_conflicts(drafts, names)
+    if conflicts:
+        raise InvalidFile(f"{source} cannot be imported", [document.with_line(conflict) for conflict in conflicts])
+    imported = [_finish_draft(draft, names) for draft in drafts]
+    _add_version_conflicts(drafts, imported)
+    versions = [_source_version(draft, prompt, document, names) for draft, prompt in zip(drafts, imported, strict=True)]
+    field_errors = [field_error for version in versions for field_error in version.field_errors]
+    if field_errors and not choice.skip_invalid:
+        remedy = "; --skip-invalid imports what is valid" if any(version.prompt for version in versions) else ""
+        raise InvalidFile(
+            f"{source} cannot be imported{remedy}", sorted(field_errors, key=lambda field_error: field_error.line or 0)
+        )
+    return versions
+
+
+def _finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | None:
     """Check a whole draft; return None where it has errors, with all of them in `draft.field_errors`."""
     name = _name(draft, names)
     labels, tags = _labels(draft), _tags(draft)
@@ -128,56 +201,21 @@ def finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | Non
     return ImportedPrompt(name, draft.version, content, labels, message, tags, tuple(draft.remarks))
 
 
-def finish_drafts(
-    drafts: Sequence[ImportDraft], document: YamlDocument, source: str, names: SourceNames
-) -> list[ImportedPrompt]:
-    """Finish all drafts of a file.
-
-    Args:
-        drafts: every prompt and version that was read.
-        document: the file, for the lines of the errors.
-        source: the file's name, for the errors.
-        names: how the names of the file become names here.
-
-    Raises:
-        InvalidFile: with every error of every draft and its line, also where two prompts would get one name, or one version
-            occurs with two contents; the message names the source.
-    """
-    imported = [finish_draft(draft, names) for draft in drafts]
-    field_errors = [document.with_line(field_error) for draft in drafts for field_error in draft.field_errors]
-    field_errors += [document.with_line(field_error) for field_error in _name_conflicts(drafts, names)]
-    if not field_errors:
-        field_errors = [document.with_line(field_error) for field_error in _version_conflicts(drafts, imported)]
-    if field_errors:
-        raise InvalidFile(f"{source} cannot be imported", sorted(field_errors, key=lambda field_error: field_error.line or 0))
-    return [_with_lines(prompt, document) for prompt in imported if prompt is not None]
-
-
-def select_versions(imported: Sequence[ImportedPrompt], label: str | None = None) -> list[ImportedPrompt]:
-    """Return one version of each prompt, sorted by name, because a prompt file contains one version.
-
-    It is the version that has the label, otherwise the highest. A remark lists the versions that are left out.
-
-    Raises:
-        Invalid: when several versions of a prompt have the label.
-    """
-    label = label.lower() if label else None
-    by_name: dict[str, list[ImportedPrompt]] = {}
-    for prompt in imported:
-        by_name.setdefault(prompt.name, []).append(prompt)
-    selected = []
-    for versions in by_name.values():
-        labelled = [str(prompt.version) for prompt in versions if label in prompt.labels]
-        if len(labelled) > 1:
-            message = f"versions {', '.join(labelled)} all have the label '{label}'; leave out --label for the highest"
-            raise Invalid("nothing was imported", [FieldError(versions[0].name, message)])
-        best = max(versions, key=lambda prompt: (label is not None and label in prompt.labels, prompt.version or 0))
-        others = [prompt for prompt in versions if prompt is not best]
-        if others:
-            numbers = ", ".join(f"version {prompt.version}" if prompt.version else "another" for prompt in others)
-            best = replace(best, remarks=(*best.remarks, FieldError("", f"a file contains one version; left out: {numbers}")))
-        selected.append(best)
-    return sorted(selected, key=lambda prompt: prompt.name)
+def _source_version(
+    draft: ImportDraft, prompt: ImportedPrompt | None, document: YamlDocument, names: SourceNames
+) -> SourceVersion:
+    """Return a draft after its check, with lines in the file; the errors name the prompt."""
+    number = "" if draft.version is None else f", version {draft.version}"
+    field_errors = tuple(
+        replace(document.with_line(field_error), message=f"{field_error.message} (prompt {draft.name!a}{number})")
+        for field_error in draft.field_errors
+    )
+    if prompt is not None:
+        prompt = replace(prompt, remarks=tuple(document.with_line(remark) for remark in prompt.remarks))
+    labels = prompt.labels if prompt else _labels(draft)
+    return SourceVersion(
+        draft.name, names.name_of(draft.name), draft.version, labels, None if field_errors else prompt, field_errors
+    )
 
 
 def read_config(draft: ImportDraft, fields: FieldReader, key: str) -> None:
@@ -200,10 +238,6 @@ def _at_source(draft: ImportDraft, field_error: FieldError) -> FieldError:
     return FieldError(draft.source_paths[path] + rest, field_error.message)
 
 
-def _with_lines(prompt: ImportedPrompt, document: YamlDocument) -> ImportedPrompt:
-    return replace(prompt, remarks=tuple(document.with_line(remark) for remark in prompt.remarks))
-
-
 def _name(draft: ImportDraft, names: SourceNames) -> str:
     name = names.name_of(draft.name)
     if not is_name(name):
@@ -216,11 +250,11 @@ def _name(draft: ImportDraft, names: SourceNames) -> str:
 
 
 def _name_conflicts(drafts: Sequence[ImportDraft], names: SourceNames) -> list[FieldError]:
-    """Return an error for each name that several prompts of the file would get, and for renames of prompts it does not have."""
+    """Return an error for each name that several prompts of the file would get."""
     source_names: dict[str, dict[str, str]] = {}
     for draft in drafts:
         source_names.setdefault(names.name_of(draft.name), {}).setdefault(draft.name, draft.path)
-    conflicts = [
+    return [
         FieldError(
             list(paths.values())[-1],
             f"{' and '.join(map(repr, paths))} both become '{name}'; rename one of them, as in "
@@ -229,26 +263,31 @@ def _name_conflicts(drafts: Sequence[ImportDraft], names: SourceNames) -> list[F
         for name, paths in source_names.items()
         if is_name(name) and len(paths) > 1
     ]
+
+
+def _unknown_names(drafts: Sequence[ImportDraft], names: SourceNames, choice: ImportChoice) -> list[FieldError]:
+    """Return an error for each rename and each chosen prompt that the file does not have."""
     known = {draft.name for draft in drafts}
-    return conflicts + [
-        FieldError("", f"--rename names {old!r}, which the file does not have; it has {', '.join(sorted(map(repr, known)))}")
-        for old in names.renames
-        if old not in known
+    names_here = {names.name_of(name) for name in known}
+    unknown = [("--rename", old) for old in names.renames if old not in known]
+    unknown += [("--prompt", name) for name in choice.prompts if name not in known | names_here]
+    return [
+        FieldError("", f"{option} names {name!r}, which the file does not have; it has {', '.join(sorted(map(repr, known)))}")
+        for option, name in unknown
     ]
 
 
-def _version_conflicts(drafts: Sequence[ImportDraft], imported: Sequence[ImportedPrompt | None]) -> list[FieldError]:
-    """Return an error for each version of a prompt that occurs several times in the file, and not with the same content."""
-    versions: dict[tuple[str, int | None], ImportedPrompt] = {}
-    conflicts = []
+def _add_version_conflicts(drafts: Sequence[ImportDraft], imported: Sequence[ImportedPrompt | None]) -> None:
+    """Record an error for each version of a prompt that occurs several times in the file, and not with the same content."""
+    versions: dict[tuple[str, int | None], tuple[ImportDraft, ImportedPrompt]] = {}
     for draft, prompt in zip(drafts, imported, strict=True):
         if prompt is None:
             continue
-        first = versions.setdefault((prompt.name, prompt.version), prompt)
+        first_draft, first = versions.setdefault((prompt.name, prompt.version), (draft, prompt))
         if replace(first, remarks=()) != replace(prompt, remarks=()):
             number = "without a version number" if prompt.version is None else f"as version {prompt.version}"
-            conflicts.append(FieldError(draft.path, f"'{draft.name}' occurs twice {number}, and differs; keep one of the two"))
-    return conflicts
+            for each in {id(first_draft): first_draft, id(draft): draft}.values():
+                each.add_error(each.path, f"'{draft.name}' occurs twice {number}, and differs; keep one of the two")
 
 
 def _labels(draft: ImportDraft) -> tuple[str, ...]:

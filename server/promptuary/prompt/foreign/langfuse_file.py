@@ -20,10 +20,13 @@ _IGNORED_FIELDS = (
 
 def is_langfuse(value: Any) -> bool:
     """Return whether a parsed file looks like JSON of Langfuse."""
-    first = _items(value)[0][1] if _items(value) else None
-    return isinstance(first, dict) and (
-        ("prompt" in first and "name" in first and bool({"labels", "config", "type", "version"} & first.keys()))
-        or {"lastUpdatedAt", "versions"} <= first.keys()
+    return any(_is_prompt(item) for _, item in _items(value))
+
+
+def _is_prompt(item: Any) -> bool:
+    return isinstance(item, dict) and (
+        ("prompt" in item and "name" in item and bool({"labels", "config", "type", "version"} & item.keys()))
+        or {"lastUpdatedAt", "versions"} <= item.keys()
     )
 
 

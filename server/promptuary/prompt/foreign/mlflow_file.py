@@ -25,11 +25,13 @@ _IGNORED_FIELDS = (
 
 def is_mlflow(value: Any) -> bool:
     """Return whether a parsed file looks like JSON of MLflow."""
-    items = _items(value)
-    first = items[0][1] if items else None
-    return isinstance(first, dict) and (
-        ("template" in first and bool({"aliases", "commit_message", "uri", "is_text_prompt"} & first.keys()))
-        or (isinstance(first.get("tags"), list | dict) and _TEXT_TAG in _tag_mapping(first["tags"]))
+    return any(_is_prompt(item) for _, item in _items(value))
+
+
+def _is_prompt(item: Any) -> bool:
+    return isinstance(item, dict) and (
+        ("template" in item and bool({"aliases", "commit_message", "uri", "is_text_prompt"} & item.keys()))
+        or (isinstance(item.get("tags"), list | dict) and _TEXT_TAG in _tag_mapping(item["tags"]))
     )
 
 

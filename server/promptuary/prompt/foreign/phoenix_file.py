@@ -23,12 +23,8 @@ _ROLES = {"ai": "assistant", "model": "assistant"}
 
 def is_phoenix(value: Any) -> bool:
     """Return whether a parsed file looks like JSON of Phoenix."""
-    items = _items(value)
-    return (
-        bool(items)
-        and isinstance(items[0][1], dict)
-        and {"model_provider", "template", "template_format"} <= items[0][1].keys()
-    )
+    required = {"model_provider", "template", "template_format"}
+    return any(isinstance(item, dict) and required <= item.keys() for _, item in _items(value))
 
 
 def read_phoenix(value: Any, names: SourceNames) -> list[ImportDraft]:
