@@ -67,10 +67,10 @@ def test_a_request_is_one_log_line_without_its_key_and_a_health_check_none(
 ) -> None:
     headers = bearer("reader")
     with capture_logs() as logs:
-        api.get("/v1/self?x=1", headers=headers)
+        api.get("/v1/prompts?search=x", headers=headers)
         api.get("/healthz")
     (entry,) = logs
-    assert (entry["event"], entry["method"], entry["path"], entry["status"]) == ("request", "GET", "/v1/self", 200)
+    assert (entry["event"], entry["method"], entry["path"], entry["status"]) == ("request", "GET", "/v1/prompts", 200)
     assert headers["Authorization"][7:] not in str(logs)
 
 

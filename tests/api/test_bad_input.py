@@ -72,9 +72,7 @@ def test_a_body_that_cannot_be_read_is_400(local: Any, body: bytes) -> None:
     check(local.post(VERSIONS, content=body, headers=JSON), 400, "malformed_body")
 
 
-@pytest.mark.parametrize(
-    "cursor", ["forged", "é", "", base64.b64encode(b"7").decode(), base64.b64encode(b'"\\u0000"').decode()]
-)
+@pytest.mark.parametrize("cursor", ["forged", "é", base64.b64encode(b"7").decode(), base64.b64encode(b'"\\u0000"').decode()])
 def test_a_forged_cursor_is_400(local: Any, cursor: str) -> None:
     check(local.get("/v1/prompts", params={"cursor": cursor}), 400, "invalid_cursor")
 

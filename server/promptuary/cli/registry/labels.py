@@ -100,7 +100,7 @@ def history(name: Name, label: Label, project: Project = None, json: AsJson = Fa
 def remove(name: Name, label: Label, reason: Reason = "removed", project: Project = None, json: AsJson = False) -> None:
     """Remove a label: lookups by it find nothing from now on. Its history stays, and `label rollback` brings it back."""
     with connect(project) as api:
-        api.delete(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}", reason=reason)
+        api.delete(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}", reason=reason or None)
         (move,) = api.get(f"/prompts/{path_segment(name)}/labels/{path_segment(label)}/history", limit=1)["items"]
     if json:
         print_json(move)

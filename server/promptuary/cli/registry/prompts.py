@@ -196,7 +196,7 @@ def prompts(
 ) -> None:
     """List the prompts and their labels."""
     with connect(project) as api:
-        prompt_list = list(api.items("/prompts", search=search, archived=archived or None))
+        prompt_list = list(api.items("/prompts", search=search or None, archived=archived or None))
     if json:
         print_json(prompt_list)
         return

@@ -145,7 +145,7 @@ def label_removal(
         f"/v1/prompts/{name}/labels/{label}",
         lambda _, __: None,
         f"label '{label}' of prompt '{name}' may not be removed",
-        params={"reason": reason},
+        params={"reason": reason} if reason else {},
         headers={**_write_headers(idempotency_key), **_condition(if_revision)},
     )
 
@@ -163,7 +163,7 @@ class ListFilter:
 def prompt_page(conditions: ListFilter, cursor: str | None, size: int) -> RegistryCall[PromptPage]:
     """Build the request for a page of the list of prompts."""
     params = {
-        "search": conditions.search,
+        "search": conditions.search or None,
         "label": conditions.label,
         "tag": conditions.tag,
         "archived": "true" if conditions.archived else None,

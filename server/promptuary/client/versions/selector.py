@@ -34,7 +34,7 @@ class Selector(NamedTuple):
 
 
 def build_selector(name: str, label: str | None, version: int | None, targeting_key: str | None = None) -> Selector:
-    """Build a selector from a caller's arguments; the default label is `production`.
+    """Build a selector from a caller's arguments; the default label is `production`, and an empty targeting key is none.
 
     Raises:
         Invalid: for a name, a label, a version or a targeting key that is not valid.
@@ -52,7 +52,7 @@ def build_selector(name: str, label: str | None, version: int | None, targeting_
         raise Invalid(f"{label!a} is not a label: use 1 to 128 of a-z 0-9 _ . -")
     if targeting_key is not None and not _is_key(targeting_key):
         raise Invalid(f"a targeting key is a Unicode text of at most {KEY_LIMIT} characters, such as a user's id")
-    return Selector(name, label, None, targeting_key)
+    return Selector(name, label, None, targeting_key or None)  # the server refuses an empty one; it is that of no user
 
 
 def _is_key(key: object) -> bool:

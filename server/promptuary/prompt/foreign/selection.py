@@ -79,7 +79,7 @@ def _require_label(versions: Sequence[SourceVersion], label: str, source: str) -
     if label in labels:
         return
     listed = ", ".join(labels[:_LABELS_SHOWN]) + (", …" if len(labels) > _LABELS_SHOWN else "")
-    existing = f"the labels there are: {listed}" if labels else "there are no labels; leave out --label for the highest versions"
+    existing = f"the labels there are: {listed}" if labels else "there are no labels; leave out --label"
     raise Invalid("nothing was imported", [FieldError(source, f"no prompt has the label '{label}'; {existing}")])
 
 
