@@ -1,24 +1,13 @@
-"""A child process that runs one scorer's code.
-
-The process is no sandbox: the code can do what the user can whom the worker runs as. What it does not get is this program's
-memory and environment, so no key and no setting; and it cannot hang, crash or fill the worker.
-"""
+"""A child process that runs one scorer's code, as `child_process` runs any script of ours."""
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
 import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from promptuary.core.errors import Unavailable
+from promptuary.evaluation.child_process import BuildTimer, ChildProcess, thread_timer
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.code.code_source import CodeSource
 
@@ -35,26 +24,6 @@ class CodeFailed(Unavailable):
     code = "code_failed"
 
 
-class Timer(Protocol):
-    """A timer as `threading.Timer`."""
-
-    def start(self) -> None:
-        """Begin to wait."""
-
-    def cancel(self) -> None:
-        """Stop waiting."""
-
-    def join(self) -> None:
-        """Wait until the callback, if it runs, has returned."""
-
-
-def thread_timer(seconds: float, callback: Callable[[], None]) -> Timer:
-    """Return a timer that calls back in a daemon thread."""
-    timer = threading.Timer(seconds, callback)
-    timer.daemon = True
-    return timer
-
-
 class CodeProcess:
     """A process that runs one scorer's code, started at the first call and again after it was killed."""
 
@@ -62,7 +31,7 @@ class CodeProcess:
         self,
         source: CodeSource,
         seconds: float = CALL_SECONDS,
-        timer: Callable[[float, Callable[[], None]], Timer] = thread_timer,
+        timer: BuildTimer = thread_timer,
     ) -> None:
         """Prepare the process without starting it.
 
@@ -73,8 +42,7 @@ class CodeProcess:
         """
         self._source, self._seconds, self._timer = source, seconds, timer
         self._lock = asyncio.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._finalize: Callable[[], Any] = lambda: None
+        self._process: ChildProcess | None = None
         self._calls = 0
 
     async def call(self, output: str, context: JsonObject) -> Any:
@@ -90,15 +58,17 @@ class CodeProcess:
                 return await asyncio.shield(work)
             except asyncio.CancelledError:
                 while not work.done():
-                    _kill(self._process)
+                    if self._process is not None:
+                        self._process.kill()
                     await asyncio.wait([work], timeout=POLL_SECONDS)
                 work.cancelled() or work.exception()
                 raise
 
     def close(self) -> None:
         """End the process, and whatever it started in its process group."""
-        self._finalize()
-        self._process = None
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
 
     @property
     def _busy(self) -> bool:
@@ -122,18 +92,7 @@ class CodeProcess:
         return self._request(self._calls, {"output": output, "context": context, "seconds": self._seconds})
 
     def _start(self) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="promptuary-code-", ignore_cleanup_errors=True)
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-X", "utf8", str(_CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=folder.name,
-            env={"PATH": os.defpath, "HOME": folder.name, "TMPDIR": folder.name, "LANG": "C.UTF-8"},
-            start_new_session=True,
-        )
-        self._process, self._calls = process, 0
-        self._finalize = weakref.finalize(self, _end, process, folder)
+        self._process, self._calls = ChildProcess(_CHILD, self._timer), 0
         source = self._source
         try:
             self._request(0, {"module": source.module, "function": source.function, "code": source.source})
@@ -147,7 +106,10 @@ class CodeProcess:
         Raises:
             CodeFailed: as `call`.
         """
-        line, expired = self._exchange(json.dumps({"id": number, **body}, ensure_ascii=True).encode() + b"\n")
+        process = self._process
+        assert process is not None
+        request = json.dumps({"id": number, **body}, ensure_ascii=True).encode() + b"\n"
+        line, expired = process.exchange(request, self._seconds, RESPONSE_LIMIT)
         response = _parse_response(line, number)
         if expired:
             self.close()
@@ -158,31 +120,6 @@ class CodeProcess:
         if "error" in response:
             raise CodeFailed(f"the code raised {response['error']}")
         return response.get("value")
-
-    def _exchange(self, request: bytes) -> tuple[bytes, bool]:
-        """Write a line and read one; return it, and whether the time was over, in which case the process was killed."""
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            _kill(process)
-
-        timer = self._timer(self._seconds, expire)
-        timer.start()
-        try:
-            process.stdin.write(request)
-            process.stdin.flush()
-            line = process.stdout.readline(RESPONSE_LIMIT)
-        except (OSError, ValueError):  # the process ended, or `close` closed its pipes
-            line = b""
-        finally:
-            timer.cancel()
-            timer.join()
-        return line, expired.is_set()
 
 
 _PROCESSES: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[weakref.ref[CodeProcess]]]"
@@ -199,25 +136,3 @@ def _parse_response(line: bytes, number: int) -> JsonObject | None:
     except (ValueError, RecursionError):
         return None
     return response if isinstance(response, dict) and response.get("id") == number else None
-
-
-def _kill(process: subprocess.Popen[bytes] | None) -> None:
-    """Kill a process and its group, unless it was waited for: after that its id may be another process's."""
-    if process is None or process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-
-
-def _end(process: subprocess.Popen[bytes], folder: "tempfile.TemporaryDirectory[str]") -> None:
-    """Kill a process, wait for it, and release its pipes and its folder."""
-    _kill(process)
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    folder.cleanup()

@@ -1,0 +1,1 @@
+"""JavaScript of suites: run by an embedded engine in a child process, without any input or output, within limits."""
