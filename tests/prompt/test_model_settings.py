@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from promptuary.prompt.content import Content
-from promptuary.prompt.model_settings import ModelSettings, is_provider_tool, model_settings
+from promptuary.prompt.model_settings import PROVIDER_NAMES, ModelSettings, is_provider_tool, model_settings
 
 
 def settings(**parts: Any) -> ModelSettings:
@@ -23,6 +23,8 @@ def settings(**parts: Any) -> ModelSettings:
         ({"frequency_penalty": 0.5}, {"frequency_penalty": 0.5}),
         ({"reasoning_effort": "low"}, {"reasoning_effort": "low"}),
         ({"extra_params": {"reasoning_effort": "low", "seed": 1}, "seed": 2}, {"reasoning_effort": "low", "seed": 2}),
+        ({"max_tokens": 9, "extra_params": {"max_completion_tokens": 5}}, {"max_tokens": 9}),
+        ({"stop_sequences": ["a"], "extra_params": {"stop": "b"}}, {"stop": ["a"]}),
         ({"temperature": None, "stop": [], "seed": "7", "top_k": True, "max_tokens": 1.5, "max_completion_tokens": {}}, {}),
         ({"nested": {"temperature": 1}, "Temperature": 1}, {}),
     ],
@@ -45,6 +47,13 @@ def test_model_wins_where_both_name_a_setting() -> None:
         ({"model": "gpt-4o"}, "gpt-4o"),
         ({"model": "openai:gpt-4o"}, "openai:gpt-4o"),
         ({"provider": "openai", "model_name": "gpt-4o"}, "openai:gpt-4o"),
+        ({"provider": "openai", "model": "openai:gpt-4o"}, "openai:gpt-4o"),
+        ({"provider": "OpenAI", "model_name": "openai:gpt-4o"}, "openai:gpt-4o"),
+        ({"provider": "acme", "model": "acme:large"}, "acme:large"),
+        ({"provider": "openai", "model": "anthropic:claude-x"}, "anthropic:claude-x"),
+        ({"provider": "ollama", "model": "llama3:8b"}, "ollama:llama3:8b"),
+        ({"provider": "openai", "model": "ft:gpt-4o:me"}, "openai:ft:gpt-4o:me"),
+        ({"model_name": "a", "provider": "openai", "extra_params": {"model": "b", "provider": "xai"}}, "openai:a"),
         ({"provider": "openai"}, None),
         ({"model": {"name": "a"}}, None),
         (["model"], None),
@@ -71,6 +80,34 @@ def test_a_json_schema_by_itself_is_a_response_format_in_openais_form() -> None:
         "type": "json_schema",
         "json_schema": {"name": "response", "schema": schema},
     }
+
+
+FLAT = {"type": "json_schema", "name": "answer", "strict": True, "schema": {"type": "object"}}
+WRAPPED = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": True}}
+
+
+@pytest.mark.parametrize(
+    ("config", "response_format"),
+    [
+        ({"text": {"format": FLAT, "verbosity": "low"}}, WRAPPED),
+        ({"response_format": FLAT}, WRAPPED),
+        ({"text": {"format": {"type": "json_object"}}}, {"type": "json_object"}),
+        ({"text": {"format": FLAT}, "response_format": {"type": "text"}}, {"type": "text"}),
+        ({"extra_params": {"text": {"format": FLAT}}}, WRAPPED),
+        ({"text": {"format": {"type": "text"}}}, None),
+        ({"text": {"format": {"type": "json_schema"}}}, None),
+        ({"text": {"format": "markdown"}}, None),
+        ({"text": "Hello"}, None),
+    ],
+)
+def test_a_response_format_of_openais_responses_is_one_of_chats(config: Any, response_format: Any) -> None:
+    assert settings(config=config).response_format == response_format
+
+
+def test_every_provider_whose_models_are_called_is_known_by_its_name() -> None:
+    from promptuary.models.chat_models import ECHO, LOCAL, PROVIDERS
+
+    assert PROVIDER_NAMES >= {LOCAL, ECHO, *PROVIDERS}
 
 
 @pytest.mark.parametrize(

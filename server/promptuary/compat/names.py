@@ -5,10 +5,10 @@ were asked.
 """
 
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.core.errors import FieldError, InvalidRequest, NotFound
-from promptuary.prompt.name import is_name
+from promptuary.core.errors import FieldError, InvalidRequest, NotFound, PromptuaryError
+from promptuary.prompt.name import fold_name, is_name
 from promptuary.prompt.text import show_hidden
-from promptuary.registry.given_names import require_given_name, resolve_name
+from promptuary.registry.given_names import find_given_name, require_given_name
 from promptuary.registry.labels import require_prompt
 
 GIVEN_NAME_LIMIT = 255
@@ -21,13 +21,12 @@ _FORM = (
 def known_name(unit: UnitOfWork, given_name: str) -> str:
     """Return the name under which a prompt that is requested lives here.
 
+    A prompt that has exactly this given name is found by it, whatever its form: imports bring names that no route takes.
+
     Raises:
         NotFound: when no prompt can have it.
     """
-    name = resolve_name(unit, given_name)
-    if not _is_given_name(given_name) or not is_name(name):
-        raise NotFound(f"there is no such prompt: {_FORM}")
-    return name
+    return find_given_name(unit, given_name) or _folded_name(given_name, NotFound(f"there is no such prompt: {_FORM}"))
 
 
 def changeable_name(unit: UnitOfWork, given_name: str) -> str:
@@ -49,9 +48,14 @@ def new_name(unit: UnitOfWork, given_name: str) -> str:
     Raises:
         InvalidRequest: when it is not a valid name.
     """
-    name = resolve_name(unit, given_name)
+    error = InvalidRequest("the prompt cannot be registered", [FieldError("name", _FORM)])
+    return find_given_name(unit, given_name) or _folded_name(given_name, error)
+
+
+def _folded_name(given_name: str, error: PromptuaryError) -> str:
+    name = fold_name(given_name)
     if not _is_given_name(given_name) or not is_name(name):
-        raise InvalidRequest("the prompt cannot be registered", [FieldError("name", _FORM)])
+        raise error
     return name
 
 

@@ -4,14 +4,23 @@
 that setting's type; the rest is the application's own. Where both name a setting, `model` has precedence.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from promptuary.prompt.content import Content
 
 _OPENAI_FORMATS = ("text", "json_object", "json_schema")
+_FLAT_SCHEMA_KEYS = ("name", "description", "schema", "strict")
 _NAMES = ("model", "model_name")
+PROVIDER_NAMES = frozenset(
+    (
+        *("anthropic", "azure_openai", "bedrock", "bedrock_converse", "cerebras", "cohere", "deepseek", "echo", "fireworks"),
+        *("google_genai", "google_vertexai", "groq", "huggingface", "ibm", "local", "mistralai", "nvidia", "ollama", "openai"),
+        *("openrouter", "perplexity", "together", "upstage", "xai"),
+    )
+)
+"""What stands before the colon of a model's name that names its provider; in `llama3:8b`, the colon is the model's own."""
 
 
 def _is_number(value: Any) -> bool:
@@ -87,47 +96,90 @@ def is_setting(name: str, value: Any) -> bool:
 def model_settings(content: Content) -> ModelSettings:
     """Return the settings of a content: each from its own part, else from `config`.
 
-    MLflow's `extra_params`, an object in its model config, counts as part of the config.
+    MLflow's `extra_params`, an object in its model config, counts as part of the config, after the config's other members.
     """
-    config = _settings_object(content.config)
+    levels = _levels(content.config)
     model = content.model.model_dump(exclude_none=True) if content.model else {}
-    name = model.pop("name", None) or _model_name(config)
-    tools, response_format = content.tools, content.response_format
-    if tools is None and _is_tools(config.get("tools")):
-        tools = config["tools"]
-    if response_format is None and isinstance(config.get("response_format"), dict):
-        response_format = config["response_format"]
-    return ModelSettings(name, {**_known_values(config), **model}, tools, _openai_format(response_format))
+    name = model.pop("name", None) or _model_name(levels)
+    tools = content.tools
+    response_format: Mapping[str, Any] | None = content.response_format
+    if tools is None:
+        tools = next((level["tools"] for level in levels if is_tools(level.get("tools"))), None)
+    if response_format is None:
+        response_format = next(_response_formats(levels), None)
+    return ModelSettings(name, {**_known_values(levels), **model}, tools, openai_response_format(response_format))
 
 
-def _settings_object(config: Any) -> dict[str, Any]:
+def text_format(text: Any) -> Mapping[str, Any] | None:
+    """Return the response format in the setting `text` of OpenAI's Responses API; None where it has none."""
+    value = text.get("format") if isinstance(text, dict) else None
+    if not isinstance(value, dict) or value.get("type") not in ("json_object", "json_schema"):
+        return None
+    return value if value["type"] == "json_object" or isinstance(value.get("schema"), dict) else None
+
+
+def openai_response_format(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a response format as chat completions have it.
+
+    A JSON Schema by itself is wrapped, and so is the schema that OpenAI's Responses API has beside the type.
+    """
+    if response_format is None:
+        return None
+    if response_format.get("type") == "json_schema" and "json_schema" not in response_format:
+        schema = {key: response_format[key] for key in _FLAT_SCHEMA_KEYS if key in response_format}
+        rest = {key: value for key, value in response_format.items() if key not in _FLAT_SCHEMA_KEYS}
+        return {**rest, "json_schema": schema}
+    if response_format.get("type") in _OPENAI_FORMATS:
+        return response_format
+    return {"type": "json_schema", "json_schema": {"name": "response", "schema": response_format}}
+
+
+def is_tools(value: Any) -> bool:
+    """Return whether a config's member is a list of tools."""
+    return isinstance(value, list) and all(isinstance(tool, dict) for tool in value)
+
+
+def setting_checks(model: Mapping[str, Any]) -> dict[str, Callable[[Any], bool]]:
+    """Return the names under which a config may have the settings of a model, each with the check of its values.
+
+    Args:
+        model: the settings by their names here; `name` is the model's, with its provider.
+    """
+    checks = {name: setting.accepts for setting in _SETTINGS if setting.name in model for name in setting.names}
+    return checks | dict.fromkeys((*_NAMES, "provider"), _is_text) if "name" in model else checks
+
+
+def _levels(config: Any) -> Sequence[Mapping[str, Any]]:
+    """Return the objects in which a config may have settings, the first before the others."""
     if not isinstance(config, dict):
-        return {}
+        return ()
     extra = config.get("extra_params")
-    return {**extra, **config} if isinstance(extra, dict) else config
+    return (config, extra) if isinstance(extra, dict) else (config,)
 
 
-def _known_values(config: Mapping[str, Any]) -> dict[str, Any]:
+def _known_values(levels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for setting in _SETTINGS:
-        value = next((config[name] for name in setting.names if setting.accepts(config.get(name))), None)
+        named = (level.get(name) for level in levels for name in setting.names)
+        value = next((value for value in named if setting.accepts(value)), None)
         if value is not None:
             values[setting.name] = [value] if setting.name == "stop" and isinstance(value, str) else value
     return values
 
 
-def _model_name(config: Mapping[str, Any]) -> str | None:
-    name = next((config[key] for key in _NAMES if _is_text(config.get(key))), None)
-    provider = config.get("provider")
-    return f"{provider}:{name}" if name and _is_text(provider) else name
+def _model_name(levels: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the model's name with its provider, once: `provider` is put before a name that does not begin with a provider."""
+    name = next((level[key] for level in levels for key in _NAMES if _is_text(level.get(key))), None)
+    provider = next((level["provider"] for level in levels if _is_text(level.get("provider"))), None)
+    if name is None or provider is None:
+        return name
+    prefix, colon, _ = name.partition(":")
+    return name if colon and (prefix in PROVIDER_NAMES or prefix.lower() == provider.lower()) else f"{provider}:{name}"
 
 
-def _openai_format(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return a response format in OpenAI's form, which a JSON Schema by itself is not."""
-    if response_format is None or response_format.get("type") in _OPENAI_FORMATS:
-        return response_format
-    return {"type": "json_schema", "json_schema": {"name": "response", "schema": response_format}}
-
-
-def _is_tools(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(tool, dict) for tool in value)
+def _response_formats(levels: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for level in levels:
+        if isinstance(level.get("response_format"), dict):
+            yield level["response_format"]
+        if (value := text_format(level.get("text"))) is not None:
+            yield value

@@ -7,6 +7,11 @@ from promptuary.registry import store
 from promptuary.registry.store import PromptRecord
 
 
+def find_given_name(unit: UnitOfWork, given_name: str) -> str | None:
+    """Return the name of the prompt that was created under exactly this name; None if there is none."""
+    return store.find_given_name(unit.session, unit.caller.project, given_name)
+
+
 def resolve_name(unit: UnitOfWork, given_name: str) -> str:
     """Return the name of the prompt that a foreign name means: the one created under it, or the one onto which it folds.
 
@@ -17,7 +22,7 @@ def resolve_name(unit: UnitOfWork, given_name: str) -> str:
     Returns:
         the name, whether there is such a prompt or not; it is not valid where no character of the given name remains.
     """
-    return store.find_given_name(unit.session, unit.caller.project, given_name) or fold_name(given_name)
+    return find_given_name(unit, given_name) or fold_name(given_name)
 
 
 def require_given_name(prompt: PromptRecord, given_name: str) -> None:

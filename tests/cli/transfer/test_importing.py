@@ -232,6 +232,19 @@ def test_prompts_of_a_promptfoo_file_come_with_model_tools_and_schema(run: Run, 
     assert "sk-x" not in (folder / "support" / "triage.yaml").read_text()
 
 
+def test_the_schema_under_text_of_a_hosted_prompt_is_its_response_format(run: Run, write: Write, folder: Path) -> None:
+    hosted = HOSTED.replace("      response_format:\n        {", "      text: {verbosity: low, format: {").replace(
+        "intent: {}}}}\n", "intent: {}}}}}\n"
+    )
+    run("import", write("hosted.yaml", hosted), "--to", folder)
+    run("sync", "apply", folder)
+    version = run("get", "support.triage", "--label", "latest", "--json").json
+    assert version["response_format"]["type"] == "json_schema"
+    schema = version["response_format"]["json_schema"]
+    assert (schema["name"], list(schema["schema"]["properties"])) == ("answer", ["reasoning", "intent"])
+    assert version["config"] == {"max_output_tokens": 200, "text": {"verbosity": "low"}}
+
+
 def test_prompts_of_a_promptfoo_file_without_names_get_the_name_of_the_file(run: Run, write: Write, folder: Path) -> None:
     write("greet.txt", "One {{a}}\n---\nTwo {{a}}\n")
     chat = '  - [{role: user, content: "Hi {{name}}"}]\n'

@@ -1,10 +1,12 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from promptuary.core.errors import StorageFull
+from promptuary.prompt.name import fold_name
 
 PROMPTS = "/api/public/v2/prompts"
 NAMES = {400: "InvalidRequestError", 404: "LangfuseNotFoundError", 405: "MethodNotAllowedError"}
@@ -244,6 +246,42 @@ def test_settings_of_the_versions_model_win_over_its_config(local: Any, register
     assert config == {"top_p": 0.5, "own": True, "model": "m", "tools": [{"name": "f"}]}
 
 
+def test_a_version_overrides_what_its_config_has_for_the_same_by_any_name(local: Any, register: Callable[..., int]) -> None:
+    config = {
+        "provider": "anthropic",
+        "model_name": "claude-x",
+        "max_completion_tokens": 9,
+        "stop_sequences": ["old"],
+        "tools": [{"name": "old"}],
+        "response_format": {"type": "text"},
+        "own": True,
+    }
+    parts = {"tools": [{"name": "new"}], "response_format": {"type": "json_object"}}
+    register("a", "x", model={"name": "openai:gpt-4o", "max_tokens": 4, "stop": ["x"]}, config=config, **parts)
+    sent = local.get(f"{PROMPTS}/a?version=1").json()["config"]
+    assert sent == {"own": True, "model": "openai:gpt-4o", "max_tokens": 4, "stop": ["x"], **parts}
+    (listed,) = local.get(PROMPTS).json()["data"]
+    assert listed["lastConfig"] == sent
+    register("b", "x", config={"tools": [{"name": "old"}]}, tools=[])
+    assert local.get(f"{PROMPTS}/b?version=1").json()["config"] == {"tools": []}
+
+
+@pytest.mark.parametrize(
+    ("declaration", "message"),
+    [
+        (
+            {"minLength": 2, "maxLength": 1},
+            "config.variables.name.minLength: is 2, over maxLength, which is 1: no value meets both",
+        ),
+        ({"type": "string", "enum": [False, "SE"]}, "config.variables.name.enum.0: is false and can never be given"),
+    ],
+)
+def test_variables_in_a_config_that_no_value_meets_are_refused(local: Any, declaration: Any, message: str) -> None:
+    body = {"name": "a", "prompt": "Hi {{name}}", "config": {"variables": {"name": declaration}}}
+    check(local.post(PROMPTS, json=body), 400, message)
+    assert local.get("/v1/prompts").json()["items"] == []
+
+
 def test_each_create_makes_a_version_and_null_is_as_if_not_said(local: Any, database: Any) -> None:
     first = local.post(PROMPTS, json={"name": "a", "prompt": "x"})
     body = {"name": "a", "prompt": "x", "type": "text", "config": None, "labels": None, "tags": None, "commitMessage": None}
@@ -334,6 +372,26 @@ def test_two_names_that_fold_onto_one_are_refused_by_name(local: Any, database: 
     assert local.get("/v1/prompts").json()["items"][0]["tags"] == []
     for name in ("team%20a%2Fgreet", "team-a.greet"):
         assert local.patch(f"{PROMPTS}/{name}/versions/1", json={"newLabels": ["b"]}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["team a//greet", "a\u202e b", "(a)/b"])
+def test_an_imported_given_name_is_found_by_exactly_itself_whatever_its_form(
+    local: Any, register: Callable[..., int], name: str
+) -> None:
+    register(fold_name(name), "x", labels=["production"])
+    naming = {"versions": [], "naming": [{"given_name": name}]}
+    assert local.post(f"/v1/prompts/{fold_name(name)}/import", json=naming).status_code == 200
+    path = f"{PROMPTS}/{quote(name, safe='')}"
+    fetched = local.get(path)
+    assert (fetched.status_code, fetched.json()["name"]) == (200, name)
+    assert local.patch(f"{path}/versions/1", json={"newLabels": ["stable"]}).json()["labels"] == [
+        "production",
+        "stable",
+        "latest",
+    ]
+    created = local.post(PROMPTS, json={"name": name, "prompt": "y"})
+    assert (created.status_code, created.json()["version"]) == (201, 2)
+    check(local.post(PROMPTS, json={"name": f"{name}!", "prompt": "z"}), 400, "name")
 
 
 def test_a_prompt_of_our_own_takes_the_first_name_that_a_program_gives(local: Any, register: Callable[..., int]) -> None:

@@ -77,6 +77,26 @@ def test_a_message_with_tool_calls_and_parts_is_pulled(connect: Connect, registe
     assert (filled[2].tool_call_id, filled[2].content) == ("c1", "found")
 
 
+def test_a_client_as_programs_make_it_logs_nothing(
+    connect: Connect,
+    register: Callable[..., int],
+    service: Service,
+    key: Callable[..., str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from langsmith import Client
+
+    register("greet", "Hi {{name}}")
+    with caplog.at_level("WARNING"):
+        client = Client(api_url=f"{service.url}/langsmith", api_key=key("reader"))
+        assert client.pull_prompt("greet").format(name="Ann") == "Hi Ann"
+        info = client.info
+        client.close()
+    assert [record.message for record in caplog.records if record.name.startswith("langsmith")] == []
+    assert (info.version, info.batch_ingest_config) == ("", None)
+    assert "GET /langsmith/info 200" in service.requests
+
+
 def test_a_version_is_pulled_by_label_commit_or_number(connect: Connect, register: Callable[..., int], local: Any) -> None:
     for text in ("one", "two", "three"):
         register("a", text, labels=["staging"] if text == "two" else [])

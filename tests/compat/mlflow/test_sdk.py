@@ -327,6 +327,28 @@ def test_parts_that_mlflow_has_no_place_for_come_as_tags_and_are_taken_back(gena
     assert other["config"] == {"model_name": "plain"}
 
 
+def test_a_version_overrides_what_its_model_config_has_for_the_same(genai: As, register: Any, local: Any) -> None:
+    config = {
+        "model": "claude-x",
+        "provider": "anthropic",
+        "max_completion_tokens": 9,
+        "stop": "old",
+        "tools": [{"name": "old"}],
+    }
+    config["extra_params"] = {"max_tokens": 9, "own": True}
+    model = {"name": "gpt-4o", "max_tokens": 4, "stop": ["x"]}
+    register("a", "x", model=model, config=config, tools=[{"name": "new"}])
+    author = genai()
+    loaded = author.load_prompt("a", version=1, cache_ttl_seconds=0)
+    assert loaded.model_config == {
+        "model_name": "gpt-4o",
+        "max_tokens": 4,
+        "stop_sequences": ["x"],
+        "tools": [{"name": "new"}],
+        "extra_params": {"own": True},
+    }
+
+
 def test_the_sdk_waits_for_a_locked_database_as_long_as_retry_after(
     genai: As, refused: Any, register: Any, monkeypatch: pytest.MonkeyPatch, service: Service
 ) -> None:

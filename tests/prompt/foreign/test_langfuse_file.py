@@ -173,6 +173,15 @@ def test_variables_that_a_config_declares_are_the_prompts_and_stay_in_it() -> No
         assert (prompt.content.variables, prompt.content.config) == ({}, {"variables": own})
 
 
+def test_variables_of_a_config_that_no_value_meets_stay_in_it_with_a_remark() -> None:
+    (prompt,) = import_value(text_prompt("x {{q}}", config={"variables": {"q": {"minLength": 2, "maxLength": 1}}}))
+    (remark,) = prompt.remarks
+    assert remark.path == "config.variables.q.minLength"
+    assert remark.message == (
+        "is 2, over maxLength, which is 1: no value meets both; so the config keeps its `variables`, which declare nothing here"
+    )
+
+
 @pytest.mark.parametrize("config", [None, {}])
 def test_an_empty_config_is_none(config: Any) -> None:
     (prompt,) = import_value(text_prompt("x", config=config, isActive=True, extra="y"))

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError
 
+from promptuary.compat.config_overrides import overridden_config
 from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, content_of_sdk, sdk_texts
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
@@ -92,7 +93,8 @@ class NewPrompt(RequestModel):
                 "template": _template(self.prompt),
                 "config": None if self.config == {} else self.config,
             }
-            content = with_config_declarations(content_of_sdk(parts, SDK))
+            content, contradictions = with_config_declarations(content_of_sdk(parts, SDK))
+            field_errors += contradictions
         except ValidationError as error:
             field_errors += [
                 FieldError(_request_path(field_error.path), field_error.message) for field_error in field_errors_from(error)
@@ -226,13 +228,19 @@ def labels_of(version: Version) -> list[str]:
 
 
 def config_of(version: Version) -> JsonValue:
-    """Return a version's config with the settings of its model, and its other parts where the config has no such key."""
+    """Return a version's config with the settings of its model and its other parts, which override the config's own.
+
+    The config's own `variables` stay: where they are declarations, they are the version's.
+    """
     config: JsonValue = version.content["config"]
     if config is not None and not isinstance(config, dict):
         return config
-    model: Mapping[str, Any] = version.content["model"] or {}
-    config = (config or {}) | {key: model[name] for key, name in MODEL_KEYS.items() if name in model}
-    return config | {key: version.content[key] for key in PART_KEYS if version.content[key] and key not in config}
+    parts = version.content
+    model: Mapping[str, Any] = parts["model"] or {}
+    settings = {key: model[name] for key, name in MODEL_KEYS.items() if name in model}
+    settings |= {key: parts[key] for key in ("tools", "response_format") if parts[key]}
+    config = overridden_config(config or {}, parts, settings)
+    return config | {"variables": parts["variables"]} if parts["variables"] and "variables" not in config else config
 
 
 def _template(prompt: JsonValue) -> JsonValue:

@@ -17,6 +17,7 @@ from promptuary.compat.langsmith.schemas import (
     Repo,
     RepoList,
     RepoResponse,
+    ServerInfo,
     Tenant,
     is_commit_hash,
 )
@@ -39,6 +40,12 @@ Owner = Annotated[str, Path(max_length=255)]
 Name = Annotated[str, Path(max_length=255)]
 Limit = Annotated[int, Query(ge=1, le=10_000), STRICT_INTEGER]
 Offset = Annotated[int, Query(ge=0, le=1_000_000), STRICT_INTEGER]
+
+
+@router.get("/info")
+def info(_unit: Read) -> ServerInfo:
+    """Return what the client asks of a server before its first call."""
+    return ServerInfo()
 
 
 @router.get("/settings")

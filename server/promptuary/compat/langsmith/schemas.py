@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Self
 
+from pydantic import Field
+
 from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, sdk_texts
 from promptuary.core.errors import Conflict
 from promptuary.core.wire import ResponseModel
@@ -152,6 +154,19 @@ class RepoList(ResponseModel):
 
     repos: list[Repo]
     total: int
+
+
+class ServerInfo(ResponseModel):
+    """What LangSmith's client asks of a server.
+
+    The version is LangSmith's own and so empty, which the client takes for a server without its later features. The flag is
+    for the form of runs, which are not taken; without it the client logs that the server is out of date.
+    """
+
+    version: str = ""
+    license_expiration_time: datetime | None = None
+    batch_ingest_config: dict[str, Any] | None = None
+    instance_flags: dict[str, bool] = Field(default_factory=lambda: {"zstd_compression_enabled": True})
 
 
 class Tenant(ResponseModel):

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from promptuary.compat.config_overrides import overridden_config
 from promptuary.compat.sdk_rendering import Piece, SdkTemplateReader, content_of_sdk
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import parse_strict_json
@@ -114,7 +115,7 @@ def content_tags(version: Version, content: Content, texts: Sequence[str]) -> di
     tags = {IS_PROMPT: "true", TYPE: content.type, TEXT: _text(content, texts)}
     if parts["response_format"]:
         tags[RESPONSE_FORMAT] = json.dumps(parts["response_format"])
-    if model_config := _model_config(parts["config"], parts["model"] or {}):
+    if model_config := _model_config(parts):
         tags[MODEL_CONFIG] = json.dumps(model_config)
     return tags | {key: json.dumps(parts[part]) for key, part in PROMPTUARY_TAGS.items() if parts[part]}
 
@@ -160,14 +161,15 @@ def _text(content: Content, texts: Sequence[str]) -> str:
     )
 
 
-def _model_config(config: Any, model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a version's config with the settings of its model, which have precedence, under MLflow's names."""
+def _model_config(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a version's config with the settings of its model, which override it, under MLflow's names."""
+    model: Mapping[str, Any] = parts["model"] or {}
     settings = {key: model[setting] for key, setting in _SETTINGS.items() if setting in model}
     if "name" in model:
         provider, _, name = model["name"].partition(":")
         named = {"provider": provider, "model_name": name} if provider and name else {"model_name": model["name"]}
         settings = named | settings
-    return (config if isinstance(config, dict) else {}) | settings
+    return overridden_config(parts["config"] if isinstance(parts["config"], dict) else {}, parts, settings)
 
 
 def _json(key: str, text: str, expected: type, field_errors: list[FieldError]) -> Any:

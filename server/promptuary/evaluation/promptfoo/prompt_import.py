@@ -20,10 +20,10 @@ from promptuary.prompt.files.yaml_document import parse_yaml
 from promptuary.prompt.foreign.drafts import ImportChoice, ImportDraft
 from promptuary.prompt.foreign.selection import ImportSelection, select_prompts
 from promptuary.prompt.foreign.source_names import SourceNames
+from promptuary.prompt.model_settings import openai_response_format, text_format
 
 _NAME_LIMIT = 100
 _NOT_PROMPTS = ("tests", "scenarios", "defaultTest")
-_FLAT_SCHEMA_KEYS = ("name", "schema", "strict", "description")
 
 
 def read_promptfoo_prompts(path: Path, names: SourceNames, choice: ImportChoice) -> ImportSelection:
@@ -137,7 +137,11 @@ def _add_settings(draft: ImportDraft, provider: Provider, settings: RawObject) -
         elif key in ModelConfig.model_fields and key != "name" and model:
             model[key] = [value] if key == "stop" and isinstance(value, str) else value
         elif key == "response_format" and isinstance(value, dict):
-            draft.content_fields[key] = _response_format(draft, value)
+            draft.content_fields[key] = _response_format(draft, value, f"providers.config.{key}")
+        elif key == "text" and "response_format" not in settings and (output_format := text_format(value)) is not None:
+            draft.content_fields["response_format"] = _response_format(draft, output_format, "providers.config.text.format")
+            if others := {name: item for name, item in value.items() if name != "format"}:
+                rest[key] = others
         elif key == "tools" and isinstance(value, list):
             draft.content_fields[key] = value
         else:
@@ -150,11 +154,9 @@ def _add_settings(draft: ImportDraft, provider: Provider, settings: RawObject) -
     draft.source_paths |= {part: "providers" for part in ("model", "tools", "response_format", "config")}
 
 
-def _response_format(draft: ImportDraft, value: Mapping[str, Any]) -> RawObject:
+def _response_format(draft: ImportDraft, value: Mapping[str, Any], path: str) -> RawObject:
     """Return a response format in the form of chat completions; that of OpenAI's Responses API has the schema unwrapped."""
-    if value.get("type") != "json_schema" or "json_schema" in value:
-        return dict(value)
-    draft.add_remark("providers.config.response_format", "is written in the form of chat completions, under json_schema")
-    schema = {key: value[key] for key in _FLAT_SCHEMA_KEYS if key in value}
-    rest = {key: item for key, item in value.items() if key not in _FLAT_SCHEMA_KEYS}
-    return {**rest, "json_schema": schema}
+    if value.get("type") == "json_schema" and "json_schema" not in value:
+        draft.add_remark(path, "is written in the form of chat completions, under json_schema")
+        return dict(openai_response_format(value) or {})
+    return dict(value)

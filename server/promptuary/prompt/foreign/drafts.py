@@ -188,7 +188,10 @@ def _finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | No
     message = _message(draft)
     content = None
     try:
-        content = with_config_declarations(Content.model_validate(draft.content_fields))
+        content, contradictions = with_config_declarations(Content.model_validate(draft.content_fields))
+        for contradiction in contradictions:
+            place = _at_source(draft, contradiction)
+            draft.add_remark(place.path, f"{place.message}; so the config keeps its `variables`, which declare nothing here")
         validate_content(content, resolved=False, jinja2=True, config_limit=FILE_LIMIT)
         if content.format == "jinja2":
             draft.add_remark(draft.source_paths.get("template", draft.path), "is jinja2, which not every server renders")
