@@ -67,6 +67,7 @@ def test_a_cancellation_passes_through() -> None:
 
 
 FIELDS: dict[str, dict[str, Any]] = {
+    "equals": {"value": "x"},
     "assert-set": {"assert": [{"type": "equals", "value": "x"}]},
     "cost": {"threshold": 1},
     "latency": {"threshold": 1},

@@ -15,6 +15,7 @@ from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_A
 from promptuary.evaluation.promptfoo.template import escape_mustache, fill_template
 from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.evaluation.scorers.catalog import find_scorer_type
+from promptuary.evaluation.scorers.invalid_value import invalid_value
 from promptuary.evaluation.scorers.score import METRIC
 from promptuary.evaluation.scorers.scorer_type import NoValue, ScorerType
 from promptuary.evaluation.scorers.spec import INVERSE
@@ -30,8 +31,22 @@ CODE_TYPES = ("javascript", "python", "ruby")
 EMPTY_TEMPLATE = "{{! nothing }}"
 """A template that comes to nothing: an empty text is no value that a suite may have by itself."""
 JSON_TYPES = ("is-json", "contains-json")
+FAILING_TYPES = (
+    *("contains", "contains-all", "contains-any", "icontains", "icontains-all", "icontains-any", "levenshtein", "regex"),
+    "starts-with",
+)
+"""Types for which promptfoo ends a test in an error where a value has another type."""
 _KEYS = frozenset({"type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "assert"})
 _NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
+
+
+def _spec_errors(spec: RawObject) -> dict[str, str]:
+    """Return what is wrong with a case's scorer, by field."""
+    try:
+        CaseIn.model_validate({"id": "case", "vars": {}, "assert": [spec]})
+    except ValidationError as error:
+        return {each.path.removeprefix("assert.0").lstrip("."): each.message for each in field_errors_from(error)}
+    return {}
 
 
 @dataclass(frozen=True)
@@ -99,13 +114,14 @@ class AssertionTranslator:
             elif name != "starts-with" or assertion["threshold"] != 0.75:  # which rows of tables always have
                 self.report.leave("assertion", assertion["type"], "its `threshold` means nothing in promptfoo, either", place)
         spec |= self._grading(assertion, name, kind, row, place)
-        try:
-            CaseIn.model_validate({"id": "case", "vars": {}, "assert": [spec]})
-        except ValidationError as error:
-            field_errors = [
-                f"{each.path.removeprefix('assert.0').lstrip('.')} {each.message}" for each in field_errors_from(error)
-            ]
-            raise Unsupported("; ".join(message.strip() for message in field_errors[:3])) from None
+        errors = _spec_errors(spec)
+        if name in FAILING_TYPES and "value" in assertion and errors.keys() == {"value"}:
+            why = f"its value {errors['value']}: it is an error there, as in promptfoo, and no verdict"
+            self.report.change("assertion", assertion["type"], why, place)
+            spec["value"] = invalid_value(f"the value {errors['value']}")
+            errors = _spec_errors(spec)
+        if errors:
+            raise Unsupported("; ".join(f"{path} {message}".strip() for path, message in list(errors.items())[:3]))
         return spec
 
     def _metric(self, metric: str, values: RawObject, place: str) -> str:
@@ -119,14 +135,16 @@ class AssertionTranslator:
 
     def _value(self, assertion: RawObject, name: str, kind: ScorerType[Any, Any], values: RawObject, place: str) -> RawObject:
         value = assertion.get("value")
+        if name in JSON_TYPES:
+            return {"value": self._filled(value, values), "config": {"dialect": "ajv-draft-07"}}
         if value is None:
-            return {}
+            return {"value": None} if name == "equals" and "value" in assertion else {}
         if name == "python":
             self.report.change("assertion", name, "is run only where an operator sets PROMPTUARY_CODE_SCORERS=true", place)
             return {"value": self._code(value, values)}
         if name == "webhook":
             self.report.change("assertion", name, "is asked only where PROMPTUARY_WEBHOOK_HOSTS names its host", place)
-        if kind.value is NoValue or (value == "" and name in JSON_TYPES):
+        if kind.value is NoValue:
             if value not in ("", 0):
                 self.report.leave("assertion", assertion["type"], "its `value` means nothing in promptfoo, either", place)
             return {}
@@ -135,8 +153,10 @@ class AssertionTranslator:
             why = "its value is empty for some test: it is an error there, as in promptfoo, and no verdict"
             self.report.change("assertion", assertion["type"], why, place)
             return {"value": EMPTY_TEMPLATE}
-        if name in JSON_TYPES:
-            return {"value": filled}  # a schema is taken as it stands
+        if name == "starts-with" and not isinstance(filled, str):
+            why = "its value is no text: it is an error there, as in promptfoo, and no verdict"
+            self.report.change("assertion", assertion["type"], why, place)
+            return {"value": invalid_value("the value must be a text")}
         filled = escape_mustache(filled)
         return {"value": [EMPTY_TEMPLATE if item == "" else item for item in filled] if isinstance(filled, list) else filled}
 

@@ -2,6 +2,7 @@
 
 from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.invalid_value import InvalidValueScorer, invalid_message
 from promptuary.evaluation.scorers.score import Scorer
 from promptuary.evaluation.scorers.scorer_type import NestedScorer, ScorerSettings
 from promptuary.evaluation.scorers.spec import ScorerSpec
@@ -14,16 +15,19 @@ def build_scorer(spec: ScorerSpec, dependencies: ScorerDependencies) -> Scorer:
     Raises:
         Invalid: for a value that a checked suite cannot have, or for code and addresses that are not allowed here.
     """
+    if (message := invalid_message(spec.value)) is not None:
+        return InvalidValueScorer(spec.metric, spec.weight, message)
     scorer_type = scorer_types()[spec.type_name]
     threshold = spec.threshold
     if threshold is None and scorer_type.threshold is not None:
         threshold = scorer_type.threshold.default
+    config = scorer_type.parse_config(spec.config)
     settings = ScorerSettings(
         metric=spec.metric,
         weight=spec.weight,
         inverse=spec.inverse,
-        value=(scorer_type.case_value or scorer_type.value).parse(spec.value),
-        config=scorer_type.parse_config(spec.config),
+        value=scorer_type.parse_value(spec.value, config, in_case=True),
+        config=config,
         threshold=threshold,
         model=spec.model or "",
         nested=tuple(NestedScorer(inner.name, build_scorer(inner, dependencies)) for inner in spec.asserts or ()),

@@ -148,6 +148,9 @@ class ScorerType(Generic[Value, Config]):
         tasks: the tasks that its judge does; empty where no model judges.
         config: the class that parses its further settings; None where it takes none.
         case_value: as `value`, for a scorer of a case, where that accepts more than a suite's.
+        value_of: chooses the class that parses the value by the settings, and by whether the scorer is a case's; None where
+            it does not depend on the settings.
+        takes_null: whether null is a value, other than no value at all.
         nested: whether it is made of other scorers.
         invertible: whether `not-` may stand before it.
         compares_variants: whether it compares the outputs of all variants, so that it stands in no set.
@@ -159,6 +162,8 @@ class ScorerType(Generic[Value, Config]):
     tasks: tuple[JudgeTask[Any], ...] = ()
     config: type[Config] | None = None
     case_value: type[Value] | None = None
+    value_of: Callable[[Config, bool], type[Value]] | None = None
+    takes_null: bool = False
     nested: bool = False
     invertible: bool = True
     compares_variants: bool = False
@@ -177,10 +182,25 @@ class ScorerType(Generic[Value, Config]):
         parser = cast("type[Config]", self.config or NoConfig)
         return parser() if config is None else parser.parse(config)
 
-    def value_error(self, value: JsonValue, *, in_case: bool = False) -> str | None:
-        """Return what is wrong with a value of a suite's scorer, or of a case's; None where it is valid."""
-        parser = self.case_value if in_case and self.case_value is not None else self.value
-        return _message_of(lambda: parser.parse(value))
+    def parse_value(self, value: JsonValue, config: Config, *, in_case: bool) -> Value:
+        """Parse the value of a suite's scorer, or of a case's, which may accept more.
+
+        Raises:
+            Invalid: for a value that is not valid.
+        """
+        if self.value_of is not None:
+            return self.value_of(config, in_case).parse(value)
+        return (self.case_value if in_case and self.case_value is not None else self.value).parse(value)
+
+    def value_error(
+        self, value: JsonValue, config: Mapping[str, JsonValue] | None = None, *, in_case: bool = False
+    ) -> str | None:
+        """Return what is wrong with a value; None where it is valid, or where the settings are not."""
+        if self.value_of is None:
+            config = None
+        elif config is not None and self.config_error(config):
+            return None
+        return _message_of(lambda: self.parse_value(value, self.parse_config(config), in_case=in_case))
 
     def config_error(self, config: Mapping[str, JsonValue]) -> str | None:
         """Return what is wrong with the further settings, or None."""

@@ -21,6 +21,7 @@ from promptuary.core.wire import RequestModel
 from promptuary.evaluation.canonical_json import unsupported_values
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
+from promptuary.evaluation.scorers.invalid_value import invalid_message
 from promptuary.evaluation.scorers.score import METRIC
 from promptuary.evaluation.scorers.scorer_type import ScorerType
 from promptuary.models.chat_models import model_name_error
@@ -98,8 +99,10 @@ class ScorerSpec(RequestModel):
 
     @model_serializer(mode="wrap")
     def _without_newer_defaults(self, handler: SerializerFunctionWrapHandler) -> JsonObject:
-        """Omit newer fields that are empty, so that the digests of suites stay the same."""
+        """Omit newer fields that are empty, so that the digests of suites stay the same; keep a value that is null."""
         body: dict[str, Any] = handler(self)
+        if self.value is None and "value" in self.model_fields_set and (scorer_type := find_scorer_type(self.type_name)):
+            body |= {"value": None} if scorer_type.takes_null else {}
         nested = body.pop("asserts", None) or body.pop("assert", None)
         config = body.pop("config", None)
         return body | ({"assert": nested} if nested else {}) | ({"config": config} if config else {})
@@ -143,8 +146,14 @@ def _type_error(raw: _RawSpec) -> str | None:
 
 
 def _value_error(raw: _RawSpec) -> str | None:
-    value = raw.fields.get("value")
-    return next(unsupported_values(value), None) or raw.scorer_type.value_error(value, in_case=raw.in_case)
+    value, config = raw.fields.get("value"), raw.fields.get("config")
+    if message := next(unsupported_values(value), None):
+        return message
+    if raw.in_case and invalid_message(value) is not None:
+        return None
+    if value is None and raw.scorer_type.takes_null:
+        return None if "value" in raw.fields else "is required; it may be null"
+    return raw.scorer_type.value_error(value, config if isinstance(config, dict) else None, in_case=raw.in_case)
 
 
 def _threshold_error(raw: _RawSpec) -> str | None:

@@ -62,6 +62,16 @@ class TextListValue(TemplateValue):
             TextValue.parse(item)
 
 
+class CaseTextListValue(TextListValue):
+    """As `TextListValue`, for a case, where a list may be empty: no output contains any of its texts."""
+
+    @classmethod
+    def check(cls, value: JsonValue) -> None:
+        """Check that the value names texts."""
+        if value != []:
+            super().check(value)
+
+
 class ReferenceValue(TemplateValue):
     """A reference text, which may be empty."""
 

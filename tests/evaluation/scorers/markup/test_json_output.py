@@ -1,4 +1,5 @@
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -6,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptuary.evaluation.case import Case
-from promptuary.evaluation.scorers.json_schema import json_schema_validator
+from promptuary.evaluation.scorers.json_schema.schema import compile_schema
+from promptuary.evaluation.scorers.json_schema.walk import PARTS_LIMIT
 from promptuary.evaluation.scorers.markup.json_output import ContainsJson, IsJson, SchemaValue, find_objects
 from promptuary.evaluation.scorers.score import Score, ScorerInput, run_scorer
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.registration.json_schema import SCHEMA_LIMIT
 
+DRAFT_7, DRAFT_2020 = "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"
 PERSON = {
     "type": "object",
     "required": ["name", "age"],
@@ -47,8 +49,8 @@ def score(scorer_class: type[IsJson | ContainsJson], output: str, schema: Any = 
         ("{{x}}", False, True),
         ("NaN", False, False),
         ('{"a": NaN}', False, True),
-        ("9" * 5000, False, False),
-        ("[" * 100_000, False, False),
+        ("9" * 5000, True, False),  # infinite in JavaScript, and JSON
+        ('{a: 1, // one\n"b": "x//y"}', False, True),
     ],
 )
 def test_json_is_recognized_whole_or_within_a_text(output: str, whole: bool, within: bool) -> None:
@@ -94,31 +96,69 @@ def create_schema_bomb(levels: int) -> dict[str, Any]:
         ("a: [", "the schema is not valid YAML"),
         ({"type": "objekt"}, "not valid JSON Schema at 'type'"),
         ({"properties": {"a": {"minimum": "5"}}}, "at 'properties/a/minimum'"),
-        ({"$ref": "https://example.com/schema"}, "only paths inside it"),
-        ({"$ref": "file:///etc/passwd"}, "only paths inside it"),
-        ({"allOf": [{"$dynamicRef": "#node"}]}, "only paths inside it"),
-        ({"$ref": "#"}, "refers to itself by '#'"),
-        ({"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"}, "refers to itself"),
+        ({"$ref": "https://example.com/schema"}, "nothing is fetched"),
+        ({"$ref": "file:///etc/passwd"}, "nothing is fetched"),
+        ({"allOf": [{"$dynamicRef": "#node"}]}, "which is not in it"),
         ({"$ref": "#/$defs/gone"}, "which is not in it"),
         ({"allOf": [True], "$ref": "#/allOf/1"}, "which is not in it"),
-        ({"pattern": "(?=x)"}, "RE2"),
-        ({"patternProperties": {"(a+)+$": True}}, "patternProperties"),
-        ({"enum": list(range(SCHEMA_LIMIT))}, "more than 10000 parts"),
-        (create_schema_bomb(40), "more than 10000 parts"),
+        ({"pattern": "(a"}, "expecting"),
+        ({"patternProperties": {"[": {}}}, "unexpected end"),
+        ({"enum": list(range(PARTS_LIMIT))}, "more than 10,000 parts"),
+        ({"type": "string", "format": "emial"}, "the format 'emial', which is not known"),
+        ({"type": "string", "requierd": ["a"]}, "the keyword `requierd`, which its draft does not know"),
+        ({"properties": {"a": {"typo": 1}}}, "the keyword `typo`"),
+        ({"$defs": {"a": {"typo": 1}}}, "the keyword `typo`"),
+        ({"$schema": "https://example.com/mine"}, "names the draft"),
+        ({"unevaluatedProperties": False, "patternProperties": {"a": {}}}, "do not go together"),
+        ({"$schema": DRAFT_7, "$ref": "#/definitions/a", "maxLength": 1, "definitions": {"a": {}}}, "ignores it"),
+        ({"$schema": DRAFT_7, "prefixItems": []}, "it is of 2020-12"),
+        ({"$schema": DRAFT_2020, "additionalItems": False}, "in 2020-12 it is `items`"),
+        ({"$schema": DRAFT_2020, "items": [{}]}, "not valid JSON Schema at 'items'"),
+        ({"$schema": DRAFT_7, "minContains": 2}, "does not know"),
+        ({"id": "own"}, "the keyword `id`"),
     ],
 )
-def test_an_invalid_remote_or_endless_schema_is_refused(schema: Any, message: str) -> None:
+def test_an_invalid_or_remote_schema_is_refused(schema: Any, message: str) -> None:
     with pytest.raises(Invalid) as raised:
-        json_schema_validator(schema)
+        compile_schema(schema)
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize("schema", [{"$ref": "#"}, {"anyOf": [{"$ref": "#"}]}, create_schema_bomb(40)])
+def test_an_endless_schema_is_an_error_of_its_scorer(schema: Any) -> None:
+    for inverse in (False, True):
+        result = score(IsJson, "[1]", schema, inverse=inverse)
+        assert (result.passed, result.score) == (None, None)
+        assert "the schema" in (result.error or "")
+
+
+@pytest.mark.parametrize("schema", [{"pattern": r"^(?=a)(a+)+\1$"}, {"patternProperties": {r"^(?=a)(a+)+$": {"type": "null"}}}])
+def test_a_catastrophic_pattern_is_an_error_of_its_scorer(schema: Any) -> None:
+    text = "a" * 100 + "!"
+    for output in (json.dumps(text), json.dumps({text: 1})):
+        if (output[0] == "{") is ("patternProperties" in schema):
+            assert "limit of time" in (score(IsJson, output, schema, inverse=True).error or "")
+
+
+def test_an_output_that_is_nested_too_deep_is_an_error() -> None:
+    for inverse in (False, True):
+        assert "nested too deep" in (score(IsJson, "[" * 100_000, inverse=inverse).error or "")
+
+
+def test_a_schema_may_refer_to_itself_within_its_parts() -> None:
+    tree = {"type": "object", "required": ["name"], "properties": {"children": {"type": "array", "items": {"$ref": "#"}}}}
+    assert score(IsJson, '{"name": 1, "children": [{"name": 2}]}', tree).passed is True
+    assert score(IsJson, '{"name": 1, "children": [{}]}', tree).passed is False
+    assert score(IsJson, '{"name": 1, "children": [{}]}', {**tree, "$schema": DRAFT_7}).passed is False
+
+
 def test_a_reference_can_lead_through_escapes_and_lists() -> None:
-    schema = json_schema_validator(
+    schema = compile_schema(
         {"$defs": {"a/b": {"type": "string"}}, "allOf": [{"type": "string"}], "items": {"$ref": "#/$defs/a~1b"}}
     )
-    assert list(schema.iter_errors("x")) == []
-    assert json_schema_validator({"anyOf": [{"type": "string"}], "items": {"$ref": "#/anyOf/0"}})
+    assert schema.error("x") is None
+    assert compile_schema({"anyOf": [{"type": "string"}], "items": {"$ref": "#/anyOf/0"}}).error([1]) is not None
+    assert compile_schema({"$ref": "#name", "$defs": {"n": {"$anchor": "name", "type": "string"}}}).error(1) is not None
 
 
 @given(st.text(alphabet='{}[]":,a1 \\\n'))
@@ -127,5 +167,12 @@ def test_any_text_can_be_searched_for_objects(text: str) -> None:
 
 
 def test_a_text_of_braces_alone_can_be_searched() -> None:
-    assert list(find_objects("{" * 20_000)) == []
     assert list(find_objects("{}" * 20_000)) == [{}] * 20_000
+    with pytest.raises(Invalid, match="more than 20,000 characters in braces"):
+        list(find_objects("{" * 20_000))
+
+
+def test_promptfoo_ends_an_object_where_its_braces_are_balanced() -> None:
+    text = 'text {"a": "b}c"} more'
+    assert list(find_objects(text)) == [{"a": "b}c"}]
+    assert list(find_objects(text, braces_only=True)) == []

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jsonschema.protocols import Validator
-
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.json_schema import json_schema_validator, schema_error
+from promptuary.evaluation.scorers.json_schema.schema import JsonSchema, compile_schema
 from promptuary.evaluation.scorers.markup.json_output import parse_json
 from promptuary.evaluation.scorers.score import REASON_LIMIT, BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import NoConfig, NoValue, ScorerSettings, ScorerType, ThresholdRange
@@ -58,7 +56,7 @@ class ValidToolCalls(BaseScorer):
             if call.name not in offered:
                 return f"calls '{call.name}', which is not offered"
             schema = json.dumps(offered[call.name].get("parameters") or {"type": "object"}, sort_keys=True)
-            if error := schema_error(_validator(schema), call.arguments):
+            if error := _compiled_schema(schema).error(call.arguments):
                 return f"the call of '{call.name}' {error}"
         return None
 
@@ -84,8 +82,8 @@ class ToolCallF1(BaseScorer):
 
 
 @lru_cache(maxsize=128)
-def _validator(schema: str) -> Validator:
-    return json_schema_validator(json.loads(schema))
+def _compiled_schema(schema: str) -> JsonSchema:
+    return compile_schema(json.loads(schema))
 
 
 def _is_function(tool: JsonObject) -> bool:

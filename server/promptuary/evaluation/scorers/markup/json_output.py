@@ -1,41 +1,101 @@
 """Scorers for outputs that are JSON, or contain some, and for whether that fits a schema."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast, get_args
 
-from jsonschema.protocols import Validator
 from pydantic import JsonValue
 
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
-from promptuary.evaluation.scorers.json_schema import json_schema_validator, schema_error
+from promptuary.evaluation.scorers.json_schema.schema import Dialect, JsonSchema, compile_schema
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
-from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType, ScorerValue
+from promptuary.evaluation.scorers.scorer_type import ScorerConfig, ScorerSettings, ScorerType, ScorerValue
+from promptuary.prompt.errors import Invalid
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 
 LENIENT_LIMIT = 20_000
+_DIGITS_LIMIT = 4_300
+_SLASHES = re.compile(r"\"(?:\\.|[^\"\\\n])*(?:\"|$)|(?<![a-zA-Z])'[^'\n]*(?:'|$)|//+", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class JsonConfig(ScorerConfig):
+    """The setting `dialect`: by whose rules the schema is read; `ajv-draft-07` are those of promptfoo."""
+
+    dialect: Dialect = "standard"
+
+    @classmethod
+    def parse(cls, config: Mapping[str, JsonValue]) -> Self:
+        """Parse `dialect`, the only setting."""
+        dialect = config.get("dialect")
+        if config.keys() != {"dialect"} or not isinstance(dialect, str) or dialect not in get_args(Dialect):
+            raise Invalid(f"takes dialect alone, which is one of {', '.join(get_args(Dialect))}")
+        return cls(cast("Dialect", dialect))
 
 
 @dataclass(frozen=True)
 class SchemaValue(ScorerValue):
-    """An optional JSON Schema.
+    """An optional JSON Schema, by the standard.
 
     Attributes:
-        validator: of the schema; None where every JSON passes.
+        schema: compiled; None where every JSON passes; the error of one that only fails when it is used.
     """
 
-    validator: Validator | None
+    schema: JsonSchema | Invalid | None
 
     @classmethod
     def parse(cls, value: JsonValue) -> Self:
         """Compile the schema, if there is one."""
-        return cls(None if value is None else json_schema_validator(value))
+        return cls(None if value is None else compile_schema(value))
 
-    def error(self, value: Any) -> str | None:
-        """Return where a JSON value does not fit the schema, or None."""
-        return schema_error(self.validator, value) if self.validator else None
+    def check(self) -> None:
+        """Raise the error of a schema that is none.
+
+        Raises:
+            Invalid: the error.
+        """
+        if isinstance(self.schema, Invalid):
+            raise self.schema
+
+    async def error(self, value: Any) -> str | None:
+        """Return where a JSON value does not fit the schema, or None; long evaluations are made in a thread.
+
+        Raises:
+            Invalid: for a schema that is none, or that reaches a limit on this value.
+        """
+        self.check()
+        if not isinstance(self.schema, JsonSchema):
+            return None
+        return await asyncio.to_thread(self.schema.error, value) if self.schema.backtracks else self.schema.error(value)
+
+
+class AjvSchemaValue(SchemaValue):
+    """An optional JSON Schema by Ajv's rules; nothing, false and an empty text are none, as in promptfoo."""
+
+    @classmethod
+    def parse(cls, value: JsonValue) -> Self:
+        """Compile the schema, if there is one."""
+        if value is None or value is False or value in ("", 0):
+            return cls(None)
+        if value is True:
+            raise Invalid("must be a schema: an object, or a text of one")
+        return cls(compile_schema(value, "ajv-draft-07"))
+
+
+class CaseAjvSchemaValue(AjvSchemaValue):
+    """As `AjvSchemaValue`, for a case, where a schema that Ajv refuses is an error of that case alone."""
+
+    @classmethod
+    def parse(cls, value: JsonValue) -> Self:
+        """Compile the schema, or keep its error."""
+        try:
+            return super().parse(value)
+        except Invalid as error:
+            return cls(error)
 
 
 @dataclass(frozen=True)
@@ -55,61 +115,99 @@ class IsJson(BaseScorer):
         """Parse the output as it is."""
         parsed = parse_json(sample.output)
         if parsed is None:
+            if self.inverse:
+                self.schema.check()  # an invalid schema never passes
             return self.pass_or_fail(False, "the output is not JSON")
-        error = self.schema.error(parsed.value)
+        error = await self.schema.error(parsed.value)
         return self.pass_or_fail(error is None, f"the JSON {error}" if error else "the output is JSON")
 
 
 @dataclass(frozen=True)
 class ContainsJson(BaseScorer):
-    """Passes if the output contains a JSON object (a list alone is none) that fits the schema if there is one."""
+    """Passes if the output contains a JSON object (a list alone is none) that fits the schema if there is one.
+
+    Attributes:
+        schema: of the object.
+        braces_only: whether an object ends where its braces are balanced, also those in texts, as in promptfoo.
+    """
 
     schema: SchemaValue
+    braces_only: bool = False
 
     async def score(self, sample: ScorerInput) -> Score:
         """Check the objects from left to right."""
+        if self.inverse:
+            self.schema.check()
         error: str | None = "has no JSON object"
-        for candidate in find_objects(sample.output):
-            error = self.schema.error(candidate)
+        for candidate in find_objects(sample.output, braces_only=self.braces_only):
+            error = await self.schema.error(candidate)
             if error is None:
                 break
         return self.pass_or_fail(error is None, f"the output {error}" if error else "the output has a JSON object")
 
 
 def parse_json(text: str) -> ParsedJson | None:
-    """Parse a text as JSON; return None for what is no JSON, NaN and Infinity included."""
+    """Parse a text as JSON; return None for what is no JSON, NaN and Infinity included.
+
+    Raises:
+        Invalid: for a text that is nested too deep to be parsed, so that it is not known.
+    """
     try:
         return ParsedJson(json.loads(text, parse_constant=_refuse_constant))
-    except (ValueError, RecursionError):
+    except (json.JSONDecodeError, _NotJson):
         return None
+    except ValueError:  # Python converts no number of more than 4,300 digits
+        return ParsedJson(json.loads(text, parse_constant=_refuse_constant, parse_int=_long_integer))
+    except RecursionError:
+        raise Invalid("the output is nested too deep to be parsed as JSON") from None
 
 
-def find_objects(text: str) -> Iterator[JsonObject]:
+def find_objects(text: str, *, braces_only: bool = False) -> Iterator[JsonObject]:
     """Yield the outermost JSON objects in a text, from left to right.
 
-    Objects that are nearly JSON, as models write them (bare keys, missing last braces), count as long as such parts have
-    20,000 characters in all. Beyond that only strict JSON is found, so that no output takes long.
+    Objects that are nearly JSON, as models write them (bare keys, missing last braces, comments), count as long as such parts
+    have 20,000 characters in all, so that no output takes long.
+
+    Args:
+        text: is searched.
+        braces_only: whether an object ends where its braces are balanced, also those in texts, as in promptfoo; else strict
+            JSON is read to its end first.
+
+    Raises:
+        Invalid: at the end, where parts were left out because they are too long.
     """
     ends = _object_ends(text)
     lenient_left = LENIENT_LIMIT
     start = text.find("{")
     while start >= 0:
         end, missing_braces = ends[start]
-        parsed = None
-        try:
-            parsed, end = _STRICT_DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
+        part = text[start:end] + "}" * missing_braces
+        parsed, strict_end = _parse_strict(part) if braces_only else _parse_strict(text, start)
+        if parsed is None:
             lenient_left -= end - start
-            parsed = _parse_lenient(text[start:end] + "}" * missing_braces) if lenient_left >= 0 else None
+            parsed = _parse_lenient(part) if lenient_left >= 0 else None
+        elif not braces_only:
+            end = strict_end
         if parsed is not None:
             yield parsed
         start = text.find("{", start + 1 if parsed is None else end)
+    if lenient_left < 0:
+        raise Invalid(f"the output has more than {LENIENT_LIMIT:,} characters in braces that are no strict JSON")
+
+
+def _parse_strict(text: str, start: int = 0) -> tuple[JsonObject | None, int]:
+    """Parse the JSON object that begins at a position; return it and its end, or None."""
+    try:
+        value, end = _STRICT_DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None, start
+    return value, end
 
 
 def _parse_lenient(text: str) -> JsonObject | None:
     """Parse a text in braces as YAML, of which JSON is the strict half."""
     try:
-        value = parse_yaml(text, "the output").value
+        value = parse_yaml(_SLASHES.sub(_comment, text), "the output", core=True).value
     except InvalidFile:
         return None
     return value if isinstance(value, dict) else None
@@ -129,21 +227,47 @@ def _object_ends(text: str) -> dict[int, tuple[int, int]]:
     return ends
 
 
+def _comment(match: re.Match[str]) -> str:
+    """Return YAML's comment sign in place of JavaScript's; quoted texts and addresses stay as they are."""
+    token = match.group()
+    if not token.startswith("//"):
+        return token
+    word = match.string[: match.end()].split()[-1] if not match.string[: match.end()].isspace() else token
+    return token if "://" in word else "#" * (len(token) // 2)
+
+
+class _NotJson(ValueError):
+    """A constant that is none of JSON."""
+
+
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+    raise _NotJson(f"{name} is not JSON")
+
+
+def _long_integer(digits: str) -> int | float:
+    """Return a number as JavaScript has it, which is infinite where it has more than about 308 digits."""
+    return int(digits) if len(digits) < _DIGITS_LIMIT else float(digits)
 
 
 _STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _schema_type(scorer: Callable[[str, float, bool, SchemaValue], IsJson | ContainsJson]) -> ScorerType[Any, Any]:
-    def build(settings: ScorerSettings[SchemaValue, NoConfig], _: ScorerDependencies) -> IsJson | ContainsJson:
-        return scorer(*settings.base, settings.value)
+def _value_of(config: JsonConfig, in_case: bool) -> type[SchemaValue]:
+    """Return the class that parses the value by the rules of a dialect."""
+    if config.dialect == "standard":
+        return SchemaValue
+    return CaseAjvSchemaValue if in_case else AjvSchemaValue
 
-    return ScorerType(SchemaValue, build)
+
+def _is_json(settings: ScorerSettings[SchemaValue, JsonConfig], _: ScorerDependencies) -> IsJson:
+    return IsJson(*settings.base, settings.value)
+
+
+def _contains_json(settings: ScorerSettings[SchemaValue, JsonConfig], _: ScorerDependencies) -> ContainsJson:
+    return ContainsJson(*settings.base, settings.value, braces_only=settings.config.dialect != "standard")
 
 
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
-    "is-json": _schema_type(IsJson),
-    "contains-json": _schema_type(ContainsJson),
+    "is-json": ScorerType(SchemaValue, _is_json, config=JsonConfig, value_of=_value_of),
+    "contains-json": ScorerType(SchemaValue, _contains_json, config=JsonConfig, value_of=_value_of),
 }

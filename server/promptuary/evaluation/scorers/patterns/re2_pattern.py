@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from promptuary.evaluation.scorers.patterns.javascript import translate_to_re2
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.text import replace_surrogates
 
@@ -28,18 +27,6 @@ def compile_pattern(pattern: str, limit: int = PATTERN_LIMIT) -> Any:
         reason = error.args[0] if error.args else "not understood"
         message = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise Invalid(f"the pattern is not one that RE2 takes: {message}") from None
-
-
-def compile_javascript(source: str) -> Any:
-    """Compile a pattern with JavaScript's meaning.
-
-    Raises:
-        InvalidPattern: for what JavaScript does not accept.
-        Invalid: as `compile_pattern`.
-    """
-    if len(source) > PATTERN_LIMIT:
-        raise Invalid(f"the pattern is over the limit of {PATTERN_LIMIT} characters")
-    return compile_pattern(translate_to_re2(source), limit=PATTERN_LIMIT * 100)
 
 
 def matches(pattern: Any, text: str) -> bool:

@@ -1,5 +1,6 @@
 """Scorers that compare an output with a text exactly: nothing is trimmed or case-folded that the type does not name."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -8,12 +9,12 @@ from pydantic import JsonValue
 
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.markup.json_output import parse_json
-from promptuary.evaluation.scorers.patterns import re2_pattern
 from promptuary.evaluation.scorers.patterns.javascript import InvalidPattern
+from promptuary.evaluation.scorers.patterns.pattern import PATTERN_LIMIT, JavaScriptPattern, compile_javascript
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType, ScorerValue
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value, value_text
-from promptuary.evaluation.scorers.values import TemplateValue, TextListValue, TextValue
+from promptuary.evaluation.scorers.values import CaseTextListValue, TemplateValue, TextListValue, TextValue
 from promptuary.prompt.canonical_json import json_equal
 from promptuary.prompt.errors import Invalid
 
@@ -30,7 +31,7 @@ class PatternValue(ScorerValue):
     """
 
     template: ValueTemplate
-    compiled: Any = None
+    compiled: JavaScriptPattern | InvalidPattern | None = None
 
     @classmethod
     def parse(cls, value: JsonValue) -> Self:
@@ -39,29 +40,29 @@ class PatternValue(ScorerValue):
         template = parse_value(value)
         if not isinstance(value, str):
             raise Invalid("must be a string")
-        if len(value) > re2_pattern.PATTERN_LIMIT or template.constant:
+        if len(value) > PATTERN_LIMIT or template.constant:
             return cls(template, cls.compile(value))
         return cls(template)
 
     @classmethod
-    def compile(cls, source: str) -> Any:
+    def compile(cls, source: str) -> JavaScriptPattern | InvalidPattern:
         """Compile a suite's pattern.
 
         Raises:
-            Invalid: for what JavaScript or RE2 does not accept.
+            Invalid: for what JavaScript does not accept, or is too long.
         """
-        return re2_pattern.compile_javascript(source)
+        return compile_javascript(source)
 
 
 class CasePatternValue(PatternValue):
     """A case's pattern: one that is none in JavaScript is accepted, and never passes."""
 
     @classmethod
-    def compile(cls, source: str) -> Any:
+    def compile(cls, source: str) -> JavaScriptPattern | InvalidPattern:
         """Compile a case's pattern; return the error for what JavaScript does not accept.
 
         Raises:
-            Invalid: for a pattern that JavaScript accepts and RE2 does not: it has look-around or back-references.
+            Invalid: for one that is too long.
         """
         try:
             return super().compile(source)
@@ -69,16 +70,25 @@ class CasePatternValue(PatternValue):
             return error
 
 
+class EqualsValue(TemplateValue):
+    """Any JSON value; whether null was written or left out is checked where the scorer is."""
+
+    @classmethod
+    def parse(cls, value: JsonValue) -> Self:
+        """Parse the value's templates."""
+        return cls(parse_value(value))
+
+
 @dataclass(frozen=True)
 class Equals(BaseScorer):
-    """Passes if the output is the value: an object or a list as JSON, with keys in any order; everything else as text."""
+    """Passes if the output is the value: an object, a list or null as JSON, with keys in any order; everything else as text."""
 
     expected: ValueTemplate
 
     async def score(self, sample: ScorerInput) -> Score:
         """Compare the output with the value."""
         expected = self.expected.fill_whole(sample.case)
-        if isinstance(expected, dict | list):
+        if expected is None or isinstance(expected, dict | list):
             parsed = parse_json(sample.output)
             holds = parsed is not None and json_equal(expected, parsed.value)
         else:
@@ -98,9 +108,11 @@ class Contains(BaseScorer):
     async def score(self, sample: ScorerInput) -> Score:
         """Search the output for each text."""
         many = self.quantity != "one"
+        if self.expected.parsed == [] and self.quantity == "any" and not self.inverse:
+            return self.pass_or_fail(False, "there is no text to look for")
         texts = self.expected.texts(sample.case, commas=True) if many else [self.expected.text(sample.case)]
-        if "" in texts and not many:
-            raise Invalid(f"the value is empty for case '{sample.case.id}'")
+        if (any if self.quantity == "any" else all)(text == "" for text in texts):
+            raise Invalid(f"the value is empty for case '{sample.case.id}', so that every output contains it")
         output = sample.output.lower() if self.ignore_case else sample.output
         missing = [text for text in texts if (text.lower() if self.ignore_case else text) not in output]
         if self.quantity == "any":
@@ -136,12 +148,17 @@ class Regex(BaseScorer):
     pattern: PatternValue
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Search the output."""
+        """Search the output; in a thread, where the search may take long."""
         source = self.pattern.template.text(sample.case)
+        if not source:
+            raise Invalid(f"the pattern is empty for case '{sample.case.id}', so that it matches every output")
         compiled = self.pattern.compiled or CasePatternValue.compile(source)
         if isinstance(compiled, InvalidPattern):
             return Score(self.name, False, 0.0, f"{_quoted(source)} is no pattern in JavaScript: {compiled.message}")
-        holds = re2_pattern.matches(compiled, sample.output)
+        if compiled.backtracks:
+            holds = await asyncio.to_thread(compiled.matches, sample.output)
+        else:
+            holds = compiled.matches(sample.output)
         return self.pass_or_fail(holds, f"{'matches' if holds else 'does not match'} {_quoted(source)}")
 
 
@@ -158,7 +175,9 @@ def _contains(quantity: Quantity, *, ignore_case: bool) -> ScorerType[Any, Any]:
     def build(settings: ScorerSettings[Any, NoConfig], _: ScorerDependencies) -> Contains:
         return Contains(*settings.base, settings.value.template, quantity, ignore_case)
 
-    return ScorerType(TextValue if quantity == "one" else TextListValue, build)
+    if quantity == "one":
+        return ScorerType(TextValue, build)
+    return ScorerType(TextListValue, build, case_value=CaseTextListValue)
 
 
 def _equals(settings: ScorerSettings[TemplateValue, NoConfig], _: ScorerDependencies) -> Equals:
@@ -174,7 +193,7 @@ def _regex(settings: ScorerSettings[PatternValue, NoConfig], _: ScorerDependenci
 
 
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
-    "equals": ScorerType(TemplateValue, _equals),
+    "equals": ScorerType(EqualsValue, _equals, takes_null=True),
     "contains": _contains("one", ignore_case=False),
     "icontains": _contains("one", ignore_case=True),
     "contains-any": _contains("any", ignore_case=False),
