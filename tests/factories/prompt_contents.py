@@ -53,7 +53,7 @@ def messages(sources: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any
         st.fixed_dictionaries({"type": st.just("input_audio"), "input_audio": st.just({"data": "UklGRg==", "format": "wav"})}),
         st.fixed_dictionaries({"type": st.just("file"), "file": st.just({"file_id": "file-1"})}, optional=cached),
     )
-    arguments = st.sampled_from(["", "[]"])  # of any format
+    arguments = st.sampled_from(["7", "[]"])  # of any format
     function = st.fixed_dictionaries({"name": st.just("find"), "arguments": arguments})
     call = st.fixed_dictionaries({"id": st.just("call_1"), "type": st.just("function"), "function": function})
     content = sources | st.lists(parts, min_size=1, max_size=3)
@@ -64,6 +64,22 @@ def messages(sources: st.SearchStrategy[str]) -> st.SearchStrategy[dict[str, Any
         st.fixed_dictionaries(calls, optional={"content": st.none() | content}),
         st.fixed_dictionaries({"role": st.just("tool"), "content": content, "tool_call_id": st.just("call_1")}),
     )
+
+
+def with_call_ids(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages with an id of its own for each tool call; a tool's result answers the call before it."""
+    numbered: list[dict[str, Any]] = []
+    count = 0
+    for message in messages:
+        if "tool_calls" in message:
+            calls = [{**call, "id": f"call_{count + number}"} for number, call in enumerate(message["tool_calls"])]
+            count += len(calls)
+            numbered.append({**message, "tool_calls": calls})
+        elif message["role"] != "tool":
+            numbered.append(message)
+        elif count:
+            numbered.append({**message, "tool_call_id": f"call_{count - 1}"})
+    return numbered or [{"role": "user", "content": "x"}]
 
 
 def named(tools: list[Any]) -> list[Any]:
@@ -83,7 +99,7 @@ def contents(draw: st.DrawFn) -> Content:
     template: Any = draw(sources) + tags
     if kind == "chat":
         template = [
-            *draw(st.lists(messages(sources), max_size=3)),
+            *with_call_ids(draw(st.lists(messages(sources), max_size=3))),
             {"role": "user", "content": tags},
             {"role": "placeholder", "name": "history"},
         ]
@@ -112,7 +128,7 @@ def contents(draw: st.DrawFn) -> Content:
         "config": draw(st.none() | JSON),
     }
     if kind == "chat" and draw(st.booleans()):
-        turns = st.lists(messages(ANY_TEXT.map(mustache)), min_size=1, max_size=2)
+        turns = st.lists(messages(ANY_TEXT.map(mustache)), min_size=1, max_size=2).map(with_call_ids)
         body["context"] = {
             "collection": "a.b",
             "query": draw(ANY_TEXT.map(mustache).filter(bool)),

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from promptuary.prompt.messages.message import Message
+from promptuary.prompt.messages.message import Message, MessageModel
 from promptuary.prompt.name import Name
 from promptuary.prompt.variables import Variable
 
@@ -48,7 +48,7 @@ class ContentPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Placeholder(ContentPart):
+class Placeholder(MessageModel):
     """A place in a chat for a list of messages: history, or examples from the context."""
 
     role: Literal["placeholder"]

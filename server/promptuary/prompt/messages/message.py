@@ -1,6 +1,7 @@
 """The models of chat messages in OpenAI's form: roles, content parts and tool calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -12,6 +13,8 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     JsonValue,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     Tag,
     ValidationError,
@@ -20,6 +23,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
+
+from promptuary.prompt.errors import FieldError
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
@@ -30,13 +35,30 @@ TOOL_CALLS_LIMIT = 128
 
 
 class MessageModel(BaseModel):
-    """The base of messages and their parts: frozen, strict, without unknown fields. A field that is null is not set."""
+    """The base of messages and their parts: frozen, strict, without unknown fields.
+
+    It is written as it was sent: its members in their order, a null included.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    _members: tuple[str, ...] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_members(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        model = validate(value)
+        if isinstance(value, dict) and (
+            None in value.values() or [*value] != [name for name in cls.model_fields if name in value]
+        ):
+            model._members = tuple(value)
+        return model
 
     @model_serializer(mode="wrap")
-    def _without_unset_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in serialize(self).items() if value is not None}
+    def _as_sent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = serialize(self)
+        if self._members is not None:
+            return {name: fields.get(name) for name in self._members}  # the caller may have left out null ones
+        return {name: value for name, value in fields.items() if value is not None}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -222,13 +244,6 @@ class Message(MessageModel):
             raise _error("content", "is required: a text or a list of parts; only a message with tool_calls may lack it")
         return self
 
-    @model_serializer(mode="wrap")
-    def _without_unset_fields(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = {name: value for name, value in serialize(self).items() if value is not None}
-        if self.content is None and "content" in self.model_fields_set:  # a null that was sent is kept
-            fields = {"role": self.role, "content": None, **fields}
-        return fields
-
     @property
     def is_plain(self) -> bool:
         """Whether it has only a role and a text."""
@@ -251,6 +266,13 @@ class Message(MessageModel):
             set_at(message, field.path, next(sources))
         return message
 
+    def as_rendered(self) -> dict[str, Any]:
+        """Return its JSON in one order of members and without null members, except a null content, as a model is sent it."""
+        fields: dict[str, Any] = _in_field_order(self)
+        if self.content is None and "content" in self.model_fields_set:
+            fields = {"role": self.role, "content": None, **fields}
+        return fields
+
     def texts(self) -> list[str]:
         """Return the texts that a person reads: the content, or the texts among its parts."""
         if isinstance(self.content, str):
@@ -258,10 +280,36 @@ class Message(MessageModel):
         return [part.text for part in self.content or () if isinstance(part, TextPart)]
 
 
+def _in_field_order(value: Any) -> Any:
+    """Return the JSON of a model and of those in it, in the order of their fields, without null fields."""
+    if isinstance(value, MessageModel):
+        fields = ((name, getattr(value, name)) for name in type(value).model_fields)
+        return {name: _in_field_order(member) for name, member in fields if member is not None}
+    return [_in_field_order(item) for item in value] if isinstance(value, list) else deepcopy(value)
+
+
 def _without_serializers(schema: Any) -> Any:
     """Return a core schema whose layers around the model, such as its validators, have no serializer."""
     layer = {key: value for key, value in schema.items() if key != "serialization"}
     return {**layer, "schema": _without_serializers(layer["schema"])} if layer["type"].startswith("function-") else layer
+
+
+_ATTACHMENT_FIELDS = ("file_id", "filename", "file_data", "data")
+EMPTY_ATTACHMENT = "is empty: it needs the file or its id, its name, or the audio"
+
+
+def empty_attachments(fields: Iterable[MessageField], message_path: str) -> list[FieldError]:
+    """Return an error for each reference to a file, and each attachment, that is empty: no provider takes one."""
+    return [
+        FieldError(field.path_in(message_path), EMPTY_ATTACHMENT)
+        for field in fields
+        if is_attachment(field.path) and not field.source
+    ]
+
+
+def is_attachment(path: tuple[str | int, ...]) -> bool:
+    """Return whether a field of a message is the id, the name or the data of a file, or audio."""
+    return path[-1] in _ATTACHMENT_FIELDS
 
 
 def set_at(message: Any, path: tuple[str | int, ...], text: str) -> None:

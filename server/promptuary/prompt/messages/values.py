@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.messages.image_url import REFUSAL, is_image_url
-from promptuary.prompt.messages.message import FieldKind, Message, MessageField
+from promptuary.prompt.messages.message import FieldKind, Message, MessageField, empty_attachments
 from promptuary.prompt.validation_errors import field_errors_from
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
@@ -48,9 +48,10 @@ def parse_message(value: Any, path: str) -> tuple[dict[str, Any], list[MessageFi
         for field in fields
         if field.kind is FieldKind.IMAGE_URL and not is_image_url(field.source)
     ]
+    field_errors += empty_attachments(fields, path)
     if field_errors:
         raise InvalidMessages(field_errors)
-    return message.model_dump(mode="json"), fields
+    return message.as_rendered(), fields
 
 
 def resembles_message(value: Any) -> bool:

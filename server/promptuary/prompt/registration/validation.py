@@ -6,10 +6,11 @@ from typing import Any
 
 from promptuary.prompt.content import VARIABLES_LIMIT, Content, Placeholder
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
-from promptuary.prompt.messages.message import Message
 from promptuary.prompt.model_settings import is_provider_tool
+from promptuary.prompt.registration.agent_messages import message_field_errors
 from promptuary.prompt.registration.declarations import config_errors, declaration_errors, value_text
 from promptuary.prompt.registration.json_schema import SCHEMA_TYPES, check_schema
+from promptuary.prompt.registration.tool_arguments import argument_errors
 from promptuary.prompt.templates.other_syntax import refused_tags
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
@@ -41,7 +42,7 @@ def validate_content(
     schemas = _SchemaCheck()
     schemas.check_tools(content.tools or ())
     schemas.check_response_format(content.response_format)
-    field_errors = [*declaration_errors(content), *schemas.field_errors, *_tool_message_errors(content)]
+    field_errors = [*declaration_errors(content), *schemas.field_errors]
     field_errors += config_errors(content.config, config_limit, CONFIG_DEPTH)
     try:
         prepared = prepare(content, resolved=resolved, jinja2=jinja2)
@@ -50,7 +51,7 @@ def validate_content(
     if len(prepared.variables) > VARIABLES_LIMIT:
         message = f"has {len(prepared.variables)} variables, declared and only used; the limit is {VARIABLES_LIMIT}"
         field_errors.append(FieldError("variables", message))
-    field_errors += _other_syntax_errors(prepared)
+    field_errors += [*message_field_errors(content), *argument_errors(prepared), *_other_syntax_errors(prepared)]
     if field_errors:
         raise InvalidPrompt("the prompt cannot be used", field_errors)
     return prepared
@@ -64,22 +65,6 @@ def _other_syntax_errors(prepared: PreparedPrompt) -> Iterator[FieldError]:
         for path, nodes in () if isinstance(part, Placeholder) else part.templates():
             for name, advice, line in refused_tags(nodes, prepared.content.variables.keys()):
                 yield FieldError(path, f"'{name[:80]}' is no name of a value; {advice} (line {line} of the template)")
-
-
-def _tool_message_errors(content: Content) -> list[FieldError]:
-    """Return an error for each result of a tool that does not name its call, in a chat that has tool calls.
-
-    A chat without tool calls may have messages of the role tool as texts: earlier releases and other registries have such.
-    """
-    turns = content.context.turns if content.context else None
-    lists = {"template": () if isinstance(content.template, str) else content.template, "context.turns": turns or ()}
-    return [
-        FieldError(f"{path}.{number}.tool_call_id", "is required: the id of the tool call whose result this is")
-        for path, messages in lists.items()
-        if any(isinstance(message, Message) and message.tool_calls for message in messages)
-        for number, message in enumerate(messages)
-        if isinstance(message, Message) and message.role == "tool" and message.tool_call_id is None
-    ]
 
 
 class _SchemaCheck:

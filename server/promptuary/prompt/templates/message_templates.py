@@ -7,7 +7,7 @@ from typing import Any
 
 from promptuary.prompt.errors import FieldError, InvalidVariables
 from promptuary.prompt.messages.image_url import REFUSAL, is_image_url, may_begin_image_url
-from promptuary.prompt.messages.message import FieldKind, Message, set_at
+from promptuary.prompt.messages.message import EMPTY_ATTACHMENT, FieldKind, Message, is_attachment, set_at
 from promptuary.prompt.templates.json_text import JsonTextRenderer
 from promptuary.prompt.templates.rendering import TemplateRenderer
 from promptuary.prompt.templates.tree import Literal, Node
@@ -87,6 +87,8 @@ class FieldTemplate:
         text = renderer.for_kind(self.kind).render(self.nodes, values, self.place)
         if self.kind is FieldKind.IMAGE_URL and not is_image_url(text):
             raise InvalidVariables("the variables do not fit the prompt", [FieldError(self.place, REFUSAL)])
+        if not text and self.nodes and is_attachment(self.path):
+            raise InvalidVariables("the variables do not fit the prompt", [FieldError(self.place, EMPTY_ATTACHMENT)])
         return text
 
 
@@ -145,7 +147,7 @@ def message_template(message: Message, path: str, parse: Callable[[str, str], tu
     )
     if message.is_plain:
         return MessageTemplate(message.role, fields[0].nodes, fields[0].place)
-    return StructuredMessageTemplate(message.role, message.model_dump(mode="json"), fields)
+    return StructuredMessageTemplate(message.role, message.as_rendered(), fields)
 
 
 def image_url_errors(template: AnyMessageTemplate) -> list[FieldError]:

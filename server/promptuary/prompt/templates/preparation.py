@@ -30,6 +30,11 @@ _PARSERS: dict[Format, _Parse] = {
 }
 
 
+def parser_of(format_: Format) -> Callable[[str, str], tuple[Node, ...]]:
+    """Return the parser of a format: it takes a source and its path in the content."""
+    return _PARSERS[format_]
+
+
 def prepare(content: Content, *, resolved: bool = True, jinja2: bool = False) -> PreparedPrompt:
     """Parse a content's templates and check that its parts fit each other.
 

@@ -81,14 +81,14 @@ class TemplateRenderer:
             if isinstance(node, Literal):
                 self._write(output, node.text)
             elif isinstance(node, Tag):
-                self._write_value(output, to_text(self._value(node, stack)))
+                self._write_value(output, self._value(node, stack))
             elif isinstance(node, Section):
                 self._render_section(output, node, self._value(node, stack), stack)
             elif isinstance(node, Partial):
                 if node.name in self.partials:
                     self._render_partial(output, node, stack)
             elif isinstance(node, Output):
-                self._write_value(output, self._text(node, stack))
+                self._write_value(output, self._output_value(node, stack))
             elif isinstance(node, If):
                 self._render_nodes(output, self._branch(node, stack), stack)
             else:
@@ -110,12 +110,11 @@ class TemplateRenderer:
                 message = f"has no value, and the section '{self.sections[-1]}' uses it{item}"
         raise self._invalid_value(path, message, node.line)
 
-    def _text(self, node: Output, stack: list[Any]) -> str:
+    def _output_value(self, node: Output, stack: list[Any]) -> Any:
         value = self._evaluate(node.expression, node.line, stack)
-        try:
-            return to_text(value)
-        except TypeMismatch as error:
-            raise self._invalid_value(error.name or first_name(node.expression), str(error), node.line) from None
+        if isinstance(value, Undefined) and value.reason is not None:
+            raise self._invalid_value(value.name or first_name(node.expression), value.reason, node.line)
+        return value
 
     def _render_section(self, output: list[str], node: Section, value: Any, stack: list[Any]) -> None:
         empty = value is None or value is False or value == "" or (isinstance(value, list | tuple) and not value)
@@ -191,8 +190,8 @@ class TemplateRenderer:
         except TypeMismatch as error:
             raise self._invalid_value(error.name or first_name(expression), str(error), line) from None
 
-    def _write_value(self, output: list[str], text: str) -> None:
-        self._write(output, text)
+    def _write_value(self, output: list[str], value: Any) -> None:
+        self._write(output, to_text(value))
 
     def _write(self, output: list[str], text: str) -> None:
         self.budget.add_output(len(text))

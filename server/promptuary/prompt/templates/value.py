@@ -30,6 +30,12 @@ class Undefined:
 UNDEFINED = Undefined()
 
 
+class JsonText(str):
+    """A text that is JSON: it is a value of a JSON text as it is, where any other text is quoted."""
+
+    __slots__ = ()
+
+
 class DeclaredObject(dict[str, Any]):
     """An object of which some members may be missing; such a member is shown as nothing.
 

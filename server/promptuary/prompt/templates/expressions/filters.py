@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from promptuary.prompt.templates.render_budget import RenderBudget
-from promptuary.prompt.templates.value import UNDEFINED, TypeMismatch, Undefined, describe_type, is_number, may_lack, to_text
+from promptuary.prompt.templates.value import (
+    UNDEFINED,
+    JsonText,
+    TypeMismatch,
+    Undefined,
+    describe_type,
+    is_number,
+    may_lack,
+    to_text,
+)
 
 _WIDTH_LIMIT = 100
 _PRECISION_LIMIT = 15
@@ -169,7 +178,7 @@ def _default(_: RenderBudget, value: Any, default_value: Any = "", boolean: Any 
 def _tojson(budget: RenderBudget, value: Any, indent: Any = None) -> str:
     _check_defined("tojson", value)
     width = None if indent is None else _check_integer("tojson", indent, 0, 8)
-    text = json.dumps(value, ensure_ascii=False, indent=width)
+    text = JsonText(json.dumps(value, ensure_ascii=False, indent=width))
     budget.add_steps(len(text) // 16)
     return text
 
