@@ -169,6 +169,14 @@ class StubModelServer:
             assert not thread.is_alive()
 
 
+def completion(message: Mapping[str, Any], finish_reason: str = "stop") -> bytes:
+    """Return the body of a chat completion with a given message."""
+    choice = {"index": 0, "message": dict(message), "finish_reason": finish_reason}
+    usage = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
+    body = {"id": "1", "object": "chat.completion", "created": 0, "model": "stub", "choices": [choice], "usage": usage}
+    return json.dumps(body).encode()
+
+
 async def _wait_for_disconnect(receive: Any) -> None:
     """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_openai import ChatOpenAI
 
 from promptuary.core.errors import InvalidRequest, Unavailable
 from promptuary.core.settings import Settings
@@ -99,7 +100,7 @@ def test_a_provider_is_set_up_with_the_prompts_settings(settings: Settings, monk
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     settings_of_the_prompt = {"temperature": 0.5, "max_tokens": 9, "top_p": 0.9, "seed": 3, "stop": ["END"]}
     chat: Any = ChatModels(settings).chat("openai:gpt-4o-mini", {**settings_of_the_prompt})
-    assert type(chat).__name__ == "ChatOpenAI"
+    assert isinstance(chat, ChatOpenAI)
     assert {name: getattr(chat, name) for name in settings_of_the_prompt} == settings_of_the_prompt
     assert (chat.model_name, chat.request_timeout, chat.max_retries) == ("gpt-4o-mini", 7, 0)
 

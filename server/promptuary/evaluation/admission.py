@@ -39,6 +39,13 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
         raise InvalidRequest("the suite cannot be run here", errors)
 
 
+def plan_models(plan: Plan, suite: Suite) -> tuple[str, ...]:
+    """Return the models that a run calls: those of its variants and its suite's judges, each once."""
+    return tuple(
+        dict.fromkeys([*(variant.model for variant in plan.variants), *_judge_models(suite_to_json(suite)["scorers"])])
+    )
+
+
 def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
     """Check that the price is known of every model that the run may call: candidates' and judges', also of single cases.
 
@@ -46,8 +53,7 @@ def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
         InvalidRequest: with an error for each model without a price.
     """
     prices = PriceTable(suite.prices)
-    models = dict.fromkeys(variant.model for variant in plan.variants)
-    models.update(dict.fromkeys(_judge_models(suite_to_json(suite)["scorers"])))
+    models = dict.fromkeys(plan_models(plan, suite))
     for case in cases:
         models.update(dict.fromkeys(_judge_models(case.asserts)))
     unknown = [model for model in models if not prices.is_known(model)]

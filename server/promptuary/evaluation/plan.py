@@ -118,11 +118,17 @@ class ResultDetail(TypedDict, total=False):
         messages: what the model received.
         passages: what was retrieved for it.
         scores: each score as JSON by its label, as `scorers.aggregate.score_json` writes it.
+        refusal: the model's or its provider's refusal.
+        reasoning: what the model thought before its output; no scorer sees it.
+        invalid_tool_calls: each `{name, args, id, error}`, `args` as the model wrote them.
     """
 
     messages: list[JsonObject]
     passages: list[PassageDetail]
     scores: Mapping[str, Mapping[str, object]]
+    refusal: str
+    reasoning: str
+    invalid_tool_calls: list[JsonObject]
 
 
 @dataclass(frozen=True)

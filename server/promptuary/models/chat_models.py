@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from promptuary.core.errors import FieldError, InvalidRequest, Unavailable
+from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.settings import Settings
 from promptuary.models import local_server
+from promptuary.models.calls.setup.errors import ModelNotSetUp
 from promptuary.models.connections import EventLoopClient
 from promptuary.models.local_server import LOCAL_MODELS, LocalServer, local_model_error
 from promptuary.prompt.canonical_json import InOrder, canonical_json
@@ -100,7 +101,8 @@ class ChatModels:
 
         Raises:
             InvalidRequest: as `check`, and for a setting that is unknown, or that the provider's models do not have.
-            Unavailable: if the local server does not start, or a provider's package refuses, for example without a key.
+            Unavailable: if the local server does not start.
+            ModelNotSetUp: if a provider's package refuses, for example without a key.
             Invalid: if the weights of the local model are not the published ones.
         """
         self.check(name)
@@ -149,28 +151,28 @@ class ChatModels:
         from langchain.chat_models import init_chat_model
 
         provider, _, model = name.partition(":")
+        # Retried by `ModelClient`, which must see each refusal.
+        settings = {"timeout": self._settings.case_timeout, "max_retries": 0, **self._transport(provider), **arguments}
         try:
-            chat: BaseChatModel = init_chat_model(
-                # Retried by `ModelClient`, which must see each refusal.
-                model,
-                model_provider=provider,
-                timeout=self._settings.case_timeout,
-                max_retries=0,
-                **{**self._transport(provider), **arguments},
-            )
+            chat: BaseChatModel
+            if PROVIDERS[provider] == "langchain_openai":
+                chat = self._openai_class(provider)(model=model, **settings)
+            else:
+                chat = init_chat_model(model, model_provider=provider, **settings)
         except Exception as error:  # each provider's package has its own errors for a missing key
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise Unavailable(f"the model '{name}' cannot be set up: {reason}") from None
+            raise ModelNotSetUp(f"the model '{name}' cannot be set up: {reason}") from None
         return chat
 
     def _build_local(self, model: str, config: Mapping[str, Any]) -> "BaseChatModel":
-        from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
+
+        from promptuary.models.openai_chat import OpenAIChat
 
         if model not in self._servers:
             self._servers[model] = self._start(model, self._settings)
         server = self._servers[model]
-        return ChatOpenAI(
+        return OpenAIChat(
             base_url=server.url,
             api_key=SecretStr(server.key),
             model=model,
@@ -179,9 +181,15 @@ class ChatModels:
             **self._transport("openai"),
             **{key: value for key, value in config.items() if key in COMMON_SETTINGS},
             **provider_arguments(
-                f"{LOCAL}:{model}", ChatOpenAI, {key: value for key, value in config.items() if key not in COMMON_SETTINGS}
+                f"{LOCAL}:{model}", OpenAIChat, {key: value for key, value in config.items() if key not in COMMON_SETTINGS}
             ),
         )
+
+    @staticmethod
+    def _openai_class(provider: str) -> "type[BaseChatModel]":
+        from promptuary.models.openai_chat import AzureOpenAIChat, OpenAIChat
+
+        return AzureOpenAIChat if provider == "azure_openai" else OpenAIChat
 
     def _transport(self, provider: str) -> dict[str, Any]:
         return {"http_async_client": self._client} if PROVIDERS[provider] == "langchain_openai" else {}

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from doubles.stub_model import Reaction, StubModelServer
+from doubles.stub_model import Reaction, StubModelServer, completion
 from factories.model_calls import MODEL, RecordedWaits, ask_all, model_request
 from promptuary.evaluation.suites.suite import PriceSpec
 from promptuary.models.calls import ModelClient, ModelReply, ModelRequest
@@ -68,7 +69,10 @@ def test_a_request_is_paid_once_and_each_repeat_has_its_own_reply(
     again = ask_with_cache(stored, *requests, model_request(repeat=2))
     assert [reply.text for reply in again[:2]] == [reply.text for reply in first]
     assert len({reply.text for reply in again}) == 3
-    assert [(reply.cached, reply.cost) for reply in again[:2]] == [(True, 0.0)] * 2
+    assert [reply.cached for reply in again[:2]] == [True, True]
+    assert [reply.cost for reply in again[:2]] == [reply.cost for reply in first]
+    assert None not in [reply.cost for reply in first]
+    assert 0.0 not in [reply.cost for reply in first]
     assert [reply.latency_ms for reply in again[:2]] == [reply.latency_ms for reply in first]
     assert [reply.tokens for reply in again[:2]] == [reply.tokens for reply in first]
     assert not again[2].cached
@@ -181,3 +185,40 @@ def test_the_echo_model_is_not_cached(models: ChatModels) -> None:
         ModelClient(models, cache=ModelResponseCache(stored)), ModelRequest("echo:", [{"role": "user", "content": "a"}])
     )
     assert (reply.text, reply.cost, stored.reads, len(stored)) == ("a", 0.0, 0, 0)
+
+
+def test_an_earlier_releases_response_is_priced_and_its_reasoning_split(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
+) -> None:
+    stored = CachedBodies()
+    (first,) = ask_with_cache(stored, model_request())
+    (body,) = stored.values()
+    for name in ("cost", "refusal", "reasoning", "invalid_tool_calls"):
+        del body[name]
+    body["text"] = "<think>hm</think> one two"
+    (again,) = ask_with_cache(stored, model_request())
+    assert (again.cached, again.cost, again.text, again.reasoning) == (True, first.cost, "one two", "hm")
+
+
+def test_an_empty_response_of_an_earlier_release_is_asked_for_again(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
+) -> None:
+    stored = CachedBodies()
+    ask_with_cache(stored, model_request())
+    (body,) = stored.values()
+    del body["refusal"]
+    body["text"] = ""
+    assert not ask_with_cache(stored, model_request())[0].cached
+
+
+def test_refusal_reasoning_and_invalid_calls_come_back_from_the_cache(
+    ask_with_cache: Callable[..., list[ModelReply]], stub_model: StubModelServer
+) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{a"}}
+    message = {"role": "assistant", "content": None, "refusal": "No.", "reasoning_content": "hm", "tool_calls": [call]}
+    stub_model.react = lambda number, body: Reaction(body=completion(message))
+    stored = CachedBodies()
+    (first,) = ask_with_cache(stored, model_request())
+    (again,) = ask_with_cache(stored, model_request())
+    assert (first.refusal, first.reasoning, len(first.invalid_tool_calls)) == ("No.", "hm", 1)
+    assert again == replace(first, cached=True)

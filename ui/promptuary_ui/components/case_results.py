@@ -63,8 +63,22 @@ def _show_result(result: Result, reference: Result | None) -> None:
     elif result.output is not None:
         with st.container(height=HEIGHT if len(result.output) > LONG_TEXT else "content", border=False):
             st.text(result.output or "(empty)")
+    _show_beside_output(result)
     show_scorers(result)
     _show_model_input(result)
+
+
+def _show_beside_output(result: Result) -> None:
+    """Show a refusal, malformed tool calls, and the reasoning in a closed expander."""
+    detail = result.detail
+    if detail.refusal is not None:
+        st.warning(escape_markdown(f"Refused: {detail.refusal}"), icon=":material/block:")
+    for call in detail.invalid_tool_calls:
+        text = f"Malformed call of {call.get('name') or 'a tool'}: {call.get('args')}"
+        st.warning(escape_markdown(text), icon=":material/warning:")
+    if detail.reasoning:
+        with st.expander("Reasoning", icon=":material/psychology:"):
+            st.text(detail.reasoning)
 
 
 def show_usage(result: Result) -> None:

@@ -174,6 +174,9 @@ class ResultDetail(ApiModel):
     scores: dict[str, ScorerOutcome] = Field(default_factory=dict)
     messages: list[dict[str, Any]] = Field(default_factory=list)
     passages: list[dict[str, Any]] = Field(default_factory=list)
+    refusal: str | None = None
+    reasoning: str | None = None
+    invalid_tool_calls: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Result(ApiModel):

@@ -115,6 +115,7 @@ class RunAccounting:
             process_limits=self.settings.rate_limits,
             cache=ModelResponseCache(self._read_responses, enabled=plan.cache),
             budget=budget,
+            ends_on_setup_error=processes == 1,  # on a cluster, an error in another process is one of its items
         )
 
     @asynccontextmanager

@@ -14,6 +14,7 @@ from promptuary.core.clock import Clock
 from promptuary.core.database import Database
 from promptuary.core.errors import Unavailable
 from promptuary.core.settings import Settings
+from promptuary.evaluation.admission import plan_models
 from promptuary.evaluation.execution.accounting import AccountedRunner, RunAccounting
 from promptuary.evaluation.execution.components import RunComponents
 from promptuary.evaluation.execution.finished_run import FinishedRunListener
@@ -22,13 +23,15 @@ from promptuary.evaluation.execution.groups import GroupedRunner
 from promptuary.evaluation.execution.lease import LeaseLost, RunLeases
 from promptuary.evaluation.execution.result_loop import ExecutionSignals, Interrupted, Progress, ResultLoop
 from promptuary.evaluation.execution.resume import start_or_resume_run
-from promptuary.evaluation.execution.work import WorkItem
+from promptuary.evaluation.execution.work import WorkItem, dataset_cases
 from promptuary.evaluation.plan import CaseResult
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.suites.suite import Suite
-from promptuary.evaluation.targets.prompt_target import PromptRenderer
-from promptuary.models.calls import ChatModelSource
+from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
+from promptuary.evaluation.targets.target import Target
+from promptuary.models.calls import ChatModelSource, SetupFailed
+from promptuary.prompt.errors import Invalid
 
 # On a cluster, this process only scores groups of outputs. How many workers there are is known later, when the cluster is
 # reached; any number over 1 makes the budget a shared one, and 2 leaves this process half of each rate limit.
@@ -106,12 +109,15 @@ class RunExecutor:
             bound.info("lease lost")
         except Interrupted:
             release(run)
+        except SetupFailed as error:
+            bound.info("set-up failed", error=str(error))
+            self._finisher.fail(run, str(error))
         except Unavailable:
             self.leases.release(run)
             raise
         except Exception as error:
             bound.exception("run failed")
-            self._finisher.fail(run, error)
+            self._finisher.fail(run, f"{type(error).__name__}: {error}")
         except BaseException:
             release(run)
             raise
@@ -144,6 +150,7 @@ class RunExecutor:
         client = accounting.client(self.models, suite, processes=1 if self.run_remotely is None else PROCESSES_BESIDE_CLUSTER)
         dependencies = self._components.scorer_dependencies(client, closing)
         runner = self._components.runner(run, suite, client, dependencies)
+        self._check_setup(run, suite, runner.target)
         grouped = GroupedRunner(suite, run.plan, dependencies, runner.target, self.settings.case_timeout)
         loop = ResultLoop(accounting, client, self.leases, start)
         signals.on_progress(loop.progress())
@@ -156,6 +163,21 @@ class RunExecutor:
             self._finisher.stop(run, suite, summary)
         else:
             self._finisher.finish(run, summary, order)
+
+    def _check_setup(self, run: Run, suite: Suite, target: Target) -> None:
+        """Check before the first call what would be the error of every case.
+
+        Raises:
+            SetupFailed: for a model whose package is not installed, and for a prompt whose variables fit no case.
+        """
+        check_model: Callable[[str], None] = getattr(self.models, "check", lambda name: None)
+        for model in plan_models(run.plan, suite):
+            try:
+                check_model(model)
+            except Invalid as error:
+                raise SetupFailed(str(error)) from None
+        if isinstance(target, PromptTarget) and (reason := target.mismatch(dataset_cases(self.database, run.plan))):
+            raise SetupFailed(reason)
 
     @cached_property
     def _components(self) -> RunComponents:

@@ -88,9 +88,9 @@ class RunFinisher:
             detail = {"error": reason, "verdict": summary.verdict}
             audit.append_entry(session, run.project, audit.Change(ACTOR, "run.stopped", run.id, detail, now))
 
-    def fail(self, run: Run, error: Exception) -> None:
+    def fail(self, run: Run, reason: str) -> None:
         """End a run that cannot be executed, with the reason; do nothing if another worker has the lease."""
-        reason = f"{type(error).__name__}: {error}"[:_ERROR_LIMIT]
+        reason = reason[:_ERROR_LIMIT]
         with self.database.write() as session:
             if store.finish_run(session, run, RunOutcome(RunState.FAILED, error=reason), self.clock()):
                 change = audit.Change(ACTOR, "run.failed", run.id, {"error": reason}, self.clock())

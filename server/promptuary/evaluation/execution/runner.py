@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from promptuary.core.clock import Clock
 from promptuary.core.errors import PromptuaryError
 from promptuary.evaluation.execution.work import WorkItem
-from promptuary.evaluation.plan import CaseResult
+from promptuary.evaluation.plan import CaseResult, ResultDetail
 from promptuary.evaluation.scorers.per_case import CaseScorers, score_output
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, redacted_error_text, run_scorer
 from promptuary.evaluation.targets.target import Target, TargetReply, TargetTrace
-from promptuary.models.calls import CostLimitReached, sensitive_calls, time_limit
+from promptuary.models.calls import CostLimitReached, ModelReply, sensitive_calls, time_limit
 from promptuary.prompt.text import replace_refused
 
 FIRST_BATCH, MAX_BATCH = 20, 320
@@ -102,7 +102,7 @@ class Runner:
             score=outcome.score,
             metrics=outcome.metrics,
             error=None,
-            detail={**trace.json_body(), "scores": outcome.labelled_scores},
+            detail={**trace.json_body(), **_reply_detail(reply), "scores": outcome.labelled_scores},
             at=self.clock(),
             latency_ms=round(reply.latency_ms, 1),
             tokens_input=tokens.get("input"),
@@ -137,6 +137,8 @@ class Runner:
             passages=response.passages,
             repeat=item.repeat,
             tool_calls=reply.tool_calls,
+            invalid_tool_calls=reply.invalid_tool_calls,
+            refusal=reply.refusal,
             finish_reason=reply.finish_reason,
             logprobs=reply.logprobs,
             tokens=reply.tokens,
@@ -177,6 +179,18 @@ async def _collect_batch(results: ResultQueue, limit: int) -> tuple[list[CaseRes
     except TimeoutError:
         pass
     return batch, True
+
+
+def _reply_detail(reply: ModelReply) -> ResultDetail:
+    """Return what a reply has beside its output."""
+    detail = ResultDetail()
+    if reply.refusal is not None:
+        detail["refusal"] = reply.refusal
+    if reply.reasoning:
+        detail["reasoning"] = reply.reasoning
+    if reply.invalid_tool_calls:
+        detail["invalid_tool_calls"] = [dict(call) for call in reply.invalid_tool_calls]
+    return detail
 
 
 def _error_text(error: Exception, *, redacted: bool) -> str:

@@ -65,6 +65,14 @@ def work_items(
                     yield WorkItem(ordinal, case, variant, repeat)
 
 
+def dataset_cases(database: Database, plan: Plan) -> Iterator[Case]:
+    """Yield the cases of a plan's dataset version, read from the database a page at a time."""
+    for first in range(0, plan.dataset.cases, CASES_PAGE):
+        with database.read() as session:
+            cases = dataset_store.list_cases(session, plan.dataset.id, first, CASES_PAGE)
+        yield from cases
+
+
 @dataclass(frozen=True)
 class RemainingWork:
     """The items of a run that have no result yet; cases are read from the database a page at a time."""

@@ -109,6 +109,9 @@ class ResultDetailOut(BaseModel):
     scores: dict[str, ScoreDetailOut] | None = None
     messages: list[dict[str, Any]] | None = None
     passages: list[dict[str, Any]] | None = None
+    refusal: str | None = None
+    reasoning: str | None = None
+    invalid_tool_calls: list[dict[str, Any]] | None = None
 
 
 class ResultOut(ResponseModel):

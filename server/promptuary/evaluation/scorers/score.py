@@ -28,10 +28,12 @@ class ScorerInput:
         passages: the retrieved passages that were in the prompt, in the order of the query.
         repeat: the number of the repetition, from 0.
         tool_calls: the tool calls that the model requested, each `{name, args, id}`.
+        invalid_tool_calls: those whose arguments are no JSON object, each `{name, args, id, error}`.
+        refusal: the model's or its provider's refusal; None where it does not refuse.
         finish_reason: why the model stopped, in its provider's word; None where the provider does not report it.
         logprobs: natural logarithms of the probabilities of the output's tokens; None where the model returns none.
         tokens: the numbers of tokens, `input` and `output`; None where they are not known.
-        cost: of the call in US dollars; None where no price is known.
+        cost: of the call in US dollars, of a cached response as it was then; None where no price is known.
         tools: the tools that the model was offered, in OpenAI's form.
         sensitive: whether a sensitive value is in the prompt, so that error texts of other programs may repeat it.
     """
@@ -43,6 +45,8 @@ class ScorerInput:
     passages: tuple[Passage, ...] = ()
     repeat: int = 0
     tool_calls: tuple[JsonObject, ...] = ()
+    invalid_tool_calls: tuple[JsonObject, ...] = ()
+    refusal: str | None = None
     finish_reason: str | None = None
     logprobs: tuple[float, ...] | None = None
     tokens: Mapping[str, int] | None = None

@@ -1,7 +1,7 @@
 """The prompt target: renders a version with a case's variables and calls the variant's model."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -11,6 +11,7 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
 from promptuary.models.calls import ModelCaller, ModelRequest
+from promptuary.prompt.errors import InvalidVariables
 from promptuary.prompt.model_settings import ModelSettings, model_settings
 from promptuary.prompt.templates.prepared import PreparedPrompt, RenderedPrompt
 
@@ -59,8 +60,22 @@ class PromptTarget:
         """Return whether the case has a value for a sensitive variable of the variant."""
         return not self._sensitive_variables[variant].isdisjoint(case.vars)
 
+    def mismatch(self, cases: Iterable[Case]) -> str | None:
+        """Return why no case can be rendered under a variant; None where at least one of them can, under each."""
+        waiting, reasons = dict(self.prepared), dict[str, str]()
+        for case in cases:
+            for name, prepared in list(waiting.items()):
+                try:
+                    prepared.check_values(_values(case, prepared))
+                    del waiting[name]
+                except InvalidVariables as error:
+                    reasons.setdefault(name, f"no case fits {name}; the first, '{case.id}': {error}")
+            if not waiting:
+                return None
+        return next((reasons[name] for name in waiting if name in reasons), None)
+
     async def _render(self, case: Case, prepared: PreparedPrompt) -> RenderedPrompt:
-        values = {name: value for name, value in case.vars.items() if name in prepared.variables}
+        values = _values(case, prepared)
         if prepared.content.context is None and prepared.content.format != "jinja2":
             return self.renderer.render(self.project, prepared, values)
         # A context is embedded and searched, and Jinja may run the template author's loops: both take long.
@@ -78,3 +93,8 @@ class PromptTarget:
             name: frozenset(variable for variable, definition in prepared.variables.items() if definition.sensitive)
             for name, prepared in self.prepared.items()
         }
+
+
+def _values(case: Case, prepared: PreparedPrompt) -> JsonObject:
+    """Return the values of a case that the prompt has variables for."""
+    return {name: value for name, value in case.vars.items() if name in prepared.variables}

@@ -6,6 +6,7 @@ from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.request import ChatModelSource, ModelCaller, ModelReply, ModelRequest
 from promptuary.models.calls.retries import MAX_ATTEMPTS, is_transient
 from promptuary.models.calls.scope import sensitive_calls, time_limit
+from promptuary.models.calls.setup.errors import SetupFailed
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -15,6 +16,7 @@ __all__ = [
     "ModelClient",
     "ModelReply",
     "ModelRequest",
+    "SetupFailed",
     "is_transient",
     "parse_reply",
     "sensitive_calls",

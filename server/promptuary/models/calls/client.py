@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from promptuary.core.errors import InvalidRequest
 from promptuary.models.calls.bound_models import BoundModels
 from promptuary.models.calls.budget import CostBudget, Settlement
 from promptuary.models.calls.concurrency import AdaptiveConcurrency, ConcurrencyLimiter
@@ -20,8 +21,11 @@ from promptuary.models.calls.request import ChatModelSource, ModelReply, ModelRe
 from promptuary.models.calls.response_cache import ModelResponseCache, cache_key, messages_json, model_binding_json
 from promptuary.models.calls.retries import Retries, is_overloaded, may_be_billed, retry_after
 from promptuary.models.calls.scope import calls_are_sensitive, time_limit_paused
+from promptuary.models.calls.setup.checks import SetupChecks
+from promptuary.models.calls.setup.errors import ModelNotSetUp, SetupFailed
 
 _ECHO = "echo"
+PROBE_MESSAGES = ({"role": "user", "content": "Answer with OK."},)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class ModelClient:
         cache: the response cache; None for no cache.
         budget: the budget of the run.
         clock: seconds, for latencies and pauses.
+        ends_on_setup_error: whether an error that every call of a model would have raises `SetupFailed`.
     """
 
     models: ChatModelSource
@@ -68,6 +73,7 @@ class ModelClient:
     cache: ModelResponseCache | None = None
     budget: CostBudget = field(default_factory=CostBudget)
     clock: Callable[[], float] = time.monotonic
+    ends_on_setup_error: bool = False
     _limiters: dict[str, ConcurrencyLimiter] = field(default_factory=dict, init=False)
     _rates: dict[str, ProviderRateLimiters] = field(default_factory=dict, init=False)
     _attempts: set[asyncio.Task[Any]] = field(default_factory=set, init=False)
@@ -76,6 +82,7 @@ class ModelClient:
         """Return a cached reply, or call the model, again after an error that may pass.
 
         Raises:
+            SetupFailed: if no call of the model can succeed, and this client ends on such errors.
             CostLimitReached: if the highest possible cost of the call does not fit under the cost limit.
             InvalidRequest: if there is a cost limit and the price of the model is not known.
         """
@@ -88,7 +95,7 @@ class ModelClient:
         with time_limit_paused():
             cached = await self.cache.get(key)
         if cached is not None:
-            return cached
+            return cached if cached.cost is not None else replace(cached, cost=self._cost(request.model, cached.tokens))
         reply = await self._call_with_retries(request, binding, messages)
         self.cache.put(key, request, reply)
         return reply
@@ -116,15 +123,24 @@ class ModelClient:
         return pending
 
     async def _call_with_retries(self, request: ModelRequest, binding: str, messages: str) -> ModelReply:
-        model = await self._bound_models.get(request, binding)
+        try:
+            model = await self._bound_models.get(request, binding)
+        except (InvalidRequest, ModelNotSetUp) as error:
+            if self.ends_on_setup_error:
+                raise SetupFailed(str(error)) from error
+            raise
         images = count_images(request.messages)
         size = CallSize(len(messages.encode("utf-8", "replace")) - images.size, model.binding_bytes, images.number)
         estimate = self.prices.estimate(request, size, limited=self.budget.limit is not None)
         retries = Retries()
         while True:
             try:
-                return await self._attempt(request, model.chat, estimate)
+                reply = await self._attempt(request, model.chat, estimate)
+                self._setups.works(binding)
+                return reply
             except Exception as error:
+                if self.ends_on_setup_error:
+                    await self._setups.check(binding, request.model, error, lambda: self._probe(request, model.chat, estimate))
                 wait = retries.next_wait(error, self.jitter)
                 if wait is None:
                     raise
@@ -207,8 +223,20 @@ class ModelClient:
         elapsed = (self.clock() - started) * 1000
         message, parsed = (response["raw"], response["parsed"]) if request.schema is not None else (response, None)
         reply = parse_reply(message, elapsed, parsed)
-        cost = self.prices.cost(request.model, reply.tokens or {"input": 0, "output": 0})
-        return replace(reply, cost=cost if reply.tokens is not None or cost == 0 else None)
+        return replace(reply, cost=self._cost(request.model, reply.tokens))
+
+    def _cost(self, model: str, tokens: Mapping[str, int] | None) -> float | None:
+        """Return the cost of a reply by its tokens; None if its price or its tokens are not known."""
+        cost = self.prices.cost(model, tokens or {"input": 0, "output": 0})
+        return cost if tokens is not None or cost == 0 else None
+
+    async def _probe(self, request: ModelRequest, chat: Any, estimate: CallEstimate) -> None:
+        """Call the model with a message that any model answers, to see whether an error is the case's or the set-up's."""
+        await self._attempt(replace(request, messages=PROBE_MESSAGES), chat, estimate)
+
+    @cached_property
+    def _setups(self) -> SetupChecks:
+        return SetupChecks()
 
     @cached_property
     def _bound_models(self) -> BoundModels:

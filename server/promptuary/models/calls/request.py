@@ -47,20 +47,28 @@ class ModelReply:
     """The reply of a model.
 
     Attributes:
-        text: without white space around it; if it is empty and tools are called, their calls in OpenAI's form.
+        text: the output, without the reasoning and without white space around it; if it is empty, the tool calls in OpenAI's
+            form, else the refusal.
         tool_calls: each `{name, args, id}`.
+        invalid_tool_calls: those whose arguments are no JSON object, each `{name, args, id, error}`, `args` as the model wrote
+            them.
+        refusal: the model's or its provider's refusal; None where it does not refuse.
+        reasoning: what the model thought before its output; empty where it does not show it.
         parsed: the reply in the form of the request's schema; None without a schema, or if the reply does not fit it.
         finish_reason: why the model stopped, in its provider's word.
         logprobs: of the reply's tokens, natural logarithms.
         tokens: `input` and `output`, and `cache_read` if the provider read some of the input from its cache; None if the
             provider does not report them.
-        cost: in US dollars; 0 for a cached response, None if no price is known.
+        cost: in US dollars; of a cached response, as it was when the model was called. None if no price is known.
         latency_ms: of the attempt that succeeded; of a cached response, as it was at that time.
         cached: whether it comes from the response cache, so that nothing was sent or paid.
     """
 
     text: str
     tool_calls: tuple[Mapping[str, Any], ...] = ()
+    invalid_tool_calls: tuple[Mapping[str, Any], ...] = ()
+    refusal: str | None = None
+    reasoning: str = ""
     parsed: Any = None
     finish_reason: str | None = None
     logprobs: tuple[float, ...] | None = None

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from promptuary.models.calls.reasoning import split_reasoning
 from promptuary.models.calls.request import ModelReply, ModelRequest
 
 CACHE_FORMAT = 1
@@ -64,7 +65,7 @@ class ModelResponseCache:
         self._new: dict[str, dict[str, Any]] = {}
 
     async def get(self, key: str) -> ModelReply | None:
-        """Return the cached reply, with a cost of 0 and the latency that it had; None if there is none."""
+        """Return the cached reply, with the cost and the latency that it had; None if there is none."""
         if not self._enabled:
             return None
         if key not in self._lookups:
@@ -73,7 +74,7 @@ class ModelResponseCache:
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read_batches())
         body = await asyncio.shield(lookup)
-        return None if body is None else _reply_of(body)
+        return None if body is None or _lacks_refusal(body) else _reply_of(body)
 
     def put(self, key: str, request: ModelRequest, reply: ModelReply) -> None:
         """Add a reply to what is written with the next results."""
@@ -110,6 +111,10 @@ def _body_of(reply: ModelReply) -> dict[str, Any]:
     return {
         "text": reply.text,
         "tool_calls": [dict(call) for call in reply.tool_calls],
+        "invalid_tool_calls": [dict(call) for call in reply.invalid_tool_calls],
+        "refusal": reply.refusal,
+        "reasoning": reply.reasoning,
+        "cost": reply.cost,
         "parsed": reply.parsed,
         "finish_reason": reply.finish_reason,
         "logprobs": list(reply.logprobs) if reply.logprobs is not None else None,
@@ -118,15 +123,25 @@ def _body_of(reply: ModelReply) -> dict[str, Any]:
     }
 
 
+def _lacks_refusal(body: Mapping[str, Any]) -> bool:
+    """Return whether an earlier release may have dropped what an empty response was: a refusal, or invalid tool calls."""
+    return "refusal" not in body and not body["text"]
+
+
 def _reply_of(body: Mapping[str, Any]) -> ModelReply:
+    """Build the reply. Earlier releases stored neither the cost nor a refusal, and left the reasoning in the text."""
+    reasoning, text = (body["reasoning"], body["text"]) if "reasoning" in body else split_reasoning(body["text"])
     return ModelReply(
-        text=body["text"],
+        text=text.strip(),
         tool_calls=tuple(body["tool_calls"]),
+        invalid_tool_calls=tuple(body.get("invalid_tool_calls") or ()),
+        refusal=body.get("refusal"),
+        reasoning=reasoning.strip(),
         parsed=body["parsed"],
         finish_reason=body["finish_reason"],
         logprobs=tuple(body["logprobs"]) if body["logprobs"] is not None else None,
         tokens=body["tokens"],
-        cost=0.0,
+        cost=body.get("cost"),
         latency_ms=body["latency_ms"],
         cached=True,
     )

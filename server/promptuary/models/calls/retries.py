@@ -59,10 +59,10 @@ class Retries:
 
 def is_transient(error: BaseException | None) -> bool:
     """Return whether the same call may succeed later, by the error or by what it was raised from."""
-    for cause in _chain(error):
+    for cause in error_chain(error):
         if getattr(cause, "code", None) == "insufficient_quota":  # OpenAI's 429 for an account without money
             return False
-        status = _status(cause)
+        status = http_status(cause)
         if status is not None:
             return status in _TRANSIENT or status >= 500
         if isinstance(cause, ConnectionError | TimeoutError | Unavailable) or _is_named(cause, _LOST):
@@ -74,13 +74,13 @@ def is_transient(error: BaseException | None) -> bool:
 
 def is_overloaded(error: BaseException | None) -> bool:
     """Return whether the provider reports that it gets too many requests."""
-    return any(_status(cause) in _OVERLOADED for cause in _chain(error))
+    return any(http_status(cause) in _OVERLOADED for cause in error_chain(error))
 
 
 def may_be_billed(error: BaseException) -> bool:
     """Return whether the provider may bill a failed call: every call but those that were refused or never sent."""
-    for cause in _chain(error):
-        status = _status(cause)
+    for cause in error_chain(error):
+        status = http_status(cause)
         if status is not None:
             return not (400 <= status < 500 or status in _OVERLOADED) or status in (408, 499)
         if _is_named(cause, _NEVER_SENT):
@@ -90,7 +90,7 @@ def may_be_billed(error: BaseException) -> bool:
 
 def retry_after(error: BaseException | None, clock: Callable[[], datetime] = wall_clock) -> float | None:
     """Return the seconds that the provider asks to wait, by `Retry-After` or `retry-after-ms`, at most five minutes."""
-    for cause in _chain(error):
+    for cause in error_chain(error):
         headers: Any = getattr(getattr(cause, "response", None), "headers", None)
         if headers is None:
             continue
@@ -114,7 +114,8 @@ def _seconds(header: Any, unit: float, clock: Callable[[], datetime]) -> float |
     return ((timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)) - clock()).total_seconds()
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from, each once."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -122,7 +123,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _status(error: BaseException) -> int | None:
+def http_status(error: BaseException) -> int | None:
+    """Return the HTTP status of a provider's error; None where it has none."""
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) and not isinstance(status, bool) else None
 

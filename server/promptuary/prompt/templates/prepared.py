@@ -109,6 +109,14 @@ class PreparedPrompt:
             valid_values[self.content.context.into] = None
         return self._renderer(OUTPUT_LIMIT).render(self.query, valid_values, "context.query")
 
+    def check_values(self, values: Mapping[str, Any]) -> None:
+        """Check values as `render` does before it renders.
+
+        Raises:
+            InvalidVariables: a value is missing, unknown or of the wrong type.
+        """
+        self._valid_values(values)
+
     def render(
         self,
         values: Mapping[str, Any],

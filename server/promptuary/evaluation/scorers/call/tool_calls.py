@@ -45,6 +45,9 @@ class ValidToolCalls(BaseScorer):
         return self.pass_or_fail(error is None, error or "every call fits its tool")
 
     def _calls_error(self, sample: ScorerInput) -> str | None:
+        if sample.invalid_tool_calls:
+            invalid = sample.invalid_tool_calls[0]
+            return f"the arguments of the call of '{invalid['name']}' are no JSON object: {invalid['args']}"
         calls = [ParsedToolCall(call["name"], call["args"]) for call in sample.tool_calls]
         calls = calls or _parse_calls(sample.output, single=self.single)
         if not calls:
@@ -75,7 +78,8 @@ class ToolCallF1(BaseScorer):
     async def score(self, sample: ScorerInput) -> Score:
         """Compare the two sets of names."""
         expected = set(self.expected.texts(sample.case, commas=True))
-        called = {str(call["name"]) for call in sample.tool_calls} or set(_called_names(sample.output))
+        reported = (*sample.tool_calls, *sample.invalid_tool_calls)
+        called = {str(call["name"]) for call in reported} or set(_called_names(sample.output))
         f1 = 2 * len(expected & called) / (len(expected) + len(called))
         reason = f"F1 {f1:.3f}, threshold {self.threshold:g}; called {', '.join(sorted(called)) or 'nothing'}"
         return Score(self.name, (f1 >= self.threshold) != self.inverse, f1, reason[:REASON_LIMIT])
