@@ -1,4 +1,4 @@
-"""A query parameter that a route does not read, that occurs twice or that is empty is an error; the routes are OpenAPI's."""
+"""A part of a request that its route does not read is an error, and so is one twice or empty; the routes are OpenAPI's."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -91,3 +91,23 @@ def test_routes_of_other_registries_ignore_what_their_originals_ignore(local: An
     for path in ("/api/public/v2/prompts/p", "/api/2.0/mlflow/registered-models/get?name=p"):
         mark = "&" if "?" in path else "?"
         assert local.get(f"{path}{mark}resolve=true&unknown=1").status_code == 200, path
+
+
+def test_no_route_ignores_members_of_a_body(app: Any, api: Any, bearer: Callable[..., dict[str, str]]) -> None:
+    headers, wrong, count = bearer("operator"), [], 0
+    for path, item in app.app.openapi()["paths"].items():
+        for method in {"post", "put", "patch", "delete"} & item.keys() if path.startswith("/v1/") else ():
+            url = re.sub(r"\{[^}]+\}", "1", path)
+            answer = api.request(method, url, json={"no_such_member": 1}, headers=headers)
+            errors = {error["path"]: error["message"] for error in answer.json().get("errors", [])}
+            count += 1
+            if answer.status_code != 422 or not errors.get("no_such_member", "").startswith(("is no member", "is not a known")):
+                wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+    assert wrong == []
+    assert count > 40
+
+
+def test_a_route_without_a_body_takes_an_empty_one(local: Any) -> None:
+    local.post("/v1/prompts/p/versions", json=VERSION | {"labels": ["staging"]})
+    assert local.request("DELETE", "/v1/prompts/p/labels/staging", json={"reason": "x"}).status_code == 422
+    assert local.request("DELETE", "/v1/prompts/p/labels/staging", json={}).status_code == 204

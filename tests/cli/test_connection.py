@@ -142,3 +142,11 @@ def test_a_key_of_a_lower_role_may_do_less(run: Run, word: Path, served: UseServ
     result = run("push", word)
     assert (result.code, "may not" in result.error_line) == (64, True)
     assert run("get", "word", "--json").json["version"] == 1
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/"])
+def test_a_url_that_ends_in_the_prefix_of_the_routes_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("PROMPTUARY_URL", f"http://127.0.0.1:8400{path}")
+    result = run("prompts")
+    assert result.code == 64
+    assert "PROMPTUARY_URL: ends in /v1, which is added to it; set it to http://127.0.0.1:8400" in result.error_line

@@ -60,6 +60,12 @@ def test_a_write_is_done_only_if_every_condition_holds(
             conditions.require(tag, "the label")
 
 
+@pytest.mark.parametrize("header", [f"W/{TAG}", 'W/"16"', f'W/"16", W/{TAG}', f'"16", W/{TAG}'])
+def test_a_weak_if_match_is_refused_as_such(header: str) -> None:
+    with pytest.raises(PreconditionFailed, match="weak tags are not accepted: send the ETag of the label as it was answered"):
+        parse_preconditions([header], []).require(TAG, "the label")
+
+
 @pytest.mark.parametrize(("if_match", "if_none_match"), [(["17"], []), ([], ["17"])])
 def test_a_condition_of_another_form_is_never_ignored(if_match: list[str], if_none_match: list[str]) -> None:
     with pytest.raises(PreconditionFailed, match="list of ETags in quotes"):

@@ -80,7 +80,7 @@ def test_the_arms_own_every_bucket_once_and_survive_the_wire(given_arms: list[tu
 @pytest.mark.parametrize(
     ("given_arms", "words"),
     [
-        ([(1, 1.0)], "2 to 16 arms"),
+        ([(1, 1.0)], "2 to 16 arms, and has 1; for one version, point the label at it without a split"),
         ([(number, 1.0) for number in range(1, 18)], "2 to 16 arms"),
         ([(1, 1.0), (1, 2.0)], "a version in two arms"),
         ([(1, 1.0), (2, 0.0)], "split.1.weight: must be a positive number"),

@@ -81,6 +81,16 @@ def test_a_rollback_to_where_the_label_never_was_or_is_now_is_refused(unit_as: U
             roll_back(unit_as, to)
 
 
+def test_a_rollback_to_the_arm_of_a_split_says_what_to_do(unit_as: Units) -> None:
+    move(unit_as, 1)
+    with unit_as("author") as unit:
+        Labels(unit).split("p", "production", [(1, 90), (2, 10)], "")
+    move(unit_as, 3)
+    with pytest.raises(Conflict, match="has pointed at version 2 only as an arm of a split; set the label to the version"):
+        roll_back(unit_as, 2)
+    assert roll_back(unit_as, 1) == 1
+
+
 def test_a_rollback_passes_over_splits_with_their_buckets(unit_as: Units) -> None:
     move(unit_as, 1)
     with unit_as("author") as unit:

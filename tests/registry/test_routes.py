@@ -372,3 +372,11 @@ def test_a_label_is_removed_and_comes_back_and_the_past_stays(local: Any, databa
         assert local.delete(PRODUCTION, params={"reason": reason}, headers=once).status_code == status
     assert len(local.get("/v1/prompts/support.triage/events?kind=label.removed").json()["items"]) == 2
     assert local.delete("/v1/prompts/support.triage/labels/latest").status_code == 422
+
+
+def test_the_virtual_label_has_no_state_of_its_own_and_its_error_says_so(local: Any, database: Any) -> None:
+    local.post(VERSIONS, json=TRIAGE)
+    answer = local.get("/v1/prompts/support.triage/labels/latest")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "as in GET /v1/prompts/support.triage?label=latest" in answer.json()["detail"]
+    assert local.get("/v1/prompts/nothing/labels/latest").json()["detail"] != answer.json()["detail"]

@@ -228,6 +228,9 @@ def _client(url: str, key: str) -> httpx.Client:
         )
     if not url.startswith(("http://", "https://")):
         raise Invalid("the server cannot be called", [FieldError("PROMPTUARY_URL", "must begin with http:// or https://")])
+    if url.rstrip("/").endswith("/v1"):
+        message = f"ends in /v1, which is added to it; set it to {url.rstrip('/').removesuffix('/v1')}"
+        raise Invalid("the server cannot be called", [FieldError("PROMPTUARY_URL", message)])
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)

@@ -18,7 +18,7 @@ PromptuaryError                 the root (promptuary.prompt.errors)
 from collections.abc import Iterable
 from enum import StrEnum
 
-from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
+from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError, with_field_errors
 
 __all__ = [
     "Conflict",
@@ -131,7 +131,7 @@ class RequestRefused(Refused):
 
     def __str__(self) -> str:
         """Return the message and the errors after it, in one line."""
-        return self.message + (": " + "; ".join(map(str, self.field_errors)) if self.field_errors else "")
+        return with_field_errors(self.message, self.field_errors)
 
 
 class NeedsContext(PromptuaryError):

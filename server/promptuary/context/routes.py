@@ -101,13 +101,13 @@ def delete_document_by_id(
 
 
 @router.get("/collections/{name}/documents/{id:path}")
-def read_document(name: PathName, id: str, unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_READ)]) -> DocumentOut:  # noqa: A002
+def read_document(name: PathName, id: str, unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_READ)]) -> DocumentOut:  # noqa: A002 - the API's own parameter name
     """Return a document's title, digest and metadata."""
     return DocumentOut.of(Collections(unit).document(name, id))
 
 
 @router.delete("/collections/{name}/documents/{id:path}", status_code=204)
-def delete_document(name: PathName, id: str, unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_WRITE)]) -> None:  # noqa: A002
+def delete_document(name: PathName, id: str, unit: Annotated[UnitOfWork, authorize(Scope.CONTEXT_WRITE)]) -> None:  # noqa: A002 - the API's own parameter name
     """Delete a document from a collection."""
     Collections(unit).delete_document(name, id)
 

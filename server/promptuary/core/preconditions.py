@@ -78,12 +78,17 @@ class Preconditions:
         """Check the `If-Match` header alone, as a read does; its `If-None-Match` decides between 200 and 304.
 
         Raises:
-            PreconditionFailed: when the resource does not exist, or has changed.
+            PreconditionFailed: when the resource does not exist, or has changed, or the tag is weak, which never matches.
         """
         if self.if_match is None or self.if_match.match_strongly(tag):
             return
         if tag is None:
             raise PreconditionFailed(f"{resource} does not exist, and If-Match demands that it does")
+        if tag in self.if_match.weak or (self.if_match.weak and not self.if_match.strong):
+            raise PreconditionFailed(
+                f"If-Match has weak tags only, such as W/{min(self.if_match.weak)}, and weak tags are not accepted: send the "
+                f"ETag of {resource} as it was answered, without W/"
+            )
         raise PreconditionFailed(f"{resource} has changed since it was read; read it again")
 
     @property

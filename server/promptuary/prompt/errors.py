@@ -4,7 +4,7 @@ The rest of the tree is in `promptuary.core.errors`. The root is here because th
 errors of the same tree.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -26,6 +26,11 @@ class FieldError:
         """Return `line 3: messages.0.role: unknown role`."""
         where = ": ".join(filter(None, [f"line {self.line}" if self.line else "", self.path]))
         return f"{where}: {self.message}" if where else self.message
+
+
+def with_field_errors(message: str, field_errors: Sequence[FieldError]) -> str:
+    """Return a message and the errors after it, in one line."""
+    return f"{message}: {'; '.join(map(str, field_errors))}" if field_errors else message
 
 
 class PromptuaryError(Exception):
@@ -56,7 +61,7 @@ class Invalid(PromptuaryError):
 
     def __str__(self) -> str:
         """Return the message and the errors after it, in one line."""
-        return self.message + (": " + "; ".join(map(str, self.field_errors)) if self.field_errors else "")
+        return with_field_errors(self.message, self.field_errors)
 
 
 class InvalidPrompt(Invalid):

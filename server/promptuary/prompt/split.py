@@ -135,7 +135,8 @@ def split_from_json(value: Any) -> Split:
 def _check(weights: Sequence[tuple[int, float]]) -> None:
     field_errors = []
     if not 2 <= len(weights) <= ARMS_LIMIT:
-        field_errors.append(FieldError("split", f"must have 2 to {ARMS_LIMIT} arms"))
+        remedy = "; for one version, point the label at it without a split" if len(weights) == 1 else ""
+        field_errors.append(FieldError("split", f"must have 2 to {ARMS_LIMIT} arms, and has {len(weights)}{remedy}"))
     if len({version for version, _ in weights}) != len(weights):
         field_errors.append(FieldError("split", "has a version in two arms"))
     total = math.fsum(weight for _, weight in weights if weight > 0)

@@ -1,5 +1,9 @@
 """Which variables take JSON where every value arrives as a text: on the command line, and over the Model Context Protocol."""
 
+import json
+from collections.abc import Sequence
+from typing import Any
+
 from promptuary.prompt.variables import Variable
 
 _FORMS = {
@@ -20,12 +24,35 @@ def json_form(variable: Variable | None, *, placeholder: bool) -> str | None:
         placeholder: whether it is a placeholder for messages.
 
     Returns:
-        None for a variable that takes the text as it is, or that has no declared type.
+        None for a variable that takes the text as it is, one of an enum without a type (`enum_value`), or one without both.
     """
     if placeholder:
         return _MESSAGES
     if variable is None:
         return None
-    if variable.type is None and variable.enum and not any(isinstance(value, str) for value in variable.enum):
-        return "a JSON value of its list"
     return _FORMS.get(variable.type or "")
+
+
+def enum_text(value: Any) -> str:
+    """Return the text that stands for a value of an enum: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def enum_value(values: Sequence[Any], text: str) -> Any:
+    """Return the value of an enum for which a text stands, however its JSON is written; the text itself where there is none.
+
+    A value that is this very text comes before one whose JSON it is.
+    """
+    if text in (value for value in values if isinstance(value, str)):
+        return text
+    try:
+        canonical = _canonical(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+    return next((value for value in values if not isinstance(value, str) and _canonical(value) == canonical), text)
+
+
+def _canonical(value: Any) -> str:
+    """Return JSON that equal values share: `1.0` is 1, and the order of an object's members does not count."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return json.dumps(int(value) if is_whole else value, sort_keys=True)

@@ -36,6 +36,11 @@ class Labels:
             PreconditionFailed: when the label has changed since the `If-Match` of the condition.
         """
         current = label_store.find_label(self.unit.session, require_prompt(self.unit, name), label)
+        if current is None and label == LATEST:
+            raise NotFound(
+                f"`latest` is no stored label of '{name}': it always means the highest version; look the prompt up with it, "
+                f"as in GET /v1/prompts/{name}?label=latest"
+            )
         if current is None:
             raise _no_label(name, label)
         condition.require_match(current.tag, _describe(name, label))
@@ -121,14 +126,15 @@ class Labels:
                 raise Conflict(
                     f"the label '{label}' of '{name}' has never pointed anywhere else"
                     if all(move.target == moves[0].target for move in moves)
-                    else f"the label '{label}' of '{name}' has nothing further back; name a version with `to`, or set the label"
+                    else f"the label '{label}' of '{name}' has nothing further back; name a version with `to` (`--to`), or "
+                    "set the label"
                 )
         else:
             target = LabelTarget(to)
             if target == targets[-1]:
                 raise Conflict(f"the label '{label}' of '{name}' points at version {to} already")
             if all(move.target != target for move in moves):
-                raise Conflict(f"the label '{label}' of '{name}' has never pointed at version {to}; set the label instead")
+                raise _never_pointed(name, label, to, moves)
             self._require_versions(prompt, [to])
         return self.point(prompt, label, target, reason, rollback=True)
 
@@ -250,6 +256,17 @@ def _describe(name: str, label: str) -> str:
 
 def _no_label(name: str, label: str) -> NotFound:
     return NotFound(f"the prompt '{name}' has no label '{label}'")
+
+
+def _never_pointed(name: str, label: str, version: int, moves: Iterable[LabelMove]) -> Conflict:
+    """Return the error for a rollback to a version alone where the label never was."""
+    splits = (move.target.split for move in moves if move.target is not None)
+    if any(arm.version == version for split in splits if split is not None for arm in split.arms):
+        return Conflict(
+            f"the label '{label}' of '{name}' has pointed at version {version} only as an arm of a split; set the label to the "
+            "version instead"
+        )
+    return Conflict(f"the label '{label}' of '{name}' has never pointed at version {version}; set the label instead")
 
 
 def _earlier_targets(moves: Iterable[LabelMove]) -> list[LabelTarget | None]:

@@ -274,9 +274,12 @@ def test_a_split_ends_with_force_only_and_otherwise_nothing_is_applied(run: Run,
 def test_an_archived_prompt_prevents_the_whole_folder(run: Run, folder: Path) -> None:
     run("sync", "apply", folder)
     run("archive", "word")
-    assert run("sync", "plan", folder).out.splitlines()[-1] == "  is archived; restore it with `promptuary restore`"
+    planned = run("sync", "plan", folder)
+    assert (planned.code, planned.out.splitlines()[-1]) == (1, "  is archived; restore it with `promptuary restore`")
+    assert run("sync", "plan", folder, "--json").code == 1
     assert "word: is archived" in run("sync", "apply", folder).error_line
     run("restore", "word")
+    assert run("sync", "plan", folder).code == 0
     assert run("sync", "apply", folder).code == 0
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,14 @@ TEXTS = {
     "kind": "1",
     "any": "1.10",
 }
+
+
+@pytest.mark.parametrize(("text", "value"), [("auto", "auto"), ("1", 1), ("true", True), ("null", None), ("1.0", 1)])
+def test_a_variable_takes_every_value_of_its_enum(run: Run, write: Write, text: str, value: Any) -> None:
+    body = {"type": "text", "template": "{{{mode}}}", "variables": {"mode": {"enum": ["auto", 1, True, None]}}}
+    assert run("push", write("mode.yaml", json.dumps(body))).code == 0
+    rendered = run("render", "mode", "--label", "latest", "--var", f"mode={text}", "--json").json
+    assert rendered["text"] == ("" if value is None else value if isinstance(value, str) else json.dumps(value))
 
 
 def assignments(**texts: str) -> list[str]:

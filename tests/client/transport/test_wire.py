@@ -14,7 +14,7 @@ from promptuary.client.transport.wire import (
     parse_retry_after,
     read_lookup_response,
 )
-from promptuary.client.versions.selector import Selector
+from promptuary.client.versions.selector import Selector, build_selector
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 TRIAGE = Selector("support.triage", "production", None, None)
@@ -45,6 +45,18 @@ def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(InvalidSettings) as caught:
         Endpoint.of(url, None)
     assert ":p@" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["https://x/v1", "https://x/v1/"])
+def test_a_url_that_ends_in_the_prefix_of_the_routes_is_refused(url: str) -> None:
+    with pytest.raises(InvalidSettings, match=r"ends in /v1, which is added to it; set it to https://x$"):
+        Endpoint.of(url, None)
+
+
+@pytest.mark.parametrize("targeting_key", ["", None])
+def test_an_empty_targeting_key_is_none(targeting_key: str | None) -> None:
+    selector = build_selector("support.triage", None, None, targeting_key)
+    assert Endpoint.of(None, None).lookup(selector)[1] == {"label": "production"}
 
 
 @pytest.mark.parametrize("key", ["pmt_a b", "pmt_ä", "pmt_x\r\nX: y"])

@@ -114,3 +114,25 @@ def test_a_revoked_key_ends_at_once(api: Any, key: Any, local: Any) -> None:
     assert api.post("/mcp", headers=headers, json=LIST).status_code == 200
     local.delete(f"/v1/keys/{reader.split('_')[1]}").raise_for_status()
     assert api.post("/mcp", headers=headers, json=LIST).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("params", "path", "message"),
+    [
+        ({"name": "p", "arguments": {"n": 5}}, "arguments.n", "must be a text; a number"),
+        ({"name": "p", "arguments": {"n": None, "m": "x"}}, "arguments.n", "must be a text"),
+        ({"name": "p", "arguments": ["x"]}, "arguments", "must be an object"),
+        ({"name": 5}, "name", "must be a string"),
+        ({}, "name", "is required"),
+    ],
+)
+def test_a_parameter_of_another_type_is_named(api: Any, bearer: Any, params: dict[str, Any], path: str, message: str) -> None:
+    for more, envelope in (({}, {}), ({**MODERN, "Mcp-Method": "prompts/get", "Mcp-Name": "p"}, {"_meta": ENVELOPE})):
+        body = {"jsonrpc": "2.0", "id": 7, "method": "prompts/get", "params": {**params, **envelope}}
+        answer = api.post("/mcp", headers=bearer("reader") | more, json=body)
+        error = answer.json()["error"]
+        if more and params.get("name") != "p":
+            continue  # the SDK compares the name with that of the header before it reads the parameters
+        assert (error["code"], error["data"]["errors"][0]["path"]) == (-32602, path), answer.text
+        assert message in error["message"]
+        assert int(answer.headers["content-length"]) == len(answer.content)

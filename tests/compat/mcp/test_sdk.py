@@ -251,6 +251,22 @@ def test_values_of_enums_and_booleans_are_completed(call: Any, mode: str) -> Non
     assert call(completed, mode=mode) == [["billing", "bugs"], ["bugs"], ["billing", "bugs", "sales"], ["true"], []]
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("auto", "auto"), ("1", 1), ("2.50", 2.5), ("true", True), ("null", None), ('{"b":1, "a":[2]}', {"a": [2], "b": 1})],
+)
+def test_every_value_of_an_enum_can_be_chosen(call: Any, register: Any, local: Any, text: str, value: Any) -> None:
+    enum = ["auto", 1, 2.5, True, None, {"a": [2], "b": 1}]
+    register("p", "Hi {{{mode}}}", labels=["production"], variables={"mode": {"enum": enum}})
+    result = call(lambda client: client.get_prompt("p", {"mode": text}))
+    expected = local.post("/v1/prompts/p/render", json={"variables": {"mode": value}}).json()["text"]
+    assert result.messages[0].content.text == expected
+    completed = call(lambda client: client.complete(PromptReference(name="p"), {"name": "mode", "value": text[:1]}))
+    assert json.loads(completed.completion.values[0]) == value if value != "auto" else completed.completion.values == ["auto"]
+    error = call(lambda client: client.get_prompt("p", {"mode": "True"}))
+    assert "mode: must be one of" in error.message
+
+
 def test_at_most_a_hundred_completions_are_sent(call: Any, register: Any) -> None:
     register("many", "{{n}}", labels=["production"], variables={"n": {"enum": [f"v{n}" for n in range(150)]}})
     result = call(lambda client: client.complete(PromptReference(name="many"), {"name": "n", "value": "v"}))

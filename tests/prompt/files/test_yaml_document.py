@@ -152,3 +152,23 @@ def test_the_numbers_of_json_are_numbers_in_both_schemas() -> None:
 def test_plain_numbers_and_booleans_are_known_by_their_text() -> None:
     plain = parse_yaml("a: [NO, 'NO', 1.10, x, null]\nb: 2024-01-01\nc: {d: 12:30}", "file").plain
     assert plain == {"a.0": ("NO", False), "a.2": ("1.10", 1.1), "c.d": ("12:30", 750)}
+
+
+def test_json_with_tabs_is_read_with_its_lines() -> None:
+    document = parse_yaml('\ufeff{\n\t"a": "x\\ty",\n\t"b": [\n\t\t1\t]}\t\n', "x.json")
+    assert document.value == {"a": "x\ty", "b": [1]}
+    assert document.with_line(FieldError("b.0", "is one")).line == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{\n\t"a": 1,, }', "x.JSON is not valid JSON: line 2: Expecting property name enclosed in double quotes"),
+        ('{"a": [1}', "x.JSON is not valid JSON: line 1: "),
+        ('{"a": "x"', "x.JSON is not valid JSON: line 1: Expecting ',' delimiter"),
+    ],
+)
+def test_a_broken_json_file_is_reported_as_json(text: str, message: str) -> None:
+    with pytest.raises(InvalidFile) as error:
+        parse_yaml(text, "x.JSON")
+    assert str(error.value).startswith(message)

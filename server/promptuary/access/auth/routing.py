@@ -1,6 +1,6 @@
 """What a route declares: its one scope, and with it its unit of work, which is committed before the response leaves.
 
-A caller who may use the route gets an error for a query parameter that the route does not declare.
+A caller who may use the route gets an error for a part of the request that the route does not declare.
 
 Assembling the app fails for a route that declares no scope (`promptuary.api.routers`).
 """
@@ -16,8 +16,8 @@ from starlette.requests import Request
 
 from promptuary.access.auth.authentication import authenticate_request
 from promptuary.access.auth.conditions import refuse_conditions
+from promptuary.access.auth.declared_parts import refuse_undeclared_parts
 from promptuary.access.auth.idempotency import replay_or_record
-from promptuary.access.auth.query_checks import check_query
 from promptuary.access.role import Scope
 from promptuary.access.service import require_active_key
 from promptuary.access.unit_of_work import Caller, UnitOfWork
@@ -88,7 +88,7 @@ def authorize_caller(scope: Scope) -> Any:
 def _authorized_caller(request: Request, scope: Scope, basic: bool = False, x_api_key: bool = False) -> Caller:
     caller = authenticate_request(request, basic=basic, x_api_key=x_api_key)
     caller.require(scope)
-    check_query(request)
+    refuse_undeclared_parts(request)
     return caller
 
 

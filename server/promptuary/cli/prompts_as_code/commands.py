@@ -41,13 +41,15 @@ def show_plan(
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Show what `apply` would do."""
+    """Show what `apply` would do; exit 1 where it would be refused, for CI."""
     with connect(project) as api:
         steps = plan(RegistryState(api), folder, force=force, supersede=supersede)
     if json:
         print_json([step.as_json() for step in steps])
-        return
-    show(steps)
+    else:
+        show(steps)
+    if any(step.obstacles for step in steps):
+        raise typer.Exit(1)
 
 
 @app.command("apply")

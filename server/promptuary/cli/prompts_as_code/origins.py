@@ -26,13 +26,9 @@ from promptuary.cli.connection import ApiRefused
 from promptuary.cli.registry.state import RegistryState
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.bundle import parse_json
+from promptuary.prompt.files.file_locks import CAN_LOCK, lock
 from promptuary.prompt.files.prompt_file import prompt_paths, read_text
 from promptuary.prompt.files.yaml_document import InvalidFile
-
-try:
-    import fcntl
-except ModuleNotFoundError:  # Windows, where two pulls into one folder at the same time are not serialized
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = "promptuary-origins/1"
 _FOLDER, _FILE = ".promptuary", "origins.json"
@@ -157,12 +153,12 @@ def _text(origins: Mapping[str, Origin]) -> str:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
+    if not CAN_LOCK:  # two pulls into one folder at the same time are not serialized
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock(handle, wait=True)
         yield
     finally:
         os.close(handle)

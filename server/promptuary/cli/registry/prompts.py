@@ -17,7 +17,7 @@ from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import PromptFile, prompt_name, read_prompt_file
 from promptuary.prompt.messages.readable_text import message_text
-from promptuary.prompt.text_values import json_form
+from promptuary.prompt.text_values import enum_value, json_form
 
 Name = Annotated[str, typer.Argument(help="The prompt's name, such as support.triage.")]
 Label = Annotated[str | None, typer.Option("--label", help="A label; production by default.")]
@@ -154,8 +154,8 @@ def _assigned_texts(assignments: Sequence[str]) -> dict[str, str]:
 def _values(texts: Mapping[str, str], content: Content) -> dict[str, Any]:
     """Return the values that some texts have by the declarations of a prompt; a text stays for a variable of type string.
 
-    A variable without a declared type takes a list, an object, true, false and null as JSON, and a number that JSON writes in
-    the same way; any other text stays.
+    A variable with an enum and no type takes the value for which the text stands. One with neither takes a list, an object,
+    true, false and null as JSON, and a number that JSON writes in the same way; any other text stays.
 
     Raises:
         Invalid: with the type of each variable whose text is none of its values.
@@ -166,7 +166,10 @@ def _values(texts: Mapping[str, str], content: Content) -> dict[str, Any]:
     for name, text in texts.items():
         variable = content.variables.get(name)
         form = json_form(variable, placeholder=name in placeholders)
-        has_text = variable is not None and (variable.type == "string" or bool(variable.enum))
+        if form is None and variable is not None and variable.type is None and variable.enum is not None:
+            values[name] = enum_value(variable.enum, text)
+            continue
+        has_text = variable is not None and variable.type == "string"
         try:
             values[name] = text if form is None and has_text else json_text.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):

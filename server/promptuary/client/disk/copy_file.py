@@ -13,10 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows: writers there may overwrite each other's arms, and no reader notices
-    fcntl = None  # type: ignore[assignment]
+from promptuary.prompt.files.file_locks import CAN_LOCK, lock
 
 SIZE_LIMIT = 16 * 1024 * 1024
 """Bytes of a copy at most, those of every arm of a split label together."""
@@ -107,14 +104,14 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         OSError: when the lock's file cannot be opened.
     """
-    if fcntl is None:
+    if not CAN_LOCK:  # writers may overwrite each other's arms, and no reader notices
         yield
         return
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     try:
         for _ in range(LOCK_ATTEMPTS):
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(handle, wait=False)
                 break
             except BlockingIOError:
                 time.sleep(LOCK_PAUSE_SECONDS)

@@ -138,6 +138,8 @@ class Endpoint:
             raise InvalidSettings("the server's URL must be like https://prompts.example.org; set PROMPTUARY_URL")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise InvalidSettings("the server's URL contains a password or a query; put the key into PROMPTUARY_API_KEY")
+        if url.endswith("/v1"):
+            raise InvalidSettings(f"the server's URL ends in /v1, which is added to it; set it to {url.removesuffix('/v1')}")
         if not _KEY_PATTERN.match(key):
             raise InvalidSettings("the API key contains characters that no key has; copy it again into PROMPTUARY_API_KEY")
         return cls(url, key)

@@ -7,7 +7,7 @@ from typing import Any
 from promptuary.core.wire import parse_strict_json
 from promptuary.prompt.errors import FieldError, InvalidVariables, PromptuaryError
 from promptuary.prompt.templates.prepared import PreparedPrompt
-from promptuary.prompt.text_values import json_form
+from promptuary.prompt.text_values import enum_text, enum_value, json_form
 from promptuary.prompt.variables import Variable
 
 COMPLETIONS_LIMIT = 100
@@ -46,8 +46,8 @@ def argument_schema(variable: Variable) -> dict[str, Any]:
 def convert_arguments(prepared: PreparedPrompt, arguments: Mapping[str, str]) -> dict[str, Any]:
     """Convert texts to values of the variables' declared types.
 
-    A variable without a type takes the text as it is. An empty text for an optional variable that is no text means that the
-    variable is not sent, since the forms of clients send empty fields.
+    A variable without a type takes the text as it is, or the value of its enum for which the text stands. An empty text for an
+    optional variable that is no text means that the variable is not sent, since the forms of clients send empty fields.
 
     Raises:
         InvalidVariables: with an error for each text that is not a value of its type; no error repeats a text.
@@ -57,9 +57,14 @@ def convert_arguments(prepared: PreparedPrompt, arguments: Mapping[str, str]) ->
     for name, text in arguments.items():
         variable = prepared.variables.get(name)
         form = _json_form(prepared, name) if variable is not None else None
-        if variable is None or form is None:
+        is_needed = variable is not None and variable.required and variable.default is None
+        enum = variable.enum if variable is not None and form is None and variable.type is None else None
+        if enum is not None:
+            if text or "" in enum or is_needed:
+                values[name] = enum_value(enum, text)
+        elif form is None:
             values[name] = text
-        elif text or (variable.required and variable.default is None):
+        elif text or is_needed:
             try:
                 values[name] = _parse(text)
             except PromptuaryError:
@@ -82,14 +87,13 @@ def complete_argument(prepared: PreparedPrompt, name: str, beginning: str) -> li
             "the argument cannot be completed", [FieldError(name, f"is not a variable of this prompt; it has: {known}")]
         )
     values = variable.enum if variable.enum is not None else [True, False] if variable.type == "boolean" else []
-    texts = [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values]
-    return [text for text in texts if text.lower().startswith(beginning.lower())]
+    return [text for text in map(enum_text, values) if text.lower().startswith(beginning.lower())]
 
 
 def _form(prepared: PreparedPrompt, name: str) -> str:
     variable = prepared.variables[name]
     if variable.enum is not None:
-        return "one of " + ", ".join(json.dumps(value, ensure_ascii=False).strip('"') for value in variable.enum)
+        return "one of " + ", ".join(map(enum_text, variable.enum))
     return _json_form(prepared, name) or ("text" if variable.type == "string" else "")
 
 

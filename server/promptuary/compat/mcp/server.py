@@ -8,9 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
+from promptuary.access.auth.request import REQUEST_JSON
+from promptuary.compat.mcp.parameter_errors import INVALID_PARAMS, NamingSend
 from promptuary.compat.mcp.prompts import McpPrompts
 from promptuary.core.errors import Erased, Forbidden, Invalid, NotFound, PromptuaryError, Unavailable
 from promptuary.release import __version__
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 PROMPTS = "promptuary.mcp_prompts"
 """The scope key of the request's `McpPrompts`."""
-INVALID_REQUEST, INVALID_PARAMS, INTERNAL_ERROR = -32600, -32602, -32603
+INVALID_REQUEST, INTERNAL_ERROR = -32600, -32603
 """JSON-RPC's error codes."""
 INSTRUCTIONS = (
     "Versioned prompts of one project. prompts/list has those with the connection's label (production, or ?label= of the "
@@ -32,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one HTTP request of the protocol; `scope` has the request's `McpPrompts` under `PROMPTS`.
+    """Answer one HTTP request of the protocol; `scope` has the request's `McpPrompts` under `PROMPTS`, and its parsed body.
 
     A stateless session keeps nothing between requests, so each request has its own, and none starts with the process.
     """
@@ -42,7 +45,7 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
     sessions = StreamableHTTPSessionManager(_server(), json_response=True, stateless=True)
     async with sessions.run():
-        await sessions.handle_request(scope, receive, send)
+        await sessions.handle_request(scope, receive, NamingSend(send, scope[REQUEST_JSON], _parameter_model))
 
 
 @cache
@@ -59,6 +62,18 @@ def _server() -> "Server":
         on_get_prompt=_get_prompt,
         on_completion=_complete,
     )
+
+
+def _parameter_model(method: str) -> type[BaseModel] | None:
+    """Return the SDK's model of a method's parameters, None for a method without one."""
+    from mcp import types
+
+    models: dict[str, type[BaseModel]] = {
+        "prompts/get": types.GetPromptRequestParams,
+        "prompts/list": types.PaginatedRequestParams,
+        "completion/complete": types.CompleteRequestParams,
+    }
+    return models.get(method)
 
 
 async def _list_prompts(context: Any, params: Any) -> Any:
@@ -95,7 +110,7 @@ def _protocol_error(error: PromptuaryError) -> "MCPError":
     message = error.message
     if isinstance(error, Invalid) and error.field_errors:
         data["errors"] = [{"path": field_error.path, "message": field_error.message} for field_error in error.field_errors]
-        message = f"{message}: {'; '.join(map(str, error.field_errors))}"
+        message = str(error)
     if isinstance(error, Unavailable):
         data["retry_after"] = error.retry_after
     if isinstance(error, Invalid | NotFound | Erased):

@@ -1,5 +1,6 @@
 """Strict reading of YAML and JSON: no tags, aliases, duplicate keys or NUL characters; each value has its line number."""
 
+import json
 import math
 import re
 from dataclasses import dataclass, field, replace
@@ -79,6 +80,8 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
         InvalidFile: the text is not valid; the message names the source, and the field error the line.
     """
     document = YamlDocument(None, {})
+    language = "JSON" if source.lower().endswith(".json") else "YAML"
+    text = _without_tabs_of_json(text)
     try:
         if reason := refused_character(text):
             raise _error(reason, 1 + text[: refused_position(text)].count("\n"))
@@ -92,20 +95,41 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
         mark = error.problem_mark
         message = str(error.problem or error.context or "cannot be read")
         field_error = _with_advice(FieldError("", message, mark.line + 1 if mark else None), text)
-        raise InvalidFile(f"{source} is not valid YAML", [field_error]) from None
+        if language == "JSON":
+            field_error = _json_error(text) or field_error
+        raise InvalidFile(f"{source} is not valid {language}", [field_error]) from None
     except yaml.YAMLError as error:
-        raise InvalidFile(f"{source} is not valid YAML", [FieldError("", str(error).splitlines()[0])]) from None
+        raise InvalidFile(f"{source} is not valid {language}", [FieldError("", str(error).splitlines()[0])]) from None
     except InvalidFile as error:
         field_errors = [
             _with_advice(field_error, text) if field_error.message == _KEY_IS_NO_TEXT else field_error
             for field_error in error.field_errors
         ]
-        raise InvalidFile(f"{source} is not supported YAML", field_errors) from None
+        raise InvalidFile(f"{source} is not supported {language}", field_errors) from None
     except ValueError as error:  # PyYAML passes on the error of `chr` for an escape like "\\U00110000"
-        raise InvalidFile(f"{source} is not valid YAML", [FieldError("", str(error))]) from None
+        raise InvalidFile(f"{source} is not valid {language}", [FieldError("", str(error))]) from None
     except RecursionError:
-        raise InvalidFile(f"{source} is not supported YAML", [FieldError("", f"nested more than {DEPTH_LIMIT} deep")]) from None
+        raise InvalidFile(
+            f"{source} is not supported {language}", [FieldError("", f"nested more than {DEPTH_LIMIT} deep")]
+        ) from None
     return replace(document, value=value)
+
+
+def _without_tabs_of_json(text: str) -> str:
+    """Return JSON with a space for each tab, which YAML does not take as white space; no text in JSON has one unescaped."""
+    is_json = "\t" in text and text.lstrip("\ufeff \t\r\n").startswith(("{", "[")) and _json_error(text) is None
+    return text.replace("\t", " ") if is_json else text
+
+
+def _json_error(text: str) -> FieldError | None:
+    """Return why a text is not JSON; None for one that is, or that is nested too deep to be parsed."""
+    try:
+        json.loads(text.removeprefix("\ufeff"))
+    except json.JSONDecodeError as error:
+        return FieldError("", f"{error.msg} (column {error.colno})", error.lineno)
+    except (RecursionError, ValueError):
+        return None
+    return None
 
 
 def _with_advice(error: FieldError, text: str) -> FieldError:

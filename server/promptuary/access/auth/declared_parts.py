@@ -1,7 +1,8 @@
-"""The check of a request's query string: a parameter that a route does not read would change nothing, in silence.
+"""The check that a request has no part which its route does not declare: it would change nothing, in silence.
 
 FastAPI ignores a parameter that a route does not declare, and takes the last of two. Here both are errors, and so is an empty
-value, for each route under `/v1` and for `/mcp`. The routes for clients of other registries ignore what their originals ignore.
+value, for each route under `/v1` and for `/mcp`. A route without a body refuses one with members; where a route has a body, its
+model refuses unknown members. The routes for clients of other registries ignore what their originals ignore.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from promptuary.access.auth.request import REQUEST_JSON
 from promptuary.core.errors import FieldError, InvalidRequest
 
 _STRICT_PATHS = ("/v1/", "/mcp")
@@ -21,15 +23,28 @@ _ERRORS_LIMIT = 20
 _NAME_LIMIT = 100
 
 
-def check_query(request: Request) -> None:
-    """Check a request's query parameters against those that its route declares.
+def refuse_undeclared_parts(request: Request) -> None:
+    """Check a request's query parameters, and that it has a body, against what its route declares.
 
     Raises:
-        InvalidRequest: with every parameter that the route does not have, that occurs twice and is no list, or that is empty.
+        InvalidRequest: with every parameter that the route does not have, that occurs twice and is no list, or that is empty;
+            or with the members of a body where the route has none.
     """
     route = request.scope.get("route")
-    if not request.scope.get("query_string") or not isinstance(route, APIRoute) or not route.path.startswith(_STRICT_PATHS):
+    if not isinstance(route, APIRoute) or not route.path.startswith(_STRICT_PATHS):
         return
+    if request.scope.get("query_string"):
+        _check_query(request, route)
+    members = request.scope.get(REQUEST_JSON)
+    if members and not route.dependant.body_params and "requestBody" not in (route.openapi_extra or {}):
+        message = f"is no member of the body of {request.method} {route.path_format}, which takes no body"
+        raise InvalidRequest(
+            "the request has a body, and nothing reads it",
+            [FieldError(name[:_NAME_LIMIT], message) for name in list(members)[:_ERRORS_LIMIT]],
+        )
+
+
+def _check_query(request: Request, route: APIRoute) -> None:
     declared = declared_parameters(route)
     pairs = request.query_params.multi_items()
     counts = Counter(name for name, _ in pairs)
