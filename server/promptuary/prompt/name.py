@@ -33,6 +33,14 @@ def fold_name(foreign: str) -> str:
     return _OTHER_CHARACTERS.sub("-", foreign.replace("/", ".").lower()).strip(_EDGES)
 
 
+def fold_label(foreign: str) -> str:
+    """Return another registry's label in our form, which is lower-case.
+
+    Every import and every compatible route folds labels by this rule: a program finds `staging` as its `Staging`.
+    """
+    return foreign.lower()
+
+
 def _checked(text: str) -> str:
     if not is_name(text):
         raise ValueError("must be 1 to 128 of a-z 0-9 _ . - and begin and end with a letter or digit")

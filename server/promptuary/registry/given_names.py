@@ -2,7 +2,7 @@
 
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict
-from promptuary.prompt.name import fold_name
+from promptuary.prompt.name import fold_name, is_name
 from promptuary.registry import store
 from promptuary.registry.store import PromptRecord
 
@@ -44,9 +44,15 @@ def claim_given_name(unit: UnitOfWork, prompt: PromptRecord, given_name: str) ->
     A prompt that was registered here under its own name keeps that name free for another one which folds onto it.
 
     Raises:
-        Conflict: when the prompt was created under another name.
+        Conflict: when the prompt was created under another name, or another prompt has the name.
     """
     require_given_name(prompt, given_name)
+    owner = store.find_given_name(unit.session, unit.caller.project, given_name)
+    if owner is None and given_name != prompt.name and is_name(given_name):
+        named = store.find_prompt(unit.session, unit.caller.project, given_name)
+        owner = named.name if named else None
+    if owner not in (None, prompt.name):
+        raise Conflict(f"the name '{given_name}' is that of the prompt '{owner}' here; one name cannot mean two prompts")
     if prompt.given_name is not None or (prompt.newest and given_name == prompt.name):
         return prompt
     return store.set_given_name(unit.session, prompt, given_name)

@@ -38,17 +38,20 @@ from promptuary.registry.schemas import (
     LookupOut,
     MoveLabel,
     MoveOut,
+    NewTags,
     NewVersion,
     PreviewOut,
     PromptOut,
     RegisteredOut,
     Renew,
     RollBack,
+    TagsOut,
     VersionOut,
 )
-from promptuary.registry.service import Registry
+from promptuary.registry.service import RegistrationDetails, Registry
 from promptuary.registry.similarity import merge_warnings, same_content_warnings
 from promptuary.registry.store import PromptFilter
+from promptuary.registry.tags import Tags
 
 router = APIRouter(prefix="/v1", tags=["registry"], route_class=IdempotentRoute)
 NumberQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1), STRICT_INTEGER]
@@ -68,12 +71,12 @@ def register(
 ) -> Response:
     """Register a version: 201 for a new one, 200 when the newest version has the same content.
 
+    `tags` that are sent replace those of the version with the same content; its message stays.
     `warnings` names other prompts of the same content, and with `similar=true` those of nearly the same text.
     """
     content = body.content()
-    registration = Registry(unit).register(
-        name, content, message=body.message, tags=tuple(body.tags), labels=tuple(body.labels)
-    )
+    details = RegistrationDetails(body.message, body.sent_tags(), tuple(body.labels), body.given_name)
+    registration = Registry(unit).create(name, content, details)
     same_content = same_content_warnings(unit, registration.version)
     status = 201 if registration.created else 200
     registered = RegisteredOut.with_warnings(registration.version, same_content)
@@ -152,6 +155,20 @@ def list_versions(
 def read_version(name: PathName, number: NumberPath, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_READ)]) -> VersionOut:
     """Return one version."""
     return VersionOut.of(Registry(unit).version(name, number))
+
+
+@router.put("/prompts/{name}/versions/{number}/tags")
+def set_version_tags(
+    name: PathName, number: NumberPath, body: NewTags, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)]
+) -> TagsOut:
+    """Replace the tags of a version, also of one that was erased; its content and digest stay."""
+    return TagsOut(tags=list(Tags(unit).replace_version_tags(name, number, body.tags)))
+
+
+@router.put("/prompts/{name}/tags")
+def set_prompt_tags(name: PathName, body: NewTags, unit: Annotated[UnitOfWork, authorize(Scope.PROMPT_WRITE)]) -> TagsOut:
+    """Replace the prompt's own tags, which do not change with its versions."""
+    return TagsOut(tags=list(Tags(unit).replace_prompt_tags(name, body.tags)))
 
 
 @router.get("/prompts/{name}/diff")

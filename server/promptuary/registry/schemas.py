@@ -26,11 +26,12 @@ PlaceholderJson = Annotated[dict[str, Any], SchemaOf(Placeholder)]
 
 
 class NewVersion(Content):
-    """A version to register: the content, its message, tags and labels."""
+    """A version to register: the content, its message, tags and labels, and the prompt's name in another registry."""
 
     message: ShortText = ""
     tags: Annotated[list[NonEmptyText], Field(max_length=50)] = Field(default_factory=list)
     labels: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
+    given_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
     @model_validator(mode="after")
     def _has_no_partials(self) -> Self:
@@ -38,9 +39,25 @@ class NewVersion(Content):
             raise ValueError("the registry adds the partials; include a prompt by {{> its.name}}")
         return self
 
+    def sent_tags(self) -> tuple[str, ...] | None:
+        """Return the tags; None where the body has none, so that those of a version with the same content stay."""
+        return tuple(self.tags) if "tags" in self.model_fields_set else None
+
     def content(self) -> Content:
         """Return the content alone."""
         return Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields})
+
+
+class NewTags(RequestModel):
+    """All tags that a version or a prompt has from now on; a tag with a key and a value is `key=value`."""
+
+    tags: Annotated[list[NonEmptyText], Field(max_length=50)]
+
+
+class TagsOut(ResponseModel):
+    """The tags of a version, or a prompt's own."""
+
+    tags: list[str]
 
 
 class IncludeOut(ResponseModel):
@@ -52,8 +69,8 @@ class IncludeOut(ResponseModel):
     digest: str
 
 
-class VersionOut(ResponseModel):
-    """A version with its content; `tags` are the version's, `prompt_tags` its prompt's.
+class VersionIdentity(ResponseModel):
+    """What identifies and describes a version; `tags` are the version's, `prompt_tags` its prompt's.
 
     `given_name` is the prompt's name in another registry's SDK; None where it has no other.
     """
@@ -61,6 +78,36 @@ class VersionOut(ResponseModel):
     name: str
     version: int
     digest: str
+    labels: list[str]
+    message: str
+    tags: list[str]
+    author: str
+    created_at: datetime
+    includes: list[IncludeOut] = Field(default_factory=list)
+    given_name: str | None
+    prompt_tags: list[str]
+
+    @staticmethod
+    def fields_of(version: Version) -> dict[str, Any]:
+        """Return the values of these fields for a version."""
+        return {
+            "name": version.prompt,
+            "version": version.number,
+            "digest": version.digest,
+            "labels": list(version.labels),
+            "message": version.message,
+            "tags": list(version.tags),
+            "author": version.author,
+            "created_at": version.created_at,
+            "includes": [IncludeOut.model_validate(include) for include in version.includes],
+            "given_name": version.given_name,
+            "prompt_tags": list(version.prompt_tags),
+        }
+
+
+class VersionOut(VersionIdentity):
+    """A version with its content."""
+
     type: str
     template: str | list[MessageJson | PlaceholderJson]
     format: str
@@ -71,68 +118,22 @@ class VersionOut(ResponseModel):
     partials: dict[str, str]
     context: Annotated[dict[str, Any], SchemaOf(ContextBinding)] | None
     config: Any = None
-    labels: list[str]
-    message: str
-    tags: list[str]
-    author: str
-    created_at: datetime
-    includes: list[IncludeOut] = Field(default_factory=list)
-    given_name: str | None
-    prompt_tags: list[str]
 
     @classmethod
     def of(cls, version: Version, **fields: Any) -> Self:
         """Build the wire model from the domain value."""
-        return cls(
-            name=version.prompt,
-            version=version.number,
-            digest=version.digest,
-            labels=list(version.labels),
-            message=version.message,
-            tags=list(version.tags),
-            author=version.author,
-            created_at=version.created_at,
-            includes=[IncludeOut.model_validate(include) for include in version.includes],
-            given_name=version.given_name,
-            prompt_tags=list(version.prompt_tags),
-            **version.content,
-            **fields,
-        )
+        return cls(**cls.fields_of(version), **version.content, **fields)
 
 
-class ErasedVersionOut(ResponseModel):
+class ErasedVersionOut(VersionIdentity):
     """A version whose content was erased: what identifies it stays."""
 
-    name: str
-    version: int
-    digest: str
-    labels: list[str]
-    message: str
-    tags: list[str]
-    author: str
-    created_at: datetime
     erased_at: datetime
-    includes: list[IncludeOut]
-    given_name: str | None
-    prompt_tags: list[str]
 
     @classmethod
     def of(cls, version: Version, erased_at: datetime) -> Self:
         """Build the wire model from the domain value."""
-        return cls(
-            name=version.prompt,
-            version=version.number,
-            digest=version.digest,
-            labels=list(version.labels),
-            message=version.message,
-            tags=list(version.tags),
-            author=version.author,
-            created_at=version.created_at,
-            erased_at=erased_at,
-            includes=[IncludeOut.model_validate(include) for include in version.includes],
-            given_name=version.given_name,
-            prompt_tags=list(version.prompt_tags),
-        )
+        return cls(**cls.fields_of(version), erased_at=erased_at)
 
 
 class PreviewOut(ResponseModel):

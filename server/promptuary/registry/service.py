@@ -17,7 +17,7 @@ from promptuary.prompt.name import DEFAULT_LABEL, LATEST
 from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.split import Split
 from promptuary.registry import composition, similarity, store, version_store
-from promptuary.registry.as_of import prompt_at
+from promptuary.registry.as_of import PromptAsOf, prompt_at
 from promptuary.registry.composition import ComposedContent, IncludeUpdate
 from promptuary.registry.events import event_store
 from promptuary.registry.events.event import EventKind, PromptEvent
@@ -26,7 +26,7 @@ from promptuary.registry.given_names import claim_given_name
 from promptuary.registry.label_store import LabelTarget
 from promptuary.registry.labels import Labels, require_not_archived, require_prompt, require_settable
 from promptuary.registry.store import PromptFilter, PromptRecord
-from promptuary.registry.tags import replace_prompt_tags
+from promptuary.registry.tags import replace_prompt_tags, replace_version_tags
 from promptuary.registry.text_search.listing_store import ListPosition
 from promptuary.registry.version_store import Include, Version, VersionRecord, refuse_erased
 
@@ -45,16 +45,18 @@ class RegistrationDetails:
 
     Attributes:
         message: why the version exists.
-        tags: of the version.
+        tags: of the version; None keeps those of a version that has the content already.
         labels: which labels move to the version.
-        given_name: the name under which another registry's SDK registers it. Then each call makes a version.
-        prompt_tags: with a given name, the prompt's own tags from now on; None keeps those that it has.
+        given_name: the prompt's name in another registry; it is stored with a new version where the prompt has none.
+        each_is_new: whether each call makes a version, as in the registries whose SDKs call; else the same content makes none.
+        prompt_tags: with `each_is_new`, the prompt's own tags from now on; None keeps those that it has.
     """
 
     message: str = ""
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
     labels: tuple[str, ...] = ()
     given_name: str | None = None
+    each_is_new: bool = False
     prompt_tags: tuple[str, ...] | None = None
 
 
@@ -86,7 +88,13 @@ class Registry:
     unit: UnitOfWork
 
     def register(
-        self, name: str, content: Content, *, message: str = "", tags: tuple[str, ...] = (), labels: tuple[str, ...] = ()
+        self,
+        name: str,
+        content: Content,
+        *,
+        message: str = "",
+        tags: tuple[str, ...] | None = None,
+        labels: tuple[str, ...] = (),
     ) -> Registration:
         """Register a content as the prompt's next version, unless the newest version has it; move the labels to it.
 
@@ -94,7 +102,7 @@ class Registry:
             name: the prompt; a new one is created.
             content: the author's content; what it includes is resolved and pinned.
             message: why the version exists.
-            tags: by which lists select it.
+            tags: by which lists select it. They replace those of a version that has the content already, unless they are None.
             labels: which labels move to it.
 
         Raises:
@@ -106,7 +114,7 @@ class Registry:
         return self.create(name, content, RegistrationDetails(message, tags, labels))
 
     def create(self, name: str, content: Content, details: RegistrationDetails) -> Registration:
-        """Register a content as `register` does; with a `given_name`, always as a new version.
+        """Register a content as `register` does; with `each_is_new`, always as a new version.
 
         Raises:
             Conflict: as `register`, and when the prompt was created under another given name.
@@ -137,14 +145,23 @@ class Registry:
         prompt = store.find_prompt(unit.session, unit.caller.project, name, lock=True)
         prompt = prompt or store.add_prompt(unit.session, unit.caller.project, name, unit.clock())
         require_not_archived(prompt)
-        if details.given_name is not None:
+        is_new = details.each_is_new or version_store.newest_digest(unit.session, prompt) != content.digest
+        if details.given_name is not None and is_new:
             prompt = claim_given_name(unit, prompt, details.given_name)
+        first_own_tags: Sequence[str] | None = None
+        if details.each_is_new:
             prompt_tags = prompt.prompt_tags if details.prompt_tags is None else details.prompt_tags
-            prompt = replace_prompt_tags(unit, prompt, prompt_tags)
+            had_own_tags = prompt.own_tags is not None
+            prompt = replace_prompt_tags(unit, prompt, prompt_tags, with_version=True)
+            first_own_tags = None if had_own_tags else prompt.own_tags
         version = None
-        if details.given_name is not None or version_store.newest_digest(unit.session, prompt) != content.digest:
-            record = VersionRecord(content, details.message, details.tags, unit.caller.actor, unit.clock(), composed.includes)
-            version = self._add_version(prompt, record)
+        if is_new:
+            record = VersionRecord(
+                content, details.message, details.tags or (), unit.caller.actor, unit.clock(), composed.includes
+            )
+            version = self._add_version(prompt, record, first_own_tags)
+        elif details.tags is not None:
+            replace_version_tags(unit, prompt, self._version(prompt, prompt.newest), details.tags)
         number = version.number if version else prompt.newest
         for label in dict.fromkeys(details.labels):
             if prompt.labels.get(label) != number or label in prompt.splits:
@@ -157,13 +174,17 @@ class Registry:
         settings = self.unit.settings
         validate_content(content, jinja2=settings.jinja2, config_limit=settings.config_limit)
 
-    def _add_version(self, prompt: PromptRecord, record: VersionRecord) -> Version:
-        """Store a version with its event and audit entry, and enqueue the update of the prompt's vector."""
+    def _add_version(self, prompt: PromptRecord, record: VersionRecord, first_own_tags: Sequence[str] | None) -> Version:
+        """Store a version with its event and audit entry, and enqueue the update of the prompt's vector.
+
+        The event has the prompt's first own tags, if it gets them now.
+        """
         unit = self.unit
         version = version_store.add_version(unit.session, prompt, record)
         detail = {"version": version.number, "digest": version.digest}
         audit.record_change(unit, EventKind.VERSION_CREATED, prompt.name, {**detail, "message": record.message})
-        record_event(unit, prompt, EventKind.VERSION_CREATED, detail)
+        own_tags = {} if first_own_tags is None else {"prompt_tags": list(first_own_tags)}
+        record_event(unit, prompt, EventKind.VERSION_CREATED, {**detail, **own_tags})
         similarity.enqueue_vector_update(unit, prompt.id)
         return version
 
@@ -208,26 +229,26 @@ class Registry:
         if label is not None and version is not None:
             raise InvalidRequest("send a label or a version, not both")
         prompt = require_prompt(self.unit, name)
-        archived, time = prompt.archived_at is not None, ""
+        archived, time, past = prompt.archived_at is not None, "", None
         if as_of is not None:
             if as_of > self.unit.clock():
                 raise InvalidRequest("as_of is in the future; send a time in the past")
             past = prompt_at(self.unit.session, prompt, as_of)
             prompt, archived, time = past.prompt, past.archived, f" at {format_timestamp(as_of)}"
         if version is not None:
-            return LookupResult(self._version(prompt, version), None, prompt.revision)
+            return LookupResult(self._version(prompt, version, past), None, prompt.revision)
         if archived:
             raise NotFound(f"the prompt '{name}' is archived; look its versions up by number")
         label = label or DEFAULT_LABEL
         if label in prompt.splits:
             split = prompt.splits[label]
             arm = split.arm(targeting_key)
-            return LookupResult(self._version(prompt, arm.version), label, prompt.revision, split, arm.variant)
+            return LookupResult(self._version(prompt, arm.version, past), label, prompt.revision, split, arm.variant)
         number = prompt.newest if label == LATEST else prompt.labels.get(label)
         if number is None:
             labels = ", ".join(prompt.labels) or "none"
             raise NotFound(f"the prompt '{name}' has no label '{label}'{time}; its labels are: {labels}")
-        return LookupResult(self._version(prompt, number), label, prompt.revision)
+        return LookupResult(self._version(prompt, number, past), label, prompt.revision)
 
     def labelled(self, label: str, after: str | None, limit: int) -> list[LookupResult]:
         """Return the results of a lookup by a label for a page of the prompts that have it; of a split, the first arm."""
@@ -337,9 +358,10 @@ class Registry:
         record_event(unit, prompt, kind, {"reason": reason})
         return require_prompt(unit, name)
 
-    def _version(self, prompt: PromptRecord, number: int) -> Version:
+    def _version(self, prompt: PromptRecord, number: int, past: PromptAsOf | None = None) -> Version:
+        """Return a version with its tags of today, or of a time in the past."""
         version = version_store.find_version(self.unit.session, prompt, number) if number <= prompt.newest else None
         if version is None:
             raise NotFound(f"the prompt '{prompt.name}' has no version {number}; its newest is {prompt.newest}")
         refuse_erased(version)
-        return version
+        return version if past is None else past.version_as_of(self.unit.session, version)

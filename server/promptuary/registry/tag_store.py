@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlmodel import Session, col, delete, select, update
 
 from promptuary.registry.store import PromptRecord
-from promptuary.registry.tables import PromptRow, TagRow, VersionTagsRow
+from promptuary.registry.tables import PromptRow, TagRow, VersionRow, VersionTagsRow
 
 INDEXED_LENGTH = 200
 """Characters of the longest tag by which a list finds a prompt; a filter takes no longer one."""
@@ -20,6 +20,11 @@ def changed_tags(session: Session, versions: Sequence[int]) -> dict[int, tuple[s
     """Return the current tags of those of some versions whose tags were changed, by the versions' ids."""
     query = select(VersionTagsRow).where(col(VersionTagsRow.version_id).in_(versions))
     return {row.version_id: tuple(row.tags) for row in session.exec(query)}
+
+
+def registered_tags(session: Session, version: int) -> tuple[str, ...]:
+    """Return the tags that a version was registered with, by its id."""
+    return tuple(session.exec(select(VersionRow.tags).where(VersionRow.id == version)).one())
 
 
 def set_version_tags(session: Session, version: int, tags: Sequence[str]) -> None:

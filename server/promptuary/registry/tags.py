@@ -90,7 +90,7 @@ class Tags:
         """
         prompt = self._lock(name)
         version = self._version(prompt, number)
-        self._replace_version_tags(prompt, version, _with_tag(version.tags, key, value))
+        replace_version_tags(self.unit, prompt, version, _with_tag(version.tags, key, value))
 
     def remove_version_tag(self, name: str, number: int, key: str) -> None:
         """Remove a tag of a version; without such a tag, nothing changes.
@@ -100,16 +100,24 @@ class Tags:
         """
         prompt = self._lock(name)
         version = self._version(prompt, number)
-        self._replace_version_tags(prompt, version, _without_tag(version.tags, key))
+        replace_version_tags(self.unit, prompt, version, _without_tag(version.tags, key))
 
-    def _replace_version_tags(self, prompt: PromptRecord, version: Version, tags: Sequence[str]) -> None:
-        tags = valid_tags(tags)
-        if tags == version.tags:
-            return
-        tag_store.set_version_tags(self.unit.session, version.id, tags)
-        if version.is_newest:
-            tag_store.index_tags(self.unit.session, prompt, tags)
-        _record(self.unit, prompt, version.number, tags)
+    def replace_prompt_tags(self, name: str, tags: Sequence[str]) -> tuple[str, ...]:
+        """Replace the own tags of a prompt, and return them.
+
+        Raises:
+            InvalidRequest, NotFound, Conflict: as `set_prompt_tag`.
+        """
+        return replace_prompt_tags(self.unit, self._lock(name), tags).prompt_tags
+
+    def replace_version_tags(self, name: str, number: int, tags: Sequence[str]) -> tuple[str, ...]:
+        """Replace the tags of a version, perhaps an erased one, and return them. Its content and digest stay.
+
+        Raises:
+            InvalidRequest, NotFound, Conflict: as `set_version_tag`.
+        """
+        prompt = self._lock(name)
+        return replace_version_tags(self.unit, prompt, self._version(prompt, number), tags)
 
     def _lock(self, name: str) -> PromptRecord:
         lock_project(self.unit.session, self.unit.caller.project)
@@ -124,8 +132,32 @@ class Tags:
         return version
 
 
-def replace_prompt_tags(unit: UnitOfWork, prompt: PromptRecord, tags: Sequence[str]) -> PromptRecord:
+def replace_version_tags(unit: UnitOfWork, prompt: PromptRecord, version: Version, tags: Sequence[str]) -> tuple[str, ...]:
+    """Replace the tags of a version of a prompt that this transaction has locked; the same tags again change nothing.
+
+    Raises:
+        InvalidRequest: for tags that cannot be set.
+    """
+    tags = valid_tags(tags)
+    if tags == version.tags:
+        return tags
+    tag_store.set_version_tags(unit.session, version.id, tags)
+    if version.is_newest:
+        tag_store.index_tags(unit.session, prompt, tags)
+    _record(unit, prompt, version.number, tags)
+    return tags
+
+
+def replace_prompt_tags(
+    unit: UnitOfWork, prompt: PromptRecord, tags: Sequence[str], *, with_version: bool = False
+) -> PromptRecord:
     """Replace the own tags of a prompt that this transaction has locked; the same tags again change nothing.
+
+    Args:
+        unit: the transaction.
+        prompt: the prompt.
+        tags: its own tags from now on.
+        with_version: whether a version is registered next, whose event has the tags that become the prompt's own unchanged.
 
     Raises:
         InvalidRequest: for tags that cannot be set.
@@ -133,11 +165,11 @@ def replace_prompt_tags(unit: UnitOfWork, prompt: PromptRecord, tags: Sequence[s
     tags = valid_tags(tags)
     if tags == prompt.own_tags:
         return prompt
-    changed = tags != prompt.prompt_tags
+    is_recorded = not with_version or tags != prompt.prompt_tags
     newest = version_store.find_version(unit.session, prompt, prompt.newest)
     prompt = tag_store.set_prompt_tags(unit.session, prompt, tags)
     prompt = tag_store.index_tags(unit.session, prompt, newest.tags if newest else ())
-    if changed:
+    if is_recorded:
         _record(unit, prompt, None, tags)
     return prompt
 

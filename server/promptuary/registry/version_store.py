@@ -304,6 +304,11 @@ def find_stored_version(session: Session, prompt: PromptRecord, number: int) -> 
     return _stored_version(session, prompt, row) if row else None
 
 
+def version_id(session: Session, prompt: PromptRecord, number: int) -> int:
+    """Return the database's id of an existing version."""
+    return session.exec(select(VersionRow.id).where(VersionRow.prompt_id == prompt.id, VersionRow.number == number)).one() or 0
+
+
 def erase_version(session: Session, version: int, at: datetime) -> None:
     """Clear the content of a version; the triggers of the table permit this one change, once."""
     session.exec(update(VersionRow).where(col(VersionRow.id) == version).values(content="", erased_at=at))

@@ -211,3 +211,23 @@ def test_a_lookup_can_be_as_of_a_time_in_the_past(run: Run, word: Path) -> None:
 def test_a_project_sees_its_own_prompts_only(run: Run) -> None:
     assert run("prompts", "--project", "another", "--json").json == []
     assert "there is no prompt 'word'" in run("get", "word", "--project", "another").error_line
+
+
+def test_a_file_with_erased_content_is_registered_only_on_request(run: Run, word: Path) -> None:
+    run("erase", "word", "1", "--reason", "a key", "--labelled")
+    refused = run("push", word)
+    assert refused.code != 0
+    assert f"{word}: has the content of version 1 of 'word', which was erased" in refused.err
+    assert "--supersede" in refused.err
+    assert run("push", word, "--supersede", "--json").json["version"] == 2
+    assert run("push", word, "--json").json["version"] == 2
+
+
+def test_other_tags_of_the_same_file_are_set_and_a_file_without_keeps_them(run: Run, write: Write) -> None:
+    path = write("prompts/support/triage.yaml", CHAT)
+    run("push", path)
+    path.write_text(CHAT.replace("tags: [support]", "tags: [urgent]"))
+    again = run("push", path, "--json").json
+    assert (again["version"], again["tags"]) == (1, ["urgent"])
+    path.write_text(CHAT.replace("tags: [support]\n", ""))
+    assert run("push", path, "--json").json["tags"] == ["urgent"]

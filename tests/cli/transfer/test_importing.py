@@ -330,3 +330,19 @@ def test_prompts_of_a_promptfoo_file_that_are_code_can_be_skipped(run: Run, writ
     assert "(prompt 'file://prompt.py')" in run("import", file, "--to", folder).error_line
     listed = run("import", file, "--to", folder, "--skip-invalid", "--json").json
     assert [(each["prompt"], each["state"]) for each in listed] == [("code", "new"), ("file://prompt.py", "left out")]
+
+
+def test_a_renamed_prompt_keeps_its_name_there_through_files_and_bundles(run: Run, write: Write, folder: Path) -> None:
+    file = write("two.json", json.dumps(FOLDING))
+    run("import", file, "--to", folder, "--rename", "team a/greet=hello")
+    hello = folder / "hello.yaml"
+    assert "given_name: team a/greet\n" in hello.read_text()
+    assert "given_name" not in (folder / "team-a" / "greet.yaml").read_text()
+    assert run("push", hello, "--json").json["given_name"] == "team a/greet"
+    before = hello.read_text()
+    assert run("sync", "pull", folder, "--latest").code == 0
+    assert "given_name: team a/greet\n" in hello.read_text(), before
+    bundle = folder.parent / "bundle.json"
+    assert run("export", bundle, "--all-versions").code == 0
+    assert run("import", bundle, "--project", "other", "--json").code == 0
+    assert run("get", "hello", "--label", "latest", "--project", "other", "--json").json["given_name"] == "team a/greet"

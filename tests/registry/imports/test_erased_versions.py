@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from factories.prompt_history import export_bundle, import_bundle
+from factories.prompt_history import bundled_prompts, export_bundle, import_bundle
 from promptuary.cli.connection import ApiClient
 
 TEXT: dict[str, Any] = {"type": "text"}
@@ -49,3 +49,15 @@ def test_an_export_for_clients_leaves_an_erased_version_out(old: ApiClient, caps
     state = RegistryState(old).prompts["p"]
     assert [version["version"] for version in _versions(old, "p", state, (), whole=False)] == [2]
     assert "left out: the content of version 1 of 'p' was erased" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("database")
+def test_an_erased_version_keeps_its_includes_from_server_to_server(old: ApiClient, new: ApiClient) -> None:
+    old.post("/prompts/base/versions", {**TEXT, "template": "secret"})
+    old.post("/prompts/middle/versions", {**TEXT, "template": "{{> base@1}} m"})
+    old.post("/prompts/outer/versions", {**TEXT, "template": "{{> middle@1}} and {{> base@1}}"})
+    old.post("/prompts/base/versions/1/erase", {"reason": "a key", "including": True})
+    bundle = export_bundle(old)
+    assert [len(prompt.versions[1]["includes"]) for prompt in bundled_prompts(bundle)] == [0, 1, 2]
+    assert import_bundle(new, bundle) == []
+    assert export_bundle(new).splitlines()[3:] == bundle.splitlines()[3:]

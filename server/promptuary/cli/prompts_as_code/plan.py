@@ -195,7 +195,7 @@ class _ProjectedRegistry:
         """Return whether a file has the content of an erased version, or is a copy of one."""
         if origin is not None and origin.is_erased(self.registry, name):
             return True
-        return before.newest > 0 and content_digest(content) in self.registry.erased_digests(name)
+        return before.newest > 0 and content_digest(content) in self.registry.erased_versions(name).values()
 
     def _composed(self, prompt: PromptFile, before: PromptState) -> tuple[Content, Mapping[str, str], bool]:
         """Return the resolved content, the pinned versions of what it includes, and whether it is a new version."""

@@ -1,6 +1,6 @@
 """Write prompt files from the registry. A file is overwritten only where the registry has the content that it replaces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import PromptFile, parse_prompt_file, path_of, prompt_paths, read_text
 from promptuary.prompt.files.prompt_file_writer import leading_comments, prompt_file_text
 from promptuary.prompt.files.yaml_document import InvalidFile
-from promptuary.prompt.name import LATEST
+from promptuary.prompt.name import LATEST, fold_name
 
 PullState = Literal["new", "updated", "same", "left out"]
 _MARKS: dict[PullState, str] = {"new": "+", "updated": "~", "same": "=", "left out": "!"}
@@ -139,7 +139,9 @@ class _PullPlan:
             return PulledPrompt(name, None, path, "left out", f"the content of version {number} was erased")
         file_labels = tuple(sorted(_labels_at(state, number))) if self.labels else ()
         content = self.registry.as_written(body)
-        text = prompt_file_text(content, labels=file_labels, message=body["message"], tags=body["tags"])
+        text = prompt_file_text(
+            content, labels=file_labels, message=body["message"], tags=body["tags"], given_name=_given_name(body)
+        )
         try:
             assert self.registry.has_content(parse_prompt_file(text, path, name).content, body), path
         except InvalidFile as error:  # registered by a release with other rules, or with jinja2
@@ -168,6 +170,12 @@ class _PullPlan:
 def _labels_at(state: PromptState, number: int) -> list[str]:
     """Return the labels that point at a version and are not split."""
     return [label for label, at in state.labels.items() if at == number and label not in state.splits]
+
+
+def _given_name(body: Mapping[str, Any]) -> str | None:
+    """Return a prompt's name in another registry where it does not fold onto its name here."""
+    given_name = body["given_name"]
+    return given_name if given_name is not None and fold_name(given_name) != body["name"] else None
 
 
 def _split_labels(state: PromptState, number: int) -> set[str]:

@@ -11,7 +11,7 @@ from promptuary.cli.connection import ApiClient, connect, path_segment
 from promptuary.cli.number_parsers import integer
 from promptuary.cli.output import AsJson, Project, print_content, print_json, print_line, print_notice, print_table
 from promptuary.cli.registry.labels import describe_target
-from promptuary.cli.registry.state import content_of
+from promptuary.cli.registry.state import RegistryState, content_of
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_json
 from promptuary.prompt.errors import FieldError, Invalid
@@ -34,7 +34,11 @@ def register(api: ApiClient, prompt: PromptFile, labels: Sequence[str] | None = 
         similar: whether to search for similar prompts as well.
     """
     moved = prompt.labels if labels is None else labels
-    details = {"message": prompt.message, "tags": list(prompt.tags), "labels": list(moved)}
+    details: dict[str, Any] = {"message": prompt.message, "labels": list(moved)}
+    if prompt.tags:  # a file without tags keeps those of a version with its content
+        details["tags"] = list(prompt.tags)
+    if prompt.given_name is not None:
+        details["given_name"] = prompt.given_name
     query = "?similar=true" if similar else ""
     return api.post(f"/prompts/{prompt.name}/versions{query}", content_body(prompt.content) | details)
 
@@ -52,12 +56,17 @@ def push(
     similar: Annotated[
         bool | None, typer.Option("--similar/--no-similar", help="Search for similar prompts; by default with a server only.")
     ] = None,
+    supersede: Annotated[
+        bool, typer.Option("--supersede", help="Register the content although a version that had it was erased.")
+    ] = False,
     project: Project = None,
     json: AsJson = False,
 ) -> None:
     """Register one prompt file; print similar prompts to standard error."""
     prompt = read_prompt_file(file, name or name_by_path(file))
     with connect(project) as api:
+        if not supersede:
+            _refuse_erased_content(api, prompt)
         local = api.services is not None  # this one command would have to load a model
         version = register(api, prompt, similar=not local if similar is None else similar)
     for warning in version.get("warnings", []):
@@ -66,6 +75,30 @@ def push(
         print_json(version)
     else:
         print_line(f"{version['name']}  version {version['version']}  {version['digest']}  {' '.join(version['labels'])}")
+
+
+def _refuse_erased_content(api: ApiClient, prompt: PromptFile) -> None:
+    """Check that no version of the prompt with the file's content was erased.
+
+    Raises:
+        Invalid: naming the version, and what registers the content nevertheless.
+    """
+    preview = api.post(f"/prompts/{prompt.name}/preview", content_body(prompt.content))
+    if not preview["created"] or preview["version"] == 1:
+        return
+    erased = RegistryState(api).erased_versions(prompt.name)
+    numbers = [number for number, digest in erased.items() if digest == preview["digest"]]
+    if numbers:
+        raise Invalid(
+            "nothing was registered",
+            [
+                FieldError(
+                    str(prompt.path),
+                    f"has the content of version {max(numbers)} of '{prompt.name}', which was erased; change it, or register "
+                    "it again with --supersede",
+                )
+            ],
+        )
 
 
 def name_by_path(file: Path) -> str:

@@ -81,9 +81,10 @@ class RegistryState:
                 raise
             return None
 
-    def erased_digests(self, name: str) -> set[str]:
-        """Return the digests of a prompt's versions whose content was erased."""
-        return {str(item["digest"]) for item in self.api.items(f"/prompts/{name}/versions") if item.get("erased_at")}
+    def erased_versions(self, name: str) -> dict[int, str]:
+        """Return the digests of a prompt's versions whose content was erased, by number."""
+        versions = self.api.items(f"/prompts/{name}/versions")
+        return {int(item["version"]): str(item["digest"]) for item in versions if item.get("erased_at")}
 
     def included(self, name: str, number: int) -> IncludedVersion:
         """Return a version as those that include it see it."""

@@ -223,7 +223,13 @@ def _of_promptfoo(file: Path, chosen: _Names, choice: ImportChoice) -> ImportSel
 def _write_prompt_files(paths: Sequence[Path], imported: Sequence[ImportedPrompt], *, force: bool, dry_run: bool) -> list[str]:
     """Write each prompt's file; one that exists with another content is overwritten with `force` only."""
     texts = {
-        path: prompt_file_text(prompt.content, labels=prompt.labels, message=prompt.message, tags=prompt.tags)
+        path: prompt_file_text(
+            prompt.content,
+            labels=prompt.labels,
+            message=prompt.message,
+            tags=prompt.tags,
+            given_name=prompt.given_name,
+        )
         for path, prompt in zip(paths, imported, strict=True)
     }
     existing = {path: read_text(path) for path in texts if path.exists()}

@@ -29,7 +29,7 @@ from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER, Flag
 from promptuary.prompt.digest import content_from_json
-from promptuary.prompt.name import LATEST
+from promptuary.prompt.name import LATEST, fold_label
 from promptuary.registry.given_names import resolve_name
 from promptuary.registry.labels import Labels
 from promptuary.registry.service import RegistrationDetails, Registry
@@ -62,6 +62,7 @@ def create(body: NewPrompt, unit: Write) -> LangfusePrompt:
         message=body.commitMessage or "",
         labels=tuple(label for label in body.labels or () if label != LATEST),
         given_name=body.name,
+        each_is_new=True,
         prompt_tags=None if body.tags is None else tuple(body.tags),
     )
     version = Registry(unit).create(name, content, details).version
@@ -89,6 +90,7 @@ def list_prompts(
     if field_errors:
         raise InvalidRequest("the list cannot be filtered this way", field_errors)
     registry, limit = Registry(unit), min(limit, unit.settings.page_limit)
+    label = None if label is None else fold_label(label)
     exact_name = None if name is None else resolve_name(unit, name)
     selected = PromptFilter(exact_name, None if label == LATEST else label, tag)
     prompts = [prompt for prompt in all_prompts(registry, selected) if exact_name in (None, prompt.name)]
@@ -102,7 +104,8 @@ def look_up(name: Name, unit: Read, version: Number = None, label: Text = None, 
 
     Its texts are those that the SDK can compile, with partials; with `resolve=false` they are the source.
     """
-    selected = Registry(unit).lookup(known_name(unit, name), label=label, version=version).version
+    folded_label = None if label is None else fold_label(label)
+    selected = Registry(unit).lookup(known_name(unit, name), label=folded_label, version=version).version
     return LangfusePrompt.resolved(selected, name) if resolve else LangfusePrompt.as_source(selected, name)
 
 

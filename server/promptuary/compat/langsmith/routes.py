@@ -25,7 +25,7 @@ from promptuary.compat.names import known_name
 from promptuary.compat.prompt_listing import all_prompts
 from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.core.parameters import STRICT_INTEGER, Flag
-from promptuary.prompt.name import LATEST
+from promptuary.prompt.name import LATEST, fold_label
 from promptuary.prompt.numbers import parse_version_number
 from promptuary.registry.labels import require_prompt
 from promptuary.registry.service import Registry
@@ -126,8 +126,9 @@ def _select_version(unit: UnitOfWork, name: str, commit: str) -> Version:
     """Return the version that a commit names; a label comes before a digest, and a digest before a number."""
     registry = Registry(unit)
     prompt = require_prompt(unit, name)
-    if commit == LATEST or commit in prompt.labels:
-        return registry.lookup(name, label=commit).version
+    label = fold_label(commit)
+    if label == LATEST or label in prompt.labels:
+        return registry.lookup(name, label=label).version
     if is_commit_hash(commit):
         return registry.version_by_digest(name, commit)
     number = parse_version_number(commit)

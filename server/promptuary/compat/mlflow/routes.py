@@ -36,6 +36,7 @@ from promptuary.compat.sdk_rendering import require_sdk_renderable
 from promptuary.core.errors import AlreadyExists, FieldError, InvalidRequest, NotFound
 from promptuary.core.parameters import STRICT_INTEGER
 from promptuary.prompt.digest import content_from_json
+from promptuary.prompt.name import fold_label
 from promptuary.registry.given_names import resolve_name
 from promptuary.registry.labels import Labels, require_prompt
 from promptuary.registry.service import RegistrationDetails, Registry
@@ -121,7 +122,7 @@ def tag_model(body: ModelTag, unit: TagByReader) -> EmptyResponse:
 def read_alias(name: Name, alias: Name, unit: Read) -> ModelVersionResponse:
     """Return the version that an alias (a label, or `latest`) points at."""
     try:
-        result = Registry(unit).lookup(known_name(unit, name), label=alias)
+        result = Registry(unit).lookup(known_name(unit, name), label=fold_label(alias))
     except NotFound as error:  # with the message of MLflow's own server, which programs match
         raise NotFound(f"Prompt alias {alias} not found. {error.message}") from None
     return ModelVersionResponse(model_version=ModelVersion.of(result.version, name))
@@ -147,7 +148,11 @@ def create_version(body: NewModelVersion, unit: Write) -> ModelVersionResponse:
     name = new_name(unit, body.name)
     content, tags = body.content_and_tags()
     details = RegistrationDetails(
-        body.description, tags, given_name=body.name, prompt_tags=None if _exists(unit, name) else tags
+        body.description,
+        tags,
+        given_name=body.name,
+        each_is_new=True,
+        prompt_tags=None if _exists(unit, name) else tags,
     )
     version = Registry(unit).create(name, content, details).version
     require_sdk_renderable(content_from_json(version.content), SDK)  # with its partials
@@ -196,7 +201,7 @@ def tag_version(body: VersionTag, unit: Write) -> EmptyResponse:
 @router.delete("/registered-models/alias")
 def remove_alias(body: AliasRemoval, unit: Move) -> EmptyResponse:
     """Remove an alias, which is a label."""
-    Labels(unit).remove(changeable_name(unit, body.name), body.alias, _REASON)
+    Labels(unit).remove(changeable_name(unit, body.name), fold_label(body.alias), _REASON)
     return EmptyResponse()
 
 

@@ -22,7 +22,7 @@ from promptuary.compat.phoenix.schemas import (
 )
 from promptuary.core.errors import Conflict, InvalidRequest
 from promptuary.core.parameters import STRICT_INTEGER
-from promptuary.prompt.name import LATEST
+from promptuary.prompt.name import LATEST, fold_label
 from promptuary.registry.service import Registry
 
 router = APIRouter(prefix=f"{PHOENIX}/v1", tags=["phoenix"], route_class=IdempotentRoute)
@@ -51,7 +51,9 @@ def read_latest(identifier: Name, unit: Read) -> VersionResponse:
 @router.get("/prompts/{identifier}/tags/{tag}")
 def read_tagged(identifier: Name, tag: Annotated[str, Path(max_length=128)], unit: Read) -> VersionResponse:
     """Return the version that a label points at; of a split label, its first version."""
-    return VersionResponse(data=PhoenixVersion.of(Registry(unit).lookup(known_name(unit, identifier), label=tag).version))
+    return VersionResponse(
+        data=PhoenixVersion.of(Registry(unit).lookup(known_name(unit, identifier), label=fold_label(tag)).version)
+    )
 
 
 @router.get("/prompts/{identifier}/versions")

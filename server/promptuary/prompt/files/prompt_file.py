@@ -16,13 +16,17 @@ from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
 FILE_LIMIT = 4 * 1024 * 1024
+GIVEN_NAME_LIMIT = 255
 SUFFIXES = (".yaml", ".yml")
-_OTHER_FIELDS = ("labels", "message", "tags", "messages", "partials")
+_OTHER_FIELDS = ("labels", "message", "tags", "given_name", "messages", "partials")
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A prompt of a file: its content, and the labels, message and tags for its registration."""
+    """A prompt of a file: its content, and the labels, message and tags for its registration.
+
+    `given_name` is its name in the registry from which it was imported, where that is not its name here.
+    """
 
     name: str
     path: Path
@@ -31,6 +35,7 @@ class PromptFile:
     message: str
     tags: tuple[str, ...]
     lines: Mapping[str, int] = field(default_factory=dict, repr=False, compare=False)
+    given_name: str | None = None
 
     def with_line(self, error: FieldError) -> FieldError:
         """Return an error of the content with its line and with the field's name in the file."""
@@ -111,13 +116,16 @@ def parse_prompt_file(text: str, path: Path, name: str) -> PromptFile:
     message = body.get("message", "")
     if not isinstance(message, str):
         field_errors.append(FieldError("message", "must be a string"))
+    given_name = body.get("given_name")
+    if given_name is not None and not (isinstance(given_name, str) and 1 <= len(given_name) <= GIVEN_NAME_LIMIT):
+        field_errors.append(FieldError("given_name", f"must be a string of 1 to {GIVEN_NAME_LIMIT} characters"))
     content = _content(body, field_errors)
     quoting = quoting_errors(document)
     quoted = {error.path for error in quoting}
     field_errors = [*quoting, *(with_quoting_hint(error, document) for error in field_errors if error.path not in quoted)]
     if field_errors or content is None:
         raise InvalidFile(f"{path} cannot be used", [document.with_line(error) for error in field_errors])
-    return PromptFile(name, path, content, texts["labels"], message, texts["tags"], document.lines)
+    return PromptFile(name, path, content, texts["labels"], message, texts["tags"], document.lines, given_name)
 
 
 def _content(body: dict[str, Any], field_errors: list[FieldError]) -> Content | None:

@@ -27,7 +27,13 @@ _RESOLVERS: Mapping[str | None, Sequence[tuple[str, re.Pattern[str]]]] = yaml.Sa
 
 
 def prompt_file_text(
-    content: Content, *, labels: Sequence[str] = (), message: str = "", tags: Sequence[str] = (), head: str = ""
+    content: Content,
+    *,
+    labels: Sequence[str] = (),
+    message: str = "",
+    tags: Sequence[str] = (),
+    given_name: str | None = None,
+    head: str = "",
 ) -> str:
     """Return the text of a prompt file.
 
@@ -36,6 +42,7 @@ def prompt_file_text(
         labels: the labels that the registration of the prompt moves.
         message: the reason for the version.
         tags: the tags of the version.
+        given_name: the prompt's name in the registry from which it was imported, where that does not fold onto its name here.
         head: comment lines for the beginning of the file, with their newlines.
     """
     body = content_json(content)
@@ -52,6 +59,7 @@ def prompt_file_text(
         "labels": list(labels) or None,
         "message": message or None,
         "tags": list(tags) or None,
+        "given_name": given_name,
     }
     lines = [
         line

@@ -16,7 +16,7 @@ from promptuary.prompt.files.prompt_file import FILE_LIMIT
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
 from promptuary.prompt.foreign.config_declarations import with_config_declarations
 from promptuary.prompt.foreign.source_names import SourceNames
-from promptuary.prompt.name import LATEST, is_name
+from promptuary.prompt.name import LATEST, fold_label, is_name
 from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.text import refused_character
 from promptuary.prompt.validation_errors import field_errors_from
@@ -30,7 +30,10 @@ _JSON_TYPES = {str: "a text", dict: "an object", list: "a list", int: "an intege
 
 @dataclass(frozen=True)
 class ImportedPrompt:
-    """A prompt read from a foreign file: its content, its version number there, and remarks on what was changed or left out."""
+    """A prompt read from a foreign file: its content, its version number there, and remarks on what was changed or left out.
+
+    `given_name` is its name there, where it does not fold onto the name here.
+    """
 
     name: str
     version: int | None
@@ -39,6 +42,7 @@ class ImportedPrompt:
     message: str
     tags: tuple[str, ...]
     remarks: tuple[FieldError, ...]
+    given_name: str | None = None
 
 
 @dataclass
@@ -201,7 +205,9 @@ def _finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | No
         draft.field_errors += [_at_source(draft, field_error) for field_error in error.field_errors]
     if draft.field_errors or content is None:
         return None
-    return ImportedPrompt(name, draft.version, content, labels, message, tags, tuple(draft.remarks))
+    return ImportedPrompt(
+        name, draft.version, content, labels, message, tags, tuple(draft.remarks), names.given_name_of(draft.name)
+    )
 
 
 def _source_version(
@@ -298,7 +304,7 @@ def _labels(draft: ImportDraft) -> tuple[str, ...]:
     for label in draft.labels:
         if label == LATEST:
             continue  # virtual here: the newest version has it
-        name = label.lower() if isinstance(label, str) else ""
+        name = fold_label(label) if isinstance(label, str) else ""
         if not is_name(name) or name == LATEST:
             draft.add_omission(draft.path, f"the label {label!a}; labels consist of a-z 0-9 _ . -")
             continue

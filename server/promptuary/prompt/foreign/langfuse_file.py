@@ -7,7 +7,7 @@ from promptuary.prompt.foreign.drafts import FieldReader, ImportDraft, read_conf
 from promptuary.prompt.foreign.message_import import import_message
 from promptuary.prompt.foreign.sdk_text import SdkText, choose_format
 from promptuary.prompt.foreign.source_names import SourceNames
-from promptuary.prompt.name import is_name
+from promptuary.prompt.name import fold_label, is_name
 from promptuary.prompt.templates.mustache import Literal, Node, Partial, Tag
 from promptuary.prompt.templates.simple import is_name as is_name_of_simple
 
@@ -118,7 +118,7 @@ def _reference(reference: str, names: SourceNames) -> str | None:
     """Return a Langfuse reference (`name=a|label=b`) as an include's `name@selector`, or None where it is not valid."""
     fields = dict(pair.partition("=")[::2] for pair in reference.split("|"))
     name = names.name_of(fields.get("name", ""))
-    selector = fields.get("label", "").lower() or fields.get("version") or ""
+    selector = fold_label(fields.get("label", "")) or fields.get("version") or ""
     if not is_name(name) or not (selector == "" or selector.isdecimal() or is_name(selector)):
         return None
     return f"{name}@{selector}" if selector and selector != "production" else name

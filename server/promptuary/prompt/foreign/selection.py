@@ -8,7 +8,7 @@ from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.yaml_document import InvalidFile, YamlDocument
 from promptuary.prompt.foreign.drafts import ImportChoice, ImportDraft, ImportedPrompt, SourceVersion, finish_drafts
 from promptuary.prompt.foreign.source_names import SourceNames
-from promptuary.prompt.name import LATEST, is_name
+from promptuary.prompt.name import LATEST, fold_label, is_name
 
 _LABELS_SHOWN = 20
 
@@ -51,7 +51,7 @@ def select_prompts(
         Invalid: when no prompt has the label, or several versions of a prompt have it.
     """
     versions = finish_drafts(drafts, document, source, names, choice)
-    label = None if choice.label is None or choice.label.lower() == LATEST else choice.label.lower()
+    label = None if choice.label is None or fold_label(choice.label) == LATEST else fold_label(choice.label)
     if not versions:
         raise InvalidFile(f"{source} contains no prompt")
     if label is not None:

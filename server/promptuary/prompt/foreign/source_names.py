@@ -21,3 +21,9 @@ class SourceNames:
     def name_of(self, source_name: str) -> str:
         """Return the name here of a prompt; it is not valid where no name can be made of it."""
         return self.renames.get(source_name) or fold_name(source_name)
+
+    def given_name_of(self, source_name: str) -> str | None:
+        """Return the name in the file of a renamed prompt, which does not fold onto its name here; None for any other."""
+        if source_name == self.fallback or self.name_of(source_name) == fold_name(source_name):
+            return None
+        return source_name

@@ -10,7 +10,7 @@ class EventKind(StrEnum):
     """What happened to a prompt."""
 
     VERSION_CREATED = "version.created"
-    """A version was registered; `detail` has its number and digest."""
+    """A version was registered; `detail` has its number and digest, and the prompt's first own tags if it gets them so."""
     VERSION_ERASED = "version.erased"
     """A version's content was erased: a lookup of it is refused; `detail` has its number and digest."""
     LABEL_MOVED = "label.moved"

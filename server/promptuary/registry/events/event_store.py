@@ -65,5 +65,11 @@ def last_event(
     return _event(row, prompt.name) if row else None
 
 
+def events_until(session: Session, prompt: PromptRecord, at: datetime, kinds: Sequence[EventKind]) -> list[PromptEvent]:
+    """Return a prompt's events of some kinds at or before a time, the oldest first."""
+    query = select(EventRow).where(EventRow.prompt_id == prompt.id, EventRow.at <= at, col(EventRow.kind).in_(kinds))
+    return [_event(row, prompt.name) for row in session.exec(query.order_by(col(EventRow.revision)))]
+
+
 def _event(row: EventRow, prompt: str) -> PromptEvent:
     return PromptEvent(row.revision, EventKind(row.kind), prompt, row.detail, row.at)

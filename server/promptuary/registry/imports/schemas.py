@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, m
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
-from promptuary.prompt.encoding import encode_content, erased_content
+from promptuary.prompt.encoding import EncodedContent, encode_content, erased_content
 from promptuary.prompt.name import Name
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.imports.history import (
@@ -45,8 +45,8 @@ class ImportedIncludeIn(RequestModel):
     digest: Digest
 
 
-class ImportedVersionIn(Content):
-    """A version as another server returns it, without the fields that only that server needs."""
+class ImportedIdentityIn(RequestModel):
+    """What identifies and describes a version on another server, without the fields that only that server needs."""
 
     version: Number
     digest: Digest
@@ -56,49 +56,38 @@ class ImportedVersionIn(Content):
     created_at: Timestamp
     includes: Annotated[list[ImportedIncludeIn], Field(max_length=1000)] = Field(default_factory=list)
 
-    def to_domain(self) -> ImportedVersion:
-        """Return the domain value."""
+    def with_content(self, content: EncodedContent, erased_at: datetime | None = None) -> ImportedVersion:
+        """Return the domain value with the version's content, or with the time at which that was erased."""
         return ImportedVersion(
             number=self.version,
             digest=self.digest,
-            content=encode_content(Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields})),
+            content=content,
             message=self.message,
             tags=tuple(self.tags),
             author=self.author,
             created_at=self.created_at,
-            includes=tuple(
-                ImportedInclude(include.reference, include.name, include.version, include.digest) for include in self.includes
-            ),
+            includes=tuple(ImportedInclude(**include.model_dump()) for include in self.includes),
+            erased_at=erased_at,
         )
 
 
-class ErasedVersionIn(RequestModel):
+class ImportedVersionIn(ImportedIdentityIn, Content):
+    """A version as another server returns it."""
+
+    def to_domain(self) -> ImportedVersion:
+        """Return the domain value."""
+        content = Content.model_construct(**{name: getattr(self, name) for name in Content.model_fields})
+        return self.with_content(encode_content(content))
+
+
+class ErasedVersionIn(ImportedIdentityIn):
     """A version that was erased on the other server; its number and digest stay."""
 
-    version: Number
-    digest: Digest
-    message: ShortText = ""
-    tags: Annotated[list[NonEmptyText], Field(max_length=50)] = Field(default_factory=list)
-    author: Actor
-    created_at: Timestamp
     erased_at: Timestamp
-    includes: Annotated[list[ImportedIncludeIn], Field(max_length=1000)] = Field(default_factory=list)
 
     def to_domain(self) -> ImportedVersion:
         """Return the domain value."""
-        return ImportedVersion(
-            number=self.version,
-            digest=self.digest,
-            content=erased_content(self.digest),
-            message=self.message,
-            tags=tuple(self.tags),
-            author=self.author,
-            created_at=self.created_at,
-            includes=tuple(
-                ImportedInclude(include.reference, include.name, include.version, include.digest) for include in self.includes
-            ),
-            erased_at=self.erased_at,
-        )
+        return self.with_content(erased_content(self.digest), self.erased_at)
 
 
 class ImportedArmIn(RequestModel):

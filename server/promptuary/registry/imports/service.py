@@ -14,7 +14,6 @@ from promptuary.access import audit
 from promptuary.access.store import lock_project
 from promptuary.access.unit_of_work import UnitOfWork
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
-from promptuary.prompt.name import fold_name
 from promptuary.registry import label_store, similarity, store, tag_store, version_store
 from promptuary.registry.composition import includable
 from promptuary.registry.events import event_store
@@ -129,9 +128,6 @@ class PromptImporter:
         prompt = store.find_prompt(self.unit.session, self.unit.caller.project, name, lock=True)
         assert prompt is not None
         if naming.given_name is not None:
-            if fold_name(naming.given_name) != name:
-                message = f"'{naming.given_name}' is not a name of '{name}'"
-                raise InvalidRequest("the prompt cannot be imported", [FieldError("naming.0.given_name", message)])
             prompt = claim_given_name(self.unit, prompt, naming.given_name)
         if naming.prompt_tags is not None and prompt.own_tags is None:
             replace_prompt_tags(self.unit, prompt, naming.prompt_tags)
@@ -200,7 +196,10 @@ class PromptImporter:
         for include in imported.includes:
             prompt = store.find_prompt(self.unit.session, self.unit.caller.project, include.name)
             version = version_store.find_version(self.unit.session, prompt, include.version) if prompt else None
-            if version is None or version.erased_at is not None or version.digest != include.digest:
+            if version is None or version.digest != include.digest:
+                unknown.append(include)
+                continue
+            if imported.erased_at is None and version.erased_at is not None:  # its text cannot be compared
                 unknown.append(include)
                 continue
             if imported.erased_at is not None:
