@@ -178,7 +178,7 @@ def test_the_certificate_must_be_for_the_name_although_the_address_is_pinned(
     context.sni_callback = lambda _, name, __: seen.append(name)
     receiver.socket = context.wrap_socket(receiver.socket, server_side=True)
     resolve_to(monkeypatch, ["127.0.0.1"])
-    monkeypatch.setattr(outbound_http, "_public", lambda address: True)
+    monkeypatch.setattr(outbound_http, "is_public", lambda address: True)
     monkeypatch.setattr(outbound_http, "_tls", lambda: ssl.create_default_context(cafile=str(tmp_path / "own.pem")))
     url, hosts = f"https://hooks.example.com:{receiver.server_port}/hook", frozenset({"hooks.example.com"})
     if reached:

@@ -28,7 +28,7 @@ from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
 from promptuary.worker.assembly import build_worker
 
 SCHEMA = {"0.1.0": "0001", "0.2.0": "0003", "0.3.0": "0004"}
-SINCE_0_3 = {"config", "given_name", "inferred", "prompt_tags", "rollback"}
+SINCE_0_3 = {"config", "given_name", "inferred", "prompt_tags", "rollback", "target", "target_version", "targets"}
 SINCE_0_2 = SINCE_0_3 | {
     "adjusted",
     "cached",

@@ -255,7 +255,7 @@ def local_app(*, allow_code: bool = False) -> Iterator["RequestMiddleware"]:
             "set the first, or install promptuary[server]"
         ) from None
     configure_logging("ERROR")  # a command reports its errors itself, in one line
-    app = create_app(read_settings(body_limit=LOCAL_BODY_LIMIT, code_scorers=allow_code or None))
+    app = create_app(read_settings(command_line=True, body_limit=LOCAL_BODY_LIMIT, code_scorers=allow_code or None))
     try:
         yield app
     finally:

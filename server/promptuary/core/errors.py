@@ -15,7 +15,9 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidQuery            … a query string that cannot be read
 │   ├── InvalidCursor           … a list's cursor that this server did not create
 │   ├── InvalidHost             … a Host header that is not this server's
-│   └── DestinationRefused      … an address that webhooks may not be sent to (promptuary.core.outbound_http)
+│   ├── DestinationRefused      … an address that webhooks may not be sent to (promptuary.core.outbound_http)
+│   ├── HostRefused             … an address that applications may not be asked at (promptuary.core.allowed_hosts)
+│   └── ApplicationUnusable     … an application as it is set up (promptuary.evaluation.targets)
 ├── UnknownSchema               the database is of another release
 ├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
@@ -30,6 +32,7 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── UnsupportedMediaType        not application/json, or compressed
 ├── UnusableReply               an address that does not speak a model's protocol (promptuary.models.calls.setup)
 └── Unavailable                 something required does not answer; try again
+    ├── ApplicationFailed       an application that a suite evaluates (promptuary.evaluation.targets)
     ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code)
     ├── ModelNotSetUp           a provider's package, for example without a key (promptuary.models.calls.setup)
     ├── JudgeUnclear            a judging model, in the required form (promptuary.evaluation.scorers.judge.judge)

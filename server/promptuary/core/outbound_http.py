@@ -72,7 +72,7 @@ def parse_destination(url: str, hosts: Collection[str]) -> Destination:
         raise DestinationRefused(
             f"webhooks may not go to '{host}' (port {port}); an operator can list it in PROMPTUARY_WEBHOOK_HOSTS"
         )
-    address = _address(host)
+    address = parse_address(host)
     if parsed.scheme == "http" and not (host == _LOOPBACK_NAME or (address is not None and address.is_loopback)):
         raise DestinationRefused(f"webhooks go to '{host}' by https only; plain http is for loopback")
     return Destination(parsed, literal=address is not None or host == _LOOPBACK_NAME)
@@ -118,17 +118,17 @@ async def post_json(
 async def _resolve(target: Destination) -> Address:
     """Resolve the host once; every address of its name must be public."""
     host = target.url.raw_host.decode("ascii")
-    known = _address(host)
+    known = parse_address(host)
     if known is not None:
         return known
     infos = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    addresses = [address for *_, place in infos if (address := _address(str(place[0]))) is not None]
+    addresses = [address for *_, place in infos if (address := parse_address(str(place[0]))) is not None]
     if not addresses:
         raise DestinationFailed(f"the name '{host}' has no address")
     for address in addresses:
         if target.literal and address.is_loopback:
             continue
-        if not _public(address):
+        if not is_public(address):
             raise DestinationRefused(
                 f"the name '{host}' resolves to {address}, which is not public; if that is intended, list the address itself"
             )
@@ -139,7 +139,7 @@ async def _send(target: Destination, address: Address, content: bytes, headers: 
     """Post to the address, with the host's name in the request and in TLS."""
     fixed = {"Host": target.url.netloc.decode("ascii"), "Content-Type": "application/json", "Accept-Encoding": "identity"}
     host = target.url.raw_host.decode("ascii")
-    extensions = {} if _address(host) else {"sni_hostname": host}
+    extensions = {} if parse_address(host) else {"sni_hostname": host}
     client = httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=None)
     pinned = target.url.copy_with(host=str(address))
     async with (
@@ -154,21 +154,22 @@ async def _send(target: Destination, address: Address, content: bytes, headers: 
         return response.status_code, bytes(content_received)
 
 
-def _address(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
+    """Return the address that a text is, or None."""
     try:
         return ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
 
 
-def _public(address: Address) -> bool:
+def is_public(address: Address) -> bool:
     """Return whether an address is on the public internet, also if it is embedded in an IPv6 address."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in _NAT64:
-            return _public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is not None:
-            return _public(inner)
+            return is_public(inner)
     return address.is_global and not address.is_multicast
 
 

@@ -1,9 +1,10 @@
 """Every setting, read once from `PROMPTUARY_…` variables; nothing else reads the environment."""
 
 import json
+import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -47,6 +48,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PROMPTUARY_", extra="ignore", frozen=True)
 
+    command_line: ClassVar[bool] = False
+    """Whether this process works for the person who called a command; no variable can set it."""
+
     data_dir: Path = Field(default_factory=_default_data_dir)
     database_url: SecretStr | None = None
     chroma_url: str | None = None
@@ -79,6 +83,9 @@ class Settings(BaseSettings):
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None
     code_scorers: bool = False
+    code_path: str = ""
+    target_hosts: str = ""
+    target_variables: str = ""
     webhook_hosts: str = ""
     webhook_secret: SecretStr | None = None
     metrics_open: bool = False
@@ -102,23 +109,57 @@ class Settings(BaseSettings):
         return frozenset({"127.0.0.1", "localhost", "[::1]", self.host, *_names(self.allowed_hosts)})
 
     @cached_property
+    def allowed_target_hosts(self) -> frozenset[str] | None:
+        """The hosts and networks that suites may ask applications at, none by default; None for any, on the command line."""
+        return None if self.command_line else _names(self.target_hosts)
+
+    @cached_property
+    def allowed_target_variables(self) -> frozenset[str] | None:
+        """The variables of the environment that applications may get, none by default; None for any, on the command line."""
+        return None if self.command_line else _names(self.target_variables)
+
+    @cached_property
     def allowed_webhook_hosts(self) -> frozenset[str]:
         """The hosts that webhooks may be sent to; none by default."""
         return _names(self.webhook_hosts)
+
+
+class CommandLineSettings(Settings):
+    """The settings of a command, which works with the rights of the person who called it."""
+
+    command_line: ClassVar[bool] = True
+
+
+def read_secret(name: str) -> str | None:
+    """Return the value of a variable that an operator set for an application; None where it is not set or not to be passed on.
+
+    The program's own variables, which contain its keys and its database's password, are never returned.
+    """
+    return None if name.upper().startswith("PROMPTUARY_") else os.environ.get(name)
+
+
+def secret_names() -> list[str]:
+    """Return the names of all variables that may be passed on."""
+    return [name for name in os.environ if not name.upper().startswith("PROMPTUARY_")]
 
 
 def _names(listed: str) -> frozenset[str]:
     return frozenset(filter(None, (name.strip() for name in listed.split(","))))
 
 
-def read_settings(**overrides: object) -> Settings:
+def read_settings(*, command_line: bool = False, **overrides: object) -> Settings:
     """Read the settings from the environment; overrides that are not None take precedence.
+
+    Args:
+        command_line: whether they are those of a command.
+        overrides: values by the names of fields.
 
     Raises:
         InvalidSettings: with every variable that is wrong.
     """
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        kind = CommandLineSettings if command_line else Settings
+        return kind(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         field_errors = [
             FieldError(f"PROMPTUARY_{field_error.path.upper()}", field_error.message)

@@ -12,20 +12,22 @@ from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
+from promptuary.evaluation.targets.admission import all_target_errors
+from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.models.calls import ModelReply
 from promptuary.models.calls.pricing import PriceTable, missing_price_error
 from promptuary.prompt.errors import Invalid
 
 
 def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
-    """Check that the scorers of a run can be built here.
+    """Check that the scorers of a run can be built here, and that its applications may be asked.
 
     Raises:
         InvalidRequest: for code or addresses that the settings do not allow, and for a comparison of variants in a run with one
             variant, each with its path.
     """
     dependencies = ScorerDependencies(_no_embedding, _no_judge, settings.code_scorers, settings.allowed_webhook_hosts)
-    errors: list[FieldError] = []
+    errors = list(all_target_errors(suite.targets, TargetPermissions.of(settings)))
     for number, spec in enumerate(suite.scorers):
         scorer_type = find_scorer_type(spec.type_name)
         if scorer_type is not None and scorer_type.compares_variants and len(plan.variants) < 2:
@@ -41,9 +43,8 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
 
 def plan_models(plan: Plan, suite: Suite) -> tuple[str, ...]:
     """Return the models that a run calls: those of its variants and its suite's judges, each once."""
-    return tuple(
-        dict.fromkeys([*(variant.model for variant in plan.variants), *_judge_models(suite_to_json(suite)["scorers"])])
-    )
+    candidates = [variant.model for variant in plan.variants if variant.target is None]
+    return tuple(dict.fromkeys([*candidates, *_judge_models(suite_to_json(suite)["scorers"])]))
 
 
 def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:

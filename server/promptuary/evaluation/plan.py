@@ -14,29 +14,33 @@ PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its s
 
 @dataclass(frozen=True)
 class Variant:
-    """One version under one model.
+    """One version of a prompt under one model, or one application.
 
     Attributes:
         name: unique in its run and readable, as `v2` or `v2·local:smollm2`.
         role: candidate or baseline.
-        model: in LangChain's `provider:model` form.
-        prompt: the prompt's name.
-        version: its number.
-        digest: of its content.
+        model: in LangChain's `provider:model` form; empty for an application.
+        prompt: the prompt's name; None for an application.
+        version: its number; None for an application.
+        digest: of its content, or of the application's definition.
         references: the labels and versions of the request that led here; a candidate may be its own baseline.
         collection: from which the version retrieves its context; None where it does not.
         context_digest: of the collection's content when the run was submitted; None where it did not exist.
+        target: the application's name; None for a prompt.
+        target_version: of the application, as the suite states it; None where its answers state it, or nobody does.
     """
 
     name: str
     role: VariantRole
     model: str
-    prompt: str
-    version: int
+    prompt: str | None
+    version: int | None
     digest: str
     references: tuple[str, ...] = ()
     collection: str | None = None
     context_digest: str | None = None
+    target: str | None = None
+    target_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Plan:
         missing: labels that the gate names and no version carries.
         cache: whether cached responses are used; a new response is cached in any case.
         max_cost: the most that the run may cost, in US dollars.
+        outputs: the stored outputs of each application that has some, by the variant's name.
     """
 
     suite: SuiteDefinition
@@ -75,6 +80,7 @@ class Plan:
     missing: tuple[str, ...] = ()
     cache: bool = True
     max_cost: float | None = None
+    outputs: Mapping[str, DatasetRef] = field(default_factory=dict)
 
     @property
     def suite_name(self) -> str:
@@ -82,9 +88,14 @@ class Plan:
         return self.suite["name"]
 
     @property
-    def prompt(self) -> str:
-        """The name of the prompt that the suite tries."""
-        return self.suite["prompt"]
+    def prompt(self) -> str | None:
+        """The name of the prompt that the suite evaluates; None where it evaluates applications."""
+        return self.suite.get("prompt")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the applications that the suite evaluates, each once."""
+        return tuple(dict.fromkeys(variant.target for variant in self.variants if variant.target is not None))
 
     @property
     def gated_metrics(self) -> tuple[str, ...]:
@@ -111,12 +122,27 @@ class PassageDetail(TypedDict):
     score: float
 
 
+class ApplicationDetail(TypedDict, total=False):
+    """How an application answered: each entry is there only where it is known.
+
+    Attributes:
+        address: of the request, without values of the environment.
+        status: of the answer.
+        version: of the application, as the answer states it.
+    """
+
+    address: str
+    status: int
+    version: str
+
+
 class ResultDetail(TypedDict, total=False):
     """What people look at beside a result's figures; each entry is there only where there is something to show.
 
     Attributes:
         messages: what the model received.
         passages: what was retrieved for it.
+        application: how an application answered.
         scores: each score as JSON by its label, as `scorers.aggregate.score_json` writes it.
         refusal: the model's or its provider's refusal.
         reasoning: what the model thought before its output; no scorer sees it.
@@ -125,6 +151,7 @@ class ResultDetail(TypedDict, total=False):
 
     messages: list[JsonObject]
     passages: list[PassageDetail]
+    application: ApplicationDetail
     scores: Mapping[str, Mapping[str, object]]
     refusal: str
     reasoning: str
@@ -215,6 +242,7 @@ def plan_from_json(body: JsonObject) -> Plan:
         missing=tuple(body["missing"]),
         cache=body.get("cache", True),
         max_cost=body.get("max_cost"),
+        outputs={name: DatasetRef(**dataset) for name, dataset in body.get("outputs", {}).items()},
     )
 
 

@@ -45,6 +45,10 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _is_empty(value: object) -> bool:
+    return not value
+
+
 class _SummaryPart(BaseModel):
     """A frozen part of the summary, made from keyword arguments, from JSON or from an object's attributes.
 
@@ -124,11 +128,13 @@ class VariantSummary(_SummaryPart):
     Attributes:
         name: unique in the run.
         role: candidate or baseline.
-        model: in LangChain's `provider:model` form.
-        prompt: the prompt's name.
-        version: its number.
-        digest: of the version's content.
+        model: in LangChain's `provider:model` form; empty for an application.
+        prompt: the prompt's name; None for an application.
+        version: its number; None for an application.
+        digest: of the version's content, or of the application's definition.
         references: the labels and versions of the request that led to this variant.
+        target: the application's name; None for a prompt.
+        target_versions: of the application: the one that the suite states, or all that its answers stated.
         results: the number of results.
         errors: the number of results without an output.
         unrunnable: the number of results without a verdict.
@@ -142,10 +148,12 @@ class VariantSummary(_SummaryPart):
     name: str
     role: VariantRole
     model: str
-    prompt: str
-    version: int
+    prompt: str | None
+    version: int | None
     digest: str
     references: tuple[str, ...] = ()
+    target: str | None = Field(default=None, exclude_if=_is_none)
+    target_versions: tuple[str, ...] = Field(default=(), exclude_if=_is_empty)
     results: int
     errors: int
     unrunnable: int

@@ -124,8 +124,8 @@ class EvidenceRow(SQLModel, table=True):
     project_id: int = Field(foreign_key="project.id")
     run_id: str = Field(foreign_key="run.id")
     variant: str
-    prompt: str
-    version: int
+    prompt: str | None = None
+    version: int | None = None
     digest: str
     model: str
     suite: str
@@ -136,4 +136,5 @@ class EvidenceRow(SQLModel, table=True):
     context: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     verdict: str
     gates: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
+    target: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     at: datetime = Field(sa_type=UtcDateTime)

@@ -71,15 +71,16 @@ def _alerts(session: Session, finished: FinishedRun, schedule: Schedule) -> list
         return means[key][metric]
 
     monitored: list[MonitoredMetric] = []
-    versions: dict[str, tuple[int, set[int]]] = {}
+    versions: dict[str, tuple[str, set[str]]] = {}
     for row in finished.evidence:
         for metric in metrics:
-            since = schedule_store.last_alert_run(session, run.project, schedule.name, row.model, metric)
+            subject = row.model if row.target is None else row.target.name
+            since = schedule_store.last_alert_run(session, run.project, schedule.name, subject, metric)
             history = evidence_store.evidence_history(session, row, schedule.name, since, HISTORY_RUNS)
             if history:
-                versions[row.model] = (row.version, {earlier.version for earlier in history})
+                versions[subject] = (_version_text(row), {_version_text(earlier) for earlier in history})
                 earlier_means = [means_of(earlier, metric) for earlier in history]
-                monitored.append(MonitoredMetric(row.model, metric, means_of(row, metric), earlier_means))
+                monitored.append(MonitoredMetric(subject, metric, means_of(row, metric), earlier_means))
     if not any(metric.is_comparable for metric in monitored):
         return []
     design = SamplingDesign(dataset_store.list_clusters(session, run.plan.dataset.id), finished.order)
@@ -100,11 +101,17 @@ def _alerts(session: Session, finished: FinishedRun, schedule: Schedule) -> list
     ]
 
 
-def _version_note(version: int, earlier: set[int]) -> str:
+def _version_text(row: Evidence) -> str:
+    """Return the version of the prompt or of the application; empty where nobody stated it."""
+    return str(row.version) if row.target is None else ", ".join(row.target.versions)
+
+
+def _version_note(version: str, earlier: set[str]) -> str:
     """Return a note that the history is of other versions, which is the first thing to look at."""
-    if version in earlier:
+    stated = sorted(filter(None, earlier), key=lambda text: (len(text), text))
+    if not version or version in earlier or not stated:
         return ""
-    return f"; this is version {version}, those were of {', '.join(map(str, sorted(earlier)))}"
+    return f"; this is version {version}, those were of {', '.join(stated)}"
 
 
 def _means(results: Iterable[ResultFigures], metrics: Sequence[str]) -> Mapping[str, Mapping[str, float]]:

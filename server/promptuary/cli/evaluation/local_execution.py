@@ -1,8 +1,10 @@
 """A run executed in this process, on the same tables and by the same code as a worker's."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptuary.cli.connection import NotInstalled
@@ -32,12 +34,14 @@ class LocalExecution:
         project: the project of the runs; None for the default one.
         executor: where the cases are executed.
         deliver: delivers finished runs to MLflow by a process that stands ready for it; None to do that in this process.
+        folder: of the suite's file, where modules of its functions are, beside those of the current folder.
     """
 
     services: "Services"
     project: str | None = None
     executor: Executor = Executor.LOCAL
     deliver: Callable[[], None] | None = None
+    folder: Path | None = None
 
     def execute(self, run_id: str, on_progress: OnProgress, interruption: Interruption) -> bool:
         """Execute a run as a worker would; return False where a worker has leased it first.
@@ -58,6 +62,9 @@ class LocalExecution:
         services, settings = self.services, self.services.settings
         if self.executor is not Executor.LOCAL:
             settings = settings.model_copy(update={"executor": self.executor.value})
+        folders = [str(path.absolute()) for path in (self.folder, Path()) if path is not None]
+        code_path = os.pathsep.join(filter(None, [*folders, settings.code_path]))
+        settings = settings.model_copy(update={"code_path": code_path})
         models = ChatModels(services.settings)
         try:
             run_executor = build_executor(settings, services.database, services.clock, services.retrieval, models)

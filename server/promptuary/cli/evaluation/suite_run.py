@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -138,7 +138,7 @@ def prepare(api: ApiClient, source: SuiteSource, options: RunOptions, prompts: l
         prompts: the files of the folder whose versions are tried; None for the registry's.
     """
     stored = store_source(api, source)
-    version = None if prompts is None else register_candidate(api, prompts, stored.prompt)
+    version = None if prompts is None or stored.prompt is None else register_candidate(api, prompts, stored.prompt)
     request = {
         "suite": stored.name,
         "version": version,
@@ -183,6 +183,8 @@ def _follow(
     """Submit a run, follow it to its end, and print its summary."""
     from promptuary.evaluation.reports.terminal import terminal_lines
 
+    if local is not None and Path(suite).is_file():
+        local = replace(local, folder=Path(suite).parent)
     queued: Any = None
     try:
         with interruption.deferred():

@@ -30,13 +30,13 @@ class SuiteInRegistry:
 
     Attributes:
         name: the suite's.
-        prompt: the prompt's name.
+        prompt: the prompt's name; None where the suite evaluates applications.
         versions: of the prompt, that the suite's file contained; most files contain none.
         dataset_version: that the file has; None for a suite that was in the registry, which takes the newest.
     """
 
     name: str
-    prompt: str
+    prompt: str | None
     versions: tuple[int, ...] = ()
     dataset_version: int | None = None
 
@@ -106,13 +106,17 @@ def read_source(suite: str, options: PromptfooOptions) -> SuiteSource:
 
 
 def store_source(api: ApiClient, source: SuiteSource) -> SuiteInRegistry:
-    """Store a suite that was read, with its dataset; a name is looked up."""
+    """Store a suite that was read, with its dataset and its outputs; a name is looked up."""
+    from promptuary.evaluation.suites.target_files import outputs_dataset
+
     if source.translation is not None:
         return _store_translation(api, source.translation)
     if source.file is None:
         definition = api.get(f"/suites/{path_segment(source.argument)}")["definition"]
-        return SuiteInRegistry(definition["name"], definition["prompt"])
+        return SuiteInRegistry(definition["name"], definition.get("prompt"))
     suite = source.file.suite
+    for file, outputs in source.file.outputs.items():
+        api.post_lines(f"/datasets/{path_segment(outputs_dataset(suite.name, file))}/versions", outputs.pieces())
     number = _store(api, suite, _dataset_name(suite), source.file.cases)
     return SuiteInRegistry(suite.name, suite.prompt, dataset_version=number)
 
@@ -134,7 +138,8 @@ def _store_translation(api: ApiClient, translation: "Translation") -> SuiteInReg
     """Store the suite, dataset and versions of a translated promptfoo file."""
     from promptuary.evaluation.datasets.case_spool import CaseSpool
 
-    versions = register_contents(api, translation.suite.prompt, translation.contents, translation.labels)
+    prompt = translation.suite.prompt
+    versions = () if prompt is None else register_contents(api, prompt, translation.contents, translation.labels)
     number = _store(api, translation.suite, translation.suite.dataset, CaseSpool(translation.cases))
     return SuiteInRegistry(translation.suite.name, translation.suite.prompt, versions, number)
 
@@ -154,8 +159,11 @@ def _store(api: ApiClient, suite: "Suite", dataset: str, cases: "CaseSpool") -> 
 
 def _store_definition(api: ApiClient, suite: "Suite", dataset: str) -> None:
     from promptuary.evaluation.suites.suite import suite_to_json
+    from promptuary.evaluation.suites.target_files import outputs_dataset, with_stored_outputs
 
-    api.put(f"/suites/{suite.name}", suite_to_json(suite) | {"dataset": dataset})
+    outputs = [target.outputs for target in suite.targets if isinstance(target.outputs, str)]
+    definition = with_stored_outputs(suite_to_json(suite), {file: outputs_dataset(suite.name, file) for file in outputs})
+    api.put(f"/suites/{suite.name}", {**definition, "dataset": dataset})
 
 
 def register_candidate(api: ApiClient, files: list[PromptFile], prompt: str) -> int:

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, JudgeIdentity
+from promptuary.evaluation.applications.spec import ApplicationType
+from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, JudgeIdentity, TargetEvidence
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs.store import Run
@@ -34,7 +35,9 @@ def build_evidence(
         at: when the run finishes.
         case_scorers: the scorers of single cases, as JSON.
     """
-    plan, judges = run.plan, tuple(list_judges(Suite.model_validate(run.plan.suite).scorers, case_scorers))
+    plan, suite = run.plan, Suite.model_validate(run.plan.suite)
+    judges = tuple(list_judges(suite.scorers, case_scorers))
+    types = {target.variant_name: target.type for target in suite.targets}
     return [
         Evidence(
             id=0,
@@ -51,6 +54,7 @@ def build_evidence(
             dataset_digest=plan.dataset.digest,
             judges=judges,
             context=_context(variant, digests_at_end),
+            target=_target(variant, types, summary),
             verdict=Verdict.INFRASTRUCTURE if summary.infrastructure else verdict_of(summary.gates_of(variant.name)),
             gates=summary.gates_of(variant.name),
             at=at,
@@ -96,6 +100,14 @@ def _asking_specs(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:
         if scorer_type is not None and scorer_type.judged:
             yield spec
         yield from _asking_specs(spec.asserts or ())
+
+
+def _target(variant: Variant, types: Mapping[str, ApplicationType], summary: Summary) -> TargetEvidence | None:
+    if variant.target is None:
+        return None
+    figures = summary.variant(variant.name)
+    versions = figures.target_versions if figures is not None else ()
+    return TargetEvidence(name=variant.target, type=types[variant.name], versions=versions, changed=len(versions) > 1)
 
 
 def _context(variant: Variant, digests_at_end: Mapping[str, str | None]) -> ContextEvidence | None:

@@ -16,6 +16,8 @@ is never changed; a run that failed or was cancelled leaves none. The rules for 
 - `context` is None where the version retrieves nothing. Otherwise it has the collection, the digests of its content when the
   run was submitted and when it ended, and `changed`: then some cases may have been answered on other documents, and the row
   describes neither state.
+- A row of an application has `target`, and no prompt and version. Its digest is of the application's definition, which no
+  content of a prompt has. It permits no promotion of a prompt, whatever its verdict.
 - Several rows may match. The newest is not the better one: to take the best of many runs is to let chance decide.
 """
 
@@ -24,6 +26,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from promptuary.evaluation.applications.spec import ApplicationType
 from promptuary.evaluation.summary_model import GateResult
 from promptuary.statistics.verdict import Verdict
 
@@ -64,6 +67,24 @@ class ContextEvidence(BaseModel):
     changed: bool
 
 
+class TargetEvidence(BaseModel):
+    """The application that a run evaluated.
+
+    Attributes:
+        name: as the suite calls it.
+        type: http, python, exec or outputs.
+        versions: of the application: the one that the suite states, or all that its answers stated; none where nobody did.
+        changed: whether it answered under several versions, so that the row describes none of them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    type: ApplicationType
+    versions: tuple[str, ...]
+    changed: bool
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a run shows of one candidate; the module states what it may be used for.
@@ -73,9 +94,9 @@ class Evidence:
         project: the project's number.
         run: the run's id.
         variant: the candidate's name in the run.
-        prompt: the prompt's name.
-        version: the version's number.
-        digest: of the version's content.
+        prompt: the prompt's name; None for an application.
+        version: the version's number; None for an application.
+        digest: of the version's content, or of the application's definition.
         model: in LangChain's `provider:model` form.
         suite: the suite's name.
         suite_digest: of the definition that was run.
@@ -86,14 +107,15 @@ class Evidence:
         verdict: the candidate's own.
         gates: the gate's results for this candidate, as in the run's summary.
         at: when the run finished.
+        target: the application, if the evidence is of one.
     """
 
     id: int
     project: int
     run: str
     variant: str
-    prompt: str
-    version: int
+    prompt: str | None
+    version: int | None
     digest: str
     model: str
     suite: str
@@ -105,3 +127,4 @@ class Evidence:
     verdict: Verdict
     gates: tuple[GateResult, ...]
     at: datetime
+    target: TargetEvidence | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, JudgeIdentity
+from promptuary.evaluation.evidence.evidence import ContextEvidence, Evidence, JudgeIdentity, TargetEvidence
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.summary_model import GateResult
 from promptuary.evaluation.tables import CaseRow, EvidenceRow, RunRow
@@ -44,6 +44,7 @@ def add_evidence(session: Session, rows: Iterable[Evidence]) -> None:
                 verdict=evidence.verdict.value,
                 judges=[judge.model_dump(mode="json") for judge in evidence.judges],
                 context=evidence.context.model_dump(mode="json") if evidence.context else None,
+                target=evidence.target.model_dump(mode="json") if evidence.target else None,
                 gates=[gate.json_body() for gate in evidence.gates],
                 **{name: getattr(evidence, name) for name in _PLAIN_FIELDS},
             )
@@ -65,7 +66,9 @@ def list_evidence(
 
 
 def evidence_history(session: Session, evidence: Evidence, schedule: str, since: str | None, limit: int) -> list[Evidence]:
-    """Return the evidence of a schedule's earlier runs under the same model, suite and cases, the newest first.
+    """Return the evidence of a schedule's earlier runs under the same model, or of the same application, the newest first.
+
+    Suite and cases are the same too.
 
     Args:
         session: for reading.
@@ -81,6 +84,8 @@ def evidence_history(session: Session, evidence: Evidence, schedule: str, since:
     query = query.where(RunRow.project_id == evidence.project, RunRow.schedule == schedule, EvidenceRow.run_id < evidence.run)
     equal = ("model", "suite", "suite_digest", "dataset_digest")
     query = query.where(*(getattr(EvidenceRow, name) == getattr(evidence, name) for name in equal))
+    if evidence.target is not None:
+        query = query.where(col(EvidenceRow.target)["name"].as_string() == evidence.target.name)
     query = query.where(EvidenceRow.verdict != Verdict.INFRASTRUCTURE.value)
     if since is not None:
         query = query.where(EvidenceRow.run_id >= since)
@@ -103,6 +108,7 @@ def _evidence(row: EvidenceRow) -> Evidence:
         verdict=Verdict(row.verdict),
         judges=tuple(JudgeIdentity.model_validate(judge) for judge in row.judges),
         context=None if row.context is None else ContextEvidence.model_validate(row.context),
+        target=None if row.target is None else TargetEvidence.model_validate(row.target),
         gates=tuple(GateResult.model_validate(gate) for gate in row.gates),
         **{name: getattr(row, name) for name in _PLAIN_FIELDS},
     )

@@ -16,7 +16,10 @@ from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.per_case import CaseScorers
 from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.targets.builder import TargetBuilder
+from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
+from promptuary.evaluation.targets.target import Target
 from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
@@ -73,14 +76,20 @@ class RunComponents:
 
         Raises:
             NotFound: if the registry no longer has a version of the run.
+            Invalid: if an application of the run may not be asked here, or a variable that it needs is not set.
         """
         return Runner(
-            target=PromptTarget(run.project, self.renderer, client, self._prepared_prompts(run)),
+            target=self._target(run, suite, client),
             scorers=CaseScorers.build(suite.scorers, dependencies, suite.threshold),
             concurrency=max(1, -(-run.plan.concurrency // share)),
             timeout=self.settings.case_timeout,
             clock=self.clock,
         )
+
+    def _target(self, run: Run, suite: Suite, client: ModelCaller) -> Target:
+        if suite.targets:
+            return TargetBuilder(self.database, TargetPermissions.of(self.settings), self.settings).build(run.plan, suite)
+        return PromptTarget(run.project, self.renderer, client, self._prepared_prompts(run))
 
     def _prepared_prompts(self, run: Run) -> dict[str, PreparedPrompt]:
         with self.database.read() as session:
@@ -95,8 +104,8 @@ def _content(session: Session, run: Run, variant: Variant) -> Content:
         NotFound: if the registry no longer has it.
         Erased: if its content was erased.
     """
-    prompt = registry_store.find_prompt(session, run.project, variant.prompt)
-    version = version_store.find_version(session, prompt, variant.version) if prompt else None
+    prompt = registry_store.find_prompt(session, run.project, variant.prompt or "")
+    version = version_store.find_version(session, prompt, variant.version or 0) if prompt else None
     if version is None or version.digest != variant.digest:
         raise NotFound(f"the version {variant.version} of '{variant.prompt}', which the run evaluates, is not in the registry")
     version_store.refuse_erased(version)

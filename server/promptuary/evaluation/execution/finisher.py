@@ -3,7 +3,7 @@
 Everything is read and computed before that transaction, so that nobody waits for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from promptuary.access import audit
@@ -16,6 +16,7 @@ from promptuary.evaluation.evidence.builder import build_evidence
 from promptuary.evaluation.execution.cost_limit import cost_limit_message, with_missing
 from promptuary.evaluation.execution.finished_run import FinishedRun, FinishedRunListener
 from promptuary.evaluation.execution.lease import ACTOR, LeaseLost
+from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.runs import store
 from promptuary.evaluation.runs.context_digests import collection_digests
 from promptuary.evaluation.runs.store import Run, RunOutcome, RunState
@@ -25,6 +26,23 @@ from promptuary.evaluation.tracking.topic import TRACKING_TOPIC
 from promptuary.evaluation.verdict.case_order import CaseOrder
 
 _ERROR_LIMIT = 1000
+
+
+def with_stated_versions(summary: Summary, plan: Plan, read: Callable[[str], Sequence[str]]) -> Summary:
+    """Return the summary with the versions that answers of applications stated.
+
+    Args:
+        summary: of the run.
+        plan: of the run.
+        read: returns the versions that the answers of a variant stated.
+    """
+    if not plan.targets:
+        return summary
+    variants = [
+        variant if variant.target_versions else variant.model_copy(update={"target_versions": tuple(read(variant.name))})
+        for variant in summary.variants
+    ]
+    return summary.model_copy(update={"variants": tuple(variants)})
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,8 @@ class RunFinisher:
         with self.database.read() as session:
             clusters = dataset_store.list_clusters(session, run.plan.dataset.id)
             figures = store.iterate_figures(session, run.id)
-            return summarise(run.plan, suite, clusters, figures, scorers, order)
+            summary = summarise(run.plan, suite, clusters, figures, scorers, order)
+            return with_stated_versions(summary, run.plan, lambda variant: store.stated_versions(session, run.id, variant))
 
     def finish(self, run: Run, summary: Summary, order: CaseOrder | None) -> None:
         """End a run whose results are complete, or whose gate is decided.

@@ -66,6 +66,7 @@ class Runner:
             for task in (finished, *workers):
                 task.cancel()
             await asyncio.gather(finished, *workers, return_exceptions=True)
+            await self.target.close()
 
     async def _work(self, remaining: Iterator[WorkItem], results: ResultQueue) -> None:
         """Run items until none remains or the cost limit is reached; items that were not run have no result."""
@@ -104,7 +105,7 @@ class Runner:
             error=None,
             detail={**trace.json_body(), **_reply_detail(reply), "scores": outcome.labelled_scores},
             at=self.clock(),
-            latency_ms=round(reply.latency_ms, 1),
+            latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
             tokens_input=tokens.get("input"),
             tokens_output=tokens.get("output"),
             cost=reply.cost,
@@ -133,7 +134,7 @@ class Runner:
             case=item.case,
             output=reply.text,
             messages=response.messages,
-            latency_ms=reply.latency_ms,
+            latency_ms=response.latency_ms,
             passages=response.passages,
             repeat=item.repeat,
             tool_calls=reply.tool_calls,

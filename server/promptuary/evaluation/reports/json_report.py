@@ -15,6 +15,7 @@ def json_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator
         "verdict": run.verdict,
         "tracking_id": run.tracking_id,
         "summary": run.summary_json,
+        **({"targets": run.targets} if run.targets else {}),
     }
     yield json.dumps(head, ensure_ascii=False, indent=2).removesuffix("\n}") + ',\n  "results": ['
     separator = "\n"

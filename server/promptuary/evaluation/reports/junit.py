@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
+from promptuary.evaluation.reports.applications import stated_versions
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.reported_result import ReportedResult, ResultReader
 from promptuary.evaluation.reports.reported_run import ReportedRun
@@ -58,7 +59,7 @@ def _suite(run: ReportedRun, read_results: ResultReader) -> Iterator[str]:
     counts = _Counts.of(run, _of_candidates(run, read_results))
     started = f' timestamp="{run.started_at[:19]}"' if run.started_at else ""
     yield f"  <testsuite name={_attribute(run.suite)} {counts.attributes}{started}>\n    <properties>\n"
-    for name, value in (("id", run.id), ("state", run.state), ("verdict", run.verdict), ("prompt", run.prompt)):
+    for name, value in (("id", run.id), ("state", run.state), ("verdict", run.verdict), *_subject(run)):
         if value:
             yield f'      <property name="{name}" value={_attribute(value)}/>\n'
     yield "    </properties>\n"
@@ -70,6 +71,15 @@ def _suite(run: ReportedRun, read_results: ResultReader) -> Iterator[str]:
     for gate in run.summary.gates if run.summary is not None else ():
         yield _gate_test(run, gate)
     yield "  </testsuite>\n"
+
+
+def _subject(run: ReportedRun) -> Iterator[tuple[str, str | None]]:
+    """Yield the properties that name the prompt, or the applications with their versions."""
+    yield "prompt", run.prompt
+    if run.targets:
+        yield "target", ", ".join(run.targets)
+    for name, stated in stated_versions(run):
+        yield f"version of {name}", stated
 
 
 def _of_candidates(run: ReportedRun, read_results: ResultReader) -> Iterator[ReportedResult]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from promptuary.evaluation.reports import formatting
+from promptuary.evaluation.reports.applications import version_notes
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
 from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
@@ -30,6 +31,8 @@ def markdown_report(run: ReportedRun, results: Iterable[ReportedResult], *, regr
     lines = [f"## {plain(run.suite)}: {verdict}", "", f"{VERDICT_TEXTS[verdict].capitalize()}. Run `{run.id}`."]
     if note := stop_note(run):
         lines += ["", f"It {note}."]
+    for version_note in version_notes(run):
+        lines += ["", f"{plain(version_note)}."]
     if summary.gates:
         lines += ["", *_capped([f"- **{gate.verdict}**: {plain(gate.sentence)}" for gate in summary.gates], "demands")]
     lines += [*_metrics(summary), *_differences(summary)]

@@ -17,24 +17,44 @@ class ReportedVariant:
     Attributes:
         name: unique in the run.
         role: candidate or baseline.
-        prompt: the prompt's name.
-        version: its number.
-        model: in LangChain's `provider:model` form.
-        digest: of the version's content.
+        prompt: the prompt's name; None for an application.
+        version: its number; None for an application.
+        model: in LangChain's `provider:model` form; empty for an application.
+        digest: of the version's content, or of the application's definition.
+        target: the application's name; None for a prompt.
+        target_version: of the application, as the suite states it.
     """
 
     name: str
     role: VariantRole
-    prompt: str
-    version: int
+    prompt: str | None
+    version: int | None
     model: str
     digest: str
+    target: str | None = None
+    target_version: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What the variant is: a prompt's version under a model, or an application."""
+        if self.target is not None:
+            return self.target + (f" {self.target_version}" if self.target_version else "")
+        return f"{self.prompt} v{self.version}, {self.model}"
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
         """Build it from the API's JSON."""
         role = VariantRole(body["role"])
-        return cls(body["name"], role, body["prompt"], body["version"], body["model"], body["digest"])
+        return cls(
+            name=body["name"],
+            role=role,
+            prompt=body["prompt"],
+            version=body["version"],
+            model=body["model"],
+            digest=body["digest"],
+            target=body.get("target"),
+            target_version=body.get("target_version"),
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +74,7 @@ class ReportedRun:
     Attributes:
         id: the run's id.
         suite: the suite's name.
-        prompt: the prompt's name.
+        prompt: the prompt's name; None where the run evaluates applications.
         state: as the API names it: `finished`, `stopped`, `failed` …
         verdict: None while there is none.
         error: why the run stopped or failed; None where it did not.
@@ -74,7 +94,7 @@ class ReportedRun:
 
     id: str
     suite: str
-    prompt: str
+    prompt: str | None
     state: str
     verdict: Verdict | None
     error: str | None
@@ -90,6 +110,11 @@ class ReportedRun:
     tracking_id: str | None = None
     suite_digest: str | None = None
     dataset: ReportedDataset | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The names of the applications that the run evaluates, each once."""
+        return tuple(dict.fromkeys(variant.target for variant in self.variants if variant.target is not None))
 
     @property
     def candidates(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """A run's figures as lines for a terminal."""
 
 from promptuary.evaluation.reports import formatting
+from promptuary.evaluation.reports.applications import version_notes
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
 from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.summary_model import Summary, VariantSummary
@@ -13,6 +14,7 @@ def terminal_lines(run: ReportedRun) -> list[str]:
         return [first, f"{run.state}: {run.error or 'no summary'}"]
     note = stop_note(run)
     lines = [first, *([f"  {note}"] if note else []), *_variant_lines(run.summary), *_comparison_lines(run.summary)]
+    lines += [f"  {version_note}" for version_note in version_notes(run)]
     lines += [f"  gate: {gate.sentence} → {gate.verdict}" for gate in run.summary.gates]
     verdict = run.verdict or run.summary.verdict
     return [*lines, f"  verdict: {verdict} ({VERDICT_TEXTS[verdict]})"]

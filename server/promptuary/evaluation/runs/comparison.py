@@ -75,12 +75,20 @@ def _metrics(run: Run) -> Sequence[str]:
 
 
 def _pairs(run: Run, baseline: Run) -> list[tuple[Variant, Variant]]:
-    """Return each candidate of the run with each candidate of the baseline run under the same model."""
+    """Return each candidate of the run with each candidate of the baseline run under the same model.
+
+    Applications are paired by their names; where each run has one, they are versions of one, whatever they are called.
+    """
+    candidates, others = (
+        [variant for variant in each.plan.variants if variant.role is VariantRole.CANDIDATE] for each in (run, baseline)
+    )
+    alone = len(candidates) == len(others) == 1
     return [
         (candidate, other)
-        for candidate in run.plan.variants
-        for other in baseline.plan.variants
-        if candidate.role is other.role is VariantRole.CANDIDATE and candidate.model == other.model
+        for candidate in candidates
+        for other in others
+        if candidate.model == other.model
+        and (candidate.target == other.target or (alone and None not in (candidate.target, other.target)))
     ]
 
 

@@ -33,8 +33,9 @@ def project_run(
     dataset = DatasetService(unit).get(suite.dataset)
     run = _pilot_run(RunService(unit), suite_name, pilot)
     versions = 1 + len({demand.not_worse_than for demand in suite.gate if demand.not_worse_than})
+    variants = len(suite.targets) or versions * len(suite.models)
     learnt = _read_pilot(unit.session, run) if run else None
-    return compute_power_plan(suite, dataset.cases, versions * len(suite.models), learnt, options or ProjectionOptions())
+    return compute_power_plan(suite, dataset.cases, variants, learnt, options or ProjectionOptions())
 
 
 def _pilot_run(runs: RunService, suite: str, pilot: str | None) -> Run | None:

@@ -14,17 +14,22 @@ from promptuary.statistics.verdict import Verdict
 
 
 class VariantOut(ResponseModel):
-    """One version under one model, as the run's plan has it."""
+    """One version of a prompt under one model, or one application, as the run's plan has it.
+
+    An application has a `target`, its name, and no prompt, version and model; the suite states its `target_version`.
+    """
 
     name: str
     role: VariantRole
     model: str
-    prompt: str
-    version: int
+    prompt: str | None
+    version: int | None
     digest: str
     references: tuple[str, ...]
     collection: str | None
     context_digest: str | None
+    target: str | None
+    target_version: str | None
 
 
 class PlannedDatasetOut(ResponseModel):
@@ -51,8 +56,11 @@ class PlanOut(ResponseModel):
     max_cost: float | None
 
 
+_OF_THE_PLAN = ("prompt", "targets", "variants")
+
+
 class RunOut(ResponseModel):
-    """The state of a run. `verdict` is one of `Verdict` once it is finished or stopped."""
+    """The state of a run, of a prompt or of applications (`targets`); `verdict` is there once it is finished or stopped."""
 
     id: str
     suite: str
@@ -60,7 +68,8 @@ class RunOut(ResponseModel):
     verdict: Verdict | None
     total: int
     done: int
-    prompt: str
+    prompt: str | None
+    targets: tuple[str, ...]
     variants: tuple[VariantOut, ...]
     actor: str
     worker: str | None
@@ -75,9 +84,9 @@ class RunOut(ResponseModel):
     @classmethod
     def of(cls, run: Run, **more: Any) -> Self:
         """Build it from the domain value."""
-        fields = {name: getattr(run, name) for name in RunOut.model_fields if name not in ("prompt", "variants")}
+        fields = {name: getattr(run, name) for name in RunOut.model_fields if name not in _OF_THE_PLAN}
         variants = tuple(VariantOut.model_validate(variant) for variant in run.plan.variants)
-        return cls(**fields, prompt=run.plan.prompt, variants=variants, **more)
+        return cls(**fields, prompt=run.plan.prompt, targets=run.plan.targets, variants=variants, **more)
 
 
 class WholeRunOut(RunOut):
@@ -112,6 +121,7 @@ class ResultDetailOut(BaseModel):
     refusal: str | None = None
     reasoning: str | None = None
     invalid_tool_calls: list[dict[str, Any]] | None = None
+    application: dict[str, Any] | None = None
 
 
 class ResultOut(ResponseModel):

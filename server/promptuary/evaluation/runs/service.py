@@ -22,6 +22,7 @@ from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultFilter
 from promptuary.evaluation.runs.store import NewRun, Run, RunFilter, RunState
 from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
+from promptuary.evaluation.runs.target_submission import build_target_plan
 from promptuary.evaluation.runs.worker_process import has_ended
 from promptuary.evaluation.suites.service import SuiteService
 from promptuary.evaluation.suites.suite import Suite
@@ -230,9 +231,12 @@ class RunService:
     def _plan(self, request: RunRequest) -> Plan:
         suite = suite_for_run(SuiteService(self.unit).get(request.suite), request.models, request.repeats)
         dataset = DatasetService(self.unit).get(suite.dataset, request.dataset_version)
-        registry = Registry(self.unit)
-        candidates = resolve_candidates(registry, suite, request)
-        plan = build_plan(registry, suite, dataset, candidates, request.baseline)
+        if suite.targets:
+            plan = build_target_plan(self.unit, suite, dataset, request)
+        else:
+            registry = Registry(self.unit)
+            candidates = resolve_candidates(registry, suite, request)
+            plan = build_plan(registry, suite, dataset, candidates, request.baseline)
         admit(suite, plan, self.unit.settings)
         max_cost = request.max_cost if request.max_cost is not None else suite.max_cost
         plan = replace(plan, cache=request.cache, max_cost=max_cost)

@@ -270,6 +270,13 @@ def finish_run(session: Session, run: Run, outcome: RunOutcome, at: datetime) ->
     return _change(session, run, lease_until=None, **values, **spent)
 
 
+def stated_versions(session: Session, run_id: str, variant: str) -> list[str]:
+    """Return the versions of an application that its answers stated, in the order of their names."""
+    version = col(ResultRow.detail)["application"]["version"].as_string()
+    query = select(version).where(ResultRow.run_id == run_id, ResultRow.variant == variant, version.is_not(None))
+    return sorted(str(stated) for stated in session.exec(query.distinct()))
+
+
 def cancel_run(session: Session, run_id: str, at: datetime) -> bool:
     """Cancel a run; its worker learns of it at its next write. Return False when the run is over, and not only interrupted."""
     pending = col(RunRow.state).in_([RunState.QUEUED, RunState.RUNNING, RunState.INTERRUPTED])

@@ -23,6 +23,7 @@ def suite_for_run(stored: StoredSuite, models: Sequence[str] | None, repeats: in
     Raises:
         InvalidRequest: with every error, as for a suite that is written.
     """
+    models = None if stored.definition.get("prompt") is None else models
     changes = {"models": list(models) if models is not None else None, "repeats": repeats}
     try:
         return Suite.model_validate(stored.definition | {name: value for name, value in changes.items() if value is not None})
@@ -44,7 +45,7 @@ def resolve_candidates(registry: Registry, suite: Suite, request: RunRequest) ->
         references = list(request.versions)
     else:
         references = [request.version if request.version is not None else request.label or suite.label]
-    candidates = [_variant(registry, suite.prompt, reference, VariantRole.CANDIDATE) for reference in references]
+    candidates = [_variant(registry, suite.prompt or "", reference, VariantRole.CANDIDATE) for reference in references]
     if len({variant.digest for variant in candidates}) < len(candidates):
         raise InvalidRequest("two of the versions have the same content; give each once")
     return candidates
@@ -96,7 +97,7 @@ def _variants(
     gated = [demand.not_worse_than for demand in suite.gate if demand.not_worse_than is not None]
     for reference in dict.fromkeys([*requested, *gated]):
         try:
-            version = _variant(registry, suite.prompt, reference, VariantRole.BASELINE)
+            version = _variant(registry, suite.prompt or "", reference, VariantRole.BASELINE)
         except NotFound:
             if reference == baseline:
                 raise

@@ -24,7 +24,7 @@ class ScorerInput:
         case: the case of the dataset.
         output: the text that the model returned.
         messages: the messages that the model received, in OpenAI's form.
-        latency_ms: how long the call took, in milliseconds.
+        latency_ms: how long the call took, in milliseconds; None for an output that was there already.
         passages: the retrieved passages that were in the prompt, in the order of the query.
         repeat: the number of the repetition, from 0.
         tool_calls: the tool calls that the model requested, each `{name, args, id}`.
@@ -41,7 +41,7 @@ class ScorerInput:
     case: Case
     output: str
     messages: tuple[Mapping[str, Any], ...] = ()
-    latency_ms: float = 0.0
+    latency_ms: float | None = 0.0
     passages: tuple[Passage, ...] = ()
     repeat: int = 0
     tool_calls: tuple[JsonObject, ...] = ()

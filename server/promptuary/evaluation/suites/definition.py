@@ -19,8 +19,11 @@ class SuiteDefinition(TypedDict):
     """A suite, as `suites.suite.suite_to_json` writes it; the fields of later releases only where they are set."""
 
     name: str
-    prompt: str
+    prompt: NotRequired[str]
     label: str
+    target: NotRequired[JsonObject | list[JsonObject]]
+    outputs: NotRequired[str | JsonObject]
+    version: NotRequired[str]
     dataset: str
     models: list[str]
     repeats: int

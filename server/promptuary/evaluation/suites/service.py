@@ -22,11 +22,14 @@ class SuiteService:
         """Write a suite, over the one of its name; runs keep the definition that they ran.
 
         Raises:
-            InvalidRequest: when its dataset is not a name: the command line stores a dataset's file first.
+            InvalidRequest: when its dataset or its outputs are not a name: the command line stores their files first.
         """
-        if not is_name(suite.dataset):
-            message = "must be the name of a stored dataset: a-z 0-9 _ . -"
-            raise InvalidRequest("the suite cannot be used", [FieldError("dataset", message)])
+        message = "must be the name of a stored dataset: a-z 0-9 _ . -"
+        errors = [] if is_name(suite.dataset) else [FieldError("dataset", message)]
+        outputs = [target.outputs for target in suite.targets if isinstance(target.outputs, str)]
+        errors += [FieldError("outputs", message) for name in outputs if not is_name(name)]
+        if errors:
+            raise InvalidRequest("the suite cannot be used", errors)
         digest, session, project = suite_digest(suite), self.unit.session, self.unit.caller.project
         stored = store.get_suite(session, project, suite.name)
         if stored is not None and stored.digest == digest:

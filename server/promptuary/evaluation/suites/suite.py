@@ -1,7 +1,7 @@
-"""A suite: which prompt is tried on which cases by which models, how outputs are scored, and what the scores must reach."""
+"""A suite: which prompt or application is tried on which cases, how outputs are scored, and what the scores must reach."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -14,12 +14,15 @@ from pydantic import (
 )
 
 from promptuary.core.wire import RequestModel
+from promptuary.evaluation.applications.spec import Label, OutputsSource, Targets, TargetSpec
 from promptuary.evaluation.datasets.case_file import read_case_file
 from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.file_values import inline_files
 from promptuary.evaluation.scorers.spec import NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
 from promptuary.evaluation.suites.definition import SuiteDefinition
+from promptuary.evaluation.suites.subject import subject_errors
+from promptuary.evaluation.suites.target_files import inline_functions, read_outputs
 from promptuary.models.chat_models import model_name_error
 from promptuary.prompt.digest import json_digest
 from promptuary.prompt.errors import FieldError, Invalid
@@ -75,13 +78,19 @@ class PriceSpec(RequestModel):
 
 
 class Suite(RequestModel):
-    """A suite as a file or a request has it; validation reports every error at once, each with its place."""
+    """A suite as a file or a request has it; validation reports every error at once, each with its place.
+
+    It evaluates a prompt under models, or applications (`target`), or outputs that are there (`outputs`).
+    """
 
     name: Name
-    prompt: Name
+    prompt: Name | None = None
     label: Name = "latest"
+    target: Targets | None = None
+    outputs: OutputsSource | None = None
+    version: Label | None = None
     dataset: Annotated[str, Field(min_length=1, max_length=1000)]
-    models: Annotated[list[ModelName], Field(min_length=1, max_length=50)]
+    models: Annotated[list[ModelName], Field(max_length=50)] = Field(default_factory=list)
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     scorers: Annotated[list[ScorerSpec], Field(max_length=100)] = Field(default_factory=list)
     gate: Annotated[list[GateSpec], Field(max_length=100)] = Field(default_factory=list)
@@ -98,14 +107,35 @@ class Suite(RequestModel):
     def _check_together(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return validate_with_errors(value, handler, _suite_errors(value) if isinstance(value, dict) else ())
 
+    @property
+    def targets(self) -> tuple[TargetSpec, ...]:
+        """The applications, each with the suite's version where it has none of its own; empty for a prompt."""
+        if self.outputs is not None:
+            return (TargetSpec(outputs=self.outputs, version=self.version),)
+        targets = [] if self.target is None else self.target if isinstance(self.target, list) else [self.target]
+        return tuple(
+            target
+            if target.version is not None or self.version is None
+            else target.model_copy(update={"version": self.version})
+            for target in targets
+        )
+
 
 @dataclass(frozen=True)
 class SuiteFile:
-    """A suite read from a file, with the cases of its dataset, which stay on disk."""
+    """A suite read from a file, with the cases of its dataset and the outputs that it names, which stay on disk.
+
+    Attributes:
+        suite: as the file has it.
+        cases: of its dataset.
+        path: of the file.
+        outputs: by the name of their file.
+    """
 
     suite: Suite
     cases: CaseSpool
     path: Path
+    outputs: Mapping[str, CaseSpool] = field(default_factory=dict)
 
 
 def suite_to_json(suite: Suite) -> SuiteDefinition:
@@ -122,7 +152,8 @@ def suite_to_json(suite: Suite) -> SuiteDefinition:
     return cast("SuiteDefinition", definition)
 
 
-_LATER_FIELDS = ("threshold", "early_stop", "max_cost", "limits", "prices")
+_LATER_FIELDS = ("threshold", "early_stop", "max_cost", "limits", "prices", "prompt", "target", "outputs", "version")
+"""Fields that are left out where they have their default; `prompt` had none before suites evaluated applications."""
 
 
 def suite_digest(suite: Suite) -> str:
@@ -141,7 +172,7 @@ def read_suite(path: Path) -> SuiteFile:
     if not isinstance(body, dict):
         raise InvalidFile(f"{path} is not a suite file", [FieldError("", "must be a mapping that has `name`, `prompt` …", 1)])
     field_errors: list[FieldError] = []
-    body = _with_files(body, path.parent, field_errors)
+    body = inline_functions(_with_files(body, path.parent, field_errors), path.parent, field_errors)
     suite, cases = None, CaseSpool()
     try:
         suite = Suite.model_validate(body)
@@ -160,9 +191,10 @@ def read_suite(path: Path) -> SuiteFile:
         field_errors.append(
             FieldError("scorers", "there is no scorer, and no case has an `assert` of its own: every output would pass")
         )
+    outputs = read_outputs(suite.targets, path.parent, cases, field_errors) if suite is not None and len(cases) else {}
     if field_errors or suite is None:
         raise InvalidFile(f"{path} cannot be used", [document.with_line(field_error) for field_error in field_errors])
-    return SuiteFile(suite, cases, path)
+    return SuiteFile(suite, cases, path, outputs)
 
 
 def _with_files(body: JsonObject, folder: Path, field_errors: list[FieldError]) -> JsonObject:
@@ -191,6 +223,7 @@ def _gate_errors(gate: JsonObject) -> Iterator[LocatedError]:
 
 
 def _suite_errors(suite: JsonObject) -> Iterator[LocatedError]:
+    yield from subject_errors(suite)
     scorers, gates, models = (suite.get(key) for key in ("scorers", "gate", "models"))
     names: list[Any] = []
     nested: list[str] = []

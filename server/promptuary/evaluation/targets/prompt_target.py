@@ -56,6 +56,9 @@ class PromptTarget:
         reply = await self.client.ask(request)
         return TargetReply(reply, tuple(messages), rendered.passages, tuple(settings.tools or ()))
 
+    async def close(self) -> None:
+        """Release nothing: the model client has the connections."""
+
     def is_sensitive(self, case: Case, variant: str) -> bool:
         """Return whether the case has a value for a sensitive variable of the variant."""
         return not self._sensitive_variables[variant].isdisjoint(case.vars)

@@ -1,12 +1,12 @@
 """The protocol of targets, and what a target returns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
-from promptuary.evaluation.plan import PassageDetail, ResultDetail, Variant
+from promptuary.evaluation.plan import ApplicationDetail, PassageDetail, ResultDetail, Variant
 from promptuary.models.calls import ModelReply
 from promptuary.prompt.templates.prepared import Passage
 
@@ -18,15 +18,19 @@ class TargetTrace:
     Attributes:
         messages: what the model received; None if the target did not get that far.
         passages: the retrieved passages in the prompt.
+        application: how an application answered; empty for a prompt.
     """
 
     messages: Sequence[JsonObject] | None = None
     passages: Sequence[Passage] = ()
+    application: ApplicationDetail = field(default_factory=ApplicationDetail)
 
     def json_body(self) -> ResultDetail:
         """Return the part of a result's detail that shows the trace."""
         if self.messages is None:
             return {}
+        if self.application:
+            return {"messages": [dict(message) for message in self.messages], "application": self.application}
         passages: list[PassageDetail] = [
             {"document": passage.document, "chunk": passage.chunk, "digest": passage.digest, "score": passage.score}
             for passage in self.passages
@@ -43,12 +47,19 @@ class TargetReply:
         messages: what the model received.
         passages: the retrieved passages in the prompt.
         tools: what the model was offered to call, in OpenAI's form.
+        timed: whether it was measured how long the response took.
     """
 
     reply: ModelReply
     messages: tuple[Mapping[str, Any], ...]
     passages: tuple[Passage, ...] = ()
     tools: tuple[JsonObject, ...] = ()
+    timed: bool = True
+
+    @property
+    def latency_ms(self) -> float | None:
+        """How long the response took; None where it was not measured."""
+        return self.reply.latency_ms if self.timed else None
 
 
 class Target(Protocol):
@@ -63,6 +74,9 @@ class Target(Protocol):
             repeat: the number of the repeat, from 0; each repeat has a separate response.
             trace: records what leads to the response as soon as it is known.
         """
+
+    async def close(self) -> None:
+        """Release connections and processes; the target opens them again if it answers again."""
 
     def is_sensitive(self, case: Case, variant: str) -> bool:
         """Return whether a sensitive value of the case reaches the variant, so that error texts may repeat it."""

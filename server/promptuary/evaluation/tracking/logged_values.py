@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from promptuary.evaluation.plan import Variant
+from promptuary.evaluation.plan import Plan, Variant
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.summary_model import IntervalFigures, VariantSummary
 
@@ -49,8 +49,7 @@ def run_values(run: Run, project: str, links: Mapping[str, str]) -> LoggedValues
         "promptuary.suite_digest": plan.suite_digest,
         "promptuary.dataset": dataset,
         "promptuary.dataset_digest": plan.dataset.digest,
-        "promptuary.prompt": plan.prompt,
-        "promptuary.versions": ", ".join(map(str, dict.fromkeys(variant.version for variant in plan.variants))),
+        **_subject_tags(plan),
         "promptuary.verdict": run.verdict or "",
         **links,
     }
@@ -75,22 +74,40 @@ def variant_values(run: Run, variant: Variant, project: str) -> LoggedValues:
     """
     params = {
         "role": variant.role.value,
-        "prompt": variant.prompt,
-        "version": variant.version if variant.version is not None else "unregistered",
+        **_subject_params(variant),
         "digest": variant.digest,
-        "model": variant.model,
         "repeats": run.plan.repeats,
         "suite": run.suite,
     }
     tags = {
         "promptuary.project": project,
-        "promptuary.prompt": variant.prompt,
-        "promptuary.version": "" if variant.version is None else str(variant.version),
+        **_variant_tags(variant),
         "promptuary.digest": variant.digest,
         "promptuary.role": variant.role.value,
     }
     figures = run.summary.variant(variant.name) if run.summary else None
     return LoggedValues(params, tags, _variant_metrics(figures) if figures else {})
+
+
+def _subject_tags(plan: Plan) -> dict[str, str]:
+    """Return the tags that name the prompt with its versions, or the applications with theirs."""
+    if plan.prompt is not None:
+        versions = ", ".join(map(str, dict.fromkeys(variant.version for variant in plan.variants)))
+        return {"promptuary.prompt": plan.prompt, "promptuary.versions": versions}
+    stated = dict.fromkeys(variant.target_version for variant in plan.variants if variant.target_version)
+    return {"promptuary.target": ", ".join(plan.targets), "promptuary.target_versions": ", ".join(stated)}
+
+
+def _subject_params(variant: Variant) -> dict[str, str | int]:
+    if variant.target is not None:
+        return {"target": variant.target, "target_version": variant.target_version or ""}
+    return {"prompt": variant.prompt or "", "version": variant.version or 0, "model": variant.model}
+
+
+def _variant_tags(variant: Variant) -> dict[str, str]:
+    if variant.target is not None:
+        return {"promptuary.target": variant.target, "promptuary.target_version": variant.target_version or ""}
+    return {"promptuary.prompt": variant.prompt or "", "promptuary.version": str(variant.version)}
 
 
 def _variant_metrics(figures: VariantSummary) -> dict[str, float]:

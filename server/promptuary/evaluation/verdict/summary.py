@@ -95,6 +95,8 @@ def _variant_summary(variant: Variant, aggregate: VariantAggregate, metrics: dic
         version=variant.version,
         digest=variant.digest,
         references=variant.references,
+        target=variant.target,
+        target_versions=(variant.target_version,) if variant.target_version else (),
         results=aggregate.results,
         errors=aggregate.errors,
         unrunnable=aggregate.unrunnable,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from promptuary.evaluation.reports import formatting
+from promptuary.evaluation.reports.applications import stated_versions
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
 from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, Findings, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
@@ -70,8 +71,9 @@ def _facts(run: ReportedRun) -> Iterator[tuple[str, str | None]]:
     yield from (("Run", run.id), ("By", run.actor), ("Started", _time_text(run.started_at)))
     yield from (("Finished", _time_text(run.finished_at)), ("Results", f"{run.done:,}"))
     for variant in run.variants[:20]:
-        content = f"{variant.prompt} v{variant.version}, {variant.model}, {variant.digest}"
-        yield f"{variant.role.capitalize()} {variant.name}", content
+        yield f"{variant.role.capitalize()} {variant.name}", f"{variant.subject}, {variant.digest}"
+    for name, stated in stated_versions(run):
+        yield f"Versions of {name}", stated
     if dataset := run.dataset:
         yield "Dataset", f"{dataset.name} v{dataset.number}, {dataset.cases:,} cases, {dataset.digest}"
     yield from (("Suite", run.suite_digest), ("MLflow run", run.tracking_id))

@@ -102,6 +102,8 @@ class Latency(BaseScorer):
 
     async def score(self, sample: ScorerInput) -> Score:
         """Compare the time that was measured when the output was made."""
+        if sample.latency_ms is None:
+            raise Invalid("how long the answer took is not known, since the output was there already")
         reason = f"{sample.latency_ms:.0f} ms, where {self.threshold:g} are allowed"
         return self.pass_or_fail(sample.latency_ms <= self.threshold, reason)
 

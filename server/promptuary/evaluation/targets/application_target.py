@@ -1,0 +1,96 @@
+"""The target of a suite that evaluates applications: asks the application of a variant about a case."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptuary.evaluation.applications.answer import output_text
+from promptuary.evaluation.applications.spec import TargetSpec
+from promptuary.evaluation.case import Case
+from promptuary.evaluation.plan import Variant
+from promptuary.evaluation.targets.application import Application, ApplicationOutput, ApplicationQuestion
+from promptuary.evaluation.targets.target import TargetReply, TargetTrace
+from promptuary.models.calls import ModelReply
+from promptuary.prompt.content import Content
+from promptuary.prompt.templates.preparation import prepare
+from promptuary.prompt.templates.prepared import PreparedPrompt
+from promptuary.prompt.text import replace_refused
+
+PROMPT = "prompt"
+
+
+@dataclass(frozen=True)
+class PreparedApplication:
+    """An application with the prompt that is rendered for it, if there is one."""
+
+    application: Application
+    prompt: PreparedPrompt | None = None
+
+
+@dataclass(frozen=True)
+class ApplicationTarget:
+    """The applications of a run; implements `Target`.
+
+    Attributes:
+        applications: by the variant's name.
+    """
+
+    applications: Mapping[str, PreparedApplication] = field(default_factory=dict)
+
+    async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
+        """Ask the application."""
+        prepared = self.applications[variant.name]
+        question = _question(case, prepared.prompt, repeat)
+        messages = ({"role": "user", "content": question_text(question)},)
+        trace.messages = messages
+        output = await prepared.application.ask(question, trace.application)
+        return TargetReply(_reply(output), messages, timed=output.latency_ms is not None)
+
+    async def close(self) -> None:
+        """Release the connections and processes of all applications."""
+        for prepared in self.applications.values():
+            await prepared.application.close()
+
+    def is_sensitive(self, case: Case, variant: str) -> bool:
+        """Return False: an application's variables are not declared."""
+        return False
+
+
+def prepare_prompt(target: TargetSpec, *, jinja2: bool) -> PreparedPrompt | None:
+    """Parse the prompt that is rendered for an application; None where the suite has none.
+
+    Raises:
+        InvalidPrompt: for a template that does not parse, or a format that is not enabled.
+    """
+    return None if target.prompt is None else prepare(Content.model_validate(target.prompt), jinja2=jinja2)
+
+
+def question_text(question: ApplicationQuestion) -> str:
+    """Return what judges read as the question: the prompt, the one variable's text, or all variables as JSON."""
+    if question.prompt is not None:
+        return question.prompt
+    values = list(question.case.vars.values())
+    if len(values) == 1:
+        return output_text(values[0])
+    return json.dumps(question.case.vars, ensure_ascii=False)
+
+
+def _question(case: Case, prompt: PreparedPrompt | None, repeat: int) -> ApplicationQuestion:
+    if prompt is None:
+        return ApplicationQuestion(case, case.vars, None, repeat)
+    rendered = prompt.render({name: value for name, value in case.vars.items() if name in prompt.variables})
+    text = rendered.text if rendered.messages is None else json.dumps(rendered.messages, ensure_ascii=False, indent=2)
+    return ApplicationQuestion(case, {**case.vars, PROMPT: text}, text, repeat)
+
+
+def _reply(output: ApplicationOutput) -> ModelReply:
+    calls: tuple[Mapping[str, Any], ...] = tuple(output.tool_calls)
+    return ModelReply(
+        text=replace_refused(output_text(output.value)),
+        tool_calls=calls,
+        finish_reason=output.finish_reason,
+        tokens=output.tokens,
+        cost=output.cost,
+        latency_ms=output.latency_ms or 0.0,
+    )

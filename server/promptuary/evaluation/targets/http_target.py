@@ -1,0 +1,160 @@
+"""The application over HTTP: a request a case, again after an error that may pass, and the output from the answer."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from promptuary.evaluation.applications.answer import HttpAnswer, OutputReader
+from promptuary.evaluation.applications.http_request import HttpRequest, RequestTemplate
+from promptuary.evaluation.applications.redaction import Redaction
+from promptuary.evaluation.applications.spec import PROMPTFOO, HttpSpec, TargetSpec
+from promptuary.evaluation.plan import ApplicationDetail
+from promptuary.evaluation.targets.application import ApplicationOutput, ApplicationQuestion
+from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnusable
+from promptuary.evaluation.targets.http_connection import HttpConnection
+from promptuary.evaluation.targets.permissions import TargetPermissions
+from promptuary.models.calls.retries import Retries
+from promptuary.models.calls.scope import time_limit_paused
+from promptuary.prompt.text import replace_refused
+
+SETUP_ERRORS = 3
+"""After so many refusals and not one answer, the application is not asked again: all cases would come to the same."""
+_SETUP_STATUSES: Mapping[int, str] = {
+    401: "it does not accept the credentials: set the variable that the header names, or add the header",
+    403: "it refuses the credentials: check what they permit",
+    404: "there is nothing at this address: check the path",
+    405: "it does not accept this method: set `method`",
+    407: "a proxy requires credentials",
+}
+
+
+@dataclass
+class HttpApplication:
+    """An application over HTTP; implements `Application`.
+
+    Attributes:
+        template: of the requests.
+        reader: of the answers.
+        version_header: the header of an answer that states the application's version; None for none.
+        environment: the variables of the environment that requests use.
+        redaction: of their values.
+        connection: to the application.
+        pause: waits between attempts.
+        jitter: returns a number in [0, 1) that spreads the waits.
+    """
+
+    template: RequestTemplate
+    reader: OutputReader
+    version_header: str | None
+    environment: Mapping[str, str] = field(repr=False)
+    redaction: Redaction = field(repr=False)
+    connection: HttpConnection
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    jitter: Callable[[], float] = random.random
+    _answered: bool = False
+    _refusals: int = 0
+    _refusal: ApplicationUnusable | None = None
+
+    @classmethod
+    def build(cls, target: TargetSpec, permissions: TargetPermissions, concurrency: int) -> Self:
+        """Build it, and read the variables of the environment.
+
+        Raises:
+            Invalid: for a variable that is not set or may not be passed on.
+        """
+        spec = target.http
+        assert spec is not None
+        environment = permissions.read_variables(sorted(spec.environment_names()))
+        secrets = [environment[name] for name in spec.secret_names()]
+        connection = HttpConnection(permissions.hosts, limit=max(1, concurrency))
+        return cls(
+            RequestTemplate.of(spec),
+            OutputReader.of(spec),
+            target.version_header,
+            environment,
+            Redaction.of(secrets),
+            connection,
+        )
+
+    @property
+    def spec(self) -> HttpSpec:
+        """The definition of the request."""
+        return self.template.spec
+
+    async def ask(self, question: ApplicationQuestion, detail: ApplicationDetail) -> ApplicationOutput:
+        """Send the request of a case, and return the output.
+
+        Raises:
+            ApplicationUnusable: where the application is set up wrongly; from the third time on without asking again.
+            ApplicationFailed: for an error of the application, after the last attempt.
+            AnswerUnreadable: for an answer without an output.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        request = self.template.build(question.values, self.environment)
+        detail["address"] = request.address
+        try:
+            answer, latency_ms = await self._send(request)
+            detail["status"] = answer.status
+            if self.version_header is not None and (version := answer.headers.get(self.version_header.lower())):
+                detail["version"] = " ".join(replace_refused(version).split())[:100]
+            self._check(answer, request)
+        except ApplicationUnusable as error:
+            self._count_refusal(error)
+            raise
+        self._answered = True
+        return ApplicationOutput(self.reader.read(answer), latency_ms)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.connection.close()
+
+    async def _send(self, request: HttpRequest) -> tuple[HttpAnswer, float]:
+        retries = Retries()
+        while True:
+            started = time.monotonic()
+            try:
+                answer = await self.connection.send(request, self.spec.timeout, self.redaction.text)
+                if not self._accepts(answer) and answer.status not in _SETUP_STATUSES:
+                    raise ApplicationFailed(_status_text(answer, request), answer.status, answer)
+                return answer, (time.monotonic() - started) * 1000
+            except ApplicationFailed as error:
+                wait = retries.next_wait(error, self.jitter)
+                if wait is None:
+                    raise
+            with time_limit_paused():
+                await self.pause(wait)
+
+    def _accepts(self, answer: HttpAnswer) -> bool:
+        """Return whether an answer's status is one that the suite accepts."""
+        statuses: Any = self.spec.status
+        if statuses is None:
+            return self.spec.semantics == PROMPTFOO or 200 <= answer.status < 300
+        return any(
+            accepted in ("any", answer.status) or (isinstance(accepted, str) and accepted == f"{answer.status // 100}xx")
+            for accepted in statuses
+        )
+
+    def _check(self, answer: HttpAnswer, request: HttpRequest) -> None:
+        """Raise ApplicationUnusable for an answer that shows a wrong set-up."""
+        if not self._accepts(answer):
+            raise ApplicationUnusable(f"{_status_text(answer, request)}; {_SETUP_STATUSES[answer.status]}")
+        whole = self.spec.output is None and self.spec.semantics != PROMPTFOO
+        if answer.is_html and (whole or (self.reader.path is not None)):
+            raise ApplicationUnusable(
+                f"{request.address} answered a page for browsers (HTML) with status {answer.status}: check the path, "
+                "and whether it wants a sign-in; `output: text` takes the page as it is"
+            )
+
+    def _count_refusal(self, error: ApplicationUnusable) -> None:
+        self._refusals += 1
+        if not self._answered and self._refusals >= SETUP_ERRORS:
+            self._refusal = error
+
+
+def _status_text(answer: HttpAnswer, request: HttpRequest) -> str:
+    status = f"{answer.status} {answer.reason}".strip()
+    return f"{request.address} answered with status {status}" + (f": {answer.excerpt}" if answer.excerpt else "")
