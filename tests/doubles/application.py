@@ -23,8 +23,8 @@ class LoopbackApplication:
     def answer(self, request: dict[str, Any]) -> Answer:
         path, json_body = request["path"].partition("?")[0], request["json"]
         if path in self.fixed:
-            answers = self.fixed[path]
-            return answers.pop(0) if len(answers) > 1 else answers[0]
+            responses = self.fixed[path]
+            return responses.pop(0) if len(responses) > 1 else responses[0]
         if path == "/echo":
             return as_json({key: request[key] for key in ("method", "path", "headers", "body", "json")})
         question = (json_body or {}).get("question", "") if isinstance(json_body, dict) else request["body"]

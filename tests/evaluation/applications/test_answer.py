@@ -58,7 +58,7 @@ def test_a_stream_of_events_is_collected_to_its_end() -> None:
     assert read('data: "Hel"\n\ndata: "lo"\n\n', EVENTS) == "Hello"
 
 
-def test_json_lines_are_collected_and_a_value_that_is_no_text_replaces_those_before() -> None:
+def test_json_lines_are_collected_and_the_last_value_that_is_no_text_counts() -> None:
     assert read('{"text": "a"}\n{"text": "b"}\n', LINES, output="$.text") == "ab"
     assert read('{"state": {"n": 1}}\n{"state": {"n": 2}}\n', LINES, output="$.state") == {"n": 2}
 

@@ -189,7 +189,7 @@ def test_an_answer_over_the_limit_is_an_error(app: LoopbackApplication, monkeypa
     assert "sent more than 100 bytes" in failure(application(app), ApplicationFailed)
 
 
-def test_an_application_that_is_not_there_is_named_with_the_question_whether_it_runs(app: LoopbackApplication) -> None:
+def test_an_application_that_does_not_run_is_named_with_the_remedy(app: LoopbackApplication) -> None:
     built = application(LoopbackApplication("http://127.0.0.1:1"))
     message = failure(built, ApplicationFailed)
     assert message == "http://127.0.0.1:1/answer cannot be reached: nothing listens there; is the application running?"

@@ -28,7 +28,7 @@ def application(code: str, folders: tuple[str, ...] = (), **spec: Any) -> Python
 
 
 def ask(built: PythonApplication, *questions: str, prompt: str | None = None) -> list[Any]:
-    async def one(text: str) -> Any:
+    async def ask_once(text: str) -> Any:
         question = ApplicationQuestion(Case("c1", {"q": text}, expected="secret"), {"q": text}, prompt, 0)
         try:
             return await built.ask(question, DETAIL)
@@ -37,7 +37,7 @@ def ask(built: PythonApplication, *questions: str, prompt: str | None = None) ->
 
     async def run() -> list[Any]:
         try:
-            return list(await asyncio.gather(*(one(text) for text in questions or ("hi",))))
+            return list(await asyncio.gather(*(ask_once(text) for text in questions or ("hi",))))
         finally:
             await built.close()
 
@@ -80,8 +80,8 @@ def test_calls_of_an_async_function_run_at_the_same_time_in_one_process() -> Non
         "    await all_here.wait()\n"
         "    return os.getpid()\n"
     )
-    answers = ask(application(code), *map(str, range(BATCH)))
-    assert len({answer.value for answer in answers}) == 1
+    outputs = ask(application(code), *map(str, range(BATCH)))
+    assert len({answer.value for answer in outputs}) == 1
 
 
 def test_a_sync_function_runs_in_as_many_processes_as_the_suite_states(tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_a_sync_function_runs_in_as_many_processes_as_the_suite_states(tmp_path:
         "    while len(list(folder.iterdir())) < 2:\n        time.sleep(0.01)\n"
         "    return os.getpid()\n"
     )
-    answers = ask(application(code, workers=2), *map(str, range(BATCH)))
-    assert len({answer.value for answer in answers}) == 2
+    outputs = ask(application(code, workers=2), *map(str, range(BATCH)))
+    assert len({answer.value for answer in outputs}) == 2
 
 
-def test_the_process_gets_the_variables_that_the_suite_names_and_no_result_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_gets_the_named_variables_and_no_result_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_KEY", "sk-12345")
     monkeypatch.setenv("OTHER_KEY", "sk-67890")
     monkeypatch.setenv("PROMPTUARY_DATABASE_URL", "postgresql://secret")
@@ -138,9 +138,9 @@ def test_a_function_that_fails_is_an_error_of_that_case(code: str, expected: str
 
 def test_a_process_that_ended_is_started_again_for_the_next_case() -> None:
     code = "import os\ndef answer(vars):\n    if vars['q'] == 'die':\n        os._exit(1)\n    return 'ok'"
-    answers = ask(application(code, workers=1), "die", "a", "b")
-    assert [answer.value for answer in answers[1:]] == ["ok", "ok"]
-    assert isinstance(answers[0], ApplicationFailed)
+    outputs = ask(application(code, workers=1), "die", "a", "b")
+    assert [answer.value for answer in outputs[1:]] == ["ok", "ok"]
+    assert isinstance(outputs[0], ApplicationFailed)
 
 
 def test_code_that_cannot_be_loaded_is_reported_once_and_not_started_again(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ class FunctionProcess:
         return response.get("value")
 
     async def _read(self) -> None:
-        """Hand each response to its call; when the process ends, no pending call waits any longer."""
+        """Resolve each call with its response; when the process ends, no pending call waits any longer."""
         assert self._process is not None
         assert self._process.stdout is not None
         try:
