@@ -14,6 +14,7 @@ from promptuary.client.transport.connection import (
 )
 from promptuary.client.transport.wire import (
     BODY_LIMIT,
+    CLIENT_CLOSED,
     RESPONSE_TOO_LARGE,
     Endpoint,
     FetchFailure,
@@ -35,6 +36,8 @@ class AsyncConnection:
 
         self._endpoint = endpoint
         self._http = httpx.AsyncClient(transport=transport, verify=tls)
+        self._timeouts: set[asyncio.Timeout] = set()
+        self._closed = False
 
     async def request(
         self,
@@ -48,9 +51,11 @@ class AsyncConnection:
     ) -> HttpResponse | FetchFailure:
         """Make one request within `seconds`. Nothing is raised except a cancellation."""
         all_headers = self._endpoint.request_headers(headers, has_body=body is not None)
+        timeout = asyncio.timeout(seconds)
+        self._timeouts.add(timeout)
         try:
             async with (
-                asyncio.timeout(seconds),
+                timeout,
                 self._http.stream(method, url, params=params, content=body, headers=all_headers, timeout=seconds) as response,
             ):
                 received = bytearray()
@@ -60,7 +65,9 @@ class AsyncConnection:
                         return RESPONSE_TOO_LARGE
                 return HttpResponse(response.status_code, dict(response.headers), bytes(received))
         except Exception as error:  # whatever it is, the caller has other tiers
-            return describe_failure(error)
+            return CLIENT_CLOSED if self._closed else describe_failure(error)
+        finally:
+            self._timeouts.discard(timeout)
 
     async def listen(self, last: int | None, on_chunk: Callable[[bytes], Awaitable[bool]]) -> StreamEnd:
         """Read the stream of changes until it ends, and return how it ended; see `Connection.listen`."""
@@ -78,5 +85,9 @@ class AsyncConnection:
             return describe_stream_end(error)
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close what is open, and end the requests in flight: closing would miss a connection that is being opened."""
+        self._closed = True
+        for timeout in self._timeouts:
+            if not timeout.expired():
+                timeout.reschedule(asyncio.get_running_loop().time())
         await self._http.aclose()

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from promptuary.client.errors import Reason
 from promptuary.client.transport.wire import (
@@ -45,6 +46,37 @@ def build_tls_context(endpoint: Endpoint) -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+class OpenSockets:
+    """The sockets of connections while they are open, which another thread shuts down for good.
+
+    Closing a connection would not wake the thread that reads it, and would miss one that is just being opened.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a socket."""
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._shut_down = False
+        self._lock = threading.Lock()
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Add the socket of a connection when it is opened; httpx calls this where it is the extension `trace` of a request."""
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        sock = info["return_value"].get_extra_info("socket")
+        if isinstance(sock, socket.socket):
+            with self._lock:
+                self._sockets.add(sock)
+                if self._shut_down:
+                    _shut_down(sock)
+
+    def shut_down(self) -> None:
+        """Shut all down, and each that is opened later: who reads it receives its end, and closes it."""
+        with self._lock:
+            self._shut_down = True
+            for sock in self._sockets:
+                _shut_down(sock)
+
+
 class Connection:
     """Connections for threads, opened with the first request."""
 
@@ -58,8 +90,7 @@ class Connection:
         self._clock = clock
         self._http: httpx.Client | None = None
         self._http_for_stream: httpx.Client | None = None
-        self._sockets: list[socket.socket] = []
-        self._stream_aborted = False
+        self._sockets, self._stream_sockets = OpenSockets(), OpenSockets()
         self._closed = False
         self._lock = threading.Lock()
 
@@ -83,7 +114,10 @@ class Connection:
             http = self._client()
             if http is None:
                 return CLIENT_CLOSED
-            with http.stream(method, url, params=params, content=body, headers=all_headers, timeout=seconds) as response:
+            trace = {"trace": self._sockets.trace}
+            with http.stream(
+                method, url, params=params, content=body, headers=all_headers, timeout=seconds, extensions=trace
+            ) as response:
                 until = self._clock() + seconds
                 received = bytearray()
                 for chunk in response.iter_bytes():
@@ -108,7 +142,7 @@ class Connection:
             http = self._stream_client()
             if http is None:
                 return STREAM_CANCELLED
-            trace = {"trace": self._note_socket}
+            trace = {"trace": self._stream_sockets.trace}
             with http.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT, extensions=trace) as response:
                 refusal = check_stream_response(response.status_code, response.headers)
                 if refusal is not None:
@@ -119,20 +153,15 @@ class Connection:
             return STREAM_CLOSED
         except Exception as error:  # whatever it is, the client asks as it would without a stream
             return describe_stream_end(error)
-        finally:
-            with self._lock:
-                self._sockets.clear()
 
     def abort_stream(self) -> None:
-        """End the stream for good, from another thread: closing alone would not wake the thread that reads."""
-        with self._lock:
-            self._stream_aborted = True
-            for sock in self._sockets:
-                _shut_down(sock)
+        """End the stream for good, from another thread."""
+        self._stream_sockets.shut_down()
 
     def close(self) -> None:
-        """Close what is open. A request that starts later opens nothing again."""
+        """Close what is open, and end the requests in flight. A request that starts later opens nothing again."""
         self.abort_stream()
+        self._sockets.shut_down()
         with self._lock:
             self._closed = True
             opened, self._http, self._http_for_stream = (self._http, self._http_for_stream), None, None
@@ -149,25 +178,14 @@ class Connection:
             return self._http
 
     def _stream_client(self) -> "httpx.Client | None":
+        """Return a client that keeps no connection: each stream opens a new one."""
         import httpx
 
-        """Return a client that keeps no connection: each stream opens a new one, so that `_note_socket` sees its socket."""
         with self._lock:
             if self._http_for_stream is None and not self._closed:
                 limits = httpx.Limits(max_keepalive_connections=0)
                 self._http_for_stream = httpx.Client(transport=self._transport, verify=self._tls, limits=limits)
             return self._http_for_stream
-
-    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
-        """Record the socket of a stream's connection when it is opened."""
-        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            return
-        sock = info["return_value"].get_extra_info("socket")
-        if isinstance(sock, socket.socket):
-            with self._lock:
-                self._sockets.append(sock)
-                if self._stream_aborted:
-                    _shut_down(sock)
 
 
 def describe_failure(error: Exception) -> FetchFailure:
