@@ -380,3 +380,14 @@ def test_the_virtual_label_has_no_state_of_its_own_and_its_error_says_so(local: 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert "as in GET /v1/prompts/support.triage?label=latest" in answer.json()["detail"]
     assert local.get("/v1/prompts/nothing/labels/latest").json()["detail"] != answer.json()["detail"]
+
+
+@pytest.mark.parametrize("weights", [[], [1]])
+def test_a_split_of_too_few_arms_has_one_error_with_the_remedy(local: Any, database: Any, weights: list[int]) -> None:
+    local.post(VERSIONS, json=TRIAGE)
+    arms = [{"version": number, "weight": weight} for number, weight in enumerate(weights, 1)]
+    answer = local.put("/v1/prompts/support.triage/labels/production", json={"split": arms, "reason": ""})
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_split")
+    assert f"must have 2 to 16 arms, and has {len(weights)}" in error["message"]
+    assert ("point the label at it without a split" in error["message"]) == (len(weights) == 1)

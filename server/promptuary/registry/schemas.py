@@ -253,7 +253,8 @@ class MoveLabel(RequestModel):
     """The new target of a label (one version, or several with weights), and why it moves."""
 
     version: Number | None = None
-    split: Annotated[list[ArmIn], Field(min_length=2, max_length=16)] | None = None
+    # The check of the whole split refuses fewer than two arms, with the remedy.
+    split: Annotated[list[ArmIn], Field(max_length=16, json_schema_extra={"minItems": 2})] | None = None
     reason: Annotated[str, Field(max_length=2000)] = ""
 
     @model_validator(mode="after")

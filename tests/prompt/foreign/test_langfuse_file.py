@@ -250,7 +250,9 @@ def test_a_prompt_whose_selected_version_is_not_valid_is_left_out_whole() -> Non
     with pytest.raises(InvalidFile) as error:
         selected(value)
     assert "--skip-invalid" in error.value.message
-    assert "(prompt 'a', version 3)" in str(error.value)
+    assert [str(field_error) for field_error in error.value.field_errors] == [
+        "line 6: 0.prompt: must be a text or a list (prompt 'a', version 3)"
+    ]
     chosen = selected(value, skip_invalid=True)
     assert [prompt.name for prompt in chosen.prompts] == ["b"]
     assert [(prompt.name, prompt.version, prompt.reason) for prompt in chosen.omitted] == [("a", 3, "version 3 is not valid")]

@@ -191,6 +191,8 @@ def _finish_draft(draft: ImportDraft, names: SourceNames) -> ImportedPrompt | No
     labels, tags = _labels(draft), _tags(draft)
     message = _message(draft)
     content = None
+    if draft.field_errors and not {"type", "template"} <= draft.content_fields.keys():
+        return None  # what could not be read would be reported a second time, as missing
     try:
         content, contradictions = with_config_declarations(Content.model_validate(draft.content_fields))
         for contradiction in contradictions:

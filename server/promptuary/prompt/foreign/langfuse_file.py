@@ -69,7 +69,7 @@ def _draft(item: Any, path: str, names: SourceNames) -> ImportDraft:
         messages = [_message(draft, f"{prompt_path}.{index}", message, names, texts) for index, message in enumerate(prompt)]
         draft.content_fields |= {"type": prompt_type, "template": messages}
         draft.source_paths |= {f"template.{index}": f"{prompt_path}.{index}" for index in range(len(messages))}
-    else:
+    elif all(field_error.path != prompt_path for field_error in draft.field_errors):
         draft.add_error(path, "has no `prompt`")
     choose_format(draft, texts, "Langfuse")
     read_config(draft, fields, "config")
