@@ -58,10 +58,7 @@ def test_where_jinja2_is_off_a_stored_version_is_returned_but_not_rendered(with_
     register(with_jinja, {**JINJA, "template": LOOP})
     off = [("format", "jinja2 is off here; use mustache, simple or f-string, or have the operator set PROMPTUARY_JINJA2=true")]
     assert field_errors(local.post(f"{NAME}/versions", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
-    assert (
-        field_errors(local.post(f"{NAME}/versions?dry_run=true", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt")
-        == off
-    )
+    assert field_errors(local.post(f"{NAME}/versions", json={**JINJA, "template": "{{ a }}"}), "invalid_prompt") == off
     assert field_errors(local.post(f"{NAME}/render", json={"variables": {"tickets": []}}), "invalid_prompt") == off
     register(with_jinja, {**JINJA, "template": LOOP + "{{ sign }}"})
     compared = with_jinja.get(f"{NAME}/diff?from=1&to=2").json()

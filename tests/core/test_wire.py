@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -55,6 +56,7 @@ def test_a_body_that_two_readers_could_read_differently_is_refused(body: bytes, 
         (b'{"a": {"\\ud800": 1}}', "a", "has a lone surrogate, which is not a Unicode character"),
         (b'{"a": 9223372036854775808}', "a", "is an integer beyond 64 bits"),
         (b'{"a": -9223372036854775809}', "a", "is an integer beyond 64 bits"),
+        (b'{"a": [1e-400]}', "a.0", "is a number too small for a double; write 0"),
         (b'{"a": 1e999}', "a", "is a number beyond the range of a double"),
     ],
 )
@@ -102,3 +104,7 @@ def test_what_is_sent_is_made_from_the_attributes_of_a_value() -> None:
         hash = "secret"
 
     assert Out.model_validate(Value()).model_dump() == {"name": "x"}
+
+
+def test_minus_zero_keeps_its_minus() -> None:
+    assert json.dumps(parse_strict_json(b"[-0, -0.0, 0, -1]")) == "[-0.0, -0.0, 0, -1]"

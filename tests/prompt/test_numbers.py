@@ -2,7 +2,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from promptuary.prompt.numbers import parse_boolean, parse_decimal, parse_integer, parse_timestamp, parse_version_number
+from promptuary.prompt.numbers import (
+    parse_boolean,
+    parse_decimal,
+    parse_integer,
+    parse_timestamp,
+    parse_version_number,
+    read_float,
+    refuse_rounded,
+)
 
 OTHER_SPELLINGS = [
     "",
@@ -98,3 +106,15 @@ def test_no_other_spelling_is_a_time(text: str) -> None:
 def test_a_plus_sign_that_a_query_made_a_space_is_explained() -> None:
     with pytest.raises(ValueError, match="write the plus sign as %2B"):
         parse_timestamp("2026-03-02T12:00:00 01:00")
+
+
+@pytest.mark.parametrize("text", ["0.1", "0.30000000000000004", "5e-324", "1e22", "0e-999", "1.50", "1.7976931348623157e308"])
+def test_a_number_that_a_double_keeps_is_that_number(text: str) -> None:
+    number = read_float(text)
+    assert (type(number), number) == (float, float(text))
+
+
+@pytest.mark.parametrize("text", ["0.1000000000000000055", "3.14159265358979323846", "1e-400", "123456789012345678901.5"])
+def test_a_number_that_a_double_does_not_keep_is_refused_in_contents(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^at 'a\.0', has more digits than a number keeps: it would come back as "):
+        refuse_rounded({"a": [read_float(text)]})

@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from promptuary.core.errors import FieldError, InvalidRequest, MalformedBody
+from promptuary.prompt.numbers import RoundedNumber, read_float
 from promptuary.prompt.text import refused_character, replace_refused
 
 T = TypeVar("T")
@@ -66,7 +67,11 @@ def parse_strict_json(body: bytes) -> Any:
         raise MalformedBody("the body begins with a byte order mark; send UTF-8 without one")
     try:
         value = json.loads(
-            text, object_pairs_hook=_object_with_unique_keys, parse_constant=_refuse_constant, parse_int=_limited_integer
+            text,
+            object_pairs_hook=_object_with_unique_keys,
+            parse_constant=_refuse_constant,
+            parse_int=_limited_integer,
+            parse_float=read_float,
         )
     except json.JSONDecodeError as error:
         raise MalformedBody(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
@@ -91,7 +96,9 @@ def _refuse_constant(constant: str) -> Any:
     raise MalformedBody(f"the body has {constant}, which is not a JSON number")
 
 
-def _limited_integer(digits: str) -> int:
+def _limited_integer(digits: str) -> int | float:
+    if digits == "-0":
+        return -0.0  # no integer has its minus
     if len(digits) > _INTEGER_DIGITS:
         raise MalformedBody("the body has an integer of too many digits")
     return int(digits)
@@ -111,6 +118,8 @@ def _check_value(value: Any, path: str, depth: int, field_errors: list[FieldErro
         _check_text(value, path, field_errors)
     elif isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
         field_errors.append(FieldError(path, "is an integer beyond 64 bits"))
+    elif isinstance(value, RoundedNumber) and not value:
+        field_errors.append(FieldError(path, "is a number too small for a double; write 0"))
     elif isinstance(value, float) and value in (float("inf"), float("-inf")):
         field_errors.append(FieldError(path, "is a number beyond the range of a double"))
 

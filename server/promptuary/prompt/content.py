@@ -13,11 +13,13 @@ from pydantic import (
     Tag,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
 from promptuary.prompt.messages.message import Message, MessageModel
 from promptuary.prompt.name import Name
+from promptuary.prompt.numbers import refuse_rounded
 from promptuary.prompt.variables import Variable
 
 Format = Literal["mustache", "simple", "f-string", "jinja2"]
@@ -130,6 +132,11 @@ class Content(ContentPart):
     partials: dict[str, str] = Field(default_factory=dict)
     context: ContextBinding | None = None
     config: JsonValue = None
+
+    @field_validator("response_format", "tools", "config", mode="before")
+    @classmethod
+    def _numbers_come_back(cls, value: Any) -> Any:
+        return refuse_rounded(value)
 
     @model_validator(mode="after")
     def _type_fits_template(self) -> Self:

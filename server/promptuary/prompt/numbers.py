@@ -6,17 +6,58 @@ time. A number that was mistyped then means another version. Here it is an error
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 from promptuary.prompt.text import show_hidden
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _VERSION_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_EXACT_DIGITS = 15
+"""The most digits that every double keeps."""
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
 _BOOLEANS = {"true": True, "false": False, "True": True, "False": False}  # the second two as Python's `str` writes them
+
+
+class RoundedNumber(float):
+    """A number that was written with more digits, or smaller, than a double keeps: it comes back as another one."""
+
+    __slots__ = ()
+
+
+def read_float(text: str) -> float:
+    """Return a number with a fraction or an exponent, as JSON writes it; a `RoundedNumber` where a double does not keep it."""
+    number = float(text)
+    if len(text) <= _EXACT_DIGITS and "e" not in text.lower():
+        return number
+    return number if not math.isfinite(number) or Decimal(text) == Decimal(repr(number)) else RoundedNumber(number)
+
+
+def refuse_rounded(value: Any) -> Any:
+    """Return a JSON value in which every number comes back as it was written.
+
+    Raises:
+        ValueError: for the first number that would come back as another one.
+    """
+    if (rounded := _first_rounded("", value)) is not None:
+        place, number = rounded
+        at = f"at '{place[1:]}', " if place else ""
+        raise ValueError(f"{at}has more digits than a number keeps: it would come back as {number!r}; write that, or a text")
+    return value
+
+
+def _first_rounded(path: str, value: Any) -> tuple[str, float] | None:
+    if isinstance(value, RoundedNumber):
+        return path, float(value)
+    if not isinstance(value, Mapping | list):
+        return None
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return next((rounded for key, part in parts if (rounded := _first_rounded(f"{path}.{key}", part))), None)
 
 
 def parse_integer(text: str) -> int:

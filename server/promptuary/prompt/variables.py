@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from promptuary.prompt.errors import FieldError, InvalidVariables
+from promptuary.prompt.numbers import refuse_rounded
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -73,6 +74,11 @@ class Variable(Schema):
     required: bool = True
     default: JsonValue = None
     sensitive: bool = False
+
+    @field_validator("enum", "default", "minimum", "maximum", mode="before")
+    @classmethod
+    def _numbers_come_back(cls, value: Any) -> Any:
+        return refuse_rounded(value)
 
     @model_validator(mode="after")
     def _default_fits(self) -> Self:

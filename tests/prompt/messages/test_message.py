@@ -179,6 +179,13 @@ def test_neither_null_members_nor_their_order_reach_a_model() -> None:
     )
 
 
+def test_messages_are_equal_in_any_order_of_their_members() -> None:
+    first, second = (chat(message) for message in ({"role": "user", "content": "x"}, {"content": "x", "role": "user"}))
+    assert first == second
+    assert hash(first.template[0]) == hash(second.template[0])
+    assert first != chat({"role": "user", "content": "x", "name": None})
+
+
 def test_the_order_of_members_is_outside_the_digest() -> None:
     assert content_digest(chat({"role": "user", "content": "x"})) == content_digest(chat({"content": "x", "role": "user"}))
 

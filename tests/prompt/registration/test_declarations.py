@@ -105,6 +105,92 @@ def test_a_placeholder_whose_items_are_no_messages_is_refused(items: dict[str, A
     assert [error.path for error in declaration_errors(body)] == [f"variables.history.{path}"]
 
 
+ROLE, TEXT = {"enum": ["user", "assistant"]}, {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("items", "path"),
+    [
+        ({"enum": ["x", {"role": "user", "content": "x"}]}, "enum.0"),
+        ({"enum": [{"role": "user"}]}, "enum.0"),
+        ({"type": "object", "properties": {"role": {"type": "integer"}, "content": TEXT}}, "properties.role.type"),
+        ({"type": "object", "properties": {"role": {"enum": ["user", "human"]}, "content": {}}}, "properties.role.enum.1"),
+        ({"type": "object", "properties": {"role": {"minLength": 20}, "content": {}}}, "properties.role"),
+        ({"type": "object", "properties": {"role": ROLE, "content": {"type": "object"}}}, "properties.content.type"),
+        ({"type": "object", "properties": {"role": ROLE, "content": {}, "id": {}}}, "properties.id"),
+        ({"type": "object", "properties": {"role": ROLE}}, "properties"),
+        ({"type": "object", "properties": {"role": {"enum": ["user"]}, "tool_calls": {}}}, "properties.tool_calls"),
+        ({"type": "object", "properties": {"role": ROLE, "content": {}, "tool_call_id": {}}}, "properties.tool_call_id"),
+        ({"type": "object", "properties": {"role": {}, "tool_calls": {}, "tool_call_id": {}}}, "properties.tool_call_id"),
+    ],
+)
+def test_items_of_a_placeholder_that_no_message_meets_are_refused(items: dict[str, Any], path: str) -> None:
+    variables = {"history": {"type": "array", "items": items}}
+    template = [{"role": "placeholder", "name": "history"}]
+    body = Content.model_validate({"type": "chat", "template": template, "variables": variables})
+    assert [error.path for error in declaration_errors(body)] == [f"variables.history.items.{path}"]
+
+
+def test_items_of_a_placeholder_that_some_message_meets_are_taken() -> None:
+    members = {"role": ROLE, "content": {"type": "string", "maxLength": 9}, "id": {"required": False}}
+    variables = {"history": {"type": "array", "items": {"type": "object", "properties": members}}}
+    template = [{"role": "placeholder", "name": "history"}]
+    assert validate_content(Content.model_validate({"type": "chat", "template": template, "variables": variables}))
+
+
+def image(url: str, variable: dict[str, Any]) -> Content:
+    part = {"type": "image_url", "image_url": {"url": url}}
+    variables = {"v": variable}
+    return Content.model_validate({"type": "chat", "template": [{"role": "user", "content": [part]}], "variables": variables})
+
+
+@pytest.mark.parametrize(
+    ("url", "variable", "path"),
+    [
+        ("{{v}}", {"type": "integer"}, "variables.v.type"),
+        ("{{v}}", {"type": "object"}, "variables.v.type"),
+        ("{{v}}", {"enum": ["https://a.example/b", "http://a.example/b"]}, "variables.v.enum.1"),
+        ("{{v}}", {"default": "a.png"}, "variables.v.default"),
+        ("{{v}}", {"maxLength": 5}, "variables.v.maxLength"),
+        ("https://a.example/{{v}}.png", {"enum": ["a", "a b"]}, "variables.v.enum.1"),
+        ("{{v}}/a.png", {"enum": ["ftp://a.example"]}, "variables.v.enum.0"),
+        ("https://a.example/{{v}}\n", {}, "template.0.content.0.image_url.url"),
+    ],
+)
+def test_a_variable_that_makes_no_url_of_an_image_is_refused(url: str, variable: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidPrompt) as refused:
+        validate_content(image(url, variable))
+    assert [error.path for error in refused.value.field_errors] == [path]
+    assert prepare(image(url, variable))  # as a version of an earlier release
+
+
+@pytest.mark.parametrize(
+    ("url", "variable"),
+    [
+        ("{{v}}", {"type": "string", "maxLength": 6}),
+        ("https://{{v}}", {"maxLength": 1}),
+        ("https://a.example/{{v}}", {"type": "integer", "enum": [1, 2]}),
+        ("data:image/png;base64,{{v}}", {"maxLength": 4, "default": "AAAA"}),
+        ("{{v}}", {"enum": ["HTTPS://a.example/b", "data:,x"]}),
+    ],
+)
+def test_a_variable_that_makes_a_url_of_an_image_is_taken(url: str, variable: dict[str, Any]) -> None:
+    assert validate_content(image(url, variable))
+
+
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ({"minLength": 2_000_000}, "minLength"),
+        ({"type": "array", "minItems": 100_001}, "minItems"),
+        ({"type": "array", "items": {"minLength": 2_000_000}}, "items.minLength"),
+    ],
+)
+def test_a_least_size_over_the_limits_of_a_render_is_refused(variable: dict[str, Any], path: str) -> None:
+    assert [error.path for error in declaration_errors(content(**variable))] == [f"variables.v.{path}"]
+    assert list(declaration_errors(image("{{v}}", {"minLength": 2_000_000}))) == []
+
+
 def test_an_old_version_with_such_a_declaration_goes_on_rendering() -> None:
     prepared = prepare(content(type="string", enum=[False, "SE"], minLength=0))
     assert prepared.render({"v": "SE"}).text == "SE"

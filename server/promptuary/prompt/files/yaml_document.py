@@ -11,10 +11,12 @@ import yaml
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.unquoted_template import quoting_advice
 from promptuary.prompt.files.yaml_core_schema import CoreLoader
+from promptuary.prompt.numbers import RoundedNumber, read_float
 from promptuary.prompt.text import refused_character, refused_position
 
 DEPTH_LIMIT = 64
 _INTEGER_LIMIT = 2**63
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _KEY_IS_NO_TEXT = "a key must be plain text"
 
 
@@ -185,6 +187,10 @@ def _scalar(loader: _AliasFreeLoader, node: yaml.ScalarNode, path: str) -> Any:
         raise _error("is not a value of its type, or has too many digits", line, path) from None
     if isinstance(value, str):
         value = _join_surrogates(value)
+    elif isinstance(value, float) and _DECIMAL.fullmatch(node.value):
+        value = read_float(node.value)
+    elif value == 0 and node.value == "-0":
+        value = -0.0  # no integer has its minus
     if problem := _problem(value):
         raise _error(problem, line, path)
     return value
@@ -204,6 +210,8 @@ def _problem(value: Any) -> str | None:
     """Return why a value cannot be stored as JSON, or None."""
     if isinstance(value, float) and not math.isfinite(value):
         return "is a number that JSON cannot represent"
+    if isinstance(value, RoundedNumber) and not value:
+        return "is a number too small for a double; write 0"
     if isinstance(value, int) and not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
         return "is an integer beyond 64 bits"
     return refused_character(value) if isinstance(value, str) else None

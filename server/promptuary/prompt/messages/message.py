@@ -1,5 +1,6 @@
 """The models of chat messages in OpenAI's form: roles, content parts and tool calls."""
 
+import json
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -52,6 +53,14 @@ class MessageModel(BaseModel):
         ):
             model._members = tuple(value)
         return model
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both have the same members with the same values, in any order."""
+        return isinstance(other, MessageModel) and type(self) is type(other) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        """Return a hash of the values."""
+        return hash(json.dumps(self.model_dump(), sort_keys=True))
 
     @model_serializer(mode="wrap")
     def _as_sent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -11,7 +11,11 @@ from typing import Any
 from promptuary.prompt.canonical_json import json_identity
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError
-from promptuary.prompt.variables import Schema, Variable, value_error
+from promptuary.prompt.messages.message import Message
+from promptuary.prompt.registration.placeholder_items import item_errors
+from promptuary.prompt.templates.message_templates import ATTACHMENT_KINDS
+from promptuary.prompt.templates.prepared import ATTACHMENT_LIMIT, OUTPUT_LIMIT
+from promptuary.prompt.variables import PARTS_LIMIT, Schema, value_error
 
 _BOUNDS = (("minLength", "maxLength"), ("minimum", "maximum"), ("minItems", "maxItems"))
 ENUM_LIMIT = 5_000
@@ -22,16 +26,26 @@ _TEXT_LIMIT = 40
 def declaration_errors(content: Content) -> list[FieldError]:
     """Return an error for each part of a variable's declaration that contradicts another part of it."""
     placeholders = content.placeholders()
+    most_characters = ATTACHMENT_LIMIT if _has_attachments(content) else OUTPUT_LIMIT
     field_errors: list[FieldError] = []
     for name, variable in content.variables.items():
         path = f"variables.{name}"
-        field_errors += _schema_errors(path, variable)
-        if name in placeholders:
-            field_errors += _placeholder_errors(path, variable)
+        field_errors += _schema_errors(path, variable, most_characters)
+        if name in placeholders and variable.items is not None:
+            field_errors += item_errors(f"{path}.items", variable.items)
     return field_errors
 
 
-def _schema_errors(path: str, schema: Schema) -> Iterator[FieldError]:
+def _has_attachments(content: Content) -> bool:
+    messages = () if isinstance(content.template, str) else content.template
+    fields = (field for message in messages if isinstance(message, Message) for field in message.fields())
+    return any(field.kind in ATTACHMENT_KINDS for field in fields)
+
+
+def _schema_errors(path: str, schema: Schema, most_characters: int) -> Iterator[FieldError]:
+    for keyword, limit, what in (("minLength", most_characters, "characters"), ("minItems", PARTS_LIMIT, "items")):
+        if (least := getattr(schema, keyword)) is not None and least > limit:
+            yield FieldError(f"{path}.{keyword}", f"is {least}, over the limit of {limit} {what} of a value: lower it")
     for low, high in _BOUNDS:
         least, most = getattr(schema, low), getattr(schema, high)
         if least is not None and most is not None and least > most:
@@ -41,9 +55,9 @@ def _schema_errors(path: str, schema: Schema) -> Iterator[FieldError]:
             yield FieldError(f"{path}.minimum", f"is {least} and maximum {most}: no integer is between them")
     yield from _enum_errors(path, schema)
     if schema.items is not None:
-        yield from _schema_errors(f"{path}.items", schema.items)
+        yield from _schema_errors(f"{path}.items", schema.items, most_characters)
     for name, member in (schema.properties or {}).items():
-        yield from _schema_errors(f"{path}.properties.{name}", member)
+        yield from _schema_errors(f"{path}.properties.{name}", member, most_characters)
 
 
 def _enum_errors(path: str, schema: Schema) -> Iterator[FieldError]:
@@ -61,18 +75,6 @@ def _enum_errors(path: str, schema: Schema) -> Iterator[FieldError]:
             yield FieldError(place, f"is {value_text(value)} and can never be given: a value {error.message}{where}")
         elif (first := firsts.setdefault(json_identity(value), number)) != number:
             yield FieldError(place, f"is {value_text(value)}, which is enum.{first} already")
-
-
-def _placeholder_errors(path: str, variable: Variable) -> Iterator[FieldError]:
-    items = variable.items
-    if items is None:
-        return
-    if items.type not in (None, "object"):
-        yield FieldError(f"{path}.items.type", f"is {items.type}, but the items of a placeholder are messages: objects")
-    elif items.properties is not None and "role" not in items.properties:
-        yield FieldError(
-            f"{path}.items.properties", "has no `role`, but the items of a placeholder are messages, which have one"
-        )
 
 
 def value_text(value: Any) -> str:

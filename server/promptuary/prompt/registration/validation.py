@@ -9,6 +9,8 @@ from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
 from promptuary.prompt.model_settings import is_provider_tool
 from promptuary.prompt.registration.agent_messages import message_field_errors
 from promptuary.prompt.registration.declarations import config_errors, declaration_errors, value_text
+from promptuary.prompt.registration.declared_paths import path_errors
+from promptuary.prompt.registration.image_variables import image_variable_errors
 from promptuary.prompt.registration.json_schema import SCHEMA_TYPES, check_schema
 from promptuary.prompt.registration.tool_arguments import argument_errors
 from promptuary.prompt.templates.other_syntax import refused_tags
@@ -51,7 +53,8 @@ def validate_content(
     if len(prepared.variables) > VARIABLES_LIMIT:
         message = f"has {len(prepared.variables)} variables, declared and only used; the limit is {VARIABLES_LIMIT}"
         field_errors.append(FieldError("variables", message))
-    field_errors += [*message_field_errors(content), *argument_errors(prepared), *_other_syntax_errors(prepared)]
+    field_errors += [*message_field_errors(content), *argument_errors(prepared), *path_errors(prepared)]
+    field_errors += [*image_variable_errors(prepared), *_other_syntax_errors(prepared)]
     if field_errors:
         raise InvalidPrompt("the prompt cannot be used", field_errors)
     return prepared
