@@ -97,7 +97,7 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
         mark = error.problem_mark
         message = str(error.problem or error.context or "cannot be read")
         field_error = _with_advice(FieldError("", message, mark.line + 1 if mark else None), text)
-        if language == "JSON":
+        if language == "JSON" and _begins_as_json(text):
             field_error = _json_error(text) or field_error
         raise InvalidFile(f"{source} is not valid {language}", [field_error]) from None
     except yaml.YAMLError as error:
@@ -119,8 +119,13 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
 
 def _without_tabs_of_json(text: str) -> str:
     """Return JSON with a space for each tab, which YAML does not take as white space; no text in JSON has one unescaped."""
-    is_json = "\t" in text and text.lstrip("\ufeff \t\r\n").startswith(("{", "[")) and _json_error(text) is None
+    is_json = "\t" in text and _begins_as_json(text) and _json_error(text) is None
     return text.replace("\t", " ") if is_json else text
+
+
+def _begins_as_json(text: str) -> bool:
+    """Return whether a text begins with an object or a list of JSON, and not as other YAML in a file of that name."""
+    return text.lstrip("\ufeff \t\r\n").startswith(("{", "["))
 
 
 def _json_error(text: str) -> FieldError | None:
