@@ -1,7 +1,7 @@
 """The formats of JSON Schema as checks: those of Ajv for promptfoo's files, and those of the standards for other suites.
 
 Where the two agree there is one check. The patterns are RE2's, so that none takes long. Differences are Ajv's: it takes a
-space between date and time and an offset of hours alone, any line of base64 as `byte`, and `"` in URIs.
+space between date and time and an offset of hours alone, any line of base64 as `byte`, and `"` in references.
 """
 
 import ipaddress
@@ -205,33 +205,49 @@ def _ipv6_in_uri() -> str:
     return "|".join(forms)
 
 
-def _uri(*, scheme: bool, quotes: bool) -> str:
-    """Return the pattern of a URI, or of a reference to one, by RFC 3986, appendix A.
+def _uri_parts(*, quotes: bool = False, slashes: str = "//") -> dict[str, str]:
+    """Return the patterns of a URI's parts, by RFC 3986, appendix A.
 
     Args:
-        scheme: whether it must begin with a scheme.
-        quotes: whether `"` may stand in it, as Ajv allows.
+        quotes: whether `"` may stand in them, as in Ajv's references.
+        slashes: the pattern of what stands before a host; Ajv's has one slash or two.
     """
     extra = '"' if quotes else ""
     encoded = "%[0-9a-fA-F]{2}"
     unreserved = r"a-zA-Z0-9\-._~!$&'()*+,;="
-    segment_character = f"(?:[{unreserved}{extra}:@]|{encoded})"
-    segments = f"(?:/{segment_character}*)*"
+    character = f"(?:[{unreserved}{extra}:@]|{encoded})"
+    segments = f"(?:/{character}*)*"
     host = (
         rf"(?:\[(?:{_ipv6_in_uri()}|[Vv][0-9a-fA-F]+\.[{unreserved}:]+)\]|(?:{_OCTET}\.){{3}}{_OCTET}"
         rf"|(?:[{unreserved}{extra}]|{encoded})*)"
     )
-    authority = rf"(?:(?:[{unreserved}:]|{encoded})*@)?{host}(?::\d*)?"
-    absolute = rf"/(?:{segment_character}+{segments})?"
-    rootless = rf"{segment_character}+{segments}"
-    path = rf"(?://{authority}{segments}|{absolute}|{rootless})?"
-    rest = rf"(?:\?(?:{segment_character}|[/?])*)?(?:#(?:{segment_character}|[/?])*)?"
-    if scheme:
-        return rf"[a-zA-Z][a-zA-Z0-9+\-.]*:{path}{rest}"
-    if quotes:  # Ajv's form of a reference lets a colon stand in its first segment
-        return rf"(?:[a-zA-Z][a-zA-Z0-9+\-.]*:)?{path}{rest}"
-    no_colon = rf"(?:[{unreserved}@]|{encoded})+{segments}"
-    return rf"(?:[a-zA-Z][a-zA-Z0-9+\-.]*:{path}|(?://{authority}{segments}|{absolute}|{no_colon})?){rest}"
+    authority = rf"{slashes}(?:(?:[{unreserved}:]|{encoded})*@)?{host}(?::\d*)?{segments}"
+    return {
+        "scheme": r"[a-zA-Z][a-zA-Z0-9+\-.]*:",
+        "rooted": rf"{authority}|/(?:{character}+{segments})?",
+        "rootless": rf"{character}+{segments}",
+        "without colon": rf"(?:[{unreserved}@]|{encoded})+{segments}",
+        "rest": rf"(?:\?(?:{character}|[/?])*)?(?:#(?:{character}|[/?])*)?",
+    }
+
+
+def _uri() -> str:
+    """Return the pattern of a URI by RFC 3986, appendix A."""
+    parts = _uri_parts()
+    return rf"{parts['scheme']}(?:{parts['rooted']}|{parts['rootless']})?{parts['rest']}"
+
+
+def _uri_reference() -> str:
+    """Return the pattern of a URI or a reference relative to one, by RFC 3986, appendix A."""
+    parts = _uri_parts()
+    return rf"(?:{_uri()}|(?:{parts['rooted']}|{parts['without colon']})?{parts['rest']})"
+
+
+def _ajv_uri(*, relative: bool) -> str:
+    """Return the pattern that Ajv has for a URI, which needs a path or a host there, or for a reference."""
+    parts = _uri_parts(quotes=relative, slashes="/?/")
+    scheme, path = parts["scheme"], f"(?:{parts['rooted']}|{parts['rootless']})"
+    return rf"(?:{scheme})?{path}?{parts['rest']}" if relative else rf"{scheme}{path}{parts['rest']}"
 
 
 _NAME = r"(?:[A-Za-z0-9_]|%[0-9a-fA-F]{2})+"
@@ -247,7 +263,7 @@ _DURATION = r"P(?:(?:\d+Y(?:\d+M)?(?:\d+D)?|\d+M(?:\d+D)?|\d+D)(?:T{time})?|T{ti
 _URL_LETTER = r"[a-zA-Z0-9\x{a1}-\x{ffff}]"
 _URL_NAME = rf"(?:{_URL_LETTER}+-)*{_URL_LETTER}+"
 _URL_REST = rf"(?::\d{{2,5}})?(?:/[^{JAVASCRIPT_SPACE}]*)?"
-_URL_BEGINNING = rf"(?:https?|ftp)://(?:[^{JAVASCRIPT_SPACE}]+@)?"
+_URL_BEGINNING = rf"(?:[hH][tT][tT][pP][sS]?|[fF][tT][pP])://(?:[^{JAVASCRIPT_SPACE}]+@)?"
 _URL_NAMED = rf"{_URL_BEGINNING}{_URL_NAME}(?:\.{_URL_NAME})*\.[a-zA-Z\x{{a1}}-\x{{ffff}}]{{2,}}{_URL_REST}"
 _URL_NUMBERED = (
     rf"{_URL_BEGINNING}((?:[1-9]\d?|1\d\d|2[01]\d|22[0-3])(?:\.(?:1?\d{{1,2}}|2[0-4]\d|25[0-5])){{2}}"
@@ -307,8 +323,8 @@ AJV_FORMATS: Mapping[str, Format] = {
     "date-time": Format(lambda text: _is_date_time(text, offset=True, strict=False)),
     "email": Format(_matching(_AJV_EMAIL)),
     "hostname": Format(_is_hostname),
-    "uri": Format(_matching(_uri(scheme=True, quotes=True))),
-    "uri-reference": Format(_matching(_uri(scheme=False, quotes=True))),
+    "uri": Format(_matching(_ajv_uri(relative=False))),
+    "uri-reference": Format(_matching(_ajv_uri(relative=True))),
     "uuid": Format(_matching(rf"(?:[uU][rR][nN]:[uU][uU][iI][dD]:)?{_UUID}")),
     "regex": Format(_is_pattern_for_ajv),
     "byte": Format(_is_byte_for_ajv),
@@ -322,8 +338,8 @@ STANDARD_FORMATS: Mapping[str, Format] = {
     "idn-email": Format(_is_international_email),
     "hostname": Format(_is_standard_hostname),
     "idn-hostname": Format(_is_international_hostname),
-    "uri": Format(_matching(_uri(scheme=True, quotes=False))),
-    "uri-reference": Format(_matching(_uri(scheme=False, quotes=False))),
+    "uri": Format(_matching(_uri())),
+    "uri-reference": Format(_matching(_uri_reference())),
     "iri": Format(lambda text: _is_iri(text, relative=False)),
     "iri-reference": Format(lambda text: _is_iri(text, relative=True)),
     "uuid": Format(_matching(_UUID)),
