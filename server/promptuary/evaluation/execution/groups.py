@@ -19,7 +19,7 @@ from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.scorers.judge.select_best import SelectBest
-from promptuary.evaluation.scorers.score import Score, WeightedScore, error_text
+from promptuary.evaluation.scorers.score import Score, WeightedScore, error_text, noted_methods, with_methods
 from promptuary.evaluation.scorers.spec import INVERSE, ScorerSpec
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.target import Target
@@ -141,7 +141,9 @@ class GroupedRunner:
         seconds = self.timeout * max(1, pairs)
         try:
             async with time_limit(seconds):
-                return await scorer.compare(group.case, group.repeat, outputs)
+                with noted_methods() as methods:
+                    scores = await scorer.compare(group.case, group.repeat, outputs)
+                return {variant: with_methods(score, methods) for variant, score in scores.items()}
         except TimeoutError:
             text = f"no comparison within {seconds:g} seconds"
         except Exception as error:

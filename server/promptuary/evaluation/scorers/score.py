@@ -1,8 +1,10 @@
 """The input of a scorer and its result. A scorer that fails has a result too: an error, which neither passes nor fails."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
@@ -172,10 +174,40 @@ class Scorer(Protocol):
         """Return the score of one output; raise where there is none."""
 
 
+_METHODS: ContextVar[list[str] | None] = ContextVar("scoring_methods", default=None)
+
+
+def note_method(method: str) -> None:
+    """Record how a score is reached, where that is not the usual way; it is added to the score's reason."""
+    methods = _METHODS.get()
+    if methods is not None and method not in methods:
+        methods.append(method)
+
+
+@contextmanager
+def noted_methods() -> Iterator[list[str]]:
+    """Yield the list in which the block's methods are recorded, those of its tasks too."""
+    methods: list[str] = []
+    token = _METHODS.set(methods)
+    try:
+        yield methods
+    finally:
+        _METHODS.reset(token)
+
+
+def with_methods(score: Score, methods: Sequence[str]) -> Score:
+    """Return a score whose reason ends with the methods by which it was reached."""
+    if not methods or score.error is not None:
+        return score
+    note = f" [{'; '.join(methods)}]"
+    return replace(score, reason=score.reason[: REASON_LIMIT - len(note)] + note)
+
+
 async def run_scorer(scorer: Scorer, sample: ScorerInput) -> Score:
     """Return the score of an output, or an error score for whatever the scorer raises; only a cancellation passes through."""
     try:
-        return await scorer.score(sample)
+        with noted_methods() as methods:
+            return with_methods(await scorer.score(sample), methods)
     except Exception as error:
         return Score.from_error(scorer.name, error_text(error, sensitive=sample.sensitive))
 

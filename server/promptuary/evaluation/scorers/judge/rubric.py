@@ -8,18 +8,18 @@ from pydantic import Field, JsonValue
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.judge.judge import REASON_SCHEMA, Judge, JudgeConfig
 from promptuary.evaluation.scorers.judge_task import JudgeOutput, judge_task
-from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
+from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput, note_method
 from promptuary.evaluation.scorers.scorer_type import ScorerSettings, ScorerType, ThresholdRange
 from promptuary.evaluation.scorers.value_template import ValueTemplate
 from promptuary.evaluation.scorers.values import RubricValue
 
 
 class GradeOutput(JudgeOutput):
-    """How well an output meets a rubric."""
+    """How well an output meets a rubric; a judge that leaves out the score is taken at its yes or no."""
 
-    reason: str
+    reason: str = ""
     passed: Annotated[bool, Field(alias="pass")]
-    score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+    score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
 
 
 _GRADE_PROPERTIES: dict[str, JsonValue] = {
@@ -49,8 +49,12 @@ class LlmRubric(BaseScorer):
         """Return the judge's score; an output of another form is an error, with and without `not-`."""
         rubric = self.rubric.text(sample.case)
         grade = await self.judge.run(GRADE, sample, ("output", sample.output), ("rubric", rubric))
-        passed = grade.passed and (self.threshold is None or grade.score >= self.threshold)
-        return self.graded(passed, grade.score, grade.reason)
+        score = grade.score
+        if score is None:
+            note_method("the score is from the judge's pass, which named none")
+            score = float(grade.passed)
+        passed = grade.passed and (self.threshold is None or score >= self.threshold)
+        return self.graded(passed, score, grade.reason)
 
 
 def _build(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> LlmRubric:
