@@ -14,6 +14,8 @@ from promptuary.prompt.messages.readable_text import message_text
 from promptuary.prompt.templates.prepared import Passage
 
 REASON_LIMIT = 500
+_BOOLEANS = ("bool", "bool_")
+"""The types of a verdict: Python's and NumPy's. A text that a plug-in returns is true for Python, even "false"."""
 METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
 """The pattern of a metric's name."""
 
@@ -98,7 +100,8 @@ class Score:
 
     def __post_init__(self) -> None:
         if self.error is None:
-            if self.passed is None or self.score is None or not (math.isfinite(self.score) and 0 <= self.score <= 1):
+            known = self.passed is not None and type(self.passed).__name__ in _BOOLEANS and self.score is not None
+            if not known or not (math.isfinite(self.score or 0) and 0 <= (self.score or 0) <= 1):
                 raise ValueError(f"scorer '{self.name}' returned no verdict with a score in [0, 1]")
         elif self.passed is not None or self.score is not None:
             raise ValueError(f"scorer '{self.name}' returned an error and a verdict")
@@ -155,7 +158,13 @@ class BaseScorer:
         return Score(self.name, passed != self.inverse, 1 - score if self.inverse else score, reason[:REASON_LIMIT])
 
     def compared(self, score: float, threshold: float, reason: str) -> Score:
-        """Return a score, clipped to [0, 1], that passes at the threshold or above; `not-` inverts both."""
+        """Return a score, clipped to [0, 1], that passes at the threshold or above; `not-` inverts both.
+
+        Raises:
+            ValueError: for a score that is no number, which would be below every threshold.
+        """
+        if math.isnan(score):
+            raise ValueError(f"scorer '{self.name}' computed no number")
         return self.graded(score >= threshold, min(1.0, max(0.0, score)), reason)
 
 
@@ -207,7 +216,10 @@ async def run_scorer(scorer: Scorer, sample: ScorerInput) -> Score:
     """Return the score of an output, or an error score for whatever the scorer raises; only a cancellation passes through."""
     try:
         with noted_methods() as methods:
-            return with_methods(await scorer.score(sample), methods)
+            score = await scorer.score(sample)
+        if not isinstance(score, Score):
+            raise TypeError(f"scorer '{scorer.name}' returned no score")
+        return with_methods(score, methods)
     except Exception as error:
         return Score.from_error(scorer.name, error_text(error, sensitive=sample.sensitive))
 

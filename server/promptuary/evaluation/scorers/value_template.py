@@ -1,6 +1,7 @@
 """A scorer's value as a template: JSON whose strings are mustache templates, parsed once and filled for each case."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,16 @@ from promptuary.prompt.templates.used_names import used_names
 
 @dataclass(frozen=True)
 class _TextTemplate:
+    """A text with tags.
+
+    Attributes:
+        nodes: of the template.
+        names: the dotted names of the tags outside sections.
+        uses_expected: whether it uses the case's `expected`.
+    """
+
     nodes: tuple[Node, ...]
+    names: tuple[str, ...]
     uses_expected: bool
 
     @property
@@ -42,7 +52,8 @@ class ValueTemplate:
         """Return the value with its templates filled from the case's variables, `expected` and `metadata`.
 
         Raises:
-            Invalid: when a template uses `expected` and the case has none: an empty text would be a silent zero.
+            Invalid: when a template uses `expected` and the case has none, and when a text is empty because the case has no
+                value for its tags: an empty text would be a silent zero, or with `not-` a silent pass.
         """
         return self.parsed if self.constant else _fill(self.parsed, case, _scope_of(case))
 
@@ -53,9 +64,7 @@ class ValueTemplate:
             Invalid: as `fill`.
         """
         if isinstance(self.parsed, _TextTemplate) and self.parsed.only_tag is not None:
-            value: Any = _scope_of(case)
-            for name in self.parsed.only_tag.split("."):
-                value = value.get(name) if isinstance(value, dict) else None
+            value = _lookup(_scope_of(case), self.parsed.only_tag)
             if isinstance(value, dict | list):
                 return value
         return self.fill(case)
@@ -161,7 +170,8 @@ def _parse(source: Any) -> Any:
         if "{{" not in source:
             return source
         nodes = mustache.parse(source)
-        return _TextTemplate(nodes, "expected" in used_names(nodes).values)
+        names = tuple(node.name for node in nodes if isinstance(node, Tag))
+        return _TextTemplate(nodes, names, "expected" in used_names(nodes).values)
     if isinstance(source, list):
         return [_parse(item) for item in source]
     if isinstance(source, dict):
@@ -173,12 +183,27 @@ def _fill(parsed: Any, case: Case, scope: JsonObject) -> Any:
     if isinstance(parsed, _TextTemplate):
         if parsed.uses_expected and scope["expected"] is None:
             raise Invalid(f"the value uses {{{{expected}}}}, which case '{case.id}' does not have")
-        return render(parsed.nodes, scope, limit=OUTPUT_LIMIT)
+        text = render(parsed.nodes, scope, limit=OUTPUT_LIMIT)
+        missing = next((name for name in parsed.names if _lookup(scope, name) is None), None) if not text else None
+        if missing is not None:
+            raise Invalid(f"the value is empty for case '{case.id}', which has no {{{{{missing}}}}}")
+        return text
     if isinstance(parsed, list):
         return [_fill(item, case, scope) for item in parsed]
     if isinstance(parsed, dict):
         return {key: _fill(item, case, scope) for key, item in parsed.items()}
     return parsed
+
+
+def _lookup(scope: JsonObject, dotted_name: str) -> Any:
+    """Return the value of a name, whose parts go into objects and, by numbers, into lists; None where there is none."""
+    value: Any = scope
+    for name in dotted_name.split("."):
+        if isinstance(value, list):
+            value = value[int(name)] if name.isdecimal() and int(name) < len(value) else None
+        else:
+            value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _scope_of(case: Case) -> JsonObject:

@@ -64,7 +64,8 @@ def score(spec: dict[str, Any], **more: Any) -> Score:
         ({"type": "token-count", "value": 1}, "does not report how many tokens"),
         ({"type": "perplexity"}, "returned no log probabilities"),
         ({"type": "perplexity-score"}, "returned no log probabilities"),
-        ({"type": "word-count", "value": "{{missing}}"}, "is no whole number"),
+        ({"type": "word-count", "value": "{{missing}}"}, "which has no {{missing}}"),
+        ({"type": "word-count", "value": "{{missing}}five"}, "is no whole number"),
     ],
 )
 def test_an_unknown_measurement_is_an_error_with_and_without_not(spec: dict[str, Any], message: str) -> None:

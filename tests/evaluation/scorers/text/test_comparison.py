@@ -108,12 +108,18 @@ def test_a_variable_can_replace_what_a_case_lacks() -> None:
         ("equals", "{{expected}}", "case 'c' does not have"),
         ("contains", "{{who}}", "the value is empty for case 'c'"),
         ("starts-with", "{{who}}", "the value is empty for case 'c'"),
-        ("contains-any", "{{who}}", "the value is an empty list for case 'c'"),
-        ("regex", "{{who}}", "the pattern is empty for case 'c'"),
+        ("contains-any", "{{who}}", "the value is empty for case 'c', which has no {{who}}"),
+        ("contains-any", ["a", "{{who.name}}"], "which has no {{who.name}}"),
+        ("contains-any", "{{#who}}x{{/who}}", "the value is an empty list for case 'c'"),
+        ("regex", "{{who}}", "the value is empty for case 'c'"),
+        ("regex", "{{#who}}x{{/who}}", "the pattern is empty for case 'c'"),
+        ("equals", "{{who}}", "the value is empty for case 'c'"),
+        ("levenshtein", "{{who}}", "the value is empty for case 'c'"),
+        ("rouge-n", "{{who}}", "the value is empty for case 'c'"),
         ("contains-all", '{{who}}"a', "quoted field"),
     ],
 )
-def test_a_value_that_a_case_cannot_fill_is_an_error(inverse: str, scorer_type: str, value: str, message: str) -> None:
+def test_a_value_that_a_case_cannot_fill_is_an_error(inverse: str, scorer_type: str, value: Any, message: str) -> None:
     result = score("x", type=inverse + scorer_type, value=value)
     assert (result.passed, result.score) == (None, None)
     assert message in (result.error or "")

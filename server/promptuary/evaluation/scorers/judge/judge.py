@@ -3,7 +3,8 @@
 An output to judge is data, never an instruction. It stands between tags that it cannot close: where a text has something that
 looks like one of the tags, all tags of that task get a suffix that is in none of the texts. A judge's output that does not have
 the required form raises `JudgeUnclear`, so that the score is an error: it neither passes nor fails, and `not-` does not invert
-it. The form is asked for by a JSON schema, and in words where an endpoint refuses that; the result notes how it was asked.
+it. The request has a JSON schema of the form, or describes it in the message where an endpoint refuses schemas; the result
+notes which of the two.
 """
 
 import hashlib
@@ -78,7 +79,7 @@ class Judge:
     async def run(self, task: JudgeTask[Output], sample: ScorerInput, *sections: tuple[str, str]) -> Output:
         """Run a task on the texts of an output, and return its output.
 
-        Where the model's endpoint refuses the form of the output (`response_format`), it is asked again without, in words.
+        Where the model's endpoint refuses a schema (`response_format`), the message describes the form instead.
 
         Args:
             task: the task.
@@ -101,7 +102,7 @@ class Judge:
             raise JudgeUnclear(f"the judge {self.model}{bound} gave no answer that can be read") from None
 
     async def _ask(self, task: JudgeTask[Output], texts: str, repeat: int) -> ModelReply:
-        """Ask for a JSON object by its schema, or in words where the endpoint refuses that."""
+        """Request a JSON object by its schema, or by a description of the form where the endpoint refuses schemas."""
         messages = [{"role": "system", "content": task.instruction}, {"role": "user", "content": texts}]
         if self.model not in self.without_schema:
             try:

@@ -1,6 +1,7 @@
 """The scorer that compares meanings, by the cosine of two embeddings."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType, ThresholdRange
 from promptuary.evaluation.scorers.value_template import ValueTemplate
 from promptuary.evaluation.scorers.values import TextListValue
+from promptuary.prompt.errors import Invalid
 
 DEFAULT_THRESHOLD = 0.75
 _ROUNDING = 1e-6  # embeddings are 32-bit: the cosine of equal texts may be a little below 1
@@ -29,8 +31,12 @@ class Similar(BaseScorer):
     async def score(self, sample: ScorerInput) -> Score:
         """Embed output and texts in one call, in a thread."""
         texts = self.references.texts(sample.case, commas=False)
+        if not all(texts):
+            raise Invalid(f"the value is empty for case '{sample.case.id}', so that there is nothing to compare with")
         rows = await asyncio.to_thread(self.embed, [sample.output, *texts])
         similarity = float(max(rows[1:] @ rows[0]))
+        if math.isnan(similarity):
+            raise ValueError("the embedding model returned no numbers")
         passed = similarity >= self.threshold - _ROUNDING
         reason = f"similarity {similarity:.3f}, threshold {self.threshold:g}"
         return self.graded(passed, min(1.0, max(0.0, similarity)), reason)
