@@ -4,12 +4,14 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from client.live_server import LiveServer, wait_until
 from client.loopback_server import KEY, SILENCE, Handler, Server, black_hole, lookup_body, lookup_reply, set_deadline
 from promptuary import AsyncPromptuary, Promptuary
 from promptuary.client import PromptUnavailable, Reason
@@ -78,6 +80,33 @@ class TestFork:
             proceed.set()
             waiting.join(60)
             assert output == "server"
+
+    def test_a_child_with_a_stream_of_its_own_has_inherited_copies_confirmed_once(self, tmp_path: Path) -> None:
+        server, confirmed = LiveServer(), get_context("fork").Event()
+
+        def look_up(handler: Handler) -> None:
+            if handler.headers.get("If-None-Match") and "production" in handler.path:
+                confirmed.set()
+            server.look_up(handler)
+
+        with Promptuary(server.url, KEY, cache_dir=tmp_path, deadline=20, ttl=1e6) as client:
+            client.get(TRIAGE)
+            wait_until(lambda: client.following and len(server.requests) == 2)  # its own stream has them confirmed, too
+            wait_until(lambda: not client._pending)
+            server.reply = look_up
+
+            def work() -> str:
+                inherited = client.get(TRIAGE).source
+                client.get(TRIAGE, version=1)  # the first request of the child opens its stream
+                wait_until(confirmed.is_set)
+                wait_until(lambda: client.following and not client._pending)
+                return f"{inherited}, then {client.get(TRIAGE).source}"
+
+            assert in_child(work) == "memory, then memory"
+            assert client.get(TRIAGE).source == "memory"
+        tags = [headers.get("If-None-Match") for path, headers in server.requests if "production" in path]
+        assert (len(tags), tags.index(None), tags.count(None)) == (3, 0, 1)
+        server.kill()
 
     def test_a_child_has_an_event_loop_and_connections_of_its_own(self, server: Server, tmp_path: Path) -> None:
         client = AsyncPromptuary(server.url, KEY, cache_dir=tmp_path, deadline=20)

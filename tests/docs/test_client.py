@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,16 @@ from typing import Any
 import pytest
 
 import promptuary.client
+from cli.conftest import restored_process_state, serving, unit_of_work_on
 from client.loopback_server import Server, lookup_body, send
 from paths import ROOT
 from promptuary import AsyncPromptuary, Promptuary
+from promptuary.access.role import Role
+from promptuary.access.service import AccessService
 from promptuary.client import Reason, Source
 from promptuary.client.bundle import FORMAT
+from promptuary.prompt.content import Content
+from promptuary.registry.service import Registry
 
 TEXT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 WRITING = "Writing, listing and searching"
@@ -54,6 +60,28 @@ def test_every_error_that_is_named_is_one() -> None:
 def test_the_bundles_format_is_the_one_that_is_read() -> None:
     (example,) = re.findall(r"```json\n(.*?)```", TEXT, re.S)
     assert json.loads(example)["format"] == FORMAT
+
+
+@pytest.mark.model
+@pytest.mark.process
+def test_the_example_of_writing_runs_on_a_service(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    shutil.copy(migrated_file, folder)
+    with unit_of_work_on(folder) as unit:
+        Registry(unit).register("support.triage", Content(type="text", template="{{ticket}}"), tags=("support",))
+        _, key = AccessService(unit).create_key("application", Role.AUTHOR)
+    (example,) = re.findall(r"```python\n(.*?)```", section(WRITING), re.S)
+    example = example.replace('intent")', 'intent", deadline=300)')  # the model is loaded first, on a slow machine for long
+    names: dict[str, Any] = {"Promptuary": Promptuary, "print": lambda *_: None}
+    with restored_process_state(), serving(folder) as url:
+        monkeypatch.setenv("PROMPTUARY_URL", url)
+        monkeypatch.setenv("PROMPTUARY_API_KEY", str(key))
+        exec(compile(example, "docs/client.md", "exec"), names)
+        names["client"].close()
+    assert (names["registered"].version, names["registered"].created) == (2, True)
+    assert names["summary"].labels == {"production": 2}
+    assert names["match"].name == "support.triage"
 
 
 def test_the_examples_run(server: Server) -> None:
