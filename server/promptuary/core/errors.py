@@ -30,10 +30,10 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── PreconditionFailed          it has changed since it was read
 ├── BodyTooLarge                the request passes the limit
 ├── UnsupportedMediaType        not application/json, or compressed
-├── UnusableReply               an address that does not speak a model's protocol (promptuary.models.calls.setup)
 └── Unavailable                 something required does not answer; try again
     ├── ApplicationFailed       an application that a suite evaluates (promptuary.evaluation.targets)
     ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code)
+    ├── UnusableReply           an address that does not speak a model's protocol (promptuary.models.calls.setup)
     ├── ModelNotSetUp           a provider's package, for example without a key (promptuary.models.calls.setup)
     ├── JudgeUnclear            a judging model, in the required form (promptuary.evaluation.scorers.judge.judge)
     ├── DatabaseBusy            the database is locked by other writers

@@ -117,6 +117,7 @@ def test_the_reports_contain_every_case_in_the_order_of_the_file(
         "metrics": {"exact": 0.0},
         "output": "no",
         "error": None,
+        "failures": [{"scorer": "exact", "reason": written["results"][2]["failures"][0]["reason"]}],
     }
     (suite,) = ElementTree.parse(reports["junit.xml"]).getroot()
     assert {name: suite.get(name) for name in ("name", "tests", "failures", "errors")} == {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import SUITE, Run
-from doubles.stub_model import StubModelServer
+from doubles.stub_model import Reaction, StubModelServer
 from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.progress import ProgressRate, RunProgress
 from promptuary.cli.evaluation.suite_run import RunOptions
@@ -114,3 +114,16 @@ def test_the_submitted_body_is_a_run_request_of_the_service(options: RunOptions)
     assert (request.suite, request.models, request.repeats) == ("words", options.models, options.repeats)
     assert (request.max_cost, request.cache) == (options.max_cost, options.cache)
     assert request.baseline == {"production": "production", "7": 7, "run_1": None, None: None}[options.baseline]
+
+
+def test_the_last_lines_state_why_scorers_failed_grouped(run: Run, suite: Path, stub_model: StubModelServer) -> None:
+    judged = suite.with_name("judged.yaml")
+    rubric = '  - {type: llm-rubric, value: is polite, model: "openai:judge", name: rubric}\n'
+    judged.write_text(suite.read_text().replace("scorers:\n", f"scorers:\n{rubric}"))
+    stub_model.react = lambda number, body: Reaction(status=400) if body["model"] == "judge" else None
+    result = run("eval", "run", judged)
+    assert result.code == 3
+    (line,) = [line for line in result.out.splitlines() if line.startswith("  error: ")]
+    assert line.startswith("  error: rubric: 30 × ")
+    assert line.endswith("answers 400: stub: 400")
+    assert line in run("eval", "show", newest_run(run)["id"]).out.splitlines()

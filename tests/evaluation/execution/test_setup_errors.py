@@ -121,3 +121,19 @@ def test_a_cached_answer_costs_what_it_cost_when_it_was_asked(
     assert [result.metrics["cheap"] for result in results] == [0.0, 0.0]
     assert results[0].cost == results[1].cost == pytest.approx(0.006)
     assert [run.spent for run in runs] == [pytest.approx(0.006), 0.0]
+
+
+def test_a_refused_call_names_address_status_and_the_providers_message(
+    create_words_suite: Make, finish_run: Callable[..., Run], sqlite: Any, stub_model: StubModelServer
+) -> None:
+    stub_model.react = lambda number, body: Reaction(status=400)
+    create_words_suite("a", models=[MODEL])
+    refused = finish_run()
+    create_words_suite("a", scorers=[RUBRIC])
+    unscored = finish_run()
+    with sqlite.read() as session:
+        (result,), (scored,) = (store.list_results(session, run.id) for run in (refused, unscored))
+    for error in (result.error, scored.detail["scores"]["rubric"]["error"]):
+        assert isinstance(error, str)
+        assert error.startswith("the endpoint http://127.0.0.1:")
+        assert error.endswith("/v1/chat/completions answers 400: stub: 400")

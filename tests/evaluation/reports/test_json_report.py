@@ -41,6 +41,25 @@ def test_the_values_are_those_of_the_run_and_its_results_in_order(run: Values, r
     assert sum('"case"' in line for line in text.splitlines()) == 2
 
 
+def test_reasons_and_what_stands_beside_the_output_are_written_where_they_exist(run: Values, result_of: Make) -> None:
+    scores = {
+        "exact": {"passed": False, "reason": "it is not yes", "error": None},
+        "rubric": {"passed": None, "reason": "", "error": "the endpoint answers 400"},
+        "fine": {"passed": True, "reason": "good", "error": None},
+    }
+    calls = [{"name": "f", "args": "{a", "id": "1", "error": "no JSON"}]
+    detail = {"scores": scores, "refusal": "No.", "reasoning": "hm", "invalid_tool_calls": calls}
+    report = json.loads(json_of(run, [result_of("c1", passed=None, error=None, detail=detail), result_of("c2")]))
+    (first, second) = report["results"]
+    assert first["failures"] == [
+        {"scorer": "exact", "reason": "it is not yes"},
+        {"scorer": "rubric", "error": "the endpoint answers 400"},
+    ]
+    assert (first["refusal"], first["reasoning"], first["invalid_tool_calls"]) == ("No.", "hm", calls)
+    assert not {"failures", "refusal", "reasoning", "invalid_tool_calls"} & second.keys()
+    assert report["errors"] == [{"scorer": "rubric", "count": 1, "error": "the endpoint answers 400"}]
+
+
 def test_a_run_without_results_or_summary_is_json_too(failed: Values) -> None:
     report = json.loads(json_of(failed, []))
     assert (report["verdict"], report["summary"], report["results"]) == (None, None, [])

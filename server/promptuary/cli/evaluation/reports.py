@@ -15,6 +15,7 @@ import typer
 from promptuary.cli.connection import ApiClient, ServiceUnreachable, path_segment
 
 if TYPE_CHECKING:
+    from promptuary.evaluation.reports.error_groups import ErrorGroup
     from promptuary.evaluation.reports.reported_result import ReportedResult
     from promptuary.evaluation.reports.reported_run import ReportedRun
 
@@ -91,6 +92,19 @@ def read_results(api: ApiClient, run_id: str) -> "Iterator[ReportedResult]":
     from promptuary.evaluation.reports.reported_result import ReportedResult
 
     return map(ReportedResult.from_json, api.items(f"/runs/{path_segment(run_id)}/results"))
+
+
+def read_errors(api: ApiClient, run: "ReportedRun") -> "list[ErrorGroup]":
+    """Return why results of a run have no verdict, grouped; without a request where all have one."""
+    from promptuary.evaluation.reports.error_groups import ErrorGroups
+    from promptuary.evaluation.reports.reported_result import ReportedResult
+
+    summary = run.summary
+    if summary is not None and not any(metric.unscored for side in summary.variants for metric in side.metrics.values()):
+        return []
+    errors = None if summary is None or not summary.unrunnable else "true"
+    items = api.items(f"/runs/{path_segment(run.id)}/results", errors=errors)
+    return ErrorGroups(map(ReportedResult.from_json, items)).ranked()
 
 
 def print_pieces(pieces: Iterable[str]) -> None:

@@ -16,7 +16,17 @@ from promptuary.cli.evaluation.local_execution import Executor, LocalExecution
 from promptuary.cli.evaluation.mlflow_delivery import mlflow_delivery
 from promptuary.cli.evaluation.power_plan import plan
 from promptuary.cli.evaluation.promptfoo import Judge, Partial, import_suite
-from promptuary.cli.evaluation.reports import Html, Json, Junit, ReportFiles, Summary, print_pieces, read_results, read_run
+from promptuary.cli.evaluation.reports import (
+    Html,
+    Json,
+    Junit,
+    ReportFiles,
+    Summary,
+    print_pieces,
+    read_errors,
+    read_results,
+    read_run,
+)
 from promptuary.cli.evaluation.suite_run import RunOptions, resume_suite, run_suites
 from promptuary.cli.evaluation.suites import PromptfooOptions
 from promptuary.cli.number_parsers import decimal, integer
@@ -143,7 +153,8 @@ def show(
         if json:
             print_pieces(json_report(evaluation_run, read_results(api, run_id)))
             return
-    for text in terminal_lines(evaluation_run):
+        errors = read_errors(api, evaluation_run)
+    for text in terminal_lines(evaluation_run, errors):
         print_line(text)
 
 

@@ -10,7 +10,7 @@ from promptuary.cli.connection import ApiClient, path_segment
 from promptuary.cli.evaluation.interruption import Interruption, RunInterrupted
 from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.evaluation.progress import OnProgress, RunProgress, show_progress
-from promptuary.cli.evaluation.reports import read_run
+from promptuary.cli.evaluation.reports import read_errors, read_run
 from promptuary.cli.evaluation.suites import (
     PromptfooOptions,
     SuiteSource,
@@ -198,7 +198,7 @@ def _follow(
             _interrupt(api, suite, queued)
         raise RunInterrupted from None
     run = read_run(api, queued["id"])
-    for text in terminal_lines(run):
+    for text in terminal_lines(run, read_errors(api, run)):
         print_line(text)
     if run.state == "stopped":
         print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id} --max-cost …")

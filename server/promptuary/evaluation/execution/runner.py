@@ -15,6 +15,7 @@ from promptuary.evaluation.scorers.per_case import CaseScorers, score_output
 from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, redacted_error_text, run_scorer
 from promptuary.evaluation.targets.target import Target, TargetReply, TargetTrace
 from promptuary.models.calls import CostLimitReached, ModelReply, sensitive_calls, time_limit
+from promptuary.models.calls.setup.errors import provider_error_text
 from promptuary.prompt.text import replace_refused
 
 FIRST_BATCH, MAX_BATCH = 20, 320
@@ -204,7 +205,8 @@ def _error_text(error: Exception, *, redacted: bool) -> str:
     own = isinstance(error, PromptuaryError)
     if redacted and not own:
         return redacted_error_text(error)
-    text = " ".join(replace_refused(str(error)).split())
-    if not own:
+    refused = provider_error_text(error)
+    text = " ".join(replace_refused(refused or str(error)).split())
+    if not own and refused is None:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return text[:_ERROR_TEXT_LIMIT]

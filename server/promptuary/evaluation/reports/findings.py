@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from promptuary.evaluation.reports.content import shown_comparisons, shown_metrics
+from promptuary.evaluation.reports.error_groups import ErrorGroup, ErrorGroups
 from promptuary.evaluation.reports.reported_result import ReportedResult
 from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.summary_model import Comparison, Summary
@@ -72,6 +73,7 @@ class Findings:
         counted: the number of all results.
         distribution: by variant, how many cases have a mean in each of `BINS` equal parts of [0, 1].
         clusters: by cluster and variant, the mean over its cases.
+        errors: why results have no verdict, grouped.
     """
 
     metric: str
@@ -80,6 +82,7 @@ class Findings:
     counted: int = 0
     distribution: dict[str, list[int]] = field(default_factory=dict)
     clusters: dict[str, dict[str, RunningMean]] = field(default_factory=dict)
+    errors: Sequence[ErrorGroup] = ()
 
 
 class _WorstRegressions:
@@ -140,11 +143,13 @@ def collect_findings(
     pairs = _pairs(summary)
     worst = _WorstRegressions(regressions)
     examples = _ExampleResults(rows, run.candidates)
+    errors = ErrorGroups()
     for case, case_results in groupby(results, key=lambda result: result.case):
         by_variant: dict[str, list[ReportedResult]] = {}
         for result in case_results:
             by_variant.setdefault(result.variant, []).append(result)
             examples.add(findings.counted, result)
+            errors.add(result)
             findings.counted += 1
         _add_case_means(findings, by_variant)
         for pair in pairs:
@@ -153,6 +158,7 @@ def collect_findings(
                 worst.add(regression)
     findings.regressions = worst.ranked()
     findings.results = examples.ordered()
+    findings.errors = errors.ranked()
     return findings
 
 

@@ -101,7 +101,7 @@ def _result_test(run: ReportedRun, result: ReportedResult) -> str:
     text = _text("\n".join([*map(str, result.failures), result.output or ""]))
     outcome = ""
     if result.passed is None:
-        outcome = f"      <error message={_attribute(result.error or 'a scorer could not answer')}>{text}</error>\n"
+        outcome = f"      <error message={_attribute(result.verdict_error)}>{text}</error>\n"
     elif not result.passed:
         scores = ", ".join(f"{name} {format_number(score)}" for name, score in result.metrics.items() if score is not None)
         outcome = f"      <failure message={_attribute(scores)}>{text}</failure>\n"

@@ -10,6 +10,7 @@ from html import escape
 from promptuary.evaluation.reports import formatting
 from promptuary.evaluation.reports.applications import version_notes
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.error_groups import ErrorGroup, shown_groups
 from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.reported_result import ReportedResult
@@ -35,9 +36,9 @@ def markdown_report(run: ReportedRun, results: Iterable[ReportedResult], *, regr
         lines += ["", f"{plain(version_note)}."]
     if summary.gates:
         lines += ["", *_capped([f"- **{gate.verdict}**: {plain(gate.sentence)}" for gate in summary.gates], "demands")]
-    lines += [*_metrics(summary), *_differences(summary)]
-    worst = collect_findings(run, summary, results, regressions=regressions).regressions
-    return "\n".join([*lines, *_worst(worst, summary)]) + "\n"
+    findings = collect_findings(run, summary, results, regressions=regressions)
+    lines += [*_metrics(summary), *_errors(findings.errors), *_differences(summary)]
+    return "\n".join([*lines, *_worst(findings.regressions, summary)]) + "\n"
 
 
 def plain(text: str) -> str:
@@ -59,6 +60,11 @@ def _metrics(summary: Summary) -> Iterator[str]:
     for variant in summary.variants:
         if variant.errors:
             yield f"\n{plain(variant.name)}: {_unanswered(variant)}."
+
+
+def _errors(errors: Sequence[ErrorGroup]) -> Iterator[str]:
+    if errors:
+        yield from ("", "Errors:", "", *(f"- {plain(line)}" for line in shown_groups(errors)))
 
 
 def _bounds(interval: IntervalFigures, *, signed: bool = False) -> str:

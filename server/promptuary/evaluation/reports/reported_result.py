@@ -1,6 +1,6 @@
 """A result as the reports show it, parsed once from the API's JSON."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,10 +9,11 @@ from promptuary.prompt.text import replace_surrogates
 
 @dataclass(frozen=True)
 class FailureReason:
-    """What a scorer that did not pass an output reports of it: its error or its reason."""
+    """What a scorer that did not pass an output reports of it: its error, where it could not score, or its reason."""
 
     scorer: str
     text: str
+    is_error: bool = False
 
     def __str__(self) -> str:
         """Return the reason in one line, after the scorer's name."""
@@ -37,6 +38,9 @@ class ReportedResult:
         cluster: None where the cases are independent.
         latency_ms: None where it was not measured.
         failures: the scorers that did not pass the output, with their reasons.
+        refusal: the model's or its provider's refusal; None where it does not refuse.
+        reasoning: what the model thought before its output; None where it does not show it.
+        invalid_tool_calls: calls of tools whose arguments are no JSON object, as JSON.
     """
 
     case: str
@@ -52,12 +56,15 @@ class ReportedResult:
     cluster: str | None = None
     latency_ms: float | None = None
     failures: tuple[FailureReason, ...] = ()
+    refusal: str | None = None
+    reasoning: str | None = None
+    invalid_tool_calls: Sequence[Mapping[str, object]] = ()
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
         """Build it from an item of `GET /runs/{id}/results`; a lone surrogate in the variant's name becomes U+FFFD."""
-        scores = ((body.get("detail") or {}).get("scores") or {}).items()
-        reasons = ((name, score.get("error") or score.get("reason")) for name, score in scores if not score.get("passed"))
+        detail = body.get("detail") or {}
+        scores = (detail.get("scores") or {}).items()
         return cls(
             case=body["case"],
             variant=replace_surrogates(body["variant"]),
@@ -71,7 +78,14 @@ class ReportedResult:
             expected=body.get("expected"),
             cluster=body.get("cluster"),
             latency_ms=body.get("latency_ms"),
-            failures=tuple(FailureReason(name, text) for name, text in reasons if text),
+            failures=tuple(
+                FailureReason(name, text, is_error=bool(score.get("error")))
+                for name, score in scores
+                if not score.get("passed") and (text := score.get("error") or score.get("reason"))
+            ),
+            refusal=detail.get("refusal"),
+            reasoning=detail.get("reasoning"),
+            invalid_tool_calls=tuple(detail.get("invalid_tool_calls") or ()),
         )
 
     def value(self, metric: str) -> float | None:
@@ -84,6 +98,12 @@ class ReportedResult:
     def shown_output(self) -> str:
         """The output, or the reason why there is none, in parentheses."""
         return self.output if self.output is not None else f"(no answer: {self.error})"
+
+    @property
+    def verdict_error(self) -> str:
+        """Why there is no verdict: the result's error, else the first scorer's."""
+        errors = (str(failure) for failure in self.failures if failure.is_error)
+        return self.error or next(errors, "a scorer could not answer")
 
     @property
     def failure_text(self) -> str:

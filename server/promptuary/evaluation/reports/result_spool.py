@@ -22,6 +22,7 @@ def spool_results(results: Iterable[ReportedResult]) -> Iterator[ResultReader]:
                 for line in lines:
                     fields = json.loads(line)
                     failures = tuple(FailureReason(**failure) for failure in fields.pop("failures"))
-                    yield ReportedResult(**fields, failures=failures)
+                    calls = tuple(fields.pop("invalid_tool_calls"))
+                    yield ReportedResult(**fields, failures=failures, invalid_tool_calls=calls)
 
         yield read_again

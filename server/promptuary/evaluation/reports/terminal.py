@@ -1,23 +1,30 @@
 """A run's figures as lines for a terminal."""
 
+from collections.abc import Sequence
+
 from promptuary.evaluation.reports import formatting
 from promptuary.evaluation.reports.applications import version_notes
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.error_groups import ErrorGroup, shown_groups
 from promptuary.evaluation.reports.reported_run import ReportedRun
 from promptuary.evaluation.summary_model import Summary, VariantSummary
 
 
-def terminal_lines(run: ReportedRun) -> list[str]:
-    """Return a run's figures as lines."""
+def terminal_lines(run: ReportedRun, errors: Sequence[ErrorGroup] = ()) -> list[str]:
+    """Return a run's figures as lines, with why results have no verdict."""
     first = f"{run.suite}  run {run.id}  {run.done} results"
     if run.summary is None:
-        return [first, f"{run.state}: {run.error or 'no summary'}"]
+        return [first, f"{run.state}: {run.error or 'no summary'}", *_error_lines(errors)]
     note = stop_note(run)
     lines = [first, *([f"  {note}"] if note else []), *_variant_lines(run.summary), *_comparison_lines(run.summary)]
     lines += [f"  {version_note}" for version_note in version_notes(run)]
     lines += [f"  gate: {gate.sentence} → {gate.verdict}" for gate in run.summary.gates]
     verdict = run.verdict or run.summary.verdict
-    return [*lines, f"  verdict: {verdict} ({VERDICT_TEXTS[verdict]})"]
+    return [*lines, *_error_lines(errors), f"  verdict: {verdict} ({VERDICT_TEXTS[verdict]})"]
+
+
+def _error_lines(errors: Sequence[ErrorGroup]) -> list[str]:
+    return [f"  error: {line}" for line in shown_groups(errors)]
 
 
 def _variant_lines(summary: Summary) -> list[str]:

@@ -112,6 +112,15 @@ class ScoreDetailOut(BaseModel):
     parts: "list[ScoreDetailOut] | None" = None
 
 
+class InvalidToolCallOut(BaseModel):
+    """A call of a tool whose arguments are no JSON object; `args` is as the model wrote them."""
+
+    name: str
+    args: str
+    id: str | None
+    error: str
+
+
 class ResultDetailOut(BaseModel):
     """What people look at beside a result's figures; each entry is there only where there is something to show."""
 
@@ -120,8 +129,8 @@ class ResultDetailOut(BaseModel):
     passages: list[dict[str, Any]] | None = None
     refusal: str | None = None
     reasoning: str | None = None
-    invalid_tool_calls: list[dict[str, Any]] | None = None
     application: dict[str, Any] | None = None
+    invalid_tool_calls: list[InvalidToolCallOut] | None = None
 
 
 class ResultOut(ResponseModel):

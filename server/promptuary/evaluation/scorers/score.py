@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
+from promptuary.models.calls.setup.errors import provider_error_text
 from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.messages.readable_text import message_text
 from promptuary.prompt.templates.prepared import Passage
@@ -228,6 +229,8 @@ def error_text(error: Exception, *, sensitive: bool) -> str:
     """Return one line that describes an error; `sensitive` leaves out its message, as `redacted_error_text`."""
     if sensitive:
         return redacted_error_text(error)
+    if refused := provider_error_text(error):
+        return refused
     message = next(iter(str(error).strip().splitlines()), "")
     if isinstance(error, PromptuaryError):
         return message

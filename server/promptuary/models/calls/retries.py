@@ -65,6 +65,8 @@ def is_transient(error: BaseException | None) -> bool:
         status = http_status(cause)
         if status is not None:
             return status in _TRANSIENT or status >= 500
+        if getattr(cause, "is_permanent", False):  # of an error of ours
+            return False
         if isinstance(cause, ConnectionError | TimeoutError | Unavailable) or _is_named(cause, _LOST):
             return True
         if isinstance(cause, RuntimeError) and str(cause) == "Event loop is closed":  # a connection that an earlier run left

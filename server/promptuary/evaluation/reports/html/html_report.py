@@ -11,6 +11,7 @@ from html import escape
 from promptuary.evaluation.reports import formatting
 from promptuary.evaluation.reports.applications import stated_versions
 from promptuary.evaluation.reports.content import VERDICT_TEXTS, shown_comparisons, shown_intervals, stop_note
+from promptuary.evaluation.reports.error_groups import shown_groups
 from promptuary.evaluation.reports.findings import CaseRegression, ComparedPair, Findings, collect_findings
 from promptuary.evaluation.reports.formatting import format_number, truncate
 from promptuary.evaluation.reports.html.charts import cluster_figure, differences_figure, histogram_figure, means_figure
@@ -46,6 +47,7 @@ def html_report(run: ReportedRun, results: Iterable[ReportedResult]) -> Iterator
         findings = collect_findings(run, summary, results, regressions=REGRESSIONS_LIMIT, rows=RESULTS_LIMIT)
         yield from _gates(summary)
         yield from _metrics(summary)
+        yield from _errors(findings)
         yield from _differences(summary)
         yield from _worst(findings, summary)
         yield histogram_figure(findings, summary)
@@ -105,6 +107,14 @@ def _metrics(summary: Summary) -> Iterator[str]:
     heads = ["Variant", "Metric", "Mean", "Low", "High", "Cases", "Without a score", "Interval"]
     yield html_table(heads, [_metric_row(*row) for row in rows])
     yield "</section>"
+
+
+def _errors(findings: Findings) -> Iterator[str]:
+    if findings.errors:
+        yield "<section><h2>Errors</h2><ul>"
+        for line in shown_groups(findings.errors):
+            yield f"<li>{_line(line)}</li>"
+        yield "</ul></section>"
 
 
 def _metric_row(variant: VariantSummary, metric: str, interval: IntervalFigures) -> list[str | Cell]:
@@ -218,7 +228,7 @@ def _results(findings: Findings) -> Iterator[str]:
     if len(findings.results) < findings.counted:
         yield f'<p class="soft">{len(findings.results):,} of {findings.counted:,} results, in the file\'s order: '
         yield "those of the candidates without a pass first of all. The JSON report has every one.</p>"
-    heads = ["Case", "Variant", "Verdict", "Scores", "Input", "Output", "Time"]
+    heads = ["Case", "Variant", "Verdict", "Scores", "Why", "Input", "Output", "Time"]
     yield html_table(heads, [_result_row(result) for result in findings.results], cards=True)
     yield "</section>"
 
@@ -233,6 +243,7 @@ def _result_row(result: ReportedResult) -> list[str | Cell]:
         result.variant,
         Cell(verdict, verdict),
         Cell(scores, "text"),
+        Cell(truncate(result.failure_text, EXCERPT_LIMIT), "text"),
         Cell(truncate(formatting.format_variables(result.vars), EXCERPT_LIMIT), "text"),
         Cell(truncate(result.shown_output, EXCERPT_LIMIT), "text"),
         Cell(formatting.format_duration(result.latency_ms)),

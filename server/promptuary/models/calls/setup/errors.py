@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from promptuary.core.errors import PromptuaryError, Unavailable
+from promptuary.core.errors import Unavailable
 from promptuary.models.calls.retries import error_chain, http_status
 
 _EXCERPT = 200
@@ -19,10 +19,11 @@ _OTHER_KEYS = {
 }
 
 
-class UnusableReply(PromptuaryError):
+class UnusableReply(Unavailable):
     """An address answers with success, and not in the protocol of a model."""
 
     code = "unusable_reply"
+    is_permanent = True
 
     def __init__(self, address: str, content: str) -> None:
         """Store what was answered.
@@ -38,6 +39,9 @@ class UnusableReply(PromptuaryError):
 
 class ModelNotSetUp(Unavailable):
     """A provider's package refuses to build a model, for example without a key."""
+
+    code = "model_not_set_up"
+    is_permanent = True
 
 
 class SetupFailed(BaseException):
@@ -55,6 +59,15 @@ def setup_problem(model: str, error: BaseException) -> str | None:
             detail = _detail(cause) if http_status(cause) == 404 else ""
             return f"the model '{model}'{where} answers {http_status(cause)}{detail}: {remedy}"
     return None
+
+
+def provider_error_text(error: BaseException) -> str | None:
+    """Return a provider's refusal as a sentence: the address, the status and the provider's message; None for another error."""
+    status = http_status(error)
+    if status is None:
+        return None
+    message = _provider_message(error) or " ".join(str(error).split())[:_EXCERPT]
+    return f"the endpoint {_address(error) or 'of the model'} answers {status}: {message}"
 
 
 def _remedy(model: str, status: int | None) -> str | None:
@@ -77,7 +90,13 @@ def _address(error: BaseException) -> str:
 
 def _detail(error: BaseException) -> str:
     """Return the provider's own message, in parentheses."""
+    text = _provider_message(error)
+    return f" ({text})" if text else ""
+
+
+def _provider_message(error: BaseException) -> str:
+    """Return the message in the body of a provider's error; empty where there is none."""
     body = getattr(error, "body", None)
-    message = body.get("message") if isinstance(body, dict) else None
-    text = " ".join(str(message).split()) if message else ""
-    return f" ({text[:_EXCERPT]})" if text else ""
+    nested = body.get("error") if isinstance(body, dict) and isinstance(body.get("error"), dict) else body
+    message = nested.get("message") if isinstance(nested, dict) else None
+    return " ".join(str(message).split())[:_EXCERPT] if message else ""
