@@ -28,7 +28,7 @@ def section(title: str) -> str:
 def test_every_type_of_promptfoos_is_in_the_table_with_its_fate() -> None:
     outcomes = dict(re.findall(r"(?m)^\| `([a-z0-9:-]+)` \| (carried|refused)", section("Assertions")))
     assert outcomes.keys() == {*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES}
-    known = {name for name in outcomes if name != "javascript" and find_scorer_type(TYPE_ALIASES.get(name, name))}
+    known = {name for name in outcomes if find_scorer_type(TYPE_ALIASES.get(name, name))}
     assert {name for name, fate in outcomes.items() if fate == "carried"} == known
 
 

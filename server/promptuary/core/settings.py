@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     code_path: str = ""
     target_hosts: str = ""
     target_variables: str = ""
+    javascript: bool = True
     webhook_hosts: str = ""
     webhook_secret: SecretStr | None = None
     metrics_open: bool = False

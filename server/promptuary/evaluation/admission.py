@@ -1,14 +1,17 @@
 """What a run needs and this installation does not have or allow: checked when a run is submitted, not case by case."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.settings import Settings
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.scorers.catalog import find_scorer_type
+from promptuary.evaluation.scorers.code.syntax_check import syntax_errors
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
@@ -26,19 +29,35 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
         InvalidRequest: for code or addresses that the settings do not allow, and for a comparison of variants in a run with one
             variant, each with its path.
     """
-    dependencies = ScorerDependencies(_no_embedding, _no_judge, settings.code_scorers, settings.allowed_webhook_hosts)
-    errors = list(all_target_errors(suite.targets, TargetPermissions.of(settings)))
+    with closing(JavaScriptEngine(processes=1)) as engine:
+        dependencies = ScorerDependencies(
+            _no_embedding,
+            _no_judge,
+            settings.code_scorers,
+            settings.allowed_webhook_hosts,
+            javascript=engine if settings.javascript else None,
+        )
+        errors = [
+            *all_target_errors(suite.targets, TargetPermissions.of(settings)),
+            *_scorer_errors(suite, plan, dependencies),
+        ]
+    if errors:
+        raise InvalidRequest("the suite cannot be run here", errors)
+
+
+def _scorer_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies) -> Iterator[FieldError]:
+    """Yield what is wrong with the scorers of a suite, each with its path."""
     for number, spec in enumerate(suite.scorers):
         scorer_type = find_scorer_type(spec.type_name)
         if scorer_type is not None and scorer_type.compares_variants and len(plan.variants) < 2:
             message = "compares the outputs of several variants, and the run has one; give models, versions or a baseline"
-            errors.append(FieldError(f"scorers.{number}", f"'{spec.type}' {message}"))
+            yield FieldError(f"scorers.{number}", f"'{spec.type}' {message}")
         try:
-            build_scorer(spec, dependencies)
+            scorer = build_scorer(spec, dependencies)
         except Invalid as error:
-            errors.append(FieldError(f"scorers.{number}.value", str(error)))
-    if errors:
-        raise InvalidRequest("the suite cannot be run here", errors)
+            yield FieldError(f"scorers.{number}.value", str(error))
+        else:
+            yield from (FieldError(f"scorers.{number}.value", message) for message in syntax_errors(scorer))
 
 
 def plan_models(plan: Plan, suite: Suite) -> tuple[str, ...]:

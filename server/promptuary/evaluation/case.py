@@ -24,6 +24,7 @@ class Case:
         metadata: free JSON.
         asserts: scorers of this case alone, as JSON, beside the suite's.
         threshold: the score from which on the case passes, whatever single scorers decide.
+        source: of a case of another product, what its code may read of the test beyond the other fields.
     """
 
     id: str
@@ -34,13 +35,16 @@ class Case:
     metadata: JsonObject = field(default_factory=dict)
     asserts: tuple[JsonObject, ...] = ()
     threshold: float | None = None
+    source: JsonObject = field(default_factory=dict)
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
-    """Return the JSON that is stored and digested: every field by name; asserts and a threshold only where there are any."""
+    """Return the JSON that is stored and digested: every field by name; those of later releases only where they are set."""
     own: dict[str, Any] = {"assert": list(case.asserts)} if case.asserts else {}
     if case.threshold is not None:
         own["threshold"] = case.threshold
+    if case.source:
+        own["source"] = case.source
     return own | {
         "id": case.id,
         "vars": case.vars,

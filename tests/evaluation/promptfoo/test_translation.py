@@ -422,7 +422,9 @@ def test_scorers_of_code_and_of_instructions_are_carried_as_ours(read: Read) -> 
 @pytest.mark.parametrize(
     ("assertion", "words"),
     [
-        ({"type": "javascript", "value": "output.length"}, "not run here"),
+        ({"type": "javascript", "value": "require('fs') && true"}, "`require` loads a module"),
+        ({"type": "javascript", "value": "fetch('http://x')"}, "`fetch` reaches the network"),
+        ({"type": "javascript", "value": "process.env.KEY === output"}, "`process.env` reaches the system"),
         ({"type": "llm-rubric", "value": "x", "provider": "openai:a", "rubricPrompt": "{{output}}"}, "a whole prompt"),
         ({"type": "assert-set", "assert": [{"type": "assert-set", "assert": [CONTAINS]}]}, "in another set"),
         ({"type": "python", "value": "file://../check.py"}, "outside the folder"),
@@ -440,9 +442,9 @@ def test_outputs_that_are_compared_are_not_run_apart(read: Read) -> None:
     assert read({**changes, "prompts": ["{{x}}"]}, apart=True).cases
 
 
-def test_an_unreachable_threshold_is_refused_a_negative_one_passes(read: Read) -> None:
-    assert read({"tests": [{**TEST, "threshold": -1}]}).cases[0].threshold == 0
-    assert "from 0 to 1" in refusal(read, "over", {"tests": [{**TEST, "threshold": 1.5, "description": "over"}]})
+def test_a_threshold_may_be_any_number_as_scores_of_javascript_may(read: Read) -> None:
+    assert [read({"tests": [{**TEST, "threshold": at}]}).cases[0].threshold for at in (-1, 0.5, 1.5)] == [-1, 0.5, 1.5]
+    assert "no number" in refusal(read, "over", {"tests": [{**TEST, "threshold": "much", "description": "over"}]})
 
 
 def test_a_file_without_any_assertion_is_refused_for_it_would_always_pass(read: Read) -> None:

@@ -9,6 +9,8 @@ from promptuary.evaluation.canonical_json import unsupported_values
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.spec import ScorerSpec
 
+THRESHOLD_LIMIT = 1e9
+"""Scores are from 0 to 1, but for those of a suite's own JavaScript, which may be any number."""
 Printable = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -37,9 +39,20 @@ class CaseIn(RequestModel):
     asserts: Annotated[
         list[Annotated[dict[str, Any], AfterValidator(_check_scorer)]], Field(alias="assert", max_length=100)
     ] = Field(default_factory=list)
-    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    threshold: Annotated[float, Field(ge=-THRESHOLD_LIMIT, le=THRESHOLD_LIMIT, allow_inf_nan=False)] | None = None
+    source: dict[str, CanonicalJson] = Field(default_factory=dict)
 
     def case(self) -> Case:
         """Return the domain value."""
         tags, asserts = tuple(self.tags), tuple(self.asserts)
-        return Case(self.id, dict(self.vars), self.expected, self.cluster, tags, dict(self.metadata), asserts, self.threshold)
+        return Case(
+            id=self.id,
+            vars=dict(self.vars),
+            expected=self.expected,
+            cluster=self.cluster,
+            tags=tags,
+            metadata=dict(self.metadata),
+            asserts=asserts,
+            threshold=self.threshold,
+            source=dict(self.source),
+        )

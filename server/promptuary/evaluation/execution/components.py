@@ -10,6 +10,7 @@ from promptuary.core.database import Database, Session
 from promptuary.core.errors import NotFound
 from promptuary.core.settings import Settings
 from promptuary.evaluation.execution.runner import Runner
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs.store import Run
@@ -62,7 +63,12 @@ class RunComponents:
             return await client.ask(ModelRequest(model, messages, config, schema=schema, repeat=repeat))
 
         settings = self.settings
-        return ScorerDependencies(self.embed, ask, settings.code_scorers, settings.allowed_webhook_hosts, closing.callback)
+        engine = JavaScriptEngine() if settings.javascript else None
+        if engine is not None:
+            closing.callback(engine.close)
+        return ScorerDependencies(
+            self.embed, ask, settings.code_scorers, settings.allowed_webhook_hosts, closing.callback, engine
+        )
 
     def runner(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int = 1) -> Runner:
         """Build the runner of a run's items.

@@ -146,6 +146,7 @@ class Runner:
             tokens=reply.tokens,
             cost=reply.cost,
             tools=response.tools,
+            model=item.variant.model,
             sensitive=self._is_sensitive(item),
         )
 

@@ -8,11 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from promptuary.evaluation.datasets.case_schema import CaseIn
+from promptuary.evaluation.javascript.host_names import host_name_error
 from promptuary.evaluation.promptfoo.files import SCHEME, YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.javascript.code_files import javascript_file
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES
-from promptuary.evaluation.promptfoo.template import escape_mustache, fill_template
+from promptuary.evaluation.promptfoo.template import BrokenTemplate, escape_mustache, fill_template
 from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.invalid_value import invalid_value
@@ -139,6 +141,8 @@ class AssertionTranslator:
             return {"value": self._filled(value, values), "config": {"dialect": "ajv-draft-07"}}
         if value is None:
             return {"value": None} if name == "equals" and "value" in assertion else {}
+        if name == "javascript":
+            return {"value": self._javascript(value, values, place)}
         if name == "python":
             self.report.change("assertion", name, "is run only where an operator sets PROMPTUARY_CODE_SCORERS=true", place)
             return {"value": self._code(value, values)}
@@ -166,6 +170,22 @@ class AssertionTranslator:
             return fill_template(value, values) if isinstance(value, str) else value
         name, _, function = value.removeprefix(SCHEME).partition(":")
         return {"file": name, "function": function or "get_assert", "code": self.folder.text(self.folder.find(name)[0])}
+
+    def _javascript(self, value: Any, values: RawObject, place: str) -> Any:
+        """Return JavaScript as a scorer takes it: the filled text, or a file's content with the function that is called."""
+        if is_reference(value):
+            return javascript_file(value, self.folder)
+        if not isinstance(value, str):
+            raise Unsupported("its value is no text")
+        try:
+            code = fill_template(value, values)
+        except BrokenTemplate as error:
+            why = "its value is no template: it is an error there, as in promptfoo, and no verdict"
+            self.report.change("assertion", "javascript", why, place)
+            return invalid_value(str(error))
+        if missing := host_name_error(code):
+            raise Unsupported(f"needs what is not here: {missing}")
+        return escape_mustache(code)
 
     def _filled(self, value: Any, values: RawObject) -> Any:
         """Fill a text, or the texts of a list; objects stand as they are, as promptfoo leaves them."""

@@ -3,6 +3,7 @@
 `{{name}}` and `{{a.b}}` are mustache here. What has filters or blocks is read by our Jinja reader, which runs no code.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -23,8 +24,15 @@ _USED = re.compile(r"\{\{\s*([^{}\s|]+)\s*(?:\|[^}]+)?\}\}|\{%\s*(?:if|for)\s+([
 _LOOP = re.compile(r"\{%\s*for\s+(\w+)\s+in\s+(\w+)\s*%\}")
 _PAIRS = (("{%", "%"), ("{{", "}"), ("{#", "#"))
 _RAW = (re.compile(r"\{%\s*raw\s*%\}"), re.compile(r"\{%\s*endraw\s*%\}"))
+_DUMP = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\|\s*dump(?:\(\s*(\d?)\s*\))?\s*\}\}")
+_NO_EXPRESSION = re.compile(r"""\{\{\s*["'{][^{}]*["']?\s*:""")
+_LENGTH_IN_TAG = re.compile(r"\{[{%](?:(?![}%]\}).)*?\.length\b", re.DOTALL)
 _ROUNDS = 5
 _MARKS = (("<%", "%>"), ("<<", ">>"), ("[[", "]]"), ("<@", "@>"), ("<$", "$>"))
+
+
+class BrokenTemplate(Unsupported):
+    """The text has braces that are a template in no reader, such as an object inside an object of JavaScript."""
 
 
 def to_javascript_text(value: Any) -> str:
@@ -70,12 +78,29 @@ def fill_template(source: str, values: RawObject) -> str:
     """
     if _OPENS.search(source) and len(source) > TEMPLATE_LIMIT:
         raise Unsupported(f"a text with braces is over the limit of {TEMPLATE_LIMIT} characters")
+    source, values = _with_dumps(source, values)
     if is_plain(source):
         return _PLAIN.sub(lambda match: to_javascript_text(_look_up(match[1], values)), source)
     try:
         return render_nodes(jinja.parse(_keep_final_newline(source)), values, limit=OUTPUT_LIMIT)
     except Invalid as error:
-        raise Unsupported(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
+        refusal = BrokenTemplate if _NO_EXPRESSION.search(source) else Unsupported
+        raise refusal(f"the template {_first(source)} cannot be read here: {_words(error)}") from None
+
+
+def _with_dumps(source: str, values: RawObject) -> tuple[str, RawObject]:
+    """Replace `{{ name | dump }}`, which our reader does not have, by variables with the JSON that it makes."""
+    dumps: RawObject = {}
+
+    def put(match: re.Match[str]) -> str:
+        name = f"_dump_{len(dumps)}"
+        value = whole_floats_to_int(_look_up(match[1], values))
+        indent = int(match[2]) if match[2] else None
+        dumps[name] = json.dumps(value, ensure_ascii=False, indent=indent, separators=None if indent else (",", ":"))
+        return f"{{{{ {name} }}}}"
+
+    replaced = _DUMP.sub(put, source)
+    return replaced, {**values, **dumps} if dumps else values
 
 
 def convert_template(source: str) -> tuple[Literal["mustache", "jinja2"], str]:
@@ -179,7 +204,7 @@ def _look_up(path: str, values: RawObject) -> Any:
 
 def _keep_final_newline(source: str) -> str:
     """Return the source with a second final newline, because Jinja removes one."""
-    if re.search(r"\.length\b", source):
+    if _LENGTH_IN_TAG.search(source):
         raise Unsupported("`.length` is JavaScript's; write `| length`")
     return source + "\n" if source.endswith("\n") else source
 

@@ -15,6 +15,7 @@ from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.promptfoo.assertions import AssertionTranslator
 from promptuary.evaluation.promptfoo.config import read_config
 from promptuary.evaluation.promptfoo.files import PromptfooFolder
+from promptuary.evaluation.promptfoo.javascript.source_test import read_by_code
 from promptuary.evaluation.promptfoo.matrix import Matrix
 from promptuary.evaluation.promptfoo.options import PromptfooRunOptions, read_run_options, report_test_options
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
@@ -237,15 +238,17 @@ class _Translator:
         if description:
             metadata.setdefault("description", description)
         threshold = row.threshold
-        if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold > 1):
-            raise Unsupported("has a threshold that no score can reach: scores are from 0 to 1")
+        if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
+            raise Unsupported("has a threshold that is no number")
         body = {
             "id": _id(description, prompt_vars, ids),
             "vars": prompt_vars,
             "metadata": metadata,
             "assert": specs,
-            "threshold": None if threshold is None else max(0.0, float(threshold)),
+            "threshold": None if threshold is None else float(threshold),
         }
+        if source := read_by_code(row, specs):
+            body["source"] = source
         try:
             case = CaseIn.model_validate(body).case()
         except ValidationError as error:

@@ -4,6 +4,7 @@ The rule is promptfoo's. The score is the weighted mean Σ wᵢsᵢ / Σ wᵢ; i
 score at all. The verdict is a pass if no score with a weight failed; with a threshold the combined score decides.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from promptuary.evaluation.scorers.score import WeightedScore
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict with a score in [0, 1]; both are None where a score with a weight is an error."""
+    """A verdict with a score; both are None where a score with a weight is an error, the score alone where it is not finite."""
 
     passed: bool | None
     score: float | None
@@ -52,9 +53,10 @@ def add_score(outcome: Outcome, weight: float, added: WeightedScore, threshold: 
     """
     if added.weight == 0:
         return outcome
-    if outcome.passed is None or outcome.score is None or added.score.passed is None:
+    if outcome.passed is None or added.score.passed is None:
         return Outcome(None, None)
-    score = _weighted_mean([(weight, outcome.score), (added.weight, added.score.score)])
+    known = math.nan if outcome.score is None else outcome.score
+    score = _weighted_mean([(weight, known), (added.weight, added.score.score)])
     return _decide(score, outcome.passed and added.score.passed, threshold)
 
 
@@ -68,13 +70,18 @@ def metric_scores(parts: Sequence[WeightedScore]) -> dict[str, float | None]:
     for part in parts:
         for metric, share in _shares_of(part):
             shares.setdefault(metric, []).append(share)
-    return {metric: _metric(of_metric) for metric, of_metric in shares.items()}
+    return {metric: _finite(_metric(of_metric)) for metric, of_metric in shares.items()}
 
 
 def score_json(part: WeightedScore) -> dict[str, object]:
     """Return a score as the JSON that is stored with a result and shown to people."""
     score = part.score
-    body: dict[str, object] = {"passed": score.passed, "score": score.score, "reason": score.reason, "error": score.error}
+    body: dict[str, object] = {
+        "passed": score.passed,
+        "score": _finite(score.score),
+        "reason": score.reason,
+        "error": score.error,
+    }
     if score.parts:
         body["parts"] = [{"name": inner.score.name, **score_json(inner)} for inner in score.parts]
     return body
@@ -109,14 +116,23 @@ def _weighted_mean(shares: Sequence[tuple[float, float | None]]) -> float | None
     if len(known) < len(shares):
         return None
     total = sum(weight for weight, _ in known)
-    return sum(weight * score for weight, score in known) / total if total else 0.0
+    if not total:
+        return 0.0
+    mean = sum(weight * score for weight, score in known) / total
+    if all(0 <= score <= 1 for _, score in known):
+        return min(1.0, mean)  # the last digit of a mean of ones may be rounded up
+    return mean
 
 
 def _decide(score: float | None, all_passed: bool, threshold: float | None) -> Outcome:
     if score is None:
         return Outcome(None, None)
-    clipped = min(1.0, max(0.0, score))
-    return Outcome(all_passed if threshold is None else clipped >= threshold, clipped)
+    return Outcome(all_passed if threshold is None else score >= threshold, _finite(score))
+
+
+def _finite(score: float | None) -> float | None:
+    """Return a score, or None for one that is not finite, which JSON and tables cannot have."""
+    return score if score is not None and math.isfinite(score) else None
 
 
 LabelledScores = Mapping[str, Mapping[str, object]]

@@ -1,6 +1,7 @@
 """The scorer that is made of others: `assert-set` combines their scores as a case does, and counts as one score."""
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +42,11 @@ class AssertSet:
             for nested, score in zip(self.scorers, scores, strict=True)
         )
         outcome = combine_scores(parts, self.threshold)
-        if outcome.passed is None or outcome.score is None:
+        if outcome.passed is None:
             broken = next(part.score for part in parts if part.weight > 0 and part.score.error is not None)
             return Score.from_error(self.name, f"{broken.name}: {broken.error}", parts)
-        return Score(self.name, outcome.passed, outcome.score, _reason(parts, outcome.score, self.threshold), parts=parts)
+        score = math.nan if outcome.score is None else outcome.score
+        return Score(self.name, outcome.passed, score, _reason(parts, score, self.threshold), parts=parts, unbounded=True)
 
     def metrics(self) -> tuple[str, ...]:
         """Return the names of the metrics inside, those of nested sets too."""

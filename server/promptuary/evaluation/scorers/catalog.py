@@ -9,7 +9,7 @@ from typing import Any
 
 from promptuary.evaluation.scorers import assert_set
 from promptuary.evaluation.scorers.call import measurements, retrieval, tool_calls
-from promptuary.evaluation.scorers.code import python_code, webhook
+from promptuary.evaluation.scorers.code import javascript_code, python_code, webhook
 from promptuary.evaluation.scorers.judge import graded, rag, rubric, select_best
 from promptuary.evaluation.scorers.markup import html_output, json_output, sql_output, xml_output
 from promptuary.evaluation.scorers.plugins import load_plugins
@@ -33,6 +33,7 @@ FAMILIES: tuple[Mapping[str, ScorerType[Any, Any]], ...] = (
     rag.SCORER_TYPES,
     select_best.SCORER_TYPES,
     python_code.SCORER_TYPES,
+    javascript_code.SCORER_TYPES,
     webhook.SCORER_TYPES,
     assert_set.SCORER_TYPES,
 )

@@ -1,9 +1,10 @@
 """What scorers need from outside: embeddings, judging models, and what an operator allows."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls import ModelReply
 
@@ -29,6 +30,7 @@ class ScorerDependencies:
         embed: maps n texts to an n×d float array whose rows have unit length; it may block, so it is called in a thread.
         ask: calls a judging model.
         code: whether scorers may run the suite's own code.
+        javascript: runs the suite's JavaScript; None where an operator has turned it off. It starts at the first script.
         webhook_hosts: the hosts that scorers may send outputs to.
         closing: registers a function that ends a scorer's processes; the owner calls it once the scorers are not needed.
     """
@@ -38,3 +40,4 @@ class ScorerDependencies:
     code: bool = False
     webhook_hosts: frozenset[str] = frozenset()
     closing: Callable[[Callable[[], None]], object] = _ignore_close
+    javascript: JavaScriptEngine | None = field(default_factory=JavaScriptEngine)

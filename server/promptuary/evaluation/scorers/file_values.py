@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from promptuary.evaluation.javascript.source import MODULE_SUFFIXES, TYPESCRIPT_SUFFIXES
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.code.code_source import DEFAULT_FUNCTION
 from promptuary.prompt.errors import FieldError, Invalid
@@ -13,13 +14,14 @@ from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 SCHEME = "file://"
 FILE_LIMIT = 256 * 1024
 _STRUCTURED = (".json", ".yaml", ".yml")
+_LANGUAGES = {".py": "python"} | dict.fromkeys((*MODULE_SUFFIXES, *TYPESCRIPT_SUFFIXES), "javascript")
 
 
 def inline_files(spec: JsonObject, folder: Path) -> JsonObject:
     """Return a scorer with the content of the files that its `value` or `config.prompt` names, also inside sets.
 
-    `.json` and `.yaml` become their values. Python becomes its code and the name of a function (`file://check.py:function`).
-    Everything else becomes text without white space around it.
+    `.json` and `.yaml` become their values. Python and JavaScript become their code and the name of a function, as in
+    `file://check.py:function`. Everything else becomes text without white space around it.
 
     Args:
         spec: a scorer as a suite's file has it, not checked yet.
@@ -31,29 +33,31 @@ def inline_files(spec: JsonObject, folder: Path) -> JsonObject:
     inlined = dict(spec)
     value = inlined.get("value")
     if isinstance(value, list):
-        inlined["value"] = [_inline(item, folder, python=False) for item in value]
+        inlined["value"] = [_inline(item, folder) for item in value]
     elif value is not None:
-        inlined["value"] = _inline(value, folder, python=str(inlined.get("type")).removeprefix("not-") == "python")
+        inlined["value"] = _inline(value, folder, str(inlined.get("type")).removeprefix("not-"))
     config = inlined.get("config")
     if isinstance(config, Mapping) and "prompt" in config:
-        inlined["config"] = {**config, "prompt": _inline(config["prompt"], folder, python=False)}
+        inlined["config"] = {**config, "prompt": _inline(config["prompt"], folder)}
     nested = inlined.get("assert")
     if isinstance(nested, list):
         inlined["assert"] = [inline_files(inner, folder) if isinstance(inner, Mapping) else inner for inner in nested]
     return inlined
 
 
-def _inline(value: Any, folder: Path, *, python: bool) -> Any:
+def _inline(value: Any, folder: Path, language: str = "") -> Any:
+    """Return a value, or the content of the file that it names; a file of code only for a scorer of its language."""
     if not isinstance(value, str) or not value.startswith(SCHEME):
         return value
     name, _, function = value.removeprefix(SCHEME).partition(":")
     path = _resolve(name, folder)
     try:
         text = read_text(path, FILE_LIMIT)
-        if path.suffix == ".py":
-            if not python:
-                raise _value_error(f"'{name}' is code, which only a python scorer runs")
-            return {"file": name, "function": function or DEFAULT_FUNCTION, "code": text}
+        if path.suffix in _LANGUAGES:
+            if language != _LANGUAGES[path.suffix]:
+                raise _value_error(f"'{name}' is code, which only a {_LANGUAGES[path.suffix]} scorer runs")
+            default = DEFAULT_FUNCTION if language == "python" else ""
+            return {"file": name, "function": function or default, "code": text}
         return parse_yaml(text, name).value if path.suffix in _STRUCTURED else text.strip()
     except InvalidFile as error:
         raise _value_error(f"'{name}' cannot be read: {error}") from None

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from promptuary.evaluation.case import Case
@@ -19,6 +19,21 @@ _BOOLEANS = ("bool", "bool_")
 """The types of a verdict: Python's and NumPy's. A text that a plug-in returns is true for Python, even "false"."""
 METRIC = r"^[A-Za-z0-9_][A-Za-z0-9_./ -]{0,99}$"
 """The pattern of a metric's name."""
+
+
+@dataclass(frozen=True)
+class OutputStages:
+    """An output on its way through the transforms, as JSON values.
+
+    Attributes:
+        provider: after the transform of the model or target.
+        case: after the transform of the suite or case, as all its scorers get it.
+        value: after the transform of one scorer.
+    """
+
+    provider: Any
+    case: Any
+    value: Any
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,8 @@ class ScorerInput:
         tokens: the numbers of tokens, `input` and `output`; None where they are not known.
         cost: of the call in US dollars, of a cached response as it was then; None where no price is known.
         tools: the tools that the model was offered, in OpenAI's form.
+        model: that answered, by the name in the suite; empty where there is none.
+        stages: the output as values, before and after the transforms; None where no transform changed it.
         sensitive: whether a sensitive value is in the prompt, so that error texts of other programs may repeat it.
     """
 
@@ -57,7 +74,14 @@ class ScorerInput:
     tokens: Mapping[str, int] | None = None
     cost: float | None = None
     tools: tuple[JsonObject, ...] = ()
+    model: str = ""
+    stages: "OutputStages | None" = None
     sensitive: bool = False
+
+    @property
+    def value(self) -> Any:
+        """The output as a value: the text of the model, or what the transforms made of it."""
+        return self.output if self.stages is None else self.stages.value
 
     @property
     def prompt_text(self) -> str:
@@ -78,18 +102,21 @@ class ScorerInput:
 
 @dataclass(frozen=True)
 class Score:
-    """The result of a scorer: a verdict with a finite score in [0, 1], or an error and neither of the two.
+    """The result of a scorer: a verdict with a score, or an error and neither of the two.
+
+    A score is in [0, 1]; only that of a suite's own JavaScript may be any number, also one that is not finite.
 
     Attributes:
         name: of the scorer.
         passed: the verdict; None for an error.
-        score: in [0, 1]; None for an error.
+        score: None for an error.
         reason: one line for people, at most 500 characters.
         error: why there is no verdict; None where there is one.
         parts: the scores that this one combines.
+        unbounded: whether the score may be any number, NaN and the infinite ones too.
 
     Raises:
-        ValueError: for a verdict without a score in [0, 1], or an error beside a verdict.
+        ValueError: for a verdict without a score, or an error beside a verdict.
     """
 
     name: str
@@ -98,11 +125,12 @@ class Score:
     reason: str
     error: str | None = None
     parts: tuple["WeightedScore", ...] = ()
+    unbounded: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.error is None:
             known = self.passed is not None and type(self.passed).__name__ in _BOOLEANS and self.score is not None
-            if not known or not (math.isfinite(self.score or 0) and 0 <= (self.score or 0) <= 1):
+            if not known or not (self.unbounded or 0 <= (self.score or 0) <= 1):
                 raise ValueError(f"scorer '{self.name}' returned no verdict with a score in [0, 1]")
         elif self.passed is not None or self.score is not None:
             raise ValueError(f"scorer '{self.name}' returned an error and a verdict")

@@ -117,7 +117,7 @@ class VariantAggregate:
         values = self._values[metric]
         if index >= len(values):
             values.extend([_UNKNOWN] * (index + 1 - len(values)))
-        values[index] = value
+        values[index] = min(1.0, max(0.0, value))  # statistics know the range of scores; only JavaScript's may lie beyond it
 
     def _add_effort(self, result: ResultFigures | CaseResult) -> None:
         if result.latency_ms is not None:

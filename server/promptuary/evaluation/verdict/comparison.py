@@ -84,12 +84,11 @@ class PairedScores:
 
 
 def metric_value(result: CaseResult | ResultFigures, metric: str) -> float | None:
-    """Return a result's value on a metric, in [0, 1]; None where it is not known."""
-    if metric in result.metrics:
-        return result.metrics[metric]
-    if metric == PASS:
+    """Return a result's value on a metric, clipped to [0, 1]; None where it is not known."""
+    if metric == PASS and metric not in result.metrics:
         return None if result.passed is None else float(result.passed)
-    return result.score if metric == SCORE else None
+    value = result.metrics[metric] if metric in result.metrics else result.score if metric == SCORE else None
+    return None if value is None else min(1.0, max(0.0, value))
 
 
 def metric_interval(scores: MetricScores, design: SamplingDesign, level: float = CONFIDENCE_LEVEL) -> Interval:

@@ -311,11 +311,6 @@ def test_code_that_cannot_be_run_is_an_error_of_the_suite(value: Any, message: s
         ScorerSpec.model_validate({"type": "python", "value": value})
 
 
-def test_javascript_is_refused_with_an_alternative() -> None:
-    with pytest.raises(ValidationError, match="python scorer, or let a webhook answer"):
-        ScorerSpec.model_validate({"type": "javascript", "value": "output.length > 1"})
-
-
 def test_code_is_not_run_where_the_operator_does_not_allow_it() -> None:
     with pytest.raises(Invalid, match="PROMPTUARY_CODE_SCORERS"):
         build_scorer(ScorerSpec.model_validate({"type": "python", "value": "True"}), ScorerDependencies(list, no_judge))

@@ -45,7 +45,7 @@ class CodeProcess:
         self._process: ChildProcess | None = None
         self._calls = 0
 
-    async def call(self, output: str, context: JsonObject) -> Any:
+    async def call(self, output: Any, context: JsonObject) -> Any:
         """Run the code on an output, one call at a time, and return what it returned, as JSON.
 
         Raises:
@@ -85,7 +85,7 @@ class CodeProcess:
             others.remove(process)
         _PROCESSES[loop] = [weakref.ref(process) for process in (*others, self)]
 
-    def _call(self, output: str, context: JsonObject) -> Any:
+    def _call(self, output: Any, context: JsonObject) -> Any:
         if self._process is None:
             self._start()
         self._calls += 1

@@ -2,50 +2,23 @@
 
 import json
 import weakref
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from promptuary.evaluation.json_object import JsonObject
+from promptuary.evaluation.scorers.code.code_context import CodeConfig, code_context
 from promptuary.evaluation.scorers.code.code_process import CodeFailed, CodeProcess
 from promptuary.evaluation.scorers.code.code_source import CodeSource
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import METRIC, REASON_LIMIT, BaseScorer, Score, ScorerInput, WeightedScore
 from promptuary.evaluation.scorers.scorer_type import (
-    ScorerConfig,
     ScorerSettings,
     ScorerType,
-    ScorerValue,
     ThresholdRange,
 )
 from promptuary.prompt.errors import Invalid
-
-_ANY_THRESHOLD = 1e9
-
-
-@dataclass(frozen=True)
-class CodeConfig(ScorerConfig):
-    """Free settings, which the code gets as `context['config']`; None where there are none."""
-
-    values: Mapping[str, JsonValue] | None = None
-
-    @classmethod
-    def parse(cls, config: Mapping[str, JsonValue]) -> Self:
-        """Accept any settings."""
-        return cls(config)
-
-
-@dataclass(frozen=True)
-class JavaScriptValue(ScorerValue):
-    """JavaScript, which is not run here."""
-
-    @classmethod
-    def parse(cls, value: JsonValue) -> Self:
-        """Refuse any value."""
-        raise Invalid("is JavaScript, which is not run here; write the same as a python scorer, or let a webhook answer")
-
 
 UnitScore = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -73,7 +46,7 @@ class PythonCode(BaseScorer):
 
     async def score(self, sample: ScorerInput) -> Score:
         """Call the code, and parse what it returns strictly."""
-        return self.parse(await self.process.call(sample.output, code_context(sample, self.config)))
+        return self.parse(await self.process.call(sample.value, code_context(sample, self.config)))
 
     def parse(self, returned: Any) -> Score:
         """Parse what the code returned: true or false, a number, or an object; also as text, as promptfoo accepts it.
@@ -97,29 +70,6 @@ class PythonCode(BaseScorer):
         reason = (result.reason or f"the code gave {score:g}")[:REASON_LIMIT]
         named = [WeightedScore(Score(name, value > 0, value, ""), metric=name) for name, value in result.named.items()]
         return Score(self.name, passed != self.inverse, score, reason, parts=tuple(named))
-
-
-def code_context(sample: ScorerInput, config: CodeConfig) -> JsonObject:
-    """Return what the code gets beside the output, under promptfoo's names where it has one."""
-    case = sample.case
-    context: dict[str, Any] = {
-        "prompt": sample.prompt_text,
-        "vars": case.vars,
-        "test": {"id": case.id, "vars": case.vars, "expected": case.expected, "metadata": case.metadata},
-        "metadata": case.metadata,
-        "messages": [dict(message) for message in sample.messages],
-        "passages": [{"text": passage.text, "document": passage.document} for passage in sample.passages],
-        "logProbs": None if sample.logprobs is None else list(sample.logprobs),
-        "providerResponse": {
-            "output": sample.output,
-            "finishReason": sample.finish_reason,
-            "toolCalls": [dict(call) for call in sample.tool_calls],
-            "tokenUsage": None if sample.tokens is None else dict(sample.tokens),
-            "cost": sample.cost,
-            "latencyMs": sample.latency_ms,
-        },
-    }
-    return context | ({} if config.values is None else {"config": config.values})
 
 
 def _parse_returned(returned: Any) -> _ReturnedObject:
@@ -164,13 +114,6 @@ def _python(settings: ScorerSettings[CodeSource, CodeConfig], dependencies: Scor
     return PythonCode(*settings.base, settings.threshold, settings.config, process)
 
 
-def _javascript(settings: ScorerSettings[JavaScriptValue, CodeConfig], dependencies: ScorerDependencies) -> PythonCode:
-    raise Invalid("JavaScript is not run here; write the same as a python scorer, or let a webhook answer")
-
-
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
     "python": ScorerType(CodeSource, _python, threshold=ThresholdRange(0, 1), config=CodeConfig),
-    "javascript": ScorerType(
-        JavaScriptValue, _javascript, threshold=ThresholdRange(-_ANY_THRESHOLD, _ANY_THRESHOLD), config=CodeConfig
-    ),
 }

@@ -1,0 +1,1 @@
+"""The JavaScript of promptfoo files: files that are inlined, what code reads of its test, and transforms."""
