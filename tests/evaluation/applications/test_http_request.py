@@ -55,7 +55,11 @@ def test_a_request_without_a_body_is_a_get() -> None:
     [
         ({"body": {"q": "{{question}}"}}, {}, "question: has no value"),
         ({"headers": {"X-Q": "{{q}}"}}, {"q": "a\r\nX-Admin: 1"}, "the header 'X-Q' would contain a line break"),
-        ({"headers": {"content-type": "application/json"}, "body": "{{q}}"}, {"q": "no"}, "the body is no JSON"),
+        (
+            {"headers": {"content-type": "application/json"}, "body": "{{q}}"},
+            {"q": "no"},
+            "with these values, it is not JSON",
+        ),
     ],
 )
 def test_a_request_that_cannot_be_built_is_an_error(spec: dict[str, Any], values: dict[str, Any], expected: str) -> None:

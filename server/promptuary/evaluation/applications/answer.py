@@ -99,7 +99,7 @@ class OutputReader:
         return cls(path, spec.output == TEXT_OUTPUT, spec.semantics == PROMPTFOO)
 
     def read(self, answer: HttpAnswer) -> Any:
-        """Return the output as JSON has it: a text, or another value.
+        """Return the output as JSON has it: a text, or another value; where no expression reads it.
 
         Raises:
             AnswerUnreadable: where the answer has none.
@@ -119,8 +119,8 @@ class OutputReader:
 
     def _whole(self, answer: HttpAnswer) -> Any:
         if self.promptfoo:
-            value = answer.json or answer.text
-            return value or {"output": value}
+            value = answer.json if is_truthy(answer.json) else answer.text
+            return value if is_truthy(value) else {"output": value}
         if not answer.text.strip():
             raise AnswerUnreadable(f"the answer has status {answer.status} and no content")
         return answer.json if answer.is_json else answer.text.strip()
@@ -137,6 +137,11 @@ class OutputReader:
             raise AnswerUnreadable(f"no part of the stream has anything at {self.path.source}: {answer.excerpt}")
         texts = [value for value in values if isinstance(value, str)]
         return "".join(texts) if len(texts) == len(values) else values[-1]
+
+
+def is_truthy(value: Any) -> bool:
+    """Return whether a JSON value counts as true in JavaScript."""
+    return isinstance(value, list | dict) or bool(value)
 
 
 def output_text(value: Any) -> str:

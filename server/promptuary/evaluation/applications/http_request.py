@@ -72,12 +72,15 @@ class RequestTemplate:
             None if spec.body is None else parse_body(spec.body, parse, read_json=read_json),
         )
 
-    def build(self, values: Mapping[str, Any], environment: Mapping[str, str]) -> HttpRequest:
+    def build(
+        self, values: Mapping[str, Any], environment: Mapping[str, str], more: Mapping[str, Any] | None = None
+    ) -> HttpRequest:
         """Build the request of a case.
 
         Args:
             values: the case's variables, and `prompt` where there is one.
             environment: the variables of the environment that the request uses.
+            more: members that are added to the body as it is written; then its templates are not filled, as in promptfoo.
 
         Raises:
             Invalid: for a missing value, a line break in a header, or a body that is too large.
@@ -85,7 +88,7 @@ class RequestTemplate:
         scope = {**values, ENVIRONMENT: dict(environment)}
         hidden = {**values, ENVIRONMENT: {name: f"${name}" for name in environment}}
         headers = {name: _header_value(name, template.text(scope, f"header {name}")) for name, template in self.headers.items()}
-        content, content_type = self._content(scope, headers)
+        content, content_type = self._content(scope, headers) if more is None else self._extended(more)
         if content_type is not None and not any(name.lower() == _CONTENT_TYPE for name in headers):
             headers["Content-Type"] = content_type
         return HttpRequest(self.spec.verb, self._address(scope), headers, content, self._address(hidden))
@@ -100,6 +103,10 @@ class RequestTemplate:
         )
         whole, mark, fragment = url.partition("#")
         return whole + ("&" if "?" in whole else "?") + "&".join(pairs) + mark + fragment
+
+    def _extended(self, more: Mapping[str, Any]) -> tuple[bytes, str]:
+        body = self.spec.body if isinstance(self.spec.body, dict) else {}
+        return json.dumps({**body, **more}, ensure_ascii=False).encode("utf-8", "replace"), "application/json"
 
     def _content(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[bytes | None, str | None]:
         """Return the body, and the content type that it gets if no header states one."""

@@ -67,10 +67,16 @@ class _Part(RequestModel):
         }
 
 
+class ScriptSpec(_Part):
+    """A JavaScript expression, or a function: over `json`, `text` and `context` for an output, over `status` for a status."""
+
+    expression: Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
 def _check_output(value: Any) -> Any:
     if isinstance(value, str) and value != TEXT_OUTPUT:
         if not value.startswith("$"):
-            raise ValueError("must be a JSONPath that begins with $, as in $.answer; or `text`")
+            raise ValueError("must be a JSONPath that begins with $, as in $.answer; or `text`; or {expression: …}")
         _check(parse_path, value)
     return value
 
@@ -83,7 +89,7 @@ def _check(parse: Any, value: str) -> None:
 
 
 def _check_status(value: Any) -> Any:
-    for item in value if isinstance(value, list) else [value]:
+    for item in value if isinstance(value, list) else ():
         whole = isinstance(item, int) and not isinstance(item, bool) and 100 <= item <= 599
         if not whole and item not in ("any", "1xx", "2xx", "3xx", "4xx", "5xx"):
             raise ValueError("lists statuses that are accepted, each a number or a class as 2xx; or `any`")
@@ -103,11 +109,12 @@ class HttpSpec(_Part):
         query: parameters that are added to the address.
         headers: beside `Content-Type`, which a JSON body gets.
         body: JSON whose texts are templates, or one text.
-        output: which part of the answer is the output: a JSONPath or `text`; by default all of it.
+        output: which part of the answer is the output: a JSONPath, `text`, or an expression; by default all of it.
         status: the statuses that are answers, by default those of success; others are errors.
         timeout: seconds for one attempt; None for the run's.
         format: of the templates.
         semantics: `promptfoo` for a request that was a provider there.
+        request: with promptfoo's semantics, an expression over `prompt`, `vars` and `context` that makes prompt or body.
     """
 
     url: Annotated[str, Field(min_length=1, max_length=4000)]
@@ -115,13 +122,14 @@ class HttpSpec(_Part):
     query: dict[str, str | int | float | bool] = Field(default_factory=dict)
     headers: dict[HeaderName, Annotated[str, Field(max_length=8000)]] = Field(default_factory=dict)
     body: JsonValue = None
-    output: Annotated[str | None, AfterValidator(_check_output)] = None
+    output: Annotated[str | ScriptSpec | None, AfterValidator(_check_output)] = None
     status: Annotated[
-        list[str | int] | None, AfterValidator(_check_status), BeforeValidator(_as_list), Field(max_length=50)
+        list[str | int] | ScriptSpec | None, AfterValidator(_check_status), BeforeValidator(_as_list), Field(max_length=50)
     ] = None
     timeout: Annotated[float, Field(gt=0, le=3600)] | None = None
     format: Literal["mustache", "jinja2"] = "mustache"
     semantics: Literal["promptfoo"] | None = None
+    request: ScriptSpec | None = None
 
     @model_validator(mode="after")
     def _check_templates(self) -> Self:
@@ -134,7 +142,14 @@ class HttpSpec(_Part):
         for name in self.headers:
             if name.lower() in _MANAGED_HEADERS:
                 raise ValueError(f"the header '{name}' is set by the connection; leave it out")
+        if self.request is not None and self.semantics != PROMPTFOO:
+            raise ValueError("`request` is promptfoo's; write the body as a template")
         return self
+
+    def scripts(self) -> dict[str, str]:
+        """Return the JavaScript of the request by the name of its field."""
+        fields = {"output": self.output, "status": self.status, "request": self.request}
+        return {name: value.expression for name, value in fields.items() if isinstance(value, ScriptSpec)}
 
     @property
     def verb(self) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from promptuary.prompt.errors import Invalid
 from promptuary.prompt.templates import mustache
 from promptuary.prompt.templates.jinja import parser as jinja
 from promptuary.prompt.templates.json_text import JsonTextRenderer
@@ -158,12 +157,7 @@ class BodyTemplate:
         """
         assert isinstance(self.parsed, TextTemplate)
         text = self.parsed.text(values, "body")
-        if not in_json or _is_json(text):
-            return text
-        text = self.parsed.text(values, "body", in_json=True)
-        if not _is_json(text):
-            raise Invalid("the body is no JSON once its template is filled, although its content type is JSON")
-        return text
+        return text if not in_json or _is_json(text) else self.parsed.text(values, "body", in_json=True)
 
     def _fill(self, parsed: Any, values: Values, place: str) -> Any:
         if isinstance(parsed, dict):

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import ApplicationDetail
 
+PROMPT = "prompt"
+"""The name of the rendered prompt among the values of a question."""
+
 
 @dataclass(frozen=True)
 class ApplicationQuestion:

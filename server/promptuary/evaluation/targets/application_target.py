@@ -9,23 +9,50 @@ from promptuary.evaluation.applications.answer import output_text
 from promptuary.evaluation.applications.spec import TargetSpec
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.plan import Variant
-from promptuary.evaluation.targets.application import Application, ApplicationOutput, ApplicationQuestion
+from promptuary.evaluation.targets.application import PROMPT, Application, ApplicationOutput, ApplicationQuestion
+from promptuary.evaluation.targets.errors import ApplicationUnreachable, ApplicationUnusable
 from promptuary.evaluation.targets.target import TargetReply, TargetTrace
-from promptuary.models.calls import ModelReply
+from promptuary.models.calls import ModelReply, SetupFailed
 from promptuary.prompt.content import Content
 from promptuary.prompt.templates.preparation import prepare
 from promptuary.prompt.templates.prepared import PreparedPrompt
 from promptuary.prompt.text import replace_refused
 
-PROMPT = "prompt"
+SETUP_ERRORS = 3
+"""After so many errors of its set-up and not one answer, an application is not asked again: all cases would have the same."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class PreparedApplication:
-    """An application with the prompt that is rendered for it, if there is one."""
+    """An application with the prompt that is rendered for it, if there is one, and whether it has answered at all.
+
+    Attributes:
+        application: is asked.
+        prompt: is rendered for it.
+        ends_run: whether an application that is set up wrongly ends the run; else each case has the error.
+    """
 
     application: Application
     prompt: PreparedPrompt | None = None
+    ends_run: bool = True
+    _answered: bool = False
+    _setup_errors: int = 0
+
+    async def ask(self, question: ApplicationQuestion, trace: TargetTrace) -> ApplicationOutput:
+        """Ask the application.
+
+        Raises:
+            SetupFailed: after `SETUP_ERRORS` errors of its set-up, if it has never answered.
+        """
+        try:
+            output = await self.application.ask(question, trace.application)
+        except (ApplicationUnusable, ApplicationUnreachable) as error:
+            self._setup_errors += 1
+            if self.ends_run and not self._answered and self._setup_errors >= SETUP_ERRORS:
+                raise SetupFailed(error.message) from error
+            raise
+        self._answered = True
+        return output
 
 
 @dataclass(frozen=True)
@@ -44,7 +71,7 @@ class ApplicationTarget:
         question = _question(case, prepared.prompt, repeat)
         messages = ({"role": "user", "content": question_text(question)},)
         trace.messages = messages
-        output = await prepared.application.ask(question, trace.application)
+        output = await prepared.ask(question, trace)
         return TargetReply(_reply(output), messages, timed=output.latency_ms is not None)
 
     async def close(self) -> None:

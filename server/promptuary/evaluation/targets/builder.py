@@ -7,6 +7,7 @@ from promptuary.core.settings import Settings
 from promptuary.evaluation.applications.spec import ColumnSpec, TargetSpec
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets import store as dataset_store
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.plan import DatasetRef, Plan
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.admission import check_target
@@ -27,11 +28,15 @@ class TargetBuilder:
         database: contains stored outputs.
         permissions: of this process.
         settings: of this process.
+        engine: runs JavaScript; None where it is off.
+        ends_run: whether an application that is set up wrongly ends the run; not in one of several processes.
     """
 
     database: Database
     permissions: TargetPermissions
     settings: Settings
+    engine: JavaScriptEngine | None = None
+    ends_run: bool = True
 
     def build(self, plan: Plan, suite: Suite) -> ApplicationTarget:
         """Build the applications of a run.
@@ -44,12 +49,12 @@ class TargetBuilder:
         for target in suite.targets:
             check_target(target, self.permissions)
             prompt = prepare_prompt(target, jinja2=self.settings.jinja2)
-            applications[target.variant_name] = PreparedApplication(self._application(target, plan), prompt)
+            applications[target.variant_name] = PreparedApplication(self._application(target, plan), prompt, self.ends_run)
         return ApplicationTarget(applications)
 
     def _application(self, target: TargetSpec, plan: Plan) -> Application:
         if target.http is not None:
-            return HttpApplication.build(target, self.permissions, plan.concurrency)
+            return HttpApplication.build(target, self.permissions, plan.concurrency, self.engine)
         if target.python is not None:
             return PythonApplication.build(target, self.permissions, plan.concurrency)
         if target.exec is not None:

@@ -25,3 +25,9 @@ class ApplicationFailed(Unavailable):
         """Build the error from its sentence and the answer, if there is one."""
         super().__init__(message)
         self.status_code, self.response = status_code, response
+
+
+class ApplicationUnreachable(ApplicationFailed):
+    """Nothing answers at an application's address."""
+
+    code = "application_unreachable"

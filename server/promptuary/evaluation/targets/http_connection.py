@@ -13,7 +13,7 @@ from promptuary.core.outbound_http import parse_address
 from promptuary.evaluation.applications.answer import HttpAnswer
 from promptuary.evaluation.applications.event_stream import END, EVENT_STREAM
 from promptuary.evaluation.applications.http_request import HttpRequest
-from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnusable
+from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnreachable, ApplicationUnusable
 from promptuary.prompt.text import replace_refused
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class HttpConnection:
         Raises:
             HostRefused: for a host that is not allowed.
             ApplicationUnusable: for a name that has no address, or a redirect to another host.
-            ApplicationFailed: for no connection, no answer in time, or one that is too large.
+            ApplicationUnreachable: for no connection.
+            ApplicationFailed: for no answer in time, or one that is too large.
         """
         import aiohttp
 
@@ -71,7 +72,8 @@ class HttpConnection:
                 reason = error.os_error.reason or "the certificate is not accepted"
                 raise ApplicationUnusable(f"{request.address} cannot be reached: TLS fails: {reason}") from None
             reason = "nothing listens there" if isinstance(error.os_error, ConnectionRefusedError) else type(error).__name__
-            raise ApplicationFailed(f"{request.address} cannot be reached: {reason}; is the application running?") from error
+            message = f"{request.address} cannot be reached: {reason}; is the application running?"
+            raise ApplicationUnreachable(message) from error
         except (aiohttp.ClientError, OSError, ValueError, UnicodeError) as error:
             text = redact(" ".join(str(error).split()))[:200]
             raise ApplicationFailed(f"{request.address} failed: {type(error).__name__}: {text}") from None

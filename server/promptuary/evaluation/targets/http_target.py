@@ -7,21 +7,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from promptuary.evaluation.applications.answer import HttpAnswer, OutputReader
+from promptuary.evaluation.applications.answer import HttpAnswer, OutputReader, output_text
 from promptuary.evaluation.applications.http_request import HttpRequest, RequestTemplate
 from promptuary.evaluation.applications.redaction import Redaction
 from promptuary.evaluation.applications.spec import PROMPTFOO, HttpSpec, TargetSpec
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.plan import ApplicationDetail
-from promptuary.evaluation.targets.application import ApplicationOutput, ApplicationQuestion
+from promptuary.evaluation.targets.application import PROMPT, ApplicationOutput, ApplicationQuestion
 from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnusable
 from promptuary.evaluation.targets.http_connection import HttpConnection
+from promptuary.evaluation.targets.http_scripts import HttpScripts
 from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.models.calls.retries import Retries
 from promptuary.models.calls.scope import time_limit_paused
 from promptuary.prompt.text import replace_refused
 
-SETUP_ERRORS = 3
-"""After so many refusals and not one answer, the application is not asked again: all cases would come to the same."""
 _SETUP_STATUSES: Mapping[int, str] = {
     401: "it does not accept the credentials: set the variable that the header names, or add the header",
     403: "it refuses the credentials: check what they permit",
@@ -38,6 +38,7 @@ class HttpApplication:
     Attributes:
         template: of the requests.
         reader: of the answers.
+        scripts: of the request.
         version_header: the header of an answer that states the application's version; None for none.
         environment: the variables of the environment that requests use.
         redaction: of their values.
@@ -48,22 +49,26 @@ class HttpApplication:
 
     template: RequestTemplate
     reader: OutputReader
+    scripts: HttpScripts
     version_header: str | None
     environment: Mapping[str, str] = field(repr=False)
     redaction: Redaction = field(repr=False)
     connection: HttpConnection
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
-    _answered: bool = False
-    _refusals: int = 0
-    _refusal: ApplicationUnusable | None = None
 
     @classmethod
-    def build(cls, target: TargetSpec, permissions: TargetPermissions, concurrency: int) -> Self:
+    def build(
+        cls,
+        target: TargetSpec,
+        permissions: TargetPermissions,
+        concurrency: int,
+        engine: JavaScriptEngine | None = None,
+    ) -> Self:
         """Build it, and read the variables of the environment.
 
         Raises:
-            Invalid: for a variable that is not set or may not be passed on.
+            Invalid: for a variable that is not set or may not be passed on, and for an expression that is no JavaScript.
         """
         spec = target.http
         assert spec is not None
@@ -73,6 +78,7 @@ class HttpApplication:
         return cls(
             RequestTemplate.of(spec),
             OutputReader.of(spec),
+            HttpScripts.build(spec, engine),
             target.version_header,
             environment,
             Redaction.of(secrets),
@@ -88,29 +94,32 @@ class HttpApplication:
         """Send the request of a case, and return the output.
 
         Raises:
-            ApplicationUnusable: where the application is set up wrongly; from the third time on without asking again.
+            ApplicationUnusable: where the application is set up wrongly.
             ApplicationFailed: for an error of the application, after the last attempt.
             AnswerUnreadable: for an answer without an output.
         """
-        if self._refusal is not None:
-            raise self._refusal
-        request = self.template.build(question.values, self.environment)
+        request = await self._request(question)
         detail["address"] = request.address
-        try:
-            answer, latency_ms = await self._send(request)
-            detail["status"] = answer.status
-            if self.version_header is not None and (version := answer.headers.get(self.version_header.lower())):
-                detail["version"] = " ".join(replace_refused(version).split())[:100]
-            self._check(answer, request)
-        except ApplicationUnusable as error:
-            self._count_refusal(error)
-            raise
-        self._answered = True
+        answer, latency_ms = await self._send(request)
+        detail["status"] = answer.status
+        if self.version_header is not None and (version := answer.headers.get(self.version_header.lower())):
+            detail["version"] = " ".join(replace_refused(version).split())[:100]
+        await self._check(answer, request)
+        if "output" in self.scripts:
+            return await self.scripts.output(answer, latency_ms)
         return ApplicationOutput(self.reader.read(answer), latency_ms)
 
     async def close(self) -> None:
         """Close the connections."""
         await self.connection.close()
+
+    async def _request(self, question: ApplicationQuestion) -> HttpRequest:
+        if "request" not in self.scripts:
+            return self.template.build(question.values, self.environment)
+        made = await self.scripts.request(question)
+        if isinstance(made, Mapping):
+            return self.template.build(question.values, self.environment, made)
+        return self.template.build({**question.values, PROMPT: output_text(made)}, self.environment)
 
     async def _send(self, request: HttpRequest) -> tuple[HttpAnswer, float]:
         retries = Retries()
@@ -118,7 +127,7 @@ class HttpApplication:
             started = time.monotonic()
             try:
                 answer = await self.connection.send(request, self.spec.timeout, self.redaction.text)
-                if not self._accepts(answer) and answer.status not in _SETUP_STATUSES:
+                if not await self._accepts(answer) and answer.status not in _SETUP_STATUSES:
                     raise ApplicationFailed(_status_text(answer, request), answer.status, answer)
                 return answer, (time.monotonic() - started) * 1000
             except ApplicationFailed as error:
@@ -128,8 +137,10 @@ class HttpApplication:
             with time_limit_paused():
                 await self.pause(wait)
 
-    def _accepts(self, answer: HttpAnswer) -> bool:
+    async def _accepts(self, answer: HttpAnswer) -> bool:
         """Return whether an answer's status is one that the suite accepts."""
+        if "status" in self.scripts:
+            return await self.scripts.accepts(answer.status)
         statuses: Any = self.spec.status
         if statuses is None:
             return self.spec.semantics == PROMPTFOO or 200 <= answer.status < 300
@@ -138,9 +149,9 @@ class HttpApplication:
             for accepted in statuses
         )
 
-    def _check(self, answer: HttpAnswer, request: HttpRequest) -> None:
+    async def _check(self, answer: HttpAnswer, request: HttpRequest) -> None:
         """Raise ApplicationUnusable for an answer that shows a wrong set-up."""
-        if not self._accepts(answer):
+        if not await self._accepts(answer):
             raise ApplicationUnusable(f"{_status_text(answer, request)}; {_SETUP_STATUSES[answer.status]}")
         whole = self.spec.output is None and self.spec.semantics != PROMPTFOO
         if answer.is_html and (whole or (self.reader.path is not None)):
@@ -148,11 +159,6 @@ class HttpApplication:
                 f"{request.address} answered a page for browsers (HTML) with status {answer.status}: check the path, "
                 "and whether it wants a sign-in; `output: text` takes the page as it is"
             )
-
-    def _count_refusal(self, error: ApplicationUnusable) -> None:
-        self._refusals += 1
-        if not self._answered and self._refusals >= SETUP_ERRORS:
-            self._refusal = error
 
 
 def _status_text(answer: HttpAnswer, request: HttpRequest) -> str:
