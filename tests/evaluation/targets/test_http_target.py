@@ -8,12 +8,14 @@ import pytest
 
 from doubles.application import LoopbackApplication, as_events, as_json, as_page, serve_application
 from promptuary.core.allowed_hosts import AllowedHosts, HostRefused
+from promptuary.evaluation.applications.answer import AnswerUnreadable
 from promptuary.evaluation.applications.spec import TargetSpec
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.plan import ApplicationDetail
 from promptuary.evaluation.targets.application import ApplicationOutput, ApplicationQuestion
-from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnusable
-from promptuary.evaluation.targets.http_target import SETUP_ERRORS, HttpApplication
+from promptuary.evaluation.targets.errors import ApplicationFailed, ApplicationUnreachable, ApplicationUnusable
+from promptuary.evaluation.targets.http_target import HttpApplication
 from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.prompt.errors import Invalid
 
@@ -34,6 +36,15 @@ def app(served: LoopbackApplication) -> LoopbackApplication:
     return served
 
 
+ENGINE = JavaScriptEngine(processes=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closed_engine() -> Iterator[None]:
+    yield
+    ENGINE.close()
+
+
 async def no_pause(_seconds: float) -> None:
     """Wait for nothing."""
 
@@ -43,7 +54,7 @@ def application(
 ) -> HttpApplication:
     http = {"url": app.url + path, "body": {"question": "{{question}}"}, **spec}
     target = TargetSpec.model_validate({"http": http, "version": {"header": "X-App-Version"}})
-    built = HttpApplication.build(target, permissions, concurrency=4)
+    built = HttpApplication.build(target, permissions, 4, ENGINE)
     built.pause = no_pause
     return built
 
@@ -134,27 +145,54 @@ def test_statuses_that_the_suite_accepts_are_answers(app: LoopbackApplication) -
         (as_page(), "answered a page for browsers (HTML) with status 200: check the path"),
         (as_json({}, 401), "it does not accept the credentials: set the variable that the header names"),
         (as_json({}, 404), "there is nothing at this address: check the path"),
-        (
-            (302, {"Location": "https://login.example/"}, b""),
-            "redirects to 'https://login.example', which is another host",
-        ),
+        ((302, {"Location": "https://login.example/"}, b""), "redirects to 'https://login.example', which is another host"),
     ],
 )
-def test_a_wrong_set_up_is_reported_with_a_remedy_and_not_asked_for_each_case(
-    app: LoopbackApplication, answer: Any, expected: str
-) -> None:
+def test_a_wrong_set_up_is_reported_with_a_remedy(app: LoopbackApplication, answer: Any, expected: str) -> None:
     app.fixed["/answer"] = [answer]
-    errors = ask(application(app), *("hi",) * 10)
-    assert {str(error) for error in errors} == {str(errors[0])}
-    assert all(isinstance(error, ApplicationUnusable) for error in errors)
-    assert expected in str(errors[0])
-    assert len(app.requests) == SETUP_ERRORS
+    assert expected in failure(application(app), ApplicationUnusable)
+    assert len(app.requests) == 1
 
 
-def test_an_application_that_has_answered_is_asked_for_every_case(app: LoopbackApplication) -> None:
-    app.fixed["/answer"] = [as_json({"answer": "a"}), *[as_json({}, 401)] * 8]
-    ask(application(app), *("hi",) * 8)
-    assert len(app.requests) == 8
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("json.answer.toUpperCase()", "YOU SAID: HI"),
+        ("json.parts.map(part => part.text)", ["a", "b"]),
+        ("(json, text, context) => context.response.status + json.n", 203),
+        ("text.length > 5", True),
+    ],
+)
+def test_the_output_may_be_an_expression(app: LoopbackApplication, expression: str, expected: Any) -> None:
+    (output,) = ask(application(app, output={"expression": expression}))
+    assert isinstance(output, ApplicationOutput), output
+    assert output.value == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("json.nope", "the expression found no output in the answer"),
+        ("json.nope.deeper", "`output` failed: the JavaScript threw TypeError"),
+        ("json => json", "the expression of the output returned a function"),
+    ],
+)
+def test_an_expression_without_an_output_is_an_error(app: LoopbackApplication, expression: str, expected: str) -> None:
+    assert expected in failure(application(app, output={"expression": expression}), AnswerUnreadable)
+
+
+def test_an_expression_that_is_no_javascript_is_refused_before_the_first_call(app: LoopbackApplication) -> None:
+    with pytest.raises(ApplicationUnusable, match="`output` is no JavaScript: SyntaxError"):
+        application(app, output={"expression": "json.answer +"})
+    assert app.requests == []
+
+
+def test_statuses_may_be_an_expression(app: LoopbackApplication) -> None:
+    app.fixed["/answer"] = [as_json({"answer": "partly"}, 422)]
+    accepted, refused = ({"expression": f"status < {limit}"} for limit in (500, 400))
+    (output,) = ask(application(app, output="$.answer", status=accepted))
+    assert isinstance(output, ApplicationOutput)
+    assert "status 422" in failure(application(app, status=refused), ApplicationFailed)
 
 
 def test_a_page_is_an_output_where_the_suite_wants_the_text(app: LoopbackApplication) -> None:
@@ -191,7 +229,7 @@ def test_an_answer_over_the_limit_is_an_error(app: LoopbackApplication, monkeypa
 
 def test_an_application_that_does_not_run_is_named_with_the_remedy(app: LoopbackApplication) -> None:
     built = application(LoopbackApplication("http://127.0.0.1:1"))
-    message = failure(built, ApplicationFailed)
+    message = failure(built, ApplicationUnreachable)
     assert message == "http://127.0.0.1:1/answer cannot be reached: nothing listens there; is the application running?"
 
 

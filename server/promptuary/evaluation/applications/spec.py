@@ -124,7 +124,9 @@ class HttpSpec(_Part):
     body: JsonValue = None
     output: Annotated[str | ScriptSpec | None, AfterValidator(_check_output)] = None
     status: Annotated[
-        list[str | int] | ScriptSpec | None, AfterValidator(_check_status), BeforeValidator(_as_list), Field(max_length=50)
+        Annotated[list[str | int], Field(max_length=50)] | ScriptSpec | None,
+        AfterValidator(_check_status),
+        BeforeValidator(_as_list),
     ] = None
     timeout: Annotated[float, Field(gt=0, le=3600)] | None = None
     format: Literal["mustache", "jinja2"] = "mustache"

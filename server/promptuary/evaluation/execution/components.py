@@ -85,16 +85,19 @@ class RunComponents:
             Invalid: if an application of the run may not be asked here, or a variable that it needs is not set.
         """
         return Runner(
-            target=self._target(run, suite, client),
+            target=self._target(run, suite, client, dependencies, share),
             scorers=CaseScorers.build(suite.scorers, dependencies, suite.threshold),
             concurrency=max(1, -(-run.plan.concurrency // share)),
             timeout=self.settings.case_timeout,
             clock=self.clock,
         )
 
-    def _target(self, run: Run, suite: Suite, client: ModelCaller) -> Target:
+    def _target(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int) -> Target:
         if suite.targets:
-            return TargetBuilder(self.database, TargetPermissions.of(self.settings), self.settings).build(run.plan, suite)
+            permissions, engine = TargetPermissions.of(self.settings), JavaScriptEngine()
+            dependencies.closing(engine.close)
+            builder = TargetBuilder(self.database, permissions, self.settings, engine, ends_run=share == 1)
+            return builder.build(run.plan, suite)
         return PromptTarget(run.project, self.renderer, client, self._prepared_prompts(run))
 
     def _prepared_prompts(self, run: Run) -> dict[str, PreparedPrompt]:

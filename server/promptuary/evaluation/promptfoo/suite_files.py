@@ -1,6 +1,7 @@
 """A translated promptfoo file as the files that a repository keeps: `evals/`, its dataset, and `prompts/`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,24 @@ def suite_file_texts(translation: Translation) -> dict[Path, str]:
     dataset = Path("evals", "datasets", f"{name}.jsonl")
     lines = [json.dumps(_without_empty_fields(case_to_json(case)), ensure_ascii=False) for case in translation.cases]
     texts = {dataset: "".join(f"{line}\n" for line in lines)}
+    if translation.suite.targets:
+        suite = suite_to_json(translation.suite)
+        texts[Path("evals", f"{name}.yaml")] = _yaml(_suite_body({**suite, "dataset": f"datasets/{name}.jsonl"}))
+        return texts
     for number, (content, label) in enumerate(zip(translation.contents, translation.labels, strict=True), 1):
         prompt = name if len(translation.contents) == 1 else f"{name}.{number}"
         message = " ".join(label.split())[:200]
         texts[Path("prompts", *prompt.split(".")).with_suffix(".yaml")] = prompt_file_text(content, message=message)
-        suite = suite_to_json(translation.suite) | {"name": prompt, "prompt": prompt, "dataset": f"datasets/{name}.jsonl"}
-        body = {key: value for key, value in suite.items() if key in _ALWAYS or value != _default(key)}
-        body["gate"] = [{key: value for key, value in gate.items() if value is not None} for gate in suite["gate"]]
-        texts[Path("evals", f"{prompt}.yaml")] = _yaml(body)
+        own = {**suite_to_json(translation.suite), "name": prompt, "prompt": prompt, "dataset": f"datasets/{name}.jsonl"}
+        texts[Path("evals", f"{prompt}.yaml")] = _yaml(_suite_body(own))
     return texts
+
+
+def _suite_body(suite: Mapping[str, Any]) -> RawObject:
+    """Return a suite's definition as a file has it: without defaults."""
+    body = {key: value for key, value in suite.items() if value != _default(key) or (key in _ALWAYS and value)}
+    body["gate"] = [{key: value for key, value in gate.items() if value is not None} for gate in suite["gate"]]
+    return body
 
 
 def _yaml(body: RawObject) -> str:

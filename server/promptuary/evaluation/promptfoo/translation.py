@@ -12,6 +12,11 @@ from pydantic import ValidationError
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_schema import CaseIn
+from promptuary.evaluation.promptfoo.applications.provider_targets import (
+    any_application,
+    only_applications,
+    read_targets,
+)
 from promptuary.evaluation.promptfoo.assertions import AssertionTranslator
 from promptuary.evaluation.promptfoo.config import read_config
 from promptuary.evaluation.promptfoo.files import PromptfooFolder
@@ -138,12 +143,17 @@ class _Translator:
             report_test_options(row.options, row.others, row.place, self.report)
         providers = matrix.chosen("providers", rows, value)
         prompts = matrix.chosen("prompts", rows, matrix.for_providers(providers, prompts))
-        models, parts = matrix.models_of(providers)
+        applications = self.models is None and any_application(providers)
+        if applications:
+            providers = only_applications(providers, self.report)
+        models, parts = ([], {}) if applications else matrix.models_of(providers)
         before, after, added = matrix.around(rows, options)
         drafts = list(matrix.drafts(prompts, before, after))
         cases = list(self._cases(rows, drafts, added, self._asserts(options, value)))
         contents = list(matrix.contents(drafts, parts, models))
-        for what, supported in (("prompt", contents), ("model", models), ("test", cases)):
+        targets = read_targets(providers, contents, self.folder, self.report) if applications else []
+        subject = ("application", targets) if applications else ("model", models)
+        for what, supported in (("prompt", contents), subject, ("test", cases)):
             if not supported:
                 self._nothing(what)
                 return None
@@ -155,16 +165,15 @@ class _Translator:
         suite = self._suite(
             {
                 "name": name,
-                "prompt": name,
+                **({"target": targets} if applications else {"prompt": name, "models": models}),
                 "dataset": name,
-                "models": models,
                 "repeats": options.repeats,
                 "concurrency": options.concurrency,
                 "gate": [DEFAULT_GATE],
                 "max_unrunnable": 0.0,
             }
         )
-        translation, labels = zip(*contents, strict=True)
+        translation, labels = ((), ()) if applications else zip(*contents, strict=True)
         return Translation(suite, tuple(cases), translation, labels, self.report, self.path)
 
     def _nothing(self, what: str) -> None:

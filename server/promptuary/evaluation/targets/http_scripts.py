@@ -67,9 +67,9 @@ class HttpScripts:
         response = {"status": answer.status, "statusText": answer.reason, "headers": dict(answer.headers), "data": whole}
         if answer.parts:
             body = [part.value if part.is_json else part.text for part in answer.parts]
-        returned = await self._run(
-            "output", [body if is_truthy(body) or not self.promptfoo else None, answer.text, {"response": response}]
-        )
+        if self.promptfoo and not is_truthy(body):
+            body = None
+        returned = await self._run("output", [body, answer.text, {"response": response}])
         if returned.type in (ValueType.FUNCTION, ValueType.SYMBOL):
             raise AnswerUnreadable(f"the expression of the output returned a {returned.type}, which is no output")
         value = _finite(returned.value)
