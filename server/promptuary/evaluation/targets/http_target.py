@@ -116,10 +116,10 @@ class HttpApplication:
     async def _request(self, question: ApplicationQuestion) -> HttpRequest:
         if "request" not in self.scripts:
             return self.template.build(question.values, self.environment)
-        made = await self.scripts.request(question)
-        if isinstance(made, Mapping):
-            return self.template.build(question.values, self.environment, made)
-        return self.template.build({**question.values, PROMPT: output_text(made)}, self.environment)
+        prompt = await self.scripts.request(question)
+        if isinstance(prompt, Mapping):
+            return self.template.build(question.values, self.environment, prompt)
+        return self.template.build({**question.values, PROMPT: output_text(prompt)}, self.environment)
 
     async def _send(self, request: HttpRequest) -> tuple[HttpAnswer, float]:
         retries = Retries()
