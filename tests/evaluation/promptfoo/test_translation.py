@@ -461,7 +461,7 @@ def test_a_metrics_name_is_written_as_ours_are(read: Read) -> None:
     ("text", "words"),
     [
         ("a: [1", "not valid YAML"),
-        ("prompts: &a [x]\nproviders: *a\n", "aliases are not supported"),
+        ("prompts: [x]\nproviders: *a\n", "found undefined alias 'a'"),
         ("description: nothing else\n", "not a promptfoo file"),
         ("providers: [echo]\ntargets: [echo]\n", "give one"),
         ('prompts: ["{{x}}"]\nproviders: [echo]\ntests: [{$ref: "#/tests/0"}]\n', "leads into itself"),

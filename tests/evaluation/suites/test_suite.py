@@ -249,7 +249,7 @@ def test_a_faulty_dataset_of_a_good_suite_is_named_by_its_own_path(tmp_path: Pat
     [
         ("", "must be a mapping"),
         ("- a", "must be a mapping"),
-        ("a: &x 1\nb: *x", "aliases are not supported"),
+        ("a: 1\nb: *x", "found undefined alias 'x'"),
         ("name: a\nname: b", "the key 'name' occurs twice"),
         ("name: !!python/object:os.system x", "the tag"),
         ("name: [", "expected the node content"),

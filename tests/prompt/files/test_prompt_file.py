@@ -71,7 +71,7 @@ def test_tools_and_response_formats_are_checked_in_files_too(root: Path) -> None
         ("", "line 1: must be a mapping that has `type`"),
         ("- a", "line 1: must be a mapping that has `type`"),
         ("type: text\ntemplate: x\ntype: text", "line 3: the key 'type' occurs twice"),
-        ("type: text\ntemplate: &a x\nmessage: *a", "line 3: aliases are not supported"),
+        ("type: text\ntemplate: x\nmessage: *a", "line 3: found undefined alias 'a'"),
         ("type: text\n", "line 1: template: is required"),
         ("type: chat\nmessages:\n  - role: robot\n    content: x", "line 3: messages.0.role: should be"),
         ("type: chat\nmessages:\n  - role: user\n    content: '{{a'", "line 4: messages.0.content: a tag opened with {{"),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptuary.prompt.errors import FieldError
-from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
+from promptuary.prompt.files.yaml_document import DEPTH_LIMIT, EXPANDED_CHARACTERS, EXPANDED_LIMIT, InvalidFile, parse_yaml
 
 MESSAGES = """\
 type: chat
@@ -48,15 +48,15 @@ def test_an_error_gets_the_line_of_its_value_or_of_the_nearest_parent() -> None:
 @pytest.mark.parametrize(
     ("text", "path", "line", "message"),
     [
-        ("a: 1\nb: &x [1]\nc: *x\n", "", 3, "aliases are not supported"),
-        ("a: &a [x]\nb: &b [*a, *a]", "", 2, "aliases are not supported"),
+        ("a: 1\nb: [*x]\n", "", 2, "found undefined alias 'x'"),
+        ("a: &a [*a]\n", "a" + ".0" * DEPTH_LIMIT, 1, "nested more than 64 deep"),
         ("a: !!python/object:os.system x", "a", 1, "the tag tag:yaml.org,2002:python/object:os.system is not supported"),
         ("a:\n  - !exec ls", "a.0", 2, "the tag !exec is not supported"),
         ("a: !!binary aGk=", "a", 1, "the tag tag:yaml.org,2002:binary is not supported"),
         ("a: !!set {x}", "a", 1, "the tag tag:yaml.org,2002:set is not supported"),
         ("a: 1\nb: 2\na: 3", "", 3, "the key 'a' occurs twice"),
         ('a:\n  b: 1\n  "b": 2', "a", 3, "the key 'b' occurs twice"),
-        ("<<: {a: 1}", "", 1, "a key must be plain text"),
+        ("<<: [1]", "", 1, "`<<` merges mappings only"),
         ("? [a, b]\n: 1", "", 1, "a key must be plain text"),
         ('a: "x\\0y"', "a", 1, "has a NUL character"),
         ('a: "\\ud800"', "a", 1, "has a lone surrogate, which is not a Unicode character"),
@@ -86,6 +86,47 @@ def test_an_error_has_its_file_line_and_field(text: str, path: str, line: int, m
 def test_deep_nesting_is_refused(text: str) -> None:
     with pytest.raises(InvalidFile, match="nested more than 64 deep"):
         parse_yaml(text, "f.yaml")
+
+
+@pytest.mark.parametrize("core", [False, True])
+def test_aliases_and_merges_are_written_out(core: bool) -> None:
+    text = """\
+base: &base {type: contains, value: a}
+other: &other {value: b, weight: 2}
+list: &list [*base, {<<: *base, value: c}]
+again: *list
+both: {value: d, <<: [*other, *base]}
+"""
+    base = {"type": "contains", "value": "a"}
+    items = [base, {"type": "contains", "value": "c"}]
+    assert parse_yaml(text, "f.yaml", core=core).value == {
+        "base": base,
+        "other": {"value": "b", "weight": 2},
+        "list": items,
+        "again": items,
+        "both": {"value": "d", "weight": 2, "type": "contains"},
+    }
+
+
+def test_an_aliased_value_can_be_changed_alone() -> None:
+    value = parse_yaml("a: &a {b: [1]}\nc: *a", "f.yaml").value
+    value["c"]["b"].append(2)
+    assert value["a"] == {"b": [1]}
+
+
+@pytest.mark.parametrize("core", [False, True])
+def test_aliases_expand_to_a_limit_and_other_values_have_none(core: bool) -> None:
+    levels = [f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 10)}]" for level in range(1, 9)]
+    bomb = "\n".join(["l0: &l0 [x]", *levels])
+    huge = f"a: &a {'x' * 10_000}\nb: [{', '.join(['*a'] * (EXPANDED_CHARACTERS // 10_000 + 1))}]"
+    for text in (bomb, huge):
+        with pytest.raises(InvalidFile) as raised:
+            parse_yaml(text, "f.yaml", core=core)
+        assert raised.value.message == "f.yaml is not supported YAML"
+        assert "the aliases expand to more than 10,000 values or 10,000,000 characters" in str(raised.value)
+    assert len(parse_yaml(f"a: [{'x, ' * (EXPANDED_LIMIT + 1)}]", "f.yaml", core=core).value["a"]) == EXPANDED_LIMIT + 1
+    enough = f"a: &a x\nb: [{', '.join(['*a'] * EXPANDED_LIMIT)}]"
+    assert len(parse_yaml(enough, "f.yaml", core=core).value["b"]) == EXPANDED_LIMIT
 
 
 @pytest.mark.parametrize("text", ["a: \x07", 'a: "\\U00110000"', "%YAML 3.0\n---\na: 1", "@a", "%"])
@@ -135,9 +176,7 @@ def test_the_core_schema_reads_as_js_yaml_does() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "text", ["a: &x 1\nb: *x", "a: !!python/name:os.system", "<<: {a: 1}", "a: .inf", "a: .nan", "a: 1\na: 2"]
-)
+@pytest.mark.parametrize("text", ["b: *x", "a: !!python/name:os.system", "<<: a", "a: .inf", "a: .nan", "a: 1\na: 2"])
 def test_the_core_schema_is_as_strict_as_yaml_1_1(text: str) -> None:
     with pytest.raises(InvalidFile):
         parse_yaml(text, "file", core=True)

@@ -1,8 +1,12 @@
-"""Strict reading of YAML and JSON: no tags, aliases, duplicate keys or NUL characters; each value has its line number."""
+"""Strict reading of YAML and JSON: no tags, duplicate keys or NUL characters, and each value has its line number.
+
+Aliases (`*name`) and merges (`<<: *name`) are expanded, up to a limit: a few lines could expand to gigabytes.
+"""
 
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +19,11 @@ from promptuary.prompt.numbers import RoundedNumber, read_float
 from promptuary.prompt.text import refused_character, refused_position
 
 DEPTH_LIMIT = 64
+EXPANDED_LIMIT = 10_000
+"""The most values that the aliases of a text expand to."""
+EXPANDED_CHARACTERS = 10_000_000
+"""The most characters of those values."""
+_MERGE = "tag:yaml.org,2002:merge"
 _INTEGER_LIMIT = 2**63
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _KEY_IS_NO_TEXT = "a key must be plain text"
@@ -34,11 +43,13 @@ class YamlDocument:
         value: its plain value.
         lines: by dotted path, the line where each value begins, counted from 1.
         plain: by dotted path, each number or boolean that is written without quotes: its text and its value.
+        expansion: what its aliases expand to.
     """
 
     value: Any
     lines: dict[str, int]
     plain: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    expansion: "_Expansion" = field(default_factory=lambda: _Expansion(), compare=False)
 
     def with_line(self, error: FieldError) -> FieldError:
         """Return the error with the line of its path, or of the nearest parent path that is in the text."""
@@ -48,26 +59,30 @@ class YamlDocument:
         return FieldError(error.path, error.message, self.lines.get(path, 1))
 
 
-class _AliasFreeLoader(yaml.SafeLoader):
-    """PyYAML's safe loader (YAML 1.1) without aliases, by which a few lines can expand to gigabytes."""
+@dataclass
+class _Expansion:
+    """The nodes that were read, and the values and characters that are there again by an alias."""
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not supported", problem_mark=self.get_mark())
-        return super().compose_node(parent, index)
+    read: set[int] = field(default_factory=set)
+    values: int = 0
+    characters: int = 0
+
+    def add(self, node: yaml.Node) -> bool:
+        """Count a node; return whether the limit is kept."""
+        if id(node) in self.read:
+            self.values += 1
+            self.characters += len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        self.read.add(id(node))
+        return self.values <= EXPANDED_LIMIT and self.characters <= EXPANDED_CHARACTERS
 
 
-class _JsonNumberLoader(_AliasFreeLoader):
+class _JsonNumberLoader(yaml.SafeLoader):
     """The loader for YAML 1.1, in which the numbers of JSON are numbers: YAML 1.1 reads 1e-5 as a text."""
 
 
 _JsonNumberLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][-+]?[0-9]+$"), [*"-0123456789"]
 )
-
-
-class _AliasFreeCoreLoader(_AliasFreeLoader, CoreLoader):
-    """The loader for the core schema of YAML 1.2, also without aliases."""
 
 
 def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
@@ -87,7 +102,7 @@ def parse_yaml(text: str, source: str, *, core: bool = False) -> YamlDocument:
     try:
         if reason := refused_character(text):
             raise _error(reason, 1 + text[: refused_position(text)].count("\n"))
-        loader = _AliasFreeCoreLoader(text) if core else _JsonNumberLoader(text)
+        loader = CoreLoader(text) if core else _JsonNumberLoader(text)
         try:
             node = loader.get_single_node()
             value = None if node is None else _value(loader, node, "", document, 0)
@@ -149,23 +164,16 @@ def _error(message: str, line: int, path: str = "") -> InvalidFile:
     return InvalidFile("not supported", [FieldError(path, message, line)])
 
 
-def _value(loader: _AliasFreeLoader, node: yaml.Node, path: str, document: YamlDocument, depth: int) -> Any:
+def _value(loader: yaml.SafeLoader, node: yaml.Node, path: str, document: YamlDocument, depth: int) -> Any:
     line = node.start_mark.line + 1
     if depth > DEPTH_LIMIT:
         raise _error(f"nested more than {DEPTH_LIMIT} deep", line, path)
+    if not document.expansion.add(node):
+        limit = f"{EXPANDED_LIMIT:,} values or {EXPANDED_CHARACTERS:,} characters"
+        raise _error(f"the aliases expand to more than {limit}; write out what is needed", line, path)
     document.lines.setdefault(path, line)
     if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = _join_surrogates(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
-            if key is None or key_node.tag == "tag:yaml.org,2002:merge":
-                raise _error(_KEY_IS_NO_TEXT, key_node.start_mark.line + 1, path)
-            if problem := _problem(key):
-                raise _error(f"a key {problem}", key_node.start_mark.line + 1, path)
-            if key in result:
-                raise _error(f"the key '{key}' occurs twice", key_node.start_mark.line + 1, path)
-            result[key] = _value(loader, value_node, f"{path}.{key}" if path else key, document, depth + 1)
-        return result
+        return _mapping(loader, node, path, document, depth)
     if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
         return [
             _value(loader, item, f"{path}.{index}" if path else str(index), document, depth + 1)
@@ -183,7 +191,41 @@ def _value(loader: _AliasFreeLoader, node: yaml.Node, path: str, document: YamlD
     raise _error(f"the tag {node.tag} is not supported", line, path)
 
 
-def _scalar(loader: _AliasFreeLoader, node: yaml.ScalarNode, path: str) -> Any:
+def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: str, document: YamlDocument, depth: int) -> dict[str, Any]:
+    """Return a mapping. What `<<` merges stands at its place, and gives way to the mapping's own keys, wherever they are."""
+    result: dict[str, Any] = {}
+    own: set[str] = set()
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if key_node.tag == _MERGE:
+            for name, value in _merged(loader, value_node, path, document, depth):
+                result.setdefault(name, value)
+            continue
+        key = _join_surrogates(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
+        if key is None:
+            raise _error(_KEY_IS_NO_TEXT, line, path)
+        if problem := _problem(key):
+            raise _error(f"a key {problem}", line, path)
+        if key in own:
+            raise _error(f"the key '{key}' occurs twice", line, path)
+        own.add(key)
+        result[key] = _value(loader, value_node, f"{path}.{key}" if path else key, document, depth + 1)
+    return result
+
+
+def _merged(
+    loader: yaml.SafeLoader, node: yaml.Node, path: str, document: YamlDocument, depth: int
+) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and values of a merged mapping, or of a list of them, of which the earlier has precedence."""
+    nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for merged in nodes:
+        value = _value(loader, merged, path, document, depth + 1)
+        if not isinstance(value, dict):
+            raise _error("`<<` merges mappings only", merged.start_mark.line + 1, path)
+        yield from value.items()
+
+
+def _scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode, path: str) -> Any:
     """Return a scalar's value; raise an error with its line for a value that JSON cannot represent."""
     line = node.start_mark.line + 1
     try:
