@@ -9,16 +9,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
-from promptuary.evaluation.scorers.patterns import re2_pattern
+from promptuary.evaluation.scorers.json_schema.uris import (
+    AJV_URI_TEMPLATE,
+    URI_TEMPLATE,
+    TextCheck,
+    ajv_uri_pattern,
+    international,
+    is_url,
+    matching,
+    uri_pattern,
+    uri_reference_pattern,
+)
 from promptuary.evaluation.scorers.patterns.javascript import JAVASCRIPT_SPACE, InvalidPattern
 from promptuary.evaluation.scorers.patterns.pattern import compile_javascript
 from promptuary.prompt.errors import Invalid
-from promptuary.prompt.text import replace_surrogates
 
-TextCheck = Callable[[str], bool]
 NumberCheck = Callable[[float], bool]
 
 
@@ -55,6 +62,8 @@ _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _HOSTNAME_LIMIT = 253
+_DOTS = (".", "\u3002", "\uff0e", "\uff61")
+"""The characters that separate the labels of an international host name."""
 _INT32 = 2**31
 
 
@@ -83,7 +92,8 @@ def _is_time(text: str, *, offset: bool, strict: bool) -> bool:
     utc, sign, colon, minutes_offset = match.group(4), match.group(5), match.group(7), match.group(8)
     if (offset and not (utc or sign)) or (strict and sign and not (colon and minutes_offset)):
         return False
-    hour, minute, second = int(match.group(1)), int(match.group(2)), float(match.group(3))
+    hour, minute = int(match.group(1)), int(match.group(2))
+    second = int(match.group(3)[:2]) if strict else float(match.group(3))  # Ajv's number rounds a long fraction up
     offset_hours, offset_minutes = int(match.group(6) or 0), int(minutes_offset or 0)
     if offset_hours > 23 or offset_minutes > 59:
         return False
@@ -127,7 +137,9 @@ def _is_hostname(text: str) -> bool:
 
 
 def _is_standard_hostname(text: str) -> bool:
-    return not text.endswith(".") and _is_hostname(text)
+    if text.endswith(".") or not _is_hostname(text):
+        return False
+    return "xn--" not in text.lower() or _is_international_hostname(text)
 
 
 def _is_email(text: str) -> bool:
@@ -149,10 +161,10 @@ def _is_international_hostname(text: str) -> bool:
     import idna
 
     try:
-        idna.encode(text, strict=True)
+        idna.encode(text)
     except (idna.IDNAError, UnicodeError):
         return False
-    return True
+    return not text.endswith(_DOTS)
 
 
 def _is_ipv4(text: str) -> bool:
@@ -170,114 +182,12 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
-def _matching(pattern: str) -> TextCheck:
-    """Return a check that a whole text matches an RE2 pattern, which is compiled at the first use."""
-
-    def check(text: str) -> bool:
-        return re2_pattern.matches(_compiled(pattern), text)
-
-    return check
-
-
-@lru_cache(maxsize=64)
-def _compiled(pattern: str) -> Any:
-    return re2_pattern.compile_pattern(rf"\A(?:{pattern})\z", limit=20_000)
-
-
-def _is_iri(text: str, *, relative: bool) -> bool:
-    from rfc3987_syntax import is_valid_syntax
-
-    return bool(is_valid_syntax("iri_reference" if relative else "iri", text))
-
-
-_OCTET = r"(?:25[0-5]|2[0-4]\d|[01]?\d?\d)"
-_HEX16 = r"[0-9a-fA-F]{1,4}"
-_LAST32 = rf"(?:{_HEX16}:{_HEX16}|(?:{_OCTET}\.){{3}}{_OCTET})"
-
-
-def _ipv6_in_uri() -> str:
-    """Return the pattern of an IPv6 address in a URI, by RFC 3986, appendix A."""
-    forms = [rf"(?:{_HEX16}:){{6}}{_LAST32}", rf"::(?:{_HEX16}:){{5}}{_LAST32}"]
-    for before, after in enumerate((4, 3, 2, 1, 0)):
-        left = rf"(?:(?:{_HEX16}:){{0,{before}}}{_HEX16})?::"
-        forms.append(rf"{left}(?:{_HEX16}:){{{after}}}{_LAST32}")
-    forms += [rf"(?:(?:{_HEX16}:){{0,5}}{_HEX16})?::{_HEX16}", rf"(?:(?:{_HEX16}:){{0,6}}{_HEX16})?::"]
-    return "|".join(forms)
-
-
-def _uri_parts(*, quotes: bool = False, slashes: str = "//") -> dict[str, str]:
-    """Return the patterns of a URI's parts, by RFC 3986, appendix A.
-
-    Args:
-        quotes: whether `"` may stand in them, as in Ajv's references.
-        slashes: the pattern of what stands before a host; Ajv's has one slash or two.
-    """
-    extra = '"' if quotes else ""
-    encoded = "%[0-9a-fA-F]{2}"
-    unreserved = r"a-zA-Z0-9\-._~!$&'()*+,;="
-    character = f"(?:[{unreserved}{extra}:@]|{encoded})"
-    segments = f"(?:/{character}*)*"
-    host = (
-        rf"(?:\[(?:{_ipv6_in_uri()}|[Vv][0-9a-fA-F]+\.[{unreserved}:]+)\]|(?:{_OCTET}\.){{3}}{_OCTET}"
-        rf"|(?:[{unreserved}{extra}]|{encoded})*)"
-    )
-    authority = rf"{slashes}(?:(?:[{unreserved}:]|{encoded})*@)?{host}(?::\d*)?{segments}"
-    return {
-        "scheme": r"[a-zA-Z][a-zA-Z0-9+\-.]*:",
-        "rooted": rf"{authority}|/(?:{character}+{segments})?",
-        "rootless": rf"{character}+{segments}",
-        "without colon": rf"(?:[{unreserved}@]|{encoded})+{segments}",
-        "rest": rf"(?:\?(?:{character}|[/?])*)?(?:#(?:{character}|[/?])*)?",
-    }
-
-
-def _uri() -> str:
-    """Return the pattern of a URI by RFC 3986, appendix A."""
-    parts = _uri_parts()
-    return rf"{parts['scheme']}(?:{parts['rooted']}|{parts['rootless']})?{parts['rest']}"
-
-
-def _uri_reference() -> str:
-    """Return the pattern of a URI or a reference relative to one, by RFC 3986, appendix A."""
-    parts = _uri_parts()
-    return rf"(?:{_uri()}|(?:{parts['rooted']}|{parts['without colon']})?{parts['rest']})"
-
-
-def _ajv_uri(*, relative: bool) -> str:
-    """Return the pattern that Ajv has for a URI, which needs a path or a host there, or for a reference."""
-    parts = _uri_parts(quotes=relative, slashes="/?/")
-    scheme, path = parts["scheme"], f"(?:{parts['rooted']}|{parts['rootless']})"
-    return rf"(?:{scheme})?{path}?{parts['rest']}" if relative else rf"{scheme}{path}{parts['rest']}"
-
-
-_NAME = r"(?:[A-Za-z0-9_]|%[0-9a-fA-F]{2})+"
-_VARIABLE = rf"{_NAME}(?::[1-9][0-9]{{0,3}}|\*)?"
-_URI_TEMPLATE = (
-    r"(?:[^\x00-\x20\"'<>%\\^`{|}]|%[0-9a-fA-F]{2}"
-    rf"|\{{[+#./;?&=,!@|]?{_VARIABLE}(?:,{_VARIABLE})*\}})*"
-)
 _POINTER = r"(?:/(?:[^~/]|~0|~1)*)*"
-_DURATION = r"P(?:(?:\d+Y(?:\d+M)?(?:\d+D)?|\d+M(?:\d+D)?|\d+D)(?:T{time})?|T{time}|\d+W)".replace(
-    "{time}", r"(?:\d+H(?:\d+M)?(?:\d+S)?|\d+M(?:\d+S)?|\d+S)"
-)
-_URL_LETTER = r"[a-zA-Z0-9\x{a1}-\x{ffff}]"
-_URL_NAME = rf"(?:{_URL_LETTER}+-)*{_URL_LETTER}+"
-_URL_REST = rf"(?::\d{{2,5}})?(?:/[^{JAVASCRIPT_SPACE}]*)?"
-_URL_BEGINNING = rf"(?:[hH][tT][tT][pP][sS]?|[fF][tT][pP])://(?:[^{JAVASCRIPT_SPACE}]+@)?"
-_URL_NAMED = rf"{_URL_BEGINNING}{_URL_NAME}(?:\.{_URL_NAME})*\.[a-zA-Z\x{{a1}}-\x{{ffff}}]{{2,}}{_URL_REST}"
-_URL_NUMBERED = (
-    rf"{_URL_BEGINNING}((?:[1-9]\d?|1\d\d|2[01]\d|22[0-3])(?:\.(?:1?\d{{1,2}}|2[0-4]\d|25[0-5])){{2}}"
-    rf"\.(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-4])){_URL_REST}"
-)
-_LOCAL_ADDRESS = re.compile(r"(?:10|127)\.|169\.254\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.")
-
-
-def _is_url(text: str) -> bool:
-    """Check a URL of the public web, as Ajv does: no address of a local network, and a name with a dot."""
-    if re2_pattern.matches(_compiled(_URL_NAMED), text):
-        return True
-    numbered = _compiled(_URL_NUMBERED).search(replace_surrogates(text))
-    return numbered is not None and _LOCAL_ADDRESS.match(numbered.group(1)) is None
+_TIME_UNITS = r"(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S)"
+_DURATION = rf"P(?:(?:\d+Y(?:\d+M(?:\d+D)?)?|\d+M(?:\d+D)?|\d+D)(?:T{_TIME_UNITS})?|T{_TIME_UNITS}|\d+W)"
+"""A duration by RFC 3339, appendix A, which leaves out no unit between two."""
+_AJV_TIME_UNITS = r"(?:\d+H(?:\d+M)?(?:\d+S)?|\d+M(?:\d+S)?|\d+S)"
+_AJV_DURATION = rf"P(?:(?:\d+Y(?:\d+M)?(?:\d+D)?|\d+M(?:\d+D)?|\d+D)(?:T{_AJV_TIME_UNITS})?|T{_AJV_TIME_UNITS}|\d+W)"
 
 
 def _is_integer(number: float) -> bool:
@@ -298,14 +208,12 @@ def _any_number(number: float) -> bool:
 
 _SHARED: Mapping[str, Format] = {
     "date": Format(_is_date),
-    "duration": Format(_matching(_DURATION)),
-    "uri-template": Format(_matching(_URI_TEMPLATE)),
-    "url": Format(_is_url),
+    "url": Format(is_url),
     "ipv4": Format(_is_ipv4),
     "ipv6": Format(_is_ipv6),
-    "json-pointer": Format(_matching(_POINTER)),
-    "json-pointer-uri-fragment": Format(_matching(r"#(?:/(?:[a-zA-Z0-9_\-.!$&'()*+,;:=@]|%[0-9a-fA-F]{2}|~0|~1)*)*")),
-    "relative-json-pointer": Format(_matching(rf"(?:0|[1-9][0-9]*)(?:#|{_POINTER})")),
+    "json-pointer": Format(matching(_POINTER)),
+    "json-pointer-uri-fragment": Format(matching(r"#(?:/(?:[a-zA-Z0-9_\-.!$&'()*+,;:=@]|%[0-9a-fA-F]{2}|~0|~1)*)*")),
+    "relative-json-pointer": Format(matching(rf"(?:0|[1-9][0-9]*)(?:#|{_POINTER})")),
     "int32": Format(check_number=_is_int32),
     "int64": Format(check_number=_is_integer),
     "float": Format(check_number=_any_number),
@@ -321,12 +229,14 @@ AJV_FORMATS: Mapping[str, Format] = {
     **_SHARED,
     "time": Format(lambda text: _is_time(text, offset=True, strict=False)),
     "date-time": Format(lambda text: _is_date_time(text, offset=True, strict=False)),
-    "email": Format(_matching(_AJV_EMAIL)),
+    "email": Format(matching(_AJV_EMAIL)),
     "hostname": Format(_is_hostname),
-    "uri": Format(_matching(_ajv_uri(relative=False))),
-    "uri-reference": Format(_matching(_ajv_uri(relative=True))),
-    "uuid": Format(_matching(rf"(?:[uU][rR][nN]:[uU][uU][iI][dD]:)?{_UUID}")),
+    "uri": Format(matching(ajv_uri_pattern(relative=False))),
+    "uri-reference": Format(matching(ajv_uri_pattern(relative=True))),
+    "uuid": Format(matching(rf"(?:[uU][rR][nN]:[uU][uU][iI][dD]:)?{_UUID}")),
     "regex": Format(_is_pattern_for_ajv),
+    "duration": Format(matching(_AJV_DURATION)),
+    "uri-template": Format(matching(AJV_URI_TEMPLATE)),
     "byte": Format(_is_byte_for_ajv),
 }
 """The formats of ajv-formats."""
@@ -338,11 +248,13 @@ STANDARD_FORMATS: Mapping[str, Format] = {
     "idn-email": Format(_is_international_email),
     "hostname": Format(_is_standard_hostname),
     "idn-hostname": Format(_is_international_hostname),
-    "uri": Format(_matching(_uri())),
-    "uri-reference": Format(_matching(_uri_reference())),
-    "iri": Format(lambda text: _is_iri(text, relative=False)),
-    "iri-reference": Format(lambda text: _is_iri(text, relative=True)),
-    "uuid": Format(_matching(_UUID)),
+    "uri": Format(matching(uri_pattern())),
+    "uri-reference": Format(matching(uri_reference_pattern())),
+    "iri": Format(international(matching(uri_pattern()))),
+    "iri-reference": Format(international(matching(uri_reference_pattern()))),
+    "duration": Format(matching(_DURATION)),
+    "uri-template": Format(matching(URI_TEMPLATE)),
+    "uuid": Format(matching(_UUID)),
     "regex": Format(lambda text: _is_pattern(text, unicode=True)),
     "byte": Format(lambda text: bool(_BASE64_LINE.fullmatch(text))),
 }
