@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from factories.scorers import score_sample
 from paths import ROOT
+from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.scorers.catalog import scorer_types
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
@@ -56,10 +58,16 @@ def test_a_default_threshold_is_the_codes(name: str, default: float) -> None:
     assert scorer.threshold == default
 
 
+FITTING_AND_NOT = ({"email": "a@b.org", "born": None}, {"email": "nope", "born": "2001-02-03"})
+
+
 def test_the_examples_are_taken() -> None:
-    suite, case = re.findall(r"```(?:yaml|json)\n(.*?)```", PAGE, re.S)
+    suite, case, schema = re.findall(r"```(?:yaml|json)\n(.*?)```", PAGE, re.S)
     assert [ScorerSpec.model_validate(spec).type_name for spec in yaml.safe_load(suite)["scorers"]]
     assert CaseIn.model_validate(json.loads(case)).case().threshold == 0.5
+    (checked,) = yaml.safe_load(schema)
+    results = [score_sample(ScorerInput(Case("c", {}), json.dumps(output)), **checked) for output in FITTING_AND_NOT]
+    assert [result.passed for result in results] == [True, False]
     for spec in re.findall(r"`(\{type: .*?\})`", PAGE):
         ScorerSpec.model_validate(yaml.safe_load(spec))
 
