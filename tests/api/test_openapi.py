@@ -78,7 +78,6 @@ UNDESCRIBED = {
     "ResultOut.expected": "any JSON value of the user's",
     "ResultOut.vars": "the user's own fields",
     "ScorerSpec": "a scorer of any type, also of a plugin",
-    "Suite.limits": "a limit by the name of any metric",
     "VersionOut.config": "the application's own JSON",
     "VersionOut.response_format": "the provider's format",
     "VersionOut.tools[]": "the provider's format",
@@ -95,15 +94,16 @@ def undescribed(schemas: Any, schema: Any, place: str, visited: frozenset[str] =
         return
     branches = [schema[word] for word in ("anyOf", "oneOf", "allOf") if word in schema]
     values = schema.get("additionalProperties")
+    patterns = schema.get("patternProperties", {})
     if not branches and "type" not in schema and "enum" not in schema and "const" not in schema:
         yield place
-    elif schema.get("type") == "object" and not schema.get("properties") and (values is True or not values):
+    elif schema.get("type") == "object" and not schema.get("properties") and not patterns and (values is True or not values):
         yield place
     for branch in (branch for group in branches for branch in group):
         yield from undescribed(schemas, branch, place, visited)
     for name, property_ in schema.get("properties", {}).items():
         yield from undescribed(schemas, property_, f"{place}.{name}", visited)
-    for inner in (schema.get("items"), values):
+    for inner in (schema.get("items"), values, *patterns.values()):
         if isinstance(inner, dict) and inner:
             yield from undescribed(schemas, inner, f"{place}[]", visited)
 

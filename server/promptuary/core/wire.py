@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, StringConstraints
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from promptuary.core.errors import FieldError, InvalidRequest, MalformedBody
 from promptuary.prompt.numbers import RoundedNumber, read_float
@@ -49,7 +49,8 @@ class SchemaOf:
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the model's schema in place of the field's own."""
-        return handler(self.model.__pydantic_core_schema__)
+        # As a definition, the model's schema is described by the model's own hook, too.
+        return handler(core_schema.definitions_schema(self.model.__pydantic_core_schema__, []))
 
 
 def parse_strict_json(body: bytes) -> Any:

@@ -5,19 +5,16 @@ MLflow are made from them.
 """
 
 from enum import StrEnum
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
+from promptuary.prompt.described_fields import DescribedByFields
 from promptuary.statistics.verdict import Verdict
 
 
@@ -49,7 +46,7 @@ def _is_empty(value: object) -> bool:
     return not value
 
 
-class _SummaryPart(BaseModel):
+class _SummaryPart(DescribedByFields):
     """A frozen part of the summary, made from keyword arguments, from JSON or from an object's attributes.
 
     A field that was not set, as in the summary of an earlier release, is not written either.
@@ -61,11 +58,6 @@ class _SummaryPart(BaseModel):
     def _write_set_fields(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         body: dict[str, Any] = handler(self)
         return {name: value for name, value in body.items() if name in self.model_fields_set}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe the fields; the serializer alone would describe any object."""
-        return handler(cast("CoreSchema", {name: value for name, value in schema.items() if name != "serialization"}))
 
     def json_body(self) -> dict[str, Any]:
         """Return the JSON object that is stored and sent."""

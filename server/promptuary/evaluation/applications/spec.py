@@ -25,6 +25,7 @@ from promptuary.evaluation.applications.answer_path import parse_path
 from promptuary.evaluation.applications.function_source import FunctionSource
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.content import Content
+from promptuary.prompt.described_fields import DescribedByFields
 from promptuary.prompt.digest import json_digest
 from promptuary.prompt.errors import Invalid
 from promptuary.prompt.validation_errors import field_errors_from
@@ -53,7 +54,7 @@ class ApplicationType(StrEnum):
     """Not at all: its outputs are there."""
 
 
-class _Part(RequestModel):
+class _Part(RequestModel, DescribedByFields):
     """A part of the definition; fields that have their default are not written, so that digests stay the same."""
 
     @model_serializer(mode="wrap")

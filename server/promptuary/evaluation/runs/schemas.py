@@ -121,6 +121,14 @@ class InvalidToolCallOut(BaseModel):
     error: str
 
 
+class ApplicationDetailOut(BaseModel):
+    """How an application answered; each entry is there only where it is known."""
+
+    address: str | None = None
+    status: int | None = None
+    version: str | None = None
+
+
 class ResultDetailOut(BaseModel):
     """What people look at beside a result's figures; each entry is there only where there is something to show."""
 
@@ -129,7 +137,7 @@ class ResultDetailOut(BaseModel):
     passages: list[dict[str, Any]] | None = None
     refusal: str | None = None
     reasoning: str | None = None
-    application: dict[str, Any] | None = None
+    application: ApplicationDetailOut | None = None
     invalid_tool_calls: list[InvalidToolCallOut] | None = None
 
 

@@ -8,11 +8,9 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Discriminator,
     Field,
-    GetJsonSchemaHandler,
     JsonValue,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -22,9 +20,9 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
+from promptuary.prompt.described_fields import DescribedByFields
 from promptuary.prompt.errors import FieldError
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -35,7 +33,7 @@ PARTS_LIMIT = 1000
 TOOL_CALLS_LIMIT = 128
 
 
-class MessageModel(BaseModel):
+class MessageModel(DescribedByFields):
     """The base of messages and their parts: frozen, strict, without unknown fields.
 
     It is written as it was sent: its members in their order, a null included.
@@ -68,11 +66,6 @@ class MessageModel(BaseModel):
         if self._members is not None:
             return {name: fields.get(name) for name in self._members}  # the caller may have left out null ones
         return {name: value for name, value in fields.items() if value is not None}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Return the schema of the fields in place of the serializer's, which would be any object."""
-        return handler(_without_serializers(schema))
 
 
 class FieldKind(StrEnum):
@@ -295,12 +288,6 @@ def _in_field_order(value: Any) -> Any:
         fields = ((name, getattr(value, name)) for name in type(value).model_fields)
         return {name: _in_field_order(member) for name, member in fields if member is not None}
     return [_in_field_order(item) for item in value] if isinstance(value, list) else deepcopy(value)
-
-
-def _without_serializers(schema: Any) -> Any:
-    """Return a core schema whose layers around the model, such as its validators, have no serializer."""
-    layer = {key: value for key, value in schema.items() if key != "serialization"}
-    return {**layer, "schema": _without_serializers(layer["schema"])} if layer["type"].startswith("function-") else layer
 
 
 _ATTACHMENT_FIELDS = ("file_id", "filename", "file_data", "data")
