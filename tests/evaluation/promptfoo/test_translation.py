@@ -336,7 +336,6 @@ def test_options_of_the_run_are_adopted_or_reported(read: Read) -> None:
     [
         ("extensions", {"extensions": ["file://hook.js:before"]}),
         ("nunjucksFilters", {"nunjucksFilters": {"shout": "file://shout.js"}}),
-        ("redteam", {"redteam": {"plugins": []}}),
         ("filterFirstN", {"commandLineOptions": {"filterFirstN": 1}}),
         ("transform", {"defaultTest": {"options": {"transform": "output.trim()"}}}),
         ("providerOutput", {"tests": [{**TEST, "providerOutput": "given"}]}),
@@ -350,6 +349,42 @@ def test_options_of_the_run_are_adopted_or_reported(read: Read) -> None:
 def test_what_would_change_verdicts_is_refused_by_name(read: Read, name: str, changes: dict[str, Any]) -> None:
     assert refusal(read, name, changes)
     assert read(changes, partial=True).cases
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "changes", "words"),
+    [
+        ("setting", "redteam", {"redteam": {"plugins": ["harmful"], "numTests": 5}}, "`promptfoo eval` does not read it"),
+        ("setting", "notes", {"notes": "of ours"}, "no key of promptfoo"),
+        ("setting", "colour", {"evaluateOptions": {"colour": True}}, "no setting of promptfoo"),
+        ("test option", "timeout", {"defaultTest": {"options": {"timeout": 9000}}}, "PROMPTUARY_CASE_TIMEOUT"),
+        ("test option", "label", {"tests": [{**TEST, "options": {"label": "x"}}]}, "for people"),
+        ("test option", "colour", {"tests": [{**TEST, "options": {"colour": "red"}}]}, "no option that promptfoo reads"),
+        ("test", "label", {"tests": [{**TEST, "label": "x", "id": 7}]}, "no part of a test that promptfoo reads"),
+        ("assertion", "contains", {"tests": [{**TEST, "assert": [{**CONTAINS, "description": "d"}]}]}, "no `description`"),
+        ("assertion", "contains", {"tests": [{**TEST, "assert": [{**CONTAINS, "metadata": {}}]}]}, "no `metadata`"),
+        (
+            "provider config",
+            "timeout",
+            {"providers": [{"id": "openai:a", "config": {"timeout": 9000, "label": "x"}}]},
+            "PROMPTUARY_CASE_TIMEOUT",
+        ),
+    ],
+)
+def test_keys_that_change_no_verdict_are_left_out_with_a_remark(
+    read: Read, kind: str, name: str, changes: dict[str, Any], words: str
+) -> None:
+    plain = {"providers": ["openai:a"]} if "providers" in changes else {}
+    translation = read(changes)
+    (entry,) = [each for each in translation.report.of(PartOutcome.LEFT) if (each.kind, each.name) == (kind, name)]
+    assert words in entry.why
+    assert translation.report.of(PartOutcome.REFUSED) == []
+    assert translation.cases == read(plain).cases
+
+
+@pytest.mark.parametrize("name", ["temperature", "response_format", "tools", "max_output_tokens", "storeOutputAs"])
+def test_test_options_that_change_a_call_are_refused(read: Read, name: str) -> None:
+    assert "how this one test is asked" in refusal(read, name, {"tests": [{**TEST, "options": {name: "x"}}]})
 
 
 @pytest.mark.parametrize(

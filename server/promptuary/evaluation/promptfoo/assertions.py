@@ -39,6 +39,7 @@ FAILING_TYPES = (
 )
 """Types for which promptfoo ends a test in an error where a value has another type."""
 _KEYS = frozenset({"type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "assert"})
+TRANSFORM_KEYS = ("transform", "contextTransform")
 _NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
 
 
@@ -94,8 +95,11 @@ class AssertionTranslator:
         if kind is None:
             known = promptfoo_name in (*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES)
             raise Unsupported("has no scorer here" if known else "is no type that is known, of promptfoo's or ours")
-        if unknown := sorted(assertion.keys() - _KEYS):
-            raise Unsupported(f"its `{unknown[0]}` has no place here: a scorer sees the output as it is")
+        for key in assertion:
+            if key in TRANSFORM_KEYS and assertion[key] is not None:
+                raise Unsupported(f"its `{key}` has no place here: a scorer sees the output as it is")
+            if key not in _KEYS:
+                self.report.leave("assertion", promptfoo_name, f"promptfoo reads no `{key}` of an assertion, either", place)
         spec: RawObject = {"type": (INVERSE if inverse else "") + name}
         if assertion.get("weight") is not None:
             spec["weight"] = assertion["weight"]

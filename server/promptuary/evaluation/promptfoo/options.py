@@ -6,6 +6,7 @@ from typing import Any
 
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport
+from promptuary.prompt.model_settings import SETTING_NAMES
 
 READ_KEYS = frozenset({"prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "evaluateOptions"})
 """The keys that other parts of this folder read."""
@@ -14,6 +15,8 @@ SILENT_KEYS = frozenset(
 )
 """Keys that are read, or only contain what others refer to."""
 _REPORTS = "`eval run` writes reports where --json, --junit and --summary point"
+_ATTACKS = "`promptfoo redteam` makes attacks of it, `promptfoo eval` does not read it; the file's tests are run"
+_NAMES = "is for people; no verdict depends on it"
 IGNORED_KEYS: Mapping[str, str] = {
     "outputPath": _REPORTS,
     "sharing": "nothing is shared",
@@ -21,13 +24,11 @@ IGNORED_KEYS: Mapping[str, str] = {
     "writeLatestResults": _REPORTS,
     "derivedMetrics": "no verdict depends on it; compute it from the figures of --json",
     "tracing": "MLflow has every run",
+    **dict.fromkeys(("redteam", "plugins", "strategies"), _ATTACKS),
 }
 REFUSED_KEYS: Mapping[str, str] = {
     "extensions": "is code, which is not run here",
     "nunjucksFilters": "is code, which is not run here",
-    "redteam": "attacks are not made here",
-    "plugins": "attacks are not made here",
-    "strategies": "attacks are not made here",
 }
 IGNORED_RUN_OPTIONS: Mapping[str, str] = {
     "cache": "responses are cached by their content; each run decides whether it reads them",
@@ -59,7 +60,18 @@ IGNORED_TEST_OPTIONS: Mapping[str, str] = {
     "disableConversationVar": "every case stands alone here",
     "runSerially": "every case stands alone here",
     "repeat": "all cases are repeated alike, as often as `evaluateOptions.repeat` or --repeats sets",
+    "timeout": "PROMPTUARY_CASE_TIMEOUT sets how long a case may take",
+    **dict.fromkeys(("description", "id", "label", "metadata", "name", "tags"), _NAMES),
 }
+CALL_OPTIONS = SETTING_NAMES | {
+    *("model", "tools", "tool_choice", "functions", "function_call", "response_format", "passthrough", "systemPrompt"),
+    *("instructions", "thinking", "reasoning", "verbosity", "max_output_tokens", "modalities", "logit_bias", "n"),
+    *("url", "method", "headers", "body", "queryParams", "transformRequest", "transformResponse"),
+}
+"""Test options that promptfoo hands to the provider as its settings for one test."""
+GRADING_OPTIONS = frozenset({"storeOutputAs", "contextTransform"})
+SELECTING_OPTIONS = frozenset({"tests", "assertions", "prompts", "providers", "vars", "model", "modelOutputs", "config"})
+CODE_TEST_OPTIONS = ("transform", "transformVars", "postprocess")
 REFUSED_TEST_KEYS: Mapping[str, str] = {
     "provider": "a test with a provider of its own; the suite's models answer every case",
     "providerOutput": "an answer that is given in advance; here a model answers every case (echo gives its prompt)",
@@ -99,8 +111,10 @@ def read_run_options(config: RawObject, report: TranslationReport) -> PromptfooR
                 report.carry("setting", name, place)
             elif name in IGNORED_RUN_OPTIONS:
                 report.leave("setting", name, IGNORED_RUN_OPTIONS[name], place)
-            else:
+            elif name.startswith("filter") or name in SELECTING_OPTIONS:
                 report.refuse("setting", name, "chooses among the tests, or adds to them; write it into the tests", place)
+            else:
+                report.leave("setting", name, "is no setting of promptfoo that is known here", place)
     return PromptfooRunOptions(
         _count("repeat", run_values, REPEATS_LIMIT, report) or 1,
         _count("maxConcurrency", run_values, CONCURRENCY_LIMIT, report),
@@ -115,13 +129,17 @@ def report_test_options(options: RawObject, others: RawObject, place: str, repor
     for name in options:
         if name in IGNORED_TEST_OPTIONS:
             report.leave("test option", name, IGNORED_TEST_OPTIONS[name], place)
+        elif name in CODE_TEST_OPTIONS and options[name] is not None:
+            report.refuse("test option", name, "is code, which is not run here", place)
+        elif name in CALL_OPTIONS | GRADING_OPTIONS and options[name] is not None:
+            report.refuse("test option", name, "changes how this one test is asked or graded", place)
         elif name not in SUPPORTED_TEST_OPTIONS and options[name] is not None:
-            code = name in ("transform", "transformVars", "postprocess")
-            why = "is code, which is not run here" if code else "changes how this one test is asked or graded"
-            report.refuse("test option", name, why, place)
+            report.leave("test option", name, "is no option that promptfoo reads", place)
     for name, value in others.items():
-        if value is not None:
-            report.refuse("test", name, REFUSED_TEST_KEYS.get(name, "is no part of a test that is known here"), place)
+        if value is not None and name in REFUSED_TEST_KEYS:
+            report.refuse("test", name, REFUSED_TEST_KEYS[name], place)
+        elif value is not None:
+            report.leave("test", name, "is no part of a test that promptfoo reads", place)
 
 
 def _count(name: str, run_values: RawObject, limit: int, report: TranslationReport) -> int | None:

@@ -46,6 +46,18 @@ ADDRESS_PROVIDERS = ("http", "https", "ws", "wss", "websocket", "webhook", "mcp"
 CREDENTIAL_SETTINGS = frozenset(
     {"apiKey", "apiKeyEnvar", "organization", "accessKeyId", "secretAccessKey", "sessionToken", "profile"}
 )
+PRICE_SETTINGS = frozenset({"cost", "inputCost", "outputCost"})
+_NAMES = "is for people; no verdict depends on it"
+IGNORED_SETTINGS: Mapping[str, str] = {
+    "timeout": "PROMPTUARY_CASE_TIMEOUT sets how long a case may take",
+    "maxRetries": "calls that may succeed later are repeated",
+    "showThinking": "reasoning is kept apart from the output",
+    "apiKeyRequired": "keys are set in the environment where the suite is run",
+    "description": _NAMES,
+    "label": _NAMES,
+    "metadata": _NAMES,
+}
+"""Settings that reach no model, and why they have no place here."""
 ENDPOINT_SETTINGS = frozenset(
     {"apiBaseUrl", "apiHost", "apiVersion", "baseUrl", "region", "projectId", "headers", "deploymentName"}
 )
@@ -141,6 +153,10 @@ def content_settings(config: RawObject, model: str, report: TranslationReport, p
         elif key in ("tools", "response_format") and _is_openai_form(key, value):
             parts[key] = value
             report.carry("provider config", key, place)
+        elif key in IGNORED_SETTINGS:
+            report.leave("provider config", key, IGNORED_SETTINGS[key], place)
+        elif key in PRICE_SETTINGS:
+            report.change("provider config", key, "a suite's `prices` state what a model costs, else published ones", place)
         elif key in CREDENTIAL_SETTINGS:
             report.leave("provider config", key, "keys are set in the environment where the suite is run", place)
         elif key in ENDPOINT_SETTINGS:
