@@ -71,6 +71,34 @@ def test_runs_on_different_cases_show_a_warning(open_page: Any, responses: dict[
     assert "the 8 cases that both have" in open_page("runs", run=RUN, baseline=OLD).warning[0].value
 
 
+def test_cases_that_are_not_paired_are_listed_with_the_reason(open_page: Any, responses: dict[str, Any]) -> None:
+    compared = responses[f"/v1/runs/{RUN}/compare"]
+    compared["same_dataset"] = False
+    compared["unpaired"] = [
+        {"run": RUN, "reason": "other_variables", "cases": 7, "examples": ["1", "2"]},
+        {"run": OLD, "reason": "absent", "cases": 1, "examples": ["9"]},
+    ]
+    page = open_page("runs", run=RUN, baseline=OLD)
+    rows = next(frame.value for frame in page.dataframe if "first cases" in frame.value)
+    assert rows.to_numpy().tolist() == [
+        ["This run", "other variables under the same id", 7, "1, 2"],
+        ["Baseline", "no such case", 1, "9"],
+    ]
+
+
+def test_a_renamed_case_is_requested_by_the_baselines_id(open_page: Any, responses: dict[str, Any], requests: Requests) -> None:
+    responses[f"/v1/runs/{RUN}/compare"]["renamed"] = {"a": "17"}
+    open_page("runs", run=RUN, baseline=OLD, case="a")
+    requested = {request.url.path: request.url.params["case"] for request in requests if request.url.path.endswith("/results")}
+    assert requested == {f"/v1/runs/{RUN}/results": "a", f"/v1/runs/{OLD}/results": "17"}
+
+
+def test_another_case_under_the_same_id_is_not_shown_as_a_pair(open_page: Any, responses: dict[str, Any]) -> None:
+    responses[f"/v1/runs/{OLD}/results"] = page_of([{**RESULTS[0], "vars": {"ticket": "another question"}}])
+    page = open_page("runs", run=RUN, baseline=OLD, case="a")
+    assert "another case under this id" in page.info[0].value
+
+
 def test_a_case_shows_both_outputs_word_by_word_and_as_text(open_page: Any, page_text: PageText) -> None:
     page = open_page("runs", run=RUN, baseline=OLD, case="a")
     marked = {

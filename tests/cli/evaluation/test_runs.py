@@ -214,12 +214,14 @@ def test_an_earlier_run_is_a_baseline_too(run: Run, suite_of: Callable[..., Path
     result = run("eval", "run", "words", "--baseline", first)
     assert result.code == 0
     header, *rows = result.out.splitlines()[-4:]
-    assert header == "metric\tcandidate\tbaseline\tdifference\tcases"
-    assert rows[0].split("\t")[3] == "+0.667"
+    assert header.split("\t") == ["metric", "candidate", "baseline", "difference", "interval", "p", "better", "worse", "cases"]
+    assert rows[0].split("\t")[3:] == ["+0.667", "95 %: [−0.269, +0.939]", "0.500", "2", "0", "3"]
+    paired = "3 cases are paired by content: variables, expected output and checks"
+    assert result.out.splitlines()[-5] == paired
     second = run("eval", "list", "--json").json[0]["id"]
     compared = run("eval", "compare", second, first, "--json").json
     assert (compared["run"], compared["baseline"], compared["cases"]) == (second, first, 3)
-    assert run("eval", "compare", second, first).out.splitlines() == [header, *rows]
+    assert run("eval", "compare", second, first).out.splitlines() == [paired, header, *rows]
 
 
 def test_versions_are_tried_from_a_folder_without_a_label(run: Run, suite_of: Callable[..., Path], better: Path) -> None:

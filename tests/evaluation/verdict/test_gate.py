@@ -90,3 +90,8 @@ def test_each_model_has_to_meet_the_gate(plan_of: Make, suite_of: Make, result_o
 
     assert [gate.verdict for gate in summary.gates] == ["pass", "regression"]
     assert summary.verdict == "regression"
+
+
+def test_a_comparison_counts_the_cases_with_a_score_on_one_side_only(summarise_scores: Summarise) -> None:
+    summary = summarise_scores(NOT_WORSE, v2=[None] * 2 + [1.0] * 100, v1=[1.0] * 102)
+    assert "over 100 cases (2 more have a score on one side only);" in summary.gates[0].sentence

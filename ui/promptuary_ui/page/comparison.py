@@ -32,15 +32,46 @@ def show(run: str, baseline: str) -> None:
         st.info("A run does not differ from itself. Choose another baseline.", icon=":material/info:")
         return
     comparison = _load_comparison(run, baseline)
-    if not comparison.same_dataset:
-        st.warning(
-            f"The runs have different versions of their cases; the {comparison.cases} cases that both have are compared.",
-            icon=":material/warning:",
-        )
+    _show_pairing(comparison)
     show_comparisons(comparison.comparisons)
     with st.expander("As a plot", expanded=case_list.CASE not in st.query_params, icon=":material/monitoring:"):
         plots.plot_differences(comparison.comparisons)
     _show_changed_cases(run, baseline, comparison)
+
+
+_REASONS = {
+    "other_variables": "other variables under the same id",
+    "other_expectation": "another expected output or other checks",
+    "fewer_copies": "the same content less often",
+    "absent": "no such case",
+    "no_result": "no result",
+}
+
+
+def _show_pairing(comparison: RunComparison) -> None:
+    """Show how many cases are paired, and why others are not; nothing where both runs have the same cases."""
+    if comparison.changed_metrics:
+        metrics = escape_markdown(", ".join(comparison.changed_metrics))
+        st.warning(f"The suites score these metrics in different ways: {metrics}.", icon=":material/rule:")
+    if comparison.same_dataset and not comparison.unpaired:
+        return
+    st.warning(
+        f"The runs have different versions of their cases; the {format_count(comparison.cases)} cases that both have are "
+        "compared: those with the same variables, expected output and checks.",
+        icon=":material/warning:",
+    )
+    if comparison.unpaired:
+        rows = [
+            {
+                "cases of": "This run" if unpaired.run == comparison.run else "Baseline",
+                "in the other run": _REASONS.get(unpaired.reason, unpaired.reason),
+                "cases": unpaired.cases,
+                "first cases": ", ".join(unpaired.examples),
+            }
+            for unpaired in comparison.unpaired
+        ]
+        with st.expander("Cases that are not compared", icon=":material/link_off:"):
+            st.dataframe(rows, hide_index=True, width="stretch", key=f"unpaired.{comparison.run}.{comparison.baseline}")
 
 
 def _show_run_alone() -> None:
@@ -103,7 +134,7 @@ def _show_changed_cases(run: str, baseline: str, run_comparison: RunComparison) 
             key = f"comparison.{title}.{run}.{baseline}.{comparison.metric}.{comparison.candidate}"
             _show_case_names(title, number, names, key)
     st.caption("Choose a case to see both outputs below.")
-    _case_results(run, baseline, comparison)
+    _case_results(run_comparison, comparison)
 
 
 def _comparison_title(comparison: Comparison, comparisons: Sequence[Comparison]) -> str:
@@ -138,17 +169,26 @@ def _open_chosen_case(key: str, names: Sequence[str]) -> None:
         st.query_params[case_list.CASE] = names[places[-1]]
 
 
-def _show_both_results(run: str, baseline: str, comparison: Comparison) -> None:
+def _show_both_results(run_comparison: RunComparison, comparison: Comparison) -> None:
     """Show both runs' outputs of the case that the address names, compared word by word."""
     case = st.query_params.get(case_list.CASE)
     if case is None:
         return
     st.divider()
     api = session.api()
-    sides = ((run, comparison.candidate), (baseline, comparison.baseline.removesuffix(f" of {baseline}")))
-    candidate_page, baseline_page = (
-        api.results(side, REPEAT_LIMIT, None, {"case": case, "variant": variant}) for side, variant in sides
+    run, baseline = run_comparison.run, run_comparison.baseline
+    sides = (
+        (run, case, comparison.candidate),
+        (baseline, run_comparison.renamed.get(case, case), comparison.baseline.removesuffix(f" of {baseline}")),
     )
+    candidate_page, baseline_page = (
+        api.results(side, REPEAT_LIMIT, None, {"case": name, "variant": variant}) for side, name, variant in sides
+    )
+    if candidate_page.items and baseline_page.items and not _is_same_case(candidate_page.items[0], baseline_page.items[0]):
+        st.info(
+            "The baseline has another case under this id: the two outputs answer different inputs.", icon=":material/link_off:"
+        )
+        return
     if not candidate_page.items or not baseline_page.items:
         st.info("One of the runs has no result of the case that the address names.", icon=":material/search_off:")
         return
@@ -160,6 +200,10 @@ def _show_both_results(run: str, baseline: str, comparison: Comparison) -> None:
             _show_pair(before[result.repeat], result)
     if candidate_page.next_cursor is not None:
         st.caption(f"The first {REPEAT_LIMIT} repeats are shown.")
+
+
+def _is_same_case(candidate: Result, baseline: Result) -> bool:
+    return (candidate.vars, candidate.expected) == (baseline.vars, baseline.expected)
 
 
 def _show_pair(before: Result, after: Result) -> None:

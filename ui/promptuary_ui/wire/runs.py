@@ -240,11 +240,26 @@ class Distribution(ApiModel):
     clusters: int
 
 
+class UnpairedCases(ApiModel):
+    """The cases of one run without a counterpart in the other for one reason; `examples` has the first ids."""
+
+    run: str
+    reason: str
+    cases: int
+    examples: list[str]
+
+
 class RunComparison(ApiModel):
-    """A run's candidates against another run's, on the cases that both have."""
+    """A run's candidates against another run's, on the `cases` whose content both have.
+
+    `renamed` has the baseline's id of each listed case that has another id there.
+    """
 
     run: str
     baseline: str
     same_dataset: bool
     cases: int
+    unpaired: list[UnpairedCases] = Field(default_factory=list)
+    renamed: dict[str, str] = Field(default_factory=dict)
+    changed_metrics: list[str] = Field(default_factory=list)
     comparisons: list[Comparison]

@@ -5,12 +5,13 @@ the same tables and by the same code as a worker's.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from promptuary.cli.connection import ApiClient, connect, path_segment
 from promptuary.cli.evaluation import schedules
+from promptuary.cli.evaluation.comparison import show_comparison
 from promptuary.cli.evaluation.interruption import interruption
 from promptuary.cli.evaluation.local_execution import Executor, LocalExecution
 from promptuary.cli.evaluation.mlflow_delivery import mlflow_delivery
@@ -98,7 +99,7 @@ def run(
         finished = ReportFiles(junit, summary, html, json).write_all(api, runs)
         for finished_run in finished:
             if options.baseline_run is not None and finished_run.state == "finished":
-                _show_comparison(api.get(f"/runs/{finished_run.id}/compare", baseline=options.baseline_run))
+                show_comparison(api.get(f"/runs/{finished_run.id}/compare", baseline=options.baseline_run))
     codes = [EXIT_CODES.get(finished_run.verdict or "", EXIT_INFRASTRUCTURE) for finished_run in finished]
     raise typer.Exit(next(code for code in _WORST_FIRST if code in codes))
 
@@ -194,19 +195,10 @@ def compare(
     project: Project = None,
     json: AsJson = False,
 ) -> None:
-    """Compare two finished runs, paired by case."""
+    """Compare two finished runs on the cases whose variables, expected output and checks are the same in both."""
     with connect(project) as api:
         comparison = api.get(f"/runs/{path_segment(run_id)}/compare", baseline=baseline)
     if json:
         print_json(comparison)
         return
-    _show_comparison(comparison)
-
-
-def _show_comparison(comparison: Any) -> None:
-    rows = [
-        (metric["metric"], metric["candidate"], metric["baseline"], f"{metric['interval']['estimate']:+.3f}", metric["cases"])
-        for metric in comparison["comparisons"]
-        if metric["interval"]
-    ]
-    print_table(["metric", "candidate", "baseline", "difference", "cases"], rows)
+    show_comparison(comparison)

@@ -1,6 +1,6 @@
 """Queries of datasets: a session in, domain values out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -91,6 +91,13 @@ def list_cases(session: Session, version: int, first: int = 0, limit: int | None
     """Return a dataset version's cases in their order, from the position `first` on."""
     query = select(CaseRow.body).where(CaseRow.dataset_version_id == version, CaseRow.ordinal >= first)
     return [case_from_json(dict(body)) for body in session.exec(query.order_by(col(CaseRow.ordinal)).limit(limit))]
+
+
+def iterate_cases(session: Session, version: int) -> Iterator[Case]:
+    """Yield a dataset version's cases in their order; only a batch of them is in memory."""
+    query = select(CaseRow.body).where(CaseRow.dataset_version_id == version).order_by(col(CaseRow.ordinal))
+    for body in session.exec(query.execution_options(yield_per=_BATCH)):
+        yield case_from_json(dict(body))
 
 
 def cases_at(session: Session, version: int, positions: Sequence[int]) -> dict[int, Case]:

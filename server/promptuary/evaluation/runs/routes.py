@@ -153,5 +153,5 @@ def compare_runs(
     unit: Annotated[UnitOfWork, authorize(Scope.RUN_READ)],
     baseline: Annotated[str, Query(pattern=RUN_ID)],
 ) -> RunComparisonOut:
-    """Compare a finished run with another, paired by the cases' ids."""
+    """Compare a finished run with another, paired by the cases' content."""
     return RunComparisonOut.model_validate(RunService(unit).compare(run, baseline))

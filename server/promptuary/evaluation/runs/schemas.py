@@ -10,6 +10,7 @@ from promptuary.evaluation.runs.service import ResultWithCase
 from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import Comparison, GateKind, Summary, VariantRole
+from promptuary.evaluation.verdict.pairing import UnpairedReason
 from promptuary.statistics.verdict import Verdict
 
 
@@ -197,13 +198,29 @@ class DistributionOut(ResponseModel):
     clusters: int
 
 
+class UnpairedCasesOut(ResponseModel):
+    """How many cases of a run have no counterpart in the other run for one reason, and the ids of the first five."""
+
+    run: str
+    reason: UnpairedReason
+    cases: int
+    examples: tuple[str, ...]
+
+
 class RunComparisonOut(ResponseModel):
-    """A run's candidates against another run's; each comparison has the interval of candidate − baseline on one metric."""
+    """A run's candidates against another run's; each comparison has the interval of candidate − baseline on one metric.
+
+    `cases` counts the pairs: cases with the same variables, expected output and checks. `renamed` has the baseline's id of each
+    listed case that has another id there, `changed_metrics` the metrics whose scorers are not the same in both suites.
+    """
 
     run: str
     baseline: str
     same_dataset: bool
     cases: int
+    unpaired: tuple[UnpairedCasesOut, ...]
+    renamed: dict[str, str]
+    changed_metrics: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
 
 

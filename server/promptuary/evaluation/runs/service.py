@@ -218,7 +218,7 @@ class RunService:
         return MetricDistribution(metric, result_store.histograms(session, run_id, metric), means, clusters)
 
     def compare(self, run_id: str, baseline: str) -> "RunComparison":
-        """Compare a run's candidates with another run's, model by model, paired by the cases' ids.
+        """Compare a run's candidates with another run's, model by model, paired by the cases' content.
 
         Raises:
             NotFound: when either run is unknown.

@@ -78,6 +78,11 @@ class PairedScores:
         return {case: self.candidate[case] - self.baseline[case] for case in self.cases}
 
     @property
+    def unpaired(self) -> int:
+        """The number of cases with a score on one side only."""
+        return len(self.candidate) + len(self.baseline) - 2 * len(self.cases)
+
+    @property
     def sides(self) -> tuple[list[float], list[float]]:
         """The candidate's and the baseline's scores on `cases`."""
         return [self.candidate[case] for case in self.cases], [self.baseline[case] for case in self.cases]
@@ -156,7 +161,7 @@ def compare_variants(
         interval=IntervalFigures.model_validate(difference_interval(pair, design)) if pair.cases else None,
         p_value=difference_p_value(pair, design),
         cases=len(pair.cases),
-        unpaired=len(pair.candidate) + len(pair.baseline) - 2 * len(pair.cases),
+        unpaired=pair.unpaired,
         better=tuple(better[:LISTED_CASES_LIMIT]),
         worse=tuple(worse[:LISTED_CASES_LIMIT]),
         better_in_all=len(better) if len(better) > LISTED_CASES_LIMIT else None,

@@ -66,9 +66,15 @@ class SettledCheck(GateCheck):
 
 @dataclass(frozen=True)
 class IntervalCheck(GateCheck):
-    """A check that an interval decides; `interval_at` computes the interval at a confidence level."""
+    """A check that an interval decides.
+
+    Attributes:
+        interval_at: computes the interval at a confidence level.
+        unpaired: the number of cases with a score on one side only; 0 for a check without a baseline.
+    """
 
     interval_at: Callable[[float], Interval]
+    unpaired: int = 0
 
     def verdict_at(self, level: float) -> Verdict:
         """Judge the check at a confidence level."""
@@ -165,7 +171,7 @@ def _check_against_baseline(
     pair = PairedScores(scores[candidate.name, spec.metric].means, scores[baseline.name, spec.metric].means)
     if not pair.cases:
         return _unscored(spec, candidate, baseline)
-    return IntervalCheck(spec, candidate, baseline, lambda level: difference_interval(pair, design, level))
+    return IntervalCheck(spec, candidate, baseline, lambda level: difference_interval(pair, design, level), pair.unpaired)
 
 
 def _find_baseline(variants: Sequence[Variant], label: str, model: str) -> Variant | None:
@@ -187,7 +193,8 @@ def _judge(check: IntervalCheck, *, proven_regression: bool) -> GateResult:
     low, high = _format(interval.low), _format(interval.high)
     figures = f"{_format(interval.estimate)}, {CONFIDENCE_LEVEL:.0%} interval {low} to {high}"
     subject = f"{check.spec.metric} of {check.candidate.name}{difference}"
-    sentence = f"{subject} is {figures} over {interval.n} cases; {reason}"
+    unpaired = f" ({check.unpaired} more have a score on one side only)" if check.unpaired else ""
+    sentence = f"{subject} is {figures} over {interval.n} cases{unpaired}; {reason}"
     return _gate_result(check, IntervalFigures.model_validate(interval), verdict, sentence)
 
 
