@@ -69,8 +69,13 @@ def _show_result(result: Result, reference: Result | None) -> None:
 
 
 def _show_beside_output(result: Result) -> None:
-    """Show a refusal, malformed tool calls, and the reasoning in a closed expander."""
+    """Show how an application answered, a refusal, malformed tool calls, and the reasoning in a closed expander."""
     detail = result.detail
+    if detail.application.address is not None:
+        application = detail.application
+        status = f"status {application.status}" if application.status is not None else ""
+        version = f"version {application.version}" if application.version is not None else ""
+        st.caption(escape_markdown(" · ".join(filter(None, [application.address, status, version]))))
     if detail.refusal is not None:
         st.warning(escape_markdown(f"Refused: {detail.refusal}"), icon=":material/block:")
     for call in detail.invalid_tool_calls:

@@ -61,7 +61,7 @@ def leave_run() -> None:
 
 
 def describe_run(run: Run) -> str:
-    """Return the run's prompt, its candidates and its baselines as a text."""
+    """Return the run's prompt if it has one, its candidates and its baselines as a text."""
     sides: dict[str, list[str]] = {"candidate": [], "baseline": []}
     for variant in run.variants:
         sides.setdefault(variant.role, []).append(variant.name)
@@ -181,9 +181,14 @@ def _show_variants(summary: Summary) -> None:
         figures = {
             metric: format_interval(variant.metrics[metric].interval) for metric in summary.metrics if metric in variant.metrics
         }
-        rows.append({"variant": variant.name, "model": variant.model, **figures})
+        rows.append({"variant": variant.name, "model": variant.model or UNKNOWN, **figures})
     st.dataframe(rows, hide_index=True, width="stretch")
     st.caption("Mean over cases with its interval. Results without a score are left out and counted, never a zero.")
+    for variant in summary.variants:
+        if variant.target_versions:
+            stated = ", ".join(variant.target_versions)
+            changed = ": it changed during the run" if len(variant.target_versions) > 1 else ""
+            st.caption(escape_markdown(f"{variant.name} answered as version {stated}{changed}."))
     if summary.metrics_left_out:
         st.caption(f"{format_count(summary.metrics_left_out)} more metrics of single cases are left out here.")
     plots.plot_means(summary)

@@ -47,13 +47,15 @@ class TokenFigures(ApiModel):
 
 
 class VariantSummary(ApiModel):
-    """A content under a model, with its figures by metric; `cost` is in US dollars."""
+    """A content under a model, or an application (`target`), with its figures by metric; `cost` is in US dollars."""
 
     name: str
     role: str = "candidate"
     model: str
-    prompt: str
+    prompt: str | None = None
     version: int | None = None
+    target: str | None = None
+    target_versions: list[str] = Field(default_factory=list)
     results: int = 0
     errors: int = 0
     unrunnable: int = 0
@@ -135,7 +137,7 @@ class Run(ApiModel):
     error: str | None = None
     total: int
     done: int
-    prompt: str = ""
+    prompt: str | None = None
     variants: list[PlannedVariant] = Field(default_factory=list)
     actor: str = ""
     spent: float = 0.0
@@ -168,12 +170,21 @@ class ScorerOutcome(ApiModel):
     parts: list["ScorerOutcome"] = Field(default_factory=list)
 
 
+class ApplicationDetail(ApiModel):
+    """How an application answered."""
+
+    address: str | None = None
+    status: int | None = None
+    version: str | None = None
+
+
 class ResultDetail(ApiModel):
-    """The details of a result: scores with reasons, messages and passages."""
+    """The details of a result: scores with reasons, messages and passages, and how an application answered."""
 
     scores: dict[str, ScorerOutcome] = Field(default_factory=dict)
     messages: list[dict[str, Any]] = Field(default_factory=list)
     passages: list[dict[str, Any]] = Field(default_factory=list)
+    application: ApplicationDetail = Field(default_factory=ApplicationDetail)
     refusal: str | None = None
     reasoning: str | None = None
     invalid_tool_calls: list[dict[str, Any]] = Field(default_factory=list)
