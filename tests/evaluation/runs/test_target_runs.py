@@ -84,14 +84,12 @@ def test_evidence_of_an_application_has_its_versions_and_no_prompt(
     app: LoopbackApplication, store_suite: Make, finish_run: Make, opened_database: Any, author: Open
 ) -> None:
     store_suite(http(app), repeats=1)
-    answers = [(200, {"X-App-Version": version, "Content-Type": "application/json"}, b'{"answer": "hi"}') for version in "21"]
-    app.fixed["/answer"] = answers
+    replies = [(200, {"X-App-Version": version, "Content-Type": "application/json"}, b'{"answer": "hi"}') for version in "21"]
+    app.fixed["/answer"] = replies
     run: Run = finish_run()
     with opened_database.read() as session:
         (row,) = evidence_store.list_evidence(session, run.project, EvidenceFilter(run=run.id), limit=5)
         of_prompts = [
-            evidence_store.list_evidence(session, run.project, EvidenceFilter(prompt=name), limit=5) for name in ("", "desk")
-        ]
             evidence_store.list_evidence(session, run.project, EvidenceFilter(prompt=name), limit=5) for name in ("", "desk")
         ]
     assert row.target is not None
@@ -110,8 +108,8 @@ def test_two_versions_of_an_application_are_compared_case_by_case(
     second = finish_run()
     with author() as unit:
         comparison = RunService(unit).compare(second.id, first.id)
-    found = next(each for each in comparison.comparisons if each.metric == "found")
-    assert (comparison.cases, found.interval.estimate, found.cases) == (2, 0.5, 2)
+    metric = next(each for each in comparison.comparisons if each.metric == "found")
+    assert (comparison.cases, metric.interval.estimate, metric.cases) == (2, 0.5, 2)
 
 
 def test_an_application_that_the_gate_names_is_the_baseline(
