@@ -94,8 +94,7 @@ class RunComponents:
 
     def _target(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int) -> Target:
         if suite.targets:
-            permissions, engine = TargetPermissions.of(self.settings), JavaScriptEngine()
-            dependencies.closing(engine.close)
+            permissions, engine = TargetPermissions.of(self.settings), dependencies.javascript
             builder = TargetBuilder(self.database, permissions, self.settings, engine, ends_run=share == 1)
             return builder.build(run.plan, suite)
         return PromptTarget(run.project, self.renderer, client, self._prepared_prompts(run))
