@@ -11,6 +11,7 @@ from promptuary.core.settings import Settings
 from promptuary.models import local_server
 from promptuary.models.calls.setup.errors import ModelNotSetUp
 from promptuary.models.connections import EventLoopClient
+from promptuary.models.direct.sessions import LoopSessions
 from promptuary.models.local_server import LOCAL_MODELS, LocalServer, local_model_error
 from promptuary.prompt.canonical_json import InOrder, canonical_json
 from promptuary.prompt.model_settings import MODEL_SETTINGS
@@ -77,6 +78,8 @@ class ChatModels:
         self._servers: dict[str, LocalServer] = {}
         self._chats: dict[tuple[str, bytes], BaseChatModel] = {}
         self._client = EventLoopClient(settings.case_timeout)
+        self._has_openai_chats = False
+        self._sessions = LoopSessions(lambda: self._client.ssl_context)
 
     def check(self, name: str) -> None:
         """Check that a model can be used here, without starting or importing anything.
@@ -117,6 +120,18 @@ class ChatModels:
                 self._chats[key] = self._build(name, set_values)
             return self._chats[key]
 
+    def direct(self, model: Any) -> Any:
+        """Return what calls a model of this source with less work and the same outcome; the model itself if there is nothing.
+
+        Args:
+            model: LangChain's model, with what is bound to it.
+        """
+        if not self._has_openai_chats:
+            return model
+        from promptuary.models.direct.bound_chat import direct_chat
+
+        return direct_chat(model, self._client, self._sessions)
+
     def close(self) -> None:
         """Stop the local server, if one runs; the next use starts it again."""
         with self._lock:
@@ -126,6 +141,7 @@ class ChatModels:
 
     async def close_connections(self) -> None:
         """Close the connections of the running event loop; called when it is about to end."""
+        await self._sessions.close()
         await self._client.close_connections()
 
     def __enter__(self) -> Self:
@@ -167,12 +183,11 @@ class ChatModels:
     def _build_local(self, model: str, config: Mapping[str, Any]) -> "BaseChatModel":
         from pydantic import SecretStr
 
-        from promptuary.models.openai_chat import OpenAIChat
-
+        openai_chat = self._openai_class("openai")
         if model not in self._servers:
             self._servers[model] = self._start(model, self._settings)
         server = self._servers[model]
-        return OpenAIChat(
+        return openai_chat(
             base_url=server.url,
             api_key=SecretStr(server.key),
             model=model,
@@ -181,14 +196,14 @@ class ChatModels:
             **self._transport("openai"),
             **{key: value for key, value in config.items() if key in COMMON_SETTINGS},
             **provider_arguments(
-                f"{LOCAL}:{model}", OpenAIChat, {key: value for key, value in config.items() if key not in COMMON_SETTINGS}
+                f"{LOCAL}:{model}", openai_chat, {key: value for key, value in config.items() if key not in COMMON_SETTINGS}
             ),
         )
 
-    @staticmethod
-    def _openai_class(provider: str) -> "type[BaseChatModel]":
+    def _openai_class(self, provider: str) -> "type[BaseChatModel]":
         from promptuary.models.openai_chat import AzureOpenAIChat, OpenAIChat
 
+        self._has_openai_chats = True
         return AzureOpenAIChat if provider == "azure_openai" else OpenAIChat
 
     def _transport(self, provider: str) -> dict[str, Any]:

@@ -2,9 +2,29 @@
 
 import asyncio
 import weakref
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import httpx
+
+if TYPE_CHECKING:
+    import ssl
+
+RequestHandler = Callable[[httpx.Request], httpx.Response]
+_handler: ContextVar[RequestHandler | None] = ContextVar("handler", default=None)
+
+
+@contextmanager
+def requests_handled_by(handler: RequestHandler) -> Iterator[None]:
+    """Pass the requests of the block, those of tasks that it starts included, to a function instead of the network."""
+    token = _handler.set(handler)
+    try:
+        yield
+    finally:
+        _handler.reset(token)
 
 
 class EventLoopClient(httpx.AsyncClient):
@@ -16,16 +36,23 @@ class EventLoopClient(httpx.AsyncClient):
 
     def __init__(self, timeout: float) -> None:
         """Store the seconds that a request may take; nothing is opened yet."""
-        super().__init__(timeout=timeout)
-        self._ssl_context = httpx.create_ssl_context()  # shared, since creating one takes longer than a call
+        super().__init__(timeout=timeout, transport=httpx.AsyncBaseTransport())  # it opens nothing: `send` does
         self._idle: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[httpx.AsyncClient]] = weakref.WeakKeyDictionary()
+
+    @cached_property
+    def ssl_context(self) -> "ssl.SSLContext":
+        """The trusted certificates; shared, since reading them takes longer than a call."""
+        return httpx.create_ssl_context()
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send by a client of the running loop, over a connection that it has open, if there is one."""
+        handler = _handler.get()
+        if handler is not None:
+            return handler(request)
         loop = asyncio.get_running_loop()
         idle = self._idle.setdefault(loop, [])
         # The last that came back: clients that are not needed any more stay at the bottom until the loop ends.
-        client = idle.pop() if idle else httpx.AsyncClient(verify=self._ssl_context, timeout=self.timeout)
+        client = idle.pop() if idle else httpx.AsyncClient(verify=self.ssl_context, timeout=self.timeout)
         try:
             return await client.send(request, **options)
         finally:

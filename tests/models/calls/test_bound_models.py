@@ -15,7 +15,7 @@ FUNCTION = {"type": "function", "function": {"name": "f", "parameters": {"type":
 def bound_tools(models: ChatModels, *tools: dict[str, Any]) -> list[Any]:
     request = model_request(tools=list(tools))
     bound = asyncio.run(BoundModels(models).get(request, "binding"))
-    return list(bound.chat.kwargs["tools"])
+    return list(bound.chat.bound["tools"])
 
 
 @pytest.mark.parametrize("tool", [{"type": "web_search", "filters": {"b": 1, "a": 2}}, {"type": "of_next_year"}])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptuary.evaluation.suites.suite import PriceSpec
-from promptuary.models.calls.pricing import PriceTable
+from promptuary.models.calls.pricing import _PUBLISHED, PriceTable
 from promptuary.models.chat_models import PROVIDERS
 
 MILLION = {"input": 1_000_000, "output": 1_000_000}
@@ -54,3 +54,22 @@ def test_the_suites_price_takes_precedence_over_the_published_one() -> None:
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
 def test_every_provider_can_be_looked_up(provider: str) -> None:
     assert PriceTable().cost(f"{provider}:no-such-model-9", MILLION) is None
+
+
+def test_every_published_cost_is_the_packages_own() -> None:
+    from genai_prices import Usage, calc_price
+    from genai_prices.data_snapshot import get_snapshot
+
+    names = {published: name for name, published in reversed(_PUBLISHED.items())}
+    tokens = {"input": 123_457, "output": 1_013, "cache_read": 1_001}
+    usage = Usage(input_tokens=tokens["input"], output_tokens=tokens["output"], cache_read_tokens=tokens["cache_read"])
+    compared = 0
+    for provider in get_snapshot().providers:
+        for model in provider.models if provider.id in names else ():
+            try:
+                expected = float(calc_price(usage, model.id, provider_id=provider.id).total_price)
+            except (LookupError, ValueError):
+                continue
+            assert PriceTable().cost(f"{names[provider.id]}:{model.id}", tokens) == expected, model.id
+            compared += 1
+    assert compared > 300

@@ -1,4 +1,4 @@
-"""Requests to applications by aiohttp, which only this module imports: to allowed hosts, with limits, one host a request."""
+"""Requests to applications by aiohttp: to allowed hosts, with limits, one host a request."""
 
 import asyncio
 import codecs

@@ -50,6 +50,8 @@ class BoundModels:
             chat = chat.bind(response_format=request.response_format)
         if request.schema is not None:
             chat = chat.with_structured_output(dict(request.schema), include_raw=True)
+        direct = getattr(self.source, "direct", None)
+        chat = chat if direct is None else direct(chat)
         return BoundModel(chat, len(str(bound).encode("utf-8", "replace")) if bound else 0)
 
     def _drop_failed(self, binding: str, future: "asyncio.Future[BoundModel]") -> None:

@@ -1,7 +1,9 @@
 """The cost of calls: by the prices of the suite, else by the published ones that genai-prices ships. Nothing is fetched."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
 from typing import Protocol
 
 from promptuary.core.errors import FieldError, InvalidRequest
@@ -33,6 +35,15 @@ _PUBLISHED = {
     "together": "together",
     "xai": "x-ai",
 }
+
+_SAMPLES = (
+    {"input": 0, "output": 0},
+    {"input": 1, "output": 0},
+    {"input": 0, "output": 1},
+    {"input": 7, "output": 3, "cache_read": 5},
+    {"input": 900_001, "output": 90_001, "cache_read": 80_001},
+)
+"""Numbers of tokens for which a price of three numbers must have the cost that genai-prices computes."""
 
 
 class ModelPrice(Protocol):
@@ -140,16 +151,66 @@ def missing_price_error(model: str) -> FieldError:
 
 
 def _published_cost(provider: str, model: str, tokens: Mapping[str, int]) -> float | None:
-    if provider not in _PUBLISHED:
-        return None
+    published = _published_price(_PUBLISHED[provider], model) if provider in _PUBLISHED else None
+    return None if published is None else published.cost(tokens)
+
+
+@dataclass(frozen=True)
+class _PublishedPrice:
+    """The price of a model in genai-prices, which takes longer to compute a cost than a call takes to be sent.
+
+    Attributes:
+        full: computes a cost by genai-prices.
+        input: US dollars for a million tokens of the prompt; None if the price is more than three numbers.
+        output: of the reply.
+        cache_read: of the prompt's tokens that the provider reads from its cache; None if there is no such price.
+    """
+
+    full: Callable[[Mapping[str, int]], Decimal | None]
+    input: Decimal | None = None
+    output: Decimal = Decimal(0)
+    cache_read: Decimal | None = None
+
+    def cost(self, tokens: Mapping[str, int]) -> float | None:
+        """Compute the cost of a number of tokens; None if it is not known."""
+        total = self.total(tokens)
+        return None if total is None else float(total)
+
+    def total(self, tokens: Mapping[str, int]) -> Decimal | None:
+        """Compute the exact cost."""
+        cached = tokens.get("cache_read") or 0
+        if self.input is None or cached > tokens["input"] or (cached and self.cache_read is None):
+            return self.full(tokens)
+        total = Decimal(tokens["input"] - cached) * self.input + Decimal(tokens["output"]) * self.output
+        return (total + Decimal(cached) * (self.cache_read or 0)) / 1_000_000
+
+
+@cache
+def _published_price(provider: str, model: str) -> _PublishedPrice | None:
+    """Return the price of a model, whose three numbers are used if they have the same results; None if there is none."""
     try:
         from genai_prices import Usage, calc_price
     except ModuleNotFoundError:  # a server that only takes submissions
         return None
-    usage = Usage(
-        input_tokens=tokens["input"], output_tokens=tokens["output"], cache_read_tokens=tokens.get("cache_read") or None
-    )
+
+    def full(tokens: Mapping[str, int]) -> Decimal | None:
+        cached = tokens.get("cache_read") or None
+        usage = Usage(input_tokens=tokens["input"], output_tokens=tokens["output"], cache_read_tokens=cached)
+        try:
+            return calc_price(usage, model, provider_id=provider).total_price
+        except (LookupError, ValueError):  # an unknown model, or one without a price for this kind of use
+            return None
+
     try:
-        return float(calc_price(usage, model, provider_id=_PUBLISHED[provider]).total_price)
-    except (LookupError, ValueError):  # an unknown model, or one without a price for this kind of use
+        prices = calc_price(Usage(input_tokens=1, output_tokens=1), model, provider_id=provider).model.prices
+    except LookupError:
         return None
+    except ValueError:
+        return _PublishedPrice(full)
+    numbers = {} if isinstance(prices, list) else {name: price for name, price in vars(prices).items() if price is not None}
+    if not numbers or not all(isinstance(price, Decimal) for price in numbers.values()):
+        return _PublishedPrice(full)  # a price that depends on the time or on the number of tokens
+    simple = _PublishedPrice(
+        full, numbers.get("input_mtok"), numbers.get("output_mtok", Decimal(0)), numbers.get("cache_read_mtok")
+    )
+    return simple if all(simple.total(tokens) == full(tokens) for tokens in _SAMPLES) else _PublishedPrice(full)
