@@ -249,7 +249,7 @@ def test_closing_ends_the_stream_at_once(server: LiveServer, follow: Callable[..
     client = follow()
     client.shut()
     assert not client.client.following
-    assert threads() == []
+    wait_until(lambda: not threads())
     wait_until(lambda: not server.readers)
     assert client.get(TRIAGE).source == "memory"
     if isinstance(client, AsyncHarness):
@@ -265,7 +265,7 @@ def test_closing_wakes_who_waits_for_a_stream_on_a_server_that_keeps_connections
     server.stream = black_hole
     wait_until(lambda: len(server.streams) > 1)
     client.close()
-    assert threads() == []
+    wait_until(lambda: not threads())
 
 
 def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: Connect) -> None:
@@ -285,7 +285,7 @@ def test_a_closed_client_does_not_begin_to_follow(server: LiveServer, connect: C
     proceed.set()
     closing.join(60)
     waiting.join(60)
-    assert threads() == []
+    wait_until(lambda: not threads())
     assert server.streams == []
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from promptuary.access.auth.idempotency import IdempotentRoute
 from promptuary.access.auth.routing import Cursor, Limit, PathName, authorize
@@ -24,6 +24,8 @@ from promptuary.review.schemas import (
     Submission,
 )
 from promptuary.review.service import ReviewService
+
+ClaimId = Annotated[str, Path(alias="id")]
 
 router = APIRouter(prefix="/v1", tags=["review"], route_class=IdempotentRoute)
 
@@ -88,30 +90,30 @@ def read_agreement(name: PathName, unit: Annotated[UnitOfWork, authorize(Scope.R
 
 
 @router.get("/claims/{id}")
-def read_claim(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> ClaimOut:  # noqa: A002 - the word of the API
+def read_claim(claim_id: ClaimId, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> ClaimOut:
     """Return the caller's own live claim."""
-    return ClaimOut.of(ReviewService(unit).live_claim(id))
+    return ClaimOut.of(ReviewService(unit).live_claim(claim_id))
 
 
 @router.post("/claims/{id}/submit")
-def submit(id: str, body: Submission, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> DecisionOut:  # noqa: A002
+def submit(claim_id: ClaimId, body: Submission, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> DecisionOut:
     """Submit a decision on the claimed item; 409 without a live lease, or when the nonce is not the claim's."""
-    return DecisionOut.model_validate(ReviewService(unit).submit(id, body.nonce, body.decision, body.comment))
+    return DecisionOut.model_validate(ReviewService(unit).submit(claim_id, body.nonce, body.decision, body.comment))
 
 
 @router.post("/claims/{id}/skip", status_code=204)
-def skip(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
+def skip(claim_id: ClaimId, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:
     """Skip the item; the caller gets it again when no other item is left."""
-    ReviewService(unit).skip(id)
+    ReviewService(unit).skip(claim_id)
 
 
 @router.post("/claims/{id}/release", status_code=204)
-def release(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:  # noqa: A002
+def release(claim_id: ClaimId, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> None:
     """Release the item, as if it had never been claimed."""
-    ReviewService(unit).release(id)
+    ReviewService(unit).release(claim_id)
 
 
 @router.post("/claims/{id}/heartbeat")
-def heartbeat(id: str, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> HeartbeatOut:  # noqa: A002
+def heartbeat(claim_id: ClaimId, unit: Annotated[UnitOfWork, authorize(Scope.REVIEW_DECIDE)]) -> HeartbeatOut:
     """Extend the lease from now."""
-    return HeartbeatOut.model_validate(ReviewService(unit).heartbeat(id))
+    return HeartbeatOut.model_validate(ReviewService(unit).heartbeat(claim_id))

@@ -153,20 +153,20 @@ class ReviewService:
         audit.record_change(self.unit, "item.claimed", item.id, {"queue": name, "claim": claim.id})
         return ClaimResult(claim, created=True)
 
-    def live_claim(self, id: str) -> Claim:  # noqa: A002 - the word of the API
+    def live_claim(self, claim_id: str) -> Claim:
         """Return one of the caller's live claims.
 
         Raises:
             NotFound: when the caller has no such claim; another reviewer's claim is not revealed.
             Conflict: when its lease has expired, or it was decided, skipped or released.
         """
-        return self._require_live(self._claim(id))
+        return self._require_live(self._claim(claim_id))
 
-    def submit(self, id: str, nonce: str, decision: str, comment: str = "") -> Decision:  # noqa: A002
+    def submit(self, claim_id: str, nonce: str, decision: str, comment: str = "") -> Decision:
         """Submit the decision on the claimed item, once.
 
         Args:
-            id: the claim's id.
+            claim_id: the claim's id.
             nonce: the claim's nonce; it proves that the page displayed this claim to the reviewer.
             decision: one of the queue's choices.
             comment: the reviewer's free text.
@@ -176,7 +176,7 @@ class ReviewService:
             Conflict: without a live lease, with another nonce, or when the item's slots are full.
             InvalidRequest: for a decision that the queue does not have.
         """
-        claim, queue = self._lock_claim(id)
+        claim, queue = self._lock_claim(claim_id)
         if not secrets.compare_digest(nonce.encode(), claim.nonce.encode()):
             raise Conflict("the nonce is not this claim's: another item was displayed; load the claim again, then decide")
         values = [choice.value for choice in queue.choices]
@@ -188,20 +188,22 @@ class ReviewService:
         if stored_decision is None:
             raise Conflict("the item has all its decisions already; claim the next one")
         claim_store.end_claim(self.unit.session, claim, ClaimState.SUBMITTED)
-        audit.record_change(self.unit, "item.decided", claim.item.id, {"queue": queue.name, "claim": id, "decision": decision})
+        audit.record_change(
+            self.unit, "item.decided", claim.item.id, {"queue": queue.name, "claim": claim_id, "decision": decision}
+        )
         return stored_decision
 
-    def skip(self, id: str) -> None:  # noqa: A002
+    def skip(self, claim_id: str) -> None:
         """Skip the item; this reviewer gets it again when no other is left. Raises the errors of `live_claim`."""
-        self._end(id, ClaimState.SKIPPED)
+        self._end(claim_id, ClaimState.SKIPPED)
 
-    def release(self, id: str) -> None:  # noqa: A002
+    def release(self, claim_id: str) -> None:
         """Release the item, as if it had never been claimed. Raises the errors of `live_claim`."""
-        self._end(id, ClaimState.RELEASED)
+        self._end(claim_id, ClaimState.RELEASED)
 
-    def heartbeat(self, id: str) -> Claim:  # noqa: A002
+    def heartbeat(self, claim_id: str) -> Claim:
         """Extend the lease from now, without an audit entry, since nothing is decided. Raises the errors of `live_claim`."""
-        claim, _ = self._lock_claim(id)
+        claim, _ = self._lock_claim(claim_id)
         seconds = self.unit.settings.claim_seconds
         return claim_store.extend_lease(self.unit.session, claim, self.unit.clock() + timedelta(seconds=seconds))
 
@@ -223,10 +225,10 @@ class ReviewService:
     def _state(self, queue: Queue) -> QueueState:
         return QueueState(queue, store.count_items(self.unit.session, queue, self.unit.caller.actor, self.unit.clock()))
 
-    def _claim(self, id: str) -> Claim:  # noqa: A002
-        claim = claim_store.find_claim(self.unit.session, self.unit.caller.project, self.unit.caller.actor, id)
+    def _claim(self, claim_id: str) -> Claim:
+        claim = claim_store.find_claim(self.unit.session, self.unit.caller.project, self.unit.caller.actor, claim_id)
         if claim is None:
-            raise NotFound(f"you have no claim '{id}'")
+            raise NotFound(f"you have no claim '{claim_id}'")
         return claim
 
     def _require_live(self, claim: Claim) -> Claim:
@@ -236,12 +238,12 @@ class ReviewService:
             raise Conflict("this claim's lease has ended, and another reviewer may have claimed the item; claim the next item")
         return claim
 
-    def _lock_claim(self, id: str) -> tuple[Claim, Queue]:  # noqa: A002
+    def _lock_claim(self, claim_id: str) -> tuple[Claim, Queue]:
         """Lock the claim's queue, then read the claim, so that its state does not change until the commit."""
-        queue = self._queue(self._claim(id).queue, lock=True)
-        return self._require_live(self._claim(id)), queue
+        queue = self._queue(self._claim(claim_id).queue, lock=True)
+        return self._require_live(self._claim(claim_id)), queue
 
-    def _end(self, id: str, state: ClaimState) -> None:  # noqa: A002
-        claim, queue = self._lock_claim(id)
+    def _end(self, claim_id: str, state: ClaimState) -> None:
+        claim, queue = self._lock_claim(claim_id)
         claim_store.end_claim(self.unit.session, claim, state)
-        audit.record_change(self.unit, f"item.{state}", claim.item.id, {"queue": queue.name, "claim": id})
+        audit.record_change(self.unit, f"item.{state}", claim.item.id, {"queue": queue.name, "claim": claim_id})
