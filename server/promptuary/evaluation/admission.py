@@ -11,9 +11,10 @@ from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.scorers.catalog import find_scorer_type
-from promptuary.evaluation.scorers.code.syntax_check import syntax_errors
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
+from promptuary.evaluation.scorers.transforms.syntax_check import syntax_errors, transform_syntax_errors
+from promptuary.evaluation.scorers.transforms.transform import build_transform
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
 from promptuary.evaluation.targets.admission import all_target_errors
 from promptuary.evaluation.targets.permissions import TargetPermissions
@@ -40,6 +41,7 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
         errors = [
             *all_target_errors(suite.targets, TargetPermissions.of(settings)),
             *_scorer_errors(suite, plan, dependencies),
+            *_transform_errors(suite, dependencies),
         ]
     if errors:
         raise InvalidRequest("the suite cannot be run here", errors)
@@ -57,7 +59,20 @@ def _scorer_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies) -
         except Invalid as error:
             yield FieldError(f"scorers.{number}.value", str(error))
         else:
-            yield from (FieldError(f"scorers.{number}.value", message) for message in syntax_errors(scorer))
+            yield from (FieldError(f"scorers.{number}.{name}", message) for name, message in syntax_errors(scorer))
+
+
+def _transform_errors(suite: Suite, dependencies: ScorerDependencies) -> Iterator[FieldError]:
+    """Yield what is wrong with the transforms of a suite, each with its path."""
+    by_model = {f"model_transforms.{name}": value for name, value in suite.model_transforms.items()}
+    values = {"transform": suite.transform, **by_model}
+    for path, value in values.items():
+        try:
+            transform = build_transform(value, dependencies)
+        except Invalid as error:
+            yield FieldError(path, str(error))
+        else:
+            yield from (FieldError(path, message) for message in transform_syntax_errors(transform))
 
 
 def plan_models(plan: Plan, suite: Suite) -> tuple[str, ...]:

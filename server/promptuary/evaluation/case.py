@@ -24,6 +24,7 @@ class Case:
         metadata: free JSON.
         asserts: scorers of this case alone, as JSON, beside the suite's.
         threshold: the score from which on the case passes, whatever single scorers decide.
+        transform: makes the outputs of this case what is scored; None for the suite's.
         source: of a case of another product, what its code may read of the test beyond the other fields.
     """
 
@@ -35,6 +36,7 @@ class Case:
     metadata: JsonObject = field(default_factory=dict)
     asserts: tuple[JsonObject, ...] = ()
     threshold: float | None = None
+    transform: Any | None = None
     source: JsonObject = field(default_factory=dict)
 
 
@@ -43,6 +45,8 @@ def case_to_json(case: Case) -> dict[str, Any]:
     own: dict[str, Any] = {"assert": list(case.asserts)} if case.asserts else {}
     if case.threshold is not None:
         own["threshold"] = case.threshold
+    if case.transform is not None:
+        own["transform"] = case.transform
     if case.source:
         own["source"] = case.source
     return own | {

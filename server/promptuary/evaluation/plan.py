@@ -143,6 +143,7 @@ class ResultDetail(TypedDict, total=False):
         messages: what the model received.
         passages: what was retrieved for it.
         application: how an application answered.
+        answer: what was answered, where transforms made another output of it, or failed.
         scores: each score as JSON by its label, as `scorers.aggregate.score_json` writes it.
         refusal: the model's or its provider's refusal.
         reasoning: what the model thought before its output; no scorer sees it.
@@ -150,6 +151,7 @@ class ResultDetail(TypedDict, total=False):
     """
 
     messages: list[JsonObject]
+    answer: str
     passages: list[PassageDetail]
     application: ApplicationDetail
     scores: Mapping[str, Mapping[str, object]]

@@ -8,6 +8,7 @@ from promptuary.core.wire import NonEmptyText, RequestModel
 from promptuary.evaluation.canonical_json import unsupported_values
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.scorers.transforms.steps import TransformValue
 
 THRESHOLD_LIMIT = 1e9
 """Scores are from 0 to 1, but for those of a suite's own JavaScript, which may be any number."""
@@ -40,6 +41,7 @@ class CaseIn(RequestModel):
         list[Annotated[dict[str, Any], AfterValidator(_check_scorer)]], Field(alias="assert", max_length=100)
     ] = Field(default_factory=list)
     threshold: Annotated[float, Field(ge=-THRESHOLD_LIMIT, le=THRESHOLD_LIMIT, allow_inf_nan=False)] | None = None
+    transform: TransformValue = None
     source: dict[str, CanonicalJson] = Field(default_factory=dict)
 
     def case(self) -> Case:
@@ -54,5 +56,6 @@ class CaseIn(RequestModel):
             metadata=dict(self.metadata),
             asserts=asserts,
             threshold=self.threshold,
+            transform=self.transform,
             source=dict(self.source),
         )

@@ -16,6 +16,7 @@ from promptuary.evaluation.plan import Variant
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.per_case import CaseScorers
+from promptuary.evaluation.scorers.transforms.run_transforms import RunTransforms
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.targets.builder import TargetBuilder
 from promptuary.evaluation.targets.permissions import TargetPermissions
@@ -90,6 +91,7 @@ class RunComponents:
             concurrency=max(1, -(-run.plan.concurrency // share)),
             timeout=self.settings.case_timeout,
             clock=self.clock,
+            transforms=RunTransforms.build(suite.transform, suite.model_transforms, dependencies),
         )
 
     def _target(self, run: Run, suite: Suite, client: ModelCaller, dependencies: ScorerDependencies, share: int) -> Target:

@@ -5,14 +5,16 @@ An error in one item is that item's result. Only an interruption from outside or
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from promptuary.core.clock import Clock
 from promptuary.core.errors import PromptuaryError
 from promptuary.evaluation.execution.work import WorkItem
 from promptuary.evaluation.plan import CaseResult, ResultDetail
 from promptuary.evaluation.scorers.per_case import CaseScorers, score_output
-from promptuary.evaluation.scorers.score import Score, Scorer, ScorerInput, redacted_error_text, run_scorer
+from promptuary.evaluation.scorers.score import OutputStages, Score, Scorer, ScorerInput, redacted_error_text, run_scorer
+from promptuary.evaluation.scorers.transforms.run_transforms import Answer, RunTransforms
+from promptuary.evaluation.scorers.transforms.transform import value_text
 from promptuary.evaluation.targets.target import Target, TargetReply, TargetTrace
 from promptuary.models.calls import CostLimitReached, ModelReply, sensitive_calls, time_limit
 from promptuary.models.calls.setup.errors import provider_error_text
@@ -33,6 +35,7 @@ class Runner:
     Attributes:
         target: responds to the items.
         scorers: those of the suite, and those of its cases.
+        transforms: make the output that is scored of what was answered.
         concurrency: how many items are in flight at once.
         timeout: seconds for the response to one item with its retries, and again for each scorer; without waits
             for capacity.
@@ -44,6 +47,7 @@ class Runner:
     concurrency: int
     timeout: float
     clock: Clock
+    transforms: RunTransforms = field(default_factory=RunTransforms)
 
     async def run(self, items: Iterable[WorkItem]) -> AsyncGenerator[list[CaseResult], None]:
         """Run the items, and yield their results in batches as they come, in any order.
@@ -87,24 +91,35 @@ class Runner:
             return self._failed(item, trace, f"no response within {self.timeout:g} seconds")
         except Exception as error:
             return self._failed(item, trace, _error_text(error, redacted=self._is_sensitive(item)))
-        return await self._scored(item, trace, response)
+        try:
+            stages = await self.transforms.apply(item.case, _answer(item, response))
+        except Exception as error:
+            return self._failed(item, trace, _error_text(error, redacted=self._is_sensitive(item)), response)
+        return await self._scored(item, trace, response, stages)
 
-    async def _scored(self, item: WorkItem, trace: TargetTrace, response: TargetReply) -> CaseResult:
-        """Score a response, and build the result."""
-        reply = response.reply
-        outcome = await score_output(self.scorers, self._scorer_input(item, response), self._score)
+    async def _scored(
+        self, item: WorkItem, trace: TargetTrace, response: TargetReply, stages: OutputStages | None
+    ) -> CaseResult:
+        """Score a response after its transforms, and build the result."""
+        reply, sample = response.reply, self._scorer_input(item, response, stages)
+        outcome = await score_output(self.scorers, sample, self._score)
         tokens: Mapping[str, int] = reply.tokens or {}
         return CaseResult(
             ordinal=item.ordinal,
             case=item.case.id,
             variant=item.variant.name,
             repeat=item.repeat,
-            output=reply.text,
+            output=sample.output,
             passed=outcome.passed,
             score=outcome.score,
             metrics=outcome.metrics,
             error=None,
-            detail={**trace.json_body(), **_reply_detail(reply), "scores": outcome.labelled_scores},
+            detail={
+                **trace.json_body(),
+                **_reply_detail(reply),
+                **_answer_detail(reply, sample.output),
+                "scores": outcome.labelled_scores,
+            },
             at=self.clock(),
             latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
             tokens_input=tokens.get("input"),
@@ -113,8 +128,10 @@ class Runner:
             cached=reply.cached,
         )
 
-    def _failed(self, item: WorkItem, trace: TargetTrace, error: str) -> CaseResult:
-        """Build the result of an item without a response."""
+    def _failed(self, item: WorkItem, trace: TargetTrace, error: str, response: TargetReply | None = None) -> CaseResult:
+        """Build the result of an item without a response, or without an output after the transforms."""
+        if response is not None:
+            return self._untransformed(item, trace, error, response)
         return CaseResult(
             ordinal=item.ordinal,
             case=item.case.id,
@@ -129,11 +146,25 @@ class Runner:
             at=self.clock(),
         )
 
-    def _scorer_input(self, item: WorkItem, response: TargetReply) -> ScorerInput:
+    def _untransformed(self, item: WorkItem, trace: TargetTrace, error: str, response: TargetReply) -> CaseResult:
+        """Build the result of an item whose transform failed: what was answered is shown, and what it cost is counted."""
+        reply = response.reply
+        tokens: Mapping[str, int] = reply.tokens or {}
+        return replace(
+            self._failed(item, trace, error),
+            detail={**trace.json_body(), **_reply_detail(reply), **_answer_detail(reply, None)},
+            latency_ms=None if response.latency_ms is None else round(response.latency_ms, 1),
+            tokens_input=tokens.get("input"),
+            tokens_output=tokens.get("output"),
+            cost=reply.cost,
+            cached=reply.cached,
+        )
+
+    def _scorer_input(self, item: WorkItem, response: TargetReply, stages: OutputStages | None) -> ScorerInput:
         reply = response.reply
         return ScorerInput(
             case=item.case,
-            output=reply.text,
+            output=reply.text if stages is None else value_text(stages.value),
             messages=response.messages,
             latency_ms=response.latency_ms,
             passages=response.passages,
@@ -147,6 +178,8 @@ class Runner:
             cost=reply.cost,
             tools=response.tools,
             model=item.variant.model,
+            stages=stages,
+            metadata=response.metadata,
             sensitive=self._is_sensitive(item),
         )
 
@@ -182,6 +215,17 @@ async def _collect_batch(results: ResultQueue, limit: int) -> tuple[list[CaseRes
     except TimeoutError:
         pass
     return batch, True
+
+
+def _answer(item: WorkItem, response: TargetReply) -> Answer:
+    """Return what transforms read of a response."""
+    source = item.variant.target or item.variant.model
+    return Answer(response.output, source, response.template, response.metadata)
+
+
+def _answer_detail(reply: ModelReply, output: str | None) -> ResultDetail:
+    """Return the text that was answered, where the output is another."""
+    return ResultDetail() if reply.text == output else ResultDetail(answer=reply.text)
 
 
 def _reply_detail(reply: ModelReply) -> ResultDetail:

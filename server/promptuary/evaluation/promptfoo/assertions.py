@@ -11,6 +11,7 @@ from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.javascript.host_names import host_name_error
 from promptuary.evaluation.promptfoo.files import SCHEME, YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
 from promptuary.evaluation.promptfoo.javascript.code_files import javascript_file
+from promptuary.evaluation.promptfoo.javascript.transforms import PYTHON_REMARK, read_transform
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES
@@ -38,8 +39,13 @@ FAILING_TYPES = (
     "starts-with",
 )
 """Types for which promptfoo ends a test in an error where a value has another type."""
-_KEYS = frozenset({"type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "assert"})
 TRANSFORM_KEYS = ("transform", "contextTransform")
+_KEYS = frozenset(
+    {
+        *("type", "value", "threshold", "weight", "metric", "provider", "rubricPrompt", "config", "assert"),
+        *TRANSFORM_KEYS,
+    }
+)
 _NOT_IN_METRICS = re.compile(r"[^A-Za-z0-9_./ -]")
 
 
@@ -96,9 +102,7 @@ class AssertionTranslator:
             known = promptfoo_name in (*ASSERTION_TYPES, *SPECIAL_ASSERTION_TYPES)
             raise Unsupported("has no scorer here" if known else "is no type that is known, of promptfoo's or ours")
         for key in assertion:
-            if key in TRANSFORM_KEYS and assertion[key] is not None:
-                raise Unsupported(f"its `{key}` has no place here: a scorer sees the output as it is")
-            if key not in _KEYS:
+            if key not in _KEYS or (kind.nested and key in TRANSFORM_KEYS):
                 self.report.leave("assertion", promptfoo_name, f"promptfoo reads no `{key}` of an assertion, either", place)
         spec: RawObject = {"type": (INVERSE if inverse else "") + name}
         if assertion.get("weight") is not None:
@@ -113,7 +117,7 @@ class AssertionTranslator:
             if not spec["assert"]:
                 return None  # what was in it is reported, each on its own
         else:
-            spec |= self._value(assertion, name, kind, values, place)
+            spec |= self._value(assertion, name, kind, values, place) | self._transforms(assertion, kind, place)
         if assertion.get("threshold") is not None:
             if kind.threshold is not None:
                 spec["threshold"] = assertion["threshold"]
@@ -129,6 +133,20 @@ class AssertionTranslator:
         if errors:
             raise Unsupported("; ".join(f"{path} {message}".strip() for path, message in list(errors.items())[:3]))
         return spec
+
+    def _transforms(self, assertion: RawObject, kind: ScorerType[Any, Any], place: str) -> RawObject:
+        """Return the transforms of an assertion: of the output, and of the context that a judge reads."""
+        transforms: RawObject = {}
+        if assertion.get("transform"):
+            transforms["transform"] = read_transform(assertion["transform"], self.folder)
+        if assertion.get("contextTransform"):
+            if kind.reads_context:
+                transforms["context_transform"] = read_transform(assertion["contextTransform"], self.folder)
+            else:
+                self.report.leave("assertion", assertion["type"], "its `contextTransform` means nothing to it", place)
+        if any("python" in transform for transform in transforms.values()):
+            self.report.change("assertion", "transform", PYTHON_REMARK, place)
+        return transforms
 
     def _metric(self, metric: str, values: RawObject, place: str) -> str:
         name = fill_template(metric, values)

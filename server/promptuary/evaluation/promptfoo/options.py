@@ -54,7 +54,10 @@ IGNORED_RUN_OPTIONS: Mapping[str, str] = {
 }
 SUPPORTED_RUN_OPTIONS = frozenset({"repeat", "maxConcurrency", "grader", "var", "promptPrefix", "promptSuffix"})
 SUPPORTED_TEST_OPTIONS = frozenset(
-    {"prefix", "suffix", "provider", "rubricPrompt", "factuality", "disableVarExpansion", "disableDefaultAsserts"}
+    {
+        *("prefix", "suffix", "provider", "rubricPrompt", "factuality", "disableVarExpansion", "disableDefaultAsserts"),
+        *("transform", "postprocess", "transformVars"),
+    }
 )
 IGNORED_TEST_OPTIONS: Mapping[str, str] = {
     "disableConversationVar": "every case stands alone here",
@@ -71,7 +74,6 @@ CALL_OPTIONS = SETTING_NAMES | {
 """Test options that promptfoo hands to the provider as its settings for one test."""
 GRADING_OPTIONS = frozenset({"storeOutputAs", "contextTransform"})
 SELECTING_OPTIONS = frozenset({"tests", "assertions", "prompts", "providers", "vars", "model", "modelOutputs", "config"})
-CODE_TEST_OPTIONS = ("transform", "transformVars", "postprocess")
 REFUSED_TEST_KEYS: Mapping[str, str] = {
     "provider": "a test with a provider of its own; the suite's models answer every case",
     "providerOutput": "an answer that is given in advance; here a model answers every case (echo gives its prompt)",
@@ -129,8 +131,6 @@ def report_test_options(options: RawObject, others: RawObject, place: str, repor
     for name in options:
         if name in IGNORED_TEST_OPTIONS:
             report.leave("test option", name, IGNORED_TEST_OPTIONS[name], place)
-        elif name in CODE_TEST_OPTIONS and options[name] is not None:
-            report.refuse("test option", name, "is code, which is not run here", place)
         elif name in CALL_OPTIONS | GRADING_OPTIONS and options[name] is not None:
             report.refuse("test option", name, "changes how this one test is asked or graded", place)
         elif name not in SUPPORTED_TEST_OPTIONS and options[name] is not None:

@@ -65,12 +65,13 @@ ENDPOINT_SETTINGS = frozenset(
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider as the file has it: its id, its label, its settings, the prompts that it is for."""
+    """A provider as the file has it: its id, its label, its settings, the prompts that it is for, its transform."""
 
     id: str
     label: str | None = None
     config: RawObject = field(default_factory=dict)
     prompts: Any = None
+    transform: Any = None
 
     def is_named(self, names: Any) -> bool:
         """Return whether a list of names means this provider: its label or id, the beginning of one before `:`, or `…*`."""
@@ -102,13 +103,18 @@ def _read(entry: Any, folder: PromptfooFolder) -> Iterator[Provider]:
     elif isinstance(entry, str):
         yield Provider(entry)
     elif isinstance(entry, dict) and isinstance(entry.get("id"), str):
-        yield Provider(entry["id"], entry.get("label"), entry.get("config") or {}, entry.get("prompts"))
+        yield _provider(entry["id"], entry)
     elif isinstance(entry, dict) and len(entry) == 1:
         ((name, options),) = entry.items()
         options = options if isinstance(options, dict) else {}
-        yield Provider(options.get("id") or name, options.get("label"), options.get("config") or {}, options.get("prompts"))
+        yield _provider(options.get("id") or name, options)
     else:
         raise Unsupported("is no provider: a name, or an object with `id`")
+
+
+def _provider(name: str, options: RawObject) -> Provider:
+    config, prompts = options.get("config") or {}, options.get("prompts")
+    return Provider(name, options.get("label"), config, prompts, options.get("transform"))
 
 
 def model_name(name: str) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.promptfoo.files import YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
+from promptuary.evaluation.promptfoo.javascript.transforms import transformed_variables
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.table_row import parse_row
@@ -37,13 +39,29 @@ class ExpandedTest:
     providers: Any = None
     others: RawObject = field(default_factory=dict)
 
+    @property
+    def parts(self) -> RawObject:
+        """The parts that have no place in a case, by their names in the file."""
+        parts: RawObject = {"assert": self.asserts, "options": self.options, "metadata": self.metadata, **self.others}
+        return parts | {"description": self.description} if self.description else parts
 
-def read_tests(config: RawObject, folder: PromptfooFolder, report: TranslationReport) -> list[ExpandedTest]:
-    """Read `tests` and `scenarios` with `defaultTest`; a test that cannot be read is reported."""
+
+def read_tests(
+    config: RawObject, folder: PromptfooFolder, report: TranslationReport, engine: JavaScriptEngine
+) -> list[ExpandedTest]:
+    """Read `tests` and `scenarios` with `defaultTest`; a test that cannot be read is reported.
+
+    Args:
+        config: the file.
+        folder: of the file.
+        report: records the outcome of each test.
+        engine: runs `transformVars`, the only code that is run while a file is read.
+    """
     rows: list[ExpandedTest] = []
     default = _default(config, folder, report)
     for place, test in _tests(config, default, folder, report):
         try:
+            test = _with_transformed_vars(test, default, folder, engine)
             rows += _rows(place, test, default, folder, ROWS_LIMIT - len(rows))
         except Unsupported as error:
             report.refuse("test", str(test.get("description") or place)[:60], str(error), place)
@@ -159,6 +177,15 @@ def _with_vars(test: RawObject, folder: PromptfooFolder, base: Path) -> RawObjec
                 raise Unsupported(f"'{path.name}' is no file of variables: an object")
             variables_ |= value
     return {**test, "vars": variables_}
+
+
+def _with_transformed_vars(test: RawObject, default: RawObject, folder: PromptfooFolder, engine: JavaScriptEngine) -> RawObject:
+    """Return a test whose variables are what `transformVars` makes of them, with those of the defaults."""
+    transform = {**_object(default, "options"), **_object(test, "options")}.get("transformVars")
+    if not transform:
+        return test
+    variables = whole_floats_to_int({**_object(default, "vars"), **_object(test, "vars")})
+    return {**test, "vars": transformed_variables(transform, variables, folder, engine)}
 
 
 def _rows(place: str, test: RawObject, default: RawObject, folder: PromptfooFolder, left: int) -> Iterator[ExpandedTest]:

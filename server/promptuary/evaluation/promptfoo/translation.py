@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from promptuary.evaluation.case import Case
 from promptuary.evaluation.datasets.case_schema import CaseIn
+from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.promptfoo.applications.provider_targets import (
     any_application,
     only_applications,
@@ -21,6 +23,7 @@ from promptuary.evaluation.promptfoo.assertions import AssertionTranslator
 from promptuary.evaluation.promptfoo.config import read_config
 from promptuary.evaluation.promptfoo.files import PromptfooFolder
 from promptuary.evaluation.promptfoo.javascript.source_test import read_by_code
+from promptuary.evaluation.promptfoo.javascript.transforms import PYTHON_REMARK, model_transforms, transform_of_test
 from promptuary.evaluation.promptfoo.matrix import Matrix
 from promptuary.evaluation.promptfoo.options import PromptfooRunOptions, read_run_options, report_test_options
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
@@ -138,7 +141,8 @@ class _Translator:
         options, matrix = read_run_options(config, self.report), Matrix(self.report, self.models)
         prompts = read_prompts(config.get("prompts"), self.folder, self.report)
         value = read_providers(config.get("providers", config.get("targets", [])), self.folder, self.report)
-        rows = read_tests(config, self.folder, self.report)
+        with closing(JavaScriptEngine(processes=1)) as engine:
+            rows = read_tests(config, self.folder, self.report, engine)
         for row in rows:
             report_test_options(row.options, row.others, row.place, self.report)
         providers = matrix.chosen("providers", rows, value)
@@ -151,7 +155,8 @@ class _Translator:
         drafts = list(matrix.drafts(prompts, before, after))
         cases = list(self._cases(rows, drafts, added, self._asserts(options, value)))
         contents = list(matrix.contents(drafts, parts, models))
-        targets = read_targets(providers, contents, self.folder, self.report) if applications else []
+        transforms = {} if applications else model_transforms(providers, models, self.folder, self.report)
+        targets = read_targets(providers, contents, self.folder, self.report, transforms) if applications else []
         subject = ("application", targets) if applications else ("model", models)
         for what, supported in (("prompt", contents), subject, ("test", cases)):
             if not supported:
@@ -171,6 +176,7 @@ class _Translator:
                 "concurrency": options.concurrency,
                 "gate": [DEFAULT_GATE],
                 "max_unrunnable": 0.0,
+                "model_transforms": transforms,
             }
         )
         translation, labels = ((), ()) if applications else zip(*contents, strict=True)
@@ -256,7 +262,10 @@ class _Translator:
             "assert": specs,
             "threshold": None if threshold is None else float(threshold),
         }
-        if source := read_by_code(row, specs):
+        if transform := transform_of_test(row.options, self.folder):
+            body["transform"] = transform
+            self._report_transform(transform, row.place)
+        if source := read_by_code(row.parts, specs):
             body["source"] = source
         try:
             case = CaseIn.model_validate(body).case()
@@ -264,6 +273,12 @@ class _Translator:
             raise Unsupported("; ".join(map(str, field_errors_from(error)[:3]))) from None
         self.report.carry("test", "vars, assert" + (", threshold" if threshold is not None else ""), row.place)
         return case
+
+    def _report_transform(self, transform: RawObject, place: str) -> None:
+        if "python" in transform:
+            self.report.change("test option", "transform", PYTHON_REMARK, place)
+        else:
+            self.report.carry("test option", "transform", place)
 
 
 def _id(description: str | None, prompt_vars: RawObject, ids: dict[str, int]) -> str:

@@ -138,6 +138,7 @@ class ResultDetailOut(BaseModel):
     passages: list[dict[str, Any]] | None = None
     refusal: str | None = None
     reasoning: str | None = None
+    answer: str | None = None
     application: ApplicationDetailOut | None = None
     invalid_tool_calls: list[InvalidToolCallOut] | None = None
 

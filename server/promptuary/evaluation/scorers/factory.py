@@ -6,6 +6,8 @@ from promptuary.evaluation.scorers.invalid_value import InvalidValueScorer, inva
 from promptuary.evaluation.scorers.score import Scorer
 from promptuary.evaluation.scorers.scorer_type import NestedScorer, ScorerSettings
 from promptuary.evaluation.scorers.spec import ScorerSpec
+from promptuary.evaluation.scorers.transforms.transform import build_transform
+from promptuary.evaluation.scorers.transforms.transformed_scorer import TransformedScorer
 from promptuary.prompt.digest import json_digest
 
 
@@ -32,7 +34,10 @@ def build_scorer(spec: ScorerSpec, dependencies: ScorerDependencies) -> Scorer:
         model=spec.model or "",
         nested=tuple(NestedScorer(inner.name, build_scorer(inner, dependencies)) for inner in spec.asserts or ()),
     )
-    return scorer_type.build(settings, dependencies)
+    scorer = scorer_type.build(settings, dependencies)
+    output = build_transform(spec.transform, dependencies)
+    context = build_transform(spec.context_transform, dependencies)
+    return scorer if output is None and context is None else TransformedScorer(scorer, output, context)
 
 
 def judge_digest(spec: ScorerSpec) -> str | None:

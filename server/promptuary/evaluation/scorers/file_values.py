@@ -1,7 +1,7 @@
 """`file://` in a suite's file: the file's content is copied into the suite, so that its digest and every worker see it."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from promptuary.evaluation.javascript.source import MODULE_SUFFIXES, TYPESCRIPT_SUFFIXES
@@ -39,13 +39,35 @@ def inline_files(spec: JsonObject, folder: Path) -> JsonObject:
     config = inlined.get("config")
     if isinstance(config, Mapping) and "prompt" in config:
         inlined["config"] = {**config, "prompt": _inline(config["prompt"], folder)}
+    for name in ("transform", "context_transform"):
+        if name in inlined:
+            inlined[name] = inline_transform(inlined[name], folder, name)
     nested = inlined.get("assert")
     if isinstance(nested, list):
         inlined["assert"] = [inline_files(inner, folder) if isinstance(inner, Mapping) else inner for inner in nested]
     return inlined
 
 
-def _inline(value: Any, folder: Path, language: str = "") -> Any:
+def inline_transform(value: Any, folder: Path, field: str = "transform") -> Any:
+    """Return a transform with the code of the files that its steps name, as `file://tidy.js:function`.
+
+    Raises:
+        Invalid: as `inline_files`, with an error at the field.
+    """
+    if isinstance(value, list):
+        return [inline_transform(step, folder, field) for step in value]
+    try:
+        if isinstance(value, str) and value.startswith(SCHEME):
+            language = "python" if ".py" in PurePosixPath(value.removeprefix(SCHEME).partition(":")[0]).suffix else "javascript"
+            return {language: _inline(value, folder, language, default="")}
+        if isinstance(value, dict):
+            return {key: _inline(part, folder, key, default="") for key, part in value.items()}
+    except Invalid as error:
+        raise Invalid(error.message, [FieldError(field, nested.message) for nested in error.field_errors]) from None
+    return value
+
+
+def _inline(value: Any, folder: Path, language: str = "", default: str | None = None) -> Any:
     """Return a value, or the content of the file that it names; a file of code only for a scorer of its language."""
     if not isinstance(value, str) or not value.startswith(SCHEME):
         return value
@@ -56,7 +78,8 @@ def _inline(value: Any, folder: Path, language: str = "") -> Any:
         if path.suffix in _LANGUAGES:
             if language != _LANGUAGES[path.suffix]:
                 raise _value_error(f"'{name}' is code, which only a {_LANGUAGES[path.suffix]} scorer runs")
-            default = DEFAULT_FUNCTION if language == "python" else ""
+            if default is None:
+                default = DEFAULT_FUNCTION if language == "python" else ""
             return {"file": name, "function": function or default, "code": text}
         return parse_yaml(text, name).value if path.suffix in _STRUCTURED else text.strip()
     except InvalidFile as error:

@@ -57,6 +57,8 @@ class ScorerInput:
         tools: the tools that the model was offered, in OpenAI's form.
         model: that answered, by the name in the suite; empty where there is none.
         stages: the output as values, before and after the transforms; None where no transform changed it.
+        context: what a judge reads as context in place of variables and passages; None for these.
+        metadata: what the model or application stated beside its output.
         sensitive: whether a sensitive value is in the prompt, so that error texts of other programs may repeat it.
     """
 
@@ -76,6 +78,8 @@ class ScorerInput:
     tools: tuple[JsonObject, ...] = ()
     model: str = ""
     stages: "OutputStages | None" = None
+    context: str | tuple[str, ...] | None = None
+    metadata: JsonObject = field(default_factory=dict)
     sensitive: bool = False
 
     @property

@@ -154,6 +154,7 @@ class ScorerType(Generic[Value, Config]):
         nested: whether it is made of other scorers.
         invertible: whether `not-` may stand before it.
         compares_variants: whether it compares the outputs of all variants, so that it stands in no set.
+        reads_context: whether a judge reads the context, so that a transform may make it of the output.
     """
 
     value: type[Value]
@@ -167,6 +168,7 @@ class ScorerType(Generic[Value, Config]):
     nested: bool = False
     invertible: bool = True
     compares_variants: bool = False
+    reads_context: bool = False
 
     @property
     def judged(self) -> bool:

@@ -24,6 +24,7 @@ from promptuary.evaluation.scorers.catalog import find_scorer_type, scorer_types
 from promptuary.evaluation.scorers.invalid_value import invalid_message
 from promptuary.evaluation.scorers.score import METRIC
 from promptuary.evaluation.scorers.scorer_type import ScorerType
+from promptuary.evaluation.scorers.transforms.steps import transform_error
 from promptuary.models.chat_models import model_name_error
 
 INVERSE = "not-"
@@ -72,6 +73,8 @@ class ScorerSpec(RequestModel):
     model: Annotated[str, Field(max_length=200)] | None = None
     asserts: Annotated[list["ScorerSpec"] | None, Field(alias="assert", min_length=1, max_length=100)] = None
     config: dict[str, JsonValue] | None = None
+    transform: JsonValue = None
+    context_transform: JsonValue = None
 
     @classmethod
     def of_case(cls, body: JsonObject) -> "ScorerSpec":
@@ -104,8 +107,8 @@ class ScorerSpec(RequestModel):
         if self.value is None and "value" in self.model_fields_set and (scorer_type := find_scorer_type(self.type_name)):
             body |= {"value": None} if scorer_type.takes_null else {}
         nested = body.pop("asserts", None) or body.pop("assert", None)
-        config = body.pop("config", None)
-        return body | ({"assert": nested} if nested else {}) | ({"config": config} if config else {})
+        later = {name: body.pop(name, None) for name in ("config", "transform", "context_transform")}
+        return body | ({"assert": nested} if nested else {}) | {name: part for name, part in later.items() if part}
 
     @model_validator(mode="wrap")
     @classmethod
@@ -200,6 +203,22 @@ def _config_error(raw: _RawSpec) -> str | None:
     return raw.scorer_type.config_error(config) if isinstance(config, dict) else None
 
 
+def _transform_error(raw: _RawSpec) -> str | None:
+    transform = raw.fields.get("transform")
+    if transform is None:
+        return None
+    if raw.scorer_type.nested or raw.scorer_type.compares_variants:
+        return f"is not taken by '{raw.name}': give it to the suite, or to the scorers of a set"
+    return transform_error(transform)
+
+
+def _context_transform_error(raw: _RawSpec) -> str | None:
+    transform = raw.fields.get("context_transform")
+    if transform is None:
+        return None
+    return transform_error(transform) if raw.scorer_type.reads_context else f"is not taken: '{raw.name}' reads no context"
+
+
 _RULES: Mapping[str, Callable[[_RawSpec], str | None]] = {
     "type": _type_error,
     "value": _value_error,
@@ -207,6 +226,8 @@ _RULES: Mapping[str, Callable[[_RawSpec], str | None]] = {
     "model": _model_error,
     "assert": _assert_error,
     "config": _config_error,
+    "transform": _transform_error,
+    "context_transform": _context_transform_error,
 }
 """The rule of each field: returns what is wrong with it, or None."""
 

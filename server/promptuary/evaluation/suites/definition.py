@@ -2,6 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
+from pydantic import JsonValue
+
 from promptuary.evaluation.json_object import JsonObject
 
 
@@ -36,3 +38,5 @@ class SuiteDefinition(TypedDict):
     max_cost: NotRequired[float]
     limits: NotRequired[dict[str, JsonObject]]
     prices: NotRequired[dict[str, JsonObject]]
+    transform: NotRequired[JsonValue]
+    model_transforms: NotRequired[dict[str, JsonValue]]

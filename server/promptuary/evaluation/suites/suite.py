@@ -20,9 +20,11 @@ from promptuary.evaluation.datasets.case_spool import CaseSpool
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.file_values import inline_files
 from promptuary.evaluation.scorers.spec import NESTED_LIMIT, LocatedError, ScorerSpec, validate_with_errors
+from promptuary.evaluation.scorers.transforms.steps import TransformValue
 from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.suites.subject import subject_errors
 from promptuary.evaluation.suites.target_files import inline_functions, read_outputs
+from promptuary.evaluation.suites.transform_files import inline_suite_transforms
 from promptuary.models.chat_models import model_name_error
 from promptuary.prompt.digest import json_digest
 from promptuary.prompt.errors import FieldError, Invalid
@@ -101,6 +103,8 @@ class Suite(RequestModel):
     max_cost: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
     limits: dict[Provider, LimitSpec] = Field(default_factory=dict)
     prices: dict[ModelName, PriceSpec] = Field(default_factory=dict)
+    transform: TransformValue = None
+    model_transforms: Annotated[dict[str, TransformValue], Field(max_length=50)] = Field(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -152,7 +156,10 @@ def suite_to_json(suite: Suite) -> SuiteDefinition:
     return cast("SuiteDefinition", definition)
 
 
-_LATER_FIELDS = ("threshold", "early_stop", "max_cost", "limits", "prices", "prompt", "target", "outputs", "version")
+_LATER_FIELDS = (
+    *("threshold", "early_stop", "max_cost", "limits", "prices", "prompt", "target", "outputs", "version"),
+    *("transform", "model_transforms"),
+)
 """Fields that are left out where they have their default; `prompt` had none before suites evaluated applications."""
 
 
@@ -198,7 +205,8 @@ def read_suite(path: Path) -> SuiteFile:
 
 
 def _with_files(body: JsonObject, folder: Path, field_errors: list[FieldError]) -> JsonObject:
-    """Return a suite's body with the content of the files that its scorers name."""
+    """Return a suite's body with the content of the files that its scorers and transforms name."""
+    body = inline_suite_transforms(body, folder, field_errors)
     scorers = body.get("scorers")
     if not isinstance(scorers, list):
         return body

@@ -72,7 +72,14 @@ class ApplicationTarget:
         messages = ({"role": "user", "content": question_text(question)},)
         trace.messages = messages
         output = await prepared.ask(question, trace)
-        return TargetReply(_reply(output), messages, timed=output.latency_ms is not None)
+        return TargetReply(
+            _reply(output),
+            messages,
+            timed=output.latency_ms is not None,
+            value=None if isinstance(output.value, str) else output.value,
+            template="" if prepared.prompt is None else prepared.prompt.content.template,
+            metadata=output.metadata,
+        )
 
     async def close(self) -> None:
         """Release the connections and processes of all applications."""

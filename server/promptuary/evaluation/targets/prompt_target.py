@@ -54,7 +54,8 @@ class PromptTarget:
             repeat=repeat,
         )
         reply = await self.client.ask(request)
-        return TargetReply(reply, tuple(messages), rendered.passages, tuple(settings.tools or ()))
+        template = self.prepared[variant.name].content.template
+        return TargetReply(reply, tuple(messages), rendered.passages, tuple(settings.tools or ()), template=template)
 
     async def close(self) -> None:
         """Release nothing: the model client has the connections."""

@@ -8,6 +8,7 @@ from promptuary.evaluation.case import Case
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import ApplicationDetail, PassageDetail, ResultDetail, Variant
 from promptuary.models.calls import ModelReply
+from promptuary.prompt.content import Template
 from promptuary.prompt.templates.prepared import Passage
 
 
@@ -48,6 +49,9 @@ class TargetReply:
         passages: the retrieved passages in the prompt.
         tools: what the model was offered to call, in OpenAI's form.
         timed: whether it was measured how long the response took.
+        value: the output as JSON where an application answered with no text; None for the reply's text.
+        template: of the prompt, as it was before it was rendered.
+        metadata: what an application stated beside its output.
     """
 
     reply: ModelReply
@@ -55,6 +59,14 @@ class TargetReply:
     passages: tuple[Passage, ...] = ()
     tools: tuple[JsonObject, ...] = ()
     timed: bool = True
+    value: Any = None
+    template: Template = ""
+    metadata: JsonObject = field(default_factory=dict)
+
+    @property
+    def output(self) -> Any:
+        """The output as JSON."""
+        return self.reply.text if self.value is None else self.value
 
     @property
     def latency_ms(self) -> float | None:

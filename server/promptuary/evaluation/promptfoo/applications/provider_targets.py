@@ -10,6 +10,7 @@ from promptuary.evaluation.applications.function_source import PROMPTFOO_FUNCTIO
 from promptuary.evaluation.applications.spec import ALL_VARIABLES, PROMPTFOO, TargetSpec
 from promptuary.evaluation.promptfoo.applications.http_provider import http_target
 from promptuary.evaluation.promptfoo.files import SCHEME, PromptfooFolder
+from promptuary.evaluation.promptfoo.javascript.transforms import read_transform
 from promptuary.evaluation.promptfoo.providers import Provider
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
@@ -30,7 +31,11 @@ def is_application(provider: Provider) -> bool:
 
 
 def read_targets(
-    providers: Sequence[Provider], contents: Sequence[tuple[Content, str]], folder: PromptfooFolder, report: TranslationReport
+    providers: Sequence[Provider],
+    contents: Sequence[tuple[Content, str]],
+    folder: PromptfooFolder,
+    report: TranslationReport,
+    transforms: RawObject,
 ) -> list[RawObject]:
     """Return the applications in our form, each for every prompt; what is not supported is reported.
 
@@ -39,6 +44,7 @@ def read_targets(
         contents: its prompts with their labels.
         folder: of the file.
         report: records the outcome of each.
+        transforms: gets each application's transform by its name.
     """
     targets: list[RawObject] = []
     for number, provider in enumerate(providers):
@@ -49,6 +55,8 @@ def read_targets(
                 label = provider.label or TargetSpec.model_validate(application).label
                 name = _unique(f"{label} · {position}" if len(contents) > 1 else label, targets)
                 body = content.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+                if provider.transform:
+                    transforms[name] = read_transform(provider.transform, folder)
                 targets.append(_checked({"name": name, "prompt": body, **application}))
         except Unsupported as error:
             report.refuse("provider", provider.id[:60], str(error), place)

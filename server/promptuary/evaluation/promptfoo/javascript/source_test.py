@@ -6,18 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from promptuary.evaluation.promptfoo.raw import RawObject
-from promptuary.evaluation.promptfoo.tests import ExpandedTest
 
 _READS_TEST = re.compile(r"\btest\b(?!\s*\()")
 
 
-def read_by_code(row: ExpandedTest, specs: Iterable[RawObject]) -> RawObject:
-    """Return the parts of a test that only its code can read; empty where no JavaScript of it reads the test."""
+def read_by_code(parts: RawObject, specs: Iterable[RawObject]) -> RawObject:
+    """Return the parts of a test that only its code can read; empty where no JavaScript of it reads the test.
+
+    Args:
+        parts: of the test, by their names in the file.
+        specs: its scorers.
+    """
     if not any(_READS_TEST.search(code) for spec in specs for code in _javascript_of(spec)):
         return {}
-    parts: RawObject = {"assert": row.asserts, "options": row.options, "metadata": row.metadata, **row.others}
-    if row.description:
-        parts["description"] = row.description
     plain: RawObject = json.loads(json.dumps(parts, default=str))
     return plain
 

@@ -45,7 +45,7 @@ def javascript_context(sample: ScorerInput, config: CodeConfig) -> JsonObject:
     As in promptfoo, `metadata` is the provider's and not the case's, and `provider.id` becomes a function.
     """
     case, context = sample.case, dict(code_context(sample, config))
-    context["metadata"] = {}
+    context["metadata"] = dict(sample.metadata)
     context["test"] = {
         "id": case.id,
         "vars": case.vars,

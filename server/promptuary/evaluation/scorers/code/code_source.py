@@ -13,7 +13,6 @@ from promptuary.prompt.errors import Invalid
 CODE_LIMIT = 256 * 1024
 DEFAULT_FUNCTION = "get_assert"
 _TAG = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
-_DEFINES_FUNCTION = re.compile(rf"^(async\s+)?def\s+{DEFAULT_FUNCTION}\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,26 +36,35 @@ class CodeSource(ScorerValue):
         Raises:
             Invalid: for what is none of these, does not parse, or is too long.
         """
+        return cls.of(value, DEFAULT_FUNCTION)
+
+    @classmethod
+    def of(cls, value: JsonValue, default: str) -> Self:
+        """Parse a value as `parse`, with the name of the function that a module defines.
+
+        Raises:
+            Invalid: as `parse`.
+        """
         if isinstance(value, dict):
-            return cls._from_file(value)
+            return cls._from_file(value, default)
         if not isinstance(value, str) or not value.strip():
             raise Invalid("is required: Python that decides whether an output passes")
         if value.startswith("file://"):
             raise Invalid("names a file; only a suite's file can do that, so give the code itself")
         if _TAG.search(value):
             raise Invalid("has a template in its code; read variables as context['vars']['name'] instead")
-        if _DEFINES_FUNCTION.search(value):
-            return cls("value", DEFAULT_FUNCTION, _check_source(value))
+        if re.search(rf"^(async\s+)?def\s+{default}\b", value, re.MULTILINE):
+            return cls("value", default, _check_source(value))
         text = value.strip("\n")
         body = textwrap.dedent(text) if "\n" in text.strip() else f"return {text.strip()}"
-        source = f"import json\n\ndef {DEFAULT_FUNCTION}(output, context):\n{textwrap.indent(body, '    ')}\n"
-        return cls("value", DEFAULT_FUNCTION, _check_source(source))
+        source = f"import json\n\ndef {default}(output, context):\n{textwrap.indent(body, '    ')}\n"
+        return cls("value", default, _check_source(source))
 
     @classmethod
-    def _from_file(cls, value: dict[str, JsonValue]) -> Self:
+    def _from_file(cls, value: dict[str, JsonValue], default: str) -> Self:
         file, function, code = value.get("file"), value.get("function"), value.get("code")
         if len(value) == 3 and isinstance(file, str) and isinstance(function, str) and isinstance(code, str):
-            return cls(file, function, _check_source(code))
+            return cls(file, function or default, _check_source(code))
         raise Invalid("must be code, or have file, function and code")
 
 

@@ -222,7 +222,13 @@ def _answer_relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependenci
 _THRESHOLD = ThresholdRange(0, 1, default=0.0)
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
     "answer-relevance": ScorerType(NoValue, _answer_relevance, threshold=_THRESHOLD, tasks=(QUESTIONING,), config=JudgeConfig),
-    "context-recall": ScorerType(RubricValue, _recall, threshold=_THRESHOLD, tasks=(ATTRIBUTING,), config=JudgeConfig),
-    "context-relevance": ScorerType(NoValue, _relevance, threshold=_THRESHOLD, tasks=(CHOOSING,), config=JudgeConfig),
-    "context-faithfulness": ScorerType(NoValue, _faithfulness, threshold=_THRESHOLD, tasks=(STATING, SUPPORTING)),
+    "context-recall": ScorerType(
+        RubricValue, _recall, threshold=_THRESHOLD, tasks=(ATTRIBUTING,), config=JudgeConfig, reads_context=True
+    ),
+    "context-relevance": ScorerType(
+        NoValue, _relevance, threshold=_THRESHOLD, tasks=(CHOOSING,), config=JudgeConfig, reads_context=True
+    ),
+    "context-faithfulness": ScorerType(
+        NoValue, _faithfulness, threshold=_THRESHOLD, tasks=(STATING, SUPPORTING), reads_context=True
+    ),
 }

@@ -43,6 +43,8 @@ def _context_of(sample: ScorerInput, default: str | None) -> list[str] | str:
     Raises:
         Invalid: where there is none and no default, or the variable is neither a text nor a list of texts.
     """
+    if sample.context is not None:
+        return sample.context if isinstance(sample.context, str) else list(sample.context)
     variable = sample.case.vars.get("context")
     if isinstance(variable, str) and variable.strip():
         return variable
