@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from openai import LengthFinishReasonError
+from pydantic import SecretStr
 
 from doubles.stub_model import Reaction, StubModelServer, completion
 from factories.model_calls import RecordedWaits, ask_all, model_request
 from promptuary.models.calls import ModelClient, SetupFailed
+from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.setup.errors import UnusableReply
 from promptuary.models.chat_models import ChatModels
+from promptuary.models.openai_chat import AzureOpenAIChat
 
 HTML = b"<!doctype html><html><body>Sign in</body></html>"
 
@@ -108,3 +112,18 @@ def test_a_missing_key_ends_a_run_before_the_first_call(
     with pytest.raises(SetupFailed, match=r"the model 'openai:stub' cannot be set up: .*OPENAI_API_KEY"):
         ask_all(ModelClient(models, RecordedWaits(), ends_on_setup_error=True), model_request())
     assert stub_model.requests == 0
+
+
+def test_an_output_that_azures_filter_ended_is_a_refusal() -> None:
+    chat = AzureOpenAIChat(azure_endpoint="http://127.0.0.1:9", api_key=SecretStr("k"), api_version="1", model="m")
+    response = json.loads(completion({"role": "assistant", "content": ""}, "content_filter"))
+    (generation,) = chat._create_chat_result(response).generations
+    reply = parse_reply(generation.message.model_copy(update={"response_metadata": generation.generation_info}), 1.0)
+    assert reply.refusal == "the provider ended the output: content_filter"
+
+
+def test_an_output_that_is_cut_is_no_unusable_reply(models: ChatModels, stub_model: StubModelServer) -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {}}}}
+    stub_model.react = lambda number, body: Reaction(body=completion({"role": "assistant", "content": '{"a"'}, "length"))
+    with pytest.raises(LengthFinishReasonError):
+        ask_all(ModelClient(models, RecordedWaits()), model_request(response_format=schema))

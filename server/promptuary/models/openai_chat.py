@@ -28,7 +28,7 @@ class _CompleteReplies:
         """
         try:
             result: ChatResult = await super()._agenerate(*arguments, **options)  # type: ignore[misc]  # of ChatOpenAI
-        except (UnusableReply, openai.APIError):
+        except (UnusableReply, openai.OpenAIError):
             raise
         except Exception as error:
             response = getattr(error, "response", None)  # set by LangChain for an error after the response
@@ -63,7 +63,15 @@ class OpenAIChat(_CompleteReplies, ChatOpenAI):
 
 
 class AzureOpenAIChat(_CompleteReplies, AzureChatOpenAI):
-    """The model of Azure's API."""
+    """The model of Azure's API. LangChain raises an error for an output that Azure's filter ended; here it is a refusal."""
+
+    def _create_chat_result(
+        self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
+    ) -> ChatResult:
+        choices = _field(response, "choices") or ()
+        if any(_field(choice, "finish_reason") == "content_filter" for choice in choices):
+            return ChatOpenAI._create_chat_result(self, response, generation_info)
+        return super()._create_chat_result(response, generation_info)
 
 
 def _dropped_parts(choice: Any) -> Iterator[tuple[str, Any]]:

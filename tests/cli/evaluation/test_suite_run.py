@@ -9,7 +9,9 @@ import pytest
 
 from cli.conftest import SUITE, Run
 from doubles.stub_model import Reaction, StubModelServer
+from promptuary.cli.connection import NotInstalled
 from promptuary.cli.evaluation import suite_run
+from promptuary.cli.evaluation.local_execution import LocalExecution
 from promptuary.cli.evaluation.progress import ProgressRate, RunProgress
 from promptuary.cli.evaluation.suite_run import RunOptions
 from promptuary.cli.evaluation.suites import SuiteSource
@@ -87,6 +89,22 @@ def test_the_progress_figures_count_from_when_the_run_is_first_seen() -> None:
     now = 120.0
     assert rate.figures(RunProgress(700, 1000, 0.0123)) == "10/s, $0.0123, 0:00:30 left"
     assert rate.figures(RunProgress(1000, 1000, 12.3456)) == "25/s, $12.35"
+
+
+def test_a_run_that_this_process_cannot_execute_waits_until_it_is_resumed(
+    run: Run, suite: Path, stub_model: StubModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: Any) -> bool:
+        raise NotInstalled("running a suite needs langchain; install promptuary[local]")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalExecution, "execute", cannot)
+        result = run("eval", "run", suite)
+    interrupted = newest_run(run)
+    assert (result.code, interrupted["state"], stub_model.requests) == (64, "interrupted", 0)
+    assert f"  to continue it: promptuary eval run {suite} --resume {interrupted['id']}" in result.err.splitlines()
+    assert run("eval", "run", suite, "--resume", interrupted["id"]).code == 0
+    assert newest_run(run)["state"] == "finished"
 
 
 class StoredSuites:

@@ -197,6 +197,10 @@ def _follow(
         with interruption.ignored():
             _interrupt(api, suite, queued)
         raise RunInterrupted from None
+    except Exception:
+        if queued is not None and local is not None:  # the next worker must not continue it unasked
+            _interrupt(api, suite, queued)
+        raise
     run = read_run(api, queued["id"])
     for text in terminal_lines(run, read_errors(api, run)):
         print_line(text)

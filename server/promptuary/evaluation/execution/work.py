@@ -66,11 +66,13 @@ def work_items(
 
 
 def dataset_cases(database: Database, plan: Plan) -> Iterator[Case]:
-    """Yield the cases of a plan's dataset version, read from the database a page at a time."""
-    for first in range(0, plan.dataset.cases, CASES_PAGE):
+    """Yield the cases of a plan's dataset version: the first, which often suffices, then a page at a time."""
+    first, size = 0, 1
+    while first < plan.dataset.cases:
         with database.read() as session:
-            cases = dataset_store.list_cases(session, plan.dataset.id, first, CASES_PAGE)
+            cases = dataset_store.list_cases(session, plan.dataset.id, first, size)
         yield from cases
+        first, size = first + size, CASES_PAGE
 
 
 @dataclass(frozen=True)
