@@ -32,6 +32,7 @@ class ScorerDependencies:
         code: whether scorers may run the suite's own code.
         javascript: runs the suite's JavaScript; None where an operator has turned it off. It starts at the first script.
         webhook_hosts: the hosts that scorers may send outputs to.
+        without_schema: the names of judging models whose endpoints have refused a schema, so that it is not sent again.
         closing: registers a function that ends a scorer's processes; the owner calls it once the scorers are not needed.
     """
 
@@ -40,4 +41,5 @@ class ScorerDependencies:
     code: bool = False
     webhook_hosts: frozenset[str] = frozenset()
     closing: Callable[[Callable[[], None]], object] = _ignore_close
+    without_schema: set[str] = field(default_factory=set, repr=False, compare=False)
     javascript: JavaScriptEngine | None = field(default_factory=JavaScriptEngine)

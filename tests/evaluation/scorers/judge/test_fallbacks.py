@@ -1,5 +1,6 @@
 """Judges whose endpoints know no JSON schemas, or who wrap their JSON in prose: a verdict where there is one, never a guess."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from promptuary.evaluation.scorers.score import Score
+from promptuary.evaluation.scorers.dependencies import ScorerDependencies
+from promptuary.evaluation.scorers.factory import build_scorer
+from promptuary.evaluation.scorers.score import Score, run_scorer
+from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.models.echo_chat import EchoChatModel
 
 Scores = Callable[..., Score]
@@ -56,11 +60,13 @@ def test_an_endpoint_that_refuses_schemas_is_asked_in_words(
     assert (inverse.passed, inverse.score) == (not passed, pytest.approx(1 - score))
 
 
-def test_a_refusal_of_schemas_is_remembered_by_the_scorer(judge_without_schemas: Any, score_of: Scores) -> None:
-    judge = judge_without_schemas({"reason": "x", "score": 5, "steps": ["look"]})
-    result = score_of(judge=judge, type="g-eval", value=["polite", "short"])
-    assert result.score == 0.5
-    assert [body for body in judge.requests[3:] if "response_format" in body] == []
+def test_a_refusal_of_schemas_is_remembered_by_all_scorers_of_a_run(judge_without_schemas: Any, sample_of: Any) -> None:
+    judge = judge_without_schemas(PASSES)
+    dependencies = ScorerDependencies(embed=list, ask=judge.ask)
+    for rubric in ("is polite", "is short"):
+        spec = ScorerSpec(type="llm-rubric", value=rubric, model="openai:judge")
+        assert asyncio.run(run_scorer(build_scorer(spec, dependencies), sample_of())).passed is True
+    assert ["response_format" in body for body in judge.requests] == [True, False, False]
 
 
 @pytest.mark.parametrize("status", [401, 404])

@@ -238,7 +238,7 @@ class ClosedQa(BaseScorer):
 
 
 def _judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:
-    return Judge(settings.model, dependencies.ask, settings.config.prompt)
+    return Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
 
 
 def _g_eval(settings: ScorerSettings[CriteriaValue, JudgeConfig], dependencies: ScorerDependencies) -> GEval:

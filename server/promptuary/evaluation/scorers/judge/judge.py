@@ -68,7 +68,7 @@ class Judge:
         model: its name.
         client: calls it.
         prompt: the suite's own instruction, a template of the case; None for the task's.
-        without_schema: has the model's name once its endpoint has refused a schema, so that it is not sent again.
+        without_schema: the names of models whose endpoints have refused a schema, shared by the judges of a run.
     """
 
     model: str

@@ -198,7 +198,7 @@ class ContextFaithfulness(_ThresholdScorer):
 
 
 def _judge(settings: ScorerSettings[Any, Any], dependencies: ScorerDependencies) -> Judge:
-    return Judge(settings.model, dependencies.ask, settings.config.prompt)
+    return Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
 
 
 def _recall(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> ContextRecall:
@@ -211,7 +211,9 @@ def _relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependencies: Sco
 
 
 def _faithfulness(settings: ScorerSettings[NoValue, NoConfig], dependencies: ScorerDependencies) -> ContextFaithfulness:
-    return ContextFaithfulness(*settings.base, settings.known_threshold, Judge(settings.model, dependencies.ask))
+    return ContextFaithfulness(
+        *settings.base, settings.known_threshold, Judge(settings.model, dependencies.ask, None, dependencies.without_schema)
+    )
 
 
 def _answer_relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependencies: ScorerDependencies) -> AnswerRelevance:

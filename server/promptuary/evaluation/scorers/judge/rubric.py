@@ -58,7 +58,7 @@ class LlmRubric(BaseScorer):
 
 
 def _build(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> LlmRubric:
-    judge = Judge(settings.model, dependencies.ask, settings.config.prompt)
+    judge = Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
     return LlmRubric(*settings.base, settings.value.template, settings.threshold, judge)
 
 

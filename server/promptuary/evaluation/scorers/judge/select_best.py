@@ -137,7 +137,7 @@ class _Comparison:
 
 
 def _build(settings: ScorerSettings[RubricValue, JudgeConfig], dependencies: ScorerDependencies) -> SelectBest:
-    judge = Judge(settings.model, dependencies.ask, settings.config.prompt)
+    judge = Judge(settings.model, dependencies.ask, settings.config.prompt, dependencies.without_schema)
     return SelectBest(*settings.base, settings.value.template, judge)
 
 
