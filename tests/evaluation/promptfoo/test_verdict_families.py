@@ -40,6 +40,53 @@ def test_a_translated_test_has_the_verdict_of_promptfoo(test: dict[str, Any], tm
         assert (result.passed, result.score) == (expected["pass"], expected["score"]), result.labelled_scores
 
 
+@pytest.mark.parametrize("inverse", ["", "not-"])
+@pytest.mark.parametrize(
+    ("assertion_type", "values"),
+    [
+        ("contains", [None, "", True, [], ["a"], {}]),
+        ("icontains", [None, False, {"a": 1}]),
+        ("contains-any", [None, "", 0, 5, True, {}]),
+        ("contains-all", [None, 5, {}]),
+        ("icontains-any", [None, True]),
+        ("icontains-all", [None, 5]),
+        ("starts-with", [None, "", 5, ["a"]]),
+        ("regex", [None, "", 5, {}]),
+        ("levenshtein", [None, 5, ["a"]]),
+        ("rouge-n", [None, 5, ["a"]]),
+        ("bleu", [None, 5, [5], {}]),
+        ("gleu", [None, True, [None]]),
+        ("finish-reason", [None, 5]),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_of_its_test(
+    assertion_type: str, values: list[Any], inverse: str, tmp_path: Path
+) -> None:
+    for value in values:
+        test = {"vars": {"out": "5 a"}, "assert": [{"type": inverse + assertion_type, "value": value}]}
+        result = judge(test, tmp_path)
+        assert (result.passed, result.score) == (None, None), value
+
+
+@pytest.mark.parametrize(
+    ("output", "items", "passed"),
+    [
+        ("null", [None], True),
+        ("true", [True], True),
+        ("[object Object]", [{"a": 1}], True),
+        ("1,2", [[1, 2]], True),
+        ("5", [5.0], True),
+        ("x", [None, {}, "y"], False),
+        ("x", [], False),
+    ],
+)
+def test_the_items_of_a_list_are_texts_as_javascript_writes_them(
+    output: str, items: list[Any], passed: bool, tmp_path: Path
+) -> None:
+    result = judge({"vars": {"out": output}, "assert": [{"type": "contains-any", "value": items}]}, tmp_path)
+    assert result.passed is passed
+
+
 def test_the_families_are_those_of_the_captures_at_hand() -> None:
     for family in FAMILIES:
         capture = SHARED / "data" / "promptfoo-js" / f"{family}.json"

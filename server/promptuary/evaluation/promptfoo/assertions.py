@@ -12,10 +12,10 @@ from promptuary.evaluation.javascript.host_names import host_name_error
 from promptuary.evaluation.promptfoo.files import SCHEME, YAML_SUFFIXES, PromptfooFolder, is_code, is_reference
 from promptuary.evaluation.promptfoo.javascript.code_files import javascript_file
 from promptuary.evaluation.promptfoo.javascript.transforms import PYTHON_REMARK, read_transform
-from promptuary.evaluation.promptfoo.raw import RawObject
+from promptuary.evaluation.promptfoo.raw import LIST_TYPES, RawObject, value_type_error
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.table_row import ASSERTION_TYPES, SPECIAL_ASSERTION_TYPES
-from promptuary.evaluation.promptfoo.template import BrokenTemplate, escape_mustache, fill_template
+from promptuary.evaluation.promptfoo.template import BrokenTemplate, escape_mustache, fill_template, to_javascript_texts
 from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.invalid_value import invalid_value
@@ -34,11 +34,6 @@ CODE_TYPES = ("javascript", "python", "ruby")
 EMPTY_TEMPLATE = "{{! nothing }}"
 """A template that comes to nothing: an empty text is no value that a suite may have by itself."""
 JSON_TYPES = ("is-json", "contains-json")
-FAILING_TYPES = (
-    *("contains", "contains-all", "contains-any", "icontains", "icontains-all", "icontains-any", "levenshtein", "regex"),
-    "starts-with",
-)
-"""Types for which promptfoo ends a test in an error where a value has another type."""
 TRANSFORM_KEYS = ("transform", "contextTransform")
 _KEYS = frozenset(
     {
@@ -124,13 +119,7 @@ class AssertionTranslator:
             elif name != "starts-with" or assertion["threshold"] != 0.75:  # which rows of tables always have
                 self.report.leave("assertion", assertion["type"], "its `threshold` means nothing in promptfoo, either", place)
         spec |= self._grading(assertion, name, kind, row, place)
-        errors = _spec_errors(spec)
-        if name in FAILING_TYPES and "value" in assertion and errors.keys() == {"value"}:
-            why = f"its value {errors['value']}: it is an error there, as in promptfoo, and no verdict"
-            self.report.change("assertion", assertion["type"], why, place)
-            spec["value"] = invalid_value(f"the value {errors['value']}")
-            errors = _spec_errors(spec)
-        if errors:
+        if errors := _spec_errors(spec):
             raise Unsupported("; ".join(f"{path} {message}".strip() for path, message in list(errors.items())[:3]))
         return spec
 
@@ -161,6 +150,8 @@ class AssertionTranslator:
         value = assertion.get("value")
         if name in JSON_TYPES:
             return {"value": self._filled(value, values), "config": {"dialect": "ajv-draft-07"}}
+        if value is None and "value" in assertion and (error := value_type_error(name, None)):
+            return self._invalid(assertion["type"], error, place)
         if value is None:
             return {"value": None} if name == "equals" and "value" in assertion else {}
         if name == "javascript":
@@ -179,12 +170,17 @@ class AssertionTranslator:
             why = "its value is empty for some test: it is an error there, as in promptfoo, and no verdict"
             self.report.change("assertion", assertion["type"], why, place)
             return {"value": EMPTY_TEMPLATE}
-        if name == "starts-with" and not isinstance(filled, str):
-            why = "its value is no text: it is an error there, as in promptfoo, and no verdict"
-            self.report.change("assertion", assertion["type"], why, place)
-            return {"value": invalid_value("the value must be a text")}
-        filled = escape_mustache(filled)
+        if error := value_type_error(name, filled):
+            return self._invalid(assertion["type"], error, place)
+        filled = escape_mustache(to_javascript_texts(filled) if name in LIST_TYPES and isinstance(filled, list) else filled)
         return {"value": [EMPTY_TEMPLATE if item == "" else item for item in filled] if isinstance(filled, list) else filled}
+
+    def _invalid(self, assertion_type: str, error: str, place: str) -> RawObject:
+        """Return the value of a scorer that is an error for its test, where promptfoo has an error too."""
+        self.report.change(
+            "assertion", assertion_type, f"{error}: it is an error there, as in promptfoo, and no verdict", place
+        )
+        return {"value": invalid_value(error)}
 
     def _code(self, value: Any, values: RawObject) -> Any:
         """Return Python as a scorer takes it: the text, or the content of a file with the function that is called."""

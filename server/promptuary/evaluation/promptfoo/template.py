@@ -48,6 +48,15 @@ def to_javascript_text(value: Any) -> str:
     return "[object Object]" if isinstance(value, dict) else str(whole_floats_to_int(value))
 
 
+def to_javascript_texts(values: list[Any]) -> list[Any]:
+    """Return the items of a list as JavaScript's `String` writes each; numbers stay as they are."""
+    return ["null" if value is None else value if _is_number(value) else to_javascript_text(value) for value in values]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def whole_floats_to_int(value: Any) -> Any:
     """Return a value with its whole floats as integers: JavaScript has one kind of number, and shows 1.0 as 1."""
     if isinstance(value, list):

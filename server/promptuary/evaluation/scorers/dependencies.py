@@ -41,5 +41,5 @@ class ScorerDependencies:
     code: bool = False
     webhook_hosts: frozenset[str] = frozenset()
     closing: Callable[[Callable[[], None]], object] = _ignore_close
-    without_schema: set[str] = field(default_factory=set, repr=False, compare=False)
     javascript: JavaScriptEngine | None = field(default_factory=JavaScriptEngine)
+    without_schema: set[str] = field(default_factory=set, repr=False, compare=False)
