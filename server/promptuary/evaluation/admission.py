@@ -41,7 +41,7 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
         errors = [
             *all_target_errors(suite.targets, TargetPermissions.of(settings)),
             *_scorer_errors(suite, plan, dependencies),
-            *_transform_errors(suite, dependencies),
+            *_transform_errors(suite, plan, dependencies),
         ]
     if errors:
         raise InvalidRequest("the suite cannot be run here", errors)
@@ -62,8 +62,13 @@ def _scorer_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies) -
             yield from (FieldError(f"scorers.{number}.{name}", message) for name, message in syntax_errors(scorer))
 
 
-def _transform_errors(suite: Suite, dependencies: ScorerDependencies) -> Iterator[FieldError]:
+def _transform_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies) -> Iterator[FieldError]:
     """Yield what is wrong with the transforms of a suite, each with its path."""
+    known = {*suite_to_json(suite)["models"], *(variant.target or variant.model for variant in plan.variants)}
+    for name in suite.model_transforms:
+        if name not in known:
+            message = f"is no model or application of the suite; these are {', '.join(sorted(map(str, known)))}"
+            yield FieldError(f"model_transforms.{name}", message)
     by_model = {f"model_transforms.{name}": value for name, value in suite.model_transforms.items()}
     values = {"transform": suite.transform, **by_model}
     for path, value in values.items():
