@@ -15,7 +15,7 @@ from promptuary.prompt.errors import FieldError, InvalidVariables
 from promptuary.prompt.numbers import refuse_rounded
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
+    from promptuary.prompt.json_schema_library import Validator
 
 JsonType = Literal["string", "integer", "number", "boolean", "array", "object"]
 Length = Annotated[int, Field(ge=0)]
@@ -88,10 +88,12 @@ class Variable(Schema):
 
 
 @lru_cache(maxsize=4096)
-def _validator(schema: str) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator  # takes a fifth of the client's import, and most renders need none
+def _validator(schema: str) -> "Validator":
+    from promptuary.prompt.json_schema_library import (
+        jsonschema,  # takes a fifth of the client's import, and most renders need none
+    )
 
-    return Draft202012Validator(json.loads(schema))
+    return jsonschema.Draft202012Validator(json.loads(schema))
 
 
 def fits(schema: Schema, value: Any) -> bool:
@@ -106,7 +108,7 @@ def value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
     error = next(iter(_validator(json.dumps(schema.json_schema(), sort_keys=True)).iter_errors(value)), None)
     if error is None:
         return None if _is_json(value) else FieldError(name, "must be a JSON value")
-    limit = error.validator_value
+    limit: Any = error.validator_value
     path = [str(part) for part in error.absolute_path]
     if error.validator == "required":
         path.append(next(name for name in limit if name not in error.instance))

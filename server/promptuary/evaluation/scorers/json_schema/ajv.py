@@ -8,15 +8,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema
-from jsonschema.protocols import Validator
-
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.json_schema.formats import AJV_FORMATS, find_format
 from promptuary.evaluation.scorers.json_schema.keywords import Errors, counted_keywords, own_keywords, with_nullable
 from promptuary.evaluation.scorers.json_schema.walk import SchemaWalk
 from promptuary.evaluation.scorers.patterns.pattern import compile_javascript
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.json_schema_library import Validator, jsonschema
 
 _DRAFTS = ("", "http://json-schema.org/draft-07/schema", "http://json-schema.org/draft-07/schema#")
 _RULES = frozenset(

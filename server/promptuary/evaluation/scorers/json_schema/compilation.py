@@ -4,11 +4,9 @@ import copy
 from collections.abc import Callable
 from typing import Any, cast
 
-import jsonschema
 import referencing
 import referencing.exceptions
 import referencing.jsonschema
-from jsonschema.protocols import Validator
 from jsonschema_specifications import REGISTRY
 
 from promptuary.evaluation.scorers.json_schema.ajv import AjvValidator, check_ajv
@@ -16,6 +14,7 @@ from promptuary.evaluation.scorers.json_schema.keywords import compile_schema_pa
 from promptuary.evaluation.scorers.json_schema.standard import check_standard, standard_validator
 from promptuary.evaluation.scorers.json_schema.walk import SchemaWalk
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.json_schema_library import Validator, jsonschema
 
 Specification = referencing.Specification[Any]
 DRAFT7: Specification = referencing.jsonschema.DRAFT7

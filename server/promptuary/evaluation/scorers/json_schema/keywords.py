@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-import jsonschema
-
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.json_schema.formats import Format, find_format
 from promptuary.evaluation.scorers.json_schema.limits import REFERENCE_STEPS, count_steps, search
@@ -19,6 +17,7 @@ from promptuary.evaluation.scorers.patterns.javascript import InvalidPattern
 from promptuary.evaluation.scorers.patterns.pattern import JavaScriptPattern, compile_javascript
 from promptuary.prompt.canonical_json import json_equal, json_identity
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.json_schema_library import jsonschema
 
 Errors = Iterator[jsonschema.ValidationError]
 Keyword = Callable[[Any, Any, Any, Any], Iterable[jsonschema.ValidationError] | None]

@@ -9,9 +9,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
-import jsonschema
-from jsonschema.protocols import Validator
-
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.json_schema.formats import STANDARD_FORMATS, find_format
 from promptuary.evaluation.scorers.json_schema.keywords import (
@@ -22,6 +19,7 @@ from promptuary.evaluation.scorers.json_schema.keywords import (
 )
 from promptuary.evaluation.scorers.json_schema.walk import SchemaWalk
 from promptuary.prompt.errors import Invalid
+from promptuary.prompt.json_schema_library import Validator, jsonschema
 
 _DRAFTS: Mapping[str, type[Validator]] = {
     "http://json-schema.org/draft-04/schema": jsonschema.Draft4Validator,
