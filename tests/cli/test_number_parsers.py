@@ -11,15 +11,14 @@ from cli.conftest import Run
 from promptuary.cli.main import app
 
 
-def commands(group: typer.Typer) -> Iterator[Any]:
-    yield from (command.callback for command in group.registered_commands)
-    for inner in group.registered_groups:
-        yield from commands(inner.typer_instance)
+def callbacks(group: Any) -> Iterator[Any]:
+    for command in group.commands.values():
+        yield from callbacks(command) if hasattr(command, "commands") else [inspect.unwrap(command.callback)]
 
 
 def test_every_numeric_option_has_a_strict_parser() -> None:
     lax = []
-    for command in commands(app):
+    for command in callbacks(typer.main.get_command(app)):
         hints = get_type_hints(command, include_extras=True)
         for name in inspect.signature(command).parameters:
             kind, *annotations = get_args(hints[name]) or (hints[name],)

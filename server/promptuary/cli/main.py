@@ -3,19 +3,13 @@
 import gc
 import os
 import sys
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from promptuary.cli import access, context, demo, review
-from promptuary.cli.evaluation import runs
+from promptuary.cli.commands import CommandGroup
 from promptuary.cli.evaluation.interruption import EXIT_INTERRUPTED, RunInterrupted
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, EXIT_USAGE, print_notice, report_error
-from promptuary.cli.prompts_as_code import commands as sync
-from promptuary.cli.registry import diff, labels, lifecycle, prompts, search
-from promptuary.cli.service import commands as service
-from promptuary.cli.transfer import bundle, importing
 from promptuary.prompt.errors import PromptuaryError
 from promptuary.release import __version__
 
@@ -23,47 +17,12 @@ COLLECT_EVERY = 20_000
 """Objects allocated between garbage collections: collecting took a sixth of the import time of a command."""
 app = typer.Typer(
     name="promptuary",
+    cls=CommandGroup,
     help="A prompt registry and evaluation service. Calls the server at PROMPTUARY_URL if set, else uses PROMPTUARY_DATA_DIR.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_RUN: tuple[Callable[..., None], ...] = (
-    service.init,
-    service.up,
-    service.serve,
-    service.worker,
-    service.ui,
-    demo.demo,
-    service.doctor,
-)
-_REGISTRY: tuple[Callable[..., None], ...] = (
-    prompts.push,
-    prompts.get,
-    prompts.render,
-    diff.diff,
-    prompts.prompts,
-    search.search,
-    search.similar,
-    lifecycle.uses,
-    lifecycle.renew,
-    lifecycle.archive,
-    lifecycle.restore,
-    lifecycle.erase,
-)
-for command in _RUN:
-    app.command(rich_help_panel="Run")(command)
-for command in _REGISTRY:
-    app.command(rich_help_panel="Registry")(command)
-app.command("export", rich_help_panel="Registry")(bundle.export)
-app.command("import", rich_help_panel="Registry")(importing.import_file)
-app.add_typer(sync.app, name="sync", rich_help_panel="Registry")
-app.add_typer(labels.app, name="label", rich_help_panel="Registry")
-app.add_typer(context.app, name="context", rich_help_panel="Context")
-app.add_typer(runs.app, name="eval", rich_help_panel="Evaluation and review")
-app.add_typer(review.app, name="review", rich_help_panel="Evaluation and review")
-app.add_typer(access.key_app, name="key", rich_help_panel="Access")
-app.add_typer(access.audit_app, name="audit", rich_help_panel="Access")
 
 
 def _print_version(requested: bool) -> None:

@@ -10,9 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from promptuary.prompt.errors import PromptuaryError
 from promptuary.prompt.text import show_hidden
@@ -53,6 +50,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
         for row in [list(columns), *rows_as_text]:
             print_line("\t".join(" ".join(cell.split()) for cell in row))
         return
+    from rich.console import Console  # takes as long as reading the prompt, and only a terminal needs it
+    from rich.table import Table
+    from rich.text import Text
+
     drawn = Table(*columns, title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for row in rows_as_text:
         drawn.add_row(*(Text(show_hidden(cell)) for cell in row))  # literal text: brackets in it are no markup
@@ -63,6 +64,9 @@ def print_styled(text: str, style: str = "") -> None:
     """Print a line with control and invisible characters escaped; in colour on a terminal."""
     visible_text = show_hidden(text, newlines=False)
     if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.text import Text
+
         Console().print(Text(visible_text, style), soft_wrap=True)
     else:
         print_line(visible_text)
