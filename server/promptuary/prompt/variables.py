@@ -109,9 +109,10 @@ def value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
     if error is None:
         return None if _is_json(value) else FieldError(name, "must be a JSON value")
     limit: Any = error.validator_value
+    instance: Any = error.instance
     path = [str(part) for part in error.absolute_path]
     if error.validator == "required":
-        path.append(next(name for name in limit if name not in error.instance))
+        path.append(next(name for name in limit if name not in instance))
     messages = {
         "type": f"must be of type {limit}",
         "enum": f"must be one of {_shown_values(limit)}",
