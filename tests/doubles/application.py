@@ -45,9 +45,9 @@ def as_events(*data: str) -> Answer:
 
 
 @contextmanager
-def serve_application() -> Iterator[LoopbackApplication]:
+def serve_application(application: LoopbackApplication | None = None) -> Iterator[LoopbackApplication]:
     """Serve the application until the block ends."""
-    application = LoopbackApplication()
+    application = application or LoopbackApplication()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
