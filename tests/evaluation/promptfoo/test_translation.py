@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promptuary.evaluation.promptfoo.assertions import EMPTY_TEMPLATE
+from promptuary.evaluation.promptfoo.assertions import EMPTY_TEMPLATE, PASSING_WITHOUT_THRESHOLD
 from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport
 from promptuary.evaluation.promptfoo.suite_files import suite_file_texts
 from promptuary.evaluation.promptfoo.translation import Translation, UnsupportedParts, translate
@@ -560,3 +560,15 @@ def test_what_is_written_is_read_back_as_the_same_cases_and_contents(read: Read,
     assert tuple(first.cases) == tuple(second.cases) == translation.cases
     assert (first.suite.gate, second.suite.prompt) == (translation.suite.gate, "desk.2")
     assert [prompt.content for prompt in read_prompt_folder(tmp_path / "prompts")] == list(translation.contents)
+
+
+@pytest.mark.parametrize("name", PASSING_WITHOUT_THRESHOLD)
+def test_an_assertion_that_passes_every_score_is_reported(read: Read, name: str) -> None:
+    assertion = {"type": name, "value": "x", "provider": "openai:a"}
+
+    def remarks(**fields: Any) -> list[str]:
+        translation = read({"tests": [{**TEST, "assert": [CONTAINS, {**assertion, **fields}]}]})
+        return [entry.why for entry in translation.report.of(PartOutcome.CHANGED) if "passes with any score" in entry.why]
+
+    assert len(remarks()) == 1
+    assert remarks(threshold=0.5) == []

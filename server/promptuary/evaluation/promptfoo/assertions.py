@@ -34,6 +34,10 @@ CODE_TYPES = ("javascript", "python", "ruby")
 EMPTY_TEMPLATE = "{{! nothing }}"
 """A template that comes to nothing: an empty text is no value that a suite may have by itself."""
 JSON_TYPES = ("is-json", "contains-json")
+PASSING_WITHOUT_THRESHOLD = (
+    *("answer-relevance", "context-faithfulness", "context-recall", "context-relevance", "perplexity", "perplexity-score"),
+)
+"""Types that pass with every score where no threshold is set."""
 TRANSFORM_KEYS = ("transform", "contextTransform")
 _KEYS = frozenset(
     {
@@ -118,6 +122,9 @@ class AssertionTranslator:
                 spec["threshold"] = assertion["threshold"]
             elif name != "starts-with" or assertion["threshold"] != 0.75:  # which rows of tables always have
                 self.report.leave("assertion", assertion["type"], "its `threshold` means nothing in promptfoo, either", place)
+        elif name in PASSING_WITHOUT_THRESHOLD:
+            why = "has no threshold, so that it passes with any score, as in promptfoo; set one if it is to fail"
+            self.report.change("assertion", assertion["type"], why, place)
         spec |= self._grading(assertion, name, kind, row, place)
         if errors := _spec_errors(spec):
             raise Unsupported("; ".join(f"{path} {message}".strip() for path, message in list(errors.items())[:3]))

@@ -1,6 +1,8 @@
 """A compiled JSON Schema: parsed from a suite's value, checked, and evaluated within limits."""
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from promptuary.evaluation.scorers.json_schema.limits import limited_evaluation
@@ -55,9 +57,15 @@ def compile_schema(value: Any, dialect: Dialect = "standard") -> JsonSchema:
     if not isinstance(schema, dict | bool):
         raise Invalid("the schema must be an object, true or false")
     check_size(schema)
+    return _compile(json.dumps(schema), dialect)
+
+
+@lru_cache(maxsize=256)
+def _compile(text: str, dialect: Dialect) -> JsonSchema:
+    """Compile the JSON of a schema, once for all cases and scorers that have the same; it takes some milliseconds."""
     # The library takes longer to import than most suites take to run, and few of them have a schema.
     from promptuary.evaluation.scorers.json_schema.compilation import backtracks, compiled_validator
 
     with limited_evaluation():
-        validator = compiled_validator(schema, ajv=dialect == "ajv-draft-07")
+        validator = compiled_validator(json.loads(text), ajv=dialect == "ajv-draft-07")
         return JsonSchema(validator, backtracks(validator.schema))
