@@ -29,17 +29,21 @@ class ScriptedApplication:
     def __init__(self, *outcomes: Any) -> None:
         self.outcomes = list(outcomes)
         self.questions: list[ApplicationQuestion] = []
+        self.closed = False
+        self.waiting: asyncio.Event | None = None
 
     async def ask(self, question: ApplicationQuestion, detail: ApplicationDetail) -> ApplicationOutput:
         self.questions.append(question)
         detail["address"] = "app"
         outcome = self.outcomes.pop(0)
+        if self.waiting is not None:
+            await self.waiting.wait()
         if isinstance(outcome, Exception):
             raise outcome
         return ApplicationOutput(outcome)
 
     async def close(self) -> None:
-        """Release nothing."""
+        self.closed = True
 
 
 def ask(prepared: PreparedApplication, variables: dict[str, Any]) -> tuple[str, TargetTrace]:
@@ -86,3 +90,22 @@ def test_an_application_that_has_answered_is_asked_for_every_case() -> None:
     for _ in range(5):
         with pytest.raises(ApplicationUnusable):
             ask(prepared, {})
+
+
+def test_an_application_that_another_task_is_asking_stays_open() -> None:
+    application = ScriptedApplication("x")
+    target = ApplicationTarget({"app": PreparedApplication(application)})
+
+    async def run() -> tuple[bool, bool]:
+        application.waiting = asyncio.Event()
+        task = asyncio.create_task(target.answer(Case("c", {}), VARIANT, 0, TargetTrace()))
+        while not application.questions:
+            await asyncio.sleep(0)
+        await target.close()
+        while_asked = application.closed
+        application.waiting.set()
+        await task
+        await target.close()
+        return while_asked, application.closed
+
+    assert asyncio.run(run()) == (False, True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.evaluation.applications.spec import ALL_VARIABLES, HttpSpec, TargetSpec
 from promptuary.evaluation.applications.template import authority_of
+from promptuary.evaluation.targets.http_scripts import OFF_MESSAGE
 from promptuary.evaluation.targets.permissions import COMMAND_MESSAGE, TargetPermissions
 from promptuary.prompt.errors import Invalid
 
@@ -31,6 +32,8 @@ def target_errors(target: TargetSpec, permissions: TargetPermissions, place: str
     if target.http is not None:
         yield from _host_errors(target.http, permissions, f"{place}.http.url")
         yield from _variable_errors(sorted(target.http.environment_names()), permissions, f"{place}.http")
+        for name in target.http.scripts() if not permissions.javascript else ():
+            yield FieldError(f"{place}.http.{name}", OFF_MESSAGE)
     elif target.python is not None:
         if not permissions.code:
             yield FieldError(f"{place}.python", permissions.code_message)

@@ -55,7 +55,7 @@ class PreparedApplication:
         return output
 
 
-@dataclass(frozen=True)
+@dataclass
 class ApplicationTarget:
     """The applications of a run; implements `Target`.
 
@@ -64,6 +64,7 @@ class ApplicationTarget:
     """
 
     applications: Mapping[str, PreparedApplication] = field(default_factory=dict)
+    _in_flight: int = 0
 
     async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
         """Ask the application."""
@@ -71,7 +72,11 @@ class ApplicationTarget:
         question = _question(case, prepared.prompt, repeat)
         messages = ({"role": "user", "content": question_text(question)},)
         trace.messages = messages
-        output = await prepared.ask(question, trace)
+        self._in_flight += 1
+        try:
+            output = await prepared.ask(question, trace)
+        finally:
+            self._in_flight -= 1
         return TargetReply(
             _reply(output),
             messages,
@@ -82,7 +87,12 @@ class ApplicationTarget:
         )
 
     async def close(self) -> None:
-        """Release the connections and processes of all applications."""
+        """Release the connections and processes of all applications, unless others are using them.
+
+        On a cluster a process runs several chunks of items at once, and each closes the target at its end.
+        """
+        if self._in_flight:
+            return
         for prepared in self.applications.values():
             await prepared.application.close()
 

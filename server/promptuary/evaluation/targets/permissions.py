@@ -27,6 +27,7 @@ class TargetPermissions:
         code: whether Python functions are run.
         commands: whether commands are run.
         code_folders: where the modules of functions are, beside the installed ones.
+        javascript: whether expressions are run.
         command_line: whether a person at a terminal runs this process, so that its environment is the run's.
     """
 
@@ -35,6 +36,7 @@ class TargetPermissions:
     code: bool = False
     commands: bool = False
     code_folders: tuple[str, ...] = ()
+    javascript: bool = True
     command_line: bool = False
 
     @classmethod
@@ -46,6 +48,7 @@ class TargetPermissions:
             code=settings.code_scorers,
             commands=settings.code_scorers and settings.command_line,
             code_folders=tuple(filter(None, settings.code_path.split(os.pathsep))),
+            javascript=settings.javascript,
             command_line=settings.command_line,
         )
 
