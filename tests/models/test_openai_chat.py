@@ -127,3 +127,13 @@ def test_an_output_that_is_cut_is_no_unusable_reply(models: ChatModels, stub_mod
     stub_model.react = lambda number, body: Reaction(body=completion({"role": "assistant", "content": '{"a"'}, "length"))
     with pytest.raises(LengthFinishReasonError):
         ask_all(ModelClient(models, RecordedWaits()), model_request(response_format=schema))
+
+
+@pytest.mark.parametrize("response_format", [None, {"type": "json_object"}])
+def test_an_output_that_the_filter_ended_is_a_refusal(
+    models: ChatModels, stub_model: StubModelServer, response_format: Mapping[str, Any] | None
+) -> None:
+    message = {"role": "assistant", "content": ""}
+    stub_model.react = lambda number, body: Reaction(body=completion(message, "content_filter"))
+    (reply,) = ask_all(ModelClient(models, RecordedWaits()), model_request(response_format=response_format))
+    assert (reply.refusal, reply.finish_reason) == ("the provider ended the output: content_filter", "content_filter")

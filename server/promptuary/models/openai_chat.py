@@ -28,6 +28,12 @@ class _CompleteReplies:
         """
         try:
             result: ChatResult = await super()._agenerate(*arguments, **options)  # type: ignore[misc]  # of ChatOpenAI
+        except openai.ContentFilterFinishReasonError as error:
+            # Raised where a response format is requested; without one the same response is a result, with this finish reason.
+            response = getattr(error, "response", None)
+            if response is None:
+                raise
+            return self._create_chat_result(response.json())
         except (UnusableReply, openai.OpenAIError):
             raise
         except Exception as error:

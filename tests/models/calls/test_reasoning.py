@@ -13,11 +13,13 @@ from promptuary.models.calls.reply import VERBATIM, parse_reply
         ("yes", "", "yes"),
         ("<think>\nhm\n</think>\n\nyes", "\nhm\n", "\n\nyes"),
         ("  <THINK>hm</THINK>yes", "hm", "yes"),
-        ("<thinking>hm</thinking>yes", "hm", "yes"),
+        ("<thinking>hm</thinking>yes", "", "<thinking>hm</thinking>yes"),  # a prompt may ask for it
         ("<think></think>yes", "", "yes"),
         ("<think>a</think><think>b</think>yes", "a\nb", "yes"),
-        ("hm\n</think>yes", "hm\n", "yes"),  # the template of the prompt had the opening tag
+        ("hm\n</think>\nyes", "hm\n", "\nyes"),  # the template of the prompt had the opening tag
+        ("Close it by </think>, then answer.", "", "Close it by </think>, then answer."),
         ("<think>cut", "cut", ""),
+        ("<think>a</think>" * 2000 + "yes", "\n".join(["a"] * 2000), "yes"),
         ("the tag <think> is of models: <think>x</think>", "", "the tag <think> is of models: <think>x</think>"),
         ("", "", ""),
     ],

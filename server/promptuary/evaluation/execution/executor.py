@@ -113,7 +113,7 @@ class RunExecutor:
             bound.info("set-up failed", error=str(error))
             self._finisher.fail(run, str(error))
         except Unavailable:
-            self.leases.release(run)
+            release(run)
             raise
         except Exception as error:
             bound.exception("run failed")

@@ -6,26 +6,29 @@ from typing import Any
 
 from promptuary.prompt.text import replace_refused
 
-_OPENING = re.compile(r"\s*<(think|thinking|reasoning)>", re.IGNORECASE)
-_THINK_CLOSING = "</think>"
+_OPENING = re.compile(r"\s*<think>", re.IGNORECASE)
+_CLOSING = re.compile(r"</think>", re.IGNORECASE)
+_CLOSING_LINE = re.compile(r"^[ \t]*</think>[ \t]*$", re.MULTILINE)
 
 
 def split_reasoning(text: str) -> tuple[str, str]:
     """Split a text into its reasoning and its output.
 
-    The reasoning is in tags at the beginning. A chat template may have the opening tag in the prompt, so that the text has
-    `</think>` alone; a text that was cut has no closing tag, and is all reasoning.
+    The reasoning is in `<think>` tags at the beginning; others, such as `<thinking>`, are often what a prompt asks for. A chat
+    template may have the opening tag in the prompt, so that the text has `</think>` alone, on a line of its own. A text that
+    was cut has no closing tag, and is all reasoning.
     """
-    opening = _OPENING.match(text)
-    if opening is not None:
-        closing = re.compile(f"</{opening[1]}>", re.IGNORECASE).search(text, opening.end())
-        if closing is None:
-            return text[opening.end() :], ""
-        reasoning, output = text[opening.end() : closing.start()], text[closing.end() :]
-        more, rest = split_reasoning(output) if _OPENING.match(output) else ("", output)
-        return "\n".join(filter(None, [reasoning.strip(), more.strip()])), rest
-    before, tag, after = text.partition(_THINK_CLOSING)
-    return (before, after) if tag and "<think" not in before.lower() else ("", text)
+    blocks: list[str] = []
+    place = 0
+    while opening := _OPENING.match(text, place):
+        closing = _CLOSING.search(text, opening.end())
+        blocks.append(text[opening.end() : closing.start() if closing else None].strip())
+        place = closing.end() if closing else len(text)
+    if not blocks:
+        alone = _CLOSING_LINE.search(text)
+        if alone is not None and "<think" not in text[: alone.start()].lower():
+            return text[: alone.start()].strip(), text[alone.end() :]
+    return "\n".join(filter(None, blocks)), text[place:]
 
 
 def message_reasoning(message: Any) -> str:
