@@ -17,7 +17,11 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 │   ├── InvalidHost             … a Host header that is not this server's
 │   ├── DestinationRefused      … an address that webhooks may not be sent to (promptuary.core.outbound_http)
 │   ├── HostRefused             … an address that applications may not be asked at (promptuary.core.allowed_hosts)
-│   └── ApplicationUnusable     … an application as it is set up (promptuary.evaluation.targets)
+│   ├── ApplicationUnusable     … an application as it is set up (promptuary.evaluation.targets)
+│   ├── AnswerUnreadable        … an application's answer, which has no output (promptuary.evaluation.applications)
+│   ├── BeyondRe2               … a pattern that RE2 does not have (promptuary.evaluation.scorers.patterns)
+│   ├── PatternTooSlow          … a search that reached its limit (promptuary.evaluation.scorers.patterns)
+│   └── SchemaTooExpensive      … a schema whose evaluation reached its limit (promptuary.evaluation.scorers.json_schema)
 ├── UnknownSchema               the database is of another release
 ├── BrokenPlugin                an installed plug-in cannot be used
 ├── RenderTooLarge              the rendered text passes the limit
@@ -32,6 +36,11 @@ PromptuaryError                 the root (promptuary.prompt.errors), which the c
 ├── UnsupportedMediaType        not application/json, or compressed
 └── Unavailable                 something required does not answer; try again
     ├── ApplicationFailed       an application that a suite evaluates (promptuary.evaluation.targets)
+    │   └── ApplicationUnreachable  … at whose address nothing answers
+    ├── JavaScriptFailed        a suite's JavaScript (promptuary.evaluation.javascript)
+    │   ├── JavaScriptStopped   … at a limit of time, memory, depth or size
+    │   └── JavaScriptThrew     … by an error of its own
+    ├── TransformFailed         a transform of an output (promptuary.evaluation.scorers.transforms)
     ├── CodeFailed              a suite's own code (promptuary.evaluation.scorers.code)
     ├── UnusableReply           an address that does not speak a model's protocol (promptuary.models.calls.setup)
     ├── ModelNotSetUp           a provider's package, for example without a key (promptuary.models.calls.setup)

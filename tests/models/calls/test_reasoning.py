@@ -13,7 +13,7 @@ from promptuary.models.calls.reply import VERBATIM, parse_reply
         ("yes", "", "yes"),
         ("<think>\nhm\n</think>\n\nyes", "\nhm\n", "\n\nyes"),
         ("  <THINK>hm</THINK>yes", "hm", "yes"),
-        ("<thinking>hm</thinking>yes", "", "<thinking>hm</thinking>yes"),  # a prompt may ask for it
+        ("<thinking>hm</thinking>yes", "", "<thinking>hm</thinking>yes"),  # a prompt may want it
         ("<think></think>yes", "", "yes"),
         ("<think>a</think><think>b</think>yes", "a\nb", "yes"),
         ("hm\n</think>\nyes", "hm\n", "\nyes"),  # the template of the prompt had the opening tag

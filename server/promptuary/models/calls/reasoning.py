@@ -14,7 +14,7 @@ _CLOSING_LINE = re.compile(r"^[ \t]*</think>[ \t]*$", re.MULTILINE)
 def split_reasoning(text: str) -> tuple[str, str]:
     """Split a text into its reasoning and its output.
 
-    The reasoning is in `<think>` tags at the beginning; others, such as `<thinking>`, are often what a prompt asks for. A chat
+    The reasoning is in `<think>` tags at the beginning; others, such as `<thinking>`, are often what a prompt wants. A chat
     template may have the opening tag in the prompt, so that the text has `</think>` alone, on a line of its own. A text that
     was cut has no closing tag, and is all reasoning.
     """
