@@ -21,9 +21,9 @@ from promptuary.core.errors import (
     UnsupportedMediaType,
 )
 from promptuary.core.wire import parse_strict_json
+from promptuary.evaluation.datasets.upload import MEDIA_TYPES
 from promptuary.prompt.text import refused_character
 
-JSON_LINES = "application/x-ndjson"
 _METHODS_WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 _DOCUMENT = re.compile(rb"/v1/collections/[^/]+/documents/")
 _DATASET_VERSIONS = re.compile(r"/v1/datasets/[^/]+/versions")
@@ -31,7 +31,7 @@ _DATASET_VERSIONS = re.compile(r"/v1/datasets/[^/]+/versions")
 
 @dataclass(frozen=True)
 class RequestChecks:
-    """What is allowed: the hosts, and the size in bytes of a JSON body and of a dataset in lines."""
+    """What is allowed: the hosts, and the size in bytes of a JSON body and of a dataset's file."""
 
     hosts: HostAllowList
     body_limit: int
@@ -53,8 +53,8 @@ class RequestChecks:
         if scope["method"] not in _METHODS_WITH_BODY:
             return receive
         media_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
-        if media_type == JSON_LINES and scope["method"] == "POST" and _DATASET_VERSIONS.fullmatch(scope["path"]):
-            return self._check_lines(headers, receive)
+        if media_type in MEDIA_TYPES and scope["method"] == "POST" and _DATASET_VERSIONS.fullmatch(scope["path"]):
+            return self._check_file(media_type, headers, receive)
         body = await self._read_body(headers, receive)
         scope[REQUEST_BODY] = body
         if body:
@@ -63,9 +63,9 @@ class RequestChecks:
             scope[REQUEST_JSON] = _parse_object(body)
         return _replay(body, receive)
 
-    def _check_lines(self, headers: dict[bytes, bytes], receive: Receive) -> Receive:
+    def _check_file(self, media_type: str, headers: dict[bytes, bytes], receive: Receive) -> Receive:
         if headers.get(b"content-encoding"):
-            raise UnsupportedMediaType(f"send the lines as plain `Content-Type: {JSON_LINES}`, not compressed")
+            raise UnsupportedMediaType(f"send the file as plain `Content-Type: {media_type}`, not compressed")
         _check_declared_length(headers, self.dataset_limit)
         return _limit(receive, self.dataset_limit)
 

@@ -1,55 +1,34 @@
-"""Dataset files: one JSON object a line (.jsonl), or a table (.csv) whose columns are variables.
+"""Dataset files: cases as JSON, or rows of a table whose columns are variables.
 
-They are read line by line and never kept in memory as a whole; see `case_spool`.
+The formats are those of `readers`. Cases are read one by one and never kept in memory as a whole; see `case_spool`.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydantic import ValidationError
 
-from promptuary.core.errors import InvalidRequest, MalformedBody
-from promptuary.core.wire import parse_strict_json
+from promptuary.core.errors import InvalidRequest
 from promptuary.evaluation.case import Case
+from promptuary.evaluation.datasets.case_ids import CaseIds
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
+from promptuary.evaluation.datasets.readers.formats import FileFormat, format_of, listed_suffixes, read_rows
+from promptuary.evaluation.datasets.readers.row import ERRORS_LIMIT, UNPACKED_LIMIT, FileErrors, Row
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.yaml_document import InvalidFile
-from promptuary.prompt.text import refused_character
 from promptuary.prompt.validation_errors import field_errors_from
 
+__all__ = ["ERRORS_LIMIT", "FILE_LIMIT", "read_case_file", "read_cases"]
+
 FILE_LIMIT = 64 * 1024 * 1024
-ERRORS_LIMIT = 100
 _COLUMNS = ("id", "expected", "cluster", "tags")
-NumberedLine = tuple[int, JsonObject]
-
-
-class FileErrors:
-    """The errors of a file: the first hundred, and the number of further ones."""
-
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._first: list[FieldError] = []
-        self._more = 0
-
-    def add(self, error: FieldError) -> None:
-        """Add an error."""
-        if len(self._first) < ERRORS_LIMIT:
-            self._first.append(error)
-        else:
-            self._more += 1
-
-    def __bool__(self) -> bool:
-        return bool(self._first)
-
-    def listed(self) -> list[FieldError]:
-        """Return the errors in the order of their lines."""
-        return self._first + ([FieldError("", f"and {self._more} more errors")] if self._more else [])
+_CASE_FIELDS = frozenset({field.alias or name for name, field in CaseIn.model_fields.items()}) - {*_COLUMNS, "metadata"}
+"""The fields by which an object is a case, and no row of a table."""
 
 
 def read_case_file(path: Path) -> CaseSpool:
@@ -58,15 +37,15 @@ def read_case_file(path: Path) -> CaseSpool:
     Raises:
         InvalidFile: naming the file, and line and field of every error (the first hundred of them).
     """
-    reader = {".jsonl": _jsonl, ".csv": _csv}.get(path.suffix.lower())
-    if reader is None:
-        raise InvalidFile(f"{path} is not a dataset file", [FieldError("", "must end in .jsonl or .csv")])
+    file_format = format_of(path.suffix)
+    if file_format is None:
+        raise InvalidFile(f"{path} is not a dataset file", [FieldError("", f"must end in {listed_suffixes()}")])
     field_errors = FileErrors()
     try:
         if path.stat().st_size > FILE_LIMIT:
             raise InvalidFile(f"{path} is over the limit of {FILE_LIMIT} bytes")
         with path.open("rb") as file:
-            spool = _spooled(reader(_without_mark(file), field_errors), field_errors)
+            spool = _spooled(read_rows(file, file_format, field_errors), file_format, field_errors)
     except FileNotFoundError:
         raise InvalidFile(f"{path} does not exist") from None
     except OSError as error:
@@ -76,14 +55,14 @@ def read_case_file(path: Path) -> CaseSpool:
     return spool
 
 
-def read_case_lines(file: IO[bytes]) -> CaseSpool:
-    """Check the cases of a request, one JSON object a line.
+def read_cases(file: IO[bytes], file_format: FileFormat) -> CaseSpool:
+    """Check the cases of a request's body.
 
     Raises:
         InvalidRequest: with line and field of every error (the first hundred of them).
     """
     field_errors = FileErrors()
-    spool = _spooled(_jsonl(file, field_errors), field_errors)
+    spool = _spooled(read_rows(file, file_format, field_errors), file_format, field_errors)
     if field_errors:
         placed = [
             FieldError(": ".join(filter(None, [_place(error), error.path])), error.message) for error in field_errors.listed()
@@ -96,102 +75,83 @@ def _place(error: FieldError) -> str:
     return f"line {error.line}" if error.line else ""
 
 
-def _spooled(lines: Iterator[NumberedLine], field_errors: FileErrors) -> CaseSpool:
-    """Check each line, and write its case to the spool until there is an error."""
-    spool, places = CaseSpool(), dict[str, int]()
-    for line, body in lines:
-        case = _check_case(body, line, field_errors)
+def _spooled(rows: Iterator[Row], file_format: FileFormat, field_errors: FileErrors) -> CaseSpool:
+    """Check each row, and write its case to the spool until there is an error."""
+    spool, places, ids, size = CaseSpool(), dict[str, int](), CaseIds(), 0
+    for number, row in enumerate(rows, 1):
+        body = row.values if _is_case(row.values, file_format) else _case_of_columns(row.values)
+        is_unnamed_row = file_format.is_table and "id" not in row.values
+        place = _Place(row.line, file_format)
+        case = _check_case(ids.with_id(body, number if is_unnamed_row else None), place, field_errors)
         if case is None:
             continue
         if case.id in places:
-            field_errors.add(FieldError("id", f"'{case.id}' is the id of line {places[case.id]} too", line))
-        places.setdefault(case.id, line)
+            field_errors.add(place.error("id", f"'{case.id}' is the id of {_Place(places[case.id], file_format)} too"))
+        places.setdefault(case.id, row.line)
         if not field_errors:
-            spool.add(case)
+            size += spool.add(case)
+            if size > UNPACKED_LIMIT:
+                field_errors.add(FieldError("", f"has cases of more than {UNPACKED_LIMIT} bytes"))
+                break
     if not places and not field_errors:
         field_errors.add(FieldError("", "has no case"))
     return spool
 
 
-def _check_case(body: JsonObject, line: int, field_errors: FileErrors) -> Case | None:
+@dataclass(frozen=True)
+class _Place:
+    """Where a case stands: its line in a file, or its number in an array."""
+
+    number: int
+    file_format: FileFormat
+
+    def error(self, path: str, message: str) -> FieldError:
+        """Return an error of a field of the case."""
+        if self.file_format is FileFormat.JSON:
+            return FieldError(f"case {self.number}: {path}" if path else f"case {self.number}", message)
+        return FieldError(path, message, self.number)
+
+    def __str__(self) -> str:
+        return f"{'case' if self.file_format is FileFormat.JSON else 'line'} {self.number}"
+
+
+def _check_case(body: JsonObject, place: _Place, field_errors: FileErrors) -> Case | None:
     try:
         return CaseIn.model_validate(body).case()
     except ValidationError as error:
         for field_error in field_errors_from(error):
-            field_errors.add(FieldError(field_error.path, field_error.message, line))
+            field_errors.add(place.error(field_error.path, field_error.message))
         return None
 
 
-def _without_mark(file: IO[bytes]) -> IO[bytes]:
-    """Skip a byte order mark."""
-    if file.read(3) != b"\xef\xbb\xbf":
-        file.seek(0)
-    return file
+def _is_case(values: JsonObject, file_format: FileFormat) -> bool:
+    """Return whether an object has the fields of a case; else its fields are columns, as in a table."""
+    return not file_format.is_table and (not values.keys().isdisjoint(_CASE_FIELDS) or values.keys() <= {*_COLUMNS, "metadata"})
 
 
-def _jsonl(file: IO[bytes], field_errors: FileErrors) -> Iterator[NumberedLine]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            body = parse_strict_json(line)
-        except MalformedBody as error:
-            field_errors.add(FieldError("", error.message.replace("the body", "the line", 1), number))
-        except InvalidRequest as error:
-            for field_error in error.field_errors:
-                field_errors.add(FieldError(field_error.path, field_error.message, number))
-        else:
-            if isinstance(body, dict):
-                yield number, body
-            else:
-                field_errors.add(FieldError("", "must be an object that has `id` and `vars`", number))
+def _case_of_columns(values: JsonObject) -> JsonObject:
+    """Return a row as a case's fields; an empty cell of a column that is no variable counts as missing.
 
-
-def _csv(file: IO[bytes], field_errors: FileErrors) -> Iterator[NumberedLine]:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-    rows = csv.reader(text, strict=True)
-    line = 1
-    try:
-        header = [name.strip() for name in next(rows, [])]
-        for header_error in _header_errors(header):
-            field_errors.add(FieldError("", header_error, 1))
-        if field_errors:
-            return
-        line = rows.line_num + 1
-        for row in rows:
-            if (message := refused_character("".join(row))) is not None:
-                field_errors.add(FieldError("", message, line))
-            elif len(row) == len(header):
-                yield line, _body(dict(zip(header, row, strict=True)))
-            elif row:
-                field_errors.add(FieldError("", f"has {len(row)} cells where the header has {len(header)}", line))
-            line = rows.line_num + 1
-    except csv.Error as error:
-        field_errors.add(FieldError("", f"cannot be read as CSV: {error}", line))
-    except UnicodeDecodeError:
-        field_errors.add(FieldError("", "is not UTF-8", line))
-    finally:
-        text.detach()  # the file is its opener's to close
-
-
-def _header_errors(header: list[str]) -> Iterator[str]:
-    if not any(header):
-        yield "has no header"
-        return
-    if "id" not in header:
-        yield "the header has no column `id`"
-    if "" in header:
-        yield "the header has a column without a name"
-    for name in sorted({name for name in header if name and header.count(name) > 1}):
-        yield f"the header has the column '{name}' twice"
-
-
-def _body(cells: dict[str, str]) -> JsonObject:
-    """Return a row as a case's fields; an empty cell of a column that is no variable counts as missing."""
+    Without a column `expected`, the column `answer` beside `question` is the expected output.
+    """
+    expected = values.get("answer") if "question" in values and "expected" not in values else values.get("expected")
+    cluster = values.get("cluster")
     return {
-        "id": cells["id"],
-        "vars": {name: cell for name, cell in cells.items() if name not in _COLUMNS},
-        "expected": cells.get("expected") or None,
-        "cluster": cells.get("cluster") or None,
-        "tags": [tag.strip() for tag in re.split("[,;]", cells.get("tags", "")) if tag.strip()],
+        "id": values.get("id"),
+        "vars": {name: value for name, value in values.items() if name not in _COLUMNS},
+        "expected": None if expected == "" else expected,
+        "cluster": _text(cluster) if cluster not in (None, "") else None,
+        "tags": _tags(values.get("tags")),
     }
+
+
+def _tags(value: Any) -> Any:
+    """Return the tags of a cell, which may list several with commas or semicolons."""
+    if value is None or isinstance(value, list):
+        return value or []
+    return [tag.strip() for tag in re.split("[,;]", str(_text(value))) if tag.strip()]
+
+
+def _text(value: Any) -> Any:
+    """Return a number as text; any other value stays, for the schema to judge."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

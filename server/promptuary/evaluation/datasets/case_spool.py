@@ -32,15 +32,17 @@ class CaseSpool:
         for case in cases:
             self.add(case)
 
-    def add(self, case: Case) -> None:
-        """Add a case after the others."""
+    def add(self, case: Case) -> int:
+        """Add a case after the others; return the number of bytes of its JSON."""
         body = case_to_json(case)
         if self._count:
             self._hash.update(b",")
         self._hash.update(canonical_json(_digested(body)))
-        self._file.write(json.dumps(body, ensure_ascii=False).encode() + b"\n")  # not canonical, where 1.0 is 1
+        line = json.dumps(body, ensure_ascii=False).encode() + b"\n"  # not canonical, where 1.0 is 1
+        self._file.write(line)
         self._count += 1
         self.asserts = self.asserts or bool(case.asserts)
+        return len(line)
 
     @property
     def digest(self) -> str:

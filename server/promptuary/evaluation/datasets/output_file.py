@@ -1,21 +1,21 @@
-"""Files of outputs that are there already: an output a line (.jsonl), or a table (.csv) with the column `output`.
+"""Files of outputs that are there already: an output a line (.jsonl), or a table (such as .csv) with the column `output`.
 
 They become a dataset of their own, whose cases have the ids of the cases that the outputs answer.
 """
 
-import csv
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from promptuary.evaluation.datasets.case_ids import text_id
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.case_spool import CaseSpool
+from promptuary.evaluation.datasets.readers.formats import format_of, listed_suffixes, read_values
+from promptuary.evaluation.datasets.readers.row import FileErrors
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import FieldError
-from promptuary.prompt.files.prompt_file import read_text
 from promptuary.prompt.files.yaml_document import InvalidFile
 from promptuary.prompt.validation_errors import field_errors_from
 
@@ -38,7 +38,7 @@ def read_output_file(path: Path, case_ids: Sequence[str]) -> CaseSpool:
         InvalidFile: for a line that cannot be read, a case without an output or with two, or an output of no case.
     """
     rows = list(_rows(path))
-    named = [row for _, row in rows if any(row.get(key) is not None for key in _IDS)]
+    named = [row for _, row in rows if any(row.get(key) not in (None, "") for key in _IDS)]
     if not named:
         if len(rows) != len(case_ids):
             raise InvalidFile(
@@ -48,13 +48,13 @@ def read_output_file(path: Path, case_ids: Sequence[str]) -> CaseSpool:
     by_case: dict[str, tuple[int, JsonObject]] = {}
     field_errors: list[FieldError] = []
     for line, row in rows:
-        case = next((row[key] for key in _IDS if row.get(key) is not None), None)
-        if not isinstance(case, str | int) or isinstance(case, bool):
+        case = text_id(next((row[key] for key in _IDS if row.get(key) not in (None, "")), None))
+        if not isinstance(case, str):
             field_errors.append(FieldError("id", "is required: the id of the case that the output answers", line))
-        elif str(case) in by_case:
+        elif case in by_case:
             field_errors.append(FieldError("id", f"'{case}' has an output already", line))
         else:
-            by_case[str(case)] = (line, {name: value for name, value in row.items() if name not in _IDS})
+            by_case[case] = (line, {name: value for name, value in row.items() if name not in _IDS})
     field_errors += _unmatched(by_case, case_ids)
     if field_errors:
         raise InvalidFile(f"{path} cannot be used", field_errors[:100])
@@ -85,29 +85,23 @@ def _listed(names: Sequence[str]) -> str:
 
 def _rows(path: Path) -> Iterator[tuple[int, JsonObject]]:
     """Yield each output as an object, with the number of its line."""
-    text = read_text(path, FILE_LIMIT)
-    rows = _table(text, path) if path.suffix == ".csv" else _lines(text, path)
-    for line, row in rows:
+    file_format = format_of(path.suffix)
+    if file_format is None:
+        raise InvalidFile(f"{path} is not a file of outputs", [FieldError("", f"must end in {listed_suffixes()}")])
+    errors = FileErrors()
+    try:
+        if path.stat().st_size > FILE_LIMIT:
+            raise InvalidFile(f"{path} is over the limit of {FILE_LIMIT} bytes")
+        with path.open("rb") as file:
+            rows = list(read_values(file, file_format, errors))
+    except FileNotFoundError:
+        raise InvalidFile(f"{path} does not exist") from None
+    except OSError as error:
+        raise InvalidFile(f"{path} cannot be read: {error.strerror}") from None
+    if errors:
+        raise InvalidFile(f"{path} cannot be used", errors.listed())
+    for line, value in rows:
+        row = value if isinstance(value, dict) else {OUTPUT: value}
         if OUTPUT not in row:
             raise InvalidFile(f"{path} cannot be used", [FieldError(OUTPUT, "is required", line)])
         yield line, row
-
-
-def _lines(text: str, path: Path) -> Iterator[tuple[int, JsonObject]]:
-    for line, source in enumerate(text.split("\n"), 1):
-        if not source.strip():
-            continue
-        try:
-            value = json.loads(source)
-        except (ValueError, RecursionError):
-            raise InvalidFile(f"{path} cannot be used", [FieldError("", "is not JSON", line)]) from None
-        yield line, value if isinstance(value, dict) else {OUTPUT: value}
-
-
-def _table(text: str, path: Path) -> Iterator[tuple[int, JsonObject]]:
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
-    try:
-        for row in reader:
-            yield reader.line_num, {name: cell for name, cell in row.items() if isinstance(name, str) and cell is not None}
-    except csv.Error as error:
-        raise InvalidFile(f"{path} cannot be read as CSV: {error}") from None

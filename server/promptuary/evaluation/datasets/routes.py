@@ -33,7 +33,8 @@ def put_dataset_version(
 ) -> DatasetOut:
     """Store a dataset's next version: 201 for a new one, 200 when the newest version has the same cases.
 
-    A large one is sent as lines: `Content-Type: application/x-ndjson`, one case a line.
+    A large one is sent as a file: lines of JSON (`Content-Type: application/x-ndjson`), a table (`text/csv`,
+    `text/tab-separated-values`), an XLSX workbook or a Parquet file.
     """
     put = DatasetService(unit).put_version(dataset, [case.case() for case in body.cases])
     response.status_code = 201 if put.created else 200

@@ -3,19 +3,26 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from promptuary.core.paging import Page
 from promptuary.core.wire import RequestModel, ResponseModel, SchemaOf
 from promptuary.evaluation.case import Case, case_to_json
+from promptuary.evaluation.datasets.case_ids import CaseIds
 from promptuary.evaluation.datasets.case_schema import CaseIn
 from promptuary.evaluation.datasets.store import DatasetVersion
 
 
-class NewDatasetVersion(RequestModel):
-    """The cases of a dataset's next version, in their order."""
+def _with_ids(cases: Any) -> Any:
+    """Return cases with an id each; what is no list of objects stays, for the schema to judge."""
+    ids = CaseIds()
+    return [ids.with_id(case) if isinstance(case, dict) else case for case in cases] if isinstance(cases, list) else cases
 
-    cases: Annotated[list[CaseIn], Field(min_length=1, max_length=100_000)]
+
+class NewDatasetVersion(RequestModel):
+    """The cases of a dataset's next version, in their order; one without an id gets the digest of its content."""
+
+    cases: Annotated[list[CaseIn], Field(min_length=1, max_length=100_000), BeforeValidator(_with_ids)]
 
 
 class DatasetOut(ResponseModel):

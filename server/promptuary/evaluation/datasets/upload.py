@@ -1,4 +1,4 @@
-"""Datasets received as lines: a body of any size up to the setting's, kept on disk, checked before a transaction begins."""
+"""Datasets received as files: a body of any size up to the setting's, kept on disk, checked before a transaction begins."""
 
 import hashlib
 from tempfile import SpooledTemporaryFile
@@ -15,37 +15,53 @@ from promptuary.access.auth.request import REQUEST_BODY
 from promptuary.access.auth.routing import PathName, authorize
 from promptuary.access.role import Scope
 from promptuary.access.unit_of_work import UnitOfWork
-from promptuary.evaluation.datasets.case_file import read_case_lines
+from promptuary.evaluation.datasets.case_file import read_cases
+from promptuary.evaluation.datasets.readers.formats import FileFormat
 from promptuary.evaluation.datasets.schemas import DatasetOut
 from promptuary.evaluation.datasets.service import DatasetService
 
-LINES_MEDIA_TYPE = "application/x-ndjson"
+MEDIA_TYPES = {
+    "application/x-ndjson": FileFormat.JSON_LINES,
+    "text/csv": FileFormat.CSV,
+    "text/tab-separated-values": FileFormat.CSV,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": FileFormat.XLSX,
+    "application/vnd.apache.parquet": FileFormat.PARQUET,
+}
+_DESCRIPTIONS = {
+    FileFormat.JSON_LINES: "a case a line, as in a .jsonl file",
+    FileFormat.CSV: "a table whose first line names the columns, as in a .csv file",
+    FileFormat.XLSX: "a workbook; its first sheet is read",
+    FileFormat.PARQUET: "a Parquet file",
+}
 REQUEST_BODY_SCHEMA: dict[str, Any] = {
     "requestBody": {
         "content": {
-            LINES_MEDIA_TYPE: {
+            media_type: {
                 "schema": {
                     "type": "string",
-                    "description": "a case a line, as in a .jsonl file; 64 MiB at most, or PROMPTUARY_DATASET_LIMIT",
+                    "description": f"{_DESCRIPTIONS[file_format]}; 64 MiB at most, or PROMPTUARY_DATASET_LIMIT",
                 }
             }
+            for media_type, file_format in MEDIA_TYPES.items()
         }
     }
 }
 _IN_MEMORY = 1024 * 1024
 
 
-class _LinesRoute(IdempotentRoute):
-    """A route for requests whose body is lines; requests of another type go to the next route of the path."""
+def _media_type(scope: Any) -> str:
+    sent: bytes = next((value for name, value in scope["headers"] if name.lower() == b"content-type"), b"")
+    return sent.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+class _FileRoute(IdempotentRoute):
+    """A route for requests whose body is a file; requests of another type go to the next route of the path."""
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
-        sent = next((value for name, value in scope["headers"] if name.lower() == b"content-type"), b"")
-        if sent.partition(b";")[0].strip().lower() != LINES_MEDIA_TYPE.encode():
-            return Match.NONE, {}
-        return super().matches(scope)
+        return super().matches(scope) if _media_type(scope) in MEDIA_TYPES else (Match.NONE, {})
 
 
-router = APIRouter(prefix="/v1", route_class=_LinesRoute)
+router = APIRouter(prefix="/v1", route_class=_FileRoute)
 
 
 async def _receive(request: Request) -> None:
@@ -57,11 +73,11 @@ async def _receive(request: Request) -> None:
             await run_in_threadpool(file.write, piece)
         file.seek(0)
         request.scope[REQUEST_BODY] = whole.digest()
-        request.state.cases = await run_in_threadpool(read_case_lines, file)
+        request.state.cases = await run_in_threadpool(read_cases, file, MEDIA_TYPES[_media_type(request.scope)])
 
 
 @router.post("/datasets/{dataset}/versions", status_code=201, include_in_schema=False)
-def put_dataset_lines(
+def put_dataset_file(
     dataset: PathName,
     request: Request,
     response: Response,
