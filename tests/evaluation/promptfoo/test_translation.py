@@ -53,7 +53,8 @@ def refusal(read: Read, name: str, changes: dict[str, Any], files: dict[str, str
 
 
 def test_the_suite_is_named_by_the_description_else_by_the_file_or_its_folder(read: Read, tmp_path: Path) -> None:
-    assert read({"description": "Süße Tickets, two!"}).suite.name == "s-e-tickets-two"
+    assert read({"description": "Süße Tickets, two!"}).suite.name == "susse-tickets-two-d97cb6daa0"
+    assert read({"description": "Проверка §5"}).suite.name != read({"description": "Тест 5"}).suite.name
     translation = read()
     assert (translation.suite.name, translation.suite.prompt, translation.suite.dataset) == ("desk", "desk", "desk")
     other = tmp_path / "desk" / "Refunds.v2.yaml"

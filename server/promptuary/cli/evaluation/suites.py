@@ -16,6 +16,7 @@ from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.bundle import is_erased
 from promptuary.prompt.files.prompt_file import PromptFile
+from promptuary.prompt.name import fold_name
 
 if TYPE_CHECKING:
     from promptuary.evaluation.datasets.case_spool import CaseSpool
@@ -130,8 +131,9 @@ def restore_definition(api: ApiClient, source: SuiteSource) -> None:
 
 
 def _dataset_name(suite: "Suite") -> str:
-    """Return the name of the dataset of a suite's file."""
-    return Path(suite.dataset).stem.lower()
+    """Return the name of the dataset of a suite's file: the name of the dataset's file, in our form."""
+    stem = Path(suite.dataset).stem
+    return fold_name(stem) or fold_name(f"{suite.name}-cases")
 
 
 def _store_translation(api: ApiClient, translation: "Translation") -> SuiteInRegistry:

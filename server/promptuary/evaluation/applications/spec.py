@@ -1,5 +1,6 @@
 """An application as a suite has it: over HTTP, a Python function, a command, or outputs that are there; with its version."""
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -37,6 +38,7 @@ PROMPTFOO = "promptfoo"
 ALL_VARIABLES = "*"
 TEXT_OUTPUT = "text"
 STORED_OUTPUTS = ".outputs."
+_FILE_SUFFIX = re.compile(r"\.(?:jsonl|ndjson|json|csv|tsv|xlsx|parquet)$", re.IGNORECASE)
 """What stands between the names of a suite and of its file in the name of the stored outputs."""
 _MANAGED_HEADERS = ("host", "content-length", "transfer-encoding", "connection")
 
@@ -282,7 +284,7 @@ class TargetSpec(_Part):
             derived = " ".join(self.exec)
         else:
             name = self.outputs.column if isinstance(self.outputs, ColumnSpec) else str(self.outputs)
-            derived = PurePosixPath(name.rpartition(STORED_OUTPUTS)[2]).name.removesuffix(".jsonl").removesuffix(".csv")
+            derived = _FILE_SUFFIX.sub("", PurePosixPath(name.rpartition(STORED_OUTPUTS)[2]).name)
         return " ".join(derived.split())[:100]
 
     @property

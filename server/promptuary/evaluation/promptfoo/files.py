@@ -2,7 +2,6 @@
 
 import csv
 import glob
-import io
 import itertools
 import json
 import re
@@ -10,7 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from promptuary.evaluation.datasets.readers.csv_table import detect_format, numbered_cells
+from promptuary.evaluation.datasets.readers.encoding import REMEDY
+from promptuary.evaluation.datasets.readers.row import FileErrors
+from promptuary.evaluation.datasets.readers.workbook import workbook_rows
 from promptuary.evaluation.promptfoo.report import Unsupported
+from promptuary.evaluation.promptfoo.template import to_javascript_text
 from promptuary.prompt.files.prompt_file import read_text
 from promptuary.prompt.files.yaml_document import InvalidFile, parse_yaml
 
@@ -54,6 +58,8 @@ class PromptfooFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        self.remarks: dict[str, str] = {}
+        """What is read differently than promptfoo would, by the file's name."""
         self._read = 0
 
     def resolve(self, reference: str, base: Path | None = None) -> Path:
@@ -93,15 +99,18 @@ class PromptfooFolder:
             raise Unsupported(f"no file is named '{name}'")
         return paths
 
+    def _count(self) -> None:
+        self._read += 1
+        if self._read > FILES_LIMIT:
+            raise Unsupported(f"the promptfoo file names more than {FILES_LIMIT} files")
+
     def text(self, path: Path) -> str:
         """Read a text.
 
         Raises:
             Unsupported: for one that is too large, or no UTF-8; or too many files.
         """
-        self._read += 1
-        if self._read > FILES_LIMIT:
-            raise Unsupported(f"the promptfoo file names more than {FILES_LIMIT} files")
+        self._count()
         try:
             return read_text(path, FILE_LIMIT)
         except InvalidFile as error:
@@ -135,21 +144,54 @@ class PromptfooFolder:
         return values
 
     def rows(self, path: Path) -> list[dict[str, str]]:
-        """Read a table whose first line names the columns.
+        """Read a table whose first line names the columns, as promptfoo does; what it would not read is remarked.
 
         Raises:
             Unsupported: as `value`.
         """
-        reader = csv.reader(io.StringIO(self.text(path), newline=""), strict=True)
+        self._count()
+        line = 0
         try:
-            header = next(reader, [])
-            rows = [(reader.line_num, row) for row in reader if row]
+            if path.stat().st_size > FILE_LIMIT:
+                raise Unsupported(f"{path.name} is over the limit of {FILE_LIMIT} bytes")
+            with path.open("rb") as file:
+                form = detect_format(file, comma_first=True)
+                lines = numbered_cells(file, form)
+                _, header = next(lines, (1, list[str]()))
+                rows = []
+                for line, cells in lines:
+                    if len(cells) != len(header):
+                        message = f"line {line} of {path.name} has {len(cells)} cells where the header has {len(header)}"
+                        raise Unsupported(message)
+                    rows.append(dict(zip(header, cells, strict=True)))
         except csv.Error as error:
             raise Unsupported(f"{path.name} cannot be read as CSV: {error}") from None
-        for number, row in rows:
-            if len(row) != len(header):
-                raise Unsupported(f"line {number} of {path.name} has {len(row)} cells where the header has {len(header)}")
-        return [dict(zip(header, row, strict=True)) for _, row in rows]
+        except UnicodeDecodeError:
+            raise Unsupported(f"{path.name} is no text in UTF-8 or UTF-16; {REMEDY}") from None
+        except OSError as error:
+            raise Unsupported(f"{path.name} cannot be read: {error.strerror}") from None
+        if form.declared or form.delimiter != "," or form.encoding != "utf-8":
+            self.remarks[path.name] = "is read with its own separator and encoding; promptfoo reads commas in UTF-8 only"
+        return rows
+
+    def sheet_rows(self, path: Path, sheet: str | None) -> list[dict[str, str]]:
+        """Read a sheet of a workbook, each cell as a text.
+
+        Raises:
+            Unsupported: for what cannot be read.
+        """
+        self._count()
+        errors = FileErrors()
+        try:
+            if path.stat().st_size > FILE_LIMIT:
+                raise Unsupported(f"{path.name} is over the limit of {FILE_LIMIT} bytes")
+            with path.open("rb") as file:
+                rows = [row.values for row in workbook_rows(file, errors, sheet)]
+        except OSError as error:
+            raise Unsupported(f"{path.name} cannot be read: {error.strerror}") from None
+        if errors:
+            raise Unsupported(f"{path.name} cannot be used: {'; '.join(map(str, errors.listed()[:3]))}")
+        return [{name: to_javascript_text(value) for name, value in row.items()} for row in rows]
 
     def inline(self, value: Any, base: Path | None = None, key: str = "") -> Any:
         """Replace references to files by their content; variables and code keep their references.

@@ -65,6 +65,8 @@ def read_tests(
             rows += _rows(place, test, default, folder, ROWS_LIMIT - len(rows))
         except Unsupported as error:
             report.refuse("test", str(test.get("description") or place)[:60], str(error), place)
+    for name, why in folder.remarks.items():
+        report.change("file", name, why, "tests")
     return rows
 
 
@@ -89,7 +91,7 @@ def _tests(
 ) -> Iterator[tuple[str, RawObject]]:
     raw, scenarios = config.get("tests"), config.get("scenarios")
     listed = list(_listed(raw, "tests", folder, report)) if raw else []
-    yield from listed or ([] if scenarios else [("tests", {})])
+    yield from listed or ([] if raw or scenarios else [("tests", {})])  # promptfoo's one test of a file that names none
     if not scenarios:
         return
     try:
@@ -145,21 +147,32 @@ def _of_files(name: str, folder: PromptfooFolder, place: str, *, as_rows: bool) 
         raise Unsupported("is made by code, which is not run here; write the tests into a file")
     if name.startswith(REMOTE_SCHEMES):
         raise Unsupported("is on the network, which nothing is read from; download it and name the file")
+    name, sheet = _without_sheet(name)
     for path in folder.find(name):
         name_in_folder = path.relative_to(folder.root)
-        if path.suffix == ".csv":
-            tests: Any = [parse_row(cells, number) for number, cells in enumerate(folder.rows(path), 1)]
+        if path.suffix == ".xlsx":
+            tests: Any = [parse_row(cells, number) for number, cells in enumerate(folder.sheet_rows(path, sheet), 1)]
+        elif path.suffix == ".csv":
+            tests = [parse_row(cells, number) for number, cells in enumerate(folder.rows(path), 1)]
         elif path.suffix == ".jsonl":
             tests = folder.inline(folder.json_lines(path))
         elif path.suffix in (*YAML_SUFFIXES, ".json"):
             tests = folder.inline(folder.value(path))
         else:
-            raise Unsupported(f"'{name_in_folder}' is no file of tests: .csv, .jsonl, .json, .yaml")
+            raise Unsupported(f"'{name_in_folder}' is no file of tests: .csv, .xlsx, .jsonl, .json, .yaml")
+        if tests == []:
+            raise Unsupported(f"'{name_in_folder}' has no test")
         for number, test in enumerate(tests if isinstance(tests, list) else [tests]):
             if not isinstance(test, dict):
                 raise Unsupported(f"'{name_in_folder}' has an entry that is no object")
             base = folder.root if as_rows and path.suffix not in YAML_SUFFIXES else path.parent
             yield f"{place} {name_in_folder}[{number}]", _with_vars(test, folder, base)
+
+
+def _without_sheet(name: str) -> tuple[str, str | None]:
+    """Return the name of a file and the sheet after `#`, which the name of a workbook may have."""
+    file, _, sheet = name.partition("#")
+    return (file, sheet or None) if file.endswith(".xlsx") else (name, None)
 
 
 def _with_vars(test: RawObject, folder: PromptfooFolder, base: Path) -> RawObject:

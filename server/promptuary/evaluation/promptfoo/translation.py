@@ -36,12 +36,13 @@ from promptuary.evaluation.suites.suite import Suite
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.yaml_document import InvalidFile
+from promptuary.prompt.name import fold_words
 from promptuary.prompt.validation_errors import field_errors_from
 
 FAULTS_SHOWN = 20
 COMPARISON_TYPES = ("select-best", "not-select-best")
 DEFAULT_GATE = {"metric": "pass", "every": True}
-_WORD = re.compile(r"[^a-z0-9]+")
+_NAME_LIMIT = 100
 _LINE = re.compile(r"[\x00-\x1f\x7f]+")
 _AUTOMATIC = re.compile(r"Row #\d+")
 _STEMS = ("promptfooconfig", "promptfoo", "config")
@@ -302,6 +303,6 @@ def _name(path: Path, config: RawObject) -> str:
     value = config.get("description")
     stem = path.resolve().parent.name if path.stem in _STEMS else path.stem
     for words in (value if isinstance(value, str) else "", stem, "promptfoo"):
-        if name := _WORD.sub("-", words.lower()).strip("-")[:100].strip("-"):
+        if name := fold_words(words, _NAME_LIMIT):
             return name
     raise InvalidFile(f"{path} has no name", [FieldError("description", "must have letters or digits")])

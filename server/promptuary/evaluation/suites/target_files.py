@@ -1,7 +1,6 @@
 """The files that a suite's applications name: a Python function's code is copied into the suite, outputs become a dataset."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.prompt.errors import FieldError
 from promptuary.prompt.files.prompt_file import read_text
 from promptuary.prompt.files.yaml_document import InvalidFile
+from promptuary.prompt.name import fold_name, fold_words
 
 DEFAULT_FUNCTION = "answer"
 _SCHEME = "file://"
-_OTHER = re.compile(r"[^a-z0-9_.-]+")
+_SUITE_LIMIT, _STEM_LIMIT = 60, 50
 
 
 def inline_functions(body: JsonObject, folder: Path, field_errors: list[FieldError]) -> JsonObject:
@@ -68,7 +68,13 @@ def read_outputs(
     """
     outputs: dict[str, CaseSpool] = {}
     for target in targets:
-        if isinstance(target.outputs, str):
+        same = [file for file in outputs if isinstance(target.outputs, str) and file != target.outputs]
+        if other := next(
+            (file for file in same if outputs_dataset("", file) == outputs_dataset("", str(target.outputs))), None
+        ):
+            message = f"'{target.outputs}' and '{other}' would be stored under one name; rename one of the files"
+            field_errors.append(FieldError("outputs", message))
+        elif isinstance(target.outputs, str):
             try:
                 outputs[target.outputs] = read_output_file(folder / target.outputs, [case.id for case in cases])
             except InvalidFile as error:
@@ -85,8 +91,11 @@ def read_outputs(
 
 def outputs_dataset(suite: str, file: str) -> str:
     """Return the name of the dataset in which a suite's file of outputs is stored."""
-    stem = _OTHER.sub("-", Path(file).stem.lower()).strip("-.") or hashlib.sha256(file.encode()).hexdigest()[:10]
-    return f"{suite[:60]}{STORED_OUTPUTS}{stem[:50]}".rstrip("-.")
+    stem = fold_name(Path(file).stem)
+    if len(stem) > _STEM_LIMIT:
+        stem = fold_words(Path(file).stem, _STEM_LIMIT)
+    start = suite if len(suite) <= _SUITE_LIMIT else fold_words(suite, _SUITE_LIMIT)
+    return f"{start}{STORED_OUTPUTS}{stem or hashlib.sha256(file.encode()).hexdigest()[:10]}"
 
 
 def with_stored_outputs(definition: JsonObject, names: Mapping[str, str]) -> JsonObject:

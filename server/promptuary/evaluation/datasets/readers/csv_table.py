@@ -66,12 +66,12 @@ def detect_format(file: IO[bytes], *, comma_first: bool = False) -> CsvFormat:
     return CsvFormat(delimiter, declared=False, encoding=encoding)
 
 
-def csv_rows(file: IO[bytes], errors: FileErrors, *, comma_first: bool = False) -> Iterator[Row]:
+def csv_rows(file: IO[bytes], errors: FileErrors) -> Iterator[Row]:
     """Yield the rows of a table whose first line names the columns; errors are added, and their rows left out."""
     line = 1
     try:
-        form = detect_format(file, comma_first=comma_first)
-        lines = _numbered_cells(file, form)
+        form = detect_format(file)
+        lines = numbered_cells(file, form)
         line, cells = next(lines, (1, list[str]()))
         header = [name.strip() for name in cells]
         for message in header_errors(header):
@@ -91,8 +91,13 @@ def csv_rows(file: IO[bytes], errors: FileErrors, *, comma_first: bool = False) 
         errors.add(FieldError("", f"is no text in UTF-8 or UTF-16; {REMEDY}"))
 
 
-def _numbered_cells(file: IO[bytes], form: CsvFormat) -> Iterator[_NumberedCells]:
-    """Yield each row's first line and its cells, read strictly where all of the file is well-formed."""
+def numbered_cells(file: IO[bytes], form: CsvFormat) -> Iterator[_NumberedCells]:
+    """Yield the first line and the cells of each row that is not empty, read strictly where all of the file is well-formed.
+
+    Raises:
+        csv.Error: for a quote that is not closed.
+        UnicodeDecodeError: for a file that is no text.
+    """
     text = open_text(file)
     try:
         for _ in csv.reader(text, delimiter=form.delimiter, strict=True):
