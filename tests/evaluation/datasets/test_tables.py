@@ -45,7 +45,7 @@ def workbook(tmp_path: Path) -> Callable[..., Path]:
     def build(*rows: list[Any]) -> Path:
         book = openpyxl.Workbook()
         for row in rows:
-            book.active.append(row)  # type: ignore[union-attr] # a new workbook has a sheet
+            book.active.append(row)
         path = tmp_path / "cases.xlsx"
         book.save(path)
         return path

@@ -1,7 +1,7 @@
 """Tables of texts: comma, semicolon or tab between cells, quotes as RFC 4180 has them, or relaxed as promptfoo falls back to.
 
-Python's `csv` reads what is well-formed. Where a quoted cell goes on after its closing quote (`"…" ,x`), it would fail or drop
-the quotes; csv-parse, which promptfoo uses, keeps such a cell with its quotes, and so does this module.
+Python's `csv` reads what is well-formed. Where a quoted cell continues after its closing quote (`"…" ,x`), it would fail or
+drop the quotes; csv-parse, which promptfoo uses, keeps such a cell with its quotes, and so does this module.
 """
 
 import csv
@@ -129,7 +129,7 @@ def _strict(text: IO[str], delimiter: str) -> Iterator[_NumberedCells]:
 def _relaxed(text: str, delimiter: str) -> Iterator[_NumberedCells]:
     """Yield rows as csv-parse does with `relax_quotes`.
 
-    A quoted cell that goes on after its closing quote is taken as it stands, quotes included, up to the next delimiter.
+    A quoted cell that continues after its closing quote is taken as it stands, quotes included, up to the next delimiter.
 
     Raises:
         csv.Error: for a quote that is not closed.
