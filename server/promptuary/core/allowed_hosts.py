@@ -1,4 +1,4 @@
-"""Which hosts suites may ask applications at: those that an operator lists; on the command line any.
+"""Which hosts suites may ask applications or models at: those that an operator lists; on the command line any.
 
 A name must be listed, and must resolve to public addresses. Loopback and private addresses are listed themselves, alone or as a
 network (`127.0.0.1`, `10.0.0.0/8`); a listed name may then resolve to one of them.
@@ -17,22 +17,24 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class HostRefused(Invalid):
-    """Applications may not be asked at an address."""
+    """Applications, or models, may not be asked at an address."""
 
     code = "host_refused"
 
 
 @dataclass(frozen=True)
 class AllowedHosts:
-    """The hosts of applications.
+    """The hosts of applications, or of models.
 
     Attributes:
         listed: names, addresses and networks, a name or address alone (any port) or with a port; None for all.
         setting: where an operator lists them.
+        noun: what is asked there.
     """
 
     listed: frozenset[str] | None
     setting: str = "PROMPTUARY_TARGET_HOSTS"
+    noun: str = "application"
 
     def check_url(self, url: str) -> None:
         """Check an address, without resolving it.
@@ -44,17 +46,19 @@ class AllowedHosts:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
         except ValueError:
-            raise HostRefused("the application's address is not a URL; write one like https://app.example.com/answer") from None
+            raise HostRefused(
+                f"the {self.noun}'s address is not a URL; write one like https://app.example.com/answer"
+            ) from None
         if parts.scheme not in _PORTS or not host:
-            raise HostRefused("the application's address must begin with http:// or https:// and a host")
+            raise HostRefused(f"the {self.noun}'s address must begin with http:// or https:// and a host")
         if parts.username or parts.password:
-            raise HostRefused("the application's address contains a user or password; send a header instead")
+            raise HostRefused(f"the {self.noun}'s address contains a user or password; send a header instead")
         if self.listed is None:
             return
         address = parse_address(host)
         if not self._names & {host, f"{host}:{port}"} and (address is None or not self._is_in_network(address)):
             raise HostRefused(
-                f"applications may not be asked at '{host}' (port {port}); an operator can list it in {self.setting}"
+                f"{self.noun}s may not be asked at '{host}' (port {port}); an operator can list it in {self.setting}"
             )
         if parts.scheme == "http" and address is None and host != LOOPBACK_NAME and not self._networks:
             raise HostRefused(f"'{host}' is asked by https only; plain http is for addresses and networks that are listed")

@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     target_hosts: str = ""
     target_variables: str = ""
     javascript: bool = True
+    model_hosts: str = ""
+    model_variables: str = ""
     webhook_hosts: str = ""
     webhook_secret: SecretStr | None = None
     metrics_open: bool = False
@@ -118,6 +120,16 @@ class Settings(BaseSettings):
     def allowed_target_variables(self) -> frozenset[str] | None:
         """The variables of the environment that applications may get, none by default; None for any, on the command line."""
         return None if self.command_line else _names(self.target_variables)
+
+    @cached_property
+    def allowed_model_hosts(self) -> frozenset[str] | None:
+        """The hosts and networks that a suite's models may have as `base_url`, none by default; None for any, as above."""
+        return None if self.command_line else _names(self.model_hosts)
+
+    @cached_property
+    def allowed_model_variables(self) -> frozenset[str] | None:
+        """The variables of the environment that a suite may name as keys of models, none by default; None for any, as above."""
+        return None if self.command_line else _names(self.model_variables)
 
     @cached_property
     def allowed_webhook_hosts(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from promptuary.core.errors import FieldError, InvalidRequest
@@ -13,6 +14,7 @@ from promptuary.evaluation.plan import Plan
 from promptuary.evaluation.scorers.catalog import find_scorer_type
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.factory import build_scorer
+from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.scorers.transforms.syntax_check import syntax_errors, transform_syntax_errors
 from promptuary.evaluation.scorers.transforms.transform import build_transform
 from promptuary.evaluation.suites.suite import Suite, suite_to_json
@@ -20,6 +22,8 @@ from promptuary.evaluation.targets.admission import all_target_errors
 from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.models.calls import ModelReply
 from promptuary.models.calls.pricing import PriceTable, missing_price_error
+from promptuary.models.endpoints import EndpointPermissions
+from promptuary.models.model_spec import ModelSpec, parse_model
 from promptuary.prompt.errors import Invalid
 
 
@@ -39,12 +43,20 @@ def admit(suite: Suite, plan: Plan, settings: Settings) -> None:
             javascript=engine if settings.javascript else None,
         )
         errors = [
+            *_model_errors(suite, EndpointPermissions.of(settings)),
             *all_target_errors(suite.targets, TargetPermissions.of(settings)),
             *_scorer_errors(suite, plan, dependencies),
             *_transform_errors(suite, plan, dependencies),
         ]
     if errors:
         raise InvalidRequest("the suite cannot be run here", errors)
+
+
+def _model_errors(suite: Suite, permissions: EndpointPermissions) -> Iterator[FieldError]:
+    """Yield what is not allowed of the addresses and keys of models, each with its path."""
+    for place, model in _suite_models(suite):
+        for error in permissions.errors(model.name, model.config):
+            yield replace(error, path=f"{place}.{error.path}")
 
 
 def _scorer_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies) -> Iterator[FieldError]:
@@ -80,10 +92,12 @@ def _transform_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies
             yield from (FieldError(path, message) for message in transform_syntax_errors(transform))
 
 
-def plan_models(plan: Plan, suite: Suite) -> tuple[str, ...]:
+def plan_models(plan: Plan, suite: Suite) -> tuple[ModelSpec, ...]:
     """Return the models that a run calls: those of its variants and its suite's judges, each once."""
-    candidates = [variant.model for variant in plan.variants if variant.target is None]
-    return tuple(dict.fromkeys([*candidates, *_judge_models(suite_to_json(suite)["scorers"])]))
+    models = [variant.called_model for variant in plan.variants if variant.target is None]
+    for model in _judge_models(suite_to_json(suite)["scorers"]):
+        models += [model] if model not in models else []
+    return tuple(model for number, model in enumerate(models) if model not in models[:number])
 
 
 def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
@@ -93,20 +107,36 @@ def check_prices(plan: Plan, suite: Suite, cases: Iterable[Case]) -> None:
         InvalidRequest: with an error for each model without a price.
     """
     prices = PriceTable(suite.prices)
-    models = dict.fromkeys(plan_models(plan, suite))
+    models = dict.fromkeys(model.name for model in plan_models(plan, suite))
     for case in cases:
-        models.update(dict.fromkeys(_judge_models(case.asserts)))
+        models.update(dict.fromkeys(model.name for model in _judge_models(case.asserts)))
     unknown = [model for model in models if not prices.is_known(model)]
     if unknown:
         raise InvalidRequest("the cost of the run cannot be limited", [missing_price_error(model) for model in unknown])
 
 
-def _judge_models(specs: Iterable[JsonObject]) -> Iterator[str]:
+def _judge_models(specs: Iterable[JsonObject]) -> Iterator[ModelSpec]:
     """Yield the models that scorer specs name as JSON, and those of nested specs."""
     for spec in specs:
         if spec.get("model"):
-            yield str(spec["model"])
+            yield parse_model(spec["model"])
         yield from _judge_models(spec.get("assert") or ())
+
+
+def _suite_models(suite: Suite) -> Iterator[tuple[str, ModelSpec]]:
+    """Yield the models of a suite that have settings, each with its place."""
+    for number, model in enumerate(suite.models):
+        if isinstance(model, ModelSpec):
+            yield f"models.{number}", model
+    for number, scorer in enumerate(suite.scorers):
+        yield from _scorer_models(scorer, f"scorers.{number}")
+
+
+def _scorer_models(scorer: ScorerSpec, place: str) -> Iterator[tuple[str, ModelSpec]]:
+    if isinstance(scorer.model, ModelSpec):
+        yield f"{place}.model", scorer.model
+    for number, nested in enumerate(scorer.asserts or ()):
+        yield from _scorer_models(nested, f"{place}.assert.{number}")
 
 
 def _no_embedding(_: Sequence[str]) -> Any:

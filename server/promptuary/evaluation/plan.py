@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.summary_model import VariantRole
+from promptuary.models.model_spec import ModelSpec, parse_model
 
 PASS, SCORE = "pass", "score"  # the metrics that every result has, beside its scorers'
 
@@ -19,7 +20,8 @@ class Variant:
     Attributes:
         name: unique in its run and readable, as `v2` or `v2·local:smollm2`.
         role: candidate or baseline.
-        model: in LangChain's `provider:model` form; empty for an application.
+        model: in LangChain's `provider:model` form, with its label or address in parentheses where it has one; empty for an
+            application.
         prompt: the prompt's name; None for an application.
         version: its number; None for an application.
         digest: of its content, or of the application's definition.
@@ -28,6 +30,7 @@ class Variant:
         context_digest: of the collection's content when the run was submitted; None where it did not exist.
         target: the application's name; None for a prompt.
         target_version: of the application, as the suite states it; None where its answers state it, or nobody does.
+        model_spec: the model with its settings, as the suite has it; None for a model that is a name alone.
     """
 
     name: str
@@ -41,6 +44,12 @@ class Variant:
     context_digest: str | None = None
     target: str | None = None
     target_version: str | None = None
+    model_spec: JsonObject | None = None
+
+    @property
+    def called_model(self) -> ModelSpec:
+        """The model with its settings; those of a name alone are empty."""
+        return parse_model(self.model_spec or self.model)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from promptuary.models import local_server
 from promptuary.models.calls.setup.errors import ModelNotSetUp
 from promptuary.models.connections import EventLoopClient
 from promptuary.models.direct.sessions import LoopSessions
+from promptuary.models.endpoints import API_KEY_ENV, BASE_URL, NO_KEY, EndpointPermissions
 from promptuary.models.local_server import LOCAL_MODELS, LocalServer, local_model_error
 from promptuary.prompt.canonical_json import InOrder, canonical_json
 from promptuary.prompt.model_settings import MODEL_SETTINGS
@@ -48,6 +49,12 @@ PROVIDERS: dict[str, str] = {
 COMMON_SETTINGS = frozenset({"temperature", "max_tokens", "top_p", "seed", "stop"})
 """The settings that LangChain's models have in common; the others of `MODEL_SETTINGS` are those of some providers."""
 
+REASONING_SETTINGS = frozenset({"reasoning", "reasoning_effort", "thinking", "thinking_budget", "verbosity", "service_tier"})
+"""Settings that a provider whose models do not have them gets as they are."""
+
+SPEC_SETTINGS = MODEL_SETTINGS | REASONING_SETTINGS | {"logprobs", "top_logprobs", "extra_body"}
+"""The settings that a suite's model may have; a prompt has those of `MODEL_SETTINGS`."""
+
 
 def model_name_error(name: str) -> str | None:
     """Return what is wrong with the form of a model's name, on any machine; None if nothing is."""
@@ -80,15 +87,24 @@ class ChatModels:
         self._client = EventLoopClient(settings.case_timeout)
         self._has_openai_chats = False
         self._sessions = LoopSessions(lambda: self._client.ssl_context)
+        self._endpoints = EndpointPermissions.of(settings)
+        self._checked_clients: dict[str, EventLoopClient] = {}
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, config: Mapping[str, Any] | None = None) -> None:
         """Check that a model can be used here, without starting or importing anything.
 
+        Args:
+            name: of the model.
+            config: its settings, of which the address and the variable of the key are checked.
+
         Raises:
-            InvalidRequest: for an invalid name, or a package that is not installed, with the command that installs it.
+            InvalidRequest: for an invalid name, an address or a key that may not be used, or a package that is not installed,
+                with the command that installs it.
         """
         error = model_name_error(name)
         provider, _, model = name.partition(":")
+        if error is None and (errors := self._endpoints.errors(name, config or {})):
+            raise InvalidRequest(f"the model '{name}' cannot be used", errors)
         if error is None and provider == LOCAL:
             error = local_model_error(model)
         elif error is None and provider in PROVIDERS and importlib.util.find_spec(PROVIDERS[provider]) is None:
@@ -96,9 +112,11 @@ class ChatModels:
             error = f"'{name}' needs the package {package}, which is not installed: pip install {package}"
         if error:
             raise InvalidRequest("the model cannot be used", [FieldError("model", error)])
+        if variable := (config or {}).get(API_KEY_ENV):
+            self._endpoints.key(variable)
 
     def chat(self, name: str, config: Mapping[str, Any]) -> "BaseChatModel":
-        """Return LangChain's model with its settings, any of `MODEL_SETTINGS`; null is left out.
+        """Return LangChain's model with its settings, any of `SPEC_SETTINGS`, its address and its key; null is left out.
 
         The same name and settings return the same object until `close`.
 
@@ -108,9 +126,9 @@ class ChatModels:
             ModelNotSetUp: if a provider's package refuses, for example without a key.
             Invalid: if the weights of the local model are not the published ones.
         """
-        self.check(name)
+        self.check(name, config)
         set_values = {key: value for key, value in config.items() if value is not None}
-        if unknown := sorted(set_values.keys() - MODEL_SETTINGS):
+        if unknown := sorted(set_values.keys() - SPEC_SETTINGS - {BASE_URL, API_KEY_ENV}):
             raise InvalidRequest(
                 "the model cannot be used", [FieldError(f"model.{key}", "is not a setting of a model") for key in unknown]
             )
@@ -142,7 +160,8 @@ class ChatModels:
     async def close_connections(self) -> None:
         """Close the connections of the running event loop; called when it is about to end."""
         await self._sessions.close()
-        await self._client.close_connections()
+        for client in (self._client, *self._checked_clients.values()):
+            await client.close_connections()
 
     def __enter__(self) -> Self:
         return self
@@ -159,9 +178,38 @@ class ChatModels:
         if provider == LOCAL:
             return self._build_local(model, settings)
         common = {key: value for key, value in settings.items() if key in COMMON_SETTINGS}
-        special = {key: value for key, value in settings.items() if key not in COMMON_SETTINGS}
+        common |= self._endpoint_arguments(provider, settings.get(BASE_URL), settings.get(API_KEY_ENV))
+        special = {key: value for key, value in settings.items() if key not in {*COMMON_SETTINGS, BASE_URL, API_KEY_ENV}}
         chat = self._init_chat_model(name, common)
-        return self._init_chat_model(name, common | provider_arguments(name, type(chat), special)) if special else chat
+        if missing := sorted({"base_url", "azure_endpoint", "api_key"} & common.keys() - _argument_names(type(chat))):
+            message = f"is no setting of '{name}': the package of its provider does not take it"
+            raise InvalidRequest(
+                "the model cannot be used",
+                [FieldError(API_KEY_ENV if key == "api_key" else BASE_URL, message) for key in missing],
+            )
+        if not special:
+            return chat
+        return self._init_chat_model(
+            name, common | provider_arguments(name, type(chat), special, own_address=BASE_URL not in settings)
+        )
+
+    def _endpoint_arguments(self, provider: str, url: str | None, variable: str | None) -> dict[str, Any]:
+        """Return the arguments of a model's address and key.
+
+        With an address there is always a key: without one, packages send the provider's own key there.
+        """
+        arguments: dict[str, Any] = {}
+        if variable is not None:
+            arguments["api_key"] = self._endpoints.key(variable)
+        if url is not None:
+            arguments["azure_endpoint" if provider == "azure_openai" else "base_url"] = url
+            if provider != "ollama":
+                arguments.setdefault("api_key", NO_KEY)
+            if self._endpoints.hosts.listed is not None:
+                if url not in self._checked_clients:
+                    self._checked_clients[url] = EventLoopClient(self._settings.case_timeout, self._endpoints.hosts)
+                arguments["http_async_client"] = self._checked_clients[url]
+        return arguments
 
     def _init_chat_model(self, name: str, arguments: Mapping[str, Any]) -> "BaseChatModel":
         from langchain.chat_models import init_chat_model
@@ -210,20 +258,53 @@ class ChatModels:
         return {"http_async_client": self._client} if PROVIDERS[provider] == "langchain_openai" else {}
 
 
-def provider_arguments(name: str, chat: type["BaseChatModel"], settings: Mapping[str, Any]) -> dict[str, Any]:
+def provider_arguments(
+    name: str, chat: type["BaseChatModel"], settings: Mapping[str, Any], *, own_address: bool = True
+) -> dict[str, Any]:
     """Return the arguments that some providers' models take for settings.
 
-    OpenAI's API has no `top_k`, and servers that speak its protocol have one: it is sent, and OpenAI itself refuses it.
+    OpenAI's API has no `top_k`, and servers that speak its protocol have one: it is sent, and OpenAI itself refuses it. The
+    settings of reasoning have the names of the provider; one that is not known is passed on as it is.
+
+    Args:
+        name: of the model.
+        chat: LangChain's class.
+        settings: that not all classes have.
+        own_address: whether the provider itself is asked, not a server that speaks its protocol: at OpenAI, `reasoning` is
+            of another API (Responses), which others do not have.
 
     Raises:
         InvalidRequest: for a setting that the provider's models do not have; it would be sent nowhere.
     """
-    names = set(chat.model_fields) | {field.alias for field in chat.model_fields.values()}
-    arguments = {key: value for key, value in settings.items() if key in names}
-    if "top_k" in settings and "top_k" not in names and "extra_body" in names:
-        arguments["extra_body"] = {"top_k": settings["top_k"]}
-    unknown = sorted(key for key in settings if key not in names and not (key == "top_k" and "extra_body" in arguments))
+    names = _argument_names(chat)
+    arguments: dict[str, Any] = {}
+    body: dict[str, Any] = {}
+    unknown: list[str] = []
+    for key, value in sorted(settings.items()):
+        if key == "reasoning" and "extra_body" in names and not own_address:
+            body[key] = value
+        elif key in names:
+            arguments[key] = value
+        elif key == "thinking_budget" and "thinking" in names:  # of Anthropic
+            arguments.setdefault("thinking", {"type": "enabled", "budget_tokens": value})
+        elif key == "reasoning_effort" and "reasoning" in names:  # of Ollama
+            arguments.setdefault("reasoning", value)
+        elif key in REASONING_SETTINGS or (key == "top_k" and "extra_body" in names):
+            body[key] = value
+        else:
+            unknown.append(key)
+    if body:
+        target = next((field for field in ("extra_body", "model_kwargs") if field in names), None)
+        if target is None:
+            unknown += body
+        else:
+            arguments[target] = {**body, **arguments.get(target, {})}
     if unknown:
         message = f"is no setting of '{name}'; remove it from the prompt's config, or name another model"
         raise InvalidRequest("the model cannot be used", [FieldError(f"config.{key}", message) for key in unknown])
     return arguments
+
+
+def _argument_names(chat: type["BaseChatModel"]) -> set[str | None]:
+    """Return the names of the arguments of LangChain's class."""
+    return set(chat.model_fields) | {field.alias for field in chat.model_fields.values()}

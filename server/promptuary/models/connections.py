@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from promptuary.core.allowed_hosts import AllowedHosts
+from promptuary.models.endpoints import CheckedTransport
+
 if TYPE_CHECKING:
     import ssl
 
@@ -34,9 +37,15 @@ class EventLoopClient(httpx.AsyncClient):
     check all of them for every request, and with 64 connections that costs more than the request.
     """
 
-    def __init__(self, timeout: float) -> None:
-        """Store the seconds that a request may take; nothing is opened yet."""
+    def __init__(self, timeout: float, hosts: AllowedHosts | None = None) -> None:
+        """Store the limits; nothing is opened yet.
+
+        Args:
+            timeout: the seconds that a request may take.
+            hosts: the only ones that may be asked, each connection at a checked address; None for any.
+        """
         super().__init__(timeout=timeout, transport=httpx.AsyncBaseTransport())  # it opens nothing: `send` does
+        self._hosts = hosts
         self._idle: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[httpx.AsyncClient]] = weakref.WeakKeyDictionary()
 
     @cached_property
@@ -52,7 +61,7 @@ class EventLoopClient(httpx.AsyncClient):
         loop = asyncio.get_running_loop()
         idle = self._idle.setdefault(loop, [])
         # The last that came back: clients that are not needed any more stay at the bottom until the loop ends.
-        client = idle.pop() if idle else httpx.AsyncClient(verify=self.ssl_context, timeout=self.timeout)
+        client = idle.pop() if idle else self._open_client()
         try:
             return await client.send(request, **options)
         finally:
@@ -60,6 +69,12 @@ class EventLoopClient(httpx.AsyncClient):
                 idle.append(client)
             else:  # the connections of this loop were closed while the request was in flight
                 await client.aclose()
+
+    def _open_client(self) -> httpx.AsyncClient:
+        if self._hosts is None:
+            return httpx.AsyncClient(verify=self.ssl_context, timeout=self.timeout)
+        transport = CheckedTransport(self._hosts, httpx.AsyncHTTPTransport(verify=self.ssl_context, trust_env=False))
+        return httpx.AsyncClient(transport=transport, timeout=self.timeout, trust_env=False, follow_redirects=False)
 
     async def close_connections(self) -> None:
         """Close the idle connections of the running loop; those in flight close when their request ends."""

@@ -91,7 +91,9 @@ def _asks_model(body: JsonObject) -> bool:
 
 
 def _identity(spec: ScorerSpec, metric: str | None) -> JudgeIdentity:
-    return JudgeIdentity(metric=metric, type=spec.type, model=spec.model, digest=judge_digest(spec))
+    return JudgeIdentity(
+        metric=metric, type=spec.type, model=None if spec.model is None else str(spec.model), digest=judge_digest(spec)
+    )
 
 
 def _asking_specs(specs: Sequence[ScorerSpec]) -> Iterator[ScorerSpec]:

@@ -23,6 +23,7 @@ from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.evaluation.targets.prompt_target import PromptRenderer, PromptTarget
 from promptuary.evaluation.targets.target import Target
 from promptuary.models.calls import ModelCaller, ModelReply, ModelRequest
+from promptuary.models.model_spec import ModelSpec, model_spec
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_from_json
 from promptuary.prompt.templates.preparation import prepare
@@ -58,10 +59,16 @@ class RunComponents:
         """
 
         async def ask(
-            model: str, messages: Sequence[Mapping[str, str]], *, schema: JsonObject | None = None, repeat: int = 0
+            model: str | ModelSpec,
+            messages: Sequence[Mapping[str, str]],
+            *,
+            schema: JsonObject | None = None,
+            repeat: int = 0,
         ) -> ModelReply:
-            config = {"temperature": 0.0} if model.startswith("local:") else {}  # hosted models may refuse a temperature
-            return await client.ask(ModelRequest(model, messages, config, schema=schema, repeat=repeat))
+            spec = model_spec(model)
+            # Hosted models may refuse a temperature.
+            config = ({"temperature": 0.0} if spec.name.startswith("local:") else {}) | spec.config
+            return await client.ask(ModelRequest(spec.name, messages, config, schema=schema, repeat=repeat))
 
         settings = self.settings
         engine = JavaScriptEngine() if settings.javascript else None

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -170,10 +170,10 @@ class RunExecutor:
         Raises:
             SetupFailed: for a model whose package is not installed, and for a prompt whose variables fit no case.
         """
-        check_model: Callable[[str], None] = getattr(self.models, "check", lambda name: None)
+        check_model: Callable[[str, Mapping[str, Any]], None] = getattr(self.models, "check", lambda name, config: None)
         for model in plan_models(run.plan, suite):
             try:
-                check_model(model)
+                check_model(model.name, model.config)
             except Invalid as error:
                 raise SetupFailed(str(error)) from None
         if isinstance(target, PromptTarget) and (reason := target.mismatch(dataset_cases(self.database, run.plan))):

@@ -2,13 +2,17 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from promptuary.core.wire import RequestModel
+from promptuary.models.model_spec import ModelSpec, model_tag
 from promptuary.prompt.name import Name
 
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
-ModelName = Annotated[str, Field(min_length=1, max_length=200)]
+ModelChoice = Annotated[
+    Annotated[str, Field(min_length=1, max_length=400), Tag("<name>")] | Annotated[ModelSpec, Tag("<model>")],
+    Discriminator(model_tag),
+]
 Dollars = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 
 
@@ -21,7 +25,7 @@ class RunRequest(RequestModel):
         version: of the candidate, instead of a label.
         versions: of several candidates, each on the same cases, instead of a label.
         baseline: a version or a label to compare with, besides those that the gate names.
-        models: instead of the suite's.
+        models: instead of the suite's; also labels of those.
         repeats: instead of the suite's.
         dataset_version: None for the newest.
         cache: whether cached responses are used.
@@ -33,7 +37,7 @@ class RunRequest(RequestModel):
     version: VersionNumber | None = None
     versions: Annotated[list[VersionNumber], Field(min_length=1, max_length=50)] | None = None
     baseline: VersionNumber | Name | None = None
-    models: Annotated[list[ModelName], Field(min_length=1, max_length=50)] | None = None
+    models: Annotated[list[ModelChoice], Field(min_length=1, max_length=50)] | None = None
     repeats: Annotated[int, Field(ge=1, le=100)] | None = None
     dataset_version: VersionNumber | None = None
     cache: bool = True

@@ -11,6 +11,7 @@ from promptuary.evaluation.runs.store import Run, RunState
 from promptuary.evaluation.suites.suite import Suite
 from promptuary.evaluation.summary_model import Comparison, GateKind, Summary, VariantRole
 from promptuary.evaluation.verdict.pairing import UnpairedReason
+from promptuary.models.model_spec import ModelSpec
 from promptuary.statistics.verdict import Verdict
 
 
@@ -31,6 +32,9 @@ class VariantOut(ResponseModel):
     context_digest: str | None
     target: str | None
     target_version: str | None
+    model_spec: Annotated[dict[str, Any] | None, SchemaOf(ModelSpec)] = Field(
+        default=None, exclude_if=lambda spec: spec is None
+    )
 
 
 class PlannedDatasetOut(ResponseModel):

@@ -7,28 +7,40 @@ from pydantic import ValidationError
 
 from promptuary.core.errors import InvalidRequest, NotFound
 from promptuary.evaluation.datasets.store import DatasetVersion
+from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.plan import DatasetRef, Plan, Variant
 from promptuary.evaluation.runs.context_digests import collection_digests
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.suites.store import StoredSuite
 from promptuary.evaluation.suites.suite import Suite, suite_digest, suite_to_json
 from promptuary.evaluation.summary_model import VariantRole
+from promptuary.models.model_spec import ModelSpec, column_name
 from promptuary.prompt.validation_errors import field_errors_from
 from promptuary.registry.service import Registry
 
 
-def suite_for_run(stored: StoredSuite, models: Sequence[str] | None, repeats: int | None) -> Suite:
-    """Return the suite with the models and repeats of the request.
+def suite_for_run(stored: StoredSuite, models: Sequence[str | ModelSpec] | None, repeats: int | None) -> Suite:
+    """Return the suite with the models and repeats of the request, whose models may be labels of the suite's.
 
     Raises:
         InvalidRequest: with every error, as for a suite that is written.
     """
     models = None if stored.definition.get("prompt") is None else models
-    changes = {"models": list(models) if models is not None else None, "repeats": repeats}
+    changes = {"models": _named_models(stored, models) if models is not None else None, "repeats": repeats}
     try:
         return Suite.model_validate(stored.definition | {name: value for name, value in changes.items() if value is not None})
     except ValidationError as error:
         raise InvalidRequest("the run cannot be submitted", field_errors_from(error)) from None
+
+
+def _named_models(stored: StoredSuite, models: Sequence[str | ModelSpec]) -> list[str | ModelSpec | JsonObject]:
+    """Return models, those of the suite with their settings where they are named by label or as results name them."""
+    known: dict[str, JsonObject] = {}
+    for entry in stored.definition["models"]:
+        if isinstance(entry, dict):
+            spec = ModelSpec.model_validate(entry)
+            known |= {name: entry for name in (column_name(spec), str(spec))}
+    return [known.get(model, model) if isinstance(model, str) else model for model in models]
 
 
 def resolve_candidates(registry: Registry, suite: Suite, request: RunRequest) -> list[Variant]:
@@ -123,6 +135,8 @@ def _variant(registry: Registry, prompt: str, reference: int | str, role: Varian
     return Variant(f"v{version.number}", role, "", prompt, version.number, version.digest, (reference,), collection)
 
 
-def _under(variant: Variant, model: str, models: Sequence[str]) -> Variant:
-    """Return the variant under a model; its name has the model's where there are several."""
-    return replace(variant, model=model, name=f"{variant.name}·{model}" if len(models) > 1 else variant.name)
+def _under(variant: Variant, model: str | ModelSpec, models: Sequence[str | ModelSpec]) -> Variant:
+    """Return the variant under a model; its name has the model's label or name where there are several."""
+    name = f"{variant.name}·{column_name(model)}" if len(models) > 1 else variant.name
+    settings = model.model_dump(mode="json") if isinstance(model, ModelSpec) else None
+    return replace(variant, model=str(model), name=name, model_spec=settings)

@@ -7,13 +7,19 @@ from typing import Any, Protocol
 from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls import ModelReply
+from promptuary.models.model_spec import ModelSpec
 
 
 class JudgeClient(Protocol):
     """Calls a model with a JSON schema for its output; counted, limited and cached like every call of a run."""
 
     def __call__(
-        self, model: str, messages: Sequence[Mapping[str, str]], *, schema: JsonObject | None = None, repeat: int = 0
+        self,
+        model: str | ModelSpec,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        schema: JsonObject | None = None,
+        repeat: int = 0,
     ) -> Awaitable[ModelReply]:
         """Return the model's reply; its `parsed` is None where the output does not fit the schema."""
 

@@ -8,6 +8,7 @@ from promptuary.evaluation.scorers.scorer_type import NestedScorer, ScorerSettin
 from promptuary.evaluation.scorers.spec import ScorerSpec
 from promptuary.evaluation.scorers.transforms.transform import build_transform
 from promptuary.evaluation.scorers.transforms.transformed_scorer import TransformedScorer
+from promptuary.models.model_spec import model_json
 from promptuary.prompt.digest import json_digest
 
 
@@ -54,4 +55,4 @@ def judge_digest(spec: ScorerSpec) -> str | None:
         return None
     prompt = (spec.config or {}).get("prompt")
     tasks = [{"instruction": prompt or task.instruction, "schema": dict(task.schema)} for task in scorer_type.tasks]
-    return json_digest({"model": spec.model, "asked": tasks})
+    return json_digest({"model": model_json(spec.model), "asked": tasks})

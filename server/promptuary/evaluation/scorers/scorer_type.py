@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.judge_task import JudgeTask
 from promptuary.evaluation.scorers.score import Scorer
+from promptuary.models.model_spec import ModelSpec
 from promptuary.prompt.errors import Invalid
 
 
@@ -121,7 +122,7 @@ class ScorerSettings(Generic[Value, Config]):
     value: Value
     config: Config
     threshold: float | None = None
-    model: str = ""
+    model: str | ModelSpec = ""
     nested: tuple[NestedScorer, ...] = ()
 
     @property

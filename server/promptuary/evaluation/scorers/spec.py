@@ -25,7 +25,7 @@ from promptuary.evaluation.scorers.invalid_value import invalid_message
 from promptuary.evaluation.scorers.score import METRIC
 from promptuary.evaluation.scorers.scorer_type import ScorerType
 from promptuary.evaluation.scorers.transforms.steps import transform_error
-from promptuary.models.chat_models import model_name_error
+from promptuary.models.model_spec import ModelRef
 
 INVERSE = "not-"
 NESTED_LIMIT = 5
@@ -70,7 +70,7 @@ class ScorerSpec(RequestModel):
     threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     name: Annotated[str, Field(pattern=METRIC)] | None = None
     weight: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 1.0
-    model: Annotated[str, Field(max_length=200)] | None = None
+    model: ModelRef | None = None
     asserts: Annotated[list["ScorerSpec"] | None, Field(alias="assert", min_length=1, max_length=100)] = None
     config: dict[str, JsonValue] | None = None
     transform: JsonValue = None
@@ -176,7 +176,7 @@ def _model_error(raw: _RawSpec) -> str | None:
         return f"'{raw.name}' needs a model that judges, as in local:smollm2"
     if not raw.scorer_type.judged and model is not None:
         return f"'{raw.name}' takes no model"
-    return model_name_error(model) if isinstance(model, str) else None
+    return None
 
 
 def _assert_error(raw: _RawSpec) -> str | None:

@@ -27,7 +27,7 @@ class SuiteDefinition(TypedDict):
     outputs: NotRequired[str | JsonObject]
     version: NotRequired[str]
     dataset: str
-    models: list[str]
+    models: list[str | JsonObject]
     repeats: int
     scorers: list[JsonObject]
     gate: list[GateDefinition]

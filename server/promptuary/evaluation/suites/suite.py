@@ -1,12 +1,11 @@
 """A suite: which prompt or application is tried on which cases, how outputs are scored, and what the scores must reach."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import (
-    AfterValidator,
     Field,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -25,7 +24,7 @@ from promptuary.evaluation.suites.definition import SuiteDefinition
 from promptuary.evaluation.suites.subject import subject_errors
 from promptuary.evaluation.suites.target_files import inline_functions, read_outputs
 from promptuary.evaluation.suites.transform_files import inline_suite_transforms
-from promptuary.models.chat_models import model_name_error
+from promptuary.models.model_spec import ModelName, ModelRef, ModelSpec, column_name
 from promptuary.prompt.digest import json_digest
 from promptuary.prompt.errors import FieldError, Invalid
 from promptuary.prompt.files.prompt_file import read_yaml_file
@@ -36,13 +35,6 @@ from promptuary.prompt.validation_errors import field_errors_from
 __all__ = ["GateSpec", "ScorerSpec", "Suite", "SuiteFile", "read_suite", "suite_digest", "suite_to_json"]
 
 
-def _check_model_name(name: str) -> str:
-    if message := model_name_error(name):
-        raise ValueError(message)
-    return name
-
-
-ModelName = Annotated[str, Field(max_length=200), AfterValidator(_check_model_name)]
 Provider = Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9_]+$")]
 UnitInterval = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -92,7 +84,7 @@ class Suite(RequestModel):
     outputs: OutputsSource | None = None
     version: Label | None = None
     dataset: Annotated[str, Field(min_length=1, max_length=1000)]
-    models: Annotated[list[ModelName], Field(max_length=50)] = Field(default_factory=list)
+    models: Annotated[list[ModelRef], Field(max_length=50)] = Field(default_factory=list)
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     scorers: Annotated[list[ScorerSpec], Field(max_length=100)] = Field(default_factory=list)
     gate: Annotated[list[GateSpec], Field(max_length=100)] = Field(default_factory=list)
@@ -249,11 +241,21 @@ def _suite_errors(suite: JsonObject) -> Iterator[LocatedError]:
         if isinstance(metric, str) and metric not in (*names, *nested, "pass", "score"):
             known = ", ".join(str(name) for name in dict.fromkeys((*names, *nested)) if name) or "none"
             yield ("gate", number, "metric"), f"no scorer has the metric '{metric}'; the metrics are {known}, pass and score"
-    seen: list[Any] = []
-    for number, model in enumerate(models if isinstance(models, list) else ()):
-        if model in seen:
-            yield ("models", number), f"'{model}' is listed twice"
-        seen.append(model)
+    yield from _repeated_models(models if isinstance(models, list) else ())
+
+
+def _repeated_models(models: Sequence[Any]) -> Iterator[LocatedError]:
+    """Yield an error for each model that is called as an earlier one; results could not tell them apart."""
+    seen: set[str] = set()
+    for number, model in enumerate(models):
+        try:
+            name = column_name(ModelSpec.model_validate(model) if isinstance(model, dict) else model)
+        except ValidationError:  # reported at its place
+            continue
+        if name in seen:
+            remedy = "; give each a `label` of its own" if isinstance(model, dict | ModelSpec) else ""
+            yield ("models", number), f"'{name}' is listed twice{remedy}"
+        seen.add(name)
 
 
 def _nested_names(fields: JsonObject, depth: int = 0) -> Iterator[str]:

@@ -42,13 +42,16 @@ class PromptTarget:
     async def answer(self, case: Case, variant: Variant, repeat: int, trace: TargetTrace) -> TargetReply:
         """Render the prompt and call the model."""
         settings = self._model_settings[variant.name]
+        name, config = variant.model, settings.values
+        if variant.model_spec is not None:
+            name, config = variant.called_model.name, {**settings.values, **variant.called_model.config}
         rendered = await self._render(case, self.prepared[variant.name])
         messages = rendered.messages or ({"role": "user", "content": rendered.text or ""},)
         trace.messages, trace.passages = messages, rendered.passages
         request = ModelRequest(
-            variant.model,
+            name,
             [dict(message) for message in messages],
-            settings.values,
+            config,
             tools=settings.tools,
             response_format=settings.response_format,
             repeat=repeat,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from promptuary.evaluation.plan import Plan, Variant
 from promptuary.evaluation.runs.store import Run
 from promptuary.evaluation.summary_model import IntervalFigures, VariantSummary
+from promptuary.models.model_spec import parse_model
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def run_values(run: Run, project: str, links: Mapping[str, str]) -> LoggedValues
         "dataset_digest": plan.dataset.digest,
         "cases": plan.dataset.cases,
         "repeats": plan.repeats,
-        "models": ", ".join(plan.suite["models"]),
+        "models": ", ".join(str(parse_model(model)) for model in plan.suite["models"]),
         "scorers": ", ".join(summary.metrics if summary else ()),
     }
     tags = {

@@ -14,7 +14,7 @@ from promptuary.models.calls.bound_models import BoundModels
 from promptuary.models.calls.budget import CostBudget, Settlement
 from promptuary.models.calls.concurrency import AdaptiveConcurrency, ConcurrencyLimiter
 from promptuary.models.calls.messages import count_images, langchain_input
-from promptuary.models.calls.pricing import DEFAULT_MAX_TOKENS, CallEstimate, CallSize, PriceTable
+from promptuary.models.calls.pricing import CallEstimate, CallSize, PriceTable, default_max_tokens
 from promptuary.models.calls.rate_limit import ProviderLimits, ProviderRateLimiters, provider_rate_limiters
 from promptuary.models.calls.reply import parse_reply
 from promptuary.models.calls.request import ChatModelSource, ModelReply, ModelRequest
@@ -87,7 +87,7 @@ class ModelClient:
             InvalidRequest: if there is a cost limit and the price of the model is not known.
         """
         if self.budget.limit is not None and not request.config.get("max_tokens") and not self.prices.is_free(request.model):
-            request = replace(request, config={**request.config, "max_tokens": DEFAULT_MAX_TOKENS})
+            request = replace(request, config={**request.config, "max_tokens": default_max_tokens(request.config)})
         binding, messages = model_binding_json(request), messages_json(request.messages)
         if self.cache is None or request.provider == _ECHO or request.sensitive or calls_are_sensitive():
             return await self._call_with_retries(request, binding, messages)
@@ -140,7 +140,7 @@ class ModelClient:
                 return reply
             except Exception as error:
                 if self.ends_on_setup_error:
-                    await self._setups.check(binding, request.model, error, lambda: self._probe(request, model.chat, estimate))
+                    await self._setups.check(binding, request, error, lambda: self._probe(request, model.chat, estimate))
                 wait = retries.next_wait(error, self.jitter)
                 if wait is None:
                     raise
@@ -150,7 +150,7 @@ class ModelClient:
     async def _attempt(self, request: ModelRequest, chat: Any, estimate: CallEstimate) -> ModelReply:
         if request.provider == _ECHO:
             return await self._send(request, chat)
-        limiter, rates = self._limiter(request.provider), self._rate_limiters(request.provider)
+        limiter, rates = self._limiter(request.server), self._rate_limiters(request.server)
         with self._tracked():
             with time_limit_paused():
                 await self._wait_for_capacity(limiter, rates, estimate)
@@ -202,7 +202,7 @@ class ModelClient:
 
     async def _send_accounted(self, request: ModelRequest, chat: Any, estimate: CallEstimate) -> ModelReply:
         """Send the request once, and report its outcome to the budget and the limiters."""
-        limiter, rates = self._limiter(request.provider), self._rate_limiters(request.provider)
+        limiter, rates = self._limiter(request.server), self._rate_limiters(request.server)
         started, load = self.clock(), limiter.in_flight
         try:
             reply = await self._send(request, chat)
@@ -242,12 +242,13 @@ class ModelClient:
     def _bound_models(self) -> BoundModels:
         return BoundModels(self.models)
 
-    def _limiter(self, provider: str) -> ConcurrencyLimiter:
-        if provider not in self._limiters:
-            self._limiters[provider] = ConcurrencyLimiter(AdaptiveConcurrency(self.concurrency), self.clock)
-        return self._limiters[provider]
+    def _limiter(self, server: str) -> ConcurrencyLimiter:
+        if server not in self._limiters:
+            self._limiters[server] = ConcurrencyLimiter(AdaptiveConcurrency(self.concurrency), self.clock)
+        return self._limiters[server]
 
-    def _rate_limiters(self, provider: str) -> ProviderRateLimiters:
-        if provider not in self._rates:
-            self._rates[provider] = provider_rate_limiters(provider, self.limits, self.process_limits)
-        return self._rates[provider]
+    def _rate_limiters(self, server: str) -> ProviderRateLimiters:
+        """Return the limiters of a provider; those of an address of its own are none."""
+        if server not in self._rates:
+            self._rates[server] = provider_rate_limiters(server, self.limits, self.process_limits)
+        return self._rates[server]

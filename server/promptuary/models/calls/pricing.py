@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.models.calls.request import ModelRequest
@@ -130,7 +130,7 @@ class PriceTable:
         Raises:
             InvalidRequest: if the highest cost is needed and the price of the model is not known.
         """
-        max_tokens = request.config.get("max_tokens") or DEFAULT_MAX_TOKENS
+        max_tokens = request.config.get("max_tokens") or default_max_tokens(request.config)
         expected = (size.messages + size.binding) / _BYTES_PER_TOKEN + size.images * _IMAGE_TOKENS + max_tokens
         if not limited:
             return CallEstimate(0.0, expected)
@@ -140,6 +140,13 @@ class PriceTable:
         if highest is None:
             raise InvalidRequest("the model cannot be called under a cost limit", [missing_price_error(request.model)])
         return CallEstimate(highest, expected)
+
+
+def default_max_tokens(config: Mapping[str, Any]) -> int:
+    """Return the length of a reply for settings that have none: the thinking that they allow is part of it."""
+    thinking = config.get("thinking")
+    budgets = (config.get("thinking_budget"), thinking.get("budget_tokens") if isinstance(thinking, Mapping) else None)
+    return DEFAULT_MAX_TOKENS + max((budget for budget in budgets if isinstance(budget, int) and budget > 0), default=0)
 
 
 def missing_price_error(model: str) -> FieldError:

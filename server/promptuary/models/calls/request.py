@@ -19,7 +19,7 @@ class ModelRequest:
     Attributes:
         model: its name, `provider:model`.
         messages: each `{role, content}`.
-        config: the settings of the model.
+        config: the settings of the model, and the address and the variable of the key, where it has its own.
         tools: in OpenAI's form.
         response_format: in OpenAI's form.
         schema: a JSON schema for the reply, which then has `parsed`.
@@ -40,6 +40,11 @@ class ModelRequest:
     def provider(self) -> str:
         """The part of the model's name before the colon."""
         return self.model.partition(":")[0]
+
+    @property
+    def server(self) -> str:
+        """The address that is asked where the request has its own, else the provider: what limits of calls are about."""
+        return str(self.config.get("base_url") or self.provider)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from promptuary.evaluation.scorers.score import ScorerInput, note_method
 from promptuary.evaluation.scorers.scorer_type import ScorerConfig
 from promptuary.evaluation.scorers.value_template import ValueTemplate, parse_value
 from promptuary.models.calls import ModelReply
+from promptuary.models.model_spec import ModelSpec
 from promptuary.prompt.errors import Invalid
 
 PROMPT_LIMIT = 20_000
@@ -65,13 +66,13 @@ class Judge:
     """A model that judges.
 
     Attributes:
-        model: its name.
+        model: its name, or the model with its settings.
         client: calls it.
         prompt: the suite's own instruction, a template of the case; None for the task's.
         without_schema: the names of models whose endpoints have refused a schema, shared by the judges of a run.
     """
 
-    model: str
+    model: str | ModelSpec
     client: JudgeClient
     prompt: ValueTemplate | None = None
     without_schema: set[str] = field(default_factory=set, repr=False, compare=False)
@@ -104,7 +105,7 @@ class Judge:
     async def _ask(self, task: JudgeTask[Output], texts: str, repeat: int) -> ModelReply:
         """Request a JSON object by its schema, or by a description of the form where the endpoint refuses schemas."""
         messages = [{"role": "system", "content": task.instruction}, {"role": "user", "content": texts}]
-        if self.model not in self.without_schema:
+        if str(self.model) not in self.without_schema:
             try:
                 return await self.client(self.model, messages, schema=task.schema, repeat=repeat)
             except Exception as error:
@@ -113,7 +114,7 @@ class Judge:
         form = json.dumps(task.schema, ensure_ascii=False)
         messages[0] = {"role": "system", "content": f"{task.instruction}{PLAIN_FORM_NOTE}{form}"}
         reply = await self.client(self.model, messages, repeat=repeat)
-        self.without_schema.add(self.model)
+        self.without_schema.add(str(self.model))
         note_method("asked without response_format")
         return reply
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
+from promptuary.models.calls.request import ModelRequest
 from promptuary.models.calls.retries import error_chain, http_status
 from promptuary.models.calls.setup.errors import SetupFailed, setup_problem
 
@@ -23,7 +24,7 @@ class SetupChecks:
         """Record that a call succeeded."""
         self._working.add(binding)
 
-    async def check(self, binding: str, model: str, error: Exception, probe: Callable[[], Awaitable[None]]) -> None:
+    async def check(self, binding: str, request: ModelRequest, error: Exception, probe: Callable[[], Awaitable[None]]) -> None:
         """Check whether an error of a call is one that every call would have.
 
         A refused key can be revoked at any time. The other problems are only looked for until a call has succeeded: some
@@ -31,14 +32,14 @@ class SetupChecks:
 
         Args:
             binding: of the model.
-            model: its name.
+            request: names the model.
             error: of a call.
             probe: makes a call that any model answers.
 
         Raises:
             SetupFailed: where the probe has such an error, too.
         """
-        problem = setup_problem(model, error)
+        problem = setup_problem(request, error)
         if problem is None or self._is_of_one_case(binding, error):
             return
         async with self._probing[binding]:
@@ -49,7 +50,7 @@ class SetupChecks:
             try:
                 await probe()
             except Exception as probe_error:
-                if setup_problem(model, probe_error) is None:
+                if setup_problem(request, probe_error) is None:
                     return
                 self._problems[binding] = problem
                 raise SetupFailed(problem) from error

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from promptuary.core.errors import Unavailable
+from promptuary.models.calls.request import ModelRequest
 from promptuary.models.calls.retries import error_chain, http_status
 
 _EXCERPT = 200
@@ -48,12 +49,13 @@ class SetupFailed(BaseException):
     """No call of a model can succeed. It ends the work as a whole, so handlers of `Exception` do not catch it."""
 
 
-def setup_problem(model: str, error: BaseException) -> str | None:
+def setup_problem(request: ModelRequest, error: BaseException) -> str | None:
     """Return what is wrong with a model's set-up, with the address, the status and the remedy; None for another error."""
+    model = request.model
     for cause in error_chain(error):
         if isinstance(cause, UnusableReply):
             return f"the model '{model}' cannot be used: {cause}"
-        remedy = _remedy(model, http_status(cause))
+        remedy = _remedy(request, http_status(cause))
         if remedy is not None:
             where = f" at {address}" if (address := _address(cause)) else ""
             detail = _detail(cause) if http_status(cause) == 404 else ""
@@ -70,10 +72,12 @@ def provider_error_text(error: BaseException) -> str | None:
     return f"the endpoint {_address(error) or 'of the model'} answers {status}: {message}"
 
 
-def _remedy(model: str, status: int | None) -> str | None:
+def _remedy(request: ModelRequest, status: int | None) -> str | None:
     if status in (401, 403):
-        provider = model.partition(":")[0]
-        key = _OTHER_KEYS.get(provider, f"{provider.upper()}_API_KEY")
+        provider = request.provider
+        key = request.config.get("api_key_env") or _OTHER_KEYS.get(provider, f"{provider.upper()}_API_KEY")
+        if request.config.get("base_url") and not request.config.get("api_key_env"):
+            return "the address wants a key; name its variable in the model's `api_key_env`"
         return f"the key is missing, wrong, or may not use the model; check {key}"
     if status == 404:
         return "there is no such address or model; check the base URL and the model's name"
