@@ -103,7 +103,7 @@ class ChatModels:
         """
         error = model_name_error(name)
         provider, _, model = name.partition(":")
-        if error is None and (errors := self._endpoints.errors(name, config or {})):
+        if error is None and (errors := self._setting_errors(name, config or {})):
             raise InvalidRequest(f"the model '{name}' cannot be used", errors)
         if error is None and provider == LOCAL:
             error = local_model_error(model)
@@ -128,10 +128,6 @@ class ChatModels:
         """
         self.check(name, config)
         set_values = {key: value for key, value in config.items() if value is not None}
-        if unknown := sorted(set_values.keys() - SPEC_SETTINGS - {BASE_URL, API_KEY_ENV}):
-            raise InvalidRequest(
-                "the model cannot be used", [FieldError(f"model.{key}", "is not a setting of a model") for key in unknown]
-            )
         key = (name, canonical_json(InOrder(dict(sorted(set_values.items())))))
         with self._lock:
             if key not in self._chats:
@@ -169,6 +165,13 @@ class ChatModels:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def _setting_errors(self, name: str, config: Mapping[str, Any]) -> list[FieldError]:
+        """Return what is not allowed of the settings of a model, or not known."""
+        names = {key for key, value in config.items() if value is not None}
+        unknown = sorted(names - SPEC_SETTINGS - {BASE_URL, API_KEY_ENV})
+        errors = [FieldError(key, "is not a setting of a model") for key in unknown] + self._endpoints.errors(name, config)
+        return [FieldError(f"model.{error.path}", error.message) for error in errors]
+
     def _build(self, name: str, settings: Mapping[str, Any]) -> "BaseChatModel":
         provider, _, model = name.partition(":")
         if provider == ECHO:
@@ -185,7 +188,7 @@ class ChatModels:
             message = f"is no setting of '{name}': the package of its provider does not take it"
             raise InvalidRequest(
                 "the model cannot be used",
-                [FieldError(API_KEY_ENV if key == "api_key" else BASE_URL, message) for key in missing],
+                [FieldError(f"model.{API_KEY_ENV if key == 'api_key' else BASE_URL}", message) for key in missing],
             )
         if not special:
             return chat

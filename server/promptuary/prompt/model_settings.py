@@ -110,6 +110,11 @@ def model_settings(content: Content) -> ModelSettings:
     return ModelSettings(name, {**_known_values(levels), **model}, tools, openai_response_format(response_format))
 
 
+def config_settings(config: Any) -> dict[str, Any]:
+    """Return the settings of a free `config` by their names here; other members are left out."""
+    return _known_values(_levels(config))
+
+
 def text_format(text: Any) -> Mapping[str, Any] | None:
     """Return the response format in the setting `text` of OpenAI's Responses API; None where it has none."""
     value = text.get("format") if isinstance(text, dict) else None

@@ -11,7 +11,8 @@ from promptuary.evaluation.promptfoo.assertions import EMPTY_TEMPLATE, PASSING_W
 from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport
 from promptuary.evaluation.promptfoo.suite_files import suite_file_texts
 from promptuary.evaluation.promptfoo.translation import Translation, UnsupportedParts, translate
-from promptuary.evaluation.suites.suite import read_suite
+from promptuary.evaluation.suites.suite import read_suite, suite_to_json
+from promptuary.models.model_spec import parse_model
 from promptuary.prompt.files.prompt_file import read_prompt_folder
 from promptuary.prompt.files.yaml_document import InvalidFile
 from promptuary.prompt.model_settings import model_settings
@@ -153,7 +154,7 @@ def test_a_provider_that_is_no_chat_model_is_refused_unless_another_model_is_nam
 
 
 def test_settings_that_all_models_share_are_kept_with_the_version(read: Read) -> None:
-    config = {"temperature": 0, "max_tokens": 20, "stop": "END", "apiKey": "secret", "apiHost": "example.com"}
+    config = {"temperature": 0, "max_tokens": 20, "stop": "END", "apiKey": "secret", "region": "eu"}
     translation = read({"providers": [{"id": "openai:gpt-4.1", "label": "four", "config": config}]})
     model = translation.contents[0].model
     assert model is not None
@@ -164,7 +165,7 @@ def test_settings_that_all_models_share_are_kept_with_the_version(read: Read) ->
         "stop": ["END"],
     }
     assert "environment" in why(translation.report, PartOutcome.LEFT, "apiKey")
-    assert "environment" in why(translation.report, PartOutcome.CHANGED, "apiHost")
+    assert "environment" in why(translation.report, PartOutcome.CHANGED, "region")
     assert "label" in why(translation.report, PartOutcome.CHANGED, "openai:gpt-4.1")
     assert not any("secret" in str(entry) for entry in translation.report.entries)
 
@@ -182,12 +183,48 @@ def test_settings_that_only_some_models_have_are_kept_in_the_config(read: Read) 
         ("logit_bias", [{"id": "openai:a", "config": {"logit_bias": {}}}], "is called with"),
         ("openai:a", [{"id": "openai:a", "config": {"top_k": "1"}}], "another type: top_k"),
         ("openai:a", [{"id": "openai:a", "config": {"temperature": 9}}], "beyond"),
-        ("settings", ["openai:a", {"id": "openai:b", "config": {"temperature": 1}}], "different settings"),
+        ("settings", ["openai:a", {"id": "openai:b", "config": {"response_format": {"type": "text"}}}], "different tools"),
+        ("openai:a", [{"id": "openai:a", "config": {"passthrough": {"model": "b"}}}], "extra_body: cannot have `model`"),
+        ("openai:a", [{"id": "openai:a", "config": {"apiBaseUrl": "gpu"}}], "base_url: must be the base URL"),
         ("openai:chat:a", ["openai:a", "openai:chat:a"], "again"),
     ],
 )
 def test_settings_that_no_version_keeps_are_refused(read: Read, name: str, providers: list[Any], words: str) -> None:
     assert words in refusal(read, name, {"providers": providers})
+
+
+def test_settings_that_differ_are_those_of_the_suites_models(read: Read) -> None:
+    providers = [
+        {"id": "openai:gpt-5", "label": "short", "config": {"max_tokens": 20, "reasoning_effort": "low"}},
+        {"id": "openai:gpt-5", "config": {"max_completion_tokens": 400, "stop": "END"}},
+        "openai:gpt-4.1",
+    ]
+    translation = read({"providers": providers})
+    assert [parse_model(entry).model_dump(mode="json") for entry in suite_to_json(translation.suite)["models"]] == [
+        {"name": "openai:gpt-5", "label": "short", "max_tokens": 20, "reasoning_effort": "low"},
+        {"name": "openai:gpt-5", "label": "openai:gpt-5", "max_tokens": 400, "stop": ["END"]},
+        {"name": "openai:gpt-4.1"},
+    ]
+    assert translation.contents[0].model is None
+
+
+def test_addresses_keys_and_thinking_are_those_of_a_suites_model(read: Read) -> None:
+    vllm: dict[str, Any] = {"apiBaseUrl": "http://gpu:8000/v1", "apiKeyEnvar": "VLLM_KEY", "max_tokens": 16}
+    vllm |= {"passthrough": {"min_p": 0.1}}
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    other = {"apiHost": "host", "apiKey": "{{env.OTHER_KEY}}", "max_tokens": 16, "thinking": thinking}
+    providers = [{"id": "openai:chat:Qwen", "config": vllm}, {"id": "anthropic:claude", "config": other}]
+    grader = {"id": "openai:gpt-5", "config": {"reasoning_effort": "high", "temperature": 0}}
+    tests = [{"vars": {"x": "1"}, "assert": [{"type": "llm-rubric", "value": "is kind", "provider": grader}]}]
+    translation = read({"providers": providers, "tests": tests})
+    assert suite_to_json(translation.suite)["models"] == [
+        {"name": "openai:Qwen", "base_url": vllm["apiBaseUrl"], "api_key_env": "VLLM_KEY", "extra_body": {"min_p": 0.1}},
+        {"name": "anthropic:claude", "base_url": "https://host/v1", "api_key_env": "OTHER_KEY", "thinking": thinking},
+    ]
+    assert model_settings(translation.contents[0]).values == {"max_tokens": 16}
+    assert [dict(spec)["model"] for spec in translation.cases[0].asserts] == [
+        {"name": "openai:gpt-5", "reasoning_effort": "high", "temperature": 0}
+    ]
 
 
 def test_prompts_come_from_texts_and_from_files_of_every_kind(read: Read) -> None:

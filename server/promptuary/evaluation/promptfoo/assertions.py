@@ -70,8 +70,8 @@ class AssertionTranslator:
 
     folder: PromptfooFolder
     report: TranslationReport
-    model: Callable[[Any], str]
-    judge: str | None = None
+    model: Callable[[Any], str | RawObject]
+    judge: str | RawObject | None = None
 
     def of(self, row: ExpandedTest, values: RawObject) -> list[RawObject]:
         """Return a test's scorers; `values` are its variables as assertions see them."""

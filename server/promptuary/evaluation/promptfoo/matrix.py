@@ -8,13 +8,15 @@ from pydantic import ValidationError
 
 from promptuary.evaluation.promptfoo.options import PromptfooRunOptions
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, PromptfooPrompt, convert_prompt
-from promptuary.evaluation.promptfoo.providers import Provider, content_settings, model_name
+from promptuary.evaluation.promptfoo.models.provider_model import ProviderModel, provider_model, suite_models
+from promptuary.evaluation.promptfoo.providers import Provider, content_settings
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.tests import ExpandedTest
 from promptuary.prompt.content import Content
 from promptuary.prompt.digest import content_digest
 from promptuary.prompt.errors import InvalidPrompt
+from promptuary.prompt.model_settings import config_settings
 from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 
@@ -59,10 +61,10 @@ class Matrix:
             return prompts
         return list(chosen[0]) if chosen else prompts
 
-    def models_of(self, providers: Sequence[Provider]) -> tuple[list[str], RawObject]:
-        """Return the models, and the settings that all of them share, which a version keeps."""
-        models: list[str] = []
-        parts: list[RawObject] = []
+    def models_of(self, providers: Sequence[Provider]) -> tuple[list[Any], RawObject]:
+        """Return the models, with settings of their own where they differ, and the settings that a version keeps."""
+        models: list[ProviderModel] = []
+        accepted: list[tuple[Provider, str]] = []
         for number, provider in enumerate(providers):
             place = f"providers[{number}]"
             if self.models is not None:
@@ -70,26 +72,29 @@ class Matrix:
                     self.report.leave("provider", provider.id[:60], "--model is asked instead, without its settings", place)
                 continue
             try:
-                model = model_name(provider.id)
-                if model in models:
-                    raise Unsupported(f"is '{model}' again; a model is asked once, with one set of settings: split the file")
-                settings = content_settings(provider.config, model, self.report, place)
+                model = provider_model(provider, self.report, place)
+                if any((model.name, model.settings) == (earlier.name, earlier.settings) for earlier in models):
+                    raise Unsupported(
+                        f"is '{model.name}' again, with the same settings: a model is asked once, unless by `repeat`"
+                    )
             except Unsupported as error:
                 self.report.refuse("provider", provider.id[:60], str(error), place)
                 continue
-            if provider.id.startswith("openai:responses:"):
-                self.report.change("provider", provider.id, "is asked by the chat API", place)
-            elif provider.label:
-                self.report.change("provider", provider.id, "is called by its model's name here, without its label", place)
-            else:
-                self.report.carry("provider", provider.id, place)
             models.append(model)
-            if model != "echo:":
-                parts.append(settings)
-        if any(settings != parts[0] for settings in parts):
-            why = "the providers have different settings; a version has one for all models: split the file"
-            self.report.refuse("provider config", "settings", why, "providers")
-        return list(self.models or models), parts[0] if parts else {}
+            accepted.append((provider, place))
+        entries, parts = suite_models(models, self.report)
+        with_labels = any(isinstance(entry, dict) for entry in entries)
+        for provider, place in accepted:
+            self._report_provider(provider, place, with_labels=with_labels)
+        return list(self.models or entries), parts
+
+    def _report_provider(self, provider: Provider, place: str, *, with_labels: bool) -> None:
+        if provider.id.startswith("openai:responses:"):
+            self.report.change("provider", provider.id, "is asked by the chat API", place)
+        elif provider.label and not with_labels:
+            self.report.change("provider", provider.id, "is called by its model's name here, without its label", place)
+        else:
+            self.report.carry("provider", provider.id, place)
 
     def around(self, rows: Sequence[ExpandedTest], options: PromptfooRunOptions) -> tuple[str, str, dict[str, str]]:
         """Return the prefix and suffix of every prompt; where tests differ in them, variables that each test fills."""
@@ -122,7 +127,7 @@ class Matrix:
             yield draft
 
     def contents(
-        self, drafts: Sequence[ConvertedPrompt], parts: RawObject, models: Sequence[str]
+        self, drafts: Sequence[ConvertedPrompt], parts: RawObject, models: Sequence[Any]
     ) -> Iterator[tuple[Content, str]]:
         """Yield each content once, with its label; every variable of it may be missing, as in promptfoo."""
         seen: set[str] = set()
@@ -133,7 +138,7 @@ class Matrix:
             if config := {**parts.get("config", {}), **own.get("config", {})}:
                 body["config"] = config
             if settings and models:
-                body["model"] = {"name": models[0], **settings}
+                body["model"] = {"name": _name_of(models[0]), **settings}
             try:
                 content = Content.model_validate(body)
                 used = validate_content(content, resolved=True, jinja2=True).variables
@@ -155,15 +160,23 @@ class Matrix:
                     seen.add(digest)
                     yield content, draft.prompt.label
 
-    def _own_settings(self, prompt: PromptfooPrompt, models: Sequence[str]) -> RawObject:
+    def _own_settings(self, prompt: PromptfooPrompt, models: Sequence[Any]) -> RawObject:
         if not prompt.config:
             return {}
-        model = next((model for model in models if model != "echo:"), "echo:")
+        model = next((_name_of(model) for model in models if model != "echo:"), "echo:")
         try:
-            return content_settings(prompt.config, model, self.report, "prompts")
+            settings = content_settings(prompt.config, model, self.report, "prompts")
+            names = {**settings.get("model", {}), **config_settings(settings.get("config"))}
+            if any(names.keys() & entry.keys() for entry in models if isinstance(entry, dict)):
+                raise Unsupported("has settings that its providers have, too, each its own; here those of a model count")
+            return settings
         except Unsupported as error:
             self.report.refuse("prompt", prompt.summary, str(error), "prompts")
             return {}
+
+
+def _name_of(model: Any) -> str:
+    return str(model["name"]) if isinstance(model, dict) else str(model)
 
 
 def _free(name: str, used: set[str]) -> str:

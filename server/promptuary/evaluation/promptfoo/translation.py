@@ -27,7 +27,8 @@ from promptuary.evaluation.promptfoo.javascript.transforms import PYTHON_REMARK,
 from promptuary.evaluation.promptfoo.matrix import Matrix
 from promptuary.evaluation.promptfoo.options import PromptfooRunOptions, read_run_options, report_test_options
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
-from promptuary.evaluation.promptfoo.providers import Provider, model_name, read_providers
+from promptuary.evaluation.promptfoo.models.provider_model import grader_model
+from promptuary.evaluation.promptfoo.providers import Provider, read_providers
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport, Unsupported
 from promptuary.evaluation.promptfoo.template import fill_template, fill_variables, resolve_variables, to_javascript_text
@@ -196,21 +197,20 @@ class _Translator:
             raise InvalidFile(f"{self.path} cannot be used", field_errors_from(error)) from None
 
     def _asserts(self, options: PromptfooRunOptions, providers: Sequence[Provider]) -> AssertionTranslator:
-        def grader(value: Any) -> str:
+        def grader(value: Any) -> str | RawObject:
             if isinstance(value, dict) and ("text" in value or "embedding" in value):
                 value = value.get("text")
             name = value.get("id") if isinstance(value, dict) else value
-            if isinstance(value, dict) and value.get("config"):
-                self.report.change("grader", str(name), "judges with this program's own settings, temperature 0", "provider")
             if not isinstance(name, str):
                 raise Unsupported("its grader is no provider with a name; set --judge MODEL")
-            named = next((provider.id for provider in providers if provider.label == name), name)
+            config = value.get("config") or {} if isinstance(value, dict) else {}
+            named = next((provider for provider in providers if provider.label == name), Provider(name, config=config))
             try:
-                return model_name(named)
+                return grader_model(named, self.report)
             except Unsupported as error:
-                raise Unsupported(f"its grader '{named[:60]}' {error}, or set --judge MODEL") from None
+                raise Unsupported(f"its grader '{named.id[:60]}' {error}, or set --judge MODEL") from None
 
-        judge = self.judge
+        judge: str | RawObject | None = self.judge
         if judge is None and options.grader is not None:
             try:
                 judge = grader(options.grader)

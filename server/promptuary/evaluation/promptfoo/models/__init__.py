@@ -1,0 +1,1 @@
+"""promptfoo's providers with settings as models of a suite."""
