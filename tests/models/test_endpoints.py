@@ -52,7 +52,8 @@ def test_a_server_asks_listed_hosts_with_listed_keys_only(monkeypatch: pytest.Mo
     config = {"base_url": "http://127.0.0.1:8000/v1", "api_key_env": "CANDIDATE_KEY"}
     assert refusal(server(), config) == [
         "model.base_url: models may not be asked at '127.0.0.1' (port 8000); an operator can list it in PROMPTUARY_MODEL_HOSTS",
-        "model.api_key_env: the variable CANDIDATE_KEY may not be used here; an operator can list it in PROMPTUARY_MODEL_VARIABLES",
+        "model.api_key_env: the variable CANDIDATE_KEY may not be used here; "
+        "an operator can list it in PROMPTUARY_MODEL_VARIABLES",
     ]
     chat: Any = server(model_hosts="127.0.0.1", model_variables="CANDIDATE_KEY").chat(NAME, config)
     assert (chat.openai_api_base, chat.openai_api_key.get_secret_value()) == ("http://127.0.0.1:8000/v1", "k")

@@ -14,6 +14,7 @@ from doubles.stub_model import Reaction, StubModelServer, completion
 from promptuary.core.settings import Settings
 from promptuary.models.calls.messages import langchain_input
 from promptuary.models.calls.reply import parse_reply
+from promptuary.models.calls.request import ModelRequest
 from promptuary.models.calls.retries import error_chain, http_status, is_overloaded, is_transient, may_be_billed, retry_after
 from promptuary.models.calls.setup.errors import setup_problem
 from promptuary.models.chat_models import ChatModels
@@ -245,7 +246,7 @@ def description(raised: BaseException) -> Any:
         getattr(raised, "body", None),
         getattr(raised, "code", None),
         (is_transient(raised), is_overloaded(raised), may_be_billed(raised), retry_after(raised)),
-        setup_problem("openai:stub", raised),
+        setup_problem(ModelRequest("openai:stub", ()), raised),
     )
 
 

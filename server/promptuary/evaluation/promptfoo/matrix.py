@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from promptuary.evaluation.promptfoo.models.provider_model import ProviderModel, provider_model, suite_models
 from promptuary.evaluation.promptfoo.options import PromptfooRunOptions
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, PromptfooPrompt, convert_prompt
-from promptuary.evaluation.promptfoo.models.provider_model import ProviderModel, provider_model, suite_models
 from promptuary.evaluation.promptfoo.providers import Provider, content_settings
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported

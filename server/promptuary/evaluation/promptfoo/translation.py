@@ -25,9 +25,9 @@ from promptuary.evaluation.promptfoo.files import PromptfooFolder
 from promptuary.evaluation.promptfoo.javascript.source_test import read_by_code
 from promptuary.evaluation.promptfoo.javascript.transforms import PYTHON_REMARK, model_transforms, transform_of_test
 from promptuary.evaluation.promptfoo.matrix import Matrix
+from promptuary.evaluation.promptfoo.models.provider_model import grader_model
 from promptuary.evaluation.promptfoo.options import PromptfooRunOptions, read_run_options, report_test_options
 from promptuary.evaluation.promptfoo.prompts import ConvertedPrompt, read_prompts
-from promptuary.evaluation.promptfoo.models.provider_model import grader_model
 from promptuary.evaluation.promptfoo.providers import Provider, read_providers
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import PartOutcome, TranslationReport, Unsupported
