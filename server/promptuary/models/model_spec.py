@@ -28,6 +28,10 @@ _BODY_OF_ITS_OWN = frozenset(
 """Members of a request's body that `extra_body` must not replace: they are settings, or come from the prompt."""
 
 
+LABEL_BEGINS = " ("
+"""What stands between a model's name, which has no spaces, and its label, as results show them."""
+
+
 def _check_model_name(name: str) -> str:
     if message := model_name_error(name):
         raise ValueError(message)
@@ -95,7 +99,7 @@ class ModelSpec(RequestModel):
     def __str__(self) -> str:
         """Return the name, with the label or else the address, as results and evidence show it."""
         distinction = self.label or (urlsplit(self.base_url).netloc if self.base_url else "")
-        return f"{self.name} ({distinction})" if distinction else self.name
+        return f"{self.name}{LABEL_BEGINS}{distinction})" if distinction else self.name
 
     @property
     def config(self) -> dict[str, Any]:

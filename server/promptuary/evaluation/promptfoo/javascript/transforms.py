@@ -13,6 +13,7 @@ from promptuary.evaluation.promptfoo.providers import Provider, model_name
 from promptuary.evaluation.promptfoo.raw import RawObject
 from promptuary.evaluation.promptfoo.report import TranslationReport, Unsupported
 from promptuary.evaluation.scorers.transforms.steps import PYTHON_FUNCTION, transform_error
+from promptuary.models.model_spec import parse_model
 from promptuary.prompt.errors import Invalid
 
 PYTHON_REMARK = "is Python, which is run only where an operator sets PROMPTUARY_CODE_SCORERS=true"
@@ -50,7 +51,7 @@ def transform_of_test(options: RawObject, folder: PromptfooFolder) -> RawObject 
 
 
 def model_transforms(
-    providers: Sequence[Provider], models: Sequence[str], folder: PromptfooFolder, report: TranslationReport
+    providers: Sequence[Provider], models: Sequence[Any], folder: PromptfooFolder, report: TranslationReport
 ) -> RawObject:
     """Return the transforms of providers by the name of their model.
 
@@ -66,8 +67,8 @@ def model_transforms(
             continue
         place = f"providers[{number}]"
         try:
-            model = model_name(provider.id)
-            if model in models:
+            model = asked_model(provider, models)
+            if model is not None:
                 transforms[model] = read_transform(provider.transform, folder)
                 report.carry("provider", "transform", place)
             else:
@@ -75,6 +76,18 @@ def model_transforms(
         except Unsupported as error:
             report.refuse("provider", "transform", str(error), place)
     return transforms
+
+
+def asked_model(provider: Provider, models: Sequence[Any]) -> str | None:
+    """Return a provider's model as results name it; None where a suite does not ask it.
+
+    Raises:
+        Unsupported: for a provider that is no model here.
+    """
+    name = model_name(provider.id)
+    specs = [spec for model in models if (spec := parse_model(model)).name == name]
+    labelled = [spec for spec in specs if provider.label is not None and spec.label == provider.label]
+    return next((str(spec) for spec in (*labelled, *specs)), None)
 
 
 def transformed_variables(value: Any, variables: RawObject, folder: PromptfooFolder, engine: JavaScriptEngine) -> RawObject:

@@ -13,6 +13,7 @@ from promptuary.evaluation.json_object import JsonObject
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import OutputStages
 from promptuary.evaluation.scorers.transforms.transform import Transform, TransformContext, TransformFailed, build_transform
+from promptuary.models.model_spec import LABEL_BEGINS
 from promptuary.prompt.content import Template
 from promptuary.prompt.errors import Invalid
 
@@ -42,7 +43,7 @@ class RunTransforms:
 
     Attributes:
         suite: for cases that have none of their own.
-        sources: by the name of the model or application.
+        sources: by the name of the model or application; a model with a label may be named as results name it.
         of_case: builds a case's transform from its JSON.
     """
 
@@ -77,7 +78,7 @@ class RunTransforms:
         Raises:
             TransformFailed: where a transform fails, so that the case has no verdict.
         """
-        of_source, of_case = self.sources.get(answer.source), self._of_case(case)
+        of_source, of_case = self._of_source(answer.source), self._of_case(case)
         if of_source is None and of_case is None and isinstance(answer.value, str):
             return None
         template = _template_text(answer.template)
@@ -89,6 +90,11 @@ class RunTransforms:
         if of_case is not None:
             final = await of_case.apply(value, TransformContext(case.vars, prompt, answer.metadata))
         return OutputStages(value, final, final)
+
+    def _of_source(self, source: str) -> Transform | None:
+        """Return the transform of a source as results name it; that of a model's name is for all models of the name."""
+        name, _, _ = source.partition(LABEL_BEGINS)
+        return self.sources.get(source) or self.sources.get(name)
 
     def _of_case(self, case: Case) -> Transform | None:
         if case.transform is None or self.of_case is None:
