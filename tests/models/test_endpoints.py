@@ -94,10 +94,10 @@ def test_a_redirect_of_an_allowed_host_is_not_followed() -> None:
 
 def test_a_server_sends_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[httpx.Request] = []
-    answers = [["93.184.216.34"], ["169.254.169.254"]]
+    resolutions = [["93.184.216.34"], ["169.254.169.254"]]
 
     async def resolve(*_: Any, **__: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in answers.pop(0)]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in resolutions.pop(0)]
 
     async def answer(request: httpx.Request) -> httpx.Response:
         sent.append(request)

@@ -21,7 +21,7 @@ def test_a_model_has_the_settings_that_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "shown", "column"),
+    ("fields", "title", "column"),
     [
         ({}, "openai:a", "openai:a"),
         ({"max_tokens": 5}, "openai:a", "openai:a"),
@@ -30,9 +30,9 @@ def test_a_model_has_the_settings_that_are_written() -> None:
         ({"base_url": "http://gpu:8000/v1", "label": "vllm"}, "openai:a (vllm)", "vllm"),
     ],
 )
-def test_results_name_a_model_with_its_label_or_address(fields: dict[str, Any], shown: str, column: str) -> None:
+def test_results_name_a_model_with_its_label_or_address(fields: dict[str, Any], title: str, column: str) -> None:
     spec = ModelSpec.model_validate({"name": "openai:a", **fields})
-    assert (str(spec), column_name(spec)) == (shown, column)
+    assert (str(spec), column_name(spec)) == (title, column)
 
 
 def test_errors_name_the_field_and_the_remedy() -> None:

@@ -52,8 +52,8 @@ def _check_base_url(url: str) -> str:
 
 
 def _check_extra_body(body: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if taken := sorted(body.keys() & _BODY_OF_ITS_OWN):
-        raise ValueError(f"cannot have `{taken[0]}`, which is a setting of its own or comes from the prompt")
+    if refused := sorted(body.keys() & _BODY_OF_ITS_OWN):
+        raise ValueError(f"cannot have `{refused[0]}`, which is a setting of its own or comes from the prompt")
     return body
 
 
@@ -123,7 +123,7 @@ ModelRef = Annotated[
 def model_spec(model: "str | ModelSpec") -> ModelSpec:
     """Return a model as one with settings; those of a name alone are empty.
 
-    The name is not checked: whoever calls the model does, and tests have models of their own.
+    The name is not checked: the source of the models does that, and tests have models of their own.
     """
     return model if isinstance(model, ModelSpec) else ModelSpec.model_construct(name=model)
 

@@ -1,4 +1,4 @@
-"""Models with settings and addresses of their own in one run, told apart in results, cache, cost and evidence."""
+"""Models with settings and addresses of their own in one run, distinguished in results, cache, cost and evidence."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -245,7 +245,7 @@ def _suite_errors(suite: JsonObject) -> Iterator[LocatedError]:
 
 
 def _repeated_models(models: Sequence[Any]) -> Iterator[LocatedError]:
-    """Yield an error for each model that is called as an earlier one; results could not tell them apart."""
+    """Yield an error for each model that is called as an earlier one; results could not distinguish them."""
     seen: set[str] = set()
     for number, model in enumerate(models):
         try:

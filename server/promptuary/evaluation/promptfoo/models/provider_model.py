@@ -77,10 +77,10 @@ def suite_models(models: Sequence[ProviderModel], report: TranslationReport) -> 
     Settings that all models share are the version's. Others are those of the models in the suite, each with a label where the
     name is not enough; tools and response format are the version's in any case.
     """
-    asked = [model for model in models if model.name != "echo:"]
-    if all(model.parts == asked[0].parts for model in asked):
-        return list(_specs(models, [model.own for model in models])), asked[0].parts if asked else {}
-    shared = [{key: model.parts[key] for key in _SHARED_PARTS if key in model.parts} for model in asked]
+    called = [model for model in models if model.name != "echo:"]
+    if all(model.parts == called[0].parts for model in called):
+        return list(_specs(models, [model.own for model in models])), called[0].parts if called else {}
+    shared = [{key: model.parts[key] for key in _SHARED_PARTS if key in model.parts} for model in called]
     if any(parts != shared[0] for parts in shared):
         why = "the providers have different tools or response formats; a version has one for all models: split the file"
         report.refuse("provider config", "settings", why, "providers")
