@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 pytest_plugins = [
+    "pytester",
     "factories.logs",
     "factories.clock",
     "factories.databases",

@@ -190,7 +190,7 @@ def _follow(
         with interruption.deferred():
             queued = submit()
         with show_progress(queued["suite"]) as on_progress:
-            _wait_for_run(api, queued["id"], on_progress, local, interruption)
+            wait_for_run(api, queued["id"], on_progress, local, interruption)
     except KeyboardInterrupt:
         if queued is None:
             raise
@@ -241,7 +241,7 @@ def _resume(api: ApiClient, run_id: str, max_cost: float | None) -> Any:
     return api.post(f"/runs/{path_segment(run_id)}/resume", {"max_cost": max_cost})
 
 
-def _wait_for_run(
+def wait_for_run(
     api: ApiClient, run_id: str, on_progress: OnProgress, local: LocalExecution | None, interruption: Interruption
 ) -> None:
     """Execute a run here, or wait until a worker has finished it, and a little longer until MLflow has it."""
