@@ -152,3 +152,16 @@ def test_a_run_that_failed_shows_the_reason(open_page: Any, page_text: PageText,
     responses[f"/v1/runs/{RUN}"] = {**HEAD, "state": "failed", "error": "the model is away", "summary": None}
     assert "the model is away" in page_text(open_page("runs", run=RUN))
     assert "has no figures" in page_text(open_page("runs", run=RUN))
+
+
+def test_a_run_of_an_application_names_it_and_the_versions_that_answered(
+    open_page: Any, page_text: PageText, responses: dict[str, Any]
+) -> None:
+    own = {"model": "", "prompt": None, "version": None, "target": "desk", "target_versions": ["2.3", "2.4"]}
+    first, *_ = SUMMARY["variants"]
+    summary = SUMMARY | {"variants": [{**first, **own, "name": "desk"}], "comparisons": []}
+    variants = [{"name": "desk", "role": "candidate", "model": ""}]
+    responses[f"/v1/runs/{RUN}"] = {**FINISHED, "prompt": None, "variants": variants, "summary": summary}
+    page = open_page("runs", run=RUN)
+    assert "desk answered as version 2\\.3\\, 2\\.4\\: it changed during the run" in page_text(page)
+    assert list(page.dataframe[0].value["model"]) == ["application"]

@@ -181,7 +181,7 @@ def _show_variants(summary: Summary) -> None:
         figures = {
             metric: format_interval(variant.metrics[metric].interval) for metric in summary.metrics if metric in variant.metrics
         }
-        rows.append({"variant": variant.name, "model": variant.model or UNKNOWN, **figures})
+        rows.append({"variant": variant.name, "model": variant.model or "application", **figures})
     st.dataframe(rows, hide_index=True, width="stretch")
     st.caption("Mean over cases with its interval. Results without a score are left out and counted, never a zero.")
     for variant in summary.variants:

@@ -12,8 +12,7 @@ from promptuary.prompt.templates.jinja import parser as jinja
 from promptuary.prompt.templates.json_text import JsonTextRenderer
 from promptuary.prompt.templates.prepared import OUTPUT_LIMIT
 from promptuary.prompt.templates.rendering import TemplateRenderer
-from promptuary.prompt.templates.tree import Literal, Node, Tag
-from promptuary.prompt.templates.used_names import used_names
+from promptuary.prompt.templates.tree import Node, Tag
 
 ENVIRONMENT = "env"
 """The name of the environment in a template; a case's variable of this name is hidden by it."""
@@ -33,11 +32,6 @@ class TextTemplate:
 
     nodes: tuple[Node, ...]
     strict: bool = True
-
-    @property
-    def constant(self) -> bool:
-        """Whether the text has no tag."""
-        return all(isinstance(node, Literal) for node in self.nodes)
 
     @property
     def only_tag(self) -> Tag | None:
@@ -97,11 +91,6 @@ class UrlTemplate:
         """
         encoded = {name: _percent_encoded(value) for name, value in values.items()}
         return self.authority.text(values, "url") + self.rest.text(encoded, "url")
-
-    @property
-    def constant_authority(self) -> bool:
-        """Whether scheme and host are the same for all cases and environments."""
-        return self.authority.constant
 
 
 def authority_of(source: str) -> str:
@@ -189,11 +178,6 @@ def parse_body(source: Any, parse: Callable[[str], TextTemplate], *, read_json: 
         return parse(value) if isinstance(value, str) else value
 
     return BodyTemplate(parsed(source), read_json)
-
-
-def body_names(template: TextTemplate) -> frozenset[str]:
-    """Return the names of the values that a template uses."""
-    return used_names(template.nodes).variables
 
 
 def _look_up(path: tuple[str, ...], values: Values) -> Any:

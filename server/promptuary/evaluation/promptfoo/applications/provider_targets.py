@@ -21,7 +21,6 @@ from promptuary.prompt.validation_errors import field_errors_from
 
 _PYTHON, _COMMAND = "python:", "exec:"
 _HTTP = ("http", "https", "http://", "https://")
-_SETTINGS_OF_PYTHON = {"workers": "workers", "timeout": "timeout"}
 
 
 def is_application(provider: Provider) -> bool:
