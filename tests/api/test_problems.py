@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 import promptuary
-from promptuary.api.problems import STATUS_BY_ERROR, TITLES, error_response, status_of
+from promptuary.api.error_status import STATUS_BY_ERROR, status_of
+from promptuary.api.problems import TITLES, error_response
 from promptuary.core import errors
 from promptuary.core.errors import PromptuaryError, StorageFull, Unavailable
 from promptuary.prompt.errors import FieldError, Invalid

@@ -1,6 +1,7 @@
 import pytest
 
-from promptuary.api.problems import STATUS_BY_ERROR, TITLES
+from promptuary.api.error_status import STATUS_BY_ERROR
+from promptuary.api.problems import TITLES
 from promptuary.compat.error_format import NO_SUCH_PATH, error_format_of
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, delete, select, update
 from promptuary.access.contents import ContentReference
 from promptuary.access.role import Role
 from promptuary.access.tables import AuditRow, IdempotencyContentRow, IdempotencyRow, KeyRow, ProjectRow
-from promptuary.core.change_feed.feed import ProjectRevisions, publish_revisions
+from promptuary.core.change_feed.revisions import ProjectRevisions, publish_revisions
 from promptuary.core.database import table_of
 
 REVISIONS_QUERY = "SELECT id, revision, access_revision FROM project"  # for the change feed

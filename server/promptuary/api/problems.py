@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`: the only module that maps errors to HTTP statuses."""
+"""Errors as RFC 9457 `application/problem+json`, with the status of each."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,33 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from promptuary.api.error_status import status_of
 from promptuary.compat.error_format import LANGFUSE, MLFLOW, NO_SUCH_PATH, error_format_of
 from promptuary.core import errors
-from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError, RenderTooLarge
+from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 from promptuary.prompt.validation_errors import MESSAGES
 
 log = structlog.get_logger(__name__)
 
-STATUS_BY_ERROR: Mapping[type[PromptuaryError], int] = {
-    PromptuaryError: 500,
-    Invalid: 422,
-    errors.MalformedBody: 400,
-    errors.InvalidPath: 400,
-    errors.InvalidQuery: 400,
-    errors.InvalidCursor: 400,
-    errors.InvalidHost: 400,
-    RenderTooLarge: 422,
-    errors.NotAuthenticated: 401,
-    errors.Forbidden: 403,
-    errors.NotFound: 404,
-    errors.Erased: 410,
-    errors.Conflict: 409,
-    errors.PreconditionFailed: 412,
-    errors.BodyTooLarge: 413,
-    errors.UnsupportedMediaType: 415,
-    errors.Unavailable: 503,
-    errors.StorageFull: 507,
-}
 TITLES = {
     400: "Malformed request",
     401: "Not authenticated",
@@ -59,11 +40,6 @@ _PLAIN = {
     404: ("not_found", "there is nothing at this path"),
     405: ("method_not_allowed", "the path does not accept this method"),
 }
-
-
-def status_of(error: type[PromptuaryError]) -> int:
-    """Return the status of an error's nearest base class that has one."""
-    return next(STATUS_BY_ERROR[kind] for kind in error.__mro__ if kind in STATUS_BY_ERROR)
 
 
 def problem_response(

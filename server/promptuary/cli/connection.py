@@ -1,48 +1,27 @@
 """The service that a command calls: the server at `PROMPTUARY_URL`, or the same service in this process.
 
-The local service works on the data directory with the operator's rights, which anyone who can read that directory has anyway.
-Both use the same routes, so the same rules and errors apply.
+The same rules and errors apply to both: they are in the services, which routes and the service in this process call alike.
 """
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
-
+from promptuary.cli.errors import ApiRefused as ApiRefused
+from promptuary.cli.errors import NotInstalled as NotInstalled
+from promptuary.cli.errors import ServiceUnreachable as ServiceUnreachable
+from promptuary.cli.errors import service_error
 from promptuary.prompt.errors import FieldError, Invalid, PromptuaryError
 from promptuary.prompt.name import is_name
 
-if TYPE_CHECKING:
-    from promptuary.api.asgi import App
-    from promptuary.api.middleware import RequestMiddleware
+if TYPE_CHECKING:  # what a command imports when it needs it
+    import httpx
+
     from promptuary.api.services import Services
-
-TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-LOCAL_URL = "http://127.0.0.1"
-LOCAL_BODY_LIMIT = 2**30
-
-
-class NotInstalled(PromptuaryError):
-    """A command needs a part that is not installed."""
-
-    code = "not_installed"
-
-
-class ApiRefused(Invalid):
-    """The service refused a request; the message is its own."""
-
-    code = "refused"
-
-
-class ServiceUnreachable(PromptuaryError):
-    """The service does not answer, or cannot."""
-
-    code = "unreachable"
+    from promptuary.cli.embedded.service import EmbeddedService
 
 
 class _JsonObject(dict[str, Any]):
@@ -70,16 +49,22 @@ def path_segment(text: str) -> str:
 
 
 class ApiClient:
-    """Calls the routes under `/v1`. Every response that is not a success is raised.
+    """Calls the routes under `/v1`. Every response that is not a success is raised."""
 
-    Attributes:
-        services: the service in this process; None where a server is called.
-    """
-
-    def __init__(self, client: httpx.Client, services: "Services | None" = None) -> None:
-        """Store the HTTP client, and the service in this process, if there is one."""
+    def __init__(self, client: "httpx.Client | None" = None, *, embedded: "EmbeddedService | None" = None) -> None:
+        """Store the HTTP client of a server, or the service in this process."""
         self._client = client
-        self.services = services
+        self._embedded = embedded
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the service is in this process."""
+        return self._embedded is not None
+
+    @property
+    def services(self) -> "Services | None":
+        """The services in this process, which import the whole app; None where a server is called."""
+        return None if self._embedded is None else self._embedded.services
 
     def get(self, path: str, **query: Any) -> Any:
         """Send a GET request; query parameters that are None are omitted."""
@@ -121,16 +106,26 @@ class ApiClient:
             raise
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
-        try:
-            request = self._client.build_request(method, f"/v1{path}", **more)
-        except (ValueError, httpx.InvalidURL) as error:  # NaN, a lone surrogate, an incomplete address
-            raise Invalid("the request cannot be sent", [FieldError("", str(error))]) from None
-        try:
-            response = self._client.send(request)
-        except httpx.HTTPError as error:
-            raise ServiceUnreachable(
-                f"{self._client.base_url} does not answer ({type(error).__name__}); start it, or unset PROMPTUARY_URL"
-            ) from error
+        if self._embedded is not None and "content" not in more:
+            from promptuary.cli.embedded.direct_call import NotDirect
+
+            try:
+                response = self._embedded.call(method, path, more.get("params", {}), more.get("json"))
+            except NotDirect:
+                pass  # the app answers
+            except PromptuaryError as error:
+                raise _direct_error(error) from error
+            else:
+                return None if response is None else json.loads(response, object_hook=_JsonObject)
+        return self._call_over_http(method, path, **more)
+
+    def _call_over_http(self, method: str, path: str, **more: Any) -> Any:
+        from promptuary.cli.http_connection import send  # httpx takes longer to import than a direct call takes
+
+        if self._client is None:
+            assert self._embedded is not None
+            self._client = self._embedded.client
+        response = send(self._client, method, path, **more)
         if response.status_code == 204:
             return None
         try:
@@ -146,49 +141,19 @@ class ApiClient:
         return body
 
 
+def _direct_error(error: PromptuaryError) -> PromptuaryError:
+    """Return the error for one of the service in this process, the same as from its response over HTTP."""
+    from promptuary.api.error_status import status_of
+
+    field_errors = list(error.field_errors) if isinstance(error, Invalid) else []
+    return service_error(status_of(type(error)), error.code, error.message, field_errors)
+
+
 def _error(status: int, problem: Any) -> PromptuaryError:
     if not isinstance(problem, dict) or not isinstance(problem.get("detail"), str):
         return ServiceUnreachable(f"the server answered {status} in a form that is not Promptuary's")
-    if status >= 500:
-        return ServiceUnreachable(problem["detail"])
-    refused = ApiRefused(
-        problem["detail"], [FieldError(error["path"], error["message"]) for error in problem.get("errors", [])]
-    )
-    refused.code = problem.get("code", refused.code)
-    return refused
-
-
-class _AsyncBody(httpx.AsyncByteStream):
-    """A streamed body, in the form that an ASGI app reads."""
-
-    def __init__(self, stream: Iterable[bytes]) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._stream:
-            yield piece
-
-
-class _InProcessTransport(httpx.BaseTransport):
-    """Sends each request to the app in this process, on its own event loop."""
-
-    def __init__(self, app: "App") -> None:
-        self._runner = asyncio.Runner()
-        self._transport = httpx.ASGITransport(app)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if not isinstance(request.stream, httpx.AsyncByteStream):
-            request.stream = _AsyncBody(request.stream)
-
-        async def send() -> httpx.Response:
-            response = await self._transport.handle_async_request(request)
-            await response.aread()
-            return httpx.Response(response.status_code, headers=response.headers, content=response.content)
-
-        return self._runner.run(send())
-
-    def close(self) -> None:
-        self._runner.close()
+    field_errors = [FieldError(error["path"], error["message"]) for error in problem.get("errors", [])]
+    return service_error(status, problem.get("code", ApiRefused.code), problem["detail"], field_errors)
 
 
 @contextmanager
@@ -209,64 +174,19 @@ def connect(project: str | None = None, *, allow_code: bool = False) -> Iterator
             "a server itself decides whether suites may run code", [FieldError("--allow-code", "is for a run without a server")]
         )
     if url:
-        with _client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
+        from promptuary.cli.http_connection import server_client  # imports httpx
+
+        with server_client(url, os.environ.get("PROMPTUARY_API_KEY", "")) as client:
             yield ApiClient(client)
         return
     if project is not None and not is_name(project):
         raise Invalid("there is no such project", [FieldError("--project", f"'{project}' is not of a-z 0-9 _ . -")])
-    with (
-        local_app(allow_code=allow_code) as app,
-        httpx.Client(base_url=LOCAL_URL, transport=_InProcessTransport(_trusted(app, project)), timeout=None) as client,
-    ):
-        yield ApiClient(client, app.services)
-
-
-def _client(url: str, key: str) -> httpx.Client:
-    if not (key.isascii() and key.isprintable()):
-        raise Invalid(
-            "the server cannot be called", [FieldError("PROMPTUARY_API_KEY", "is not an API key: a key is plain ASCII")]
-        )
-    if not url.startswith(("http://", "https://")):
-        raise Invalid("the server cannot be called", [FieldError("PROMPTUARY_URL", "must begin with http:// or https://")])
-    if url.rstrip("/").endswith("/v1"):
-        message = f"ends in /v1, which is added to it; set it to {url.rstrip('/').removesuffix('/v1')}"
-        raise Invalid("the server cannot be called", [FieldError("PROMPTUARY_URL", message)])
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        return httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
-    except httpx.InvalidURL as error:
-        raise Invalid("the server cannot be called", [FieldError("PROMPTUARY_URL", f"is not a URL: {error}")]) from None
-
-
-@contextmanager
-def local_app(*, allow_code: bool = False) -> Iterator["RequestMiddleware"]:
-    """Build the service in this process, on the data directory; `allow_code` permits suites to run code, as the setting does.
-
-    Raises:
-        NotInstalled: when the server is not installed.
-    """
-    try:
-        from promptuary.api.app import create_app
-        from promptuary.core.logs import configure_logging
-        from promptuary.core.settings import read_settings
+        from promptuary.cli.embedded.service import EmbeddedService  # imports the database's library
     except ModuleNotFoundError as error:
         raise NotInstalled(
             f"there is no PROMPTUARY_URL, and the server is not installed ({error.name}): "
             "set the first, or install promptuary[server]"
         ) from None
-    configure_logging("ERROR")  # a command reports its errors itself, in one line
-    app = create_app(read_settings(command_line=True, body_limit=LOCAL_BODY_LIMIT, code_scorers=allow_code or None))
-    try:
-        yield app
-    finally:
-        app.close()
-
-
-def _trusted(app: "App", project: str | None) -> "App":
-    from promptuary.access.auth.request import LOCAL_PROJECT
-    from promptuary.access.service import DEFAULT_PROJECT
-
-    async def trusted(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, LOCAL_PROJECT: project or DEFAULT_PROJECT}, receive, send)
-
-    return trusted
+    with closing(EmbeddedService(project, allow_code=allow_code)) as embedded:
+        yield ApiClient(embedded=embedded)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import JSON, Index, func, insert
 from sqlmodel import Column, Field, Session, SQLModel, col, select, update
 
@@ -19,7 +18,6 @@ from promptuary.core.database import Database, UtcDateTime, table_of
 FIRST_WAIT = timedelta(seconds=1)
 MAX_WAIT = timedelta(minutes=5)
 CLAIM_DURATION = timedelta(minutes=2)
-log = structlog.get_logger(__name__)
 
 
 class OutboxRow(SQLModel, table=True):
@@ -135,6 +133,9 @@ def _postpone(database: Database, clock: Clock, row: OutboxRow, error: Exception
     wait = error.wait if isinstance(error, DeliveryPostponed) else min(FIRST_WAIT * 2 ** min(row.attempts, 16), MAX_WAIT)
     reason = f"{type(error).__name__}: {error}"[:500]
     _mark(database, row, attempts=row.attempts + 1, error=reason, due_at=clock() + wait)
+    import structlog  # most processes that enqueue deliver nothing, and its import takes longer than a command
+
+    log = structlog.get_logger(__name__)
     log.warning("outbox delivery failed", topic=row.topic, attempts=row.attempts + 1, wait=wait.total_seconds(), error=reason)
     return reason
 

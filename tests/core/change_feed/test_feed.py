@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from doubles.eventually import eventually
 from promptuary.access import store
 from promptuary.core.change_feed.factory import create_change_feed
-from promptuary.core.change_feed.feed import ChangeFeed, ProjectRevisions, Waiter
+from promptuary.core.change_feed.feed import ChangeFeed, Waiter
+from promptuary.core.change_feed.revisions import ProjectRevisions
 from promptuary.core.change_feed.sqlite import SqliteChangeFeed
 from promptuary.core.database import Database
 

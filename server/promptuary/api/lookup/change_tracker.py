@@ -9,7 +9,8 @@ from anyio import to_thread
 
 from promptuary.api.lookup.reader import LookupReader
 from promptuary.api.lookup.response_cache import ResponseCache
-from promptuary.core.change_feed.feed import ChangeFeed, ProjectRevisions
+from promptuary.core.change_feed.feed import ChangeFeed
+from promptuary.core.change_feed.revisions import ProjectRevisions
 from promptuary.core.errors import PromptuaryError, Unavailable
 
 log = structlog.get_logger(__name__)

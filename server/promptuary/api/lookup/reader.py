@@ -13,7 +13,7 @@ from promptuary.access.unit_of_work import Caller, UnitOfWork
 from promptuary.api.lookup.key_cache import CachedKey
 from promptuary.api.lookup.request import LookupRequest
 from promptuary.api.lookup.response_cache import CHANGES_LIMIT, NewEntry, build_cached_response
-from promptuary.core.change_feed.feed import ProjectRevisions
+from promptuary.core.change_feed.revisions import ProjectRevisions
 from promptuary.core.clock import Clock
 from promptuary.core.database import Database, Session
 from promptuary.core.settings import Settings

@@ -6,30 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
-from sqlalchemy import text
-from sqlmodel import Session
+
+from promptuary.core.change_feed.revisions import PUBLISHED, ProjectRevisions
 
 log = structlog.get_logger(__name__)
-CHANNEL = "promptuary"
-_PUBLISHED = "promptuary.published"
-
-
-class ProjectRevisions(NamedTuple):
-    """How often a project's prompts have changed, and how often its keys have."""
-
-    revision: int
-    access_revision: int
-
-
-def publish_revisions(session: Session, project: int, revisions: ProjectRevisions) -> None:
-    """Notify every process of a project's new revisions once the session's transaction is committed; never if it is not."""
-    session.info.setdefault(_PUBLISHED, {})[project] = revisions
-    if session.connection().dialect.name == "postgresql":
-        notification = {"channel": CHANNEL, "payload": f"{project} {revisions.revision} {revisions.access_revision}"}
-        session.connection().execute(text("SELECT pg_notify(:channel, :payload)"), notification)
 
 
 @dataclass(eq=False)
@@ -84,7 +67,7 @@ class ChangeFeed(ABC):
 
     def observe_commit(self, info: Mapping[Any, Any]) -> None:
         """Take over what a transaction of this process published; the database calls it after the commit."""
-        for project, revisions in info.get(_PUBLISHED, {}).items():
+        for project, revisions in info.get(PUBLISHED, {}).items():
             self.observe(project, revisions)
 
     async def wait(self, project: int, after: int, timeout: float) -> int:

@@ -5,7 +5,8 @@ import socket
 import time
 from typing import Any
 
-from promptuary.core.change_feed.feed import CHANNEL, ChangeFeed, ProjectRevisions
+from promptuary.core.change_feed.feed import ChangeFeed
+from promptuary.core.change_feed.revisions import CHANNEL, ProjectRevisions
 from promptuary.core.database import Database
 
 POLL_SECONDS = 1.0

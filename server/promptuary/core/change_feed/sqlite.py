@@ -4,7 +4,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from promptuary.core.change_feed.feed import ChangeFeed, ProjectRevisions
+from promptuary.core.change_feed.feed import ChangeFeed
+from promptuary.core.change_feed.revisions import ProjectRevisions
 from promptuary.core.database import sqlite_driver
 
 POLL_SECONDS = 0.025
