@@ -325,7 +325,7 @@ def test_json_with_a_charset_is_plain_json(local: Any) -> None:
         (GOOD | {"response_format": {"$ref": "https://evil.example/s"}}, ["response_format"]),
         (GOOD | {"response_format": {"$ref": "#"}}, ["response_format"]),
         (GOOD | {"response_format": {"type": "json_schema"}}, ["response_format.json_schema"]),
-        (GOOD | {"response_format": {"type": "objekt"}}, ["response_format"]),
+        (GOOD | {"response_format": {"type": "objekt"}}, ["response_format.type"]),
         (GOOD | {"model": {"name": "m", "temperature": 2.1}}, ["model.temperature"]),
         (GOOD | {"model": {"name": "m", "max_tokens": 0}}, ["model.max_tokens"]),
         (GOOD | {"labels": ["latest"]}, ["labels.latest"]),

@@ -28,7 +28,19 @@ from promptuary.migrations.upgrade import HEAD, current_revision, upgrade
 from promptuary.worker.assembly import build_worker
 
 SCHEMA = {"0.1.0": "0001", "0.2.0": "0003", "0.3.0": "0004"}
-SINCE_0_3 = {"config", "given_name", "inferred", "prompt_tags", "rollback", "target", "target_version", "targets"}
+SINCE_0_3 = {
+    "changed_metrics",
+    "config",
+    "given_name",
+    "inferred",
+    "prompt_tags",
+    "renamed",
+    "rollback",
+    "target",
+    "target_version",
+    "targets",
+    "unpaired",
+}
 SINCE_0_2 = SINCE_0_3 | {
     "adjusted",
     "cached",
@@ -48,8 +60,6 @@ SINCE_0_2 = SINCE_0_3 | {
 SINCE_0_1 = SINCE_0_2 | {"archived_at", "includes", "split", "splits", "tags", "variant"}
 ADDED_SINCE: dict[str, set[str]] = {"0.1.0": SINCE_0_1, "0.2.0": SINCE_0_2, "0.3.0": SINCE_0_3}
 """The keys that later releases added to the responses."""
-NEW_SCOPES = {"prompt:import", "prompt:erase"}
-"""The scopes of roles since 0.1.0."""
 DERIVED = "prompt_words"
 """The tables that an upgrade fills from the versions: the full-text index, which SQLite keeps in several."""
 Replayed = list[tuple[RecordedResponse, Any]]
@@ -153,7 +163,7 @@ def test_an_upgraded_database_answers_as_the_old_release_did(old: UpgradedReleas
 
 
 NEW_SCOPES = {"prompt:import", "prompt:erase", "webhook:manage"}
-"""Since 0.2.0 and 0.4.0."""
+"""The scopes of roles since 0.1.0: two since 0.2.0, one since 0.4.0."""
 
 
 def comparable(answer: Any, release: str) -> Any:

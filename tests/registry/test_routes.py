@@ -142,7 +142,7 @@ def test_a_label_is_split_looked_up_by_key_and_rolled_back(local: Any, database:
     ("body", "code", "path"),
     [
         ({"version": 1, "split": [{"version": 1, "weight": 1}, {"version": 2, "weight": 1}]}, "invalid_request", ""),
-        ({"split": [{"version": 1, "weight": 1}]}, "invalid_request", "split"),
+        ({"split": [{"version": 1, "weight": 1}]}, "invalid_split", "split"),
         ({"split": [{"version": 1, "weight": 1}, {"version": 1, "weight": 1}]}, "invalid_split", "split"),
         ({"split": [{"version": 1, "weight": 1}, {"version": 2, "weight": -1}]}, "invalid_split", "split.1.weight"),
         ({"split": [{"version": 1, "weight": "1"}, {"version": 2, "weight": 1}]}, "invalid_request", "split.0.weight"),

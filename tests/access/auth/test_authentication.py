@@ -46,6 +46,7 @@ NEEDED: list[tuple[str, Scope]] = [
     (r"POST /v1/prompts/{}/preview", Scope.PROMPT_READ),
     (r"POST /v1/prompts/{}/versions/{}/erase", Scope.PROMPT_ERASE),
     (r"POST /v1/prompts/{}/(versions|renew)", Scope.PROMPT_WRITE),
+    (r"PUT /v1/prompts/{}(/versions/{})?/tags", Scope.PROMPT_WRITE),
     (r"POST /v1/prompts/{}/(archive|restore)", Scope.LABEL_MOVE),
     (r"POST /v1/prompts/{}/import(/preview)?", Scope.PROMPT_IMPORT),
     (r"(PUT|POST|DELETE) /v1/prompts/{}/labels/{}(/rollback)?", Scope.LABEL_MOVE),
