@@ -9,6 +9,7 @@ import pytest
 
 from promptuary.evaluation.javascript.engine import EngineLimits, JavaScriptEngine
 from promptuary.evaluation.javascript.script import JavaScriptFailed, JavaScriptStopped, JavaScriptThrew, Script, ValueType
+from promptuary.models.calls import time_limit
 
 pytestmark = pytest.mark.process
 
@@ -17,8 +18,8 @@ PARAMETERS = ("output", "context", "process")
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[JavaScriptEngine]:
-    """Start an engine for all tests of this module, with the limits of a run but a later deadline."""
-    engine = JavaScriptEngine(EngineLimits(deadline=120.0), processes=1)
+    """Start an engine for all tests of this module, with less time than a run and a later deadline."""
+    engine = JavaScriptEngine(EngineLimits(seconds=0.2, deadline=120.0), processes=1)
     yield engine
     engine.close()
 
@@ -165,6 +166,22 @@ def test_scripts_run_at_once_for_several_callers() -> None:
         assert asyncio.run(run_all()) == [n * 2 for n in range(50)]
     finally:
         engine.close()
+
+
+def test_a_wait_for_other_scripts_is_no_time_of_the_caller() -> None:
+    engine = JavaScriptEngine(EngineLimits(seconds=0.5, deadline=120.0), processes=1)
+
+    async def run_all() -> tuple[Any, ...]:
+        async with time_limit(0.25):
+            looping = engine.call(Script("for (;;);"))
+            return tuple(await asyncio.gather(looping, engine.call(Script("return 1")), return_exceptions=True))
+
+    try:
+        stopped, value = asyncio.run(run_all())
+    finally:
+        engine.close()
+    assert isinstance(stopped, JavaScriptStopped)
+    assert value.value == 1
 
 
 def test_a_closed_engine_runs_nothing() -> None:

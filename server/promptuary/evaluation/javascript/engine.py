@@ -26,6 +26,7 @@ from promptuary.evaluation.javascript.script import (
     parse_answer,
     request_fields,
 )
+from promptuary.models.calls.scope import time_limit_paused
 
 ANSWER_LIMIT = 8 * 1024 * 1024
 PROCESSES = 4
@@ -71,8 +72,12 @@ class JavaScriptEngine:
         self._closed = False
 
     async def call(self, script: Script, values: Sequence[Any] = ()) -> ScriptValue:
-        """Run a script in one of the engine's threads, as `run`."""
-        return await asyncio.wrap_future(self._threads.submit(self.run, script, values))
+        """Run a script in one of the engine's threads, as `run`.
+
+        The caller's time limit pauses: a script waits for others, and has limits of its own.
+        """
+        with time_limit_paused():
+            return await asyncio.wrap_future(self._threads.submit(self.run, script, values))
 
     def run(self, script: Script, values: Sequence[Any] = ()) -> ScriptValue:
         """Run a script on values, and return what it returned once its promises are settled.
