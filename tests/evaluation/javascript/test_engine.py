@@ -116,6 +116,14 @@ def test_a_script_reaches_nothing_outside(engine: JavaScriptEngine, body: str) -
         run(engine, body, "x", {})
 
 
+def test_a_script_sees_no_part_of_what_runs_it(engine: JavaScriptEngine) -> None:
+    own = "console setTimeout clearTimeout".split()
+    seen = run(engine, "return Object.getOwnPropertyNames(globalThis)").value
+    assert set(own) < set(seen)
+    assert "parts" not in seen
+    assert not [name for name in seen if name.startswith("_")]
+
+
 def test_a_script_sees_nothing_of_the_one_before(engine: JavaScriptEngine) -> None:
     run(engine, "globalThis.kept = 1; leaked = 2; Object.prototype.pass = true; JSON.stringify = () => '{}'; return 1")
     assert run(engine, "return [typeof kept, typeof leaked, ({}).pass, JSON.stringify(1)]").value == [

@@ -54,6 +54,12 @@ def test_a_name_in_a_text_a_pattern_a_comment_or_a_property_is_none(code: str) -
     assert host_name_error(code) is None
 
 
+@pytest.mark.parametrize("unit", ["/[", "`${", "(/a", "'", "`", "/* ", "/", "\\"])
+def test_code_that_is_no_javascript_is_read_to_its_end_in_linear_time(unit: str) -> None:
+    words = list(words_of(unit * (60_000 // len(unit))))
+    assert len(words) <= 60_000
+
+
 @given(st.text(alphabet="abc'\"`${}/\\*[]() \n.?=>0", max_size=60))
 def test_words_of_any_text_are_in_order_and_within_it(source: str) -> None:
     words = list(words_of(source))

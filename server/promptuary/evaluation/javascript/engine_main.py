@@ -54,7 +54,7 @@ def evaluate(prelude: str, text: str, request: dict[str, Any]) -> str:
     context.set_time_limit(seconds)
     try:
         run = context.eval(prelude)
-        start, following, answer = (run_part(run, name, context) for name in ("start", "next", "answer"))
+        start, following, answer = parts_of(run, context)
         start(text)
         while (settled := answer()) is None:
             remaining = deadline - time.process_time()
@@ -72,10 +72,12 @@ def evaluate(prelude: str, text: str, request: dict[str, Any]) -> str:
     return str(settled)
 
 
-def run_part(run: Any, name: str, context: Any) -> Any:
-    """Return a function of the object that the prelude returns."""
-    context.set("__parts", run)
-    return context.eval(f"__parts.{name}")
+def parts_of(run: Any, context: Any) -> tuple[Any, Any, Any]:
+    """Return the functions of the object that the prelude returns; the script sees none of them."""
+    context.set("parts", run)
+    start, following, answer = (context.eval(f"parts.{name}") for name in ("start", "next", "answer"))
+    context.eval("delete globalThis.parts")
+    return start, following, answer
 
 
 def limit_resources() -> None:
