@@ -374,6 +374,14 @@ def test_two_names_that_fold_onto_one_are_refused_by_name(local: Any, database: 
         assert local.patch(f"{PROMPTS}/{name}/versions/1", json={"newLabels": ["b"]}).status_code == 200
 
 
+def test_names_in_another_script_are_prompts_of_their_own(local: Any) -> None:
+    names = ("客服", "客户", "Größe", "Grosse")
+    for name in names:
+        assert local.post(PROMPTS, json={"name": name, "prompt": name, "labels": ["production"]}).status_code == 201
+    prompts = [local.get(f"{PROMPTS}/{quote(name, safe='')}").json() for name in names]
+    assert [(prompt["name"], prompt["prompt"], prompt["version"]) for prompt in prompts] == [(name, name, 1) for name in names]
+
+
 @pytest.mark.parametrize("name", ["team a//greet", "a\u202e b", "(a)/b"])
 def test_an_imported_given_name_is_found_by_exactly_itself_whatever_its_form(
     local: Any, register: Callable[..., int], name: str

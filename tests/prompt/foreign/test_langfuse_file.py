@@ -272,7 +272,7 @@ def test_a_prompt_whose_selected_version_is_not_valid_is_left_out_whole() -> Non
         (text_prompt("{{{name}}}"), "prompt: has braces that Langfuse reads in another way"),
         (text_prompt("{{#a}}@@@langfusePrompt:name=b@@@{{/a}}"), "prompt: has braces that Langfuse reads in another way"),
         (text_prompt("@@@langfusePrompt:name=b@@@ {{a"), "a tag opened with {{ is never closed"),
-        (text_prompt("@@@langfusePrompt:name=💥@@@"), "refers to another prompt in a way that cannot be read"),
+        (text_prompt("@@@langfusePrompt:name=!!!@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt("@@@langfusePrompt:nonsense@@@"), "refers to another prompt in a way that cannot be read"),
         (text_prompt([{"role": "critic", "content": "x"}]), "line 7: prompt.0.role: is 'critic'; the roles here are system"),
         (
