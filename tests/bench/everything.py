@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from bench import (
@@ -24,7 +25,9 @@ from bench import (
     lookup,
     mcp_prompts,
     mlflow_client,
+    model_calls,
     register,
+    similar,
     simulations,
     stream,
 )
@@ -133,27 +136,20 @@ def runs() -> tuple[Table, ...]:
             f"{speed.rate:,.0f}",
             f"{min(speed.seconds):.2f}–{max(speed.seconds):.2f}",
             f"{speed.rate / speeds[-1].rate:.1f}",
+            f"{median(speed.visible):.2f}" if speed.visible else "",
         )
         for speed in speeds
     ]
     if len(speeds) == 1:
-        rows.append(("promptfoo eval: not measured, for PROMPTFOO names no command", "", "", ""))
-    throughput, sizes = evaluation.model_throughput(), evaluation.memory()
+        rows.append(("promptfoo eval: not measured; PROMPTFOO=…/node_modules/.bin/promptfoo names it", "", "", "", ""))
+    sizes = evaluation.memory()
     title = (
         f"`eval run` as a whole process: {evaluation.CASES:,} cases, an echoing model, two deterministic scorers, everything "
-        f"recorded durably and in MLflow, {evaluation.ROUNDS} rounds in turn"
-    )
-    model = (
-        f"A model of {evaluation.LATENCY * 1000:.0f} ms behind HTTP in another process, LangChain's OpenAI client, "
-        f"{evaluation.MODEL_CASES:,} cases, {evaluation.CONCURRENCY} at once"
+        f"recorded durably and queued for MLflow, {evaluation.ROUNDS} rounds in turn; without a worker, a process "
+        "that the command leaves behind delivers it to MLflow"
     )
     return (
-        (title, ("", "cases/s", "range s", "ratio"), rows),
-        (
-            model,
-            ("answers/s", "of what the latency allows"),
-            [(f"{throughput.outputs / throughput.seconds:,.0f}", f"{throughput.share:.1%}")],
-        ),
+        (title, ("", "cases/s", "range s", "ratio", "s until it is in MLflow"), rows),
         (
             "Runs of few and of many cases, upload and MLflow in it",
             ("cases", "seconds", "MB at most"),
@@ -165,6 +161,34 @@ def runs() -> tuple[Table, ...]:
             [(f"{evaluation.resumption():.2f}",)],
         ),
     )
+
+
+def calls() -> Table:
+    """Measure calls of a model behind HTTP, beside a bare client's."""
+    title = (
+        f"A model of {evaluation.LATENCY * 1000:.0f} ms behind HTTP in another process, {evaluation.MODEL_CASES:,} cases, "
+        "beside a bare aiohttp client that makes the same calls"
+    )
+    rows = [
+        (
+            f"{call.in_flight}",
+            f"{call.rate:,.0f}",
+            f"{call.bare_rate:,.0f}",
+            f"{call.rate / call.bare_rate:.2f}",
+            f"{call.processor_ms:.2f}",
+            f"{call.bare_processor_ms:.2f}",
+        )
+        for call in map(model_calls.measured, model_calls.IN_FLIGHT)
+    ]
+    return title, ("in flight", "answers/s", "bare client", "ratio", "processor ms a case", "bare client"), rows
+
+
+def similarity() -> Table:
+    """Measure the texts a second of the scorer `similar`, beside the bare embedding model's."""
+    rates = similar.measured()
+    title = f"The scorer `similar` over {similar.PAIRS:,} pairs on the echoing model, {similar.CONCURRENCY} cases in flight"
+    row = (f"{rates.run:,.0f}", f"{rates.bare:,.0f}", f"{rates.run / rates.bare:.2f}")
+    return title, ("texts/s", "the bare model, all texts at once", "ratio"), [row]
 
 
 def tokens() -> Table:
@@ -193,7 +217,19 @@ def main() -> None:
     place = f"{machine()}; {datetime.now(UTC):%Y-%m-%d}"
     print(place, file=sys.stderr)
     tables: list[Table] = []
-    for measure in (lookups, pushes, rendering, registering, applications, starting, intervals, runs, tokens):
+    for measure in (
+        lookups,
+        pushes,
+        rendering,
+        registering,
+        applications,
+        starting,
+        intervals,
+        runs,
+        calls,
+        similarity,
+        tokens,
+    ):
         result: Any = measure()
         for table in result if isinstance(result[0], tuple) else (result,):
             tables.append(table)

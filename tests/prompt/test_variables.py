@@ -2,10 +2,11 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from promptuary.prompt.errors import FieldError, InvalidVariables
-from promptuary.prompt.variables import PARTS_LIMIT, Variable, validate_values
+from promptuary.prompt.variables import PARTS_LIMIT, Schema, Variable, validate_values, value_error
 
 
 def field_errors(variables: dict[str, dict[str, Any]], values: dict[str, Any]) -> list[tuple[str, str]]:
@@ -163,3 +164,12 @@ def test_a_keyword_outside_the_supported_json_schema_is_refused(schema: dict[str
 def test_an_error_is_printed_as_line_path_and_message() -> None:
     assert str(FieldError("a.0", "is wrong", 3)) == "line 3: a.0: is wrong"
     assert str(FieldError("", "is wrong")) == "is wrong"
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "string"}])
+@pytest.mark.parametrize("value", ["", "one", 1, True, None, 1.5, [1], {"a": [None]}, float("nan"), b"x", ["x", object()]])
+def test_a_value_without_limits_is_judged_as_the_library_judges_it(schema: dict[str, Any], value: Any) -> None:
+    is_refused = value_error("v", Schema(**schema), value) is not None
+    fits_the_schema = Draft202012Validator(schema).is_valid(value)
+    is_json = isinstance(value, str | int | list | dict | None) and not (isinstance(value, list) and value[0] == "x")
+    assert is_refused is not (fits_the_schema and (is_json or value == 1.5))

@@ -103,6 +103,8 @@ def fits(schema: Schema, value: Any) -> bool:
 
 def value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
     """Return the first error of a value under a name, without any part of the value: it may be sensitive."""
+    if _is_unlimited(schema) and (schema.type is None or (schema.type == "string" and isinstance(value, str))):
+        return None if _is_json(value) else FieldError(name, "must be a JSON value")  # without the library, see `_validator`
     if (schema.items or schema.properties) and _more_parts_than(PARTS_LIMIT, value):
         return FieldError(name, f"has more than {PARTS_LIMIT} parts")
     error = next(iter(_validator(json.dumps(schema.json_schema(), sort_keys=True)).iter_errors(value)), None)
@@ -126,6 +128,21 @@ def value_error(name: str, schema: Schema, value: Any) -> FieldError | None:
         "additionalProperties": "has a property that is not in its schema",
     }
     return FieldError(".".join(filter(None, [name, *path])), messages.get(str(error.validator), "does not fit its schema"))
+
+
+def _is_unlimited(schema: Schema) -> bool:
+    """Return whether a schema has no keyword that limits a value, but its type."""
+    return (
+        schema.enum is None
+        and schema.minLength is None
+        and schema.maxLength is None
+        and schema.minimum is None
+        and schema.maximum is None
+        and schema.items is None
+        and schema.minItems is None
+        and schema.maxItems is None
+        and schema.properties is None
+    )
 
 
 def _shown_values(values: Any) -> str:

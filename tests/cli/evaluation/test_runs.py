@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cli.conftest import SUITE, WORD, Run, restored_process_state, unit_of_work_on
+from doubles.eventually import eventually
 from promptuary.cli.connection import ServiceUnreachable
 from promptuary.cli.evaluation import suite_run
 from promptuary.cli.evaluation.runs import EXIT_CODES
@@ -147,9 +148,16 @@ def test_the_reports_contain_every_case_in_the_order_of_the_file(
 
 
 @pytest.mark.usefixtures("delivery_by_a_process")
-def test_mlflow_has_the_run_under_the_id_that_is_printed(run: Run, suite_of: Callable[..., Path], data_dir: Path) -> None:
+def test_mlflow_has_the_run_after_the_command(run: Run, suite_of: Callable[..., Path], data_dir: Path) -> None:
     result = run("eval", "run", suite_of("yes", "no"))
-    tracked = result.out.splitlines()[-1].removeprefix("  MLflow run: ")
+    assert result.out.splitlines()[-1] == f"  MLflow run: {suite_run.NOT_DELIVERED}"
+    run_id = run("eval", "list", "--json").json[0]["id"]
+
+    def tracking_id() -> Any:
+        return run("eval", "show", run_id, "--json").json["tracking_id"]
+
+    assert eventually(lambda: tracking_id() is not None)
+    tracked = tracking_id()
     with restored_process_state():
         from mlflow import MlflowClient
 
@@ -164,7 +172,7 @@ def test_a_run_is_complete_when_mlflow_does_not_answer(
     monkeypatch.setenv("PROMPTUARY_MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     result = run("eval", "run", suite_of("yes"))
     assert result.code == 0
-    assert result.out.splitlines()[-1] == "  MLflow run: not delivered yet; the worker delivers it when MLflow answers"
+    assert result.out.splitlines()[-1] == f"  MLflow run: {suite_run.NOT_DELIVERED}"
     assert "Traceback" not in result.err
 
 

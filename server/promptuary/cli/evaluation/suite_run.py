@@ -32,6 +32,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 TRACKING_SECONDS = 15.0
 """Seconds to wait for MLflow after a worker has finished a run."""
+NOT_DELIVERED = "not there yet; it is delivered in the background, else by the worker or the next run, when MLflow answers"
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _follow(
     elif run.state == "interrupted":
         print_line(f"  to continue it: promptuary eval run {suite} --resume {run.id}")
     elif run.state == "finished":
-        print_line(f"  MLflow run: {run.tracking_id or 'not delivered yet; the worker delivers it when MLflow answers'}")
+        print_line(f"  MLflow run: {run.tracking_id or NOT_DELIVERED}")
     return run
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
+from promptuary.embedding.shared_embedding import SharedEmbedding
 from promptuary.evaluation.javascript.engine import JavaScriptEngine
 from promptuary.evaluation.json_object import JsonObject
 from promptuary.models.calls import ModelReply
@@ -49,3 +51,8 @@ class ScorerDependencies:
     closing: Callable[[Callable[[], None]], object] = _ignore_close
     javascript: JavaScriptEngine | None = field(default_factory=JavaScriptEngine)
     without_schema: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    @cached_property
+    def shared_embedding(self) -> SharedEmbedding:
+        """Embeds the texts of all scorers that wait in one call of `embed`."""
+        return SharedEmbedding(self.embed)

@@ -4,13 +4,12 @@ They have promptfoo's names and compute its ratios, after RAGAS (Es et al., "RAG
 Generation", 2023). The instructions are our own, and what is counted is counted here, not by the judge.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
+from promptuary.embedding.shared_embedding import SharedEmbedding
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.judge.judge import UNTRUSTED_TEXT_NOTE, Judge, JudgeConfig, JudgeUnclear, numbered_list
 from promptuary.evaluation.scorers.judge.retrieved_context import context_pieces, context_text
@@ -136,14 +135,14 @@ class _ThresholdScorer(BaseScorer):
 class AnswerRelevance(_ThresholdScorer):
     """Passes if questions made from the output are near the real question, by the mean cosine of their embeddings."""
 
-    embed: Callable[[Sequence[str]], Any]
+    embed: SharedEmbedding
 
     async def score(self, sample: ScorerInput) -> Score:
         """Return the similarity to the real question: the case's variable `query`, else the prompt."""
         query = sample.case.vars.get("query")
         question = query if isinstance(query, str) and query else sample.prompt_text
         output = await self.judge.run(QUESTIONING, sample, ("answer", sample.output))
-        rows = await asyncio.to_thread(self.embed, [question, *output.questions])
+        rows = await self.embed([question, *output.questions])
         relevance = round(float((rows[1:] @ rows[0]).mean()), 6)  # embeddings are 32-bit: more digits have no meaning
         return self.compared(relevance, self.threshold, f"relevance {relevance:.3f}, threshold {self.threshold:g}")
 
@@ -218,7 +217,7 @@ def _faithfulness(settings: ScorerSettings[NoValue, NoConfig], dependencies: Sco
 
 def _answer_relevance(settings: ScorerSettings[NoValue, JudgeConfig], dependencies: ScorerDependencies) -> AnswerRelevance:
     judge = _judge(settings, dependencies)
-    return AnswerRelevance(*settings.base, settings.known_threshold, judge, dependencies.embed)
+    return AnswerRelevance(*settings.base, settings.known_threshold, judge, dependencies.shared_embedding)
 
 
 _THRESHOLD = ThresholdRange(0, 1, default=0.0)

@@ -1,11 +1,10 @@
 """The scorer that compares meanings, by the cosine of two embeddings."""
 
-import asyncio
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from promptuary.embedding.shared_embedding import SharedEmbedding
 from promptuary.evaluation.scorers.dependencies import ScorerDependencies
 from promptuary.evaluation.scorers.score import BaseScorer, Score, ScorerInput
 from promptuary.evaluation.scorers.scorer_type import NoConfig, ScorerSettings, ScorerType, ThresholdRange
@@ -26,14 +25,14 @@ class Similar(BaseScorer):
 
     references: ValueTemplate
     threshold: float
-    embed: Callable[[Sequence[str]], Any]
+    embed: SharedEmbedding
 
     async def score(self, sample: ScorerInput) -> Score:
-        """Embed output and texts in one call, in a thread."""
+        """Embed output and texts together with those of other cases."""
         texts = self.references.texts(sample.case, commas=False)
         if not all(texts):
             raise Invalid(f"the value is empty for case '{sample.case.id}', so that there is nothing to compare with")
-        rows = await asyncio.to_thread(self.embed, [sample.output, *texts])
+        rows = await self.embed([sample.output, *texts])
         similarity = float(max(rows[1:] @ rows[0]))
         if math.isnan(similarity):
             raise ValueError("the embedding model returned no numbers")
@@ -43,7 +42,7 @@ class Similar(BaseScorer):
 
 
 def _build(settings: ScorerSettings[TextListValue, NoConfig], dependencies: ScorerDependencies) -> Similar:
-    return Similar(*settings.base, settings.value.template, settings.known_threshold, dependencies.embed)
+    return Similar(*settings.base, settings.value.template, settings.known_threshold, dependencies.shared_embedding)
 
 
 SCORER_TYPES: dict[str, ScorerType[Any, Any]] = {
