@@ -64,6 +64,27 @@ class DatasetRef:
 
 
 @dataclass(frozen=True)
+class DatasetPart:
+    """Of which dataset the cases of a run are a part, and how they were selected.
+
+    Attributes:
+        dataset: its name.
+        number: of its version.
+        cases: how many it has.
+        failing_in: the run in which they failed; None for no such condition.
+        sample: how many were chosen at random; None for no sample.
+        seed: of the sample.
+    """
+
+    dataset: str
+    number: int
+    cases: int
+    failing_in: str | None = None
+    sample: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run needs to be done again: nothing in it moves when a label, a suite or a dataset does.
 
@@ -78,6 +99,7 @@ class Plan:
         cache: whether cached responses are used; a new response is cached in any case.
         max_cost: the most that the run may cost, in US dollars.
         outputs: the stored outputs of each application that has some, by the variant's name.
+        part: of which dataset the run has a part of the cases, so that its gate is not decided; None for all of them.
     """
 
     suite: SuiteDefinition
@@ -90,6 +112,7 @@ class Plan:
     cache: bool = True
     max_cost: float | None = None
     outputs: Mapping[str, DatasetRef] = field(default_factory=dict)
+    part: DatasetPart | None = None
 
     @property
     def suite_name(self) -> str:
@@ -254,6 +277,7 @@ def plan_from_json(body: JsonObject) -> Plan:
         cache=body.get("cache", True),
         max_cost=body.get("max_cost"),
         outputs={name: DatasetRef(**dataset) for name, dataset in body.get("outputs", {}).items()},
+        part=DatasetPart(**body["part"]) if body.get("part") else None,
     )
 
 

@@ -452,3 +452,27 @@ def test_a_plan_states_the_size_of_a_suite_and_learns_from_its_runs(run: Run, su
 def test_every_verdict_has_its_exit_code() -> None:
     assert EXIT_CODES == {"pass": 0, "no gate": 0, "regression": 1, "inconclusive": 2, "infrastructure": 3}
     assert set(EXIT_CODES) == set(Verdict)
+
+
+def test_a_part_of_the_cases_is_reported_as_no_evidence(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ("yes", "no", "yes", "yes")
+    cases = [{"id": f"c{number}", "vars": {"text": text}, "expected": "yes"} for number, text in enumerate(texts, 1)]
+    (tmp_path / "some.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "some.yaml").write_text("type: text\ntemplate: '{{text}}'\n")
+    suite = {"name": "some", "prompt": "some", "dataset": "some.jsonl", "models": ["echo:"]}
+    scorers = [{"type": "equals", "value": "{{expected}}", "name": "exact"}]
+    path = tmp_path / "some.yaml"
+    path.write_text(json.dumps({**suite, "scorers": scorers, "gate": [{"metric": "exact", "every": True}]}))
+    command = ("eval", "run", path, "--prompts", tmp_path / "prompts")
+    whole = run(*command)
+    assert whole.code == 1
+    run_id = next(word for word in whole.out.split() if word.startswith("run_"))
+    failing = run(*command, "--filter-failing", run_id)
+    assert failing.code == 0
+    assert f"went through 1 of 4 cases of some v1 only: those that failed in {run_id}" in failing.out
+    assert "it is no evidence" in failing.out
+    assert "verdict: no gate" in failing.out
+    assert "went through 2 of 4 cases of some v1 only; so" in run(*command, "--case", "c1", "--case", "c3").out
+    assert "a random sample (seed 5)" in run(*command, "--sample", "2", "--seed", "5").out
+    assert run(*command, "--case", "c9").code == 64

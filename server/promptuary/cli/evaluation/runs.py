@@ -28,7 +28,7 @@ from promptuary.cli.evaluation.reports import (
     read_results,
     read_run,
 )
-from promptuary.cli.evaluation.suite_run import RunOptions, resume_suite, run_suites
+from promptuary.cli.evaluation.suite_run import CaseSelection, RunOptions, resume_suite, run_suites
 from promptuary.cli.evaluation.suites import PromptfooOptions
 from promptuary.cli.number_parsers import decimal, integer
 from promptuary.cli.output import EXIT_INFRASTRUCTURE, AsJson, Project, print_json, print_line, print_table
@@ -67,6 +67,17 @@ def run(
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Let suites run Python code on this machine, in a run without a server.")
     ] = False,
+    case: Annotated[list[str] | None, typer.Option("--case", metavar="ID", help="Run this case only (repeatable).")] = None,
+    filter_failing: Annotated[
+        str | None, typer.Option("--filter-failing", metavar="RUN", help="Run only the cases that did not pass in this run.")
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", help="Run so many of the cases, chosen at random.", parser=integer, metavar="INTEGER"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The seed of --sample; 0 by default.", parser=integer, metavar="INTEGER")
+    ] = None,
     partial: Partial = False,
     judge: Judge = None,
     junit: Junit = None,
@@ -87,6 +98,7 @@ def run(
         cache=not no_cache,
         resume=resume,
         promptfoo=PromptfooOptions(partial, judge, model),
+        selection=CaseSelection(case or None, filter_failing, sample, seed),
     )
     with interruption() as signals, mlflow_delivery() as deliver, connect(project, allow_code=allow_code) as api:
         local = None if api.services is None else LocalExecution(api.services, project, executor, deliver)

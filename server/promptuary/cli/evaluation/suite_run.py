@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +36,23 @@ NOT_DELIVERED = "not there yet; it is delivered in the background, else by the w
 
 
 @dataclass(frozen=True)
+class CaseSelection:
+    """The cases that are run: each meets all conditions.
+
+    Attributes:
+        cases: their ids; None for any.
+        failing_in: a run in which they did not pass; None for no such condition.
+        sample: how many of them are chosen at random; None for all.
+        seed: of the sample.
+    """
+
+    cases: Sequence[str] | None = None
+    failing_in: str | None = None
+    sample: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class RunOptions:
     """The options of `eval run` that decide what is run.
 
@@ -48,6 +65,7 @@ class RunOptions:
         cache: whether cached responses are used.
         resume: the run to continue, instead of a new one.
         promptfoo: how promptfoo files are read.
+        selection: of the cases that are run; None for all.
     """
 
     prompts: Path | None = None
@@ -58,6 +76,7 @@ class RunOptions:
     cache: bool = True
     resume: str | None = None
     promptfoo: PromptfooOptions = field(default_factory=PromptfooOptions)
+    selection: CaseSelection | None = None
 
     @property
     def baseline_run(self) -> str | None:
@@ -150,6 +169,7 @@ def prepare(api: ApiClient, source: SuiteSource, options: RunOptions, prompts: l
         "dataset_version": stored.dataset_version,
         "max_cost": options.max_cost,
         "cache": options.cache,
+        **({} if options.selection is None else asdict(options.selection)),
     }
     return PreparedSuite(source, request)
 

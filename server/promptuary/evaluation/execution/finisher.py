@@ -120,7 +120,9 @@ class RunFinisher:
         collections = [variant.collection for variant in run.plan.variants]
         digests = collection_digests(session, run.project, collections)
         case_asserts = evidence_store.case_asserts(session, run.plan.dataset.id)
-        return FinishedRun(run, summary, build_evidence(run, summary, digests, now, case_asserts), order, now)
+        # Part of the cases is no evidence, whatever its figures are.
+        evidence = build_evidence(run, summary, digests, now, case_asserts) if run.plan.part is None else []
+        return FinishedRun(run, summary, evidence, order, now)
 
     def _record_end(self, session: Session, finished: FinishedRun) -> None:
         run = finished.run

@@ -39,7 +39,21 @@ def shown_comparisons(summary: Summary) -> list[tuple[Comparison, IntervalFigure
 
 
 def stop_note(run: ReportedRun) -> str:
-    """Return the note that a run stopped at its gate's decision or at its cost limit; empty for a complete run."""
+    """Return the note that a run had a part of the cases, or stopped at its gate's decision or its cost limit; else empty."""
+    return "; it ".join(filter(None, (_part_note(run), _end_note(run))))
+
+
+def _part_note(run: ReportedRun) -> str:
+    if run.part is None or run.dataset is None:
+        return ""
+    chosen = [f"those that failed in {run.part.failing_in}"] if run.part.failing_in else []
+    chosen += [f"a random sample (seed {run.part.seed})"] if run.part.sample else []
+    how = f": {', of these '.join(chosen)}" if chosen else ""
+    cases = f"{run.dataset.cases:,} of {run.part.cases:,} cases of {run.part.dataset} v{run.part.number}"
+    return f"went through {cases} only{how}; so no gate is decided, and it is no evidence"
+
+
+def _end_note(run: ReportedRun) -> str:
     if run.state == "stopped":
         return f"stopped after {run.done:,} of {run.total:,} results: {run.error}"
     if run.summary is None or not run.summary.stopped_early:

@@ -68,6 +68,18 @@ class ReportedDataset:
 
 
 @dataclass(frozen=True)
+class ReportedPart:
+    """Of which dataset the cases of the run are a part, as `evaluation.plan.DatasetPart` has it."""
+
+    dataset: str
+    number: int
+    cases: int
+    failing_in: str | None
+    sample: int | None
+    seed: int
+
+
+@dataclass(frozen=True)
 class ReportedRun:
     """A run with its summary.
 
@@ -90,6 +102,7 @@ class ReportedRun:
         tracking_id: the id of the MLflow run; None before its delivery.
         suite_digest: of the suite that was run.
         dataset: None where the API does not state it.
+        part: of which dataset the run has a part of the cases; None for all of them.
     """
 
     id: str
@@ -110,6 +123,7 @@ class ReportedRun:
     tracking_id: str | None = None
     suite_digest: str | None = None
     dataset: ReportedDataset | None = None
+    part: ReportedPart | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -152,6 +166,7 @@ class ReportedRun:
             tracking_id=body["tracking_id"],
             suite_digest=plan.get("suite_digest"),
             dataset=dataset and ReportedDataset(dataset["name"], dataset["number"], dataset["cases"], dataset["digest"]),
+            part=ReportedPart(**plan["part"]) if plan.get("part") else None,
         )
 
 

@@ -28,6 +28,10 @@ class RunRequest(RequestModel):
         models: instead of the suite's; also labels of those.
         repeats: instead of the suite's.
         dataset_version: None for the newest.
+        cases: the ids of the only cases that are run.
+        failing_in: a run; only cases that did not pass in it, or had no verdict, are run.
+        sample: only so many of the cases are run, chosen at random.
+        seed: of the sample.
         cache: whether cached responses are used.
         max_cost: the cost limit in US dollars; None for the suite's.
     """
@@ -40,6 +44,12 @@ class RunRequest(RequestModel):
     models: Annotated[list[ModelChoice], Field(min_length=1, max_length=50)] | None = None
     repeats: Annotated[int, Field(ge=1, le=100)] | None = None
     dataset_version: VersionNumber | None = None
+    cases: (
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=10_000)] | None
+    ) = None
+    failing_in: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    sample: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**53)] = 0
     cache: bool = True
     max_cost: Dollars | None = None
 

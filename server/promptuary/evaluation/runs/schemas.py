@@ -47,6 +47,17 @@ class PlannedDatasetOut(ResponseModel):
     cases: int
 
 
+class DatasetPartOut(ResponseModel):
+    """Of which dataset version the cases of a run are a part, and how they were selected."""
+
+    dataset: str
+    number: int
+    cases: int
+    failing_in: str | None
+    sample: int | None
+    seed: int
+
+
 class PlanOut(ResponseModel):
     """Everything that a run does, decided when it was submitted."""
 
@@ -59,6 +70,7 @@ class PlanOut(ResponseModel):
     missing: tuple[str, ...]
     cache: bool
     max_cost: float | None
+    part: DatasetPartOut | None
 
 
 _OF_THE_PLAN = ("prompt", "targets", "variants")

@@ -20,12 +20,13 @@ from promptuary.evaluation.plan import CaseResult, Plan
 from promptuary.evaluation.runs import result_store, store
 from promptuary.evaluation.runs.request import RunRequest
 from promptuary.evaluation.runs.result_store import ClusterMean, Histogram, ResultFilter
+from promptuary.evaluation.runs.selection import select_cases
 from promptuary.evaluation.runs.store import NewRun, Run, RunFilter, RunState
 from promptuary.evaluation.runs.submission import build_plan, resolve_candidates, suite_for_run
 from promptuary.evaluation.runs.target_submission import build_target_plan
 from promptuary.evaluation.runs.worker_process import has_ended
 from promptuary.evaluation.suites.service import SuiteService
-from promptuary.evaluation.suites.suite import Suite
+from promptuary.evaluation.suites.suite import Suite, suite_digest
 from promptuary.prompt.text import format_usd
 from promptuary.registry.service import Registry
 
@@ -230,7 +231,10 @@ class RunService:
 
     def _plan(self, request: RunRequest) -> Plan:
         suite = suite_for_run(SuiteService(self.unit).get(request.suite), request.models, request.repeats)
-        dataset = DatasetService(self.unit).get(suite.dataset, request.dataset_version)
+        selected = select_cases(self.unit, DatasetService(self.unit).get(suite.dataset, request.dataset_version), request)
+        dataset, digest = selected.dataset, suite_digest(suite)
+        if selected.part is not None:  # a part of the cases is no evidence for a demand on all of them
+            suite = suite.model_copy(update={"gate": [], "early_stop": False})
         if suite.targets:
             plan = build_target_plan(self.unit, suite, dataset, request)
         else:
@@ -239,7 +243,7 @@ class RunService:
             plan = build_plan(registry, suite, dataset, candidates, request.baseline)
         admit(suite, plan, self.unit.settings)
         max_cost = request.max_cost if request.max_cost is not None else suite.max_cost
-        plan = replace(plan, cache=request.cache, max_cost=max_cost)
+        plan = replace(plan, cache=request.cache, max_cost=max_cost, suite_digest=digest, part=selected.part)
         if plan.total > RESULTS_LIMIT:
             raise InvalidRequest(f"the run would have {plan.total} results; the most are {RESULTS_LIMIT}")
         self._check_cost_limit(plan, suite)
