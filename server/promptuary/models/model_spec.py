@@ -17,6 +17,7 @@ from pydantic import (
 
 from promptuary.core.wire import RequestModel
 from promptuary.models.chat_models import model_name_error
+from promptuary.prompt.described_fields import DescribedByFields
 
 _BODY_OF_ITS_OWN = frozenset(
     {
@@ -63,7 +64,7 @@ Number = Annotated[float, Field(allow_inf_nan=False, ge=-1_000_000, le=1_000_000
 Texts = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(min_length=1, max_length=16)]
 
 
-class ModelSpec(RequestModel):
+class ModelSpec(DescribedByFields, RequestModel):
     """A model with its own settings; those that are set take precedence over the prompt's.
 
     The settings have the names of LangChain's models. Those of reasoning are passed on in each provider's way:
