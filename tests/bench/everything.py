@@ -19,6 +19,7 @@ from typing import Any
 
 from bench import (
     client,
+    commands,
     evaluation,
     first_lookup,
     local_model,
@@ -110,6 +111,13 @@ def starting() -> Table:
         ("", "median s", "range s", "MB resident"),
         rows,
     )
+
+
+def commanding() -> Table:
+    """Measure the processor time of commands without a server."""
+    rows = [(cost.what, f"{cost.seconds:.3f}", f"{cost.ratio:.0f}") for cost in commands.measured_in_turn()]
+    title = f"Commands without a server, whole processes, {commands.ROUNDS} rounds in turn"
+    return title, ("", "processor s", "ratio"), rows
 
 
 def intervals() -> tuple[Table, Table]:
@@ -224,6 +232,7 @@ def main() -> None:
         registering,
         applications,
         starting,
+        commanding,
         intervals,
         runs,
         calls,
