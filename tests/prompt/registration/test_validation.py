@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from promptuary.prompt.content import Content
 from promptuary.prompt.errors import Invalid, InvalidPrompt
-from promptuary.prompt.registration.json_schema import check_schema
+from promptuary.prompt.json_schema.checks import check_schema
 from promptuary.prompt.registration.validation import SCHEMA_LIMIT, TOOLS_LIMIT, validate_content
 from promptuary.prompt.validation_errors import field_errors_from
 

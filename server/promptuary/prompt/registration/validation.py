@@ -6,12 +6,12 @@ from typing import Any
 
 from promptuary.prompt.content import VARIABLES_LIMIT, Content, Placeholder
 from promptuary.prompt.errors import FieldError, Invalid, InvalidPrompt
+from promptuary.prompt.json_schema.checks import SCHEMA_TYPES, check_schema
 from promptuary.prompt.model_settings import is_provider_tool
 from promptuary.prompt.registration.agent_messages import message_field_errors
 from promptuary.prompt.registration.declarations import config_errors, declaration_errors, value_text
 from promptuary.prompt.registration.declared_paths import path_errors
 from promptuary.prompt.registration.image_variables import image_variable_errors
-from promptuary.prompt.registration.json_schema import SCHEMA_TYPES, check_schema
 from promptuary.prompt.registration.tool_arguments import argument_errors
 from promptuary.prompt.templates.other_syntax import refused_tags
 from promptuary.prompt.templates.preparation import prepare

@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import json, sys
-from promptuary.prompt.json_schema_library import jsonschema
+from promptuary.prompt.json_schema.library import jsonschema
 before = [name for name in ("rfc3987_syntax", "lark") if name in sys.modules]
 checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
 accepted = [checker.conforms(text, "iri") for text in ("https://example.org/ä", "no iri")]

@@ -1,0 +1,1 @@
+"""JSON Schemas: the library, and what a schema from outside must be."""
