@@ -1,11 +1,13 @@
 """The digest of a content: what can make a model see other bytes has another digest, on every machine and in every language.
 
-docs/digest.md describes the canonical form so that another language can compute it.
+A content is encoded once: its JSON for the database, and its digest. docs/digest.md describes the canonical form, so that
+another language can compute it.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from promptuary.prompt.canonical_json import InOrder, canonical_json
@@ -114,3 +116,27 @@ def noncanonical_parts(content: Content) -> list[FieldError]:
 def content_from_json(body: Mapping[str, Any]) -> Content:
     """Parse stored or received content; a part that is null was not set."""
     return Content.model_validate({part: value for part, value in body.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class EncodedContent:
+    """A content with its JSON as it is stored, in the order and with the numbers in which it was sent, and its digest."""
+
+    content: Content
+    json: str
+    digest: str
+
+
+def encode_content(content: Content) -> EncodedContent:
+    """Encode a whole content.
+
+    Raises:
+        Invalid: when a value has no canonical form.
+    """
+    parts = content_json(content)
+    return EncodedContent(content, json.dumps(parts, ensure_ascii=False, separators=(",", ":")), content_json_digest(parts))
+
+
+def erased_content(digest: str) -> EncodedContent:
+    """Return what is stored of an erased version: its digest, and an empty text in place of the content."""
+    return EncodedContent(Content(type="text", template=""), "", digest)

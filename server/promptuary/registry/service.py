@@ -12,7 +12,7 @@ from promptuary.core.clock import format_timestamp
 from promptuary.core.errors import Conflict, InvalidRequest, NotFound
 from promptuary.core.paging import Page, build_page, decode_cursor
 from promptuary.prompt.content import Content
-from promptuary.prompt.encoding import EncodedContent, encode_content
+from promptuary.prompt.digest import EncodedContent, encode_content
 from promptuary.prompt.name import DEFAULT_LABEL, LATEST
 from promptuary.prompt.registration.validation import validate_content
 from promptuary.prompt.split import Split

@@ -16,8 +16,7 @@ from promptuary.core.clock import format_timestamp
 from promptuary.core.database import table_of
 from promptuary.core.errors import Conflict, Erased
 from promptuary.prompt.content import Content
-from promptuary.prompt.digest import content_json_digest
-from promptuary.prompt.encoding import EncodedContent
+from promptuary.prompt.digest import EncodedContent, content_json_digest
 from promptuary.prompt.errors import Invalid
 from promptuary.registry import tag_store
 from promptuary.registry.store import PromptRecord, load_prompts

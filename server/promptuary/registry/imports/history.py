@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from promptuary.core.errors import Conflict, FieldError, InvalidRequest
-from promptuary.prompt.encoding import EncodedContent
+from promptuary.prompt.digest import EncodedContent
 from promptuary.prompt.errors import InvalidPrompt
 from promptuary.prompt.split import ARMS_LIMIT
 from promptuary.prompt.templates.preparation import prepare

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, m
 from promptuary.core.errors import FieldError, InvalidRequest
 from promptuary.core.wire import NonEmptyText, RequestModel, ResponseModel, ShortText
 from promptuary.prompt.content import Content
-from promptuary.prompt.encoding import EncodedContent, encode_content, erased_content
+from promptuary.prompt.digest import EncodedContent, encode_content, erased_content
 from promptuary.prompt.name import Name
 from promptuary.prompt.split import Split, split_from_json
 from promptuary.registry.imports.history import (
