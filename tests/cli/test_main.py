@@ -116,7 +116,7 @@ def test_an_unknown_or_invalid_name_is_refused(run: Run, arguments: list[str], m
         ("type: text\ntemplate: hello\nlabels: production\n", "line 3: labels"),
         ("- 1\n", "is not a prompt file"),
         ("", "is not a prompt file"),
-        ("a: &b 1\nc: *b\n", "line 2: aliases"),
+        ("type: text\ntemplate: *nobody\n", "line 2: found undefined alias 'nobody'"),
     ],
 )
 def test_an_invalid_prompt_file_is_named_with_its_line_and_field(run: Run, write: Write, text: str, message: str) -> None:
