@@ -148,7 +148,7 @@ def test_a_file_that_is_missing_or_has_no_valid_name_is_refused(run: Run, write:
         (SUITE, CASE + CASE, "'c1' is the id of line 1 too"),
         (SUITE, "", "has no case"),
         (SUITE.replace("words.jsonl", "none.jsonl"), CASE, "none.jsonl does not exist"),
-        (SUITE.replace("words.jsonl", "words.txt"), CASE, "must end in .jsonl or .csv"),
+        (SUITE.replace("words.jsonl", "words.txt"), CASE, "must end in .jsonl, .ndjson, .json"),
     ],
 )
 @pytest.mark.usefixtures("word")
