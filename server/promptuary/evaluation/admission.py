@@ -23,7 +23,7 @@ from promptuary.evaluation.targets.permissions import TargetPermissions
 from promptuary.models.calls import ModelReply
 from promptuary.models.calls.pricing import PriceTable, missing_price_error
 from promptuary.models.endpoints import EndpointPermissions
-from promptuary.models.model_spec import ModelSpec, parse_model
+from promptuary.models.model_spec import ModelSpec, model_spec, parse_model
 from promptuary.prompt.errors import Invalid
 
 
@@ -76,7 +76,8 @@ def _scorer_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies) -
 
 def _transform_errors(suite: Suite, plan: Plan, dependencies: ScorerDependencies) -> Iterator[FieldError]:
     """Yield what is wrong with the transforms of a suite, each with its path."""
-    known = {*suite_to_json(suite)["models"], *(variant.target or variant.model for variant in plan.variants)}
+    known = {name for model in suite.models for name in (str(model), model_spec(model).name)}
+    known |= {variant.target or variant.model for variant in plan.variants}
     for name in suite.model_transforms:
         if name not in known:
             message = f"is no model or application of the suite; these are {', '.join(sorted(map(str, known)))}"
